@@ -1,0 +1,44 @@
+# What can be done here: make help
+PYTHON ?= python3
+BIN := .venv/bin
+
+# The project's own environment, whatever another one is active.
+unexport VIRTUAL_ENV
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_PYTHON_DOWNLOADS := never
+export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
+export MELTANO_CLI_DISABLE_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## Make .venv with everything in it, as uv.lock says
+
+.venv/.ready: uv.lock pyproject.toml $(wildcard */pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv --clear .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'; }
+	$(BIN)/uv sync --locked --quiet
+	@touch $@
+
+demo: setup ## An invented company through Meltano into DuckDB, and what arrived
+	@$(BIN)/python demo.py
+
+test: setup ## Every test
+	$(BIN)/pytest
+
+lint: setup ## ruff, its formatter's check, mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: setup ## Format and mend what ruff can
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+clean: ## Remove what was made here: environments, outputs, caches
+	rm -rf .venv .meltano output .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""HR vendors' APIs on this machine, over one invented company."""

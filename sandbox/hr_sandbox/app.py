@@ -1,0 +1,42 @@
+"""The application: one company, the vendors over it, the controls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Mount
+
+from hr_sandbox.company import build_company
+from hr_sandbox.control import Controls
+from hr_sandbox.faults import Faults
+from hr_sandbox.personio import Personio
+from hr_sandbox.traffic import Log, VendorApp
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from hr_sandbox.options import Options
+    from hr_sandbox.vendor import Vendor
+
+
+def make_app(options: Options) -> Starlette:
+    """Make the company and everything that serves it."""
+    company = build_company(options.employees, options.seed, options.today)
+    vendors: dict[str, Vendor] = {vendor.name: vendor for vendor in (Personio(company, options),)}
+    faults = Faults(options.fault_rate, options.seed)
+    log = Log()
+    controls = Controls(company, vendors, faults, log)
+    latency = options.latency_ms / 1000
+    return Starlette(
+        routes=[
+            Mount("/_control", routes=controls.routes()),
+            *(Mount(f"/{name}", VendorApp(vendor, faults, log, latency)) for name, vendor in vendors.items()),
+        ],
+        exception_handlers={404: _not_found},
+    )
+
+
+async def _not_found(request: Request, _error: Exception) -> JSONResponse:
+    return JSONResponse({"error": f"The sandbox serves nothing under {request.url.path}."}, 404)

@@ -1,0 +1,78 @@
+"""The command `hr-sandbox`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import date
+from typing import TYPE_CHECKING, NoReturn
+
+from hr_sandbox.options import OptionError, Options
+from hr_sandbox.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DEFAULT_PORT = 8765
+USAGE_ERROR = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE_ERROR, f"hr-sandbox: {message.rstrip('.')}.\n")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is not a date such as 2024-01-31") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    defaults = Options()
+    parser = _Parser(prog="hr-sandbox", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
+    serve = commands.add_parser(
+        "serve",
+        help="serve the vendors' APIs over one invented company",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = serve.add_argument
+    add("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
+    add("--host", default=defaults.host, help="where to listen")
+    add("--allow-remote", action="store_true", help="let --host be reachable from other machines")
+    add("--employees", type=int, default=defaults.employees, help="people in all, those who left included")
+    add("--seed", type=int, default=defaults.seed, help="what the company is made from")
+    add("--today", type=_date, default=defaults.today, help="the day that its dates are relative to")
+    add("--latency-ms", type=float, default=defaults.latency_ms, help="wait before every answer")
+    add("--requests-per-minute", type=int, help="one limit instead of the vendors' own")
+    add("--token-ttl", type=float, default=defaults.token_ttl, help="seconds that a token is valid")
+    add("--fault-rate", type=float, default=defaults.fault_rate, help="share of requests that fail")
+    add("--client-id", default=defaults.client_id, help="the credential's id")
+    add("--client-secret", default=defaults.client_secret, help="the credential's secret")
+    return parser
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    parser = _parser()
+    values = vars(parser.parse_args(arguments))
+    values.pop("command")
+    try:
+        options = Options(**values)
+        about = f"(employees {options.employees}, seed {options.seed})"
+        server = Server(options, lambda url: _say(f"hr-sandbox ready at {url} {about}"))
+    except OptionError as error:
+        parser.error(str(error))
+    try:
+        server.serve_until_signal()
+    except KeyboardInterrupt:
+        sys.exit(0)

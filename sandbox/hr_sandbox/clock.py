@@ -1,0 +1,15 @@
+"""The time of edits, tokens and errors: the machine's own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """The present second in UTC."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def rfc3339(moment: datetime) -> str:
+    """A UTC moment as vendors write it: to the second, with Z."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,6 @@
+"""The invented company: plain records that know no vendor."""
+
+from hr_sandbox.company.build import build_company
+from hr_sandbox.company.model import Company
+
+__all__ = ["Company", "build_company"]

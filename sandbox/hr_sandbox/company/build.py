@@ -1,0 +1,128 @@
+"""Makes the company from a seed: the same seed, day and size give the same records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hr_sandbox.company import catalogue
+from hr_sandbox.company.absences import Absences
+from hr_sandbox.company.careers import Careers
+from hr_sandbox.company.dice import Dice
+from hr_sandbox.company.model import (
+    AbsenceType,
+    AttributeDefinition,
+    Company,
+    CompensationType,
+    CostCenter,
+    Department,
+    Job,
+    LegalEntity,
+    Office,
+    Team,
+)
+from hr_sandbox.company.pay import Pay
+from hr_sandbox.company.people import People
+
+if TYPE_CHECKING:
+    from datetime import date
+
+PEOPLE_PER_EXTRA_TEAM = 40
+
+
+def build_company(employees: int, seed: int, today: date) -> Company:
+    """Make the company.
+
+    Args:
+        employees: how many people there are in all, those who left included.
+        seed: what all choices come from.
+        today: the day that the company's dates are relative to.
+
+    Returns:
+        A company whose stamps all lie before today.
+    """
+    company = Company(catalogue.NAME, catalogue.DOMAIN, seed, today)
+    dice = Dice(f"{seed}/{today}/{employees}", today)
+    _structure(company, dice, employees)
+    people, careers = People(company, dice), Careers(company, dice)
+    pay, absences = Pay(company, dice), Absences(company, dice)
+    for hired_on in people.hiring_days(employees):
+        person, office = people.hire(hired_on)
+        employments = careers.start(person, office, hired_on)
+        pay.history(employments)
+        absences.history(employments)
+    people.bulk_imports()
+    return company
+
+
+def _structure(company: Company, dice: Dice, employees: int) -> None:
+    _places(company)
+    for name in catalogue.COST_CENTERS:
+        company.cost_centers.add(CostCenter(company.cost_centers.next_id(3), dice.uuid(), name))
+    for family, (_, _, _, jobs) in catalogue.FAMILIES.items():
+        for name, pay in jobs:
+            company.jobs.add(Job(company.jobs.next_id(), dice.uuid(), name, family, pay))
+    _departments(company)
+    _teams(company, employees)
+    for name, category, unit, _ in catalogue.ABSENCE_TYPES:
+        number = company.absence_types.next_id()
+        company.absence_types.add(AbsenceType(number, dice.uuid(), name, category, unit))
+    for name, category in catalogue.COMPENSATION_TYPES:
+        number = company.compensation_types.next_id()
+        company.compensation_types.add(CompensationType(number, dice.uuid(), name, category))
+    company.attributes = [AttributeDefinition(*row) for row in catalogue.ATTRIBUTES]
+
+
+def _places(company: Company) -> None:
+    entities: dict[str, LegalEntity] = {}
+    for plan in catalogue.OFFICES:
+        if plan.entity not in entities:
+            entity = LegalEntity(
+                company.legal_entities.next_id(), f"{company.name} {plan.entity}", plan.country, plan.currency
+            )
+            entities[plan.entity] = company.legal_entities.add(entity)
+        company.offices.add(
+            Office(
+                id=company.offices.next_id(),
+                name=f"{company.name.split()[0]} {plan.city}",
+                city=plan.city,
+                country=plan.country,
+                timezone=plan.timezone,
+                legal_entity_id=entities[plan.entity].id,
+                locales=plan.locales,
+            )
+        )
+
+
+def _departments(company: Company) -> None:
+    def add(name: str, abbreviation: str | None, parent_id: int | None, family: str) -> Department:
+        about = f"{name} @ {company.name}" if abbreviation else None
+        number = company.departments.next_id()
+        return company.departments.add(Department(number, name, about, abbreviation, parent_id, family))
+
+    root = add(company.name, "NLI", None, "management")
+    of_family = {
+        family: add(name, abbreviation, root.id, family)
+        for family, (name, abbreviation, _, _) in catalogue.FAMILIES.items()
+    }
+    for name, abbreviation, family in catalogue.SUB_DEPARTMENTS:
+        add(name, abbreviation, of_family[family].id, family)
+
+
+def _teams(company: Company, employees: int) -> None:
+    def add(name: str, parent_id: int | None, department: Department) -> Team:
+        number = company.teams.next_id()
+        about = None if parent_id else f"Team {name}"
+        short = name[:3].upper() if name.isascii() else None
+        return company.teams.add(Team(number, name, about, short, parent_id, department.id))
+
+    first = {
+        name: add(name, None, department)
+        for department in company.departments
+        if department.family in catalogue.FAMILIES and department.parent_id == company.departments[401].id
+        for name in catalogue.FAMILIES[department.family][2]
+    }
+    parents = list(first.values())
+    for index in range(3 + employees // PEOPLE_PER_EXTRA_TEAM):
+        parent = parents[index % len(parents)]
+        name = f"{parent.name} {index // len(parents) + 1}"
+        add(name, parent.id, company.departments[parent.department_id])

@@ -1,0 +1,171 @@
+"""Employments: single ones, moves within the company, returns, contractors, a seasonal helper, leavers."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from hr_sandbox.company import catalogue
+from hr_sandbox.company.dice import workday
+from hr_sandbox.company.model import Company, Department, Employment, Job, Office, Person, Team, Termination
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hr_sandbox.company.dice import Dice
+
+Stint = tuple[date, date | None]
+
+FULL_TIME = {"DE": 40, "PL": 40, "FR": 35, "GB": 37.5, "JP": 40}
+PROBATION_DAYS = 181
+SPAN = 12  # direct reports, at most
+SEASONAL_HELPER = 5  # the person who comes for every trade fair
+SEASONAL_EVERY = 80  # days
+SHORTEST = 90  # days of an employment before anything else happens
+
+
+class Careers:
+    """Makes the employments of people, in the order in which people come."""
+
+    def __init__(self, company: Company, dice: Dice) -> None:
+        """Make employments for this company."""
+        self.company = company
+        self.dice = dice
+        self._jobs: dict[str, list[Job]] = {}
+        for job in company.jobs:
+            self._jobs.setdefault(job.family, []).append(job)
+        self._departments: dict[str, list[Department]] = {}
+        for department in company.departments:
+            self._departments.setdefault(department.family, []).append(department)
+        self._teams: dict[int, list[Team]] = {}
+        for team in company.teams:
+            self._teams.setdefault(team.department_id, []).append(team)
+        self._cost_centers = [row.id for row in company.cost_centers]
+        self._leads: dict[str, list[int]] = {}
+        self._reports: dict[int, int] = {}
+        for row in company.employments:
+            if row.supervisor_id is None:
+                self._leads.setdefault("management", []).append(row.person_id)
+
+    def start(self, person: Person, office: Office, first_day: date) -> list[Employment]:
+        """Make all employments of a person who starts on this day, oldest first."""
+        position = len(self.company.people)
+        external = position > SEASONAL_HELPER and self.dice.chance(0.05)
+        family = self.dice.pick(tuple(catalogue.FAMILIES))
+        if position == 1:
+            stints: list[Stint] = [(first_day, None)]
+        elif position == SEASONAL_HELPER:
+            family = "marketing"
+            stints = list(self._seasons(first_day))
+        else:
+            stints = list(self._stints(first_day))
+        return [
+            self._employment(person, office, family, stint, following=following, external=external)
+            for stint, following in zip(stints, [*stints[1:], None], strict=True)
+        ]
+
+    def join(self, person: Person, office: Office, first_day: date) -> Employment:
+        """Make one open employment for a person who is hired while the company is served."""
+        family = self.dice.pick(tuple(catalogue.FAMILIES))
+        return self._employment(person, office, family, (first_day, None), following=None, external=False)
+
+    def _seasons(self, first_day: date) -> Iterator[Stint]:
+        day = first_day
+        while (day - self.company.today).days < -SEASONAL_EVERY:
+            yield day, day + timedelta(self.dice.number(4, 20))
+            day += timedelta(SEASONAL_EVERY + self.dice.number(-5, 2))
+
+    def _stints(self, first_day: date) -> Iterator[Stint]:
+        """Days from first to last of each employment; the next begins the day after, or after a break."""
+        dice, today = self.dice, self.company.today
+        start = first_day
+        while True:
+            room = (today - start).days
+            if room < SHORTEST or dice.chance(0.55):
+                yield start, None
+                return
+            end = start + timedelta(dice.number(SHORTEST, max(SHORTEST, room + 60)))
+            yield start, end
+            gap = dice.weighted((0, None, dice.number(100, 700)), (45, 38, 17))
+            if gap is None or end + timedelta(gap + 1) >= today:
+                return
+            start = workday(end + timedelta(gap + 1)) if gap else end + timedelta(1)
+
+    def _employment(
+        self,
+        person: Person,
+        office: Office,
+        family: str,
+        stint: Stint,
+        *,
+        following: Stint | None,
+        external: bool,
+    ) -> Employment:
+        dice, company = self.dice, self.company
+        start, end = stint
+        department = dice.pick(self._departments[family])
+        teams = self._teams.get(department.id, [])
+        job = dice.pick(self._jobs[family])
+        full = FULL_TIME[office.country]
+        created_at = dice.stamp(min(start - timedelta(dice.number(1, 40)), company.today))
+        first = not self._leads
+        row = Employment(
+            id=company.employments.next_id(),
+            uuid=dice.uuid(),
+            person_id=person.id,
+            title="Geschäftsführerin" if first else job.name,
+            status="ACTIVE",
+            type="EXTERNAL" if external else "INTERNAL",
+            weekly_working_hours=full if dice.chance(0.75) else dice.pick((20, 24, 30, 32.5)),
+            full_time_weekly_working_hours=full,
+            start_date=start,
+            end_date=end,
+            probation_end_date=start + timedelta(PROBATION_DAYS) if dice.chance(0.8) else None,
+            contract_end_date=start + timedelta(730) if dice.chance(0.1) else None,
+            supervisor_id=None if first else self._supervisor(family, person.id),
+            office_id=office.id,
+            legal_entity_id=office.legal_entity_id,
+            department_id=department.id,
+            team_id=dice.pick(teams).id if teams and dice.chance(0.85) else None,
+            job_id=None if external else job.id,
+            cost_centers=self._split(),
+            termination=self._termination(start, end, following),
+            created_at=created_at,
+            updated_at=dice.later(created_at, 0.6),
+        )
+        row.status = self._status(row)
+        company.employments.add(row)
+        if first or (end is None and not external and dice.chance(0.15)):
+            self._leads.setdefault("management" if first else family, []).append(person.id)
+        return row
+
+    def _status(self, row: Employment) -> str:
+        today = self.company.today
+        if row.start_date > today:
+            return "ONBOARDING"
+        if row.end_date is not None and row.end_date < today:
+            return "INACTIVE"
+        settled = row.supervisor_id is not None and (today - row.start_date).days > SHORTEST
+        return "LEAVE" if settled and row.type == "INTERNAL" and self.dice.chance(0.04) else "ACTIVE"
+
+    def _supervisor(self, family: str, person_id: int) -> int:
+        """Somebody who came earlier, so that the tree has no circle."""
+        leads = self._leads.get(family, [])
+        open_leads = [lead for lead in leads[-8:] if lead != person_id and self._reports.get(lead, 0) < SPAN]
+        lead = self.dice.pick(open_leads) if open_leads else self._leads["management"][0]
+        self._reports[lead] = self._reports.get(lead, 0) + 1
+        return lead
+
+    def _split(self) -> list[tuple[int, float]]:
+        first, second = self.dice.pick(self._cost_centers), self.dice.pick(self._cost_centers)
+        if first == second or self.dice.chance(0.85):
+            return [(first, 100)]
+        weight = self.dice.pick((50, 60, 62.5, 80))
+        return [(first, weight), (second, 100 - weight)]
+
+    def _termination(self, start: date, end: date | None, following: Stint | None) -> Termination | None:
+        if end is None or (following and following[0] == end + timedelta(1)):
+            return None
+        kind, reason = self.dice.pick(catalogue.TERMINATIONS)
+        decided = max(start, min(end, self.company.today) - timedelta(self.dice.number(10, 90)))
+        return Termination(end, end - timedelta(self.dice.number(0, 3)), decided, kind, reason)

@@ -1,0 +1,279 @@
+"""Changes of the company while it is served. Each says which records it created, updated or deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox import clock
+from hr_sandbox.company.careers import Careers
+from hr_sandbox.company.dice import Dice
+from hr_sandbox.company.model import Company, Person, Table, Termination, key_of
+from hr_sandbox.company.pay import Pay
+from hr_sandbox.company.people import People
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.company.model import Employment, Record
+
+FIXED = frozenset({"id", "uuid"})
+ATTRIBUTES = "attributes."
+
+
+class ChangeError(ValueError):
+    """The change cannot be made; the message is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to one record.
+
+    Attributes:
+        action: `created`, `updated` or `deleted`.
+        kind: such as `person`.
+        id: the record's opaque id.
+        number: the record's number.
+    """
+
+    action: str
+    kind: str
+    id: str
+    number: int
+
+
+class Changes:
+    """Changes the records of a company; stamps are the clock's."""
+
+    def __init__(self, company: Company, now: Callable[[], datetime] = clock.now) -> None:
+        """Change this company."""
+        self.company = company
+        self._now = now
+        self._dice = Dice(f"changes/{company.seed}", company.today)
+        self._people = People(company, self._dice)
+        self._careers = Careers(company, self._dice)
+        self._pay = Pay(company, self._dice)
+        tables: tuple[Table[Any], ...] = (
+            company.people,
+            company.employments,
+            company.absence_types,
+            company.absences,
+            company.compensation_types,
+            company.compensations,
+            company.departments,
+            company.teams,
+        )
+        self._tables: dict[str, Table[Any]] = {table.kind: table for table in tables}
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of records that can be changed."""
+        return tuple(self._tables)
+
+    def hire(self, start_date: date | None = None, **given: Any) -> list[Change]:
+        """Hire somebody: a person, an employment, a salary.
+
+        Args:
+            start_date: the first day; the company's today where none is given.
+            given: fields of the person, such as `last_name`.
+        """
+        start = start_date or self.company.today
+        parsed = {name: self._parse(Person, name, value) for name, value in given.items()}
+        person, office = self._people.hire(start)
+        for name, value in parsed.items():
+            setattr(person, name, value)
+        if "email" not in parsed:
+            person.email = self._people.email(person)
+        employment = self._careers.join(person, office, start)
+        self._pay.history([employment])
+        for row in (person, employment):
+            row.created_at = row.updated_at = self._now()
+        rows: list[tuple[str, Record]] = [("person", person), ("employment", employment)]
+        rows += [("compensation", row) for row in self.company.compensations.of(person.id)]
+        return self._done([_change("created", kind, row) for kind, row in rows])
+
+    def terminate(self, person_id: str | None = None, day: date | None = None) -> list[Change]:
+        """End somebody's employment; pay ends with it, absences after it go."""
+        day = day or self.company.today
+        employment = self._employment_to_end(person_id, day)
+        employment.end_date = day
+        if day < self.company.today:
+            employment.status = "INACTIVE"
+        decided = max(employment.start_date, min(day, self._now().date()))
+        employment.termination = Termination(day, day, decided, "EMPLOYEE", "New challenge")
+        employment.updated_at = self._now()
+        changes = [_change("updated", "employment", employment)]
+        changes += self._end_pay(employment, day)
+        changes += self._end_absences(employment, day)
+        return self._done(changes)
+
+    def edit(self, kind: str, key: str, field: str, value: Any) -> list[Change]:  # noqa: ANN401  any field's
+        """Give a record's field another value. A change of an employment does not touch the person's stamp."""
+        table = self._table(kind)
+        row = self._find(table, key)
+        if isinstance(row, Person) and field.startswith(ATTRIBUTES):
+            self._edit_attribute(row, field.removeprefix(ATTRIBUTES), value)
+        else:
+            setattr(row, field, self._parse(type(row), field, value))
+        if hasattr(row, "updated_at") and field != "updated_at":
+            row.updated_at = self._now()
+        return self._done([_change("updated", kind, row)])
+
+    def delete(self, kind: str, key: str) -> list[Change]:
+        """Delete a record, and what belongs to it; refused while others need it."""
+        table = self._table(kind)
+        row = self._find(table, key)
+        company = self.company
+        needed: dict[str, Callable[[], bool]] = {
+            "absence_type": lambda: any(other.type_id == row.id for other in company.absences),
+            "compensation_type": lambda: any(other.type_id == row.id for other in company.compensations),
+            "department": lambda: self._used("department_id", row.id, company.departments),
+            "team": lambda: self._used("team_id", row.id, company.teams),
+        }
+        if needed.get(kind, lambda: False)():
+            raise ChangeError(f"The {kind} {key} is still needed by other records.")
+        changes = []
+        if kind == "person":
+            owned: tuple[Table[Any], ...] = (company.employments, company.absences, company.compensations)
+            for other in owned:
+                for child in other.of(row.id):
+                    other.remove(child)
+                    changes.append(_change("deleted", other.kind, child))
+            for employment in company.employments:
+                if employment.supervisor_id == row.id:
+                    employment.supervisor_id = None
+                    employment.updated_at = self._now()
+                    changes.append(_change("updated", "employment", employment))
+        table.remove(row)
+        return self._done([_change("deleted", kind, row), *changes])
+
+    def _used(self, name: str, number: int, table: Table[Any]) -> bool:
+        by_employment = any(getattr(row, name) == number for row in self.company.employments)
+        return by_employment or any(row.parent_id == number for row in table)
+
+    def _employment_to_end(self, person_id: str | None, day: date) -> Employment:
+        company = self.company
+        if person_id is None:
+            supervisors = {row.supervisor_id for row in company.employments}
+            people = [row.id for row in company.people if row.id not in supervisors]
+        else:
+            people = [self._find(company.people, person_id).id]
+        latest = (company.latest_employment(number) for number in people)
+        for row in latest:
+            if row and row.status != "INACTIVE" and row.end_date is None and row.start_date <= day:
+                return row
+        whom = "Nobody" if person_id is None else f"The person {person_id}"
+        raise ChangeError(f"{whom} has an open employment that can end on {day}.")
+
+    def _end_pay(self, employment: Employment, day: date) -> list[Change]:
+        changes = []
+        for row in self.company.compensations.of(employment.person_id):
+            if row.effective_from > day:
+                self.company.compensations.remove(row)
+                changes.append(_change("deleted", "compensation", row))
+            elif row.effective_to is None or row.effective_to > day:
+                row.effective_to = day
+                changes.append(_change("updated", "compensation", row))
+        return changes
+
+    def _end_absences(self, employment: Employment, day: date) -> list[Change]:
+        end = datetime.combine(day + timedelta(1), time())
+        changes = []
+        for row in self.company.absences.of(employment.person_id):
+            if row.starts_at >= end:
+                self.company.absences.remove(row)
+                changes.append(_change("deleted", "absence_period", row))
+            elif row.ends_at is None or row.ends_at > end:
+                row.ends_at, row.updated_at = end, self._now()
+                row.end_half = row.end_half or "SECOND_HALF"
+                changes.append(_change("updated", "absence_period", row))
+        return changes
+
+    def _edit_attribute(self, row: Person, name: str, value: Any) -> None:  # noqa: ANN401  any attribute's
+        kinds = {definition.id: definition.type for definition in self.company.attributes}
+        if name not in kinds:
+            raise ChangeError(f"There is no attribute {name}.")
+        if value is None:
+            row.attributes.pop(name, None)
+        elif _fits(kinds[name], value):
+            row.attributes[name] = value
+        else:
+            raise ChangeError(f"The attribute {name} holds a {kinds[name]}.")
+
+    def _table(self, kind: str) -> Table[Any]:
+        if kind not in self._tables:
+            raise ChangeError(f"There is no kind {kind}; there are {', '.join(self._tables)}.")
+        return self._tables[kind]
+
+    @staticmethod
+    def _find(table: Table[Any], key: str) -> Any:  # noqa: ANN401  a record of the table
+        row = table.find(str(key))
+        if row is None:
+            raise ChangeError(f"There is no {table.kind} {key}.")
+        return row
+
+    def _parse(self, kind: type, name: str, value: Any) -> Any:  # noqa: ANN401  any field's
+        types = {row.name: str(row.type) for row in fields(kind) if row.name not in FIXED}
+        if name not in types or types[name] not in PARSERS | NULLABLE:
+            usable = ", ".join(row for row, type_ in types.items() if type_ in PARSERS | NULLABLE)
+            raise ChangeError(f"There is no field {name} that can be changed; there are {usable}.")
+        if value is None and types[name] in NULLABLE:
+            return None
+        try:
+            return (PARSERS | NULLABLE)[types[name]](value)
+        except (TypeError, ValueError) as error:
+            raise ChangeError(f"The field {name} cannot be {value!r}.") from error
+
+    def _done(self, changes: list[Change]) -> list[Change]:
+        self.company.version += 1
+        return changes
+
+
+def _change(action: str, kind: str, row: Record) -> Change:
+    return Change(action, kind, key_of(row), row.id)
+
+
+def _fits(kind: str, value: object) -> bool:
+    if kind in {"string", "date"}:
+        return isinstance(value, str)
+    if kind == "string_list":
+        return isinstance(value, list) and all(isinstance(part, str) for part in value)
+    if kind == "boolean":
+        return isinstance(value, bool)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return whole or (kind == "double" and isinstance(value, float))
+
+
+def _instance(*kinds: type) -> Callable[[Any], Any]:
+    def parse(value: Any) -> Any:  # noqa: ANN401  what JSON holds
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise TypeError(value)
+        return value
+
+    return parse
+
+
+def _utc(value: str) -> datetime:
+    return datetime.fromisoformat(value).astimezone(UTC).replace(microsecond=0)
+
+
+def _date_or_local(value: str) -> datetime:
+    return datetime.fromisoformat(value).replace(tzinfo=None)
+
+
+# By the types as the records declare them.
+PARSERS: dict[str, Callable[[Any], Any]] = {
+    "str": _instance(str),
+    "int": _instance(int),
+    "float": _instance(int, float),
+    "bool": _instance(bool),
+    "date": date.fromisoformat,
+    "datetime": _utc,
+}
+NULLABLE: dict[str, Callable[[Any], Any]] = {
+    "str | None": _instance(str),
+    "int | None": _instance(int),
+    "date | None": date.fromisoformat,
+    "datetime | None": _date_or_local,
+}

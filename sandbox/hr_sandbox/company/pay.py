@@ -1,0 +1,105 @@
+"""Compensations: salaries with raises over the years, hourly wages, bonuses, allowances."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from hr_sandbox.company.catalogue import RATES
+from hr_sandbox.company.dice import months_after
+from hr_sandbox.company.model import Company, Compensation, Employment
+
+if TYPE_CHECKING:
+    from hr_sandbox.company.dice import Dice
+
+HOURS_PER_YEAR = 2080
+DAY = timedelta(1)
+
+
+class Pay:
+    """Makes the compensations of people."""
+
+    def __init__(self, company: Company, dice: Dice) -> None:
+        """Make compensations for this company."""
+        self.company = company
+        self.dice = dice
+        self._types = {row.category: row.id for row in company.compensation_types}
+
+    def history(self, employments: list[Employment]) -> None:
+        """Make what a person was and is paid."""
+        for employment in employments:
+            self._salary(employment)
+            if employment.type == "INTERNAL":
+                self._bonuses(employment)
+                if self.dice.chance(0.15):
+                    amount = self._money(employment, 600) / 12
+                    self._add(employment, "RECURRING", round(amount, 2), "MONTHLY", (employment.start_date, None))
+
+    def _salary(self, employment: Employment) -> None:
+        dice = self.dice
+        hourly = employment.type == "EXTERNAL" or employment.job_id is None
+        base = self.company.jobs[employment.job_id].pay if employment.job_id else 52_000
+        share = employment.weekly_working_hours / employment.full_time_weekly_working_hours
+        yearly = base * dice.number(85, 130) / 100 * (1 if hourly else share)
+        interval = None if hourly else dice.weighted(("MONTHLY", "YEARLY"), (70, 30))
+        divisor = {None: HOURS_PER_YEAR, "MONTHLY": 12, "YEARLY": 1}[interval]
+        days = [employment.start_date, *self._raises(employment)]
+        for start, following in zip(days, [*days[1:], None], strict=True):
+            amount = self._money(employment, yearly) / divisor
+            amount = round(amount, 2) if hourly or dice.chance(0.3) else round(amount)
+            end = following - DAY if following else employment.end_date
+            self._add(employment, "HOURLY" if hourly else "FIXED_SALARY", amount, interval, (start, end))
+            yearly *= 1 + dice.number(10, 70) / 1000
+
+    def _raises(self, employment: Employment) -> list[date]:
+        """Most raises are on the first of a month, a few within one."""
+        dice = self.dice
+        last = min(employment.end_date or self.company.today, self.company.today + timedelta(60))
+        days = []
+        month = months_after(employment.start_date, dice.number(9, 20))
+        while month < last:
+            day = month + timedelta(dice.number(5, 24)) if dice.chance(0.12) else month
+            if day < last:
+                days.append(day)
+            month = months_after(month, dice.number(9, 24))
+        return days
+
+    def _bonuses(self, employment: Employment) -> None:
+        for year in range(employment.start_date.year + 1, self.company.today.year + 1):
+            payday = date(year, 3, 1)
+            last = min(employment.end_date or self.company.today, self.company.today)
+            if employment.start_date <= payday <= last and self.dice.chance(0.3):
+                amount = round(self._money(employment, self.dice.number(8, 60) * 100), 2)
+                last_day = months_after(payday, 1) - DAY
+                self._add(employment, "ONE_TIME", amount, None, (payday, last_day))
+
+    def _money(self, employment: Employment, euros: float) -> float:
+        return euros * RATES[self.company.legal_entities[employment.legal_entity_id].currency]
+
+    def _add(
+        self,
+        employment: Employment,
+        category: str,
+        amount: float,
+        interval: str | None,
+        days: tuple[date, date | None],
+    ) -> Compensation:
+        entity = self.company.legal_entities[employment.legal_entity_id]
+        start, end = days
+        last = min(filter(None, (end, employment.end_date)), default=None)
+        return self.company.compensations.add(
+            Compensation(
+                id=self.company.compensations.next_id(),
+                uuid=self.dice.uuid(),
+                person_id=employment.person_id,
+                type_id=self._types[category],
+                amount=amount,
+                currency=entity.currency,
+                interval=interval,
+                effective_from=start,
+                effective_to=last,
+                legal_entity_id=entity.id,
+                weekly_working_hours=employment.weekly_working_hours,
+                full_time_weekly_working_hours=employment.full_time_weekly_working_hours,
+            )
+        )

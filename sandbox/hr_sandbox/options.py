@@ -1,0 +1,69 @@
+"""What a sandbox is started with."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+MAX_PORT = 65_535
+
+
+class OptionError(ValueError):
+    """An option has a value that it cannot have; the message is one sentence for the user."""
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `hr-sandbox serve` is told; see its help."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    employees: int = 250
+    seed: int = 7
+    today: date = field(default_factory=_today)
+    latency_ms: float = 0
+    requests_per_minute: int | None = None
+    token_ttl: float = 86_400
+    fault_rate: float = 0
+    client_id: str = "sandbox-client"
+    client_secret: str = "sandbox-secret"  # noqa: S105  invented, and documented
+    allow_remote: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            OptionError: a value is out of range.
+        """
+        checks = {
+            f"--port must be between 0 and {MAX_PORT}, not {self.port}": 0 <= self.port <= MAX_PORT,
+            f"--employees must be at least 10, not {self.employees}": self.employees >= 10,  # noqa: PLR2004
+            f"--latency-ms must not be negative, not {self.latency_ms:g}": self.latency_ms >= 0,
+            "--requests-per-minute must be at least 1": self.requests_per_minute is None
+            or self.requests_per_minute >= 1,
+            f"--token-ttl must be at least 1 second, not {self.token_ttl:g}": self.token_ttl >= 1,
+            f"--fault-rate must be between 0 and 1, not {self.fault_rate:g}": 0 <= self.fault_rate <= 1,
+            f"--today must not be after the present day, {_today()}": self.today <= _today(),
+            "--client-id and --client-secret must not be empty": bool(self.client_id and self.client_secret),
+            f"--host {self.host} can be reached from other machines: add --allow-remote if that is meant": (
+                self.allow_remote or is_loopback(self.host)
+            ),
+        }
+        for sentence, holds in checks.items():
+            if not holds:
+                raise OptionError(f"{sentence}.")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the host."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,123 @@
+"""Tokens: asked for with a form, valid for a day or as long as the sandbox is told."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hr_sandbox.messages import Answer, as_json
+from hr_sandbox.personio.errors import ApiError, oauth_error, problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.messages import Request
+
+REQUIRED = ("grant_type", "client_id", "client_secret")
+TOKEN_PATH = "/v2/auth/token"  # noqa: S105  a path
+REVOKE_PATH = "/v2/auth/revoke"
+BEARER = "Bearer "
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a token allows, and until when (on the token clock)."""
+
+    scopes: frozenset[str]
+    ends: float
+
+
+class Tokens:
+    """The tokens of one credential."""
+
+    def __init__(
+        self,
+        client: tuple[str, str],
+        lifetime: float,
+        granted: Callable[[], tuple[str, ...]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Know the credential.
+
+        Args:
+            client: its id and secret.
+            lifetime: seconds that a token is valid.
+            granted: the rights that the credential has now.
+            clock: seconds that never go back.
+        """
+        self._client = client
+        self._lifetime = lifetime
+        self._granted = granted
+        self._clock = clock
+        self._tokens: dict[str, Token] = {}
+
+    def issue(self, request: Request) -> Answer:
+        """Answer a request for a token."""
+        fields = _form(request, (*REQUIRED, "scope"), REQUIRED)
+        if fields["grant_type"] != "client_credentials":
+            return oauth_error("unsupported_grant_type", "This grant type is not supported.", "grant_type")
+        given = f"{fields['client_id']}\n{fields['client_secret']}".encode()
+        if not hmac.compare_digest(given, "\n".join(self._client).encode()):
+            return oauth_error("invalid_client", "The client is not known.", "client_authentication_failed")
+        granted = self._granted()
+        scopes = fields["scope"].split() if "scope" in fields else granted
+        if not scopes or not set(scopes) <= set(granted):
+            return oauth_error("invalid_scope", "A scope is unknown or not granted.", "scope_not_allowed")
+        moment = self._clock()
+        self._tokens = {name: token for name, token in self._tokens.items() if token.ends > moment}
+        name = f"papi-{secrets.token_urlsafe(64)}"
+        self._tokens[name] = Token(frozenset(scopes), moment + self._lifetime)
+        body = {
+            "access_token": name,
+            "expires_in": int(self._lifetime),
+            "token_type": "Bearer",
+            "scope": " ".join(scopes),
+        }
+        return as_json(body, cache_control="no-store")
+
+    def revoke(self, request: Request) -> Answer:
+        """Answer a request to end a token."""
+        name = _form(request, ("token",), ("token",))["token"]
+        if self._valid(name) is None:
+            return problem(401)
+        del self._tokens[name]
+        return Answer(200)
+
+    def check(self, request: Request) -> Token | None:
+        """The request's token, or None where it has none that is valid."""
+        header = request.headers.get("authorization", "")
+        return self._valid(header.removeprefix(BEARER)) if header.startswith(BEARER) else None
+
+    def expire(self) -> int:
+        """End all tokens; says how many there were."""
+        count = len(self._tokens)
+        self._tokens.clear()
+        return count
+
+    def _valid(self, name: str) -> Token | None:
+        token = self._tokens.get(name)
+        return token if token and token.ends > self._clock() else None
+
+
+def _form(request: Request, known: tuple[str, ...], required: tuple[str, ...]) -> dict[str, str]:
+    """The form's fields; credentials in the query, unknown or repeated fields are refused."""
+    pairs = request.form
+    fields = dict(pairs)
+    missing = [name for name in required if not fields.get(name)]
+    if missing:
+        raise ApiError(
+            oauth_error(
+                "invalid_request",
+                "A required parameter is missing.",
+                "required_parameters_missing",
+                {"missing_parameters": missing},
+            )
+        )
+    if request.query or len(pairs) != len(fields) or not set(fields) <= set(known):
+        raise ApiError(
+            oauth_error("invalid_request", "A parameter is not known or stands twice.", "invalid_parameters")
+        )
+    return fields

@@ -1,0 +1,256 @@
+"""The endpoints of v2, a declaration each."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.company.dice import months_after
+from hr_sandbox.limits import Rate
+from hr_sandbox.personio import render
+from hr_sandbox.personio.endpoint import Endpoint, ItemEndpoint, ListEndpoint, Values
+from hr_sandbox.personio.errors import ApiError, bad_value, problem
+from hr_sandbox.personio.filters import (
+    Filter,
+    boolean,
+    comma_list,
+    compared,
+    day,
+    exact,
+    listed,
+    local_time,
+    one_of,
+)
+from hr_sandbox.personio.links import Links
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.model import Absence, Compensation, Employment, Person, Table
+
+PERSONS = "personio:persons:read"
+ABSENCES = "personio:absences:read"
+COMPENSATIONS = "personio:compensations:read"
+ORG_UNITS = "personio:org-units:read"
+
+STRICT = ("", "gt", "lt")
+INCLUSIVE = ("gte", "lte")
+
+
+def _by_uuid(table: Callable[[Company], Table[Any]]) -> Callable[[Company, Values], Any]:
+    return lambda company, values: table(company).find(values["id"])
+
+
+def _persons(company: Company, values: Values) -> list[Person]:
+    status = values.get("status")
+    return [row for row in company.people if status is None or render.person_status(company, row) == status]
+
+
+def _absences(company: Company, values: Values) -> list[Absence]:
+    wanted = values.get("absence_type.id")
+    kinds = {row.id for row in company.absence_types if wanted is None or row.uuid in wanted}
+    return [row for row in company.absences if row.type_id in kinds]
+
+
+def _employments(company: Company, values: Values) -> list[Employment]:
+    """Newest first, of a person who exists."""
+    if company.people.find(values["person_id"]) is None:
+        raise ApiError(problem(404))
+    rows = company.employments.of(int(values["person_id"]))
+    return sorted(rows, key=lambda row: (row.start_date, row.id), reverse=True)
+
+
+def _employment(company: Company, values: Values) -> Employment | None:
+    row = company.employments.find(values["id"])
+    return row if row and str(row.person_id) == values["person_id"] else None
+
+
+def _ends_after(row: Absence, moment: Any) -> bool:  # noqa: ANN401  what a filter parsed
+    return row.ends_at is None or row.ends_at > moment
+
+
+# The date filters ask which absences overlap a window, whichever end a filter is named after: an absence
+# passes `gte` if it has not ended by then, and `lte` if it has begun by then.
+_OVERLAPS = tuple(
+    Filter(f"{end}.date_time.{mark}", local_time, accepts)
+    for end in ("starts_from", "ends_at")
+    for mark, accepts in (("gte", _ends_after), ("lte", lambda row, moment: row.starts_at <= moment))
+)
+
+
+def window(company: Company, values: Values) -> tuple[date, date]:
+    """The window of compensations: at most a month, the current one where none is asked for."""
+    first, last = values.get("start_date"), values.get("end_date")
+    if first is None and last is None:
+        month = months_after(company.today, 0)
+        return month, months_after(month, 1) - timedelta(1)
+    if first is None or last is None:
+        raise bad_value("start_date" if first is None else "end_date")
+    if last < first or last >= _month_later(first):
+        raise bad_value("end_date")
+    return first, last
+
+
+def _month_later(first: date) -> date:
+    """The same day of the next month, or the first day after a month that has no such day."""
+    following = months_after(first, 1)
+    last = months_after(first, 2) - timedelta(1)
+    return min(following + timedelta(first.day - 1), last + timedelta(1))
+
+
+def _compensations(company: Company, values: Values) -> list[Compensation]:
+    first, last = window(company, values)
+    return [row for row in company.compensations if row.in_effect(first, last)]
+
+
+def _units(company: Company, values: Values) -> Table[Any]:
+    return company.departments if values["type"] == "department" else company.teams
+
+
+def _org_units(company: Company, values: Values) -> list[Any]:
+    sort = values.get("sort", "id")
+    name = sort.removeprefix("-")
+    return sorted(_units(company, values), key=lambda row: (getattr(row, name), row.id), reverse=sort.startswith("-"))
+
+
+_UNIT_TYPE = Filter("type", one_of("department", "team"), required=True)
+_PARENTS = Filter("include_parent_chain", boolean)
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    ListEndpoint(
+        path="/v2/persons",
+        stream="persons",
+        right=PERSONS,
+        no_right=401,
+        rate=Rate(30, 100),
+        rows=_persons,
+        render=render.person,
+        default_limit=10,
+        max_limit=50,
+        filters=(
+            listed("id", lambda row: str(row.id)),
+            listed("email", lambda row: str(row.email)),
+            exact("first_name", lambda row: str(row.first_name)),
+            exact("last_name", lambda row: str(row.last_name)),
+            exact("preferred_name", lambda row: str(row.preferred_name)),
+            *compared("created_at", lambda row: row.created_at, STRICT),
+            *compared("updated_at", lambda row: row.updated_at, STRICT),
+            Filter("status", one_of("ACTIVE", "INACTIVE")),
+        ),
+    ),
+    ItemEndpoint(
+        path="/v2/persons/{id}",
+        stream="persons",
+        right=PERSONS,
+        no_right=401,
+        rate=Rate(30, 100),
+        find=_by_uuid(lambda company: company.people),
+        render=render.person,
+    ),
+    ListEndpoint(
+        path="/v2/persons/{person_id}/employments",
+        stream="employments",
+        right=PERSONS,
+        no_right=401,
+        rate=Rate(30, 100),
+        rows=_employments,
+        render=render.employment,
+        default_limit=10,
+        max_limit=50,
+        links=Links(path="/v2/employments"),  # nothing is served there
+        filters=(
+            listed("id", lambda row: str(row.uuid)),
+            *compared("updated_at", lambda row: row.updated_at, STRICT),
+        ),
+    ),
+    ItemEndpoint(
+        path="/v2/persons/{person_id}/employments/{id}",
+        stream="employments",
+        right=PERSONS,
+        no_right=401,
+        rate=Rate(30, 100),
+        find=_employment,
+        render=render.employment,
+    ),
+    ListEndpoint(
+        path="/v2/absence-types",
+        stream="absence_types",
+        right=ABSENCES,
+        rows=lambda company, _: list(company.absence_types),
+        render=render.absence_type,
+        links=Links(last_page="none"),
+    ),
+    ItemEndpoint(
+        path="/v2/absence-types/{id}",
+        stream="absence_types",
+        right=ABSENCES,
+        find=_by_uuid(lambda company: company.absence_types),
+        render=render.absence_type,
+    ),
+    ListEndpoint(
+        path="/v2/absence-periods",
+        stream="absence_periods",
+        right=ABSENCES,
+        rate=Rate(10, 10),
+        rows=_absences,
+        render=render.absence_period,
+        links=Links(carries_query=True),
+        filters=(
+            listed("id", lambda row: str(row.uuid)),
+            Filter("absence_type.id", comma_list),
+            listed("person.id", lambda row: str(row.person_id)),
+            *_OVERLAPS,
+            *compared("updated_at", lambda row: row.updated_at, INCLUSIVE),
+        ),
+    ),
+    ItemEndpoint(
+        path="/v2/absence-periods/{id}",
+        stream="absence_periods",
+        right=ABSENCES,
+        rate=Rate(10, 10),
+        find=_by_uuid(lambda company: company.absences),
+        render=render.absence_period,
+    ),
+    ListEndpoint(
+        path="/v2/compensations",
+        stream="compensations",
+        right=COMPENSATIONS,
+        rows=_compensations,
+        render=render.compensation,
+        links=Links(carries_query=True, last_page="null"),
+        filters=(
+            Filter("start_date", day),
+            Filter("end_date", day),
+            listed("person.id", lambda row: str(row.person_id)),
+            listed("legal_entity.id", lambda row: str(row.legal_entity_id)),
+        ),
+    ),
+    ListEndpoint(
+        path="/v2/compensations/types",
+        stream="compensation_types",
+        right=COMPENSATIONS,
+        rows=lambda company, _: list(company.compensation_types),
+        render=render.compensation_type,
+        links=Links(last_page="null"),
+    ),
+    ListEndpoint(
+        path="/v2/org-units",
+        stream="org_units",
+        right=ORG_UNITS,
+        rows=_org_units,
+        render=render.org_unit,
+        default_limit=20,
+        links=Links(carries_query=True),
+        filters=(_UNIT_TYPE, _PARENTS, Filter("sort", one_of("name", "-name", "id", "-id"))),
+    ),
+    ItemEndpoint(
+        path="/v2/org-units/{id}",
+        stream="org_units",
+        right=ORG_UNITS,
+        find=lambda company, values: _units(company, values).find(values["id"]),
+        render=render.org_unit_by_id,
+        filters=(_UNIT_TYPE, _PARENTS),
+    ),
+)

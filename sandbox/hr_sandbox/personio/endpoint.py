@@ -1,0 +1,181 @@
+"""An endpoint is a declaration; what is common to all of them, refusals above all, happens here."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.company.model import key_of
+from hr_sandbox.limits import Rate
+from hr_sandbox.personio.cursors import CursorError, Position
+from hr_sandbox.personio.errors import ApiError, bad_filter, bad_value, problem
+from hr_sandbox.personio.links import Links
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.personio.cursors import Cursors
+    from hr_sandbox.personio.filters import Filter
+    from hr_sandbox.vendor import Json
+
+CACHED_WALKS = 32
+
+USUAL_RATE = Rate(50, 100)
+PLAIN_LINKS = Links()
+
+Values = dict[str, Any]  # path parameters, and filters as they were parsed
+Rows = list[Any]  # records of the company; the endpoint's own functions know the kind
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a body is rendered with."""
+
+    company: Company
+    root: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """What one path serves.
+
+    Attributes:
+        path: with its parameters in braces.
+        stream: the stream whose records it shows.
+        right: the scope that it needs.
+        render: a record to its body.
+        no_right: the status without the right.
+        rate: how often it may be asked.
+        filters: the query parameters that it knows, besides `limit` and `cursor`.
+    """
+
+    path: str
+    stream: str
+    right: str
+    render: Callable[[Any, View], Json]
+    no_right: int = 404
+    rate: Rate = USUAL_RATE
+    filters: tuple[Filter, ...] = ()
+
+    def parse(self, raw: Mapping[str, str]) -> Values:
+        """Read the filters; whatever is unknown, empty, malformed or missing is refused."""
+        known = {row.name: row for row in self.filters}
+        values: Values = {}
+        for name, text in raw.items():
+            if name not in known:
+                raise bad_filter(name)
+            try:
+                values[name] = known[name].parse(text)
+            except ValueError as error:
+                raise bad_value(name) from error
+        for row in self.filters:
+            if row.required and row.name not in values:
+                raise bad_value(row.name)
+        return values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemEndpoint(Endpoint):
+    """One record by its id.
+
+    Attributes:
+        find: the record, or None.
+    """
+
+    find: Callable[[Company, Values], Any]
+
+    def body(self, view: View, raw: Mapping[str, str], path_values: Values) -> tuple[Json, Rows]:
+        """The body, and the record in a list."""
+        values = {**self.parse(raw), **path_values}
+        row = self.find(view.company, values)
+        if row is None:
+            raise ApiError(problem(404))
+        return self.render(row, View(view.company, view.root, values)), [row]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListEndpoint(Endpoint):
+    """Records in pages.
+
+    Attributes:
+        rows: all records before the filters, in order. May refuse values that do not go together.
+        default_limit: the page size where none is asked for.
+        max_limit: the largest page size.
+        links: how its links look.
+    """
+
+    rows: Callable[[Company, Values], Sequence[Any]]
+    default_limit: int = 100
+    max_limit: int = 100
+    links: Links = PLAIN_LINKS
+
+    def position(self, path: str, raw: dict[str, str], cursors: Cursors) -> Position:
+        """Where the asked page begins; the cursor remembers filters that are not repeated."""
+        asked = raw.pop("limit", None)
+        limit = self.default_limit if asked is None else self._limit(asked)
+        cursor = raw.pop("cursor", None)
+        if cursor is None:
+            return Position(path, raw, limit, 0, "")
+        try:
+            position = cursors.read(cursor, path)
+        except CursorError as error:
+            raise bad_value("cursor") from error
+        for name, text in raw.items():
+            if position.query.get(name) != text:
+                raise bad_filter(name)
+        return position if asked is None else Position(path, position.query, limit, position.offset, position.after)
+
+    def _limit(self, text: str) -> int:
+        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= self.max_limit):
+            raise bad_value("limit")
+        return int(text)
+
+    def select(self, company: Company, values: Values) -> Rows:
+        """All rows that pass the filters, in order."""
+        tests = [(row.accepts, values[row.name]) for row in self.filters if row.accepts and row.name in values]
+        rows = self.rows(company, values)
+        return [row for row in rows if all(accepts(row, wanted) for accepts, wanted in tests)]
+
+
+class Walks:
+    """The rows of the walks under way, so that a page does not filter everything again."""
+
+    def __init__(self) -> None:
+        """Remember nothing yet."""
+        self._rows: OrderedDict[tuple[object, ...], Rows] = OrderedDict()
+
+    def rows(
+        self, endpoint: ListEndpoint, company: Company, position: Position, values: Values, twice: set[str]
+    ) -> Rows:
+        """The rows of a walk, those that stand on two pages included."""
+        key = (position.path, tuple(sorted(position.query.items())), position.limit, company.version)
+        rows = self._rows.pop(key, None)
+        if rows is None:
+            rows = doubled(endpoint.select(company, values), position.limit, twice)
+        if len(rows) > position.limit:
+            self._rows[key] = rows
+            while len(self._rows) > CACHED_WALKS:
+                self._rows.popitem(last=False)
+        return rows
+
+
+def doubled(rows: Rows, limit: int, keys: set[str]) -> Rows:
+    """The rows, with a copy of some at the beginning of the next page (or at the end of the last one)."""
+    for key in sorted(keys):
+        index = next((index for index, row in enumerate(rows) if key_of(row) == key), None)
+        if index is not None:
+            place = min((index // limit + 1) * limit, len(rows))
+            rows = [*rows[:place], rows[index], *rows[place:]]
+    return rows
+
+
+def page_start(rows: Rows, position: Position) -> int:
+    """Where the page begins in rows that may have changed since the cursor was made."""
+    offset = min(position.offset, len(rows))
+    if not position.after or (offset and key_of(rows[offset - 1]) == position.after):
+        return offset
+    found = next((index for index, row in enumerate(rows) if key_of(row) == position.after), None)
+    return max(offset - 1, 0) if found is None else found + 1

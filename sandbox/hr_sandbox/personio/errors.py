@@ -1,0 +1,96 @@
+"""Error bodies. Titles and type links are those of the API; the details are worded here."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from hr_sandbox import clock
+from hr_sandbox.messages import Answer, as_json
+
+if TYPE_CHECKING:
+    from hr_sandbox.vendor import Json
+
+REFERENCE = "https://developer.personio.de/reference/errors"
+PROBLEM = "application/problem+json"
+
+# status -> (title, detail, code)
+_TEXTS = {
+    400: ("Bad request", "A request parameter is not valid.", "bad_request"),
+    401: ("Unauthorized Request", "The request is not authorized.", "unauthorized"),
+    403: ("Forbidden", "The credential has no access to this resource.", "forbidden"),
+    404: ("Resource not found", "No resource has this id.", "resource_not_found"),
+    405: ("Method not allowed", "The endpoint does not know this method.", "method_not_allowed"),
+    412: ("Precondition failed", "A precondition of the request does not hold.", "precondition_failed"),
+    422: ("Unprocessable entity", "A request parameter cannot be processed.", "unprocessable_entity"),
+    429: ("Too many requests", "The rate limit is used up.", "too_many_requests"),
+    500: ("Internal Server Error", "The request could not be processed.", "internal_server_error"),
+    502: ("Bad Gateway", "The request could not be processed.", "bad_gateway"),
+    503: ("Service Unavailable", "The server cannot answer for now.", "service_unavailable"),
+    504: ("Gateway Timeout", "The request could not be processed in time.", "gateway_timeout"),
+}
+
+FILTER_ENCODING = "A filter is not encoded as it must be."
+
+
+class ApiError(Exception):
+    """An answer other than 200, raised where the reason is found."""
+
+    def __init__(self, answer: Answer) -> None:
+        """Carry the answer."""
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def problem(status: int, detail: str | None = None, title: str | None = None, **headers: str) -> Answer:
+    """An error body with the status' own title and detail, unless others are given."""
+    usual_title, usual_detail, code = _TEXTS.get(status, ("Error", "The request failed.", "error"))
+    body = {
+        "personio_trace_id": str(uuid.uuid4()),
+        "timestamp": clock.now().isoformat(),
+        "errors": [
+            {
+                "title": title or usual_title,
+                "detail": detail or usual_detail,
+                "type": f"{REFERENCE}#common.{code}",
+            }
+        ],
+    }
+    return as_json(body, status, PROBLEM, **headers)
+
+
+def bad_value(name: str) -> ApiError:
+    """A parameter has a value that it cannot have."""
+    return ApiError(problem(400, f"The value of the parameter {name} is not valid."))
+
+
+def bad_filter(name: str) -> ApiError:
+    """A parameter or operator is not known, is empty, or stands twice."""
+    return ApiError(problem(400, f"{FILTER_ENCODING[:-1]}: {name}."))
+
+
+def no_endpoint(path: str) -> Answer:
+    """Nothing is served under this path, or not for this credential."""
+    return problem(404, f"The endpoint with {path} was not found", "Not found")
+
+
+def no_right(status: int, path: str) -> Answer:
+    """The credential lacks the right, in the words that go with the status."""
+    if status == 404:  # noqa: PLR2004  the vendor hides what a credential may not see
+        return no_endpoint(path)
+    if status == 400:  # noqa: PLR2004
+        return problem(400, "The token does not allow this request.", "Unauthorized token")
+    return problem(status)
+
+
+def oauth_error(code: str, description: str, reason: str, meta: Json | None = None, status: int = 400) -> Answer:
+    """An error of the token endpoints."""
+    body = {
+        "timestamp": clock.rfc3339(clock.now()),
+        "trace_id": str(uuid.uuid4()),
+        "error": code,
+        "error_description": description,
+        "error_uri": f"{REFERENCE}#credentials.oauth2.{code}.{reason}",
+        "meta": meta or {},
+    }
+    return as_json(body, status, PROBLEM)

@@ -1,0 +1,122 @@
+"""Query parameters: how each is read, and which rows it lets through. Nothing is forgiven."""
+
+from __future__ import annotations
+
+import operator
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z")
+_LOCAL = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z?")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "": operator.eq,
+    "gt": operator.gt,
+    "lt": operator.lt,
+    "gte": operator.ge,
+    "lte": operator.le,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A query parameter.
+
+    Attributes:
+        name: as it stands in the query.
+        parse: text to value; raises ValueError for any text that the API refuses.
+        accepts: whether a row passes; None where the endpoint itself uses the value.
+        required: refused without it.
+    """
+
+    name: str
+    parse: Callable[[str], Any]
+    accepts: Callable[[Any, Any], bool] | None = None
+    required: bool = False
+
+
+def timestamp(text: str) -> datetime:
+    """A moment in RFC 3339 with Z; any other zone or none is refused."""
+    if not _TIMESTAMP.fullmatch(text):
+        raise ValueError(text)
+    return _moment(text)
+
+
+def local_time(text: str) -> datetime:
+    """A local date and time; a Z behind it is accepted and not looked at."""
+    if not _LOCAL.fullmatch(text):
+        raise ValueError(text)
+    return _moment(text.rstrip("Z") + "Z").replace(tzinfo=None)
+
+
+def _moment(text: str) -> datetime:
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    moment = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+    return moment + timedelta(microseconds=int(fraction.ljust(6, "0")[:6])) if fraction else moment
+
+
+def day(text: str) -> date:
+    """A date, such as 2024-01-31."""
+    if not _DATE.fullmatch(text):
+        raise ValueError(text)
+    return date.fromisoformat(text)
+
+
+def text_value(text: str) -> str:
+    """Any text but none."""
+    if not text.strip():
+        raise ValueError(text)
+    return text
+
+
+def comma_list(text: str) -> frozenset[str]:
+    """Values between commas, none of them empty."""
+    values = text.split(",")
+    if not all(value.strip() for value in values):
+        raise ValueError(text)
+    return frozenset(values)
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """A parser for a parameter that has only these values."""
+
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(text)
+        return text
+
+    return parse
+
+
+def boolean(text: str) -> bool:
+    """`true` or `false`."""
+    return one_of("true", "false")(text) == "true"
+
+
+def listed(name: str, value: Callable[[Any], str]) -> Filter:
+    """A comma list of values, any of which a row may have."""
+    return Filter(name, comma_list, lambda row, wanted: value(row) in wanted)
+
+
+def exact(name: str, value: Callable[[Any], str], parse: Callable[[str], Any] = text_value) -> Filter:
+    """One value that a row must have."""
+    return Filter(name, parse, lambda row, wanted: value(row) == wanted)
+
+
+def compared(
+    name: str,
+    value: Callable[[Any], Any],
+    operators: Iterable[str],
+    parse: Callable[[str], Any] = timestamp,
+) -> tuple[Filter, ...]:
+    """One parameter for each operator: `""` for equal, gt, lt, gte, lte."""
+
+    def accepts(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+        return lambda row, wanted: compare(value(row), wanted)
+
+    return tuple(Filter(f"{name}.{mark}" if mark else name, parse, accepts(_OPERATORS[mark])) for mark in operators)

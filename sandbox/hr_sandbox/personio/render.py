@@ -1,0 +1,205 @@
+"""The company's records in Personio's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hr_sandbox.clock import rfc3339
+from hr_sandbox.company.model import Team
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date, datetime
+
+    from hr_sandbox.company.model import (
+        Absence,
+        AbsenceType,
+        Company,
+        Compensation,
+        CompensationType,
+        Department,
+        Employment,
+        Person,
+        Table,
+        Termination,
+    )
+    from hr_sandbox.personio.endpoint import View
+    from hr_sandbox.vendor import Json
+
+
+def _day(value: date | None) -> str | None:
+    return None if value is None else value.isoformat()
+
+
+def _ref(value: object | None) -> Json | None:
+    return None if value is None else {"id": str(value)}
+
+
+def person_status(company: Company, row: Person) -> str:
+    """Active while the latest employment is active, on leave or about to begin."""
+    latest = company.latest_employment(row.id)
+    if latest is None:
+        return "UNSPECIFIED"
+    return "INACTIVE" if latest.status == "INACTIVE" else "ACTIVE"
+
+
+def person(row: Person, view: View) -> Json:
+    """A person; the employments are ids only."""
+    picture = f"{view.root}/v1/company/employees/{row.id}/profile-picture"
+    return {
+        "id": str(row.id),
+        "email": row.email,
+        "created_at": rfc3339(row.created_at),
+        "updated_at": rfc3339(row.updated_at),
+        "first_name": row.first_name,
+        "last_name": row.last_name,
+        "preferred_name": row.preferred_name,
+        "gender": row.gender,
+        "profile_picture": {"url": picture} if row.has_picture else None,
+        "status": person_status(view.company, row),
+        "custom_attributes": list(_attributes(row, view.company)),
+        "employments": [{"id": employment.uuid} for employment in reversed(view.company.employments.of(row.id))],
+        "_meta": {"links": {"employments": {"href": f"{view.root}/v2/persons/{row.id}/employments"}}},
+    }
+
+
+def _attributes(row: Person, company: Company) -> Iterator[Json]:
+    for definition in company.attributes:
+        if definition.id in row.attributes:
+            body: Json = {
+                "id": definition.id,
+                "type": definition.type,
+                "value": row.attributes[definition.id],
+            }
+            if definition.global_id:
+                body["global_id"] = definition.global_id
+            if definition.label:
+                body["label"] = definition.label
+            yield body
+
+
+def employment(row: Employment, view: View) -> Json:
+    """An employment."""
+    company = view.company
+    units = [("team", row.team_id), ("department", row.department_id)]
+    links = {"person": {"href": f"{view.root}/v2/persons/{row.person_id}"}}
+    if row.supervisor_id is not None:
+        links["supervisor"] = {"href": f"{view.root}/v2/persons/{row.supervisor_id}"}
+    return {
+        "id": row.uuid,
+        "status": row.status,
+        "weekly_working_hours": row.weekly_working_hours,
+        "full_time_weekly_working_hours": row.full_time_weekly_working_hours,
+        "probation_end_date": _day(row.probation_end_date),
+        "employment_start_date": _day(row.start_date),
+        "employment_end_date": _day(row.end_date),
+        "type": row.type,
+        "contract_end_date": _day(row.contract_end_date),
+        "created_at": rfc3339(row.created_at),
+        "updated_at": rfc3339(row.updated_at),
+        "position": {"title": row.title},
+        "supervisor": _ref(row.supervisor_id),
+        "office": _ref(row.office_id),
+        "legal_entity": _ref(row.legal_entity_id),
+        "job": None if row.job_id is None else _ref(company.jobs[row.job_id].uuid),
+        "sub_company": _ref(row.legal_entity_id),
+        "org_units": [{"type": kind, "id": str(number)} for kind, number in units if number is not None],
+        "cost_centers": [
+            {"id": company.cost_centers[number].uuid, "weight": weight} for number, weight in row.cost_centers
+        ],
+        "person": _ref(row.person_id),
+        "termination": _termination(row.termination),
+        "_meta": {"links": links},
+    }
+
+
+def _termination(row: Termination | None) -> Json | None:
+    if row is None:
+        return None
+    return {
+        "termination_date": _day(row.ends_on),
+        "last_working_date": _day(row.last_working_day),
+        "terminated_at": _day(row.decided_on),
+        "type": row.type,
+        "reason": row.reason,
+    }
+
+
+def absence_type(row: AbsenceType, _view: View) -> Json:
+    """An absence type."""
+    return {"id": row.uuid, "name": row.name, "category": row.category, "unit": row.unit}
+
+
+def absence_period(row: Absence, view: View) -> Json:
+    """An absence; the times are the office's own, without a zone."""
+    return {
+        "id": row.uuid,
+        "person": _ref(row.person_id),
+        "absence_type": _ref(view.company.absence_types[row.type_id].uuid),
+        "starts_from": _moment(row.starts_at, row.start_half),
+        "ends_at": None if row.ends_at is None else _moment(row.ends_at, row.end_half),
+        "timezone_id": row.timezone,
+        "comment": row.comment,
+        "approval": {"status": row.approval},
+        "created_at": rfc3339(row.created_at),
+        "updated_at": rfc3339(row.updated_at),
+    }
+
+
+def _moment(value: datetime, half: str | None) -> Json:
+    return {"date_time": value.strftime("%Y-%m-%dT%H:%M:%S"), "type": half}
+
+
+def compensation_type(row: CompensationType, _view: View) -> Json:
+    """A compensation type."""
+    return {"id": row.uuid, "name": row.name, "category": row.category}
+
+
+def compensation(row: Compensation, view: View) -> Json:
+    """A compensation: the same body in each month in which it is in effect."""
+    return {
+        "id": row.uuid,
+        "person": _ref(row.person_id),
+        "type": compensation_type(view.company.compensation_types[row.type_id], view),
+        "amount": {"value": row.amount, "currency": row.currency},
+        "interval": row.interval,
+        "effective_from": _day(row.effective_from),
+        "legal_entity": _ref(row.legal_entity_id),
+        "weekly_working_hours": row.weekly_working_hours,
+        "full_time_weekly_working_hours": row.full_time_weekly_working_hours,
+    }
+
+
+def org_unit(row: Department | Team, view: View) -> Json:
+    """A department or team of a list: parents, where they are asked for, are ids only."""
+    return _org_unit(row, view, ())
+
+
+def org_unit_by_id(row: Department | Team, view: View) -> Json:
+    """A department or team of its own: parents have names."""
+    return _org_unit(row, view, ("name", "description", "abbreviation"))
+
+
+def _org_unit(row: Department | Team, view: View, shown: tuple[str, ...]) -> Json:
+    kind = view.values["type"]
+    body: Json = {
+        "id": str(row.id),
+        "type": kind,
+        "name": row.name,
+        "description": row.description,
+        "abbreviation": row.abbreviation,
+        "parent_id": None if row.parent_id is None else str(row.parent_id),
+    }
+    if view.values.get("include_parent_chain"):
+        body["parent_chain"] = [
+            {"id": str(parent.id), "type": kind, **{name: getattr(parent, name) for name in shown}}
+            for parent in _parents(row, view.company)
+        ]
+    return body
+
+
+def _parents(row: Department | Team, company: Company) -> Iterator[Department | Team]:
+    table: Table[Department] | Table[Team] = company.teams if isinstance(row, Team) else company.departments
+    while row.parent_id is not None:
+        row = table[row.parent_id]
+        yield row

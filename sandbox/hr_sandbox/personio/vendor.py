@@ -1,0 +1,285 @@
+"""Personio over the company: from a request to an answer, through the same gates as at the vendor."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from hr_sandbox.company.dice import months_after
+from hr_sandbox.company.model import key_of
+from hr_sandbox.limits import Buckets, Rate, TokenLimit
+from hr_sandbox.messages import Answer, as_json
+from hr_sandbox.personio.access import CUSTOM, Access
+from hr_sandbox.personio.auth import REVOKE_PATH, TOKEN_PATH, Tokens
+from hr_sandbox.personio.catalogue import ENDPOINTS
+from hr_sandbox.personio.cursors import Cursors, Position
+from hr_sandbox.personio.endpoint import ItemEndpoint, ListEndpoint, View, Walks, page_start
+from hr_sandbox.personio.errors import ApiError, bad_filter, no_endpoint, no_right, problem
+from hr_sandbox.personio.links import STYLES
+from hr_sandbox.vendor import ControlError, Vendor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.messages import Request
+    from hr_sandbox.options import Options
+    from hr_sandbox.personio.endpoint import Endpoint, Rows, Values
+    from hr_sandbox.vendor import Json
+
+TOKENS_PER_MINUTE = 150
+TOO_MANY = 429
+PARTNER_HEADERS = ("x-personio-partner-id", "x-personio-app-id")
+UPPER_SNAKE_CASE = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
+# Streams that are read in passes, a value of the required parameter each.
+PASSES = {"org_units": ({"type": "department"}, {"type": "team"})}
+COMPENSATIONS = "compensations"
+
+
+class Personio(Vendor):
+    """Personio's API v2."""
+
+    name = "personio"
+    streams = ("persons", "employments", "absence_types", "absence_periods", COMPENSATIONS, "org_units")
+
+    def __init__(self, company: Company, options: Options) -> None:
+        """Serve the company to the credential of the options."""
+        super().__init__(company)
+        self.access = Access(ENDPOINTS)
+        client = (options.client_id, options.client_secret)
+        self.tokens = Tokens(client, options.token_ttl, self.access.granted)
+        self._limit = Rate.per_minute(options.requests_per_minute) if options.requests_per_minute else None
+        self._buckets = Buckets()
+        self._token_limit = TokenLimit(TOKENS_PER_MINUTE)
+        self._cursors = Cursors(f"personio/{company.seed}")
+        self._walks = Walks()
+        self._styles: dict[str, str] = {}
+        self._twice: dict[str, set[str]] = {}
+        self._routes = [(_pattern(endpoint.path), endpoint) for endpoint in ENDPOINTS]
+        self._lists = {row.stream: row for row in ENDPOINTS if isinstance(row, ListEndpoint)}
+
+    # Requests
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request, errors included."""
+        try:
+            if request.path in {TOKEN_PATH, REVOKE_PATH}:
+                return self._authenticate(request)
+            return self._gate(request)
+        except ApiError as error:
+            return error.answer
+
+    def error(self, status: int, request: Request) -> Answer:
+        """A failure of the vendor's own; a 429 comes without a word on when to try again."""
+        answer = problem(status)
+        if status == TOO_MANY:
+            endpoint = self._route(request.path)[0]
+            rate = self._limit or (endpoint.rate if endpoint else Rate(50, 100))
+            answer.headers.update(_rate_headers(rate, 0))
+        return answer
+
+    def template(self, path: str) -> str | None:
+        """The declared path that a request's path belongs to, or None."""
+        endpoint = self._route(path)[0]
+        return endpoint.path if endpoint else None
+
+    def _authenticate(self, request: Request) -> Answer:
+        if request.method != "POST":
+            return problem(405, allow="POST")
+        self._check_headers(request)
+        if not (self._take("credential", self._limit)[0] if self._limit else self._token_limit.take()):
+            return problem(TOO_MANY)
+        return self.tokens.issue(request) if request.path == TOKEN_PATH else self.tokens.revoke(request)
+
+    def _gate(self, request: Request) -> Answer:
+        """Path, method, headers, rate, token, right: then the endpoint itself."""
+        endpoint, path_values = self._route(request.path)
+        if endpoint is None:
+            return no_endpoint(request.path)
+        if request.method != "GET":
+            return problem(405, allow="GET")
+        self._check_headers(request)
+        token = self.tokens.check(request)
+        # As a gateway does, the rate is counted before the token is looked at.
+        key = "credential" if self._limit else ("anonymous" if token is None else "token", endpoint.path)
+        rate = self._limit or endpoint.rate
+        enough, remaining = self._take(key, rate)
+        try:
+            if not enough:
+                answer = problem(TOO_MANY)
+            elif token is None:
+                answer = problem(401)
+            elif (status := self.access.refusal(endpoint, token)) is not None:
+                answer = no_right(status, request.path)
+            else:
+                answer = as_json(self._body(endpoint, request, path_values))
+        except ApiError as error:
+            answer = error.answer
+        answer.headers.update(_rate_headers(rate, remaining))
+        return answer
+
+    def _take(self, key: object, rate: Rate) -> tuple[bool, int]:
+        return self._buckets.take(key, rate)
+
+    def _route(self, path: str) -> tuple[Endpoint | None, Values]:
+        # A path with fewer parameters wins: /v2/compensations/types is no compensation's id.
+        for pattern, endpoint in self._routes:
+            if found := pattern.fullmatch(path):
+                return endpoint, dict(found.groupdict())
+        return None, {}
+
+    @staticmethod
+    def _check_headers(request: Request) -> None:
+        if "origin" in request.headers:  # browsers are refused
+            raise ApiError(problem(403))
+        for name in PARTNER_HEADERS:
+            text = request.headers.get(name)
+            if text is not None and not UPPER_SNAKE_CASE.fullmatch(text):
+                raise ApiError(problem(400, f"The header {name} must be in UPPER_SNAKE_CASE."))
+
+    def _body(self, endpoint: Endpoint, request: Request, path_values: Values) -> Json:
+        raw = dict(request.query)
+        if len(raw) != len(request.query):
+            raise bad_filter("a parameter stands twice")
+        if isinstance(endpoint, ListEndpoint):
+            return self._page(endpoint, request, raw, path_values)
+        assert isinstance(endpoint, ItemEndpoint)  # noqa: S101  there are two kinds
+        body, _ = endpoint.body(View(self.company, request.root), raw, path_values)
+        return self.access.show(endpoint.stream, body)
+
+    def _page(self, endpoint: ListEndpoint, request: Request, raw: dict[str, str], path_values: Values) -> Json:
+        cursor = raw.get("cursor")
+        position = endpoint.position(request.path, raw, self._cursors)
+        values = {**endpoint.parse(position.query), **path_values}
+        twice = self._twice.get(endpoint.stream, set())
+        rows = self._walks.rows(endpoint, self.company, position, values, twice)
+        start = page_start(rows, position)
+        page = rows[start : start + position.limit]
+        links = endpoint.links.styled(self._styles.get(endpoint.path, "normal"), endpoint.path)
+        following = None
+        if start + position.limit < len(rows):
+            following = self._cursors.write(position if links.repeats else _after(position, start, page))
+        query = {**position.query, "limit": str(position.limit)}
+        meta = links.meta(root=request.root, path=request.path, query=query, this=cursor, following=following)
+        return {"_data": list(self._render(endpoint, page, View(self.company, request.root, values))), **meta}
+
+    def _render(self, endpoint: Endpoint, rows: Rows, view: View) -> Iterator[Json]:
+        return (self.access.show(endpoint.stream, endpoint.render(row, view)) for row in rows)
+
+    # Controls
+
+    def count(self, stream: str, first: date, last: date) -> int:
+        """How many rows a stream gives without a bookmark, over this window of days."""
+        if stream == "employments":
+            return len(self.company.employments)
+        if stream == COMPENSATIONS:
+            return sum(len(rows) for _, rows in self._months(first, last))
+        return sum(len(self._lists[stream].select(self.company, dict(values))) for values in self._passes(stream))
+
+    def records(self, stream: str, first: date, last: date, root: str) -> list[Json]:
+        """The bodies of a stream's rows, everything allowed; compensations carry the first day of their month."""
+        endpoint = self._lists[stream]
+        if stream == COMPENSATIONS:
+            view = View(self.company, root)
+            return [
+                {"_month": month.isoformat(), **endpoint.render(row, view)}
+                for month, rows in self._months(first, last)
+                for row in rows
+            ]
+        if stream == "employments":
+            passes = [{"person_id": str(row.id)} for row in self.company.people]
+        else:
+            passes = list(self._passes(stream))
+        return [
+            endpoint.render(row, View(self.company, root, values))
+            for values in passes
+            for row in endpoint.select(self.company, dict(values))
+        ]
+
+    @staticmethod
+    def _passes(stream: str) -> tuple[dict[str, str], ...]:
+        return PASSES.get(stream, ({},))
+
+    def _months(self, first: date, last: date) -> Iterator[tuple[date, Rows]]:
+        month = months_after(first, 0)
+        while month <= last:
+            days = {
+                "start_date": max(month, first),
+                "end_date": min(months_after(month, 1) - timedelta(1), last),
+            }
+            yield month, self._lists[COMPENSATIONS].select(self.company, days)
+            month = months_after(month, 1)
+
+    def rights(self) -> Json:
+        """Which rights, attributes, link styles and duplicates are set."""
+        return {
+            "granted": list(self.access.granted()),
+            "revoked": self.access.denied,
+            "hidden": sorted(self.access.hidden),
+            "links": self._styles,
+            "duplicates": {stream: sorted(keys) for stream, keys in self._twice.items()},
+        }
+
+    def revoke(self, *, right: str | None, endpoint: str | None, status: int | None) -> Json:
+        """Take away a right or one endpoint."""
+        return self.access.revoke(right, endpoint, status)
+
+    def grant(self, *, right: str | None, endpoint: str | None) -> Json:
+        """Give back a right or one endpoint."""
+        return self.access.grant(right, endpoint)
+
+    def expire_tokens(self) -> Json:
+        """End all tokens now."""
+        return {"expired": self.tokens.expire()}
+
+    def allow(self, attribute: str, *, allowed: bool) -> Json:
+        """Show or hide an attribute, such as `persons.updated_at`."""
+        day = self.company.today
+        known = {}
+        for stream in self.streams:
+            bodies = self.records(stream, day, day, "")[:1]
+            known[stream] = {name for body in bodies for name in body} - {"id", "_month", "_meta"}
+        known["persons"] |= {f"{CUSTOM}.{row.id}" for row in self.company.attributes}
+        return self.access.allow(attribute, known, allowed=allowed)
+
+    def set_links(self, path: str, style: str) -> Json:
+        """Choose how an endpoint's links look."""
+        if path not in [row.path for row in self._lists.values()]:
+            raise ControlError(f"There is no list {path}.")
+        if style not in STYLES:
+            raise ControlError(f"There is no link style {style}; there are {', '.join(STYLES)}.")
+        self._styles[path] = style
+        return {"path": path, "style": style}
+
+    def duplicate(self, stream: str, key: str | None) -> Json:
+        """Let a record stand on two pages; the first one of the stream where no id is given."""
+        if stream not in self._lists:
+            raise ControlError(f"There is no stream {stream}; there are {', '.join(self._lists)}.")
+        day = self.company.today
+        keys = [str(body["id"]) for body in self.records(stream, day, day, "")]
+        if not keys or (key is not None and key not in keys):
+            raise ControlError(f"The stream {stream} has no record {key}.")
+        chosen = key or keys[0]
+        self._twice.setdefault(stream, set()).add(chosen)
+        self.company.version += 1
+        return {"stream": stream, "id": chosen}
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path)))
+
+
+def _after(position: Position, start: int, page: Rows) -> Position:
+    """The position behind a page."""
+    offset = start + len(page)
+    return Position(position.path, position.query, position.limit, offset, key_of(page[-1]))
+
+
+def _rate_headers(rate: Rate, remaining: int) -> dict[str, str]:
+    return {
+        "x-ratelimit-replenish-rate": str(rate.replenish),
+        "x-ratelimit-burst-capacity": str(rate.burst),
+        "x-ratelimit-requested-tokens": str(rate.cost),
+        "x-ratelimit-remaining": str(remaining),
+    }

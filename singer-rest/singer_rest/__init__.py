@@ -1,0 +1,34 @@
+"""What REST taps of the Singer SDK share: slices, pages fetched ahead, pacing, retries, tokens, access errors."""
+
+from __future__ import annotations
+
+from singer_rest.auth import Authenticator, Token
+from singer_rest.errors import NoAccess, RunError, TapError
+from singer_rest.pacing import Pacer, Rate
+from singer_rest.pages import Reply, Request
+from singer_rest.settings import common_settings
+from singer_rest.slices import Children, Months, Slice, Slices, Values, Whole
+from singer_rest.stream import ChangedSince, RestStream
+from singer_rest.tap import RestTap
+
+__all__ = [
+    "Authenticator",
+    "ChangedSince",
+    "Children",
+    "Months",
+    "NoAccess",
+    "Pacer",
+    "Rate",
+    "Reply",
+    "Request",
+    "RestStream",
+    "RestTap",
+    "RunError",
+    "Slice",
+    "Slices",
+    "TapError",
+    "Token",
+    "Values",
+    "Whole",
+    "common_settings",
+]

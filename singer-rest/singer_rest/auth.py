@@ -1,0 +1,127 @@
+"""One authenticator per tap, shared by every stream and worker; one refresh at a time."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from singer_rest.errors import Retry, RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from singer_rest.pages import Reply
+    from singer_rest.transport import Transport
+
+TOKEN_TRIES = 5
+
+MARGIN = 60.0
+"""Seconds before its end at which a token is renewed (a tenth of its life where that is less)."""
+
+
+@dataclass(frozen=True, repr=False)  # a token never stands in a log
+class Token:
+    """An access token and the seconds that it lives from now."""
+
+    value: str
+    lifetime: float
+
+
+class Authenticator(ABC):
+    """Keeps a valid access token.
+
+    A 401 is not always a token's end: vendors answer it for missing rights too. So a 401 renews the token where the
+    endpoint has answered before or nothing has, or where the token's time is up; for an endpoint that never answered
+    this is tried once in a run.
+
+    Args:
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._token: Token | None = None
+        self._renew_at = 0.0
+        self._failed: Exception | None = None
+        self._answered: set[str] = set()
+        self._fresh_token_refused = False
+
+    @abstractmethod
+    def request_token(self) -> Token:
+        """Ask the vendor for a new token; called by one thread at a time.
+
+        Raises:
+            RunError: If the vendor refuses the credentials or cannot be reached.
+        """
+
+    def token(self) -> Token:
+        """The token to send now, renewed if its end is near.
+
+        Raises:
+            RunError: If none can be had; every later call raises the same, so that no worker asks again.
+        """
+        with self._lock:
+            return self._valid()
+
+    def renew(self, endpoint: str, refused: Token) -> Token | None:
+        """Answer a 401: the token to repeat the request with, or None where the 401 means a missing right."""
+        with self._lock:
+            if refused is not self._token:  # another worker was faster
+                return self._valid()
+            worth_it = endpoint in self._answered or self._clock() >= self._renew_at or not self._fresh_token_refused
+            if not worth_it:
+                return None
+            self._token = None
+            return self._valid()
+
+    def answered(self, endpoint: str) -> None:
+        """Note that an endpoint took the token."""
+        self._answered.add(endpoint)
+
+    def refused_fresh_token(self, endpoint: str) -> None:
+        """Note that a token just renewed got a 401 too."""
+        if endpoint not in self._answered:
+            self._fresh_token_refused = True
+
+    def _valid(self) -> Token:
+        if self._failed:
+            raise self._failed
+        if self._token is None or self._clock() >= self._renew_at:
+            try:
+                self._token = self.request_token()
+            except Exception as error:
+                self._failed = error
+                raise
+            self._renew_at = self._clock() + self._token.lifetime - min(MARGIN, self._token.lifetime / 10)
+        return self._token
+
+
+def post_for_token(transport: Transport, path: str, first_delay: float, **kwargs: Any) -> Reply:
+    """Send a token request until it is answered.
+
+    Args:
+        transport: The way to the vendor.
+        path: The token endpoint, below `api_url`.
+        first_delay: Seconds before the first repeat; each further one doubles it, with full jitter.
+        kwargs: The body, as requests takes it.
+
+    Returns:
+        The answer, whatever its status below 500 but 429.
+
+    Raises:
+        RunError: If none comes.
+    """
+    for tried in range(1, TOKEN_TRIES + 1):
+        try:
+            return transport.post(path, **kwargs)
+        except Retry as retry:
+            reason = retry.reason
+            if tried < TOKEN_TRIES:
+                jitter = random.uniform(0, first_delay * 2**tried)  # noqa: S311 - jitter, not a secret
+                time.sleep(jitter if retry.after is None else retry.after)
+    raise RunError(f"The vendor's host gives no token ({reason}). Check `api_url` and the network, or run again later.")

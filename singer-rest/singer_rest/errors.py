@@ -1,0 +1,34 @@
+"""What can go wrong, as sentences for the person who runs the tap.
+
+No message here holds a response body, a token, a setting's value or a query value: they are personal data or secrets.
+"""
+
+from __future__ import annotations
+
+
+class TapError(Exception):
+    """A failure that the person who runs the tap can read; it ends one stream."""
+
+
+class RunError(TapError):
+    """A failure that ends the whole run: refused credentials, an unreachable host, settings that cannot work."""
+
+
+class NoAccess(TapError):  # noqa: N818 - it is an answer, not a fault
+    """The credential may not read this stream. The message names the right that it lacks."""
+
+
+class Retry(Exception):  # noqa: N818 - a request to try again, not a fault
+    """The request did not work this time and may be sent again.
+
+    Args:
+        reason: What happened, in a few words without any value.
+        after: Seconds that the vendor asked to wait, if it did.
+        throttled: Whether the vendor said that requests come too fast.
+    """
+
+    def __init__(self, reason: str, *, after: float | None = None, throttled: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.after = after
+        self.throttled = throttled

@@ -1,0 +1,134 @@
+"""How fast requests may go: one pacer per credential, shared by all workers and streams."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from singer_rest import times
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A limit: ``requests`` per ``seconds``, of which ``burst`` may go at once (default: one second's worth)."""
+
+    requests: float
+    seconds: float = 1.0
+    burst: float | None = None
+
+
+class Bucket:
+    """A token bucket that learns from the vendor's headers. Its lock is the pacer's."""
+
+    def __init__(self, rate: Rate, now: float) -> None:
+        self.per_second = rate.requests / rate.seconds
+        self.capacity = max(1.0, rate.burst if rate.burst is not None else self.per_second)
+        self.tokens = self.capacity
+        self.filled_at = now
+        self.paused_until = 0.0
+
+    def wait(self, now: float) -> float:
+        """Seconds until a request may go; 0 if it may go now. Takes nothing."""
+        self.tokens = min(self.capacity, self.tokens + (now - self.filled_at) * self.per_second)
+        self.filled_at = now
+        missing = max(0.0, 1.0 - self.tokens) / self.per_second
+        return max(missing, self.paused_until - now, 0.0)
+
+    def learn(self, headers: Mapping[str, str]) -> None:
+        """Take over the rate, the burst and what is left, as token-bucket gateways send them."""
+        replenish, burst, remaining = (
+            _number(headers.get(f"x-ratelimit-{name}")) for name in ("replenish-rate", "burst-capacity", "remaining")
+        )
+        if replenish:
+            self.per_second = replenish
+        if burst:
+            self.capacity = burst
+        if remaining is not None:
+            self.tokens = min(self.tokens, remaining)
+
+
+class Pacer:
+    """Holds requests back so that they keep to the vendor's limits and the user's own.
+
+    Args:
+        rates: Limit per endpoint; ``""`` is the limit of each endpoint that is not named.
+        overall: The user's own cap over all endpoints.
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(
+        self,
+        rates: Mapping[str, Rate],
+        overall: Rate | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rates = rates
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._endpoints: dict[str, Bucket] = {}
+        self._overall = Bucket(overall, clock()) if overall else None
+
+    def take(self, endpoint: str) -> float:
+        """Take leave for one request to an endpoint.
+
+        Returns:
+            0 if it may go now (and is counted); else seconds to wait before asking again.
+        """
+        with self._lock:
+            now = self._clock()
+            buckets = self._buckets(endpoint, now)
+            wait = max((bucket.wait(now) for bucket in buckets), default=0.0)
+            if not wait:
+                for bucket in buckets:
+                    bucket.tokens -= 1
+            return wait
+
+    def learn(self, endpoint: str, headers: Mapping[str, str]) -> None:
+        """Take over what an answer's headers say of the endpoint's limit."""
+        with self._lock:
+            if bucket := self._endpoint(endpoint, self._clock()):
+                bucket.learn(headers)
+
+    def pause(self, endpoint: str, seconds: float) -> None:
+        """Let no request to the endpoint go for some seconds: the vendor asked for it."""
+        with self._lock:
+            now = self._clock()
+            bucket = self._endpoint(endpoint, now) or self._endpoints.setdefault(endpoint, Bucket(Rate(1e6), now))
+            bucket.paused_until = max(bucket.paused_until, now + seconds)
+
+    def _buckets(self, endpoint: str, now: float) -> list[Bucket]:
+        return [bucket for bucket in (self._endpoint(endpoint, now), self._overall) if bucket]
+
+    def _endpoint(self, endpoint: str, now: float) -> Bucket | None:
+        if endpoint not in self._endpoints:
+            rate = self._rates.get(endpoint) or self._rates.get("")
+            if rate is None:
+                return None
+            self._endpoints[endpoint] = Bucket(rate, now)
+        return self._endpoints[endpoint]
+
+
+def retry_after(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
+    """Seconds that a ``Retry-After`` header asks to wait, given in seconds or as a date; None without one."""
+    value = headers.get("Retry-After")
+    if value is None:
+        return None
+    seconds = _number(value)
+    if seconds is None:
+        try:
+            seconds = times.http_date(value).timestamp() - now()
+        except ValueError:
+            return None
+    return max(0.0, seconds)
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        return float(value) if value is not None else None
+    except ValueError:
+        return None

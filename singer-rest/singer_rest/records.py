@@ -1,0 +1,122 @@
+"""Records on their way out: fields that no schema lists, timestamps, duplicates, RECORD lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Hashable
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from singer_sdk.io_base import SingerMessageType
+from singer_sdk.singerlib.encoding import GenericSingerWriter
+
+from singer_rest import times
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from singer_sdk.singerlib.encoding.simple import Message
+
+    from singer_rest.pages import Record
+
+EXTRA = "_extra"
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+class Shape:
+    """Fits records to a stream's schema without losing anything.
+
+    Args:
+        schema: The stream's JSON Schema.
+        keys: Its primary keys.
+    """
+
+    def __init__(self, schema: dict[str, Any], keys: Sequence[str]) -> None:
+        properties = schema["properties"]
+        self._known = properties.keys()
+        self._keys = keys
+        self._moments = [
+            name
+            for name, definition in properties.items()
+            if definition.get("format") == "date-time" and "x-sql-datatype" not in definition
+        ]
+        self.unlisted: set[str] = set()
+        self.repeated = 0
+        self._seen: set[int] = set()
+
+    def start_slice(self) -> None:
+        """Forget the keys of the slice before: a record may come again in another slice."""
+        self._seen.clear()
+
+    def fit(self, record: Record) -> Record:
+        """Move unlisted root fields into ``_extra``, write timestamps in UTC with ``Z``, count repeated keys."""
+        unlisted = record.keys() - self._known
+        if unlisted:
+            record[EXTRA] = {name: record.pop(name) for name in sorted(unlisted)}
+            self.unlisted |= unlisted
+        for name in self._moments:
+            value = record.get(name)
+            if isinstance(value, str) and not value.endswith("Z"):
+                record[name] = _utc(value)
+        if self._keys:
+            key = hash(tuple(_hashable(record.get(name)) for name in self._keys))
+            if key in self._seen:
+                self.repeated += 1
+            self._seen.add(key)
+        return record
+
+
+def _utc(value: str) -> str:
+    try:
+        return times.text(times.parse(value))
+    except ValueError:
+        return value  # the loader keeps what it cannot read as a time
+
+
+def _hashable(value: object) -> Hashable:
+    return value if isinstance(value, Hashable) else json.dumps(value, sort_keys=True, default=str)
+
+
+def encode(value: object) -> bytes:
+    """Encode as JSON in UTF-8; Decimals as numbers, digit by digit."""
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        # Half a surrogate pair has no UTF-8; it has an escape.
+        return json.dumps(value, separators=(",", ":"), default=_json_default).encode()
+
+
+def _json_default(value: object) -> object:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return times.text(value) if isinstance(value, datetime) else str(value)
+
+
+def record_lines(stream: str, records: Iterable[Record], version: int | None, extracted: datetime) -> bytes:
+    """RECORD lines for a page, the same bytes as one message each would give."""
+    head = b'{"type":"RECORD","stream":' + encode(stream) + b',"record":'
+    tail = b',"version":' + encode(version) if version is not None else b""
+    tail += b',"time_extracted":' + encode(extracted) + b"}\n"
+    return b"".join(head + encode(record) + tail for record in records)
+
+
+class MessageWriter(GenericSingerWriter[bytes, "Message"]):
+    """Writes messages to stdout; RECORD lines stay in its buffer until a STATE or SCHEMA follows."""
+
+    def serialize_message(self, message: Message) -> bytes:
+        """Encode one message as one line."""
+        return encode(message.to_dict()) + b"\n"
+
+    def write_message(self, message: Message) -> None:
+        """Write one message."""
+        self.write_lines(self.format_message(message))
+        if message.type != SingerMessageType.RECORD:
+            sys.stdout.buffer.flush()
+
+    def write_lines(self, lines: bytes) -> None:
+        """Write lines that are encoded already."""
+        sys.stdout.buffer.write(lines)

@@ -1,0 +1,304 @@
+"""One scheduler per run: page requests of several slices and streams under way, pages handed on in order."""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+import threading
+import time
+from bisect import insort
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from singer_rest.errors import Retry, TapError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from singer_rest.pacing import Pacer
+    from singer_rest.pages import Page, Request
+    from singer_rest.slices import Slice
+
+logger = logging.getLogger(__name__)
+
+PAGES_HELD = 512
+BYTES_HELD = 64 * 1024 * 1024
+"""What may wait for the main thread, over all streams, before only the page that it waits for is asked for."""
+
+TRIES = 8
+TRIES_UNTIL_FIRST_ANSWER = 3
+FIRST_DELAY = 0.5
+LONGEST_DELAY = 60.0
+THROTTLED_DELAY = 1.0
+LONG_WAIT = 10.0
+"""Seconds from which on a wait is worth a line."""
+
+Position = tuple[int, int]
+"""Number of the slice and of the page within it: the order in which pages are handed on."""
+
+
+@dataclass(order=True)
+class Task:
+    """One page to ask for."""
+
+    position: Position
+    request: Request = field(compare=False)
+    slice: Slice = field(compare=False)
+    asked: set[Request] = field(compare=False)
+    tries: int = field(default=0, compare=False)
+    not_before: float = field(default=0.0, compare=False)
+
+
+class Reading:
+    """One listing to walk: a stream's records, or the ids that its children need. The scheduler's lock guards it.
+
+    Args:
+        name: The stream's name, for messages.
+        slices: The slices in order; None in between: not known yet.
+        first: Makes the request for a slice's first page.
+        fetch: Sends a request and reads the page. It runs in a worker.
+        endpoint: What the pacer counts the requests under.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        slices: Iterator[Slice | None],
+        first: Callable[[Slice], Request],
+        fetch: Callable[[Request, Slice], Page],
+        endpoint: str,
+    ) -> None:
+        self.name = name
+        self.endpoint = endpoint
+        self.fetch = fetch
+        self.requests = 0
+        self.last_slice: int | None = None
+        self._slices = slices
+        self._first = first
+        self._opened = 0
+        self._queue: list[Task] = []
+        self._results: dict[Position, Page | Exception] = {}
+        self._failed_at: Position | None = None
+
+    def ready(self, now: float) -> tuple[Task | None, float]:
+        """The first task that may run now, left in the queue; else None and the seconds until one may."""
+        for task in self._queue:
+            if task.not_before <= now:
+                return task, 0.0
+        if self._open():
+            return self._queue[-1], 0.0
+        return None, min((task.not_before - now for task in self._queue), default=math.inf)
+
+    def start(self, task: Task) -> None:
+        """Take a task off the queue: it runs."""
+        self._queue.remove(task)
+        self.requests += 1
+
+    def again(self, task: Task) -> None:
+        """Queue a task once more."""
+        insort(self._queue, task)
+
+    def finish(self, task: Task, result: Page | Exception) -> bool:
+        """Keep a page until it is wanted, and queue the one after it; beyond an error nothing is asked for.
+
+        Returns:
+            Whether the result is kept.
+        """
+        if self._failed_at and task.position > self._failed_at:
+            return False
+        self._results[task.position] = result
+        number, page = task.position
+        if isinstance(result, Exception):
+            self._fail(task.position)
+        elif result.next and result.next in task.asked:
+            self._fail((number, page + 1))
+            self._results[number, page + 1] = TapError(
+                f"{self.name}: the link to the next page leads back to a page already read, so the list has no "
+                "end. Run again later; if it stays so, report it to the vendor."
+            )
+        elif result.next:
+            task.asked.add(result.next)
+            insort(self._queue, Task((number, page + 1), result.next, task.slice, task.asked))
+        return True
+
+    def take(self, position: Position) -> Page | Exception | None:
+        """Take out the result at a position; None: not there yet, or (`last_slice` tells) never."""
+        if position[0] == self._opened:
+            self._open()
+        return self._results.pop(position, None)
+
+    def abandon(self) -> list[Page]:
+        """Forget everything; the pages that nobody took."""
+        self._fail((-1, 0))
+        left = [page for page in self._results.values() if not isinstance(page, Exception)]
+        self._results.clear()
+        return left
+
+    def _fail(self, position: Position) -> None:
+        self._failed_at = position
+        self.last_slice = position[0]
+        self._queue = [task for task in self._queue if task.position < position]
+
+    def _open(self) -> bool:
+        if self.last_slice is not None:
+            return False
+        try:
+            part = next(self._slices)
+        except StopIteration:
+            self.last_slice = self._opened - 1
+            return False
+        except Exception as error:  # noqa: BLE001 - it is raised where this slice is handed on
+            self._fail((self._opened, 0))
+            self._results[self._opened, 0] = error
+            return False
+        if part is None:
+            return False
+        request = self._first(part)
+        self._queue.append(Task((self._opened, 0), request, part, {request}))
+        self._opened += 1
+        return True
+
+
+class Scheduler:
+    """Runs page requests in worker threads and hands the pages on in order, in the thread that asks.
+
+    Args:
+        workers: Requests under way at the same time.
+        pacer: Says when a request to an endpoint may go.
+        answered: Whether the host has answered anything yet; until then little patience is due.
+        first_delay: Seconds before the first repeat; each further one doubles it, with full jitter.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        pacer: Pacer,
+        answered: Callable[[], bool] = lambda: True,
+        first_delay: float = FIRST_DELAY,
+    ) -> None:
+        self._pacer = pacer
+        self._answered = answered
+        self._first_delay = first_delay
+        self._changed = threading.Condition()
+        self._readings: list[Reading] = []
+        self._wanted: tuple[Reading, Position] | None = None
+        self._pages_held = 0
+        self._bytes_held = 0
+        self._stopped = False
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
+        for thread in self._threads:
+            thread.start()
+
+    def add(self, reading: Reading) -> None:
+        """Let workers fetch for a reading; those added earlier come first."""
+        with self._changed:
+            self._readings.append(reading)
+            self._changed.notify_all()
+
+    def pages(self, reading: Reading) -> Iterator[Page]:
+        """Yield a reading's pages, slice after slice.
+
+        Raises:
+            Exception: What ended the reading; the pages before it have been handed on.
+        """
+        number = page_number = 0
+        try:
+            while (page := self._wait(reading, (number, page_number))) is not None:
+                yield page
+                number, page_number = (number, page_number + 1) if page.next else (number + 1, 0)
+        finally:
+            with self._changed:
+                self._readings.remove(reading)
+                for page in reading.abandon():
+                    self._held(-1, page)
+                self._changed.notify_all()
+
+    def poke(self) -> None:
+        """Wake the workers: slices that were not known may be known now."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Start no further request. Those under way are let go: their answers are of no use any more."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(timeout=1.0)
+
+    def _wait(self, reading: Reading, position: Position) -> Page | None:
+        with self._changed:
+            self._wanted = (reading, position)
+            self._changed.notify_all()
+            while (result := reading.take(position)) is None:
+                if reading.last_slice is not None and position[0] > reading.last_slice:
+                    return None
+                self._changed.wait()
+            if isinstance(result, Exception):
+                raise result
+            self._held(-1, result)
+            return result
+
+    def _held(self, sign: int, page: Page) -> None:
+        self._pages_held += sign
+        self._bytes_held += sign * page.size
+
+    def _work(self) -> None:
+        while (found := self._next()) is not None:
+            reading, task = found
+            result: Page | Exception
+            try:
+                result = reading.fetch(task.request, task.slice)
+            except Retry as retry:
+                if self._again(reading, task, retry):
+                    continue
+                result = TapError(
+                    f"{reading.name}: {task.request.endpoint} gave no answer in {task.tries} tries "
+                    f"({retry.reason}). Run again later: what was read before is kept."
+                )
+            except Exception as error:  # noqa: BLE001 - it is raised where this page is handed on
+                result = error
+            with self._changed:
+                if reading in self._readings and reading.finish(task, result) and not isinstance(result, Exception):
+                    self._held(+1, result)
+                self._changed.notify_all()
+
+    def _next(self) -> tuple[Reading, Task] | None:
+        """Wait for a task that may run; None when the scheduler is closed."""
+        with self._changed:
+            while not self._stopped:
+                soonest = math.inf
+                full = self._pages_held >= PAGES_HELD or self._bytes_held >= BYTES_HELD
+                for reading in self._readings:
+                    task, seconds = reading.ready(time.monotonic())
+                    if task:
+                        if full and self._wanted != (reading, task.position):
+                            continue
+                        seconds = self._pacer.take(reading.endpoint)
+                        if not seconds:
+                            reading.start(task)
+                            return reading, task
+                    soonest = min(soonest, seconds)
+                self._changed.wait(None if soonest == math.inf else soonest)
+            return None
+
+    def _again(self, reading: Reading, task: Task, retry: Retry) -> bool:
+        """Queue a task for another try, unless it had its share."""
+        task.tries += 1
+        if task.tries >= (TRIES if self._answered() else TRIES_UNTIL_FIRST_ANSWER):
+            return False
+        delay = retry.after
+        if delay is None:
+            longest = min(LONGEST_DELAY, self._first_delay * 2**task.tries)
+            delay = random.uniform(0, longest)  # noqa: S311 - jitter, not a secret
+            delay = max(delay, THROTTLED_DELAY) if retry.throttled else delay
+        if delay >= LONG_WAIT:
+            logger.info("%s: %s; going on in %.0f s", reading.name, retry.reason, delay)
+        if retry.throttled or retry.after is not None:
+            self._pacer.pause(reading.endpoint, delay)
+        with self._changed:
+            task.not_before = time.monotonic() + delay
+            reading.again(task)
+            self._changed.notify_all()
+        return True

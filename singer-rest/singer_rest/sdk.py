@@ -1,0 +1,357 @@
+"""The seam to the Singer SDK: every override of its private or final parts stands here.
+
+The SDK syncs one stream after another, ends at the first failure, keeps half-read maxima in the state and sends
+ACTIVATE_VERSION before the records. Here streams are fetched together, a failure ends its stream alone, the state is
+written once a stream was read whole, and ACTIVATE_VERSION stands after the last record.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import sys
+import time
+import traceback
+from abc import abstractmethod
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+from singer_sdk import Stream, Tap
+from singer_sdk.exceptions import ConfigurationError, ConfigValidationError
+from singer_sdk.helpers._util import load_json
+from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.plugin_base import JSONSchemaValidator, SingerCommand
+
+from singer_rest.errors import NoAccess, RunError, TapError
+from singer_rest.records import EXTRA, MessageWriter, record_lines
+from singer_rest.settings import sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from singer_rest.pages import Page, Record
+    from singer_rest.records import Shape
+    from singer_rest.replication import Replication
+    from singer_rest.run import Run
+
+
+class SdkStream(Stream):
+    """A stream as the SDK sees it, synced the way that `RestStream` declares it."""
+
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # the values come from JSON already
+
+    _tap: SdkTap
+
+    @property
+    @abstractmethod
+    def replication(self) -> Replication:
+        """Where the stream starts and ends."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> Shape:
+        """Fits records to the schema."""
+
+    @property
+    @abstractmethod
+    def window_start(self) -> datetime | None:
+        """First moment that this run reads back to; None: without end."""
+
+    @abstractmethod
+    def shaped(self, page: Page) -> Iterable[Record]:
+        """The page's records as they are emitted."""
+
+    def get_records(self, context: object) -> Iterable[Record]:  # noqa: ARG002
+        """Yield the records, for who asks for them one by one; the sync itself writes them page by page."""
+        return self._sync_records(write_messages=False)
+
+    def sync(self, context: object = None) -> None:  # type: ignore[misc] # noqa: ARG002
+        """Read the stream and write its messages: SCHEMA, RECORDs, ACTIVATE_VERSION, STATE.
+
+        Raises:
+            TapError: If it could not be read whole. Its state is as it was.
+        """
+        since = self.replication.since
+        self.logger.info(
+            "%s: reading %s%s",
+            self.name,
+            "everything" if self.replication.whole else "what changed",
+            f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else "",
+        )
+        started = time.monotonic()
+        try:
+            if batch_config := self.get_batch_config(self.config):
+                self._write_schema_message()
+                self._sync_batches(batch_config)
+            else:
+                for _ in self._sync_records():
+                    pass
+        except NoAccess as error:
+            if self.replication.rows or self.config.get("on_missing_access") == "fail":
+                raise TapError(str(error)) from None
+            self.logger.warning("%s Skipped; the run goes on.", error)
+            self._tap.skipped.append(self.name)
+            return
+        self.logger.info(
+            "%s: %d rows in %d requests, %.1f s",
+            self.name,
+            self.replication.rows,
+            self._requests,
+            time.monotonic() - started,
+        )
+
+    def _sync_records(
+        self,
+        context: object = None,  # noqa: ARG002
+        *,
+        write_messages: bool = True,
+    ) -> Generator[Record]:
+        run = self._tap.run_for(self)
+        schema_due = write_messages
+        try:
+            for page in run.pages(self.name):
+                if schema_due:  # a stream that may not be read gets no table
+                    self._write_schema_message()
+                    schema_due = False
+                yield from self._emit(page, write_messages=write_messages)
+            if schema_due:
+                self._write_schema_message()
+            self._finish(write_messages=write_messages)
+        finally:
+            self._requests = run.requests(self.name)
+            self._tap.leave(run)
+
+    def _emit(self, page: Page, *, write_messages: bool) -> Iterator[Record]:
+        records = list(self.shaped(page))
+        before = self.replication.rows
+        self.replication.see(records)
+        whole_pages = write_messages and self._writes_whole_pages
+        if whole_pages:
+            self._tap.message_writer.write_lines(
+                record_lines(self.name, records, self.replication.version, page.received)
+            )
+        for index, record in enumerate(records, before):
+            self._check_max_record_limit(index)
+            if write_messages and not whole_pages:
+                self._stream_version = self.replication.version
+                for message in self._generate_record_messages(record):
+                    message.time_extracted = page.received
+                    self._tap.write_message(message)
+            yield record
+
+    @cached_property
+    def _writes_whole_pages(self) -> bool:
+        """Whether records leave as they are, so that a page can be written at once."""
+        return (
+            self.ABORT_AT_RECORD_COUNT is None
+            and all(self.mask.values())
+            and all(type(item) is SameRecordTransform and not item.flattening_enabled for item in self.stream_maps)
+        )
+
+    def _finish(self, *, write_messages: bool) -> None:
+        replication = self.replication
+        if replication.finish(self.window_start) and write_messages:
+            self._write_activate_version_message(replication.version or 0)
+        if replication.whole and not replication.rows:
+            self.logger.warning(
+                "%s: nothing came back, so rows loaded earlier are kept. A lost right often looks like that.",
+                self.name,
+            )
+        if replication.keyless_rows:
+            self.logger.warning(
+                "%s: %d of %d records carry no %s, so the next run reads the stream whole again. Allow the credential "
+                "to read this attribute to read only what changed.",
+                self.name,
+                replication.keyless_rows,
+                replication.rows,
+                self.replication_key,
+            )
+        if self.shape.unlisted:
+            self.logger.warning(
+                "%s: fields that the schema does not list are kept in `%s`: %s",
+                self.name,
+                EXTRA,
+                ", ".join(sorted(self.shape.unlisted)),
+            )
+        if self.shape.repeated:
+            self.logger.warning(
+                "%s: %d records came again with the key of an earlier one in the same list; a loader that upserts "
+                "keeps the later one.",
+                self.name,
+                self.shape.repeated,
+            )
+        self._tap.state_writer.write_state(self.tap_state)
+
+
+class Command(SingerCommand):
+    """The command line: every failure is a sentence and exit code 1, without a traceback or a setting's value."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Run the command."""
+        try:
+            return super().main(*args, **kwargs)
+        except ConfigValidationError as error:
+            sentences = error.errors
+        except Exception as error:  # noqa: BLE001 - the last place that can turn it into a sentence
+            sentences = [explain(error)]
+        for text in sentences:
+            self.logger.error("%s", text)
+        _leave_stdout()
+        sys.exit(1)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
+        """Run the callback with warnings in the log; `main` answers for what it raises."""
+        logging.captureWarnings(capture=True)
+        return click.Command.invoke(self, ctx)
+
+
+class SdkTap(Tap):
+    """A tap as the SDK sees it: settings checked without showing values, streams synced together."""
+
+    message_writer_class = MessageWriter
+    message_writer: MessageWriter
+
+    skipped: list[str]
+
+    @abstractmethod
+    def check_config(self) -> list[str]:
+        """Find settings that cannot work; a sentence for each."""
+
+    @abstractmethod
+    def run_of(self, streams: Sequence[SdkStream], *, trial: bool) -> Run:
+        """Begin to fetch for some streams."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.skipped = []
+        self._run: Run | None = None
+        super().__init__(*args, **kwargs)
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        # The SDK's messages quote the value; the validator also fills in defaults.
+        self.append_builtin_config(self.config_jsonschema)
+        validator = JSONSchemaValidator(self.config_jsonschema)
+        errors = [sentence(error, self.name) for error in validator.iter_errors(self._config)]
+        errors = errors or self.check_config()
+        if errors and raise_errors:
+            raise ConfigValidationError("The settings cannot work", errors=errors)
+        return errors
+
+    def sync_all(self) -> None:  # type: ignore[misc]
+        """Read every selected stream; a failure ends its stream alone.
+
+        Raises:
+            TapError: At the end, if a stream failed or nothing could be read.
+        """
+        selected = [stream for stream in self.streams.values() if isinstance(stream, SdkStream) and stream.selected]
+        if not selected:
+            raise RunError(
+                "No stream is selected. Select some in the catalog (with Meltano: `select:` of the extractor)."
+            )
+        failed: list[str] = []
+        self._run = run = self.run_of(selected, trial=False)
+        try:
+            run.start()
+            for stream in run.streams:
+                try:
+                    stream.sync()
+                except RunError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - the other streams go on
+                    self.logger.error("%s", explain(error))  # noqa: TRY400 - no traceback: it may hold records
+                    failed.append(stream.name)
+        finally:
+            run.close()
+            self._run = None
+        if failed:
+            raise TapError(
+                f"{len(failed)} of {len(selected)} streams failed: {', '.join(failed)}. Their bookmarks are as they "
+                "were: the next run reads them again."
+            )
+        self._fail_where_all_is_skipped(len(selected))
+
+    def run_connection_test(self) -> bool:  # type: ignore[misc]
+        """Read a record of each stream.
+
+        Raises:
+            TapError: If a stream fails, or none may be read.
+        """
+        succeeded = super().run_connection_test()
+        self._fail_where_all_is_skipped(len(self.streams))
+        return succeeded
+
+    def run_for(self, stream: SdkStream) -> Run:
+        """The run that fetches for a stream: that of `sync_all`, else one of its own for a trial."""
+        if self._run:
+            return self._run
+        run = self.run_of([stream], trial=True)
+        run.start()
+        return run
+
+    def leave(self, run: Run) -> None:
+        """End a stream's own run."""
+        if run is not self._run:
+            run.close()
+
+    def _fail_where_all_is_skipped(self, streams: int) -> None:
+        if len(self.skipped) == streams:
+            raise TapError("Nothing could be read: the credential has no right to any selected stream.")
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """The tap's command line."""
+        command = super().get_singer_command()
+        return Command(
+            name=command.name,
+            callback=command.callback,
+            context_settings=command.context_settings,
+            params=command.params,
+            help=command.help,
+            logger=cls.logger,
+        )
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401
+        """Read the config files."""
+        try:
+            return super().cb_config(ctx, param, value)
+        except (OSError, ValueError):
+            raise RunError("The file given with --config cannot be read as JSON. Check its path and content.") from None
+
+    @classmethod
+    def invoke(cls, *, state: IO[str] | None = None, catalog: IO[str] | None = None, **kwargs: Any) -> None:
+        """Run the tap."""
+        super().invoke(state=_checked(state, "--state"), catalog=_checked(catalog, "--catalog"), **kwargs)
+
+
+def explain(error: BaseException) -> str:
+    """A sentence for a failure. Of an error that nobody foresaw it tells kind and place: its text may hold a record."""
+    if isinstance(error, (TapError, ConfigurationError)):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {frames[-1].filename.rpartition('site-packages')[2]}:{frames[-1].lineno}" if frames else ""
+    return f"An unforeseen {type(error).__name__}{place} ended this. Please report it with this line."
+
+
+def _checked(file: IO[str] | None, option: str) -> IO[str] | None:
+    if file is None:
+        return None
+    text = file.read()
+    try:
+        readable = isinstance(load_json(text), dict)
+    except ValueError:
+        readable = False
+    if not readable:
+        raise RunError(f"The file given with {option} is not a JSON object. Give another, or none to start anew.")
+    return io.StringIO(text)
+
+
+def _leave_stdout() -> None:
+    # What a broken pipe or a full disk left in the buffer would fail once more, with a traceback, as Python ends.
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,146 @@
+"""Settings that all taps share, and sentences for those that cannot work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from singer_sdk import typing as th
+
+from singer_rest import times
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from jsonschema import ValidationError
+
+
+def common_settings(api_url: str) -> list[th.Property[Any]]:
+    """The settings of every tap.
+
+    Args:
+        api_url: The vendor's host, the default of the setting of that name.
+    """
+    return [
+        th.Property(
+            "api_url",
+            th.StringType,
+            default=api_url,
+            title="API URL",
+            description="The vendor's host, or a sandbox's.",
+        ),
+        th.Property(
+            "start_date",
+            th.DateTimeType,
+            title="Start date",
+            description="Read what changed, or lies, after this date or date-time; without a zone it means UTC.",
+        ),
+        th.Property(
+            "end_date",
+            th.DateTimeType,
+            title="End date",
+            description="Last date of streams that are read by date windows.",
+        ),
+        th.Property(
+            "max_concurrency",
+            th.IntegerType,
+            default=8,
+            title="Requests at a time",
+            description="Requests that may be under way at the same time (1 to 64).",
+        ),
+        th.Property(
+            "requests_per_minute",
+            th.IntegerType,
+            title="Requests per minute",
+            description="A cap of your own on requests per minute, beside the vendor's limits.",
+        ),
+        th.Property(
+            "request_timeout",
+            th.NumberType,
+            default=60,
+            title="Request time-out",
+            description="Seconds to wait for a connection, and for each part of an answer.",
+        ),
+        th.Property(
+            "user_agent",
+            th.StringType,
+            title="User agent",
+            description="The User-Agent header of each request.",
+        ),
+        th.Property(
+            "on_missing_access",
+            th.StringType,
+            default="skip",
+            allowed_values=["skip", "fail"],
+            title="On missing access",
+            description="A stream that the credential may not read is skipped with a warning, or fails the run.",
+        ),
+        th.Property(
+            "optional_streams",
+            th.ArrayType(th.StringType),
+            default=[],
+            title="Optional streams",
+            description='Streams that are off by default, as glob patterns; ["*"] offers all.',
+        ),
+    ]
+
+
+def sentence(error: ValidationError, name: str) -> str:
+    """Say what is wrong with a setting without its value.
+
+    Args:
+        error: What the JSON Schema of the settings found.
+        name: The plugin's name.
+    """
+    setting = ".".join(str(part) for part in error.absolute_path)
+    wanted: Any = error.validator_value
+    if error.validator == "required":
+        instance: Any = error.instance
+        return missing_setting([key for key in wanted if key not in instance], name)
+    if error.validator == "enum":
+        return f"Set `{setting}` to one of: {', '.join(str(value) for value in wanted)}."
+    if error.validator == "type":
+        kinds = wanted if isinstance(wanted, list) else [wanted]
+        return f"Set `{setting}` to a value of type {' or '.join(kind for kind in kinds if kind != 'null')}."
+    if error.validator == "format":
+        return f"Set `{setting}` to a {wanted}."
+    return f"The setting `{setting}` cannot work: look up its values with `{name} --about`."
+
+
+def missing_setting(settings: Iterable[str], name: str) -> str:
+    """Say which settings are missing, and where they may be given."""
+    prefix = name.upper().replace("-", "_")
+    return " ".join(
+        f"Set `{setting}` (in the config, or as {prefix}_{setting.upper()} in the environment)." for setting in settings
+    )
+
+
+def check_common(config: Mapping[str, Any]) -> list[str]:
+    """Find what a JSON Schema cannot say of the common settings.
+
+    Returns:
+        A sentence per setting that cannot work.
+    """
+    errors = []
+    for name in ("start_date", "end_date"):
+        try:
+            if config.get(name):
+                times.parse(config[name])
+        except (ValueError, AttributeError):
+            errors.append(f"Set `{name}` to a date or date-time such as 2024-01-31 or 2024-01-31T00:00:00Z.")
+    start, end = config.get("start_date"), config.get("end_date")
+    if not errors and start and end and times.parse(start) > times.parse(end):
+        errors.append("Set `end_date` to a date after `start_date`.")
+    url = urlsplit(str(config.get("api_url", "")))
+    if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.username:
+        errors.append("Set `api_url` to an address such as https://host.example, with nothing after the path.")
+    errors += [
+        f"Set `{name}` to a number from {low} to {high}."
+        for name, low, high in (
+            ("max_concurrency", 1, 64),
+            ("requests_per_minute", 1, 1_000_000),
+            ("request_timeout", 1, 3600),
+        )
+        if isinstance(config.get(name), (int, float)) and not low <= config[name] <= high
+    ]
+    return errors

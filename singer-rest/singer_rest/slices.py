@@ -1,0 +1,155 @@
+"""How a stream is cut into slices: parts that page on their own and can be under way at the same time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pendulum
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One part of a stream.
+
+    Args:
+        params: Query parameters that ask for this part.
+        path: Values for the placeholders of the stream's path.
+        columns: Values that each record of this part gets, by column.
+    """
+
+    params: Mapping[str, str] = field(default_factory=dict)
+    path: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The time that a stream is read for; None: the stream's own default.
+
+    Args:
+        since: First moment that is wanted, UTC.
+        until: Last moment that is wanted, UTC.
+        now: When the run began, UTC.
+    """
+
+    since: datetime | None
+    until: datetime | None
+    now: datetime
+
+
+class Ids(Protocol):
+    """The parents' ids as their listing hands them on, in its order."""
+
+    ids: list[str]
+    complete: bool
+    error: Exception | None
+
+
+class Slices(ABC):
+    """A way to cut a stream."""
+
+    parent: str | None = None
+    """Name of the stream whose ids the slices walk, if they walk any."""
+
+    @abstractmethod
+    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
+        """Yield the slices of a window, in the order in which their records are handed on.
+
+        None in between says that the next slice is not known yet and is to be asked for again later.
+        """
+
+    def start(self, window: Window) -> datetime | None:
+        """First moment that the slices of a window reach back to; None: without end."""
+        return window.since
+
+
+class Whole(Slices):
+    """The stream in one piece."""
+
+    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+        """Yield the one slice."""
+        yield Slice()
+
+
+class Values(Slices):
+    """One slice per value of a parameter that the vendor requires, such as ``type=team``."""
+
+    def __init__(self, param: str, *values: str) -> None:
+        self.param = param
+        self.values = values
+
+    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+        """Yield a slice per value."""
+        for value in self.values:
+            yield Slice(params={self.param: value})
+
+
+class Months(Slices):
+    """One slice per calendar month, for lists that answer at most a month at a time.
+
+    Args:
+        first: Parameter that takes the first day of the month.
+        last: Parameter that takes its last day.
+        column: Column that each record gets: the month's first day, ``YYYY-MM-DD``.
+        years_back: Without a start, the first month is January of so many years ago.
+    """
+
+    def __init__(self, first: str, last: str, *, column: str = "month", years_back: int = 5) -> None:
+        self.first = first
+        self.last = last
+        self.column = column
+        self.years_back = years_back
+
+    def start(self, window: Window) -> datetime:
+        """First day of the first month."""
+        if window.since is None:
+            return pendulum.datetime(window.now.year - self.years_back, 1, 1)
+        return pendulum.instance(window.since).start_of("month")
+
+    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+        """Yield a slice per month, the oldest first, to the month of the window's end."""
+        month = pendulum.instance(self.start(window)).date()
+        end = pendulum.instance(window.until or window.now).date()
+        while month <= end:
+            yield Slice(
+                params={
+                    self.first: month.to_date_string(),
+                    self.last: month.end_of("month").to_date_string(),
+                },
+                columns={self.column: month.to_date_string()},
+            )
+            month = month.add(months=1)
+
+
+class Children(Slices):
+    """One slice per record of another stream.
+
+    Args:
+        parent: Name of the parent stream.
+        column: The placeholder of the path that takes the parent's id, and the column that holds it.
+    """
+
+    def __init__(self, parent: str, column: str) -> None:
+        self.parent = parent
+        self.column = column
+
+    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+        """Yield a slice per parent, as their ids become known; what ended their listing ends this too."""
+        if parents is None:
+            raise LookupError(f"nobody lists {self.parent}")
+        walked = 0
+        while not parents.error and (walked < len(parents.ids) or not parents.complete):
+            if walked == len(parents.ids):
+                yield None
+                continue
+            parent_id = parents.ids[walked]
+            walked += 1
+            yield Slice(path={self.column: parent_id}, columns={self.column: parent_id})
+        if parents.error:
+            raise parents.error

@@ -1,0 +1,191 @@
+"""The base of a vendor's streams: a stream is a declaration, and only the odd ones have methods."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pendulum
+from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
+
+from singer_rest import times
+from singer_rest.errors import NoAccess, Retry, TapError
+from singer_rest.pages import Page, Record, Reply, Request
+from singer_rest.records import Shape
+from singer_rest.replication import Replication
+from singer_rest.sdk import SdkStream
+from singer_rest.slices import Slice, Slices, Whole, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from singer_rest.tap import RestTap
+    from singer_rest.transport import Transport
+
+
+@dataclass(frozen=True)
+class ChangedSince:
+    """How a list is asked for what changed since a moment.
+
+    Args:
+        param: The query parameter.
+        strict: Whether the vendor leaves out records of that very moment. Then one second is subtracted, or
+            records that share the bookmark's second would be lost.
+    """
+
+    param: str
+    strict: bool = False
+
+    def params(self, since: datetime) -> dict[str, str]:
+        """The query that asks for changes since a moment, in whole seconds, ``Z`` at the end."""
+        if self.strict:
+            since = pendulum.instance(since).subtract(seconds=1)
+        return {self.param: times.text(since.replace(microsecond=0))}
+
+
+class RestStream(SdkStream):
+    """A list of a REST API.
+
+    A subclass per vendor says how a page is asked for (`page_request`), where its records and its next page are
+    (`parse`) and what its errors mean (`lacks_access`, `is_gone`). A stream declares the attributes below, in this
+    order.
+    """
+
+    name: str
+    path: str
+    """Below `api_url`; placeholders in braces are filled by the slices."""
+    primary_keys: Sequence[str] = ()
+    replication_key: str | None = None
+    changed_since: ClassVar[ChangedSince | None] = None
+    look_back: ClassVar[pendulum.Duration] = pendulum.duration(minutes=5)
+    """How far before its bookmark a run reads again: clocks differ, and a walk over many pages takes its time."""
+    slices: ClassVar[Slices] = Whole()
+    page_size: ClassVar[int | None] = None
+    params: ClassVar[Mapping[str, str]] = {}
+    optional: ClassVar[bool] = False
+    """Whether the stream is in the catalog only where `optional_streams` names it."""
+
+    _tap: RestTap
+    _slice: Slice | None = None
+
+    @cached_property
+    def replication(self) -> Replication:
+        """Where the stream starts and ends, by its state and the settings."""
+        start_date = self.config.get("start_date")
+        return Replication(
+            self.name,
+            self.stream_state,
+            key=self.replication_key if self.replication_method == REPLICATION_INCREMENTAL else None,
+            start_date=times.parse(start_date) if start_date else None,
+            look_back=self.look_back,
+            now=self._tap.started,
+        )
+
+    @cached_property
+    def shape(self) -> Shape:
+        """Fits records to the schema."""
+        return Shape(self.schema, self.primary_keys)
+
+    @property
+    def since(self) -> datetime | None:
+        """What the vendor is asked for changes since; None: everything."""
+        incremental = self.changed_since and self.replication_method == REPLICATION_INCREMENTAL
+        return self.replication.since if incremental else None
+
+    def window(self, since: datetime | None) -> Window:
+        """The time to read, for the slices."""
+        end_date = self.config.get("end_date")
+        return Window(since, times.parse(end_date) if end_date else None, self._tap.started)
+
+    @property
+    def window_start(self) -> datetime | None:
+        """First moment that this run reads back to; None: without end."""
+        if self.changed_since:
+            return self.since
+        return self.slices.start(self.window(self.replication.since))
+
+    @classmethod
+    def right(cls) -> str:
+        """The right that the credential needs, as the docstring names it."""
+        found = re.search(r"Right: (\S+?)\.?\s", f"{cls.__doc__} ")
+        return found.group(1) if found else "its right"
+
+    @property
+    def transport(self) -> Transport:
+        """The tap's way to the vendor."""
+        return self._tap.transport
+
+    @abstractmethod
+    def page_request(self, part: Slice, since: datetime | None) -> Request:
+        """The request for the first page of a slice; `since` None asks for everything."""
+
+    @abstractmethod
+    def parse(self, body: Any, request: Request) -> tuple[list[Record], Request | None]:  # noqa: ANN401
+        """The records of a decoded body, and the request for the page after it (None: this was the last).
+
+        Raises:
+            TapError: If the body is not of the documented shape.
+        """
+
+    @abstractmethod
+    def lacks_access(self, reply: Reply) -> bool:
+        """Whether an answer of status 400 or more says that the credential may not read this list."""
+
+    def is_gone(self, reply: Reply) -> bool:  # noqa: ARG002
+        """Whether an answer says that the parent, whose children were asked for, is no longer there."""
+        return False
+
+    def parent_id(self, record: Record) -> str:
+        """The id under which this stream's record is a parent."""
+        return str(record[self.primary_keys[0]])
+
+    def fetch(self, request: Request, part: Slice) -> Page:
+        """Ask for one page and read it; called by a worker.
+
+        Raises:
+            Retry: If it may be asked for again.
+            NoAccess: If the credential may not read this list.
+            TapError: If the vendor refuses the request for another reason.
+        """
+        reply = self.transport.get(request, self._tap.authenticator)
+        if reply.status == HTTPStatus.OK:
+            try:
+                body = reply.json()
+            except ValueError:
+                raise Retry("the body is not JSON") from None
+            records, following = self.parse(body, request)
+            return Page(records, following, part, len(reply.body), reply.received)
+        if self.is_gone(reply):
+            return Page([], None, part, 0, reply.received)
+        if self.lacks_access(reply):
+            raise NoAccess(
+                f"{self.name}: the credential may not read it; it needs {self.right()} "
+                f"(status {reply.status} from {request.endpoint})."
+            )
+        raise TapError(
+            f"{self.name}: {request.endpoint} refused the request with status {reply.status}. "
+            f"{self._advice(reply.status)}"
+        )
+
+    def _advice(self, status: int) -> str:
+        if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}:
+            return "Check `start_date` and `end_date`; if they are right, report it with this tap's version."
+        if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+            return "Check `api_url`: it leads elsewhere."
+        return "Check `api_url`; if it is right, report it with this tap's version."
+
+    def shaped(self, page: Page) -> Iterable[Record]:
+        """The page's records as they are emitted: with the slice's columns, straightened, fitted to the schema."""
+        if page.slice is not self._slice:
+            self._slice = page.slice
+            self.shape.start_slice()
+        for record in page.records:
+            record.update(page.slice.columns)
+            straight = self.post_process(record)
+            if straight is not None:
+                yield self.shape.fit(straight)

@@ -1,0 +1,107 @@
+"""The base of a tap: settings, the way to the vendor, and the streams on offer."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from datetime import datetime, timezone
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from singer_rest.errors import RunError
+from singer_rest.pacing import Pacer, Rate
+from singer_rest.run import Run
+from singer_rest.scheduler import FIRST_DELAY, Scheduler
+from singer_rest.sdk import SdkTap
+from singer_rest.settings import check_common, missing_setting
+from singer_rest.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from singer_rest.auth import Authenticator
+    from singer_rest.sdk import SdkStream
+    from singer_rest.stream import RestStream
+
+
+class RestTap(SdkTap):
+    """A tap over a REST API. A vendor's tap declares its streams, settings, credentials and limits."""
+
+    stream_types: ClassVar[Sequence[type[RestStream]]]
+    credentials: ClassVar[Sequence[Sequence[str]]]
+    """Groups of settings; one group must be given whole."""
+    rates: ClassVar[Mapping[str, Rate]] = {}
+    """The vendor's documented limits by endpoint; ``""``: each endpoint that is not named."""
+    first_delay: ClassVar[float] = FIRST_DELAY
+    """Seconds before the first repeat of a request that did not work."""
+
+    @property
+    @abstractmethod
+    def authenticator(self) -> Authenticator:
+        """The one authenticator of this run."""
+
+    @cached_property
+    def started(self) -> datetime:
+        """When the run began, UTC."""
+        return datetime.fromtimestamp(self.initialized_at / 1000, timezone.utc)
+
+    @cached_property
+    def pacer(self) -> Pacer:
+        """The one pacer of this run."""
+        per_minute = self.config.get("requests_per_minute")
+        return Pacer(self.rates, Rate(per_minute, 60, burst=1) if per_minute else None)
+
+    @cached_property
+    def transport(self) -> Transport:
+        """The one way to the vendor's host."""
+        headers = {
+            "Accept": "application/json",
+            "User-Agent": self.config.get("user_agent") or f"{self.name}/{self.plugin_version}",
+            **self.headers,
+        }
+        return Transport(self.config["api_url"].rstrip("/"), headers, self.config["request_timeout"], self.pacer)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers of the vendor's own, for each request."""
+        return {}
+
+    def discover_streams(self) -> Sequence[RestStream]:
+        """The streams on offer: all but the optional ones that `optional_streams` does not name."""
+        patterns = self.config.get("optional_streams") or []
+        return [
+            stream_type(self)
+            for stream_type in self.stream_types
+            if not stream_type.optional or any(fnmatchcase(stream_type.name, pattern) for pattern in patterns)
+        ]
+
+    def check_config(self) -> list[str]:
+        """Find settings that cannot work; a sentence for each."""
+        missing: list[list[str]] = [[name for name in group if not self.config.get(name)] for group in self.credentials]
+        if missing and all(missing):
+            return [missing_setting(min(missing, key=len), self.name)]
+        return check_common(self.config)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over the state of the run before.
+
+        Raises:
+            RunError: If it is not a state of this tap.
+        """
+        bookmarks = state.get("bookmarks", {})
+        if not isinstance(bookmarks, dict) or not all(isinstance(part, dict) for part in bookmarks.values()):
+            raise RunError("The state is not a Singer state. Give the one that this tap wrote, or run a full refresh.")
+        if bookmarks and not bookmarks.keys() & {stream_type.name for stream_type in self.stream_types}:
+            raise RunError(
+                f"The state holds no stream of {self.name}: it seems to be another tap's. Give the one that this tap "
+                "wrote, or run a full refresh."
+            )
+        super().load_state(state)
+
+    def run_of(self, streams: Sequence[SdkStream], *, trial: bool) -> Run:
+        """Begin to fetch for some streams."""
+        scheduler = Scheduler(
+            self.config["max_concurrency"], self.pacer, lambda: self.transport.has_answered, self.first_delay
+        )
+        known = cast("dict[str, RestStream]", self.streams)
+        return Run(cast("Sequence[RestStream]", streams), known, scheduler, trial=trial)

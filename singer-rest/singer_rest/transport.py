@@ -1,0 +1,122 @@
+"""Sends one request: authenticated, with a time-out, over a connection kept open per worker."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from singer_rest.errors import Retry, RunError
+from singer_rest.pacing import Pacer, retry_after
+from singer_rest.pages import Reply, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from singer_rest.auth import Authenticator, Token
+
+UNAUTHORIZED = 401
+TOO_MANY_REQUESTS = 429
+NOT_IMPLEMENTED = 501
+SERVER_ERROR = 500
+
+
+class Transport:
+    """The tap's way to the vendor's host; safe to use from many threads.
+
+    Args:
+        api_url: The host, with scheme and without a slash at its end. Tokens go nowhere else.
+        headers: Sent with each request.
+        timeout: Seconds to wait for a connection and for each part of an answer.
+        pacer: Learns from the answers' headers.
+    """
+
+    def __init__(self, api_url: str, headers: Mapping[str, str], timeout: float, pacer: Pacer) -> None:
+        self.api_url = api_url
+        self.pacer = pacer
+        self._headers = headers
+        self._timeout = timeout
+        self._local = threading.local()
+        self.has_answered = False
+
+    def get(self, request: Request, authenticator: Authenticator | None) -> Reply:
+        """Send a request once, and once more with a renewed token where a 401 asks for it.
+
+        Returns:
+            The answer, whatever its status below 500 but 429.
+
+        Raises:
+            Retry: If it may be sent again.
+            RunError: If no token can be had.
+        """
+        token = authenticator.token() if authenticator else None
+        reply = self._get(request, token)
+        if authenticator is None or token is None:
+            return reply
+        if reply.status == UNAUTHORIZED and (renewed := authenticator.renew(request.endpoint, token)):
+            reply = self._get(request, renewed)
+            if reply.status == UNAUTHORIZED:
+                authenticator.refused_fresh_token(request.endpoint)
+        if reply.status < 400:  # noqa: PLR2004
+            authenticator.answered(request.endpoint)
+        return reply
+
+    def post(self, path: str, **kwargs: Any) -> Reply:
+        """Send a POST without a token, as token endpoints want it; `kwargs` are those of requests.
+
+        Raises:
+            Retry: If it may be sent again.
+        """
+        return self._send("POST", path, **kwargs)
+
+    def _get(self, request: Request, token: Token | None) -> Reply:
+        headers = {"Authorization": f"Bearer {token.value}"} if token else {}
+        reply = self._send("GET", request.path, params=request.params, headers=headers)
+        self.pacer.learn(request.endpoint, reply.headers)
+        return reply
+
+    def _send(self, method: str, path: str, **kwargs: Any) -> Reply:
+        session = self._session()
+        try:
+            # A redirect is not followed: it could carry the token to another host, or end at a login page.
+            response = session.request(
+                method, self.api_url + path, timeout=self._timeout, allow_redirects=False, **kwargs
+            )
+        except requests.exceptions.SSLError:
+            raise RunError(
+                "The host's certificate cannot be trusted. Check `api_url`, or name your own authority's file in the "
+                "environment variable REQUESTS_CA_BUNDLE."
+            ) from None
+        except requests.Timeout:
+            raise Retry("no answer in time") from None
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+            raise Retry("the connection broke") from None
+        except requests.exceptions.ContentDecodingError:
+            raise Retry("the body could not be unpacked") from None
+        self.has_answered = True
+        _raise_for_retry(response)
+        return Reply(response.status_code, response.headers, response.content, datetime.now(timezone.utc))
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = requests.Session()
+            session.headers.update(self._headers)
+            # A .netrc must not replace the token's header.
+            session.auth = _keep_headers
+        return session
+
+
+def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _raise_for_retry(response: requests.Response) -> None:
+    status = response.status_code
+    after = retry_after(response.headers)
+    if status == TOO_MANY_REQUESTS:
+        raise Retry("too many requests", after=after, throttled=True)
+    if status >= SERVER_ERROR and status != NOT_IMPLEMENTED:
+        raise Retry(f"status {status}", after=after)

@@ -1,0 +1,5 @@
+"""Run the tap as a module."""
+
+from tap_personio.tap import TapPersonio
+
+TapPersonio.cli()

@@ -1,0 +1,78 @@
+"""How Personio is asked for a page, where its records and its next page are, what its errors mean."""
+
+from __future__ import annotations
+
+import sys
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import parse_qsl, urlsplit
+
+from singer_rest import Reply, Request, RestStream, Slice, TapError
+from singer_sdk import SchemaDirectory, StreamSchema
+
+from tap_personio import schemas
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from singer_rest.pages import Record
+
+VENDOR_HOST = "api.personio.de"
+
+
+class PersonioStream(RestStream):
+    """A list of Personio's v2 API."""
+
+    schema: ClassVar[StreamSchema[str]] = StreamSchema(SchemaDirectory(schemas))
+
+    @override
+    def page_request(self, part: Slice, since: datetime | None) -> Request:
+        query = {"limit": str(self.page_size), **self.params, **part.params}
+        if since and self.changed_since:
+            query |= self.changed_since.params(since)
+        return Request(self.path.format(**part.path), tuple(query.items()), self.path)
+
+    @override
+    def parse(self, body: Any, request: Request) -> tuple[list[Record], Request | None]:
+        records = body.get("_data") if isinstance(body, dict) else None
+        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+            raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
+        links = (body.get("_meta") or {}).get("links") or {}
+        href = (links.get("next") or {}).get("href")
+        return records, self._following(href, request) if href else None
+
+    def _following(self, href: str, request: Request) -> Request:
+        # Links may be relative, carry the cursor alone, or name a path that does not exist, so only their query is
+        # taken. The page size is not always in it, and the vendor's default is small.
+        link = urlsplit(href)
+        own_host = urlsplit(self.transport.api_url).hostname
+        if link.hostname not in {None, own_host, VENDOR_HOST}:
+            raise TapError(
+                f"{self.name}: the link to the next page leads to another host, and the token must not go there. "
+                "Check `api_url`."
+            )
+        query = parse_qsl(link.query, keep_blank_values=True)
+        if "limit" not in dict(query):
+            query.append(("limit", str(self.page_size)))
+        return Request(request.path, tuple(query), request.endpoint)
+
+    @override
+    def lacks_access(self, reply: Reply) -> bool:
+        # A missing right is a 403, but also a 401, a 404 for the whole endpoint, or a 400 that speaks of the token.
+        if reply.status == HTTPStatus.BAD_REQUEST:
+            return b"unauthorized token" in reply.body.lower()
+        return reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+
+    @override
+    def is_gone(self, reply: Reply) -> bool:
+        # A person who was deleted since the listing is a 404 too, but not one of the endpoint.
+        return (
+            self.slices.parent is not None
+            and reply.status == HTTPStatus.NOT_FOUND
+            and b"endpoint" not in reply.body.lower()
+        )

@@ -1,0 +1,20 @@
+"""What people are paid."""
+
+from __future__ import annotations
+
+import pendulum
+from singer_rest import Months
+
+from tap_personio.client import PersonioStream
+
+
+class Compensations(PersonioStream):
+    """One row per compensation of a person in a month. Right: personio:compensations:read."""
+
+    name = "compensations"
+    path = "/v2/compensations"
+    primary_keys = ("id", "month")  # the vendor repeats the id in each month
+    replication_key = "month"
+    look_back = pendulum.duration(months=3)  # payroll corrects months that are past
+    slices = Months("start_date", "end_date")  # the API answers at most one month
+    page_size = 100

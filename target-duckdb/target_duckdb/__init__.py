@@ -1,0 +1,1 @@
+"""Singer target for DuckDB: every row and value arrives, rows and state in one transaction."""

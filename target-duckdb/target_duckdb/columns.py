@@ -1,0 +1,97 @@
+"""A stream's columns: their types, and the form in which their values wait in the spool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
+
+from target_duckdb import types
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DELETED_AT = "_sdc_deleted_at"
+TABLE_VERSION = "_sdc_table_version"
+#: Columns that the target fills itself when `add_metadata_columns` is on, named as the SDK's SQL targets name them.
+METADATA_TYPES = {
+    "_sdc_extracted_at": "TIMESTAMPTZ",
+    "_sdc_received_at": "TIMESTAMPTZ",
+    "_sdc_batched_at": "TIMESTAMPTZ",
+    "_sdc_sequence": "BIGINT",
+    TABLE_VERSION: "BIGINT",
+    DELETED_AT: "TIMESTAMPTZ",
+}
+
+
+class Form(Enum):
+    """How a value is spooled."""
+
+    INTEGER = auto()
+    NUMBER = auto()
+    BOOLEAN = auto()
+    #: A string as it is, anything else as its JSON text.
+    TEXT = auto()
+    #: A plain number in a string.
+    DIGITS = auto()
+    #: JSON text in a string, for strings too.
+    JSON = auto()
+
+
+#: The types with which DuckDB's JSON reader reads these forms without loss.
+SPOOL_TYPES = {
+    Form.INTEGER: "BIGINT",
+    Form.NUMBER: "DOUBLE",
+    Form.BOOLEAN: "BOOLEAN",
+    Form.TEXT: "VARCHAR",
+    Form.DIGITS: "VARCHAR",
+    Form.JSON: "VARCHAR",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One property of a stream.
+
+    Attributes:
+        name: The property's name.
+        type: The DuckDB type that its schema asks for, or a wider one that its values asked for.
+    """
+
+    name: str
+    type: str
+
+    @property
+    def form(self) -> Form:
+        """How its values are spooled."""
+        if self.type in {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}:
+            return Form.INTEGER
+        if self.type in {"HUGEINT", "UBIGINT", "UHUGEINT"} or types.decimal_parts(self.type):
+            return Form.DIGITS
+        return {
+            "DOUBLE": Form.NUMBER,
+            "FLOAT": Form.NUMBER,
+            "BOOLEAN": Form.BOOLEAN,
+            "JSON": Form.JSON,
+        }.get(self.type, Form.TEXT)
+
+    def widened(self, new_type: str) -> Column:
+        """The same column with another type."""
+        return replace(self, type=new_type)
+
+
+def columns_of(schema: Mapping[str, Any], *, metadata: bool) -> tuple[Column, ...]:
+    """The columns that a stream's schema asks for, in its order.
+
+    Args:
+        schema: The schema of a SCHEMA message.
+        metadata: Whether the target fills all metadata columns; else it leaves the tap's own alone, but for the mark
+            of deletion, which always is the target's.
+    """
+    taken = METADATA_TYPES if metadata else {DELETED_AT}
+    properties = schema.get("properties")
+    if not isinstance(properties, dict):
+        return ()
+    return tuple(
+        Column(name, types.column_type(value, dict(schema))) for name, value in properties.items() if name not in taken
+    )

@@ -1,0 +1,131 @@
+"""The database file: opened for one batch, waited for while another process has it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from target_duckdb.errors import TargetError, duckdb_sentence, is_lock_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+logger = logging.getLogger("target-duckdb")
+
+_LONGEST_PAUSE = 1.0
+_MAGIC = slice(8, 12)
+
+
+def literal(text: str) -> str:
+    """A string literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quoted(name: str) -> str:
+    """A quoted identifier of SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Database:
+    """A DuckDB file, and how to open it.
+
+    Args:
+        path: Where it is.
+        memory_limit: What DuckDB may take, as DuckDB writes it (`512MB`).
+        lock_timeout: Seconds to wait while another process has the file open.
+        token: A MotherDuck token, for paths that begin with `md:`.
+    """
+
+    def __init__(self, path: str, *, memory_limit: str, lock_timeout: float, token: str | None = None) -> None:
+        self.path = path
+        self._memory_limit = memory_limit
+        self._lock_timeout = lock_timeout
+        self._config: dict[str, str | bool | int | float | list[str]] = {"custom_user_agent": "target-duckdb"}
+        self._remote = path.startswith("md:")
+        if self._remote and token:
+            self._config["motherduck_token"] = token
+
+    def check(self) -> None:
+        """Looks at the path before any input is read.
+
+        Raises:
+            TargetError: It cannot be a database that this process may write.
+        """
+        if self._remote:
+            return
+        path = Path(self.path)
+        try:
+            if path.is_dir():
+                raise TargetError(f"'{path}' is a folder: the setting path must name a DuckDB file.")
+            if not path.parent.is_dir():
+                raise TargetError(f"The folder of '{path}' does not exist: create it or change the setting path.")
+            if path.exists():
+                with path.open("rb") as file:
+                    start = file.read(_MAGIC.stop)
+                if start[_MAGIC] != b"DUCK":
+                    raise TargetError(f"'{path}' is not a DuckDB file: name another file in the setting path.")
+        except OSError as error:
+            raise TargetError(f"'{path}' cannot be read: {(error.strerror or 'unknown reason').lower()}.") from None
+
+    @contextmanager
+    def transaction(self, temp_directory: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Opens the file for one transaction: all of it is kept at the end, or nothing on an error.
+
+        Args:
+            temp_directory: Where DuckDB puts what does not fit into memory.
+
+        Raises:
+            TargetError: The file is locked for too long, or DuckDB refuses something.
+        """
+        try:
+            connection = self._open()
+            try:
+                self._configure(connection, temp_directory)
+                connection.begin()
+                yield connection
+                connection.commit()
+            except BaseException:
+                with suppress(duckdb.Error):
+                    connection.rollback()
+                raise
+            finally:
+                with suppress(duckdb.Error):
+                    connection.close()
+        except duckdb.Error as error:
+            raise TargetError(duckdb_sentence(error, self.path)) from None
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        end = time.monotonic() + self._lock_timeout
+        pause = 0.05
+        told = False
+        while True:
+            try:
+                return duckdb.connect(self.path, config=self._config)
+            except duckdb.Error as error:
+                if not is_lock_error(error):
+                    raise
+                if time.monotonic() >= end:
+                    raise TargetError(
+                        f"'{self.path}' has been open in another process for {self._lock_timeout:g} seconds:"
+                        " close it there, or raise the setting lock_timeout."
+                    ) from None
+            if not told:
+                logger.info("'%s' is open in another process: waiting for it.", self.path)
+                told = True
+            time.sleep(min(pause, max(0.0, end - time.monotonic())))
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _configure(self, connection: duckdb.DuckDBPyConnection, temp_directory: Path) -> None:
+        connection.execute("SET TimeZone = 'UTC'")
+        if self._remote:
+            return
+        try:
+            connection.execute(f"SET memory_limit = {literal(self._memory_limit)}")
+        except duckdb.Error:
+            raise TargetError("The setting memory_limit is not a size that DuckDB knows, such as '512MB'.") from None
+        connection.execute(f"SET temp_directory = {literal(str(temp_directory))}")

@@ -1,0 +1,84 @@
+"""Errors as sentences for the person who runs the target. They never hold a record's content or a secret."""
+
+from __future__ import annotations
+
+import errno
+
+import duckdb
+
+
+class TargetError(Exception):
+    """What went wrong and what to do, in one sentence that is safe to log."""
+
+
+class LineError(Exception):
+    """What is wrong with the line at hand; the reader adds the line's number and makes it a TargetError."""
+
+
+# What DuckDB says -> what we say. DuckDB's own sentences may quote values, so they are never passed on.
+_DUCKDB_SENTENCES = (
+    (("no space left", "disk quota", "file too large"), "The disk that holds '{path}' is full: free some space."),
+    (
+        ("out of memory", "memory_limit", "failed to allocate", "could not allocate"),
+        "DuckDB needs more memory for this batch: raise the setting memory_limit or lower batch_size_rows.",
+    ),
+    (("is a directory",), "'{path}' is a folder: the setting path must name a DuckDB file."),
+    (("permission denied", "read-only"), "'{path}' cannot be written: check its permissions or the setting path."),
+    (
+        ("no such file or directory", "not a directory"),
+        "'{path}' cannot be opened: create its folder or change the setting path.",
+    ),
+    (
+        ("version number", "newer version", "can only read version", "storage version"),
+        "'{path}' was written by another version of DuckDB that this one ({version}) cannot read: upgrade duckdb.",
+    ),
+    (
+        ("not a valid duckdb", "corrupt", "checksum", "could not read enough bytes", "extension", "wal file"),
+        "'{path}' is not a DuckDB file, or it is damaged: restore it, or name another file in the setting path.",
+    ),
+    (
+        ("failed to write", "could not write", "could not fsync", "input/output error", "failed to truncate"),
+        "'{path}' could not be written: check the disk that holds it.",
+    ),
+)
+
+
+def duckdb_sentence(error: duckdb.Error, path: str) -> str:
+    """Says what a DuckDB error means for the user, without DuckDB's own words.
+
+    Args:
+        error: The error that DuckDB raised.
+        path: The database, as the settings name it.
+
+    Returns:
+        One sentence, or two.
+    """
+    text = str(error).lower()
+    for needles, sentence in _DUCKDB_SENTENCES:
+        if any(needle in text for needle in needles):
+            return sentence.format(path=path, version=duckdb.__version__)
+    return (
+        f"DuckDB refused to load a batch into '{path}' ({type(error).__name__}). Nothing of this batch was kept;"
+        " its message is not shown because it may hold data."
+    )
+
+
+def is_lock_error(error: duckdb.Error) -> bool:
+    """Whether another process has the file open."""
+    text = str(error).lower()
+    return "could not set lock" in text or "being used by another process" in text
+
+
+def os_sentence(error: OSError, what: str) -> str:
+    """Says what an error of the operating system means.
+
+    Args:
+        error: The error.
+        what: What was being written or read, with the setting that names it.
+
+    Returns:
+        One sentence.
+    """
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return f"The disk that holds {what} is full: free some space."
+    return f"{what} cannot be used: {(error.strerror or type(error).__name__).lower()}."

@@ -1,0 +1,188 @@
+"""One batch into one transaction: tables, rows, deletions and the state that they bring the run to."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from target_duckdb import merge, types
+from target_duckdb.columns import DELETED_AT, METADATA_TYPES, SPOOL_TYPES, TABLE_VERSION
+from target_duckdb.database import literal
+from target_duckdb.fit import fitted_types, value_sql
+from target_duckdb.streams import ROW_FIELDS, Activate, Segment, Stream
+from target_duckdb.tables import STATE_TABLE, Tables, assign_names, fits_double
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import duckdb
+
+    from target_duckdb.database import Database
+
+logger = logging.getLogger("target-duckdb")
+
+_ARRIVAL = "make_timestamptz(received)"
+_METADATA_SQL = {
+    "_sdc_extracted_at": "TRY_CAST(extracted AS TIMESTAMPTZ)",
+    "_sdc_received_at": _ARRIVAL,
+    "_sdc_batched_at": "now()",
+    "_sdc_sequence": "received // 1000",  # milliseconds, as the SDK counts
+    TABLE_VERSION: "version",
+}
+_SMALLEST_OBJECT_SIZE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Commits batches.
+
+    Attributes:
+        database: Where to.
+        schema: The schema of all tables.
+        state_id: Whose state the row of the state table is.
+        hard_delete: Whether deleted rows go instead of being marked.
+    """
+
+    database: Database
+    schema: str
+    state_id: str
+    hard_delete: bool
+
+    def commit(self, streams: Iterable[Stream], state: str | None, temp_directory: Path) -> None:
+        """Loads all that waits, with the state, or nothing.
+
+        Args:
+            streams: The streams; those that have nothing new are left alone.
+            state: The state as JSON text, None for none.
+            temp_directory: Where DuckDB puts what does not fit into memory.
+
+        Raises:
+            TargetError: Nothing was kept; the sentence says why.
+        """
+        streams = [stream for stream in streams if stream.fresh or stream.steps]
+        for stream in streams:
+            stream.flush()
+        with self.database.transaction(temp_directory) as connection:
+            tables = Tables(connection, self.schema)
+            for stream in streams:
+                StreamLoad(connection, tables, stream, hard_delete=self.hard_delete).run()
+            if state is not None:
+                self._write_state(connection, tables.sql_name(STATE_TABLE), state)
+
+    def _write_state(self, connection: duckdb.DuckDBPyConnection, table: str, state: str) -> None:
+        connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {table} (state_id VARCHAR, state VARCHAR, committed_at TIMESTAMPTZ)"
+        )
+        connection.execute(f"DELETE FROM {table} WHERE state_id = ?", [self.state_id])  # noqa: S608 - quoted names
+        connection.execute(f"INSERT INTO {table} VALUES (?, ?, now())", [self.state_id, state])  # noqa: S608 - quoted names
+
+
+class StreamLoad:
+    """What one batch does to the table of one stream."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, tables: Tables, stream: Stream, *, hard_delete: bool
+    ) -> None:
+        self._connection = connection
+        self._tables = tables
+        self._stream = stream
+        self._hard_delete = hard_delete
+
+    def run(self) -> None:
+        """Makes the table and does the stream's steps in order."""
+        stream = self._stream
+        segments = [step for step in stream.steps if isinstance(step, Segment)]
+        self._table = self._tables.open(stream.name, stream.keys)
+        properties = dict.fromkeys(stream.declared)
+        for segment in segments:
+            properties |= dict.fromkeys(column.name for column in segment.columns)
+        self._metadata = self._metadata_columns(properties)
+        own = [name for name in properties if name not in self._metadata]
+        self._names = assign_names([*self._metadata, *own], self._table.columns)
+        self._warn_of_names(own)
+        self._table.ensure(
+            {self._names[name]: type_ for name, type_ in stream.declared.items() if name in own}
+            | {name: self._table.columns.get(name, METADATA_TYPES[name]) for name in self._metadata}
+        )
+        for step in stream.steps:
+            if isinstance(step, Activate):
+                self._activate(step.version)
+            else:
+                self._load(step)
+
+    def _metadata_columns(self, properties: Iterable[str]) -> list[str]:
+        """The metadata columns to fill: those asked for, and those that the table has already."""
+        stream = self._stream
+        wanted = set(METADATA_TYPES) if stream.metadata else set()
+        if stream.versioned:
+            wanted |= {TABLE_VERSION, DELETED_AT}
+        if stream.deletes:
+            wanted.add(DELETED_AT)
+        wanted |= (set(METADATA_TYPES) & set(self._table.columns)) - set(properties)
+        return [name for name in METADATA_TYPES if name in wanted]
+
+    def _warn_of_names(self, properties: Iterable[str]) -> None:
+        for name in properties:
+            column = self._names[name]
+            if column != name and ("", name) not in self._stream.warned:
+                self._stream.warned.add(("", name))
+                logger.warning(
+                    "Stream '%s': property '%s' is loaded into column '%s'.", self._stream.name, name, column
+                )
+
+    def _load(self, segment: Segment) -> None:
+        self._read(segment)
+        fitted = self._fitted_types(segment)
+        self._table.ensure({name: type_ for name, type_, _ in fitted})
+        types_ = self._table.columns
+        values = [
+            merge.Value(name, types.convert(value_sql(f"c{place}", type_), type_, types_[name]), place)
+            for name, type_, place in fitted
+        ]
+        mark = f"c{len(segment.columns)}"
+        deleted = f"CASE WHEN {mark} IS NOT NULL THEN coalesce(TRY_CAST({mark} AS TIMESTAMPTZ), {_ARRIVAL}) END"
+        values += [
+            merge.Value(name, f"CAST({_METADATA_SQL.get(name, deleted)} AS {types_[name]})") for name in self._metadata
+        ]
+        if self._table.keys:
+            keys = [self._names[key] for key in self._table.keys]
+            merge.upsert(self._connection, self._table, values, keys, partial=segment.partial)
+        else:
+            merge.append(self._connection, self._table, values)
+        if self._hard_delete and DELETED_AT in self._metadata:
+            self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {DELETED_AT} IS NOT NULL")  # noqa: S608 - quoted names
+
+    def _fitted_types(self, segment: Segment) -> list[tuple[str, str, int]]:
+        """Name in the table, type that holds all values, and place, of each column to load."""
+        result = []
+        fitted = fitted_types(self._connection, merge.SPOOL, segment.columns)
+        for place, (column, type_) in enumerate(zip(segment.columns, fitted, strict=True)):
+            if column.name in self._metadata:
+                continue
+            name = self._names[column.name]
+            double = self._table.columns.get(name) == "DOUBLE" and types.is_integer(type_)
+            exact = not double or fits_double(self._connection, merge.SPOOL, value_sql(f"c{place}", type_))
+            result.append((name, type_ if exact else "VARCHAR", place))
+        return result
+
+    def _read(self, segment: Segment) -> None:
+        forms = [(f"c{place}", SPOOL_TYPES[column.form]) for place, column in enumerate(segment.columns)]
+        fields = [*ROW_FIELDS.items(), *forms, (f"c{len(forms)}", "VARCHAR")]
+        columns = ", ".join(f"{name}: '{type_}'" for name, type_ in fields)
+        # A row holds at most each byte of its line escaped once more, and the names of its columns.
+        size = max(_SMALLEST_OBJECT_SIZE, 2 * segment.file.longest + 16 * len(fields) + 256)
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE _spool AS SELECT * FROM read_json({literal(str(segment.file.path))},"  # noqa: S608 - own names
+            f" format = 'newline_delimited', columns = {{{columns}}}, maximum_object_size = {size})"
+        )
+
+    def _activate(self, version: int) -> None:
+        older = f"({TABLE_VERSION} IS NULL OR CAST({TABLE_VERSION} AS HUGEINT) < {version:d})"
+        if self._hard_delete:
+            self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {older}")  # noqa: S608 - quoted names
+        else:
+            self._connection.execute(
+                f"UPDATE {self._table.sql} SET {DELETED_AT} = now() WHERE {older} AND {DELETED_AT} IS NULL"  # noqa: S608 - quoted names
+            )

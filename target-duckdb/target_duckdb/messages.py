@@ -1,0 +1,121 @@
+"""Singer messages, line by line. Records stay raw JSON until their stream's own decoder reads them."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+from singer_sdk.singerlib.encoding.base import GenericSingerReader
+
+from target_duckdb.errors import LineError, TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+_NOTHING = msgspec.Raw()
+
+
+class Message(msgspec.Struct, gc=False):
+    """Any Singer message; what its type does not use stays empty."""
+
+    type: str
+    stream: str | None = None
+    record: msgspec.Raw = _NOTHING
+    schema: msgspec.Raw = _NOTHING
+    key_properties: list[str] | None = None
+    value: msgspec.Raw = _NOTHING
+    version: int | None = None
+    time_extracted: str | None = None
+
+
+_decode = msgspec.json.Decoder(Message).decode
+
+# Escapes one after the other, so that the second half of `\\ud800` (a backslash, then text) is not taken for one.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
+_STRING_OR_CONSTANT = re.compile(rb'"(?:[^"\\]|\\.)*"|(?P<constant>-?Infinity|NaN)')
+
+
+def repair(line: bytes) -> bytes:
+    r"""Makes JSON of what Python's `json` writes and strict JSON does not know.
+
+    A lone surrogate, which no UTF-8 text can hold, becomes its six characters (`\ud800`) as text; the numbers `NaN`,
+    `Infinity` and `-Infinity` become strings.
+    """
+    line = _ESCAPE.sub(lambda match: b"\\" + match[0] if match["lone"] else match[0], line)
+    return _STRING_OR_CONSTANT.sub(lambda match: b'"%s"' % match[0] if match["constant"] else match[0], line)
+
+
+def decode_message(line: bytes) -> Message:
+    """Decodes one line.
+
+    Raises:
+        LineError: The line is not JSON, or not a Singer message.
+    """
+    for text in (line, None):
+        try:
+            return _decode(line if text is None else text)
+        except msgspec.ValidationError:
+            raise LineError("it is JSON, but not a Singer message.") from None
+        except msgspec.DecodeError:
+            line = repair(line)
+        except UnicodeDecodeError:
+            raise LineError("it is not UTF-8 text.") from None
+        except RecursionError:
+            raise LineError("its values are nested too deeply.") from None
+    raise LineError("it is not JSON, or it is cut off.")
+
+
+def _unknown(_: Message) -> None:
+    raise LineError("its message type is unknown.")
+
+
+class MessageReader(GenericSingerReader[bytes]):
+    """Reads lines of bytes and hands each message to the callback of its type."""
+
+    #: The line that is being read, counted from 1.
+    line_number = 0
+
+    @property
+    def default_input(self) -> IO[bytes]:
+        """Standard input."""
+        return sys.stdin.buffer
+
+    def deserialize_json(self, line: bytes) -> dict[str, Any]:
+        """Decodes one line into a plain dictionary."""
+        return msgspec.structs.asdict(decode_message(line))
+
+    def process_lines(
+        self,
+        file_input: IO[bytes] | None,
+        callbacks: dict[str, Callable[[Any], None]],
+    ) -> Counter[str]:
+        """Reads until the input ends.
+
+        Args:
+            file_input: Where to read from, bytes or text; standard input by default.
+            callbacks: What to call with each `Message`, by message type.
+
+        Returns:
+            How many messages of each type were read.
+
+        Raises:
+            TargetError: A line is not a message that can be loaded. The sentence names the line.
+        """
+        source = file_input or self.default_input
+        counts: Counter[str] = Counter()
+        for self.line_number, line in enumerate(getattr(source, "buffer", source), start=1):
+            if line.isspace():
+                continue
+            try:
+                message = decode_message(line)
+                callbacks.get(message.type, _unknown)(message)
+            except LineError as error:
+                raise TargetError(f"Line {self.line_number} of the input cannot be loaded: {error}") from None
+            counts[message.type] += 1
+        return counts

@@ -1,0 +1,94 @@
+"""The settings, under the names of the published DuckDB target where it has them."""
+
+from __future__ import annotations
+
+from singer_sdk import typing as th
+
+SETTINGS = th.PropertiesList(
+    th.Property(
+        "path",
+        th.StringType,
+        title="Path",
+        description="The DuckDB file to load into. It is made where it does not exist; its folder must exist.",
+    ),
+    th.Property("filepath", th.StringType, title="File Path", description="Another name for `path`."),
+    th.Property(
+        "default_target_schema",
+        th.StringType,
+        default="main",
+        title="Default Target Schema",
+        description="The schema of all tables.",
+    ),
+    th.Property(
+        "batch_size_rows",
+        th.IntegerType(minimum=1),
+        default=100_000,
+        title="Batch Size Rows",
+        description="Rows, of all streams together, after which a batch is committed.",
+    ),
+    th.Property(
+        "add_metadata_columns",
+        th.BooleanType,
+        default=False,
+        title="Add Metadata Columns",
+        description=(
+            "Whether to fill `_sdc_extracted_at`, `_sdc_received_at`, `_sdc_batched_at`, `_sdc_sequence`,"
+            " `_sdc_table_version` and `_sdc_deleted_at`. The last two are there in any case where a stream sends"
+            " versions."
+        ),
+    ),
+    th.Property(
+        "hard_delete",
+        th.BooleanType,
+        default=False,
+        title="Hard Delete",
+        description="Whether deleted rows are removed instead of marked in `_sdc_deleted_at`.",
+    ),
+    th.Property(
+        "primary_key_required",
+        th.BooleanType,
+        default=False,
+        title="Primary Key Required",
+        description="Whether a stream without key properties is an error.",
+    ),
+    th.Property(
+        "data_flattening_max_level",
+        th.IntegerType(minimum=0, maximum=0),
+        default=0,
+        title="Flattening Level",
+        description="Only 0: nested values are kept whole, as JSON.",
+    ),
+    th.Property(
+        "lock_timeout",
+        th.IntegerType(minimum=0),
+        default=60,
+        title="Lock Timeout",
+        description="Seconds to wait for a file that another process has open.",
+    ),
+    th.Property(
+        "memory_limit",
+        th.StringType,
+        default="512MB",
+        title="Memory Limit",
+        description="What DuckDB may take, as DuckDB writes it.",
+    ),
+    th.Property(
+        "temp_dir",
+        th.StringType,
+        title="Temporary Folder",
+        description="Where records wait for their batch; by default the system's folder for temporary files.",
+    ),
+    th.Property(
+        "state_id",
+        th.StringType,
+        title="State ID",
+        description="Whose state the row of the table `_singer_state` is; by default the schema's name.",
+    ),
+    th.Property(
+        "token",
+        th.StringType,
+        secret=True,
+        title="MotherDuck Token",
+        description="For a `path` that begins with `md:`.",
+    ),
+)

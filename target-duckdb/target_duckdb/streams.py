@@ -1,0 +1,202 @@
+"""What waits for the next batch: per stream, its columns, spooled rows and versions to activate, in order."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from target_duckdb.columns import Column, columns_of
+from target_duckdb.errors import LineError
+from target_duckdb.records import MisfitError, RecordDecoder
+from target_duckdb.spool import SpoolDirectory, SpoolFile
+
+if TYPE_CHECKING:
+    from target_duckdb.messages import Message
+
+logger = logging.getLogger("target-duckdb")
+
+#: Columns of every spool file before those of the stream: line of the input, time of arrival (microseconds since
+#: 1970), version, time of extraction, places of the columns that a mark of deletion carries.
+ROW_FIELDS = {
+    "line": "BIGINT",
+    "received": "BIGINT",
+    "version": "BIGINT",
+    "extracted": "VARCHAR",
+    "carried": "USMALLINT[]",
+}
+
+
+@dataclass
+class Segment:
+    """Rows that share their columns' types."""
+
+    columns: tuple[Column, ...]
+    file: SpoolFile
+    #: Whether some row is a mark of deletion, which touches only the columns that it carries.
+    partial: bool = False
+
+
+@dataclass(frozen=True)
+class Activate:
+    """All rows of the stream older than this version are deleted."""
+
+    version: int
+
+
+@dataclass
+class Stream:
+    """One stream of the input.
+
+    Attributes:
+        name: Its name.
+        keys: Names of its key properties.
+        columns: What its schema, or a value wider than its schema, asks for.
+        declared: The types that its schema asks for, by property.
+        steps: What the next batch does, in order.
+        versioned: Whether it sends versions.
+        deletes: Whether it sends marks of deletion.
+        warned: Columns whose widening was warned about.
+    """
+
+    name: str
+    directory: SpoolDirectory
+    metadata: bool
+    keys: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
+    declared: dict[str, str] = field(default_factory=dict)
+    steps: list[Segment | Activate] = field(default_factory=list)
+    versioned: bool = False
+    deletes: bool = False
+    fresh: bool = True
+    warned: set[tuple[str, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._ignored: set[str] = set()
+        self._seen_without_version = False
+        self._schema: Any = None
+
+    def set_schema(self, schema: dict[str, Any], keys: tuple[str, ...]) -> None:
+        """Takes the schema of a SCHEMA message.
+
+        Raises:
+            LineError: The key changed, or is not among the properties.
+        """
+        if schema == self._schema and keys == self.keys:
+            return
+        if self._schema is not None and keys != self.keys:
+            raise LineError(key_change(self.name, self.keys, keys))
+        columns = columns_of(schema, metadata=self.metadata)
+        missing = [key for key in keys if key not in {column.name for column in columns}]
+        if missing:
+            raise LineError(
+                f"stream '{self.name}' has the key property '{missing[0]}', which its schema does not list."
+            )
+        if not columns:
+            logger.warning("Stream '%s' has a schema without properties: its rows hold metadata only.", self.name)
+            self.metadata = True
+        self._schema, self.keys, self.fresh = schema, keys, True
+        self.declared = {column.name: column.type for column in columns}
+        self.deletes = self.deletes or "_sdc_deleted_at" in (schema.get("properties") or {})
+        self._ignored.clear()
+        self._set_columns(columns)
+
+    def _set_columns(self, columns: tuple[Column, ...]) -> None:
+        self.columns = columns
+        self._decoder = RecordDecoder(columns, self.keys, self._ignored)
+        self._row = msgspec.defstruct(
+            "Row", [*((name, Any) for name in ROW_FIELDS), *((f"c{n}", Any) for n in range(len(columns) + 1))], gc=False
+        )
+        self._segment: Segment | None = None
+
+    def add(self, message: Message, line: int) -> None:
+        """Takes one record.
+
+        Args:
+            message: A RECORD message.
+            line: Where in the input it stands; later rows have higher numbers.
+
+        Raises:
+            LineError: The record cannot be loaded.
+        """
+        record = message.record
+        if not record:
+            raise LineError("it has no record.")
+        carried: list[int] | None = None
+        try:
+            values = self._decoder.decode(record)
+            marked = values[-1] is not None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            marked = True
+        if marked:
+            values, carried = self._decode_exactly(record)
+        if message.version is None:
+            self._seen_without_version = True
+        else:
+            self.versioned = True
+        if self._segment is None:
+            self._segment = Segment(self.columns, SpoolFile(self.directory))
+            self.steps.append(self._segment)
+        if carried is not None:
+            self.deletes = self._segment.partial = True
+        row = self._row(line, time.time_ns() // 1000, message.version, message.time_extracted, carried, *values)
+        self._segment.file.add(row, len(record))
+
+    def _decode_exactly(self, record: msgspec.Raw) -> tuple[list[Any], list[int] | None]:
+        while True:
+            try:
+                values, names, unknown = self._decoder.decode_exactly(record)
+            except MisfitError as misfit:
+                columns = list(self.columns)
+                columns[misfit.index] = columns[misfit.index].widened(misfit.type)
+                self._set_columns(tuple(columns))
+                continue
+            break
+        new = sorted(unknown - self._ignored)
+        if new:
+            logger.warning(
+                "Stream '%s': fields that its schema does not list are not loaded: %s.", self.name, ", ".join(new)
+            )
+            self._ignored.update(new)
+            self._decoder = RecordDecoder(self.columns, self.keys, self._ignored)
+        if values[-1] is None:
+            return values, None
+        return values, [index for index, column in enumerate(self.columns) if column.name in names]
+
+    def activate(self, version: int) -> None:
+        """Takes the version of an ACTIVATE_VERSION message."""
+        if self._seen_without_version:
+            logger.warning(
+                "Stream '%s': ACTIVATE_VERSION is ignored, because records of this run came without a version.",
+                self.name,
+            )
+            return
+        self.versioned = True
+        self._segment = None
+        self.steps.append(Activate(version))
+
+    def flush(self) -> None:
+        """Writes all rows to their files."""
+        for step in self.steps:
+            if isinstance(step, Segment):
+                step.file.flush()
+
+    def clear(self) -> None:
+        """Forgets what a batch has committed."""
+        for step in self.steps:
+            if isinstance(step, Segment):
+                step.file.remove()
+        self.steps.clear()
+        self._segment = None
+        self.fresh = False
+
+
+def key_change(stream: str, old: tuple[str, ...], new: tuple[str, ...]) -> str:
+    """The sentence for a key that is not what it was."""
+    return (
+        f"the key of stream '{stream}' was ({', '.join(old) or 'none'}) and is now ({', '.join(new) or 'none'}):"
+        " rename or drop its table and load the stream again in full."
+    )

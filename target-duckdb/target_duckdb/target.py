@@ -1,0 +1,242 @@
+"""The target: its settings, its command, and when a batch is committed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn, cast
+
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TargetCapabilities
+from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
+from singer_sdk.target_base import Target
+
+from target_duckdb.database import Database
+from target_duckdb.errors import LineError, TargetError
+from target_duckdb.load import Loader
+from target_duckdb.messages import Message, MessageReader
+from target_duckdb.settings import SETTINGS
+from target_duckdb.spool import SpoolDirectory
+from target_duckdb.streams import Stream
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    import click
+
+_BATCH_BYTES = 256 << 20
+_BATCH_SECONDS = 60.0
+_SIGNAL_EXIT = 128
+
+
+class TargetDuckDB(Target):
+    """Singer target for DuckDB: every row and value arrives, rows and state in one transaction."""
+
+    name = "target-duckdb"
+    package_name = "hrtaps-target-duckdb"
+    message_reader_class = MessageReader
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.ACTIVATE_VERSION,
+        PluginCapabilities.STRUCTURED_LOGGING,
+        TargetCapabilities.HARD_DELETE,
+        TargetCapabilities.TARGET_SCHEMA,
+    ]
+    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS.to_dict()
+
+    def __init__(self, **options: Any) -> None:
+        try:
+            super().__init__(**{**options, "setup_mapper": False})
+        except ValueError:  # the SDK's own error prints the value
+            raise TargetError(
+                "A TARGET_DUCKDB_ variable of the environment does not have its setting's type."
+            ) from None
+        schema = self.config["default_target_schema"]
+        database = Database(
+            os.fspath(self.config.get("path") or self.config["filepath"]),
+            memory_limit=self.config["memory_limit"],
+            lock_timeout=self.config["lock_timeout"],
+            token=self.config.get("token"),
+        )
+        database.check()
+        self._reader = cast("MessageReader", self.message_reader)
+        self._loader = Loader(
+            database, schema, self.config.get("state_id") or schema, hard_delete=self.config["hard_delete"]
+        )
+        self._spool = SpoolDirectory(self.config.get("temp_dir"))
+        self._streams: dict[str, Stream] = {}
+        self._rows = self._bytes = 0
+        self._pending_state: str | None = None
+        self._last_commit = time.monotonic()
+
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Adds nothing: the SDK's own settings (stream maps, load methods) have no meaning here."""
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Names the settings that are wrong, never their values."""
+        errors = []
+        for error in JSONSchemaValidator(self.config_jsonschema).iter_errors(self._config):
+            name = ".".join(str(part) for part in error.path)
+            rule = f"{error.validator}: {json.dumps(error.validator_value)}"
+            errors.append(f"The setting {name} is not valid ({rule}). {_description(name)}".rstrip())
+        path = self._config.get("path") or self._config.get("filepath")
+        if not path:
+            errors.append("The setting path is missing: name the DuckDB file to load into.")
+        elif path == ":memory:":
+            errors.append("The setting path must name a file: a database in memory would be gone at the end.")
+        if errors and raise_errors:
+            raise ConfigValidationError("The settings are not valid.", errors=errors, schema=self.config_jsonschema)
+        return errors
+
+    # Messages
+
+    def _process_schema_message(self, message_dict: Any) -> None:
+        message: Message = message_dict
+        schema = json.loads(bytes(message.schema)) if message.schema else None
+        if not message.stream or not isinstance(schema, dict):
+            raise LineError("its SCHEMA message lacks a stream or a schema.")
+        keys = tuple(message.key_properties or ())
+        if not keys and self.config["primary_key_required"]:
+            raise LineError(
+                f"stream '{message.stream}' has no key properties; the setting primary_key_required asks for them."
+            )
+        stream = self._streams.get(message.stream)
+        if stream is None:
+            stream = Stream(message.stream, self._spool, metadata=self.config["add_metadata_columns"])
+        stream.set_schema(schema, keys)
+        self._streams[message.stream] = stream
+
+    def _process_record_message(self, message_dict: Any) -> None:
+        message: Message = message_dict
+        size = len(message.record)
+        self._stream(message).add(message, self._reader.line_number)
+        self._rows += 1
+        self._bytes += size
+        if self._rows >= self.config["batch_size_rows"] or self._bytes >= _BATCH_BYTES:
+            self._commit()
+
+    def _process_state_message(self, message_dict: Any) -> None:
+        message: Message = message_dict
+        if not message.value:
+            raise LineError("its STATE message has no value.")
+        self._pending_state = str(bytes(message.value), "utf-8")
+        if time.monotonic() - self._last_commit >= _BATCH_SECONDS:
+            self._commit()
+
+    def _process_activate_version_message(self, message_dict: Any) -> None:
+        message: Message = message_dict
+        if message.version is None:
+            raise LineError("its ACTIVATE_VERSION message has no version.")
+        self._stream(message).activate(message.version)
+
+    def _process_batch_message(self, message_dict: Any) -> None:
+        raise LineError("it is a BATCH message, which this target does not read: turn off batch_config in the tap.")
+
+    def process_endofpipe(self) -> None:
+        """Commits what is left."""
+        self._commit()
+
+    def _stream(self, message: Message) -> Stream:
+        stream = self._streams.get(message.stream or "")
+        if stream is None:
+            raise LineError(f"its stream '{message.stream}' has had no SCHEMA message.")
+        return stream
+
+    def _commit(self) -> None:
+        """Commits all rows and the state, then says the state."""
+        state, streams = self._pending_state, list(self._streams.values())
+        if state is None and not any(stream.fresh or stream.steps for stream in streams):
+            return
+        self._loader.commit(streams, state, self._spool.path / "duckdb")
+        if state is not None:
+            sys.stdout.write(f"{state}\n")
+            sys.stdout.flush()
+        if self._rows:
+            self.logger.info("Committed a batch of %d rows.", self._rows)
+        for stream in streams:
+            stream.clear()
+        self._pending_state = None
+        self._rows = self._bytes = 0
+        self._last_commit = time.monotonic()
+
+    def close(self) -> None:
+        """Removes the spool."""
+        self._spool.close()
+
+    # The command
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """Ends the run; what is committed stays."""
+        self.logger.info("Stopped by signal %d: what was not committed yet is not kept.", signum)
+        sys.exit(_SIGNAL_EXIT + signum)
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
+        """Reads the configuration files."""
+        try:
+            return super().cb_config(ctx, param, value)
+        except OSError as error:
+            reason = (error.strerror or "unknown reason").lower()
+            fail(cls, f"The file that --config names cannot be read: {reason}.")
+        except (ValueError, TypeError):
+            fail(cls, "The file that --config names does not hold a JSON object.")
+
+    @classmethod
+    def invoke(  # type: ignore[override] # the SDK's own signature, which its base does not share
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        file_input: IO[str] | None = None,
+    ) -> None:
+        """Runs the target.
+
+        Args:
+            about: Whether to say what the target is, and end.
+            about_format: `json` or `markdown`, for `about`.
+            config: The configuration, as the command line gave it.
+            file_input: Where to read messages from; standard input by default.
+        """
+        if about:
+            cls.print_about(about_format)
+            return
+        config = config or _ConfigInput()
+        target: TargetDuckDB | None = None
+        try:
+            target = cls(config=config.config, parse_env_config=config.parse_env)
+            target.listen(file_input)
+        except ConfigValidationError as error:
+            fail(cls, " ".join(error.errors))
+        except TargetError as error:
+            fail(cls, str(error))
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it ends
+            fail(cls, "Standard output was closed before the state could be written to it.")
+        except Exception as error:  # noqa: BLE001 - a traceback could hold data
+            fail(cls, _unexpected(error))
+        finally:
+            if target is not None:
+                target.close()
+
+
+def fail(cls: type[TargetDuckDB], sentence: str) -> NoReturn:
+    """Logs one sentence and ends with exit code 1."""
+    cls.logger.error(sentence)
+    sys.exit(1)
+
+
+def _description(setting: str) -> str:
+    properties: dict[str, dict[str, str]] = SETTINGS.to_dict()["properties"]
+    return properties.get(setting, {}).get("description", "")
+
+
+def _unexpected(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    where = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "?"  # noqa: PTH119
+    return f"Unexpected error ({type(error).__name__} at {where}); its message is not shown because it may hold data."

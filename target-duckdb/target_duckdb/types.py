@@ -1,0 +1,191 @@
+"""JSON Schema to DuckDB types, and how one type widens into another. Nothing here touches a database."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from functools import reduce
+from typing import Any
+
+import duckdb
+
+BIGINT_MAX = 2**63 - 1
+HUGEINT_MAX = 2**127 - 1
+MAX_DIGITS = 38
+#: Decimals whose schema says no scale get this many digits after the point; a batch that needs more widens it.
+DEFAULT_SCALE = 10
+
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+_INTEGER_DIGITS = {"TINYINT": 3, "SMALLINT": 5, "INTEGER": 10, "BIGINT": 19, "HUGEINT": 39}
+_FLOATS = ("FLOAT", "DOUBLE")
+_DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
+_TYPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*(\(\d+(,\s*\d+)?\))?")
+_STRING_FORMATS = {"date-time": "TIMESTAMPTZ", "date": "DATE", "time": "TIME"}
+#: Names that DuckDB prints, and the ones used here.
+LONG_NAMES = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
+
+
+def column_type(schema: Any, root: dict[str, Any] | None = None) -> str:  # noqa: ANN401 - a schema may be anything
+    """Says which DuckDB type holds what a JSON Schema allows.
+
+    Args:
+        schema: The schema of one property. What is no schema at all counts as "anything".
+        root: The whole schema, for local `$ref`s.
+
+    Returns:
+        A DuckDB type. JSON where the schema allows anything, an object or an array.
+    """
+    return _column_type(schema, root or {}, frozenset())
+
+
+def _column_type(schema: Any, root: dict[str, Any], seen: frozenset[str]) -> str:  # noqa: ANN401 - as above
+    if not isinstance(schema, dict):
+        return "JSON"
+    named = known_type(schema.get("x-sql-datatype"))
+    if named:
+        return named
+    reference = schema.get("$ref")
+    if isinstance(reference, str) and reference not in seen:
+        return _column_type(_resolve(reference, root), root, seen | {reference})
+    alternatives = [
+        alternative
+        for keyword in ("anyOf", "oneOf", "allOf")
+        for alternative in schema.get(keyword) or ()
+        if alternative != {"type": "null"}
+    ]
+    types = schema.get("type", _types_of_values(schema))
+    names = [name for name in (types if isinstance(types, list) else [types]) if name != "null"]
+    if alternatives and types is None:
+        return reduce(union, (_column_type(alternative, root, seen) for alternative in alternatives))
+    if not names:
+        return "VARCHAR" if types is not None else "JSON"
+    return reduce(union, (_scalar_type(name, schema) for name in names))
+
+
+def _scalar_type(name: Any, schema: dict[str, Any]) -> str:  # noqa: ANN401 - a schema may be anything
+    if name == "string":
+        text_format = schema.get("format")
+        if text_format in {"singer.decimal", "x-singer.decimal"}:
+            return _decimal_type(schema)
+        return _STRING_FORMATS.get(text_format, "VARCHAR") if isinstance(text_format, str) else "VARCHAR"
+    if name == "integer":
+        return _integer_type(schema)
+    if name == "number":
+        return _decimal_type(schema) if _is_positive(schema.get("multipleOf")) else "DOUBLE"
+    if name == "boolean":
+        return "BOOLEAN"
+    return "JSON"
+
+
+def _integer_type(schema: dict[str, Any]) -> str:
+    bounds = [
+        abs(bound)
+        for keyword in ("maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum")
+        if isinstance(bound := schema.get(keyword), (int, float)) and not isinstance(bound, bool)
+    ]
+    largest = max(bounds, default=0)
+    if largest <= BIGINT_MAX + 1:  # the least BIGINT is one further from zero than the largest
+        return "BIGINT"
+    return "HUGEINT" if largest <= HUGEINT_MAX + 1 else "VARCHAR"
+
+
+def _decimal_type(schema: dict[str, Any]) -> str:
+    step = schema.get("multipleOf")
+    scale = schema.get("scale")
+    if _is_positive(step):
+        exponent = Decimal(str(step)).normalize().as_tuple().exponent
+        scale = max(0, -exponent) if isinstance(exponent, int) else DEFAULT_SCALE
+    if not isinstance(scale, int) or not 0 <= scale <= MAX_DIGITS:
+        scale = DEFAULT_SCALE
+    return decimal(scale)
+
+
+def _is_positive(value: Any) -> bool:  # noqa: ANN401 - a schema may be anything
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+
+
+def _types_of_values(schema: dict[str, Any]) -> list[str] | None:
+    """What `const` and `enum` say about the type where `type` is missing."""
+    values = schema.get("enum") if isinstance(schema.get("enum"), list) else None
+    if "const" in schema:
+        values = [schema["const"]]
+    if not values:
+        return None
+    names = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
+    return sorted({names.get(type(value), "object") for value in values})
+
+
+def _resolve(reference: str, root: dict[str, Any]) -> Any:  # noqa: ANN401 - a schema may be anything
+    node: Any = root
+    for part in reference.removeprefix("#").split("/")[1:]:
+        node = node.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
+    return node
+
+
+def known_type(name: Any) -> str | None:  # noqa: ANN401 - a schema may be anything
+    """The name by which DuckDB knows a type, None where it knows none such."""
+    if not isinstance(name, str) or not _TYPE_NAME.fullmatch(name):
+        return None
+    try:
+        with duckdb.connect() as connection:
+            found = str(connection.sql(f"SELECT CAST(NULL AS {name}) AS value").types[0])
+    except duckdb.Error:
+        return None
+    return LONG_NAMES.get(found, found)
+
+
+def decimal(scale: int) -> str:
+    """The widest DECIMAL of a scale."""
+    return f"DECIMAL({MAX_DIGITS},{scale})"
+
+
+def decimal_parts(name: str) -> tuple[int, int] | None:
+    """Digits before and after the point of a DECIMAL, None for any other type."""
+    match = _DECIMAL.fullmatch(name)
+    return (int(match[1]) - int(match[2]), int(match[2])) if match else None
+
+
+def union(one: str, other: str) -> str:
+    """The type that holds every value of two types; VARCHAR holds all scalars, JSON all there is.
+
+    An integer and DOUBLE give DOUBLE, which is exact up to 2^53 only: who converts data checks it.
+    """
+    if one == other:
+        return one
+    pair = {one, other}
+    if "JSON" in pair:
+        return "JSON"
+    for order in (_INTEGERS, _FLOATS, ("DATE",)):
+        if pair <= set(order):
+            return max(one, other, key=order.index)
+    if "DOUBLE" in pair and pair & set(_INTEGERS):
+        return "DOUBLE"
+    return _decimal_union(one, other)
+
+
+def _decimal_union(one: str, other: str) -> str:
+    parts = [
+        decimal_parts(name) or ((_INTEGER_DIGITS[name], 0) if name in _INTEGERS else None) for name in (one, other)
+    ]
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return "VARCHAR"
+    whole, scale = max(part[0] for part in known), max(part[1] for part in known)
+    return f"DECIMAL({whole + scale},{scale})" if whole + scale <= MAX_DIGITS else "VARCHAR"
+
+
+def is_integer(name: str) -> bool:
+    """Whether a type holds whole numbers only."""
+    return name in _INTEGERS
+
+
+def convert(expression: str, source: str, target: str) -> str:
+    """SQL that turns a value of one type into the same value of a wider one."""
+    if source == target:
+        return expression
+    if target != "JSON":
+        return f"CAST({expression} AS {target})"
+    if source in _FLOATS:  # JSON has no NaN and no infinity
+        text = f"to_json(CAST({expression} AS VARCHAR))"
+        return f"CASE WHEN isfinite({expression}) THEN to_json({expression}) ELSE {text} END"
+    return f"to_json({expression})"
