@@ -34,9 +34,10 @@ def make_app(options: Options) -> Starlette:
             Mount("/_control", routes=controls.routes()),
             *(Mount(f"/{name}", VendorApp(vendor, faults, log, latency)) for name, vendor in vendors.items()),
         ],
-        exception_handlers={404: _not_found},
+        exception_handlers={404: _not_found, 405: _not_found},
     )
 
 
 async def _not_found(request: Request, _error: Exception) -> JSONResponse:
-    return JSONResponse({"error": f"The sandbox serves nothing under {request.url.path}."}, 404)
+    sentence = f"The sandbox serves nothing for {request.method} {request.url.path}."
+    return JSONResponse({"error": sentence}, 404)

@@ -12,4 +12,4 @@ def now() -> datetime:
 
 def rfc3339(moment: datetime) -> str:
     """A UTC moment as vendors write it: to the second, with Z."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.replace(tzinfo=None).isoformat()}Z"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hr_sandbox.vendor import Json, Vendor
 
 YEARS_BACK = 5
+SERVED_YEARS = range(1900, 2201)
 
 
 class Controls:
@@ -77,35 +78,37 @@ class Controls:
 
     def terminate(self, body: Json) -> Json:
         """End somebody's employment."""
-        person_id, day = _take(body, "person_id", None), _take(body, "date", None)
+        person_id, day = _text(body, "person_id", None), _take(body, "date", None)
         _nothing_else(body)
         return _changed(self._changes.terminate(person_id, day and _day("date", day)))
 
     def edit(self, body: Json) -> Json:
         """Change one field of one record."""
-        given = [_take(body, name) for name in ("kind", "id", "field", "value")]
+        kind, key, field = (str(_text(body, name)) for name in ("kind", "id", "field"))
+        value = _take(body, "value")
         _nothing_else(body)
-        return _changed(self._changes.edit(*given))
+        return _changed(self._changes.edit(kind, key, field, value))
 
     def delete(self, body: Json) -> Json:
         """Delete a record."""
-        given = [_take(body, name) for name in ("kind", "id")]
+        kind, key = (str(_text(body, name)) for name in ("kind", "id"))
         _nothing_else(body)
-        return _changed(self._changes.delete(*given))
+        return _changed(self._changes.delete(kind, key))
 
     def revoke(self, body: Json) -> Json:
         """Take away a right or an endpoint of a vendor."""
         vendor = self._vendor(body)
-        given = {name: _take(body, name, None) for name in ("right", "endpoint", "status")}
+        right, endpoint = _text(body, "right", None), _text(body, "endpoint", None)
+        status = _take(body, "status", None)
         _nothing_else(body)
-        return vendor.revoke(**given)
+        return vendor.revoke(right=right, endpoint=endpoint, status=status)
 
     def grant(self, body: Json) -> Json:
         """Give back a right or an endpoint of a vendor."""
         vendor = self._vendor(body)
-        given = {name: _take(body, name, None) for name in ("right", "endpoint")}
+        right, endpoint = _text(body, "right", None), _text(body, "endpoint", None)
         _nothing_else(body)
-        return vendor.grant(**given)
+        return vendor.grant(right=right, endpoint=endpoint)
 
     def expire_tokens(self, body: Json) -> Json:
         """End all tokens of a vendor, or of all."""
@@ -116,7 +119,7 @@ class Controls:
     def allow_list(self, body: Json) -> Json:
         """Show or hide an attribute of a vendor's records."""
         vendor = self._vendor(body)
-        attribute, allowed = _take(body, "attribute"), _take(body, "allowed")
+        attribute, allowed = str(_text(body, "attribute")), _take(body, "allowed")
         _nothing_else(body)
         if not isinstance(allowed, bool):
             raise ControlError("The value of allowed is true or false.")
@@ -125,13 +128,17 @@ class Controls:
     def links(self, body: Json) -> Json:
         """Choose how the links of a vendor's endpoint look."""
         vendor = self._vendor(body)
-        path, style = _take(body, "path"), _take(body, "style")
+        path, style = (str(_text(body, name)) for name in ("path", "style"))
         _nothing_else(body)
         return vendor.set_links(path, style)
 
     def fault(self, body: Json) -> Json:
         """Let requests fail."""
-        return {"fault": self._faults.add(Fault.from_json(body))}
+        fault = Fault.from_json(body)
+        prefixes = tuple(f"/{name}/" for name in self._vendors)
+        if not fault.path.startswith(prefixes):
+            raise ControlError(f"A fault's path begins with {' or '.join(prefixes)}.")
+        return {"fault": self._faults.add(fault)}
 
     def clear_faults(self, _query: Json) -> Json:
         """Forget the faults to come."""
@@ -140,7 +147,7 @@ class Controls:
     def duplicate(self, body: Json) -> Json:
         """Let a record of a vendor's stream stand on two pages."""
         vendor = self._vendor(body)
-        stream, key = _take(body, "stream"), _take(body, "id", None)
+        stream, key = str(_text(body, "stream")), _text(body, "id", None)
         _nothing_else(body)
         return vendor.duplicate(stream, key)
 
@@ -156,7 +163,7 @@ class Controls:
     def records(self, query: Json) -> Json:
         """The rows of one stream, as the vendor shows them when everything is allowed."""
         first, last = self._window(query)
-        vendor, stream, root = self._vendor(query), _take(query, "stream"), query.pop("")
+        vendor, stream, root = self._vendor(query), str(_text(query, "stream")), query.pop("")
         _nothing_else(query)
         if stream not in vendor.streams:
             raise ControlError(f"There is no stream {stream}; there are {', '.join(vendor.streams)}.")
@@ -186,7 +193,7 @@ class Controls:
         )
 
     def _vendor(self, body: Json) -> Vendor:
-        name = _take(body, "vendor")
+        name = str(_text(body, "vendor"))
         if name not in self._vendors:
             raise ControlError(f"There is no vendor {name}; there are {', '.join(self._vendors)}.")
         return self._vendors[name]
@@ -201,6 +208,16 @@ def _take(body: Json, name: str, default: Any = _REQUIRED) -> Any:  # noqa: ANN4
     return body.pop(name, default)
 
 
+def _text(body: Json, name: str, default: Any = _REQUIRED) -> str | None:  # noqa: ANN401  a marker, or None
+    """A text; a number is read as one, because ids may be either."""
+    value = _take(body, name, default)
+    if value is None and default is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ControlError(f"The value of {name} is a text.")
+    return str(value)
+
+
 def _nothing_else(body: Json) -> None:
     rest = [name for name in body if name]
     if rest:
@@ -209,9 +226,12 @@ def _nothing_else(body: Json) -> None:
 
 def _day(name: str, text: Any) -> date:  # noqa: ANN401  what JSON holds
     try:
-        return date.fromisoformat(text)
+        value = date.fromisoformat(text)
     except (TypeError, ValueError) as error:
         raise ControlError(f"The value of {name} is a date such as 2024-01-31.") from error
+    if value.year not in SERVED_YEARS:
+        raise ControlError(f"The year of {name} is from {SERVED_YEARS[0]} to {SERVED_YEARS[-1]}.")
+    return value
 
 
 def _changed(changes: list[Change]) -> Json:

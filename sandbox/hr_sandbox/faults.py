@@ -62,12 +62,12 @@ class Fault:
         if fault.status is None:
             fault.status = 429 if fault.kind == "retry-after" else 503
         problems = {
-            "A fault needs a path, such as /personio/v2/persons.": str(fault.path).startswith("/"),
+            "A fault needs a path, such as /personio/v2/persons.": isinstance(fault.path, str) and bool(fault.path),
             f"A fault's kind is one of {', '.join(KINDS)}.": fault.kind in KINDS,
             "A fault's status is between 400 and 599.": fault.status in HTTP_ERRORS,
             "A fault's times is at least 1, or null for always.": fault.times is None or _count(fault.times, 1),
             "A fault's after is a whole number.": _count(fault.after, 0),
-            "A fault's query is an object of texts.": isinstance(fault.query, dict),
+            "A fault's query is an object.": isinstance(fault.query, dict),
             "A fault's seconds is a number.": isinstance(fault.seconds, int | float) and fault.seconds >= 0,
             f"A fault's form is one of {', '.join(FORMS)}.": fault.form in FORMS,
         }

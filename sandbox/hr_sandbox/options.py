@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 MAX_PORT = 65_535
+MAX_LATENCY_MS = 600_000
+MAX_TTL = 10_000_000
+MIN_EMPLOYEES = 10
 
 
 class OptionError(ValueError):
@@ -42,11 +45,15 @@ class Options:
         """
         checks = {
             f"--port must be between 0 and {MAX_PORT}, not {self.port}": 0 <= self.port <= MAX_PORT,
-            f"--employees must be at least 10, not {self.employees}": self.employees >= 10,  # noqa: PLR2004
-            f"--latency-ms must not be negative, not {self.latency_ms:g}": self.latency_ms >= 0,
+            f"--employees must be at least {MIN_EMPLOYEES}, not {self.employees}": self.employees >= MIN_EMPLOYEES,
+            f"--latency-ms must be between 0 and {MAX_LATENCY_MS}, not {self.latency_ms:g}": (
+                0 <= self.latency_ms <= MAX_LATENCY_MS
+            ),
             "--requests-per-minute must be at least 1": self.requests_per_minute is None
             or self.requests_per_minute >= 1,
-            f"--token-ttl must be at least 1 second, not {self.token_ttl:g}": self.token_ttl >= 1,
+            f"--token-ttl must be between 1 and {MAX_TTL} seconds, not {self.token_ttl:g}": (
+                1 <= self.token_ttl <= MAX_TTL
+            ),
             f"--fault-rate must be between 0 and 1, not {self.fault_rate:g}": 0 <= self.fault_rate <= 1,
             f"--today must not be after the present day, {_today()}": self.today <= _today(),
             "--client-id and --client-secret must not be empty": bool(self.client_id and self.client_secret),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 BACKLOG = 512
+LOGGER = logging.getLogger("uvicorn.error")
 KEEP_ALIVE = 75  # seconds; longer than clients keep a connection
 PATIENCE = 1  # seconds that requests under way have at the end
 
@@ -67,6 +69,7 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=PATIENCE,
         )
         super().__init__(config)
+        LOGGER.disabled = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen, and say so."""
@@ -75,6 +78,7 @@ class Server(uvicorn.Server):
 
     def stop(self) -> None:
         """Stop soon; may be called from any thread."""
+        LOGGER.disabled = True  # requests that are cut off now would be logged with tracebacks
         self.should_exit = True
 
     @contextlib.contextmanager

@@ -99,7 +99,9 @@ class VendorApp:
         if fault.kind == "retry-after":
             moment = datetime.now(UTC) + timedelta(seconds=fault.seconds)
             in_seconds = fault.form == "seconds"
-            answer.headers["retry-after"] = str(ceil(fault.seconds)) if in_seconds else format_datetime(moment, usegmt=True)
+            answer.headers["retry-after"] = (
+                str(ceil(fault.seconds)) if in_seconds else format_datetime(moment, usegmt=True)
+            )
         return answer
 
 

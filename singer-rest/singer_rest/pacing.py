@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+ROUNDING = 1e-9
+
+
 @dataclass(frozen=True)
 class Rate:
     """A limit: ``requests`` per ``seconds``, of which ``burst`` may go at once (default: one second's worth)."""
@@ -36,8 +39,8 @@ class Bucket:
         """Seconds until a request may go; 0 if it may go now. Takes nothing."""
         self.tokens = min(self.capacity, self.tokens + (now - self.filled_at) * self.per_second)
         self.filled_at = now
-        missing = max(0.0, 1.0 - self.tokens) / self.per_second
-        return max(missing, self.paused_until - now, 0.0)
+        missing = 1.0 - self.tokens if self.tokens < 1.0 - ROUNDING else 0.0
+        return max(missing / self.per_second, self.paused_until - now, 0.0)
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take over the rate, the burst and what is left, as token-bucket gateways send them."""

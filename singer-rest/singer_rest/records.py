@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Hashable
-from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from singer_sdk.io_base import SingerMessageType
 from singer_sdk.singerlib.encoding import GenericSingerWriter
+from singer_sdk.singerlib.json import serialize_json
 
 from singer_rest import times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from datetime import datetime
 
     from singer_sdk.singerlib.encoding.simple import Message
 
@@ -87,13 +88,7 @@ def encode(value: object) -> bytes:
         return _encoder.encode(value)
     except UnicodeEncodeError:
         # Half a surrogate pair has no UTF-8; it has an escape.
-        return json.dumps(value, separators=(",", ":"), default=_json_default).encode()
-
-
-def _json_default(value: object) -> object:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    return times.text(value) if isinstance(value, datetime) else str(value)
+        return serialize_json(value).encode()
 
 
 def record_lines(stream: str, records: Iterable[Record], version: int | None, extracted: datetime) -> bytes:

@@ -113,14 +113,16 @@ class Run:
 
 
 def _parents_first(streams: Mapping[str, RestStream]) -> list[RestStream]:
+    """Order streams so that ids are known as early as can be: parents, theirs before them, then the rest by name."""
     ordered: dict[str, RestStream] = {}
 
-    def place(stream: RestStream) -> None:
-        parent = streams.get(stream.slices.parent or "")
-        if parent:
-            place(parent)
-        ordered.setdefault(stream.name, stream)
+    def place(name: str) -> None:
+        if name in streams:
+            place(streams[name].slices.parent or "")
+            ordered.setdefault(name, streams[name])
 
+    for name in sorted(stream.slices.parent for stream in streams.values() if stream.slices.parent):
+        place(name)
     for name in sorted(streams):
-        place(streams[name])
+        place(name)
     return list(ordered.values())

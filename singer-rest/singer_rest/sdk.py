@@ -75,7 +75,7 @@ class SdkStream(Stream):
         Raises:
             TapError: If it could not be read whole. Its state is as it was.
         """
-        since = self.replication.since
+        since = self.window_start
         self.logger.info(
             "%s: reading %s%s",
             self.name,
@@ -90,6 +90,7 @@ class SdkStream(Stream):
             else:
                 for _ in self._sync_records():
                     pass
+            self._tap.state_writer.write_state(self.tap_state)
         except NoAccess as error:
             if self.replication.rows or self.config.get("on_missing_access") == "fail":
                 raise TapError(str(error)) from None
@@ -184,7 +185,6 @@ class SdkStream(Stream):
                 self.name,
                 self.shape.repeated,
             )
-        self._tap.state_writer.write_state(self.tap_state)
 
 
 class Command(SingerCommand):

@@ -64,9 +64,9 @@ class Slices(ABC):
         None in between says that the next slice is not known yet and is to be asked for again later.
         """
 
-    def start(self, window: Window) -> datetime | None:
+    def start(self, window: Window) -> datetime | None:  # noqa: ARG002
         """First moment that the slices of a window reach back to; None: without end."""
-        return window.since
+        return None
 
 
 class Whole(Slices):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from target_duckdb.columns import DELETED_AT, METADATA_TYPES, SPOOL_TYPES, TABLE
 from target_duckdb.database import literal
 from target_duckdb.fit import fitted_types, value_sql
 from target_duckdb.streams import ROW_FIELDS, Activate, Segment, Stream
-from target_duckdb.tables import STATE_TABLE, Tables, assign_names, fits_double
+from target_duckdb.tables import STATE_TABLE, Tables, assign_names, fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("target-duckdb")
 
-_ARRIVAL = "make_timestamptz(received)"
+_ARRIVAL = "make_timestamptz(s.received)"
 _METADATA_SQL = {
-    "_sdc_extracted_at": "TRY_CAST(extracted AS TIMESTAMPTZ)",
+    "_sdc_extracted_at": "TRY_CAST(s.extracted AS TIMESTAMPTZ)",
     "_sdc_received_at": _ARRIVAL,
     "_sdc_batched_at": "now()",
-    "_sdc_sequence": "received // 1000",  # milliseconds, as the SDK counts
-    TABLE_VERSION: "version",
+    "_sdc_sequence": "s.received // 1000",  # milliseconds, as the SDK counts
+    TABLE_VERSION: "s.version",
 }
+_GLOB = re.compile(r"[*?\[]")  # a folder's name may hold what DuckDB takes for a pattern
 _SMALLEST_OBJECT_SIZE = 1 << 20
 
 
@@ -138,10 +140,10 @@ class StreamLoad:
         self._table.ensure({name: type_ for name, type_, _ in fitted})
         types_ = self._table.columns
         values = [
-            merge.Value(name, types.convert(value_sql(f"c{place}", type_), type_, types_[name]), place)
+            merge.Value(name, types.convert(value_sql(f"s.c{place}", type_), type_, types_[name]), place)
             for name, type_, place in fitted
         ]
-        mark = f"c{len(segment.columns)}"
+        mark = f"s.c{len(segment.columns)}"
         deleted = f"CASE WHEN {mark} IS NOT NULL THEN coalesce(TRY_CAST({mark} AS TIMESTAMPTZ), {_ARRIVAL}) END"
         values += [
             merge.Value(name, f"CAST({_METADATA_SQL.get(name, deleted)} AS {types_[name]})") for name in self._metadata
@@ -162,19 +164,20 @@ class StreamLoad:
             if column.name in self._metadata:
                 continue
             name = self._names[column.name]
-            double = self._table.columns.get(name) == "DOUBLE" and types.is_integer(type_)
-            exact = not double or fits_double(self._connection, merge.SPOOL, value_sql(f"c{place}", type_))
-            result.append((name, type_ if exact else "VARCHAR", place))
+            wide = types.union(self._table.columns.get(name, type_), type_)
+            misfit = types.misfit(value_sql(f"s.c{place}", type_), type_, wide)
+            result.append((name, type_ if fits(self._connection, f"{merge.SPOOL} AS s", misfit) else "VARCHAR", place))
         return result
 
     def _read(self, segment: Segment) -> None:
         forms = [(f"c{place}", SPOOL_TYPES[column.form]) for place, column in enumerate(segment.columns)]
         fields = [*ROW_FIELDS.items(), *forms, (f"c{len(forms)}", "VARCHAR")]
         columns = ", ".join(f"{name}: '{type_}'" for name, type_ in fields)
+        path = literal(_GLOB.sub(r"[\g<0>]", str(segment.file.path)))
         # A row holds at most each byte of its line escaped once more, and the names of its columns.
         size = max(_SMALLEST_OBJECT_SIZE, 2 * segment.file.longest + 16 * len(fields) + 256)
         self._connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE _spool AS SELECT * FROM read_json({literal(str(segment.file.path))},"  # noqa: S608 - own names
+            f"CREATE OR REPLACE TEMP TABLE _spool AS SELECT * FROM read_json({path},"  # noqa: S608 - own names
             f" format = 'newline_delimited', columns = {{{columns}}}, maximum_object_size = {size})"
         )
 

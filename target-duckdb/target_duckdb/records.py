@@ -27,6 +27,7 @@ _FAST_TYPES: dict[Form, Any] = {
     Form.JSON: msgspec.Raw,
 }
 _INTEGER_TEXT = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
+_ESCAPED_IN_NAMES = re.compile(r'["\\\x00-\x1f]')
 _NOT_FINITE = {"NaN", "Infinity", "-Infinity"}
 _MAX_EXPONENT = 100  # a longer number is kept as it was written
 
@@ -75,6 +76,9 @@ class RecordDecoder:
             else (f"f{index}", kind if kind is msgspec.Raw else kind | None, None)
             for index, (name, kind) in enumerate(zip(names, annotations, strict=True))
         ]
+        self._decode: Callable[[bytes | msgspec.Raw], msgspec.Struct] = _refuse
+        if any(_ESCAPED_IN_NAMES.search(name) for name in names):
+            return  # msgspec takes no such names: every record goes the exact way
         struct = msgspec.defstruct(
             "Record",
             fields,
@@ -83,7 +87,7 @@ class RecordDecoder:
             kw_only=True,
             gc=False,
         )
-        self._decode: Callable[[bytes | msgspec.Raw], msgspec.Struct] = msgspec.json.Decoder(struct).decode
+        self._decode = msgspec.json.Decoder(struct).decode
 
     def decode(self, record: msgspec.Raw) -> list[Any]:
         """Decodes a record in which nothing is odd.
@@ -134,6 +138,10 @@ class RecordDecoder:
         except ValueError:
             wide = form is Form.INTEGER and _is_whole(_plain_text(text))
             raise MisfitError(index, "HUGEINT" if wide else "VARCHAR") from None
+
+
+def _refuse(_: bytes | msgspec.Raw) -> msgspec.Struct:
+    raise msgspec.ValidationError
 
 
 def _fields(record: msgspec.Raw) -> dict[str, msgspec.Raw]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("target-duckdb")
 
 STATE_TABLE = "_singer_state"
-_EXACT_IN_DOUBLE = 2**53
 
 
 def assign_names(wanted: Iterable[str], existing: Iterable[str]) -> dict[str, str]:
@@ -41,16 +41,28 @@ def assign_names(wanted: Iterable[str], existing: Iterable[str]) -> dict[str, st
     names = {name: name for name in wanted if present.get(name.lower()) == name}
     taken = {name.lower() for name in names}
     for name in wanted:
-        if name in names:
-            continue
-        base = candidate = name.replace("\0", "_") or "_"
-        number = 1
-        while candidate.lower() in taken:
-            number += 1
-            candidate = f"{base}_{number}"
-        names[name] = present.get(candidate.lower(), candidate)
-        taken.add(candidate.lower())
+        if name not in names and name.lower() in present:
+            # Another column differs only in case: this name may have its suffix from an earlier run.
+            pattern = re.compile(re.escape(name) + r"_\d+")
+            earlier = [found for found in present.values() if pattern.fullmatch(found) and found.lower() not in taken]
+            if earlier:
+                names[name] = min(earlier)
+                taken.add(names[name].lower())
+    for name in wanted:
+        if name not in names:
+            candidate = _free_name(name, taken)
+            names[name] = present.get(candidate.lower(), candidate)
+            taken.add(candidate.lower())
     return names
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    base = candidate = name.replace("\0", "_") or "_"
+    number = 1
+    while candidate.lower() in taken:
+        number += 1
+        candidate = f"{base}_{number}"
+    return candidate
 
 
 @dataclass
@@ -72,10 +84,14 @@ class Table:
     name: str
     columns: dict[str, str] = field(default_factory=dict)
 
-    def note(self) -> None:
-        """Notes in the table's comment whose table it is: without a PRIMARY KEY nothing else says its key."""
-        comment = json.dumps({"singer_stream": self.stream, "key_properties": list(self.keys)}, ensure_ascii=False)
-        self.connection.execute(f"COMMENT ON TABLE {self.sql} IS {literal(comment)}")
+    @property
+    def comment(self) -> str:
+        """Whose table it is and its key, as JSON: without a PRIMARY KEY nothing else says it."""
+        return json.dumps({"singer_stream": self.stream, "key_properties": list(self.keys)}, ensure_ascii=False)
+
+    def write_comment(self) -> None:
+        """Writes the comment."""
+        self.connection.execute(f"COMMENT ON TABLE {self.sql} IS {literal(self.comment)}")
 
     def ensure(self, wanted: Mapping[str, str]) -> None:
         """Adds the columns that are missing and widens those that are too narrow.
@@ -85,9 +101,14 @@ class Table:
         """
         if not self.columns:
             columns = ", ".join(f"{quoted(name)} {type_}" for name, type_ in wanted.items())
-            self.connection.execute(f"CREATE TABLE {self.sql} ({columns})")
+            try:
+                self.connection.execute(f"CREATE TABLE {self.sql} ({columns})")
+            except duckdb.CatalogException:
+                raise TargetError(
+                    f"The table of stream '{self.stream}' cannot be made: a view of that name stands in its place."
+                ) from None
             self.columns = dict(wanted)
-            self.note()
+            self.write_comment()
             if self.name != self.stream:
                 logger.warning("Stream '%s' is loaded into the table '%s'.", self.stream, self.name)
             return
@@ -101,14 +122,14 @@ class Table:
     def _widen(self, name: str, new: str) -> None:
         old = self.columns[name]
         wide = types.union(old, new)
-        if wide == "DOUBLE" and types.is_integer(old) and not fits_double(self.connection, self.sql, quoted(name)):
+        if not fits(self.connection, self.sql, types.misfit(quoted(name), old, wide)):
             wide = "VARCHAR"
         if wide == old:
             return
         value = types.convert(quoted(name), old, wide)
         try:
             self.connection.execute(f"ALTER TABLE {self.sql} ALTER COLUMN {quoted(name)} TYPE {wide} USING {value}")
-        except (duckdb.CatalogException, duckdb.DependencyException):
+        except (duckdb.BinderException, duckdb.CatalogException, duckdb.DependencyException):
             raise TargetError(
                 f"Column '{name}' of the table of stream '{self.stream}' must become {wide}, but an index or a"
                 " constraint stands on it: drop that first."
@@ -119,10 +140,11 @@ class Table:
         )
 
 
-def fits_double(connection: duckdb.DuckDBPyConnection, source: str, expression: str) -> bool:
-    """Whether DOUBLE holds each of these whole numbers exactly."""
-    low, high = connection.execute(f"SELECT min({expression}), max({expression}) FROM {source}").fetchall()[0]  # noqa: S608 - quoted names
-    return low is None or (low >= -_EXACT_IN_DOUBLE and high <= _EXACT_IN_DOUBLE)
+def fits(connection: duckdb.DuckDBPyConnection, source: str, misfit: str | None) -> bool:
+    """Whether no row of a table is a misfit, which is a condition in SQL."""
+    if misfit is None:
+        return True
+    return not connection.execute(f"SELECT coalesce(bool_or({misfit}), false) FROM {source}").fetchall()[0][0]  # noqa: S608 - quoted names
 
 
 class Tables:
@@ -140,12 +162,19 @@ class Tables:
         # With the catalog, because a file named like its schema would make `schema.table` ambiguous.
         self._prefix = f"{quoted(self._catalog)}.{quoted(schema)}"
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {self._prefix}")
-        self._comments = dict(
-            connection.execute(
-                "SELECT table_name, comment FROM duckdb_tables() WHERE database_name = ? AND schema_name = ?",
-                [self._catalog, schema],
-            ).fetchall()
+        # Both once for all streams: DuckDB takes milliseconds to list its catalog.
+        self._comments: dict[str, str | None] = dict(
+            self._list("SELECT table_name, comment FROM duckdb_tables() WHERE database_name = ? AND schema_name = ?")
         )
+        self._columns: dict[str, dict[str, str]] = {}
+        for table, column, type_ in self._list(
+            "SELECT table_name, column_name, data_type FROM duckdb_columns()"
+            " WHERE database_name = ? AND schema_name = ? ORDER BY column_index"
+        ):
+            self._columns.setdefault(table, {})[column] = types.LONG_NAMES.get(type_, type_)
+
+    def _list(self, sql: str) -> list[tuple[Any, ...]]:
+        return self._connection.execute(sql, [self._catalog, self._schema]).fetchall()
 
     def sql_name(self, table: str) -> str:
         """A table's full name, quoted."""
@@ -167,6 +196,7 @@ class Tables:
         name, note = self._find(stream)
         table = Table(self._connection, stream, self.sql_name(name), keys, name)
         if name not in self._comments:
+            self._comments[name] = table.comment
             return table
         known = note.get("key_properties")
         if known is None:
@@ -174,16 +204,9 @@ class Tables:
         if known is not None and sorted(known) != sorted(keys):
             sentence = key_change(stream, tuple(known), keys)
             raise TargetError(sentence[0].upper() + sentence[1:])
-        table.columns = {
-            column: types.LONG_NAMES.get(type_, type_)
-            for column, type_ in self._connection.execute(
-                "SELECT column_name, data_type FROM duckdb_columns()"
-                " WHERE database_name = ? AND schema_name = ? AND table_name = ? ORDER BY column_index",
-                [self._catalog, self._schema, name],
-            ).fetchall()
-        }
+        table.columns = self._columns.get(name, {})
         if self._comments[name] is None:
-            table.note()
+            table.write_comment()
         return table
 
     def _find(self, stream: str) -> tuple[str, dict[str, Any]]:
@@ -192,18 +215,17 @@ class Tables:
             if note.get("singer_stream") == stream:
                 return name, note
         # Tables of other streams are not for this one, even where their names differ only in case.
-        free = [name for name, note in notes.items() if "singer_stream" not in note and name != STATE_TABLE]
-        foreign = [name for name in notes if name not in free] + [STATE_TABLE]
-        name = assign_names([*foreign, stream], [*foreign, *free])[stream] if stream not in foreign else f"{stream}_2"
+        foreign = {name.lower() for name, note in notes.items() if "singer_stream" in note} | {STATE_TABLE}
+        name = _free_name(stream, foreign)
+        name = next((existing for existing in notes if existing.lower() == name.lower()), name)
         return name, notes.get(name, {})
 
     def _primary_key(self, table: str) -> list[str] | None:
-        rows = self._connection.execute(
-            "SELECT constraint_column_names FROM duckdb_constraints() WHERE database_name = ? AND schema_name = ?"
-            " AND table_name = ? AND constraint_type = 'PRIMARY KEY'",
-            [self._catalog, self._schema, table],
-        ).fetchall()
-        return list(rows[0][0]) if rows else None
+        rows = self._list(
+            "SELECT table_name, constraint_column_names FROM duckdb_constraints()"
+            " WHERE database_name = ? AND schema_name = ? AND constraint_type = 'PRIMARY KEY'"
+        )
+        return next((list(columns) for name, columns in rows if name == table), None)
 
 
 def _note(comment: str | None) -> dict[str, Any]:

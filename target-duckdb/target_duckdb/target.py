@@ -91,10 +91,9 @@ class TargetDuckDB(Target):
             raise ConfigValidationError("The settings are not valid.", errors=errors, schema=self.config_jsonschema)
         return errors
 
-    # Messages
+    # Messages. The reader hands on structs where the SDK's own hands on dictionaries.
 
-    def _process_schema_message(self, message_dict: Any) -> None:
-        message: Message = message_dict
+    def _process_schema_message(self, message: Message) -> None:  # type: ignore[override]
         schema = json.loads(bytes(message.schema)) if message.schema else None
         if not message.stream or not isinstance(schema, dict):
             raise LineError("its SCHEMA message lacks a stream or a schema.")
@@ -109,8 +108,7 @@ class TargetDuckDB(Target):
         stream.set_schema(schema, keys)
         self._streams[message.stream] = stream
 
-    def _process_record_message(self, message_dict: Any) -> None:
-        message: Message = message_dict
+    def _process_record_message(self, message: Message) -> None:  # type: ignore[override]
         size = len(message.record)
         self._stream(message).add(message, self._reader.line_number)
         self._rows += 1
@@ -118,21 +116,19 @@ class TargetDuckDB(Target):
         if self._rows >= self.config["batch_size_rows"] or self._bytes >= _BATCH_BYTES:
             self._commit()
 
-    def _process_state_message(self, message_dict: Any) -> None:
-        message: Message = message_dict
+    def _process_state_message(self, message: Message) -> None:  # type: ignore[override]
         if not message.value:
             raise LineError("its STATE message has no value.")
         self._pending_state = str(bytes(message.value), "utf-8")
         if time.monotonic() - self._last_commit >= _BATCH_SECONDS:
             self._commit()
 
-    def _process_activate_version_message(self, message_dict: Any) -> None:
-        message: Message = message_dict
+    def _process_activate_version_message(self, message: Message) -> None:  # type: ignore[override]
         if message.version is None:
             raise LineError("its ACTIVATE_VERSION message has no version.")
         self._stream(message).activate(message.version)
 
-    def _process_batch_message(self, message_dict: Any) -> None:
+    def _process_batch_message(self, _message: Message) -> None:  # type: ignore[override]
         raise LineError("it is a BATCH message, which this target does not read: turn off batch_config in the tap.")
 
     def process_endofpipe(self) -> None:
@@ -168,7 +164,7 @@ class TargetDuckDB(Target):
 
     # The command
 
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's form
         """Ends the run; what is committed stays."""
         self.logger.info("Stopped by signal %d: what was not committed yet is not kept.", signum)
         sys.exit(_SIGNAL_EXIT + signum)

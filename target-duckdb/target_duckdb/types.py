@@ -12,6 +12,7 @@ import duckdb
 BIGINT_MAX = 2**63 - 1
 HUGEINT_MAX = 2**127 - 1
 MAX_DIGITS = 38
+_EXACT_IN_DOUBLE = 2**53
 #: Decimals whose schema says no scale get this many digits after the point; a batch that needs more widens it.
 DEFAULT_SCALE = 10
 
@@ -64,10 +65,10 @@ def _column_type(schema: Any, root: dict[str, Any], seen: frozenset[str]) -> str
 
 def _scalar_type(name: Any, schema: dict[str, Any]) -> str:  # noqa: ANN401 - a schema may be anything
     if name == "string":
-        text_format = schema.get("format")
+        text_format = str(schema.get("format"))
         if text_format in {"singer.decimal", "x-singer.decimal"}:
             return _decimal_type(schema)
-        return _STRING_FORMATS.get(text_format, "VARCHAR") if isinstance(text_format, str) else "VARCHAR"
+        return _STRING_FORMATS.get(text_format, "VARCHAR")
     if name == "integer":
         return _integer_type(schema)
     if name == "number":
@@ -146,9 +147,9 @@ def decimal_parts(name: str) -> tuple[int, int] | None:
 
 
 def union(one: str, other: str) -> str:
-    """The type that holds every value of two types; VARCHAR holds all scalars, JSON all there is.
+    """The type that holds the values of two types; VARCHAR holds all scalars, JSON all there is.
 
-    An integer and DOUBLE give DOUBLE, which is exact up to 2^53 only: who converts data checks it.
+    DOUBLE for an integer, and DECIMAL, may yet be too narrow for some of them: `misfit` finds these.
     """
     if one == other:
         return one
@@ -171,12 +172,16 @@ def _decimal_union(one: str, other: str) -> str:
     if len(known) < len(parts):
         return "VARCHAR"
     whole, scale = max(part[0] for part in known), max(part[1] for part in known)
-    return f"DECIMAL({whole + scale},{scale})" if whole + scale <= MAX_DIGITS else "VARCHAR"
+    return f"DECIMAL({min(whole + scale, MAX_DIGITS)},{scale})"
 
 
-def is_integer(name: str) -> bool:
-    """Whether a type holds whole numbers only."""
-    return name in _INTEGERS
+def misfit(expression: str, source: str, target: str) -> str | None:
+    """SQL that is true for a value that the wider of two types cannot hold exactly; None where there is none."""
+    if target == "DOUBLE" and source in _INTEGERS:
+        return f"{expression} NOT BETWEEN -{_EXACT_IN_DOUBLE} AND {_EXACT_IN_DOUBLE}"
+    if decimal_parts(target) and source != target:
+        return f"{expression} IS NOT NULL AND TRY_CAST({expression} AS {target}) IS NULL"
+    return None
 
 
 def convert(expression: str, source: str, target: str) -> str:

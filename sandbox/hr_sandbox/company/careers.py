@@ -20,7 +20,8 @@ FULL_TIME = {"DE": 40, "PL": 40, "FR": 35, "GB": 37.5, "JP": 40}
 PROBATION_DAYS = 181
 SPAN = 12  # direct reports, at most
 SEASONAL_HELPER = 5  # the person who comes for every trade fair
-SEASONAL_EVERY = 80  # days
+SEASONS = 53  # more employments than any page of them holds
+LONGEST_FAIR = 20  # days
 SHORTEST = 90  # days of an employment before anything else happens
 
 
@@ -43,9 +44,6 @@ class Careers:
         self._cost_centers = [row.id for row in company.cost_centers]
         self._leads: dict[str, list[int]] = {}
         self._reports: dict[int, int] = {}
-        for row in company.employments:
-            if row.supervisor_id is None:
-                self._leads.setdefault("management", []).append(row.person_id)
 
     def start(self, person: Person, office: Office, first_day: date) -> list[Employment]:
         """Make all employments of a person who starts on this day, oldest first."""
@@ -67,13 +65,15 @@ class Careers:
     def join(self, person: Person, office: Office, first_day: date) -> Employment:
         """Make one open employment for a person who is hired while the company is served."""
         family = self.dice.pick(tuple(catalogue.FAMILIES))
+        heads = [row.person_id for row in self.company.employments if row.supervisor_id is None]
+        self._leads = {"management": heads} if heads else {}
         return self._employment(person, office, family, (first_day, None), following=None, external=False)
 
     def _seasons(self, first_day: date) -> Iterator[Stint]:
-        day = first_day
-        while (day - self.company.today).days < -SEASONAL_EVERY:
-            yield day, day + timedelta(self.dice.number(4, 20))
-            day += timedelta(SEASONAL_EVERY + self.dice.number(-5, 2))
+        every = (self.company.today - first_day).days // SEASONS
+        for index in range(SEASONS if every > LONGEST_FAIR else 1):
+            day = first_day + timedelta(index * every)
+            yield day, day + timedelta(self.dice.number(4, LONGEST_FAIR) - 1)
 
     def _stints(self, first_day: date) -> Iterator[Stint]:
         """Days from first to last of each employment; the next begins the day after, or after a break."""

@@ -71,7 +71,7 @@ class Changes:
         """The kinds of records that can be changed."""
         return tuple(self._tables)
 
-    def hire(self, start_date: date | None = None, **given: Any) -> list[Change]:
+    def hire(self, start_date: date | None = None, /, **given: Any) -> list[Change]:
         """Hire somebody: a person, an employment, a salary.
 
         Args:

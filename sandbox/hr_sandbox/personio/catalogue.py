@@ -35,6 +35,9 @@ ABSENCES = "personio:absences:read"
 COMPENSATIONS = "personio:compensations:read"
 ORG_UNITS = "personio:org-units:read"
 
+PERSONS_RATE = Rate(30, 100)
+ABSENCES_RATE = Rate(10, 10)
+
 STRICT = ("", "gt", "lt")
 INCLUSIVE = ("gte", "lte")
 
@@ -101,8 +104,9 @@ def _month_later(first: date) -> date:
 
 
 def _compensations(company: Company, values: Values) -> list[Compensation]:
+    """Those in effect in the window; one of zero is not shown."""
     first, last = window(company, values)
-    return [row for row in company.compensations if row.in_effect(first, last)]
+    return [row for row in company.compensations if row.amount and row.in_effect(first, last)]
 
 
 def _units(company: Company, values: Values) -> Table[Any]:
@@ -124,7 +128,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         stream="persons",
         right=PERSONS,
         no_right=401,
-        rate=Rate(30, 100),
+        rate=PERSONS_RATE,
         rows=_persons,
         render=render.person,
         default_limit=10,
@@ -145,7 +149,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         stream="persons",
         right=PERSONS,
         no_right=401,
-        rate=Rate(30, 100),
+        rate=PERSONS_RATE,
         find=_by_uuid(lambda company: company.people),
         render=render.person,
     ),
@@ -154,7 +158,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         stream="employments",
         right=PERSONS,
         no_right=401,
-        rate=Rate(30, 100),
+        rate=PERSONS_RATE,
         rows=_employments,
         render=render.employment,
         default_limit=10,
@@ -170,7 +174,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         stream="employments",
         right=PERSONS,
         no_right=401,
-        rate=Rate(30, 100),
+        rate=PERSONS_RATE,
         find=_employment,
         render=render.employment,
     ),
@@ -193,7 +197,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         path="/v2/absence-periods",
         stream="absence_periods",
         right=ABSENCES,
-        rate=Rate(10, 10),
+        rate=ABSENCES_RATE,
         rows=_absences,
         render=render.absence_period,
         links=Links(carries_query=True),
@@ -209,7 +213,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         path="/v2/absence-periods/{id}",
         stream="absence_periods",
         right=ABSENCES,
-        rate=Rate(10, 10),
+        rate=ABSENCES_RATE,
         find=_by_uuid(lambda company: company.absences),
         render=render.absence_period,
     ),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hr_sandbox.vendor import Json
 
 CACHED_WALKS = 32
+MAX_DIGITS = 9
 
 USUAL_RATE = Rate(50, 100)
 PLAIN_LINKS = Links()
@@ -87,13 +88,13 @@ class ItemEndpoint(Endpoint):
 
     find: Callable[[Company, Values], Any]
 
-    def body(self, view: View, raw: Mapping[str, str], path_values: Values) -> tuple[Json, Rows]:
-        """The body, and the record in a list."""
+    def body(self, view: View, raw: Mapping[str, str], path_values: Values) -> Json:
+        """The body of the record; 404 without one."""
         values = {**self.parse(raw), **path_values}
         row = self.find(view.company, values)
         if row is None:
             raise ApiError(problem(404))
-        return self.render(row, View(view.company, view.root, values)), [row]
+        return self.render(row, View(view.company, view.root, values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,8 @@ class ListEndpoint(Endpoint):
         return position if asked is None else Position(path, position.query, limit, position.offset, position.after)
 
     def _limit(self, text: str) -> int:
-        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= self.max_limit):
+        digits = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+        if not digits or not 1 <= int(text) <= self.max_limit:
             raise bad_value("limit")
         return int(text)
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z")
-_LOCAL = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z?")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z", re.ASCII)
+_LOCAL = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z?", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "": operator.eq,
     "gt": operator.gt,
@@ -61,8 +61,8 @@ def _moment(text: str) -> datetime:
 
 
 def day(text: str) -> date:
-    """A date, such as 2024-01-31."""
-    if not _DATE.fullmatch(text):
+    """A date, such as 2024-01-31, of a year that leaves room for the months after it."""
+    if not _DATE.fullmatch(text) or text >= "9999":
         raise ValueError(text)
     return date.fromisoformat(text)
 

@@ -147,7 +147,7 @@ def absence_period(row: Absence, view: View) -> Json:
 
 
 def _moment(value: datetime, half: str | None) -> Json:
-    return {"date_time": value.strftime("%Y-%m-%dT%H:%M:%S"), "type": half}
+    return {"date_time": value.isoformat(), "type": half}
 
 
 def compensation_type(row: CompensationType, _view: View) -> Json:

@@ -14,7 +14,7 @@ from hr_sandbox.personio.access import CUSTOM, Access
 from hr_sandbox.personio.auth import REVOKE_PATH, TOKEN_PATH, Tokens
 from hr_sandbox.personio.catalogue import ENDPOINTS
 from hr_sandbox.personio.cursors import Cursors, Position
-from hr_sandbox.personio.endpoint import ItemEndpoint, ListEndpoint, View, Walks, page_start
+from hr_sandbox.personio.endpoint import USUAL_RATE, ItemEndpoint, ListEndpoint, View, Walks, page_start
 from hr_sandbox.personio.errors import ApiError, bad_filter, no_endpoint, no_right, problem
 from hr_sandbox.personio.links import STYLES
 from hr_sandbox.vendor import ControlError, Vendor
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 TOKENS_PER_MINUTE = 150
 TOO_MANY = 429
+SHARED = "credential"  # the bucket of all endpoints
 PARTNER_HEADERS = ("x-personio-partner-id", "x-personio-app-id")
 UPPER_SNAKE_CASE = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
 # Streams that are read in passes, a value of the required parameter each.
@@ -75,7 +76,7 @@ class Personio(Vendor):
         answer = problem(status)
         if status == TOO_MANY:
             endpoint = self._route(request.path)[0]
-            rate = self._limit or (endpoint.rate if endpoint else Rate(50, 100))
+            rate = self._limit or (endpoint.rate if endpoint else USUAL_RATE)
             answer.headers.update(_rate_headers(rate, 0))
         return answer
 
@@ -88,7 +89,8 @@ class Personio(Vendor):
         if request.method != "POST":
             return problem(405, allow="POST")
         self._check_headers(request)
-        if not (self._take("credential", self._limit)[0] if self._limit else self._token_limit.take()):
+        allowed = self._buckets.take(SHARED, self._limit)[0] if self._limit else self._token_limit.take()
+        if not allowed:
             return problem(TOO_MANY)
         return self.tokens.issue(request) if request.path == TOKEN_PATH else self.tokens.revoke(request)
 
@@ -102,9 +104,9 @@ class Personio(Vendor):
         self._check_headers(request)
         token = self.tokens.check(request)
         # As a gateway does, the rate is counted before the token is looked at.
-        key = "credential" if self._limit else ("anonymous" if token is None else "token", endpoint.path)
+        key = SHARED if self._limit else ("anonymous" if token is None else "token", endpoint.path)
         rate = self._limit or endpoint.rate
-        enough, remaining = self._take(key, rate)
+        enough, remaining = self._buckets.take(key, rate)
         try:
             if not enough:
                 answer = problem(TOO_MANY)
@@ -119,11 +121,8 @@ class Personio(Vendor):
         answer.headers.update(_rate_headers(rate, remaining))
         return answer
 
-    def _take(self, key: object, rate: Rate) -> tuple[bool, int]:
-        return self._buckets.take(key, rate)
-
     def _route(self, path: str) -> tuple[Endpoint | None, Values]:
-        # A path with fewer parameters wins: /v2/compensations/types is no compensation's id.
+        # Paths are tried in the order of their declarations.
         for pattern, endpoint in self._routes:
             if found := pattern.fullmatch(path):
                 return endpoint, dict(found.groupdict())
@@ -145,7 +144,7 @@ class Personio(Vendor):
         if isinstance(endpoint, ListEndpoint):
             return self._page(endpoint, request, raw, path_values)
         assert isinstance(endpoint, ItemEndpoint)  # noqa: S101  there are two kinds
-        body, _ = endpoint.body(View(self.company, request.root), raw, path_values)
+        body = endpoint.body(View(self.company, request.root), raw, path_values)
         return self.access.show(endpoint.stream, body)
 
     def _page(self, endpoint: ListEndpoint, request: Request, raw: dict[str, str], path_values: Values) -> Json:

@@ -1,0 +1,95 @@
+"""A Personio that is asked without a server, and sandboxes that are asked with one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from hr_sandbox.company import build_company
+from hr_sandbox.messages import Request
+from hr_sandbox.options import Options
+from hr_sandbox.personio import Personio
+from hr_sandbox.testing import running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+TODAY = date(2026, 6, 17)
+ROOT = "http://127.0.0.1:1/personio"
+CREDENTIALS = {
+    "grant_type": "client_credentials",
+    "client_id": "sandbox-client",
+    "client_secret": "sandbox-secret",
+}
+
+
+class Direct:
+    """Asks a Personio in this process, as a client with a token would."""
+
+    def __init__(self, **options: Any) -> None:
+        self.options = Options(**{"today": TODAY, "employees": 40, "requests_per_minute": 60_000_000, **options})
+        self.company = build_company(self.options.employees, self.options.seed, self.options.today)
+        self.vendor = Personio(self.company, self.options)
+        self.headers: dict[str, str] = {}
+        _, body, _ = self.post("/v2/auth/token", CREDENTIALS)
+        self.headers = {"authorization": f"Bearer {body['access_token']}"}
+
+    def send(self, request: Request) -> tuple[int, Any, dict[str, str]]:
+        answer = self.vendor.answer(replace(request, root=ROOT))
+        return answer.status, json.loads(answer.body) if answer.body else None, answer.headers
+
+    def post(self, path: str, form: dict[str, str], **headers: str) -> tuple[int, Any, dict[str, str]]:
+        body = "&".join(f"{name}={text}" for name, text in form.items()).encode()
+        kind = {"content-type": "application/x-www-form-urlencoded"}
+        return self.send(Request("POST", path, body=body, headers={**kind, **self.headers, **headers}))
+
+    def get(self, path: str, query: Any = (), **headers: str) -> tuple[int, Any, dict[str, str]]:
+        pairs = tuple(query.items()) if isinstance(query, dict) else tuple(query)
+        return self.send(Request("GET", path, pairs, {**self.headers, **headers}))
+
+    def pages(self, path: str, **query: str) -> Iterator[Any]:
+        while True:
+            status, body, _ = self.get(path, query)
+            assert status == 200, body
+            yield body
+            following = ((body.get("_meta") or {}).get("links") or {}).get("next")
+            if not following:
+                return
+            query = dict(parse_qsl(urlsplit(following["href"]).query))
+
+    def walk(self, path: str, **query: str) -> list[Any]:
+        return [row for page in self.pages(path, **query) for row in page["_data"]]
+
+
+@pytest.fixture(scope="session")
+def api() -> Direct:
+    """For tests that change nothing."""
+    return Direct(employees=130)
+
+
+@pytest.fixture
+def make_api() -> Callable[..., Direct]:
+    return Direct
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Any]:
+    with running(employees=30, today=TODAY, requests_per_minute=60_000_000) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def get_token() -> Callable[[Any], dict[str, str]]:
+    """The headers of a client that has a token of a running sandbox."""
+
+    def ask(sandbox: Any) -> dict[str, str]:
+        import requests  # noqa: PLC0415  only tests with a server need it
+
+        answer = requests.post(f"{sandbox.url}/personio/v2/auth/token", data=CREDENTIALS, timeout=30)
+        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    return ask

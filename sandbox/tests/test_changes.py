@@ -1,0 +1,163 @@
+"""Changes of the company say exactly what they did."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hr_sandbox.company import Company, build_company
+from hr_sandbox.company.changes import ChangeError, Changes
+
+TODAY = date(2026, 6, 17)
+NOW = datetime(2026, 6, 17, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def company() -> Company:
+    return build_company(40, 7, TODAY)
+
+
+@pytest.fixture
+def changes(company: Company) -> Changes:
+    return Changes(company, lambda: NOW)
+
+
+def everything(company: Company) -> dict[tuple[str, int], str]:
+    tables: tuple[Any, ...] = (
+        company.people,
+        company.employments,
+        company.absences,
+        company.compensations,
+        company.departments,
+        company.teams,
+        company.absence_types,
+    )
+    return {(table.kind, row.id): repr(row) for table in tables for row in table}
+
+
+def differences(before: dict[Any, str], after: dict[Any, str]) -> set[tuple[str, Any]]:
+    return (
+        {("deleted", key) for key in before.keys() - after.keys()}
+        | {("created", key) for key in after.keys() - before.keys()}
+        | {("updated", key) for key in after.keys() & before.keys() if before[key] != after[key]}
+    )
+
+
+def said(done: list[Any]) -> set[tuple[str, Any]]:
+    return {(change.action, (change.kind, change.number)) for change in done}
+
+
+def test_hire(company: Company, changes: Changes) -> None:
+    before, version = everything(company), company.version
+    done = changes.hire(date(2026, 7, 1), last_name="Ωmega")
+    assert said(done) == differences(before, everything(company))
+    assert [change.kind for change in done] == ["person", "employment", "compensation"]
+    person = company.people[done[0].number]
+    assert (person.last_name, person.created_at, person.updated_at) == ("Ωmega", NOW, NOW)
+    assert company.employments.of(person.id)[0].status == "ONBOARDING"
+    assert company.version > version
+
+
+def test_terminate(company: Company, changes: Changes) -> None:
+    before = everything(company)
+    done = changes.terminate(day=date(2026, 6, 1))
+    assert said(done) == differences(before, everything(company))
+    employment = company.employments[done[0].number]
+    assert (employment.status, employment.end_date, employment.updated_at) == ("INACTIVE", date(2026, 6, 1), NOW)
+    assert company.people[employment.person_id].updated_at < NOW
+    assert not any(row.starts_at.date() > date(2026, 6, 1) for row in company.absences.of(employment.person_id))
+    with pytest.raises(ChangeError):
+        changes.terminate(str(employment.person_id))
+
+
+def test_edit_stamps_the_record_and_no_other(company: Company, changes: Changes) -> None:
+    before = everything(company)
+    employment = next(iter(company.employments))
+    done = changes.edit("employment", employment.uuid, "title", "Chief")
+    assert said(done) == differences(before, everything(company)) == {("updated", ("employment", employment.id))}
+    assert (employment.title, employment.updated_at) == ("Chief", NOW)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value", "held"),
+    [
+        ("person", "last_name", "Ω", "Ω"),
+        ("person", "attributes.city", "Ωresund", None),
+        ("person", "attributes.dynamic_20417", 5, None),
+        ("person", "attributes.city", None, None),
+        ("person", "updated_at", "2026-01-01T00:00:00Z", datetime(2026, 1, 1, tzinfo=UTC)),
+        ("employment", "end_date", "2027-01-31", date(2027, 1, 31)),
+        ("employment", "end_date", None, None),
+        ("employment", "weekly_working_hours", 12.5, 12.5),
+        ("absence_period", "ends_at", "2026-01-02T00:00:00", datetime(2026, 1, 2)),  # noqa: DTZ001  local
+        ("compensation", "amount", 1, 1),
+        ("team", "name", "Ω", "Ω"),
+    ],
+)
+def test_fields(changes: Changes, *, kind: str, field: str, value: Any, held: Any) -> None:
+    row: Any = next(iter(changes._tables[kind]))
+    changes.edit(kind, getattr(row, "uuid", str(row.id)), field, value)
+    if field.startswith("attributes."):
+        assert row.attributes.get(field.removeprefix("attributes.")) == value
+    else:
+        assert getattr(row, field) == held
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "field", "value"),
+    [
+        ("unicorn", "1", "name", "x"),
+        ("person", "1", "last_name", "x"),
+        ("person", None, "id", "5"),
+        ("person", None, "shoe_size", 5),
+        ("person", None, "last_name", 5),
+        ("person", None, "last_name", None),
+        ("person", None, "updated_at", "yesterday"),
+        ("person", None, "attributes.shoe_size", 5),
+        ("person", None, "attributes.dynamic_20417", "five"),
+        ("employment", None, "end_date", "31.01.2027"),
+        ("employment", None, "weekly_working_hours", True),
+    ],
+)
+def test_bad_edits(company: Company, changes: Changes, *, kind: str, key: str | None, field: str, value: Any) -> None:
+    before = everything(company)
+    if key is None:
+        row: Any = next(iter(changes._tables[kind]))
+        key = getattr(row, "uuid", str(row.id))
+    with pytest.raises(ChangeError):
+        changes.edit(kind, key, field, value)
+    assert everything(company) == before
+
+
+def test_delete_an_absence(company: Company, changes: Changes) -> None:
+    before = everything(company)
+    done = changes.delete("absence_period", next(iter(company.absences)).uuid)
+    assert said(done) == differences(before, everything(company))
+    assert len(done) == 1
+
+
+def test_delete_a_person_with_all_that_belongs_to_it(company: Company, changes: Changes) -> None:
+    for _ in range(3):
+        before = everything(company)
+        person = next(iter(company.people))
+        done = changes.delete("person", str(person.id))
+        assert said(done) == differences(before, everything(company))
+        assert not any(row.supervisor_id == person.id for row in company.employments)
+        assert not company.employments.of(person.id)
+        hired = changes.hire()
+        supervisor = company.employments[hired[1].number].supervisor_id
+        assert supervisor is None or supervisor in company.people
+
+
+def test_what_is_needed_stays(company: Company, changes: Changes) -> None:
+    for kind, key in (("department", "401"), ("absence_type", next(iter(company.absence_types)).uuid)):
+        with pytest.raises(ChangeError, match="needed"):
+            changes.delete(kind, key)
+    with pytest.raises(ChangeError):
+        changes.delete("person", "1")
+
+
+def test_nobody_to_terminate(changes: Changes) -> None:
+    with pytest.raises(ChangeError):
+        changes.terminate(day=TODAY - timedelta(9000))

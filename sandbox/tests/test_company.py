@@ -1,0 +1,145 @@
+"""The company: the same for the same seed, and without contradictions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hr_sandbox.company import Company, build_company
+
+TODAY = date(2026, 6, 17)
+TABLES = ("people", "employments", "absences", "compensations", "departments", "teams", "absence_types", "jobs")
+
+
+@pytest.fixture(scope="module")
+def company() -> Company:
+    return build_company(250, 7, TODAY)
+
+
+def rows(company: Company) -> dict[str, list[str]]:
+    return {name: [repr(row) for row in getattr(company, name)] for name in TABLES}
+
+
+def test_same_seed_same_company(company: Company) -> None:
+    assert rows(company) == rows(build_company(250, 7, TODAY))
+
+
+@pytest.mark.parametrize(
+    ("employees", "seed", "today"), [(251, 7, TODAY), (250, 8, TODAY), (250, 7, date(2026, 6, 18))]
+)
+def test_anything_else_another_company(company: Company, employees: int, seed: int, today: date) -> None:
+    assert rows(company) != rows(build_company(employees, seed, today))
+
+
+def test_size_and_variety(company: Company) -> None:
+    assert len(company.people) == 250
+    statuses = Counter(row.status for row in company.employments)
+    assert set(statuses) == {"ACTIVE", "INACTIVE", "LEAVE", "ONBOARDING"}
+    assert max(len(company.employments.of(person.id)) for person in company.people) > 50
+    names = "".join(person.first_name + person.last_name for person in company.people)
+    assert any(letter in names for letter in "äöüß")
+    assert any(ord(letter) > 0x3000 for letter in names)
+    assert min(row.start_date for row in company.employments) < date(TODAY.year - 6, 1, 1)
+    assert {row.type_id for row in company.compensations} == {row.id for row in company.compensation_types}
+    assert {row.type_id for row in company.absences} == {row.id for row in company.absence_types}
+
+
+def test_ids_are_unique_and_overlap_between_departments_and_teams(company: Company) -> None:
+    for table in (company.employments, company.absences, company.compensations):
+        assert len({row.uuid for row in table}) == len(table)
+    assert {row.id for row in company.departments} & {row.id for row in company.teams}
+    numbers = [str(row.id) for row in company.people]
+    assert sorted(numbers) != sorted(numbers, key=int)
+    assert len({row.email for row in company.people}) == 250
+
+
+def test_stamps_lie_before_today_and_some_are_shared(company: Company) -> None:
+    midnight = datetime.combine(TODAY, time(), UTC)
+    stamped: list[Any] = [*company.people, *company.employments, *company.absences]
+    assert all(row.created_at <= row.updated_at < midnight for row in stamped)
+    latest = max(row.updated_at for row in company.people)
+    assert sum(row.updated_at == latest for row in company.people) >= 4
+    assert len({row.updated_at.year for row in company.people}) > 5
+
+
+def test_references_hold(company: Company) -> None:
+    for row in company.employments:
+        assert row.person_id in company.people
+        assert row.supervisor_id is None or row.supervisor_id in company.people
+        assert row.supervisor_id != row.person_id
+        assert row.department_id in company.departments
+        assert row.team_id is None or company.teams[row.team_id].department_id == row.department_id
+        assert row.legal_entity_id == company.offices[row.office_id].legal_entity_id
+        assert sum(weight for _, weight in row.cost_centers) == 100
+    for row in [*company.departments, *company.teams]:
+        assert row.parent_id is None or row.parent_id < row.id
+    assert sum(row.supervisor_id is None for row in company.employments) == 1
+
+
+def test_employments_of_a_person_do_not_overlap(company: Company) -> None:
+    for person in company.people:
+        stints = company.employments.of(person.id)
+        for before, after in pairwise(stints):
+            assert before.end_date is not None
+            assert before.end_date < after.start_date
+
+
+def test_status_follows_from_dates(company: Company) -> None:
+    for row in company.employments:
+        assert (row.status == "ONBOARDING") == (row.start_date > TODAY)
+        assert (row.status == "INACTIVE") == (row.end_date is not None and row.end_date < TODAY)
+
+
+def test_absences_lie_within_employments_and_apart(company: Company) -> None:
+    far = TODAY + timedelta(366)
+    for person in company.people:
+        stints = company.employments.of(person.id)
+        before: datetime | None = None
+        for row in company.absences.of(person.id):
+            ends = row.ends_at or row.starts_at
+            assert before is None or before <= row.starts_at
+            before = ends
+            last = (ends - timedelta(seconds=1)).date() if row.ends_at else row.starts_at.date()
+            assert any(s.start_date <= row.starts_at.date() and last <= (s.end_date or far) for s in stints)
+
+
+def test_absences_have_all_shapes(company: Company) -> None:
+    units = {row.id: row.unit for row in company.absence_types}
+    absences = list(company.absences)
+    assert any(row.ends_at is None for row in absences)
+    assert any(row.starts_at.date() > TODAY + timedelta(200) for row in absences)
+    assert {row.approval for row in absences} == {"APPROVED", "PENDING", "REJECTED"}
+    assert any(row.start_half == "SECOND_HALF" for row in absences)
+    for row in absences:
+        hourly = units[row.type_id] == "HOURLY"
+        assert hourly == (row.start_half is None)
+        if not hourly and row.ends_at:
+            assert row.ends_at.time() == time()
+    leave = {row.person_id for row in company.employments if row.status == "LEAVE"}
+    kinds = {row.id for row in company.absence_types if row.category == "PARENTAL_LEAVE"}
+    assert leave == {row.person_id for row in absences if row.type_id in kinds}
+
+
+def test_pay_follows_employments(company: Company) -> None:
+    salaries = {row.id for row in company.compensation_types if row.category in {"FIXED_SALARY", "HOURLY"}}
+    within_a_month = 0
+    for person in company.people:
+        stints = company.employments.of(person.id)
+        rows = [row for row in company.compensations.of(person.id) if row.type_id in salaries]
+        assert {row.start_date for row in stints} <= {row.effective_from for row in rows}
+        for before, after in pairwise(rows):
+            assert before.effective_to is not None
+            assert before.effective_to < after.effective_from
+            within_a_month += (
+                after.effective_from.day > 1 and before.effective_to + timedelta(1) == after.effective_from
+            )
+    assert within_a_month > 5
+
+
+def test_ten_thousand_people() -> None:
+    company = build_company(10_000, 1, TODAY)
+    assert len(company.people) == 10_000
+    assert len(company.teams) > 200

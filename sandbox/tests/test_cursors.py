@@ -1,0 +1,39 @@
+"""Cursors cannot be changed, invented or taken elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+from hr_sandbox.personio.cursors import CursorError, Cursors, Position
+
+POSITION = Position("/v2/persons", {"updated_at.gt": "2024-01-01T00:00:00Z"}, 50, 100, "9603")
+
+
+def test_a_cursor_remembers() -> None:
+    cursors = Cursors("secret")
+    assert cursors.read(cursors.write(POSITION), "/v2/persons") == POSITION
+
+
+def test_a_cursor_is_bound_to_its_path() -> None:
+    cursors = Cursors("secret")
+    with pytest.raises(CursorError):
+        cursors.read(cursors.write(POSITION), "/v2/absence-periods")
+
+
+def test_every_change_is_noticed() -> None:
+    cursors = Cursors("secret")
+    cursor = cursors.write(POSITION)
+    for index in range(len(cursor)):
+        changed = cursor[:index] + ("A" if cursor[index] != "A" else "B") + cursor[index + 1 :]
+        with pytest.raises(CursorError):
+            cursors.read(changed, "/v2/persons")
+
+
+@pytest.mark.parametrize("text", ["", "cur_", "cur_x", "cur_é", "2", "cur_AAAAAAAAAAAAAAAAAAAA"])
+def test_invented_cursors(text: str) -> None:
+    with pytest.raises(CursorError):
+        Cursors("secret").read(text, "/v2/persons")
+
+
+def test_another_secret() -> None:
+    with pytest.raises(CursorError):
+        Cursors("other").read(Cursors("secret").write(POSITION), "/v2/persons")

@@ -1,0 +1,70 @@
+"""Faults come where, when and as often as they were asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hr_sandbox.faults import Fault, Faults
+from hr_sandbox.vendor import ControlError
+
+PATHS = ("/personio/v2/persons/1/employments", "/personio/v2/persons/{person_id}/employments")
+
+
+def kinds(faults: Faults, count: int, **query: str) -> list[str | None]:
+    found = [faults.next(PATHS, query) for _ in range(count)]
+    return [fault.kind if fault else None for fault in found]
+
+
+def test_exactly_the_nth_request() -> None:
+    faults = Faults(0, 7)
+    faults.add(Fault(path=PATHS[1], kind="drop", after=2, times=2))
+    assert kinds(faults, 6) == [None, None, "drop", "drop", None, None]
+
+
+def test_only_with_the_query() -> None:
+    faults = Faults(0, 7)
+    faults.add(Fault(path=PATHS[0], kind="html", query={"limit": "50"}))
+    assert kinds(faults, 2) == [None, None]
+    assert kinds(faults, 2, limit="50") == ["html", None]
+
+
+def test_always_until_cleared() -> None:
+    faults = Faults(0, 7)
+    faults.add(Fault(path=PATHS[0], times=None))
+    assert kinds(faults, 3) == ["status"] * 3
+    assert faults.clear() == 1
+    assert kinds(faults, 1) == [None]
+
+
+def test_random_faults_are_the_same_for_a_seed() -> None:
+    found = [kinds(Faults(0.5, seed), 200) for seed in (1, 1, 2)]
+    assert found[0] == found[1] != found[2]
+    assert 60 < sum(kind is not None for kind in found[0]) < 140
+    assert {"drop", "truncated", "status"} <= set(found[0])
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ({}, "path"),
+        ({"path": 1}, "path"),
+        ({"path": "/personio/v2/persons", "kind": "sad"}, "kind"),
+        ({"path": "/personio/v2/persons", "status": 200}, "status"),
+        ({"path": "/personio/v2/persons", "status": "503"}, "status"),
+        ({"path": "/personio/v2/persons", "times": 0}, "times"),
+        ({"path": "/personio/v2/persons", "after": -1}, "after"),
+        ({"path": "/personio/v2/persons", "query": []}, "query"),
+        ({"path": "/personio/v2/persons", "seconds": "1"}, "seconds"),
+        ({"path": "/personio/v2/persons", "form": "week"}, "form"),
+        ({"path": "/personio/v2/persons", "page": 2}, "page"),
+    ],
+)
+def test_bad_faults(body: dict[str, Any], word: str) -> None:
+    with pytest.raises(ControlError, match=word):
+        Fault.from_json(body)
+
+
+def test_a_retry_after_is_a_429() -> None:
+    assert Fault.from_json({"path": "/x", "kind": "retry-after"}).status == 429
+    assert Fault.from_json({"path": "/x"}).status == 503

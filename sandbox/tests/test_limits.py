@@ -1,0 +1,59 @@
+"""Rate limits, on a clock of the test's own."""
+
+from __future__ import annotations
+
+import pytest
+from hr_sandbox.limits import Buckets, Rate, TokenLimit
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_a_bucket_empties_and_fills() -> None:
+    clock = Clock()
+    buckets = Buckets(clock)
+    rate = Rate(2, 3)
+    assert [buckets.take("a", rate) for _ in range(4)] == [(True, 2), (True, 1), (True, 0), (False, 0)]
+    clock.seconds += 0.5
+    assert buckets.take("a", rate) == (True, 0)
+    clock.seconds += 1000
+    assert buckets.take("a", rate) == (True, 2)
+
+
+def test_buckets_are_apart() -> None:
+    buckets = Buckets(Clock())
+    assert buckets.take("a", Rate(1, 1))[0]
+    assert buckets.take("b", Rate(1, 1))[0]
+    assert not buckets.take("a", Rate(1, 1))[0]
+
+
+@pytest.mark.parametrize(("requests", "rate"), [(600, Rate(10, 10)), (90, Rate(90, 90, 60)), (30, Rate(30, 60, 60))])
+def test_per_minute(requests: int, rate: Rate) -> None:
+    assert Rate.per_minute(requests) == rate
+
+
+@pytest.mark.parametrize("requests", [1, 30, 90, 600])
+def test_a_minute_gives_what_it_promises(requests: int) -> None:
+    clock = Clock()
+    buckets = Buckets(clock)
+    rate = Rate.per_minute(requests)
+    taken = 0
+    for _ in range(6000):
+        taken += buckets.take("a", rate)[0]
+        clock.seconds += 0.01
+    assert requests <= taken <= requests + rate.burst // rate.cost + 1
+
+
+def test_the_token_limit_slows_down_for_a_minute() -> None:
+    clock = Clock()
+    limit = TokenLimit(3, clock)
+    assert [limit.take() for _ in range(4)] == [True, True, True, False]
+    clock.seconds += 1
+    assert [limit.take(), limit.take()] == [True, False]
+    clock.seconds += 61
+    assert [limit.take() for _ in range(3)] == [True, True, True]

@@ -1,0 +1,80 @@
+"""Rights and allow-listed attributes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hr_sandbox.vendor import ControlError
+
+TITLES = {401: "Unauthorized Request", 403: "Forbidden", 404: "Not found", 400: "Unauthorized token"}
+DEFAULTS = {
+    "/v2/persons": 401,
+    "/v2/absence-types": 404,
+    "/v2/absence-periods": 404,
+    "/v2/compensations": 404,
+    "/v2/org-units": 404,
+}
+
+
+@pytest.mark.parametrize("path", sorted(DEFAULTS))
+def test_a_missing_right_as_the_endpoint_answers_it(make_api: Any, path: str) -> None:
+    api = make_api()
+    right = next(row.right for _, row in api.vendor._routes if row.path == path)
+    api.vendor.revoke(right=right, endpoint=None, status=None)
+    status, body, _ = api.get(path, {"type": "team"} if path == "/v2/org-units" else {})
+    assert status == DEFAULTS[path]
+    assert body["errors"][0]["title"] == TITLES[status]
+    api.vendor.grant(right=right, endpoint=None)
+    assert api.get(path, {"type": "team"} if path == "/v2/org-units" else {})[0] == 200
+
+
+@pytest.mark.parametrize("status", sorted(TITLES))
+def test_a_missing_right_with_a_chosen_status(make_api: Any, status: int) -> None:
+    api = make_api()
+    api.vendor.revoke(right=None, endpoint="/v2/absence-types", status=status)
+    answered, body, _ = api.get("/v2/absence-types")
+    assert (answered, body["errors"][0]["title"]) == (status, TITLES[status])
+    assert api.get("/v2/absence-periods")[0] == 200
+
+
+def test_a_revoked_right_is_no_scope(make_api: Any) -> None:
+    api = make_api()
+    api.vendor.revoke(right="personio:persons:read", endpoint=None, status=None)
+    form = {"grant_type": "client_credentials", "client_id": "sandbox-client", "client_secret": "sandbox-secret"}
+    _, body, _ = api.post("/v2/auth/token", form)
+    assert "personio:persons:read" not in body["scope"]
+    assert api.post("/v2/auth/token", {**form, "scope": "personio:persons:read"})[0] == 400
+
+
+def test_a_hidden_attribute_is_left_out_silently(make_api: Any) -> None:
+    api = make_api()
+    api.vendor.allow("persons.updated_at", allowed=False)
+    api.vendor.allow("persons.custom_attributes.city", allowed=False)
+    rows = api.walk("/v2/persons")
+    assert not any("updated_at" in row for row in rows)
+    assert not any(part["id"] == "city" for row in rows for part in row["custom_attributes"])
+    assert "updated_at" not in api.get(f"/v2/persons/{rows[0]['id']}")[1]
+    assert "updated_at" in api.vendor.records("persons", api.company.today, api.company.today, "")[0]
+    api.vendor.allow("persons.updated_at", allowed=True)
+    assert "updated_at" in api.get("/v2/persons")[1]["_data"][0]
+
+
+def test_what_cannot_be_set(make_api: Any) -> None:
+    vendor: Any = make_api().vendor
+    wrong: Any
+    for wrong in (
+        lambda: vendor.revoke(right="personio:all:read", endpoint=None, status=None),
+        lambda: vendor.revoke(right=None, endpoint="/v2/nothing", status=None),
+        lambda: vendor.revoke(right=None, endpoint=None, status=None),
+        lambda: vendor.revoke(right="personio:persons:read", endpoint=None, status=500),
+        lambda: vendor.allow("persons.id", allowed=False),
+        lambda: vendor.allow("persons.shoe_size", allowed=False),
+        lambda: vendor.allow("things.id", allowed=False),
+        lambda: vendor.set_links("/v2/persons", "odd"),
+        lambda: vendor.set_links("/v2/nothing", "normal"),
+        lambda: vendor.duplicate("things", None),
+        lambda: vendor.duplicate("persons", "1"),
+    ):
+        with pytest.raises(ControlError):
+            wrong()

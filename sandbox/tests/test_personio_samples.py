@@ -1,0 +1,98 @@
+"""Bodies have the keys and types of those that the vendor published."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SAMPLES = os.environ.get("VENDOR_SAMPLES")
+
+pytestmark = pytest.mark.skipif(not SAMPLES, reason="VENDOR_SAMPLES does not say where the vendors' bodies are")
+
+
+def sample(name: str) -> Any:
+    return json.loads((Path(SAMPLES or "") / "personio" / f"v2_{name}.json").read_text())
+
+
+def shape(value: Any) -> Any:
+    """A body with types for values; of a list, one shape each."""
+    if isinstance(value, dict):
+        return {key: shape(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [json.loads(text) for text in sorted({json.dumps(shape(inner), sort_keys=True) for inner in value})]
+    return "number" if isinstance(value, int | float) else type(value).__name__
+
+
+def fits(ours: Any, theirs: Any) -> bool:
+    """Whether our value has the shape of theirs; either may be null, and lists may be empty."""
+    if ours is None or theirs is None:
+        return True
+    if isinstance(theirs, dict):
+        return isinstance(ours, dict) and ours.keys() == theirs.keys() and all(fits(ours[k], theirs[k]) for k in theirs)
+    if isinstance(theirs, list):
+        return isinstance(ours, list) and all(fits(inner, theirs[0]) for inner in ours)
+    return bool(shape(ours) == shape(theirs))
+
+
+def without_attributes(body: Any) -> Any:
+    """Custom attributes differ by company: they are compared on their own."""
+    return {key: value for key, value in body.items() if key != "custom_attributes"}
+
+
+def test_persons(api: Any) -> None:
+    theirs = sample("persons_page_1")
+    _, ours, _ = api.get("/v2/persons")
+    assert shape(ours["_meta"]) == shape(theirs["_meta"])
+    for row in api.walk("/v2/persons"):
+        assert fits(without_attributes(row), without_attributes(theirs["_data"][0]))
+    keys = {tuple(sorted(part)) for row in ours["_data"] for part in row["custom_attributes"]}
+    assert tuple(sorted(theirs["_data"][0]["custom_attributes"][0])) in keys
+    last = list(api.pages("/v2/persons"))[-1]
+    assert shape(last["_meta"]) == shape(sample("persons_last_page")["_meta"])
+
+
+def test_person(api: Any) -> None:
+    _, ours, _ = api.get(f"/v2/persons/{next(iter(api.company.people)).id}")
+    assert fits(without_attributes(ours), without_attributes(sample("person_by_id")))
+
+
+def test_employments(api: Any) -> None:
+    theirs = sample("employments_page_1")
+    person = max(api.company.people, key=lambda row: len(api.company.employments.of(row.id))).id
+    pages = list(api.pages(f"/v2/persons/{person}/employments"))
+    assert shape(pages[0]["_meta"]) == shape(theirs["_meta"])
+    assert shape(pages[-1]["_meta"]) == shape(sample("employments_last_page")["_meta"])
+    everyone = [row.id for row in api.company.people if row.id != api.company.employments[30001].person_id]
+    rows = [row for number in everyone for row in api.walk(f"/v2/persons/{number}/employments", limit="50")]
+    assert all(fits(row, theirs["_data"][0]) for row in rows)
+    assert any(row["termination"] for row in rows)
+
+
+def test_token(api: Any) -> None:
+    form = {"grant_type": "client_credentials", "client_id": "sandbox-client", "client_secret": "sandbox-secret"}
+    assert shape(api.post("/v2/auth/token", form)[1]) == shape(sample("auth_token"))
+    missing = api.post("/v2/auth/token", {key: text for key, text in form.items() if key != "grant_type"})[1]
+    theirs = sample("auth_error_missing_parameter")
+    assert shape(missing) == shape(theirs)
+    for same in ("error", "error_uri", "meta"):
+        assert missing[same] == theirs[same]
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "query"),
+    [
+        ("error_invalid_filter_format", "/v2/persons", {"updated_at.gte": "2024-01-01T00:00:00Z"}),
+        ("error_invalid_filter_value", "/v2/persons", {"updated_at.gt": "yesterday"}),
+        ("error_resource_not_found", "/v2/persons/1", {}),
+    ],
+)
+def test_errors(api: Any, name: str, path: str, query: dict[str, str]) -> None:
+    theirs = sample(name)
+    _, ours, _ = api.get(path, query)
+    assert shape(ours) == shape(theirs)
+    for same in ("title", "type"):
+        assert ours["errors"][0][same] == theirs["errors"][0][same]

@@ -1,0 +1,135 @@
+"""For tests: a host on loopback that answers as the test says and remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that the host got."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the host answers.
+
+    Args:
+        body: Bytes as they are, anything else as JSON.
+        status: The HTTP status.
+        headers: Further headers.
+        delay: Seconds to wait before.
+        cut: Whether the connection ends before the body does.
+    """
+
+    body: Any = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    cut: bool = False
+
+
+class Host:
+    """Answers requests by a function of the test's; counts those under way."""
+
+    def __init__(self, answer: Callable[[Asked], Answer]) -> None:
+        self.asked: list[Asked] = []
+        self.most_at_once = 0
+        self.answer = answer
+        self._under_way = 0
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def queries(self, path: str) -> list[dict[str, str]]:
+        """The queries that a path was asked with, in their order."""
+        return [asked.query for asked in self.asked if asked.path == path]
+
+    def paths(self) -> dict[str, int]:
+        """How often each path was asked for."""
+        counts: defaultdict[str, int] = defaultdict(int)
+        for asked in self.asked:
+            counts[asked.path] += 1
+        return dict(counts)
+
+    def serve(self) -> None:
+        """Answer until stopped."""
+        self._server.serve_forever(poll_interval=0.01)
+
+    def stop(self) -> None:
+        """Answer no more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _handle(self, asked: Asked) -> Answer:
+        with self._lock:
+            self.asked.append(asked)
+            self._under_way += 1
+            self.most_at_once = max(self.most_at_once, self._under_way)
+        try:
+            answer = self.answer(asked)
+            time.sleep(answer.delay)
+            return answer
+        finally:
+            with self._lock:
+                self._under_way -= 1
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        host = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def _reply(self) -> None:
+                url = urlsplit(self.path)
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                asked = Asked(self.command, url.path, dict(parse_qsl(url.query)), dict(self.headers), body)
+                answer = host._handle(asked)  # noqa: SLF001 - the host's own handler
+                content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content) + (100 if answer.cut else 0)))
+                self.end_headers()
+                self.wfile.write(content)
+                self.close_connection = answer.cut
+
+            do_GET = do_POST = _reply  # noqa: N815 - names that http.server asks for
+
+            def log_message(self, *args: object) -> None:
+                """Stay quiet."""
+
+        return Handler
+
+
+@contextmanager
+def host(answer: Callable[[Asked], Answer]) -> Iterator[Host]:
+    """Run a host on a free port of 127.0.0.1 until the block ends."""
+    running = Host(answer)
+    thread = threading.Thread(target=running.serve, daemon=True)
+    thread.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+        thread.join()

@@ -1,0 +1,264 @@
+"""A tap of an invented vendor, for a host that answers as a test says."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections import defaultdict
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+from singer_rest import (
+    Authenticator,
+    ChangedSince,
+    Children,
+    Months,
+    Rate,
+    Reply,
+    Request,
+    RestStream,
+    RestTap,
+    Slice,
+    TapError,
+    Token,
+    common_settings,
+)
+from singer_rest.testing import Answer, Asked, host
+from singer_sdk import typing as th
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from singer_rest.pages import Record
+    from singer_rest.testing import Host
+
+
+class PetStream(RestStream):
+    """A list of the pet shop: {"data": [...], "next": "cursor"}."""
+
+    schema: ClassVar[dict[str, Any]] = th.PropertiesList(
+        th.Property("id", th.StringType, required=True),
+        th.Property("owner_id", th.StringType),
+        th.Property("month", th.DateType),
+        th.Property("name", th.StringType),
+        th.Property("secret", th.StringType),
+        th.Property("price", th.NumberType),
+        th.Property("updated_at", th.DateTimeType),
+        th.Property("_extra", th.ObjectType(additional_properties=True)),
+    ).to_dict()
+    primary_keys = ("id",)
+    page_size = 2
+
+    def page_request(self, part: Slice, since: datetime | None) -> Request:
+        query = {"limit": str(self.page_size), **part.params}
+        if since and self.changed_since:
+            query |= self.changed_since.params(since)
+        return Request(self.path.format(**part.path), tuple(query.items()), self.path)
+
+    def parse(self, body: Any, request: Request) -> tuple[list[Record], Request | None]:
+        if not isinstance(body, dict) or "data" not in body:
+            raise TapError(f"{self.name}: no list of pets")
+        following = Request(request.path, (("cursor", body["next"]),), request.endpoint) if body.get("next") else None
+        return body["data"], following
+
+    def lacks_access(self, reply: Reply) -> bool:
+        return reply.status in {401, 403}
+
+    def is_gone(self, reply: Reply) -> bool:
+        return self.slices.parent is not None and reply.status == 404
+
+
+class Owners(PetStream):
+    """One row per owner. Right: owners:read."""
+
+    name = "owners"
+    path = "/owners"
+    replication_key = "updated_at"
+    changed_since = ChangedSince("changed_after", strict=True)
+
+
+class Pets(PetStream):
+    """One row per pet. Right: pets:read."""
+
+    name = "pets"
+    path = "/owners/{owner_id}/pets"
+    slices = Children("owners", "owner_id")
+
+
+class Sales(PetStream):
+    """One row per sale and month. Right: sales:read."""
+
+    name = "sales"
+    path = "/sales"
+    primary_keys = ("id", "month")
+    replication_key = "month"
+    slices = Months("from", "to")
+
+
+class Kinds(PetStream):
+    """One row per kind. Right: kinds:read."""
+
+    name = "kinds"
+    path = "/kinds"
+
+
+class Quarantines(PetStream):
+    """One row per quarantine. Right: quarantines:read."""
+
+    name = "quarantines"
+    path = "/quarantines"
+    optional = True
+
+
+class PetAuthenticator(Authenticator):
+    def __init__(self) -> None:
+        super().__init__()
+        self.given = 0
+
+    def request_token(self) -> Token:
+        self.given += 1
+        return Token(f"token-{self.given}", 3600)
+
+
+class PetTap(RestTap):
+    """Pets."""
+
+    name = "tap-pets"
+    stream_types = (Kinds, Owners, Pets, Quarantines, Sales)
+    credentials = (("key",), ("user", "password"))
+    rates: ClassVar[dict[str, Rate]] = {}
+    first_delay = 0.001
+    config_jsonschema = th.PropertiesList(
+        th.Property("key", th.StringType, secret=True),
+        th.Property("user", th.StringType),
+        th.Property("password", th.StringType, secret=True),
+        *common_settings("https://pets.example"),
+    ).to_dict()
+
+    @cached_property
+    def authenticator(self) -> PetAuthenticator:
+        return PetAuthenticator()
+
+
+class Output:
+    """The messages that a tap wrote."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self.messages = [json.loads(line) for line in raw.splitlines()]
+
+    def of(self, kind: str, stream: str | None = None) -> list[dict[str, Any]]:
+        return [
+            message
+            for message in self.messages
+            if message["type"] == kind and (stream is None or message["stream"] == stream)
+        ]
+
+    def records(self, stream: str) -> list[dict[str, Any]]:
+        return [message["record"] for message in self.of("RECORD", stream)]
+
+    def ids(self) -> dict[str, list[str]]:
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for message in self.of("RECORD"):
+            found[message["stream"]].append(message["record"]["id"])
+        return dict(found)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        states = self.of("STATE")
+        return states[-1]["value"] if states else {}
+
+
+@contextmanager
+def captured() -> Iterator[io.BytesIO]:
+    """Standard output's bytes."""
+    before = sys.stdout
+    raw = io.BytesIO()
+    sys.stdout = io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
+    try:
+        yield raw
+    finally:
+        sys.stdout.flush()
+        sys.stdout.detach()
+        sys.stdout = before
+
+
+class Shop:
+    """The vendor: owners with pets, sales by month, kinds. A test may change what it holds and how it answers."""
+
+    def __init__(self) -> None:
+        self.data: dict[str, list[dict[str, Any]]] = {
+            "/owners": [
+                {"id": str(number), "updated_at": f"2026-01-0{number}T00:00:00Z", "name": f"owner {number}"}
+                for number in (1, 2, 3)
+            ],
+            "/kinds": [{"id": "cat"}, {"id": "dog"}, {"id": "fish"}],
+            **{f"/owners/{owner}/pets": [{"id": f"{owner}{pet}"} for pet in "ab"] for owner in (1, 2, 3)},
+        }
+        self.refusals: dict[str, Answer] = {}
+        self.before: Callable[[Asked], Answer | None] = lambda asked: None
+
+    def answer(self, asked: Asked) -> Answer:
+        first = self.before(asked)
+        if first:
+            return first
+        if asked.path in self.refusals:
+            return self.refusals[asked.path]
+        if asked.path == "/sales":
+            return Answer({"data": [{"id": "rent"}]})
+        if asked.path not in self.data:
+            return Answer({"error": "no such path"}, 404)
+        rows = self.data[asked.path]
+        if since := asked.query.get("changed_after"):
+            rows = [row for row in rows if row["updated_at"] > since]
+        start = int(asked.query.get("cursor", 0))
+        more = start + 2 < len(rows)
+        return Answer({"data": rows[start : start + 2], "next": str(start + 2) if more else None})
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+@pytest.fixture
+def vendor(shop: Shop) -> Iterator[Host]:
+    with host(shop.answer) as running:
+        yield running
+
+
+@pytest.fixture
+def run(vendor: Host) -> Callable[..., Output]:
+    """Run the tap; gives its messages. `fails` takes the error instead of raising it."""
+
+    def run(
+        *streams: str, state: dict[str, Any] | None = None, fails: list[Exception] | None = None, **config: Any
+    ) -> Output:
+        tap = tap_of(vendor.url, *streams, state=state, **config)
+        with captured() as raw:
+            try:
+                tap.sync_all()
+            except Exception as error:
+                if fails is None:
+                    raise
+                fails.append(error)
+        return Output(raw.getvalue())
+
+    return run
+
+
+def tap_of(url: str, *streams: str, state: dict[str, Any] | None = None, **config: Any) -> PetTap:
+    settings = {"api_url": url, "key": "k", "start_date": "2026-01-01", "end_date": "2026-03-31", **config}
+    tap = PetTap(config={name: value for name, value in settings.items() if value is not None}, state=state)
+    for stream in tap.streams.values():
+        stream.selected = not streams or stream.name in streams
+    return tap
+
+
+@pytest.fixture
+def make_tap(vendor: Host) -> Callable[..., PetTap]:
+    return lambda *streams, **options: tap_of(vendor.url, *streams, **options)

@@ -1,0 +1,118 @@
+"""One token for all: renewed before its end, after a 401 only where that can help."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from singer_rest import Authenticator, RunError, Token
+
+
+class Counting(Authenticator):
+    """Hands out token-1, token-2, ..."""
+
+    def __init__(self, lifetime: float = 3600.0) -> None:
+        self.now = 1000.0
+        self.lifetime = lifetime
+        self.asked = 0
+        super().__init__(clock=lambda: self.now)
+
+    def request_token(self) -> Token:
+        self.asked += 1
+        return Token(f"token-{self.asked}", self.lifetime)
+
+
+def test_a_token_serves_until_a_minute_before_its_end() -> None:
+    auth = Counting(lifetime=3600)
+    assert auth.token().value == "token-1"
+    auth.now += 3600 - 61
+    assert auth.token().value == "token-1"
+    auth.now += 2
+    assert auth.token().value == "token-2"
+
+
+def test_a_token_shorter_than_the_margin_still_serves() -> None:
+    auth = Counting(lifetime=5)
+    auth.token()
+    auth.now += 4
+    assert auth.token().value == "token-1"
+    auth.now += 1
+    assert auth.token().value == "token-2"
+
+
+def test_many_threads_cause_one_request() -> None:
+    auth = Counting()
+    threads = [threading.Thread(target=auth.token) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert auth.asked == 1
+
+
+def test_a_401_of_an_endpoint_that_answered_renews_each_time() -> None:
+    auth = Counting()
+    auth.answered("/a")
+    for expected in ("token-2", "token-3", "token-4"):
+        renewed = auth.renew("/a", auth.token())
+        assert renewed is not None
+        assert renewed.value == expected
+
+
+def test_a_401_before_anything_answered_renews() -> None:
+    auth = Counting()
+    renewed = auth.renew("/a", auth.token())
+    assert renewed is not None
+    assert renewed.value == "token-2"
+
+
+def test_a_hundred_endpoints_without_a_right_renew_once() -> None:
+    auth = Counting()
+    auth.token()
+    auth.answered("/readable")
+    for number in range(100):
+        renewed = auth.renew(f"/{number}", auth.token())
+        if renewed:
+            auth.refused_fresh_token(f"/{number}")
+    assert auth.asked == 2
+
+
+def test_a_token_whose_time_is_up_is_renewed_even_for_an_endpoint_that_never_answered() -> None:
+    auth = Counting(lifetime=100)
+    first = auth.token()
+    auth.renew("/a", first)
+    auth.refused_fresh_token("/a")
+    old = auth.token()
+    assert auth.renew("/b", old) is None
+    auth.now += 100
+    renewed = auth.renew("/b", old)
+    assert renewed is not None
+    assert renewed.value == "token-3"
+
+
+def test_a_worker_that_comes_late_gets_the_token_that_another_renewed() -> None:
+    auth = Counting()
+    old = auth.token()
+    auth.renew("/a", old)
+    again = auth.renew("/b", old)
+    assert again is not None
+    assert again.value == "token-2"
+    assert auth.asked == 2
+
+
+def test_refused_credentials_are_not_tried_again_by_the_next_worker() -> None:
+    class Refused(Counting):
+        def request_token(self) -> Token:
+            self.asked += 1
+            raise RunError("refused")
+
+    auth = Refused()
+    for _ in range(3):
+        with pytest.raises(RunError, match="refused"):
+            auth.token()
+    assert auth.asked == 1
+
+
+def test_a_token_does_not_show_itself() -> None:
+    assert "secret" not in repr(Token("secret", 1.0))
+    assert "secret" not in str(Token("secret", 1.0))

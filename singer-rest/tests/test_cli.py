@@ -1,0 +1,152 @@
+"""The command line: bad input gets a sentence that says what to do, exit code 1, and nothing of what was put in."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest.sdk import explain
+from singer_rest.testing import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from singer_rest.testing import Host
+
+@pytest.fixture
+def cli(
+    tmp_path: Path, vendor: Host, make_tap: Callable[..., Any], capfd: pytest.CaptureFixture[str], caplog: Any
+) -> Callable[..., tuple[int, str, str]]:
+    """Run the command with files of the given content; gives exit code, output and log."""
+    tap_type = type(make_tap())
+
+    def run(*args: str, config: Any = None, **files: Any) -> tuple[int, str, str]:
+        settings = {"api_url": vendor.url, "key": "k3y", "start_date": "2026-01-01"}
+        files["config"] = settings | config if isinstance(config, dict) else config or settings
+        options = []
+        for name, content in files.items():
+            path = tmp_path / f"{name}.json"
+            path.write_text(content if isinstance(content, str) else json.dumps(content))
+            options += [f"--{name}", str(path)]
+        caplog.clear()
+        root = logging.getLogger()
+        handlers = list(root.handlers)
+        try:
+            with pytest.raises(SystemExit) as ended:
+                tap_type.cli([*options, *args])
+        finally:
+            root.handlers[:] = handlers
+            logging.captureWarnings(capture=False)
+        return int(ended.value.code or 0), capfd.readouterr().out, caplog.text
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"key": ""}, "Set `key` (in the config, or as TAP_PETS_KEY in the environment)."),
+        ({"key": "", "user": "jane"}, "Set `key`"),
+        ({"key": 12345}, "Set `key` to a value of type string."),
+        ({"start_date": "garbage"}, "Set `start_date` to a date or date-time such as 2024-01-31"),
+        ({"start_date": "2024-01-01", "end_date": "2023-01-01"}, "Set `end_date` to a date after `start_date`."),
+        ({"api_url": "zoo"}, "Set `api_url` to an address such as https://host.example"),
+        ({"api_url": "https://jane:pw@pets.example"}, "Set `api_url`"),
+        ({"max_concurrency": 0}, "Set `max_concurrency` to a number from 1 to 64."),
+        ({"max_concurrency": "many"}, "Set `max_concurrency` to a value of type integer."),
+        ({"requests_per_minute": 0}, "Set `requests_per_minute`"),
+        ({"on_missing_access": "garbage"}, "Set `on_missing_access` to one of: skip, fail"),
+        ("{not json", "The file given with --config cannot be read as JSON."),
+    ],
+)
+def test_settings_that_cannot_work(cli: Callable[..., Any], config: Any, sentence: str) -> None:
+    code, out, log = cli(config=config)
+    errors = [line for line in log.splitlines() if "ERROR" in line]
+    assert code == 1
+    assert out == ""
+    assert len(errors) == 1
+    assert sentence in errors[0]
+    assert "Traceback" not in log
+    for value in config.values() if isinstance(config, dict) else ["{not json"]:
+        assert not value or str(value) not in errors[0].replace("2024-01-31", "")
+
+
+@pytest.mark.parametrize("option", ["state", "catalog"])
+@pytest.mark.parametrize("content", ["{not json", "[]", '"text"', ""])
+def test_state_and_catalog_files_that_cannot_be_read(cli: Callable[..., Any], option: str, content: str) -> None:
+    code, out, log = cli(**{option: content})
+    assert (code, out) == (1, "")
+    assert f"The file given with --{option} is not a JSON object." in log
+    assert "Traceback" not in log
+
+
+def test_another_taps_state(cli: Callable[..., Any]) -> None:
+    code, _, log = cli(state={"bookmarks": {"dogs": {"replication_key_value": "rex"}}})
+    assert code == 1
+    assert "another tap's" in log
+    assert "rex" not in log
+
+
+def test_a_catalog_that_selects_nothing(cli: Callable[..., Any]) -> None:
+    code, out, log = cli(catalog={"streams": []})
+    assert (code, out) == (1, "")
+    assert "No stream is selected" in log
+
+
+def test_a_missing_config_file(cli: Callable[..., Any]) -> None:
+    code, _, log = cli("--config", "/nowhere/config.json")
+    assert code == 1
+    assert "--config cannot be read" in log
+
+
+def test_a_host_that_cannot_be_reached(cli: Callable[..., Any]) -> None:
+    code, _, log = cli(config={"api_url": "http://127.0.0.1:9"})
+    assert code == 1
+    assert "gave no answer in 3 tries (the connection broke)" in log
+    assert "127.0.0.1" not in log
+
+
+def test_what_nobody_foresaw_tells_kind_and_place_but_not_its_text(
+    cli: Callable[..., Any], shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parse(*_: object) -> None:
+        raise KeyError("Jane Doe")
+
+    monkeypatch.setattr("singer_rest.stream.RestStream.fetch", parse)
+    code, _, log = cli()
+    assert code == 1
+    assert "An unforeseen KeyError" in log
+    assert "test_cli.py:" in log
+    assert "Jane" not in log
+    assert "Traceback" not in log
+
+
+def test_discovery_needs_neither_credentials_nor_network(cli: Callable[..., Any], vendor: Host) -> None:
+    code, out, _ = cli("--discover", config={"key": None, "api_url": "http://127.0.0.1:9", "start_date": "garbage"})
+    assert code == 0
+    assert [stream["tap_stream_id"] for stream in json.loads(out)["streams"]] == ["kinds", "owners", "pets", "sales"]
+    assert vendor.asked == []
+
+
+def test_a_trial_says_what_is_wrong(cli: Callable[..., Any], shop: Any) -> None:
+    shop.before = lambda asked: Answer({}, 418)
+    code, _, log = cli("--test")
+    assert code == 1
+    assert "status 418" in log
+    assert "Traceback" not in log
+
+
+def test_about_marks_secrets(cli: Callable[..., Any]) -> None:
+    code, out, _ = cli("--about", "--format=json")
+    assert code == 0
+    settings = json.loads(out)["settings"]["properties"]
+    assert settings["key"]["secret"]
+    assert settings["password"]["secret"]
+
+
+def test_an_error_of_ours_is_its_own_sentence() -> None:
+    assert "KeyError" in explain(KeyError("x"))
+    assert "'x'" not in explain(KeyError("x"))

@@ -1,0 +1,108 @@
+"""Pacing: documented limits, learned limits, pauses, the user's own cap."""
+
+from __future__ import annotations
+
+import pytest
+from singer_rest.pacing import Pacer, Rate, retry_after
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_a_burst_goes_at_once_and_the_next_request_waits_its_share(clock: Clock) -> None:
+    pacer = Pacer({"/a": Rate(10)}, clock=clock)
+    assert [pacer.take("/a") for _ in range(10)] == [0.0] * 10
+    assert pacer.take("/a") == pytest.approx(0.1)
+    clock.now += 0.1
+    assert pacer.take("/a") == 0.0
+    assert pacer.take("/a") > 0
+
+
+def test_endpoints_have_limits_of_their_own(clock: Clock) -> None:
+    pacer = Pacer({"/a": Rate(1), "": Rate(2)}, clock=clock)
+    assert pacer.take("/a") == 0.0
+    assert pacer.take("/a") > 0
+    assert [pacer.take("/b") for _ in range(2)] == [0.0, 0.0]
+    assert pacer.take("/b") > 0
+    assert pacer.take("/c") == 0.0
+
+
+def test_an_endpoint_without_a_limit_is_not_held_back(clock: Clock) -> None:
+    pacer = Pacer({}, clock=clock)
+    assert {pacer.take("/a") for _ in range(1000)} == {0.0}
+
+
+def test_the_users_cap_counts_all_endpoints(clock: Clock) -> None:
+    pacer = Pacer({"": Rate(100)}, Rate(60, 60, burst=1), clock=clock)
+    assert pacer.take("/a") == 0.0
+    assert pacer.take("/b") == pytest.approx(1.0)
+    clock.now += 1.0
+    assert pacer.take("/b") == 0.0
+
+
+def test_a_refused_take_costs_nothing(clock: Clock) -> None:
+    pacer = Pacer({"/slow": Rate(1), "/fast": Rate(100)}, Rate(2, 1, burst=2), clock=clock)
+    assert pacer.take("/slow") == 0.0
+    assert [pacer.take("/slow") > 0 for _ in range(50)] == [True] * 50
+    assert pacer.take("/fast") == 0.0
+
+
+def test_headers_teach_rate_burst_and_what_is_left(clock: Clock) -> None:
+    pacer = Pacer({"": Rate(1)}, clock=clock)
+    pacer.take("/a")
+    headers = {"x-ratelimit-replenish-rate": "30", "x-ratelimit-burst-capacity": "100", "x-ratelimit-remaining": "99"}
+    pacer.learn("/a", headers)
+    clock.now += 1.0
+    assert [pacer.take("/a") for _ in range(30)] == [0.0] * 30
+    assert pacer.take("/a") == pytest.approx(1 / 30)
+
+
+def test_what_is_left_is_believed_where_somebody_else_uses_the_credential(clock: Clock) -> None:
+    pacer = Pacer({"": Rate(10)}, clock=clock)
+    pacer.take("/a")
+    pacer.learn("/a", {"x-ratelimit-remaining": "0"})
+    assert pacer.take("/a") == pytest.approx(0.1)
+
+
+def test_a_pause_stops_everything_to_that_endpoint_until_it_ends(clock: Clock) -> None:
+    pacer = Pacer({"": Rate(100)}, clock=clock)
+    pacer.pause("/a", 7)
+    pacer.pause("/a", 3)
+    assert pacer.take("/a") == pytest.approx(7)
+    assert pacer.take("/b") == 0.0
+    clock.now += 7
+    assert pacer.take("/a") == 0.0
+
+
+def test_headers_that_are_no_numbers_teach_nothing(clock: Clock) -> None:
+    pacer = Pacer({"": Rate(1)}, clock=clock)
+    pacer.learn("/a", {"x-ratelimit-replenish-rate": "many", "x-ratelimit-remaining": ""})
+    assert pacer.take("/a") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("3", 3.0),
+        ("0.5", 0.5),
+        ("Sun, 22 Nov 2026 05:00:10 GMT", 10.0),
+        ("Sun, 22 Nov 2026 04:00:00 GMT", 0.0),
+        ("soon", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
+    now = 1795323600.0  # 2026-11-22 05:00:00 UTC
+    assert retry_after({"Retry-After": value}, lambda: now) == seconds
+
+
+def test_without_the_header_nothing_was_asked() -> None:
+    assert retry_after({}) is None

@@ -1,0 +1,288 @@
+"""The scheduler: much under way, everything in order, nothing asked for twice or in vain."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import pytest
+from singer_rest import scheduler as module
+from singer_rest.errors import Retry, TapError
+from singer_rest.pacing import Pacer
+from singer_rest.pages import Page, Request
+from singer_rest.scheduler import Reading, Scheduler
+from singer_rest.slices import Slice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
+SLICES = 12
+PAGES = 3
+
+
+def request(number: int, page: int) -> Request:
+    return Request(f"/{number}", (("page", str(page)),), "/list")
+
+
+def position(asked: Request) -> tuple[int, int]:
+    return int(asked.path[1:]), int(asked.params[0][1])
+
+
+class Vendor:
+    """A list of slices with pages; `act` may delay or raise."""
+
+    def __init__(self, act: Callable[[int, int], None] = lambda number, page: None, pages: int = PAGES) -> None:
+        self.act = act
+        self.pages = pages
+        self.asked: list[tuple[int, int]] = []
+        self.size = 10
+
+    def slices(self, count: int = SLICES) -> Iterator[Slice | None]:
+        return (Slice(columns={"number": number}) for number in range(count))
+
+    def fetch(self, asked: Request, part: Slice) -> Page:
+        number, page = position(asked)
+        self.asked.append((number, page))
+        self.act(number, page)
+        following = request(number, page + 1) if page + 1 < self.pages else None
+        return Page([{"id": f"{number}-{page}"}], following, part, self.size, NOW)
+
+    def reading(self, slices: Iterator[Slice | None] | None = None, name: str = "list") -> Reading:
+        return Reading(
+            name, slices or self.slices(), lambda part: request(part.columns["number"], 0), self.fetch, "/list"
+        )
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[..., Scheduler]]:
+    started: list[Scheduler] = []
+
+    def start(workers: int = 4, pacer: Pacer | None = None) -> Scheduler:
+        started.append(Scheduler(workers, pacer or Pacer({}), first_delay=0.001))
+        return started[-1]
+
+    yield start
+    for scheduler in started:
+        scheduler.close()
+
+
+def ids(scheduler: Scheduler, reading: Reading) -> list[str]:
+    return [record["id"] for page in scheduler.pages(reading) for record in page.records]
+
+
+IN_ORDER = [f"{number}-{page}" for number in range(SLICES) for page in range(PAGES)]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 8, 32])
+def test_pages_come_in_order_however_many_workers_and_however_late(
+    run: Callable[..., Scheduler], workers: int
+) -> None:
+    scheduler = run(workers)
+    noise = random.Random(workers)
+    vendors = [Vendor(lambda number, page: time.sleep(noise.random() / 200)) for _ in range(3)]
+    readings = [vendor.reading() for vendor in vendors]
+    for reading in readings:
+        scheduler.add(reading)
+    assert [ids(scheduler, reading) for reading in readings] == [IN_ORDER] * 3
+    assert [sorted(vendor.asked) for vendor in vendors] == [sorted(set(vendor.asked)) for vendor in vendors]
+
+
+def test_slices_and_streams_are_under_way_together(run: Callable[..., Scheduler]) -> None:
+    together = threading.Barrier(6, timeout=10)  # breaks, and fails the reading, unless six requests meet
+    first, second = Vendor(lambda *_: together.wait(), pages=1), Vendor(lambda *_: together.wait(), pages=1)
+    scheduler = run(6)
+    readings = [first.reading(first.slices(3)), second.reading(second.slices(3))]
+    for reading in readings:
+        scheduler.add(reading)
+    assert [len(ids(scheduler, reading)) for reading in readings] == [3, 3]
+
+
+def test_one_worker_asks_in_the_order_of_the_records(run: Callable[..., Scheduler]) -> None:
+    vendor = Vendor()
+    scheduler = run(1)
+    reading = vendor.reading()
+    scheduler.add(reading)
+    assert ids(scheduler, reading) == IN_ORDER
+    assert reading.requests == len(IN_ORDER)
+
+
+@pytest.mark.parametrize(("pages_held", "bytes_held"), [(1, 10**9), (10**9, 1)])
+def test_a_full_budget_lets_only_the_wanted_page_through(
+    run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch, pages_held: int, bytes_held: int
+) -> None:
+    monkeypatch.setattr(module, "PAGES_HELD", pages_held)
+    monkeypatch.setattr(module, "BYTES_HELD", bytes_held)
+    ahead = Vendor()
+    wanted = Vendor(lambda *_: time.sleep(0.002))
+    scheduler = run(4)
+    readings = [wanted.reading(), ahead.reading()]
+    for reading in readings:
+        scheduler.add(reading)
+    pages = scheduler.pages(readings[0])
+    next(pages)
+    time.sleep(0.1)
+    # One page over the budget, and what each of the four workers had begun before it was full.
+    assert len(wanted.asked) + len(ahead.asked) <= 1 + 1 + 4
+    assert [record["id"] for page in pages for record in page.records] == IN_ORDER[1:]
+    assert ids(scheduler, readings[1]) == IN_ORDER
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_before_an_error_every_page_is_handed_on_and_beyond_it_none(
+    run: Callable[..., Scheduler], workers: int
+) -> None:
+    def act(number: int, page: int) -> None:
+        if (number, page) == (5, 1):
+            raise TapError("broken")
+        time.sleep(0.001 * (SLICES - number))
+
+    vendor = Vendor(act)
+    scheduler = run(workers)
+    broken, sound = vendor.reading(), Vendor().reading()
+    scheduler.add(broken)
+    scheduler.add(sound)
+    seen = []
+    with pytest.raises(TapError, match="broken"):
+        for page in scheduler.pages(broken):
+            seen += [record["id"] for record in page.records]
+    assert seen == IN_ORDER[: IN_ORDER.index("5-1")]
+    assert ids(scheduler, sound) == IN_ORDER
+
+
+def test_a_page_that_does_not_come_is_asked_for_again(run: Callable[..., Scheduler]) -> None:
+    noise = random.Random(1)
+
+    def act(number: int, page: int) -> None:
+        if noise.random() < 0.3:
+            raise Retry("status 503")
+
+    scheduler = run(8)
+    reading = Vendor(act).reading()
+    scheduler.add(reading)
+    assert ids(scheduler, reading) == IN_ORDER
+    assert reading.requests > len(IN_ORDER)
+
+
+def test_tries_are_bounded_and_the_error_says_what_happened(run: Callable[..., Scheduler]) -> None:
+    def act(number: int, page: int) -> None:
+        raise Retry("status 503")
+
+    vendor = Vendor(act)
+    scheduler = run(1)
+    reading = vendor.reading(vendor.slices(1), name="persons")
+    scheduler.add(reading)
+    with pytest.raises(TapError, match=r"persons: /list gave no answer in 8 tries \(status 503\)"):
+        ids(scheduler, reading)
+    assert len(vendor.asked) == module.TRIES
+
+
+def test_a_host_that_never_answered_is_given_up_sooner() -> None:
+    vendor = Vendor(lambda *_: (_ for _ in ()).throw(Retry("the connection broke")))
+    scheduler = Scheduler(1, Pacer({}), answered=lambda: False, first_delay=0.001)
+    reading = vendor.reading(vendor.slices(1))
+    scheduler.add(reading)
+    with pytest.raises(TapError, match="3 tries"):
+        ids(scheduler, reading)
+    scheduler.close()
+
+
+def test_too_many_requests_stops_every_worker_of_that_endpoint(run: Callable[..., Scheduler]) -> None:
+    throttled_at: list[float] = []
+    times: list[float] = []
+    lock = threading.Lock()
+
+    def act(number: int, page: int) -> None:
+        with lock:
+            times.append(time.monotonic())
+            first = not throttled_at
+            if first:
+                throttled_at.append(time.monotonic())
+        if first:
+            raise Retry("too many requests", after=0.3, throttled=True)
+        time.sleep(0.05)
+
+    scheduler = run(4)
+    reading = Vendor(act).reading()
+    scheduler.add(reading)
+    assert ids(scheduler, reading) == IN_ORDER
+    # The other three may have been under way; after that nothing until the pause is over.
+    assert sum(throttled_at[0] < at < throttled_at[0] + 0.25 for at in times) <= 3
+
+
+def test_a_link_that_leads_back_ends_the_stream_after_its_pages(run: Callable[..., Scheduler]) -> None:
+    vendor = Vendor(pages=10**6)
+    fetch = vendor.fetch
+
+    def looping(asked: Request, part: Slice) -> Page:
+        page = fetch(asked, part)
+        if page.next and position(page.next)[1] == 3:
+            page.next = request(position(asked)[0], 1)
+        return page
+
+    vendor.fetch = looping  # type: ignore[method-assign]
+    scheduler = run(4)
+    reading = vendor.reading()
+    scheduler.add(reading)
+    seen = []
+    with pytest.raises(TapError, match="leads back to a page already read"):
+        for page in scheduler.pages(reading):
+            seen += [record["id"] for record in page.records]
+    assert seen == ["0-0", "0-1", "0-2"]
+
+
+def test_slices_that_are_not_known_yet_are_asked_for_later(run: Callable[..., Scheduler]) -> None:
+    known: list[int] = []
+    complete = False
+
+    def slices() -> Iterator[Slice | None]:
+        given = 0
+        while given < len(known) or not complete:
+            if given == len(known):
+                yield None
+                continue
+            given += 1
+            yield Slice(columns={"number": given - 1})
+
+    vendor = Vendor(pages=1)
+    scheduler = run(2)
+    reading = vendor.reading(slices())
+    scheduler.add(reading)
+    time.sleep(0.02)
+    assert vendor.asked == []
+    for number in range(5):
+        known.append(number)
+        scheduler.poke()
+    complete = True
+    assert ids(scheduler, reading) == [f"{number}-0" for number in range(5)]
+
+
+def test_no_slices_give_no_pages(run: Callable[..., Scheduler]) -> None:
+    scheduler = run(2)
+    reading = Vendor().reading(iter(()))
+    scheduler.add(reading)
+    assert ids(scheduler, reading) == []
+
+
+def test_a_reading_left_in_the_middle_holds_nothing_up(
+    run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAGES_HELD", 2)
+    scheduler = run(4)
+    left, other = Vendor().reading(), Vendor().reading()
+    scheduler.add(left)
+    scheduler.add(other)
+    pages = scheduler.pages(left)
+    next(pages)
+    pages.close()  # type: ignore[attr-defined]
+    assert ids(scheduler, other) == IN_ORDER
+
+
+def test_closing_ends_the_workers() -> None:
+    scheduler = Scheduler(4, Pacer({}))
+    scheduler.add(Vendor().reading())
+    scheduler.close()
+    assert not any(thread.is_alive() for thread in scheduler._threads)

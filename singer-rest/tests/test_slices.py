@@ -1,0 +1,65 @@
+"""How streams are cut."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+from singer_rest.run import Listing
+from singer_rest.slices import Children, Months, Slice, Values, Whole, Window
+
+NOW = datetime(2026, 11, 22, 5, tzinfo=timezone.utc)
+
+
+def window(since: datetime | None = None, until: datetime | None = None) -> Window:
+    return Window(since, until, NOW)
+
+
+def test_a_whole_stream_is_one_slice() -> None:
+    assert list(Whole().plan(window(), None)) == [Slice()]
+
+
+def test_a_required_parameter_gives_a_slice_per_value() -> None:
+    slices = Values("type", "department", "team").plan(window(), None)
+    assert [part.params for part in slices if part] == [{"type": "department"}, {"type": "team"}]
+
+
+def test_months_are_whole_and_named_by_their_first_day() -> None:
+    months = Months("from", "to").plan(window(datetime(2024, 1, 31, 12, tzinfo=timezone.utc)), None)
+    first, second = next(months), next(months)
+    assert first == Slice(params={"from": "2024-01-01", "to": "2024-01-31"}, columns={"month": "2024-01-01"})
+    assert second == Slice(params={"from": "2024-02-01", "to": "2024-02-29"}, columns={"month": "2024-02-01"})
+
+
+def test_months_without_a_start_reach_back_five_years_to_january_and_end_with_the_current_one() -> None:
+    months = [part.columns["month"] for part in Months("from", "to").plan(window(), None) if part]
+    assert months[0] == "2021-01-01"
+    assert months[-1] == "2026-11-01"
+    assert len(months) == len(set(months)) == 5 * 12 + 11
+
+
+def test_months_end_with_the_month_of_the_end_date() -> None:
+    since, until = (datetime(2026, month, 15, tzinfo=timezone.utc) for month in (2, 4))
+    months = [part.columns["month"] for part in Months("from", "to").plan(window(since, until), None) if part]
+    assert months == ["2026-02-01", "2026-03-01", "2026-04-01"]
+
+
+def test_children_come_as_their_parents_become_known() -> None:
+    listing = Listing()
+    slices = Children("persons", "person_id").plan(window(), listing)
+    assert next(slices) is None
+    listing.ids += ["1", "2"]
+    assert next(slices) == Slice(path={"person_id": "1"}, columns={"person_id": "1"})
+    assert next(slices) == Slice(path={"person_id": "2"}, columns={"person_id": "2"})
+    assert next(slices) is None
+    listing.complete = True
+    assert next(slices, "end") == "end"
+
+
+def test_what_ends_the_parents_listing_ends_the_children() -> None:
+    listing = Listing()
+    listing.ids.append("1")
+    listing.error = OSError("gone")
+    listing.complete = True
+    with pytest.raises(OSError, match="gone"):
+        list(Children("persons", "person_id").plan(window(), listing))

@@ -1,0 +1,356 @@
+"""A whole tap over a host on loopback: order, isolation, access, state, versions, selection."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest import RunError, TapError
+from singer_rest.testing import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from singer_rest.testing import Asked, Host
+
+ALL = {
+    "owners": ["1", "2", "3"],
+    "kinds": ["cat", "dog", "fish"],
+    "pets": ["1a", "1b", "2a", "2b", "3a", "3b"],
+    "sales": ["rent", "rent", "rent"],
+}
+
+
+def test_everything_arrives_parents_first_then_by_name(run: Callable[..., Any]) -> None:
+    output = run(start_date="2026-01-01")
+    assert output.ids() == ALL
+    assert [message["stream"] for message in output.of("SCHEMA")] == ["owners", "kinds", "pets", "sales"]
+    assert output.records("pets")[2] == {"id": "2a", "owner_id": "2"}
+    assert [record["month"] for record in output.records("sales")] == ["2026-01-01", "2026-02-01", "2026-03-01"]
+
+
+def test_the_messages_of_a_stream_stand_in_the_order_that_loaders_need(run: Callable[..., Any]) -> None:
+    output = run("kinds")
+    kinds = [message["type"] for message in output.messages]
+    assert kinds == ["SCHEMA", "RECORD", "RECORD", "RECORD", "ACTIVATE_VERSION", "STATE"]
+    versions = {message["version"] for message in output.of("RECORD") + output.of("ACTIVATE_VERSION")}
+    assert versions == {output.state["bookmarks"]["kinds"]["version"]}
+
+
+@pytest.mark.parametrize("workers", [2, 8])
+def test_the_output_is_the_same_for_every_concurrency(run: Callable[..., Any], workers: int) -> None:
+    def plain(output: Any) -> list[Any]:
+        return [(message["type"], message.get("stream"), message.get("record")) for message in output.messages]
+
+    assert plain(run(max_concurrency=workers)) == plain(run(max_concurrency=1))
+
+
+def test_requests_are_under_way_together_but_not_more_than_allowed(
+    run: Callable[..., Any], vendor: Host, shop: Any
+) -> None:
+    real = shop.answer
+    vendor.answer = lambda asked: Answer(**{**vars(real(asked)), "delay": 0.05})
+    run("sales", max_concurrency=3)
+    assert vendor.most_at_once == 3
+
+
+def test_children_cost_one_schema_and_one_state_entry(run: Callable[..., Any], shop: Any) -> None:
+    shop.data["/owners"] = [{"id": str(number), "updated_at": "2026-01-02T00:00:00Z"} for number in range(500)]
+    shop.data |= {f"/owners/{number}/pets": [{"id": f"p{number}"}] for number in range(500)}
+    output = run("owners", "pets")
+    assert len(output.records("pets")) == 500
+    assert len(output.of("SCHEMA")) == 2
+    assert len(output.of("STATE")) == 2
+    assert len(json.dumps(output.state)) < 1000
+
+
+def test_an_unselected_parent_is_listed_for_its_ids_only(run: Callable[..., Any], vendor: Host) -> None:
+    assert run("pets", start_date=None).ids() == {"pets": ALL["pets"]}
+    assert vendor.paths()["/owners"] == 2
+
+
+def test_a_selected_parent_is_read_once(run: Callable[..., Any], vendor: Host) -> None:
+    run("owners", "pets", start_date=None)
+    assert vendor.paths()["/owners"] == 2
+
+
+def test_a_parent_narrowed_by_its_bookmark_is_listed_once_more_for_all_its_children(
+    run: Callable[..., Any], vendor: Host
+) -> None:
+    state = {"bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-03T00:00:00Z"}}}
+    output = run("owners", "pets", state=state)
+    assert output.ids() == {"owners": ["3"], "pets": ALL["pets"]}
+    assert [query.get("changed_after") for query in vendor.queries("/owners")].count(None) == 2  # a page, its next one
+
+
+def test_the_filter_is_strict_so_a_second_is_subtracted_beside_the_look_back(
+    run: Callable[..., Any], vendor: Host
+) -> None:
+    state = {"bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-02T00:00:00Z"}}}
+    run("owners", state=state)
+    assert vendor.queries("/owners")[0]["changed_after"] == "2026-01-01T23:54:59Z"
+
+
+def test_a_second_run_asks_for_what_changed_and_carries_the_version_on(run: Callable[..., Any], vendor: Host) -> None:
+    first = run()
+    vendor.asked.clear()
+    second = run(state=first.state)
+    assert second.ids()["owners"] == ["3"]
+    assert second.of("ACTIVATE_VERSION", "owners") == []
+    versions = {message["version"] for message in second.of("RECORD", "owners")}
+    assert versions == {first.state["bookmarks"]["owners"]["version"]}
+    assert second.state["bookmarks"]["owners"] == first.state["bookmarks"]["owners"]
+
+
+def test_a_failure_ends_its_stream_alone_and_leaves_its_bookmark(run: Callable[..., Any], shop: Any) -> None:
+    state = {"bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-01T00:00:00Z"}}}
+    shop.before = lambda asked: (
+        Answer({"data": "?"}, 418) if asked.path == "/owners" and "cursor" in asked.query else None
+    )
+    fails: list[Exception] = []
+    output = run("owners", "kinds", state=state, fails=fails)
+    assert output.ids()["owners"] == ["1", "2"]
+    assert output.ids()["kinds"] == ALL["kinds"]
+    assert output.state["bookmarks"]["owners"] == state["bookmarks"]["owners"]
+    assert output.of("ACTIVATE_VERSION", "owners") == []
+    assert isinstance(fails[0], TapError)
+    assert "1 of 2 streams failed: owners" in str(fails[0])
+
+
+def test_children_fail_with_their_parent(run: Callable[..., Any], shop: Any) -> None:
+    shop.refusals["/owners"] = Answer({}, 418)
+    fails: list[Exception] = []
+    output = run("owners", "pets", "kinds", fails=fails)
+    assert output.ids() == {"kinds": ALL["kinds"]}
+    assert "2 of 3 streams failed: owners, pets" in str(fails[0])
+
+
+def test_no_access_skips_the_stream_with_one_warning_that_names_the_right(
+    run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.refusals["/sales"] = Answer({"error": "for Jane Doe only"}, 403)
+    output = run()
+    assert output.ids() == {stream: ids for stream, ids in ALL.items() if stream != "sales"}
+    assert output.of("SCHEMA", "sales") == []
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == 1
+    assert "sales:read" in warnings[0]
+    assert "Jane" not in caplog.text
+
+
+def test_no_access_fails_where_the_user_wants_it(run: Callable[..., Any], shop: Any) -> None:
+    shop.refusals["/sales"] = Answer({}, 403)
+    fails: list[Exception] = []
+    run(on_missing_access="fail", fails=fails)
+    assert "1 of 4 streams failed: sales" in str(fails[0])
+
+
+def test_no_access_after_records_is_a_failure(run: Callable[..., Any], shop: Any) -> None:
+    shop.before = lambda asked: Answer({}, 403) if asked.path == "/kinds" and "cursor" in asked.query else None
+    fails: list[Exception] = []
+    output = run("kinds", "owners", fails=fails)
+    assert output.ids()["kinds"] == ["cat", "dog"]
+    assert output.of("ACTIVATE_VERSION", "kinds") == []
+    assert "kinds" in str(fails[0])
+
+
+def test_no_access_to_anything_fails(run: Callable[..., Any], shop: Any) -> None:
+    shop.before = lambda asked: Answer({}, 403)
+    fails: list[Exception] = []
+    run(fails=fails)
+    assert "Nothing could be read" in str(fails[0])
+
+
+def test_a_401_that_a_new_token_cures_is_no_missing_right(run: Callable[..., Any], shop: Any) -> None:
+    shop.before = lambda asked: Answer({}, 401) if asked.headers["Authorization"] == "Bearer token-1" else None
+    assert run().ids() == ALL
+
+
+def test_a_parent_deleted_meanwhile_has_no_children(run: Callable[..., Any], shop: Any) -> None:
+    del shop.data["/owners/2/pets"]
+    assert run("pets").ids() == {"pets": ["1a", "1b", "3a", "3b"]}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Answer({}, 500),
+        Answer({}, 429),
+        Answer({}, 429, {"Retry-After": "0"}),
+        Answer({}, 503, {"Retry-After": "Sun, 22 Nov 2020 04:00:00 GMT"}),
+        Answer(b'{"data": [{"id": "half'),
+        Answer(b"<html>down for maintenance</html>"),
+        Answer({"data": []}, cut=True),
+    ],
+    ids=["500", "429", "429 with seconds", "503 with a date", "half a body", "html", "cut"],
+)
+def test_what_may_pass_is_asked_for_again(
+    run: Callable[..., Any], shop: Any, broken: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("singer_rest.scheduler.THROTTLED_DELAY", 0.01)
+    seen: set[str] = set()
+
+    def first_time(asked: Asked) -> Answer | None:
+        known = str((asked.path, asked.query)) in seen
+        seen.add(str((asked.path, asked.query)))
+        return None if known else broken
+
+    shop.before = first_time
+    assert run().ids() == ALL
+
+
+@pytest.mark.parametrize("status", [301, 400, 404, 409, 422, 501])
+def test_every_other_refusal_names_stream_path_and_what_to_do_but_no_body_and_no_query(
+    run: Callable[..., Any], shop: Any, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.refusals["/kinds"] = Answer({"error": "Jane Doe"}, status, {"Location": "/login"})
+    run("kinds", fails=[])
+    errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(errors) == 1
+    assert "kinds" in errors[0]
+    assert "/kinds" in errors[0]
+    assert str(status) in errors[0]
+    assert "Check" in errors[0]
+    assert "Jane" not in caplog.text
+    assert "limit" not in caplog.text
+
+
+def test_nothing_selected_is_an_error(make_tap: Callable[..., Any]) -> None:
+    with pytest.raises(RunError, match="No stream is selected"):
+        make_tap("no such stream").sync_all()
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ({"bookmarks": {"employees_employees": {"replication_key_value": "2026"}}}, "another tap's"),
+        ({"bookmarks": ["owners"]}, "not a Singer state"),
+        ({"bookmarks": {"owners": "2026"}}, "not a Singer state"),
+    ],
+)
+def test_a_state_that_is_not_this_taps_is_an_error(make_tap: Callable[..., Any], state: Any, sentence: str) -> None:
+    with pytest.raises(RunError, match=sentence):
+        make_tap(state=state)
+
+
+def test_a_state_with_a_stream_that_is_optional_now_is_still_this_taps(make_tap: Callable[..., Any]) -> None:
+    make_tap(state={"bookmarks": {"quarantines": {"version": 1}}})
+
+
+def test_an_optional_stream_is_offered_where_a_pattern_names_it(make_tap: Callable[..., Any]) -> None:
+    assert "quarantines" not in make_tap().streams
+    assert "quarantines" in make_tap(optional_streams=["quar*"]).streams
+    assert "quarantines" in make_tap(optional_streams=["*"]).streams
+
+
+def test_a_full_read_that_returns_nothing_warns_and_deletes_nothing(
+    run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.data["/kinds"] = []
+    output = run("kinds")
+    assert [message["type"] for message in output.messages] == ["SCHEMA", "STATE"]
+    assert "nothing came back" in caplog.text
+
+
+def test_records_without_the_replication_key_are_read_whole_each_run(
+    run: Callable[..., Any], shop: Any, vendor: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.data["/owners"] = [{"id": "1"}, {"id": "2"}]
+    first = run("owners", start_date=None)
+    assert "2 of 2 records carry no updated_at" in caplog.text
+    vendor.asked.clear()
+    second = run("owners", state=first.state, start_date=None)
+    assert second.ids() == {"owners": ["1", "2"]}
+    assert "changed_after" not in vendor.queries("/owners")[0]
+    assert len(second.of("ACTIVATE_VERSION")) == 1
+
+
+def test_unlisted_fields_arrive_and_are_named_once(
+    run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.data["/kinds"] = [{"id": "cat", "legs": 4, "sound": {"en": "meow"}}, {"id": "dog", "legs": 4}]
+    assert run("kinds").records("kinds")[0]["_extra"] == {"legs": 4, "sound": {"en": "meow"}}
+    assert caplog.text.count("legs, sound") == 1
+
+
+def test_records_that_come_twice_are_counted(
+    run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.data["/kinds"] = [{"id": "cat"}, {"id": "dog"}, {"id": "cat"}]
+    assert run("kinds").ids() == {"kinds": ["cat", "dog", "cat"]}
+    assert "1 records came again" in caplog.text
+
+
+def test_a_full_table_forced_in_the_catalog_is_read_whole(make_tap: Callable[..., Any], vendor: Host) -> None:
+    state = {"bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-03T00:00:00Z"}}}
+    tap = make_tap("owners", state=state)
+    tap.streams["owners"].forced_replication_method = "FULL_TABLE"
+    tap.sync_all()
+    assert "changed_after" not in vendor.queries("/owners")[0]
+
+
+def test_stream_maps_apply(run: Callable[..., Any]) -> None:
+    output = run("kinds", stream_maps={"kinds": {"id": "id", "double": "id + id", "__else__": None}})
+    assert output.records("kinds")[0] == {"id": "cat", "double": "catcat"}
+    assert {message["version"] for message in output.of("RECORD")} == {output.of("ACTIVATE_VERSION")[0]["version"]}
+
+
+def test_a_filter_of_a_stream_map_does_not_hold_up_the_bookmark(run: Callable[..., Any]) -> None:
+    output = run("owners", stream_maps={"owners": {"__filter__": "id == '1'"}})
+    assert output.ids() == {"owners": ["1"]}
+    assert output.state["bookmarks"]["owners"]["replication_key_value"] == "2026-01-03T00:00:00Z"
+
+
+def test_deselected_properties_stay_at_home_and_the_rest_is_the_same(
+    make_tap: Callable[..., Any], shop: Any, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    shop.data["/owners"] = [{"id": "1", "secret": "s", "name": "n", "updated_at": "2026-01-01T00:00:00Z"}]
+    tap = make_tap("owners")
+    tap.streams["owners"].metadata["properties", "secret"].selected = False
+    tap.streams["owners"]._mask = None
+    tap.sync_all()
+    lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+    records = [line["record"] for line in lines if line["type"] == "RECORD"]
+    assert records == [{"id": "1", "name": "n", "updated_at": "2026-01-01T00:00:00Z"}]
+    assert lines[-1]["value"]["bookmarks"]["owners"]["replication_key_value"] == "2026-01-01T00:00:00Z"
+
+
+def test_both_ways_of_writing_give_the_same_bytes(
+    run: Callable[..., Any], shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.data["/kinds"] = [{"id": "ü", "price": 1.1, "legs": [1, {"a": None}]}, {"id": "2", "name": "\ud800"}]
+    fast = run("kinds")
+    monkeypatch.setattr("singer_rest.sdk.SdkStream._writes_whole_pages", False)
+    slow = run("kinds")
+    for output in (fast, slow):
+        for message in output.messages:
+            message.pop("time_extracted", None)
+            message.pop("version", None)
+    assert fast.of("RECORD") == slow.of("RECORD")
+    assert len(fast.raw.splitlines()[1]) == len(slow.raw.splitlines()[1])
+
+
+def test_batches_hold_every_record(run: Callable[..., Any], tmp_path: Path) -> None:
+    config = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": {"root": tmp_path.as_uri()}}
+    output = run("kinds", batch_config=config)
+    assert [message["type"] for message in output.messages] == ["SCHEMA", "BATCH", "STATE"]
+    rows = []
+    for file in output.of("BATCH")[0]["manifest"]:
+        with gzip.open(file.removeprefix("file://")) as lines:
+            rows += [json.loads(line) for line in lines]
+    assert [row["id"] for row in rows] == ALL["kinds"]
+
+
+def test_a_trial_reads_a_record_of_each_stream(make_tap: Callable[..., Any], vendor: Host) -> None:
+    assert make_tap().run_connection_test()
+    assert vendor.paths()["/owners"] <= 4
+
+
+def test_a_trial_without_any_right_fails(make_tap: Callable[..., Any], shop: Any) -> None:
+    shop.before = lambda asked: Answer({}, 403)
+    with pytest.raises(TapError, match="Nothing could be read"):
+        make_tap().run_connection_test()

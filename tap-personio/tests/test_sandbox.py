@@ -1,0 +1,248 @@
+"""Whole runs against the sandbox: counts, values, increments, rights, faults."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hr_sandbox.testing import Sandbox, running
+from singer_rest import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PERSONS, EMPLOYMENTS = "/personio/v2/persons", "/personio/v2/persons/"
+
+
+def url(sandbox: Sandbox) -> str:
+    return f"{sandbox.url}/personio"
+
+
+def asked(sandbox: Sandbox, path: str) -> list[dict[str, Any]]:
+    return [request["query"] for request in sandbox.requests() if request["path"].startswith(path)]
+
+
+def stripped(record: dict[str, Any]) -> dict[str, Any]:
+    """What the vendor's body becomes: custom attributes by id; unlisted fields in `_extra` and back."""
+    row = {**record, **record.pop("_extra", {})} if "_extra" in record else dict(record)
+    if isinstance(row.get("custom_attributes"), list):
+        row["custom_attributes"] = {item["id"]: item["value"] for item in row["custom_attributes"]}
+    return row
+
+
+def test_every_row_and_value_of_every_stream_arrives(run: Callable[..., Any], sandbox: Sandbox) -> None:
+    output = run(url(sandbox))
+    assert output.counts() == sandbox.counts()["personio"]
+    for stream in ("persons", "employments", "absence_types", "absence_periods", "org_units"):
+        expected = {json.dumps(stripped(row), sort_keys=True) for row in sandbox.records("personio", stream)}
+        got = set()
+        for record in output.records(stream):
+            record.pop("person_id", None)  # not the vendor's
+            record.pop("parent_chain", None)  # only there when asked for
+            got.add(json.dumps(stripped(record), sort_keys=True))
+        assert got == expected, stream
+    months = {
+        json.dumps({**{name: value for name, value in row.items() if name != "_month"}, "month": row["_month"]}, sort_keys=True)
+        for row in sandbox.records("personio", "compensations")
+    }
+    assert {json.dumps(stripped(row), sort_keys=True) for row in output.records("compensations")} <= months
+
+
+def test_employments_carry_their_persons_id(run: Callable[..., Any], sandbox: Sandbox) -> None:
+    for record in run(url(sandbox), "employments").records("employments"):
+        assert record["person_id"] == record["person"]["id"]
+
+
+def test_a_second_run_asks_for_changes_with_an_overlap(run: Callable[..., Any], sandbox: Sandbox) -> None:
+    first = run(url(sandbox))
+    sandbox.clear_requests()
+    second = run(url(sandbox), state=first.state)
+    persons = [query for query in asked(sandbox, PERSONS) if "updated_at.gt" in query]
+    employments = asked(sandbox, EMPLOYMENTS)
+    people = sandbox.counts()["personio"]["persons"]
+    assert persons
+    assert len(employments) >= people
+    assert all("updated_at.gt" in query for query in employments)
+    assert all("updated_at.gte" in query or "cursor" in query for query in asked(sandbox, "/personio/v2/absence-periods"))
+    months = {query["start_date"] for query in asked(sandbox, "/personio/v2/compensations") if "start_date" in query}
+    assert len(months) == 4
+    assert max(months) == first.state["bookmarks"]["compensations"]["replication_key_value"][:10]
+    assert second.counts().get("persons", 0) < people
+    for stream in ("persons", "employments", "absence_periods", "compensations"):
+        assert second.state["bookmarks"][stream] == first.state["bookmarks"][stream]
+        assert second.of("ACTIVATE_VERSION", stream) == []
+
+
+def test_rows_that_share_the_bookmarks_second_come_again(run: Callable[..., Any], sandbox: Sandbox) -> None:
+    first = run(url(sandbox), "persons")
+    latest = first.state["bookmarks"]["persons"]["replication_key_value"]
+    sharing = {record["id"] for record in first.records("persons") if record["updated_at"] == latest}
+    second = run(url(sandbox), "persons", state=first.state)
+    assert sharing
+    assert sharing <= {record["id"] for record in second.records("persons")}
+
+
+def test_only_what_changed_comes_and_the_bookmark_moves_on(run: Callable[..., Any], sandbox: Sandbox) -> None:
+    first = run(url(sandbox), "persons", "employments")
+    person = first.records("persons")[0]
+    employment = first.records("employments")[0]
+    sandbox.control("edit", kind="person", id=person["id"], field="last_name", value="Changed")
+    sandbox.control("edit", kind="employment", id=employment["id"], field="title", value="Astronaut")
+    second = run(url(sandbox), "persons", "employments", state=first.state)
+    assert {"Changed"} == {row["last_name"] for row in second.records("persons") if row["id"] == person["id"]}
+    assert {"Astronaut"} == {
+        row["position"]["title"] for row in second.records("employments") if row["id"] == employment["id"]
+    }
+    for stream in ("persons", "employments"):
+        before, after = (output.state["bookmarks"][stream]["replication_key_value"] for output in (first, second))
+        assert after > before
+
+
+def test_a_start_date_asks_for_later_changes_only(run: Callable[..., Any], sandbox: Sandbox) -> None:
+    output = run(url(sandbox), "persons", start_date="2026-01-01")
+    assert all(record["updated_at"] >= "2026-01-01" for record in output.records("persons"))
+    assert asked(sandbox, PERSONS)[0]["updated_at.gt"] == "2025-12-31T23:59:59Z"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 400])
+def test_a_missing_right_in_each_of_its_forms_skips_its_streams(
+    run: Callable[..., Any], sandbox: Sandbox, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.control("revoke", vendor="personio", endpoint="/v2/absence-periods", status=status)
+    output = run(url(sandbox))
+    expected = sandbox.counts()["personio"]
+    del expected["absence_periods"]
+    assert output.counts() == expected
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == 1
+    assert "personio:absences:read" in warnings[0]
+
+
+def test_without_the_right_to_persons_their_employments_are_skipped_too(
+    run: Callable[..., Any], sandbox: Sandbox
+) -> None:
+    sandbox.control("revoke", vendor="personio", right="personio:persons:read")
+    counts = run(url(sandbox)).counts()
+    assert "persons" not in counts
+    assert "employments" not in counts
+    assert counts["org_units"] == sandbox.counts()["personio"]["org_units"]
+
+
+def test_updated_at_that_is_not_allow_listed_means_a_full_table_said_once(
+    run: Callable[..., Any], sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.control("allow-list", vendor="personio", attribute="persons.updated_at", allowed=False)
+    first = run(url(sandbox), "persons")
+    assert caplog.text.count("carry no updated_at") == 1
+    sandbox.clear_requests()
+    second = run(url(sandbox), "persons", state=first.state)
+    assert second.counts() == first.counts()
+    assert not any("updated_at.gt" in query for query in asked(sandbox, PERSONS))
+
+
+def test_wrong_credentials_are_one_sentence(run: Callable[..., Any], sandbox: Sandbox) -> None:
+    with pytest.raises(RunError, match="refuses the credentials") as error:
+        run(url(sandbox), client_secret="wr0ng")
+    assert "wr0ng" not in str(error.value)
+    assert len(asked(sandbox, "/personio/v2/auth")) == 1
+
+
+def test_tokens_that_expire_meanwhile_are_renewed(run: Callable[..., Any]) -> None:
+    with running(employees=40, requests_per_minute=600_000, token_ttl=1, latency_ms=50) as sandbox:
+        assert run(url(sandbox), max_concurrency=2).counts() == sandbox.counts()["personio"]
+        assert len(asked(sandbox, "/personio/v2/auth/token")) > 1
+
+
+def test_a_token_revoked_by_the_vendor_is_renewed_once(run: Callable[..., Any], sandbox: Sandbox) -> None:
+    sandbox.control("fault", path=PERSONS, kind="status", status=401, times=1)
+    assert run(url(sandbox)).counts() == sandbox.counts()["personio"]
+    assert len(asked(sandbox, "/personio/v2/auth/token")) == 2
+
+
+def test_one_request_in_ten_may_fail(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("singer_rest.scheduler.THROTTLED_DELAY", 0.01)
+    monkeypatch.setattr("singer_rest.scheduler.FIRST_DELAY", 0.01)
+    with running(employees=40, requests_per_minute=600_000, fault_rate=0.1) as sandbox:
+        output = run(url(sandbox))
+        assert output.counts() == sandbox.counts()["personio"]
+        assert len({row["id"] for row in output.records("persons")}) == output.counts()["persons"]
+
+
+@pytest.mark.parametrize("kind", ["truncated", "drop", "html"])
+def test_a_page_that_breaks_off_is_asked_for_again_and_comes_once(
+    run: Callable[..., Any], sandbox: Sandbox, kind: str
+) -> None:
+    sandbox.control("fault", path="/personio/v2/compensations", kind=kind, times=3, after=5)
+    assert run(url(sandbox)).counts() == sandbox.counts()["personio"]
+
+
+def test_a_stream_that_fails_on_page_two_keeps_its_bookmark(run: Callable[..., Any], sandbox: Sandbox) -> None:
+    first = run(url(sandbox))
+    state = json.loads(json.dumps(first.state))
+    state["bookmarks"]["absence_periods"]["replication_key_value"] = "2020-01-01T00:00:00Z"
+    sandbox.control("fault", path="/personio/v2/absence-periods", kind="status", status=422, times=None, after=1)
+    fails: list[Exception] = []
+    second = run(url(sandbox), state=state, fails=fails)
+    assert "absence_periods" in str(fails[0])
+    assert len(second.records("absence_periods")) == 100
+    assert second.state["bookmarks"]["absence_periods"] == state["bookmarks"]["absence_periods"]
+    assert second.counts()["org_units"] == first.counts()["org_units"]
+
+
+@pytest.mark.parametrize("style", ["absolute", "relative", "cursor-only", "wrong-path"])
+@pytest.mark.parametrize("stream", ["persons", "employments", "absence_periods", "compensations", "org_units"])
+def test_next_links_of_every_style_lead_to_every_row(
+    run: Callable[..., Any], sandbox: Sandbox, style: str, stream: str
+) -> None:
+    paths = {
+        "persons": "/v2/persons",
+        "employments": "/v2/persons/{person_id}/employments",
+        "absence_periods": "/v2/absence-periods",
+        "compensations": "/v2/compensations",
+        "org_units": "/v2/org-units",
+    }
+    sandbox.control("links", vendor="personio", path=paths[stream], style=style)
+    assert run(url(sandbox), stream).counts() == {stream: sandbox.counts()["personio"][stream]}
+
+
+@pytest.mark.parametrize(("style", "sentence"), [("foreign", "another host"), ("repeated", "leads back")])
+def test_next_links_that_must_not_be_followed_fail_their_stream(
+    run: Callable[..., Any], sandbox: Sandbox, style: str, sentence: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.control("links", vendor="personio", path="/v2/absence-periods", style=style)
+    fails: list[Exception] = []
+    output = run(url(sandbox), fails=fails)
+    assert "1 of 6 streams failed: absence_periods" in str(fails[0])
+    assert sentence in caplog.text
+    assert output.counts()["compensations"] == sandbox.counts()["personio"]["compensations"]
+
+
+def test_a_record_on_two_pages_is_counted(
+    run: Callable[..., Any], sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.control("duplicate", vendor="personio", stream="absence_periods")
+    run(url(sandbox), "absence_periods")
+    assert "absence_periods: 1 records came again" in caplog.text
+
+
+def test_five_hundred_persons_cost_a_schema_per_stream_and_a_small_state(run: Callable[..., Any]) -> None:
+    with running(employees=500, requests_per_minute=600_000) as sandbox:
+        output = run(url(sandbox))
+        assert output.counts() == sandbox.counts()["personio"]
+        assert len(output.of("SCHEMA")) == 6
+        assert len(json.dumps(output.state)) < 20_000
+
+
+def test_neither_secrets_nor_persons_reach_the_log_or_the_state(
+    run: Callable[..., Any], sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    sandbox.control("fault", path="/personio/v2/org-units", kind="status", status=422, times=None)
+    sandbox.control("revoke", vendor="personio", endpoint="/v2/absence-types")
+    output = run(url(sandbox), fails=[])
+    shown = caplog.text + json.dumps(output.state)
+    assert "sandbox-secret" not in shown
+    assert "papi-" not in shown
+    assert not any(row["email"] in shown or f" {row['last_name']} " in shown for row in output.records("persons"))

@@ -1,0 +1,106 @@
+"""A target to load messages into a file of the test's own, and to look at what arrived."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+from target_duckdb.target import TargetDuckDB
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def lines(*messages: dict[str, Any] | bytes | str) -> bytes:
+    """Messages as a tap writes them; bytes and text stand for themselves."""
+    parts = [
+        message
+        if isinstance(message, bytes)
+        else (message if isinstance(message, str) else json.dumps(message)).encode()
+        for message in messages
+    ]
+    return b"".join(part if part.endswith(b"\n") else part + b"\n" for part in parts)
+
+
+class Duck:
+    """One DuckDB file and the target that loads into it."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self.path = folder / "hr.duckdb"
+        self.spool = folder / "spool"
+        self.spool.mkdir()
+        self._capsys = capsys
+
+    def config(self, **settings: Any) -> dict[str, Any]:
+        return {"path": str(self.path), "temp_dir": str(self.spool), **settings}
+
+    def load(self, *messages: dict[str, Any] | bytes | str, **settings: Any) -> list[str]:
+        """Loads messages in this process. Answers the STATE lines."""
+        target = TargetDuckDB(config=self.config(**settings))
+        try:
+            target.listen(io.BytesIO(lines(*messages)))  # type: ignore[arg-type]
+        finally:
+            target.close()
+        return self._capsys.readouterr().out.splitlines()
+
+    def run(
+        self, *messages: dict[str, Any] | bytes | str, environment: dict[str, str] | None = None, **settings: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Loads messages in a process of its own."""
+        config = self.folder / "config.json"
+        config.write_text(json.dumps(self.config(**settings)))
+        return subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-m", "target_duckdb", "--config", str(config)],
+            input=lines(*messages).decode("utf-8", "surrogateescape"),
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            env={**os.environ, **(environment or {})},
+            check=False,
+        )
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            return connection.execute(sql).fetchall()
+
+    def types(self, table: str) -> dict[str, str]:
+        return dict(self.query(f"SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = '{table}'"))
+
+    def state(self) -> list[tuple[Any, ...]]:
+        return self.query("SELECT state_id, state FROM _singer_state ORDER BY 1")
+
+
+@pytest.fixture
+def duck(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Duck]:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield Duck(tmp_path, capsys)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def schema(stream: str, properties: dict[str, Any], keys: list[str] | None = None) -> dict[str, Any]:
+    return {"type": "SCHEMA", "stream": stream, "schema": {"properties": properties}, "key_properties": keys or []}
+
+
+def record(stream: str, values: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": "RECORD", "stream": stream, "record": values, **more}
+
+
+@pytest.fixture(name="schema")
+def schema_fixture() -> Any:
+    return schema
+
+
+@pytest.fixture(name="record")
+def record_fixture() -> Any:
+    return record

@@ -1,0 +1,178 @@
+"""The command line, the settings, and what the whole process says."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from target_duckdb.target import TargetDuckDB
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+INTEGER = {"type": "integer"}
+
+
+def _command(*arguments: str, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "target_duckdb", *arguments],
+        input=text,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+def test_about_names_every_setting() -> None:
+    run = _command("--about", "--format=json")
+    about = json.loads(run.stdout)
+    assert run.returncode == 0
+    assert about["name"] == "target-duckdb"
+    assert set(about["capabilities"]) == {
+        "about",
+        "activate-version",
+        "hard-delete",
+        "structured-logging",
+        "target-schema",
+    }
+    settings = about["settings"]["properties"]
+    assert {name: settings[name].get("default") for name in settings} == {
+        "path": None,
+        "filepath": None,
+        "default_target_schema": "main",
+        "batch_size_rows": 100_000,
+        "add_metadata_columns": False,
+        "hard_delete": False,
+        "primary_key_required": False,
+        "data_flattening_max_level": 0,
+        "lock_timeout": 60,
+        "memory_limit": "512MB",
+        "temp_dir": None,
+        "state_id": None,
+        "token": None,
+    }
+    assert settings["token"]["secret"] is True
+
+
+def test_version() -> None:
+    assert _command("--version").stdout.startswith("target-duckdb v0.")
+
+
+def test_settings_from_the_environment(duck: Any, schema: Any, record: Any) -> None:
+    messages = [schema("s", {"id": INTEGER}, ["id"]), record("s", {"id": 1}), {"type": "STATE", "value": {"é": 1.50}}]
+    run = _command(
+        "--config=ENV",
+        text="".join(json.dumps(message, ensure_ascii=False) + "\n" for message in messages),
+        TARGET_DUCKDB_FILEPATH=str(duck.path),
+        TARGET_DUCKDB_DEFAULT_TARGET_SCHEMA="other",
+        TARGET_DUCKDB_STATE_ID="mine",
+        TARGET_DUCKDB_ADD_METADATA_COLUMNS="true",
+        TARGET_DUCKDB_LOCK_TIMEOUT="5",
+    )
+    assert run.returncode == 0
+    assert json.loads(run.stdout) == {"é": 1.5}
+    assert duck.query("SELECT id, _sdc_received_at IS NOT NULL FROM other.s") == [(1, True)]
+    assert duck.query("SELECT state_id FROM other._singer_state") == [("mine",)]
+
+
+def test_a_failure_is_one_line_and_exit_code_1(duck: Any, schema: Any) -> None:
+    run = duck.run(schema("s", {"id": INTEGER}, ["id"]), '{"type": "RECORD", "stream": "s", "record": {"id": "secret"')
+    assert run.returncode == 1
+    assert run.stdout == ""
+    failures = [line for line in run.stderr.splitlines() if "ERROR" in line]
+    assert len(failures) == 1
+    assert failures[0].endswith("Line 2 of the input cannot be loaded: it is not JSON, or it is cut off.")
+    assert "Traceback" not in run.stderr
+    assert "secret" not in run.stderr
+
+
+def test_a_bug_shows_neither_traceback_nor_data(
+    duck: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(TargetDuckDB, "listen", fail)
+    with pytest.raises(SystemExit) as caught:
+        TargetDuckDB.invoke(config=type("Config", (), {"config": duck.config(), "parse_env": False})())
+    assert caught.value.code == 1
+    assert "Unexpected error (ZeroDivisionError at test_command.py:" in caplog.text
+    assert "secret" not in caplog.text
+    assert list(duck.spool.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"path": None}, "The setting path is missing: name the DuckDB file to load into."),
+        ({"path": ":memory:"}, "The setting path must name a file"),
+        ({"token": 12345678}, 'The setting token is not valid (type: ["string", "null"]).'),
+        ({"batch_size_rows": 0}, "The setting batch_size_rows is not valid (minimum: 1)."),
+        ({"data_flattening_max_level": 2}, "Only 0: nested values are kept whole, as JSON."),
+        (
+            {"memory_limit": "12345678 apples"},
+            "The setting memory_limit is not a size that DuckDB knows, such as '512MB'.",
+        ),
+    ],
+)
+def test_settings_that_are_wrong(
+    duck: Any, settings: dict[str, Any], sentence: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = {key: value for key, value in duck.config(**settings).items() if value is not None}
+    source = duck.folder / "input"
+    source.write_text('{"type": "STATE", "value": 1}\n')
+    with source.open() as file, pytest.raises(SystemExit) as caught:
+        TargetDuckDB.invoke(config=type("Config", (), {"config": config, "parse_env": False})(), file_input=file)
+    assert caught.value.code == 1
+    assert sentence in caplog.text
+    assert "12345678" not in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def test_configuration_files_that_cannot_be_read(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text('{"token": "secret"')
+    for path, sentence in ((broken, "does not hold a JSON object"), (tmp_path / "none.json", "cannot be read")):
+        run = _command("--config", str(path))
+        assert run.returncode == 1
+        assert sentence in run.stderr
+        assert "Traceback" not in run.stderr
+        assert "secret" not in run.stderr
+
+
+def test_a_variable_that_is_no_number() -> None:
+    run = _command("--config=ENV", TARGET_DUCKDB_PATH="x.duckdb", TARGET_DUCKDB_BATCH_SIZE_ROWS="secret")
+    assert run.returncode == 1
+    assert "A TARGET_DUCKDB_ variable of the environment does not have its setting's type." in run.stderr
+    assert "Traceback" not in run.stderr
+    assert "secret" not in run.stderr
+
+
+def test_a_stream_without_key_where_one_is_required(duck: Any, schema: Any) -> None:
+    run = duck.run(schema("s", {"id": INTEGER}), primary_key_required=True)
+    assert run.returncode == 1
+    assert "stream 's' has no key properties; the setting primary_key_required asks for them." in run.stderr
+
+
+def test_a_closed_standard_output(duck: Any) -> None:
+    config = duck.folder / "config.json"
+    config.write_text(json.dumps(duck.config()))
+    read, write = os.pipe()
+    os.close(read)
+    run = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "target_duckdb", "--config", str(config)],
+        input='{"type": "STATE", "value": 1}\n',
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(write)
+    assert run.returncode == 1
+    assert "Standard output was closed" in run.stderr
+    assert "Traceback" not in run.stderr

@@ -1,0 +1,223 @@
+"""Schemas that grow, names that collide, keys that change."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from target_duckdb.errors import TargetError
+
+INTEGER = {"type": ["null", "integer"]}
+NUMBER = {"type": ["null", "number"]}
+STRING = {"type": ["null", "string"]}
+HUGE = {"type": ["null", "integer"], "maximum": 2**70}
+DATE_TIME = {"type": ["null", "string"], "format": "date-time"}
+CENTS = {"type": ["null", "number"], "multipleOf": 0.01}
+OBJECT = {"type": ["null", "object"]}
+
+
+@pytest.mark.parametrize(
+    ("old", "old_value", "new", "new_value", "type_", "values"),
+    [
+        (INTEGER, 1, HUGE, 2**65, "HUGEINT", [1, 2**65]),
+        (HUGE, 2**65, INTEGER, 1, "HUGEINT", [2**65, 1]),
+        (INTEGER, 1, STRING, "x", "VARCHAR", ["1", "x"]),
+        (STRING, "x", INTEGER, 1, "VARCHAR", ["x", "1"]),
+        (INTEGER, 7, NUMBER, 0.5, "DOUBLE", [7.0, 0.5]),
+        (INTEGER, 2**53 + 1, NUMBER, 0.5, "VARCHAR", [str(2**53 + 1), "0.5"]),
+        (NUMBER, 0.5, INTEGER, 7, "DOUBLE", [0.5, 7.0]),
+        (NUMBER, 0.5, INTEGER, 2**53 + 1, "VARCHAR", ["0.5", str(2**53 + 1)]),
+        (INTEGER, 7, CENTS, 0.25, "DECIMAL(38,2)", [Decimal(7), Decimal("0.25")]),
+        (CENTS, 0.25, INTEGER, 7, "DECIMAL(38,2)", [Decimal("0.25"), Decimal(7)]),
+        (CENTS, 0.25, {**CENTS, "multipleOf": 0.0001}, 0.1234, "DECIMAL(38,4)", [Decimal("0.25"), Decimal("0.1234")]),
+        (INTEGER, 1, OBJECT, {"a": 1}, "JSON", ["1", '{"a": 1}']),
+        (STRING, 'x"y', OBJECT, {"a": 1}, "JSON", ['"x\\"y"', '{"a": 1}']),
+        (OBJECT, {"a": 1.5}, STRING, "x", "JSON", ['{"a": 1.5}', '"x"']),
+        (OBJECT, {"a": 1.5}, NUMBER, 0.1, "JSON", ['{"a": 1.5}', "0.1"]),
+        (DATE_TIME, "2024-01-01T02:00:00+02:00", STRING, "x", "VARCHAR", ["2024-01-01 00:00:00+00", "x"]),
+        (STRING, "x", DATE_TIME, "2024-01-01T02:00:00+02:00", "VARCHAR", ["x", "2024-01-01 00:00:00+00"]),
+        ({"type": "boolean"}, True, STRING, "x", "VARCHAR", ["true", "x"]),
+        (STRING, None, STRING, "x", "VARCHAR", [None, "x"]),
+    ],
+)
+@pytest.mark.parametrize("runs", [1, 2])
+def test_a_type_that_changes_widens_its_column(
+    duck: Any,
+    schema: Any,
+    record: Any,
+    old: Any,
+    old_value: Any,
+    new: Any,
+    new_value: Any,
+    type_: str,
+    values: Any,
+    runs: int,
+) -> None:
+    first = [schema("s", {"id": INTEGER, "v": old}, ["id"]), record("s", {"id": 0, "v": old_value})]
+    second = [schema("s", {"id": INTEGER, "v": new}, ["id"]), record("s", {"id": 1, "v": new_value})]
+    for messages in [first + second] if runs == 1 else [first, second]:
+        duck.load(*messages)
+    assert duck.types("s")["v"] == type_
+    assert [value for (value,) in duck.query("SELECT v FROM s ORDER BY id")] == values
+
+
+def test_values_that_do_not_fit_widen_columns_that_hold_rows(duck: Any, schema: Any, record: Any) -> None:
+    head = schema("s", {"id": INTEGER, "n": INTEGER, "at": DATE_TIME}, ["id"])
+    duck.load(head, record("s", {"id": 1, "n": 5, "at": "2024-01-01T00:00:00Z"}))
+    duck.load(head, record("s", {"id": 2, "n": 1.5, "at": "soon"}), record("s", {"id": 3, "n": 6, "at": None}))
+    assert duck.query('SELECT n, "at" FROM s ORDER BY id') == [
+        ("5", "2024-01-01 00:00:00+00"),
+        ("1.5", "soon"),
+        ("6", None),
+    ]
+
+
+def test_a_key_may_widen(duck: Any, schema: Any, record: Any) -> None:
+    duck.load(schema("s", {"id": INTEGER}, ["id"]), *(record("s", {"id": value}) for value in (1, 2, "x", 2)))
+    duck.load(schema("s", {"id": INTEGER}, ["id"]), *(record("s", {"id": value}) for value in (1, 3, "x")))
+    assert duck.query("FROM s ORDER BY 1") == [("1",), ("2",), ("3",), ("x",)]
+
+
+def test_new_properties_become_columns(duck: Any, schema: Any, record: Any) -> None:
+    duck.load(
+        schema("s", {"id": INTEGER}, ["id"]),
+        record("s", {"id": 1}),
+        schema("s", {"id": INTEGER, "b": STRING}, ["id"]),
+        record("s", {"id": 2, "b": "x"}),
+        schema("s", {"c": STRING, "id": INTEGER}, ["id"]),
+        record("s", {"id": 2, "c": "y"}),
+    )
+    assert duck.query("SELECT id, b, c FROM s ORDER BY 1") == [(1, None, None), (2, "x", "y")]
+
+
+def test_the_same_schema_again_does_not_split_a_batch(duck: Any, schema: Any, record: Any) -> None:
+    head = schema("s", {"id": INTEGER}, ["id"])
+    messages = [message for n in range(50) for message in (head, record("s", {"id": n}))]
+    duck.load(*messages, add_metadata_columns=True)
+    assert duck.query("SELECT count(*), count(DISTINCT _sdc_batched_at) FROM s") == [(50, 1)]
+
+
+@pytest.mark.parametrize("order", [["name", "Name", "NAME"], ["NAME", "Name", "name"], ["Name", "NAME", "name"]])
+def test_names_that_differ_only_in_case_get_a_suffix(
+    duck: Any, schema: Any, record: Any, order: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    values = {name: name for name in order}
+    duck.load(schema("s", {"id": INTEGER, **dict.fromkeys(order, STRING)}, ["id"]), record("s", {"id": 1, **values}))
+    columns = [order[0], f"{order[1]}_2", f"{order[2]}_3"]
+    assert list(duck.types("s")) == ["id", *columns]
+    assert [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"] == [
+        f"Stream 's': property '{order[1]}' is loaded into column '{order[1]}_2'.",
+        f"Stream 's': property '{order[2]}' is loaded into column '{order[2]}_3'.",
+    ]
+    # The next run says them in another order: each keeps its column.
+    duck.load(
+        schema("s", {"id": INTEGER, **dict.fromkeys(order[::-1], STRING)}, ["id"]), record("s", {"id": 2, **values})
+    )
+    assert list(duck.types("s")) == ["id", *columns]
+    assert duck.query("FROM s ORDER BY 1") == [(1, *order), (2, *order)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "custom-reports",
+        "a.b.c",
+        "select",
+        "Table",
+        "with space",
+        'quo"te',
+        "it's",
+        "é日本",
+        "x[*?].y",
+        "_spool",
+        "_old",
+        "s",
+        "line",
+    ],
+)
+def test_any_name_names_a_table_and_a_column(duck: Any, schema: Any, record: Any, name: str) -> None:
+    keys = [name, "id"]
+    for value in ("x", "y"):
+        duck.load(
+            schema(name, {"id": INTEGER, name: STRING, "received": STRING, "c0": STRING, "v0": STRING}, keys),
+            record(name, {"id": 1, name: "k", "received": value, "c0": "c", "v0": "v"}),
+        )
+    quoted = '"' + name.replace('"', '""') + '"'
+    assert duck.query(f"SELECT {quoted}, id, received, c0, v0 FROM {quoted}") == [("k", 1, "y", "c", "v")]
+
+
+def test_names_that_no_database_takes(duck: Any, schema: Any, record: Any) -> None:
+    duck.load(schema("s\0", {"": STRING, "a\0b": STRING}), record("s\0", {"": "x", "a\0b": "y"}))
+    assert duck.query("SELECT _, a_b FROM s_") == [("x", "y")]
+
+
+def test_streams_that_differ_only_in_case_have_tables_of_their_own(duck: Any, schema: Any, record: Any) -> None:
+    for streams in (["users", "Users", "users_2"], ["users_2", "Users", "users"]):
+        messages = [
+            message for name in streams for message in (schema(name, {"v": STRING}, ["v"]), record(name, {"v": name}))
+        ]
+        duck.load(*messages)
+    tables = duck.query(
+        "SELECT table_name, estimated_size FROM duckdb_tables() WHERE table_name ILIKE 'users%' ORDER BY 1"
+    )
+    assert tables == [("Users_2", 1), ("users", 1), ("users_2_2", 1)]
+    assert duck.query('FROM users UNION ALL FROM "Users_2" UNION ALL FROM users_2_2') == [
+        ("users",),
+        ("Users",),
+        ("users_2",),
+    ]
+
+
+def test_a_stream_named_like_the_state_table(duck: Any, schema: Any, record: Any) -> None:
+    duck.load(
+        schema("_singer_state", {"v": STRING}), record("_singer_state", {"v": "x"}), {"type": "STATE", "value": {}}
+    )
+    assert duck.query("FROM _singer_state_2") == [("x",)]
+    assert duck.state() == [("main", "{}")]
+
+
+def test_a_schema_named_like_the_file(duck: Any, schema: Any, record: Any) -> None:
+    for _ in range(2):
+        duck.load(schema("s", {"v": STRING}, ["v"]), record("s", {"v": "x"}), default_target_schema="hr")
+    assert duck.query("FROM hr.hr.s") == [("x",)]
+
+
+def test_a_changed_key_is_an_error(duck: Any, schema: Any, record: Any) -> None:
+    properties = {"id": INTEGER, "month": STRING}
+    duck.load(schema("s", properties, ["id"]), record("s", {"id": 1}))
+    sentence = r"key of stream 's' was \(id\) and is now \(id, month\)"
+    with pytest.raises(TargetError, match=sentence):
+        duck.load(schema("s", properties, ["id", "month"]), record("s", {"id": 1, "month": "x"}))
+    with pytest.raises(TargetError, match=sentence):
+        duck.load(schema("s", properties, ["id"]), schema("s", properties, ["id", "month"]))
+    with pytest.raises(TargetError, match=r"is now \(none\)"):
+        duck.load(schema("s", properties), record("s", {"id": 1}))
+    assert duck.query("FROM s") == [(1, None)]
+
+
+def test_a_table_with_a_primary_key_is_loaded_and_its_key_known(duck: Any, schema: Any, record: Any) -> None:
+    duck.query("CREATE TABLE s (id INTEGER PRIMARY KEY, name VARCHAR); INSERT INTO s VALUES (1, 'a'), (2, 'b')")
+    head = schema("s", {"id": {"type": "integer", "x-sql-datatype": "INTEGER"}, "name": STRING}, ["id"])
+    duck.load(head, record("s", {"id": 2, "name": "c"}))
+    assert duck.query("FROM s ORDER BY 1") == [(1, "a"), (2, "c")]
+    with pytest.raises(TargetError, match="must become BIGINT, but an index or a constraint"):
+        duck.load(schema("s", {"id": INTEGER, "name": STRING}, ["id"]), record("s", {"id": 3}))
+    duck.query("CREATE TABLE r (id INTEGER PRIMARY KEY)")
+    with pytest.raises(TargetError, match=r"was \(id\) and is now \(name\)"):
+        duck.load(schema("r", {"name": STRING}, ["name"]))
+
+
+def test_a_view_in_the_place_of_a_table(duck: Any, schema: Any) -> None:
+    duck.query("CREATE VIEW s AS SELECT 1 AS id")
+    with pytest.raises(TargetError, match="a view of that name"):
+        duck.load(schema("s", {"id": INTEGER}, ["id"]))
+
+
+def test_metadata_columns_of_another_loader_keep_their_types(duck: Any, schema: Any, record: Any) -> None:
+    duck.query("CREATE TABLE s (id BIGINT, _sdc_batched_at TIMESTAMP, _sdc_deleted_at VARCHAR)")
+    duck.load(schema("s", {"id": INTEGER}, ["id"]), record("s", {"id": 1}))
+    ((batched, deleted),) = duck.query("SELECT _sdc_batched_at, _sdc_deleted_at FROM s")
+    assert abs(datetime.now(UTC).replace(tzinfo=None) - batched).total_seconds() < 3600
+    assert deleted is None

@@ -1,0 +1,83 @@
+"""The spool's files are private, and go."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from target_duckdb.errors import TargetError
+from target_duckdb.spool import PREFIX, SpoolDirectory, SpoolFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Row(msgspec.Struct):
+    n: int
+
+
+def test_files_are_private_and_hold_every_row(tmp_path: Path) -> None:
+    directory = SpoolDirectory(str(tmp_path))
+    file = SpoolFile(directory)
+    for n in range(2500):
+        file.add(Row(n), 5 + n)
+    file.flush()
+    assert directory.path.parent == tmp_path
+    assert directory.path.stat().st_mode & 0o777 == 0o700
+    assert file.path.stat().st_mode & 0o777 == 0o600
+    assert file.path.read_bytes() == b"".join(b'{"n":%d}\n' % n for n in range(2500))
+    assert (file.rows, file.longest) == (2500, 2504)
+    file.remove()
+    assert not file.path.exists()
+    directory.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_forgotten_directory_goes(tmp_path: Path) -> None:
+    directory = SpoolDirectory(str(tmp_path))
+    del directory
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_goes_and_what_a_living_one_has_stays(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from target_duckdb.spool import SpoolDirectory; d = SpoolDirectory(sys.argv[1]);"
+        " d.append(d.new_file(), b'x'); print(d.path, flush=True); time.sleep(60)"
+    )
+    runs = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own code
+        for _ in range(2)
+    ]
+    try:
+        paths = [run.stdout.readline().strip() for run in runs if run.stdout]
+        runs[0].kill()
+        runs[0].wait()
+        assert all(os.path.isdir(path) for path in paths)  # noqa: PTH112 - text, as it was printed
+        directory = SpoolDirectory(str(tmp_path))
+        assert {str(path) for path in tmp_path.iterdir()} == {paths[1], str(directory.path)}
+        directory.close()
+    finally:
+        for run in runs:
+            run.kill()
+            run.communicate()
+
+
+def test_folders_without_a_lock_go_only_when_they_are_old(tmp_path: Path) -> None:
+    young, old, other = (tmp_path / name for name in (f"{PREFIX}young", f"{PREFIX}old", "other"))
+    for folder in (young, old, other):
+        folder.mkdir()
+    os.utime(old, (time.time() - 7200,) * 2)
+    SpoolDirectory(str(tmp_path)).close()
+    assert sorted(tmp_path.iterdir()) == [other, young]
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match="temp_dir.*no such file or directory"):
+        SpoolDirectory(str(tmp_path / "none"))
