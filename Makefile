@@ -10,7 +10,7 @@ export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
 export MELTANO_CLI_DISABLE_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo test lint format bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ lint: setup ## ruff, its formatter's check, mypy
 format: setup ## Format and mend what ruff can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+bench: setup ## How much faster eight requests at a time are than one
+	$(BIN)/python benchmarks/concurrency.py
 
 clean: ## Remove what was made here: environments, outputs, caches
 	rm -rf .venv .meltano output .pytest_cache .mypy_cache .ruff_cache

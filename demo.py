@@ -29,9 +29,7 @@ READY = re.compile(r"ready at (\S+)")
 @contextmanager
 def sandbox() -> Iterator[str]:
     """Run the sandbox on a free port; gives its URL."""
-    with subprocess.Popen(
-        [BIN / "hr-sandbox", "serve", "--port", "0"], stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen([BIN / "hr-sandbox", "serve", "--port", "0"], stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""
             found = READY.search(line)
@@ -55,9 +53,8 @@ def run_meltano(url: str) -> list[str]:
         "TAP_PERSONIO_CLIENT_SECRET": "sandbox-secret",
         "TARGET_DUCKDB_PATH": str(DATABASE),
     }
-    command = [
-        BIN / "meltano", "--environment=sandbox", "run", "--full-refresh", "--state-id-suffix=demo", TAP, "target-duckdb",
-    ]  # fmt: skip
+    options = ["--environment=sandbox", "run", "--full-refresh", "--state-id-suffix=demo"]
+    command = [str(BIN / "meltano"), *options, TAP, "target-duckdb"]
     lines = []
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -22,7 +22,7 @@ COMMAND = (sys.executable, "-c", "from hr_sandbox.cli import main; main()", "ser
 def test_serves_until_a_signal(number: signal.Signals) -> None:
     command = [*COMMAND, "--port", "0", "--employees", "20", "--seed", "3", "--client-id", "me"]
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as process:  # noqa: S603  our own command
+    with subprocess.Popen(command, text=True, **pipes) as process:
         assert process.stdout
         line = process.stdout.readline()
         found = re.fullmatch(r"hr-sandbox ready at (http://127\.0\.0\.1:\d+) \(employees 20, seed 3\)\n", line)
@@ -38,7 +38,7 @@ def test_serves_until_a_signal(number: signal.Signals) -> None:
 def test_stops_quietly_with_a_request_under_way() -> None:
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     command = [*COMMAND, "--port", "0", "--employees", "10", "--latency-ms", "60000"]
-    with subprocess.Popen(command, text=True, **pipes) as process:  # noqa: S603  our own command
+    with subprocess.Popen(command, text=True, **pipes) as process:
         assert process.stdout
         url = process.stdout.readline().split()[3]
 

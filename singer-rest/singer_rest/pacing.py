@@ -44,15 +44,19 @@ class Bucket:
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take over the rate, the burst and what is left, as token-bucket gateways send them."""
-        replenish, burst, remaining = (
-            _number(headers.get(f"x-ratelimit-{name}")) for name in ("replenish-rate", "burst-capacity", "remaining")
+        replenish, burst, remaining, requested = (
+            _number(headers.get(f"x-ratelimit-{name}"))
+            for name in ("replenish-rate", "burst-capacity", "remaining", "requested-tokens")
         )
+        cost = requested or 1.0  # of one request, in the gateway's tokens
         if replenish:
-            self.per_second = replenish
+            self.per_second = replenish / cost
         if burst:
-            self.capacity = burst
+            capacity = max(1.0, burst / cost)
+            self.tokens += max(0.0, capacity - self.capacity)
+            self.capacity = capacity
         if remaining is not None:
-            self.tokens = min(self.tokens, remaining)
+            self.tokens = min(self.tokens, remaining / cost)
 
 
 class Pacer:

@@ -16,7 +16,6 @@ from singer_rest import times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
     from datetime import datetime
 
     from singer_sdk.singerlib.encoding.simple import Message

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 PAGES_HELD = 512
 BYTES_HELD = 64 * 1024 * 1024
-"""What may wait for the main thread, over all streams, before only the page that it waits for is asked for."""
+"""What may wait for the main thread before only the page that it waits for is asked for."""
 
 TRIES = 8
 TRIES_UNTIL_FIRST_ANSWER = 3
@@ -191,7 +191,7 @@ class Scheduler:
             thread.start()
 
     def add(self, reading: Reading) -> None:
-        """Let workers fetch for a reading; those added earlier come first."""
+        """Let workers fetch for a reading."""
         with self._changed:
             self._readings.append(reading)
             self._changed.notify_all()
@@ -269,19 +269,27 @@ class Scheduler:
         with self._changed:
             while not self._stopped:
                 soonest = math.inf
-                full = self._pages_held >= PAGES_HELD or self._bytes_held >= BYTES_HELD
-                for reading in self._readings:
+                wanted = self._wanted[0] if self._wanted else None
+                # First what the main thread waits for; then the others in turn, for each endpoint has its own limit.
+                for reading in sorted(self._readings, key=lambda reading: reading is not wanted):
                     task, seconds = reading.ready(time.monotonic())
                     if task:
-                        if full and self._wanted != (reading, task.position):
+                        if self._is_full(ahead=reading is not wanted) and self._wanted != (reading, task.position):
                             continue
                         seconds = self._pacer.take(reading.endpoint)
                         if not seconds:
                             reading.start(task)
+                            self._readings.remove(reading)
+                            self._readings.append(reading)
                             return reading, task
                     soonest = min(soonest, seconds)
                 self._changed.wait(None if soonest == math.inf else soonest)
             return None
+
+    def _is_full(self, *, ahead: bool) -> bool:
+        # Streams ahead get half, so that they cannot slow down the one that is handed on.
+        share = 0.5 if ahead else 1.0
+        return self._pages_held >= PAGES_HELD * share or self._bytes_held >= BYTES_HELD * share
 
     def _again(self, reading: Reading, task: Task, retry: Retry) -> bool:
         """Queue a task for another try, unless it had its share."""

@@ -79,7 +79,8 @@ class RestTap(SdkTap):
         """Find settings that cannot work; a sentence for each."""
         missing: list[list[str]] = [[name for name in group if not self.config.get(name)] for group in self.credentials]
         if missing and all(missing):
-            return [missing_setting(min(missing, key=len), self.name)]
+            nearest: list[str] = min(missing, key=len)
+            return [missing_setting(nearest, self.name)]
         return check_common(self.config)
 
     def load_state(self, state: dict[str, Any]) -> None:

@@ -104,7 +104,7 @@ class Host:
                 url = urlsplit(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 asked = Asked(self.command, url.path, dict(parse_qsl(url.query)), dict(self.headers), body)
-                answer = host._handle(asked)  # noqa: SLF001 - the host's own handler
+                answer = host._handle(asked)
                 content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from singer_rest.testing import Host
 
+
 @pytest.fixture
 def cli(
     tmp_path: Path, vendor: Host, make_tap: Callable[..., Any], capfd: pytest.CaptureFixture[str], caplog: Any

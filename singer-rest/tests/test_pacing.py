@@ -61,9 +61,18 @@ def test_headers_teach_rate_burst_and_what_is_left(clock: Clock) -> None:
     pacer.take("/a")
     headers = {"x-ratelimit-replenish-rate": "30", "x-ratelimit-burst-capacity": "100", "x-ratelimit-remaining": "99"}
     pacer.learn("/a", headers)
-    clock.now += 1.0
-    assert [pacer.take("/a") for _ in range(30)] == [0.0] * 30
+    assert [pacer.take("/a") for _ in range(99)] == [0.0] * 99
     assert pacer.take("/a") == pytest.approx(1 / 30)
+    pacer.learn("/a", headers)  # late, from before the others: nothing is given twice
+    assert pacer.take("/a") == pytest.approx(1 / 30)
+
+
+def test_a_request_may_cost_more_than_one_of_the_gateways_tokens(clock: Clock) -> None:
+    pacer = Pacer({"": Rate(100)}, clock=clock)
+    pacer.take("/a")
+    headers = {"x-ratelimit-replenish-rate": "30", "x-ratelimit-requested-tokens": "60", "x-ratelimit-remaining": "0"}
+    pacer.learn("/a", headers)
+    assert pacer.take("/a") == pytest.approx(2.0)
 
 
 def test_what_is_left_is_believed_where_somebody_else_uses_the_credential(clock: Clock) -> None:

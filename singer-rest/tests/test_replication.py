@@ -37,7 +37,11 @@ def test_a_first_run_reads_everything_under_a_new_version() -> None:
 def test_the_bookmark_is_the_latest_key_in_one_format_whatever_the_records_order() -> None:
     state: dict[str, Any] = {}
     run = replication(state)
-    run.see([{"updated_at": text} for text in ("2026-11-02T01:00:00+02:00", "2026-11-01T23:30:00.5Z", None, "2020-01-01")][:2])
+    run.see(
+        [{"updated_at": text} for text in ("2026-11-02T01:00:00+02:00", "2026-11-01T23:30:00.5Z", None, "2020-01-01")][
+            :2
+        ]
+    )
     run.see([{"updated_at": "2020-01-01T00:00:00Z"}])
     assert run.finish(None)
     assert state == bookmark("2026-11-01T23:30:00.500000Z", version=VERSION, window_start=None)

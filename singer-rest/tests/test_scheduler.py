@@ -78,9 +78,7 @@ IN_ORDER = [f"{number}-{page}" for number in range(SLICES) for page in range(PAG
 
 
 @pytest.mark.parametrize("workers", [1, 2, 8, 32])
-def test_pages_come_in_order_however_many_workers_and_however_late(
-    run: Callable[..., Scheduler], workers: int
-) -> None:
+def test_pages_come_in_order_however_many_workers_and_however_late(run: Callable[..., Scheduler], workers: int) -> None:
     scheduler = run(workers)
     noise = random.Random(workers)
     vendors = [Vendor(lambda number, page: time.sleep(noise.random() / 200)) for _ in range(3)]
@@ -286,3 +284,26 @@ def test_closing_ends_the_workers() -> None:
     scheduler.add(Vendor().reading())
     scheduler.close()
     assert not any(thread.is_alive() for thread in scheduler._threads)
+
+
+def test_streams_ahead_cannot_slow_down_the_one_that_is_handed_on(
+    run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAGES_HELD", 8)
+    go = threading.Event()
+    together = threading.Barrier(3, timeout=10)
+
+    def act(number: int, page: int) -> None:
+        go.wait(10)
+        together.wait()
+
+    current, ahead = Vendor(act, pages=1), Vendor(pages=1)
+    scheduler = run(3)
+    readings = [ahead.reading(ahead.slices(100)), current.reading(current.slices(6))]
+    scheduler.add(readings[0])
+    time.sleep(0.1)
+    assert 4 <= len(ahead.asked) < 8
+    scheduler.add(readings[1])
+    go.set()
+    assert len(ids(scheduler, readings[1])) == 6
+    assert len(ids(scheduler, readings[0])) == 100

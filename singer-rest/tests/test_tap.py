@@ -81,7 +81,9 @@ def test_a_selected_parent_is_read_once(run: Callable[..., Any], vendor: Host) -
 def test_a_parent_narrowed_by_its_bookmark_is_listed_once_more_for_all_its_children(
     run: Callable[..., Any], vendor: Host
 ) -> None:
-    state = {"bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-03T00:00:00Z"}}}
+    state = {
+        "bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-03T00:00:00Z"}}
+    }
     output = run("owners", "pets", state=state)
     assert output.ids() == {"owners": ["3"], "pets": ALL["pets"]}
     assert [query.get("changed_after") for query in vendor.queries("/owners")].count(None) == 2  # a page, its next one
@@ -90,7 +92,9 @@ def test_a_parent_narrowed_by_its_bookmark_is_listed_once_more_for_all_its_child
 def test_the_filter_is_strict_so_a_second_is_subtracted_beside_the_look_back(
     run: Callable[..., Any], vendor: Host
 ) -> None:
-    state = {"bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-02T00:00:00Z"}}}
+    state = {
+        "bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-02T00:00:00Z"}}
+    }
     run("owners", state=state)
     assert vendor.queries("/owners")[0]["changed_after"] == "2026-01-01T23:54:59Z"
 
@@ -107,7 +111,9 @@ def test_a_second_run_asks_for_what_changed_and_carries_the_version_on(run: Call
 
 
 def test_a_failure_ends_its_stream_alone_and_leaves_its_bookmark(run: Callable[..., Any], shop: Any) -> None:
-    state = {"bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-01T00:00:00Z"}}}
+    state = {
+        "bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-01T00:00:00Z"}}
+    }
     shop.before = lambda asked: (
         Answer({"data": "?"}, 418) if asked.path == "/owners" and "cursor" in asked.query else None
     )
@@ -286,7 +292,9 @@ def test_records_that_come_twice_are_counted(
 
 
 def test_a_full_table_forced_in_the_catalog_is_read_whole(make_tap: Callable[..., Any], vendor: Host) -> None:
-    state = {"bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-03T00:00:00Z"}}}
+    state = {
+        "bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-03T00:00:00Z"}}
+    }
     tap = make_tap("owners", state=state)
     tap.streams["owners"].forced_replication_method = "FULL_TABLE"
     tap.sync_all()

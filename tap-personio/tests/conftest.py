@@ -68,7 +68,11 @@ def run() -> Callable[..., Output]:
     """Run the tap against a URL; `fails` takes the error instead of raising it."""
 
     def run(
-        url: str, *streams: str, state: dict[str, Any] | None = None, fails: list[Exception] | None = None, **config: Any
+        url: str,
+        *streams: str,
+        state: dict[str, Any] | None = None,
+        fails: list[Exception] | None = None,
+        **config: Any,
     ) -> Output:
         tap = TapPersonio(config={"api_url": url, **CREDENTIALS, **config}, state=state)
         tap.first_delay = 0.001  # type: ignore[misc]

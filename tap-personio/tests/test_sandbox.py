@@ -44,7 +44,9 @@ def test_every_row_and_value_of_every_stream_arrives(run: Callable[..., Any], sa
             got.add(json.dumps(stripped(record), sort_keys=True))
         assert got == expected, stream
     months = {
-        json.dumps({**{name: value for name, value in row.items() if name != "_month"}, "month": row["_month"]}, sort_keys=True)
+        json.dumps(
+            {**{name: value for name, value in row.items() if name != "_month"}, "month": row["_month"]}, sort_keys=True
+        )
         for row in sandbox.records("personio", "compensations")
     }
     assert {json.dumps(stripped(row), sort_keys=True) for row in output.records("compensations")} <= months
@@ -65,7 +67,9 @@ def test_a_second_run_asks_for_changes_with_an_overlap(run: Callable[..., Any], 
     assert persons
     assert len(employments) >= people
     assert all("updated_at.gt" in query for query in employments)
-    assert all("updated_at.gte" in query or "cursor" in query for query in asked(sandbox, "/personio/v2/absence-periods"))
+    assert all(
+        "updated_at.gte" in query or "cursor" in query for query in asked(sandbox, "/personio/v2/absence-periods")
+    )
     months = {query["start_date"] for query in asked(sandbox, "/personio/v2/compensations") if "start_date" in query}
     assert len(months) == 4
     assert max(months) == first.state["bookmarks"]["compensations"]["replication_key_value"][:10]

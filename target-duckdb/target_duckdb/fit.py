@@ -14,17 +14,18 @@ _OFFSET = r"([Zz]|[+-]\d{2}(:?\d{2})?)"
 _CLOCK = r"\d{2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?"  # DuckDB drops a seventh digit
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _MIDNIGHT = r"([Tt ]00:00(:00(\.0+)?)?([Zz]|[+-]00(:?00)?)?)?"
+_WHOLE = r"(0|[1-9]\d*)"  # leading zeros would be lost
 #: What DuckDB reads without loss.
 _PATTERNS = {
     "TIMESTAMPTZ": rf"{_DAY}([Tt ]{_CLOCK} ?{_OFFSET}?)?",
     "TIMESTAMP": rf"{_DAY}([Tt ]{_CLOCK})?",
     "DATE": _DAY + _MIDNIGHT,
     "TIME": _CLOCK,
-    "HUGEINT": r"-?\d+",
-    "UBIGINT": r"\d+",
-    "UHUGEINT": r"\d+",
+    "HUGEINT": rf"-?{_WHOLE}(\.0+)?",
+    "UBIGINT": rf"{_WHOLE}(\.0+)?",
+    "UHUGEINT": rf"{_WHOLE}(\.0+)?",
 }
-_DECIMAL = r"-?\d+(\.\d+)?"
+_DECIMAL = rf"-?{_WHOLE}(\.\d+)?"
 
 
 def value_sql(name: str, column_type: str) -> str:

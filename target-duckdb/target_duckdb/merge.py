@@ -93,7 +93,7 @@ def _last_rows(values: list[Value], key_sql: str) -> str:
 
 
 def _merged_rows(values: list[Value], key_sql: str) -> str:
-    """Per key, each column from the last row that carries it, no older than the last whole record; `h<n>` says if any."""
+    """Per key, each column from the last row that carries it, back to the last whole record; `h<n>`: is there one?"""
     expressions = []
     for place, value in enumerate(values):
         if value.place is None:

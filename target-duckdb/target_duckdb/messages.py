@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
@@ -28,7 +28,7 @@ class Message(msgspec.Struct, gc=False):
     schema: msgspec.Raw = _NOTHING
     key_properties: list[str] | None = None
     value: msgspec.Raw = _NOTHING
-    version: int | None = None
+    version: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     time_extracted: str | None = None
 
 
@@ -51,6 +51,18 @@ def repair(line: bytes) -> bytes:
     return _STRING_OR_CONSTANT.sub(lambda match: b'"%s"' % match[0] if match["constant"] else match[0], line)
 
 
+def text_of(raw: msgspec.Raw) -> str:
+    """The JSON text of a part of a message.
+
+    Raises:
+        LineError: It is not UTF-8.
+    """
+    try:
+        return str(bytes(raw), "utf-8")
+    except UnicodeDecodeError:
+        raise LineError("it is not UTF-8 text.") from None
+
+
 def decode_message(line: bytes) -> Message:
     """Decodes one line.
 
@@ -66,8 +78,6 @@ def decode_message(line: bytes) -> Message:
             line = repair(line)
         except UnicodeDecodeError:
             raise LineError("it is not UTF-8 text.") from None
-        except RecursionError:
-            raise LineError("its values are nested too deeply.") from None
     raise LineError("it is not JSON, or it is cut off.")
 
 
@@ -115,7 +125,8 @@ class MessageReader(GenericSingerReader[bytes]):
             try:
                 message = decode_message(line)
                 callbacks.get(message.type, _unknown)(message)
-            except LineError as error:
-                raise TargetError(f"Line {self.line_number} of the input cannot be loaded: {error}") from None
+            except (LineError, RecursionError) as error:
+                reason = error if isinstance(error, LineError) else "its values are nested too deeply."
+                raise TargetError(f"Line {self.line_number} of the input cannot be loaded: {reason}") from None
             counts[message.type] += 1
         return counts

@@ -11,7 +11,7 @@ import msgspec
 
 from target_duckdb.columns import DELETED_AT, Column, Form
 from target_duckdb.errors import LineError
-from target_duckdb.messages import repair
+from target_duckdb.messages import repair, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -111,10 +111,7 @@ class RecordDecoder:
             MisfitError: A column must be widened first.
             LineError: The record is not an object, is not UTF-8 text, or lacks a key.
         """
-        try:
-            texts = {name: str(bytes(raw), "utf-8") for name, raw in _fields(record).items()}
-        except UnicodeDecodeError:
-            raise LineError("it is not UTF-8 text.") from None
+        texts = {name: text_of(raw) for name, raw in _fields(record).items()}
         values: list[Any] = []
         for index, column in enumerate(self.columns):
             text = texts.get(column.name, "null")

@@ -16,7 +16,7 @@ from singer_sdk.target_base import Target
 from target_duckdb.database import Database
 from target_duckdb.errors import LineError, TargetError
 from target_duckdb.load import Loader
-from target_duckdb.messages import Message, MessageReader
+from target_duckdb.messages import Message, MessageReader, text_of
 from target_duckdb.settings import SETTINGS
 from target_duckdb.spool import SpoolDirectory
 from target_duckdb.streams import Stream
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _BATCH_BYTES = 256 << 20
 _BATCH_SECONDS = 60.0
+_BATCH_COLUMNS = 3000  # each column of each table in a transaction takes some 25 kB of DuckDB's memory
 _SIGNAL_EXIT = 128
 
 
@@ -67,7 +68,8 @@ class TargetDuckDB(Target):
         )
         self._spool = SpoolDirectory(self.config.get("temp_dir"))
         self._streams: dict[str, Stream] = {}
-        self._rows = self._bytes = 0
+        self._rows = self._bytes = self._columns = 0
+        self._touched: set[str] = set()
         self._pending_state: str | None = None
         self._last_commit = time.monotonic()
 
@@ -94,7 +96,7 @@ class TargetDuckDB(Target):
     # Messages. The reader hands on structs where the SDK's own hands on dictionaries.
 
     def _process_schema_message(self, message: Message) -> None:  # type: ignore[override]
-        schema = json.loads(bytes(message.schema)) if message.schema else None
+        schema = json.loads(text_of(message.schema)) if message.schema else None
         if not message.stream or not isinstance(schema, dict):
             raise LineError("its SCHEMA message lacks a stream or a schema.")
         keys = tuple(message.key_properties or ())
@@ -107,6 +109,8 @@ class TargetDuckDB(Target):
             stream = Stream(message.stream, self._spool, metadata=self.config["add_metadata_columns"])
         stream.set_schema(schema, keys)
         self._streams[message.stream] = stream
+        if stream.fresh:
+            self._touch(stream)
 
     def _process_record_message(self, message: Message) -> None:  # type: ignore[override]
         size = len(message.record)
@@ -119,7 +123,7 @@ class TargetDuckDB(Target):
     def _process_state_message(self, message: Message) -> None:  # type: ignore[override]
         if not message.value:
             raise LineError("its STATE message has no value.")
-        self._pending_state = str(bytes(message.value), "utf-8")
+        self._pending_state = text_of(message.value)
         if time.monotonic() - self._last_commit >= _BATCH_SECONDS:
             self._commit()
 
@@ -139,7 +143,17 @@ class TargetDuckDB(Target):
         stream = self._streams.get(message.stream or "")
         if stream is None:
             raise LineError(f"its stream '{message.stream}' has had no SCHEMA message.")
+        self._touch(stream)
         return stream
+
+    def _touch(self, stream: Stream) -> None:
+        """Notes that the batch holds something of a stream, after committing what it holds of others if it gets too wide."""
+        if stream.name in self._touched:
+            return
+        if self._columns + len(stream.columns) > _BATCH_COLUMNS:
+            self._commit()
+        self._touched.add(stream.name)
+        self._columns += len(stream.columns)
 
     def _commit(self) -> None:
         """Commits all rows and the state, then says the state."""
@@ -148,14 +162,15 @@ class TargetDuckDB(Target):
             return
         self._loader.commit(streams, state, self._spool.path / "duckdb")
         if state is not None:
-            sys.stdout.write(f"{state}\n")
-            sys.stdout.flush()
+            sys.stdout.buffer.write(f"{state}\n".encode())  # UTF-8, whatever the locale
+            sys.stdout.buffer.flush()
         if self._rows:
             self.logger.info("Committed a batch of %d rows.", self._rows)
         for stream in streams:
             stream.clear()
         self._pending_state = None
-        self._rows = self._bytes = 0
+        self._rows = self._bytes = self._columns = 0
+        self._touched.clear()
         self._last_commit = time.monotonic()
 
     def close(self) -> None:

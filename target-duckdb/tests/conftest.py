@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -17,6 +16,7 @@ from target_duckdb.target import TargetDuckDB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 def lines(*messages: dict[str, Any] | bytes | str) -> bytes:
@@ -74,7 +74,8 @@ class Duck:
             return connection.execute(sql).fetchall()
 
     def types(self, table: str) -> dict[str, str]:
-        return dict(self.query(f"SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = '{table}'"))
+        columns = self.query("SELECT table_name, column_name, data_type FROM duckdb_columns() ORDER BY column_index")
+        return {column: type_ for name, column, type_ in columns if name == table}
 
     def state(self) -> list[tuple[Any, ...]]:
         return self.query("SELECT state_id, state FROM _singer_state ORDER BY 1")

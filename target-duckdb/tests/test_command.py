@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from target_duckdb.errors import TargetError
 from target_duckdb.target import TargetDuckDB
 
 if TYPE_CHECKING:
@@ -59,8 +60,17 @@ def test_about_names_every_setting() -> None:
     assert settings["token"]["secret"] is True
 
 
-def test_version() -> None:
-    assert _command("--version").stdout.startswith("target-duckdb v0.")
+def _main(*arguments: str) -> int:
+    """Runs the command in this process. Answers its exit code."""
+    with pytest.raises(SystemExit) as caught:
+        TargetDuckDB.get_singer_command().main(list(arguments))
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _main("--version") == 0
+    assert capsys.readouterr().out.startswith("target-duckdb v0.")
 
 
 def test_settings_from_the_environment(duck: Any, schema: Any, record: Any) -> None:
@@ -134,29 +144,26 @@ def test_settings_that_are_wrong(
     assert "Traceback" not in caplog.text
 
 
-def test_configuration_files_that_cannot_be_read(tmp_path: Path) -> None:
+def test_configuration_files_that_cannot_be_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     broken = tmp_path / "broken.json"
     broken.write_text('{"token": "secret"')
     for path, sentence in ((broken, "does not hold a JSON object"), (tmp_path / "none.json", "cannot be read")):
-        run = _command("--config", str(path))
-        assert run.returncode == 1
-        assert sentence in run.stderr
-        assert "Traceback" not in run.stderr
-        assert "secret" not in run.stderr
+        assert _main("--config", str(path)) == 1
+        assert sentence in caplog.text
+        assert "secret" not in caplog.text
 
 
-def test_a_variable_that_is_no_number() -> None:
-    run = _command("--config=ENV", TARGET_DUCKDB_PATH="x.duckdb", TARGET_DUCKDB_BATCH_SIZE_ROWS="secret")
-    assert run.returncode == 1
-    assert "A TARGET_DUCKDB_ variable of the environment does not have its setting's type." in run.stderr
-    assert "Traceback" not in run.stderr
-    assert "secret" not in run.stderr
+def test_a_variable_that_is_no_number(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setenv("TARGET_DUCKDB_PATH", "x.duckdb")
+    monkeypatch.setenv("TARGET_DUCKDB_BATCH_SIZE_ROWS", "secret")
+    assert _main("--config=ENV") == 1
+    assert "A TARGET_DUCKDB_ variable of the environment does not have its setting's type." in caplog.text
+    assert "secret" not in caplog.text
 
 
 def test_a_stream_without_key_where_one_is_required(duck: Any, schema: Any) -> None:
-    run = duck.run(schema("s", {"id": INTEGER}), primary_key_required=True)
-    assert run.returncode == 1
-    assert "stream 's' has no key properties; the setting primary_key_required asks for them." in run.stderr
+    with pytest.raises(TargetError, match="stream 's' has no key properties; the setting primary_key_required asks"):
+        duck.load(schema("s", {"id": INTEGER}), primary_key_required=True)
 
 
 def test_a_closed_standard_output(duck: Any) -> None:

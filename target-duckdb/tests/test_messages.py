@@ -34,9 +34,9 @@ def test_repair(text: bytes, repaired: bytes) -> None:
         (b"hello", "not JSON"),
         (b"[]", "not a Singer message"),
         (b'{"stream": "s"}', "not a Singer message"),
+        (b'{"type": "RECORD", "version": 9223372036854775808}', "not a Singer message"),
         (b'{"type": "RECORD", "stream": 7}', "not a Singer message"),
         (b'{"type": "RECORD", "stream": "\xff"}', "not UTF-8"),
-        (b'{"type": "STATE", "value": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
     ],
 )
 def test_what_is_no_message_is_refused(line: bytes, sentence: str) -> None:

@@ -79,5 +79,5 @@ def test_folders_without_a_lock_go_only_when_they_are_old(tmp_path: Path) -> Non
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(TargetError, match="temp_dir.*no such file or directory"):
+    with pytest.raises(TargetError, match=r"temp_dir.*no such file or directory"):
         SpoolDirectory(str(tmp_path / "none"))

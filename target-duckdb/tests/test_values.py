@@ -116,7 +116,7 @@ SHAPES: dict[str, Any] = {
 @pytest.mark.parametrize("metadata", [False, True])
 @pytest.mark.parametrize("count", [1, 3, 50])
 @pytest.mark.parametrize("shape", list(SHAPES))
-def test_every_value_arrives(duck: Any, schema: Any, record: Any, shape: str, count: int, metadata: bool) -> None:  # noqa: FBT001
+def test_every_value_arrives(*, duck: Any, schema: Any, record: Any, shape: str, count: int, metadata: bool) -> None:
     rows = [SHAPES[shape](n) for n in range(count)]
     states = duck.load(
         schema("people", {"id": INTEGER, **PROPERTIES[shape]}, ["id"]),
@@ -129,7 +129,7 @@ def test_every_value_arrives(duck: Any, schema: Any, record: Any, shape: str, co
     )
     names = ["id", *PROPERTIES[shape]]
     columns = ", ".join(f'"{name}"' for name in names)
-    arrived = duck.query(f"SELECT {columns} FROM people ORDER BY id")
+    arrived = duck.query(f"SELECT {columns} FROM people ORDER BY id")  # noqa: S608 - our own names
     expected = [(n, *(values[name] for name in names[1:])) for n, (_, values) in enumerate(rows)]
     assert arrived == expected
     assert [math.copysign(1, value) for row in arrived for value in row if isinstance(value, float)] == [
@@ -187,28 +187,80 @@ INSTANT = datetime(2024, 1, 1, 5, 0, 0, 123456, tzinfo=UTC)
         (NUMBER, ["Infinity", "-Infinity"], "DOUBLE", [math.inf, -math.inf]),
         ({"type": "boolean"}, ["true", '"false"'], "BOOLEAN", [True, False]),
         ({"type": "boolean"}, ["true", "1"], "VARCHAR", ["true", "1"]),
-        ({"type": "string", "format": "date"}, ['"2024-01-01"', '"2024-01-01T05:00:00"'], "VARCHAR", ["2024-01-01", "2024-01-01T05:00:00"]),
+        (
+            {"type": "string", "format": "date"},
+            ['"2024-01-01"', '"2024-01-01T05:00:00"'],
+            "VARCHAR",
+            ["2024-01-01", "2024-01-01T05:00:00"],
+        ),
         ({"type": "string", "format": "date"}, ['"2024-01-01T00:00:00Z"'], "DATE", [date(2024, 1, 1)]),
         ({"type": "string", "format": "date"}, ['"2024-02-30"'], "VARCHAR", ["2024-02-30"]),
         ({"type": "string", "format": "date"}, ['"soon"', "7"], "VARCHAR", ["soon", "7"]),
         ({"type": "string", "format": "time"}, ['"05:00:00+02:00"'], "VARCHAR", ["05:00:00+02:00"]),
         (DATE_TIME, ['"2024-01-01T05:00:00.1234567Z"'], "VARCHAR", ["2024-01-01T05:00:00.1234567Z"]),
-        (DATE_TIME, ['"2024-01-01T05:00:00.1234560Z"', '"2024-01-01 07:00:00.123456+0200"'], "TIMESTAMPTZ", [INSTANT, INSTANT]),
-        (DATE_TIME, ['"2024-01-01T05:00:00.123456"', '"2024-01-01"'], "TIMESTAMPTZ", [INSTANT, datetime(2024, 1, 1, tzinfo=UTC)]),
+        (
+            DATE_TIME,
+            ['"2024-01-01T05:00:00.1234560Z"', '"2024-01-01 07:00:00.123456+0200"'],
+            "TIMESTAMPTZ",
+            [INSTANT, INSTANT],
+        ),
+        (
+            DATE_TIME,
+            ['"2024-01-01T05:00:00.123456"', '"2024-01-01"'],
+            "TIMESTAMPTZ",
+            [INSTANT, datetime(2024, 1, 1, tzinfo=UTC)],
+        ),
         (DATE_TIME, ['""', "1700000000"], "VARCHAR", ["", "1700000000"]),
-        ({**DATE_TIME, "x-sql-datatype": "TIMESTAMP"}, ['"2024-01-01T05:00:00+02:00"'], "VARCHAR", ["2024-01-01T05:00:00+02:00"]),
-        ({"type": "number", "multipleOf": 0.01}, ["12345678901234567.89", "1e3"], "DECIMAL(38,2)", [Decimal("12345678901234567.89"), Decimal(1000)]),
+        (
+            {**DATE_TIME, "x-sql-datatype": "TIMESTAMP"},
+            ['"2024-01-01T05:00:00+02:00"'],
+            "VARCHAR",
+            ["2024-01-01T05:00:00+02:00"],
+        ),
+        (
+            {"type": "number", "multipleOf": 0.01},
+            ["12345678901234567.89", "1e3"],
+            "DECIMAL(38,2)",
+            [Decimal("12345678901234567.89"), Decimal(1000)],
+        ),
         ({"type": "number", "multipleOf": 0.01}, ["0.125"], "DECIMAL(38,3)", [Decimal("0.125")]),
-        ({"type": "string", "format": "singer.decimal"}, ['"0E-10"', '"1E+3"', "1.5"], "DECIMAL(38,10)", [Decimal(0), Decimal(1000), Decimal("1.5")]),
+        (
+            {"type": "string", "format": "singer.decimal"},
+            ['"0E-10"', '"1E+3"', "1.5"],
+            "DECIMAL(38,10)",
+            [Decimal(0), Decimal(1000), Decimal("1.5")],
+        ),
         ({"type": "string", "format": "singer.decimal"}, ['"NaN"', '"1.5"'], "VARCHAR", ["NaN", "1.5"]),
-        ({"type": "string", "format": "singer.decimal"}, [f'"{"9" * 30}.{"9" * 9}"'], "VARCHAR", [f"{'9' * 30}.{'9' * 9}"]),
-        ({"type": "integer", "maximum": 2**100}, [str(2**100), "-5"], "HUGEINT", [2**100, -5]),
+        (
+            {"type": "string", "format": "singer.decimal"},
+            [f'"{"9" * 30}.{"9" * 9}"'],
+            "VARCHAR",
+            [f"{'9' * 30}.{'9' * 9}"],
+        ),
+        ({"type": "integer", "maximum": 2**100}, [str(2**100), "-5", "1.0"], "HUGEINT", [2**100, -5, 1]),
+        ({"type": "integer", "maximum": 2**100}, ["1", '"007"'], "VARCHAR", ["1", "007"]),
+        ({"type": "string", "format": "singer.decimal"}, ['"007.5"'], "VARCHAR", ["007.5"]),
         # Text takes anything as its JSON text.
-        (STRING, ['"x"', "1.50", "true", "12345678901234567.89", '{"a":  1.50}', "[]"], "VARCHAR", ["x", "1.50", "true", "12345678901234567.89", '{"a":  1.50}', "[]"]),
-        (STRING, [r'"a\u0000b"', r'"\ud83d\ude00"', r'"\ud800!"', r'"\\ud800"'], "VARCHAR", ["a\0b", "😀", r"\ud800!", r"\ud800"]),
+        (
+            STRING,
+            ['"x"', "1.50", "true", "12345678901234567.89", '{"a":  1.50}', "[]"],
+            "VARCHAR",
+            ["x", "1.50", "true", "12345678901234567.89", '{"a":  1.50}', "[]"],
+        ),
+        (
+            STRING,
+            [r'"a\u0000b"', r'"\ud83d\ude00"', r'"\ud800!"', r'"\\ud800"'],
+            "VARCHAR",
+            ["a\0b", "😀", r"\ud800!", r"\ud800"],
+        ),
         (STRING, [r'"\udc00"', r'"\ud800A"'], "VARCHAR", [r"\udc00", r"\ud800A"]),
         # JSON keeps its text.
-        ({"type": "object"}, ['{"n": 12345678901234567.89, "m":1.50, "k":1,"K":2,"k":3}'], "JSON", ['{"n": 12345678901234567.89, "m":1.50, "k":1,"K":2,"k":3}']),
+        (
+            {"type": "object"},
+            ['{"n": 12345678901234567.89, "m":1.50, "k":1,"K":2,"k":3}'],
+            "JSON",
+            ['{"n": 12345678901234567.89, "m":1.50, "k":1,"K":2,"k":3}'],
+        ),
         ({"type": "object"}, ["[" * 300 + "]" * 300], "JSON", ["[" * 300 + "]" * 300]),
         ({"type": "object"}, [r'{"a": "\ud800"}'], "JSON", [r'{"a": "\\ud800"}']),
         ({"type": "object"}, [r'{"a": "x\u0000y"}'], "JSON", [r'{"a": "x\u0000y"}']),
@@ -222,9 +274,9 @@ INSTANT = datetime(2024, 1, 1, 5, 0, 0, 123456, tzinfo=UTC)
         ({"type": "string", "x-sql-datatype": "VARCHAR(9)"}, ['"0123456789"'], "VARCHAR", ["0123456789"]),
         ({"type": "string", "x-sql-datatype": "no_such_type"}, ['"x"'], "VARCHAR", ["x"]),
     ],
-)  # fmt: skip
+)
 def test_odd_values_are_kept(
-    duck: Any, schema: Any, property_: dict[str, Any], texts: list[str], type_: str, values: list[Any]
+    *, duck: Any, schema: Any, property_: dict[str, Any], texts: list[str], type_: str, values: list[Any]
 ) -> None:
     result = _load_one(duck, schema, property_, *texts)
     short = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
@@ -271,7 +323,8 @@ def test_unlisted_fields_are_named_once_and_not_loaded(
 def test_messages_may_look_as_json_allows(duck: Any, schema: Any) -> None:
     duck.load(
         schema("s", {"id": INTEGER, "é": STRING}, ["id"]),
-        b'  { "record" : {"\\u00e9":"x",  "id":1}, "time_extracted":"2024-01-01T00:00:00Z", "stream" : "s", "type":"RECORD" }\r\n',
+        b'  { "record" : {"\\u00e9":"x",  "id":1}, "time_extracted":"2024-01-01T00:00:00Z",'
+        b' "stream" : "s", "type":"RECORD" }\r\n',
         b"\n",
         b"   \r\n",
         b'{"type":"RECORD","stream":"s","record":{"id":2,"id":3},"something":{"else":[1]}}',

@@ -1,0 +1,152 @@
+"""What is asked for, and what is made of odd answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest import RunError
+from singer_rest.testing import Answer, Asked, host
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EMPTY = Answer({"_data": []})
+
+
+def answer_persons(asked: Asked) -> Answer:
+    return Answer({"_data": [{"id": "1"}] if asked.path == "/v2/persons" else []})
+
+
+def test_page_sizes_are_the_largest_that_each_endpoint_allows(run: Callable[..., Any], personio: Any) -> None:
+    vendor = personio(answer_persons)
+    run(vendor.url)
+    limits = {asked.path: asked.query["limit"] for asked in vendor.asked if asked.method == "GET"}
+    assert limits == {
+        "/v2/persons": "50",
+        "/v2/persons/1/employments": "50",
+        "/v2/absence-types": "100",
+        "/v2/absence-periods": "100",
+        "/v2/compensations": "100",
+        "/v2/org-units": "100",
+    }
+
+
+def test_org_units_are_read_in_two_passes_with_their_chain(run: Callable[..., Any], personio: Any) -> None:
+    vendor = personio(lambda asked: Answer({"_data": [{"id": "1", "type": asked.query["type"]}]}))
+    output = run(vendor.url, "org_units")
+    assert [(record["type"], record["id"]) for record in output.records("org_units")] == [
+        ("department", "1"),
+        ("team", "1"),
+    ]
+    assert {query["include_parent_chain"] for query in vendor.queries("/v2/org-units")} == {"true"}
+
+
+def test_compensations_walk_whole_months_and_keep_ids_that_come_again(run: Callable[..., Any], personio: Any) -> None:
+    vendor = personio(lambda asked: Answer({"_data": [{"id": "c1", "amount": {"value": 4000.5}}]}))
+    output = run(vendor.url, "compensations", start_date="2026-01-15", end_date="2026-03-02")
+    assert [record["month"] for record in output.records("compensations")] == ["2026-01-01", "2026-02-01", "2026-03-01"]
+    windows = {(query["start_date"], query["end_date"]) for query in vendor.queries("/v2/compensations")}
+    assert windows == {("2026-01-01", "2026-01-31"), ("2026-02-01", "2026-02-28"), ("2026-03-01", "2026-03-31")}
+
+
+def test_the_token_request_is_a_form_without_scope(run: Callable[..., Any], personio: Any) -> None:
+    vendor = personio(lambda asked: EMPTY)
+    run(vendor.url, "absence_types")
+    token = vendor.asked[0]
+    assert token.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert b"grant_type=client_credentials" in token.body
+    assert b"scope" not in token.body
+    assert "?" not in token.path
+
+
+def test_one_token_serves_all_streams(run: Callable[..., Any], personio: Any) -> None:
+    vendor = personio(answer_persons)
+    run(vendor.url)
+    assert vendor.paths()["/v2/auth/token"] == 1
+
+
+def test_partner_headers_go_with_each_request(run: Callable[..., Any], personio: Any) -> None:
+    vendor = personio(lambda asked: EMPTY)
+    run(vendor.url, "absence_types", partner_id="ACME", app_id="HR_DATA", user_agent="acme/1.0")
+    for asked in vendor.asked:
+        assert asked.headers["X-Personio-Partner-ID"] == "ACME"
+        assert asked.headers["X-Personio-App-ID"] == "HR_DATA"
+        assert asked.headers["User-Agent"] == "acme/1.0"
+
+
+@pytest.mark.parametrize("meta", [None, {}, {"links": None}, {"links": {}}, {"links": {"next": None}}])
+def test_no_next_link_in_any_shape_is_the_last_page(run: Callable[..., Any], personio: Any, meta: Any) -> None:
+    vendor = personio(lambda asked: Answer({"_data": [{"id": "1"}], "_meta": meta}))
+    assert run(vendor.url, "absence_types").counts() == {"absence_types": 1}
+
+
+def test_an_empty_page_with_a_next_link_is_not_the_last(run: Callable[..., Any], personio: Any) -> None:
+    empty = {"_data": [], "_meta": {"links": {"next": {"href": "?cursor=2"}}}}
+    vendor = personio(lambda asked: Answer({"_data": [{"id": "1"}]} if "cursor" in asked.query else empty))
+    assert run(vendor.url, "absence_types").counts() == {"absence_types": 1}
+
+
+def test_the_token_goes_to_no_other_host(run: Callable[..., Any], personio: Any) -> None:
+    with host(lambda asked: EMPTY) as other:
+        links = {"_data": [], "_meta": {"links": {"next": {"href": f"{other.url}/v2/absence-types?cursor=2"}}}}
+        evil = other.url.replace("127.0.0.1", "127.0.0.2")
+        links["_meta"]["links"]["next"]["href"] = f"{evil}/v2/absence-types?cursor=2"  # type: ignore[index]
+        vendor = personio(lambda asked: Answer(links))
+        fails: list[Exception] = []
+        run(vendor.url, "absence_types", fails=fails)
+        assert other.asked == []
+    assert "absence_types" in str(fails[0])
+
+
+def test_a_redirect_is_not_followed(run: Callable[..., Any], personio: Any) -> None:
+    with host(lambda asked: EMPTY) as other:
+        vendor = personio(lambda asked: Answer(b"", 302, {"Location": other.url}))
+        fails: list[Exception] = []
+        run(vendor.url, "absence_types", fails=fails)
+        assert other.asked == []
+    assert fails
+
+
+@pytest.mark.parametrize("body", [[], {}, {"_data": None}, {"_data": {}}, {"_data": ["x"]}, "text", None])
+def test_a_body_without_a_list_of_records_fails_its_stream(
+    run: Callable[..., Any], personio: Any, body: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    fails: list[Exception] = []
+    run(personio(lambda asked: Answer(body)).url, "absence_types", fails=fails)
+    assert "absence_types" in str(fails[0])
+    assert "holds no list of records" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (Answer({"error": "invalid_client"}, 400), "refuses the credentials"),
+        (Answer({}, 401), "refuses the credentials"),
+        (Answer({}, 404), "status 404 and no token"),
+        (Answer(b"<html>", 200), "status 200 and no token"),
+        (Answer({"access_token": "t"}, 200), "status 200 and no token"),
+        (Answer({}, 503), "gives no token"),
+    ],
+)
+def test_no_token_is_a_sentence(run: Callable[..., Any], answer: Answer, sentence: str) -> None:
+    with host(lambda asked: answer) as vendor, pytest.raises(RunError, match=sentence):
+        run(vendor.url, "absence_types")
+
+
+def test_a_person_who_is_gone_meanwhile_has_no_employments_but_a_missing_endpoint_is_a_missing_right(
+    run: Callable[..., Any], personio: Any
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/v2/persons":
+            return Answer({"_data": [{"id": "1"}, {"id": "2"}]})
+        if asked.path == "/v2/persons/1/employments":
+            return Answer({"errors": [{"title": "Resource not found"}]}, 404)
+        return Answer({"_data": [{"id": "e"}]})
+
+    assert run(personio(answer).url, "employments").counts() == {"employments": 1}
+    missing = {"errors": [{"detail": "The endpoint with /v2/persons/1/employments was not found"}]}
+    fails: list[Exception] = []
+    refused = personio(lambda asked: answer(asked) if asked.path == "/v2/persons" else Answer(missing, 404))
+    run(refused.url, "employments", fails=fails)
+    assert "Nothing could be read" in str(fails[0])

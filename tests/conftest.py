@@ -1,0 +1,84 @@
+"""A Meltano project of its own for each story, and a sandbox behind it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+from hr_sandbox.testing import Sandbox, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+ROOMS = ("singer-rest", "tap-personio", "target-duckdb")
+
+
+class Project:
+    """A Meltano project in a folder of its own, wired to a sandbox."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox) -> None:
+        self.folder = folder
+        self.sandbox = sandbox
+        self.database = folder / "output" / "test.duckdb"
+        shutil.copy(ROOT / "meltano.yml", folder)
+        for room in ROOMS:
+            (folder / room).symlink_to(ROOT / room)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TAP_", "TARGET_"))}
+        return {
+            **inherited,
+            "MELTANO_PROJECT_ROOT": str(self.folder),
+            "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "MELTANO_CLI_DISABLE_VERSION_CHECK": "1",
+            "NO_COLOR": "1",
+            "TAP_PERSONIO_API_URL": f"{self.sandbox.url}/personio",
+            "TARGET_DUCKDB_PATH": str(self.database),
+            **more,
+        }
+
+    def meltano(self, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of Meltano in the sandbox's environment."""
+        return subprocess.run(
+            [BIN / "meltano", "--environment=sandbox", *args],
+            cwd=self.folder,
+            env=self.environment(**environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    def run(self, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """`meltano run tap-personio target-duckdb`."""
+        return self.meltano("run", *options, "tap-personio", "target-duckdb", **environment)
+
+    def rows(self, stream: str, *, deleted: bool = False) -> list[dict[str, Any]]:
+        """A table's rows that are live (or marked as deleted), without the loader's own columns."""
+        with duckdb.connect(self.database, read_only=True) as connection:
+            relation = connection.execute(  # the names are the test's own
+                f"SELECT COLUMNS(c -> c NOT LIKE '\\_sdc\\_%' ESCAPE '\\') FROM test.tap_personio.\"{stream}\" "
+                f"WHERE (_sdc_deleted_at IS NOT NULL) = {deleted} ORDER BY ALL"
+            )
+            names = [column[0] for column in relation.description]
+            return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
+
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """All tables' live rows."""
+        return {stream: self.rows(stream) for stream in self.sandbox.counts()["personio"]}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project with its plugins installed, and a company of 40."""
+    with running(employees=40, requests_per_minute=600_000) as sandbox:
+        yield Project(tmp_path_factory.mktemp("project"), sandbox)

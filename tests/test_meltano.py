@@ -1,0 +1,210 @@
+"""The whole way: `meltano run tap-personio target-duckdb` from the sandbox into a DuckDB file.
+
+One story in the order of the tests: a first run, a run without changes, changes, a full refresh.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+Tables = dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def story() -> dict[str, Any]:
+    """What one test saw and a later one needs."""
+    return {}
+
+
+def requests_of(project: Project, path: str) -> list[dict[str, Any]]:
+    return [request["query"] for request in project.sandbox.requests() if path in request["path"]]
+
+
+def differing(before: Tables, after: Tables) -> dict[str, set[str]]:
+    """Ids of the rows that are not the same."""
+    changed = {}
+    for stream, rows in after.items():
+        plain = [{json.dumps(row, sort_keys=True, default=str) for row in table} for table in (before[stream], rows)]
+        ids = {json.loads(row)["id"] for row in plain[0] ^ plain[1]}
+        if ids:
+            changed[stream] = ids
+    return changed
+
+
+def as_loaded(stream: str, body: dict[str, Any]) -> dict[str, Any]:
+    """A vendor's body as its columns stand in DuckDB: nested values as JSON, timestamps as instants."""
+    row = dict(body)
+    if "custom_attributes" in row:
+        row["custom_attributes"] = {item["id"]: item["value"] for item in row["custom_attributes"]}
+    if stream == "employments":
+        row["person_id"] = row["person"]["id"]
+    if stream == "compensations":
+        row["month"] = row.pop("_month")
+    return row
+
+
+def plain(value: Any) -> Any:
+    """A column's value as JSON would have it."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if isinstance(value, str) and value[:1] in {"{", "["}:
+        return json.loads(value)
+    return value
+
+
+def test_a_first_run_loads_every_row_and_value(project: Project, story: dict[str, Any]) -> None:
+    result = project.run()
+    assert result.returncode == 0, result.stdout
+    expected = project.sandbox.counts()["personio"]
+    tables = project.tables()
+    assert {stream: len(rows) for stream, rows in tables.items()} == expected
+    for stream, rows in tables.items():
+        wanted = {}
+        for body in project.sandbox.records("personio", stream):
+            row = as_loaded(stream, body)
+            wanted[row["id"], row.get("type") if stream == "org_units" else row.get("month")] = row
+        for row in rows:
+            loaded = {name: plain(value) for name, value in row.items()}
+            key = loaded["id"], loaded.get("type") if stream == "org_units" else loaded.get("month")
+            sent = wanted[key]
+            assert {name: loaded[name] for name in sent} == sent, stream
+            assert all(value is None for name, value in loaded.items() if name not in sent and name != "parent_chain")
+    story["first"] = tables
+    assert "sandbox-secret" not in result.stdout
+
+
+def test_a_second_run_asks_for_changes_and_changes_nothing(project: Project, story: dict[str, Any]) -> None:
+    project.sandbox.clear_requests()
+    result = project.run()
+    assert result.returncode == 0, result.stdout
+    employments = requests_of(project, "/employments")
+    assert len(employments) >= len(story["first"]["persons"])
+    assert all("updated_at.gt" in query for query in employments)
+    assert any("updated_at.gt" in query for query in requests_of(project, "/v2/persons"))
+    assert all(
+        "updated_at.gte" in query for query in requests_of(project, "/v2/absence-periods") if "cursor" not in query
+    )
+    months = {query.get("start_date") for query in requests_of(project, "/v2/compensations")}
+    assert len(months - {None}) == 4
+    assert differing(story["first"], project.tables()) == {}
+
+
+def test_a_change_and_a_hire_arrive_with_the_next_run_and_nothing_else_moves(
+    project: Project, story: dict[str, Any]
+) -> None:
+    control = project.sandbox.control
+    person = story["first"]["persons"][0]["id"]
+    employment = story["first"]["employments"][0]["id"]
+    control("edit", kind="person", id=person, field="last_name", value='O\'Brien "Ünï" 𝒳')
+    control("edit", kind="employment", id=employment, field="title", value="Astronaut")
+    hired = {change["id"] for change in control("hire")["changed"]}
+    result = project.run()
+    assert result.returncode == 0, result.stdout
+    after = project.tables()
+    changed = differing(story["first"], after)
+    assert person in changed["persons"]
+    assert changed["persons"] - {person} <= hired
+    assert changed["employments"] - {employment} <= hired
+    assert [row["last_name"] for row in after["persons"] if row["id"] == person] == ['O\'Brien "Ünï" 𝒳']
+    assert {stream: len(rows) for stream, rows in after.items()} == project.sandbox.counts()["personio"]
+    story["changed"] = after
+
+
+def test_a_deletion_shows_with_a_full_refresh_and_only_that_row_goes(project: Project, story: dict[str, Any]) -> None:
+    absence = story["changed"]["absence_periods"][0]["id"]
+    project.sandbox.control("delete", kind="absence_period", id=absence)
+    assert project.run().returncode == 0
+    assert differing(story["changed"], project.tables()) == {}
+    result = project.run("--full-refresh")
+    assert result.returncode == 0, result.stdout
+    after = project.tables()
+    assert differing(story["changed"], after) == {"absence_periods": {absence}}
+    assert absence not in {row["id"] for row in after["absence_periods"]}
+    assert [row["id"] for row in project.rows("absence_periods", deleted=True)] == [absence]
+
+
+def test_a_run_after_a_full_refresh_is_incremental_again(project: Project) -> None:
+    project.sandbox.clear_requests()
+    assert project.run().returncode == 0
+    assert all("updated_at.gt" in query for query in requests_of(project, "/employments"))
+
+
+def test_a_stream_that_fails_keeps_its_place_and_the_others_are_loaded(project: Project) -> None:
+    state = json.loads(project.meltano("state", "get", "sandbox:tap-personio-to-target-duckdb").stdout.splitlines()[-1])
+    path = "/personio/v2/absence-periods"
+    project.sandbox.control("fault", path=path, kind="status", status=422, times=None)
+    try:
+        result = project.run()
+    finally:
+        project.sandbox.control("fault", method="DELETE")
+    assert result.returncode == 1
+    assert "1 of 6 streams failed: absence_periods" in result.stdout
+    assert "Traceback" not in result.stdout
+    later = json.loads(project.meltano("state", "get", "sandbox:tap-personio-to-target-duckdb").stdout.splitlines()[-1])
+    bookmarks = [one["singer_state"]["bookmarks"] for one in (state, later)]
+    assert bookmarks[0]["absence_periods"] == bookmarks[1]["absence_periods"]
+
+
+def test_the_tables_are_typed_and_the_state_stands_beside_them(project: Project) -> None:
+    with duckdb.connect(project.database, read_only=True) as connection:
+        types = dict(
+            connection.execute(
+                "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'employments'"
+            ).fetchall()
+        )
+        states = connection.execute("SELECT count(*) FROM test.tap_personio._singer_state").fetchall()
+    assert types["updated_at"] == "TIMESTAMP WITH TIME ZONE"
+    assert types["employment_start_date"] == "DATE"
+    assert types["weekly_working_hours"] == "DOUBLE"
+    assert types["position"] == "JSON"
+    assert states == [(1,)]
+
+
+def test_the_commands_of_the_extractor_work(project: Project) -> None:
+    about = project.meltano("invoke", "tap-personio:about")
+    assert "client_secret" in about.stdout
+    discover = project.meltano("invoke", "tap-personio:discover")
+    assert '"tap_stream_id":"persons"' in discover.stdout.replace(" ", "")
+    test = project.meltano("invoke", "tap-personio:test")
+    assert (about.returncode, discover.returncode, test.returncode) == (0, 0, 0), test.stdout
+
+
+def test_selecting_streams(project: Project) -> None:
+    project.sandbox.clear_requests()
+    result = project.run(TAP_PERSONIO__SELECT='["org_units.*"]')
+    assert result.returncode == 0, result.stdout
+    assert requests_of(project, "/v2/persons") == []
+    assert requests_of(project, "/v2/org-units")
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"TAP_PERSONIO_CLIENT_SECRET": "wr0ng"}, "Check `client_id` and `client_secret`."),
+        ({"TAP_PERSONIO_CLIENT_ID": ""}, "Set `client_id`"),
+        ({"TAP_PERSONIO_API_URL": "http://127.0.0.1:9"}, "Check `api_url` and the network"),
+        ({"TAP_PERSONIO_START_DATE": "garbage"}, "start_date"),
+        ({"TAP_PERSONIO__SELECT": '["!*.*"]'}, "No stream is selected"),
+        ({"TARGET_DUCKDB_PATH": "/proc/nowhere/x.duckdb"}, "/proc/nowhere"),
+    ],
+)
+def test_bad_input_is_a_sentence_and_changes_nothing(
+    project: Project, environment: dict[str, str], sentence: str
+) -> None:
+    before = project.tables()
+    result = project.run(**environment)
+    assert result.returncode == 1
+    assert sentence in result.stdout
+    assert "Traceback" not in result.stdout
+    assert "wr0ng" not in result.stdout
+    assert project.tables() == before
