@@ -65,12 +65,13 @@ class Project:
     def rows(self, stream: str, *, deleted: bool = False) -> list[dict[str, Any]]:
         """A table's rows that are live (or marked as deleted), without the loader's own columns."""
         with duckdb.connect(self.database, read_only=True) as connection:
-            relation = connection.execute(  # the names are the test's own
-                f"SELECT COLUMNS(c -> c NOT LIKE '\\_sdc\\_%' ESCAPE '\\') FROM test.tap_personio.\"{stream}\" "
+            relation = connection.execute(
+                f'SELECT * FROM test.tap_personio."{stream}" '
                 f"WHERE (_sdc_deleted_at IS NOT NULL) = {deleted} ORDER BY ALL"
             )
             names = [column[0] for column in relation.description]
-            return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
+            rows = [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
+            return [{name: row[name] for name in names if not name.startswith("_sdc_")} for row in rows]
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """All tables' live rows."""

@@ -195,7 +195,7 @@ def test_selecting_streams(project: Project) -> None:
         ({"TAP_PERSONIO_API_URL": "http://127.0.0.1:9"}, "Check `api_url` and the network"),
         ({"TAP_PERSONIO_START_DATE": "garbage"}, "start_date"),
         ({"TAP_PERSONIO__SELECT": '["!*.*"]'}, "No stream is selected"),
-        ({"TARGET_DUCKDB_PATH": "/proc/nowhere/x.duckdb"}, "/proc/nowhere"),
+        ({"TARGET_DUCKDB_PATH": "/proc/nowhere/x.duckdb"}, "check the setting `path`"),
     ],
 )
 def test_bad_input_is_a_sentence_and_changes_nothing(

@@ -56,7 +56,7 @@ def common_settings(api_url: str) -> list[th.Property[Any]]:
         ),
         th.Property(
             "request_timeout",
-            th.NumberType,
+            th.IntegerType,
             default=60,
             title="Request time-out",
             description="Seconds to wait for a connection, and for each part of an answer.",

@@ -51,7 +51,7 @@ class Database:
             self._config["motherduck_token"] = token
 
     def check(self) -> None:
-        """Looks at the path before any input is read.
+        """Looks at the path, and makes its folder, before any input is read.
 
         Raises:
             TargetError: It cannot be a database that this process may write.
@@ -61,16 +61,18 @@ class Database:
         path = Path(self.path)
         try:
             if path.is_dir():
-                raise TargetError(f"'{path}' is a folder: the setting path must name a DuckDB file.")
-            if not path.parent.is_dir():
-                raise TargetError(f"The folder of '{path}' does not exist: create it or change the setting path.")
+                raise TargetError("The setting `path` names a folder: it must name a DuckDB file.")
+            path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
                 with path.open("rb") as file:
                     start = file.read(_MAGIC.stop)
                 if start[_MAGIC] != b"DUCK":
-                    raise TargetError(f"'{path}' is not a DuckDB file: name another file in the setting path.")
+                    raise TargetError("The setting `path` names a file that is not DuckDB's: name another.")
+        except (FileExistsError, NotADirectoryError):
+            raise TargetError("The setting `path` lies below a file: it must lie in a folder.") from None
         except OSError as error:
-            raise TargetError(f"'{path}' cannot be read: {(error.strerror or 'unknown reason').lower()}.") from None
+            reason = (error.strerror or "unknown reason").lower()
+            raise TargetError(f"The DuckDB file cannot be opened ({reason}): check the setting `path`.") from None
 
     @contextmanager
     def transaction(self, temp_directory: Path) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -97,7 +99,7 @@ class Database:
                 with suppress(duckdb.Error):
                     connection.close()
         except duckdb.Error as error:
-            raise TargetError(duckdb_sentence(error, self.path)) from None
+            raise TargetError(duckdb_sentence(error)) from None
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         end = time.monotonic() + self._lock_timeout
@@ -111,11 +113,11 @@ class Database:
                     raise
                 if time.monotonic() >= end:
                     raise TargetError(
-                        f"'{self.path}' has been open in another process for {self._lock_timeout:g} seconds:"
-                        " close it there, or raise the setting lock_timeout."
+                        "The DuckDB file was open in another process for as long as `lock_timeout` says:"
+                        " close it there, or raise that setting."
                     ) from None
             if not told:
-                logger.info("'%s' is open in another process: waiting for it.", self.path)
+                logger.info("The DuckDB file is open in another process: waiting for it.")
                 told = True
             time.sleep(min(pause, max(0.0, end - time.monotonic())))
             pause = min(pause * 2, _LONGEST_PAUSE)

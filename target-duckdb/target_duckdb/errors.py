@@ -17,38 +17,43 @@ class LineError(Exception):
 
 # What DuckDB says -> what we say. DuckDB's own sentences may quote values, so they are never passed on.
 _DUCKDB_SENTENCES = (
-    (("no space left", "disk quota", "file too large"), "The disk that holds '{path}' is full: free some space."),
+    (
+        ("no space left", "disk quota", "file too large"),
+        "The disk that holds the DuckDB file is full: free some space.",
+    ),
     (
         ("out of memory", "memory_limit", "failed to allocate", "could not allocate"),
         "DuckDB needs more memory for this batch: raise the setting memory_limit or lower batch_size_rows.",
     ),
-    (("is a directory",), "'{path}' is a folder: the setting path must name a DuckDB file."),
-    (("permission denied", "read-only"), "'{path}' cannot be written: check its permissions or the setting path."),
+    (("is a directory",), "The setting `path` names a folder: it must name a DuckDB file."),
+    (
+        ("permission denied", "read-only"),
+        "The DuckDB file cannot be written: check its permissions, or the setting `path`.",
+    ),
     (
         ("no such file or directory", "not a directory"),
-        "'{path}' cannot be opened: create its folder or change the setting path.",
+        "The DuckDB file cannot be opened: create its folder, or change the setting `path`.",
     ),
     (
         ("version number", "newer version", "can only read version", "storage version"),
-        "'{path}' was written by another version of DuckDB that this one ({version}) cannot read: upgrade duckdb.",
+        "The DuckDB file was written by a version of DuckDB that this one ({version}) cannot read: upgrade duckdb.",
     ),
     (
         ("not a valid duckdb", "corrupt", "checksum", "could not read enough bytes", "extension", "wal file"),
-        "'{path}' is not a DuckDB file, or it is damaged: restore it, or name another file in the setting path.",
+        "The setting `path` names no DuckDB file, or a damaged one: restore it, or name another file.",
     ),
     (
         ("failed to write", "could not write", "could not fsync", "input/output error", "failed to truncate"),
-        "'{path}' could not be written: check the disk that holds it.",
+        "The DuckDB file could not be written: check the disk that holds it.",
     ),
 )
 
 
-def duckdb_sentence(error: duckdb.Error, path: str) -> str:
+def duckdb_sentence(error: duckdb.Error) -> str:
     """Says what a DuckDB error means for the user, without DuckDB's own words.
 
     Args:
         error: The error that DuckDB raised.
-        path: The database, as the settings name it.
 
     Returns:
         One sentence, or two.
@@ -56,9 +61,9 @@ def duckdb_sentence(error: duckdb.Error, path: str) -> str:
     text = str(error).lower()
     for needles, sentence in _DUCKDB_SENTENCES:
         if any(needle in text for needle in needles):
-            return sentence.format(path=path, version=duckdb.__version__)
+            return sentence.format(version=duckdb.__version__)
     return (
-        f"DuckDB refused to load a batch into '{path}' ({type(error).__name__}). Nothing of this batch was kept;"
+        f"DuckDB refused to load a batch ({type(error).__name__}). Nothing of this batch was kept;"
         " its message is not shown because it may hold data."
     )
 

@@ -9,7 +9,7 @@ SETTINGS = th.PropertiesList(
         "path",
         th.StringType,
         title="Path",
-        description="The DuckDB file to load into. It is made where it does not exist; its folder must exist.",
+        description="The DuckDB file to load into. It and its folder are made where they do not exist.",
     ),
     th.Property("filepath", th.StringType, title="File Path", description="Another name for `path`."),
     th.Property(

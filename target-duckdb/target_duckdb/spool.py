@@ -42,7 +42,7 @@ class SpoolDirectory:
 
     def __init__(self, parent: str | None = None) -> None:
         base = Path(parent or tempfile.gettempdir())
-        self._what = f"the spool in '{base}' (setting temp_dir)"
+        self._what = "the spool (setting `temp_dir`)"
         remove_leftovers(base)
         try:
             self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))

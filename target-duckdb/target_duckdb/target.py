@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _BATCH_BYTES = 256 << 20
 _BATCH_SECONDS = 60.0
 _BATCH_COLUMNS = 3000  # each column of each table in a transaction takes some 25 kB of DuckDB's memory
+_READ_ON_SECONDS = 60.0
 _SIGNAL_EXIT = 128
 
 
@@ -147,7 +149,7 @@ class TargetDuckDB(Target):
         return stream
 
     def _touch(self, stream: Stream) -> None:
-        """Notes that the batch holds something of a stream, after committing what it holds of others if it gets too wide."""
+        """Notes that the batch holds something of a stream; commits what it holds of others if it gets too wide."""
         if stream.name in self._touched:
             return
         if self._columns + len(stream.columns) > _BATCH_COLUMNS:
@@ -237,7 +239,24 @@ class TargetDuckDB(Target):
 def fail(cls: type[TargetDuckDB], sentence: str) -> NoReturn:
     """Logs one sentence and ends with exit code 1."""
     cls.logger.error(sentence)
+    if "MELTANO_EXTRACTOR_NAME" in os.environ:
+        _read_on()
     sys.exit(1)
+
+
+def _read_on() -> None:
+    """Takes what the tap still sends, for a while, and drops it.
+
+    Meltano 4.4 buries the sentence under a traceback of its own where a loader goes while rows are on their way to it.
+    """
+
+    def drop() -> None:
+        while os.read(sys.stdin.fileno(), 1 << 16):
+            pass
+
+    reader = threading.Thread(target=drop, daemon=True)
+    reader.start()
+    reader.join(_READ_ON_SECONDS)
 
 
 def _description(setting: str) -> str:

@@ -58,7 +58,7 @@ class Duck:
         """Loads messages in a process of its own."""
         config = self.folder / "config.json"
         config.write_text(json.dumps(self.config(**settings)))
-        return subprocess.run(  # noqa: S603 - our own command
+        return subprocess.run(
             [sys.executable, "-m", "target_duckdb", "--config", str(config)],
             input=lines(*messages).decode("utf-8", "surrogateescape"),
             capture_output=True,

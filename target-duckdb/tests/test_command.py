@@ -19,7 +19,7 @@ INTEGER = {"type": "integer"}
 
 
 def _command(*arguments: str, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own command
+    return subprocess.run(
         [sys.executable, "-m", "target_duckdb", *arguments],
         input=text,
         capture_output=True,
@@ -171,7 +171,7 @@ def test_a_closed_standard_output(duck: Any) -> None:
     config.write_text(json.dumps(duck.config()))
     read, write = os.pipe()
     os.close(read)
-    run = subprocess.run(  # noqa: S603 - our own command
+    run = subprocess.run(
         [sys.executable, "-m", "target_duckdb", "--config", str(config)],
         input='{"type": "STATE", "value": 1}\n',
         stdout=write,

@@ -26,7 +26,7 @@ def _value(chance: random.Random, depth: int = 0) -> Any:
 
 
 def test_columns_without_a_type_hold_every_value(duck: Any, schema: Any, record: Any) -> None:
-    chance = random.Random(1)  # noqa: S311 - not a secret
+    chance = random.Random(1)
     names = [f"c{n}" for n in range(6)]
     rows = [{"id": n, **{name: _value(chance) for name in names}} for n in range(300)]
     head = schema("s", {"id": {"type": "integer"}, **{name: {} for name in names}}, ["id"])
@@ -38,7 +38,7 @@ def test_columns_without_a_type_hold_every_value(duck: Any, schema: Any, record:
 
 
 def test_text_columns_hold_the_text_of_every_value(duck: Any, schema: Any, record: Any) -> None:
-    chance = random.Random(2)  # noqa: S311 - not a secret
+    chance = random.Random(2)
     declared = ["integer", "number", "boolean", "string"]
     rows = [{"id": n, **{kind: _value(chance) for kind in declared}} for n in range(300)]
     head = schema("s", {"id": {"type": "integer"}, **{kind: {"type": kind} for kind in declared}}, ["id"])

@@ -52,7 +52,7 @@ def test_what_a_killed_run_left_goes_and_what_a_living_one_has_stays(tmp_path: P
         " d.append(d.new_file(), b'x'); print(d.path, flush=True); time.sleep(60)"
     )
     runs = [
-        subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own code
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
     try:

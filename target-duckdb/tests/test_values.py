@@ -129,7 +129,7 @@ def test_every_value_arrives(*, duck: Any, schema: Any, record: Any, shape: str,
     )
     names = ["id", *PROPERTIES[shape]]
     columns = ", ".join(f'"{name}"' for name in names)
-    arrived = duck.query(f"SELECT {columns} FROM people ORDER BY id")  # noqa: S608 - our own names
+    arrived = duck.query(f"SELECT {columns} FROM people ORDER BY id")
     expected = [(n, *(values[name] for name in names[1:])) for n, (_, values) in enumerate(rows)]
     assert arrived == expected
     assert [math.copysign(1, value) for row in arrived for value in row if isinstance(value, float)] == [
