@@ -35,8 +35,8 @@ class Authenticator(ABC):
     """Keeps a valid access token.
 
     A 401 is not always a token's end: vendors answer it for missing rights too. So a 401 renews the token where the
-    endpoint has answered before or nothing has, or where the token's time is up; for an endpoint that never answered
-    this is tried once in a run.
+    endpoint has answered before, or where the token's time is up. For endpoints that never answered this is tried until
+    one of them refuses a fresh token too; from then on their 401 means a missing right.
 
     Args:
         clock: Seconds that only go forward.

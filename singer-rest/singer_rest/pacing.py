@@ -37,8 +37,9 @@ class Bucket:
 
     def wait(self, now: float) -> float:
         """Seconds until a request may go; 0 if it may go now. Takes nothing."""
-        self.tokens = min(self.capacity, self.tokens + (now - self.filled_at) * self.per_second)
-        self.filled_at = now
+        if now > self.filled_at:
+            self.tokens = min(self.capacity, self.tokens + (now - self.filled_at) * self.per_second)
+            self.filled_at = now
         missing = 1.0 - self.tokens if self.tokens < 1.0 - ROUNDING else 0.0
         return max(missing / self.per_second, self.paused_until - now, 0.0)
 
@@ -107,6 +108,8 @@ class Pacer:
             now = self._clock()
             bucket = self._endpoint(endpoint, now) or self._endpoints.setdefault(endpoint, Bucket(Rate(1e6), now))
             bucket.paused_until = max(bucket.paused_until, now + seconds)
+            # What had gathered is gone, and gathers anew from the pause's end on.
+            bucket.tokens, bucket.filled_at = 1.0, bucket.paused_until
 
     def _buckets(self, endpoint: str, now: float) -> list[Bucket]:
         return [bucket for bucket in (self._endpoint(endpoint, now), self._overall) if bucket]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -81,4 +81,3 @@ class Page:
     slice: Slice
     size: int
     received: datetime
-    requests: int = field(default=1)

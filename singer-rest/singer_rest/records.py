@@ -13,6 +13,8 @@ from singer_sdk.singerlib.encoding import GenericSingerWriter
 from singer_sdk.singerlib.json import serialize_json
 
 from singer_rest import times
+from singer_rest.command import output_sentence
+from singer_rest.errors import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -106,11 +108,22 @@ class MessageWriter(GenericSingerWriter[bytes, "Message"]):
         return encode(message.to_dict()) + b"\n"
 
     def write_message(self, message: Message) -> None:
-        """Write one message."""
-        self.write_lines(self.format_message(message))
-        if message.type != SingerMessageType.RECORD:
-            sys.stdout.buffer.flush()
+        """Write one message.
 
-    def write_lines(self, lines: bytes) -> None:
-        """Write lines that are encoded already."""
-        sys.stdout.buffer.write(lines)
+        Raises:
+            RunError: If the output takes no more.
+        """
+        self.write_lines(self.format_message(message), flush=message.type != SingerMessageType.RECORD)
+
+    def write_lines(self, lines: bytes, *, flush: bool = False) -> None:
+        """Write lines that are encoded already.
+
+        Raises:
+            RunError: If the output takes no more.
+        """
+        try:
+            sys.stdout.buffer.write(lines)
+            if flush:
+                sys.stdout.buffer.flush()
+        except OSError as error:
+            raise RunError(output_sentence(error)) from None

@@ -28,7 +28,7 @@ class Replication:
         now: When the run began, UTC.
 
     Raises:
-        RunError: If the state's bookmark cannot be read.
+        RunError: If the state cannot be read.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Replication:
         look_back: pendulum.Duration,
         now: datetime,
     ) -> None:
+        self._stream = stream
         self._state = state
         self._key = key
         self._now = now
@@ -48,71 +49,88 @@ class Replication:
         self.keyless_rows = 0
         self.rows = 0
 
-        bookmark = self._bookmark(stream)
-        self.whole = bookmark is None
+        version = state.get("version")
+        if version is not None and (not isinstance(version, int) or version < 0):
+            raise self._unreadable("version")
+        self._old_version: int | None = version
+        self.table_since = self._moment("window_start")
+        """First moment that the table reaches back to; None: without end, or there is no table yet."""
+        self._table_until = self._moment("window_end")
+        same_key = key is not None and state.get("replication_key", key) == key
+        self._bookmark = self._moment("replication_key_value") if same_key else None
+        self.whole = self._bookmark is None
         """Whether everything in the table's window is read, not only what changed."""
         self.since = start_date
         """First moment that is wanted; None: everything."""
-        if bookmark:
-            from_bookmark = pendulum.instance(bookmark) - look_back
+        if self._bookmark:
+            from_bookmark = pendulum.instance(self._bookmark) - look_back
             self.since = max(from_bookmark, start_date) if start_date else from_bookmark
-        elif start_date is None and state.get("window_start"):
-            # The default window moves on with the years; the table must not lose its oldest year by that.
-            self.since = times.parse(state["window_start"])
-        self.version: int | None = state.get("version")
+        self.version = max(int(now.timestamp() * 1000), (version or 0) + 1) if self.whole else version
         """What each RECORD carries, so that a later full read can tell the rows that are gone."""
-        if self.whole:
-            self.version = max(int(now.timestamp() * 1000), (self.version or 0) + 1)
 
     def see(self, records: Iterable[Record]) -> None:
         """Note the records' replication keys."""
         for record in records:
             self.rows += 1
             if self._key:
-                value = record.get(self._key)
-                if value is None:
+                try:
+                    moment = times.parse(record.get(self._key) or "")
+                except (ValueError, AttributeError):
                     self.keyless_rows += 1
                     continue
-                moment = times.parse(value)
                 if self._latest is None or moment > self._latest:
                     self._latest = moment
 
-    def finish(self, window_start: datetime | None) -> bool:
+    def activates(self, start: datetime | None, end: datetime | None) -> bool:
+        """Whether the table now holds this version and nothing else.
+
+        Args:
+            start: First moment that the read reached back to; None: without end.
+            end: The user's last moment; None: none.
+        """
+        return self.whole and self.rows > 0 and self._covers_table(start, end)
+
+    def finish(self, start: datetime | None, end: datetime | None, *, versions: bool = True) -> None:
         """Write the state: the stream was read whole.
 
         Args:
-            window_start: First moment that the read reached back to; None: without end.
-
-        Returns:
-            Whether the table now holds this version and nothing else.
+            start: First moment that the read reached back to; None: without end.
+            end: The user's last moment; None: none.
+            versions: Whether the records carried the version.
         """
         state = self._state
-        activate = self.whole and self.rows > 0 and self._covers_table(window_start)
-        if self.whole:
-            if activate or "version" not in state:
-                state["window_start"] = times.text(window_start) if window_start else None
+        if self.whole and versions:
+            if self._covers_table(start, end):
+                state["window_start"] = times.text(start) if start else None
+                state["window_end"] = times.text(end) if end else None
             state["version"] = self.version
         if self._key:
             state["replication_key"] = self._key
             if self.keyless_rows:
                 state["replication_key_value"] = None  # set, not removed: Meltano merges states
             elif self._latest:
-                state["replication_key_value"] = times.text(min(self._latest, self._now))
-        return activate
+                # The newest row may be gone; what was read stays read.
+                latest = max(self._latest, self._bookmark or self._latest)
+                state["replication_key_value"] = times.text(min(latest, self._now))
 
-    def _bookmark(self, stream: str) -> datetime | None:
-        value = self._state.get("replication_key_value")
-        if self._key is None or value is None or self._state.get("replication_key", self._key) != self._key:
+    def _covers_table(self, start: datetime | None, end: datetime | None) -> bool:
+        """Whether this read reached as far as the table does, on both sides: only then are missing rows gone."""
+        if self._old_version is None:
+            return True
+        starts_early = start is None or (self.table_since is not None and start <= self.table_since)
+        ends_late = end is None or (self._table_until is not None and end >= self._table_until)
+        return starts_early and ends_late
+
+    def _moment(self, key: str) -> datetime | None:
+        value = self._state.get(key)
+        if value is None:
             return None
         try:
             return times.parse(value)
-        except (ValueError, AttributeError):
-            raise RunError(
-                f"The state's bookmark of {stream} is not a date. Run with another state, or with a full refresh."
-            ) from None
+        except (ValueError, AttributeError, TypeError):
+            raise self._unreadable(key) from None
 
-    def _covers_table(self, window_start: datetime | None) -> bool:
-        """Whether this read reached back as far as the table does: only then are missing rows gone."""
-        if "version" not in self._state or self._state.get("window_start") is None:
-            return "version" not in self._state or window_start is None
-        return window_start is None or window_start <= times.parse(self._state["window_start"])
+    def _unreadable(self, key: str) -> RunError:
+        return RunError(
+            f"The state's `{key}` of {self._stream} cannot be read. Run with another state, or with a full refresh."
+        )

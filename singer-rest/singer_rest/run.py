@@ -5,24 +5,38 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
+from singer_rest.errors import NoAccess, RunError, TapError
 from singer_rest.scheduler import Reading, Scheduler
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from singer_rest.pages import Page
-    from singer_rest.slices import Window
+    from singer_rest.slices import Slice, Window
     from singer_rest.stream import RestStream
 
 
 class Listing:
-    """The ids of a parent stream, in its order, as they become known."""
+    """The ids of a parent stream, in its order and each once, as they become known."""
 
     def __init__(self) -> None:
         self.ids: list[str] = []
         self.complete = False
         self.error: Exception | None = None
+        self._known: set[str] = set()
+
+    def add(self, ids: Iterable[str]) -> None:
+        """Take in ids; one that is there already is not walked again."""
+        for parent_id in ids:
+            if parent_id not in self._known:
+                self._known.add(parent_id)
+                self.ids.append(parent_id)
+
+    def end(self, error: Exception | None = None) -> None:
+        """Take in that no more ids come, and why, if it is not the end of the list."""
+        self.error = error
+        self.complete = True
 
 
 class Run:
@@ -30,7 +44,7 @@ class Run:
 
     Args:
         streams: What to read, in any order.
-        known: All streams of the tap by name, the parents that are not read themselves among them.
+        stream_named: Gives any stream of the tap, the parents that are not read themselves among them.
         scheduler: Runs the requests; closed with the run.
         trial: Whether a few records of each stream are enough: a listing of ids then ends after its first page.
     """
@@ -38,19 +52,20 @@ class Run:
     def __init__(
         self,
         streams: Iterable[RestStream],
-        known: Mapping[str, RestStream],
+        stream_named: Callable[[str], RestStream],
         scheduler: Scheduler,
         *,
         trial: bool = False,
     ) -> None:
-        self.streams = _parents_first({stream.name: stream for stream in streams})
+        read = {stream.name: stream for stream in streams}
+        self.streams = _parents_first(read)
         self._scheduler = scheduler
         self._trial = trial
-        read = {stream.name: stream for stream in self.streams}
-        parents = dict.fromkeys(stream.slices.parent for stream in self.streams if stream.slices.parent)
-        self._listings = {name: Listing() for name in parents}
+        self._listings: dict[str, Listing] = {}
         # A parent's own reading gives the ids, unless it asks only for what changed; then one more listing does.
-        self._extra = [known[name] for name in parents if name not in read or read[name].since]
+        self._listed_apart: list[RestStream] = []
+        for stream in self.streams:
+            self._list_parents(stream, read, stream_named)
         self._readings = {
             stream.name: (stream, self._reading(stream, stream.since, stream.window(stream.replication.since)))
             for stream in self.streams
@@ -58,14 +73,15 @@ class Run:
 
     def start(self) -> None:
         """Let the workers begin, and read the ids that no stream's own reading gives."""
-        extra = [(parent, self._reading(parent, None, parent.window(None))) for parent in self._extra]
-        for _, reading in [*extra, *self._readings.values()]:
+        apart = [(parent, self._reading(parent, None, parent.window(None))) for parent in self._listed_apart]
+        for _, reading in [*apart, *self._readings.values()]:
             self._scheduler.add(reading)
-        for parent, reading in extra:
+        for parent, reading in apart:
             # What ends a listing is kept in it, and ends the children when their turn comes.
             with suppress(Exception), closing(self._noting_ids(parent, reading)) as pages:
                 for _ in pages:
                     if self._trial:
+                        self._listings[parent.name].complete = True
                         break
 
     def pages(self, name: str) -> Iterator[Page]:
@@ -75,7 +91,7 @@ class Run:
             Exception: What ended the reading; the pages before it have been handed on.
         """
         stream, reading = self._readings[name]
-        if name in self._listings and stream not in self._extra:
+        if name in self._listings and stream not in self._listed_apart:
             return self._noting_ids(stream, reading)
         return self._scheduler.pages(reading)
 
@@ -87,11 +103,25 @@ class Run:
         """Start no further request."""
         self._scheduler.close()
 
+    def _list_parents(
+        self, stream: RestStream, read: Mapping[str, RestStream], stream_named: Callable[[str], RestStream]
+    ) -> None:
+        name = stream.slices.parent
+        if name is None or name in self._listings:
+            return
+        self._listings[name] = Listing()
+        own = read.get(name)
+        parent = own or stream_named(name)
+        self._list_parents(parent, read, stream_named)
+        if own is None or own.since:
+            self._listed_apart.append(parent)
+
     def _reading(self, stream: RestStream, since: datetime | None, window: Window) -> Reading:
-        listing = self._listings[stream.slices.parent] if stream.slices.parent else None
+        parent = stream.slices.parent
+        plan = stream.slices.plan(window, self._listings[parent] if parent else None)
         return Reading(
             stream.name,
-            stream.slices.plan(window, listing),
+            _explained(stream.name, parent, plan) if parent else plan,
             lambda part: stream.page_request(part, since),
             stream.fetch,
             stream.path,
@@ -99,17 +129,32 @@ class Run:
 
     def _noting_ids(self, stream: RestStream, reading: Reading) -> Generator[Page]:
         listing = self._listings[stream.name]
+        error: Exception | None = TapError(f"{stream.name} was not read to its end")
         try:
             for page in self._scheduler.pages(reading):
-                listing.ids.extend(map(stream.parent_id, page.records))
+                listing.add(map(stream.parent_id, page.records))
                 self._scheduler.poke()
                 yield page
-        except Exception as error:
-            listing.error = error
+            error = None
+        except Exception as raised:
+            error = raised
             raise
-        finally:
-            listing.complete = True
+        finally:  # also where the one who takes the pages fails
+            if not listing.complete:
+                listing.end(error)
             self._scheduler.poke()
+
+
+def _explained(name: str, parent: str, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:
+    """Say of a parent's failure what it means for the child."""
+    try:
+        yield from plan
+    except RunError:
+        raise
+    except NoAccess as error:
+        raise NoAccess(f"{name}: it walks {parent}, and {error}") from None
+    except Exception:  # noqa: BLE001 - the parent's own turn says what it was
+        raise TapError(f"{name}: it walks {parent}, which could not be read to its end.") from None
 
 
 def _parents_first(streams: Mapping[str, RestStream]) -> list[RestStream]:

@@ -23,14 +23,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PAGES_HELD = 512
-BYTES_HELD = 64 * 1024 * 1024
-"""What may wait for the main thread before only the page that it waits for is asked for."""
+BYTES_HELD = 16 * 1024 * 1024
+"""What may wait for the main thread before only the page that it waits for is asked for. The bytes are those of the
+bodies; decoded they take about five times as much."""
 
 TRIES = 8
+TRIES_THROTTLED = 60
 TRIES_UNTIL_FIRST_ANSWER = 3
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 60.0
 THROTTLED_DELAY = 1.0
+CLOSING_SECONDS = 1.0
 LONG_WAIT = 10.0
 """Seconds from which on a wait is worth a line."""
 
@@ -81,14 +84,15 @@ class Reading:
         self._results: dict[Position, Page | Exception] = {}
         self._failed_at: Position | None = None
 
-    def ready(self, now: float) -> tuple[Task | None, float]:
-        """The first task that may run now, left in the queue; else None and the seconds until one may."""
-        for task in self._queue:
+    def ready(self, now: float, only: Position | None = None) -> tuple[Task | None, float]:
+        """The first task (or that at a position) that may run now, left in the queue; else None and seconds to wait."""
+        tasks = [task for task in self._queue if only in {None, task.position}]
+        for task in tasks:
             if task.not_before <= now:
                 return task, 0.0
-        if self._open():
+        if only is None and self._open():
             return self._queue[-1], 0.0
-        return None, min((task.not_before - now for task in self._queue), default=math.inf)
+        return None, min((task.not_before - now for task in tasks), default=math.inf)
 
     def start(self, task: Task) -> None:
         """Take a task off the queue: it runs."""
@@ -145,6 +149,7 @@ class Reading:
             return False
         try:
             part = next(self._slices)
+            request = self._first(part) if part else None
         except StopIteration:
             self.last_slice = self._opened - 1
             return False
@@ -152,9 +157,8 @@ class Reading:
             self._fail((self._opened, 0))
             self._results[self._opened, 0] = error
             return False
-        if part is None:
+        if part is None or request is None:
             return False
-        request = self._first(part)
         self._queue.append(Task((self._opened, 0), request, part, {request}))
         self._opened += 1
         return True
@@ -224,8 +228,9 @@ class Scheduler:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+        end = time.monotonic() + CLOSING_SECONDS
         for thread in self._threads:
-            thread.join(timeout=1.0)
+            thread.join(timeout=max(0.0, end - time.monotonic()))
 
     def _wait(self, reading: Reading, position: Position) -> Page | None:
         with self._changed:
@@ -269,13 +274,14 @@ class Scheduler:
         with self._changed:
             while not self._stopped:
                 soonest = math.inf
-                wanted = self._wanted[0] if self._wanted else None
+                wanted, position = self._wanted or (None, None)
                 # First what the main thread waits for; then the others in turn, for each endpoint has its own limit.
                 for reading in sorted(self._readings, key=lambda reading: reading is not wanted):
-                    task, seconds = reading.ready(time.monotonic())
+                    full = self._is_full(ahead=reading is not wanted)
+                    if full and reading is not wanted:
+                        continue
+                    task, seconds = reading.ready(time.monotonic(), only=position if full else None)
                     if task:
-                        if self._is_full(ahead=reading is not wanted) and self._wanted != (reading, task.position):
-                            continue
                         seconds = self._pacer.take(reading.endpoint)
                         if not seconds:
                             reading.start(task)
@@ -294,11 +300,12 @@ class Scheduler:
     def _again(self, reading: Reading, task: Task, retry: Retry) -> bool:
         """Queue a task for another try, unless it had its share."""
         task.tries += 1
-        if task.tries >= (TRIES if self._answered() else TRIES_UNTIL_FIRST_ANSWER):
+        tries = TRIES_THROTTLED if retry.throttled else TRIES
+        if task.tries >= (tries if self._answered() else TRIES_UNTIL_FIRST_ANSWER):
             return False
         delay = retry.after
         if delay is None:
-            longest = min(LONGEST_DELAY, self._first_delay * 2**task.tries)
+            longest = min(LONGEST_DELAY, self._first_delay * 2.0 ** min(task.tries, 10))
             delay = random.uniform(0, longest)  # noqa: S311 - jitter, not a secret
             delay = max(delay, THROTTLED_DELAY) if retry.throttled else delay
         if delay >= LONG_WAIT:

@@ -7,24 +7,20 @@ written once a stream was read whole, and ACTIVATE_VERSION stands after the last
 
 from __future__ import annotations
 
-import io
-import logging
+import json
 import os
-import sys
 import time
-import traceback
 from abc import abstractmethod
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
-import click
 from singer_sdk import Stream, Tap
-from singer_sdk.exceptions import ConfigurationError, ConfigValidationError
-from singer_sdk.helpers._util import load_json
+from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
-from singer_sdk.plugin_base import JSONSchemaValidator, SingerCommand
+from singer_sdk.plugin_base import JSONSchemaValidator
 
+from singer_rest.command import Command, checked_catalog, checked_state, explain
 from singer_rest.errors import NoAccess, RunError, TapError
 from singer_rest.records import EXTRA, MessageWriter, record_lines
 from singer_rest.settings import sentence
@@ -32,6 +28,8 @@ from singer_rest.settings import sentence
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
     from datetime import datetime
+
+    import click
 
     from singer_rest.pages import Page, Record
     from singer_rest.records import Shape
@@ -45,6 +43,8 @@ class SdkStream(Stream):
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # the values come from JSON already
 
     _tap: SdkTap
+    _pages = 0
+    _requests = 0
 
     @property
     @abstractmethod
@@ -58,8 +58,8 @@ class SdkStream(Stream):
 
     @property
     @abstractmethod
-    def window_start(self) -> datetime | None:
-        """First moment that this run reads back to; None: without end."""
+    def reach(self) -> tuple[datetime | None, datetime | None]:
+        """First and last moment that this run reads; None: without end."""
 
     @abstractmethod
     def shaped(self, page: Page) -> Iterable[Record]:
@@ -75,7 +75,7 @@ class SdkStream(Stream):
         Raises:
             TapError: If it could not be read whole. Its state is as it was.
         """
-        since = self.window_start
+        since, _ = self.reach
         self.logger.info(
             "%s: reading %s%s",
             self.name,
@@ -92,7 +92,7 @@ class SdkStream(Stream):
                     pass
             self._tap.state_writer.write_state(self.tap_state)
         except NoAccess as error:
-            if self.replication.rows or self.config.get("on_missing_access") == "fail":
+            if self._pages or self.config.get("on_missing_access") == "fail":
                 raise TapError(str(error)) from None
             self.logger.warning("%s Skipped; the run goes on.", error)
             self._tap.skipped.append(self.name)
@@ -118,6 +118,7 @@ class SdkStream(Stream):
                 if schema_due:  # a stream that may not be read gets no table
                     self._write_schema_message()
                     schema_due = False
+                self._pages += 1
                 yield from self._emit(page, write_messages=write_messages)
             if schema_due:
                 self._write_schema_message()
@@ -155,8 +156,9 @@ class SdkStream(Stream):
 
     def _finish(self, *, write_messages: bool) -> None:
         replication = self.replication
-        if replication.finish(self.window_start) and write_messages:
+        if write_messages and replication.activates(*self.reach):
             self._write_activate_version_message(replication.version or 0)
+        replication.finish(*self.reach, versions=write_messages)
         if replication.whole and not replication.rows:
             self.logger.warning(
                 "%s: nothing came back, so rows loaded earlier are kept. A lost right often looks like that.",
@@ -187,28 +189,6 @@ class SdkStream(Stream):
             )
 
 
-class Command(SingerCommand):
-    """The command line: every failure is a sentence and exit code 1, without a traceback or a setting's value."""
-
-    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        """Run the command."""
-        try:
-            return super().main(*args, **kwargs)
-        except ConfigValidationError as error:
-            sentences = error.errors
-        except Exception as error:  # noqa: BLE001 - the last place that can turn it into a sentence
-            sentences = [explain(error)]
-        for text in sentences:
-            self.logger.error("%s", text)
-        _leave_stdout()
-        sys.exit(1)
-
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
-        """Run the callback with warnings in the log; `main` answers for what it raises."""
-        logging.captureWarnings(capture=True)
-        return click.Command.invoke(self, ctx)
-
-
 class SdkTap(Tap):
     """A tap as the SDK sees it: settings checked without showing values, streams synced together."""
 
@@ -228,7 +208,24 @@ class SdkTap(Tap):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.skipped = []
         self._run: Run | None = None
-        super().__init__(*args, **kwargs)
+        try:
+            super().__init__(*args, **kwargs)
+        except ValueError:
+            if not kwargs.get("parse_env_config"):
+                raise
+            raise ConfigValidationError("The environment cannot work", errors=self._wrong_variables()) from None
+
+    @classmethod
+    def _wrong_variables(cls) -> list[str]:
+        """Sentences for settings in the environment that the SDK cannot turn into their type."""
+        prefix = cls.name.upper().replace("-", "_")
+        return [
+            f"Set `{name}` ({prefix}_{name.upper()} in the environment) to a value of type {kind}."
+            for name, definition in cls.config_jsonschema["properties"].items()
+            if f"{prefix}_{name}".upper() in os.environ
+            for kind in ("integer", "object")
+            if kind in definition.get("type", ()) and not _is_json(os.environ[f"{prefix}_{name}".upper()])
+        ]
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         # The SDK's messages quote the value; the validator also fills in defaults.
@@ -318,40 +315,18 @@ class SdkTap(Tap):
         """Read the config files."""
         try:
             return super().cb_config(ctx, param, value)
-        except (OSError, ValueError):
+        except (OSError, ValueError, TypeError):
             raise RunError("The file given with --config cannot be read as JSON. Check its path and content.") from None
 
     @classmethod
     def invoke(cls, *, state: IO[str] | None = None, catalog: IO[str] | None = None, **kwargs: Any) -> None:
         """Run the tap."""
-        super().invoke(state=_checked(state, "--state"), catalog=_checked(catalog, "--catalog"), **kwargs)
+        super().invoke(state=checked_state(state), catalog=checked_catalog(catalog), **kwargs)
 
 
-def explain(error: BaseException) -> str:
-    """A sentence for a failure. Of an error that nobody foresaw it tells kind and place: its text may hold a record."""
-    if isinstance(error, (TapError, ConfigurationError)):
-        return str(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {frames[-1].filename.rpartition('site-packages')[2]}:{frames[-1].lineno}" if frames else ""
-    return f"An unforeseen {type(error).__name__}{place} ended this. Please report it with this line."
-
-
-def _checked(file: IO[str] | None, option: str) -> IO[str] | None:
-    if file is None:
-        return None
-    text = file.read()
+def _is_json(text: str) -> bool:
     try:
-        readable = isinstance(load_json(text), dict)
+        json.loads(text)
     except ValueError:
-        readable = False
-    if not readable:
-        raise RunError(f"The file given with {option} is not a JSON object. Give another, or none to start anew.")
-    return io.StringIO(text)
-
-
-def _leave_stdout() -> None:
-    # What a broken pipe or a full disk left in the buffer would fail once more, with a traceback, as Python ends.
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True

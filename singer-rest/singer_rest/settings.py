@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from singer_sdk import typing as th
 
@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from jsonschema import ValidationError
+
+
+YEARS = range(1970, 2200)
+ADDRESS = re.compile(r"https?://(\w[\w.-]*|\[[\da-fA-F:.]+\])(:\d{1,5})?(/[\w./~%-]*)?", re.ASCII)
+HEADER = re.compile(r"[\x20-\x7e]*")
 
 
 def common_settings(api_url: str) -> list[th.Property[Any]]:
@@ -121,18 +126,15 @@ def check_common(config: Mapping[str, Any]) -> list[str]:
     Returns:
         A sentence per setting that cannot work.
     """
-    errors = []
-    for name in ("start_date", "end_date"):
-        try:
-            if config.get(name):
-                times.parse(config[name])
-        except (ValueError, AttributeError):
-            errors.append(f"Set `{name}` to a date or date-time such as 2024-01-31 or 2024-01-31T00:00:00Z.")
+    errors = [
+        f"Set `{name}` to a date or date-time such as 2024-01-31 or 2024-01-31T00:00:00Z."
+        for name in ("start_date", "end_date")
+        if config.get(name) and not _is_date(config[name])
+    ]
     start, end = config.get("start_date"), config.get("end_date")
     if not errors and start and end and times.parse(start) > times.parse(end):
         errors.append("Set `end_date` to a date after `start_date`.")
-    url = urlsplit(str(config.get("api_url", "")))
-    if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.username:
+    if not ADDRESS.fullmatch(str(config.get("api_url", ""))):
         errors.append("Set `api_url` to an address such as https://host.example, with nothing after the path.")
     errors += [
         f"Set `{name}` to a number from {low} to {high}."
@@ -144,3 +146,19 @@ def check_common(config: Mapping[str, Any]) -> list[str]:
         if isinstance(config.get(name), (int, float)) and not low <= config[name] <= high
     ]
     return errors
+
+
+def check_headers(config: Mapping[str, Any], *names: str) -> list[str]:
+    """Find settings that are sent as headers and cannot be; a sentence for each."""
+    return [
+        f"Set `{name}` to plain ASCII text without line breaks."
+        for name in names
+        if not HEADER.fullmatch(str(config.get(name) or ""))
+    ]
+
+
+def _is_date(value: str) -> bool:
+    try:
+        return times.parse(value).year in YEARS
+    except (ValueError, AttributeError):
+        return False

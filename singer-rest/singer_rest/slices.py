@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote
 
 import pendulum
 
@@ -36,11 +37,13 @@ class Window:
         since: First moment that is wanted, UTC.
         until: Last moment that is wanted, UTC.
         now: When the run began, UTC.
+        table_since: First moment that the table reaches back to already, UTC.
     """
 
     since: datetime | None
     until: datetime | None
     now: datetime
+    table_since: datetime | None = None
 
 
 class Ids(Protocol):
@@ -108,9 +111,11 @@ class Months(Slices):
 
     def start(self, window: Window) -> datetime:
         """First day of the first month."""
-        if window.since is None:
-            return pendulum.datetime(window.now.year - self.years_back, 1, 1)
-        return pendulum.instance(window.since).start_of("month")
+        if window.since:
+            return pendulum.instance(window.since).start_of("month")
+        default = pendulum.datetime(window.now.year - self.years_back, 1, 1)
+        # The default moves on with the years; the table must not lose its oldest year by that.
+        return min(default, pendulum.instance(window.table_since or default))
 
     def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yield a slice per month, the oldest first, to the month of the window's end."""
@@ -144,12 +149,12 @@ class Children(Slices):
         if parents is None:
             raise LookupError(f"nobody lists {self.parent}")
         walked = 0
-        while not parents.error and (walked < len(parents.ids) or not parents.complete):
+        while walked < len(parents.ids) or not parents.complete:
             if walked == len(parents.ids):
                 yield None
                 continue
             parent_id = parents.ids[walked]
             walked += 1
-            yield Slice(path={self.column: parent_id}, columns={self.column: parent_id})
+            yield Slice(path={self.column: quote(parent_id, safe="")}, columns={self.column: parent_id})
         if parents.error:
             raise parents.error

@@ -89,7 +89,7 @@ class RestStream(SdkStream):
     @cached_property
     def shape(self) -> Shape:
         """Fits records to the schema."""
-        return Shape(self.schema, self.primary_keys)
+        return Shape(self.effective_schema, self.primary_keys)
 
     @property
     def since(self) -> datetime | None:
@@ -100,14 +100,15 @@ class RestStream(SdkStream):
     def window(self, since: datetime | None) -> Window:
         """The time to read, for the slices."""
         end_date = self.config.get("end_date")
-        return Window(since, times.parse(end_date) if end_date else None, self._tap.started)
+        until = times.parse(end_date) if end_date else None
+        return Window(since, until, self._tap.started, self.replication.table_since)
 
     @property
-    def window_start(self) -> datetime | None:
-        """First moment that this run reads back to; None: without end."""
-        if self.changed_since:
-            return self.since
-        return self.slices.start(self.window(self.replication.since))
+    def reach(self) -> tuple[datetime | None, datetime | None]:
+        """First and last moment that this run reads; None: without end."""
+        window = self.window(self.replication.since)
+        start = self.slices.start(window)
+        return (start, window.until) if start else (self.since, None)
 
     @classmethod
     def right(cls) -> str:
@@ -142,7 +143,7 @@ class RestStream(SdkStream):
 
     def parent_id(self, record: Record) -> str:
         """The id under which this stream's record is a parent."""
-        return str(record[self.primary_keys[0]])
+        return str(record[type(self).primary_keys[0]])  # whatever keys a catalog asks for
 
     def fetch(self, request: Request, part: Slice) -> Page:
         """Ask for one page and read it; called by a worker.

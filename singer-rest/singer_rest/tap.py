@@ -13,7 +13,7 @@ from singer_rest.pacing import Pacer, Rate
 from singer_rest.run import Run
 from singer_rest.scheduler import FIRST_DELAY, Scheduler
 from singer_rest.sdk import SdkTap
-from singer_rest.settings import check_common, missing_setting
+from singer_rest.settings import check_common, check_headers, missing_setting
 from singer_rest.transport import Transport
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class RestTap(SdkTap):
     """Groups of settings; one group must be given whole."""
     rates: ClassVar[Mapping[str, Rate]] = {}
     """The vendor's documented limits by endpoint; ``""``: each endpoint that is not named."""
+    header_settings: ClassVar[Sequence[str]] = ()
+    """Settings that are sent as headers."""
     first_delay: ClassVar[float] = FIRST_DELAY
     """Seconds before the first repeat of a request that did not work."""
 
@@ -81,7 +83,7 @@ class RestTap(SdkTap):
         if missing and all(missing):
             nearest: list[str] = min(missing, key=len)
             return [missing_setting(nearest, self.name)]
-        return check_common(self.config)
+        return check_common(self.config) + check_headers(self.config, "user_agent", *self.header_settings)
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over the state of the run before.
@@ -89,7 +91,7 @@ class RestTap(SdkTap):
         Raises:
             RunError: If it is not a state of this tap.
         """
-        bookmarks = state.get("bookmarks", {})
+        bookmarks = state.get("bookmarks", None if state else {})
         if not isinstance(bookmarks, dict) or not all(isinstance(part, dict) for part in bookmarks.values()):
             raise RunError("The state is not a Singer state. Give the one that this tap wrote, or run a full refresh.")
         if bookmarks and not bookmarks.keys() & {stream_type.name for stream_type in self.stream_types}:
@@ -104,5 +106,9 @@ class RestTap(SdkTap):
         scheduler = Scheduler(
             self.config["max_concurrency"], self.pacer, lambda: self.transport.has_answered, self.first_delay
         )
-        known = cast("dict[str, RestStream]", self.streams)
-        return Run(cast("Sequence[RestStream]", streams), known, scheduler, trial=trial)
+        return Run(cast("Sequence[RestStream]", streams), self._stream_named, scheduler, trial=trial)
+
+    def _stream_named(self, name: str) -> RestStream:
+        """A stream, on offer or not: children may walk one that is not."""
+        types = {stream_type.name: stream_type for stream_type in self.stream_types}
+        return cast("RestStream", self.streams.get(name)) or types[name](self)

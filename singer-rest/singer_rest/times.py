@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
 import pendulum
+
+NO_DATE = "not an ISO 8601 date or date-time"
+STARTS_WITH_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def parse(value: str) -> datetime:
@@ -18,18 +22,20 @@ def parse(value: str) -> datetime:
         moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
     except ValueError:
         moment = _lenient(value)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except OverflowError:
+        raise ValueError(NO_DATE) from None
 
 
 def _lenient(value: str) -> datetime:
     # Fractions of other lengths and offsets without a colon: Python 3.10 does not read them.
     try:
-        moment = pendulum.parse(value)
+        moment = pendulum.parse(value) if STARTS_WITH_DATE.match(value) else None
     except ValueError:
         moment = None
     if not isinstance(moment, datetime):
-        message = "not an ISO 8601 date or date-time"
-        raise ValueError(message) from None  # noqa: TRY004 - the text is wrong, not its type
+        raise ValueError(NO_DATE) from None  # noqa: TRY004 - the text is wrong, not its type
     return moment
 
 

@@ -69,15 +69,13 @@ class Transport:
         Raises:
             Retry: If it may be sent again.
         """
-        return self._send("POST", path, **kwargs)
+        return self._send("POST", path, path, **kwargs)
 
     def _get(self, request: Request, token: Token | None) -> Reply:
         headers = {"Authorization": f"Bearer {token.value}"} if token else {}
-        reply = self._send("GET", request.path, params=request.params, headers=headers)
-        self.pacer.learn(request.endpoint, reply.headers)
-        return reply
+        return self._send("GET", request.path, request.endpoint, params=request.params, headers=headers)
 
-    def _send(self, method: str, path: str, **kwargs: Any) -> Reply:
+    def _send(self, method: str, path: str, endpoint: str, **kwargs: Any) -> Reply:
         session = self._session()
         try:
             # A redirect is not followed: it could carry the token to another host, or end at a login page.
@@ -96,6 +94,7 @@ class Transport:
         except requests.exceptions.ContentDecodingError:
             raise Retry("the body could not be unpacked") from None
         self.has_answered = True
+        self.pacer.learn(endpoint, response.headers)
         _raise_for_retry(response)
         return Reply(response.status_code, response.headers, response.content, datetime.now(timezone.utc))
 

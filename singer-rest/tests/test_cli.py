@@ -61,6 +61,17 @@ def cli(
         ({"requests_per_minute": 0}, "Set `requests_per_minute`"),
         ({"on_missing_access": "garbage"}, "Set `on_missing_access` to one of: skip, fail"),
         ("{not json", "The file given with --config cannot be read as JSON."),
+        ({"api_url": "http://.com"}, "Set `api_url`"),
+        ({"api_url": "http://[::1"}, "Set `api_url`"),
+        ({"api_url": "http://pets.example:99999999"}, "Set `api_url`"),
+        ({"api_url": "http://pets example"}, "Set `api_url`"),
+        ({"api_url": "https://pets.example/#x"}, "Set `api_url`"),
+        ({"user_agent": "pets\nInjected: yes"}, "Set `user_agent` to plain ASCII text"),
+        ({"start_date": "now"}, "Set `start_date` to a date"),
+        ({"start_date": "10:30"}, "Set `start_date` to a date"),
+        ({"start_date": "0001-01-01T00:00:00+05:00"}, "Set `start_date` to a date"),
+        ({"end_date": "9999-12-31"}, "Set `end_date` to a date"),
+        ({"stream_maps": {"kinds": {"id": "no such"}}}, "The stream maps cannot be applied."),
     ],
 )
 def test_settings_that_cannot_work(cli: Callable[..., Any], config: Any, sentence: str) -> None:
@@ -72,7 +83,7 @@ def test_settings_that_cannot_work(cli: Callable[..., Any], config: Any, sentenc
     assert sentence in errors[0]
     assert "Traceback" not in log
     for value in config.values() if isinstance(config, dict) else ["{not json"]:
-        assert not value or str(value) not in errors[0].replace("2024-01-31", "")
+        assert not value or str(value) not in errors[0].replace("2024-01-31", "").replace("https://host.example", "")
 
 
 @pytest.mark.parametrize("option", ["state", "catalog"])
@@ -82,6 +93,21 @@ def test_state_and_catalog_files_that_cannot_be_read(cli: Callable[..., Any], op
     assert (code, out) == (1, "")
     assert f"The file given with --{option} is not a JSON object." in log
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("content", [{"streams": 5}, {"streams": [{}]}])
+def test_a_catalog_that_is_none(cli: Callable[..., Any], content: Any) -> None:
+    code, out, log = cli(catalog=content)
+    assert (code, out) == (1, "")
+    assert "The file given with --catalog is no Singer catalog." in log
+
+
+def test_a_setting_in_the_environment_of_another_type(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAP_PETS_MAX_CONCURRENCY", "many")
+    code, _, log = cli("--config=ENV")
+    assert code == 1
+    assert "Set `max_concurrency` (TAP_PETS_MAX_CONCURRENCY in the environment) to a value of type integer." in log
+    assert "many" not in log
 
 
 def test_another_taps_state(cli: Callable[..., Any]) -> None:

@@ -92,6 +92,14 @@ def test_a_pause_stops_everything_to_that_endpoint_until_it_ends(clock: Clock) -
     assert pacer.take("/a") == 0.0
 
 
+def test_after_a_pause_nothing_that_gathered_before_goes_at_once(clock: Clock) -> None:
+    pacer = Pacer({"": Rate(10, burst=100)}, clock=clock)
+    pacer.pause("/a", 5)
+    clock.now += 5
+    assert pacer.take("/a") == 0.0
+    assert pacer.take("/a") == pytest.approx(0.1)
+
+
 def test_headers_that_are_no_numbers_teach_nothing(clock: Clock) -> None:
     pacer = Pacer({"": Rate(1)}, clock=clock)
     pacer.learn("/a", {"x-ratelimit-replenish-rate": "many", "x-ratelimit-remaining": ""})

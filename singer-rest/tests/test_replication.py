@@ -34,17 +34,28 @@ def test_a_first_run_reads_everything_under_a_new_version() -> None:
     assert (first.whole, first.since, first.version) == (True, None, VERSION)
 
 
+def done(run: Replication, start: datetime | None = None, end: datetime | None = None) -> bool:
+    """End a read; whether its version is activated."""
+    activates = run.activates(start, end)
+    run.finish(start, end)
+    return activates
+
+
 def test_the_bookmark_is_the_latest_key_in_one_format_whatever_the_records_order() -> None:
     state: dict[str, Any] = {}
     run = replication(state)
-    run.see(
-        [{"updated_at": text} for text in ("2026-11-02T01:00:00+02:00", "2026-11-01T23:30:00.5Z", None, "2020-01-01")][
-            :2
-        ]
-    )
+    run.see([{"updated_at": text} for text in ("2026-11-02T01:00:00+02:00", "2026-11-01T23:30:00.5Z")])
     run.see([{"updated_at": "2020-01-01T00:00:00Z"}])
-    assert run.finish(None)
-    assert state == bookmark("2026-11-01T23:30:00.500000Z", version=VERSION, window_start=None)
+    assert done(run)
+    assert state == bookmark("2026-11-01T23:30:00.500000Z", version=VERSION, window_start=None, window_end=None)
+
+
+def test_the_bookmark_does_not_move_back_where_the_newest_row_is_gone() -> None:
+    state = bookmark("2026-11-01T00:00:00Z", version=7)
+    run = replication(state)
+    run.see([{"updated_at": "2026-10-31T23:57:00Z"}])
+    run.finish(None, None)
+    assert state["replication_key_value"] == "2026-11-01T00:00:00Z"
 
 
 def test_a_run_that_does_not_finish_leaves_the_state_alone() -> None:
@@ -63,13 +74,13 @@ def test_the_bookmark_never_passes_the_runs_own_start() -> None:
     state: dict[str, Any] = {}
     run = replication(state)
     run.see([{"updated_at": "2026-11-22T05:00:07Z"}])
-    run.finish(None)
+    run.finish(None, None)
     assert state["replication_key_value"] == "2026-11-22T05:00:00Z"
 
 
 def test_a_run_without_records_keeps_the_bookmark() -> None:
     state = bookmark("2026-11-01T00:00:00Z", version=7)
-    assert not replication(state).finish(None)
+    assert not done(replication(state))
     assert state["replication_key_value"] == "2026-11-01T00:00:00Z"
 
 
@@ -92,7 +103,7 @@ def test_records_without_the_key_set_the_bookmark_to_null_so_that_the_next_run_r
     state = bookmark("2026-11-01T00:00:00Z", version=7)
     run = replication(state)
     run.see([{"id": "1"}, {"id": "2", "updated_at": "2026-11-02T00:00:00Z"}])
-    run.finish(None)
+    run.finish(None, None)
     assert run.keyless_rows == 1
     assert "replication_key_value" in state  # null, not removed: Meltano merges
     assert state["replication_key_value"] is None
@@ -103,10 +114,18 @@ def test_a_bookmark_of_another_key_is_not_used() -> None:
     assert replication({"replication_key": "created_at", "replication_key_value": "2026-11-01T00:00:00Z"}).whole
 
 
-@pytest.mark.parametrize("value", ["yesterday", 5, ["2026"]])
-def test_a_bookmark_that_is_no_date_is_a_sentence_without_its_value(value: object) -> None:
-    with pytest.raises(RunError, match="bookmark of persons is not a date") as error:
-        replication(bookmark(value))  # type: ignore[arg-type]
+@pytest.mark.parametrize("value", [None, "", "yesterday", 5, ["2026"]])
+def test_a_record_whose_key_is_no_date_counts_as_one_without(value: Any) -> None:
+    run = replication({})
+    run.see([{"updated_at": value}])
+    assert run.keyless_rows == 1
+
+
+@pytest.mark.parametrize("key", ["replication_key_value", "window_start", "window_end", "version"])
+@pytest.mark.parametrize("value", ["yesterday", ["2026"], -5])
+def test_a_state_that_cannot_be_read_is_a_sentence_without_its_value(key: str, value: Any) -> None:
+    with pytest.raises(RunError, match=f"state's `{key}` of persons cannot be read") as error:
+        replication({"replication_key": "updated_at", key: value})
     assert str(value) not in str(error.value)
 
 
@@ -115,32 +134,61 @@ def test_a_full_table_is_read_whole_each_time_under_a_higher_version() -> None:
     run = replication(state, key=None)
     run.see([{"id": "1"}])
     assert run.version == VERSION + 6
-    assert run.finish(None)
-    assert state == {"version": VERSION + 6, "window_start": None}
+    assert done(run)
+    assert state == {"version": VERSION + 6, "window_start": None, "window_end": None}
 
 
 def test_a_full_read_that_returns_nothing_activates_no_version() -> None:
-    assert not replication({"version": 1, "window_start": None}, key=None).finish(None)
+    assert not done(replication({"version": 1, "window_start": None}, key=None))
 
 
-def test_a_read_from_a_later_start_than_the_tables_own_activates_no_version() -> None:
-    old = {"version": 1, "window_start": "2021-01-01T00:00:00Z"}
-    for start, activates in ((2022, False), (2021, True), (2020, True)):
-        state = dict(old)
-        run = replication(state, key=None)
-        run.see([{"id": "1"}])
-        assert run.finish(datetime(start, 1, 1, tzinfo=timezone.utc)) is activates
-        assert state["window_start"] == ("2021-01-01T00:00:00Z" if start > 2020 else "2020-01-01T00:00:00Z")
+def year(number: int) -> datetime:
+    return datetime(number, 1, 1, tzinfo=timezone.utc)
 
 
-def test_a_table_without_a_start_is_not_covered_by_a_read_that_has_one() -> None:
-    state = {"version": 1, "window_start": None}
+@pytest.mark.parametrize(
+    ("start", "end", "covers"),
+    [
+        (year(2022), None, False),
+        (year(2021), None, True),
+        (year(2020), None, True),
+        (None, None, True),
+        (year(2021), year(2025), True),
+        (year(2021), year(2026), True),
+        (year(2021), year(2024), False),
+    ],
+)
+def test_a_read_that_reaches_less_far_than_the_table_activates_no_version(
+    start: datetime | None,
+    end: datetime | None,
+    covers: bool,  # noqa: FBT001
+) -> None:
+    old = {"version": 1, "window_start": "2021-01-01T00:00:00Z", "window_end": "2025-01-01T00:00:00Z"}
+    state = dict(old)
     run = replication(state, key=None)
     run.see([{"id": "1"}])
-    assert not run.finish(datetime(2021, 1, 1, tzinfo=timezone.utc))
-    assert state["window_start"] is None
+    assert done(run, start, end) is covers
+    assert (state["window_start"] == old["window_start"]) == (not covers or start == year(2021))
 
 
-def test_the_default_window_does_not_move_on_from_the_tables_own() -> None:
+def test_a_table_without_ends_is_covered_by_a_read_without_ends_only() -> None:
+    for start, end, covers in ((None, None, True), (year(2021), None, False), (None, year(2027), False)):
+        state: dict[str, Any] = {"version": 1, "window_start": None, "window_end": None}
+        run = replication(state, key=None)
+        run.see([{"id": "1"}])
+        assert done(run, start, end) is covers
+        assert state["window_start"] is None
+
+
+def test_what_the_table_reaches_back_to_is_known_but_does_not_narrow_anything() -> None:
     run = replication({"version": 1, "window_start": "2019-01-01T00:00:00Z"}, key=None)
-    assert run.since == datetime(2019, 1, 1, tzinfo=timezone.utc)
+    assert run.table_since == year(2019)
+    assert run.since is None
+
+
+def test_records_without_versions_leave_the_version_alone() -> None:
+    state: dict[str, Any] = {}
+    run = replication(state)
+    run.see([{"updated_at": "2026-11-01T00:00:00Z"}])
+    run.finish(None, None, versions=False)
+    assert state == bookmark("2026-11-01T00:00:00Z")

@@ -307,3 +307,68 @@ def test_streams_ahead_cannot_slow_down_the_one_that_is_handed_on(
     go.set()
     assert len(ids(scheduler, readings[1])) == 6
     assert len(ids(scheduler, readings[0])) == 100
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_retry_of_the_wanted_page_wakes_the_workers_of_a_full_budget(
+    run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr(module, "PAGES_HELD", 3)
+    failed = threading.Event()
+
+    def act(number: int, page: int) -> None:
+        if (number, page) == (0, 0) and not failed.is_set():
+            time.sleep(0.05)  # the others fill the budget meanwhile
+            failed.set()
+            raise Retry("status 503", after=0.05)
+
+    scheduler = run(workers)
+    reading = Vendor(act).reading()
+    scheduler.add(reading)
+    assert ids(scheduler, reading) == IN_ORDER
+
+
+def test_a_request_that_cannot_be_made_fails_its_stream(run: Callable[..., Scheduler]) -> None:
+    def first(part: Slice) -> Request:
+        if part.columns["number"] == 2:
+            raise OverflowError
+        return request(part.columns["number"], 0)
+
+    vendor = Vendor(pages=1)
+    scheduler = run(4)
+    reading = Reading("list", vendor.slices(), first, vendor.fetch, "/list")
+    scheduler.add(reading)
+    seen = []
+    with pytest.raises(OverflowError):
+        for page in scheduler.pages(reading):
+            seen += [record["id"] for record in page.records]
+    assert seen == ["0-0", "1-0"]
+
+
+def test_throttled_tries_do_not_use_up_the_others(
+    run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [module.TRIES * 3]
+
+    def act(number: int, page: int) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise Retry("too many requests", after=0.0, throttled=True)
+
+    vendor = Vendor(act)
+    scheduler = run(1)
+    reading = vendor.reading(vendor.slices(1))
+    scheduler.add(reading)
+    assert ids(scheduler, reading) == IN_ORDER[:PAGES]
+
+
+def test_closing_does_not_wait_for_requests_under_way() -> None:
+    go = threading.Event()
+    scheduler = Scheduler(16, Pacer({}))
+    scheduler.add(Vendor(lambda *_: go.wait(60) and None).reading())
+    time.sleep(0.05)
+    started = time.monotonic()
+    scheduler.close()
+    waited = time.monotonic() - started
+    go.set()
+    assert waited < 16 * module.CLOSING_SECONDS  # one wait for all, not one each

@@ -61,5 +61,29 @@ def test_what_ends_the_parents_listing_ends_the_children() -> None:
     listing.ids.append("1")
     listing.error = OSError("gone")
     listing.complete = True
+    seen = []
     with pytest.raises(OSError, match="gone"):
-        list(Children("persons", "person_id").plan(window(), listing))
+        seen.extend(Children("persons", "person_id").plan(window(), listing))
+    children = Children("persons", "person_id").plan(window(), listing)
+    assert next(children) == Slice(path={"person_id": "1"}, columns={"person_id": "1"})
+
+
+def test_an_id_is_quoted_in_the_path_and_stays_as_it_is_in_the_column() -> None:
+    listing = Listing()
+    listing.add(["a/b?x=1"])
+    part = next(Children("persons", "person_id").plan(window(), listing))
+    assert part == Slice(path={"person_id": "a%2Fb%3Fx%3D1"}, columns={"person_id": "a/b?x=1"})
+
+
+def test_an_id_that_comes_twice_is_walked_once() -> None:
+    listing = Listing()
+    listing.add(["1", "2"])
+    listing.add(["2", "3"])
+    assert listing.ids == ["1", "2", "3"]
+
+
+def test_the_default_first_month_does_not_move_on_from_the_tables_own() -> None:
+    table = Window(None, None, NOW, table_since=datetime(2019, 1, 1, tzinfo=timezone.utc))
+    assert Months("from", "to").start(table) == datetime(2019, 1, 1, tzinfo=timezone.utc)
+    later = Window(None, None, NOW, table_since=datetime(2024, 1, 1, tzinfo=timezone.utc))
+    assert Months("from", "to").start(later) == datetime(2021, 1, 1, tzinfo=timezone.utc)

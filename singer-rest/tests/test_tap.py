@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import RunError, TapError
+from singer_rest import Rate, RunError, TapError
 from singer_rest.testing import Answer
 
 if TYPE_CHECKING:
@@ -135,6 +137,67 @@ def test_children_fail_with_their_parent(run: Callable[..., Any], shop: Any) -> 
     assert "2 of 3 streams failed: owners, pets" in str(fails[0])
 
 
+def test_a_parent_that_breaks_where_its_records_are_taken_fails_its_children_too(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("singer_rest.replication.Replication.see", broken)
+    fails: list[Exception] = []
+    output = run("owners", "pets", fails=fails, start_date=None)
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "2 of 2 streams failed: owners, pets" in str(fails[0])
+
+
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_children_of_a_parent_that_fails_are_the_same_for_every_concurrency(
+    run: Callable[..., Any], shop: Any, workers: int
+) -> None:
+    shop.before = lambda asked: Answer({}, 418) if asked.path == "/owners" and "cursor" in asked.query else None
+    output = run("owners", "pets", max_concurrency=workers, fails=[], start_date=None)
+    assert output.ids() == {"owners": ["1", "2"], "pets": ["1a", "1b", "2a", "2b"]}
+    assert output.of("STATE") == []
+
+
+def test_a_stdout_that_takes_no_more_ends_the_run_and_no_bookmark_moves(
+    make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tap = make_tap()
+    monkeypatch.setattr("sys.stdout", open("/dev/full", "w"))  # noqa: PTH123, SIM115
+    with pytest.raises(RunError, match=r"The output cannot be written \(no space left on device\)"):
+        tap.sync_all()
+    assert all(not state.get("version") for state in tap.state["bookmarks"].values())
+    with contextlib.suppress(OSError):
+        sys.stdout.close()
+
+
+def test_no_access_after_empty_pages_is_a_failure_too(run: Callable[..., Any], shop: Any) -> None:
+    shop.data |= {f"/owners/{owner}/pets": [] for owner in (1, 2)}
+    shop.refusals["/owners/3/pets"] = Answer({}, 403)
+    fails: list[Exception] = []
+    run("owners", "pets", fails=fails)
+    assert "1 of 2 streams failed: pets" in str(fails[0])
+
+
+def test_children_of_a_parent_without_access_name_themselves(
+    run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.refusals["/owners"] = Answer({}, 403)
+    run("pets", "kinds")
+    assert "pets: it walks owners, and owners: the credential may not read it; it needs owners:read" in caplog.text
+
+
+def test_limits_are_learned_from_refusals_too(run: Callable[..., Any], shop: Any, make_tap: Callable[..., Any]) -> None:
+    throttled = Answer({}, 429, {"Retry-After": "0", "x-ratelimit-replenish-rate": "7"})
+    seen: list[str] = []
+    shop.before = lambda asked: None if seen or seen.append(asked.path) else throttled  # type: ignore[func-returns-value]
+    tap = make_tap("kinds")
+    tap.rates = {"": Rate(1000)}
+    tap.sync_all()
+    assert tap.pacer._endpoints["/kinds"].per_second == 7
+
+
 def test_no_access_skips_the_stream_with_one_warning_that_names_the_right(
     run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -236,6 +299,7 @@ def test_nothing_selected_is_an_error(make_tap: Callable[..., Any]) -> None:
         ({"bookmarks": {"employees_employees": {"replication_key_value": "2026"}}}, "another tap's"),
         ({"bookmarks": ["owners"]}, "not a Singer state"),
         ({"bookmarks": {"owners": "2026"}}, "not a Singer state"),
+        ({"type": "STATE", "value": {"bookmarks": {}}}, "not a Singer state"),
     ],
 )
 def test_a_state_that_is_not_this_taps_is_an_error(make_tap: Callable[..., Any], state: Any, sentence: str) -> None:
@@ -299,6 +363,31 @@ def test_a_full_table_forced_in_the_catalog_is_read_whole(make_tap: Callable[...
     tap.streams["owners"].forced_replication_method = "FULL_TABLE"
     tap.sync_all()
     assert "changed_after" not in vendor.queries("/owners")[0]
+
+
+def test_an_older_catalog_loses_no_field(
+    make_tap: Callable[..., Any], shop: Any, vendor: Host, capfdbinary: Any
+) -> None:
+    shop.data["/kinds"] = [{"id": "cat", "price": 5}]
+    catalog = make_tap().catalog_dict
+    for stream in catalog["streams"]:
+        del stream["schema"]["properties"]["price"]
+        for entry in stream["metadata"]:
+            if entry["breadcrumb"] == []:
+                entry["metadata"]["selected"] = stream["tap_stream_id"] == "kinds"
+    tap = type(make_tap())(config={"api_url": vendor.url, "key": "k"}, catalog=catalog)
+    tap.sync_all()
+    lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+    assert [line["record"] for line in lines if line["type"] == "RECORD"] == [{"id": "cat", "_extra": {"price": 5}}]
+
+
+def test_a_catalog_without_keys_still_knows_the_parents(
+    make_tap: Callable[..., Any], vendor: Host, capfdbinary: Any
+) -> None:
+    tap = make_tap("owners", "pets")
+    tap.streams["owners"].primary_keys = ()
+    tap.sync_all()
+    assert b'"stream":"pets","record":{"id":"3b"' in capfdbinary.readouterr().out
 
 
 def test_stream_maps_apply(run: Callable[..., Any]) -> None:

@@ -44,8 +44,9 @@ class PersonioAuthenticator(Authenticator):
             raise RunError("Personio refuses the credentials. Check `client_id` and `client_secret`.")
         try:
             body = reply.json()
-            return Token(body["access_token"], float(body["expires_in"]))
+            value, seconds = body["access_token"], float(body["expires_in"])
         except (ValueError, KeyError, TypeError):
-            raise RunError(
-                f"The token request was answered with status {reply.status} and no token. Check `api_url`."
-            ) from None
+            value, seconds = None, 0.0
+        if not value or not isinstance(value, str) or seconds <= 0:
+            raise RunError(f"The token request was answered with status {reply.status} and no token. Check `api_url`.")
+        return Token(value, seconds)

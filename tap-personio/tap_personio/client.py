@@ -42,14 +42,18 @@ class PersonioStream(RestStream):
         records = body.get("_data") if isinstance(body, dict) else None
         if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
-        links = (body.get("_meta") or {}).get("links") or {}
-        href = (links.get("next") or {}).get("href")
-        return records, self._following(href, request) if href else None
+        link = body
+        for name in ("_meta", "links", "next", "href"):
+            link = link.get(name) if isinstance(link, dict) else None
+        return records, self._following(str(link), request) if link else None
 
     def _following(self, href: str, request: Request) -> Request:
         # Links may be relative, carry the cursor alone, or name a path that does not exist, so only their query is
         # taken. The page size is not always in it, and the vendor's default is small.
-        link = urlsplit(href)
+        try:
+            link = urlsplit(href)
+        except ValueError:
+            raise TapError(f"{self.name}: the link to the next page cannot be read. Run again later.") from None
         own_host = urlsplit(self.transport.api_url).hostname
         if link.hostname not in {None, own_host, VENDOR_HOST}:
             raise TapError(

@@ -62,6 +62,8 @@ class TapPersonio(RestTap):
         *common_settings(api_url="https://api.personio.de"),
     ).to_dict()
 
+    header_settings = ("partner_id", "app_id")
+
     @override
     @cached_property
     def authenticator(self) -> Authenticator:

@@ -1,0 +1,97 @@
+"""The command line: every failure is a sentence and exit code 1, without a traceback or a setting's value."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import sys
+import traceback
+from typing import IO, Any
+
+import click
+from singer_sdk.exceptions import ConfigurationError, ConfigValidationError, MappingError
+from singer_sdk.helpers._util import load_json
+from singer_sdk.plugin_base import SingerCommand
+from singer_sdk.singerlib import Catalog
+
+from singer_rest.errors import RunError, TapError
+
+
+class Command(SingerCommand):
+    """A tap's command."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Run the command."""
+        try:
+            return super().main(*args, **kwargs)
+        except ConfigValidationError as error:
+            sentences = error.errors
+        except Exception as error:  # noqa: BLE001 - the last place that can turn it into a sentence
+            sentences = [explain(error)]
+        for text in sentences:
+            self.logger.error("%s", text)
+        _leave_stdout()
+        sys.exit(1)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
+        """Run the callback with warnings in the log; `main` answers for what it raises."""
+        logging.captureWarnings(capture=True)
+        return click.Command.invoke(self, ctx)
+
+
+def explain(error: BaseException) -> str:
+    """A sentence for a failure. Of an error that nobody foresaw it tells kind and place: its text may hold a record."""
+    if isinstance(error, TapError):
+        return str(error)
+    if isinstance(error, MappingError):
+        return "The stream maps cannot be applied. Check `stream_maps` and `stream_map_config`."
+    if isinstance(error, ConfigurationError):
+        return f"The settings cannot work ({type(error).__name__}). Look them up with --about."
+    if isinstance(error, OSError) and error.filename is None:
+        return output_sentence(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {frames[-1].filename.rpartition('site-packages')[2]}:{frames[-1].lineno}" if frames else ""
+    return f"An unforeseen {type(error).__name__}{place} ended this. Please report it with this line."
+
+
+def output_sentence(error: OSError) -> str:
+    """A sentence for an output that takes no more: a closed pipe, a full disk."""
+    reason = (error.strerror or type(error).__name__).lower()
+    return f"The output cannot be written ({reason}). Check the loader behind the pipe, or the disk, and run again."
+
+
+def checked_state(file: IO[str] | None) -> IO[str] | None:
+    """Refuse a state file that is no JSON object."""
+    return file and io.StringIO(_json_object(file, "--state"))
+
+
+def checked_catalog(file: IO[str] | None) -> IO[str] | None:
+    """Refuse a catalog file that is no Singer catalog."""
+    if file is None:
+        return None
+    text = _json_object(file, "--catalog")
+    try:
+        Catalog.from_dict(load_json(text))
+    except Exception:  # noqa: BLE001 - whatever the SDK stumbles over
+        raise RunError("The file given with --catalog is no Singer catalog. Make one with --discover.") from None
+    return io.StringIO(text)
+
+
+def _json_object(file: IO[str], option: str) -> str:
+    try:
+        text = file.read()
+        if isinstance(load_json(text), dict):
+            return text
+    except ValueError:
+        pass
+    raise RunError(f"The file given with {option} is not a JSON object. Give another, or none to start anew.")
+
+
+def _leave_stdout() -> None:
+    # What a broken pipe or a full disk left in the buffer would fail once more, with a traceback, as Python ends.
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
