@@ -1,0 +1,31 @@
+"""Each member is a distribution of its own, whole by itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("member", ["singer-rest", "tap-personio", "target-duckdb", "sandbox"])
+def test_a_wheel_holds_every_file_of_its_package(member: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT / member, check=True, capture_output=True)
+    (wheel,) = tmp_path.iterdir()
+    (package,) = (init.parent for init in (ROOT / member).glob("*/__init__.py"))
+    files = {
+        str(path.relative_to(ROOT / member))
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    assert files <= packed
+    assert any(path.endswith("py.typed") for path in packed)
+    assert member != "tap-personio" or sum(path.endswith(".json") for path in packed) == len(
+        list(package.glob("schemas/*.json"))
+    )
