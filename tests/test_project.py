@@ -1,0 +1,49 @@
+"""The Meltano project says of the plugins what they say of themselves."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+from tap_personio.tap import TapPersonio
+from target_duckdb.target import TargetDuckDB
+
+ROOT = Path(__file__).parent.parent
+PROJECT = YAML(typ="safe").load(ROOT / "meltano.yml")
+PLUGINS = {plugin["name"]: plugin for kind in PROJECT["plugins"].values() for plugin in kind}
+OF_THE_SDK = {"stream_maps", "stream_map_config", "faker_config", "batch_config"} | {
+    f"flattening_{name}" for name in ("enabled", "max_depth", "max_level", "max_key_length", "separator")
+}
+
+
+def test_the_project_is_valid_for_meltano() -> None:
+    schema = json.loads((importlib.resources.files("meltano") / "schemas" / "meltano.schema.json").read_text())
+    jsonschema.validate(PROJECT, schema)
+
+
+@pytest.mark.parametrize("plugin", [TapPersonio, TargetDuckDB])
+def test_settings_are_those_of_the_plugin(plugin: Any) -> None:
+    plugin.append_builtin_config(plugin.config_jsonschema)
+    properties = plugin.config_jsonschema["properties"]
+    declared = {setting["name"]: setting for setting in PLUGINS[plugin.name]["settings"]}
+    assert set(declared) == set(properties) - OF_THE_SDK
+    for name, setting in declared.items():
+        assert setting.get("sensitive", False) == properties[name].get("secret", False), name
+        kinds = {"integer": "integer", "boolean": "boolean", "array": "array"}
+        types = [kinds[kind] for kind in properties[name]["type"] if kind in kinds]
+        assert types == [] or setting["kind"] == types[0], name
+
+
+def test_capabilities_are_those_of_the_plugin() -> None:
+    assert PLUGINS["tap-personio"]["capabilities"] == sorted(item.value for item in TapPersonio.capabilities)
+
+
+@pytest.mark.parametrize("name", ["tap-personio", "target-duckdb"])
+def test_plugins_need_neither_the_hub_nor_a_lock_file(name: str) -> None:
+    assert PLUGINS[name]["namespace"] == name.replace("-", "_")
+    assert PLUGINS[name]["pip_url"].startswith("-e ./")
