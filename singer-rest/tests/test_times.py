@@ -1,0 +1,51 @@
+"""Moments: what is read, what is refused, how they are written."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+from singer_rest import times
+
+MOMENT = datetime(2026, 11, 22, 5, 0, 1, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-22T05:00:01Z",
+        "2026-11-22T05:00:01",
+        "2026-11-22 05:00:01",
+        "2026-11-22T06:00:01+01:00",
+        "2026-11-22T06:00:01+0100",
+        "2026-11-22T05:00:01.000Z",
+        "2026-11-22T05:00:01.0000000Z",
+    ],
+)
+def test_moments_are_read_whatever_their_zone_and_without_one_mean_utc(text: str) -> None:
+    assert times.parse(text) == MOMENT
+    assert times.parse(text).utcoffset() == timezone.utc.utcoffset(None)
+
+
+def test_a_date_is_its_first_moment() -> None:
+    assert times.parse("2026-11-22") == datetime(2026, 11, 22, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "now", "10:30", "garbage", "2026", "22.11.2026", "2026-13-01", "0001-01-01T00:00+05:00"]
+)
+def test_anything_else_is_refused_without_repeating_it(text: str) -> None:
+    with pytest.raises(ValueError, match="not an ISO 8601 date"):
+        times.parse(text)
+
+
+def test_moments_are_written_in_utc_with_z_and_a_fraction_only_where_there_is_one() -> None:
+    assert times.text(MOMENT) == "2026-11-22T05:00:01Z"
+    assert times.text(MOMENT.replace(microsecond=500)) == "2026-11-22T05:00:01.000500Z"
+    assert times.text(times.parse("2026-11-22T06:00:01+01:00")) == "2026-11-22T05:00:01Z"
+
+
+def test_http_dates() -> None:
+    assert times.http_date("Sun, 22 Nov 2026 05:00:01 GMT") == MOMENT
+    with pytest.raises(ValueError):  # noqa: PT011 - the kind is the contract
+        times.http_date("tomorrow")
