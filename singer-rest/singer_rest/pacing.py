@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from singer_rest import times
@@ -18,11 +19,19 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Rate:
-    """A limit: ``requests`` per ``seconds``, of which ``burst`` may go at once (default: one second's worth)."""
+    """A limit: ``requests`` per ``seconds``, of which ``burst`` may go at once (default: one second's worth).
+
+    Args:
+        requests: How many requests.
+        seconds: In how many seconds.
+        burst: How many at once.
+        shared: Whether all endpoints that its pattern matches share it, beside a limit of their own.
+    """
 
     requests: float
     seconds: float = 1.0
     burst: float | None = None
+    shared: bool = False
 
 
 class Bucket:
@@ -64,7 +73,7 @@ class Pacer:
     """Holds requests back so that they keep to the vendor's limits and the user's own.
 
     Args:
-        rates: Limit per endpoint; ``""`` is the limit of each endpoint that is not named.
+        rates: Limit by endpoint; ``""`` is that of each endpoint that is not named; shared ones by glob pattern.
         overall: The user's own cap over all endpoints.
         clock: Seconds that only go forward.
     """
@@ -79,6 +88,7 @@ class Pacer:
         self._clock = clock
         self._lock = threading.Lock()
         self._endpoints: dict[str, Bucket] = {}
+        self._shared = {pattern: Bucket(rate, clock()) for pattern, rate in rates.items() if rate.shared}
         self._overall = Bucket(overall, clock()) if overall else None
 
     def take(self, endpoint: str) -> float:
@@ -112,11 +122,12 @@ class Pacer:
             bucket.tokens, bucket.filled_at = 1.0, bucket.paused_until
 
     def _buckets(self, endpoint: str, now: float) -> list[Bucket]:
-        return [bucket for bucket in (self._endpoint(endpoint, now), self._overall) if bucket]
+        shared = [bucket for pattern, bucket in self._shared.items() if fnmatchcase(endpoint, pattern)]
+        return [bucket for bucket in (self._endpoint(endpoint, now), *shared, self._overall) if bucket]
 
     def _endpoint(self, endpoint: str, now: float) -> Bucket | None:
         if endpoint not in self._endpoints:
-            rate = self._rates.get(endpoint) or self._rates.get("")
+            rate = self._rates.get(endpoint, self._rates.get(""))
             if rate is None:
                 return None
             self._endpoints[endpoint] = Bucket(rate, now)

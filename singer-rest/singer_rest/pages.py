@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from singer_rest.slices import Slice
@@ -70,14 +70,14 @@ class Page:
 
     Args:
         records: The records as the vendor sent them.
-        next: The request for the page after this one; None on the last.
+        following: The requests for the pages after this one: the next one, or all where their number is known.
         slice: The slice that the page belongs to.
         size: Bytes of the body.
         received: When the answer was there, UTC.
     """
 
     records: list[Record]
-    next: Request | None
+    following: Sequence[Request]
     slice: Slice
     size: int
     received: datetime

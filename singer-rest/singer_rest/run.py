@@ -3,38 +3,61 @@
 from __future__ import annotations
 
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from singer_rest.errors import NoAccess, RunError, TapError
 from singer_rest.scheduler import Reading, Scheduler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from singer_rest.pages import Page
+    from singer_rest.pages import Page, Record
     from singer_rest.slices import Slice, Window
     from singer_rest.stream import RestStream
 
 
 class Listing:
-    """The ids of a parent stream, in its order and each once, as they become known."""
+    """The records of a parent stream that its children walk, in its order and each once, as they become known.
 
-    def __init__(self) -> None:
-        self.ids: list[str] = []
+    Args:
+        parent: The parent stream.
+        children: The streams that walk it.
+    """
+
+    def __init__(self, parent: RestStream, children: Sequence[RestStream]) -> None:
+        self.parent = parent
+        self.parents: list[tuple[str, Mapping[str, Any]]] = []
         self.complete = False
         self.error: Exception | None = None
+        self._children = children
         self._known: set[str] = set()
 
-    def add(self, ids: Iterable[str]) -> None:
-        """Take in ids; one that is there already is not walked again."""
-        for parent_id in ids:
+    @property
+    def since(self) -> datetime | None:
+        """From when on changed parents are wanted; None: all of them."""
+        wanted = [child.replication.since if child.slices.changed else None for child in self._children]
+        return None if None in wanted else min(since for since in wanted if since)
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Take in parents; one that is there already is not walked again."""
+        for record in records:
+            parent_id = self.parent.parent_id(record)
             if parent_id not in self._known:
                 self._known.add(parent_id)
-                self.ids.append(parent_id)
+                self.parents.append((parent_id, self._kept(record)))
+
+    def _kept(self, record: Record) -> Mapping[str, Any]:
+        """What the children need to know of a parent; most need nothing, and there may be many parents."""
+        kept: dict[str, Any] = {}
+        for child in self._children:
+            kept |= record if child.slices.needs_record else {}
+            if child.slices.changed:
+                kept[child.slices.changed] = self.parent.changed_at(record)
+        return kept
 
     def end(self, error: Exception | None = None) -> None:
-        """Take in that no more ids come, and why, if it is not the end of the list."""
+        """Take in that no more parents come, and why, if it is not the end of the list."""
         self.error = error
         self.complete = True
 
@@ -73,7 +96,10 @@ class Run:
 
     def start(self) -> None:
         """Let the workers begin, and read the ids that no stream's own reading gives."""
-        apart = [(parent, self._reading(parent, None, parent.window(None))) for parent in self._listed_apart]
+        apart = [
+            (parent, self._reading(parent, self._listings[parent.name].since, parent.window(None)))
+            for parent in self._listed_apart
+        ]
         for _, reading in [*apart, *self._readings.values()]:
             self._scheduler.add(reading)
         for parent, reading in apart:
@@ -109,11 +135,13 @@ class Run:
         name = stream.slices.parent
         if name is None or name in self._listings:
             return
-        self._listings[name] = Listing()
         own = read.get(name)
         parent = own or stream_named(name)
         self._list_parents(parent, read, stream_named)
-        if own is None or own.since:
+        children = [child for child in (*self.streams, *self._listed_apart) if child.slices.parent == name]
+        listing = self._listings[name] = Listing(parent, children or [stream])
+        wanted = listing.since
+        if own is None or (own.since and (wanted is None or own.since > wanted)):
             self._listed_apart.append(parent)
 
     def _reading(self, stream: RestStream, since: datetime | None, window: Window) -> Reading:
@@ -132,7 +160,7 @@ class Run:
         error: Exception | None = TapError(f"{stream.name} was not read to its end")
         try:
             for page in self._scheduler.pages(reading):
-                listing.add(map(stream.parent_id, page.records))
+                listing.add(page.records)
                 self._scheduler.poke()
                 yield page
             error = None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from singer_rest.errors import Retry, TapError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from singer_rest.pacing import Pacer
     from singer_rest.pages import Page, Request
@@ -83,16 +83,19 @@ class Reading:
         self._queue: list[Task] = []
         self._results: dict[Position, Page | Exception] = {}
         self._failed_at: Position | None = None
+        self._pages: dict[int, int] = {}
 
     def ready(self, now: float, only: Position | None = None) -> tuple[Task | None, float]:
         """The first task (or that at a position) that may run now, left in the queue; else None and seconds to wait."""
-        tasks = [task for task in self._queue if only in {None, task.position}]
-        for task in tasks:
-            if task.not_before <= now:
-                return task, 0.0
+        soonest = math.inf
+        for task in self._queue:
+            if only in {None, task.position}:
+                if task.not_before <= now:
+                    return task, 0.0
+                soonest = min(soonest, task.not_before - now)
         if only is None and self._open():
             return self._queue[-1], 0.0
-        return None, min((task.not_before - now for task in tasks), default=math.inf)
+        return None, soonest
 
     def start(self, task: Task) -> None:
         """Take a task off the queue: it runs."""
@@ -104,7 +107,7 @@ class Reading:
         insort(self._queue, task)
 
     def finish(self, task: Task, result: Page | Exception) -> bool:
-        """Keep a page until it is wanted, and queue the one after it; beyond an error nothing is asked for.
+        """Keep a page until it is wanted, and queue those after it; beyond an error nothing is asked for.
 
         Returns:
             Whether the result is kept.
@@ -112,19 +115,34 @@ class Reading:
         if self._failed_at and task.position > self._failed_at:
             return False
         self._results[task.position] = result
-        number, page = task.position
         if isinstance(result, Exception):
             self._fail(task.position)
-        elif result.next and result.next in task.asked:
-            self._fail((number, page + 1))
-            self._results[number, page + 1] = TapError(
-                f"{self.name}: the link to the next page leads back to a page already read, so the list has no "
-                "end. Run again later; if it stays so, report it to the vendor."
-            )
-        elif result.next:
-            task.asked.add(result.next)
-            insort(self._queue, Task((number, page + 1), result.next, task.slice, task.asked))
+        else:
+            self._queue_following(task, result.following)
         return True
+
+    def _queue_following(self, task: Task, following: Iterable[Request]) -> None:
+        number, _ = task.position
+        for request in following:
+            page = self._pages[number]
+            self._pages[number] += 1
+            if request in task.asked:
+                self._fail((number, page))
+                self._results[number, page] = TapError(
+                    f"{self.name}: the link to the next page leads back to a page already read, so the list has no "
+                    "end. Run again later; if it stays so, report it to the vendor."
+                )
+                return
+            task.asked.add(request)
+            insort(self._queue, Task((number, page), request, task.slice, task.asked))
+
+    def after(self, position: Position) -> Position:
+        """The position after one whose page has been taken: the next page of its slice, or the next slice."""
+        number, page = position
+        if page + 1 < self._pages[number]:
+            return number, page + 1
+        del self._pages[number]
+        return number + 1, 0
 
     def take(self, position: Position) -> Page | Exception | None:
         """Take out the result at a position; None: not there yet, or (`last_slice` tells) never."""
@@ -160,6 +178,7 @@ class Reading:
         if part is None or request is None:
             return False
         self._queue.append(Task((self._opened, 0), request, part, {request}))
+        self._pages[self._opened] = 1
         self._opened += 1
         return True
 
@@ -206,11 +225,12 @@ class Scheduler:
         Raises:
             Exception: What ended the reading; the pages before it have been handed on.
         """
-        number = page_number = 0
+        position = (0, 0)
         try:
-            while (page := self._wait(reading, (number, page_number))) is not None:
+            while (page := self._wait(reading, position)) is not None:
                 yield page
-                number, page_number = (number, page_number + 1) if page.next else (number + 1, 0)
+                with self._changed:
+                    position = reading.after(position)
         finally:
             with self._changed:
                 self._readings.remove(reading)

@@ -9,8 +9,10 @@ from urllib.parse import quote
 
 import pendulum
 
+from singer_rest import times
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
 
@@ -47,9 +49,9 @@ class Window:
 
 
 class Ids(Protocol):
-    """The parents' ids as their listing hands them on, in its order."""
+    """The parents, as their listing hands them on, in its order: id, and its record."""
 
-    ids: list[str]
+    parents: list[tuple[str, Mapping[str, Any]]]
     complete: bool
     error: Exception | None
 
@@ -59,6 +61,10 @@ class Slices(ABC):
 
     parent: str | None = None
     """Name of the stream whose ids the slices walk, if they walk any."""
+    changed: str | None = None
+    """The column that holds the parent's replication key, where only parents that changed are walked."""
+    needs_record: bool = False
+    """Whether the slices depend on more of a parent than its id."""
 
     @abstractmethod
     def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
@@ -137,24 +143,54 @@ class Children(Slices):
 
     Args:
         parent: Name of the parent stream.
-        column: The placeholder of the path that takes the parent's id, and the column that holds it.
+        column: The placeholder of the path (or, with `param`, the query parameter's column) that takes the parent's id.
+        param: The query parameter that takes the parent's id, where it does not stand in the path.
+        changed: The column that gets the parent's replication key. The children can only have changed with their
+            parent then: it is their own replication key, and only parents that changed since are walked.
+        where: Which parents have children at all.
     """
 
-    def __init__(self, parent: str, column: str) -> None:
+    def __init__(
+        self,
+        parent: str,
+        column: str,
+        *,
+        param: str | None = None,
+        changed: str | None = None,
+        where: Callable[[Mapping[str, Any]], bool] | None = None,
+    ) -> None:
         self.parent = parent
         self.column = column
+        self.param = param
+        self.changed = changed
+        self.where = where
+        self.needs_record = where is not None
 
-    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
         """Yield a slice per parent, as their ids become known; what ended their listing ends this too."""
         if parents is None:
             raise LookupError(f"nobody lists {self.parent}")
         walked = 0
-        while walked < len(parents.ids) or not parents.complete:
-            if walked == len(parents.ids):
+        while walked < len(parents.parents) or not parents.complete:
+            if walked == len(parents.parents):
                 yield None
                 continue
-            parent_id = parents.ids[walked]
+            parent_id, kept = parents.parents[walked]
             walked += 1
-            yield Slice(path={self.column: quote(parent_id, safe="")}, columns={self.column: parent_id})
+            if self._is_wanted(kept, window.since):
+                yield self._slice(parent_id, kept)
         if parents.error:
             raise parents.error
+
+    def _is_wanted(self, kept: Mapping[str, Any], since: datetime | None) -> bool:
+        if self.where and not self.where(kept):
+            return False
+        changed_at = kept.get(self.changed) if self.changed else None
+        return not (since and changed_at) or times.parse(changed_at) >= since
+
+    def _slice(self, parent_id: str, kept: Mapping[str, Any]) -> Slice:
+        return Slice(
+            params={self.param: parent_id} if self.param else {},
+            path={} if self.param else {self.column: quote(parent_id, safe="")},
+            columns={self.column: parent_id, **({self.changed: kept.get(self.changed)} if self.changed else {})},
+        )

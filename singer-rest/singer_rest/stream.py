@@ -21,9 +21,10 @@ from singer_rest.sdk import SdkStream
 from singer_rest.slices import Slice, Slices, Whole, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from singer_rest.auth import Authenticator
     from singer_rest.tap import RestTap
     from singer_rest.transport import Transport
 
@@ -36,16 +37,18 @@ class ChangedSince:
         param: The query parameter.
         strict: Whether the vendor leaves out records of that very moment. Then one second is subtracted, or
             records that share the bookmark's second would be lost.
+        text: Writes the moment, which is in whole seconds; by default in UTC with ``Z``.
     """
 
     param: str
     strict: bool = False
+    text: Callable[[datetime], str] = times.text
 
     def params(self, since: datetime) -> dict[str, str]:
-        """The query that asks for changes since a moment, in whole seconds, ``Z`` at the end."""
+        """The query that asks for changes since a moment."""
         if self.strict:
             since = pendulum.instance(since).subtract(seconds=1)
-        return {self.param: times.text(since.replace(microsecond=0))}
+        return {self.param: self.text(since.replace(microsecond=0))}
 
 
 class RestStream(SdkStream):
@@ -125,9 +128,25 @@ class RestStream(SdkStream):
     def page_request(self, part: Slice, since: datetime | None) -> Request:
         """The request for the first page of a slice; `since` None asks for everything."""
 
+    @property
+    def authenticator(self) -> Authenticator | None:
+        """What gives the token for this list; None: it is public."""
+        return self._tap.authenticator
+
+    def decode(self, reply: Reply) -> Any:  # noqa: ANN401
+        """The decoded body.
+
+        Raises:
+            ValueError: If it is not what was promised.
+        """
+        return reply.json()
+
     @abstractmethod
-    def parse(self, body: Any, request: Request) -> tuple[list[Record], Request | None]:  # noqa: ANN401
-        """The records of a decoded body, and the request for the page after it (None: this was the last).
+    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:  # noqa: ANN401
+        """The records of a decoded body, and the requests for the pages after it.
+
+        That is none on the last page; the next one where each page tells of the next; all of them, on the first page,
+        where their number is known: then they are under way together.
 
         Raises:
             TapError: If the body is not of the documented shape.
@@ -145,6 +164,10 @@ class RestStream(SdkStream):
         """The id under which this stream's record is a parent."""
         return str(record[type(self).primary_keys[0]])  # whatever keys a catalog asks for
 
+    def changed_at(self, record: Record) -> str | None:
+        """When this stream's record changed, for children that can only have changed with it."""
+        return record.get(self.replication_key or "")
+
     def fetch(self, request: Request, part: Slice) -> Page:
         """Ask for one page and read it; called by a worker.
 
@@ -153,16 +176,16 @@ class RestStream(SdkStream):
             NoAccess: If the credential may not read this list.
             TapError: If the vendor refuses the request for another reason.
         """
-        reply = self.transport.get(request, self._tap.authenticator)
+        reply = self.transport.get(request, self.authenticator)
         if reply.status == HTTPStatus.OK:
             try:
-                body = reply.json()
+                body = self.decode(reply)
             except ValueError:
-                raise Retry("the body is not JSON") from None
+                raise Retry("the body is not what was promised") from None
             records, following = self.parse(body, request)
             return Page(records, following, part, len(reply.body), reply.received)
         if self.is_gone(reply):
-            return Page([], None, part, 0, reply.received)
+            return Page([], (), part, 0, reply.received)
         if self.lacks_access(reply):
             raise NoAccess(
                 f"{self.name}: the credential may not read it; it needs {self.right()} "

@@ -44,6 +44,16 @@ def text(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
 
 
+def zoneless(moment: datetime) -> str:
+    """Write a moment in UTC without its zone, as some filters want it: ``2026-11-22T05:00:00``."""
+    return text(moment).removesuffix("Z")
+
+
+def date(moment: datetime) -> str:
+    """Write a moment's day in UTC: ``2026-11-22``."""
+    return moment.astimezone(timezone.utc).date().isoformat()
+
+
 def http_date(value: str) -> datetime:
     """Read a date as HTTP headers write it.
 

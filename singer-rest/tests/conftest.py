@@ -59,10 +59,11 @@ class PetStream(RestStream):
             query |= self.changed_since.params(since)
         return Request(self.path.format(**part.path), tuple(query.items()), self.path)
 
-    def parse(self, body: Any, request: Request) -> tuple[list[Record], Request | None]:
+    def parse(self, body: Any, request: Request) -> tuple[list[Record], list[Request]]:
         if not isinstance(body, dict) or "data" not in body:
             raise TapError(f"{self.name}: no list of pets")
-        following = Request(request.path, (("cursor", body["next"]),), request.endpoint) if body.get("next") else None
+        cursors = body.get("all") or [body.get("next")]
+        following = [Request(request.path, (("cursor", cursor),), request.endpoint) for cursor in cursors if cursor]
         return body["data"], following
 
     def lacks_access(self, reply: Reply) -> bool:

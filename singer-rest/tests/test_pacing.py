@@ -49,6 +49,15 @@ def test_the_users_cap_counts_all_endpoints(clock: Clock) -> None:
     assert pacer.take("/b") == 0.0
 
 
+def test_a_shared_limit_counts_all_endpoints_that_its_pattern_matches(clock: Clock) -> None:
+    pacer = Pacer({"/v1/*": Rate(3, 60, burst=3, shared=True), "/v1/b": Rate(1), "": Rate(100)}, clock=clock)
+    assert [pacer.take(path) for path in ("/v1/a", "/v1/b", "/v2/a")] == [0.0] * 3
+    assert pacer.take("/v1/b") == pytest.approx(1.0)
+    assert pacer.take("/v1/a/b") == 0.0
+    assert pacer.take("/v1/a") == pytest.approx(20.0)
+    assert pacer.take("/v2/a") == 0.0
+
+
 def test_a_refused_take_costs_nothing(clock: Clock) -> None:
     pacer = Pacer({"/slow": Rate(1), "/fast": Rate(100)}, Rate(2, 1, burst=2), clock=clock)
     assert pacer.take("/slow") == 0.0

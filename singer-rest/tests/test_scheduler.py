@@ -48,7 +48,7 @@ class Vendor:
         number, page = position(asked)
         self.asked.append((number, page))
         self.act(number, page)
-        following = request(number, page + 1) if page + 1 < self.pages else None
+        following = [request(number, page + 1)] if page + 1 < self.pages else []
         return Page([{"id": f"{number}-{page}"}], following, part, self.size, NOW)
 
     def reading(self, slices: Iterator[Slice | None] | None = None, name: str = "list") -> Reading:
@@ -106,6 +106,28 @@ def test_one_worker_asks_in_the_order_of_the_records(run: Callable[..., Schedule
     scheduler.add(reading)
     assert ids(scheduler, reading) == IN_ORDER
     assert reading.requests == len(IN_ORDER)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_pages_whose_number_is_known_are_under_way_together_and_come_in_order(
+    run: Callable[..., Scheduler], workers: int
+) -> None:
+    noise = random.Random(workers)
+    vendor = Vendor(lambda number, page: time.sleep(noise.random() / 300), pages=1)
+    fetch = vendor.fetch
+
+    def counted(asked: Request, part: Slice) -> Page:
+        page = fetch(asked, part)
+        if position(asked)[1] == 0:
+            page.following = [request(position(asked)[0], number) for number in range(1, 20)]
+        return page
+
+    vendor.fetch = counted  # type: ignore[method-assign]
+    scheduler = run(workers)
+    reading = vendor.reading(vendor.slices(3))
+    scheduler.add(reading)
+    assert ids(scheduler, reading) == [f"{number}-{page}" for number in range(3) for page in range(20)]
+    assert reading.requests == 60
 
 
 @pytest.mark.parametrize(("pages_held", "bytes_held"), [(1, 10**9), (10**9, 1)])
@@ -217,8 +239,8 @@ def test_a_link_that_leads_back_ends_the_stream_after_its_pages(run: Callable[..
 
     def looping(asked: Request, part: Slice) -> Page:
         page = fetch(asked, part)
-        if page.next and position(page.next)[1] == 3:
-            page.next = request(position(asked)[0], 1)
+        if [position(following)[1] for following in page.following] == [3]:
+            page.following = [request(position(asked)[0], 1)]
         return page
 
     vendor.fetch = looping  # type: ignore[method-assign]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Any
 
 import pytest
-from singer_rest.run import Listing
 from singer_rest.slices import Children, Months, Slice, Values, Whole, Window
 
 NOW = datetime(2026, 11, 22, 5, tzinfo=timezone.utc)
@@ -44,11 +44,20 @@ def test_months_end_with_the_month_of_the_end_date() -> None:
     assert months == ["2026-02-01", "2026-03-01", "2026-04-01"]
 
 
+class Parents:
+    """A listing as the slices see it."""
+
+    def __init__(self, *parents: tuple[str, dict[str, Any]]) -> None:
+        self.parents = list(parents)
+        self.complete = False
+        self.error: Exception | None = None
+
+
 def test_children_come_as_their_parents_become_known() -> None:
-    listing = Listing()
+    listing = Parents()
     slices = Children("persons", "person_id").plan(window(), listing)
     assert next(slices) is None
-    listing.ids += ["1", "2"]
+    listing.parents += [("1", {}), ("2", {})]
     assert next(slices) == Slice(path={"person_id": "1"}, columns={"person_id": "1"})
     assert next(slices) == Slice(path={"person_id": "2"}, columns={"person_id": "2"})
     assert next(slices) is None
@@ -56,30 +65,44 @@ def test_children_come_as_their_parents_become_known() -> None:
     assert next(slices, "end") == "end"
 
 
-def test_what_ends_the_parents_listing_ends_the_children() -> None:
-    listing = Listing()
-    listing.ids.append("1")
+def test_what_ends_the_parents_listing_ends_the_children_after_those_known() -> None:
+    listing = Parents(("1", {}))
     listing.error = OSError("gone")
     listing.complete = True
-    seen = []
-    with pytest.raises(OSError, match="gone"):
-        seen.extend(Children("persons", "person_id").plan(window(), listing))
     children = Children("persons", "person_id").plan(window(), listing)
     assert next(children) == Slice(path={"person_id": "1"}, columns={"person_id": "1"})
+    with pytest.raises(OSError, match="gone"):
+        next(children)
 
 
 def test_an_id_is_quoted_in_the_path_and_stays_as_it_is_in_the_column() -> None:
-    listing = Listing()
-    listing.add(["a/b?x=1"])
-    part = next(Children("persons", "person_id").plan(window(), listing))
+    part = next(Children("persons", "person_id").plan(window(), Parents(("a/b?x=1", {}))))
     assert part == Slice(path={"person_id": "a%2Fb%3Fx%3D1"}, columns={"person_id": "a/b?x=1"})
 
 
-def test_an_id_that_comes_twice_is_walked_once() -> None:
-    listing = Listing()
-    listing.add(["1", "2"])
-    listing.add(["2", "3"])
-    assert listing.ids == ["1", "2", "3"]
+def test_an_id_may_go_into_the_query() -> None:
+    part = next(Children("persons", "owner_id", param="owner_id").plan(window(), Parents(("a/b", {}))))
+    assert part == Slice(params={"owner_id": "a/b"}, columns={"owner_id": "a/b"})
+
+
+def test_only_parents_that_have_children_are_walked() -> None:
+    listing = Parents(("1", {"all": True}), ("2", {"all": False}))
+    listing.complete = True
+    children = Children("projects", "project_id", where=lambda record: not record["all"])
+    assert [part.columns for part in children.plan(window(), listing) if part] == [{"project_id": "2"}]
+
+
+def test_only_parents_that_changed_are_walked_and_tell_when() -> None:
+    days = [("1", "2026-01-01T00:00:00Z"), ("2", "2026-01-03T00:00:00Z"), ("3", None)]
+    listing = Parents(*((number, {"absence_updated_at": day}) for number, day in days))
+    listing.complete = True
+    children = Children("absences", "absence_id", changed="absence_updated_at")
+    since = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    assert [part.columns for part in children.plan(window(since), listing) if part] == [
+        {"absence_id": "2", "absence_updated_at": "2026-01-03T00:00:00Z"},
+        {"absence_id": "3", "absence_updated_at": None},
+    ]
+    assert len(list(children.plan(window(), listing))) == 3
 
 
 def test_the_default_first_month_does_not_move_on_from_the_tables_own() -> None:

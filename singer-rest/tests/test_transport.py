@@ -62,7 +62,12 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
         (Answer({}, 503, {"Retry-After": "3"}), "status 503", 3.0, False),
         (Answer({"a": 1}, cut=True), "the connection broke", None, False),
         (Answer({}, delay=1.0), "no answer in time", None, False),
-        (Answer(b"not gzip at all", headers={"Content-Encoding": "gzip"}), "the body could not be unpacked", None, False),
+        (
+            Answer(b"not gzip at all", headers={"Content-Encoding": "gzip"}),
+            "the body could not be unpacked",
+            None,
+            False,
+        ),
     ],
 )
 def test_what_may_be_sent_again(answer: Answer, reason: str, after: float | None, throttled: bool) -> None:  # noqa: FBT001

@@ -18,6 +18,7 @@ else:
     from typing_extensions import override
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from singer_rest.pages import Record
@@ -38,14 +39,14 @@ class PersonioStream(RestStream):
         return Request(self.path.format(**part.path), tuple(query.items()), self.path)
 
     @override
-    def parse(self, body: Any, request: Request) -> tuple[list[Record], Request | None]:
+    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
         records = body.get("_data") if isinstance(body, dict) else None
         if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
         link = body
         for name in ("_meta", "links", "next", "href"):
             link = link.get(name) if isinstance(link, dict) else None
-        return records, self._following(str(link), request) if link else None
+        return records, [self._following(str(link), request)] if link else []
 
     def _following(self, href: str, request: Request) -> Request:
         # Links may be relative, carry the cursor alone, or name a path that does not exist, so only their query is
