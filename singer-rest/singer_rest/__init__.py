@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from singer_rest import times
 from singer_rest.auth import Authenticator, Token
 from singer_rest.errors import NoAccess, RunError, TapError
 from singer_rest.pacing import Pacer, Rate
@@ -31,4 +32,5 @@ __all__ = [
     "Values",
     "Whole",
     "common_settings",
+    "times",
 ]

@@ -26,6 +26,7 @@ class Replication:
         start_date: The user's start, UTC.
         look_back: How far before the bookmark to read again.
         now: When the run began, UTC.
+        versioned: Whether rows that a full read does not bring are gone.
 
     Raises:
         RunError: If the state cannot be read.
@@ -40,6 +41,7 @@ class Replication:
         start_date: datetime | None,
         look_back: pendulum.Duration,
         now: datetime,
+        versioned: bool = True,
     ) -> None:
         self._stream = stream
         self._state = state
@@ -65,7 +67,9 @@ class Replication:
         if self._bookmark:
             from_bookmark = pendulum.instance(self._bookmark) - look_back
             self.since = max(from_bookmark, start_date) if start_date else from_bookmark
-        self.version = max(int(now.timestamp() * 1000), (version or 0) + 1) if self.whole else version
+        if self.whole and versioned:
+            version = max(int(now.timestamp() * 1000), (version or 0) + 1)
+        self.version = version if versioned else None
         """What each RECORD carries, so that a later full read can tell the rows that are gone."""
 
     def see(self, records: Iterable[Record]) -> None:
@@ -88,7 +92,7 @@ class Replication:
             start: First moment that the read reached back to; None: without end.
             end: The user's last moment; None: none.
         """
-        return self.whole and self.rows > 0 and self._covers_table(start, end)
+        return self.whole and self.version is not None and self.rows > 0 and self._covers_table(start, end)
 
     def finish(self, start: datetime | None, end: datetime | None, *, versions: bool = True) -> None:
         """Write the state: the stream was read whole.
@@ -99,7 +103,7 @@ class Replication:
             versions: Whether the records carried the version.
         """
         state = self._state
-        if self.whole and versions:
+        if self.whole and versions and self.version is not None:
             if self._covers_table(start, end):
                 state["window_start"] = times.text(start) if start else None
                 state["window_end"] = times.text(end) if end else None

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from singer_rest.run import Run
 
 
+PROGRESS_SECONDS = 10.0
+
+
 class SdkStream(Stream):
     """A stream as the SDK sees it, synced the way that `RestStream` declares it."""
 
@@ -45,6 +48,8 @@ class SdkStream(Stream):
     _tap: SdkTap
     _pages = 0
     _requests = 0
+    _started_at = 0.0
+    _told_at = 0.0
 
     @property
     @abstractmethod
@@ -82,7 +87,7 @@ class SdkStream(Stream):
             "everything" if self.replication.whole else "what changed",
             f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else "",
         )
-        started = time.monotonic()
+        self._started_at = self._told_at = time.monotonic()
         try:
             if batch_config := self.get_batch_config(self.config):
                 self._write_schema_message()
@@ -102,7 +107,7 @@ class SdkStream(Stream):
             self.name,
             self.replication.rows,
             self._requests,
-            time.monotonic() - started,
+            time.monotonic() - self._started_at,
         )
 
     def _sync_records(
@@ -119,6 +124,7 @@ class SdkStream(Stream):
                     self._write_schema_message()
                     schema_due = False
                 self._pages += 1
+                self._tell_progress(run.requests(self.name))
                 yield from self._emit(page, write_messages=write_messages)
             if schema_due:
                 self._write_schema_message()
@@ -126,6 +132,15 @@ class SdkStream(Stream):
         finally:
             self._requests = run.requests(self.name)
             self._tap.leave(run)
+
+    def _tell_progress(self, requests: int) -> None:
+        now = time.monotonic()
+        if now - self._told_at >= PROGRESS_SECONDS:
+            rows, seconds = self.replication.rows, now - self._started_at
+            self.logger.info(
+                "%s: %d rows in %d requests so far, %.0f rows/s", self.name, rows, requests, rows / seconds
+            )
+            self._told_at = now
 
     def _emit(self, page: Page, *, write_messages: bool) -> Iterator[Record]:
         records = list(self.shaped(page))

@@ -70,6 +70,8 @@ class RestStream(SdkStream):
     slices: ClassVar[Slices] = Whole()
     page_size: ClassVar[int | None] = None
     params: ClassVar[Mapping[str, str]] = {}
+    versioned: ClassVar[bool] = True
+    """Whether rows that a full read does not bring are gone; False where the API forgets what is old."""
     optional: ClassVar[bool] = False
     """Whether the stream is in the catalog only where `optional_streams` names it."""
 
@@ -87,6 +89,7 @@ class RestStream(SdkStream):
             start_date=times.parse(start_date) if start_date else None,
             look_back=self.look_back,
             now=self._tap.started,
+            versioned=self.versioned,
         )
 
     @cached_property

@@ -60,6 +60,16 @@ def test_requests_are_under_way_together_but_not_more_than_allowed(
     assert vendor.most_at_once == 3
 
 
+def test_long_streams_tell_how_far_they_are(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("singer_rest.sdk.PROGRESS_SECONDS", 0.0)
+    run("kinds")
+    assert "kinds: 2 rows in" in caplog.text
+    assert "so far" in caplog.text
+
+
 def test_children_cost_one_schema_and_one_state_entry(run: Callable[..., Any], shop: Any) -> None:
     shop.data["/owners"] = [{"id": str(number), "updated_at": "2026-01-02T00:00:00Z"} for number in range(500)]
     shop.data |= {f"/owners/{number}/pets": [{"id": f"p{number}"}] for number in range(500)}

@@ -31,9 +31,12 @@ class PersonioStream(RestStream):
 
     schema: ClassVar[StreamSchema[str]] = StreamSchema(SchemaDirectory(schemas))
 
+    cursor_alone: ClassVar[bool] = False
+    """Whether the API refuses anything beside a cursor."""
+
     @override
     def page_request(self, part: Slice, since: datetime | None) -> Request:
-        query = {"limit": str(self.page_size), **self.params, **part.params}
+        query = {**({"limit": str(self.page_size)} if self.page_size else {}), **self.params, **part.params}
         if since and self.changed_since:
             query |= self.changed_since.params(since)
         return Request(self.path.format(**part.path), tuple(query.items()), self.path)
@@ -62,7 +65,9 @@ class PersonioStream(RestStream):
                 "Check `api_url`."
             )
         query = parse_qsl(link.query, keep_blank_values=True)
-        if "limit" not in dict(query):
+        if self.cursor_alone:
+            query = [(name, value) for name, value in query if name == "cursor"]
+        elif self.page_size and "limit" not in dict(query):
             query.append(("limit", str(self.page_size)))
         return Request(request.path, tuple(query), request.endpoint)
 

@@ -31,6 +31,7 @@ class TapPersonio(RestTap):
     rates: ClassVar = {
         "/v2/persons": Rate(30),
         "/v2/absence-periods": Rate(10),
+        "/v2/absence-periods/{absence_period_id}/breakdowns": Rate(10),
         "": Rate(10),
     }
     config_jsonschema = th.PropertiesList(

@@ -19,16 +19,38 @@ def answer_persons(asked: Asked) -> Answer:
 
 
 def test_page_sizes_are_the_largest_that_each_endpoint_allows(run: Callable[..., Any], personio: Any) -> None:
-    vendor = personio(answer_persons)
-    run(vendor.url)
-    limits = {asked.path: asked.query["limit"] for asked in vendor.asked if asked.method == "GET"}
+    parents = {"/v2/persons", "/v2/projects", "/v2/absence-periods", "/v2/webhooks", "/v2/recruiting/applications"}
+    vendor = personio(lambda asked: Answer({"_data": [{"id": "1"}] if asked.path in parents else []}))
+    run(vendor.url, optional_streams=["*"])
+    limits = {asked.path: asked.query.get("limit") for asked in vendor.asked if asked.method == "GET"}
     assert limits == {
         "/v2/persons": "50",
         "/v2/persons/1/employments": "50",
         "/v2/absence-types": "100",
         "/v2/absence-periods": "100",
+        "/v2/absence-periods/1/breakdowns": "28",
+        "/v2/attendance-periods": "100",
+        "/v2/projects": "200",
+        "/v2/projects/1/members": "200",
         "/v2/compensations": "100",
+        "/v2/compensations/types": "100",
         "/v2/org-units": "100",
+        "/v2/cost-centers": "100",
+        "/v2/workplaces": "100",
+        "/v2/legal-entities": "100",
+        "/v2/jobs": "100",
+        "/v2/salary-bands": "100",
+        "/v2/recruiting/applications": "200",
+        "/v2/recruiting/applications/1/stage-transitions": None,
+        "/v2/recruiting/candidates": "200",
+        "/v2/recruiting/jobs": "200",
+        "/v2/recruiting/categories": None,
+        "/v2/document-management/documents": "200",
+        "/v2/reports": None,
+        "/v2/reports/attributes": None,
+        "/v2/webhooks": "200",
+        "/v2/webhooks/1/events": "200",
+        "/v2/webhooks/1/activity": "200",
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from singer_rest import ChangedSince
+from singer_rest import ChangedSince, Children
 
 from tap_personio.client import PersonioStream
 
@@ -25,3 +25,15 @@ class AbsencePeriods(PersonioStream):
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_at.gte")
     page_size = 100
+
+
+class AbsencePeriodBreakdowns(PersonioStream):
+    """One row per day of an absence, with its duration. Right: personio:absences:read."""
+
+    name = "absence_period_breakdowns"
+    path = "/v2/absence-periods/{absence_period_id}/breakdowns"
+    primary_keys = ("absence_period_id", "date")
+    replication_key = "absence_period_updated_at"
+    slices = Children("absence_periods", "absence_period_id", changed="absence_period_updated_at")
+    page_size = 28
+    optional = True  # a request per absence, ten a second

@@ -1,4 +1,4 @@
-"""Departments and teams."""
+"""How the company is organized: units, places, entities, the catalogue of jobs."""
 
 from __future__ import annotations
 
@@ -16,3 +16,48 @@ class OrgUnits(PersonioStream):
     slices = Values("type", "department", "team")
     page_size = 100
     params = {"include_parent_chain": "true"}  # noqa: RUF012 - read only
+
+
+class CostCenters(PersonioStream):
+    """One row per cost center. Right: personio:cost-centers:read."""
+
+    name = "cost_centers"
+    path = "/v2/cost-centers"
+    primary_keys = ("id",)
+    page_size = 100
+
+
+class Workplaces(PersonioStream):
+    """One row per workplace, formerly office. Right: personio:workplaces:read."""
+
+    name = "workplaces"
+    path = "/v2/workplaces"
+    primary_keys = ("id",)
+    page_size = 100
+
+
+class LegalEntities(PersonioStream):
+    """One row per legal entity. Right: personio:legal-entities:read."""
+
+    name = "legal_entities"
+    path = "/v2/legal-entities"
+    primary_keys = ("id",)
+    page_size = 100
+
+
+class Jobs(PersonioStream):
+    """One row per job of the catalogue; openings are in recruiting_jobs. Right: personio:jobs:read."""
+
+    name = "jobs"
+    path = "/v2/jobs"
+    primary_keys = ("id",)
+    page_size = 100
+
+
+class SalaryBands(PersonioStream):
+    """One row per salary band. Right: personio:salary-bands:read."""
+
+    name = "salary_bands"
+    path = "/v2/salary-bands"
+    primary_keys = ("id",)
+    page_size = 100

@@ -18,3 +18,12 @@ class Compensations(PersonioStream):
     look_back = pendulum.duration(months=3)  # payroll corrects months that are past
     slices = Months("start_date", "end_date")  # the API answers at most one month
     page_size = 100
+
+
+class CompensationTypes(PersonioStream):
+    """One row per type of compensation. Right: personio:compensations:read."""
+
+    name = "compensation_types"
+    path = "/v2/compensations/types"
+    primary_keys = ("id",)
+    page_size = 100

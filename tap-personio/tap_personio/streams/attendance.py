@@ -1,0 +1,50 @@
+"""Working times and the projects that they are booked on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from singer_rest import ChangedSince, Children, times
+
+from tap_personio.client import PersonioStream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def has_members(project: Mapping[str, Any]) -> bool:
+    """Whether a project has a list of its own: sub-projects have none, nor those that everybody may book on."""
+    return not project.get("assigned_to_all") and not (project.get("parent_project") or {}).get("id")
+
+
+class AttendancePeriods(PersonioStream):
+    """One row per stretch of work or break. Right: personio:attendances:read."""
+
+    name = "attendance_periods"
+    path = "/v2/attendance-periods"
+    primary_keys = ("id",)
+    replication_key = "updated_at"
+    changed_since = ChangedSince("updated_at.gte", text=times.zoneless)  # with a zone the API refuses it
+    page_size = 100
+
+
+class Projects(PersonioStream):
+    """One row per project. Right: personio:attendances:read."""
+
+    name = "projects"
+    path = "/v2/projects"
+    primary_keys = ("id",)
+    page_size = 200
+    params = {  # noqa: RUF012 - read only
+        "include": "tracked_minutes,sub_projects_tracked_minutes,sub_projects_count,tracked_periods_count"
+    }
+
+
+class ProjectMembers(PersonioStream):
+    """One row per member of a project. Right: personio:attendances:read."""
+
+    name = "project_members"
+    path = "/v2/projects/{project_id}/members"
+    primary_keys = ("project_id", "id")
+    slices = Children("projects", "project_id", where=has_members)
+    page_size = 200

@@ -1,0 +1,19 @@
+"""Documents, what is known of them; never their content."""
+
+from __future__ import annotations
+
+from singer_rest import ChangedSince, Children, times
+
+from tap_personio.client import PersonioStream
+
+
+class Documents(PersonioStream):
+    """One row per document of a person. Right: personio:documents:read."""
+
+    name = "documents"
+    path = "/v2/document-management/documents"
+    primary_keys = ("id",)
+    replication_key = "created_at"  # changes and deletions show in a full refresh
+    changed_since = ChangedSince("created_at.gte", text=times.date)
+    slices = Children("persons", "owner_id", param="owner_id")
+    page_size = 200

@@ -1,0 +1,93 @@
+"""Recruiting: openings, candidates, applications and their way through the stages."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from singer_rest import ChangedSince, Children
+
+from tap_personio.client import PersonioStream
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+if TYPE_CHECKING:
+    from singer_rest.pages import Record
+
+
+def moment_of(value: Any) -> str | None:  # noqa: ANN401 - what the API sends
+    """The moment of a value that is an object of moment and time zone, or the moment itself."""
+    return value.get("date-time") if isinstance(value, dict) else value
+
+
+class RecruitingStream(PersonioStream):
+    """A list of recruiting: moments are objects, which no replication key can be."""
+
+    moments: tuple[str, ...] = ("created_at", "updated_at")
+
+    @override
+    def post_process(self, row: Record, context: object = None) -> Record:
+        for name in self.moments:
+            if isinstance(row.get(name), dict):
+                row[f"{name}_timezone"] = row[name].get("timezone")
+                row[name] = moment_of(row[name])
+        return row
+
+    @override
+    def changed_at(self, record: Record) -> str | None:
+        return moment_of(record.get("updated_at"))
+
+
+class RecruitingApplications(RecruitingStream):
+    """One row per application. Right: personio:recruiting:read."""
+
+    name = "recruiting_applications"
+    path = "/v2/recruiting/applications"
+    primary_keys = ("id",)
+    replication_key = "updated_at"
+    changed_since = ChangedSince("updated_at.gt", strict=True)
+    page_size = 200
+
+
+class RecruitingCandidates(RecruitingStream):
+    """One row per candidate. Right: personio:recruiting:read."""
+
+    name = "recruiting_candidates"
+    path = "/v2/recruiting/candidates"
+    primary_keys = ("id",)
+    replication_key = "updated_at"
+    changed_since = ChangedSince("updated_at.gt", strict=True)
+    page_size = 200
+
+
+class RecruitingJobs(RecruitingStream):
+    """One row per opening. Right: personio:recruiting:read."""
+
+    name = "recruiting_jobs"
+    path = "/v2/recruiting/jobs"
+    primary_keys = ("id",)
+    replication_key = "updated_at"
+    changed_since = ChangedSince("updated_at.gt", strict=True)
+    page_size = 200
+
+
+class RecruitingStageTransitions(RecruitingStream):
+    """One row per stage that an application came to. Right: personio:recruiting:read."""
+
+    name = "recruiting_stage_transitions"
+    path = "/v2/recruiting/applications/{application_id}/stage-transitions"
+    primary_keys = ("application_id", "entered_at")
+    replication_key = "application_updated_at"
+    slices = Children("recruiting_applications", "application_id", changed="application_updated_at")
+    moments = ("entered_at",)
+
+
+class RecruitingCategories(PersonioStream):
+    """One row per category of openings, with its stages. Right: personio:recruiting:read."""
+
+    name = "recruiting_categories"
+    path = "/v2/recruiting/categories"
+    primary_keys = ("id",)

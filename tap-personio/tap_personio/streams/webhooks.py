@@ -1,0 +1,42 @@
+"""Webhooks, and what happened: the only place that tells of deletions between full refreshes."""
+
+from __future__ import annotations
+
+from singer_rest import ChangedSince, Children
+
+from tap_personio.client import PersonioStream
+
+
+class Webhooks(PersonioStream):
+    """One row per webhook. Right: personio:webhooks:read."""
+
+    name = "webhooks"
+    path = "/v2/webhooks"
+    primary_keys = ("id",)
+    page_size = 200
+
+
+class WebhookEvents(PersonioStream):
+    """One row per event of a webhook. Right: personio:webhooks:read."""
+
+    name = "webhook_events"
+    path = "/v2/webhooks/{webhook_id}/events"
+    primary_keys = ("webhook_id", "id")
+    replication_key = "occurred_at"
+    changed_since = ChangedSince("occurred_at.gte")
+    slices = Children("webhooks", "webhook_id")
+    page_size = 200
+    versioned = False  # the API forgets after 30 days
+
+
+class WebhookActivity(PersonioStream):
+    """One row per delivery of an event. Right: personio:webhooks:read."""
+
+    name = "webhook_activity"
+    path = "/v2/webhooks/{webhook_id}/activity"
+    primary_keys = ("webhook_id", "id")
+    replication_key = "completed_at"
+    changed_since = ChangedSince("completed_at.gte")
+    slices = Children("webhooks", "webhook_id")
+    page_size = 200
+    versioned = False  # the API forgets after 30 days
