@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class TapPersonio(RestTap):
-    """Singer tap for Personio: persons, employments, absences, compensations and org units."""
+    """Singer tap for Personio: people, absences, attendances, pay, organization, recruiting, documents, reports."""
 
     name = "tap-personio"
     stream_types = STREAMS
