@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company import catalogue
@@ -18,6 +19,7 @@ from hr_sandbox.company.model import (
     Job,
     LegalEntity,
     Office,
+    SalaryBand,
     Team,
 )
 from hr_sandbox.company.pay import Pay
@@ -51,6 +53,8 @@ def build_company(employees: int, seed: int, today: date) -> Company:
         pay.history(employments)
         absences.history(employments)
     people.bulk_imports()
+    # Each part has chances of its own: one that is added or changed leaves the others as they were.
+    _salary_bands(company, Dice(f"bands/{seed}/{today}", today))
     return company
 
 
@@ -60,7 +64,8 @@ def _structure(company: Company, dice: Dice, employees: int) -> None:
         company.cost_centers.add(CostCenter(company.cost_centers.next_id(3), dice.uuid(), name))
     for family, (_, _, _, jobs) in catalogue.FAMILIES.items():
         for name, pay in jobs:
-            company.jobs.add(Job(company.jobs.next_id(), dice.uuid(), name, family, pay))
+            grade = None if family == "production" else 4 + pay // 10_000
+            company.jobs.add(Job(company.jobs.next_id(), dice.uuid(), name, family, pay, grade))
     _departments(company)
     _teams(company, employees)
     for name, category, unit, _ in catalogue.ABSENCE_TYPES:
@@ -72,12 +77,36 @@ def _structure(company: Company, dice: Dice, employees: int) -> None:
     company.attributes = [AttributeDefinition(*row) for row in catalogue.ATTRIBUTES]
 
 
+def _salary_bands(company: Company, dice: Dice) -> None:
+    for job in company.jobs:
+        if job.grade is None:
+            continue
+        for currency in sorted({row.currency for row in company.legal_entities}):
+            middle = job.pay * catalogue.RATES[currency]
+            company.salary_bands.add(
+                SalaryBand(
+                    id=company.salary_bands.next_id(),
+                    uuid=dice.uuid(),
+                    name=f"{job.name} {currency}",
+                    job_id=job.id,
+                    currency=currency,
+                    minimum=round(middle * 0.8, -2),
+                    maximum=round(middle * 1.35, -2),
+                )
+            )
+
+
 def _places(company: Company) -> None:
     entities: dict[str, LegalEntity] = {}
     for plan in catalogue.OFFICES:
         if plan.entity not in entities:
+            founded = company.today - timedelta(365 * catalogue.YEARS + 900 - 150 * len(entities))
             entity = LegalEntity(
-                company.legal_entities.next_id(), f"{company.name} {plan.entity}", plan.country, plan.currency
+                id=company.legal_entities.next_id(),
+                name=f"{company.name} {plan.entity}",
+                country=plan.country,
+                currency=plan.currency,
+                created_at=datetime.combine(founded, time(9), UTC),
             )
             entities[plan.entity] = company.legal_entities.add(entity)
         company.offices.add(

@@ -38,6 +38,10 @@ class Access:
                 return self.denied[target] or endpoint.no_right
         return None if endpoint.right in token.scopes else endpoint.no_right
 
+    def of(self, token: Token) -> frozenset[str]:
+        """The rights that a token has now."""
+        return token.scopes - self.denied.keys()
+
     def revoke(self, right: str | None, endpoint: str | None, status: int | None) -> Json:
         """Take a right or one endpoint away."""
         target = self._target(right, endpoint)
@@ -64,7 +68,7 @@ class Access:
         raise ControlError("Name either a right or an endpoint.")
 
     def show(self, stream: str, body: Json) -> Json:
-        """The body without the attributes that are not allow-listed."""
+        """The body without the attributes that are not allow-listed; a row of cells stays as it is."""
         prefix = f"{stream}."
         for name in [row.removeprefix(prefix) for row in self.hidden if row.startswith(prefix)]:
             outer, _, inner = name.partition(".")

@@ -13,9 +13,11 @@ from hr_sandbox.personio.errors import ApiError, bad_filter, bad_value, problem
 from hr_sandbox.personio.links import Links
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import date
 
     from hr_sandbox.company import Company
+    from hr_sandbox.company.model import Table
     from hr_sandbox.personio.cursors import Cursors
     from hr_sandbox.personio.filters import Filter
     from hr_sandbox.vendor import Json
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 CACHED_WALKS = 32
 MAX_DIGITS = 9
 
+ALL = 1_000_000_000  # the page size where there are no pages
 USUAL_RATE = Rate(50, 100)
 PLAIN_LINKS = Links()
 
@@ -32,11 +35,17 @@ Rows = list[Any]  # records of the company; the endpoint's own functions know th
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a body is rendered with."""
+    """What a body is rendered with: the company, the vendor's address, the query, the rights."""
 
     company: Company
     root: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    rights: frozenset[str] | None = None  # None for all of them
+
+
+def by_key(table: Callable[[Company], Table[Any]]) -> Callable[[Company, Values], Any]:
+    """What finds a table's record by the id in the path."""
+    return lambda company, values: table(company).find(values["id"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +80,7 @@ class Endpoint:
             try:
                 values[name] = known[name].parse(text)
             except ValueError as error:
-                raise bad_value(name) from error
+                raise bad_value(name, known[name].status) from error
         for row in self.filters:
             if row.required and row.name not in values:
                 raise bad_value(row.name)
@@ -94,7 +103,7 @@ class ItemEndpoint(Endpoint):
         row = self.find(view.company, values)
         if row is None:
             raise ApiError(problem(404))
-        return self.render(row, View(view.company, view.root, values))
+        return self.render(row, View(view.company, view.root, values, view.rights))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,13 +114,25 @@ class ListEndpoint(Endpoint):
         rows: all records before the filters, in order. May refuse values that do not go together.
         default_limit: the page size where none is asked for.
         max_limit: the largest page size.
+        limit_status: the status of a page size that cannot be.
+        any_limit: whether zero and less mean all.
+        lone_cursor: whether nothing may stand beside a cursor.
         links: how its links look.
+        beside: what a page's body has besides; its `_meta` is merged.
+        passes: the values that a whole reading needs, a dict for each walk, over a window of days.
+        marks: what the controls add to a body because it stands in the walk's address only.
     """
 
     rows: Callable[[Company, Values], Sequence[Any]]
     default_limit: int = 100
     max_limit: int = 100
+    limit_status: int = 400
+    any_limit: bool = False
+    lone_cursor: bool = False
     links: Links = PLAIN_LINKS
+    beside: Callable[[View], Json] | None = None
+    passes: Callable[[Company, date, date], Iterable[Values]] = lambda *_: ({},)
+    marks: Callable[[Values, Any], Json] = lambda *_: {}
 
     def position(self, path: str, raw: dict[str, str], cursors: Cursors) -> Position:
         """Where the asked page begins; the cursor remembers filters that are not repeated."""
@@ -120,6 +141,8 @@ class ListEndpoint(Endpoint):
         cursor = raw.pop("cursor", None)
         if cursor is None:
             return Position(path, raw, limit, 0, "")
+        if self.lone_cursor and (raw or asked is not None):
+            raise bad_filter("cursor")
         try:
             position = cursors.read(cursor, path)
         except CursorError as error:
@@ -130,9 +153,14 @@ class ListEndpoint(Endpoint):
         return position if asked is None else Position(path, position.query, limit, position.offset, position.after)
 
     def _limit(self, text: str) -> int:
-        digits = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
-        if not digits or not 1 <= int(text) <= self.max_limit:
-            raise bad_value("limit")
+        negative = self.any_limit and text.startswith("-")
+        digits = text[negative:]
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS):
+            raise bad_value("limit", self.limit_status)
+        if self.any_limit and int(text) <= 0:
+            return ALL
+        if not 1 <= int(text) <= self.max_limit:
+            raise bad_value("limit", self.limit_status)
         return int(text)
 
     def select(self, company: Company, values: Values) -> Rows:
@@ -140,6 +168,11 @@ class ListEndpoint(Endpoint):
         tests = [(row.accepts, values[row.name]) for row in self.filters if row.accepts and row.name in values]
         rows = self.rows(company, values)
         return [row for row in rows if all(accepts(row, wanted) for accepts, wanted in tests)]
+
+    def whole(self, company: Company, first: date, last: date) -> Iterator[tuple[Values, Rows]]:
+        """All rows without a bookmark, walk by walk."""
+        for values in self.passes(company, first, last):
+            yield values, self.select(company, dict(values))
 
 
 class Walks:

@@ -32,12 +32,14 @@ class Filter:
         parse: text to value; raises ValueError for any text that the API refuses.
         accepts: whether a row passes; None where the endpoint itself uses the value.
         required: refused without it.
+        status: of a value that cannot be.
     """
 
     name: str
     parse: Callable[[str], Any]
     accepts: Callable[[Any, Any], bool] | None = None
     required: bool = False
+    status: int = 400
 
 
 def timestamp(text: str) -> datetime:
@@ -80,6 +82,14 @@ def comma_list(text: str) -> frozenset[str]:
     if not all(value.strip() for value in values):
         raise ValueError(text)
     return frozenset(values)
+
+
+def number_list(text: str) -> frozenset[int]:
+    """Whole numbers between commas."""
+    values = comma_list(text)
+    if not all(value.isascii() and value.isdigit() for value in values):
+        raise ValueError(text)
+    return frozenset(map(int, values))
 
 
 def one_of(*choices: str) -> Callable[[str], str]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company.dice import months_after
 from hr_sandbox.company.model import key_of
 from hr_sandbox.limits import Buckets, Rate, TokenLimit
 from hr_sandbox.messages import Answer, as_json
@@ -21,6 +19,7 @@ from hr_sandbox.vendor import ControlError, Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
     from hr_sandbox.company import Company
     from hr_sandbox.messages import Request
@@ -33,16 +32,13 @@ TOO_MANY = 429
 SHARED = "credential"  # the bucket of all endpoints
 PARTNER_HEADERS = ("x-personio-partner-id", "x-personio-app-id")
 UPPER_SNAKE_CASE = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
-# Streams that are read in passes, a value of the required parameter each.
-PASSES = {"org_units": ({"type": "department"}, {"type": "team"})}
-COMPENSATIONS = "compensations"
 
 
 class Personio(Vendor):
     """Personio's API v2."""
 
     name = "personio"
-    streams = ("persons", "employments", "absence_types", "absence_periods", COMPENSATIONS, "org_units")
+    streams = tuple(row.stream for row in ENDPOINTS if isinstance(row, ListEndpoint))
 
     def __init__(self, company: Company, options: Options) -> None:
         """Serve the company to the credential of the options."""
@@ -115,7 +111,7 @@ class Personio(Vendor):
             elif (status := self.access.refusal(endpoint, token)) is not None:
                 answer = no_right(status, request.path)
             else:
-                answer = as_json(self._body(endpoint, request, path_values))
+                answer = as_json(self._body(endpoint, request, path_values, self.access.of(token)))
         except ApiError as error:
             answer = error.answer
         answer.headers.update(_rate_headers(rate, remaining))
@@ -137,17 +133,24 @@ class Personio(Vendor):
             if text is not None and not UPPER_SNAKE_CASE.fullmatch(text):
                 raise ApiError(problem(400, f"The header {name} must be in UPPER_SNAKE_CASE."))
 
-    def _body(self, endpoint: Endpoint, request: Request, path_values: Values) -> Json:
+    def _body(self, endpoint: Endpoint, request: Request, path_values: Values, rights: frozenset[str]) -> Json:
         raw = dict(request.query)
         if len(raw) != len(request.query):
             raise bad_filter("a parameter stands twice")
         if isinstance(endpoint, ListEndpoint):
-            return self._page(endpoint, request, raw, path_values)
+            return self._page(endpoint, request, raw, path_values, rights)
         assert isinstance(endpoint, ItemEndpoint)  # noqa: S101  there are two kinds
-        body = endpoint.body(View(self.company, request.root), raw, path_values)
+        body = endpoint.body(View(self.company, request.root, rights=rights), raw, path_values)
         return self.access.show(endpoint.stream, body)
 
-    def _page(self, endpoint: ListEndpoint, request: Request, raw: dict[str, str], path_values: Values) -> Json:
+    def _page(
+        self,
+        endpoint: ListEndpoint,
+        request: Request,
+        raw: dict[str, str],
+        path_values: Values,
+        rights: frozenset[str],
+    ) -> Json:
         cursor = raw.get("cursor")
         position = endpoint.position(request.path, raw, self._cursors)
         values = {**endpoint.parse(position.query), **path_values}
@@ -161,7 +164,12 @@ class Personio(Vendor):
             following = self._cursors.write(position if links.repeats else _after(position, start, page))
         query = {**position.query, "limit": str(position.limit)}
         meta = links.meta(root=request.root, path=request.path, query=query, this=cursor, following=following)
-        return {"_data": list(self._render(endpoint, page, View(self.company, request.root, values))), **meta}
+        view = View(self.company, request.root, values, rights)
+        body = {"_data": list(self._render(endpoint, page, view)), **meta}
+        if endpoint.beside:
+            extra = endpoint.beside(view)
+            body |= {**extra, "_meta": {**extra["_meta"], **body.get("_meta", {})}}
+        return body
 
     def _render(self, endpoint: Endpoint, rows: Rows, view: View) -> Iterator[Json]:
         return (self.access.show(endpoint.stream, endpoint.render(row, view)) for row in rows)
@@ -170,45 +178,21 @@ class Personio(Vendor):
 
     def count(self, stream: str, first: date, last: date) -> int:
         """How many rows a stream gives without a bookmark, over this window of days."""
-        if stream == "employments":
-            return len(self.company.employments)
-        if stream == COMPENSATIONS:
-            return sum(len(rows) for _, rows in self._months(first, last))
-        return sum(len(self._lists[stream].select(self.company, dict(values))) for values in self._passes(stream))
+        return sum(len(rows) for _, rows in self._lists[stream].whole(self.company, first, last))
 
     def records(self, stream: str, first: date, last: date, root: str) -> list[Json]:
-        """The bodies of a stream's rows, everything allowed; compensations carry the first day of their month."""
+        """The bodies of a stream's rows, everything allowed.
+
+        What stands in the address of a walk only, such as a parent's id, is added under a name with an underscore.
+        """
+        return list(self._bodies(stream, first, last, root))
+
+    def _bodies(self, stream: str, first: date, last: date, root: str) -> Iterator[Json]:
         endpoint = self._lists[stream]
-        if stream == COMPENSATIONS:
-            view = View(self.company, root)
-            return [
-                {"_month": month.isoformat(), **endpoint.render(row, view)}
-                for month, rows in self._months(first, last)
-                for row in rows
-            ]
-        if stream == "employments":
-            passes = [{"person_id": str(row.id)} for row in self.company.people]
-        else:
-            passes = list(self._passes(stream))
-        return [
-            endpoint.render(row, View(self.company, root, values))
-            for values in passes
-            for row in endpoint.select(self.company, dict(values))
-        ]
-
-    @staticmethod
-    def _passes(stream: str) -> tuple[dict[str, str], ...]:
-        return PASSES.get(stream, ({},))
-
-    def _months(self, first: date, last: date) -> Iterator[tuple[date, Rows]]:
-        month = months_after(first, 0)
-        while month <= last:
-            days = {
-                "start_date": max(month, first),
-                "end_date": min(months_after(month, 1) - timedelta(1), last),
-            }
-            yield month, self._lists[COMPENSATIONS].select(self.company, days)
-            month = months_after(month, 1)
+        for values, rows in endpoint.whole(self.company, first, last):
+            view = View(self.company, root, values)
+            for row in rows:
+                yield {**endpoint.marks(values, row), **endpoint.render(row, view)}
 
     def rights(self) -> Json:
         """Which rights, attributes, link styles and duplicates are set."""
@@ -237,8 +221,8 @@ class Personio(Vendor):
         day = self.company.today
         known = {}
         for stream in self.streams:
-            bodies = self.records(stream, day, day, "")[:1]
-            known[stream] = {name for body in bodies for name in body} - {"id", "_month", "_meta"}
+            body: Json = next(self._bodies(stream, day, day, ""), {})
+            known[stream] = {name for name in body if name != "id" and not name.startswith("_")}
         known["persons"] |= {f"{CUSTOM}.{row.id}" for row in self.company.attributes}
         return self.access.allow(attribute, known, allowed=allowed)
 
@@ -256,7 +240,7 @@ class Personio(Vendor):
         if stream not in self._lists:
             raise ControlError(f"There is no stream {stream}; there are {', '.join(self._lists)}.")
         day = self.company.today
-        keys = [str(body["id"]) for body in self.records(stream, day, day, "")]
+        keys = [key_of(row) for _, rows in self._lists[stream].whole(self.company, day, day) for row in rows]
         if not keys or (key is not None and key not in keys):
             raise ControlError(f"The stream {stream} has no record {key}.")
         chosen = key or keys[0]

@@ -1,4 +1,4 @@
-"""The endpoints of v2, a declaration each."""
+"""Persons, employments, absences, pay and org units."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.company.dice import months_after
 from hr_sandbox.limits import Rate
-from hr_sandbox.personio import render
-from hr_sandbox.personio.endpoint import Endpoint, ItemEndpoint, ListEndpoint, Values
+from hr_sandbox.personio.endpoint import Endpoint, ItemEndpoint, ListEndpoint, Values, by_key
 from hr_sandbox.personio.errors import ApiError, bad_value, problem
 from hr_sandbox.personio.filters import (
     Filter,
@@ -22,9 +21,10 @@ from hr_sandbox.personio.filters import (
     one_of,
 )
 from hr_sandbox.personio.links import Links
+from hr_sandbox.personio.render import people as render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
     from datetime import date
 
     from hr_sandbox.company import Company
@@ -40,10 +40,6 @@ ABSENCES_RATE = Rate(10, 10)
 
 STRICT = ("", "gt", "lt")
 INCLUSIVE = ("gte", "lte")
-
-
-def _by_uuid(table: Callable[[Company], Table[Any]]) -> Callable[[Company, Values], Any]:
-    return lambda company, values: table(company).find(values["id"])
 
 
 def _persons(company: Company, values: Values) -> list[Person]:
@@ -109,6 +105,15 @@ def _compensations(company: Company, values: Values) -> list[Compensation]:
     return [row for row in company.compensations if row.amount and row.in_effect(first, last)]
 
 
+def _months(_company: Company, first: date, last: date) -> Iterator[Values]:
+    """The months of a window of days, as far as they lie in it."""
+    month = months_after(first, 0)
+    while month <= last:
+        end = min(months_after(month, 1) - timedelta(1), last)
+        yield {"start_date": max(month, first), "end_date": end}
+        month = months_after(month, 1)
+
+
 def _units(company: Company, values: Values) -> Table[Any]:
     return company.departments if values["type"] == "department" else company.teams
 
@@ -150,7 +155,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         right=PERSONS,
         no_right=401,
         rate=PERSONS_RATE,
-        find=_by_uuid(lambda company: company.people),
+        find=by_key(lambda company: company.people),
         render=render.person,
     ),
     ListEndpoint(
@@ -164,6 +169,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         default_limit=10,
         max_limit=50,
         links=Links(path="/v2/employments"),  # nothing is served there
+        passes=lambda company, *_: [{"person_id": str(row.id)} for row in company.people],
         filters=(
             listed("id", lambda row: str(row.uuid)),
             *compared("updated_at", lambda row: row.updated_at, STRICT),
@@ -190,7 +196,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         path="/v2/absence-types/{id}",
         stream="absence_types",
         right=ABSENCES,
-        find=_by_uuid(lambda company: company.absence_types),
+        find=by_key(lambda company: company.absence_types),
         render=render.absence_type,
     ),
     ListEndpoint(
@@ -214,7 +220,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         stream="absence_periods",
         right=ABSENCES,
         rate=ABSENCES_RATE,
-        find=_by_uuid(lambda company: company.absences),
+        find=by_key(lambda company: company.absences),
         render=render.absence_period,
     ),
     ListEndpoint(
@@ -224,6 +230,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         rows=_compensations,
         render=render.compensation,
         links=Links(carries_query=True, last_page="null"),
+        passes=_months,
+        marks=lambda values, _: {"_month": months_after(values["start_date"], 0).isoformat()},
         filters=(
             Filter("start_date", day),
             Filter("end_date", day),
@@ -247,6 +255,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         render=render.org_unit,
         default_limit=20,
         links=Links(carries_query=True),
+        passes=lambda *_: [{"type": "department"}, {"type": "team"}],
         filters=(_UNIT_TYPE, _PARENTS, Filter("sort", one_of("name", "-name", "id", "-id"))),
     ),
     ItemEndpoint(

@@ -1,4 +1,4 @@
-"""The company's records in Personio's words."""
+"""Persons, employments, absences, pay and org units."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.clock import rfc3339
 from hr_sandbox.company.model import Team
+from hr_sandbox.personio.render.parts import iso, ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date, datetime
+    from datetime import datetime
 
     from hr_sandbox.company.model import (
         Absence,
@@ -25,14 +26,6 @@ if TYPE_CHECKING:
     )
     from hr_sandbox.personio.endpoint import View
     from hr_sandbox.vendor import Json
-
-
-def _day(value: date | None) -> str | None:
-    return None if value is None else value.isoformat()
-
-
-def _ref(value: object | None) -> Json | None:
-    return None if value is None else {"id": str(value)}
 
 
 def person_status(company: Company, row: Person) -> str:
@@ -90,24 +83,24 @@ def employment(row: Employment, view: View) -> Json:
         "status": row.status,
         "weekly_working_hours": row.weekly_working_hours,
         "full_time_weekly_working_hours": row.full_time_weekly_working_hours,
-        "probation_end_date": _day(row.probation_end_date),
-        "employment_start_date": _day(row.start_date),
-        "employment_end_date": _day(row.end_date),
+        "probation_end_date": iso(row.probation_end_date),
+        "employment_start_date": iso(row.start_date),
+        "employment_end_date": iso(row.end_date),
         "type": row.type,
-        "contract_end_date": _day(row.contract_end_date),
+        "contract_end_date": iso(row.contract_end_date),
         "created_at": rfc3339(row.created_at),
         "updated_at": rfc3339(row.updated_at),
         "position": {"title": row.title},
-        "supervisor": _ref(row.supervisor_id),
-        "office": _ref(row.office_id),
-        "legal_entity": _ref(row.legal_entity_id),
-        "job": None if row.job_id is None else _ref(company.jobs[row.job_id].uuid),
-        "sub_company": _ref(row.legal_entity_id),
+        "supervisor": ref(row.supervisor_id),
+        "office": ref(row.office_id),
+        "legal_entity": ref(row.legal_entity_id),
+        "job": None if row.job_id is None else ref(company.jobs[row.job_id].uuid),
+        "sub_company": ref(row.legal_entity_id),
         "org_units": [{"type": kind, "id": str(number)} for kind, number in units if number is not None],
         "cost_centers": [
             {"id": company.cost_centers[number].uuid, "weight": weight} for number, weight in row.cost_centers
         ],
-        "person": _ref(row.person_id),
+        "person": ref(row.person_id),
         "termination": _termination(row.termination),
         "_meta": {"links": links},
     }
@@ -117,9 +110,9 @@ def _termination(row: Termination | None) -> Json | None:
     if row is None:
         return None
     return {
-        "termination_date": _day(row.ends_on),
-        "last_working_date": _day(row.last_working_day),
-        "terminated_at": _day(row.decided_on),
+        "termination_date": iso(row.ends_on),
+        "last_working_date": iso(row.last_working_day),
+        "terminated_at": iso(row.decided_on),
         "type": row.type,
         "reason": row.reason,
     }
@@ -134,8 +127,8 @@ def absence_period(row: Absence, view: View) -> Json:
     """An absence; the times are the office's own, without a zone."""
     return {
         "id": row.uuid,
-        "person": _ref(row.person_id),
-        "absence_type": _ref(view.company.absence_types[row.type_id].uuid),
+        "person": ref(row.person_id),
+        "absence_type": ref(view.company.absence_types[row.type_id].uuid),
         "starts_from": _moment(row.starts_at, row.start_half),
         "ends_at": None if row.ends_at is None else _moment(row.ends_at, row.end_half),
         "timezone_id": row.timezone,
@@ -159,12 +152,12 @@ def compensation(row: Compensation, view: View) -> Json:
     """A compensation: the same body in each month in which it is in effect."""
     return {
         "id": row.uuid,
-        "person": _ref(row.person_id),
+        "person": ref(row.person_id),
         "type": compensation_type(view.company.compensation_types[row.type_id], view),
         "amount": {"value": row.amount, "currency": row.currency},
         "interval": row.interval,
-        "effective_from": _day(row.effective_from),
-        "legal_entity": _ref(row.legal_entity_id),
+        "effective_from": iso(row.effective_from),
+        "legal_entity": ref(row.legal_entity_id),
         "weekly_working_hours": row.weekly_working_hours,
         "full_time_weekly_working_hours": row.full_time_weekly_working_hours,
     }

@@ -1,0 +1,1 @@
+"""The company's records in Personio's words."""
