@@ -10,7 +10,7 @@ export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
 export MELTANO_CLI_DISABLE_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench clean
+.PHONY: help setup demo test lint format bench hub clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ format: setup ## Format and mend what ruff can
 
 bench: setup ## How much faster eight requests at a time are than one
 	$(BIN)/python benchmarks/concurrency.py
+
+hub: setup ## Write the Meltano Hub definitions anew
+	$(BIN)/python hub/write.py
 
 clean: ## Remove what was made here: environments, outputs, caches
 	rm -rf .venv .meltano output .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,131 @@
+"""Write the Meltano Hub definitions of the plugins, from what the plugins say of themselves.
+
+    python hub/write.py
+
+The files stand in the folders that the Hub's repository has, to be copied there with a release.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import tomllib
+from ruamel.yaml import YAML
+
+HUB = Path(__file__).parent
+ROOT = HUB.parent
+BIN = Path(sys.executable).parent
+
+VARIANT = "hrtaps"
+COMMON = {
+    "maintenance_status": "active",
+    "next_steps": "",
+    "quality": "silver",
+    "settings_preamble": "",
+    "usage": "",
+    "variant": VARIANT,
+}
+# What no plugin says of itself.
+PLUGINS: dict[str, dict[str, Any]] = {
+    "tap-personio": {
+        "kind": "extractors",
+        "pip_url": "tap-personio",
+        "label": "Personio",
+        "description": "HR and payroll platform for small and mid-sized companies",
+        "domain_url": "https://developer.personio.de/",
+        "keywords": ["api", "hr", "meltano_sdk"],
+        "logo_url": "/assets/logos/extractors/personio.png",
+        "settings_group_validation": [["client_id", "client_secret"]],
+    },
+    "target-duckdb": {
+        "kind": "loaders",
+        "pip_url": "hrtaps-target-duckdb",
+        "label": "DuckDB",
+        "description": "In-process analytical database",
+        "domain_url": "https://duckdb.org/",
+        "keywords": ["database", "meltano_sdk"],
+        "logo_url": "/assets/logos/loaders/duckdb.png",
+        "dialect": "duckdb",
+        "target_schema": "$TARGET_DUCKDB_DEFAULT_TARGET_SCHEMA",
+        "settings_group_validation": [["path"], ["filepath"]],
+    },
+}
+KINDS = ("integer", "boolean", "array", "object")
+
+
+def repository() -> str:
+    """The repository's URL, which stands in the project's metadata only."""
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"])
+
+
+def definition(name: str) -> dict[str, Any]:
+    """A plugin's definition, as the Hub wants it."""
+    command = [str(BIN / name), "--about", "--format=json"]
+    about = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    extra = {key: value for key, value in PLUGINS[name].items() if key != "kind"}
+    return (
+        COMMON
+        | extra
+        | {
+            "capabilities": sorted(about["capabilities"]),
+            "name": name,
+            "namespace": name.replace("-", "_"),
+            "repo": repository(),
+            "settings": [setting(key, schema) for key, schema in sorted(about["settings"]["properties"].items())],
+            "supported_python_versions": about["supported_python_versions"],
+        }
+    )
+
+
+def setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """A setting's definition."""
+    types = schema.get("type", [])
+    kinds = [kind for kind in KINDS if kind in types]
+    kind = "date_iso8601" if schema.get("format") == "date-time" else kinds[0] if kinds else "string"
+    found: dict[str, Any] = {"description": schema["description"], "label": schema["title"], "name": name}
+    if schema.get("enum"):
+        kind = "options"
+        found["options"] = [{"label": str(value), "value": value} for value in schema["enum"] if value is not None]
+    found["kind"] = kind
+    if schema.get("secret"):
+        found["sensitive"] = True
+    if schema.get("default") not in {None, ""} if not isinstance(schema.get("default"), list) else schema["default"]:
+        found["value"] = schema["default"]
+    return found
+
+
+def files() -> dict[Path, str]:
+    """The definitions' files and what stands in them."""
+    return {
+        HUB / "_data" / "meltano" / plugin["kind"] / name / f"{VARIANT}.yml": _yaml(definition(name))
+        for name, plugin in PLUGINS.items()
+    }
+
+
+def _yaml(value: dict[str, Any]) -> str:
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.width = 10_000
+    yaml.indent(mapping=2, sequence=2, offset=0)
+    text = StringIO()
+    yaml.dump(_sorted(value), text)
+    return text.getvalue()
+
+
+def _sorted(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Keys in alphabetical order, as the Hub's linter wants them."""
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        print(path.relative_to(ROOT))

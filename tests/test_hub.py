@@ -1,0 +1,70 @@
+"""The Meltano Hub definitions: what the plugins say now, in the form that the Hub takes."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+HUB = Path(__file__).parent.parent / "hub"
+_spec = importlib.util.spec_from_file_location("write", HUB / "write.py")
+assert _spec is not None
+assert _spec.loader is not None
+write = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(write)
+
+FILES = sorted(HUB.glob("_data/meltano/*/*/*.yml"))
+KINDS = {"string", "integer", "boolean", "array", "object", "date_iso8601", "options"}
+KEYS = {
+    "capabilities", "description", "dialect", "domain_url", "keywords", "label", "logo_url", "maintenance_status",
+    "name", "namespace", "next_steps", "pip_url", "quality", "repo", "settings", "settings_group_validation",
+    "settings_preamble", "supported_python_versions", "target_schema", "usage", "variant",
+}  # fmt: skip
+
+
+def load(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = YAML(typ="safe").load(path)
+    return found
+
+
+def test_the_files_say_what_the_plugins_say_now() -> None:
+    assert {path: path.read_text() for path in FILES} == write.files(), "write them anew: make hub"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)
+def test_a_definition_is_in_the_hubs_form(path: Path) -> None:
+    text, found = path.read_text(), load(path)
+    assert path.parent.name == found["name"]
+    assert path.stem == found["variant"] == "hrtaps"
+    assert set(found) <= KEYS
+    assert {"name", "namespace", "variant", "quality"} <= set(found)
+    assert found["namespace"] == found["name"].replace("-", "_")
+    assert found["quality"] in {"gold", "silver", "bronze", "unknown"}
+    assert found["maintenance_status"] in {"active", "beta", "development", "inactive", "unknown"}
+    assert found["repo"].startswith("https://")
+    assert not re.search(r"^[^'\"]*[{}]", text, re.MULTILINE)  # block style only
+    for keys in [list(found), *(list(setting) for setting in found["settings"])]:
+        assert keys == sorted(keys)
+    names = [setting["name"] for setting in found["settings"]]
+    assert names == sorted(set(names))
+    for setting in found["settings"]:
+        assert setting["kind"] in KINDS
+        assert {"name", "label", "description"} <= set(setting)
+    for group in found["settings_group_validation"]:
+        assert set(group) <= set(names)
+
+
+def test_secrets_are_sensitive() -> None:
+    settings = {setting["name"]: setting for path in FILES for setting in load(path)["settings"]}
+    assert settings["client_secret"]["sensitive"]
+    assert settings["token"]["sensitive"]
+
+
+def test_the_repository_stands_once() -> None:
+    root = HUB.parent
+    texts = [path for path in root.glob("*/pyproject.toml") if write.repository() in path.read_text()]
+    assert texts == []
