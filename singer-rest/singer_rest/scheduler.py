@@ -158,8 +158,8 @@ class Reading:
         return left
 
     def _fail(self, position: Position) -> None:
-        self._failed_at = position
-        self.last_slice = position[0]
+        self._failed_at = min(position, self._failed_at or position)
+        self.last_slice = self._failed_at[0]
         self._queue = [task for task in self._queue if task.position < position]
 
     def _open(self) -> bool:

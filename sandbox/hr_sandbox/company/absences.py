@@ -6,10 +6,12 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company import catalogue
-from hr_sandbox.company.dice import workday
-from hr_sandbox.company.model import Absence, AbsenceType, Company, Employment
+from hr_sandbox.company.dice import SATURDAY, workday
+from hr_sandbox.company.model import Absence, AbsenceDay, AbsenceType, Company, Employment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hr_sandbox.company.dice import Dice
 
 PER_YEAR = 2.5
@@ -119,3 +121,19 @@ class Absences:
                 updated_at=dice.later(created_at, 0.25),
             )
         )
+
+
+def days_of(row: Absence, today: date) -> Iterator[AbsenceDay]:
+    """The days of an absence: weekends count nothing, and one without an end lasts until today."""
+    first = row.starts_at.date()
+    if row.start_half is None:
+        end = row.ends_at or row.starts_at
+        yield AbsenceDay(first.toordinal(), first, round((end - row.starts_at).total_seconds() / 3600, 2))
+        return
+    last = (row.ends_at.date() if row.ends_at else max(today, first) + timedelta(1)) - timedelta(1)
+    for number in range(first.toordinal(), last.toordinal() + 1):
+        day = date.fromordinal(number)
+        amount = 0.0 if day.weekday() >= SATURDAY else 1.0
+        if (day == first and row.start_half == SECOND) or (day == last and row.end_half == FIRST):
+            amount /= 2
+        yield AbsenceDay(number, day, amount)

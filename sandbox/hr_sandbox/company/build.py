@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.company import catalogue
 from hr_sandbox.company.absences import Absences
+from hr_sandbox.company.attendances import Attendances
 from hr_sandbox.company.careers import Careers
 from hr_sandbox.company.dice import Dice
 from hr_sandbox.company.model import (
@@ -24,6 +25,7 @@ from hr_sandbox.company.model import (
 )
 from hr_sandbox.company.pay import Pay
 from hr_sandbox.company.people import People
+from hr_sandbox.company.projects import Projects
 
 if TYPE_CHECKING:
     from datetime import date
@@ -54,8 +56,14 @@ def build_company(employees: int, seed: int, today: date) -> Company:
         absences.history(employments)
     people.bulk_imports()
     # Each part has chances of its own: one that is added or changed leaves the others as they were.
-    _salary_bands(company, Dice(f"bands/{seed}/{today}", today))
+    _salary_bands(company, _dice(company, "bands"))
+    Projects(company, _dice(company, "projects")).make()
+    Attendances(company, _dice(company, "attendances")).make()
     return company
+
+
+def _dice(company: Company, part: str) -> Dice:
+    return Dice(f"{part}/{company.seed}/{company.today}/{len(company.people)}", company.today)
 
 
 def _structure(company: Company, dice: Dice, employees: int) -> None:

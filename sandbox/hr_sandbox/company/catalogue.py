@@ -142,3 +142,21 @@ COMMENTS = (
     "congés d'été",
     "Line one\nline two",
 )
+
+CLIENTS = ("Optik Süd GmbH", "Société Lumière", "Zakłady Świt", "大阪光学", "North Sea Survey Ltd", "Ćwik & Söhne")
+
+# Each with its parts.
+PROJECTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Spektrometer X2", ("Optik", "Firmware", "Zulassung")),
+    ("Wartung 現場", ()),
+    ("Télescope Orléans", ("Montage", "Calibration")),
+    ("Intern: Weiterbildung", ("Sprachkurse",)),
+    ("Sea Floor Scanner", ("Housing", "Électronique", "Feldtest", "Docs")),
+    ("Umzug Köln", ()),
+    ("Łódź Produkcja 2", ("Linia A", "Linia B")),
+    ("Intern: Betriebsrat", ()),
+    ("ERP Einführung", ("Finance", "Lager")),
+    ("Messe Hannover", ()),
+    ("Laser Safety Audit", ()),
+    ("Intern: Onboarding", ()),
+)

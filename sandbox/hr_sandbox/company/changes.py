@@ -10,6 +10,7 @@ from hr_sandbox import clock
 from hr_sandbox.company.careers import Careers
 from hr_sandbox.company.dice import Dice
 from hr_sandbox.company.model import Company, Person, Table, Termination, key_of
+from hr_sandbox.company.needs import is_needed, owned_by
 from hr_sandbox.company.pay import Pay
 from hr_sandbox.company.people import People
 
@@ -54,17 +55,7 @@ class Changes:
         self._people = People(company, self._dice)
         self._careers = Careers(company, self._dice)
         self._pay = Pay(company, self._dice)
-        tables: tuple[Table[Any], ...] = (
-            company.people,
-            company.employments,
-            company.absence_types,
-            company.absences,
-            company.compensation_types,
-            company.compensations,
-            company.departments,
-            company.teams,
-        )
-        self._tables: dict[str, Table[Any]] = {table.kind: table for table in tables}
+        self._tables: dict[str, Table[Any]] = {table.kind: table for table in company.tables()}
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -94,7 +85,7 @@ class Changes:
         return self._done([_change("created", kind, row) for kind, row in rows])
 
     def terminate(self, person_id: str | None = None, day: date | None = None) -> list[Change]:
-        """End somebody's employment; pay ends with it, absences after it go."""
+        """End somebody's employment; pay ends with it, absences and working time after it go."""
         day = day or self.company.today
         employment = self._employment_to_end(person_id, day)
         employment.end_date = day
@@ -106,6 +97,8 @@ class Changes:
         changes = [_change("updated", "employment", employment)]
         changes += self._end_pay(employment, day)
         changes += self._end_absences(employment, day)
+        worked = [row for row in self.company.attendances.of(employment.person_id) if row.day > day]
+        changes += self._remove(self.company.attendances, worked)
         return self._done(changes)
 
     def edit(self, kind: str, key: str, field: str, value: Any) -> list[Change]:  # noqa: ANN401  any field's
@@ -124,33 +117,41 @@ class Changes:
         """Delete a record, and what belongs to it; refused while others need it."""
         table = self._table(kind)
         row = self._find(table, key)
-        company = self.company
-        needed: dict[str, Callable[[], bool]] = {
-            "absence_type": lambda: any(other.type_id == row.id for other in company.absences),
-            "compensation_type": lambda: any(other.type_id == row.id for other in company.compensations),
-            "department": lambda: self._used("department_id", row.id, company.departments),
-            "team": lambda: self._used("team_id", row.id, company.teams),
-        }
-        if needed.get(kind, lambda: False)():
+        if is_needed(self.company, kind, row.id):
             raise ChangeError(f"The {kind} {key} is still needed by other records.")
-        changes = []
+        changes = [_change("deleted", kind, row)]
+        for child in owned_by(self.company, kind, row.id):
+            changes += self._remove(*child)
         if kind == "person":
-            owned: tuple[Table[Any], ...] = (company.employments, company.absences, company.compensations)
-            for other in owned:
-                for child in other.of(row.id):
-                    other.remove(child)
-                    changes.append(_change("deleted", other.kind, child))
-            for employment in company.employments:
-                if employment.supervisor_id == row.id:
-                    employment.supervisor_id = None
-                    employment.updated_at = self._now()
-                    changes.append(_change("updated", "employment", employment))
+            changes += self._forget(row.id)
         table.remove(row)
-        return self._done([_change("deleted", kind, row), *changes])
+        return self._done(changes)
 
-    def _used(self, name: str, number: int, table: Table[Any]) -> bool:
-        by_employment = any(getattr(row, name) == number for row in self.company.employments)
-        return by_employment or any(row.parent_id == number for row in table)
+    def _remove(self, table: Table[Any], rows: list[Any]) -> list[Change]:
+        """Delete records of one table."""
+        for row in rows:
+            table.remove(row)
+        return [_change("deleted", table.kind, row) for row in rows]
+
+    def _forget(self, person_id: int) -> list[Change]:
+        """Take a person out of what other records say."""
+        company = self.company
+        touched: list[tuple[str, Any]] = []
+        for employment in company.employments:
+            if employment.supervisor_id == person_id and employment.person_id != person_id:
+                employment.supervisor_id = None
+                touched.append((company.employments.kind, employment))
+        for project in company.projects:
+            if person_id in project.member_ids:
+                project.member_ids.remove(person_id)
+                touched.append((company.projects.kind, project))
+        for opening in company.openings:
+            if person_id in opening.recruiter_ids:
+                opening.recruiter_ids.remove(person_id)
+                touched.append((company.openings.kind, opening))
+        for _, row in touched:
+            row.updated_at = self._now()
+        return [_change("updated", kind, row) for kind, row in touched]
 
     def _employment_to_end(self, person_id: str | None, day: date) -> Employment:
         company = self.company

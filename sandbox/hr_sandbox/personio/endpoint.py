@@ -80,7 +80,7 @@ class Endpoint:
             try:
                 values[name] = known[name].parse(text)
             except ValueError as error:
-                raise bad_value(name, known[name].status) from error
+                raise bad_value(name, known[name].status, known[name].title) from error
         for row in self.filters:
             if row.required and row.name not in values:
                 raise bad_value(row.name)

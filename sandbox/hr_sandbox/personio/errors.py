@@ -59,9 +59,9 @@ def problem(status: int, detail: str | None = None, title: str | None = None, **
     return as_json(body, status, PROBLEM, **headers)
 
 
-def bad_value(name: str, status: int = 400) -> ApiError:
+def bad_value(name: str, status: int = 400, title: str | None = None) -> ApiError:
     """A parameter has a value that it cannot have."""
-    return ApiError(problem(status, f"The value of the parameter {name} is not valid."))
+    return ApiError(problem(status, f"The value of the parameter {name} is not valid.", title))
 
 
 def bad_filter(name: str) -> ApiError:

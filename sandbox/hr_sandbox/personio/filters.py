@@ -33,6 +33,7 @@ class Filter:
         accepts: whether a row passes; None where the endpoint itself uses the value.
         required: refused without it.
         status: of a value that cannot be.
+        title: of the refusal, where it is not the status' own.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Filter:
     accepts: Callable[[Any, Any], bool] | None = None
     required: bool = False
     status: int = 400
+    title: str | None = None
 
 
 def timestamp(text: str) -> datetime:
@@ -54,6 +56,13 @@ def local_time(text: str) -> datetime:
     if not _LOCAL.fullmatch(text):
         raise ValueError(text)
     return _moment(text.rstrip("Z") + "Z").replace(tzinfo=None)
+
+
+def plain_time(text: str) -> datetime:
+    """A local date and time; a Z behind it is refused."""
+    if text.endswith("Z"):
+        raise ValueError(text)
+    return local_time(text)
 
 
 def _moment(text: str) -> datetime:
@@ -92,6 +101,18 @@ def number_list(text: str) -> frozenset[int]:
     return frozenset(map(int, values))
 
 
+def some_of(*choices: str) -> Callable[[str], frozenset[str]]:
+    """A parser for a comma list of these values."""
+
+    def parse(text: str) -> frozenset[str]:
+        values = comma_list(text)
+        if not values <= set(choices):
+            raise ValueError(text)
+        return values
+
+    return parse
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     """A parser for a parameter that has only these values."""
 
@@ -123,10 +144,17 @@ def compared(
     value: Callable[[Any], Any],
     operators: Iterable[str],
     parse: Callable[[str], Any] = timestamp,
+    title: str | None = None,
 ) -> tuple[Filter, ...]:
-    """One parameter for each operator: `""` for equal, gt, lt, gte, lte."""
+    """One parameter for each operator: `""` for equal, gt, lt, gte, lte. What is null passes none."""
 
     def accepts(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-        return lambda row, wanted: compare(value(row), wanted)
+        def accept(row: Any, wanted: Any) -> bool:  # noqa: ANN401  what the endpoint's rows hold
+            held = value(row)
+            return held is not None and compare(held, wanted)
 
-    return tuple(Filter(f"{name}.{mark}" if mark else name, parse, accepts(_OPERATORS[mark])) for mark in operators)
+        return accept
+
+    return tuple(
+        Filter(f"{name}.{mark}" if mark else name, parse, accepts(_OPERATORS[mark]), title=title) for mark in operators
+    )

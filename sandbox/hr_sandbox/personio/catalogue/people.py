@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from hr_sandbox.company.absences import days_of
 from hr_sandbox.company.dice import months_after
 from hr_sandbox.limits import Rate
 from hr_sandbox.personio.endpoint import Endpoint, ItemEndpoint, ListEndpoint, Values, by_key
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Absence, Compensation, Employment, Person, Table
+    from hr_sandbox.company.model import Absence, AbsenceDay, Compensation, Employment, Person, Table
 
 PERSONS = "personio:persons:read"
 ABSENCES = "personio:absences:read"
@@ -68,6 +69,14 @@ def _employment(company: Company, values: Values) -> Employment | None:
 
 def _ends_after(row: Absence, moment: Any) -> bool:  # noqa: ANN401  what a filter parsed
     return row.ends_at is None or row.ends_at > moment
+
+
+def _breakdowns(company: Company, values: Values) -> list[AbsenceDay]:
+    """The days of an absence that exists."""
+    row = company.absences.find(values["id"])
+    if row is None:
+        raise ApiError(problem(404))
+    return list(days_of(row, company.today))
 
 
 # The date filters ask which absences overlap a window, whichever end a filter is named after: an absence
@@ -214,6 +223,18 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             *_OVERLAPS,
             *compared("updated_at", lambda row: row.updated_at, INCLUSIVE),
         ),
+    ),
+    ListEndpoint(
+        path="/v2/absence-periods/{id}/breakdowns",
+        stream="absence_period_breakdowns",
+        right=ABSENCES,
+        rate=ABSENCES_RATE,
+        rows=_breakdowns,
+        render=render.breakdown,
+        default_limit=28,
+        max_limit=28,
+        passes=lambda company, *_: [{"id": row.uuid} for row in company.absences],
+        marks=lambda values, _: {"_absence_period_id": values["id"]},
     ),
     ItemEndpoint(
         path="/v2/absence-periods/{id}",

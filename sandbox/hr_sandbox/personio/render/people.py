@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company.model import (
         Absence,
+        AbsenceDay,
         AbsenceType,
         Company,
         Compensation,
@@ -137,6 +138,13 @@ def absence_period(row: Absence, view: View) -> Json:
         "created_at": rfc3339(row.created_at),
         "updated_at": rfc3339(row.updated_at),
     }
+
+
+def breakdown(row: AbsenceDay, view: View) -> Json:
+    """One day of an absence; which absence it is, only the address says."""
+    absence = view.company.absences.find(view.values["id"])
+    unit = "HOUR" if absence and absence.start_half is None else "DAY"
+    return {"date": iso(row.day), "effective_duration": {"unit": unit, "value": row.amount}}
 
 
 def _moment(value: datetime, half: str | None) -> Json:
