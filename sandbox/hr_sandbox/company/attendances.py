@@ -1,0 +1,152 @@
+"""Working time of the last weeks: days with a break, without one, in two halves, and over midnight."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from hr_sandbox.company.dice import SATURDAY
+from hr_sandbox.company.model import Attendance, Company, Employment, Project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hr_sandbox.company.dice import Dice
+
+WORKING_DAYS = 60
+MOST_PERSON_DAYS = 18_000  # a larger company has fewer days, so that it is still made in seconds
+FEWEST_DAYS = 3
+REVIEW_DAYS = 10
+COMMENTS = (None, None, None, None, None, "Kundentermin", "Mobiles Arbeiten", "réunion d'équipe", "Überstunden ✓")
+
+Part = tuple[str, datetime, datetime | None]
+
+
+class Attendances:
+    """Makes the working time of people who work now."""
+
+    def __init__(self, company: Company, dice: Dice) -> None:
+        """Make working time for this company."""
+        self.company = company
+        self.dice = dice
+        self._open: dict[int, list[Project]] = {}
+        for project in company.projects:
+            self._let_book(project)
+
+    def make(self) -> None:
+        """Make the working time of all people."""
+        working = [row for row in self.company.employments if row.status == "ACTIVE"]
+        days = self._days(len(working))
+        for employment in working:
+            self._of(employment, days)
+
+    def _let_book(self, project: Project) -> None:
+        if project.status != "ACTIVE":
+            return
+        whose = self.company.projects[project.parent_id] if project.parent_id else project
+        people = [row.id for row in self.company.people] if whose.for_all else whose.member_ids
+        for number in people:
+            self._open.setdefault(number, []).append(project)
+
+    def _days(self, people: int) -> list[date]:
+        """The last working days before today, oldest first."""
+        count = max(FEWEST_DAYS, min(WORKING_DAYS, MOST_PERSON_DAYS // max(people, 1)))
+        days: list[date] = []
+        day = self.company.today
+        while len(days) < count:
+            day -= timedelta(1)
+            if day.weekday() < SATURDAY:
+                days.append(day)
+        return days[::-1]
+
+    def _of(self, employment: Employment, days: list[date]) -> None:
+        dice = self.dice
+        away = self._away(employment.person_id, days[0])
+        nightly = dice.chance(0.04)
+        manner = dice.weighted(("whole", "halves", "plain"), (50, 25, 25))
+        share = employment.weekly_working_hours / 40
+        week = 5 if share > 0.7 else 4  # noqa: PLR2004  short weeks are four days
+        for day in days:
+            if day < employment.start_date or day.weekday() >= week:
+                continue
+            if day in away and not dice.chance(0.02):
+                continue
+            if dice.chance(0.03):
+                continue
+            minutes = int(share * 480) + dice.number(-6, 12) * 5
+            start = datetime.combine(day, time(22) if nightly else time(7 + dice.number(0, 2), dice.pick((0, 15, 30))))
+            forgotten = day == days[-1] and dice.chance(0.08)
+            parts = self._so_far(self._parts(start, minutes, manner))
+            if forgotten:
+                kind, begin, _ = parts[-1] if manner == "halves" else parts[0]
+                parts = [*parts[:-1], (kind, begin, None)] if manner == "halves" else [(kind, begin, None)]
+            self._add(employment, day, parts, on_time_off=day in away)
+
+    @staticmethod
+    def _parts(start: datetime, minutes: int, manner: str) -> Iterator[Part]:
+        """Breaks lie within the work, or between two works."""
+        pause = 30 if minutes > 360 else 0  # noqa: PLR2004  nobody has to rest before six hours
+        middle = start + timedelta(minutes=minutes // 2 // 5 * 5)
+        end = start + timedelta(minutes=minutes + pause)
+        if manner == "plain" or not pause:
+            yield "WORK", start, start + timedelta(minutes=minutes)
+        elif manner == "whole":
+            yield "WORK", start, end
+            yield "BREAK", middle, middle + timedelta(minutes=pause)
+        else:
+            yield "WORK", start, middle
+            yield "BREAK", middle, middle + timedelta(minutes=pause)
+            yield "WORK", middle + timedelta(minutes=pause), end
+
+    def _so_far(self, parts: Iterator[Part]) -> list[Part]:
+        """What has begun before today, without an end where that is still to come."""
+        midnight = datetime.combine(self.company.today, time())
+        return [
+            (kind, start, end if end and end <= midnight else None) for kind, start, end in parts if start < midnight
+        ]
+
+    def _away(self, person_id: int, since: date) -> set[date]:
+        """The days on which a person is wholly away."""
+        today, away = self.company.today, set()
+        for row in self.company.absences.of(person_id):
+            if row.start_half is None or row.approval == "REJECTED":
+                continue
+            day, end = max(row.starts_at.date(), since), (row.ends_at.date() if row.ends_at else today)
+            while day < min(end, today):
+                away.add(day)
+                day += timedelta(1)
+        return away
+
+    def _add(self, employment: Employment, day: date, parts: list[Part], *, on_time_off: bool) -> None:
+        dice, company = self.dice, self.company
+        projects = self._open.get(employment.person_id)
+        project = dice.pick(projects) if projects and dice.chance(0.7) else None
+        recent = (company.today - day).days <= REVIEW_DAYS
+        approval = dice.weighted(("CONFIRMED", "PENDING", "REJECTED"), (60, 39, 1) if recent else (97, 2, 1))
+        automatic = dice.chance(0.05)
+        comment = dice.pick(COMMENTS)
+        last = parts[-1][2] or parts[-1][1]
+        created_at = min(last.replace(tzinfo=UTC) + timedelta(seconds=dice.number(1, 900)), dice.latest)
+        updated_at = created_at
+        if dice.chance(0.2):
+            updated_at = min(created_at + timedelta(seconds=dice.number(60, 500_000)), dice.latest)
+        for kind, start, end in parts:
+            work = kind == "WORK"
+            company.attendances.add(
+                Attendance(
+                    id=company.attendances.next_id(),
+                    uuid=dice.uuid(),
+                    person_id=employment.person_id,
+                    type=kind,
+                    starts_at=start,
+                    ends_at=end,
+                    day=day,
+                    comment=comment if work else None,
+                    project_id=project.id if work and project else None,
+                    approval=approval,
+                    automatic=automatic,
+                    on_time_off=on_time_off,
+                    created_at=created_at,
+                    updated_at=updated_at,
+                )
+            )

@@ -1,0 +1,92 @@
+"""Attendances and projects."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from hr_sandbox.clock import rfc3339
+from hr_sandbox.personio.render.parts import iso, ref
+
+if TYPE_CHECKING:
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.model import Attendance, Person, Project
+    from hr_sandbox.personio.endpoint import View
+    from hr_sandbox.vendor import Json
+
+INCLUDED = ("tracked_minutes", "sub_projects_tracked_minutes", "sub_projects_count", "tracked_periods_count")
+
+
+def attendance(row: Attendance, _view: View) -> Json:
+    """Work or a break; the times are the office's own, without a zone."""
+    return {
+        "id": row.uuid,
+        "person": ref(row.person_id),
+        "type": row.type,
+        "approval": {"status": row.approval},
+        "start": {"date_time": iso(row.starts_at)},
+        "end": {"date_time": iso(row.ends_at)} if row.ends_at else None,
+        "attribution_date": iso(row.day),
+        "comment": row.comment,
+        "project": ref(row.project_id),
+        "is_auto_generated": row.automatic,
+        "is_holiday": False,
+        "is_on_time_off": row.on_time_off,
+        "created_at": rfc3339(row.created_at),
+        "updated_at": rfc3339(row.updated_at),
+    }
+
+
+def project(row: Project, view: View) -> Json:
+    """A project, with the sums that were asked for."""
+    center = view.company.cost_centers[row.cost_center_id].uuid if row.cost_center_id else None
+    body: Json = {
+        "id": str(row.id),
+        "name": row.name,
+        "project_code": row.code,
+        "description": row.description,
+        "client_name": row.client,
+        "project_type": row.type,
+        "billable": row.billable,
+        "assigned_to_all": row.for_all,
+        "cost_center": ref(center),
+        "parent_project": ref(row.parent_id),
+        "status": row.status,
+        "start": {"date": iso(row.starts_on)} if row.starts_on else None,
+        "end": {"date": iso(row.ends_on)} if row.ends_on else None,
+        "created_at": rfc3339(row.created_at),
+        "updated_at": rfc3339(row.updated_at),
+    }
+    if "include" in view.values:
+        sums = _sums(row, view.company)
+        body |= {name: sums[name] for name in INCLUDED if name in view.values["include"]}
+    return body
+
+
+def _sums(row: Project, company: Company) -> dict[str, int]:
+    tracked = _tracked(company, company.version)
+    parts = [other.id for other in company.projects if other.parent_id == row.id]
+    minutes, periods = tracked.get(row.id, (0, 0))
+    return {
+        "tracked_minutes": minutes,
+        "sub_projects_tracked_minutes": sum(tracked.get(number, (0, 0))[0] for number in parts),
+        "sub_projects_count": len(parts),
+        "tracked_periods_count": periods,
+    }
+
+
+@lru_cache(maxsize=2)
+def _tracked(company: Company, _version: int) -> dict[int, tuple[int, int]]:
+    """Minutes and periods by project, counted once for each version of the company."""
+    sums: dict[int, tuple[int, int]] = {}
+    for row in company.attendances:
+        if row.project_id is not None and row.ends_at is not None:
+            minutes, periods = sums.get(row.project_id, (0, 0))
+            worked = int((row.ends_at - row.starts_at).total_seconds()) // 60
+            sums[row.project_id] = (minutes + worked, periods + 1)
+    return sums
+
+
+def member(row: Person, _view: View) -> Json:
+    """A person who may book on a project."""
+    return {"id": str(row.id)}
