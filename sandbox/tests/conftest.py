@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from hr_sandbox.company import build_company
+from hr_sandbox.company.changes import Changes
 from hr_sandbox.messages import Request
 from hr_sandbox.options import Options
 from hr_sandbox.personio import Personio
@@ -34,6 +35,7 @@ class Direct:
         self.options = Options(**{"today": TODAY, "employees": 40, "requests_per_minute": 60_000_000, **options})
         self.company = build_company(self.options.employees, self.options.seed, self.options.today)
         self.vendor = Personio(self.company, self.options)
+        self.changes = Changes(self.company)
         self.headers: dict[str, str] = {}
         _, body, _ = self.post("/v2/auth/token", CREDENTIALS)
         self.headers = {"authorization": f"Bearer {body['access_token']}"}

@@ -25,6 +25,10 @@ LISTS = {
     "/v2/salary-bands": (50, 100, {}),
     "/v2/attendance-periods": (100, 100, {}),
     "/v2/projects": (200, 200, {}),
+    "/v2/recruiting/applications": (100, 200, {}),
+    "/v2/recruiting/candidates": (100, 200, {}),
+    "/v2/recruiting/jobs": (100, 200, {}),
+    "/v2/recruiting/categories": (100, 200, {}),
 }
 UNPROCESSABLE = {"/v2/attendance-periods", "/v2/projects"}
 LIST_STREAMS = [row.stream for row in ENDPOINTS if isinstance(row, ListEndpoint)]
@@ -117,6 +121,12 @@ REFUSED = [
     ("/v2/legal-entities", {"sort": "id"}),
     ("/v2/jobs", {"updated_at.gt": "2024-01-01T00:00:00Z"}),
     ("/v2/salary-bands", {"name": "x"}),
+    ("/v2/recruiting/applications", {"updated_at.gt": "2024-01-01T00:00:00"}),
+    ("/v2/recruiting/applications", {"updated_at.gte": "2024-01-01T00:00:00Z"}),
+    ("/v2/recruiting/applications", {"email": "x"}),
+    ("/v2/recruiting/candidates", {"candidate.email": "x"}),
+    ("/v2/recruiting/jobs", {"email": "x"}),
+    ("/v2/recruiting/categories", {"updated_at.gt": "2024-01-01T00:00:00Z"}),
     ("/v2/org-units", {}),
     ("/v2/org-units", {"type": "squad"}),
     ("/v2/org-units", {"type": "department,team"}),

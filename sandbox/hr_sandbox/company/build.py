@@ -26,6 +26,7 @@ from hr_sandbox.company.model import (
 from hr_sandbox.company.pay import Pay
 from hr_sandbox.company.people import People
 from hr_sandbox.company.projects import Projects
+from hr_sandbox.company.recruiting import Recruiting
 
 if TYPE_CHECKING:
     from datetime import date
@@ -59,6 +60,7 @@ def build_company(employees: int, seed: int, today: date) -> Company:
     _salary_bands(company, _dice(company, "bands"))
     Projects(company, _dice(company, "projects")).make()
     Attendances(company, _dice(company, "attendances")).make()
+    Recruiting(company, _dice(company, "recruiting")).make()
     return company
 
 

@@ -160,3 +160,11 @@ PROJECTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Laser Safety Audit", ()),
     ("Intern: Onboarding", ()),
 )
+
+# Each with the names and kinds of its own stages.
+RECRUITING: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    ("Angestellte", (("Screening", "SCREENING"), ("Interview", "INTERVIEW"), ("Angebot", "OFFER"))),
+    ("Engineering", (("CV", "SCREENING"), ("Code Review", "ASSESSMENT"), ("Onsite", "INTERVIEW"), ("Offer", "OFFER"))),
+    ("Produktion", (("Telefonat", "SCREENING"), ("Probetag", "ASSESSMENT"))),
+)
+CHANNELS = ("Career site", "LinkedIn", "Empfehlung", "Agentur für Arbeit", "Pracuj", "自社サイト")

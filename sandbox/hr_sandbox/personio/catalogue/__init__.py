@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.personio.catalogue import people, structure, working_time
+from hr_sandbox.personio.catalogue import people, recruiting, structure, working_time
 
 if TYPE_CHECKING:
     from hr_sandbox.personio.endpoint import Endpoint
 
-ENDPOINTS: tuple[Endpoint, ...] = (*people.ENDPOINTS, *structure.ENDPOINTS, *working_time.ENDPOINTS)
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *people.ENDPOINTS,
+    *structure.ENDPOINTS,
+    *working_time.ENDPOINTS,
+    *recruiting.ENDPOINTS,
+)

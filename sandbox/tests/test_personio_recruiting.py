@@ -1,0 +1,91 @@
+"""Recruiting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+ROOT = "/v2/recruiting"
+STREAMS = ("applications", "candidates", "jobs")
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_newest_first_and_one_bound_at_a_time(api: Any, name: str) -> None:
+    path = f"{ROOT}/{name}"
+    rows = api.walk(path, limit="7")
+    stamps = [row["updated_at"]["date-time"] for row in rows]
+    assert stamps == sorted(stamps, reverse=True)
+    assert {tuple(row["created_at"]) for row in rows} == {("date-time", "timezone")}
+    middle = stamps[len(stamps) // 2]
+    later = api.walk(path, **{"updated_at.gt": middle})
+    earlier = api.walk(path, **{"updated_at.lt": middle})
+    assert [row["id"] for row in later] == [row["id"] for row in rows if row["updated_at"]["date-time"] > middle]
+    assert len(later) + len(earlier) == len(rows) - stamps.count(middle)
+    assert api.get(path, {"updated_at.gt": "2020-01-01T00:00:00Z", "updated_at.lt": middle})[0] == 400
+    assert api.get(path, {"limit": "201"})[0] == 400
+    assert api.get(f"{path}/{rows[0]['id']}")[1] == rows[0]
+    assert api.get(f"{path}/1")[0] == 404
+
+
+def test_references_hold(api: Any) -> None:
+    applications, candidates, jobs = (api.walk(f"{ROOT}/{name}") for name in STREAMS)
+    categories = {row["id"]: row for row in api.walk(f"{ROOT}/categories")}
+    people = {row["id"] for row in api.walk("/v2/persons", limit="50")}
+    by_id = {row["id"]: row for row in jobs}
+    ids = {row["id"] for row in applications}
+    assert {part["id"] for row in candidates for part in row["applications"]} == ids
+    assert {row["candidate"]["id"] for row in applications} <= {row["id"] for row in candidates}
+    for row in jobs:
+        assert row["category"]["id"] in categories
+        assert {part["person"]["id"] for part in row["hiring_team"]} <= people
+    for row in applications:
+        job = by_id[row["job"]["id"]]
+        stage = row["current_stage"]
+        own = {part["id"]: part for part in categories[job["category"]["id"]]["stages"]}
+        assert stage["type"] == "SYSTEM" if stage["id"] is None else own[stage["id"]] == stage
+        assert row["application_date"] >= job["created_at"]["date-time"][:10]
+
+
+def test_stages_of_an_application(api: Any) -> None:
+    without_id = 0
+    for row in api.walk(f"{ROOT}/applications"):
+        steps = api.walk(f"{ROOT}/applications/{row['id']}/stage-transitions")
+        stamps = [step["entered_at"]["date-time"] for step in steps]
+        assert stamps == sorted(set(stamps), reverse=True)
+        assert steps[0]["stage"] == row["current_stage"]
+        assert set(steps[0]) == {"entered_at", "stage"}
+        without_id += steps[0]["stage"]["id"] is None
+        assert stamps[-1] == row["created_at"]["date-time"]
+        assert stamps[0] <= row["updated_at"]["date-time"] < f"{api.company.today}"
+    assert without_id
+    assert api.get(f"{ROOT}/applications/1/stage-transitions")[0] == 404
+
+
+def test_who_applied(api: Any) -> None:
+    some = next(row for row in api.walk(f"{ROOT}/applications") if not row["is_anonymized"])
+    found = api.walk(f"{ROOT}/applications", **{"candidate.email": some["candidate"]["email"]})
+    assert some["id"] in {row["id"] for row in found}
+    assert {row["candidate"]["id"] for row in found} == {some["candidate"]["id"]}
+    (one,) = api.walk(f"{ROOT}/candidates", email=some["candidate"]["email"])
+    assert one["id"] == some["candidate"]["id"]
+
+
+def test_some_work_here_now(api: Any) -> None:
+    hired = [row for row in api.company.applications if row.transitions[-1].stage.kind == "ACCEPTED"]
+    names = {(row.first_name, row.last_name) for row in api.company.people}
+    assert hired
+    for row in hired:
+        candidate = api.company.candidates[row.candidate_id]
+        assert (candidate.first_name, candidate.last_name) in names
+
+
+def test_changes_of_recruiting(make_api: Any) -> None:
+    api = make_api()
+    row = api.company.candidates[next(iter(api.company.candidates)).id]
+    api.changes.edit("recruiting_candidate", str(row.id), "last_name", "Ω")
+    assert api.walk(f"{ROOT}/candidates")[0]["last_name"] == "Ω"
+    counts = [api.vendor.count(f"recruiting_{name}", api.company.today, api.company.today) for name in STREAMS[:2]]
+    gone = api.changes.delete("recruiting_candidate", str(row.id))
+    left = [api.vendor.count(f"recruiting_{name}", api.company.today, api.company.today) for name in STREAMS[:2]]
+    assert left == [counts[0] - len(gone) + 1, counts[1] - 1]
