@@ -10,6 +10,7 @@ from hr_sandbox.company.absences import Absences
 from hr_sandbox.company.attendances import Attendances
 from hr_sandbox.company.careers import Careers
 from hr_sandbox.company.dice import Dice
+from hr_sandbox.company.documents import Documents
 from hr_sandbox.company.model import (
     AbsenceType,
     AttributeDefinition,
@@ -27,6 +28,8 @@ from hr_sandbox.company.pay import Pay
 from hr_sandbox.company.people import People
 from hr_sandbox.company.projects import Projects
 from hr_sandbox.company.recruiting import Recruiting
+from hr_sandbox.company.reports import Reports
+from hr_sandbox.company.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from datetime import date
@@ -61,6 +64,9 @@ def build_company(employees: int, seed: int, today: date) -> Company:
     Projects(company, _dice(company, "projects")).make()
     Attendances(company, _dice(company, "attendances")).make()
     Recruiting(company, _dice(company, "recruiting")).make()
+    Documents(company, _dice(company, "documents")).make()
+    Reports(company, _dice(company, "reports")).make()
+    Webhooks(company, _dice(company, "webhooks")).make()
     return company
 
 

@@ -168,3 +168,50 @@ RECRUITING: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Produktion", (("Telefonat", "SCREENING"), ("Probetag", "ASSESSMENT"))),
 )
 CHANNELS = ("Career site", "LinkedIn", "Empfehlung", "Agentur für Arbeit", "Pracuj", "自社サイト")
+
+# Each with its share, and the media types of its files.
+DOCUMENTS: tuple[tuple[str, int, tuple[str, ...]], ...] = (
+    ("Arbeitsvertrag", 20, ("application/pdf",)),
+    ("Certificates", 20, ("application/pdf", "image/jpeg")),
+    ("Gehaltsabrechnung", 40, ("application/pdf",)),
+    ("Krankmeldungen", 12, ("image/png", "image/jpeg", "application/pdf")),
+    ("その他", 8, ("text/plain", "application/vnd.oasis.opendocument.text")),
+)
+
+# Name, address, status and what it tells of.
+WEBHOOKS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    (
+        "Warehouse",
+        "https://hooks.example/warehouse",
+        "ENABLED",
+        (
+            "person.created",
+            "person.updated",
+            "person.deleted",
+            "employment.created",
+            "employment.updated",
+            "employment.terminated",
+            "employment.deleted",
+            "absence-period.created",
+            "absence-period.updated.timerange",
+            "absence-period.deleted",
+            "attendance-period.deleted",
+            "document.created",
+            "document.updated",
+            "document.deleted",
+        ),
+    ),
+    (
+        "Zeiterfassung Łódź",
+        "https://hooks.example/time?site=łódź",
+        "ENABLED",
+        (
+            "absence-period.created",
+            "absence-period.updated.timerange",
+            "absence-period.deleted",
+            "attendance-period.updated",
+            "attendance-period.deleted",
+        ),
+    ),
+    ("Old payroll", "https://hooks.example/payroll", "DISABLED", ("person.created", "person.deleted")),
+)

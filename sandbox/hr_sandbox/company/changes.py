@@ -13,6 +13,7 @@ from hr_sandbox.company.model import Company, Person, Table, Termination, key_of
 from hr_sandbox.company.needs import is_needed, owned_by
 from hr_sandbox.company.pay import Pay
 from hr_sandbox.company.people import People
+from hr_sandbox.company.webhooks import NAMES, Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +56,7 @@ class Changes:
         self._people = People(company, self._dice)
         self._careers = Careers(company, self._dice)
         self._pay = Pay(company, self._dice)
+        self._webhooks = Webhooks(company, Dice(f"webhooks/changes/{company.seed}", company.today))
         self._tables: dict[str, Table[Any]] = {table.kind: table for table in company.tables()}
 
     @property
@@ -99,7 +101,7 @@ class Changes:
         changes += self._end_absences(employment, day)
         worked = [row for row in self.company.attendances.of(employment.person_id) if row.day > day]
         changes += self._remove(self.company.attendances, worked)
-        return self._done(changes)
+        return self._done(changes, ("employment.terminated", employment.uuid))
 
     def edit(self, kind: str, key: str, field: str, value: Any) -> list[Change]:  # noqa: ANN401  any field's
         """Give a record's field another value. A change of an employment does not touch the person's stamp."""
@@ -226,8 +228,12 @@ class Changes:
         except (TypeError, ValueError) as error:
             raise ChangeError(f"The field {name} cannot be {value!r}.") from error
 
-    def _done(self, changes: list[Change]) -> list[Change]:
+    def _done(self, changes: list[Change], *events: tuple[str, str]) -> list[Change]:
+        """Let webhooks tell of the changes, and of more specific events (name and id)."""
         self.company.version += 1
+        now = self._now()
+        told = [(NAMES[row.kind, row.action], row.id) for row in changes if (row.kind, row.action) in NAMES]
+        self._webhooks.tell((now, name, key) for name, key in (*told, *events))
         return changes
 
 

@@ -56,7 +56,7 @@ class Endpoint:
         path: with its parameters in braces.
         stream: the stream whose records it shows.
         right: the scope that it needs.
-        render: a record to its body.
+        render: a record to its body; a row of cells where bodies have no names.
         no_right: the status without the right.
         rate: how often it may be asked.
         filters: the query parameters that it knows, besides `limit` and `cursor`.
@@ -65,7 +65,7 @@ class Endpoint:
     path: str
     stream: str
     right: str
-    render: Callable[[Any, View], Json]
+    render: Callable[[Any, View], Any]
     no_right: int = 404
     rate: Rate = USUAL_RATE
     filters: tuple[Filter, ...] = ()
@@ -103,7 +103,8 @@ class ItemEndpoint(Endpoint):
         row = self.find(view.company, values)
         if row is None:
             raise ApiError(problem(404))
-        return self.render(row, View(view.company, view.root, values, view.rights))
+        body: Json = self.render(row, View(view.company, view.root, values, view.rights))
+        return body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +118,7 @@ class ListEndpoint(Endpoint):
         limit_status: the status of a page size that cannot be.
         any_limit: whether zero and less mean all.
         lone_cursor: whether nothing may stand beside a cursor.
+        paged: whether it knows page sizes and cursors at all.
         links: how its links look.
         beside: what a page's body has besides; its `_meta` is merged.
         passes: the values that a whole reading needs, a dict for each walk, over a window of days.
@@ -129,6 +131,7 @@ class ListEndpoint(Endpoint):
     limit_status: int = 400
     any_limit: bool = False
     lone_cursor: bool = False
+    paged: bool = True
     links: Links = PLAIN_LINKS
     beside: Callable[[View], Json] | None = None
     passes: Callable[[Company, date, date], Iterable[Values]] = lambda *_: ({},)
@@ -136,6 +139,8 @@ class ListEndpoint(Endpoint):
 
     def position(self, path: str, raw: dict[str, str], cursors: Cursors) -> Position:
         """Where the asked page begins; the cursor remembers filters that are not repeated."""
+        if not self.paged and not raw.keys().isdisjoint(("limit", "cursor")):
+            raise bad_filter("limit")
         asked = raw.pop("limit", None)
         limit = self.default_limit if asked is None else self._limit(asked)
         cursor = raw.pop("cursor", None)

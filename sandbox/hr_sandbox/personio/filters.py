@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+MAX_DIGITS = 18
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z", re.ASCII)
 _LOCAL = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -93,12 +94,16 @@ def comma_list(text: str) -> frozenset[str]:
     return frozenset(values)
 
 
+def whole_number(text: str) -> int:
+    """A whole number, not negative."""
+    if not (text.isascii() and text.isdigit()) or len(text) > MAX_DIGITS:
+        raise ValueError(text)
+    return int(text)
+
+
 def number_list(text: str) -> frozenset[int]:
     """Whole numbers between commas."""
-    values = comma_list(text)
-    if not all(value.isascii() and value.isdigit() for value in values):
-        raise ValueError(text)
-    return frozenset(map(int, values))
+    return frozenset(map(whole_number, comma_list(text)))
 
 
 def some_of(*choices: str) -> Callable[[str], frozenset[str]]:
@@ -134,7 +139,7 @@ def listed(name: str, value: Callable[[Any], str]) -> Filter:
     return Filter(name, comma_list, lambda row, wanted: value(row) in wanted)
 
 
-def exact(name: str, value: Callable[[Any], str], parse: Callable[[str], Any] = text_value) -> Filter:
+def exact(name: str, value: Callable[[Any], Any], parse: Callable[[str], Any] = text_value) -> Filter:
     """One value that a row must have."""
     return Filter(name, parse, lambda row, wanted: value(row) == wanted)
 

@@ -12,6 +12,7 @@ from hr_sandbox.personio.access import CUSTOM, Access
 from hr_sandbox.personio.auth import REVOKE_PATH, TOKEN_PATH, Tokens
 from hr_sandbox.personio.catalogue import ENDPOINTS
 from hr_sandbox.personio.cursors import Cursors, Position
+from hr_sandbox.personio.derived import DERIVED
 from hr_sandbox.personio.endpoint import USUAL_RATE, ItemEndpoint, ListEndpoint, View, Walks, page_start
 from hr_sandbox.personio.errors import ApiError, bad_filter, no_endpoint, no_right, problem
 from hr_sandbox.personio.links import STYLES
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 TOKENS_PER_MINUTE = 150
 TOO_MANY = 429
+CELLS = "cells"
 SHARED = "credential"  # the bucket of all endpoints
 PARTNER_HEADERS = ("x-personio-partner-id", "x-personio-app-id")
 UPPER_SNAKE_CASE = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
@@ -38,7 +40,7 @@ class Personio(Vendor):
     """Personio's API v2."""
 
     name = "personio"
-    streams = tuple(row.stream for row in ENDPOINTS if isinstance(row, ListEndpoint))
+    streams = (*(row.stream for row in ENDPOINTS if isinstance(row, ListEndpoint)), *DERIVED)
 
     def __init__(self, company: Company, options: Options) -> None:
         """Serve the company to the credential of the options."""
@@ -178,6 +180,8 @@ class Personio(Vendor):
 
     def count(self, stream: str, first: date, last: date) -> int:
         """How many rows a stream gives without a bookmark, over this window of days."""
+        if stream in DERIVED:
+            return len(DERIVED[stream](self.company, ""))
         return sum(len(rows) for _, rows in self._lists[stream].whole(self.company, first, last))
 
     def records(self, stream: str, first: date, last: date, root: str) -> list[Json]:
@@ -188,11 +192,15 @@ class Personio(Vendor):
         return list(self._bodies(stream, first, last, root))
 
     def _bodies(self, stream: str, first: date, last: date, root: str) -> Iterator[Json]:
+        if stream in DERIVED:
+            yield from DERIVED[stream](self.company, root)
+            return
         endpoint = self._lists[stream]
         for values, rows in endpoint.whole(self.company, first, last):
             view = View(self.company, root, values)
             for row in rows:
-                yield {**endpoint.marks(values, row), **endpoint.render(row, view)}
+                body = endpoint.render(row, view)
+                yield {**endpoint.marks(values, row), **(body if isinstance(body, dict) else {CELLS: body})}
 
     def rights(self) -> Json:
         """Which rights, attributes, link styles and duplicates are set."""
@@ -220,9 +228,9 @@ class Personio(Vendor):
         """Show or hide an attribute, such as `persons.updated_at`."""
         day = self.company.today
         known = {}
-        for stream in self.streams:
+        for stream in self._lists:
             body: Json = next(self._bodies(stream, day, day, ""), {})
-            known[stream] = {name for name in body if name != "id" and not name.startswith("_")}
+            known[stream] = {name for name in body if name not in {"id", CELLS} and not name.startswith("_")}
         known["persons"] |= {f"{CUSTOM}.{row.id}" for row in self.company.attributes}
         return self.access.allow(attribute, known, allowed=allowed)
 

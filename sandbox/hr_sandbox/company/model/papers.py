@@ -80,7 +80,6 @@ class Event:
     webhook_id: int
     name: str
     subject: str
-    person_id: int | None
     occurred_at: datetime
 
 

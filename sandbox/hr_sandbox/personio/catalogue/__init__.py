@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.personio.catalogue import people, recruiting, structure, working_time
+from hr_sandbox.personio.catalogue import papers, people, recruiting, structure, working_time
 
 if TYPE_CHECKING:
     from hr_sandbox.personio.endpoint import Endpoint
@@ -14,4 +14,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *structure.ENDPOINTS,
     *working_time.ENDPOINTS,
     *recruiting.ENDPOINTS,
+    *papers.ENDPOINTS,
 )

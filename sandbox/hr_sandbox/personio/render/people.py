@@ -37,9 +37,13 @@ def person_status(company: Company, row: Person) -> str:
     return "INACTIVE" if latest.status == "INACTIVE" else "ACTIVE"
 
 
+def picture_url(row: Person, root: str) -> str:
+    """Where a person's picture is, if there is one."""
+    return f"{root}/v1/company/employees/{row.id}/profile-picture"
+
+
 def person(row: Person, view: View) -> Json:
     """A person; the employments are ids only."""
-    picture = f"{view.root}/v1/company/employees/{row.id}/profile-picture"
     return {
         "id": str(row.id),
         "email": row.email,
@@ -49,7 +53,7 @@ def person(row: Person, view: View) -> Json:
         "last_name": row.last_name,
         "preferred_name": row.preferred_name,
         "gender": row.gender,
-        "profile_picture": {"url": picture} if row.has_picture else None,
+        "profile_picture": {"url": picture_url(row, view.root)} if row.has_picture else None,
         "status": person_status(view.company, row),
         "custom_attributes": list(_attributes(row, view.company)),
         "employments": [{"id": employment.uuid} for employment in reversed(view.company.employments.of(row.id))],
