@@ -35,6 +35,8 @@ def as_emitted(stream: str, body: dict[str, Any]) -> dict[str, Any]:
     """What the vendor's body becomes: attributes by id, moments flattened, what stood in the address as a column."""
     row: dict[str, Any] = {}
     for name, value in body.items():
+        if name == "cells":
+            continue  # of a report's row; by column they are another matter
         if name == "custom_attributes":
             row[name] = {item["id"]: item["value"] for item in value}
         elif isinstance(value, dict) and set(value) == {"date-time", "timezone"}:
@@ -133,9 +135,9 @@ def test_a_missing_right_in_each_of_its_forms_skips_its_streams(
     counts = expected(sandbox)
     del counts["absence_periods"]
     assert output.counts() == counts
-    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert len(warnings) == 1
-    assert "personio:absences:read" in warnings[0]
+    refusals = [record.getMessage() for record in caplog.records if "may not read" in record.getMessage()]
+    assert len(refusals) == 1
+    assert "personio:absences:read" in refusals[0]
 
 
 def test_without_the_right_to_persons_their_employments_are_skipped_too(
