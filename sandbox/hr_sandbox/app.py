@@ -12,13 +12,14 @@ from hr_sandbox.company import build_company
 from hr_sandbox.control import Controls
 from hr_sandbox.faults import Faults
 from hr_sandbox.personio import Personio
+from hr_sandbox.personio.careers import Careers
 from hr_sandbox.traffic import Log, VendorApp
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from hr_sandbox.options import Options
-    from hr_sandbox.vendor import Vendor
+    from hr_sandbox.vendor import Site, Vendor
 
 
 def make_app(options: Options) -> Starlette:
@@ -27,12 +28,13 @@ def make_app(options: Options) -> Starlette:
     vendors: dict[str, Vendor] = {vendor.name: vendor for vendor in (Personio(company, options),)}
     faults = Faults(options.fault_rate, options.seed)
     log = Log()
-    controls = Controls(company, vendors, faults, log)
+    sites: dict[str, Site] = {**vendors, Careers.name: Careers(company)}
+    controls = Controls(company, vendors, faults, log, tuple(sites))
     latency = options.latency_ms / 1000
     return Starlette(
         routes=[
             Mount("/_control", routes=controls.routes()),
-            *(Mount(f"/{name}", VendorApp(vendor, faults, log, latency)) for name, vendor in vendors.items()),
+            *(Mount(f"/{name}", VendorApp(site, faults, log, latency)) for name, site in sites.items()),
         ],
         exception_handlers={404: _not_found, 405: _not_found},
     )

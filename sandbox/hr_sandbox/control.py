@@ -16,7 +16,7 @@ from hr_sandbox.faults import Fault, Faults
 from hr_sandbox.vendor import ControlError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from starlette.requests import Request
 
@@ -32,10 +32,13 @@ SERVED_YEARS = range(1900, 2201)
 class Controls:
     """Answers the controls."""
 
-    def __init__(self, company: Company, vendors: Mapping[str, Vendor], faults: Faults, log: Log) -> None:
-        """Control these."""
+    def __init__(
+        self, company: Company, vendors: Mapping[str, Vendor], faults: Faults, log: Log, sites: Sequence[str]
+    ) -> None:
+        """Control these; faults are for all sites."""
         self._company = company
         self._vendors = vendors
+        self._sites = sites
         self._faults = faults
         self._log = log
         self._changes = Changes(company)
@@ -135,7 +138,7 @@ class Controls:
     def fault(self, body: Json) -> Json:
         """Let requests fail."""
         fault = Fault.from_json(body)
-        prefixes = tuple(f"/{name}/" for name in self._vendors)
+        prefixes = tuple(f"/{name}/" for name in self._sites)
         if not fault.path.startswith(prefixes):
             raise ControlError(f"A fault's path begins with {' or '.join(prefixes)}.")
         return {"fault": self._faults.add(fault)}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
     from hr_sandbox.faults import Fault, Faults
-    from hr_sandbox.vendor import Json, Vendor
+    from hr_sandbox.vendor import Json, Site
 
 LOGGED = 500_000
 LOGGED_HEADERS = ("user-agent", "x-personio-partner-id", "x-personio-app-id")
@@ -34,9 +34,9 @@ class Log:
 
 
 class VendorApp:
-    """A vendor as an ASGI application under its prefix."""
+    """A vendor, or another site, as an ASGI application under its prefix."""
 
-    def __init__(self, vendor: Vendor, faults: Faults, log: Log, latency: float) -> None:
+    def __init__(self, vendor: Site, faults: Faults, log: Log, latency: float) -> None:
         """Serve a vendor.
 
         Args:

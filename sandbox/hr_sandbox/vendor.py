@@ -18,11 +18,10 @@ class ControlError(ValueError):
     """A control was asked for something that cannot be done; the message is one sentence."""
 
 
-class Vendor(ABC):
-    """One vendor's API over the company."""
+class Site(ABC):
+    """Something that answers requests over the company."""
 
     name: str
-    streams: tuple[str, ...]
 
     def __init__(self, company: Company) -> None:
         """Serve this company."""
@@ -34,11 +33,17 @@ class Vendor(ABC):
 
     @abstractmethod
     def error(self, status: int, request: Request) -> Answer:
-        """The vendor's body for a failure of its own, such as 429, 500, 502 or 503."""
+        """The body for a failure of its own, such as 429, 500, 502 or 503."""
 
     @abstractmethod
     def template(self, path: str) -> str | None:
         """The declared path that a request's path belongs to, or None."""
+
+
+class Vendor(Site):
+    """One vendor's API over the company."""
+
+    streams: tuple[str, ...]
 
     @abstractmethod
     def count(self, stream: str, first: date, last: date) -> int:

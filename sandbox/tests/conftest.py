@@ -53,6 +53,9 @@ class Direct:
         pairs = tuple(query.items()) if isinstance(query, dict) else tuple(query)
         return self.send(Request("GET", path, pairs, {**self.headers, **headers}))
 
+    def post_json(self, path: str, body: Any) -> tuple[int, Any, dict[str, str]]:
+        return self.send(Request("POST", path, body=json.dumps(body).encode()))
+
     def pages(self, path: str, **query: str) -> Iterator[Any]:
         while True:
             status, body, _ = self.get(path, query)

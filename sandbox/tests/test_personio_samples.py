@@ -14,8 +14,8 @@ SAMPLES = os.environ.get("VENDOR_SAMPLES")
 pytestmark = pytest.mark.skipif(not SAMPLES, reason="VENDOR_SAMPLES does not say where the vendors' bodies are")
 
 
-def sample(name: str) -> Any:
-    return json.loads((Path(SAMPLES or "") / "personio" / f"v2_{name}.json").read_text())
+def sample(name: str, version: int = 2) -> Any:
+    return json.loads((Path(SAMPLES or "") / "personio" / f"v{version}_{name}.json").read_text())
 
 
 def shape(value: Any) -> Any:
@@ -34,7 +34,7 @@ def fits(ours: Any, theirs: Any) -> bool:
     if isinstance(theirs, dict):
         return isinstance(ours, dict) and ours.keys() == theirs.keys() and all(fits(ours[k], theirs[k]) for k in theirs)
     if isinstance(theirs, list):
-        return isinstance(ours, list) and all(fits(inner, theirs[0]) for inner in ours)
+        return isinstance(ours, list) and (not theirs or all(fits(inner, theirs[0]) for inner in ours))
     return bool(shape(ours) == shape(theirs))
 
 
@@ -96,3 +96,44 @@ def test_errors(api: Any, name: str, path: str, query: dict[str, str]) -> None:
     assert shape(ours) == shape(theirs)
     for same in ("title", "type"):
         assert ours["errors"][0][same] == theirs["errors"][0][same]
+
+
+def test_employees_of_v1(api: Any) -> None:
+    theirs = sample("employees_list", 1)
+    _, ours, _ = api.get("/v1/company/employees")
+    assert ours.keys() == theirs.keys()
+    assert shape(ours["metadata"]) == shape(theirs["metadata"])
+    known = theirs["data"][0]["attributes"]
+    for row in ours["data"]:
+        for key, part in row["attributes"].items():
+            if key in known:
+                assert part.keys() == known[key].keys()
+                assert (part["type"], part["universal_id"]) == (known[key]["type"], known[key]["universal_id"])
+                assert not part["value"] or fits(part["value"], known[key]["value"])
+    assert set(known) - {key for key in known if key.startswith("dynamic")} == set(ours["data"][0]["attributes"]) - {
+        key for key in ours["data"][0]["attributes"] if key.startswith("dynamic")
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("employees_attributes", "employees/attributes"),
+        ("absence_balance", "employees/{}/absences/balance"),
+        ("document_categories", "document-categories"),
+        ("employee_404", "employees/1"),
+    ],
+)
+def test_other_bodies_of_v1(api: Any, name: str, path: str) -> None:
+    person = next(iter(api.company.people)).id
+    assert fits(api.get(f"/v1/company/{path.format(person)}")[1], sample(name, 1))
+
+
+def test_relative_links_of_attendances(api: Any) -> None:
+    theirs = sample("attendance_links_relative")
+    _, ours, _ = api.get("/v2/attendance-periods", {"limit": "1"})
+    second = api.get("/v2/attendance-periods", {"cursor": ours["_meta"]["links"]["next"]["href"].partition("=")[2]})[1]
+    assert shape(second["_meta"]) == shape(theirs["_meta"])
+    for name in ("self", "next"):
+        begins = theirs["_meta"]["links"][name]["href"].partition("...")[0]
+        assert second["_meta"]["links"][name]["href"].startswith(begins)

@@ -20,23 +20,35 @@ CUSTOM = "custom_attributes"
 class Access:
     """The rights of the one credential; everything is granted at first."""
 
-    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
-        """Grant everything that these endpoints need."""
-        self._endpoints = tuple(endpoints)
-        self.rights = tuple(sorted({endpoint.right for endpoint in self._endpoints}))
+    def __init__(self, endpoints: Iterable[Endpoint], more: Mapping[str, str]) -> None:
+        """Grant everything that these endpoints need.
+
+        Args:
+            endpoints: those of v2.
+            more: paths besides, with their rights, that tokens of v2 do not name.
+        """
+        endpoints = tuple(endpoints)
+        self._paths = (*(endpoint.path for endpoint in endpoints), *more)
+        self._scopes = tuple(sorted({endpoint.right for endpoint in endpoints}))
+        self.rights = (*self._scopes, *sorted(set(more.values())))
         self.denied: dict[str, int | None] = {}  # right or endpoint -> status, None for the endpoint's own
         self.hidden: set[str] = set()  # `stream.attribute`
 
     def granted(self) -> tuple[str, ...]:
-        """The rights that the credential has."""
-        return tuple(right for right in self.rights if right not in self.denied)
+        """The rights of v2 that the credential has."""
+        return tuple(right for right in self._scopes if right not in self.denied)
 
     def refusal(self, endpoint: Endpoint, token: Token) -> int | None:
         """The status of a missing right, or None where there is nothing to refuse."""
-        for target in (endpoint.path, endpoint.right):
+        denied = self.denial(endpoint.path, endpoint.right, endpoint.no_right)
+        return denied if denied or endpoint.right in token.scopes else endpoint.no_right
+
+    def denial(self, path: str, right: str, usual: int) -> int | None:
+        """The status where a path or its right was taken away."""
+        for target in (path, right):
             if target in self.denied:
-                return self.denied[target] or endpoint.no_right
-        return None if endpoint.right in token.scopes else endpoint.no_right
+                return self.denied[target] or usual
+        return None
 
     def of(self, token: Token) -> frozenset[str]:
         """The rights that a token has now."""
@@ -56,7 +68,7 @@ class Access:
         return {"granted": target, "changed": self.denied.pop(target, 0) != 0}
 
     def _target(self, right: str | None, endpoint: str | None) -> str:
-        paths = [row.path for row in self._endpoints]
+        paths = self._paths
         if right is not None and endpoint is None:
             if right not in self.rights:
                 raise ControlError(f"There is no right {right}; there are {', '.join(self.rights)}.")

@@ -16,6 +16,10 @@ from hr_sandbox.personio.derived import DERIVED
 from hr_sandbox.personio.endpoint import USUAL_RATE, ItemEndpoint, ListEndpoint, View, Walks, page_start
 from hr_sandbox.personio.errors import ApiError, bad_filter, no_endpoint, no_right, problem
 from hr_sandbox.personio.links import STYLES
+from hr_sandbox.personio.v1 import V1
+from hr_sandbox.personio.v1.api import ROUTES, STREAM
+from hr_sandbox.personio.v1.employees import attributes_of
+from hr_sandbox.personio.v1.errors import failure
 from hr_sandbox.vendor import ControlError, Vendor
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 
 TOKENS_PER_MINUTE = 150
 TOO_MANY = 429
+OLD = "/v1/"
 CELLS = "cells"
 SHARED = "credential"  # the bucket of all endpoints
 PARTNER_HEADERS = ("x-personio-partner-id", "x-personio-app-id")
@@ -37,7 +42,7 @@ UPPER_SNAKE_CASE = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
 
 
 class Personio(Vendor):
-    """Personio's API v2."""
+    """Personio's API: v2, and what only v1 has."""
 
     name = "personio"
     streams = (*(row.stream for row in ENDPOINTS if isinstance(row, ListEndpoint)), *DERIVED)
@@ -45,10 +50,11 @@ class Personio(Vendor):
     def __init__(self, company: Company, options: Options) -> None:
         """Serve the company to the credential of the options."""
         super().__init__(company)
-        self.access = Access(ENDPOINTS)
+        self.access = Access(ENDPOINTS, {row.path: row.right for row in ROUTES})
         client = (options.client_id, options.client_secret)
         self.tokens = Tokens(client, options.token_ttl, self.access.granted)
         self._limit = Rate.per_minute(options.requests_per_minute) if options.requests_per_minute else None
+        self._v1 = V1(company, self.tokens, self.access, self._limit)
         self._buckets = Buckets()
         self._token_limit = TokenLimit(TOKENS_PER_MINUTE)
         self._cursors = Cursors(f"personio/{company.seed}")
@@ -63,6 +69,9 @@ class Personio(Vendor):
     def answer(self, request: Request) -> Answer:
         """Answer a request, errors included."""
         try:
+            if request.path.startswith(OLD):
+                self._check_headers(request)
+                return self._v1.answer(request)
             if request.path in {TOKEN_PATH, REVOKE_PATH}:
                 return self._authenticate(request)
             return self._gate(request)
@@ -71,6 +80,8 @@ class Personio(Vendor):
 
     def error(self, status: int, request: Request) -> Answer:
         """A failure of the vendor's own; a 429 comes without a word on when to try again."""
+        if request.path.startswith(OLD):
+            return failure(status)
         answer = problem(status)
         if status == TOO_MANY:
             endpoint = self._route(request.path)[0]
@@ -81,7 +92,7 @@ class Personio(Vendor):
     def template(self, path: str) -> str | None:
         """The declared path that a request's path belongs to, or None."""
         endpoint = self._route(path)[0]
-        return endpoint.path if endpoint else None
+        return endpoint.path if endpoint else self._v1.template(path)
 
     def _authenticate(self, request: Request) -> Answer:
         if request.method != "POST":
@@ -205,7 +216,7 @@ class Personio(Vendor):
     def rights(self) -> Json:
         """Which rights, attributes, link styles and duplicates are set."""
         return {
-            "granted": list(self.access.granted()),
+            "granted": [right for right in self.access.rights if right not in self.access.denied],
             "revoked": self.access.denied,
             "hidden": sorted(self.access.hidden),
             "links": self._styles,
@@ -231,6 +242,8 @@ class Personio(Vendor):
         for stream in self._lists:
             body: Json = next(self._bodies(stream, day, day, ""), {})
             known[stream] = {name for name in body if name not in {"id", CELLS} and not name.startswith("_")}
+        attributes = {row["key"] for row in attributes_of(self.company)}
+        known[STREAM] = attributes - {"id"}
         known["persons"] |= {f"{CUSTOM}.{row.id}" for row in self.company.attributes}
         return self.access.allow(attribute, known, allowed=allowed)
 

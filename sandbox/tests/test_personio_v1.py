@@ -1,0 +1,177 @@
+"""What v1 has and v2 lacks, and the public career site."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from hr_sandbox.messages import Request
+from hr_sandbox.personio.careers import Careers, positions
+
+ROOT = "http://127.0.0.1:1/personio"
+PEOPLE = "/v1/company/employees"
+CLIENT = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
+
+
+def walked(api: Any, **query: str) -> list[Any]:
+    rows: list[Any] = []
+    while True:
+        status, body, _ = api.get(PEOPLE, {"limit": "100", "offset": str(len(rows)), **query})
+        assert status == 200
+        rows += body["data"]
+        if len(rows) >= body["metadata"]["total_elements"]:
+            return rows
+
+
+def test_tokens(make_api: Any) -> None:
+    api = make_api(employees=12)
+    status, body, _ = api.post_json("/v1/auth", CLIENT)
+    assert (status, body["success"]) == (200, True)
+    assert set(body["data"]) == {"token", "expires_in", "scope"}
+    assert api.post("/v1/auth", CLIENT)[0] == 200
+    header = {"authorization": f"Bearer {body['data']['token']}"}
+    assert api.get(PEOPLE, **header)[0] == 200
+    assert api.get("/v2/persons", **header)[0] == 200
+    for wrong in ({**CLIENT, "client_secret": "x"}, {"client_id": "x"}, {**CLIENT, "grant_type": "x"}, [], {}):
+        status, refused, _ = api.post_json("/v1/auth", wrong)
+        assert status in {400, 403}
+        assert refused["success"] is False
+        assert set(refused["error"]) == {"code", "message"}
+    query = tuple(CLIENT.items())
+    assert api.send(Request("POST", "/v1/auth", query))[0] == 403
+    assert api.send(replace(Request("GET", "/v1/auth"), headers={}))[0] == 405
+    status, nobody, _ = api.get(PEOPLE, authorization="Bearer x")
+    assert (status, nobody["error"]["code"]) == (401, 401)
+
+
+def test_pages_of_employees(api: Any) -> None:
+    assert walked(api) == api.vendor.records("employees", api.company.today, api.company.today, ROOT)
+    _, first, _ = api.get(PEOPLE)
+    assert len(first["data"]) == first["limit"] == 50
+    _, second, _ = api.get(PEOPLE, {"offset": "50"})
+    assert second["metadata"] == {"total_elements": 130, "current_page": 1, "total_pages": 3}
+    ids = [row["attributes"]["id"]["value"] for row in (*first["data"], *second["data"])]
+    assert len(set(ids)) == 100
+    assert api.get(PEOPLE, {"offset": "1000"})[1]["data"] == []
+    for wrong in ({"limit": "101"}, {"limit": "0"}, {"offset": "-1"}, {"page": "1"}, {"updated_since": "soon"}):
+        status, body, _ = api.get(PEOPLE, wrong)
+        assert (status, body["success"], body["error"]["code"]) == (400, False, 0)
+
+
+def test_one_employee(api: Any) -> None:
+    row = walked(api)[3]
+    number, email = (row["attributes"][key]["value"] for key in ("id", "email"))
+    assert api.get(f"{PEOPLE}/{number}")[1]["data"] == row
+    assert walked(api, email=email) == [row]
+    status, body, _ = api.get(f"{PEOPLE}/1")
+    assert (status, body["success"], body["error"]["code"]) == (404, False, 404)
+    few = api.get(PEOPLE, (("attributes[]", "email"), ("attributes[]", "dynamic_12345"), ("limit", "1")))[1]["data"]
+    assert set(few[0]["attributes"]) == {"id", "email", "dynamic_12345"}
+
+
+def test_updated_since(api: Any) -> None:
+    rows = walked(api)
+    stamps = sorted(datetime.fromisoformat(row["attributes"]["last_modified_at"]["value"]) for row in rows)
+    since = stamps[-20].isoformat()
+    later = walked(api, updated_since=since)
+    assert 0 < len(later) < 20
+    assert all(row["attributes"]["last_modified_at"]["value"] for row in later)
+    assert len(walked(api, updated_since="2000-01-01")) == len(rows)
+
+
+def test_values_are_untidy(api: Any) -> None:
+    rows = walked(api)
+
+    def seen(key: str) -> list[Any]:
+        return [row["attributes"][key]["value"] for row in rows]
+
+    tags = seen("dynamic_30001")
+    assert "" in tags
+    assert any(text.startswith("[") and isinstance(json.loads(text), list) for text in tags)
+    assert any("," in text and not text.startswith("[") for text in tags)
+    nothing = [value for value in seen("team") if not isinstance(value, dict)]
+    assert {json.dumps(value) for value in nothing} == {"null", '""', "[]"}
+    assert {type(value) for value in seen("dynamic_20417")} >= {int, str}
+    assert {type(value) for value in seen("weekly_working_hours")} == {str}
+    assert len({(len(text), text[10]) for text in seen("hire_date")}) == 4
+    labels = [row["attributes"][key]["label"] for row in rows[:1] for key in ("dynamic_12345", "dynamic_12399")]
+    assert labels[0] == labels[1]
+
+
+def test_the_dictionary(api: Any) -> None:
+    dictionary = api.get(f"{PEOPLE}/attributes")[1]["data"]
+    keys = {row["key"] for row in dictionary}
+    for row in walked(api):
+        assert set(row["attributes"]) <= keys
+    kinds = {row["key"]: row["type"] for row in dictionary}
+    assert set(kinds.values()) == {"standard", "integer", "decimal", "date", "list", "tags"}
+    shown = walked(api)[0]["attributes"]
+    assert {key: part["type"] for key, part in shown.items()} == {key: kinds[key] for key in shown}
+
+
+def test_balances_and_categories(api: Any) -> None:
+    count = 0
+    for person in api.company.people:
+        rows = api.get(f"{PEOPLE}/{person.id}/absences/balance")[1]["data"]
+        assert set(rows[0]) == {"id", "name", "category", "balance", "available_balance"}
+        assert all(row["available_balance"] <= row["balance"] for row in rows)
+        count += len(rows)
+    assert count == api.vendor.count("absence_balances", api.company.today, api.company.today)
+    assert api.get(f"{PEOPLE}/1/absences/balance")[0] == 404
+    found = api.get("/v1/company/document-categories")[1]["data"]
+    documents = api.vendor.records("documents", api.company.today, api.company.today, "")
+    assert {row["category"]["id"] for row in documents} <= {str(row["id"]) for row in found}
+
+
+def test_pictures(api: Any) -> None:
+    for person in list(api.company.people)[:20]:
+        request = Request("GET", f"{PEOPLE}/{person.id}/profile-picture", headers=api.headers)
+        answer = api.vendor.answer(request)
+        assert answer.status == (200 if person.has_picture else 404)
+        assert not person.has_picture or answer.body.startswith(b"\x89PNG")
+
+
+def test_rights_and_attributes(make_api: Any) -> None:
+    api = make_api(employees=12)
+    assert api.get("/v1/nothing")[0] == 404
+    assert api.post(PEOPLE, {})[0] == 405
+    api.vendor.revoke(right="absences:read", endpoint=None, status=None)
+    person = next(iter(api.company.people)).id
+    assert api.get(f"{PEOPLE}/{person}/absences/balance")[0] == 403
+    assert "absences:read" not in api.post_json("/v1/auth", CLIENT)[1]["data"]["scope"]
+    api.vendor.allow("employees.last_modified_at", allowed=False)
+    assert not any("last_modified_at" in row["attributes"] for row in walked(api))
+    assert api.vendor.template(f"{PEOPLE}/{person}/absences/balance") == f"{PEOPLE}/{{id}}/absences/balance"
+
+
+def test_the_documented_limits(make_api: Any) -> None:
+    api = make_api(employees=12, requests_per_minute=None)
+    statuses = [api.get(PEOPLE, {"limit": "1"})[0] for _ in range(20)]
+    assert statuses[:15] == [200] * 15
+    assert 429 in statuses
+    assert api.get(f"{PEOPLE}/attributes")[0] == 200
+
+
+@pytest.mark.parametrize("language", ["de", "en", "pt"])
+def test_open_positions(api: Any, language: str) -> None:
+    site = Careers(api.company)
+    answer = site.answer(Request("GET", "/xml", (("language", language),)))
+    assert answer.headers["content-type"].startswith("application/xml")
+    root = ET.fromstring(answer.body)  # noqa: S314  written here
+    assert root.tag == "workzag-jobs"
+    truth = positions(api.company)
+    assert [int(node.findtext("id") or 0) for node in root] == [row["id"] for row in truth] != []
+    assert len(truth) == api.vendor.count("open_positions", api.company.today, api.company.today)
+    texts = root.findall("position/jobDescriptions/jobDescription/value")
+    assert (texts[0].text or "").startswith("<p>")
+
+
+def test_the_career_site_refuses(api: Any) -> None:
+    site = Careers(api.company)
+    for query in ((), (("language", "xx"),), (("language", "de"), ("page", "2"))):
+        assert site.answer(Request("GET", "/xml", query)).status == 400
+    assert site.answer(Request("GET", "/jobs")).status == 404
