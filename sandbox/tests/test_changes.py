@@ -115,6 +115,11 @@ def test_fields(changes: Changes, *, kind: str, field: str, value: Any, held: An
         ("person", None, "attributes.shoe_size", 5),
         ("person", None, "attributes.dynamic_20417", "five"),
         ("employment", None, "end_date", "31.01.2027"),
+        ("employment", None, "person_id", 9603),
+        ("employment", None, "office_id", 5),
+        ("recruiting_application", None, "stage", "Nirvana"),
+        ("recruiting_application", None, "stage", []),
+        ("attendance_period", None, "project_id", 5),
         ("employment", None, "weekly_working_hours", True),
     ],
 )
@@ -156,6 +161,15 @@ def test_what_is_needed_stays(company: Company, changes: Changes) -> None:
             changes.delete(kind, key)
     with pytest.raises(ChangeError):
         changes.delete("person", "1")
+
+
+def test_an_application_comes_to_another_stage(company: Company, changes: Changes) -> None:
+    row = next(iter(company.applications))
+    before = len(row.transitions)
+    changes.edit("recruiting_application", str(row.id), "stage", "REJECTED")
+    assert len(row.transitions) == before + 1
+    assert row.transitions[-1].stage.kind == "REJECTED"
+    assert (row.transitions[-1].entered_at, row.updated_at) == (NOW, NOW)
 
 
 def test_nobody_to_terminate(changes: Changes) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
+from time import perf_counter
 from typing import Any
 
 import pytest
 from hr_sandbox.company import Company, build_company
 
 TODAY = date(2026, 6, 17)
-TABLES = ("people", "employments", "absences", "compensations", "departments", "teams", "absence_types", "jobs")
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def company() -> Company:
 
 
 def rows(company: Company) -> dict[str, list[str]]:
-    return {name: [repr(row) for row in getattr(company, name)] for name in TABLES}
+    return {table.kind: [repr(row) for row in table] for table in company.tables()}
 
 
 def test_same_seed_same_company(company: Company) -> None:
@@ -58,7 +58,10 @@ def test_ids_are_unique_and_overlap_between_departments_and_teams(company: Compa
 
 def test_stamps_lie_before_today_and_some_are_shared(company: Company) -> None:
     midnight = datetime.combine(TODAY, time(), UTC)
-    stamped: list[Any] = [*company.people, *company.employments, *company.absences]
+    stamped: list[Any] = [*company.people, *company.employments, *company.absences, *company.attendances]
+    stamped += [*company.projects, *company.openings, *company.candidates, *company.applications, *company.reports]
+    assert all(row.created_at < midnight for row in company.documents)
+    assert all(row.occurred_at < midnight for row in company.events)
     assert all(row.created_at <= row.updated_at < midnight for row in stamped)
     latest = max(row.updated_at for row in company.people)
     assert sum(row.updated_at == latest for row in company.people) >= 4
@@ -143,3 +146,19 @@ def test_ten_thousand_people() -> None:
     company = build_company(10_000, 1, TODAY)
     assert len(company.people) == 10_000
     assert len(company.teams) > 200
+    assert len(company.attendances) < 100_000  # fewer days for more people
+
+
+def test_a_company_of_the_usual_size_is_soon_there() -> None:
+    begun = perf_counter()
+    company = build_company(250, 7, TODAY)
+    assert perf_counter() - begun < 2
+    assert 10_000 < len(company.attendances) <= 40_000
+    assert len({row.day for row in company.attendances}) == 60
+
+
+@pytest.mark.parametrize("employees", [10, 11, 25])
+def test_small_companies(employees: int) -> None:
+    company = build_company(employees, 3, TODAY)
+    assert len(company.people) == employees
+    assert all(len(table) for table in company.tables() if not table.kind.startswith("recruiting_application"))

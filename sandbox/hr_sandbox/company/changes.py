@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from hr_sandbox import clock
 from hr_sandbox.company.careers import Careers
 from hr_sandbox.company.dice import Dice
-from hr_sandbox.company.model import Company, Person, Table, Termination, key_of
-from hr_sandbox.company.needs import is_needed, owned_by
+from hr_sandbox.company.model import Application, Company, Person, Table, Termination, Transition, key_of
+from hr_sandbox.company.needs import is_needed, owned_by, referred
 from hr_sandbox.company.pay import Pay
 from hr_sandbox.company.people import People
+from hr_sandbox.company.recruiting import ENDS
 from hr_sandbox.company.webhooks import NAMES, Webhooks
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company.model import Employment, Record
 
-FIXED = frozenset({"id", "uuid"})
+# Records are found by these: they stay as they were.
+FIXED = frozenset({"id", "uuid", "person_id", "owner_id", "candidate_id", "webhook_id"})
 ATTRIBUTES = "attributes."
 
 
@@ -109,8 +111,14 @@ class Changes:
         row = self._find(table, key)
         if isinstance(row, Person) and field.startswith(ATTRIBUTES):
             self._edit_attribute(row, field.removeprefix(ATTRIBUTES), value)
+        elif isinstance(row, Application) and field == "stage":
+            self._advance(row, value)
         else:
-            setattr(row, field, self._parse(type(row), field, value))
+            parsed = self._parse(type(row), field, value)
+            others = referred(self.company, table, field)
+            if others is not None and parsed is not None and parsed not in others:
+                raise ChangeError(f"There is no {others.kind} {parsed}.")
+            setattr(row, field, parsed)
         if hasattr(row, "updated_at") and field != "updated_at":
             row.updated_at = self._now()
         return self._done([_change("updated", kind, row)])
@@ -203,6 +211,16 @@ class Changes:
             row.attributes[name] = value
         else:
             raise ChangeError(f"The attribute {name} holds a {kinds[name]}.")
+
+    def _advance(self, row: Application, value: Any) -> None:  # noqa: ANN401  what JSON holds
+        """Move an application to a stage, by the stage's name or kind."""
+        company = self.company
+        own = company.categories[company.openings[row.opening_id].category_id].stages
+        stages = {stage.name or stage.kind: stage for stage in (*own, *ENDS.values())}
+        if not isinstance(value, str) or value not in stages:
+            raise ChangeError(f"There is no stage {value}; there are {', '.join(stages)}.")
+        moment = max(self._now(), row.transitions[-1].entered_at + timedelta(seconds=1))
+        row.transitions.append(Transition(len(row.transitions) + 1, moment, stages[value]))
 
     def _table(self, kind: str) -> Table[Any]:
         if kind not in self._tables:

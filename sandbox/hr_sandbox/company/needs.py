@@ -49,6 +49,15 @@ def is_needed(company: Company, kind: str, number: int) -> bool:
     return any(getattr(row, field) == number for name, field in NEEDED.get(kind, ()) for row in getattr(company, name))
 
 
+def referred(company: Company, table: Table[Any], field: str) -> Table[Any] | None:
+    """The table that a field of another one's records refers to, or None."""
+    tables = {other.kind: other for other in company.tables()}
+    for kind, users in NEEDED.items():
+        if any(getattr(company, name) is table and field == used for name, used in users):
+            return tables[kind]
+    return None
+
+
 def owned_by(company: Company, kind: str, number: int) -> Iterator[tuple[Table[Any], list[Any]]]:
     """The records that go with this one."""
     for name in OWNED.get(kind, ()):
