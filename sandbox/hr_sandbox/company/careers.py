@@ -64,7 +64,7 @@ class Careers:
 
     def join(self, person: Person, office: Office, first_day: date) -> Employment:
         """Make one open employment for a person who is hired while the company is served."""
-        family = self.dice.pick(tuple(catalogue.FAMILIES))
+        family = self.dice.pick([row for row in catalogue.FAMILIES if row in self._jobs and row in self._departments])
         heads = [row.person_id for row in self.company.employments if row.supervisor_id is None]
         self._leads = {"management": heads} if heads else {}
         return self._employment(person, office, family, (first_day, None), following=None, external=False)

@@ -55,9 +55,6 @@ class Changes:
         self.company = company
         self._now = now
         self._dice = Dice(f"changes/{company.seed}", company.today)
-        self._people = People(company, self._dice)
-        self._careers = Careers(company, self._dice)
-        self._pay = Pay(company, self._dice)
         self._webhooks = Webhooks(company, Dice(f"webhooks/changes/{company.seed}", company.today))
         self._tables: dict[str, Table[Any]] = {table.kind: table for table in company.tables()}
 
@@ -75,13 +72,15 @@ class Changes:
         """
         start = start_date or self.company.today
         parsed = {name: self._parse(Person, name, value) for name, value in given.items()}
-        person, office = self._people.hire(start)
+        # Made anew each time: offices, jobs and teams may have come and gone.
+        people, careers = People(self.company, self._dice), Careers(self.company, self._dice)
+        person, office = people.hire(start)
         for name, value in parsed.items():
             setattr(person, name, value)
         if "email" not in parsed:
-            person.email = self._people.email(person)
-        employment = self._careers.join(person, office, start)
-        self._pay.history([employment])
+            person.email = people.email(person)
+        employment = careers.join(person, office, start)
+        Pay(self.company, self._dice).history([employment])
         for row in (person, employment):
             row.created_at = row.updated_at = self._now()
         rows: list[tuple[str, Record]] = [("person", person), ("employment", employment)]

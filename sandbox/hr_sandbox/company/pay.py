@@ -31,7 +31,7 @@ class Pay:
             self._salary(employment)
             if employment.type == "INTERNAL":
                 self._bonuses(employment)
-                if self.dice.chance(0.15):
+                if self.dice.chance(0.15) and "RECURRING" in self._types:
                     amount = self._money(employment, 600) / 12
                     self._add(employment, "RECURRING", round(amount, 2), "MONTHLY", (employment.start_date, None))
 

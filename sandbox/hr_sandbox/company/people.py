@@ -29,7 +29,8 @@ class People:
         self.company = company
         self.dice = dice
         self._offices = list(company.offices)
-        self._shares = [plan.share for plan in catalogue.OFFICES]
+        shares = {plan.city: plan.share for plan in catalogue.OFFICES}
+        self._shares = [shares.get(row.city, 1) for row in self._offices]
 
     def hiring_days(self, count: int) -> list[date]:
         """First working days, oldest first: more of them in later years, a few still to come."""
