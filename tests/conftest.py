@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -66,11 +67,15 @@ class Project:
     def rows(self, stream: str, *, deleted: bool = False) -> list[dict[str, Any]]:
         """A table's rows that are live (or marked as deleted), without the loader's own columns."""
         with duckdb.connect(self.database, read_only=True) as connection:
-            relation = connection.execute(f'SELECT * FROM test.tap_personio."{stream}" ORDER BY ALL')
-            names = [column[0] for column in relation.description]
-            rows = [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
+            relation = connection.sql(f'SELECT * FROM test.tap_personio."{stream}" ORDER BY ALL')
+            nested = {name for name, kind in zip(relation.columns, relation.types, strict=True) if str(kind) == "JSON"}
+            rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
             return [
-                {name: row[name] for name in names if not name.startswith("_sdc_")}
+                {
+                    name: json.loads(value) if name in nested and value is not None else value
+                    for name, value in row.items()
+                    if not name.startswith("_sdc_")
+                }
                 for row in rows
                 if (row.get("_sdc_deleted_at") is not None) == deleted
             ]
