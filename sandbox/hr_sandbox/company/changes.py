@@ -18,8 +18,23 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company.model import Employment, Record
 
-FIXED = frozenset({"id", "uuid"})
+FIXED = frozenset({"id", "uuid", "person_id"})  # whose a record is stays as it is
 ATTRIBUTES = "attributes."
+# By kind: the fields that hold another record's number, and the company's table that has it.
+REFERENCES: dict[str, dict[str, str]] = {
+    "employment": {
+        "supervisor_id": "people",
+        "office_id": "offices",
+        "legal_entity_id": "legal_entities",
+        "department_id": "departments",
+        "team_id": "teams",
+        "job_id": "jobs",
+    },
+    "absence_period": {"type_id": "absence_types"},
+    "compensation": {"type_id": "compensation_types", "legal_entity_id": "legal_entities"},
+    "department": {"parent_id": "departments"},
+    "team": {"parent_id": "teams", "department_id": "departments"},
+}
 
 
 class ChangeError(ValueError):
@@ -115,7 +130,10 @@ class Changes:
         if isinstance(row, Person) and field.startswith(ATTRIBUTES):
             self._edit_attribute(row, field.removeprefix(ATTRIBUTES), value)
         else:
-            setattr(row, field, self._parse(type(row), field, value))
+            parsed = self._parse(type(row), field, value)
+            if field.endswith("_id") and parsed is not None:
+                self._check_reference(table, row, field, parsed)
+            setattr(row, field, parsed)
         if hasattr(row, "updated_at") and field != "updated_at":
             row.updated_at = self._now()
         return self._done([_change("updated", kind, row)])
@@ -190,6 +208,28 @@ class Changes:
                 changes.append(_change("updated", "absence_period", row))
         return changes
 
+    def _check_reference(self, table: Table[Any], row: Any, field: str, number: int) -> None:  # noqa: ANN401  any record
+        """Refuse the number of a record that does not exist, or that would stand above itself."""
+        name = REFERENCES.get(table.kind, {}).get(field)
+        if name is None:
+            raise ChangeError(f"The field {field} of a record of the kind {table.kind} cannot be changed.")
+        others: Table[Any] = getattr(self.company, name)
+        if number not in others:
+            raise ChangeError(f"The field {field} cannot be {number}: there is no such {others.kind}.")
+        above = {"parent_id": self._parents(table), "supervisor_id": self._supervisors}.get(field)
+        lowest = row.person_id if field == "supervisor_id" else row.id
+        if above and lowest in _all_above(number, above):
+            raise ChangeError(f"The field {field} cannot be {number}: that would make a circle.")
+
+    def _supervisors(self, person_id: int) -> list[int]:
+        """The supervisors of all of a person's employments."""
+        stints = self.company.employments.of(person_id)
+        return [row.supervisor_id for row in stints if row.supervisor_id is not None]
+
+    @staticmethod
+    def _parents(table: Table[Any]) -> Callable[[int], list[int]]:
+        return lambda number: [] if table[number].parent_id is None else [table[number].parent_id]
+
     def _edit_attribute(self, row: Person, name: str, value: Any) -> None:  # noqa: ANN401  any attribute's
         kinds = {definition.id: definition.type for definition in self.company.attributes}
         if name not in kinds:
@@ -222,12 +262,24 @@ class Changes:
             return None
         try:
             return (PARSERS | NULLABLE)[types[name]](value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ChangeError(f"The field {name} cannot be {value!r}.") from error
 
     def _done(self, changes: list[Change]) -> list[Change]:
         self.company.version += 1
         return changes
+
+
+def _all_above(number: int, above: Callable[[int], list[int]]) -> set[int]:
+    """The record with this number, and all that stand above it."""
+    found: set[int] = set()
+    ahead = [number]
+    while ahead:
+        number = ahead.pop()
+        if number not in found:
+            found.add(number)
+            ahead += above(number)
+    return found
 
 
 def _change(action: str, kind: str, row: Record) -> Change:
