@@ -114,7 +114,7 @@ class ListEndpoint(Endpoint):
     links: Links = PLAIN_LINKS
 
     def position(self, path: str, raw: dict[str, str], cursors: Cursors) -> Position:
-        """Where the asked page begins; the cursor remembers filters that are not repeated."""
+        """Where the asked page begins; the cursor remembers the filters and the limit, which may be repeated."""
         asked = raw.pop("limit", None)
         limit = self.default_limit if asked is None else self._limit(asked)
         cursor = raw.pop("cursor", None)
@@ -127,7 +127,9 @@ class ListEndpoint(Endpoint):
         for name, text in raw.items():
             if position.query.get(name) != text:
                 raise bad_filter(name)
-        return position if asked is None else Position(path, position.query, limit, position.offset, position.after)
+        if asked is not None and limit != position.limit:
+            raise bad_value("limit")
+        return position
 
     def _limit(self, text: str) -> int:
         digits = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
