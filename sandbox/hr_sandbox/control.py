@@ -60,7 +60,6 @@ class Controls:
         }
         gets: dict[str, Callable[[Json], Json]] = {
             "counts": self.counts,
-            "records": self.records,
             "requests": self.requests,
             "rights": self.rights,
         }
@@ -69,9 +68,12 @@ class Controls:
             "fault": self.clear_faults,
         }
         return [
-            Route(f"/{name}", _handler(answer), methods=[method])
-            for method, table in (("POST", posts), ("GET", gets), ("DELETE", deletes))
-            for name, answer in table.items()
+            Route("/records", _handler(self.records), methods=["GET"]),
+            *(
+                Route(f"/{name}", _handler(_without_root(answer)), methods=[method])
+                for method, table in (("POST", posts), ("GET", gets), ("DELETE", deletes))
+                for name, answer in table.items()
+            ),
         ]
 
     def hire(self, body: Json) -> Json:
@@ -163,10 +165,10 @@ class Controls:
             for name, vendor in self._vendors.items()
         }
 
-    def records(self, query: Json) -> Json:
-        """The rows of one stream, as the vendor shows them when everything is allowed."""
+    def records(self, query: Json, root: str) -> Json:
+        """The rows of one stream, as the vendor at this root shows them when everything is allowed."""
         first, last = self._window(query)
-        vendor, stream, root = self._vendor(query), str(_text(query, "stream")), query.pop("")
+        vendor, stream = self._vendor(query), str(_text(query, "stream"))
         _nothing_else(query)
         if stream not in vendor.streams:
             raise ControlError(f"There is no stream {stream}; there are {', '.join(vendor.streams)}.")
@@ -222,9 +224,9 @@ def _text(body: Json, name: str, default: Any = _REQUIRED) -> str | None:  # noq
 
 
 def _nothing_else(body: Json) -> None:
-    rest = [name for name in body if name]
-    if rest:
-        raise ControlError(f"The control does not know {', '.join(rest)}.")
+    if body:
+        names = ", ".join(body) or "a parameter without a name"
+        raise ControlError(f"The control does not know {names}.")
 
 
 def _day(name: str, text: Any) -> date:  # noqa: ANN401  what JSON holds
@@ -241,16 +243,19 @@ def _changed(changes: list[Change]) -> Json:
     return {"changed": [asdict(change) for change in changes]}
 
 
-def _handler(answer: Callable[[Json], Json]) -> Callable[[Request], Awaitable[JSONResponse]]:
+def _without_root(answer: Callable[[Json], Json]) -> Callable[[Json, str], Json]:
+    return lambda given, _root: answer(given)
+
+
+def _handler(answer: Callable[[Json, str], Json]) -> Callable[[Request], Awaitable[JSONResponse]]:
     async def handle(request: Request) -> JSONResponse:
         raw = await request.body()
         try:
             given = dict(request.query_params) if request.method != "POST" else json.loads(raw or b"{}")
             if not isinstance(given, dict):
                 raise ControlError("The body is a JSON object.")  # noqa: TRY301  answered below like the others
-            if request.method == "GET":
-                given[""] = str(request.base_url).rstrip("/").removesuffix("/_control")
-            return JSONResponse(answer(given))
+            root = str(request.base_url).rstrip("/").removesuffix("/_control")
+            return JSONResponse(answer(given, root))
         except json.JSONDecodeError:
             return JSONResponse({"error": "The body is not JSON."}, 400)
         except (ControlError, ChangeError) as error:

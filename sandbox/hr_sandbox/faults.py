@@ -22,6 +22,7 @@ RANDOM = (
     ("truncated", None),
 )
 HTTP_ERRORS = range(400, 600)
+MAX_SECONDS = 10_000_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,11 +65,15 @@ class Fault:
         problems = {
             "A fault needs a path, such as /personio/v2/persons.": isinstance(fault.path, str) and bool(fault.path),
             f"A fault's kind is one of {', '.join(KINDS)}.": fault.kind in KINDS,
-            "A fault's status is between 400 and 599.": fault.status in HTTP_ERRORS,
+            "A fault's status is between 400 and 599.": _count(fault.status, 400) and fault.status in HTTP_ERRORS,
             "A fault's times is at least 1, or null for always.": fault.times is None or _count(fault.times, 1),
             "A fault's after is a whole number.": _count(fault.after, 0),
             "A fault's query is an object.": isinstance(fault.query, dict),
-            "A fault's seconds is a number.": isinstance(fault.seconds, int | float) and fault.seconds >= 0,
+            f"A fault's seconds is a number between 0 and {MAX_SECONDS}.": (
+                isinstance(fault.seconds, int | float)
+                and not isinstance(fault.seconds, bool)
+                and 0 <= fault.seconds <= MAX_SECONDS
+            ),
             f"A fault's form is one of {', '.join(FORMS)}.": fault.form in FORMS,
         }
         for sentence, holds in problems.items():

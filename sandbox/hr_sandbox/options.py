@@ -10,6 +10,7 @@ MAX_PORT = 65_535
 MAX_LATENCY_MS = 600_000
 MAX_TTL = 10_000_000
 MIN_EMPLOYEES = 10
+FIRST_TODAY = date(1970, 1, 1)
 
 
 class OptionError(ValueError):
@@ -55,7 +56,9 @@ class Options:
                 1 <= self.token_ttl <= MAX_TTL
             ),
             f"--fault-rate must be between 0 and 1, not {self.fault_rate:g}": 0 <= self.fault_rate <= 1,
-            f"--today must not be after the present day, {_today()}": self.today <= _today(),
+            f"--today must be between {FIRST_TODAY} and the present day, {_today()}, not {self.today}": (
+                FIRST_TODAY <= self.today <= _today()
+            ),
             "--client-id and --client-secret must not be empty": bool(self.client_id and self.client_secret),
             f"--host {self.host} can be reached from other machines: add --allow-remote if that is meant": (
                 self.allow_remote or is_loopback(self.host)

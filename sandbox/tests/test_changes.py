@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -121,6 +122,25 @@ def test_fields(changes: Changes, *, kind: str, field: str, value: Any, held: An
         ("recruiting_application", None, "stage", []),
         ("attendance_period", None, "project_id", 5),
         ("employment", None, "weekly_working_hours", True),
+        ("person", None, "updated_at", "0001-01-01T00:00:00+14:00"),
+        ("employment", None, "person_id", 9999999),
+        ("employment", None, "office_id", 1),
+        ("employment", None, "office_id", None),
+        ("employment", None, "legal_entity_id", 1),
+        ("employment", None, "department_id", 1),
+        ("employment", None, "team_id", 1),
+        ("employment", None, "job_id", 999999),
+        ("employment", None, "supervisor_id", 999999),
+        ("absence_period", None, "person_id", 1),
+        ("absence_period", None, "type_id", 1),
+        ("compensation", None, "person_id", 1),
+        ("compensation", None, "type_id", 1),
+        ("compensation", None, "legal_entity_id", 1),
+        ("department", "402", "parent_id", 1),
+        ("department", "402", "parent_id", 402),
+        ("department", "401", "parent_id", 409),
+        ("team", "401", "parent_id", 401),
+        ("team", "401", "department_id", 1),
     ],
 )
 def test_bad_edits(company: Company, changes: Changes, *, kind: str, key: str | None, field: str, value: Any) -> None:
@@ -131,6 +151,58 @@ def test_bad_edits(company: Company, changes: Changes, *, kind: str, key: str | 
     with pytest.raises(ChangeError):
         changes.edit(kind, key, field, value)
     assert everything(company) == before
+
+
+def test_an_owner_stays(company: Company, changes: Changes) -> None:
+    other = list(company.people)[-1].id
+    for kind in ("employment", "absence_period", "compensation"):
+        row: Any = next(row for row in changes._tables[kind] if row.person_id != other)
+        before = everything(company)
+        with pytest.raises(ChangeError, match="person_id"):
+            changes.edit(kind, row.uuid, "person_id", other)
+        assert everything(company) == before
+
+
+def test_nobody_supervises_himself(company: Company, changes: Changes) -> None:
+    row = next(row for row in company.employments if row.supervisor_id)
+    above = next(stint for stint in company.employments.of(row.supervisor_id or 0))
+    for stint, supervisor in ((row, row.person_id), (above, row.person_id)):
+        with pytest.raises(ChangeError, match="circle"):
+            changes.edit("employment", stint.uuid, "supervisor_id", supervisor)
+    changes.edit("employment", row.uuid, "supervisor_id", None)
+    changes.edit("employment", above.uuid, "supervisor_id", row.person_id)
+    assert above.supervisor_id == row.person_id
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "table"),
+    [
+        ("employment", "office_id", "offices"),
+        ("employment", "legal_entity_id", "legal_entities"),
+        ("employment", "department_id", "departments"),
+        ("employment", "team_id", "teams"),
+        ("employment", "job_id", "jobs"),
+        ("absence_period", "type_id", "absence_types"),
+        ("compensation", "type_id", "compensation_types"),
+        ("department", "parent_id", "departments"),
+        ("team", "department_id", "departments"),
+    ],
+)
+def test_another_record_may_be_referred_to(
+    company: Company, changes: Changes, kind: str, field: str, table: str
+) -> None:
+    row: Any = list(changes._tables[kind])[-1]
+    other = next(other.id for other in getattr(company, table) if other.id != getattr(row, field))
+    changes.edit(kind, getattr(row, "uuid", str(row.id)), field, other)
+    assert getattr(row, field) == other
+
+
+def test_every_number_of_another_record_is_checked(changes: Changes) -> None:
+    for kind, table in changes._tables.items():
+        row: Any = next(iter(table))
+        for name in [field.name for field in fields(row) if field.name.endswith("_id")]:
+            with pytest.raises(ChangeError):
+                changes.edit(kind, key_of(row), name, 999999)
 
 
 def test_delete_an_absence(company: Company, changes: Changes) -> None:

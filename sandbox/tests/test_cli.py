@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import requests
 from hr_sandbox.cli import main
-from hr_sandbox.options import OptionError, Options
+from hr_sandbox.company import build_company
+from hr_sandbox.options import FIRST_TODAY, OptionError, Options
 
 COMMAND = (sys.executable, "-c", "from hr_sandbox.cli import main; main()", "serve")
 
@@ -66,6 +67,8 @@ def test_stops_quietly_with_a_request_under_way() -> None:
         ["serve", "--seed", "x"],
         ["serve", "--today", "2026-02-30"],
         ["serve", "--today", "2999-01-01"],
+        ["serve", "--today", "1969-12-31"],
+        ["serve", "--today", "0005-01-01"],
         ["serve", "--latency-ms", "-1"],
         ["serve", "--latency-ms", "nan"],
         ["serve", "--requests-per-minute", "0"],
@@ -86,6 +89,11 @@ def test_bad_values(arguments: list[str], capsys: Any) -> None:
     out, err = capsys.readouterr()
     assert out == ""
     assert re.fullmatch(r"hr-sandbox: [^\n]+\.\n", err)
+
+
+def test_the_first_day_that_can_be_today() -> None:
+    options = Options(today=FIRST_TODAY, employees=20)
+    assert len(build_company(options.employees, options.seed, options.today).people) == 20
 
 
 def test_a_taken_port(capsys: Any) -> None:

@@ -96,6 +96,37 @@ def test_status_follows_from_dates(company: Company) -> None:
         assert (row.status == "INACTIVE") == (row.end_date is not None and row.end_date < TODAY)
 
 
+@pytest.mark.parametrize("seed", [1, 7])
+def test_dates_can_be_believed(seed: int) -> None:
+    company = build_company(250, seed, TODAY)
+    wrong: Counter[str] = Counter()
+    for row in company.employments:
+        end, decided, touched = row.end_date, row.termination and row.termination.decided_on, row.updated_at.date()
+        stints = company.employments.of(row.supervisor_id) if row.supervisor_id else []
+        present = [s for s in stints if s.start_date <= row.start_date <= (s.end_date or row.start_date)]
+        wrong["created before the person"] += row.created_at < company.people[row.person_id].created_at
+        wrong["touched before it was created"] += row.updated_at < row.created_at
+        wrong["termination decided after the last change"] += bool(decided and decided > touched)
+        wrong["termination decided before the creation"] += bool(decided and decided < row.created_at.date())
+        wrong["inactive since after the last change"] += bool(row.status == "INACTIVE" and end and end > touched)
+        for day in filter(None, (row.probation_end_date, row.contract_end_date)):
+            wrong["probation or contract beyond the end"] += end is not None and day > end
+        open_contract = row.contract_end_date if end is None else None
+        wrong["open, but the contract has ended"] += bool(open_contract and open_contract < TODAY)
+        wrong["supervisor not there"] += row.supervisor_id is not None and not present
+    for absence in company.absences:
+        wrong["absence before the person"] += absence.created_at < company.people[absence.person_id].created_at
+    assert wrong == Counter()
+    assert any(row.end_date and row.contract_end_date for row in company.employments)
+    assert any(row.end_date is None and row.contract_end_date for row in company.employments)
+    assert any(row.probation_end_date for row in company.employments)
+
+
+def test_a_persons_stamp_does_not_follow_the_employments(company: Company) -> None:
+    latest = {row.id: max(stint.updated_at for stint in company.employments.of(row.id)) for row in company.people}
+    assert any(latest[row.id] > row.updated_at for row in company.people)
+
+
 def test_absences_lie_within_employments_and_apart(company: Company) -> None:
     far = TODAY + timedelta(366)
     for person in company.people:

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from hr_sandbox.messages import Request
 from hr_sandbox.personio.catalogue import ENDPOINTS
 from hr_sandbox.personio.endpoint import ALL, ListEndpoint
 
@@ -242,8 +243,19 @@ def test_org_units(api: Any) -> None:
     query = {"type": "department", "include_parent_chain": "true"}
     _, one, _ = api.get(f"/v2/org-units/{chained[0]['id']}", query)
     assert set(one["parent_chain"][0]) == {"id", "type", "name", "description", "abbreviation"}
+    assert [row["id"] for row in one["parent_chain"]] == [row["id"] for row in chained[0]["parent_chain"]]
     names = [row["name"] for row in api.walk("/v2/org-units", type="team", sort="name")]
     assert names == sorted(names)
+
+
+@pytest.mark.parametrize("above", [402, 405, 1])
+def test_a_chain_of_parents_ends_whatever_they_are(make_api: Any, above: int) -> None:
+    api = make_api()
+    lower, upper = api.company.departments[402], api.company.departments[405]
+    upper.parent_id, lower.parent_id = lower.id, above
+    query = {"type": "department", "include_parent_chain": "true"}
+    chain = [row["id"] for row in api.get("/v2/org-units/405", query)[1]["parent_chain"]]
+    assert chain == ["402"]
 
 
 def test_by_id(api: Any) -> None:
@@ -282,6 +294,35 @@ def test_headers(api: Any) -> None:
         "x-ratelimit-requested-tokens",
         "x-ratelimit-remaining",
     }
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "path", "headers"),
+    [
+        (200, "GET", "/v2/persons", {}),
+        (400, "GET", "/v2/org-units", {}),
+        (400, "GET", "/v2/persons", {"x-personio-app-id": "lower"}),
+        (401, "GET", "/v2/persons", {"authorization": "Bearer x"}),
+        (403, "GET", "/v2/persons", {"origin": "https://browser.example"}),
+        (404, "GET", "/v2/persons/0", {}),
+        (404, "GET", "/v2/nothing", {}),
+        (405, "PUT", "/v2/persons", {}),
+    ],
+    ids=str,
+)
+def test_every_answer_says_what_the_rate_is(
+    api: Any, status: int, method: str, path: str, headers: dict[str, str]
+) -> None:
+    answered, _, said = api.send(Request(method, path, headers={**api.headers, **headers}))
+    assert answered == status
+    assert sum(name.startswith("x-ratelimit-") for name in said) == 4
+
+
+def test_refused_requests_count(make_api: Any) -> None:
+    api = make_api(requests_per_minute=None)
+    remaining = [int(api.get("/v2/nothing")[2]["x-ratelimit-remaining"]) for _ in range(3)]
+    assert remaining[0] == 99 > remaining[2]
+    assert api.get("/v2/persons")[2]["x-ratelimit-remaining"] == "99"
 
 
 def test_the_documented_limits(make_api: Any) -> None:

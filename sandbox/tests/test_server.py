@@ -31,6 +31,12 @@ def test_counts_records_and_rights(sandbox: Any, get_token: Any) -> None:
     assert rights["revoked"] == {}
 
 
+def test_records_link_to_the_address_that_was_asked(sandbox: Any) -> None:
+    person = sandbox.records("personio", "persons")[0]
+    href = f"{sandbox.url}/personio/v2/persons/{person['id']}/employments"
+    assert person["_meta"]["links"]["employments"]["href"] == href
+
+
 def test_an_edit_is_served(sandbox: Any, get_token: Any) -> None:
     headers = get_token(sandbox)
     url = f"{sandbox.url}/personio/v2/persons"
@@ -104,6 +110,10 @@ def test_links_and_duplicates(sandbox: Any, get_token: Any) -> None:
         ("duplicate", {"vendor": "personio", "stream": "x"}),
         ("counts?start_date=x", {}),
         ("counts?first=2024-01-01", {}),
+        ("counts?=http://elsewhere.example", {}),
+        ("records?vendor=personio&stream=persons&=http://elsewhere.example", {}),
+        ("expire-tokens", {"": "http://elsewhere.example"}),
+        ("fault", {"path": "/personio/v2/persons", "kind": "retry-after", "form": "date", "seconds": 1e15}),
         ("counts?end_date=9999-12-31", {}),
         ("records?vendor=personio", {}),
         ("records?vendor=personio&stream=x", {}),

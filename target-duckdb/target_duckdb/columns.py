@@ -36,6 +36,8 @@ class Form(Enum):
     DIGITS = auto()
     #: JSON text in a string, for strings too.
     JSON = auto()
+    #: Text of a column that was widened: what fits its first type has that type's text in DuckDB.
+    WIDENED = auto()
 
 
 #: The types with which DuckDB's JSON reader reads these forms without loss.
@@ -46,7 +48,12 @@ SPOOL_TYPES = {
     Form.TEXT: "VARCHAR",
     Form.DIGITS: "VARCHAR",
     Form.JSON: "VARCHAR",
+    Form.WIDENED: "VARCHAR",
 }
+
+
+#: Integers that DuckDB's JSON reader would pass through a double.
+WIDE_INTEGERS = frozenset({"HUGEINT", "UBIGINT", "UHUGEINT"})
 
 
 @dataclass(frozen=True)
@@ -56,28 +63,31 @@ class Column:
     Attributes:
         name: The property's name.
         type: The DuckDB type that its schema asks for, or a wider one that its values asked for.
+        first: The type that its schema asks for, where its values asked for a wider one.
     """
 
     name: str
     type: str
+    first: str | None = None
 
     @property
     def form(self) -> Form:
         """How its values are spooled."""
+        if self.first and self.type == "VARCHAR":
+            return Form.WIDENED
         if self.type in {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}:
             return Form.INTEGER
-        if self.type in {"HUGEINT", "UBIGINT", "UHUGEINT"} or types.decimal_parts(self.type):
+        if self.type in WIDE_INTEGERS or types.decimal_parts(self.type):
             return Form.DIGITS
         return {
             "DOUBLE": Form.NUMBER,
-            "FLOAT": Form.NUMBER,
             "BOOLEAN": Form.BOOLEAN,
             "JSON": Form.JSON,
         }.get(self.type, Form.TEXT)
 
     def widened(self, new_type: str) -> Column:
         """The same column with another type."""
-        return replace(self, type=new_type)
+        return replace(self, type=new_type, first=self.first or self.type)
 
 
 def columns_of(schema: Mapping[str, Any], *, metadata: bool) -> tuple[Column, ...]:

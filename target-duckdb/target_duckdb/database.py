@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +21,8 @@ logger = logging.getLogger("target-duckdb")
 
 _LONGEST_PAUSE = 1.0
 _MAGIC = slice(8, 12)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])?(i)?b?(?:ytes?)?", re.ASCII | re.IGNORECASE)
+_DEFAULT_SIZE = 512 * 1000**2
 
 
 def literal(text: str) -> str:
@@ -29,6 +33,15 @@ def literal(text: str) -> str:
 def quoted(name: str) -> str:
     """A quoted identifier of SQL."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def size_of(text: str) -> int:
+    """Bytes of a size as DuckDB writes it (`512MB`, `1 GiB`); of the default where it is none."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        return _DEFAULT_SIZE
+    base = 1024 if match[3] else 1000
+    return int(float(match[1]) * base ** " kmgt".index((match[2] or " ").lower()))
 
 
 class Database:
@@ -84,6 +97,8 @@ class Database:
         Raises:
             TargetError: The file is locked for too long, or DuckDB refuses something.
         """
+        before = os.umask(0o777)
+        os.umask(before | self._hidden())
         try:
             connection = self._open()
             try:
@@ -100,6 +115,16 @@ class Database:
                     connection.close()
         except duckdb.Error as error:
             raise TargetError(duckdb_sentence(error)) from None
+        finally:
+            os.umask(before)
+
+    def _hidden(self) -> int:
+        """The rights of others that the files which DuckDB makes must lack: all, or those that its file lacks."""
+        try:
+            mode = Path(self.path).stat().st_mode
+        except OSError:
+            mode = 0
+        return 0o077 & ~mode
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         end = time.monotonic() + self._lock_timeout

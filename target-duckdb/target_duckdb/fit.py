@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from target_duckdb import types
-from target_duckdb.columns import SPOOL_TYPES, Column
+from target_duckdb.columns import SPOOL_TYPES, WIDE_INTEGERS, Column
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,6 +37,29 @@ def value_sql(name: str, column_type: str) -> str:
     return f"CAST({name} AS {column_type})"
 
 
+def text_sql(name: str, column: Column) -> str:
+    """SQL for the text of a spooled value in a column that must become VARCHAR.
+
+    What fits the column's own type always has the same text, the one that `types.convert` makes of such a value in the
+    table, so that it stays the same key; anything else stays as it came.
+    """
+    if SPOOL_TYPES[column.form] != "VARCHAR":
+        return types.convert(name, SPOOL_TYPES[column.form], "VARCHAR")
+    if types.decimal_parts(column.type):
+        plain, whole, scale = _decimal_shape(name)
+        return (
+            f"CASE WHEN {plain} AND {whole} + {scale} <= {types.MAX_DIGITS} THEN {types.trimmed(name)} ELSE {name} END"
+        )
+    if column.type in WIDE_INTEGERS:
+        text = f"split_part({name}, '.', 1)"
+        fits = f"regexp_full_match({name}, '{_PATTERNS['HUGEINT']}') AND TRY_CAST({text} AS HUGEINT) IS NOT NULL"
+        return f"CASE WHEN {fits} THEN CAST(TRY_CAST({text} AS HUGEINT) AS VARCHAR) ELSE {name} END"
+    if column.type in {"VARCHAR", "JSON"}:
+        return f"CAST({name} AS VARCHAR)"
+    fits, value = _fits(name, column.type)
+    return f"CASE WHEN {fits} THEN CAST({value} AS VARCHAR) ELSE {name} END"
+
+
 def fitted_types(connection: duckdb.DuckDBPyConnection, source: str, columns: tuple[Column, ...]) -> list[str]:
     """Says for each column the type that holds all its values.
 
@@ -65,15 +88,28 @@ def fitted_types(connection: duckdb.DuckDBPyConnection, source: str, columns: tu
 
 def _check(name: str, column: Column) -> str:
     if types.decimal_parts(column.type):
-        plain = f"regexp_full_match({name}, '{_DECIMAL}')"
-        whole = f"length(ltrim(split_part({name}, '.', 1), '-0'))"
-        scale = f"length(rtrim(split_part({name}, '.', 2), '0'))"
+        plain, whole, scale = _decimal_shape(name)
         return f"[CAST(bool_and({plain}) AS INTEGER), max({whole}), max({scale})]"
-    source = f"left({name}, 10)" if column.type == "DATE" else name
-    fits = f"TRY_CAST({source} AS {column.type}) IS NOT NULL"
-    if pattern := _PATTERNS.get(column.type):
+    return f"bool_and({_fits(name, column.type)[0]}) FILTER (WHERE {name} IS NOT NULL)"
+
+
+def _fits(name: str, column_type: str) -> tuple[str, str]:
+    """SQL that is true for a value that the type holds without loss, and SQL for that value."""
+    source = f"left({name}, 10)" if column_type == "DATE" else name
+    value = f"TRY_CAST({source} AS {column_type})"
+    fits = f"{value} IS NOT NULL"
+    if pattern := _PATTERNS.get(column_type):
         fits += f" AND regexp_full_match({name}, '{pattern}')"
-    return f"bool_and({fits}) FILTER (WHERE {name} IS NOT NULL)"
+    return fits, value
+
+
+def _decimal_shape(name: str) -> tuple[str, str, str]:
+    """SQL for whether a text is a plain number, and for its digits before and after the point."""
+    return (
+        f"regexp_full_match({name}, '{_DECIMAL}')",
+        f"length(ltrim(split_part({name}, '.', 1), '-0'))",
+        f"length(rtrim(split_part({name}, '.', 2), '0'))",
+    )
 
 
 def _answer(column: Column, answer: object) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from target_duckdb import merge, types
 from target_duckdb.columns import DELETED_AT, METADATA_TYPES, SPOOL_TYPES, TABLE_VERSION
 from target_duckdb.database import literal
-from target_duckdb.fit import fitted_types, value_sql
+from target_duckdb.fit import fitted_types, text_sql, value_sql
 from target_duckdb.streams import ROW_FIELDS, Activate, Segment, Stream
 from target_duckdb.tables import STATE_TABLE, Tables, assign_names, fits
 
@@ -102,7 +102,7 @@ class StreamLoad:
             properties |= dict.fromkeys(column.name for column in segment.columns)
         self._metadata = self._metadata_columns(properties)
         own = [name for name in properties if name not in self._metadata]
-        self._names = assign_names([*self._metadata, *own], self._table.columns)
+        self._names = assign_names([*self._metadata, *own], self._table.columns, self._table.generated)
         self._warn_of_names(own)
         self._table.ensure(
             {self._names[name]: type_ for name, type_ in stream.declared.items() if name in own}
@@ -140,7 +140,7 @@ class StreamLoad:
         self._table.ensure({name: type_ for name, type_, _ in fitted})
         types_ = self._table.columns
         values = [
-            merge.Value(name, types.convert(value_sql(f"s.c{place}", type_), type_, types_[name]), place)
+            merge.Value(name, types.convert(_value(segment, place, type_), type_, types_[name]), place)
             for name, type_, place in fitted
         ]
         mark = f"s.c{len(segment.columns)}"
@@ -175,7 +175,11 @@ class StreamLoad:
         columns = ", ".join(f"{name}: '{type_}'" for name, type_ in fields)
         path = literal(_GLOB.sub(r"[\g<0>]", str(segment.file.path)))
         # A row holds at most each byte of its line escaped once more, and the names of its columns.
-        size = max(_SMALLEST_OBJECT_SIZE, 2 * segment.file.longest + 16 * len(fields) + 256)
+        size = max(
+            _SMALLEST_OBJECT_SIZE, 2 * segment.file.longest + 16 * len(fields) + 256, segment.file.longest_line + 16
+        )
+        # Each thread has two buffers of twice this size.
+        self._connection.execute("SET threads = 1" if size > _SMALLEST_OBJECT_SIZE else "RESET threads")
         self._connection.execute(
             f"CREATE OR REPLACE TEMP TABLE _spool AS SELECT * FROM read_json({path},"  # noqa: S608 - own names
             f" format = 'newline_delimited', columns = {{{columns}}}, maximum_object_size = {size})"
@@ -189,3 +193,11 @@ class StreamLoad:
             self._connection.execute(
                 f"UPDATE {self._table.sql} SET {DELETED_AT} = now() WHERE {older} AND {DELETED_AT} IS NULL"  # noqa: S608 - quoted names
             )
+
+
+def _value(segment: Segment, place: int, type_: str) -> str:
+    """SQL for a spooled value as a value of the type that its column was found to need."""
+    column = segment.columns[place]
+    if type_ == "VARCHAR" and column.type != type_:
+        return text_sql(f"s.c{place}", column)
+    return value_sql(f"s.c{place}", type_)

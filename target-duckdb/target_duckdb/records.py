@@ -18,18 +18,24 @@ if TYPE_CHECKING:
 
 _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _INT64 = range(-(2**63), 2**63)
+_INT128 = range(-(2**127), 2**127)
 _FAST_TYPES: dict[Form, Any] = {
     Form.INTEGER: _Int64,
-    Form.NUMBER: float,
+    Form.NUMBER: msgspec.Raw,
     Form.BOOLEAN: bool,
     Form.TEXT: str,
     Form.DIGITS: msgspec.Raw,
     Form.JSON: msgspec.Raw,
+    Form.WIDENED: msgspec.Raw,
 }
 _INTEGER_TEXT = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
 _ESCAPED_IN_NAMES = re.compile(r'["\\\x00-\x1f]')
-_NOT_FINITE = {"NaN", "Infinity", "-Infinity"}
+_NOT_FINITE = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}  # as DuckDB writes them
 _MAX_EXPONENT = 100  # a longer number is kept as it was written
+_SURE_DIGITS = 15  # any number of so few digits comes back from a double as it was
+_LEAST_SURE, _LARGEST_SURE = 1e-300, 1e300
+_ZERO = re.compile(rb"-?0(\.0+)?")
+_EXACT_INTEGERS = 2**53
 
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_string = msgspec.json.Decoder(str).decode
@@ -63,8 +69,16 @@ class RecordDecoder:
         self.keys = frozenset(keys)
         self._width = len(columns) + 1
         self._raw = [
-            (index, column.form) for index, column in enumerate(columns) if column.form in {Form.DIGITS, Form.JSON}
+            (index, column.form)
+            for index, column in enumerate(columns)
+            if _FAST_TYPES[column.form] is msgspec.Raw and column.form is not Form.NUMBER
         ]
+        self._raw_keys = [
+            index
+            for index, column in enumerate(columns)
+            if column.name in self.keys and _FAST_TYPES[column.form] is msgspec.Raw
+        ]
+        self._numbers = [index for index, column in enumerate(columns) if column.form is Form.NUMBER]
         # Fields are named by number, because a property's name may be anything.
         names = [*(column.name for column in columns), DELETED_AT, *ignored]
         annotations = (
@@ -96,9 +110,17 @@ class RecordDecoder:
             msgspec.DecodeError, UnicodeDecodeError: Something is odd; `decode_exactly` says what.
         """
         values = list(msgspec.structs.astuple(self._decode(record))[: self._width])
+        for index in self._numbers:
+            raw = values[index]
+            if raw is not None:
+                text = bytes(raw)
+                values[index] = None if text == b"null" else _fast_number(text)
         for index, form in self._raw:
             if values[index] is not None:
                 values[index] = self._text_of(index, form, str(bytes(values[index]), "utf-8"))
+        for index in self._raw_keys:
+            if values[index] is None:
+                raise msgspec.ValidationError
         return values
 
     def decode_exactly(self, record: msgspec.Raw) -> tuple[list[Any], set[str], set[str]]:
@@ -117,24 +139,40 @@ class RecordDecoder:
             text = texts.get(column.name, "null")
             if text == "null" and column.name in self.keys:
                 raise LineError(f"its record has no value for the key property '{column.name}'.")
-            values.append(None if text == "null" else self._exactly(index, column.form, text))
+            values.append(None if text == "null" else self._exactly(index, column, text))
         deleted = texts.get(DELETED_AT, "null")
         values.append(None if deleted == "null" else _plain_text(deleted))
         return values, set(texts), set(texts) - {column.name for column in self.columns} - {DELETED_AT}
 
     def _text_of(self, index: int, form: Form, text: str) -> str | None:
         if text == "null":
-            if self.columns[index].name in self.keys:
-                raise msgspec.ValidationError
             return None
-        return text if form is Form.JSON else _digits(text)
+        if form is Form.JSON:
+            return text
+        return _digits(text) if form is Form.DIGITS else _widened(self.columns[index], text)
 
-    def _exactly(self, index: int, form: Form, text: str) -> Any:  # noqa: ANN401 - a value may be anything
+    def _exactly(self, index: int, column: Column, text: str) -> Any:  # noqa: ANN401 - a value may be anything
+        if column.form is Form.WIDENED:
+            return _widened(column, text)
         try:
-            return _EXACT[form](text)
+            return _EXACT[column.form](text)
         except ValueError:
-            wide = form is Form.INTEGER and _is_whole(_plain_text(text))
+            wide = column.form is Form.INTEGER and _is_whole(_plain_text(text))
             raise MisfitError(index, "HUGEINT" if wide else "VARCHAR") from None
+
+
+def _fast_number(text: bytes) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise msgspec.ValidationError from None
+    if len(text) > _SURE_DIGITS:
+        plain = str(text, "ascii")
+        if repr(value) != plain and not _holds(plain, value):
+            raise msgspec.ValidationError
+    elif not _LEAST_SURE < abs(value) < _LARGEST_SURE and not _ZERO.fullmatch(text):
+        raise msgspec.ValidationError
+    return value
 
 
 def _refuse(_: bytes | msgspec.Raw) -> msgspec.Struct:
@@ -179,19 +217,30 @@ def _is_whole(text: str) -> bool:
     return _INTEGER_TEXT.fullmatch(text) is not None and text != "-0"
 
 
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent beyond all bounds
+        raise ValueError from None
+
+
 def _integer(text: str) -> int:
+    value = _whole(text)
+    if value not in _INT64:
+        raise ValueError
+    return value
+
+
+def _whole(text: str) -> int:
     plain = _plain_text(text)
     if not _is_whole(plain):
         if text.startswith('"') or text[0] not in "-0123456789":
             raise ValueError
-        number = Decimal(text)  # 1.0 and 1e2 are whole numbers too
+        number = _decimal(text)  # 1.0 and 1e2 are whole numbers too
         if abs(number.adjusted()) > _MAX_EXPONENT or number != number.to_integral_value():
             raise ValueError
         plain = format(number.to_integral_value(), "f")
-    value = int(plain)  # at most 4,300 digits, else a ValueError
-    if value not in _INT64:
-        raise ValueError
-    return value
+    return int(plain)  # at most 4,300 digits, else a ValueError
 
 
 def _number(text: str) -> float | str:
@@ -200,13 +249,27 @@ def _number(text: str) -> float | str:
         if plain in _NOT_FINITE:
             return plain  # JSON has no such numbers; DuckDB reads these words as them
         value = float(plain)
-        same = repr(value) == plain or (_is_whole(plain) and math.isfinite(value) and str(int(value)) == plain)
+        same = repr(value) == plain or (_is_whole(plain) and abs(value) <= _EXACT_INTEGERS and _holds(plain, value))
     else:
         same = text[0] in "-0123456789"
         value = float(text) if same else 0.0
+        same = same and _holds(text, value)
     if not same or not math.isfinite(value):
         raise ValueError
     return value
+
+
+def _holds(text: str, value: float) -> bool:
+    """Whether a double says the same number as the text that it was made from."""
+    if not math.isfinite(value):
+        return False
+    if _is_whole(text) and abs(value) >= _EXACT_INTEGERS and int(value) != int(text):
+        return False
+    shortest = repr(value)
+    try:
+        return shortest == text or Decimal(shortest) == Decimal(text)
+    except InvalidOperation:
+        return False
 
 
 def _boolean(text: str) -> bool:
@@ -224,3 +287,27 @@ _EXACT: dict[Form, Callable[[str], Any]] = {
     Form.DIGITS: _digits,
     Form.JSON: lambda text: text,
 }
+
+
+def _widened(column: Column, text: str) -> str:
+    """The text of any value in a column that was widened to VARCHAR.
+
+    What fits the column's first type has the text that DuckDB gives it, so that the same value is the same text, and
+    the same key, whenever it came.
+    """
+    first = Column(column.name, column.first or column.type).form
+    try:
+        value = _whole(text) if first is Form.INTEGER else _EXACT[first](text)
+    except ValueError:
+        return _plain_text(text)
+    if first is Form.INTEGER:
+        return str(value) if value in _INT128 else _plain_text(text)
+    if first is Form.NUMBER:
+        return _NOT_FINITE[value] if isinstance(value, str) else _double_text(value)
+    return _plain_text(text)
+
+
+def _double_text(value: float) -> str:
+    """What `types.convert` makes of a double in the table."""
+    whole = value.is_integer() and abs(value) <= _EXACT_INTEGERS and repr(value) != "-0.0"
+    return str(int(value)) if whole else repr(value)

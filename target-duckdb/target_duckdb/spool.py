@@ -85,13 +85,21 @@ class SpoolFile:
         self._pending_bytes = 0
         self.path = directory.new_file()
         self.rows = 0
-        #: Bytes of the longest row at most: its message's line, each byte escaped.
+        #: The longest record's bytes, but for those that were written on their own.
         self.longest = 0
+        #: Bytes of the longest line of those that were written on their own.
+        self.longest_line = 0
 
     def add(self, row: msgspec.Struct, size: int) -> None:
         """Takes one row; `size` is about what it takes in bytes."""
-        self._rows.append(row)
         self.rows += 1
+        if size >= _CHUNK_BYTES:  # on its own: nothing else waits in memory, and its length is known exactly
+            self.flush()
+            line = _encode_lines([row])
+            self.longest_line = max(self.longest_line, len(line))
+            self._directory.append(self.path, line)
+            return
+        self._rows.append(row)
         self._pending_bytes += size
         self.longest = max(self.longest, size)
         if len(self._rows) >= _CHUNK_ROWS or self._pending_bytes >= _CHUNK_BYTES:

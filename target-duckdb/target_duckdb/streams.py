@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from target_duckdb import types
 from target_duckdb.columns import Column, columns_of
 from target_duckdb.errors import LineError
 from target_duckdb.records import MisfitError, RecordDecoder
@@ -30,6 +33,9 @@ ROW_FIELDS = {
 }
 
 
+_MOST_LAYOUTS = 100
+
+
 @dataclass
 class Segment:
     """Rows that share their columns' types."""
@@ -38,6 +44,32 @@ class Segment:
     file: SpoolFile
     #: Whether some row is a mark of deletion, which touches only the columns that it carries.
     partial: bool = False
+
+
+@dataclass
+class Layout:
+    """What a schema makes of a stream's records; kept, because some taps send two schemas by turns.
+
+    Attributes:
+        columns: What the schema, or a value wider than the schema, asks for.
+        declared: The types that the schema asks for, by property.
+        decoder: Of its records.
+        row: The type of its rows in the spool.
+        ignored: Names of fields that records carry and the schema does not list.
+    """
+
+    columns: tuple[Column, ...]
+    declared: dict[str, str]
+    decoder: RecordDecoder
+    row: type[msgspec.Struct]
+    ignored: set[str]
+
+
+@lru_cache(maxsize=64)
+def _row_type(width: int) -> type[msgspec.Struct]:
+    return msgspec.defstruct(
+        "Row", [*((name, Any) for name in ROW_FIELDS), *((f"c{n}", Any) for n in range(width))], gc=False
+    )
 
 
 @dataclass(frozen=True)
@@ -75,9 +107,10 @@ class Stream:
     warned: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._ignored: set[str] = set()
         self._seen_without_version = False
         self._schema: Any = None
+        self._text = ""
+        self._layouts: dict[str, Layout] = {}
 
     def set_schema(self, schema: dict[str, Any], keys: tuple[str, ...]) -> None:
         """Takes the schema of a SCHEMA message.
@@ -85,10 +118,20 @@ class Stream:
         Raises:
             LineError: The key changed, or is not among the properties.
         """
-        if schema == self._schema and keys == self.keys:
+        if self._schema is not None:
+            if set(keys) != set(self.keys):
+                raise LineError(key_change(self.name, self.keys, keys))
+            keys = self.keys  # the order does not matter
+            if schema == self._schema:
+                return
+            self._layouts[self._text] = self._layout
+        text = json.dumps(schema)
+        known = self._layouts.get(text)
+        if known is not None:
+            self._schema, self._text, self.fresh = schema, text, True
+            self.declared = known.declared
+            self._take(known)
             return
-        if self._schema is not None and keys != self.keys:
-            raise LineError(key_change(self.name, self.keys, keys))
         columns = columns_of(schema, metadata=self.metadata)
         missing = [key for key in keys if key not in {column.name for column in columns}]
         if missing:
@@ -98,18 +141,33 @@ class Stream:
         if not columns:
             logger.warning("Stream '%s' has a schema without properties: its rows hold metadata only.", self.name)
             self.metadata = True
-        self._schema, self.keys, self.fresh = schema, keys, True
+        self._warn_of_types(schema)
+        self._schema, self._text, self.keys, self.fresh = schema, text, keys, True
         self.declared = {column.name: column.type for column in columns}
         self.deletes = self.deletes or "_sdc_deleted_at" in (schema.get("properties") or {})
-        self._ignored.clear()
-        self._set_columns(columns)
+        if len(self._layouts) >= _MOST_LAYOUTS:
+            self._layouts.clear()
+        self._set_columns(columns, set())
 
-    def _set_columns(self, columns: tuple[Column, ...]) -> None:
-        self.columns = columns
-        self._decoder = RecordDecoder(columns, self.keys, self._ignored)
-        self._row = msgspec.defstruct(
-            "Row", [*((name, Any) for name in ROW_FIELDS), *((f"c{n}", Any) for n in range(len(columns) + 1))], gc=False
-        )
+    def _warn_of_types(self, schema: dict[str, Any]) -> None:
+        properties = schema.get("properties")
+        for name, value in properties.items() if isinstance(properties, dict) else ():
+            if types.refused_type(value) and ("type", name) not in self.warned:
+                self.warned.add(("type", name))
+                logger.warning(
+                    "Stream '%s': column '%s' names a type in x-sql-datatype that DuckDB does not know or that may"
+                    " lose something: the type that the rest of its schema says is used.",
+                    self.name,
+                    name,
+                )
+
+    def _set_columns(self, columns: tuple[Column, ...], ignored: set[str]) -> None:
+        decoder = RecordDecoder(columns, self.keys, ignored)
+        self._take(Layout(columns, self.declared, decoder, _row_type(len(columns) + 1), ignored))
+
+    def _take(self, layout: Layout) -> None:
+        self._layout = layout
+        self.columns = layout.columns
         self._segment: Segment | None = None
 
     def add(self, message: Message, line: int) -> None:
@@ -127,7 +185,7 @@ class Stream:
             raise LineError("it has no record.")
         carried: list[int] | None = None
         try:
-            values = self._decoder.decode(record)
+            values = self._layout.decoder.decode(record)
             marked = values[-1] is not None
         except (msgspec.DecodeError, UnicodeDecodeError):
             marked = True
@@ -142,26 +200,26 @@ class Stream:
             self.steps.append(self._segment)
         if carried is not None:
             self.deletes = self._segment.partial = True
-        row = self._row(line, time.time_ns() // 1000, message.version, message.time_extracted, carried, *values)
+        row = self._layout.row(line, time.time_ns() // 1000, message.version, message.time_extracted, carried, *values)
         self._segment.file.add(row, len(record))
 
     def _decode_exactly(self, record: msgspec.Raw) -> tuple[list[Any], list[int] | None]:
         while True:
             try:
-                values, names, unknown = self._decoder.decode_exactly(record)
+                values, names, unknown = self._layout.decoder.decode_exactly(record)
             except MisfitError as misfit:
                 columns = list(self.columns)
                 columns[misfit.index] = columns[misfit.index].widened(misfit.type)
-                self._set_columns(tuple(columns))
+                self._set_columns(tuple(columns), self._layout.ignored)
                 continue
             break
-        new = sorted(unknown - self._ignored)
+        new = sorted(unknown - self._layout.ignored)
         if new:
             logger.warning(
                 "Stream '%s': fields that its schema does not list are not loaded: %s.", self.name, ", ".join(new)
             )
-            self._ignored.update(new)
-            self._decoder = RecordDecoder(self.columns, self.keys, self._ignored)
+            self._layout.ignored.update(new)
+            self._layout.decoder = RecordDecoder(self.columns, self.keys, self._layout.ignored)
         if values[-1] is None:
             return values, None
         return values, [index for index, column in enumerate(self.columns) if column.name in names]

@@ -23,7 +23,7 @@ logger = logging.getLogger("target-duckdb")
 STATE_TABLE = "_singer_state"
 
 
-def assign_names(wanted: Iterable[str], existing: Iterable[str]) -> dict[str, str]:
+def assign_names(wanted: Iterable[str], existing: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
     """Gives each name one that DuckDB, which does not tell upper from lower case, can keep apart.
 
     What exists under exactly its name keeps it; else the first comes first, and a later one that differs only in case
@@ -32,6 +32,7 @@ def assign_names(wanted: Iterable[str], existing: Iterable[str]) -> dict[str, st
     Args:
         wanted: The names as the tap says them.
         existing: The names in the database.
+        reserved: Names in the database that nothing can be loaded into.
 
     Returns:
         The name to use, by wanted name.
@@ -39,9 +40,10 @@ def assign_names(wanted: Iterable[str], existing: Iterable[str]) -> dict[str, st
     wanted = list(wanted)
     present = {name.lower(): name for name in existing}
     names = {name: name for name in wanted if present.get(name.lower()) == name}
-    taken = {name.lower() for name in names}
+    foreign = {name.lower() for name in reserved}
+    taken = {name.lower() for name in names} | foreign
     for name in wanted:
-        if name not in names and name.lower() in present:
+        if name not in names and name.lower() in present.keys() | foreign:
             # Another column differs only in case: this name may have its suffix from an earlier run.
             pattern = re.compile(re.escape(name) + r"_\d+")
             earlier = [found for found in present.values() if pattern.fullmatch(found) and found.lower() not in taken]
@@ -74,7 +76,8 @@ class Table:
         sql: Its full name, quoted.
         keys: The stream's key properties.
         name: Its name.
-        columns: Types by column name; none where the table does not exist yet.
+        columns: Types by column name, without generated ones; none where the table does not exist yet.
+        generated: Names of columns that DuckDB computes.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -83,6 +86,7 @@ class Table:
     keys: tuple[str, ...]
     name: str
     columns: dict[str, str] = field(default_factory=dict)
+    generated: frozenset[str] = frozenset()
 
     @property
     def comment(self) -> str:
@@ -167,11 +171,16 @@ class Tables:
             self._list("SELECT table_name, comment FROM duckdb_tables() WHERE database_name = ? AND schema_name = ?")
         )
         self._columns: dict[str, dict[str, str]] = {}
-        for table, column, type_ in self._list(
-            "SELECT table_name, column_name, data_type FROM duckdb_columns()"
+        self._generated: set[tuple[str, str]] = set()
+        for table, column, type_, generated in self._list(
+            "SELECT table_name, column_name, data_type, is_generated FROM duckdb_columns()"
             " WHERE database_name = ? AND schema_name = ? ORDER BY column_index"
         ):
-            self._columns.setdefault(table, {})[column] = types.LONG_NAMES.get(type_, type_)
+            columns = self._columns.setdefault(table, {})
+            if generated:
+                self._generated.add((table, column))
+            else:
+                columns[column] = types.LONG_NAMES.get(type_, type_)
 
     def _list(self, sql: str) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, [self._catalog, self._schema]).fetchall()
@@ -201,10 +210,11 @@ class Tables:
         known = note.get("key_properties")
         if known is None:
             known = self._primary_key(name)
-        if known is not None and sorted(known) != sorted(keys):
+        if known is not None and set(known) != set(keys):
             sentence = key_change(stream, tuple(known), keys)
             raise TargetError(sentence[0].upper() + sentence[1:])
         table.columns = self._columns.get(name, {})
+        table.generated = frozenset(column for owner, column in self._generated if owner == name)
         if self._comments[name] is None:
             table.write_comment()
         return table

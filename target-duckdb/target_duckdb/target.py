@@ -14,7 +14,7 @@ from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
 from singer_sdk.target_base import Target
 
-from target_duckdb.database import Database
+from target_duckdb.database import Database, size_of
 from target_duckdb.errors import LineError, TargetError
 from target_duckdb.load import Loader
 from target_duckdb.messages import Message, MessageReader, text_of
@@ -27,11 +27,15 @@ if TYPE_CHECKING:
 
     import click
 
-_BATCH_BYTES = 256 << 20
+_BATCH_BYTES = 256 << 20  # at most
+_BATCH_SHARE = 8  # of memory_limit: DuckDB holds a batch several times over
+_LARGE_RECORD = 1 << 16  # such rows count twice: DuckDB works on some two thousand at a time, whatever their size
+_OVERSHOOT = 1.25  # a record that would make a batch so much larger begins the next one
 _BATCH_SECONDS = 60.0
 _BATCH_COLUMNS = 3000  # each column of each table in a transaction takes some 25 kB of DuckDB's memory
 _READ_ON_SECONDS = 60.0
 _SIGNAL_EXIT = 128
+_OWN_SCHEMAS = {"information_schema", "pg_catalog"}
 
 
 class TargetDuckDB(Target):
@@ -70,6 +74,7 @@ class TargetDuckDB(Target):
         )
         self._spool = SpoolDirectory(self.config.get("temp_dir"))
         self._streams: dict[str, Stream] = {}
+        self._batch_bytes = min(_BATCH_BYTES, max(1, size_of(self.config["memory_limit"]) // _BATCH_SHARE))
         self._rows = self._bytes = self._columns = 0
         self._touched: set[str] = set()
         self._pending_state: str | None = None
@@ -91,6 +96,8 @@ class TargetDuckDB(Target):
             errors.append("The setting path is missing: name the DuckDB file to load into.")
         elif path == ":memory:":
             errors.append("The setting path must name a file: a database in memory would be gone at the end.")
+        if str(self._config.get("default_target_schema")).lower() in _OWN_SCHEMAS:
+            errors.append("The setting default_target_schema names a schema that is DuckDB's own: name another.")
         if errors and raise_errors:
             raise ConfigValidationError("The settings are not valid.", errors=errors, schema=self.config_jsonschema)
         return errors
@@ -116,10 +123,14 @@ class TargetDuckDB(Target):
 
     def _process_record_message(self, message: Message) -> None:  # type: ignore[override]
         size = len(message.record)
+        if size >= _LARGE_RECORD:
+            size *= 2
+        if self._bytes and self._bytes + size > self._batch_bytes * _OVERSHOOT:
+            self._commit()
         self._stream(message).add(message, self._reader.line_number)
         self._rows += 1
         self._bytes += size
-        if self._rows >= self.config["batch_size_rows"] or self._bytes >= _BATCH_BYTES:
+        if self._rows >= self.config["batch_size_rows"] or self._bytes >= self._batch_bytes:
             self._commit()
 
     def _process_state_message(self, message: Message) -> None:  # type: ignore[override]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import duckdb
@@ -19,6 +19,12 @@ DEFAULT_SCALE = 10
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _INTEGER_DIGITS = {"TINYINT": 3, "SMALLINT": 5, "INTEGER": 10, "BIGINT": 19, "HUGEINT": 39}
 _FLOATS = ("FLOAT", "DOUBLE")
+#: Types that a schema may name: for each there is a check that finds every value that would not stay what it is.
+_LOSSLESS = {
+    *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"),
+    *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
+    *("DOUBLE", "BOOLEAN", "VARCHAR", "JSON", "DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ"),
+}
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 _TYPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*(\(\d+(,\s*\d+)?\))?")
 _STRING_FORMATS = {"date-time": "TIMESTAMPTZ", "date": "DATE", "time": "TIME"}
@@ -124,15 +130,30 @@ def _resolve(reference: str, root: dict[str, Any]) -> Any:  # noqa: ANN401 - a s
 
 
 def known_type(name: Any) -> str | None:  # noqa: ANN401 - a schema may be anything
-    """The name by which DuckDB knows a type, None where it knows none such."""
+    """The name by which DuckDB knows a type; None where it knows none such, or values could be lost in it unseen."""
     if not isinstance(name, str) or not _TYPE_NAME.fullmatch(name):
         return None
+    found = _duckdb_name(name)
+    return found if found in _LOSSLESS or decimal_parts(found) else None
+
+
+@lru_cache(maxsize=1000)
+def _duckdb_name(name: str) -> str:
     try:
         with duckdb.connect() as connection:
             found = str(connection.sql(f"SELECT CAST(NULL AS {name}) AS value").types[0])
     except duckdb.Error:
-        return None
+        return ""
     return LONG_NAMES.get(found, found)
+
+
+def refused_type(schema: Any) -> bool:  # noqa: ANN401 - a schema may be anything
+    """Whether a property's schema names a type that is not used."""
+    if not isinstance(schema, dict):
+        return False
+    name = schema.get("x-sql-datatype")
+    alternatives = [part for keyword in ("anyOf", "oneOf", "allOf") for part in schema.get(keyword) or ()]
+    return (name is not None and known_type(name) is None) or any(refused_type(part) for part in alternatives)
 
 
 def decimal(scale: int) -> str:
@@ -188,9 +209,22 @@ def convert(expression: str, source: str, target: str) -> str:
     """SQL that turns a value of one type into the same value of a wider one."""
     if source == target:
         return expression
+    if target == "VARCHAR" and decimal_parts(source):
+        return trimmed(f"CAST({expression} AS VARCHAR)")
+    if target == "VARCHAR" and source in _FLOATS:  # whole numbers as an integer column would write them
+        whole = f"trunc({expression}) = {expression} AND abs({expression}) <= {_EXACT_IN_DOUBLE}"
+        signed = f"{expression} = 0 AND signbit({expression})"
+        integer = f"CAST(TRY_CAST({expression} AS BIGINT) AS VARCHAR)"
+        return f"CASE WHEN {whole} AND NOT ({signed}) THEN {integer} ELSE CAST({expression} AS VARCHAR) END"
     if target != "JSON":
         return f"CAST({expression} AS {target})"
     if source in _FLOATS:  # JSON has no NaN and no infinity
         text = f"to_json(CAST({expression} AS VARCHAR))"
         return f"CASE WHEN isfinite({expression}) THEN to_json({expression}) ELSE {text} END"
     return f"to_json({expression})"
+
+
+def trimmed(text: str) -> str:
+    """SQL for the text of a plain number without the zeros that its scale, which may grow, adds at the end."""
+    short = f"CASE WHEN contains({text}, '.') THEN rtrim(rtrim({text}, '0'), '.') ELSE {text} END"
+    return f"CASE WHEN {short} = '-0' THEN '0' ELSE {short} END"

@@ -102,7 +102,8 @@ class Absences:
     ) -> None:
         dice, today = self.dice, self.company.today
         lead = 0 if kind.category == ILLNESS else dice.number(1, 60)
-        created_at = dice.stamp(min(start.date() - timedelta(lead), today))
+        known_since = self.company.people[employment.person_id].created_at
+        created_at = max(dice.stamp(min(start.date() - timedelta(lead), today)), known_since)
         pending = start.date() > today and dice.chance(0.3)
         self.company.absences.add(
             Absence(

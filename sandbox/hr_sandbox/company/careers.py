@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company import catalogue
@@ -18,6 +18,8 @@ Stint = tuple[date, date | None]
 
 FULL_TIME = {"DE": 40, "PL": 40, "FR": 35, "GB": 37.5, "JP": 40}
 PROBATION_DAYS = 181
+CONTRACT_DAYS = 730  # of a limited contract
+RENEWAL_DAYS = 365
 SPAN = 12  # direct reports, at most
 SEASONAL_HELPER = 5  # the person who comes for every trade fair
 SEASONS = 53  # more employments than any page of them holds
@@ -66,6 +68,7 @@ class Careers:
         """Make one open employment for a person who is hired while the company is served."""
         family = self.dice.pick([row for row in catalogue.FAMILIES if row in self._jobs and row in self._departments])
         heads = [row.person_id for row in self.company.employments if row.supervisor_id is None]
+        heads.sort(key=lambda head: not self._employed(head, first_day))
         self._leads = {"management": heads} if heads else {}
         return self._employment(person, office, family, (first_day, None), following=None, external=False)
 
@@ -107,7 +110,7 @@ class Careers:
         teams = self._teams.get(department.id, [])
         job = dice.pick(self._jobs[family])
         full = FULL_TIME[office.country]
-        created_at = dice.stamp(min(start - timedelta(dice.number(1, 40)), company.today))
+        created_at = max(dice.stamp(min(start - timedelta(dice.number(1, 40)), company.today)), person.created_at)
         first = not self._leads
         row = Employment(
             id=company.employments.next_id(),
@@ -120,9 +123,9 @@ class Careers:
             full_time_weekly_working_hours=full,
             start_date=start,
             end_date=end,
-            probation_end_date=start + timedelta(PROBATION_DAYS) if dice.chance(0.8) else None,
-            contract_end_date=start + timedelta(730) if dice.chance(0.1) else None,
-            supervisor_id=None if first else self._supervisor(family, person.id),
+            probation_end_date=self._probation_end(start, end) if dice.chance(0.8) else None,
+            contract_end_date=self._contract_end(start, end) if dice.chance(0.1) else None,
+            supervisor_id=None if first else self._supervisor(family, person.id, start),
             office_id=office.id,
             legal_entity_id=office.legal_entity_id,
             department_id=department.id,
@@ -134,10 +137,36 @@ class Careers:
             updated_at=dice.later(created_at, 0.6),
         )
         row.status = self._status(row)
+        row.updated_at = self._touched(row)
         company.employments.add(row)
         if first or (end is None and not external and dice.chance(0.15)):
             self._leads.setdefault("management" if first else family, []).append(person.id)
         return row
+
+    @staticmethod
+    def _probation_end(start: date, end: date | None) -> date | None:
+        """There is none in an employment that is shorter."""
+        day = start + timedelta(PROBATION_DAYS)
+        return day if end is None or day <= end else None
+
+    def _contract_end(self, start: date, end: date | None) -> date:
+        """A limited contract is renewed until its employment ends."""
+        if end is not None:
+            return end
+        day = start + timedelta(CONTRACT_DAYS)
+        while day < self.company.today:
+            day += timedelta(RENEWAL_DAYS)
+        return day
+
+    @staticmethod
+    def _touched(row: Employment) -> datetime:
+        """The last change: not before its termination was entered, nor before it became inactive."""
+        days = [row.termination.decided_on] if row.termination else []
+        if row.status == "INACTIVE" and row.end_date:
+            days.append(row.end_date)
+        # At the hour of its creation: no more chances than for an employment that goes on.
+        moments = [datetime.combine(day, row.created_at.timetz()) for day in days]
+        return max([row.updated_at, *moments])
 
     def _status(self, row: Employment) -> str:
         today = self.company.today
@@ -148,13 +177,19 @@ class Careers:
         settled = row.supervisor_id is not None and (today - row.start_date).days > SHORTEST
         return "LEAVE" if settled and row.type == "INTERNAL" and self.dice.chance(0.04) else "ACTIVE"
 
-    def _supervisor(self, family: str, person_id: int) -> int:
-        """Somebody who came earlier, so that the tree has no circle."""
+    def _supervisor(self, family: str, person_id: int, day: date) -> int:
+        """Somebody who came earlier, so that the tree has no circle, and who is there on the day."""
+        head = self._leads["management"][0]
         leads = self._leads.get(family, [])
         open_leads = [lead for lead in leads[-8:] if lead != person_id and self._reports.get(lead, 0) < SPAN]
-        lead = self.dice.pick(open_leads) if open_leads else self._leads["management"][0]
+        present = [lead for lead in open_leads if self._employed(lead, day)]
+        lead = self.dice.pick(present or [head]) if open_leads else head
         self._reports[lead] = self._reports.get(lead, 0) + 1
         return lead
+
+    def _employed(self, person_id: int, day: date) -> bool:
+        stints = self.company.employments.of(person_id)
+        return any(row.start_date <= day and (row.end_date is None or day <= row.end_date) for row in stints)
 
     def _split(self) -> list[tuple[int, float]]:
         first, second = self.dice.pick(self._cost_centers), self.dice.pick(self._cost_centers)
@@ -168,4 +203,5 @@ class Careers:
             return None
         kind, reason = self.dice.pick(catalogue.TERMINATIONS)
         decided = max(start, min(end, self.company.today) - timedelta(self.dice.number(10, 90)))
+        decided = min(decided, self.dice.latest.date())
         return Termination(end, end - timedelta(self.dice.number(0, 3)), decided, kind, reason)

@@ -114,9 +114,8 @@ class Changes:
             self._advance(row, value)
         else:
             parsed = self._parse(type(row), field, value)
-            others = referred(self.company, table, field)
-            if others is not None and parsed is not None and parsed not in others:
-                raise ChangeError(f"There is no {others.kind} {parsed}.")
+            if field.endswith("_id") and parsed is not None:
+                self._check_reference(table, row, field, parsed)
             setattr(row, field, parsed)
         if hasattr(row, "updated_at") and field != "updated_at":
             row.updated_at = self._now()
@@ -200,6 +199,31 @@ class Changes:
                 changes.append(_change("updated", "absence_period", row))
         return changes
 
+    def _check_reference(self, table: Table[Any], row: Any, field: str, number: int) -> None:  # noqa: ANN401  any record
+        """Refuse the number of a record that does not exist, or that would stand above itself."""
+        others = self._others(table, field)
+        if others is None:
+            raise ChangeError(f"The field {field} of a record of the kind {table.kind} cannot be changed.")
+        if number not in others:
+            raise ChangeError(f"The field {field} cannot be {number}: there is no such {others.kind}.")
+        above = {"parent_id": self._parents(table), "supervisor_id": self._supervisors}.get(field)
+        lowest = row.person_id if field == "supervisor_id" else row.id
+        if above and lowest in _all_above(number, above):
+            raise ChangeError(f"The field {field} cannot be {number}: that would make a circle.")
+
+    def _others(self, table: Table[Any], field: str) -> Table[Any] | None:
+        """The table that a field's number stands in, or None."""
+        return self.company.people if field == "supervisor_id" else referred(self.company, table, field)
+
+    def _supervisors(self, person_id: int) -> list[int]:
+        """The supervisors of all of a person's employments."""
+        stints = self.company.employments.of(person_id)
+        return [row.supervisor_id for row in stints if row.supervisor_id is not None]
+
+    @staticmethod
+    def _parents(table: Table[Any]) -> Callable[[int], list[int]]:
+        return lambda number: [] if table[number].parent_id is None else [table[number].parent_id]
+
     def _edit_attribute(self, row: Person, name: str, value: Any) -> None:  # noqa: ANN401  any attribute's
         kinds = {definition.id: definition.type for definition in self.company.attributes}
         if name not in kinds:
@@ -242,7 +266,7 @@ class Changes:
             return None
         try:
             return (PARSERS | NULLABLE)[types[name]](value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ChangeError(f"The field {name} cannot be {value!r}.") from error
 
     def _done(self, changes: list[Change], *events: tuple[str, str]) -> list[Change]:
@@ -252,6 +276,18 @@ class Changes:
         told = [(NAMES[row.kind, row.action], row.id) for row in changes if (row.kind, row.action) in NAMES]
         self._webhooks.tell((now, name, key) for name, key in (*told, *events))
         return changes
+
+
+def _all_above(number: int, above: Callable[[int], list[int]]) -> set[int]:
+    """The record with this number, and all that stand above it."""
+    found: set[int] = set()
+    ahead = [number]
+    while ahead:
+        number = ahead.pop()
+        if number not in found:
+            found.add(number)
+            ahead += above(number)
+    return found
 
 
 def _change(action: str, kind: str, row: Record) -> Change:

@@ -138,7 +138,7 @@ class ListEndpoint(Endpoint):
     marks: Callable[[Values, Any], Json] = lambda *_: {}
 
     def position(self, path: str, raw: dict[str, str], cursors: Cursors) -> Position:
-        """Where the asked page begins; the cursor remembers filters that are not repeated."""
+        """Where the asked page begins; the cursor remembers the filters and the limit, which may be repeated."""
         if not self.paged and not raw.keys().isdisjoint(("limit", "cursor")):
             raise bad_filter("limit")
         asked = raw.pop("limit", None)
@@ -155,7 +155,9 @@ class ListEndpoint(Endpoint):
         for name, text in raw.items():
             if position.query.get(name) != text:
                 raise bad_filter(name)
-        return position if asked is None else Position(path, position.query, limit, position.offset, position.after)
+        if asked is not None and limit != position.limit:
+            raise bad_value("limit", self.limit_status)
+        return position
 
     def _limit(self, text: str) -> int:
         negative = self.any_limit and text.startswith("-")

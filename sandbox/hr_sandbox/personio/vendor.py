@@ -97,28 +97,30 @@ class Personio(Vendor):
     def _authenticate(self, request: Request) -> Answer:
         if request.method != "POST":
             return problem(405, allow="POST")
-        self._check_headers(request)
+        if (refused := self._check_headers(request)) is not None:
+            return refused
         allowed = self._buckets.take(SHARED, self._limit)[0] if self._limit else self._token_limit.take()
         if not allowed:
             return problem(TOO_MANY)
         return self.tokens.issue(request) if request.path == TOKEN_PATH else self.tokens.revoke(request)
 
     def _gate(self, request: Request) -> Answer:
-        """Path, method, headers, rate, token, right: then the endpoint itself."""
+        """Rate, path, method, headers, token, right: then the endpoint itself."""
         endpoint, path_values = self._route(request.path)
-        if endpoint is None:
-            return no_endpoint(request.path)
-        if request.method != "GET":
-            return problem(405, allow="GET")
-        self._check_headers(request)
         token = self.tokens.check(request)
-        # As a gateway does, the rate is counted before the token is looked at.
-        key = SHARED if self._limit else ("anonymous" if token is None else "token", endpoint.path)
-        rate = self._limit or endpoint.rate
+        # As a gateway does, the rate is counted before anything is looked at, and said in every answer.
+        key = SHARED if self._limit else ("anonymous" if token is None else "token", endpoint and endpoint.path)
+        rate = self._limit or (endpoint.rate if endpoint else USUAL_RATE)
         enough, remaining = self._buckets.take(key, rate)
         try:
             if not enough:
                 answer = problem(TOO_MANY)
+            elif endpoint is None:
+                answer = no_endpoint(request.path)
+            elif request.method != "GET":
+                answer = problem(405, allow="GET")
+            elif (refused := self._check_headers(request)) is not None:
+                answer = refused
             elif token is None:
                 answer = problem(401)
             elif (status := self.access.refusal(endpoint, token)) is not None:
@@ -138,13 +140,14 @@ class Personio(Vendor):
         return None, {}
 
     @staticmethod
-    def _check_headers(request: Request) -> None:
+    def _check_headers(request: Request) -> Answer | None:
         if "origin" in request.headers:  # browsers are refused
-            raise ApiError(problem(403))
+            return problem(403)
         for name in PARTNER_HEADERS:
             text = request.headers.get(name)
             if text is not None and not UPPER_SNAKE_CASE.fullmatch(text):
-                raise ApiError(problem(400, f"The header {name} must be in UPPER_SNAKE_CASE."))
+                return problem(400, f"The header {name} must be in UPPER_SNAKE_CASE.")
+        return None
 
     def _body(self, endpoint: Endpoint, request: Request, path_values: Values, rights: frozenset[str]) -> Json:
         raw = dict(request.query)

@@ -205,6 +205,8 @@ def _org_unit(row: Department | Team, view: View, shown: tuple[str, ...]) -> Jso
 
 def _parents(row: Department | Team, company: Company) -> Iterator[Department | Team]:
     table: Table[Department] | Table[Team] = company.teams if isinstance(row, Team) else company.departments
-    while row.parent_id is not None:
+    seen = {row.id}
+    while row.parent_id is not None and row.parent_id not in seen and row.parent_id in table:
         row = table[row.parent_id]
+        seen.add(row.id)
         yield row

@@ -1,0 +1,267 @@
+"""What widens keeps its keys and digits; what is large, private or somebody else's is treated so."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from singer_sdk.exceptions import ConfigValidationError
+from target_duckdb.database import size_of
+from target_duckdb.streams import RecordDecoder
+
+INTEGER = {"type": "integer"}
+NUMBER = {"type": ["null", "number"]}
+STRING = {"type": ["null", "string"]}
+
+
+def _format(name: str) -> dict[str, Any]:
+    return {"type": "string", "format": name}
+
+
+def _lines(*values: str) -> list[str]:
+    """RECORD lines; the values are JSON texts of the property `k`."""
+    return [
+        f'{{"type": "RECORD", "stream": "s", "record": {{"k": {value}, "v": "{n}"}}}}' for n, value in enumerate(values)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("property_", "forms", "misfits", "text"),
+    [
+        (
+            _format("date-time"),
+            ['"2024-01-01T10:00:00Z"', '"2024-01-01T12:00:00+02:00"'],
+            ['"soon"', '"2024-01-01T10:00:00.1234567Z"'],
+            "2024-01-01 10:00:00+00",
+        ),
+        (_format("date"), ['"2024-01-01"', '"2024-01-01T00:00:00Z"'], ['"2024-01-01T10:00:00Z"'], "2024-01-01"),
+        (_format("time"), ['"10:00"', '"10:00:00"'], ['"10:00:00+01:00"'], "10:00:00"),
+        (
+            {**_format("date-time"), "x-sql-datatype": "TIMESTAMP"},
+            ['"2024-01-01T10:00:00"', '"2024-01-01 10:00"'],
+            ['"2024-01-01T10:00:00Z"'],
+            "2024-01-01 10:00:00",
+        ),
+        ({"type": "number", "multipleOf": 0.01}, ["1.5", "1.50", "1.500"], ['"abc"', "1.125"], "1.5"),
+        (_format("singer.decimal"), ['"10"', '"10.0"', "1e1"], ['"abc"'], "10"),
+        (NUMBER, ["1", "1.0", "1e0", '"1"'], ['"abc"', "9007199254740993"], "1"),
+        (NUMBER, ["0.5", "5e-1", "0.50"], ['"abc"'], "0.5"),
+        (NUMBER, ["1e-7", "0.0000001"], ['"abc"'], "1e-07"),
+        (NUMBER, ["-0.0"], ['"abc"'], "-0.0"),
+        (INTEGER, ["1", "1.0", "1e0", '"1"'], ['"abc"', "1.5"], "1"),
+        ({**INTEGER, "maximum": 2**70}, ["1", "1.0", '"1"'], ['"007"'], "1"),
+        ({"type": "boolean"}, ["true", '"true"'], ['"abc"'], "true"),
+    ],
+)
+def test_a_key_that_is_widened_stays_one_row(
+    *, duck: Any, schema: Any, property_: Any, forms: list[str], misfits: list[str], text: str
+) -> None:
+    head = schema("s", {"k": property_, "v": STRING}, ["k"])
+    values = [value for form in forms for value in (form, *misfits, form)]
+    duck.load(head, *_lines(*values), batch_size_rows=2)
+    expected = {text, *(json.loads(value) if value.startswith('"') else value for value in misfits)}
+    for order in (forms[::-1], [*misfits, *forms]):
+        duck.load(head, *_lines(*order))
+        rows = duck.query("SELECT k FROM s")
+        assert len(rows) == len(expected)
+        assert {k for (k,) in rows} == expected
+
+
+def test_the_same_input_again_changes_no_text(duck: Any, schema: Any, record: Any) -> None:
+    head = schema("s", {"id": INTEGER, "at": _format("date-time")}, ["id"])
+    messages = [record("s", {"id": 1, "at": "2024-01-01T10:00:00Z"}), record("s", {"id": 2, "at": "soon"})]
+    duck.load(head, *messages)
+    before = duck.query("FROM s ORDER BY id")
+    duck.load(head, messages[0])
+    assert duck.query("FROM s ORDER BY id") == before == [(1, "2024-01-01 10:00:00+00"), (2, "soon")]
+
+
+@pytest.mark.parametrize("key", ["id", "v"])
+def test_numbers_beyond_a_double_are_kept_as_text(
+    duck: Any, schema: Any, caplog: pytest.LogCaptureFixture, key: str
+) -> None:
+    texts = ["9007199254740993", "-9007199254740993", "9223372036854775808", "12345678901234567.89", "1" * 40]
+    texts += ["0.1000000000000000055", "1E-400", "1e-999999999999999999999", "1e999999999999999999999"]
+    texts += ["1.2345678901234e-320"]
+    for name, text in enumerate(texts):
+        raw = [
+            f'{{"type": "RECORD", "stream": "{name}", "record": {{"id": {n}, "v": {v}}}}}'
+            for n, v in enumerate(("0.5", text))
+        ]
+        caplog.clear()
+        for _ in range(2 if name == 0 else 1):
+            duck.load(schema(str(name), {"id": INTEGER, "v": NUMBER}, [key]), *raw)
+        assert duck.query(f'FROM "{name}" ORDER BY id') == [(0, "0.5"), (1, text)]
+        assert [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"] == [
+            f"Stream '{name}': column 'v' was DOUBLE and is VARCHAR now, so that all values fit."
+        ]
+
+
+def test_numbers_that_a_double_gives_back_stay_numbers(duck: Any, schema: Any) -> None:
+    texts = ["0.1", "4000.5", "0", "-0.0", "0.0", "0.000", "0.30000000000000004", "9007199254740992", "1e22", "1.50"]
+    texts += [
+        "10000000000000000000000",
+        "1.7976931348623157e308",
+        "5e-324",
+        "0.14285714285714285",
+        "1.0000000000000000",
+    ]
+    raw = [f'{{"type": "RECORD", "stream": "s", "record": {{"id": {n}, "v": {v}}}}}' for n, v in enumerate(texts)]
+    duck.load(schema("s", {"id": INTEGER, "v": NUMBER}, ["id"]), *raw)
+    assert duck.types("s")["v"] == "DOUBLE"
+    assert [repr(value) for (value,) in duck.query("SELECT v FROM s ORDER BY id")] == [repr(float(v)) for v in texts]
+
+
+def test_an_integer_with_an_exponent_beyond_all_bounds(duck: Any, schema: Any) -> None:
+    duck.load(schema("s", {"k": INTEGER, "v": STRING}, ["k"]), *_lines("1", "1e999999999999999999999"))
+    assert duck.query("SELECT k FROM s ORDER BY k") == [("1",), ("1e999999999999999999999",)]
+
+
+# Large records
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "nested"),
+    [(12, 5_000_000, True), (1, 100_000_000, False)],
+)
+def test_large_records_load_with_the_default_memory(
+    *, duck: Any, schema: Any, count: int, size: int, nested: bool
+) -> None:
+    config = duck.folder / "config.json"
+    config.write_text(json.dumps(duck.config()))
+    source = duck.folder / "input"
+    value = json.dumps({"z": "y" * size} if nested else "y" * size)
+    with source.open("w") as file:
+        head = schema("s", {"id": INTEGER, "v": {"type": "object" if nested else "string"}}, ["id"])
+        file.write(json.dumps(head) + "\n")
+        for n in range(count):
+            file.write(f'{{"type": "RECORD", "stream": "s", "record": {{"id": {n}, "v": {value}}}}}\n')
+    command = [sys.executable, "-m", "target_duckdb", "--config", str(config), "--input", str(source)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    expected = len(value) if nested else size
+    assert duck.query("SELECT count(*), min(length(v)), max(length(v)) FROM s") == [(count, expected, expected)]
+
+
+def test_the_memory_limit_bounds_a_batch(duck: Any, schema: Any, record: Any) -> None:
+    messages: list[Any] = [schema("s", {"id": INTEGER, "v": STRING}, ["id"])]
+    for n in range(6):
+        messages += [record("s", {"id": n, "v": "x" * 900_000}), {"type": "STATE", "value": n}]
+    assert duck.load(*messages, memory_limit="40MB") == ["1", "4", "5"]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("512MB", 512_000_000), ("1.5 GiB", 3 << 29), ("100kb", 100_000), ("64", 64), ("80%", 512_000_000)],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert size_of(text) == size
+
+
+# Types that a schema names
+
+
+@pytest.mark.parametrize(
+    ("type_", "schema_", "values", "expected"),
+    [
+        ("FLOAT", {"type": "number"}, [0.1, 16777217], "DOUBLE"),
+        ("TIMESTAMP_S", {"type": "string"}, ["2024-01-01T00:00:00.1", "2024-01-01T00:00:00.2"], "VARCHAR"),
+        ("TIMESTAMP_MS", {"type": "string"}, ["2024-01-01T00:00:00.0001"], "VARCHAR"),
+        ("UUID", {"type": "string"}, ["A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11"], "VARCHAR"),
+        ("BLOB", {"type": "string"}, [r"a\x41"], "VARCHAR"),
+    ],
+)
+def test_a_named_type_that_loses_is_not_used(
+    *,
+    duck: Any,
+    schema: Any,
+    record: Any,
+    caplog: pytest.LogCaptureFixture,
+    type_: str,
+    schema_: Any,
+    values: list[Any],
+    expected: str,
+) -> None:
+    head = schema("s", {"id": INTEGER, "v": {**schema_, "x-sql-datatype": type_}}, ["id"])
+    other = schema("s", {"id": INTEGER, "v": {**schema_, "x-sql-datatype": type_}, "w": STRING}, ["id"])
+    duck.load(head, other, head, *(record("s", {"id": n, "v": value}) for n, value in enumerate(values)))
+    assert duck.types("s")["v"] == expected
+    assert [value for (value,) in duck.query("SELECT v FROM s ORDER BY id")] == values
+    (warning,) = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
+    assert warning.startswith("Stream 's': column 'v' names a type in x-sql-datatype")
+
+
+# Schemas by turns, keys, files, names
+
+
+def test_going_back_to_a_schema_builds_nothing_anew(
+    duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+
+    class Counted(RecordDecoder):
+        def __init__(self, *arguments: Any) -> None:
+            built.append(1)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr("target_duckdb.streams.RecordDecoder", Counted)
+    first = schema("s", {"id": INTEGER, "a": STRING}, ["id"])
+    second = schema("s", {"id": INTEGER, "b": STRING}, ["id"])
+    messages = []
+    for n in range(20):
+        messages += [first, record("s", {"id": n % 3, "a": str(n)}), second, record("s", {"id": n % 4, "b": str(n)})]
+    duck.load(*messages, batch_size_rows=9)
+    assert len(built) == 2
+    assert duck.query("SELECT id, a, b FROM s ORDER BY id") == [
+        (0, "18", "16"),
+        (1, "19", "17"),
+        (2, "17", "18"),
+        (3, None, "19"),
+    ]
+
+
+def test_the_order_of_a_key_does_not_matter(duck: Any, schema: Any, record: Any) -> None:
+    columns = {"a": INTEGER, "b": INTEGER, "v": STRING}
+    one, other = schema("s", columns, ["a", "b"]), schema("s", columns, ["b", "a"])
+    duck.load(one, record("s", {"a": 1, "b": 2, "v": "x"}), other, record("s", {"a": 1, "b": 2, "v": "y"}))
+    duck.load(other, record("s", {"a": 1, "b": 2, "v": "z"}), record("s", {"a": 2, "b": 1, "v": "z"}))
+    assert duck.query("FROM s ORDER BY a") == [(1, 2, "z"), (2, 1, "z")]
+
+
+def test_a_new_file_is_private_and_an_existing_one_keeps_its_mode(duck: Any, schema: Any, record: Any) -> None:
+    before = os.umask(0o022)
+    try:
+        messages = [schema("s", {"id": INTEGER}, ["id"]), record("s", {"id": 1})]
+        duck.load(*messages)
+        assert duck.path.stat().st_mode & 0o777 == 0o600
+        duck.path.chmod(0o644)
+        duck.load(*messages)
+        assert duck.path.stat().st_mode & 0o777 == 0o644
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("name", ["pg_catalog", "information_schema", "PG_Catalog"])
+def test_a_schema_of_duckdbs_own(duck: Any, schema: Any, name: str) -> None:
+    with pytest.raises(ConfigValidationError) as caught:
+        duck.load(schema("s", {"id": INTEGER}), default_target_schema=name)
+    assert caught.value.errors == [
+        "The setting default_target_schema names a schema that is DuckDB's own: name another."
+    ]
+
+
+def test_generated_columns_are_left_alone(duck: Any, schema: Any, record: Any) -> None:
+    duck.query("CREATE TABLE s (id BIGINT, v VARCHAR, u VARCHAR GENERATED ALWAYS AS (upper(v)))")
+    for _ in range(2):
+        duck.load(schema("s", {"id": INTEGER, "v": STRING}, ["id"]), record("s", {"id": 1, "v": "x"}))
+        assert duck.query("FROM s") == [(1, "x", "X")]
+    for _ in range(2):
+        duck.load(
+            schema("s", {"id": INTEGER, "v": STRING, "u": STRING}, ["id"]), record("s", {"id": 1, "v": "x", "u": "y"})
+        )
+        assert duck.query("SELECT id, v, u, u_2 FROM s") == [(1, "x", "X", "y")]
