@@ -231,3 +231,34 @@ def test_one_limit_instead_of_the_vendors(get_token: Any) -> None:
         assert [answer.status_code for answer in answers] == [429] * 3
         assert "retry-after" not in answers[0].headers
         assert answers[0].headers["x-ratelimit-requested-tokens"] == "60"
+
+
+def test_the_career_site_and_v1(sandbox: Any, get_token: Any) -> None:
+    feed = f"{sandbox.url}/personio-careers/xml"
+    assert get(feed, {}, language="de").text.startswith("<?xml")
+    assert get(feed, {}).status_code == 400
+    sandbox.control("fault", path="/personio-careers/xml", status=503)
+    assert get(feed, {}, language="de").status_code == 503
+    answer = requests.post(
+        f"{sandbox.url}/personio/v1/auth",
+        json={"client_id": "sandbox-client", "client_secret": "sandbox-secret"},
+        timeout=TIMEOUT,
+    )
+    headers = {"Authorization": f"Bearer {answer.json()['data']['token']}"}
+    people = get(f"{sandbox.url}/personio/v1/company/employees", headers).json()["data"]
+    assert people == sandbox.records("personio", "employees")
+    picture = next(row["url"] for row in sandbox.records("personio", "profile_pictures"))
+    assert get(picture, headers).headers["content-type"] == "image/png"
+    sandbox.control("fault", path="/personio/v1/company/employees/{id}", status=500)
+    failed = get(f"{sandbox.url}/personio/v1/company/employees/{people[0]['attributes']['id']['value']}", headers)
+    assert (failed.status_code, failed.json()["success"]) == (500, False)
+
+
+def test_events_of_what_a_control_changed(sandbox: Any, get_token: Any) -> None:
+    headers = get_token(sandbox)
+    webhook = sandbox.records("personio", "webhooks")[0]["id"]
+    absence = sandbox.records("personio", "absence_periods")[0]["id"]
+    sandbox.control("delete", kind="absence_period", id=absence)
+    url = f"{sandbox.url}/personio/v2/webhooks/{webhook}/events"
+    told = get(url, headers, event_name="absence-period.deleted", limit="200").json()["_data"]
+    assert told[-1]["data"] == {"id": absence}
