@@ -1,11 +1,13 @@
-"""For tests: a host on loopback that answers as the test says and remembers what it was asked."""
+"""For tests: a host on loopback that answers as the test says and remembers what it was asked; what a tap wrote."""
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -133,3 +135,53 @@ def host(answer: Callable[[Asked], Answer]) -> Iterator[Host]:
     finally:
         running.stop()
         thread.join()
+
+
+class Output:
+    """The messages that a tap wrote."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self.messages: list[dict[str, Any]] = [json.loads(line) for line in raw.splitlines()]
+
+    def of(self, kind: str, stream: str | None = None) -> list[dict[str, Any]]:
+        """The messages of a kind, of one stream or of all."""
+        return [
+            message
+            for message in self.messages
+            if message["type"] == kind and (stream is None or message["stream"] == stream)
+        ]
+
+    def records(self, stream: str) -> list[dict[str, Any]]:
+        """A stream's records, in their order."""
+        return [message["record"] for message in self.of("RECORD", stream)]
+
+    def ids(self) -> dict[str, list[str]]:
+        """The records' ids by stream, in their order."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for message in self.of("RECORD"):
+            found[message["stream"]].append(message["record"]["id"])
+        return dict(found)
+
+    def counts(self) -> dict[str, int]:
+        """Records by stream."""
+        return dict(Counter(message["stream"] for message in self.of("RECORD")))
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The last state."""
+        states = self.of("STATE")
+        return dict(states[-1]["value"]) if states else {}
+
+
+@contextmanager
+def captured() -> Iterator[io.BytesIO]:
+    """Take the bytes that go to standard output."""
+    before, raw = sys.stdout, io.BytesIO()
+    sys.stdout = io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
+    try:
+        yield raw
+    finally:
+        sys.stdout.flush()
+        sys.stdout.detach()
+        sys.stdout = before

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
-import sys
-from collections import defaultdict
-from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,7 +21,7 @@ from singer_rest import (
     Token,
     common_settings,
 )
-from singer_rest.testing import Answer, Asked, host
+from singer_rest.testing import Answer, Asked, Output, captured, host
 from singer_sdk import typing as th
 
 if TYPE_CHECKING:
@@ -143,49 +138,6 @@ class PetTap(RestTap):
     @cached_property
     def authenticator(self) -> PetAuthenticator:
         return PetAuthenticator()
-
-
-class Output:
-    """The messages that a tap wrote."""
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw = raw
-        self.messages = [json.loads(line) for line in raw.splitlines()]
-
-    def of(self, kind: str, stream: str | None = None) -> list[dict[str, Any]]:
-        return [
-            message
-            for message in self.messages
-            if message["type"] == kind and (stream is None or message["stream"] == stream)
-        ]
-
-    def records(self, stream: str) -> list[dict[str, Any]]:
-        return [message["record"] for message in self.of("RECORD", stream)]
-
-    def ids(self) -> dict[str, list[str]]:
-        found: defaultdict[str, list[str]] = defaultdict(list)
-        for message in self.of("RECORD"):
-            found[message["stream"]].append(message["record"]["id"])
-        return dict(found)
-
-    @property
-    def state(self) -> dict[str, Any]:
-        states = self.of("STATE")
-        return states[-1]["value"] if states else {}
-
-
-@contextmanager
-def captured() -> Iterator[io.BytesIO]:
-    """Standard output's bytes."""
-    before = sys.stdout
-    raw = io.BytesIO()
-    sys.stdout = io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
-    try:
-        yield raw
-    finally:
-        sys.stdout.flush()
-        sys.stdout.detach()
-        sys.stdout = before
 
 
 class Shop:

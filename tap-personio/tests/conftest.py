@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
-import sys
-from collections import defaultdict
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hr_sandbox.testing import Sandbox, running
-from singer_rest.testing import Answer, Asked, Host, host
+from singer_rest.testing import Answer, Asked, Host, Output, captured, host
 from tap_personio.tap import TapPersonio
 
 if TYPE_CHECKING:
@@ -21,46 +16,6 @@ if TYPE_CHECKING:
 
 CREDENTIALS = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 TOKEN = Answer({"access_token": "papi-secret", "expires_in": 86400, "token_type": "Bearer", "scope": ""})
-
-
-class Output:
-    """The messages that the tap wrote."""
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw = raw
-        self.messages = [json.loads(line) for line in raw.splitlines()]
-
-    def of(self, kind: str, stream: str | None = None) -> list[dict[str, Any]]:
-        return [
-            message
-            for message in self.messages
-            if message["type"] == kind and (stream is None or message["stream"] == stream)
-        ]
-
-    def records(self, stream: str) -> list[dict[str, Any]]:
-        return [message["record"] for message in self.of("RECORD", stream)]
-
-    def counts(self) -> dict[str, int]:
-        found: defaultdict[str, int] = defaultdict(int)
-        for message in self.of("RECORD"):
-            found[message["stream"]] += 1
-        return dict(found)
-
-    @property
-    def state(self) -> dict[str, Any]:
-        return self.of("STATE")[-1]["value"]
-
-
-@contextmanager
-def captured() -> Iterator[io.BytesIO]:
-    before, raw = sys.stdout, io.BytesIO()
-    sys.stdout = io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
-    try:
-        yield raw
-    finally:
-        sys.stdout.flush()
-        sys.stdout.detach()
-        sys.stdout = before
 
 
 @pytest.fixture
