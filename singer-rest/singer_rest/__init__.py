@@ -8,7 +8,7 @@ from singer_rest.errors import NoAccess, RunError, TapError
 from singer_rest.pacing import Pacer, Rate
 from singer_rest.pages import Reply, Request
 from singer_rest.settings import common_settings
-from singer_rest.slices import Children, Months, Slice, Slices, Values, Whole
+from singer_rest.slices import Children, Months, Slice, Slices, SpreadOverMonths, Values, Whole
 from singer_rest.stream import ChangedSince, RestStream
 from singer_rest.tap import RestTap
 
@@ -27,6 +27,7 @@ __all__ = [
     "RunError",
     "Slice",
     "Slices",
+    "SpreadOverMonths",
     "TapError",
     "Token",
     "Values",

@@ -40,12 +40,14 @@ class Window:
         until: Last moment that is wanted, UTC.
         now: When the run began, UTC.
         table_since: First moment that the table reaches back to already, UTC.
+        whole: Whether everything is read, not only what changed.
     """
 
     since: datetime | None
     until: datetime | None
     now: datetime
     table_since: datetime | None = None
+    whole: bool = True
 
 
 class Ids(Protocol):
@@ -136,6 +138,38 @@ class Months(Slices):
                 columns={self.column: month.to_date_string()},
             )
             month = month.add(months=1)
+
+
+class SpreadOverMonths(Slices):
+    """One slice per month that many records lie in, and one for all before and one for all after.
+
+    Together they hold what the list holds in one piece, but are under way together. A record on the very moment that
+    parts two slices comes in both. What changed since the last run is little, and is read in one piece.
+
+    Args:
+        after: Parameter that takes the first moment of a slice, local time without zone.
+        before: Parameter that takes its last moment.
+        years_back: The first slice ends with January of so many years ago.
+    """
+
+    def __init__(self, after: str, before: str, *, years_back: int = 5) -> None:
+        self.after = after
+        self.before = before
+        self.years_back = years_back
+
+    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+        """Yield the slices, the oldest first."""
+        if not window.whole:
+            yield Slice()
+            return
+        month = pendulum.datetime(window.now.year - self.years_back, 1, 1)
+        end = pendulum.instance(window.now)
+        yield Slice(params={self.before: times.zoneless(month)})
+        while month <= end:
+            following = month.add(months=1)
+            yield Slice(params={self.after: times.zoneless(month), self.before: times.zoneless(following)})
+            month = following
+        yield Slice(params={self.after: times.zoneless(month)})
 
 
 class Children(Slices):

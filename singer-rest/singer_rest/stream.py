@@ -107,7 +107,7 @@ class RestStream(SdkStream):
         """The time to read, for the slices."""
         end_date = self.config.get("end_date")
         until = times.parse(end_date) if end_date else None
-        return Window(since, until, self._tap.started, self.replication.table_since)
+        return Window(since, until, self._tap.started, self.replication.table_since, self.replication.whole)
 
     @property
     def reach(self) -> tuple[datetime | None, datetime | None]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from singer_rest.slices import Children, Months, Slice, Values, Whole, Window
+from singer_rest.slices import Children, Months, Slice, SpreadOverMonths, Values, Whole, Window
 
 NOW = datetime(2026, 11, 22, 5, tzinfo=timezone.utc)
 
@@ -110,3 +111,16 @@ def test_the_default_first_month_does_not_move_on_from_the_tables_own() -> None:
     assert Months("from", "to").start(table) == datetime(2019, 1, 1, tzinfo=timezone.utc)
     later = Window(None, None, NOW, table_since=datetime(2024, 1, 1, tzinfo=timezone.utc))
     assert Months("from", "to").start(later) == datetime(2021, 1, 1, tzinfo=timezone.utc)
+
+
+def test_a_list_spread_over_months_has_no_gaps_and_no_ends() -> None:
+    parts = [part.params for part in SpreadOverMonths("from", "to").plan(window(), None) if part]
+    assert parts[0] == {"to": "2021-01-01T00:00:00"}
+    assert parts[1] == {"from": "2021-01-01T00:00:00", "to": "2021-02-01T00:00:00"}
+    assert parts[-1] == {"from": "2026-12-01T00:00:00"}
+    assert all(earlier["to"] == later["from"] for earlier, later in itertools.pairwise(parts))
+
+
+def test_what_changed_is_read_in_one_piece() -> None:
+    changed = Window(NOW, None, NOW, whole=False)
+    assert list(SpreadOverMonths("from", "to").plan(changed, None)) == [Slice()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,8 +30,26 @@ def test_attendances_are_asked_for_without_a_zone(run: Callable[..., Any], perso
 
 def test_attendances_keep_their_local_times_and_open_ends(run: Callable[..., Any], personio: Any) -> None:
     running = {"id": "a", "type": "WORK", "start": {"date_time": "2026-03-01T09:00:00"}, "end": None}
-    vendor = personio(lists(attendance_periods=[running]))
+    march = "2026-03-01T00:00:00"
+    vendor = personio(
+        lambda asked: Answer({"_data": [running] if asked.query.get("start.date_time.gte") == march else []})
+    )
     assert run(vendor.url, "attendance_periods").records("attendance_periods") == [running]
+
+
+def test_attendances_are_read_by_month_at_first_with_all_that_lies_before_and_after_and_in_one_piece_later(
+    run: Callable[..., Any], personio: Any
+) -> None:
+    vendor = personio(lists(attendance_periods=[{"id": "a", "updated_at": "2026-03-01T00:00:00Z"}]))
+    first = run(vendor.url, "attendance_periods")
+    queries = sorted(vendor.queries("/v2/attendance-periods"), key=lambda query: query.get("start.date_time.gte", ""))
+    assert "start.date_time.gte" not in queries[0]
+    assert "start.date_time.lte" not in queries[-1]
+    for earlier, later in itertools.pairwise(queries):
+        assert earlier["start.date_time.lte"] == later["start.date_time.gte"]
+    vendor.asked.clear()
+    run(vendor.url, "attendance_periods", state=first.state)
+    assert vendor.queries("/v2/attendance-periods") == [{"limit": "100", "updated_at.gte": "2026-02-28T23:55:00"}]
 
 
 def test_members_are_read_of_projects_that_have_a_list_of_their_own(run: Callable[..., Any], personio: Any) -> None:
