@@ -323,7 +323,10 @@ def test_streams_ahead_cannot_slow_down_the_one_that_is_handed_on(
     scheduler = run(3)
     readings = [ahead.reading(ahead.slices(100)), current.reading(current.slices(6))]
     scheduler.add(readings[0])
-    time.sleep(0.1)
+    end = time.monotonic() + 10
+    while len(ahead.asked) < 4 and time.monotonic() < end:
+        time.sleep(0.01)
+    time.sleep(0.05)
     assert 4 <= len(ahead.asked) < 8
     scheduler.add(readings[1])
     go.set()

@@ -55,7 +55,7 @@ def test_requests_are_under_way_together_but_not_more_than_allowed(
     run: Callable[..., Any], vendor: Host, shop: Any
 ) -> None:
     real = shop.answer
-    vendor.answer = lambda asked: Answer(**{**vars(real(asked)), "delay": 0.05})
+    vendor.answer = lambda asked: Answer(**{**vars(real(asked)), "delay": 0.3})
     run("sales", max_concurrency=3)
     assert vendor.most_at_once == 3
 
