@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from singer_rest.errors import Retry, RunError
+from singer_rest.pacing import full_jitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +122,5 @@ def post_for_token(transport: Transport, path: str, first_delay: float, **kwargs
         except Retry as retry:
             reason = retry.reason
             if tried < TOKEN_TRIES:
-                jitter = random.uniform(0, first_delay * 2**tried)  # noqa: S311 - jitter, not a secret
-                time.sleep(jitter if retry.after is None else retry.after)
+                time.sleep(full_jitter(first_delay, tried) if retry.after is None else retry.after)
     raise RunError(f"The vendor's host gives no token ({reason}). Check `api_url` and the network, or run again later.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 ROUNDING = 1e-9
+LONGEST_DELAY = 60.0
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,11 @@ class Pacer:
                 return None
             self._endpoints[endpoint] = Bucket(rate, now)
         return self._endpoints[endpoint]
+
+
+def full_jitter(first_delay: float, tries: int) -> float:
+    """Seconds to wait after so many tries: anything up to twice as long as after the one before, a minute at most."""
+    return random.uniform(0, min(LONGEST_DELAY, first_delay * 2.0 ** min(tries, 10)))  # noqa: S311 - no secret
 
 
 def retry_after(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:

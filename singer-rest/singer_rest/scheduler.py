@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import random
 import threading
 import time
 from bisect import insort
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from singer_rest.errors import Retry, TapError
+from singer_rest.pacing import full_jitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +31,6 @@ TRIES = 8
 TRIES_THROTTLED = 60
 TRIES_UNTIL_FIRST_ANSWER = 3
 FIRST_DELAY = 0.5
-LONGEST_DELAY = 60.0
 THROTTLED_DELAY = 1.0
 CLOSING_SECONDS = 1.0
 LONG_WAIT = 10.0
@@ -325,8 +324,7 @@ class Scheduler:
             return False
         delay = retry.after
         if delay is None:
-            longest = min(LONGEST_DELAY, self._first_delay * 2.0 ** min(task.tries, 10))
-            delay = random.uniform(0, longest)  # noqa: S311 - jitter, not a secret
+            delay = full_jitter(self._first_delay, task.tries)
             delay = max(delay, THROTTLED_DELAY) if retry.throttled else delay
         if delay >= LONG_WAIT:
             logger.info("%s: %s; going on in %.0f s", reading.name, retry.reason, delay)

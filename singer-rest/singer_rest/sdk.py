@@ -7,7 +7,6 @@ written once a stream was read whole, and ACTIVATE_VERSION stands after the last
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from abc import abstractmethod
@@ -23,7 +22,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_rest.command import Command, checked_catalog, checked_state, explain
 from singer_rest.errors import NoAccess, RunError, TapError
 from singer_rest.records import EXTRA, MessageWriter, record_lines
-from singer_rest.settings import sentence
+from singer_rest.settings import sentence, wrong_variables
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -228,19 +227,8 @@ class SdkTap(Tap):
         except ValueError:
             if not kwargs.get("parse_env_config"):
                 raise
-            raise ConfigValidationError("The environment cannot work", errors=self._wrong_variables()) from None
-
-    @classmethod
-    def _wrong_variables(cls) -> list[str]:
-        """Sentences for settings in the environment that the SDK cannot turn into their type."""
-        prefix = cls.name.upper().replace("-", "_")
-        return [
-            f"Set `{name}` ({prefix}_{name.upper()} in the environment) to a value of type {kind}."
-            for name, definition in cls.config_jsonschema["properties"].items()
-            if f"{prefix}_{name}".upper() in os.environ
-            for kind in ("integer", "object")
-            if kind in definition.get("type", ()) and not _is_json(os.environ[f"{prefix}_{name}".upper()])
-        ]
+            errors = wrong_variables(self.config_jsonschema["properties"], self.name, os.environ)
+            raise ConfigValidationError("The environment cannot work", errors=errors) from None
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         # The SDK's messages quote the value; the validator also fills in defaults.
@@ -337,11 +325,3 @@ class SdkTap(Tap):
     def invoke(cls, *, state: IO[str] | None = None, catalog: IO[str] | None = None, **kwargs: Any) -> None:
         """Run the tap."""
         super().invoke(state=checked_state(state), catalog=checked_catalog(catalog), **kwargs)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -114,10 +115,33 @@ def sentence(error: ValidationError, name: str) -> str:
 
 def missing_setting(settings: Iterable[str], name: str) -> str:
     """Say which settings are missing, and where they may be given."""
-    prefix = name.upper().replace("-", "_")
     return " ".join(
-        f"Set `{setting}` (in the config, or as {prefix}_{setting.upper()} in the environment)." for setting in settings
+        f"Set `{setting}` (in the config, or as {_variable(name, setting)} in the environment)." for setting in settings
     )
+
+
+def wrong_variables(properties: Mapping[str, Any], name: str, environment: Mapping[str, str]) -> list[str]:
+    """Find settings in the environment that the SDK cannot turn into their type; a sentence for each."""
+    return [
+        f"Set `{setting}` ({variable} in the environment) to a value of type {kind}."
+        for setting, definition in properties.items()
+        if (variable := _variable(name, setting)) in environment
+        for kind in ("integer", "object")
+        if kind in definition.get("type", ()) and not _is_json(environment[variable])
+    ]
+
+
+def _variable(name: str, setting: str) -> str:
+    """The environment variable that holds a setting of a plugin."""
+    return f"{name}_{setting}".upper().replace("-", "_")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def check_common(config: Mapping[str, Any]) -> list[str]:

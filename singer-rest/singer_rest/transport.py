@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timezone
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from singer_rest.auth import Authenticator, Token
-
-UNAUTHORIZED = 401
-TOO_MANY_REQUESTS = 429
-NOT_IMPLEMENTED = 501
-SERVER_ERROR = 500
 
 
 class Transport:
@@ -55,11 +51,11 @@ class Transport:
         reply = self._get(request, token)
         if authenticator is None or token is None:
             return reply
-        if reply.status == UNAUTHORIZED and (renewed := authenticator.renew(request.endpoint, token)):
+        if reply.status == HTTPStatus.UNAUTHORIZED and (renewed := authenticator.renew(request.endpoint, token)):
             reply = self._get(request, renewed)
-            if reply.status == UNAUTHORIZED:
+            if reply.status == HTTPStatus.UNAUTHORIZED:
                 authenticator.refused_fresh_token(request.endpoint)
-        if reply.status < 400:  # noqa: PLR2004
+        if reply.status < HTTPStatus.BAD_REQUEST:
             authenticator.answered(request.endpoint)
         return reply
 
@@ -115,7 +111,7 @@ def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest
 def _raise_for_retry(response: requests.Response) -> None:
     status = response.status_code
     after = retry_after(response.headers)
-    if status == TOO_MANY_REQUESTS:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         raise Retry("too many requests", after=after, throttled=True)
-    if status >= SERVER_ERROR and status != NOT_IMPLEMENTED:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
         raise Retry(f"status {status}", after=after)

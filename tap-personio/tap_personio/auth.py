@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from singer_rest import Authenticator, RunError, Token
 from singer_rest.auth import post_for_token
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
+from typing_extensions import override
 
 if TYPE_CHECKING:
     from singer_rest.transport import Transport

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from singer_rest import Reply, Request, RestStream, Slice, TapError
 from singer_sdk import SchemaDirectory, StreamSchema
+from typing_extensions import override
 
 from tap_personio import schemas
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

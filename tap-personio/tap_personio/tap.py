@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from singer_rest import Rate, RestTap, common_settings
 from singer_sdk import typing as th
+from typing_extensions import override
 
 from tap_personio.auth import PersonioAuthenticator
 from tap_personio.streams import STREAMS
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if TYPE_CHECKING:
     from singer_rest import Authenticator

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from singer_rest import Children, Reply, Request, TapError
+from typing_extensions import override
 
 from tap_personio.client import PersonioStream
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
