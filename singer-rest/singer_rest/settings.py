@@ -144,6 +144,15 @@ def _is_json(text: str) -> bool:
     return True
 
 
+def check_addresses(config: Mapping[str, Any], *names: str) -> list[str]:
+    """Find settings that are addresses and cannot be; a sentence for each."""
+    return [
+        f"Set `{name}` to an address such as https://host.example, with nothing after the path."
+        for name in names
+        if not ADDRESS.fullmatch(str(config.get(name) or ""))
+    ]
+
+
 def check_common(config: Mapping[str, Any]) -> list[str]:
     """Find what a JSON Schema cannot say of the common settings.
 
@@ -158,8 +167,7 @@ def check_common(config: Mapping[str, Any]) -> list[str]:
     start, end = config.get("start_date"), config.get("end_date")
     if not errors and start and end and times.parse(start) > times.parse(end):
         errors.append("Set `end_date` to a date after `start_date`.")
-    if not ADDRESS.fullmatch(str(config.get("api_url", ""))):
-        errors.append("Set `api_url` to an address such as https://host.example, with nothing after the path.")
+    errors += check_addresses(config, "api_url")
     errors += [
         f"Set `{name}` to a number from {low} to {high}."
         for name, low, high in (

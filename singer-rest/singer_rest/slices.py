@@ -89,16 +89,23 @@ class Whole(Slices):
 
 
 class Values(Slices):
-    """One slice per value of a parameter that the vendor requires, such as ``type=team``."""
+    """One slice per value of a parameter that the vendor requires, such as ``type=team``.
 
-    def __init__(self, param: str, *values: str) -> None:
+    Args:
+        param: The query parameter.
+        values: Its values.
+        column: Column that each record gets: the value.
+    """
+
+    def __init__(self, param: str, *values: str, column: str | None = None) -> None:
         self.param = param
         self.values = values
+        self.column = column
 
     def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yield a slice per value."""
         for value in self.values:
-            yield Slice(params={self.param: value})
+            yield Slice(params={self.param: value}, columns={self.column: value} if self.column else {})
 
 
 class Months(Slices):
@@ -150,26 +157,36 @@ class SpreadOverMonths(Slices):
         after: Parameter that takes the first moment of a slice, local time without zone.
         before: Parameter that takes its last moment.
         years_back: The first slice ends with January of so many years ago.
+        days: Whether the parameters take days, and are required. The days that part two slices come in one only;
+            records are looked for from 1970 to nine years ahead.
     """
 
-    def __init__(self, after: str, before: str, *, years_back: int = 5) -> None:
+    def __init__(self, after: str, before: str, *, years_back: int = 5, days: bool = False) -> None:
         self.after = after
         self.before = before
         self.years_back = years_back
+        self.days = days
 
     def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yield the slices, the oldest first."""
-        if not window.whole:
-            yield Slice()
-            return
-        month = pendulum.datetime(window.now.year - self.years_back, 1, 1)
         end = pendulum.instance(window.now)
-        yield Slice(params={self.before: times.zoneless(month)})
-        while month <= end:
+        month: pendulum.DateTime | None = None
+        if window.whole:
+            month = pendulum.datetime(end.year - self.years_back, 1, 1)
+            yield self._slice(None, month, end)
+        while month and month <= end:
             following = month.add(months=1)
-            yield Slice(params={self.after: times.zoneless(month), self.before: times.zoneless(following)})
+            yield self._slice(month, following, end)
             month = following
-        yield Slice(params={self.after: times.zoneless(month)})
+        yield self._slice(month, None, end)
+
+    def _slice(self, first: pendulum.DateTime | None, last: pendulum.DateTime | None, now: pendulum.DateTime) -> Slice:
+        if self.days:
+            first = first or pendulum.datetime(1970, 1, 1)
+            last = last.subtract(days=1) if last else now.add(years=9)
+            return Slice(params={self.after: first.to_date_string(), self.before: last.to_date_string()})
+        moments = {self.after: first, self.before: last}
+        return Slice(params={param: times.zoneless(moment) for param, moment in moments.items() if moment})
 
 
 class Children(Slices):

@@ -74,6 +74,8 @@ class RestStream(SdkStream):
     """Whether rows that a full read does not bring are gone; False where the API forgets what is old."""
     optional: ClassVar[bool] = False
     """Whether the stream is in the catalog only where `optional_streams` names it."""
+    setting: ClassVar[str | None] = None
+    """The setting without which the stream is not in the catalog."""
 
     _tap: RestTap
     _slice: Slice | None = None
@@ -196,10 +198,11 @@ class RestStream(SdkStream):
             )
         raise TapError(
             f"{self.name}: {request.endpoint} refused the request with status {reply.status}. "
-            f"{self._advice(reply.status)}"
+            f"{self.advice(reply.status)}"
         )
 
-    def _advice(self, status: int) -> str:
+    def advice(self, status: int) -> str:
+        """What the user can do about a request that was refused."""
         if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}:
             return "Check `start_date` and `end_date`; if they are right, report it with this tap's version."
         if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from singer_rest.auth import Authenticator
+    from singer_rest.pages import Record
     from singer_rest.sdk import SdkStream
     from singer_rest.stream import RestStream
 
@@ -58,10 +59,15 @@ class RestTap(SdkTap):
         """The one way to the vendor's host."""
         headers = {
             "Accept": "application/json",
-            "User-Agent": self.config.get("user_agent") or f"{self.name}/{self.plugin_version}",
+            "User-Agent": self.user_agent,
             **self.headers,
         }
         return Transport(self.config["api_url"].rstrip("/"), headers, self.config["request_timeout"], self.pacer)
+
+    @property
+    def user_agent(self) -> str:
+        """The User-Agent header."""
+        return self.config.get("user_agent") or f"{self.name}/{self.plugin_version}"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -69,13 +75,14 @@ class RestTap(SdkTap):
         return {}
 
     def discover_streams(self) -> Sequence[RestStream]:
-        """The streams on offer: all but the optional ones that `optional_streams` does not name."""
+        """The streams on offer: all but those that a setting would have to switch on."""
+        return [stream_type(self) for stream_type in self.stream_types if self._offers(stream_type)]
+
+    def _offers(self, stream_type: type[RestStream]) -> bool:
+        if stream_type.setting and not self.config.get(stream_type.setting):
+            return False
         patterns = self.config.get("optional_streams") or []
-        return [
-            stream_type(self)
-            for stream_type in self.stream_types
-            if not stream_type.optional or any(fnmatchcase(stream_type.name, pattern) for pattern in patterns)
-        ]
+        return not stream_type.optional or any(fnmatchcase(stream_type.name, pattern) for pattern in patterns)
 
     def check_config(self) -> list[str]:
         """Find settings that cannot work; a sentence for each."""
@@ -107,6 +114,20 @@ class RestTap(SdkTap):
             self.config["max_concurrency"], self.pacer, lambda: self.transport.has_answered, self.first_delay
         )
         return Run(cast("Sequence[RestStream]", streams), self._stream_named, scheduler, trial=trial)
+
+    def records_of(self, stream: RestStream) -> list[Record]:
+        """All records of a short list, as `parse` gives them: what discovery needs to know.
+
+        Raises:
+            NoAccess: If the credential may not read it.
+            TapError: If it cannot be read.
+        """
+        run = self.run_of([stream], trial=False)
+        run.start()
+        try:
+            return [record for page in run.pages(stream.name) for record in page.records]
+        finally:
+            run.close()
 
     def _stream_named(self, name: str) -> RestStream:
         """A stream, on offer or not: children may walk one that is not."""

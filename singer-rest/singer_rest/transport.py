@@ -27,10 +27,14 @@ class Transport:
         headers: Sent with each request.
         timeout: Seconds to wait for a connection and for each part of an answer.
         pacer: Learns from the answers' headers.
+        public: Whether no token is ever sent, so that a redirect may be followed.
     """
 
-    def __init__(self, api_url: str, headers: Mapping[str, str], timeout: float, pacer: Pacer) -> None:
+    def __init__(
+        self, api_url: str, headers: Mapping[str, str], timeout: float, pacer: Pacer, *, public: bool = False
+    ) -> None:
         self.api_url = api_url
+        self._public = public
         self.pacer = pacer
         self._headers = headers
         self._timeout = timeout
@@ -74,10 +78,12 @@ class Transport:
     def _send(self, method: str, path: str, endpoint: str, **kwargs: Any) -> Reply:
         session = self._session()
         try:
-            # A redirect is not followed: it could carry the token to another host, or end at a login page.
+            # A redirect could carry the token to another host, or end at a login page.
             response = session.request(
-                method, self.api_url + path, timeout=self._timeout, allow_redirects=False, **kwargs
+                method, self.api_url + path, timeout=self._timeout, allow_redirects=self._public, **kwargs
             )
+        except requests.TooManyRedirects:
+            raise Retry("it leads from one address to the next") from None
         except requests.exceptions.SSLError:
             raise RunError(
                 "The host's certificate cannot be trusted. Check `api_url`, or name your own authority's file in the "

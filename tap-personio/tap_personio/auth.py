@@ -1,47 +1,82 @@
-"""Personio's client credentials: one pair for both API versions, a bearer token for a day."""
+"""Personio's client credentials: one pair for both API versions, a bearer token of each for a day."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from singer_rest import Authenticator, RunError, Token
 from singer_rest.auth import post_for_token
 from typing_extensions import override
 
 if TYPE_CHECKING:
+    from singer_rest import Reply
     from singer_rest.transport import Transport
 
 REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
 class PersonioAuthenticator(Authenticator):
+    """Asks for a token of one API version."""
+
+    def __init__(self, transport: Transport, client_id: str, client_secret: str, first_delay: float) -> None:
+        super().__init__()
+        self._transport = transport
+        self._credentials = {"client_id": client_id, "client_secret": client_secret}
+        self._first_delay = first_delay
+
+    @abstractmethod
+    def ask(self) -> Reply:
+        """Send the token request."""
+
+    @abstractmethod
+    def read(self, body: Any) -> tuple[Any, Any]:  # noqa: ANN401 - what the API sends
+        """The token in an answer, and its seconds.
+
+        Raises:
+            LookupError: If it holds none; TypeError as well.
+        """
+
+    @override
+    def request_token(self) -> Token:
+        reply = self.ask()
+        if reply.status in REFUSED:
+            raise RunError("Personio refuses the credentials. Check `client_id` and `client_secret`.")
+        try:
+            value, seconds = self.read(reply.json())
+            seconds = float(seconds)
+        except (ValueError, LookupError, TypeError):
+            value, seconds = None, 0.0
+        if not value or not isinstance(value, str) or seconds <= 0:
+            raise RunError(f"The token request was answered with status {reply.status} and no token. Check `api_url`.")
+        return Token(value, seconds)
+
+
+class V2Authenticator(PersonioAuthenticator):
     """Asks for a v2 token.
 
     No scope is asked for: one that the credential lacks would fail the whole request, and without any the token has
     all that the credential has.
     """
 
-    def __init__(self, transport: Transport, client_id: str, client_secret: str, first_delay: float) -> None:
-        super().__init__()
-        self._transport = transport
-        self._form = {
-            "grant_type": "client_credentials",
-            "client_id": client_id,
-            "client_secret": client_secret,
-        }
-        self._first_delay = first_delay
+    @override
+    def ask(self) -> Reply:
+        form = {"grant_type": "client_credentials", **self._credentials}
+        return post_for_token(self._transport, "/v2/auth/token", self._first_delay, data=form)
 
     @override
-    def request_token(self) -> Token:
-        reply = post_for_token(self._transport, "/v2/auth/token", self._first_delay, data=self._form)
-        if reply.status in REFUSED:
-            raise RunError("Personio refuses the credentials. Check `client_id` and `client_secret`.")
-        try:
-            body = reply.json()
-            value, seconds = body["access_token"], float(body["expires_in"])
-        except (ValueError, KeyError, TypeError):
-            value, seconds = None, 0.0
-        if not value or not isinstance(value, str) or seconds <= 0:
-            raise RunError(f"The token request was answered with status {reply.status} and no token. Check `api_url`.")
-        return Token(value, seconds)
+    def read(self, body: Any) -> tuple[Any, Any]:
+        return body["access_token"], body["expires_in"]
+
+
+class V1Authenticator(PersonioAuthenticator):
+    """Asks for a v1 token; with the credentials in the body, as those in the address are in every log."""
+
+    @override
+    def ask(self) -> Reply:
+        return post_for_token(self._transport, "/v1/auth", self._first_delay, json=self._credentials)
+
+    @override
+    def read(self, body: Any) -> tuple[Any, Any]:
+        return body["data"]["token"], body["data"]["expires_in"]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import Rate, RestTap, common_settings
+from singer_rest import NoAccess, Rate, RestTap, common_settings
+from singer_rest.settings import check_addresses
+from singer_rest.transport import Transport
 from singer_sdk import typing as th
 from typing_extensions import override
 
-from tap_personio.auth import PersonioAuthenticator
-from tap_personio.streams import STREAMS
+from tap_personio.auth import V1Authenticator, V2Authenticator
+from tap_personio.streams import STREAMS, EmployeeAttributes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from singer_rest import Authenticator
 
 
@@ -27,6 +31,10 @@ class TapPersonio(RestTap):
         "/v2/persons": Rate(30),
         "/v2/absence-periods": Rate(10),
         "/v2/absence-periods/{absence_period_id}/breakdowns": Rate(10),
+        "/v1/*": Rate(2000, 60, shared=True),
+        "/v1/company/employees": Rate(300, 60, burst=15),
+        "/v1/company/employees/{employee_id}/absences/balance": Rate(2000, 60),
+        "/v1/company/employees/{person_id}/profile-picture": Rate(2000, 60),
         "": Rate(10),
     }
     config_jsonschema = th.PropertiesList(
@@ -55,6 +63,19 @@ class TapPersonio(RestTap):
             title="App ID",
             description="Sent as X-Personio-App-ID, where Personio gave you one.",
         ),
+        th.Property(
+            "careers_url",
+            th.StringType,
+            title="Careers URL",
+            description="Your public career site, such as https://acme.jobs.personio.com; offers open_positions.",
+        ),
+        th.Property(
+            "legacy_v1_streams",
+            th.BooleanType,
+            default=False,
+            title="Legacy v1 streams",
+            description="Offer the lists of the v1 API that v2 replaces, until Personio switches them off.",
+        ),
         *common_settings(api_url="https://api.personio.de"),
     ).to_dict()
 
@@ -63,9 +84,47 @@ class TapPersonio(RestTap):
     @override
     @cached_property
     def authenticator(self) -> Authenticator:
-        return PersonioAuthenticator(
-            self.transport, self.config["client_id"], self.config["client_secret"], self.first_delay
+        return V2Authenticator(self.transport, *self._credentials, self.first_delay)
+
+    @cached_property
+    def v1_authenticator(self) -> Authenticator:
+        """The one authenticator of this run for v1."""
+        return V1Authenticator(self.transport, *self._credentials, self.first_delay)
+
+    @property
+    def _credentials(self) -> tuple[str, str]:
+        return self.config["client_id"], self.config["client_secret"]
+
+    @cached_property
+    def careers(self) -> Transport:
+        """The way to the career site, where no token goes."""
+        return Transport(
+            self.config["careers_url"].rstrip("/").removesuffix("/xml"),
+            {"Accept": "application/xml", "User-Agent": self.user_agent},
+            self.config["request_timeout"],
+            self.pacer,
+            public=True,
         )
+
+    @cached_property
+    def employee_attributes(self) -> Sequence[Mapping[str, Any]]:
+        """The attributes that the company gives its employees; none without credentials, or without the right.
+
+        Raises:
+            TapError: If they cannot be read.
+        """
+        if not (self.config.get("client_id") and self.config.get("client_secret")):
+            return ()
+        try:
+            return self.records_of(EmployeeAttributes(self))
+        except NoAccess as error:
+            self.logger.warning("%s Attributes of the company's own arrive in `_extra` of employees.", error)
+            return ()
+
+    @override
+    def check_config(self) -> list[str]:
+        errors = super().check_config()
+        return errors + (check_addresses(self.config, "careers_url") if self.config.get("careers_url") else [])
 
     @property
     @override

@@ -15,21 +15,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CREDENTIALS = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
-TOKEN = Answer({"access_token": "papi-secret", "expires_in": 86400, "token_type": "Bearer", "scope": ""})
+TOKENS = {
+    "/v1/auth": Answer({"success": True, "data": {"token": "eyJ-secret", "expires_in": 86400, "scope": ""}}),
+    "/v2/auth/token": Answer({"access_token": "papi-secret", "expires_in": 86400, "token_type": "Bearer", "scope": ""}),
+}
 
 
 @pytest.fixture
 def run() -> Callable[..., Output]:
-    """Run the tap against a URL; `fails` takes the error instead of raising it."""
+    """Run the tap against a URL; `fails` takes the error instead of raising it.
+
+    The catalog is discovered without credentials, unless `discover` says that the company's own is read.
+    """
 
     def run(
         url: str,
         *streams: str,
         state: dict[str, Any] | None = None,
         fails: list[Exception] | None = None,
+        discover: bool = False,
         **config: Any,
     ) -> Output:
-        tap = TapPersonio(config={"api_url": url, **CREDENTIALS, **config}, state=state)
+        config = {"api_url": url, **config}
+        catalog = None if discover else TapPersonio(config=config, validate_config=False).catalog_dict
+        tap = TapPersonio(config={**CREDENTIALS, **config}, state=state, catalog=catalog)
         tap.first_delay = 0.001  # type: ignore[misc]
         for stream in tap.streams.values():
             stream.selected = not streams or stream.name in streams
@@ -58,7 +67,7 @@ def personio() -> Iterator[Callable[[Callable[[Asked], Answer]], Host]]:
     contexts = []
 
     def start(answer: Callable[[Asked], Answer]) -> Host:
-        context = host(lambda asked: TOKEN if asked.path == "/v2/auth/token" else answer(asked))
+        context = host(lambda asked: TOKENS.get(asked.path) or answer(asked))
         contexts.append(context)
         return context.__enter__()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from singer_rest import ChangedSince, Children, times
 
 from tap_personio.client import PersonioStream
+from tap_personio.v1 import V1Stream
 
 
 class Documents(PersonioStream):
@@ -17,3 +18,11 @@ class Documents(PersonioStream):
     changed_since = ChangedSince("created_at.gte", text=times.date)
     slices = Children("persons", "owner_id", param="owner_id")
     page_size = 200
+
+
+class DocumentCategories(V1Stream):
+    """One row per category of documents. Right: documents:read."""
+
+    name = "document_categories"
+    path = "/v1/company/document-categories"
+    primary_keys = ("id",)

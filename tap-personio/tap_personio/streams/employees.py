@@ -1,0 +1,116 @@
+"""What only v1 tells of people: their attributes, the company's own among them, and what is left of their absences."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_rest import ChangedSince, Children, Numbered, Reply, Request, times
+from singer_sdk import SchemaDirectory, StreamSchema
+from typing_extensions import override
+
+from tap_personio import schemas
+from tap_personio.v1 import V1Stream
+from tap_personio.values import straightener, unwrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from singer_rest.pages import Record
+
+TYPES: dict[str, dict[str, Any]] = {
+    "integer": {"type": ["integer", "null"]},
+    "decimal": {"type": ["number", "null"]},
+    "date": {"type": ["string", "null"], "format": "date"},
+    "tags": {"type": ["array", "null"], "items": {"type": ["string", "null"]}},
+}
+TEXT = {"type": ["string", "null"]}
+"""The type of an attribute whose type is standard, list, link, multiline, or new."""
+
+
+class AttributesSchema(StreamSchema[str]):
+    """The shipped schema, and a column for each attribute that the company defined itself."""
+
+    @override
+    def get_stream_schema(self, stream: Any, stream_class: Any) -> Any:
+        schema = super().get_stream_schema(stream, stream_class)
+        properties = schema["properties"]
+        own = {
+            attribute["key"]: {**TYPES.get(attribute.get("type") or "", TEXT), "description": attribute.get("label")}
+            for attribute in stream._tap.employee_attributes  # noqa: SLF001 - a stream's way to its tap
+            if isinstance(attribute.get("key"), str) and attribute["key"] not in properties
+        }
+        return {**schema, "properties": {**properties, **own}}
+
+
+class Employees(V1Stream):
+    """One row per employee, each attribute a column by its key. Right: employees:read."""
+
+    schema: ClassVar[StreamSchema[str]] = AttributesSchema(SchemaDirectory(schemas))
+
+    name = "employees"
+    path = "/v1/company/employees"
+    primary_keys = ("id",)
+    replication_key = "last_modified_at"
+    changed_since = ChangedSince("updated_since", strict=True, text=times.zoneless)
+    pages = Numbered("offset", 100, by_record=True)
+
+    @override
+    def record(self, row: Record) -> Record:
+        # Columns go by the attributes' keys: admins rename and translate the labels.
+        record: Record = {}
+        currencies: dict[str, Any] = {}
+        for key, attribute in (row.get("attributes") or {}).items():
+            if not isinstance(attribute, dict) or "value" not in attribute:
+                record[key] = attribute
+                continue
+            record[key] = unwrapped(attribute["value"])
+            if key not in self._straighteners and attribute.get("type") in TYPES:
+                record[key] = straightener(TYPES[attribute["type"]])(record[key])
+            if attribute.get("currency"):
+                currencies[key] = attribute["currency"]
+        return {**record, "currencies": currencies} if currencies else record
+
+
+class EmployeeAttributes(V1Stream):
+    """One row per attribute of employees: what the columns `dynamic_N` mean. Right: employees:read."""
+
+    name = "employee_attributes"
+    path = "/v1/company/employees/attributes"
+    primary_keys = ("key",)
+
+
+class AbsenceBalances(V1Stream):
+    """One row per employee and type of absence: what is left today. Right: absences:read."""
+
+    name = "absence_balances"
+    path = "/v1/company/employees/{employee_id}/absences/balance"
+    primary_keys = ("employee_id", "id")
+    slices = Children("employees", "employee_id")
+
+
+def has_picture(person: Mapping[str, Any]) -> bool:
+    """Whether a person has a picture."""
+    return bool((person.get("profile_picture") or {}).get("url"))
+
+
+class ProfilePictures(V1Stream):
+    """One row per person with a picture: where it is, its type, size and hash. Right: employees:read."""
+
+    name = "profile_pictures"
+    path = "/v1/company/employees/{person_id}/profile-picture"
+    primary_keys = ("person_id",)
+    slices = Children("persons", "person_id", where=has_picture)
+    optional = True  # a request per person, and each answers the whole picture
+
+    @override
+    def decode(self, reply: Reply) -> Record:
+        return {
+            "content_type": reply.headers.get("Content-Type"),
+            "size": len(reply.body),
+            "sha256": hashlib.sha256(reply.body).hexdigest(),
+        }
+
+    @override
+    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
+        return [{"url": f"{self.transport.api_url}{request.path}", **body}], ()

@@ -1,0 +1,128 @@
+"""Lists of v1 that v2 replaces, for who still builds on them; Personio switches them off one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from singer_rest import ChangedSince, Children, Numbered, Request, SpreadOverMonths, times
+from typing_extensions import override
+
+from tap_personio.v1 import V1Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from singer_rest.pages import Page, Record
+
+
+class LegacyStream(V1Stream):
+    """A list that `legacy_v1_streams` offers."""
+
+    setting = "legacy_v1_streams"
+
+
+class Attendances(LegacyStream):
+    """One row per attendance. Right: attendances:read."""
+
+    name = "attendances"
+    path = "/v1/company/attendances"
+    primary_keys = ("id",)
+    replication_key = "updated_at"
+    changed_since = ChangedSince("updated_from", text=times.zoneless)
+    slices = SpreadOverMonths("start_date", "end_date", days=True)
+    pages = Numbered("offset", 200, by_record=True)
+    params = {"includePending": "true"}  # noqa: RUF012 - read only
+
+
+class AttendanceProjects(LegacyStream):
+    """One row per project. Right: attendances:read."""
+
+    name = "attendance_projects"
+    path = "/v1/company/attendances/projects"
+    primary_keys = ("id",)
+
+
+class TimeOffs(LegacyStream):
+    """One row per absence by days. Right: absences:read."""
+
+    name = "time_offs"
+    path = "/v1/company/time-offs"
+    primary_keys = ("id",)
+    replication_key = "updated_at"
+    changed_since = ChangedSince("updated_from", text=times.date)
+    pages = Numbered("offset", 200, first=1)  # the offset counts pages
+
+
+class TimeOffTypes(LegacyStream):
+    """One row per type of absence. Right: absences:read."""
+
+    name = "time_off_types"
+    path = "/v1/company/time-off-types"
+    primary_keys = ("id",)
+    pages = Numbered("offset", 200, by_record=True)
+
+
+class AbsencePeriodsV1(LegacyStream):
+    """One row per absence by hours. Right: absences:read."""
+
+    name = "absence_periods_v1"
+    path = "/v1/company/absence-periods"
+    primary_keys = ("id",)
+    replication_key = "updated_at"
+    changed_since = ChangedSince("updated_from")
+    pages = Numbered("offset", 200, first=1)  # the offset counts pages
+
+
+class CustomReports(LegacyStream):
+    """One row per custom report. Right: custom-reports:read."""
+
+    name = "custom_reports"
+    path = "/v1/company/custom-reports/reports"
+    primary_keys = ("id",)
+
+
+class CustomReportRows(LegacyStream):
+    """One row per employee of a custom report, or per change of one. Right: custom-reports:read."""
+
+    name = "custom_report_rows"
+    path = "/v1/company/custom-reports/reports/{report_id}"
+    primary_keys = ("report_id", "employee_id", "row_number")
+    slices = Children("custom_reports", "report_id")
+    params = {"limit": "200"}  # noqa: RUF012 - read only; employees of a page
+
+    @override
+    def record(self, row: Record) -> Record:
+        return row["attributes"]  # type: ignore[no-any-return] # a report, with its rows as they are
+
+    @override
+    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
+        reports, _ = super().parse(body, request)
+        rows = [row for report in reports for row in report.get("items") or []]
+        # The number of the first page is not documented, so the first answer says it, and an empty page is the end.
+        metadata = body.get("metadata") or {}
+        number = dict(request.params).get("page", metadata.get("current_page"))
+        following = str(int(number) + 1 if str(number).isdecimal() else 1)
+        params = tuple((name, value) for name, value in request.params if name != "page")
+        after = Request(request.path, (*params, ("page", following)), request.endpoint)
+        return rows, [after] if rows else []
+
+    @override
+    def shaped(self, page: Page) -> Iterable[Record]:
+        # An employee's rows stand on one page.
+        numbers: dict[Any, int] = {}
+        for row in page.records:
+            employee = row.get("employee_id")
+            row["row_number"] = numbers[employee] = numbers.get(employee, 0) + 1
+        return super().shaped(page)
+
+
+class CustomReportColumns(LegacyStream):
+    """One row per column that custom reports can hold. Right: custom-reports:read."""
+
+    name = "custom_report_columns"
+    path = "/v1/company/custom-reports/columns"
+    primary_keys = ("attribute_id",)
+
+    @override
+    def rows(self, data: Any) -> Any:
+        return data.get("attributes") if isinstance(data, dict) else data  # the only list in an object

@@ -1,0 +1,90 @@
+"""How Personio's v1 API is asked for a page, where its records are, what its errors mean."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_rest import Numbered, Reply, Request, Slice, TapError
+from typing_extensions import override
+
+from tap_personio.client import PersonioStream
+from tap_personio.values import straightener, unwrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from singer_rest import Authenticator
+    from singer_rest.pages import Record
+
+    from tap_personio.tap import TapPersonio
+
+
+class V1Stream(PersonioStream):
+    """A list of Personio's v1 API."""
+
+    pages: ClassVar[Numbered | None] = None
+    """How pages are asked for; None: the list has only one."""
+
+    _tap: TapPersonio
+
+    @property
+    @override
+    def authenticator(self) -> Authenticator:
+        return self._tap.v1_authenticator
+
+    @override
+    def page_request(self, part: Slice, since: datetime | None) -> Request:
+        request = super().page_request(part, since)
+        if self.pages is None:
+            return request
+        page = (("limit", str(self.pages.size)), (self.pages.param, str(self.pages.first)))
+        return Request(request.path, page + request.params, request.endpoint)
+
+    @override
+    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
+        records = self.rows(body.get("data")) if isinstance(body, dict) else None
+        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+            raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
+        # The number of pages is not always right, that of the records is; it may be text, or missing.
+        metadata = body.get("metadata")
+        total = metadata.get("total_elements") if isinstance(metadata, dict) else None
+        total = int(total) if str(total).isdecimal() else None
+        following = self.pages.following(request, len(records), total) if self.pages else []
+        return [self.record(row) for row in records], following
+
+    def rows(self, data: Any) -> Any:  # noqa: ANN401 - what the API sends
+        """The list of records in the body's data."""
+        return data
+
+    def record(self, row: Record) -> Record:
+        """A record without the objects that v1 wraps it in."""
+        record: Record = unwrapped(row)
+        return record
+
+    @cached_property
+    def _straighteners(self) -> Mapping[str, Callable[[Any], Any]]:
+        return {name: straightener(definition) for name, definition in self.effective_schema["properties"].items()}
+
+    @override
+    def post_process(self, row: Record, context: object = None) -> Record:
+        straighteners = self._straighteners
+        for name, value in row.items():
+            if name in straighteners:
+                row[name] = straighteners[name](value)
+        return row
+
+    @override
+    def lacks_access(self, reply: Reply) -> bool:
+        return reply.status in {
+            HTTPStatus.UNAUTHORIZED,
+            HTTPStatus.FORBIDDEN,
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.GONE,  # v1 is being switched off list by list
+        }
+
+    @override
+    def is_gone(self, reply: Reply) -> bool:
+        return self.slices.parent is not None and reply.status == HTTPStatus.NOT_FOUND
