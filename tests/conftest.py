@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 from hr_sandbox.testing import Sandbox, running
-from tap_personio.streams import STREAMS
+from tap_personio.testing import BY_DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,8 +86,7 @@ class Project:
 
     def expected(self) -> dict[str, int]:
         """Rows that each stream which is on by default should have."""
-        offered = {stream.name for stream in STREAMS if not stream.optional}
-        return {stream: rows for stream, rows in self.sandbox.counts()["personio"].items() if stream in offered}
+        return {stream: rows for stream, rows in self.sandbox.counts()["personio"].items() if stream in BY_DEFAULT}
 
 
 @pytest.fixture(scope="module")

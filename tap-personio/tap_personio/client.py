@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
+import pendulum
 from singer_rest import Reply, Request, RestStream, Slice, TapError
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from singer_rest.pages import Record
 
 VENDOR_HOST = "api.personio.de"
+ZONE_UNKNOWN = pendulum.duration(days=1)
+"""The look-back where a filter takes a day or a local time, and nothing says in which zone."""
 
 
 class PersonioStream(RestStream):
@@ -42,16 +45,17 @@ class PersonioStream(RestStream):
         if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
         link = body
-        for name in ("_meta", "links", "next", "href"):
+        for name in ("_meta", "links", "next"):
             link = link.get(name) if isinstance(link, dict) else None
-        return records, [self._following(str(link), request)] if link else []
+        href = link.get("href") if isinstance(link, dict) else link
+        return records, [self._following(href, request)] if href else []
 
-    def _following(self, href: str, request: Request) -> Request:
+    def _following(self, href: Any, request: Request) -> Request:  # noqa: ANN401 - what the API sends
         # Links may be relative, carry the cursor alone, or name a path that does not exist, so only their query is
         # taken. The page size is not always in it, and the vendor's default is small.
         try:
             link = urlsplit(href)
-        except ValueError:
+        except (ValueError, TypeError, AttributeError):
             raise TapError(f"{self.name}: the link to the next page cannot be read. Run again later.") from None
         own_host = urlsplit(self.transport.api_url).hostname
         if link.hostname not in {None, own_host, VENDOR_HOST}:

@@ -12,7 +12,8 @@ from singer_sdk import typing as th
 from typing_extensions import override
 
 from tap_personio.auth import V1Authenticator, V2Authenticator
-from tap_personio.streams import STREAMS, EmployeeAttributes
+from tap_personio.streams import STREAMS
+from tap_personio.streams.employees import EmployeeAttributes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

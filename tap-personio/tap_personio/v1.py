@@ -10,7 +10,7 @@ from singer_rest import Numbered, Reply, Request, Slice, TapError
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
-from tap_personio.values import straightener, unwrapped
+from tap_personio.values import number, straightener, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,8 +50,7 @@ class V1Stream(PersonioStream):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
         # The number of pages is not always right, that of the records is; it may be text, or missing.
         metadata = body.get("metadata")
-        total = metadata.get("total_elements") if isinstance(metadata, dict) else None
-        total = int(total) if str(total).isdecimal() else None
+        total = number(metadata.get("total_elements")) if isinstance(metadata, dict) else None
         following = self.pages.following(request, len(records), total) if self.pages else []
         return [self.record(row) for row in records], following
 

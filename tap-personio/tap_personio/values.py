@@ -32,6 +32,11 @@ def unwrapped(value: Any) -> Any:  # noqa: ANN401 - what the API sends
     return {name: unwrapped(item) for name, item in value.items()}
 
 
+def number(value: Any) -> int | None:  # noqa: ANN401 - what the API sends
+    """A count, which may be sent as text; None where it is none."""
+    return int(value) if str(value).isdecimal() else None
+
+
 def straightener(definition: Mapping[str, Any]) -> Callable[[Any], Any]:
     """What brings the values of a property to the one form of its JSON Schema; others are left as they are."""
     kinds = definition.get("type") or ()

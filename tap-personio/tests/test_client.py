@@ -11,17 +11,17 @@ from singer_rest.testing import Answer, Asked, host
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EMPTY = Answer({"_data": []})
+EMPTY = Answer({"_data": [], "success": True, "data": []})  # of v2, and of v1
 
 
 def answer_persons(asked: Asked) -> Answer:
-    return Answer({"_data": [{"id": "1"}] if asked.path == "/v2/persons" else []})
+    return Answer({"_data": [{"id": "1"}], "data": []}) if asked.path == "/v2/persons" else EMPTY
 
 
 def test_page_sizes_are_the_largest_that_each_endpoint_allows(run: Callable[..., Any], personio: Any) -> None:
     parents = {"/v2/persons", "/v2/projects", "/v2/absence-periods", "/v2/webhooks", "/v2/recruiting/applications"}
-    vendor = personio(lambda asked: Answer({"_data": [{"id": "1"}] if asked.path in parents else []}))
-    run(vendor.url, optional_streams=["*"])
+    vendor = personio(lambda asked: Answer({"_data": [{"id": "1"}]}) if asked.path in parents else EMPTY)
+    run(vendor.url, optional_streams=["*"], legacy_v1_streams=True)
     limits = {asked.path: asked.query.get("limit") for asked in vendor.asked if asked.method == "GET"}
     assert limits == {
         "/v2/persons": "50",
@@ -51,6 +51,16 @@ def test_page_sizes_are_the_largest_that_each_endpoint_allows(run: Callable[...,
         "/v2/webhooks": "200",
         "/v2/webhooks/1/events": "200",
         "/v2/webhooks/1/activity": "200",
+        "/v1/company/employees": "100",
+        "/v1/company/employees/attributes": None,
+        "/v1/company/document-categories": None,
+        "/v1/company/attendances": "200",
+        "/v1/company/attendances/projects": None,
+        "/v1/company/time-offs": "200",
+        "/v1/company/time-off-types": "200",
+        "/v1/company/absence-periods": "200",
+        "/v1/company/custom-reports/reports": None,
+        "/v1/company/custom-reports/columns": None,
     }
 
 
@@ -86,6 +96,7 @@ def test_one_token_serves_all_streams(run: Callable[..., Any], personio: Any) ->
     vendor = personio(answer_persons)
     run(vendor.url)
     assert vendor.paths()["/v2/auth/token"] == 1
+    assert vendor.paths()["/v1/auth"] == 1
 
 
 def test_partner_headers_go_with_each_request(run: Callable[..., Any], personio: Any) -> None:

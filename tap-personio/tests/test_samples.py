@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_rest import RunError
 from singer_rest.testing import Answer, Asked, host
+from tap_personio.streams import STREAMS
+from tap_personio.testing import differs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,20 +53,17 @@ def test_a_person_in_the_documented_shape(run: Callable[..., Any], personio: Any
     assert vendor.queries("/v2/persons") == [{"limit": "50"}, {"cursor": "cur_2", "limit": "50"}]
 
 
-def test_custom_attributes_of_another_shape_are_left_as_they_are(run: Callable[..., Any], personio: Any) -> None:
-    odd = [{"label": "no id", "value": 1}]
-    vendor = personio(lambda asked: Answer({"_data": [{"id": "1", "custom_attributes": odd}]}))
-    assert run(vendor.url, "persons").records("persons") == [{"id": "1", "custom_attributes": odd}]
-
-
 def test_published_persons(run: Callable[..., Any], personio: Any, samples: Path) -> None:
     first, last = (json.loads((samples / f"v2_persons_{name}.json").read_text()) for name in ("page_1", "last_page"))
     vendor = personio(two_pages(first, last))
     records = run(vendor.url, "persons").records("persons")
     assert len(records) == 2
     published = first["_data"][0]
+    attributes = published["custom_attributes"]
+    details = {item["id"]: {key: item[key] for key in item if key not in {"id", "value"}} for item in attributes}
+    assert records[0].pop("custom_attribute_details") == details
     assert {**records[0], "custom_attributes": None} == {**published, "custom_attributes": None}
-    assert records[0]["custom_attributes"] == {item["id"]: item["value"] for item in published["custom_attributes"]}
+    assert records[0]["custom_attributes"] == {item["id"]: item["value"] for item in attributes}
     assert len(vendor.queries("/v2/persons")) == 2
 
 
@@ -120,3 +119,79 @@ def test_the_published_token_error_is_a_sentence(run: Callable[..., Any], sample
     body = json.loads((samples / "v2_auth_error_missing_parameter.json").read_text())
     with host(lambda asked: Answer(body, 400)) as vendor, pytest.raises(RunError, match="Check `client_id`"):
         run(vendor.url, "absence_types")
+
+
+V1 = {
+    "employees": "v1_employees_list",
+    "employee_attributes": "v1_employees_attributes",
+    "absence_balances": "v1_absence_balance",
+    "document_categories": "v1_document_categories",
+    "attendances": "v1_attendances_list",
+    "attendance_projects": "v1_projects_list",
+    "time_offs": "v1_time_offs_list",
+    "time_off_types": "v1_time_off_types",
+    "absence_periods_v1": "v1_absence_periods_list",
+    "custom_reports": "v1_custom_reports_list",
+}
+
+
+@pytest.mark.parametrize(("stream", "name"), V1.items(), ids=V1)
+def test_published_lists_of_v1_arrive_with_every_value(
+    run: Callable[..., Any], personio: Any, samples: Path, stream: str, name: str
+) -> None:
+    body = json.loads((samples / f"{name}.json").read_text())
+    path = next(declared.path for declared in STREAMS if declared.name == stream).format(employee_id=1)
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == path and asked.query.get("start_date", "1970-01-01") == "1970-01-01":
+            return Answer(body)
+        first = [{"type": "Employee", "attributes": {"id": {"label": "", "value": 1}}}]
+        return Answer({"data": first if asked.path == "/v1/company/employees" else []})
+
+    records = run(personio(answer).url, stream, legacy_v1_streams=True).records(stream)
+    assert len(records) == len(body["data"])
+    for sent, record in zip(body["data"], records, strict=True):
+        assert differs(stream, sent, record) == set()
+
+
+def test_published_rows_and_columns_of_custom_reports_arrive_with_every_value(
+    run: Callable[..., Any], personio: Any, samples: Path
+) -> None:
+    report, columns, reports = (
+        json.loads((samples / f"v1_custom_report{name}.json").read_text()) for name in ("_by_id", "_columns", "s_list")
+    )
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("/columns"):
+            return Answer(columns)
+        if asked.path.endswith("/reports"):
+            return Answer(reports)
+        return Answer({"data": []} if "page" in asked.query else report)
+
+    output = run(personio(answer).url, "custom_report_rows", "custom_report_columns", legacy_v1_streams=True)
+    items = report["data"][0]["attributes"]["items"]
+    report_id = report["data"][0]["attributes"]["id"]
+    assert output.records("custom_report_rows") == [{**item, "report_id": report_id, "row_number": 1} for item in items]
+    assert output.records("custom_report_columns") == columns["data"]["attributes"]
+
+
+@pytest.mark.parametrize(
+    "name", ["v1_error_401UnauthorizedErrorExample", "v1_error_403ForbiddenErrorExample", "v1_custom_reports_error"]
+)
+def test_published_errors_of_v1_show_nothing_of_their_body(
+    run: Callable[..., Any], personio: Any, samples: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = (samples / f"{name}.json").read_text()
+    body = json.loads(text)
+    fails: list[Exception] = []
+    run(personio(lambda asked: Answer(body, 400)).url, "custom_reports", legacy_v1_streams=True, fails=fails)
+    said = body[0]["errors"][0]["details"] if isinstance(body, list) else body["error"]["message"]
+    assert "custom_reports" in caplog.text
+    assert said not in caplog.text + str(fails[0])
+
+
+def test_the_published_token_of_v1_is_sent_as_it_is(run: Callable[..., Any], samples: Path) -> None:
+    token = json.loads((samples / "v1_auth_token.json").read_text())
+    with host(lambda asked: Answer(token if asked.method == "POST" else {"data": []})) as vendor:
+        run(vendor.url, "document_categories")
+    assert vendor.asked[1].headers["Authorization"] == f"Bearer {token['data']['token']}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hr_sandbox.testing import Sandbox, running
 from singer_rest import RunError
-from tap_personio.streams import STREAMS
+from tap_personio.testing import BY_DEFAULT, KEYS, differs, emitted, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,45 +27,33 @@ def asked(sandbox: Sandbox, path: str) -> list[dict[str, Any]]:
 
 def expected(sandbox: Sandbox) -> dict[str, int]:
     """Rows of the streams that are on by default."""
-    offered = {stream.name for stream in STREAMS if not stream.optional}
-    return {stream: rows for stream, rows in sandbox.counts()["personio"].items() if stream in offered}
+    return {stream: rows for stream, rows in sandbox.counts()["personio"].items() if stream in BY_DEFAULT}
 
 
-def as_emitted(stream: str, body: dict[str, Any]) -> dict[str, Any]:
-    """What the vendor's body becomes: attributes by id, moments flattened, what stood in the address as a column."""
-    row: dict[str, Any] = {}
-    for name, value in body.items():
-        if name == "cells":
-            continue  # of a report's row; by column they are another matter
-        if name == "custom_attributes":
-            row[name] = {item["id"]: item["value"] for item in value}
-        elif isinstance(value, dict) and set(value) == {"date-time", "timezone"}:
-            row[name], row[f"{name}_timezone"] = value["date-time"], value["timezone"]
-        else:
-            row[name.removeprefix("_") if name != "_meta" else name] = value
-    return row
+def everything(sandbox: Sandbox) -> dict[str, Any]:
+    """The settings that switch on what is off by default."""
+    return {
+        "optional_streams": ["*"],
+        "careers_url": f"{sandbox.url}/personio-careers",
+        "legacy_v1_streams": True,
+    }
 
 
 def test_every_row_and_value_of_every_stream_arrives(run: Callable[..., Any], sandbox: Sandbox) -> None:
-    output = run(url(sandbox), optional_streams=["*"])
-    keys = {stream.name: stream.primary_keys for stream in STREAMS}
-    counts = {stream: rows for stream, rows in sandbox.counts()["personio"].items() if stream in keys}
-    assert set(counts) == set(keys)
+    output = run(url(sandbox), discover=True, **everything(sandbox))
+    counts = sandbox.counts()["personio"]
+    assert set(counts) == set(KEYS)
     assert output.counts() == counts
-    for stream, names in keys.items():
-        emitted = {}
-        for record in output.records(stream):
-            extra = record.pop("_extra", {})
-            emitted[tuple(record[name] for name in names)] = {**record, **extra}
-        assert len(emitted) == counts[stream]
+    for stream, count in counts.items():
+        records = {key_of(stream, record): record for record in output.records(stream)}
+        assert len(records) == count
         for body in sandbox.records("personio", stream):
-            row = as_emitted(stream, body)
-            found = emitted.get(tuple(row.get(name) for name in names))
-            if found is None:  # only months before the default window may be missing
+            record = records.get(key_of(stream, emitted(body)))
+            if record is None:  # only months before the default window may be missing
                 assert stream == "compensations"
-                assert row["month"] < "2021-12-31"
+                assert body["_month"] < "2021-12-31"
                 continue
-            assert {name: found.get(name) for name in row} == row, stream
+            assert differs(stream, body, record) == set(), stream
 
 
 def test_employments_carry_their_persons_id(run: Callable[..., Any], sandbox: Sandbox) -> None:
@@ -234,7 +222,7 @@ def test_next_links_that_must_not_be_followed_fail_their_stream(
     sandbox.control("links", vendor="personio", path="/v2/absence-periods", style=style)
     fails: list[Exception] = []
     output = run(url(sandbox), fails=fails)
-    assert "1 of 27 streams failed: absence_periods" in str(fails[0])
+    assert f"1 of {len(BY_DEFAULT)} streams failed: absence_periods" in str(fails[0])
     assert sentence in caplog.text
     assert output.counts()["compensations"] == expected(sandbox)["compensations"]
 
@@ -251,7 +239,7 @@ def test_five_hundred_persons_cost_a_schema_per_stream_and_a_small_state(run: Ca
     with running(employees=500, requests_per_minute=600_000) as sandbox:
         output = run(url(sandbox))
         assert output.counts() == expected(sandbox)
-        assert len(output.of("SCHEMA")) == 27
+        assert len(output.of("SCHEMA")) == len(BY_DEFAULT)
         assert len(json.dumps(output.state)) < 20_000
 
 

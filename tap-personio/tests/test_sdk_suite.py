@@ -32,6 +32,7 @@ class TestTapPersonio(
             "client_secret": "sandbox-secret",
         },
         suite_config=SuiteConfig(max_records_limit=150),
+        catalog=TapPersonio(validate_config=False).catalog_dict,  # the suite makes taps before the sandbox runs
     )
 ):
     """What the SDK asks of every tap."""

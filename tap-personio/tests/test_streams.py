@@ -15,17 +15,43 @@ if TYPE_CHECKING:
 def lists(**bodies: Any) -> Callable[[Asked], Answer]:
     """Answer paths (with - for /) by their records; anything else is empty."""
     by_path = {f"/v2/{path.replace('__', '/').replace('_', '-')}": records for path, records in bodies.items()}
-    return lambda asked: Answer({"_data": by_path.get(asked.path, [])})
+    return lambda asked: Answer({"_data": by_path.get(asked.path, []), "data": []})
 
 
 def state(stream: str, key: str, value: str) -> dict[str, Any]:
     return {"bookmarks": {stream: {"replication_key": key, "replication_key_value": value, "version": 1}}}
 
 
+def test_what_is_known_of_custom_attributes_stands_beside_their_values_and_odd_ones_are_kept(
+    run: Callable[..., Any], personio: Any
+) -> None:
+    attributes = [
+        {"id": "dynamic_1", "type": "string", "global_id": "IBAN", "value": "DE98"},
+        {"id": "dynamic_1", "value": "again"},
+        {"id": None, "value": 1},
+        "odd",
+    ]
+    (record,) = run(personio(lists(persons=[{"id": "1", "custom_attributes": attributes}])).url, "persons").records(
+        "persons"
+    )
+    assert record["custom_attributes"] == {"dynamic_1": "DE98"}
+    assert record["custom_attribute_details"] == {"dynamic_1": {"type": "string", "global_id": "IBAN"}}
+    assert record["_extra"] == {"custom_attributes_without_id": attributes[1:]}
+
+
+@pytest.mark.parametrize("following", [7, ["?cursor=2"], {"href": 7}])
+def test_a_link_to_the_next_page_that_cannot_be_read_fails_its_stream(
+    run: Callable[..., Any], personio: Any, following: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    vendor = personio(lambda asked: Answer({"_data": [], "_meta": {"links": {"next": following}}}))
+    run(vendor.url, "absence_types", fails=[])
+    assert "the link to the next page cannot be read" in caplog.text
+
+
 def test_attendances_are_asked_for_without_a_zone(run: Callable[..., Any], personio: Any) -> None:
     vendor = personio(lists())
     run(vendor.url, "attendance_periods", state=state("attendance_periods", "updated_at", "2026-03-01T12:00:00Z"))
-    assert vendor.queries("/v2/attendance-periods")[0]["updated_at.gte"] == "2026-03-01T11:55:00"
+    assert vendor.queries("/v2/attendance-periods")[0]["updated_at.gte"] == "2026-02-28T12:00:00"
 
 
 def test_attendances_keep_their_local_times_and_open_ends(run: Callable[..., Any], personio: Any) -> None:
@@ -49,7 +75,7 @@ def test_attendances_are_read_by_month_at_first_with_all_that_lies_before_and_af
         assert earlier["start.date_time.lte"] == later["start.date_time.gte"]
     vendor.asked.clear()
     run(vendor.url, "attendance_periods", state=first.state)
-    assert vendor.queries("/v2/attendance-periods") == [{"limit": "100", "updated_at.gte": "2026-02-28T23:55:00"}]
+    assert vendor.queries("/v2/attendance-periods") == [{"limit": "100", "updated_at.gte": "2026-02-28T00:00:00"}]
 
 
 def test_members_are_read_of_projects_that_have_a_list_of_their_own(run: Callable[..., Any], personio: Any) -> None:
@@ -160,7 +186,7 @@ def test_documents_are_asked_for_by_owner_and_later_by_day(run: Callable[..., An
     run(vendor.url, "documents", state=first.state)
     assert vendor.queries("/v2/document-management/documents") == [
         {"limit": "200", "owner_id": "1"},
-        {"limit": "200", "owner_id": "1", "created_at.gte": "2026-03-01"},
+        {"limit": "200", "owner_id": "1", "created_at.gte": "2026-02-28"},
     ]
 
 
@@ -203,10 +229,50 @@ def test_rows_of_reports_are_numbered_and_named_by_column_and_a_cursor_goes_alon
     assert rows[0]["values"] == {
         "Name": "Ada",
         "Days": 1.5,
-        "Tags": ["x", "y"],
-        "d": {"amount": 1, "currency": "EUR"},
+        "Tags": [{"key": "k", "value": "x"}, {"key": "l", "value": "y"}],
+        "d": {"monetary_value": {"amount": 1, "currency": "EUR"}},
     }
     assert vendor.queries("/v2/reports/r") == [{"limit": "1000"}, {"cursor": "2"}]
+
+
+ODD_CELLS = [
+    ({"attribute_id": "a", "monetary_value": {"value": 100, "currency": "EUR"}}, None),
+    ({"attribute_id": "a", "boolean_value": True}, None),
+    ({"attribute_id": "a", "string": "x"}, None),
+    ({"attribute_id": "a", "percentage_value": {"number": 0.5}}, 0.5),
+    ({"attribute_id": "a", "string_value": None}, "nothing"),
+    ({"attribute_id": "a"}, "nothing"),
+    (None, "nothing"),
+    ("bare", "bare"),
+]
+
+
+@pytest.mark.parametrize(("cell", "value"), ODD_CELLS, ids=range(len(ODD_CELLS)))
+def test_a_cell_of_a_kind_that_is_new_or_holds_more_is_kept_as_it_was_sent(
+    run: Callable[..., Any], personio: Any, cell: Any, value: Any
+) -> None:
+    if value is None:
+        value = {name: content for name, content in cell.items() if name != "attribute_id"}
+    body = {"_meta": {"columns": [{"name": "Name"}], "links": None}, "_data": [[cell]]}
+    vendor = personio(lambda asked: Answer({"_data": [{"id": "r"}]} if asked.path == "/v2/reports" else body))
+    (row,) = run(vendor.url, "report_rows").records("report_rows")
+    assert row["values"] == {"Name": None if value == "nothing" else value}
+
+
+def test_columns_with_the_same_name_are_numbered_and_pages_without_columns_have_those_of_the_first(
+    run: Callable[..., Any], personio: Any
+) -> None:
+    names = [{"name": "Tage"}, {"name": "Tage"}, {"type": "x"}]
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/v2/reports":
+            return Answer({"_data": [{"id": "r"}]})
+        links = None if "cursor" in asked.query else {"next": "?cursor=2"}
+        meta = {"links": links} if "cursor" in asked.query else {"columns": names, "links": links}
+        return Answer({"_meta": meta, "_data": [[1, 2, 3, 4]]})
+
+    rows = run(personio(answer).url, "report_rows").records("report_rows")
+    assert [row["values"] for row in rows] == [{"Tage": 1, "Tage_2": 2, "column_3": 3, "column_4": 4}] * 2
 
 
 def test_a_grouped_report_is_named(run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture) -> None:

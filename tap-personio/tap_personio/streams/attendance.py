@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_rest import ChangedSince, Children, SpreadOverMonths, times
 
-from tap_personio.client import PersonioStream
+from tap_personio.client import ZONE_UNKNOWN, PersonioStream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,7 @@ class AttendancePeriods(PersonioStream):
     primary_keys = ("id",)
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_at.gte", text=times.zoneless)  # with a zone the API refuses it
+    look_back = ZONE_UNKNOWN
     slices = SpreadOverMonths("start.date_time.gte", "start.date_time.lte")  # by far the longest list
     page_size = 100
 

@@ -10,6 +10,7 @@ from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
 from tap_personio import schemas
+from tap_personio.client import ZONE_UNKNOWN
 from tap_personio.v1 import V1Stream
 from tap_personio.values import straightener, unwrapped
 
@@ -53,6 +54,7 @@ class Employees(V1Stream):
     primary_keys = ("id",)
     replication_key = "last_modified_at"
     changed_since = ChangedSince("updated_since", strict=True, text=times.zoneless)
+    look_back = ZONE_UNKNOWN
     pages = Numbered("offset", 100, by_record=True)
 
     @override

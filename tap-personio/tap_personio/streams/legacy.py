@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from singer_rest import ChangedSince, Children, Numbered, Request, SpreadOverMonths, times
 from typing_extensions import override
 
+from tap_personio.client import ZONE_UNKNOWN
 from tap_personio.v1 import V1Stream
+from tap_personio.values import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,6 +31,7 @@ class Attendances(LegacyStream):
     primary_keys = ("id",)
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_from", text=times.zoneless)
+    look_back = ZONE_UNKNOWN
     slices = SpreadOverMonths("start_date", "end_date", days=True)
     pages = Numbered("offset", 200, by_record=True)
     params = {"includePending": "true"}  # noqa: RUF012 - read only
@@ -50,6 +53,7 @@ class TimeOffs(LegacyStream):
     primary_keys = ("id",)
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_from", text=times.date)
+    look_back = ZONE_UNKNOWN
     pages = Numbered("offset", 200, first=1)  # the offset counts pages
 
 
@@ -100,8 +104,8 @@ class CustomReportRows(LegacyStream):
         rows = [row for report in reports for row in report.get("items") or []]
         # The number of the first page is not documented, so the first answer says it, and an empty page is the end.
         metadata = body.get("metadata") or {}
-        number = dict(request.params).get("page", metadata.get("current_page"))
-        following = str(int(number) + 1 if str(number).isdecimal() else 1)
+        page = number(dict(request.params).get("page", metadata.get("current_page")))
+        following = str(1 if page is None else page + 1)
         params = tuple((name, value) for name, value in request.params if name != "page")
         after = Request(request.path, (*params, ("page", following)), request.endpoint)
         return rows, [after] if rows else []

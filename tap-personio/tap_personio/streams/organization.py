@@ -13,7 +13,7 @@ class OrgUnits(PersonioStream):
     name = "org_units"
     path = "/v2/org-units"
     primary_keys = ("type", "id")  # an id is unique within its type only
-    slices = Values("type", "department", "team")
+    slices = Values("type", "department", "team", column="type")
     page_size = 100
     params = {"include_parent_chain": "true"}  # noqa: RUF012 - read only
 

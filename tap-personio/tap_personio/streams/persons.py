@@ -25,10 +25,22 @@ class Persons(PersonioStream):
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record:
-        # Admins rename and translate the labels, so the values stand by id.
+        # Admins rename and translate the labels, so the values stand by id, and beside them what else is known.
         attributes = row.get("custom_attributes")
-        if isinstance(attributes, list) and all(isinstance(item, dict) and "id" in item for item in attributes):
-            row["custom_attributes"] = {item["id"]: item.get("value") for item in attributes}
+        if isinstance(attributes, list):
+            values: Record = {}
+            details: Record = {}
+            unnamed = []
+            for item in attributes:
+                name = item.get("id") if isinstance(item, dict) else None
+                if not isinstance(name, str) or name in values:
+                    unnamed.append(item)
+                    continue
+                values[name] = item.get("value")
+                details[name] = {key: value for key, value in item.items() if key not in {"id", "value"}}
+            row |= {"custom_attributes": values, "custom_attribute_details": details}
+            if unnamed:
+                row["custom_attributes_without_id"] = unnamed
         return row
 
 

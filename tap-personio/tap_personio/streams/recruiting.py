@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import ChangedSince, Children
+from singer_rest import ChangedSince, Children, Request
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from singer_rest.pages import Record
-
-
-def moment_of(value: Any) -> str | None:  # noqa: ANN401 - what the API sends
-    """The moment of a value that is an object of moment and time zone, or the moment itself."""
-    return value.get("date-time") if isinstance(value, dict) else value
 
 
 class RecruitingStream(PersonioStream):
@@ -24,16 +21,14 @@ class RecruitingStream(PersonioStream):
     moments: tuple[str, ...] = ("created_at", "updated_at")
 
     @override
-    def post_process(self, row: Record, context: object = None) -> Record:
-        for name in self.moments:
-            if isinstance(row.get(name), dict):
-                row[f"{name}_timezone"] = row[name].get("timezone")
-                row[name] = moment_of(row[name])
-        return row
-
-    @override
-    def changed_at(self, record: Record) -> str | None:
-        return moment_of(record.get("updated_at"))
+    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
+        records, following = super().parse(body, request)
+        for row in records:
+            for name in self.moments:
+                if isinstance(row.get(name), dict):
+                    row[f"{name}_timezone"] = row[name].get("timezone")
+                    row[name] = row[name].get("date-time")
+        return records, following
 
 
 class RecruitingApplications(RecruitingStream):

@@ -56,9 +56,9 @@ class ReportRows(PersonioStream):
         meta = body.get("_meta") if isinstance(body, dict) else None
         if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
             raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Check `api_url`.")
-        columns = [column.get("name") for column in (meta or {}).get("columns") or []]
+        columns = meta.get("columns") if isinstance(meta, dict) else None
         _, following = super().parse({"_data": [], "_meta": meta}, request)
-        return [{"values": _by_column(row, columns)} for row in rows], following
+        return [{"cells": row, "columns": columns} for row in rows], following
 
     @override
     def is_gone(self, reply: Reply) -> bool:
@@ -79,35 +79,39 @@ class ReportRows(PersonioStream):
     @override
     def shaped(self, page: Page) -> Iterable[Record]:
         if page.slice is not self._slice:
-            self._rows = 0
+            self._rows, self._columns = 0, []
         for record in page.records:
             self._rows += 1
-            record["row_number"] = self._rows
+            self._columns = record.pop("columns") or self._columns  # not each page says them
+            record |= {"row_number": self._rows, "values": _by_column(record.pop("cells"), self._columns)}
         return super().shaped(page)
 
     _rows = 0
+    _columns: list[Any]
 
 
-def _by_column(cells: list[Any], columns: list[str | None]) -> Record:
-    """A row's cells, which stand in the order of the columns, by the columns' names."""
+def _by_column(cells: list[Any], columns: list[Any]) -> Record:
+    """A row's cells, in the order of the columns, by the columns' names; a name that comes again is numbered."""
     values: Record = {}
     for place, cell in enumerate(cells):
-        name = columns[place] if place < len(columns) else None
-        values[name or (cell or {}).get("attribute_id") or f"column_{place + 1}"] = _value(cell)
+        column = columns[place] if place < len(columns) else None
+        name = column.get("name") if isinstance(column, dict) else None
+        name = str(name or (cell.get("attribute_id") if isinstance(cell, dict) else None) or f"column_{place + 1}")
+        times = 2
+        unique = name
+        while unique in values:
+            unique, times = f"{name}_{times}", times + 1
+        values[unique] = _value(cell)
     return values
 
 
 def _value(cell: Any) -> Any:  # noqa: ANN401 - what the API sends
-    """What a typed cell holds: text, a number, a list of options, or what stands there where its type is new."""
+    """What a typed cell holds: text, a number, a list of options; as it was sent where it holds more, or is new."""
     if not isinstance(cell, dict):
         return cell
-    for kind, content in cell.items():
-        if not kind.endswith("_value") or not isinstance(content, dict):
-            continue
-        if "options" in content:
-            return [option.get("value") for option in content["options"] or []]
-        for name in ("value", "number"):
-            if name in content:
-                return content[name]
-        return content
-    return None
+    held = {name: value for name, value in cell.items() if name != "attribute_id" and value is not None}
+    for kind, content in held.items():
+        if len(held) == 1 and kind.endswith("_value") and isinstance(content, dict) and len(content) == 1:
+            ((inner, value),) = content.items()
+            return value if inner in {"value", "number", "options"} else held
+    return held or None

@@ -1,0 +1,107 @@
+"""For tests: what the vendor's bodies should have become once they are records."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from singer_rest import times
+
+from tap_personio.streams import STREAMS
+from tap_personio.tap import TapPersonio
+
+KEYS = {stream.name: tuple(stream.primary_keys) for stream in STREAMS}
+UNTIDY = {stream.name for stream in STREAMS if not stream.path.startswith("/v2/")}
+"""Streams whose values come in many forms and leave in one; they are compared by what they mean."""
+
+BY_DEFAULT = set(TapPersonio(validate_config=False).streams)
+"""Streams that no setting has to switch on."""
+
+MIDNIGHT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]00:00(:00)?(\.0+)?(Z|[+-]\d{2}:?\d{2})?")
+MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:.*")
+NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+
+
+def differs(stream: str, body: dict[str, Any], record: dict[str, Any]) -> set[str]:
+    """Names of the fields that do not say what the vendor's body says.
+
+    Args:
+        stream: The stream's name.
+        body: The body as the vendor sent it, and what stood in its address under names with an underscore.
+        record: The record, from the tap or from the loader.
+    """
+    found = {**record, **(record.get("_extra") or {})}
+    return {name for name, value in emitted(body).items() if not _same(stream, value, found.get(name))}
+
+
+def key_of(stream: str, row: dict[str, Any]) -> tuple[str, ...]:
+    """The key of a record, or of what `emitted` gives."""
+    return tuple(str(row.get(name)) for name in KEYS[stream])
+
+
+def emitted(body: dict[str, Any]) -> dict[str, Any]:
+    """A body without its wrapping: attributes by id, moments flattened, what stood in the address as a column."""
+    row: dict[str, Any] = {}
+    for name, value in body.items():
+        if name == "cells" or (name == "type" and "attributes" in body):
+            continue  # a report's cells are another matter; what v1 wraps records in says nothing
+        if name == "attributes" and isinstance(value, dict):
+            row |= {key: _unwrapped(item) for key, item in value.items()}
+        elif name == "custom_attributes":
+            row[name] = {item["id"]: item["value"] for item in value}
+        elif isinstance(value, dict) and set(value) == {"date-time", "timezone"}:
+            row[name], row[f"{name}_timezone"] = value["date-time"], value["timezone"]
+        else:
+            row[name.removeprefix("_") if name != "_meta" else name] = value
+    return row
+
+
+def _unwrapped(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, dict) and "label" in value:
+        return _unwrapped(value["value"])
+    if isinstance(value, dict):
+        wrapped = value.get("attributes")
+        inner = {**wrapped, **({"id": value["id"]} if "id" in value else {})} if isinstance(wrapped, dict) else value
+        return {name: _unwrapped(item) for name, item in inner.items()}
+    return [_unwrapped(item) for item in value] if isinstance(value, list) else value
+
+
+def _same(stream: str, sent: Any, found: Any) -> bool:  # noqa: ANN401
+    if stream in UNTIDY:
+        return bool(_meaning(sent) == _meaning(found))
+    return bool(sent == _plain(found))
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    """A loaded value as the API writes it."""
+    if isinstance(value, datetime) and value.tzinfo:
+        return times.text(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _meaning(value: Any) -> Any:  # noqa: ANN401
+    """What a value says, whatever its form."""
+    value = _plain(value)
+    if isinstance(value, str):
+        value = _of_text(value)
+    if isinstance(value, dict):
+        value = {name: _meaning(item) for name, item in value.items()}
+    elif isinstance(value, list):
+        texts = all(isinstance(item, str) for item in value)
+        value = ",".join(value) if texts else [_meaning(item) for item in value]
+    elif isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+        value = float(value)
+    return None if value in ("", [], {}) else value
+
+
+def _of_text(value: str) -> Any:  # noqa: ANN401
+    if NUMBER.fullmatch(value):
+        return float(value)
+    if day := MIDNIGHT.fullmatch(value):
+        return day.group(1)
+    if MOMENT.fullmatch(value):
+        return times.parse(value)
+    return json.loads(value) if value.startswith("[") else value

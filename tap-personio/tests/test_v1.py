@@ -1,0 +1,550 @@
+"""The lists of v1, each by what makes it odd, over bodies in the documented shapes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest import RunError, TapError
+from singer_rest.pacing import Pacer
+from singer_rest.testing import Answer, Asked
+from singer_sdk.exceptions import ConfigValidationError
+from tap_personio.tap import TapPersonio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EMPLOYEES, DICTIONARY = "/v1/company/employees", "/v1/company/employees/attributes"
+
+
+def attribute(value: Any, kind: str = "standard", **more: Any) -> dict[str, Any]:
+    return {"label": "Bezeichnung", "value": value, "type": kind, "universal_id": None, **more}
+
+
+def employee(number: int, **attributes: Any) -> dict[str, Any]:
+    return {"type": "Employee", "attributes": {"id": attribute(number, "integer"), **attributes}}
+
+
+def v1(data: Any, **more: Any) -> Answer:
+    return Answer({"success": True, "data": data, **more})
+
+
+def lists(**bodies: Any) -> Callable[[Asked], Answer]:
+    """Answer paths below /v1/company/ (with _ for - and __ for /) by their data; anything else is empty."""
+    by_path = {f"/v1/company/{path.replace('__', '/').replace('_', '-')}": data for path, data in bodies.items()}
+    return lambda asked: Answer({"success": True, "data": by_path.get(asked.path, []), "_data": []})
+
+
+def state(stream: str, key: str, value: str) -> dict[str, Any]:
+    return {"bookmarks": {stream: {"replication_key": key, "replication_key_value": value, "version": 1}}}
+
+
+def test_v1_calls_use_a_v1_token_asked_for_in_json_and_v2_calls_a_v2_token(
+    run: Callable[..., Any], personio: Any
+) -> None:
+    vendor = personio(lists())
+    run(vendor.url)
+    tokens = {
+        (asked.path[:3], asked.headers["Authorization"]) for asked in vendor.asked if "Authorization" in asked.headers
+    }
+    assert tokens == {("/v1", "Bearer eyJ-secret"), ("/v2", "Bearer papi-secret")}
+    (login,) = [asked for asked in vendor.asked if asked.path == "/v1/auth"]
+    assert login.headers["Content-Type"] == "application/json"
+    assert json.loads(login.body) == {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
+    assert not login.query
+
+
+def test_refused_credentials_of_v1_are_one_sentence(run: Callable[..., Any], personio: Any) -> None:
+    vendor = personio(lists())
+    vendor.answer = lambda asked: Answer({"success": False, "error": {"code": 0, "message": "Nein"}}, 403)
+    with pytest.raises(RunError, match="Check `client_id`") as error:
+        run(vendor.url, "employees")
+    assert "Nein" not in str(error.value)
+
+
+DEFINITIONS = [
+    {"key": "first_name", "label": "Vorname", "type": "standard"},
+    {"key": "dynamic_1", "label": "IBAN", "type": "standard"},
+    {"key": "dynamic_2", "label": "Kinder", "type": "integer"},
+    {"key": "dynamic_3", "label": "Quote", "type": "decimal"},
+    {"key": "dynamic_4", "label": "Jahrestag", "type": "date"},
+    {"key": "dynamic_5", "label": "Sprachen", "type": "tags"},
+    {"key": "dynamic_6", "label": "Neu", "type": "hologram"},
+]
+
+
+def company(*employees: dict[str, Any]) -> Callable[[Asked], Answer]:
+    return lambda asked: v1(DEFINITIONS if asked.path == DICTIONARY else list(employees))
+
+
+def test_each_attribute_of_the_companys_own_is_a_column_by_its_key_with_its_type(
+    run: Callable[..., Any], personio: Any
+) -> None:
+    attributes = {
+        "dynamic_1": attribute("DE98"),
+        "dynamic_2": attribute("3", "integer"),
+        "dynamic_3": attribute("0.25", "decimal"),
+        "dynamic_4": attribute("2021-01-01 00:00:00+01:00", "date"),
+        "dynamic_5": attribute('["a, b", "c"]', "tags"),
+        "dynamic_6": attribute("x", "hologram"),
+    }
+    output = run(personio(company(employee(1, **attributes))).url, "employees", discover=True)
+    properties = output.of("SCHEMA", "employees")[0]["schema"]["properties"]
+    own = {name: (definition["type"][0], definition.get("format")) for name, definition in properties.items()}
+    assert {name: own[name] for name in own if name.startswith("dynamic_")} == {
+        "dynamic_1": ("string", None),
+        "dynamic_2": ("integer", None),
+        "dynamic_3": ("number", None),
+        "dynamic_4": ("string", "date"),
+        "dynamic_5": ("array", None),
+        "dynamic_6": ("string", None),
+    }
+    assert output.records("employees") == [
+        {
+            "id": 1,
+            "dynamic_1": "DE98",
+            "dynamic_2": 3,
+            "dynamic_3": 0.25,
+            "dynamic_4": "2021-01-01",
+            "dynamic_5": ["a, b", "c"],
+            "dynamic_6": "x",
+        }
+    ]
+
+
+def test_without_credentials_the_catalog_has_no_attributes_of_the_companys_own_and_nothing_is_asked(
+    personio: Any,
+) -> None:
+    vendor = personio(company())
+    tap = TapPersonio(config={"api_url": vendor.url}, validate_config=False)
+    assert not any(name.startswith("dynamic_") for name in tap.streams["employees"].schema["properties"])
+    assert vendor.asked == []
+
+
+def test_attributes_that_the_catalog_does_not_have_arrive_straightened_in_extra(
+    run: Callable[..., Any], personio: Any
+) -> None:
+    vendor = personio(company(employee(1, dynamic_5=attribute("a,b", "tags"), dynamic_2=attribute("3", "integer"))))
+    (record,) = run(vendor.url, "employees").records("employees")
+    assert record == {"id": 1, "_extra": {"dynamic_5": ["a", "b"], "dynamic_2": 3}}
+    assert DICTIONARY not in vendor.paths()
+
+
+def test_without_the_right_to_the_dictionary_it_is_said_and_the_attributes_arrive_in_extra(
+    run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        return Answer({}, 403) if asked.path == DICTIONARY else v1([employee(1, dynamic_1=attribute("x"))])
+
+    records = run(personio(answer).url, "employees", discover=True).records("employees")
+    assert records == [{"id": 1, "_extra": {"dynamic_1": "x"}}]
+    assert caplog.text.count("arrive in `_extra` of employees") == 1
+
+
+def test_a_dictionary_that_cannot_be_read_is_an_error_and_no_silent_loss_of_columns(
+    run: Callable[..., Any], personio: Any
+) -> None:
+    with pytest.raises(TapError, match="holds no list of records"):
+        run(personio(lambda asked: v1("no list")).url, "employees", discover=True)
+
+
+@pytest.mark.parametrize(
+    ("sent", "column", "emitted"),
+    [
+        ("2014-11-09 00:00:00+01:00", "hire_date", "2014-11-09"),
+        ("2014-11-09T00:00:00+0100", "hire_date", "2014-11-09"),
+        ("2014-11-09T00:00:00", "hire_date", "2014-11-09"),
+        ("2014-11-09", "hire_date", "2014-11-09"),
+        ("2014-11-09T13:30:00+01:00", "hire_date", "2014-11-09T13:30:00+01:00"),
+        ("", "hire_date", None),
+        ([], "hire_date", None),
+        ("2020-11-18T17:33:55+01:00", "last_modified_at", "2020-11-18T16:33:55Z"),
+        ("2020-11-18 17:33:55+0100", "last_modified_at", "2020-11-18T16:33:55Z"),
+        ("40", "weekly_working_hours", 40),
+        ("38.5", "weekly_working_hours", 38.5),
+        (12.25, "weekly_working_hours", 12.25),
+        ("", "weekly_working_hours", None),
+        ("viel", "weekly_working_hours", "viel"),
+        ("NaN", "weekly_working_hours", "NaN"),
+        ("", "team", None),
+        ([], "team", None),
+        (None, "team", None),
+        ("", "cost_centers", []),
+        (None, "cost_centers", []),
+        ("", "status", None),
+        (7, "position", "7"),
+        ({"type": "Team", "attributes": {"id": 5, "name": "T"}}, "team", {"id": 5, "name": "T"}),
+        (
+            {"type": "Employee", "attributes": {"id": attribute(2), "fix_salary": attribute(5, currency="EUR")}},
+            "supervisor",
+            {"id": 2, "fix_salary": {"value": 5, "currency": "EUR"}},
+        ),
+    ],
+)
+def test_untidy_values_come_in_one_form(
+    run: Callable[..., Any], personio: Any, sent: Any, column: str, emitted: Any
+) -> None:
+    vendor = personio(lists(employees=[employee(1, **{column: attribute(sent)})]))
+    (record,) = run(vendor.url, "employees").records("employees")
+    assert record == {"id": 1, column: emitted}
+
+
+def test_currencies_stand_by_attribute(run: Callable[..., Any], personio: Any) -> None:
+    salaries = {"fix_salary": attribute(3000, "decimal", currency="EUR"), "hourly_salary": attribute(0, "decimal")}
+    (record,) = run(personio(lists(employees=[employee(1, **salaries)])).url, "employees").records("employees")
+    assert record == {"id": 1, "fix_salary": 3000, "hourly_salary": 0, "currencies": {"fix_salary": "EUR"}}
+
+
+def paged(total: int, metadata: Callable[[int], Any], cap: int = 200, *, by_page: bool = False) -> Any:
+    """A list of numbers, by record or by page, whose metadata is odd."""
+
+    def answer(asked: Asked) -> Answer:
+        if "offset" not in asked.query:
+            return v1([])
+        size, offset = min(int(asked.query["limit"]), cap), int(asked.query["offset"])
+        start = (max(offset, 1) - 1) * size if by_page else offset
+        rows = [{"type": "X", "attributes": {"id": number}} for number in range(total)[start : start + size]]
+        told = metadata(total)
+        return v1(rows, **({"metadata": told} if told is not None else {}))
+
+    return answer
+
+
+METADATA = {
+    "complete": lambda total: {"total_elements": total, "current_page": 0, "total_pages": 9},
+    "text": lambda total: {"total_elements": str(total), "current_page": "0", "total_pages": "3"},
+    "wrong number of pages": lambda total: {"total_elements": total, "current_page": 1, "total_pages": 0},
+    "missing": lambda total: None,
+    "null": lambda total: {"total_elements": None},
+}
+
+
+@pytest.mark.parametrize("metadata", METADATA.values(), ids=METADATA)
+@pytest.mark.parametrize("stream", ["employees", "time_offs", "attendances"])
+@pytest.mark.parametrize("total", [0, 1, 200, 201, 450])
+def test_pages_by_record_and_by_number_bring_every_record_once_whatever_the_metadata(
+    run: Callable[..., Any], personio: Any, metadata: Any, stream: str, total: int
+) -> None:
+    vendor = personio(paged(total, metadata, by_page=stream == "time_offs"))
+    bookmark = state(stream, "updated_at", "2026-01-01T00:00:00Z")  # one slice of attendances
+    records = run(vendor.url, stream, legacy_v1_streams=True, state=bookmark).records(stream)
+    assert sorted(record["id"] for record in records) == list(range(total))
+
+
+def test_offsets_count_records_in_employees_and_pages_from_1_in_time_offs(
+    run: Callable[..., Any], personio: Any
+) -> None:
+    for stream, path, offsets in (
+        ("employees", EMPLOYEES, {"0", "100", "200"}),
+        ("time_offs", "/v1/company/time-offs", {"1", "2", "3"}),
+    ):
+        by_page = stream == "time_offs"
+        vendor = personio(paged(500 if by_page else 250, METADATA["complete"], by_page=by_page))
+        run(vendor.url, stream, legacy_v1_streams=True)
+        assert {query["offset"] for query in vendor.queries(path)} == offsets
+
+
+def test_a_page_that_the_vendor_caps_below_what_was_asked_for_leaves_no_hole(
+    run: Callable[..., Any], personio: Any
+) -> None:
+    vendor = personio(paged(230, METADATA["complete"], cap=50))
+    records = run(vendor.url, "employees").records("employees")
+    assert [record["id"] for record in records] == list(range(230))
+
+
+def test_a_list_that_grows_while_it_is_read_is_read_to_its_new_end(run: Callable[..., Any], personio: Any) -> None:
+    totals = iter([150] + [250] * 9)
+
+    def answer(asked: Asked) -> Answer:
+        return paged(next(totals), METADATA["complete"])(asked)  # type: ignore[no-any-return]
+
+    records = run(personio(answer).url, "employees", max_concurrency=1).records("employees")
+    assert [record["id"] for record in records] == list(range(250))
+
+
+def test_employees_that_changed_are_asked_for_with_an_overlap(run: Callable[..., Any], personio: Any) -> None:
+    vendor = personio(lists(employees=[employee(1, last_modified_at=attribute("2026-03-01T13:00:00+01:00", "date"))]))
+    first = run(vendor.url, "employees")
+    assert first.state["bookmarks"]["employees"]["replication_key_value"] == "2026-03-01T12:00:00Z"
+    run(vendor.url, "employees", state=first.state)
+    assert vendor.queries(EMPLOYEES) == [
+        {"limit": "100", "offset": "0"},
+        {"limit": "100", "offset": "0", "updated_since": "2026-02-28T11:59:59"},
+    ]
+
+
+def test_last_modified_at_that_is_not_allowed_means_a_full_table_said_once(
+    run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    vendor = personio(lists(employees=[employee(1), employee(2)]))
+    first = run(vendor.url, "employees")
+    assert caplog.text.count("2 of 2 records carry no last_modified_at") == 1
+    run(vendor.url, "employees", state=first.state)
+    assert all("updated_since" not in query for query in vendor.queries(EMPLOYEES))
+
+
+def test_balances_carry_their_employees_id_and_one_who_is_gone_has_none(run: Callable[..., Any], personio: Any) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path == EMPLOYEES:
+            return v1([employee(1), employee(2)])
+        if asked.path == f"{EMPLOYEES}/1/absences/balance":
+            return v1([{"id": 7, "name": "Urlaub", "balance": 10.5}])
+        return Answer({"success": False, "error": {"code": 404, "message": "Es ist ein Problem aufgetreten"}}, 404)
+
+    records = run(personio(answer).url, "absence_balances").records("absence_balances")
+    assert records == [{"employee_id": 1, "id": 7, "name": "Urlaub", "balance": 10.5}]
+
+
+def test_pictures_are_off_until_named_and_only_what_is_known_of_them_is_read(
+    run: Callable[..., Any], personio: Any
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/v2/persons":
+            picture = {"profile_picture": {"url": "https://x.example/p"}}
+            return Answer({"_data": [{"id": "1", **picture}, {"id": "2"}, {"id": "3", **picture}]})
+        if asked.path == f"{EMPLOYEES}/1/profile-picture":
+            return Answer(b"\x89PNG-bytes", headers={"Content-Type": "image/png"})
+        return Answer({"success": False}, 404)
+
+    vendor = personio(answer)
+    assert "profile_pictures" not in TapPersonio(validate_config=False).streams
+    output = run(vendor.url, "profile_pictures", optional_streams=["profile_*"])
+    assert output.records("profile_pictures") == [
+        {
+            "person_id": "1",
+            "url": f"{vendor.url}{EMPLOYEES}/1/profile-picture",
+            "content_type": "image/png",
+            "size": 10,
+            "sha256": "7c5ee53a6e64484323669b54acb74e5008e1c94fbe4e8457b253d426c995c6d9",
+        }
+    ]
+    assert f"{EMPLOYEES}/2/profile-picture" not in vendor.paths()
+
+
+def test_categories_of_documents_lose_their_wrapping(run: Callable[..., Any], personio: Any) -> None:
+    data = [{"id": 5, "type": "DocumentCategory", "attributes": {"name": "Zeugnisse"}}]
+    records = run(personio(lists(document_categories=data)).url, "document_categories").records("document_categories")
+    assert records == [{"id": 5, "name": "Zeugnisse"}]
+
+
+ERRORS = {
+    "v1": {"success": False, "error": {"code": 0, "message": "geheim"}},
+    "custom reports": [{"status": 400, "errors": [{"title": "geheim", "details": "geheim"}]}],
+    "v2": {"personio_trace_id": "", "errors": [{"title": "geheim", "detail": "geheim"}]},
+}
+
+
+@pytest.mark.parametrize("body", ERRORS.values(), ids=ERRORS)
+@pytest.mark.parametrize("stream", ["employees", "custom_reports", "persons"])
+def test_errors_of_each_shape_are_a_sentence_without_their_content(
+    run: Callable[..., Any], personio: Any, body: Any, stream: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    fails: list[Exception] = []
+    run(personio(lambda asked: Answer(body, 400)).url, stream, legacy_v1_streams=True, fails=fails)
+    assert f"{stream} refused" in caplog.text or "status 400" in caplog.text
+    assert "geheim" not in caplog.text + str(fails[0])
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_a_list_of_v1_that_may_not_be_read_or_is_switched_off_is_skipped(
+    run: Callable[..., Any], personio: Any, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        return Answer({}, status) if asked.path == "/v1/company/time-offs" else v1([])
+
+    output = run(personio(answer).url, "time_offs", "time_off_types", legacy_v1_streams=True)
+    assert "time_offs: the credential may not read it; it needs absences:read" in caplog.text
+    assert [message["stream"] for message in output.of("SCHEMA")] == ["time_off_types"]
+
+
+def test_legacy_lists_are_offered_only_where_they_are_asked_for() -> None:
+    without, having = (
+        set(TapPersonio(config={"legacy_v1_streams": wanted}, validate_config=False).streams)
+        for wanted in (False, True)
+    )
+    assert having - without == {
+        "attendances",
+        "attendance_projects",
+        "time_offs",
+        "time_off_types",
+        "absence_periods_v1",
+        "custom_reports",
+        "custom_report_rows",
+        "custom_report_columns",
+    }
+
+
+def test_attendances_are_read_by_whole_days_from_1970_on_and_each_day_once(
+    run: Callable[..., Any], personio: Any
+) -> None:
+    vendor = personio(lists())
+    run(vendor.url, "attendances", legacy_v1_streams=True)
+    queries = sorted(vendor.queries("/v1/company/attendances"), key=lambda query: query["start_date"])
+    assert queries[0]["start_date"] == "1970-01-01"
+    assert queries[0]["end_date"].endswith("-12-31")
+    assert queries[1]["start_date"].endswith("-01-01")
+    assert queries[1]["end_date"].endswith("-01-31")
+    assert all(query["includePending"] == "true" for query in queries)
+    vendor.asked.clear()
+    run(
+        vendor.url,
+        "attendances",
+        legacy_v1_streams=True,
+        state=state("attendances", "updated_at", "2026-03-01T12:00:00Z"),
+    )
+    (query,) = vendor.queries("/v1/company/attendances")
+    assert query["start_date"] == "1970-01-01"
+    assert query["updated_from"] == "2026-02-28T12:00:00"
+
+
+@pytest.mark.parametrize(
+    ("stream", "path", "since"),
+    [
+        ("time_offs", "time-offs", "2026-02-28"),
+        ("absence_periods_v1", "absence-periods", "2026-03-01T11:55:00Z"),
+    ],
+)
+def test_legacy_absences_that_changed_are_asked_for_by_day_or_moment(
+    run: Callable[..., Any], personio: Any, stream: str, path: str, since: str
+) -> None:
+    vendor = personio(lists())
+    run(vendor.url, stream, legacy_v1_streams=True, state=state(stream, "updated_at", "2026-03-01T12:00:00Z"))
+    assert vendor.queries(f"/v1/company/{path}") == [{"limit": "200", "offset": "1", "updated_from": since}]
+
+
+def test_what_legacy_lists_wrap_is_unwrapped_and_booleans_in_text_are_booleans(
+    run: Callable[..., Any], personio: Any
+) -> None:
+    row = {
+        "id": 9,
+        "type": "AttendancePeriod",
+        "attributes": {
+            "employee": 3,
+            "is_on_time_off": "false,",
+            "updated_at": "2017-01-17T16:41:08+01:00",
+            "project": {"id": 5, "type": "Project", "attributes": {"name": "P", "active": True}},
+        },
+    }
+    vendor = personio(lambda asked: v1([row] if asked.query.get("start_date") == "1970-01-01" else []))
+    (record,) = run(vendor.url, "attendances", legacy_v1_streams=True).records("attendances")
+    assert record == {
+        "id": 9,
+        "employee": 3,
+        "is_on_time_off": False,
+        "updated_at": "2017-01-17T15:41:08Z",
+        "project": {"id": 5, "name": "P", "active": True},
+    }
+
+
+@pytest.mark.parametrize("first", [0, 1, None])
+def test_rows_of_custom_reports_are_read_to_an_empty_page_wherever_pages_begin(
+    run: Callable[..., Any], personio: Any, first: int | None
+) -> None:
+    def item(employee: int, *values: str) -> list[dict[str, Any]]:
+        return [{"employee_id": employee, "attributes": [{"attribute_id": "a", "value": value}]} for value in values]
+
+    pages = [item(1, "x", "y"), item(2, "z"), item(3, "w")]
+
+    def answer(asked: Asked) -> Answer:
+        if not asked.path.endswith("/r1"):
+            return v1([{"type": "Report", "attributes": {"id": "r1"}}])
+        number = int(asked.query.get("page", first or 0))
+        place = number - (first or 0)
+        rows = pages[place] if place < len(pages) else []
+        told = {} if first is None else {"metadata": {"current_page": number, "total_elements": 1}}
+        return v1([{"type": "Report", "attributes": {"id": "r1", "type": "point_in_time", "items": rows}}], **told)
+
+    output = run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True)
+    assert [
+        (row["employee_id"], row["row_number"], row["attributes"][0]["value"], row["report_id"])
+        for row in output.records("custom_report_rows")
+    ] == [(1, 1, "x", "r1"), (1, 2, "y", "r1"), (2, 1, "z", "r1"), (3, 1, "w", "r1")]
+
+
+def test_columns_of_custom_reports_come_in_an_object(run: Callable[..., Any], personio: Any) -> None:
+    data = {"type": "Column", "attributes": [{"attribute_id": "first_name", "human_readable": "Vorname"}]}
+    output = run(personio(lists(custom_reports__columns=data)).url, "custom_report_columns", legacy_v1_streams=True)
+    assert output.records("custom_report_columns") == data["attributes"]
+
+
+def test_v1_is_paced_as_documented() -> None:
+    pacer = Pacer(TapPersonio.rates, clock=lambda: 0.0)
+    assert [pacer.take(EMPLOYEES) > 0 for _ in range(16)] == [False] * 15 + [True]
+    balance = "/v1/company/employees/{employee_id}/absences/balance"
+    pacer = Pacer(TapPersonio.rates, clock=lambda: 0.0)
+    taken = sum(not pacer.take(path) for path in (EMPLOYEES, balance) * 100)
+    assert taken == int(2000 / 60)  # one second's share, of both together
+
+
+FEED = """<?xml version="1.0" encoding="UTF-8"?>
+<workzag-jobs><!-- two --><position>
+  <id>410</id><office>Köln</office><additionalOffices><office>Łódź</office></additionalOffices><name>{name}</name>
+  <jobDescriptions><jobDescription><name>Aufgaben</name><value><![CDATA[<p>a &amp; b</p>]]></value></jobDescription>
+  <jobDescription><name>Profil</name><value/></jobDescription></jobDescriptions>
+  <createdAt>2016-05-31T12:14:07+0200</createdAt></position></workzag-jobs>"""
+XML = {"Content-Type": "application/xml"}
+
+
+def test_open_positions_are_read_in_each_language_without_a_token_even_where_the_site_has_moved(
+    run: Callable[..., Any], personio: Any
+) -> None:
+    site = personio(lambda asked: Answer(FEED.replace("{name}", asked.query["language"]).encode(), headers=XML))
+    moved = personio(lambda asked: Answer(b"", 307, {"Location": f"{site.url}/xml?language={asked.query['language']}"}))
+    vendor = personio(lists())
+    output = run(vendor.url, "open_positions", careers_url=f"{moved.url}/xml")
+    records = output.records("open_positions")
+    assert [record["language"] for record in records] == ["de", "en", "fr", "es", "nl", "it", "pt"]
+    assert records[0] == {
+        "id": 410,
+        "language": "de",
+        "office": "Köln",
+        "additionalOffices": ["Łódź"],
+        "name": "de",
+        "jobDescriptions": [{"name": "Aufgaben", "value": "<p>a &amp; b</p>"}, {"name": "Profil", "value": None}],
+        "createdAt": "2016-05-31T10:14:07Z",
+    }
+    assert vendor.asked == []
+    assert all("Authorization" not in asked.headers for asked in site.asked)
+
+
+def test_open_positions_are_offered_only_with_the_address_of_the_site() -> None:
+    assert "open_positions" not in TapPersonio(config={"optional_streams": ["*"]}, validate_config=False).streams
+    with_site = TapPersonio(config={"careers_url": "https://acme.jobs.personio.com"}, validate_config=False)
+    assert "open_positions" in with_site.streams
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<!doctype html><title>Sign in</title>",
+        b"<workzag-jobs><position><id>1</id>",
+        b'<!DOCTYPE x [<!ENTITY e "aaaa">]><workzag-jobs><position><id>&e;</id></position></workzag-jobs>',
+        b"<feed><position><id>1</id></position></feed>",
+    ],
+    ids=["a page", "broken off", "entities", "another feed"],
+)
+def test_a_feed_that_is_none_fails_its_stream_and_emits_nothing(
+    run: Callable[..., Any], personio: Any, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = personio(lambda asked: Answer(body, headers=XML))
+    fails: list[Exception] = []
+    output = run(personio(lists()).url, "open_positions", careers_url=site.url, fails=fails)
+    assert output.records("open_positions") == []
+    assert "the body is not what was promised" in caplog.text
+
+
+def test_a_wrong_address_of_the_site_is_named(
+    run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = personio(lambda asked: Answer(b"nothing here", 404))
+    run(personio(lists()).url, "open_positions", careers_url=site.url, fails=[])
+    assert "Check `careers_url`." in caplog.text
+
+
+def test_an_address_of_the_site_that_is_none_is_a_sentence() -> None:
+    with pytest.raises(ConfigValidationError) as error:
+        TapPersonio(config={"client_id": "a", "client_secret": "b", "careers_url": "acme secret"})
+    (sentence,) = error.value.errors
+    assert sentence.startswith("Set `careers_url` to an address")
+    assert "acme secret" not in sentence
