@@ -147,7 +147,11 @@ class Reading:
         """Take out the result at a position; None: not there yet, or (`last_slice` tells) never."""
         if position[0] == self._opened:
             self._open()
-        return self._results.pop(position, None)
+        result = self._results.pop(position, None)
+        if result is not None and not isinstance(result, Exception):
+            number, page = position
+            result.ends_slice = page + 1 == self._pages[number]
+        return result
 
     def abandon(self) -> list[Page]:
         """Forget everything; the pages that nobody took."""

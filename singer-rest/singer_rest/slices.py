@@ -24,11 +24,14 @@ class Slice:
         params: Query parameters that ask for this part.
         path: Values for the placeholders of the stream's path.
         columns: Values that each record of this part gets, by column.
+        name: What the part is known by in later runs, which need not read it again: its first and its last moment.
+            None: it is read again, for it is not over yet, or there may be too many like it for the state.
     """
 
     params: Mapping[str, str] = field(default_factory=dict)
     path: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Any] = field(default_factory=dict)
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -130,14 +133,15 @@ class Months(Slices):
         month = pendulum.instance(self.start(window)).date()
         end = pendulum.instance(window.until or window.now).date()
         while month <= end:
+            first, last = month.to_date_string(), month.end_of("month").to_date_string()
+            following = month.add(months=1)
+            is_over = following <= pendulum.instance(window.now).date()
             yield Slice(
-                params={
-                    self.first: month.to_date_string(),
-                    self.last: month.end_of("month").to_date_string(),
-                },
-                columns={self.column: month.to_date_string()},
+                params={self.first: first, self.last: last},
+                columns={self.column: first},
+                name=f"{first}/{last}" if is_over else None,
             )
-            month = month.add(months=1)
+            month = following
 
 
 class SpreadOverMonths(Slices):
@@ -164,10 +168,13 @@ class SpreadOverMonths(Slices):
             return
         month = pendulum.datetime(window.now.year - self.years_back, 1, 1)
         end = pendulum.instance(window.now)
-        yield Slice(params={self.before: times.zoneless(month)})
+        yield Slice(params={self.before: times.zoneless(month)}, name=f"../{times.date(month)}")
         while month <= end:
             following = month.add(months=1)
-            yield Slice(params={self.after: times.zoneless(month), self.before: times.zoneless(following)})
+            yield Slice(
+                params={self.after: times.zoneless(month), self.before: times.zoneless(following)},
+                name=f"{times.date(month)}/{times.date(following)}" if following <= end else None,
+            )
             month = following
         yield Slice(params={self.after: times.zoneless(month)})
 
