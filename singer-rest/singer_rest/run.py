@@ -95,6 +95,7 @@ class Run:
         self._readings = {
             stream.name: (stream, self._reading(stream, stream.since, self._plan(stream))) for stream in self.streams
         }
+        self._slices: dict[str, int] = {}
 
     def start(self) -> None:
         """Let the workers begin, and read the ids that no stream's own reading gives."""
@@ -129,6 +130,16 @@ class Run:
     def requests(self, name: str) -> int:
         """How many requests were sent for a stream."""
         return self._readings[name][1].requests
+
+    def share(self, name: str) -> float | None:
+        """How much of a stream was handed on, by its slices and counted pages: above 0, up to 1; None: not known."""
+        stream, reading = self._readings[name]
+        listing = self._listings.get(stream.slices.parent or "")
+        if not reading.done or (listing and (listing.error or not listing.complete)):
+            return None
+        if name not in self._slices:
+            self._slices[name] = sum(1 for _ in self._plan(stream))
+        return reading.done / self._slices[name]
 
     def close(self) -> None:
         """Start no further request."""

@@ -21,6 +21,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 
 from singer_rest.command import Command, checked_catalog, checked_state, explain
 from singer_rest.errors import NoAccess, RunError, TapError
+from singer_rest.progress import Progress
 from singer_rest.records import EXTRA, MessageWriter, record_lines
 from singer_rest.settings import sentence, wrong_variables
 
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from singer_rest.records import Shape
     from singer_rest.replication import Replication
     from singer_rest.run import Run
-
-
-PROGRESS_SECONDS = 10.0
 
 
 class SdkStream(Stream):
@@ -123,7 +121,7 @@ class SdkStream(Stream):
     ) -> Generator[Record]:
         run = self._tap.run_for(self)
         schema_due = write_messages
-        started_at = told_at = time.monotonic()
+        progress = Progress(self.name)
         try:
             for page in run.pages(self.name):
                 if schema_due:  # a stream that may not be read gets no table
@@ -133,12 +131,9 @@ class SdkStream(Stream):
                 yield from self._emit(page, write_messages=write_messages)
                 if write_messages and page.ends_slice and self.backfill.keep(page.slice):
                     self._tap.state_writer.write_state(self.tap_state)
-                now = time.monotonic()
-                if now - told_at >= PROGRESS_SECONDS:
-                    told_at = now
-                    rows, requests = self.replication.rows, run.requests(self.name)
-                    rate = rows / (now - started_at)
-                    self.logger.info("%s: %d rows in %d requests so far, %.0f rows/s", self.name, rows, requests, rate)
+                rows, requests = self.replication.rows, run.requests(self.name)
+                if line := progress.line(rows, requests, lambda: run.share(self.name)):
+                    self.logger.info("%s", line)
             if schema_due:
                 self._write_schema_message()
             self._finish(write_messages=write_messages)

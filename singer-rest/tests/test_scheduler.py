@@ -157,6 +157,7 @@ def test_the_last_page_of_a_slice_is_told_and_none_where_a_page_is_missing(
         for page in scheduler.pages(reading):
             told.append((page.records[0]["id"], page.ends_slice))
     assert told == [(name, name.endswith("-2")) for name in IN_ORDER[:8]]
+    assert reading.done == pytest.approx(2 + 2 / 3 if counted else 2)
 
 
 @pytest.mark.parametrize(("pages_held", "bytes_held"), [(1, 10**9), (10**9, 1)])
