@@ -120,6 +120,7 @@ class Page:
         slice: The slice that the page belongs to.
         size: Bytes of the body.
         received: When the answer was there, UTC.
+        ends_slice: Whether it is the last page of its slice; known once it is handed on.
     """
 
     records: list[Record]
@@ -127,3 +128,4 @@ class Page:
     slice: Slice
     size: int
     received: datetime
+    ends_slice: bool = False

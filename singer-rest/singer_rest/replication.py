@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 
-from singer_rest import times
+from singer_rest import backfill, times
+from singer_rest.backfill import Begun
 from singer_rest.errors import RunError
 
 if TYPE_CHECKING:
@@ -47,9 +48,12 @@ class Replication:
         self._state = state
         self._key = key
         self._now = now
+        self._began = now
         self._latest: datetime | None = None
         self.keyless_rows = 0
         self.rows = 0
+        self.earlier_rows = 0
+        """Records that an earlier run handed on of the same read."""
 
         version = state.get("version")
         if version is not None and (not isinstance(version, int) or version < 0):
@@ -68,9 +72,42 @@ class Replication:
             from_bookmark = pendulum.instance(self._bookmark) - look_back
             self.since = max(from_bookmark, start_date) if start_date else from_bookmark
         if self.whole and versioned:
-            version = max(int(now.timestamp() * 1000), (version or 0) + 1)
+            kept = backfill.read(state)
+            seen = (version or 0, (kept and kept[0].version) or 0)
+            version = max(int(now.timestamp() * 1000), max(seen) + 1)
         self.version = version if versioned else None
         """What each RECORD carries, so that a later full read can tell the rows that are gone."""
+
+    def may_go_on(self, begun: Begun) -> bool:
+        """Whether a whole read that an earlier run began is not over yet."""
+        if (begun.version is None) != (self.version is None) or times.parse(begun.began) > self._now:
+            return False
+        return begun.version is None or self._old_version is None or begun.version > self._old_version
+
+    def go_on(self, begun: Begun) -> None:
+        """Go on with a whole read that an earlier run began."""
+        self.version = begun.version
+        # What has changed since in the part that is read already is for the run after this one.
+        self._began = times.parse(begun.began)
+        self._latest = times.parse(begun.latest) if begun.latest else None
+        self.keyless_rows = begun.keyless_rows
+        self.earlier_rows = begun.rows
+
+    def begun(self, made_with: dict[str, str | None]) -> Begun:
+        """What this read has come to, for a later run to go on with."""
+        return Begun(
+            version=self.version,
+            began=times.text(self._began),
+            made_with=made_with,
+            rows=self.rows_in_all,
+            keyless_rows=self.keyless_rows,
+            latest=times.text(self._latest) if self._latest else None,
+        )
+
+    @property
+    def rows_in_all(self) -> int:
+        """Records of this read, those of an earlier run among them."""
+        return self.earlier_rows + self.rows
 
     def see(self, records: Iterable[Record]) -> None:
         """Note the records' replication keys."""
@@ -92,7 +129,7 @@ class Replication:
             start: First moment that the read reached back to; None: without end.
             end: The user's last moment; None: none.
         """
-        return self.whole and self.version is not None and self.rows > 0 and self._covers_table(start, end)
+        return self.whole and self.version is not None and self.rows_in_all > 0 and self._covers_table(start, end)
 
     def finish(self, start: datetime | None, end: datetime | None, *, versions: bool = True) -> None:
         """Write the state: the stream was read whole.
@@ -103,6 +140,8 @@ class Replication:
             versions: Whether the records carried the version.
         """
         state = self._state
+        if backfill.KEY in state:
+            state[backfill.KEY] = None  # set, not removed: Meltano merges states
         if self.whole and versions and self.version is not None:
             if self._covers_table(start, end):
                 state["window_start"] = times.text(start) if start else None
@@ -115,7 +154,7 @@ class Replication:
             elif self._latest:
                 # The newest row may be gone; what was read stays read.
                 latest = max(self._latest, self._bookmark or self._latest)
-                state["replication_key_value"] = times.text(min(latest, self._now))
+                state["replication_key_value"] = times.text(min(latest, self._began))
 
     def _covers_table(self, start: datetime | None, end: datetime | None) -> bool:
         """Whether this read reached as far as the table does, on both sides: only then are missing rows gone."""

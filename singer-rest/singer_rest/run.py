@@ -89,15 +89,21 @@ class Run:
         self._listed_apart: list[RestStream] = []
         for stream in self.streams:
             self._list_parents(stream, read, stream_named)
+        for stream in self.streams:
+            if self._may_go_on(stream):
+                stream.backfill.begin()
         self._readings = {
-            stream.name: (stream, self._reading(stream, stream.since, stream.window(stream.replication.since)))
-            for stream in self.streams
+            stream.name: (stream, self._reading(stream, stream.since, self._plan(stream))) for stream in self.streams
         }
+        self._slices: dict[str, int] = {}
 
     def start(self) -> None:
         """Let the workers begin, and read the ids that no stream's own reading gives."""
         apart = [
-            (parent, self._reading(parent, self._listings[parent.name].since, parent.window(None)))
+            (
+                parent,
+                self._reading(parent, self._listings[parent.name].since, self._slices_of(parent, parent.window(None))),
+            )
             for parent in self._listed_apart
         ]
         for _, reading in [*apart, *self._readings.values()]:
@@ -125,6 +131,16 @@ class Run:
         """How many requests were sent for a stream."""
         return self._readings[name][1].requests
 
+    def share(self, name: str) -> float | None:
+        """How much of a stream was handed on, by its slices and counted pages: above 0, up to 1; None: not known."""
+        stream, reading = self._readings[name]
+        listing = self._listings.get(stream.slices.parent or "")
+        if not reading.done or (listing and (listing.error or not listing.complete)):
+            return None
+        if name not in self._slices:
+            self._slices[name] = sum(1 for _ in self._plan(stream))
+        return reading.done / self._slices[name]
+
     def close(self) -> None:
         """Start no further request."""
         self._scheduler.close()
@@ -144,9 +160,25 @@ class Run:
         if own is None or (own.since and (wanted is None or own.since > wanted)):
             self._listed_apart.append(parent)
 
-    def _reading(self, stream: RestStream, since: datetime | None, window: Window) -> Reading:
+    def _may_go_on(self, stream: RestStream) -> bool:
+        """Whether a stream may leave out slices that an earlier run finished, and keep those that it finishes.
+
+        Not where its own reading gives the ids for its children, who need all of them. Not in batches, whose records
+        carry no version and may leave after the STATE.
+        """
+        gives_ids = stream.name in self._listings and stream not in self._listed_apart
+        return not (self._trial or gives_ids or stream.get_batch_config(stream.config))
+
+    def _plan(self, stream: RestStream) -> Iterator[Slice | None]:
+        """The slices that this run reads of a stream."""
+        return stream.backfill.unfinished(self._slices_of(stream, stream.window(stream.replication.since)))
+
+    def _slices_of(self, stream: RestStream, window: Window) -> Iterator[Slice | None]:
         parent = stream.slices.parent
-        plan = stream.slices.plan(window, self._listings[parent] if parent else None)
+        return stream.slices.plan(window, self._listings[parent] if parent else None)
+
+    def _reading(self, stream: RestStream, since: datetime | None, plan: Iterator[Slice | None]) -> Reading:
+        parent = stream.slices.parent
         return Reading(
             stream.name,
             _explained(stream.name, parent, plan) if parent else plan,

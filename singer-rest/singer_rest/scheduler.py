@@ -14,7 +14,7 @@ from singer_rest.errors import Retry, TapError
 from singer_rest.pacing import full_jitter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from singer_rest.pacing import Pacer
     from singer_rest.pages import Page, Request
@@ -76,6 +76,8 @@ class Reading:
         self.fetch = fetch
         self.requests = 0
         self.last_slice: int | None = None
+        self.done = 0.0
+        """How many slices were taken; of one whose pages are counted, also the share taken."""
         self._slices = slices
         self._first = first
         self._opened = 0
@@ -83,6 +85,7 @@ class Reading:
         self._results: dict[Position, Page | Exception] = {}
         self._failed_at: Position | None = None
         self._pages: dict[int, int] = {}
+        self._counted: set[int] = set()
 
     def ready(self, now: float, only: Position | None = None) -> tuple[Task | None, float]:
         """The first task (or that at a position) that may run now, left in the queue; else None and seconds to wait."""
@@ -120,8 +123,10 @@ class Reading:
             self._queue_following(task, result.following)
         return True
 
-    def _queue_following(self, task: Task, following: Iterable[Request]) -> None:
+    def _queue_following(self, task: Task, following: Sequence[Request]) -> None:
         number, _ = task.position
+        if len(following) > 1:  # the next page alone may be followed by others
+            self._counted.add(number)
         for request in following:
             page = self._pages[number]
             self._pages[number] += 1
@@ -141,13 +146,21 @@ class Reading:
         if page + 1 < self._pages[number]:
             return number, page + 1
         del self._pages[number]
+        self._counted.discard(number)
         return number + 1, 0
 
     def take(self, position: Position) -> Page | Exception | None:
         """Take out the result at a position; None: not there yet, or (`last_slice` tells) never."""
         if position[0] == self._opened:
             self._open()
-        return self._results.pop(position, None)
+        result = self._results.pop(position, None)
+        if result is not None and not isinstance(result, Exception):
+            number, page = position
+            pages = self._pages[number]
+            result.ends_slice = page + 1 == pages
+            if result.ends_slice or number in self._counted:
+                self.done = number + (page + 1) / pages
+        return result
 
     def abandon(self) -> list[Page]:
         """Forget everything; the pages that nobody took."""

@@ -21,6 +21,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 
 from singer_rest.command import Command, checked_catalog, checked_state, explain
 from singer_rest.errors import NoAccess, RunError, TapError
+from singer_rest.progress import Progress
 from singer_rest.records import EXTRA, MessageWriter, record_lines
 from singer_rest.settings import sentence, wrong_variables
 
@@ -30,13 +31,11 @@ if TYPE_CHECKING:
 
     import click
 
+    from singer_rest.backfill import Backfill
     from singer_rest.pages import Page, Record
     from singer_rest.records import Shape
     from singer_rest.replication import Replication
     from singer_rest.run import Run
-
-
-PROGRESS_SECONDS = 10.0
 
 
 class SdkStream(Stream):
@@ -47,13 +46,16 @@ class SdkStream(Stream):
     _tap: SdkTap
     _pages = 0
     _requests = 0
-    _started_at = 0.0
-    _told_at = 0.0
 
     @property
     @abstractmethod
     def replication(self) -> Replication:
         """Where the stream starts and ends."""
+
+    @property
+    @abstractmethod
+    def backfill(self) -> Backfill:
+        """The slices of a whole read that are finished."""
 
     @property
     @abstractmethod
@@ -80,13 +82,15 @@ class SdkStream(Stream):
             TapError: If it could not be read whole. Its state is as it was.
         """
         since, _ = self.reach
+        finished = len(self.backfill.finished)
         self.logger.info(
-            "%s: reading %s%s",
+            "%s: reading %s%s%s",
             self.name,
             "everything" if self.replication.whole else "what changed",
             f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else "",
+            f"; {finished} slices are there from a run that was interrupted" if finished else "",
         )
-        self._started_at = self._told_at = time.monotonic()
+        started_at = time.monotonic()
         try:
             if batch_config := self.get_batch_config(self.config):
                 self._write_schema_message()
@@ -106,7 +110,7 @@ class SdkStream(Stream):
             self.name,
             self.replication.rows,
             self._requests,
-            time.monotonic() - self._started_at,
+            time.monotonic() - started_at,
         )
 
     def _sync_records(
@@ -117,29 +121,25 @@ class SdkStream(Stream):
     ) -> Generator[Record]:
         run = self._tap.run_for(self)
         schema_due = write_messages
+        progress = Progress(self.name)
         try:
             for page in run.pages(self.name):
                 if schema_due:  # a stream that may not be read gets no table
                     self._write_schema_message()
                     schema_due = False
                 self._pages += 1
-                self._tell_progress(run.requests(self.name))
                 yield from self._emit(page, write_messages=write_messages)
+                if write_messages and page.ends_slice and self.backfill.keep(page.slice):
+                    self._tap.state_writer.write_state(self.tap_state)
+                rows, requests = self.replication.rows, run.requests(self.name)
+                if line := progress.line(rows, requests, lambda: run.share(self.name)):
+                    self.logger.info("%s", line)
             if schema_due:
                 self._write_schema_message()
             self._finish(write_messages=write_messages)
         finally:
             self._requests = run.requests(self.name)
             self._tap.leave(run)
-
-    def _tell_progress(self, requests: int) -> None:
-        now = time.monotonic()
-        if now - self._told_at >= PROGRESS_SECONDS:
-            rows, seconds = self.replication.rows, now - self._started_at
-            self.logger.info(
-                "%s: %d rows in %d requests so far, %.0f rows/s", self.name, rows, requests, rows / seconds
-            )
-            self._told_at = now
 
     def _emit(self, page: Page, *, write_messages: bool) -> Iterator[Record]:
         records = list(self.shaped(page))
@@ -173,7 +173,7 @@ class SdkStream(Stream):
         if write_messages and replication.activates(*self.reach):
             self._write_activate_version_message(replication.version or 0)
         replication.finish(*self.reach, versions=write_messages)
-        if replication.whole and not replication.rows:
+        if replication.whole and not replication.rows_in_all:
             self.logger.warning(
                 "%s: nothing came back, so rows loaded earlier are kept. A lost right often looks like that.",
                 self.name,
@@ -184,7 +184,7 @@ class SdkStream(Stream):
                 "to read this attribute to read only what changed.",
                 self.name,
                 replication.keyless_rows,
-                replication.rows,
+                replication.rows_in_all,
                 self.replication_key,
             )
         if self.shape.unlisted:
@@ -269,7 +269,7 @@ class SdkTap(Tap):
         if failed:
             raise TapError(
                 f"{len(failed)} of {len(selected)} streams failed: {', '.join(failed)}. Their bookmarks are as they "
-                "were: the next run reads them again."
+                "were: the next run reads what is missing."
             )
         self._fail_where_all_is_skipped(len(selected))
 

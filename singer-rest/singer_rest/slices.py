@@ -24,11 +24,14 @@ class Slice:
         params: Query parameters that ask for this part.
         path: Values for the placeholders of the stream's path.
         columns: Values that each record of this part gets, by column.
+        name: What the part is known by in later runs, which need not read it again: its first and its last moment.
+            None: it is read again, for it is not over yet, or there may be too many like it for the state.
     """
 
     params: Mapping[str, str] = field(default_factory=dict)
     path: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Any] = field(default_factory=dict)
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -137,14 +140,15 @@ class Months(Slices):
         month = pendulum.instance(self.start(window)).date()
         end = pendulum.instance(window.until or window.now).date()
         while month <= end:
+            first, last = month.to_date_string(), month.end_of("month").to_date_string()
+            following = month.add(months=1)
+            is_over = following <= pendulum.instance(window.now).date()
             yield Slice(
-                params={
-                    self.first: month.to_date_string(),
-                    self.last: month.end_of("month").to_date_string(),
-                },
-                columns={self.column: month.to_date_string()},
+                params={self.first: first, self.last: last},
+                columns={self.column: first},
+                name=f"{first}/{last}" if is_over else None,
             )
-            month = month.add(months=1)
+            month = following
 
 
 class SpreadOverMonths(Slices):
@@ -181,12 +185,14 @@ class SpreadOverMonths(Slices):
         yield self._slice(month, None, end)
 
     def _slice(self, first: pendulum.DateTime | None, last: pendulum.DateTime | None, now: pendulum.DateTime) -> Slice:
+        # A slice that is not over yet has no name: what comes to lie in it later must not be left out.
+        name = f"{times.date(first) if first else '..'}/{times.date(last)}" if last and last <= now else None
         if self.days:
             first = first or pendulum.datetime(1970, 1, 1)
             last = last.subtract(days=1) if last else now.add(years=9)
-            return Slice(params={self.after: first.to_date_string(), self.before: last.to_date_string()})
+            return Slice(params={self.after: first.to_date_string(), self.before: last.to_date_string()}, name=name)
         moments = {self.after: first, self.before: last}
-        return Slice(params={param: times.zoneless(moment) for param, moment in moments.items() if moment})
+        return Slice(params={param: times.zoneless(moment) for param, moment in moments.items() if moment}, name=name)
 
 
 class Children(Slices):

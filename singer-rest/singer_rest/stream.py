@@ -13,6 +13,7 @@ import pendulum
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from singer_rest import times
+from singer_rest.backfill import Backfill
 from singer_rest.errors import NoAccess, Retry, TapError
 from singer_rest.pages import Page, Record, Reply, Request
 from singer_rest.records import Shape
@@ -87,12 +88,26 @@ class RestStream(SdkStream):
         return Replication(
             self.name,
             self.stream_state,
-            key=self.replication_key if self.replication_method == REPLICATION_INCREMENTAL else None,
+            key=self._key,
             start_date=times.parse(start_date) if start_date else None,
             look_back=self.look_back,
             now=self._tap.started,
             versioned=self.versioned,
         )
+
+    @cached_property
+    def backfill(self) -> Backfill:
+        """The slices of a whole read that are finished, kept in the state."""
+        moments = {name: self.config.get(name) for name in ("start_date", "end_date")}
+        made_with = {name: times.text(times.parse(value)) if value else None for name, value in moments.items()}
+        start, _ = self.reach
+        made_with["window_start"] = times.text(start) if start else None
+        made_with["replication_key"] = self._key
+        return Backfill(self.name, self.stream_state, self.replication, made_with)
+
+    @property
+    def _key(self) -> str | None:
+        return self.replication_key if self.replication_method == REPLICATION_INCREMENTAL else None
 
     @cached_property
     def shape(self) -> Shape:

@@ -17,6 +17,7 @@ from singer_rest import (
     RestStream,
     RestTap,
     Slice,
+    SpreadOverMonths,
     TapError,
     Token,
     common_settings,
@@ -38,6 +39,7 @@ class PetStream(RestStream):
     schema: ClassVar[dict[str, Any]] = th.PropertiesList(
         th.Property("id", th.StringType, required=True),
         th.Property("owner_id", th.StringType),
+        th.Property("visit_id", th.StringType),
         th.Property("month", th.DateType),
         th.Property("name", th.StringType),
         th.Property("secret", th.StringType),
@@ -110,6 +112,26 @@ class Quarantines(PetStream):
     optional = True
 
 
+class Visits(PetStream):
+    """One row per visit. Right: visits:read."""
+
+    name = "visits"
+    path = "/visits"
+    replication_key = "updated_at"
+    changed_since = ChangedSince("changed_after")
+    slices = SpreadOverMonths("after", "before", years_back=0)
+    optional = True
+
+
+class Guests(PetStream):
+    """One row per guest of a visit. Right: guests:read."""
+
+    name = "guests"
+    path = "/visits/{visit_id}/guests"
+    slices = Children("visits", "visit_id")
+    optional = True
+
+
 class PetAuthenticator(Authenticator):
     def __init__(self) -> None:
         super().__init__()
@@ -124,7 +146,7 @@ class PetTap(RestTap):
     """Pets."""
 
     name = "tap-pets"
-    stream_types = (Kinds, Owners, Pets, Quarantines, Sales)
+    stream_types = (Guests, Kinds, Owners, Pets, Quarantines, Sales, Visits)
     credentials = (("key",), ("user", "password"))
     rates: ClassVar[dict[str, Rate]] = {}
     first_delay = 0.001
@@ -204,9 +226,13 @@ def run(vendor: Host) -> Callable[..., Output]:
     return run
 
 
-def tap_of(url: str, *streams: str, state: dict[str, Any] | None = None, **config: Any) -> PetTap:
+def tap_of(
+    url: str, *streams: str, state: dict[str, Any] | None = None, started: datetime | None = None, **config: Any
+) -> PetTap:
     settings = {"api_url": url, "key": "k", "start_date": "2026-01-01", "end_date": "2026-03-31", **config}
     tap = PetTap(config={name: value for name, value in settings.items() if value is not None}, state=state)
+    if started:
+        tap.started = started
     for stream in tap.streams.values():
         stream.selected = not streams or stream.name in streams
     return tap

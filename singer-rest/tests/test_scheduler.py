@@ -130,6 +130,36 @@ def test_pages_whose_number_is_known_are_under_way_together_and_come_in_order(
     assert reading.requests == 60
 
 
+@pytest.mark.parametrize("counted", [False, True])
+def test_the_last_page_of_a_slice_is_told_and_none_where_a_page_is_missing(
+    run: Callable[..., Scheduler],
+    counted: bool,  # noqa: FBT001
+) -> None:
+    def act(number: int, page: int) -> None:
+        if (number, page) == (2, 2):
+            raise TapError("broken")
+
+    vendor = Vendor(act, pages=1 if counted else PAGES)
+    fetch = vendor.fetch
+
+    def fetched(asked: Request, part: Slice) -> Page:
+        page = fetch(asked, part)
+        if counted and position(asked)[1] == 0:
+            page.following = [request(position(asked)[0], number) for number in range(1, PAGES)]
+        return page
+
+    vendor.fetch = fetched  # type: ignore[method-assign]
+    scheduler = run(4)
+    reading = vendor.reading()
+    scheduler.add(reading)
+    told = []
+    with pytest.raises(TapError, match="broken"):
+        for page in scheduler.pages(reading):
+            told.append((page.records[0]["id"], page.ends_slice))
+    assert told == [(name, name.endswith("-2")) for name in IN_ORDER[:8]]
+    assert reading.done == pytest.approx(2 + 2 / 3 if counted else 2)
+
+
 @pytest.mark.parametrize(("pages_held", "bytes_held"), [(1, 10**9), (10**9, 1)])
 def test_a_full_budget_lets_only_the_wanted_page_through(
     run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch, pages_held: int, bytes_held: int

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from singer_rest.slices import Children, Months, Slice, SpreadOverMonths, Values, Whole, Window
+from singer_rest.slices import Children, Months, Slice, Slices, SpreadOverMonths, Values, Whole, Window
 
 NOW = datetime(2026, 11, 22, 5, tzinfo=timezone.utc)
 
@@ -28,8 +28,12 @@ def test_a_required_parameter_gives_a_slice_per_value() -> None:
 def test_months_are_whole_and_named_by_their_first_day() -> None:
     months = Months("from", "to").plan(window(datetime(2024, 1, 31, 12, tzinfo=timezone.utc)), None)
     first, second = next(months), next(months)
-    assert first == Slice(params={"from": "2024-01-01", "to": "2024-01-31"}, columns={"month": "2024-01-01"})
-    assert second == Slice(params={"from": "2024-02-01", "to": "2024-02-29"}, columns={"month": "2024-02-01"})
+    assert first == Slice(
+        {"from": "2024-01-01", "to": "2024-01-31"}, {}, {"month": "2024-01-01"}, "2024-01-01/2024-01-31"
+    )
+    assert second == Slice(
+        {"from": "2024-02-01", "to": "2024-02-29"}, {}, {"month": "2024-02-01"}, "2024-02-01/2024-02-29"
+    )
 
 
 def test_months_without_a_start_reach_back_five_years_to_january_and_end_with_the_current_one() -> None:
@@ -124,3 +128,31 @@ def test_a_list_spread_over_months_has_no_gaps_and_no_ends() -> None:
 def test_what_changed_is_read_in_one_piece() -> None:
     changed = Window(NOW, None, NOW, whole=False)
     assert list(SpreadOverMonths("from", "to").plan(changed, None)) == [Slice()]
+
+
+def test_slices_of_time_are_named_by_both_bounds_unless_they_are_not_over_yet() -> None:
+    since = datetime(2026, 10, 15, tzinfo=timezone.utc)
+    months = Months("from", "to").plan(window(since, datetime(2026, 12, 1, tzinfo=timezone.utc)), None)
+    assert [part.name for part in months if part] == ["2026-10-01/2026-10-31", None, None]
+    spread = [part.name for part in SpreadOverMonths("from", "to", years_back=0).plan(window(), None) if part]
+    assert spread[:2] == ["../2026-01-01", "2026-01-01/2026-02-01"]
+    assert spread[-3:] == ["2026-10-01/2026-11-01", None, None]  # November, and all that comes after
+
+
+def test_a_slice_keeps_its_name_in_later_runs_and_another_window_gives_other_names() -> None:
+    def names(slices: Slices, now: datetime) -> set[str | None]:
+        return {part.name for part in slices.plan(Window(None, None, now), None) if part} - {None}
+
+    later = NOW + timedelta(days=70)
+    assert names(SpreadOverMonths("from", "to"), NOW) - names(SpreadOverMonths("from", "to"), later) == {
+        "../2021-01-01",  # the next year's first slice ends with January 2022, and holds these
+        *(f"2021-{month:02}-01/{2021 + month // 12}-{month % 12 + 1:02}-01" for month in range(1, 13)),
+    }
+    assert not names(Months("from", "to"), NOW) & names(SpreadOverMonths("from", "to"), NOW)
+
+
+def test_slices_by_value_or_parent_have_no_name() -> None:
+    listing = Parents(("1", {}))
+    listing.complete = True
+    parts = [*Children("persons", "id").plan(window(), listing), *Values("type", "team").plan(window(), None)]
+    assert [part.name for part in parts if part] == [None, None]

@@ -64,7 +64,7 @@ def test_long_streams_tell_how_far_they_are(
     run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr("singer_rest.sdk.PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("singer_rest.progress.PROGRESS_SECONDS", 0.0)
     run("kinds")
     assert "kinds: 2 rows in" in caplog.text
     assert "so far" in caplog.text

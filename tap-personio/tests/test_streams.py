@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -76,6 +77,42 @@ def test_attendances_are_read_by_month_at_first_with_all_that_lies_before_and_af
     vendor.asked.clear()
     run(vendor.url, "attendance_periods", state=first.state)
     assert vendor.queries("/v2/attendance-periods") == [{"limit": "100", "updated_at.gte": "2026-02-28T00:00:00"}]
+
+
+@pytest.mark.parametrize(
+    ("stream", "after", "time"),
+    [
+        ("attendance_periods", "start.date_time.gte", "T00:00:00"),
+        ("compensations", "start_date", ""),
+    ],
+)
+def test_a_first_read_that_is_interrupted_goes_on_with_the_months_that_are_missing(
+    run: Callable[..., Any], personio: Any, stream: str, after: str, time: str
+) -> None:
+    month = f"{datetime.now(timezone.utc).year - 1}-05-01{time}"
+    broken = {month}
+
+    def answer(asked: Asked) -> Answer:
+        first = asked.query.get(after, "")
+        return Answer({}, 422) if first in broken else Answer({"_data": [{"id": first}]})
+
+    vendor = personio(answer)
+    fails: list[Exception] = []
+    first = run(vendor.url, stream, fails=fails)
+    assert f"1 of 1 streams failed: {stream}" in str(fails[0])
+    there = set(first.ids()[stream])
+    assert max(there) < month
+    assert "replication_key_value" not in first.state["bookmarks"][stream]
+
+    broken.clear()
+    vendor.asked.clear()
+    second = run(vendor.url, stream, state=first.state)
+    asked_for = {query.get(after, "") for query in vendor.queries(f"/v2/{stream.replace('_', '-')}")}
+    assert min(asked_for) == month
+    assert set(second.ids()[stream]) == asked_for
+    versions = {message["version"] for output in (first, second) for message in output.of("RECORD")}
+    assert versions == {message["version"] for message in second.of("ACTIVATE_VERSION")}
+    assert second.state["bookmarks"][stream]["finished_slices"] is None
 
 
 def test_members_are_read_of_projects_that_have_a_list_of_their_own(run: Callable[..., Any], personio: Any) -> None:

@@ -1,0 +1,117 @@
+"""A read of everything goes on where an earlier run was interrupted: its finished slices stand in the state.
+
+The list in the state: an object with what the read has come to (`Begun`), then the names of the finished slices. It is
+null once the stream was read whole, never removed: Meltano merges states deeply, and replaces lists.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from singer_rest import times
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from singer_rest.replication import Replication
+    from singer_rest.slices import Slice
+
+logger = logging.getLogger(__name__)
+
+KEY = "finished_slices"
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """What a whole read had come to as its last slice was finished.
+
+    Args:
+        version: What its records carry; None: nothing.
+        began: When its first run began.
+        made_with: The settings that it was read with.
+        rows: Records so far.
+        keyless_rows: Those of them without the replication key.
+        latest: The latest replication key.
+    """
+
+    version: Count | None
+    began: str
+    made_with: dict[str, str | None]
+    rows: Count
+    keyless_rows: Count
+    latest: str | None
+
+
+def read(state: Mapping[str, Any]) -> tuple[Begun, list[str]] | None:
+    """The list in a stream's state; None where there is none, or none that can be read.
+
+    Then everything is read again, which takes longer but loses nothing; an error would only hold the stream up.
+    """
+    try:
+        header, *names = state.get(KEY) or [None]
+        begun = msgspec.convert(header, Begun)
+        for moment in (begun.began, begun.latest or begun.began):
+            times.parse(moment)
+        return begun, msgspec.convert(names, list[str])
+    except (ValueError, TypeError):
+        return None
+
+
+class Backfill:
+    """The finished slices of one stream that is read whole.
+
+    Slices without a name are not kept. Until `begin`, nothing is.
+
+    Args:
+        stream: The stream's name, for messages.
+        state: The stream's part of the tap's state.
+        replication: The stream's place in time, which goes on with what the earlier run saw.
+        made_with: The settings that decide what a slice holds; slices read with others are of no use.
+    """
+
+    def __init__(
+        self, stream: str, state: dict[str, Any], replication: Replication, made_with: dict[str, str | None]
+    ) -> None:
+        self._stream = stream
+        self._state = state
+        self._replication = replication
+        self._made_with = made_with
+        self._names: list[str] | None = None
+        self.finished: frozenset[str] = frozenset()
+        """Names of the slices that an earlier run finished, and that this one leaves out."""
+
+    def begin(self) -> None:
+        """Go on after the slices in the state, where they are of use, and keep those that are finished from now on."""
+        if not self._replication.whole:
+            return
+        self._names = []
+        kept = read(self._state)
+        if kept and self._is_of_use(kept[0]):
+            begun, self._names = kept
+            self.finished = frozenset(self._names)
+            self._replication.go_on(begun)
+        elif self._state.get(KEY) is not None:
+            self._state[KEY] = None
+            logger.info(
+                "%s: the finished slices in the state were read with other settings, or cannot be read; starting over.",
+                self._stream,
+            )
+
+    def unfinished(self, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:
+        """Leave out the slices that an earlier run finished."""
+        return (part for part in plan if part is None or part.name not in self.finished)
+
+    def keep(self, part: Slice) -> bool:
+        """Note in the state that the last record of a slice was handed on; whether it is worth a STATE message."""
+        if self._names is None or part.name is None:
+            return False
+        self._names.append(part.name)
+        self._state[KEY] = [msgspec.to_builtins(self._replication.begun(self._made_with)), *self._names]
+        return True
+
+    def _is_of_use(self, begun: Begun) -> bool:
+        return begun.made_with == self._made_with and self._replication.may_go_on(begun)

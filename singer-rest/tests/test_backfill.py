@@ -1,0 +1,440 @@
+"""A read of everything that is interrupted goes on after its finished slices, and ends as if it had not been."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest.backfill import KEY
+from singer_rest.testing import Answer, Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from singer_rest.testing import Asked, Host
+
+FIRST = datetime(2026, 6, 10, tzinfo=timezone.utc)
+SECOND = datetime(2026, 6, 12, tzinfo=timezone.utc)
+VERSION = int(FIRST.timestamp() * 1000)
+OPTIONS: dict[str, Any] = {"optional_streams": ["visits", "guests"], "start_date": None, "end_date": None}
+
+NAMES = ["../2026-01-01", *(f"2026-0{month}-01/2026-0{month + 1}-01" for month in range(1, 6))]
+"""The slices that are over on the day of the first run; after them come June, and all after June."""
+
+
+def visit(month: int, number: int, **more: Any) -> dict[str, Any]:
+    # Day and time stand in `name`: the schema knows no start of a visit.
+    return {
+        "id": f"{month}{number}",
+        "name": f"2026-0{month}-0{number}T09:00:00",
+        "updated_at": f"2026-0{month}-0{number}T10:00:00Z",
+        **more,
+    }
+
+
+class Calendar:
+    """Three visits in each month of January to June 2026, on two pages; that of the month `broken` fails."""
+
+    def __init__(self) -> None:
+        self.visits = [visit(month, number) for month in range(1, 7) for number in (1, 2, 3)]
+        self.broken: int | None = None
+
+    def answer(self, asked: Asked) -> Answer:
+        if asked.path.endswith("/guests"):
+            return Answer({"data": [{"id": "guest"}]})
+        if asked.path != "/visits":
+            return Answer({"data": []})
+        after, before, since, offset = asked.query.get("cursor", "|||0").split("|")
+        after = asked.query.get("after", after)
+        before = asked.query.get("before", before)
+        since = asked.query.get("changed_after", since)
+        if int(offset) and after == f"2026-0{self.broken}-01T00:00:00":
+            return Answer({}, 422)
+        rows = [
+            row
+            for row in self.visits
+            if after <= row["name"] <= (before or "9") and (row.get("updated_at") or "9") >= since
+        ]
+        page = rows[int(offset) : int(offset) + 2]
+        more = int(offset) + 2 < len(rows)
+        return Answer({"data": page, "next": f"{after}|{before}|{since}|{int(offset) + 2}" if more else None})
+
+
+@pytest.fixture
+def calendar(vendor: Host) -> Calendar:
+    calendar = Calendar()
+    vendor.answer = calendar.answer
+    return calendar
+
+
+@pytest.fixture
+def visits(run: Callable[..., Output], vendor: Host) -> Callable[..., Output]:
+    """Run the tap over visits, on the second day where there is a state; the host forgets what it was asked before."""
+
+    def visits(*streams: str, state: dict[str, Any] | None = None, **options: Any) -> Output:
+        vendor.asked.clear()
+        options = {**OPTIONS, "started": SECOND if state else FIRST, **options}
+        return run(*(streams or ("visits",)), state=json.loads(json.dumps(state)), **options)
+
+    return visits
+
+
+def interrupted(
+    calendar: Calendar, visits: Callable[..., Output], *streams: str, month: int = 4, **options: Any
+) -> Output:
+    """The output of a first run whose given month breaks."""
+    calendar.broken = month
+    output = visits(*streams, fails=[], **options)
+    calendar.broken = None
+    return output
+
+
+def ids(*outputs: Output) -> set[str]:
+    return {record["id"] for output in outputs for record in output.records("visits")}
+
+
+def versions(output: Output, kind: str = "RECORD") -> set[int]:
+    return {message["version"] for message in output.of(kind, "visits")}
+
+
+def place(output: Output) -> dict[str, Any]:
+    place: dict[str, Any] = output.state["bookmarks"]["visits"]
+    return place
+
+
+def asked_after(vendor: Host) -> set[str | None]:
+    return {query.get("after") for query in vendor.queries("/visits") if "cursor" not in query}
+
+
+def merged(new: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
+    """Merge states the way Meltano does: objects key by key, all else replaced."""
+    for key, value in new.items():
+        if isinstance(value, dict):
+            merged(value, old.setdefault(key, {}))
+        else:
+            old[key] = value
+    return old
+
+
+def test_a_run_that_fails_keeps_the_finished_slices_and_leaves_bookmark_and_version_alone(
+    calendar: Calendar, visits: Callable[..., Output]
+) -> None:
+    before = {"version": 7, "window_start": None, "replication_key_value": None}
+    first = interrupted(calendar, visits, state={"bookmarks": {"visits": before}}, started=FIRST)
+    assert place(first) == {
+        **before,
+        KEY: [
+            {
+                "version": VERSION,
+                "began": "2026-06-10T00:00:00Z",
+                "made_with": {
+                    "start_date": None,
+                    "end_date": None,
+                    "window_start": None,
+                    "replication_key": "updated_at",
+                },
+                "rows": 9,
+                "keyless_rows": 0,
+                "latest": "2026-03-03T10:00:00Z",
+            },
+            *NAMES[:4],
+        ],
+    }
+    assert first.of("ACTIVATE_VERSION") == []
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_the_next_run_reads_the_rest_under_the_same_version_and_ends_as_one_run_would(
+    calendar: Calendar, visits: Callable[..., Output], vendor: Host, workers: int
+) -> None:
+    whole = visits(max_concurrency=workers)
+    first = interrupted(calendar, visits, max_concurrency=workers)
+    second = visits(state=first.state, max_concurrency=workers)
+    assert ids(first, second) == ids(whole)
+    assert len(second.records("visits")) == 9  # April to June
+    assert asked_after(vendor) == {f"2026-0{month}-01T00:00:00" for month in range(4, 8)}
+    assert versions(first) == versions(second) == versions(second, "ACTIVATE_VERSION") == {VERSION}
+    assert [message["type"] for message in second.messages[-2:]] == ["ACTIVATE_VERSION", "STATE"]
+    assert place(second) == place(whole) | {KEY: None}
+    assert place(second)["replication_key_value"] == "2026-06-03T10:00:00Z"
+
+
+def test_both_runs_write_the_same_for_every_concurrency(calendar: Calendar, visits: Callable[..., Output]) -> None:
+    def plain(output: Output) -> list[Any]:
+        return [message | {"time_extracted": None} for message in output.messages]
+
+    firsts = [interrupted(calendar, visits, max_concurrency=workers) for workers in (1, 8)]
+    seconds = [visits(state=firsts[0].state, max_concurrency=workers) for workers in (1, 8)]
+    assert plain(firsts[0]) == plain(firsts[1])
+    assert plain(seconds[0]) == plain(seconds[1])
+
+
+def test_a_state_stands_after_the_records_of_its_slices_and_moves_no_bookmark(
+    calendar: Calendar, visits: Callable[..., Output]
+) -> None:
+    messages = visits().messages
+    states = [index for index, message in enumerate(messages) if message["type"] == "STATE"]
+    assert len(states) == len(NAMES) + 1
+    for number, index in enumerate(states[:-1]):
+        state = messages[index]["value"]["bookmarks"]["visits"]
+        assert state.keys() == {KEY}
+        assert state[KEY][1:] == NAMES[: number + 1]
+        written = [message["record"]["id"][0] for message in messages[:index] if message["type"] == "RECORD"]
+        assert written == [str(month) for month in range(1, number + 1) for _ in range(3)]
+
+
+def test_whatever_state_a_loader_came_to_nothing_is_lost(calendar: Calendar, visits: Callable[..., Output]) -> None:
+    lines = visits().raw.splitlines(keepends=True)
+    cuts = [index + 1 for index, line in enumerate(lines) if b'"type":"STATE"' in line]
+    for cut in cuts[:-1]:
+        loaded = Output(b"".join(lines[:cut]))
+        assert ids(loaded, visits(state=loaded.state)) == {row["id"] for row in calendar.visits}
+
+
+def test_a_run_that_is_interrupted_again_goes_on_with_both(
+    calendar: Calendar, visits: Callable[..., Output], vendor: Host
+) -> None:
+    first = interrupted(calendar, visits, month=2)
+    second = interrupted(calendar, visits, month=5, state=first.state)
+    assert place(second)[KEY][1:] == NAMES[:5]
+    assert (place(second)[KEY][0]["rows"], place(second)[KEY][0]["began"]) == (12, "2026-06-10T00:00:00Z")
+    third = visits(state=second.state)
+    assert asked_after(vendor) == {f"2026-0{month}-01T00:00:00" for month in range(5, 8)}
+    assert ids(first, second, third) == {row["id"] for row in calendar.visits}
+    assert versions(third, "ACTIVATE_VERSION") == {VERSION}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"start_date": "2026-01-01"},
+        {"end_date": "2026-12-31"},
+    ],
+    ids=["start_date", "end_date"],
+)
+def test_another_start_date_or_end_date_starts_over_under_a_higher_version(
+    calendar: Calendar, visits: Callable[..., Output], settings: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    first = interrupted(calendar, visits)
+    second = visits(state=first.state, **settings)
+    assert ids(second) == {row["id"] for row in calendar.visits}
+    assert versions(second) == versions(second, "ACTIVATE_VERSION") == {int(SECOND.timestamp() * 1000)}
+    assert place(second)[KEY] is None
+    assert "visits: the finished slices in the state were read with other settings" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "forced", [{"forced_replication_method": "FULL_TABLE"}, {"replication_key": "name"}], ids=["method", "key"]
+)
+def test_another_replication_method_or_key_starts_over(
+    calendar: Calendar, visits: Callable[..., Output], make_tap: Callable[..., Any], capfdbinary: Any, forced: Any
+) -> None:
+    first = interrupted(calendar, visits)
+    tap = make_tap("visits", state=first.state, started=SECOND, **OPTIONS)
+    for name, value in forced.items():
+        setattr(tap.streams["visits"], name, value)
+    tap.sync_all()
+    second = Output(capfdbinary.readouterr().out)
+    assert ids(second) == {row["id"] for row in calendar.visits}
+    assert versions(second) == {int(SECOND.timestamp() * 1000)}
+    assert place(second)[KEY] is None
+
+
+def broken_lists() -> list[Any]:
+    good = {"version": VERSION, "began": "2026-06-10T00:00:00Z", "rows": 9, "keyless_rows": 0, "latest": None}
+    good["made_with"] = dict.fromkeys(("start_date", "end_date", "window_start")) | {"replication_key": "updated_at"}
+    return [
+        [],
+        {},
+        {"a": 1},
+        "2026-06-10",
+        5,
+        [5, *NAMES],
+        [{}, *NAMES],
+        [good, 5],
+        [good, None],
+        [good | {"version": -1}, *NAMES],
+        [good | {"version": "new"}, *NAMES],
+        [good | {"version": None}, *NAMES],  # the stream's records carry one
+        [good | {"version": 6}, *NAMES],  # the table holds a later one, whole
+        [good | {"began": "yesterday"}, *NAMES],
+        [good | {"began": "2026-06-20T00:00:00Z"}, *NAMES],  # after this run
+        [good | {"latest": "0001-01-01T00:00:00+05:00"}, *NAMES],
+        [good | {"rows": None}, *NAMES],
+        [good | {"made_with": []}, *NAMES],
+    ]
+
+
+@pytest.mark.parametrize("broken", broken_lists(), ids=str)
+def test_a_list_that_cannot_be_read_or_is_over_starts_over(
+    calendar: Calendar, visits: Callable[..., Output], broken: Any
+) -> None:
+    state = {"bookmarks": {"visits": {KEY: broken, "version": 7}}}
+    second = visits(state=state)
+    assert ids(second) == {row["id"] for row in calendar.visits}
+    assert versions(second, "ACTIVATE_VERSION") == {int(SECOND.timestamp() * 1000)}
+    assert place(second)[KEY] is None
+
+
+def test_starting_over_raises_the_version_above_that_of_the_list(
+    calendar: Calendar, visits: Callable[..., Output]
+) -> None:
+    first = interrupted(calendar, visits)
+    place(first)[KEY][0]["version"] = 10**15  # by a machine whose clock runs ahead
+    assert versions(visits(state=first.state, end_date="2026-12-31"), "ACTIVATE_VERSION") == {10**15 + 1}
+
+
+def test_states_merged_deeply_end_with_null(calendar: Calendar, visits: Callable[..., Output]) -> None:
+    first = interrupted(calendar, visits)
+    second = visits(state=first.state)
+    assert merged(second.state, first.state)["bookmarks"]["visits"][KEY] is None
+
+
+def test_a_full_refresh_that_is_not_told_of_the_list_nulls_it_too(
+    calendar: Calendar, visits: Callable[..., Output]
+) -> None:
+    first = interrupted(calendar, visits)
+    refreshed = visits(started=SECOND)
+    assert merged(refreshed.state, first.state)["bookmarks"]["visits"][KEY] is None
+
+
+def test_the_bookmark_never_passes_the_start_of_the_first_run_so_that_the_next_one_fetches_what_changed_since(
+    calendar: Calendar, visits: Callable[..., Output], vendor: Host
+) -> None:
+    first = interrupted(calendar, visits)
+    for row in calendar.visits:
+        if row["id"] in {"11", "61"}:  # one in a slice that is finished, one in a slice that is not
+            row["updated_at"] = "2026-06-11T08:00:00Z"
+    second = visits(state=first.state)
+    assert place(second)["replication_key_value"] == "2026-06-10T00:00:00Z"
+    third = visits(state=second.state)
+    assert vendor.queries("/visits") == [{"limit": "2", "changed_after": "2026-06-09T23:55:00Z"}]
+    assert third.ids()["visits"] == ["11", "61"]
+
+
+def test_a_resumed_run_without_rows_ends_with_the_bookmark_and_version_of_the_rows_before(
+    calendar: Calendar, visits: Callable[..., Output], caplog: pytest.LogCaptureFixture
+) -> None:
+    first = interrupted(calendar, visits)
+    calendar.visits = [row for row in calendar.visits if row["id"] < "4"]
+    second = visits(state=first.state)
+    assert second.of("RECORD") == []
+    assert versions(second, "ACTIVATE_VERSION") == {VERSION}
+    assert place(second)["replication_key_value"] == "2026-03-03T10:00:00Z"
+    assert "nothing came back" not in caplog.text
+
+
+def test_records_without_the_replication_key_before_the_interruption_count(
+    calendar: Calendar, visits: Callable[..., Output], caplog: pytest.LogCaptureFixture
+) -> None:
+    calendar.visits[0]["updated_at"] = None
+    first = interrupted(calendar, visits)
+    second = visits(state=first.state)
+    assert place(second)["replication_key_value"] is None
+    assert "visits: 1 of 18 records carry no updated_at" in caplog.text
+
+
+def test_a_parent_whose_own_reading_gives_the_ids_is_read_whole_so_that_no_child_is_missing(
+    calendar: Calendar, visits: Callable[..., Output], vendor: Host
+) -> None:
+    first = interrupted(calendar, visits)
+    second = visits("visits", "guests", state=first.state)
+    everything = [row["id"] for row in calendar.visits]
+    assert [record["visit_id"] for record in second.records("guests")] == everything
+    assert second.ids()["visits"] == everything
+    assert None in asked_after(vendor)
+    assert versions(second, "ACTIVATE_VERSION") == {int(SECOND.timestamp() * 1000)}
+    assert place(second)[KEY] is None
+
+
+def test_a_parent_that_is_listed_apart_goes_on_and_no_child_is_missing(
+    calendar: Calendar, visits: Callable[..., Output]
+) -> None:
+    settings = {"start_date": "2026-02-02"}  # narrows the visits, not the parents of guests
+    first = interrupted(calendar, visits, **settings)
+    second = visits("visits", "guests", state=first.state, **settings)
+    assert [record["visit_id"] for record in second.records("guests")] == [row["id"] for row in calendar.visits]
+    assert versions(second) == {VERSION}
+    assert second.ids()["visits"][0] == "41"
+    assert ids(first, second) == {row["id"] for row in calendar.visits if row["id"] > "21"}
+
+
+def test_children_are_not_kept_in_the_state(run: Callable[..., Output], shop: Any) -> None:
+    shop.refusals["/owners/3/pets"] = Answer({}, 418)
+    output = run("pets", "kinds", fails=[])
+    assert output.ids()["pets"] == ["1a", "1b", "2a", "2b"]
+    assert KEY not in output.state["bookmarks"]["pets"]
+
+
+def test_what_changed_is_not_read_by_slices_and_a_list_left_over_is_set_to_null(
+    calendar: Calendar, visits: Callable[..., Output]
+) -> None:
+    first = interrupted(calendar, visits)
+    bookmark = {"replication_key": "updated_at", "replication_key_value": "2026-06-02T00:00:00Z"}
+    first.state["bookmarks"]["visits"] |= bookmark
+    second = visits(state=first.state)
+    assert second.ids()["visits"] == ["62", "63"]
+    assert place(second)[KEY] is None
+
+
+def test_stream_maps_go_on_too(calendar: Calendar, visits: Callable[..., Output]) -> None:
+    settings = {"stream_maps": {"visits": {"id": "id", "updated_at": "updated_at", "__else__": None}}}
+    first = interrupted(calendar, visits, **settings)
+    assert place(first)[KEY][1:] == NAMES[:4]
+    second = visits(state=first.state, **settings)
+    assert len(second.records("visits")) == 9
+    assert second.records("visits")[0].keys() == {"id", "updated_at"}
+    assert ids(first, second) == {row["id"] for row in calendar.visits}
+    assert versions(second) == versions(second, "ACTIVATE_VERSION") == {VERSION}
+
+
+def test_batches_hold_every_record_and_keep_no_slices(
+    calendar: Calendar, visits: Callable[..., Output], tmp_path: Path
+) -> None:
+    first = interrupted(calendar, visits)
+    config = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": {"root": tmp_path.as_uri()}}
+    second = visits(state=first.state, batch_config=config)
+    rows: list[str] = []
+    for batch in second.of("BATCH"):
+        for file in batch["manifest"]:
+            with gzip.open(file.removeprefix("file://")) as lines:
+                rows += [json.loads(line)["id"] for line in lines]
+    assert rows == [row["id"] for row in calendar.visits]
+    assert len(second.of("STATE")) == 1
+    assert place(second)[KEY] is None
+
+
+def test_a_trial_and_a_call_for_records_leave_nothing_out_and_the_list_alone(
+    calendar: Calendar, visits: Callable[..., Output], make_tap: Callable[..., Any]
+) -> None:
+    first = interrupted(calendar, visits)
+    kept = json.loads(json.dumps(place(first)[KEY]))
+    tap = make_tap("visits", state=first.state, started=SECOND, **OPTIONS)
+    assert next(iter(tap.streams["visits"].get_records(None)))["id"] == "11"
+    assert tap.run_connection_test()
+    assert tap.state["bookmarks"]["visits"][KEY] == kept
+
+
+def test_months_go_on_too(run: Callable[..., Output], shop: Any, vendor: Host) -> None:
+    dates = {"start_date": "2021-01-01", "end_date": "2021-06-30"}
+    shop.before = lambda asked: Answer({}, 422) if asked.query.get("from") == "2021-04-01" else None
+    first = run("sales", fails=[], **dates)
+    assert first.state["bookmarks"]["sales"][KEY][0]["made_with"] == {
+        "start_date": "2021-01-01T00:00:00Z",
+        "end_date": "2021-06-30T00:00:00Z",
+        "window_start": "2021-01-01T00:00:00Z",
+        "replication_key": "month",
+    }
+    shop.before = lambda asked: None
+    vendor.asked.clear()
+    second = run("sales", state=first.state, **dates)
+    assert {query["from"] for query in vendor.queries("/sales")} == {"2021-04-01", "2021-05-01", "2021-06-01"}
+    months = [record["month"] for output in (first, second) for record in output.records("sales")]
+    assert months == [f"2021-0{month}-01" for month in range(1, 7)]
+    assert second.state["bookmarks"]["sales"]["window_start"] == "2021-01-01T00:00:00Z"
+    assert second.state["bookmarks"]["sales"]["replication_key_value"] == "2021-06-01T00:00:00Z"
