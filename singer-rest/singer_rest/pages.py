@@ -120,6 +120,7 @@ class Page:
         slice: The slice that the page belongs to.
         size: Bytes of the body.
         received: When the answer was there, UTC.
+        gone: Whether the parent, whose children were asked for, is no longer there.
         ends_slice: Whether it is the last page of its slice; known once it is handed on.
     """
 
@@ -128,4 +129,5 @@ class Page:
     slice: Slice
     size: int
     received: datetime
+    gone: bool = False
     ends_slice: bool = False

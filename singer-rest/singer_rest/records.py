@@ -41,6 +41,7 @@ class Shape:
         properties = schema["properties"]
         self._known = properties.keys()
         self._keys = keys
+        self._texts = [name for name in keys if properties.get(name, {}).get("type") in ("string", ["string"])]
         self._moments = [
             name
             for name, definition in properties.items()
@@ -48,6 +49,7 @@ class Shape:
         ]
         self.unlisted: set[str] = set()
         self.repeated = 0
+        self.keyless = 0
         self._seen: set[int] = set()
 
     def start_slice(self) -> None:
@@ -55,7 +57,7 @@ class Shape:
         self._seen.clear()
 
     def fit(self, record: Record) -> Record:
-        """Move unlisted root fields into ``_extra``, write timestamps in UTC with ``Z``, count repeated keys."""
+        """Move unlisted root fields into ``_extra``, write moments in UTC with ``Z``, check the key."""
         unlisted = record.keys() - self._known
         if unlisted:
             record[EXTRA] = {name: record.pop(name) for name in sorted(unlisted)}
@@ -64,7 +66,11 @@ class Shape:
             value = record.get(name)
             if isinstance(value, str) and not value.endswith("Z"):
                 record[name] = _utc(value)
+        for name in self._texts:
+            if isinstance(record.get(name), int):  # an id is text, whatever the vendor makes of it
+                record[name] = str(record[name])
         if self._keys:
+            self.keyless += any(record.get(name) is None for name in self._keys)
             key = hash(tuple(_hashable(record.get(name)) for name in self._keys))
             if key in self._seen:
                 self.repeated += 1

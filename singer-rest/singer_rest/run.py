@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
+from singer_rest.command import explain
 from singer_rest.errors import NoAccess, RunError, TapError
 from singer_rest.scheduler import Reading, Scheduler
 
@@ -213,8 +214,8 @@ def _explained(name: str, parent: str, plan: Iterator[Slice | None]) -> Iterator
         raise
     except NoAccess as error:
         raise NoAccess(f"{name}: it walks {parent}, and {error}") from None
-    except Exception:  # noqa: BLE001 - the parent's own turn says what it was
-        raise TapError(f"{name}: it walks {parent}, which could not be read to its end.") from None
+    except Exception as error:  # noqa: BLE001 - whatever it was, it ends the child
+        raise TapError(f"{name}: it walks {parent}, which could not be read to its end. {explain(error)}") from None
 
 
 def _parents_first(streams: Mapping[str, RestStream]) -> list[RestStream]:

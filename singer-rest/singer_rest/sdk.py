@@ -11,7 +11,7 @@ import os
 import time
 from abc import abstractmethod
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import ConfigValidationError
@@ -22,7 +22,8 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_rest.command import Command, checked_catalog, checked_state, explain
 from singer_rest.errors import NoAccess, RunError, TapError
 from singer_rest.progress import Progress
-from singer_rest.records import EXTRA, MessageWriter, record_lines
+from singer_rest.records import MessageWriter, record_lines
+from singer_rest.remarks import remarks
 from singer_rest.settings import sentence, wrong_variables
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from singer_rest.records import Shape
     from singer_rest.replication import Replication
     from singer_rest.run import Run
+    from singer_rest.slices import Slices
 
 
 class SdkStream(Stream):
@@ -44,6 +46,10 @@ class SdkStream(Stream):
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # the values come from JSON already
 
     _tap: SdkTap
+    slices: ClassVar[Slices]
+    gone = 0
+    """Parents that were no longer there when their children were asked for."""
+
     _pages = 0
     _requests = 0
 
@@ -66,6 +72,11 @@ class SdkStream(Stream):
     @abstractmethod
     def reach(self) -> tuple[datetime | None, datetime | None]:
         """First and last moment that this run reads; None: without end."""
+
+    @classmethod
+    @abstractmethod
+    def right(cls) -> str:
+        """The right that the credential needs."""
 
     @abstractmethod
     def shaped(self, page: Page) -> Iterable[Record]:
@@ -124,6 +135,9 @@ class SdkStream(Stream):
         progress = Progress(self.name)
         try:
             for page in run.pages(self.name):
+                if page.gone:
+                    self.gone += 1
+                    continue
                 if schema_due:  # a stream that may not be read gets no table
                     self._write_schema_message()
                     schema_due = False
@@ -134,6 +148,11 @@ class SdkStream(Stream):
                 rows, requests = self.replication.rows, run.requests(self.name)
                 if line := progress.line(rows, requests, lambda: run.share(self.name)):
                     self.logger.info("%s", line)
+            if self.gone and not self._pages:
+                raise NoAccess(
+                    f"{self.name}: none of the {self.gone} {self.slices.parent} that it walks was found. The "
+                    f"credential may not read it; it needs {self.right()}."
+                )
             if schema_due:
                 self._write_schema_message()
             self._finish(write_messages=write_messages)
@@ -173,34 +192,8 @@ class SdkStream(Stream):
         if write_messages and replication.activates(*self.reach):
             self._write_activate_version_message(replication.version or 0)
         replication.finish(*self.reach, versions=write_messages)
-        if replication.whole and not replication.rows_in_all:
-            self.logger.warning(
-                "%s: nothing came back, so rows loaded earlier are kept. A lost right often looks like that.",
-                self.name,
-            )
-        if replication.keyless_rows:
-            self.logger.warning(
-                "%s: %d of %d records carry no %s, so the next run reads the stream whole again. Allow the credential "
-                "to read this attribute to read only what changed.",
-                self.name,
-                replication.keyless_rows,
-                replication.rows_in_all,
-                self.replication_key,
-            )
-        if self.shape.unlisted:
-            self.logger.warning(
-                "%s: fields that the schema does not list are kept in `%s`: %s",
-                self.name,
-                EXTRA,
-                ", ".join(sorted(self.shape.unlisted)),
-            )
-        if self.shape.repeated:
-            self.logger.warning(
-                "%s: %d records came again with the key of an earlier one in the same list; a loader that upserts "
-                "keeps the later one.",
-                self.name,
-                self.shape.repeated,
-            )
+        for remark in remarks(self):
+            self.logger.warning("%s: %s", self.name, remark)
 
 
 class SdkTap(Tap):

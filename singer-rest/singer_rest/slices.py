@@ -243,7 +243,10 @@ class Children(Slices):
         if self.where and not self.where(kept):
             return False
         changed_at = kept.get(self.changed) if self.changed else None
-        return not (since and changed_at) or times.parse(changed_at) >= since
+        try:
+            return not (since and changed_at) or times.parse(changed_at) >= since
+        except (ValueError, AttributeError):
+            return True  # a moment that cannot be read may be any
 
     def _slice(self, parent_id: str, kept: Mapping[str, Any]) -> Slice:
         return Slice(

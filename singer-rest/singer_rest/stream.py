@@ -180,6 +180,10 @@ class RestStream(SdkStream):
         """Whether an answer says that the parent, whose children were asked for, is no longer there."""
         return False
 
+    def has_no_records(self, reply: Reply) -> bool:  # noqa: ARG002
+        """Whether an answer of status 400 or more says that this slice has no records to read."""
+        return False
+
     def parent_id(self, record: Record) -> str:
         """The id under which this stream's record is a parent."""
         return str(record[type(self).primary_keys[0]])  # whatever keys a catalog asks for
@@ -205,6 +209,8 @@ class RestStream(SdkStream):
             records, following = self.parse(body, request)
             return Page(records, following, part, len(reply.body), reply.received)
         if self.is_gone(reply):
+            return Page([], (), part, 0, reply.received, gone=True)
+        if self.has_no_records(reply):
             return Page([], (), part, 0, reply.received)
         if self.lacks_access(reply):
             raise NoAccess(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from datetime import datetime, timezone
 from http import HTTPStatus
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from singer_rest.auth import Authenticator, Token
+
+# What it says at lower levels, and of headers that it cannot read, holds whole addresses: with ids, with cursors.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class Transport:

@@ -437,9 +437,9 @@ def test_what_legacy_lists_wrap_is_unwrapped_and_booleans_in_text_are_booleans(
     }
 
 
-@pytest.mark.parametrize("first", [0, 1, None])
+@pytest.mark.parametrize(("first", "told"), [(0, 0), (1, 1), (1, 0), (0, None)])
 def test_rows_of_custom_reports_are_read_to_an_empty_page_wherever_pages_begin(
-    run: Callable[..., Any], personio: Any, first: int | None
+    run: Callable[..., Any], personio: Any, first: int, told: int | None
 ) -> None:
     def item(employee: int, *values: str) -> list[dict[str, Any]]:
         return [{"employee_id": employee, "attributes": [{"attribute_id": "a", "value": value}]} for value in values]
@@ -449,11 +449,10 @@ def test_rows_of_custom_reports_are_read_to_an_empty_page_wherever_pages_begin(
     def answer(asked: Asked) -> Answer:
         if not asked.path.endswith("/r1"):
             return v1([{"type": "Report", "attributes": {"id": "r1"}}])
-        number = int(asked.query.get("page", first or 0))
-        place = number - (first or 0)
+        place = int(asked.query.get("page", first)) - first
         rows = pages[place] if place < len(pages) else []
-        told = {} if first is None else {"metadata": {"current_page": number, "total_elements": 1}}
-        return v1([{"type": "Report", "attributes": {"id": "r1", "type": "point_in_time", "items": rows}}], **told)
+        metadata = {} if told is None else {"metadata": {"current_page": place + told, "total_elements": 1}}
+        return v1([{"type": "Report", "attributes": {"id": "r1", "type": "point_in_time", "items": rows}}], **metadata)
 
     output = run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True)
     assert [

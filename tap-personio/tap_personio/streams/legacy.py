@@ -102,13 +102,17 @@ class CustomReportRows(LegacyStream):
     def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
         reports, _ = super().parse(body, request)
         rows = [row for report in reports for row in report.get("items") or []]
-        # The number of the first page is not documented, so the first answer says it, and an empty page is the end.
-        metadata = body.get("metadata") or {}
-        page = number(dict(request.params).get("page", metadata.get("current_page")))
-        following = str(1 if page is None else page + 1)
+        # Where pages begin is not documented: at 0, at 1, or at 1 while the answers count from 0. So the first answer
+        # says how to go on, and an empty page is the end.
+        asked = number(dict(request.params).get("page"))
+        told = number((body.get("metadata") or {}).get("current_page"))
+        if asked is not None and told is not None and told < asked - 1:
+            return [], []  # the vendor does not heed the number
+        is_first_again = (asked, told) == (1, 0)
+        page = asked if asked is not None else told or 0
         params = tuple((name, value) for name, value in request.params if name != "page")
-        after = Request(request.path, (*params, ("page", following)), request.endpoint)
-        return rows, [after] if rows else []
+        after = Request(request.path, (*params, ("page", str(page + 1))), request.endpoint)
+        return ([] if is_first_again else rows), [after] if rows else []
 
     @override
     def shaped(self, page: Page) -> Iterable[Record]:

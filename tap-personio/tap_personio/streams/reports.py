@@ -61,18 +61,16 @@ class ReportRows(PersonioStream):
         return [{"cells": row, "columns": columns} for row in rows], following
 
     @override
-    def is_gone(self, reply: Reply) -> bool:
+    def has_no_records(self, reply: Reply) -> bool:
         # Grouped reports and charts have no rows that the API could send.
-        grouped = reply.status == HTTPStatus.BAD_REQUEST and b"unsupported nested type" in reply.body.lower()
-        return grouped or super().is_gone(reply)
+        return reply.status == HTTPStatus.BAD_REQUEST and b"unsupported nested type" in reply.body.lower()
 
     @override
     def fetch(self, request: Request, part: Slice) -> Page:
         page = super().fetch(request, part)
-        if not page.size:
+        if not page.size and not page.gone:
             self.logger.warning(
-                "report_rows: report %s is grouped, a chart or gone, and has no rows to read.",
-                part.columns["report_id"],
+                "report_rows: report %s is grouped or a chart, and has no rows to read.", part.columns["report_id"]
             )
         return page
 

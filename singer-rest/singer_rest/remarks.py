@@ -1,0 +1,39 @@
+"""What a user should know of a stream that was read whole: a sentence for each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from singer_rest.records import EXTRA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from singer_rest.sdk import SdkStream
+
+
+def remarks(stream: SdkStream) -> Iterator[str]:
+    """The sentences."""
+    replication, shape = stream.replication, stream.shape
+    if replication.whole and not replication.rows_in_all:
+        yield "nothing came back, so rows loaded earlier are kept. A lost right often looks like that."
+    if stream.gone:
+        yield f"{stream.gone} of the {stream.slices.parent} that it walks were gone when their turn came."
+    if replication.keyless_rows:
+        yield (
+            f"{replication.keyless_rows} of {replication.rows_in_all} records carry no {stream.replication_key}, so "
+            "the next run reads the stream whole again. Allow the credential to read this attribute to read only what "
+            "changed."
+        )
+    if shape.unlisted:
+        yield f"fields that the schema does not list are kept in `{EXTRA}`: {', '.join(sorted(shape.unlisted))}"
+    if shape.repeated:
+        yield (
+            f"{shape.repeated} records came again with the key of an earlier one in the same list; a loader that "
+            "upserts keeps the later one."
+        )
+    if shape.keyless:
+        yield (
+            f"{shape.keyless} records lack a part of their key ({', '.join(stream.primary_keys)}); a loader that "
+            "upserts cannot tell them apart."
+        )
