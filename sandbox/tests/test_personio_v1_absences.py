@@ -214,6 +214,12 @@ def test_what_is_refused(api: Any, path: str, wrong: dict[str, str]) -> None:
     assert (status, body["success"], body["error"]["code"]) == (400, False, 0)
 
 
+@pytest.mark.parametrize("path", [DAYS, HOURS])
+def test_a_parameter_stands_once(api: Any, path: str) -> None:
+    assert api.get(path, (("limit", "5"), ("limit", "5")))[0] == 400
+    assert api.get(path, (("employees[]", "9604"), ("employees[]", "9604")))[0] == 200
+
+
 def test_what_is_not_there(api: Any) -> None:
     hourly = next(row.id for row in api.company.absences if row.start_half is None)
     for key in ("1", "nothing", str(hourly)):
