@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from hr_sandbox.company.changes import ChangeError, Changes
-from hr_sandbox.company.dice import months_after
 from hr_sandbox.faults import Fault, Faults
 from hr_sandbox.vendor import ControlError
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from hr_sandbox.traffic import Log
     from hr_sandbox.vendor import Json, Vendor
 
-YEARS_BACK = 5
 SERVED_YEARS = range(1900, 2201)
 
 
@@ -55,6 +53,7 @@ class Controls:
             "expire-tokens": self.expire_tokens,
             "allow-list": self.allow_list,
             "links": self.links,
+            "manner": self.manner,
             "fault": self.fault,
             "duplicate": self.duplicate,
         }
@@ -137,6 +136,13 @@ class Controls:
         _nothing_else(body)
         return vendor.set_links(path, style)
 
+    def manner(self, body: Json) -> Json:
+        """Choose in which of its ways a vendor's endpoint answers."""
+        vendor = self._vendor(body)
+        path, manner = (str(_text(body, name)) for name in ("path", "manner"))
+        _nothing_else(body)
+        return vendor.set_manner(path, manner)
+
     def fault(self, body: Json) -> Json:
         """Let requests fail."""
         fault = Fault.from_json(body)
@@ -188,13 +194,13 @@ class Controls:
         """What is granted, hidden and set, of all vendors."""
         return {name: vendor.rights() for name, vendor in self._vendors.items()}
 
-    def _window(self, query: Json) -> tuple[date, date]:
-        """From the first of January five years back to the end of the month, unless the query says else."""
-        today = self._company.today
+    @staticmethod
+    def _window(query: Json) -> tuple[date | None, date | None]:
+        """The days that the query asks for."""
         first, last = query.pop("start_date", None), query.pop("end_date", None)
         return (
-            _day("start_date", first) if first else date(today.year - YEARS_BACK, 1, 1),
-            _day("end_date", last) if last else months_after(today, 1) - timedelta(1),
+            _day("start_date", first) if first else None,
+            _day("end_date", last) if last else None,
         )
 
     def _vendor(self, body: Json) -> Vendor:

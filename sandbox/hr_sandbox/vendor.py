@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from datetime import date
+from hr_sandbox.company.dice import months_after
 
+if TYPE_CHECKING:
     from hr_sandbox.company import Company
     from hr_sandbox.messages import Answer, Request
 
 Json = dict[str, Any]
+YEARS_BACK = 5
 
 
 class ControlError(ValueError):
@@ -45,12 +47,17 @@ class Vendor(Site):
 
     streams: tuple[str, ...]
 
-    @abstractmethod
-    def count(self, stream: str, first: date, last: date) -> int:
-        """How many rows a stream gives without a bookmark, over this window of days."""
+    def window(self, first: date | None, last: date | None) -> tuple[date, date]:
+        """From the first of January five years back to the end of the month, unless something else is asked for."""
+        today = self.company.today
+        return first or date(today.year - YEARS_BACK, 1, 1), last or months_after(today, 1) - timedelta(1)
 
     @abstractmethod
-    def records(self, stream: str, first: date, last: date, root: str) -> list[Json]:
+    def count(self, stream: str, first: date | None, last: date | None) -> int:
+        """How many rows a stream gives without a bookmark, over this window of days where one is asked for."""
+
+    @abstractmethod
+    def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
         """The bodies of a stream's rows without a bookmark, everything allowed."""
 
     @abstractmethod
@@ -76,6 +83,10 @@ class Vendor(Site):
     @abstractmethod
     def set_links(self, path: str, style: str) -> Json:
         """Choose how an endpoint's links look."""
+
+    @abstractmethod
+    def set_manner(self, path: str, manner: str) -> Json:
+        """Choose in which of its ways an endpoint answers."""
 
     @abstractmethod
     def duplicate(self, stream: str, key: str | None) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from time import perf_counter
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 from hr_sandbox.company import Company, build_company
+from hr_sandbox.company.absences import over_days
+from hr_sandbox.company.dice import Dice
 
 TODAY = date(2026, 6, 17)
 
@@ -155,6 +158,21 @@ def test_absences_have_all_shapes(company: Company) -> None:
     leave = {row.person_id for row in company.employments if row.status == "LEAVE"}
     kinds = {row.id for row in company.absence_types if row.category == "PARENTAL_LEAVE"}
     assert leave == {row.person_id for row in absences if row.type_id in kinds}
+
+
+def test_absences_in_hours_over_days_have_nothing_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    company = build_company(40, 7, TODAY)
+    row = next(row for row in company.absences if row.start_half is None and row.ends_at)
+    following = replace(row, id=1, uuid="next", starts_at=row.starts_at + timedelta(hours=12), ends_at=None)
+    dice = Dice(1, TODAY)
+    monkeypatch.setattr(dice, "chance", lambda _: True)
+    company.absences.add(following)
+    row.ends_at = ends = row.starts_at + timedelta(hours=1)
+    over_days(company, dice)
+    assert row.ends_at == ends
+    company.absences.remove(following)
+    over_days(company, dice)
+    assert row.ends_at.date() > row.starts_at.date()
 
 
 def test_pay_follows_employments(company: Company) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from hr_sandbox.limits import Buckets, TokenLimit
 from hr_sandbox.messages import Request
 from hr_sandbox.personio.careers import Careers, positions
 
@@ -76,10 +77,12 @@ def test_one_employee(api: Any) -> None:
 def test_updated_since(api: Any) -> None:
     rows = walked(api)
     stamps = sorted(datetime.fromisoformat(row["attributes"]["last_modified_at"]["value"]) for row in rows)
-    since = stamps[-20].isoformat()
-    later = walked(api, updated_since=since)
-    assert 0 < len(later) < 20
-    assert all(row["attributes"]["last_modified_at"]["value"] for row in later)
+    for since in (stamps[-20], stamps[-1] + timedelta(minutes=45), stamps[-1] + timedelta(minutes=45, seconds=1)):
+        later = walked(api, updated_since=since.isoformat())
+        # What changed up to 45 minutes before is given once more.
+        assert len(later) == sum(stamp + timedelta(minutes=45) >= since for stamp in stamps) < len(rows)
+        assert all(row in rows for row in later)
+    assert later == []
     assert len(walked(api, updated_since="2000-01-01")) == len(rows)
 
 
@@ -150,10 +153,39 @@ def test_rights_and_attributes(make_api: Any) -> None:
 
 def test_the_documented_limits(make_api: Any) -> None:
     api = make_api(employees=12, requests_per_minute=None)
-    statuses = [api.get(PEOPLE, {"limit": "1"})[0] for _ in range(20)]
-    assert statuses[:15] == [200] * 15
-    assert 429 in statuses
+    answers = [api.get(PEOPLE, {"limit": "1"}) for _ in range(20)]
+    assert [status for status, _, _ in answers[:15]] == [200] * 15
+    status, body, headers = next(answer for answer in answers if answer[0] != 200)
+    assert (status, body["success"], body["error"]["code"]) == (429, False, 429)
+    assert "retry-after" not in headers
     assert api.get(f"{PEOPLE}/attributes")[0] == 200
+
+
+def test_two_thousand_requests_a_minute_to_all_of_v1(make_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = make_api(employees=12, requests_per_minute=None)
+    monkeypatch.setattr(api.vendor._v1, "_buckets", Buckets(lambda: 0.0))
+    paths = ("document-categories", "time-off-types", "custom-reports/columns", "employees/attributes", "nothing")
+    statuses = [api.get(f"/v1/company/{paths[index % 5]}")[0] for index in range(2001)]
+    assert set(statuses[:2000]) == {200, 404}
+    assert statuses[2000] == 429
+    assert api.post_json("/v1/auth", CLIENT)[0] == 429
+    assert api.get("/v2/persons")[0] == 200
+
+
+def test_tokens_have_a_limit_of_their_own(make_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = make_api(employees=12, requests_per_minute=None)
+    monkeypatch.setattr(api.vendor._v1, "_token_limit", TokenLimit(150, lambda: 0.0))
+    answers = [api.post_json("/v1/auth", CLIENT) for _ in range(151)]
+    assert {status for status, _, _ in answers[:150]} == {200}
+    assert (answers[150][0], answers[150][1]["error"]["code"]) == (429, 429)
+    assert api.get(f"{PEOPLE}/attributes")[0] == 200
+
+
+def test_headers_are_checked(api: Any) -> None:
+    for headers, status in (({"origin": "http://a.example"}, 403), ({"x-personio-app-id": "my app"}, 400)):
+        answered, body, _ = api.get(f"{PEOPLE}/attributes", **headers)
+        assert (answered, body["success"], body["error"]["code"]) == (status, False, status)
+    assert api.get(f"{PEOPLE}/attributes", **{"x-personio-app-id": "MY_APP_1"})[0] == 200
 
 
 @pytest.mark.parametrize("language", ["de", "en", "pt"])

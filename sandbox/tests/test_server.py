@@ -87,6 +87,31 @@ def test_links_and_duplicates(sandbox: Any, get_token: Any) -> None:
     assert second["_data"][0]["id"] == doubled
 
 
+def test_the_older_lists(sandbox: Any, get_token: Any) -> None:
+    headers = get_token(sandbox)
+    url = f"{sandbox.url}/personio/v1/company"
+    window = {"start_date": "2020-01-01", "end_date": "2026-12-31"}
+    assert get(f"{url}/attendances", headers, **window).status_code == 200
+    said = sandbox.control("manner", vendor="personio", path="/v1/company/attendances", manner="refuse-nights")
+    assert said == {"path": "/v1/company/attendances", "manner": "refuse-nights"}
+    assert sandbox.control("rights")["personio"]["manners"] == {"/v1/company/attendances": "refuse-nights"}
+    # As declared, for all reports; and every parameter is in the log.
+    sandbox.control("fault", path="/personio/v1/company/custom-reports/reports/{id}", kind="status", status=500)
+    report = sandbox.records("personio", "custom_reports")[0]["attributes"]["id"]
+    failed = get(f"{url}/custom-reports/reports/{report}", headers)
+    assert (failed.status_code, failed.json()[0]["status"]) == (500, 500)
+    people = [("employees[]", "1"), ("employees[]", "2")]
+    assert requests.get(f"{url}/time-offs", headers=headers, params=people, timeout=TIMEOUT).json()["data"] == []
+    last = sandbox.requests()[-1]
+    assert last["query"] == {"employees[]": ["1", "2"]}
+    counts = sandbox.counts()["personio"]
+    day = sandbox.control("counts?start_date=2026-06-01&end_date=2026-06-03")["personio"]
+    for stream in ("attendances", "time_offs", "absence_periods_v1"):
+        assert day[stream] < counts[stream]
+    for stream in ("attendance_projects", "time_off_types", "custom_report_rows", "custom_report_columns"):
+        assert day[stream] == counts[stream] > 0
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -105,6 +130,8 @@ def test_links_and_duplicates(sandbox: Any, get_token: Any) -> None:
         ("expire-tokens", {"vendor": "x"}),
         ("allow-list", {"vendor": "personio", "attribute": "persons.email", "allowed": "no"}),
         ("links", {"vendor": "personio", "path": "/v2/persons", "style": "odd"}),
+        ("manner", {"vendor": "personio", "path": "/v2/persons", "manner": "normal"}),
+        ("manner", {"vendor": "personio", "path": "/v1/company/time-offs", "manner": "odd"}),
         ("fault", {"path": "/v2/persons"}),
         ("fault", {"kind": "drop"}),
         ("duplicate", {"vendor": "personio", "stream": "x"}),

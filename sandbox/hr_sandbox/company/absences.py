@@ -18,6 +18,8 @@ PER_YEAR = 2.5
 PLANNED_DAYS = 365
 LEAVE_DAYS = 45
 ILL_NOW_DAYS = 12
+SEVERAL_SHARE = 0.15  # of those in hours
+WORK_BEGINS, WORK_ENDS = 9, 17
 FIRST, SECOND = "FIRST_HALF", "SECOND_HALF"
 MIDNIGHT = time()
 ILLNESS = "SICK_LEAVE"
@@ -124,12 +126,29 @@ class Absences:
         )
 
 
+def over_days(company: Company, dice: Dice) -> None:
+    """Let some absences in hours go on until the morning of a later day, where nothing is in the way."""
+    hourly = {row.id for row in company.absence_types if row.unit == "HOURLY"}
+    for row in company.absences:
+        if row.type_id not in hourly or not dice.chance(SEVERAL_SHARE):
+            continue
+        day = workday(row.starts_at.date() + timedelta(dice.number(1, 2)))
+        end = datetime.combine(day, time(dice.number(10, 12), dice.pick((0, 30))))
+        others = [other for other in company.absences.of(row.person_id) if other is not row]
+        free = all(other.starts_at >= end or (other.ends_at or end) <= row.starts_at for other in others)
+        stints = company.employments.of(row.person_id)
+        if free and any(
+            stint.start_date <= row.starts_at.date() and (stint.end_date is None or day <= stint.end_date)
+            for stint in stints
+        ):
+            row.ends_at = end
+
+
 def days_of(row: Absence, today: date) -> Iterator[AbsenceDay]:
     """The days of an absence: weekends count nothing, and one without an end lasts until today."""
     first = row.starts_at.date()
     if row.start_half is None:
-        end = row.ends_at or row.starts_at
-        yield AbsenceDay(first.toordinal(), first, round((end - row.starts_at).total_seconds() / 3600, 2))
+        yield from _hours_of(row.starts_at, row.ends_at or row.starts_at)
         return
     last = (row.ends_at.date() if row.ends_at else max(today, first) + timedelta(1)) - timedelta(1)
     for number in range(first.toordinal(), last.toordinal() + 1):
@@ -138,3 +157,14 @@ def days_of(row: Absence, today: date) -> Iterator[AbsenceDay]:
         if (day == first and row.start_half == SECOND) or (day == last and row.end_half == FIRST):
             amount /= 2
         yield AbsenceDay(number, day, amount)
+
+
+def _hours_of(start: datetime, end: datetime) -> Iterator[AbsenceDay]:
+    """The hours of each day: over several days those of the usual working time, and none on weekends."""
+    first, last = start.date(), end.date()
+    for number in range(first.toordinal(), last.toordinal() + 1):
+        day = date.fromordinal(number)
+        begins = start if day == first else datetime.combine(day, time(WORK_BEGINS))
+        ends = end if day == last else datetime.combine(day, time(WORK_ENDS))
+        worked = first == last or day.weekday() < SATURDAY
+        yield AbsenceDay(number, day, round(max((ends - begins).total_seconds(), 0) / 3600, 2) if worked else 0.0)

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company import catalogue
-from hr_sandbox.company.absences import Absences
+from hr_sandbox.company.absences import Absences, over_days
 from hr_sandbox.company.attendances import Attendances
 from hr_sandbox.company.careers import Careers
+from hr_sandbox.company.custom_reports import CustomReports
 from hr_sandbox.company.dice import Dice
 from hr_sandbox.company.documents import Documents
 from hr_sandbox.company.model import (
@@ -61,11 +62,13 @@ def build_company(employees: int, seed: int, today: date) -> Company:
     people.bulk_imports()
     # Each part has chances of its own: one that is added or changed leaves the others as they were.
     _salary_bands(company, _dice(company, "bands"))
+    over_days(company, _dice(company, "hours"))
     Projects(company, _dice(company, "projects")).make()
     Attendances(company, _dice(company, "attendances")).make()
     Recruiting(company, _dice(company, "recruiting")).make()
     Documents(company, _dice(company, "documents")).make()
     Reports(company, _dice(company, "reports")).make()
+    CustomReports(company, _dice(company, "custom reports")).make()
     Webhooks(company, _dice(company, "webhooks")).make()
     return company
 

@@ -1,4 +1,4 @@
-"""Streams that no list answers alone: what a client makes of other bodies."""
+"""Streams that no list of v2 answers: those of v1, and what a client makes of other bodies."""
 
 from __future__ import annotations
 
@@ -6,34 +6,52 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.personio.careers import positions
 from hr_sandbox.personio.render.people import picture_url
-from hr_sandbox.personio.v1.api import categories
+from hr_sandbox.personio.v1 import hours, papers, time_offs, working_time
 from hr_sandbox.personio.v1.employees import attributes_of, balances, employee
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from datetime import date
 
     from hr_sandbox.company import Company
     from hr_sandbox.vendor import Json
 
+Window = tuple["date | None", "date | None"]
 
-def _pictures(company: Company, root: str) -> list[Json]:
+
+def _pictures(company: Company, root: str) -> Iterator[Json]:
     """Who has a picture, and where it is."""
-    return [{"person_id": str(row.id), "url": picture_url(row, root)} for row in company.people if row.has_picture]
+    return ({"person_id": str(row.id), "url": picture_url(row, root)} for row in company.people if row.has_picture)
 
 
-def _employees(company: Company, root: str) -> list[Json]:
-    return [employee(row, company, root) for row in company.people]
+def _employees(company: Company, root: str) -> Iterator[Json]:
+    return (employee(row, company, root) for row in company.people)
 
 
-def _balances(company: Company, _root: str) -> list[Json]:
-    return [{"_employee_id": row.id, **body} for row in company.people for body in balances(row, company)]
+def _balances(company: Company) -> Iterator[Json]:
+    return ({"_employee_id": row.id, **body} for row in company.people for body in balances(row, company))
 
 
-DERIVED: dict[str, Callable[[Company, str], list[Json]]] = {
-    "profile_pictures": _pictures,
-    "employees": _employees,
-    "employee_attributes": lambda company, _: attributes_of(company),
-    "absence_balances": _balances,
-    "document_categories": lambda company, _: categories(company),
-    "open_positions": lambda company, _: positions(company),
+# Without a window they give everything; those that have no days do not look at it.
+DERIVED: dict[str, Callable[[Company, str, Window], list[Json]]] = {
+    "profile_pictures": lambda company, root, _: list(_pictures(company, root)),
+    "employees": lambda company, root, _: list(_employees(company, root)),
+    "employee_attributes": lambda company, *_: attributes_of(company),
+    "absence_balances": lambda company, *_: list(_balances(company)),
+    "document_categories": lambda company, *_: papers.categories(company),
+    "attendances": lambda company, _, window: [
+        working_time.attendance(row, company) for row in working_time.stretches(company, *window)
+    ],
+    "attendance_projects": lambda company, *_: [working_time.project(row) for row in company.projects],
+    "time_offs": lambda company, _, window: [
+        time_offs.time_off(row, company) for row in time_offs.inside(company, *window)
+    ],
+    "time_off_types": lambda company, *_: [time_offs.time_off_type(row) for row in company.absence_types],
+    "absence_periods_v1": lambda company, _, window: [
+        hours.absence_period(row, company) for row in hours.touching(company, *window)
+    ],
+    "custom_reports": lambda company, *_: [papers.report(row) for row in company.custom_reports],
+    "custom_report_rows": lambda company, *_: list(papers.items(company)),
+    "custom_report_columns": lambda company, *_: papers.columns(company),
+    "open_positions": lambda company, *_: positions(company),
 }

@@ -17,9 +17,9 @@ from hr_sandbox.personio.endpoint import USUAL_RATE, ItemEndpoint, ListEndpoint,
 from hr_sandbox.personio.errors import ApiError, bad_filter, no_endpoint, no_right, problem
 from hr_sandbox.personio.links import STYLES
 from hr_sandbox.personio.v1 import V1
-from hr_sandbox.personio.v1.api import ROUTES, STREAM
+from hr_sandbox.personio.v1.api import ROUTES
 from hr_sandbox.personio.v1.employees import attributes_of
-from hr_sandbox.personio.v1.errors import failure
+from hr_sandbox.personio.v1.people import STREAM
 from hr_sandbox.vendor import ControlError, Vendor
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ UPPER_SNAKE_CASE = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
 
 
 class Personio(Vendor):
-    """Personio's API: v2, and what only v1 has."""
+    """Personio's API: v2, and the reading side of v1."""
 
     name = "personio"
     streams = (*(row.stream for row in ENDPOINTS if isinstance(row, ListEndpoint)), *DERIVED)
@@ -70,8 +70,8 @@ class Personio(Vendor):
         """Answer a request, errors included."""
         try:
             if request.path.startswith(OLD):
-                self._check_headers(request)
-                return self._v1.answer(request)
+                refused = self._check_headers(request)
+                return self._v1.error(refused.status, request.path) if refused else self._v1.answer(request)
             if request.path in {TOKEN_PATH, REVOKE_PATH}:
                 return self._authenticate(request)
             return self._gate(request)
@@ -81,7 +81,7 @@ class Personio(Vendor):
     def error(self, status: int, request: Request) -> Answer:
         """A failure of the vendor's own; a 429 comes without a word on when to try again."""
         if request.path.startswith(OLD):
-            return failure(status)
+            return self._v1.error(status, request.path)
         answer = problem(status)
         if status == TOO_MANY:
             endpoint = self._route(request.path)[0]
@@ -192,25 +192,25 @@ class Personio(Vendor):
 
     # Controls
 
-    def count(self, stream: str, first: date, last: date) -> int:
-        """How many rows a stream gives without a bookmark, over this window of days."""
+    def count(self, stream: str, first: date | None, last: date | None) -> int:
+        """How many rows a stream gives without a bookmark, over this window of days where one is asked for."""
         if stream in DERIVED:
-            return len(DERIVED[stream](self.company, ""))
-        return sum(len(rows) for _, rows in self._lists[stream].whole(self.company, first, last))
+            return len(DERIVED[stream](self.company, "", (first, last)))
+        return sum(len(rows) for _, rows in self._lists[stream].whole(self.company, *self.window(first, last)))
 
-    def records(self, stream: str, first: date, last: date, root: str) -> list[Json]:
+    def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
         """The bodies of a stream's rows, everything allowed.
 
         What stands in the address of a walk only, such as a parent's id, is added under a name with an underscore.
         """
         return list(self._bodies(stream, first, last, root))
 
-    def _bodies(self, stream: str, first: date, last: date, root: str) -> Iterator[Json]:
+    def _bodies(self, stream: str, first: date | None, last: date | None, root: str) -> Iterator[Json]:
         if stream in DERIVED:
-            yield from DERIVED[stream](self.company, root)
+            yield from DERIVED[stream](self.company, root, (first, last))
             return
         endpoint = self._lists[stream]
-        for values, rows in endpoint.whole(self.company, first, last):
+        for values, rows in endpoint.whole(self.company, *self.window(first, last)):
             view = View(self.company, root, values)
             for row in rows:
                 body = endpoint.render(row, view)
@@ -223,6 +223,7 @@ class Personio(Vendor):
             "revoked": self.access.denied,
             "hidden": sorted(self.access.hidden),
             "links": self._styles,
+            "manners": self._v1.manners,
             "duplicates": {stream: sorted(keys) for stream, keys in self._twice.items()},
         }
 
@@ -258,6 +259,10 @@ class Personio(Vendor):
             raise ControlError(f"There is no link style {style}; there are {', '.join(STYLES)}.")
         self._styles[path] = style
         return {"path": path, "style": style}
+
+    def set_manner(self, path: str, manner: str) -> Json:
+        """Choose in which of its ways an endpoint of v1 answers."""
+        return self._v1.set_manner(path, manner)
 
     def duplicate(self, stream: str, key: str | None) -> Json:
         """Let a record stand on two pages; the first one of the stream where no id is given."""

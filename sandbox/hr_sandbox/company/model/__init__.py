@@ -1,7 +1,7 @@
 """What the company is made of. Every vendor renders these records in its own words."""
 
 from hr_sandbox.company.model.company import Company
-from hr_sandbox.company.model.papers import Delivery, Document, DocumentCategory, Event, Report, Webhook
+from hr_sandbox.company.model.papers import CustomReport, Delivery, Document, DocumentCategory, Event, Report, Webhook
 from hr_sandbox.company.model.people import (
     Absence,
     AbsenceType,
@@ -38,6 +38,7 @@ __all__ = [
     "Compensation",
     "CompensationType",
     "CostCenter",
+    "CustomReport",
     "Delivery",
     "Department",
     "Document",

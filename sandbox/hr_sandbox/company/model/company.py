@@ -49,6 +49,7 @@ class Company:
         self.document_categories: Table[papers.DocumentCategory] = Table("document_category", 30)
         self.documents: Table[papers.Document] = Table("document", 0, lambda row: row.owner_id)
         self.reports: Table[papers.Report] = Table("report", 0)
+        self.custom_reports: Table[papers.CustomReport] = Table("custom_report", 0)
         self.webhooks: Table[papers.Webhook] = Table("webhook", 0)
         self.events: Table[papers.Event] = Table("webhook_event", 0, lambda row: row.webhook_id)
         self.deliveries: Table[papers.Delivery] = Table("webhook_activity", 0, lambda row: row.webhook_id)

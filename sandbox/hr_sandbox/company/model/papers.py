@@ -58,6 +58,34 @@ class Report:
 
 
 @dataclass(slots=True)
+class CustomReport:
+    """A table of the older kind: rows of people, as of a day or over a stretch of time.
+
+    Attributes:
+        type: point_in_time, timeframe or historical_data.
+        status: up_to_date, updating or update_failed.
+        period: how its days are meant, such as `fixed`.
+        filters: each a column, a comparison and a value.
+    """
+
+    id: int
+    uuid: str
+    name: str
+    description: str
+    author: tuple[str, str]
+    type: str
+    status: str
+    period: str
+    starts_on: date
+    ends_on: date
+    columns: tuple[str, ...]
+    filters: tuple[tuple[str, str, str], ...]
+    created_at: datetime
+    updated_at: datetime
+    refreshed_at: datetime
+
+
+@dataclass(slots=True)
 class Webhook:
     """Where changes are told to, and which."""
 

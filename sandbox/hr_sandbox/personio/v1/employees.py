@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from hr_sandbox.personio.render.people import picture_url
+from hr_sandbox.personio.v1.parts import BERLIN, category
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from hr_sandbox.company.model import AttributeDefinition, Employment, Person
     from hr_sandbox.vendor import Json
 
-BERLIN = ZoneInfo("Europe/Berlin")
 NOTHING: tuple[Any, ...] = (None, "", [])
 ENTITLEMENT = 30
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -228,9 +227,7 @@ def _dynamic(kind: str, value: Any, number: int) -> Any:  # noqa: ANN401  any at
 
 def _entitlement(company: Company) -> Json:
     vacation = next(iter(company.absence_types))
-    return _object(
-        "TimeOffType", vacation.id, vacation.name, category=vacation.category.lower(), entitlement=ENTITLEMENT
-    )
+    return _object("TimeOffType", vacation.id, vacation.name, category=category(vacation), entitlement=ENTITLEMENT)
 
 
 def balances(row: Person, company: Company) -> list[Json]:
@@ -252,7 +249,7 @@ def balances(row: Person, company: Company) -> list[Json]:
             {
                 "id": kind.id,
                 "name": kind.name,
-                "category": kind.category.lower(),
+                "category": category(kind),
                 "balance": entitled - taken,
                 "available_balance": entitled - sum(length for _, length in days),
             }

@@ -1,0 +1,108 @@
+"""Reports of the older kind: what they are about, and which columns they can have."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from hr_sandbox.company.custom_cells import Word
+from hr_sandbox.company.model import Company, CustomReport
+
+if TYPE_CHECKING:
+    from hr_sandbox.company.dice import Dice
+
+POINT, TIMEFRAME, HISTORY = "point_in_time", "timeframe", "historical_data"
+AWAY, PERIODS = "absence_", ":periods"
+HISTORY_DAYS = 3 * 365
+OFFICE = "office_id"
+
+# What each column is called, and what it holds.
+FIXED_COLUMNS: dict[str, tuple[Word, str]] = {
+    "first_name": (Word("First name", "Vorname"), "TEXT"),
+    "last_name": (Word("Last name", "Nachname"), "TEXT"),
+    "status": (Word("Status", "Status"), "TEXT"),
+    "department": (Word("Department", "Abteilung"), "ENTITY"),
+    "cost_center": (Word("Cost center", "Kostenstelle"), "COST_CENTER"),
+    "weekly_working_hours": (Word("Weekly hours", "Wochenstunden"), "DURATION"),
+    "fix_salary": (Word("Fix salary", "Fixgehalt"), "SALARY"),
+}
+_PEOPLE = ("first_name", "last_name", "status", "department", "cost_center", "weekly_working_hours", "fix_salary")
+
+
+def columns_of(company: Company) -> dict[str, tuple[Word, str]]:
+    """All columns that a report can have: those of people, of the company's own fields, and of absences."""
+    own = {row.id: (row.label or "Feld", "TEXT") for row in company.attributes if row.type == "string"}
+    found = dict(FIXED_COLUMNS)
+    found |= {key: (Word(label, label), kind) for key, (label, kind) in own.items()}
+    for row in company.absence_types:
+        name = Word(row.name, row.name)
+        found |= {
+            f"{AWAY}{row.id}": (name, "ABSENCE_OVERVIEW"),
+            f"{AWAY}{row.id}{PERIODS}": (name, "ABSENCE_PERIOD"),
+        }
+    return found
+
+
+class CustomReports:
+    """Makes the reports of a company that has everything else."""
+
+    def __init__(self, company: Company, dice: Dice) -> None:
+        """Make reports for this company."""
+        self.company = company
+        self.dice = dice
+
+    def make(self) -> None:
+        """Make all of them."""
+        company, today = self.company, self.company.today
+        office = next(iter(company.offices))
+        vacation = next(iter(company.absence_types))
+        own = next(row.id for row in company.attributes if row.type == "string")
+        away = ("first_name", "last_name", f"{AWAY}{vacation.id}", f"{AWAY}{vacation.id}{PERIODS}")
+        changes = ("department", "weekly_working_hours", "fix_salary")
+        since = today - timedelta(HISTORY_DAYS)
+        here, nowhere = (((OFFICE, "eq", str(number)),) for number in (office.id, 0))
+        self._add("Personalliste", (POINT, "up_to_date", "today"), (today, today), (*_PEOPLE, own))
+        self._add(f"Team {office.city}", (POINT, "updating", "fixed"), (today, today), _PEOPLE[:4], here)
+        self._add(
+            "Urlaub seit Januar",
+            (TIMEFRAME, "up_to_date", "year_to_date"),
+            (today.replace(month=1, day=1), today),
+            away,
+        )
+        self._add("Changes of three years", (HISTORY, "up_to_date", "fixed"), (since, today), changes)
+        self._add(
+            "空のレポート",
+            (TIMEFRAME, "update_failed", "last_thirty_days"),
+            (today - timedelta(30), today),
+            away,
+            nowhere,
+        )
+
+    def _add(
+        self,
+        name: str,
+        kind: tuple[str, str, str],
+        days: tuple[date, date],
+        columns: tuple[str, ...],
+        filters: tuple[tuple[str, str, str], ...] = (),
+    ) -> None:
+        table, dice = self.company.custom_reports, self.dice
+        author = dice.pick(list(self.company.people))
+        created_at = dice.stamp(self.company.today - timedelta(dice.number(30, 900)))
+        updated_at = dice.later(created_at, 0.5)
+        table.add(
+            CustomReport(
+                table.next_id(),
+                dice.uuid(),
+                name,
+                f"{name} ({self.company.name})",
+                (author.first_name, author.last_name),
+                *kind,
+                *days,
+                columns,
+                filters,
+                created_at,
+                updated_at,
+                dice.later(updated_at, 1),
+            )
+        )

@@ -1,0 +1,122 @@
+"""Absences in hours: those that touch a window."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from hr_sandbox.company.absences import days_of
+from hr_sandbox.personio.v1.errors import RefusalError
+from hr_sandbox.personio.v1.pages import MANNERS, by_page
+from hr_sandbox.personio.v1.parameters import EMPLOYEES, Parameter, check_order, ids, moment, paging, window
+from hr_sandbox.personio.v1.parts import CERTIFICATE, UNITS, of_unit, short_employee, within
+from hr_sandbox.personio.v1.rights import ABSENCES
+from hr_sandbox.personio.v1.route import Call, Route
+
+if TYPE_CHECKING:
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.model import Absence
+    from hr_sandbox.vendor import Json
+
+ORIGINS = ("web", "mobile", "api", "slack", None)
+TYPES, PERIODS = ids("absence_types"), ids("absence_periods")
+MILLISECONDS = 1000
+
+
+def absence_period(row: Absence, company: Company) -> Json:
+    """An absence in hours, in minutes."""
+    kind = company.absence_types[row.type_id]
+    days = [
+        {"date": part.day.isoformat(), "effective_duration": round(part.amount * 60)}
+        for part in days_of(row, company.today)
+    ]
+    return {
+        "type": "AbsencePeriod",
+        "attributes": {
+            "id": row.uuid,
+            "measurement_unit": UNITS[kind.unit],
+            "effective_duration": sum(part["effective_duration"] for part in days),
+            "employee": short_employee(row.person_id, company),
+            "absence_type": {
+                "type": "AbsenceType",
+                "attributes": {"id": kind.uuid, "name": kind.name, "time_off_type_id": kind.id},
+            },
+            "certificate": CERTIFICATE,
+            "start": _precise(_utc(row.starts_at, row)),
+            "end": _precise(_utc(row.ends_at, row)) if row.ends_at else None,
+            "half_day_start": False,
+            "half_day_end": False,
+            "comment": row.comment,
+            "origin": ORIGINS[row.id % len(ORIGINS)],
+            "status": row.approval.lower(),
+            "created_by": row.person_id,
+            "created_at": _precise(_exact(row.created_at, row, company)),
+            "updated_at": _precise(_exact(row.updated_at, row, company)),
+            "approved_at": _precise(_exact(row.created_at, row, company)) if row.approval == "APPROVED" else None,
+            "breakdowns": days,
+        },
+    }
+
+
+def touching(company: Company, first: date | None, last: date | None) -> list[Absence]:
+    """Absences in hours that have a day in common with a window."""
+    return [
+        row
+        for row in of_unit("HOURLY", company)
+        if (last is None or row.starts_at.date() <= last)
+        and (first is None or row.ends_at is None or row.ends_at.date() >= first)
+    ]
+
+
+def _utc(value: datetime, row: Absence) -> datetime:
+    return value.replace(tzinfo=ZoneInfo(row.timezone)).astimezone(UTC)
+
+
+def _exact(value: datetime, row: Absence, company: Company) -> datetime:
+    """A stamp to the millisecond, as only this list shows it; those of the present stay as they are."""
+    if value.date() >= company.today:
+        return value
+    return value + timedelta(milliseconds=row.id % MILLISECONDS)
+
+
+def _precise(value: datetime) -> str:
+    return f"{value.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def _absence_periods(call: Call) -> Json:
+    company, query = call.company, call.query
+    first, last = query["start_date"], query["end_date"]
+    check_order(first, last)
+    people, kinds, periods = query[EMPLOYEES.name], query[TYPES.name], query[PERIODS.name]
+    if any(company.absence_types.find(kind) is None for kind in kinds):
+        raise RefusalError(404)
+    rows = [
+        row
+        for row in touching(company, first, last)
+        if (not people or row.person_id in people)
+        and (not kinds or company.absence_types[row.type_id].uuid in kinds)
+        and (not periods or row.uuid in periods)
+        and within(_exact(row.updated_at, row, company), query["updated_from"], query["updated_to"])
+    ]
+    page, frame = by_page(rows, call)
+    return {**frame, "data": [absence_period(row, company) for row in page]}
+
+
+ROUTES = (
+    Route(
+        path="/v1/company/absence-periods",
+        right=ABSENCES,
+        answer=_absence_periods,
+        parameters=(
+            *window(),
+            Parameter("updated_from", moment),
+            Parameter("updated_to", moment),
+            EMPLOYEES,
+            TYPES,
+            PERIODS,
+            *paging(),
+        ),
+        manners=MANNERS,
+    ),
+)

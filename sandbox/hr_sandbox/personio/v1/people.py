@@ -1,0 +1,93 @@
+"""Employees, their balances and their pictures."""
+
+from __future__ import annotations
+
+import base64
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hr_sandbox.limits import Rate
+from hr_sandbox.messages import Answer
+from hr_sandbox.personio.filters import text_value
+from hr_sandbox.personio.v1 import employees as render
+from hr_sandbox.personio.v1.errors import RefusalError
+from hr_sandbox.personio.v1.pages import from_record
+from hr_sandbox.personio.v1.parameters import Parameter, paging, since
+from hr_sandbox.personio.v1.rights import ABSENCES, EMPLOYEES
+from hr_sandbox.personio.v1.route import Call, Route
+
+if TYPE_CHECKING:
+    from hr_sandbox.vendor import Json
+
+PATH = "/v1/company/employees"
+STREAM = "employees"
+RATE = Rate(5, 15)  # 300 a minute
+ATTRIBUTES = "attributes[]"
+# What changed this long before the asked moment is given once more.
+AGAIN = timedelta(minutes=45)
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+def _shown(body: Json, chosen: tuple[str, ...]) -> Json:
+    if chosen:
+        body["attributes"] = {key: value for key, value in body["attributes"].items() if key in {"id", *chosen}}
+    return body
+
+
+def _employees(call: Call) -> Json:
+    company, query = call.company, call.query
+    rows = list(company.people)
+    if query["updated_since"]:
+        rows = [row for row in rows if render.modified_at(company, row) + AGAIN >= query["updated_since"]]
+    elif query["email"]:
+        rows = [row for row in rows if row.email == query["email"]]
+    page, said = from_record(rows, call)
+    return {
+        "success": True,
+        "metadata": said,
+        "offset": query["offset"],
+        "limit": query["limit"],
+        "data": [_shown(render.employee(row, company, call.root), query[ATTRIBUTES]) for row in page],
+    }
+
+
+def _employee(call: Call) -> Json:
+    return {"success": True, "data": render.employee(call.person(), call.company, call.root)}
+
+
+def _picture(call: Call) -> Answer:
+    if not call.person().has_picture:
+        raise RefusalError(404)
+    return Answer(200, PICTURE, {"content-type": "image/png"})
+
+
+ROUTES = (
+    Route(
+        path=PATH,
+        right=EMPLOYEES,
+        answer=_employees,
+        parameters=(
+            *paging(50, 100),
+            Parameter("email", text_value),
+            Parameter(ATTRIBUTES, text_value),
+            Parameter("updated_since", since),
+        ),
+        rate=RATE,
+        stream=STREAM,
+    ),
+    Route(
+        path=f"{PATH}/attributes",
+        right=EMPLOYEES,
+        answer=lambda call: {"success": True, "data": render.attributes_of(call.company)},
+    ),
+    Route(path=f"{PATH}/{{id}}", right=EMPLOYEES, answer=_employee, rate=RATE, stream=STREAM),
+    Route(
+        path=f"{PATH}/{{id}}/absences/balance",
+        right=ABSENCES,
+        answer=lambda call: {"success": True, "data": render.balances(call.person(), call.company)},
+    ),
+    Route(path=f"{PATH}/{{id}}/profile-picture", right=EMPLOYEES, answer=_picture),
+    Route(path=f"{PATH}/{{id}}/profile-picture/{{width}}", right=EMPLOYEES, answer=_picture),
+)

@@ -1,0 +1,76 @@
+"""What one path of v1 takes and answers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.personio.v1.errors import RefusalError, failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.model import Person
+    from hr_sandbox.limits import Rate
+    from hr_sandbox.messages import Answer
+    from hr_sandbox.personio.v1.parameters import Parameter
+    from hr_sandbox.vendor import Json
+
+NORMAL = "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that was let through.
+
+    Attributes:
+        company: what is served.
+        root: the vendor's own address.
+        path: what stands in the path.
+        query: the value of every parameter that the route knows; None, or an empty tuple, where it was not given.
+        manner: in which of its ways the route answers.
+    """
+
+    company: Company
+    root: str
+    path: dict[str, str]
+    query: dict[str, Any]
+    manner: str = NORMAL
+
+    def person(self) -> Person:
+        """The person in the path; 404 without one."""
+        row = self.company.people.find(self.path["id"])
+        if row is None:
+            raise RefusalError(404)
+        return row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """What one path of v1 answers.
+
+    Attributes:
+        path: with its parameters in braces.
+        right: what the credential needs.
+        answer: the body, or a whole answer.
+        parameters: those of the query.
+        rate: besides that of all of v1.
+        stream: whose attributes may be left out, where there is one.
+        fail: an error's body.
+        manners: in which ways it can answer besides the normal one.
+    """
+
+    path: str
+    right: str
+    answer: Callable[[Call], Json | Answer]
+    parameters: tuple[Parameter, ...] = ()
+    rate: Rate | None = None
+    stream: str | None = None
+    fail: Callable[[int, str | None, int | None], Answer] = failure
+    manners: tuple[str, ...] = ()
+
+    def match(self, path: str) -> re.Match[str] | None:
+        """Whether a request's path is this one."""
+        return re.fullmatch(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.path)), path)
