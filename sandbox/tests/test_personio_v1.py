@@ -197,7 +197,7 @@ def test_open_positions(api: Any, language: str) -> None:
     assert root.tag == "workzag-jobs"
     truth = positions(api.company)
     assert [int(node.findtext("id") or 0) for node in root] == [row["id"] for row in truth] != []
-    assert len(truth) == api.vendor.count("open_positions", api.company.today, api.company.today)
+    assert 7 * len(truth) == api.vendor.count("open_positions", api.company.today, api.company.today)
     texts = root.findall("position/jobDescriptions/jobDescription/value")
     assert (texts[0].text or "").startswith("<p>")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.personio.careers import positions
+from hr_sandbox.personio.careers import LANGUAGES, positions
 from hr_sandbox.personio.render.people import picture_url
 from hr_sandbox.personio.v1 import hours, papers, time_offs, working_time
 from hr_sandbox.personio.v1.employees import attributes_of, balances, employee
@@ -53,5 +53,7 @@ DERIVED: dict[str, Callable[[Company, str, Window], list[Json]]] = {
     "custom_reports": lambda company, *_: [papers.report(row) for row in company.custom_reports],
     "custom_report_rows": lambda company, *_: list(papers.items(company)),
     "custom_report_columns": lambda company, *_: papers.columns(company),
-    "open_positions": lambda company, *_: positions(company),
+    "open_positions": lambda company, *_: [
+        {"_language": language, **body} for language in LANGUAGES for body in positions(company)
+    ],
 }
