@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 from hr_sandbox.testing import Sandbox, running
-from tap_personio.testing import BY_DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +42,9 @@ class Project:
             "MELTANO_CLI_DISABLE_VERSION_CHECK": "1",
             "NO_COLOR": "1",
             "TAP_PERSONIO_API_URL": f"{self.sandbox.url}/personio",
+            "TAP_PERSONIO_CAREERS_URL": f"{self.sandbox.url}/personio-careers",
+            "TAP_PERSONIO_OPTIONAL_STREAMS": '["*"]',
+            "TAP_PERSONIO_LEGACY_V1_STREAMS": "true",
             "TARGET_DUCKDB_PATH": str(self.database),
             **more,
         }
@@ -85,8 +87,9 @@ class Project:
         return {stream: self.rows(stream) for stream in self.expected()}
 
     def expected(self) -> dict[str, int]:
-        """Rows that each stream which is on by default should have."""
-        return {stream: rows for stream, rows in self.sandbox.counts()["personio"].items() if stream in BY_DEFAULT}
+        """Rows that each stream should have: all are on."""
+        counts: dict[str, int] = self.sandbox.counts()["personio"]
+        return counts
 
 
 @pytest.fixture(scope="module")

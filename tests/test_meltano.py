@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
-from tap_personio.testing import differs, emitted, key_of
+from tap_personio.testing import by_key, differs, key_of
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -46,9 +46,9 @@ def test_a_first_run_loads_every_row_and_value(project: Project, story: dict[str
     tables = project.tables()
     assert {stream: len(rows) for stream, rows in tables.items()} == expected
     for stream, rows in tables.items():
-        bodies = {key_of(stream, emitted(body)): body for body in project.sandbox.records("personio", stream)}
+        sent = by_key(stream, project.sandbox.records("personio", stream))
         for row in rows:
-            assert differs(stream, bodies[key_of(stream, row)], row) == set(), stream
+            assert differs(stream, sent[key_of(stream, row)], row) == set(), stream
     story["first"] = tables
     assert "sandbox-secret" not in result.stdout
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -25,25 +26,42 @@ MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:.*")
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 
 
-def differs(stream: str, body: dict[str, Any], record: dict[str, Any]) -> set[str]:
+def differs(stream: str, row: dict[str, Any], record: dict[str, Any]) -> set[str]:
     """Names of the fields that do not say what the vendor's body says.
 
     Args:
         stream: The stream's name.
-        body: The body as the vendor sent it, and what stood in its address under names with an underscore.
+        row: What `emitted` gives of the body.
         record: The record, from the tap or from the loader.
     """
     found = {**record, **(record.get("_extra") or {})}
-    return {name for name, value in emitted(body).items() if not _same(stream, value, found.get(name))}
+    return {name for name, value in row.items() if not _same(stream, value, found.get(name))}
 
 
-def key_of(stream: str, row: dict[str, Any]) -> tuple[str, ...]:
-    """The key of a record, or of what `emitted` gives."""
-    return tuple(str(row.get(name)) for name in KEYS[stream])
+def key_of(stream: str, record: dict[str, Any]) -> tuple[str, ...]:
+    """The key of a record, from the tap or from the loader."""
+    return tuple(str(_plain(record.get(name))) for name in KEYS[stream])
+
+
+def by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
+    """The vendor's bodies by the key that their records have."""
+    found = {}
+    rows = Counter[tuple[str, int]]()
+    for body in bodies:
+        row = emitted(body)
+        if stream == "custom_report_rows":  # numbered for each employee; the vendor's own order is that of the report
+            rows[row["report_id"], row["employee_id"]] += 1
+            row["row_number"] = rows[row["report_id"], row["employee_id"]]
+        found[key_of(stream, row)] = row
+    return found
 
 
 def emitted(body: dict[str, Any]) -> dict[str, Any]:
-    """A body without its wrapping: attributes by id, moments flattened, what stood in the address as a column."""
+    """A body without its wrapping: attributes by id, moments flattened, what stood in the address as a column.
+
+    Args:
+        body: The body as the vendor sent it, and what stood in its address under names with an underscore.
+    """
     row: dict[str, Any] = {}
     for name, value in body.items():
         if name == "cells" or (name == "type" and "attributes" in body):
