@@ -462,3 +462,13 @@ def test_a_default_window_that_moves_on_with_the_year_starts_over(
     second = run("sales", state=first.state, started=january, start_date=None, end_date=None)
     assert len(vendor.queries("/sales")) == 5 * 12 + 1
     assert second.state["bookmarks"]["sales"]["window_start"] == "2022-01-01T00:00:00Z"
+
+
+def test_slices_of_what_changed_are_not_kept(run: Callable[..., Output], shop: Any) -> None:
+    shop.before = lambda asked: Answer({}, 422) if asked.query.get("from") == "2021-04-01" else None
+    before = {"replication_key": "month", "replication_key_value": "2021-02-01T00:00:00Z", "version": 3}
+    state = {"bookmarks": {"sales": dict(before)}}
+    output = run("sales", "kinds", state=state, fails=[], start_date=None, end_date="2021-06-30")
+    assert {record["month"] for record in output.records("sales")} == {"2021-01-01", "2021-02-01", "2021-03-01"}
+    assert len(output.of("STATE")) == 1  # that of kinds
+    assert output.state["bookmarks"]["sales"] == before
