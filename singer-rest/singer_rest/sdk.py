@@ -143,7 +143,7 @@ class SdkStream(Stream):
                     schema_due = False
                 self._pages += 1
                 yield from self._emit(page, write_messages=write_messages)
-                if write_messages and page.ends_slice and self.backfill.keep(page.slice):
+                if page.ends_slice and self.backfill.keep(page.slice):
                     self._tap.state_writer.write_state(self.tap_state)
                 rows, requests = self.replication.rows, run.requests(self.name)
                 if line := progress.line(rows, requests, lambda: run.share(self.name)):

@@ -28,6 +28,8 @@ class Asked:
     headers: Mapping[str, str]
     body: bytes
     at: float = field(default_factory=time.monotonic)
+    query_text: str = ""
+    """The query as it stood in the URL."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,8 @@ class Host:
             def _reply(self) -> None:
                 url = urlsplit(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                asked = Asked(self.command, url.path, dict(parse_qsl(url.query)), dict(self.headers), body)
+                query = dict(parse_qsl(url.query))
+                asked = Asked(self.command, url.path, query, dict(self.headers), body, query_text=url.query)
                 answer = host._handle(asked)
                 content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
                 self.send_response(answer.status)

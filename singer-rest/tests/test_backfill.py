@@ -228,6 +228,15 @@ def test_another_start_date_or_end_date_starts_over_under_a_higher_version(
     assert "visits: the finished slices in the state were read with other settings" in caplog.text
 
 
+def test_a_run_that_starts_over_forgets_the_list_at_once(
+    calendar: Calendar, visits: Callable[..., Output], vendor: Host
+) -> None:
+    first = interrupted(calendar, visits)
+    vendor.answer = lambda asked: Answer({}, 422) if asked.path == "/visits" else Answer({"data": []})
+    second = visits("visits", "kinds", state=first.state, end_date="2026-12-31", fails=[])
+    assert place(second)[KEY] is None  # in the STATE of kinds
+
+
 @pytest.mark.parametrize(
     "forced", [{"forced_replication_method": "FULL_TABLE"}, {"replication_key": "name"}], ids=["method", "key"]
 )
@@ -376,9 +385,10 @@ def test_what_changed_is_not_read_by_slices_and_a_list_left_over_is_set_to_null(
 ) -> None:
     first = interrupted(calendar, visits)
     bookmark = {"replication_key": "updated_at", "replication_key_value": "2026-06-02T00:00:00Z"}
-    first.state["bookmarks"]["visits"] |= bookmark
+    first.state["bookmarks"]["visits"] |= {**bookmark, "version": 3}
     second = visits(state=first.state)
     assert second.ids()["visits"] == ["62", "63"]
+    assert versions(second) == {3}
     assert place(second)[KEY] is None
 
 
@@ -438,3 +448,27 @@ def test_months_go_on_too(run: Callable[..., Output], shop: Any, vendor: Host) -
     assert months == [f"2021-0{month}-01" for month in range(1, 7)]
     assert second.state["bookmarks"]["sales"]["window_start"] == "2021-01-01T00:00:00Z"
     assert second.state["bookmarks"]["sales"]["replication_key_value"] == "2021-06-01T00:00:00Z"
+
+
+def test_a_default_window_that_moves_on_with_the_year_starts_over(
+    run: Callable[..., Output], shop: Any, vendor: Host
+) -> None:
+    shop.before = lambda asked: Answer({}, 422) if asked.query.get("from") == "2024-01-01" else None
+    december, january = datetime(2026, 12, 30, tzinfo=timezone.utc), datetime(2027, 1, 2, tzinfo=timezone.utc)
+    first = run("sales", fails=[], started=december, start_date=None, end_date=None)
+    assert len(first.state["bookmarks"]["sales"][KEY]) == 1 + 3 * 12
+    shop.before = lambda asked: None
+    vendor.asked.clear()
+    second = run("sales", state=first.state, started=january, start_date=None, end_date=None)
+    assert len(vendor.queries("/sales")) == 5 * 12 + 1
+    assert second.state["bookmarks"]["sales"]["window_start"] == "2022-01-01T00:00:00Z"
+
+
+def test_slices_of_what_changed_are_not_kept(run: Callable[..., Output], shop: Any) -> None:
+    shop.before = lambda asked: Answer({}, 422) if asked.query.get("from") == "2021-04-01" else None
+    before = {"replication_key": "month", "replication_key_value": "2021-02-01T00:00:00Z", "version": 3}
+    state = {"bookmarks": {"sales": dict(before)}}
+    output = run("sales", "kinds", state=state, fails=[], start_date=None, end_date="2021-06-30")
+    assert {record["month"] for record in output.records("sales")} == {"2021-01-01", "2021-02-01", "2021-03-01"}
+    assert len(output.of("STATE")) == 1  # that of kinds
+    assert output.state["bookmarks"]["sales"] == before

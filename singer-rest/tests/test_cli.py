@@ -177,3 +177,17 @@ def test_about_marks_secrets(cli: Callable[..., Any]) -> None:
 def test_an_error_of_ours_is_its_own_sentence() -> None:
     assert "KeyError" in explain(KeyError("x"))
     assert "'x'" not in explain(KeyError("x"))
+
+
+def test_a_stream_that_fails_lets_the_others_run_on_and_is_named_at_the_end_with_exit_code_1(
+    cli: Callable[..., Any], shop: Any
+) -> None:
+    shop.refusals["/kinds"] = Answer({}, 418)
+    code, out, log = cli(config={"end_date": "2026-03-31"})
+    assert code == 1
+    assert {line["stream"] for line in map(json.loads, out.splitlines()) if line["type"] == "RECORD"} == {
+        "owners",
+        "pets",
+        "sales",
+    }
+    assert "1 of 4 streams failed: kinds." in log.splitlines()[-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from singer_rest.pacing import Pacer, Rate, retry_after
+from singer_rest.pacing import LONGEST_DELAY, Pacer, Rate, full_jitter, retry_after
 
 
 class Clock:
@@ -132,3 +132,9 @@ def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> 
 
 def test_without_the_header_nothing_was_asked() -> None:
     assert retry_after({}) is None
+
+
+def test_without_retry_after_the_delay_is_exponential_with_full_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda least, most: (least, most))
+    assert [full_jitter(0.5, tries) for tries in (1, 2, 3, 4)] == [(0, 1.0), (0, 2.0), (0, 4.0), (0, 8.0)]
+    assert full_jitter(0.5, 1000) == (0, LONGEST_DELAY)

@@ -295,6 +295,7 @@ def test_every_other_refusal_names_stream_path_and_what_to_do_but_no_body_and_no
     assert str(status) in errors[0]
     assert "Check" in errors[0]
     assert "Jane" not in caplog.text
+    assert "token-" not in caplog.text
     assert "limit" not in caplog.text
 
 

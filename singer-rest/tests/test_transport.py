@@ -8,7 +8,7 @@ import pytest
 from singer_rest import Authenticator, Pacer, Request, RunError, Token
 from singer_rest.auth import post_for_token
 from singer_rest.errors import Retry
-from singer_rest.testing import Answer, Asked, host
+from singer_rest.testing import Answer, host
 from singer_rest.transport import Transport
 
 if TYPE_CHECKING:
@@ -27,18 +27,22 @@ def transport(url: str, timeout: float = 5) -> Transport:
 
 
 def test_the_query_goes_out_as_it_is_repeated_and_empty_parameters_too() -> None:
-    seen: list[str] = []
-
-    def answer(asked: Asked) -> Answer:
-        seen.append(str(asked.query))
-        return Answer({"ok": True})
-
-    with host(answer) as vendor:
+    with host(lambda asked: Answer({"ok": True})) as vendor:
         reply = transport(vendor.url).get(REQUEST, Fixed())
+        assert vendor.asked[0].query_text == "q=x+y&q=2&empty="
         assert vendor.asked[0].headers["Authorization"] == "Bearer t0ken"
         assert vendor.asked[0].headers["User-Agent"] == "test/1"
     assert reply.json() == {"ok": True}
     assert reply.status == 200
+
+
+def test_a_token_goes_to_the_configured_host_only_and_follows_no_redirect() -> None:
+    with host(lambda asked: Answer({})) as other:
+        elsewhere = Answer({}, 302, {"Location": f"{other.url}/a"})
+        with host(lambda asked: elsewhere) as vendor:
+            assert transport(vendor.url).get(REQUEST, Fixed()).status == 302
+            assert len(vendor.asked) == 1
+        assert other.asked == []
 
 
 def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

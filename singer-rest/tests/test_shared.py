@@ -1,0 +1,88 @@
+"""What all streams and workers of a run share: one pacer, one authenticator, and a token that shows nowhere."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest import Pacer, Rate
+from singer_rest.testing import Answer, captured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from singer_rest.testing import Asked, Host
+
+
+class Counting(Pacer):
+    """Lets everything go, and counts it."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.taken: Counter[str] = Counter()
+
+    def take(self, endpoint: str) -> float:
+        self.taken[endpoint] += 1
+        return 0.0
+
+
+def test_one_pacer_gives_leave_for_every_request_of_all_streams_and_workers(
+    make_tap: Callable[..., Any], vendor: Host
+) -> None:
+    tap = make_tap()
+    tap.pacer = pacer = Counting()
+    with captured():
+        tap.sync_all()
+    assert pacer.taken == {"/owners": 4, "/owners/{owner_id}/pets": 3, "/kinds": 2, "/sales": 3}
+    assert pacer.taken.total() == len(vendor.asked)
+
+
+def test_the_pacer_starts_from_the_vendors_documented_limits_and_the_users_cap(make_tap: Callable[..., Any]) -> None:
+    tap = make_tap(requests_per_minute=30)
+    tap.rates = {"/kinds": Rate(7)}
+    assert tap.pacer._endpoint("/kinds", 0).per_second == 7
+    assert tap.pacer._overall.per_second == 0.5
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_one_authenticator_gives_one_token_to_all_streams_and_workers(
+    make_tap: Callable[..., Any], vendor: Host, workers: int
+) -> None:
+    tap = make_tap(max_concurrency=workers)
+    with captured():
+        tap.sync_all()
+    assert tap.authenticator.given == 1
+    assert {asked.headers["Authorization"] for asked in vendor.asked} == {"Bearer token-1"}
+
+
+def test_missing_rights_renew_the_token_once_in_a_run(
+    make_tap: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.before = lambda asked: None if asked.path == "/owners" else Answer({}, 401)
+    tap = make_tap(max_concurrency=1)
+    with captured():
+        tap.sync_all()
+    assert tap.authenticator.given == 2
+    assert sorted(tap.skipped) == ["kinds", "pets", "sales"]
+
+
+def test_a_token_reaches_neither_state_nor_output_nor_logs_nor_catalog_nor_exception(
+    make_tap: Callable[..., Any], vendor: Host, shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def before(asked: Asked) -> Answer | None:
+        if asked.headers["Authorization"] == "Bearer token-1":
+            return Answer({}, 401)
+        return {"/kinds": Answer({}, 422), "/sales": Answer({}, 403)}.get(asked.path)
+
+    caplog.set_level(logging.DEBUG)
+    shop.before = before
+    tap = make_tap()
+    with captured() as raw, pytest.raises(Exception, match="1 of 4 streams failed: kinds") as raised:
+        tap.sync_all()
+    assert tap.authenticator.given == 2
+    assert b'"type":"STATE"' in raw.getvalue()
+    shown = [raw.getvalue().decode(), caplog.text, json.dumps(tap.catalog_dict), repr(raised.value)]
+    assert not any("token-" in text for text in shown)
