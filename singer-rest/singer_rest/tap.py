@@ -121,7 +121,9 @@ class RestTap(SdkTap):
         Raises:
             NoAccess: If the credential may not read it.
             TapError: If it cannot be read.
+            ConfigValidationError: If the settings cannot work.
         """
+        self._validate_config()  # discovery alone would not
         run = self.run_of([stream], trial=False)
         run.start()
         try:

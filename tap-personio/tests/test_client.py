@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -183,3 +184,80 @@ def test_a_person_who_is_gone_meanwhile_has_no_employments_but_a_missing_endpoin
     refused = personio(lambda asked: answer(asked) if asked.path == "/v2/persons" else Answer(missing, 404))
     run(refused.url, "employments", fails=fails)
     assert "Nothing could be read" in str(fails[0])
+
+
+NOT_FOUND = {"errors": [{"title": "Not found", "type": "https://example.test/errors#common.resource_not_found"}]}
+
+
+def people(*gone: str) -> Callable[[Asked], Answer]:
+    """Three persons with an employment each, but for those who are gone by then."""
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/v2/persons":
+            return Answer({"_data": [{"id": number} for number in "123"]})
+        number = asked.path.split("/")[3]
+        return Answer(NOT_FOUND, 404) if number in gone else Answer({"_data": [{"id": f"e{number}"}]})
+
+    return answer
+
+
+def test_a_person_who_is_gone_by_then_has_no_employments_and_it_is_said(
+    run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    output = run(personio(people("2")).url, "employments")
+    assert [record["id"] for record in output.records("employments")] == ["e1", "e3"]
+    assert "1 of the persons that it walks were gone" in caplog.text
+
+
+@pytest.mark.parametrize("mode", ["skip", "fail"])
+def test_where_no_person_is_found_the_right_is_missing(
+    run: Callable[..., Any], personio: Any, mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    fails: list[Exception] = []
+    output = run(personio(people("1", "2", "3")).url, "persons", "employments", on_missing_access=mode, fails=fails)
+    assert "none of the 3 persons that it walks was found" in caplog.text
+    assert "personio:persons:read" in caplog.text
+    assert output.of("SCHEMA", "employments") == []
+    assert bool(fails) == (mode == "fail")
+
+
+def test_what_ended_a_parent_that_is_not_read_itself_is_said_of_its_child(
+    run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(personio(lambda asked: Answer({}, 422)).url, "employments", fails=[])
+    assert "it walks persons, which could not be read to its end. persons: /v2/persons refused" in caplog.text
+
+
+def test_ids_that_come_as_numbers_are_text_as_the_schema_says(run: Callable[..., Any], personio: Any) -> None:
+    vendor = personio(lambda asked: Answer({"_data": [{"id": 5}]}))
+    output = run(vendor.url, "persons", "employments", "legal_entities")
+    assert output.ids() == {"persons": ["5"], "employments": ["5"], "legal_entities": ["5"]}
+    assert output.records("employments")[0]["person_id"] == "5"
+
+
+def test_records_without_their_key_are_counted(
+    run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(personio(lambda asked: Answer({"_data": [{"id": "1"}, {"name": "x"}]})).url, "workplaces")
+    assert "workplaces: 1 records lack a part of their key (id)" in caplog.text
+
+
+@pytest.mark.parametrize("moment", ["garbage", 17, None])
+def test_a_parent_whose_moment_cannot_be_read_is_walked(run: Callable[..., Any], personio: Any, moment: Any) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/v2/recruiting/applications":
+            return Answer({"_data": [{"id": "1", "updated_at": moment}]})
+        return Answer({"_data": [{"entered_at": "2026-01-01T00:00:00Z"}]})
+
+    bookmark = {"replication_key": "application_updated_at", "replication_key_value": "2026-03-01T00:00:00Z"}
+    state = {"bookmarks": {"recruiting_stage_transitions": bookmark}}
+    output = run(personio(answer).url, "recruiting_stage_transitions", state=state)
+    assert len(output.records("recruiting_stage_transitions")) == 1
+
+
+def test_no_address_with_an_id_reaches_the_log_at_its_lowest_level(
+    run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    run(personio(lambda asked: Answer({"_data": [{"id": "77001"}]})).url, "persons", "employments", "documents")
+    assert "77001" not in caplog.text
