@@ -54,8 +54,8 @@ class Bucket:
         missing = 1.0 - self.tokens if self.tokens < 1.0 - ROUNDING else 0.0
         return max(missing / self.per_second, self.paused_until - now, 0.0)
 
-    def learn(self, headers: Mapping[str, str]) -> None:
-        """Take over the rate, the burst and what is left, as token-bucket gateways send them."""
+    def learn(self, headers: Mapping[str, str], now: float) -> None:
+        """Take over the rate, the burst and what is left: as token-bucket gateways send them, or as ``RateLimit-*``."""
         replenish, burst, remaining, requested = (
             _number(headers.get(f"x-ratelimit-{name}"))
             for name in ("replenish-rate", "burst-capacity", "remaining", "requested-tokens")
@@ -69,6 +69,11 @@ class Bucket:
             self.capacity = capacity
         if remaining is not None:
             self.tokens = min(self.tokens, remaining / cost)
+        left, reset = (_number(headers.get(f"RateLimit-{name}")) for name in ("Remaining", "Reset"))
+        if left is not None and left >= 1:
+            self.tokens = min(self.tokens, left)
+        elif left is not None and reset:
+            self.paused_until = max(self.paused_until, now + reset)
 
 
 class Pacer:
@@ -111,8 +116,9 @@ class Pacer:
     def learn(self, endpoint: str, headers: Mapping[str, str]) -> None:
         """Take over what an answer's headers say of the endpoint's limit."""
         with self._lock:
-            if bucket := self._endpoint(endpoint, self._clock()):
-                bucket.learn(headers)
+            now = self._clock()
+            if bucket := self._endpoint(endpoint, now):
+                bucket.learn(headers, now)
 
     def pause(self, endpoint: str, seconds: float) -> None:
         """Let no request to the endpoint go for some seconds: the vendor asked for it."""

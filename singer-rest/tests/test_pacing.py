@@ -76,6 +76,17 @@ def test_headers_teach_rate_burst_and_what_is_left(clock: Clock) -> None:
     assert pacer.take("/a") == pytest.approx(1 / 30)
 
 
+def test_ratelimit_headers_teach_what_is_left_and_when_there_is_more(clock: Clock) -> None:
+    pacer = Pacer({"": Rate(10)}, clock=clock)
+    pacer.learn("/a", {"RateLimit-Remaining": "2", "RateLimit-Reset": "30"})
+    assert [pacer.take("/a") > 0 for _ in range(3)] == [False, False, True]
+    pacer.learn("/a", {"RateLimit-Remaining": "0", "RateLimit-Reset": "30"})
+    assert pacer.take("/a") == pytest.approx(30)
+    pacer.learn("/a", {"RateLimit-Remaining": "0", "RateLimit-Reset": "soon"})
+    clock.now += 30
+    assert pacer.take("/a") == 0.0
+
+
 def test_a_request_may_cost_more_than_one_of_the_gateways_tokens(clock: Clock) -> None:
     pacer = Pacer({"": Rate(100)}, clock=clock)
     pacer.take("/a")
