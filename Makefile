@@ -39,8 +39,9 @@ format: setup ## Format and mend what ruff can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: setup ## How much faster eight requests at a time are than one
+bench: setup ## How much faster eight requests at a time are than one; a first and a second run beside the ideal
 	$(BIN)/python benchmarks/concurrency.py
+	$(BIN)/python benchmarks/runs.py
 
 hub: setup ## Write the Meltano Hub definitions anew
 	$(BIN)/python hub/write.py

@@ -261,3 +261,10 @@ def test_no_address_with_an_id_reaches_the_log_at_its_lowest_level(
     caplog.set_level(logging.DEBUG)
     run(personio(lambda asked: Answer({"_data": [{"id": "77001"}]})).url, "persons", "employments", "documents")
     assert "77001" not in caplog.text
+
+
+def test_a_precondition_that_failed_is_an_error_that_names_its_stream(
+    run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(personio(lambda asked: Answer({}, 412)).url, "org_units", fails=[])
+    assert "org_units: /v2/org-units refused the request with status 412" in caplog.text
