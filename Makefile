@@ -15,13 +15,18 @@ export MELTANO_CLI_DISABLE_VERSION_CHECK := 1
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.ready ## Make .venv with everything in it, as uv.lock says
+setup: .venv/.ready .meltano/.ready ## Make .venv with everything in it, as uv.lock says, and Meltano's plugins
 
 .venv/.ready: uv.lock pyproject.toml $(wildcard */pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv --clear .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'; }
 	$(BIN)/uv sync --locked --quiet
+	@touch $@
+
+# Meltano would not notice that a plugin needs more than it did.
+.meltano/.ready: .venv/.ready meltano.yml
+	@$(BIN)/meltano --log-level=warning install --clean
 	@touch $@
 
 demo: setup ## An invented company through Meltano into DuckDB, and what arrived

@@ -103,10 +103,10 @@ def main() -> None:
             counts = json.load(reply)["personio"]
     expected = {stream: rows for stream, rows in counts.items() if stream in OFFERED}
     arrived = live_rows()
-    print(f"\n{'stream':<20}{'rows in DuckDB':>16}{'rows in sandbox':>17}{'seconds':>9}")
+    print(f"\n{'stream':<30}{'rows in DuckDB':>16}{'rows in sandbox':>17}{'seconds':>9}")
     for stream, rows in sorted(expected.items()):
         mark = "" if arrived.get(stream) == rows else "   <- differs"
-        print(f"{stream:<20}{arrived.get(stream, 0):>16,}{rows:>17,}{took.get(stream, '-'):>9}{mark}")
+        print(f"{stream:<30}{arrived.get(stream, 0):>16,}{rows:>17,}{took.get(stream, '-'):>9}{mark}")
     if arrived != expected:
         sys.exit("\nWhat arrived differs from what the sandbox holds.")
     file = DATABASE.relative_to(ROOT)
