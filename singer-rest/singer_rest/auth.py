@@ -6,6 +6,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from singer_rest.errors import Retry, RunError
@@ -41,6 +42,9 @@ class Authenticator(ABC):
     Args:
         clock: Seconds that only go forward.
     """
+
+    refusals: frozenset[int] = frozenset({HTTPStatus.UNAUTHORIZED})
+    """Statuses that the vendor answers to a token whose time is up."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -97,6 +97,8 @@ class Pacer:
         self._endpoints: dict[str, Bucket] = {}
         self._shared = {pattern: Bucket(rate, clock()) for pattern, rate in rates.items() if rate.shared}
         self._overall = Bucket(overall, clock()) if overall else None
+        self.answered = False
+        """Whether any answer has come yet."""
 
     def take(self, endpoint: str) -> float:
         """Take leave for one request to an endpoint.
@@ -116,6 +118,7 @@ class Pacer:
     def learn(self, endpoint: str, headers: Mapping[str, str]) -> None:
         """Take over what an answer's headers say of the endpoint's limit."""
         with self._lock:
+            self.answered = True
             now = self._clock()
             if bucket := self._endpoint(endpoint, now):
                 bucket.learn(headers, now)

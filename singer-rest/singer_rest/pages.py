@@ -29,12 +29,14 @@ class Request:
         params: The query, in the order in which it is sent; a name may stand more than once.
         endpoint: The path with its placeholders: what a rate limit and a right hold for.
         counted: Whether a page before it said that more follow, and asked for them.
+        before: What the page before it begins with, to tell a vendor that does not heed a page's number.
     """
 
     path: str
     params: tuple[tuple[str, str], ...]
     endpoint: str
     counted: bool = False
+    before: int | None = None
 
 
 @dataclass(frozen=True)
@@ -46,39 +48,52 @@ class Numbered:
         size: Records of a page.
         first: The number of the first page.
         by_record: Whether the number counts records, not pages.
+        limit: The query parameter for the size.
     """
 
     param: str
     size: int
     first: int = 0
     by_record: bool = False
+    limit: str = "limit"
 
-    def following(self, request: Request, records: int, total: int | None) -> list[Request]:
+    def following(self, request: Request, records: list[Record], total: int | None) -> list[Request]:
         """The requests for the pages after one.
 
-        Where the vendor tells how many records there are, all pages are known at once; otherwise a full page is
-        followed by another. The last page is asked anew how many there are: the list may have grown.
+        Where the vendor tells how many records there are, their pages are known at once. But a total may be too small,
+        and a list may grow, so a last page that is full is followed by another. Without a total, only an empty page is
+        the end: a vendor may hold fewer records to be a full page than were asked for.
 
         Args:
             request: That of the page.
-            records: How many records it holds.
+            records: Its records.
             total: How many the list holds, if the vendor says so.
         """
-        if request.counted:
+        if request.counted or not records:
             return []
-        number = int(dict(request.params)[self.param])
-        if not total:
-            return [self._numbered(request, number, 1, self.size)] if records >= self.size else []
-        # A vendor may hold fewer records to be a full page than were asked for.
-        size = records if number == self.first and 0 < records < min(self.size, total) else self.size
-        done = (number - self.first) // (size if self.by_record else 1) + 1
-        ahead = -(-total // size) - done
-        return [self._numbered(request, number, step, size, counted=step < ahead) for step in range(1, ahead + 1)]
+        params = dict(request.params)
+        number, size = int(params[self.param]), int(params[self.limit])
+        done = number - self.first + (len(records) if self.by_record else 1)
+        if total and number == self.first and len(records) < min(size, total):
+            size = len(records)
+        pages = -(-(total or 0) // size) - (-(-done // size) if self.by_record else done)
+        pages = max(pages, 1 if not total or len(records) >= size else 0)
+        step = size if self.by_record else 1
+        following = []
+        for page in range(pages):
+            new = {self.param: str(self.first + done + page * step), self.limit: str(size)}
+            query = tuple((name, new.get(name, value)) for name, value in request.params)
+            counted = page + 1 < pages
+            following.append(replace(request, params=query, counted=counted, before=_beginning(records)))
+        return following
 
-    def _numbered(self, request: Request, number: int, step: int, size: int, *, counted: bool = False) -> Request:
-        number += step * (size if self.by_record else 1)
-        params = tuple((name, str(number) if name == self.param else value) for name, value in request.params)
-        return replace(request, params=params, counted=counted)
+    def is_again(self, request: Request, records: list[Record]) -> bool:
+        """Whether a page is the one before it: the vendor does not heed the number."""
+        return request.before is not None and request.before == _beginning(records)
+
+
+def _beginning(records: list[Record]) -> int:
+    return hash(repr(records[:1]))
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class Listing:
         """Take in parents; one that is there already is not walked again."""
         for record in records:
             parent_id = self.parent.parent_id(record)
-            if parent_id not in self._known:
+            if parent_id is not None and parent_id not in self._known:
                 self._known.add(parent_id)
                 self.parents.append((parent_id, self._kept(record)))
 

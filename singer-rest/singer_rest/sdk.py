@@ -8,6 +8,7 @@ written once a stream was read whole, and ACTIVATE_VERSION stands after the last
 from __future__ import annotations
 
 import os
+import sys
 import time
 from abc import abstractmethod
 from functools import cached_property
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from singer_rest.replication import Replication
     from singer_rest.run import Run
     from singer_rest.slices import Slices
+
+SIGNAL_EXIT = 128
+"""Plus the signal: the exit code of who is stopped by one."""
 
 
 class SdkStream(Stream):
@@ -265,6 +269,13 @@ class SdkTap(Tap):
                 "were: the next run reads what is missing."
             )
         self._fail_where_all_is_skipped(len(selected))
+
+    def _handle_termination(self, signum: int, frame: object) -> None:  # noqa: ARG002
+        # The SDK would end with exit code 0, as if all had been read.
+        self.logger.error(
+            "Stopped by a signal: what was finished is in the state, and the next run reads what is missing."
+        )
+        sys.exit(SIGNAL_EXIT + signum)
 
     def run_connection_test(self) -> bool:  # type: ignore[misc]
         """Read a record of each stream.

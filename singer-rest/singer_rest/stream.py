@@ -184,9 +184,10 @@ class RestStream(SdkStream):
         """Whether an answer of status 400 or more says that this slice has no records to read."""
         return False
 
-    def parent_id(self, record: Record) -> str:
-        """The id under which this stream's record is a parent."""
-        return str(record[type(self).primary_keys[0]])  # whatever keys a catalog asks for
+    def parent_id(self, record: Record) -> str | None:
+        """The id under which this stream's record is a parent; None: it has none, and no children."""
+        parent_id = record.get(type(self).primary_keys[0])  # whatever keys a catalog asks for
+        return None if parent_id is None else str(parent_id)
 
     def changed_at(self, record: Record) -> str | None:
         """When this stream's record changed, for children that can only have changed with it."""
@@ -200,7 +201,10 @@ class RestStream(SdkStream):
             NoAccess: If the credential may not read this list.
             TapError: If the vendor refuses the request for another reason.
         """
-        reply = self.transport.get(request, self.authenticator)
+        try:
+            reply = self.transport.get(request, self.authenticator)
+        except NoAccess as error:
+            raise NoAccess(f"{self.name}: {error}") from None
         if reply.status == HTTPStatus.OK:
             try:
                 body = self.decode(reply)

@@ -110,9 +110,8 @@ class RestTap(SdkTap):
 
     def run_of(self, streams: Sequence[SdkStream], *, trial: bool) -> Run:
         """Begin to fetch for some streams."""
-        scheduler = Scheduler(
-            self.config["max_concurrency"], self.pacer, lambda: self.transport.has_answered, self.first_delay
-        )
+        workers = 1 if trial else self.config["max_concurrency"]  # what a trial does not look at is not asked for
+        scheduler = Scheduler(workers, self.pacer, lambda: self.pacer.answered, self.first_delay)
         return Run(cast("Sequence[RestStream]", streams), self._stream_named, scheduler, trial=trial)
 
     def records_of(self, stream: RestStream) -> list[Record]:

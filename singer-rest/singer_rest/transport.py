@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from singer_rest.errors import Retry, RunError
+from singer_rest.errors import Retry, RunError, TapError
 from singer_rest.pacing import Pacer, retry_after
 from singer_rest.pages import Reply, Request
 
@@ -43,7 +43,6 @@ class Transport:
         self._headers = headers
         self._timeout = timeout
         self._local = threading.local()
-        self.has_answered = False
 
     def get(self, request: Request, authenticator: Authenticator | None) -> Reply:
         """Send a request once, and once more with a renewed token where a 401 asks for it.
@@ -59,9 +58,9 @@ class Transport:
         reply = self._get(request, token)
         if authenticator is None or token is None:
             return reply
-        if reply.status == HTTPStatus.UNAUTHORIZED and (renewed := authenticator.renew(request.endpoint, token)):
+        if reply.status in authenticator.refusals and (renewed := authenticator.renew(request.endpoint, token)):
             reply = self._get(request, renewed)
-            if reply.status == HTTPStatus.UNAUTHORIZED:
+            if reply.status in authenticator.refusals:
                 authenticator.refused_fresh_token(request.endpoint)
         if reply.status < HTTPStatus.BAD_REQUEST:
             authenticator.answered(request.endpoint)
@@ -95,11 +94,14 @@ class Transport:
             ) from None
         except requests.Timeout:
             raise Retry("no answer in time") from None
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, ValueError):
+            raise TapError(
+                f"{endpoint} leads to an address that cannot be used. Check the address in the settings."
+            ) from None
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
             raise Retry("the connection broke") from None
         except requests.exceptions.ContentDecodingError:
             raise Retry("the body could not be unpacked") from None
-        self.has_answered = True
         self.pacer.learn(endpoint, response.headers)
         _raise_for_retry(response)
         return Reply(response.status_code, response.headers, response.content, datetime.now(timezone.utc))

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import Authenticator, RunError, Token
+from singer_rest import Authenticator, NoAccess, RunError, TapError, Token
 from singer_rest.auth import post_for_token
 from typing_extensions import override
 
@@ -42,15 +42,21 @@ class PersonioAuthenticator(Authenticator):
     def request_token(self) -> Token:
         reply = self.ask()
         if reply.status in REFUSED:
-            raise RunError("Personio refuses the credentials. Check `client_id` and `client_secret`.")
+            raise self.refused("Personio refuses the credentials. Check `client_id` and `client_secret`.")
         try:
             value, seconds = self.read(reply.json())
             seconds = float(seconds)
         except (ValueError, LookupError, TypeError):
             value, seconds = None, 0.0
         if not value or not isinstance(value, str) or seconds <= 0:
-            raise RunError(f"The token request was answered with status {reply.status} and no token. Check `api_url`.")
+            raise self.refused(
+                f"The token request was answered with status {reply.status} and no token. Check `api_url`."
+            )
         return Token(value, seconds)
+
+    def refused(self, sentence: str) -> TapError:
+        """The error for when no token is given."""
+        return RunError(sentence)
 
 
 class V2Authenticator(PersonioAuthenticator):
@@ -71,11 +77,23 @@ class V2Authenticator(PersonioAuthenticator):
 
 
 class V1Authenticator(PersonioAuthenticator):
-    """Asks for a v1 token; with the credentials in the body, as those in the address are in every log."""
+    """Asks for a v1 token; with the credentials in the body, as those in the address are in every log.
+
+    Where v1 gives none, its lists cannot be read, but those of v2 can.
+    """
+
+    refusals = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+
+    @override
+    def refused(self, sentence: str) -> TapError:
+        return NoAccess(f"the v1 API gives no token. {sentence}")
 
     @override
     def ask(self) -> Reply:
-        return post_for_token(self._transport, "/v1/auth", self._first_delay, json=self._credentials)
+        try:
+            return post_for_token(self._transport, "/v1/auth", self._first_delay, json=self._credentials)
+        except RunError as error:
+            raise TapError(str(error)) from None
 
     @override
     def read(self, body: Any) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ from singer_rest import Numbered, Reply, Request, Slice, TapError
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
-from tap_personio.values import number, straightener, unwrapped
+from tap_personio.values import count, straightener, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +40,7 @@ class V1Stream(PersonioStream):
         request = super().page_request(part, since)
         if self.pages is None:
             return request
-        page = (("limit", str(self.pages.size)), (self.pages.param, str(self.pages.first)))
+        page = ((self.pages.limit, str(self.pages.size)), (self.pages.param, str(self.pages.first)))
         return Request(request.path, page + request.params, request.endpoint)
 
     @override
@@ -48,10 +48,12 @@ class V1Stream(PersonioStream):
         records = self.rows(body.get("data")) if isinstance(body, dict) else None
         if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
+        if self.pages and self.pages.is_again(request, records):
+            return [], []
         # The number of pages is not always right, that of the records is; it may be text, or missing.
         metadata = body.get("metadata")
-        total = number(metadata.get("total_elements")) if isinstance(metadata, dict) else None
-        following = self.pages.following(request, len(records), total) if self.pages else []
+        total = count(metadata.get("total_elements")) if isinstance(metadata, dict) else None
+        following = self.pages.following(request, records, total) if self.pages else []
         return [self.record(row) for row in records], following
 
     def rows(self, data: Any) -> Any:  # noqa: ANN401 - what the API sends

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from singer_rest import times
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ]00:00(:00(\.0+)?)?(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII)
+NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?", re.ASCII)
 CELL = {"label", "value", "type", "universal_id"}
 BOOLEANS = {"true": True, "false": False}
 
@@ -24,7 +25,8 @@ def unwrapped(value: Any) -> Any:  # noqa: ANN401 - what the API sends
     if not isinstance(value, dict):
         return value
     if isinstance(value.get("attributes"), dict):
-        value = {**({"id": value["id"]} if "id" in value else {}), **value["attributes"]}
+        beside = {name: item for name, item in value.items() if name not in {"type", "attributes"}}
+        value = {**beside, **value["attributes"]}
     elif "label" in value and "value" in value:
         if value.keys() <= CELL:
             return unwrapped(value["value"])
@@ -32,7 +34,7 @@ def unwrapped(value: Any) -> Any:  # noqa: ANN401 - what the API sends
     return {name: unwrapped(item) for name, item in value.items()}
 
 
-def number(value: Any) -> int | None:  # noqa: ANN401 - what the API sends
+def count(value: Any) -> int | None:  # noqa: ANN401 - what the API sends
     """A count, which may be sent as text; None where it is none."""
     return int(value) if str(value).isdecimal() else None
 
@@ -57,13 +59,10 @@ def _string(value: Any) -> Any:  # noqa: ANN401
 def _number(value: Any) -> Any:  # noqa: ANN401
     if not isinstance(value, str):
         return None if value == [] else value
-    if not value.strip():
+    text = value.strip()
+    if not text:
         return None
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        return value
-    return number if number.is_finite() else value
+    return Decimal(text) if NUMBER.fullmatch(text) else value
 
 
 def _integer(value: Any) -> Any:  # noqa: ANN401
@@ -99,7 +98,7 @@ def _list(value: Any) -> Any:  # noqa: ANN401
         return value
     try:
         items = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         items = None
     return items if isinstance(items, list) else [item.strip() for item in value.split(",") if item.strip()]
 

@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import RunError, TapError
+from singer_rest import TapError
 from singer_rest.pacing import Pacer
-from singer_rest.testing import Answer, Asked
+from singer_rest.testing import Answer, Asked, Output, captured, host
 from singer_sdk.exceptions import ConfigValidationError
 from tap_personio.tap import TapPersonio
 
@@ -27,13 +27,14 @@ def employee(number: int, **attributes: Any) -> dict[str, Any]:
 
 
 def v1(data: Any, **more: Any) -> Answer:
-    return Answer({"success": True, "data": data, **more})
+    metadata = {"metadata": {"total_elements": len(data)}} if isinstance(data, list) else {}
+    return Answer({"success": True, "data": data, **metadata, **more})
 
 
 def lists(**bodies: Any) -> Callable[[Asked], Answer]:
     """Answer paths below /v1/company/ (with _ for - and __ for /) by their data; anything else is empty."""
     by_path = {f"/v1/company/{path.replace('__', '/').replace('_', '-')}": data for path, data in bodies.items()}
-    return lambda asked: Answer({"success": True, "data": by_path.get(asked.path, []), "_data": []})
+    return lambda asked: v1(by_path.get(asked.path, []), _data=[])
 
 
 def state(stream: str, key: str, value: str) -> dict[str, Any]:
@@ -55,12 +56,72 @@ def test_v1_calls_use_a_v1_token_asked_for_in_json_and_v2_calls_a_v2_token(
     assert not login.query
 
 
-def test_refused_credentials_of_v1_are_one_sentence(run: Callable[..., Any], personio: Any) -> None:
-    vendor = personio(lists())
-    vendor.answer = lambda asked: Answer({"success": False, "error": {"code": 0, "message": "Nein"}}, 403)
-    with pytest.raises(RunError, match="Check `client_id`") as error:
-        run(vendor.url, "employees")
-    assert "Nein" not in str(error.value)
+def refusing_v1(answer: Answer) -> Callable[[Asked], Answer]:
+    """A vendor that gives a token of v2 only."""
+
+    def answered(asked: Asked) -> Answer:
+        if asked.path == "/v2/auth/token":
+            return Answer({"access_token": "papi-secret", "expires_in": 86400})
+        return answer if asked.path == "/v1/auth" else v1([], _data=[{"id": "1"}])
+
+    return answered
+
+
+@pytest.mark.parametrize("status", [403, 404, 410, 200])
+def test_where_v1_gives_no_token_its_lists_are_skipped_and_those_of_v2_are_read(
+    run: Callable[..., Any], status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = Answer({"success": False, "error": {"code": 0, "message": "Nein"}}, status)
+    with host(refusing_v1(refused)) as vendor:
+        output = run(vendor.url, "document_categories", "employees", "workplaces", discover=True)
+    assert output.counts() == {"workplaces": 1}
+    assert "document_categories: the v1 API gives no token." in caplog.text
+    assert "Nein" not in caplog.text
+
+
+def test_where_v1_is_out_of_order_its_lists_fail_and_those_of_v2_are_read(run: Callable[..., Any]) -> None:
+    fails: list[Exception] = []
+    with host(refusing_v1(Answer({}, 500))) as vendor:
+        output = run(vendor.url, "document_categories", "workplaces", fails=fails)
+    assert output.counts() == {"workplaces": 1}
+    assert "1 of 2 streams failed: document_categories" in str(fails[0])
+
+
+def test_a_403_of_a_list_that_has_answered_renews_the_token_of_v1(run: Callable[..., Any], personio: Any) -> None:
+    asked_for = []
+
+    def answer(asked: Asked) -> Answer:
+        asked_for.append(asked.query.get("offset"))
+        if asked_for == ["0", "100"]:
+            return Answer({"success": False, "error": {"code": 403, "message": "-"}}, 403)
+        return paged(150, METADATA["complete"])(asked)  # type: ignore[no-any-return]
+
+    vendor = personio(answer)
+    assert len(run(vendor.url, "employees", max_concurrency=1).records("employees")) == 150
+    assert vendor.paths()["/v1/auth"] == 2
+
+
+def test_with_a_catalog_the_dictionary_is_not_asked_for_even_where_columns_are_left_out(personio: Any) -> None:
+    vendor = personio(lists(employees=[employee(1, first_name=attribute("Ada"), last_name=attribute("L"))]))
+    catalog = TapPersonio(config={"api_url": vendor.url}, validate_config=False).catalog_dict
+    entry = next(entry for entry in catalog["streams"] if entry["tap_stream_id"] == "employees")
+    for item in entry["metadata"]:
+        item["metadata"]["selected"] = item["breadcrumb"] != ["properties", "last_name"]
+    catalog["streams"] = [entry]
+    config = {"api_url": vendor.url, "client_id": "a", "client_secret": "b"}
+    with captured() as raw:
+        TapPersonio(config=config, catalog=catalog).sync_all()
+    assert Output(raw.getvalue()).records("employees") == [{"id": 1, "first_name": "Ada"}]
+    assert DICTIONARY not in vendor.paths()
+
+
+@pytest.mark.parametrize("attributes", [[], "text", None])
+def test_an_employee_of_another_shape_keeps_what_was_sent(
+    run: Callable[..., Any], personio: Any, attributes: Any
+) -> None:
+    vendor = personio(lists(employees=[{"id": 7, "attributes": attributes}]))
+    (record,) = run(vendor.url, "employees").records("employees")
+    assert record == {"id": 7, "_extra": {"attributes": attributes}}
 
 
 DEFINITIONS = [
@@ -167,6 +228,9 @@ def test_a_dictionary_that_cannot_be_read_is_an_error_and_no_silent_loss_of_colu
         ("", "weekly_working_hours", None),
         ("viel", "weekly_working_hours", "viel"),
         ("NaN", "weekly_working_hours", "NaN"),
+        ("1E9999999", "weekly_working_hours", "1E9999999"),
+        ("1_000", "weekly_working_hours", "1_000"),
+        ("[" * 100_000, "cost_centers", ["[" * 100_000]),
         ("", "team", None),
         ([], "team", None),
         (None, "team", None),
@@ -206,7 +270,7 @@ def paged(total: int, metadata: Callable[[int], Any], cap: int = 200, *, by_page
         start = (max(offset, 1) - 1) * size if by_page else offset
         rows = [{"type": "X", "attributes": {"id": number}} for number in range(total)[start : start + size]]
         told = metadata(total)
-        return v1(rows, **({"metadata": told} if told is not None else {}))
+        return v1(rows, metadata=told)
 
     return answer
 
@@ -215,6 +279,7 @@ METADATA = {
     "complete": lambda total: {"total_elements": total, "current_page": 0, "total_pages": 9},
     "text": lambda total: {"total_elements": str(total), "current_page": "0", "total_pages": "3"},
     "wrong number of pages": lambda total: {"total_elements": total, "current_page": 1, "total_pages": 0},
+    "too small": lambda total: {"total_elements": min(total, 70)},
     "missing": lambda total: None,
     "null": lambda total: {"total_elements": None},
 }
@@ -245,22 +310,34 @@ def test_offsets_count_records_in_employees_and_pages_from_1_in_time_offs(
         assert {query["offset"] for query in vendor.queries(path)} == offsets
 
 
+@pytest.mark.parametrize("metadata", ["complete", "missing", "too small"])
+@pytest.mark.parametrize("stream", ["employees", "time_offs"])
 def test_a_page_that_the_vendor_caps_below_what_was_asked_for_leaves_no_hole(
-    run: Callable[..., Any], personio: Any
+    run: Callable[..., Any], personio: Any, metadata: str, stream: str
 ) -> None:
-    vendor = personio(paged(230, METADATA["complete"], cap=50))
-    records = run(vendor.url, "employees").records("employees")
+    vendor = personio(paged(230, METADATA[metadata], cap=50, by_page=stream == "time_offs"))
+    records = run(vendor.url, stream, legacy_v1_streams=True).records(stream)
     assert [record["id"] for record in records] == list(range(230))
 
 
+@pytest.mark.parametrize("total", [None, 2, 100])
+def test_a_vendor_that_does_not_heed_the_number_of_a_page_is_read_once(
+    run: Callable[..., Any], personio: Any, total: int | None
+) -> None:
+    rows = [{"type": "X", "attributes": {"id": number}} for number in range(100)]
+    vendor = personio(lambda asked: v1(rows, metadata={"total_elements": total}))
+    assert len(run(vendor.url, "employees").records("employees")) == 100
+
+
 def test_a_list_that_grows_while_it_is_read_is_read_to_its_new_end(run: Callable[..., Any], personio: Any) -> None:
-    totals = iter([150] + [250] * 9)
+    for cap in (200, 30):
+        totals = iter([150] + [250] * 20)
 
-    def answer(asked: Asked) -> Answer:
-        return paged(next(totals), METADATA["complete"])(asked)  # type: ignore[no-any-return]
+        def answer(asked: Asked, totals: Any = totals, cap: int = cap) -> Answer:
+            return paged(next(totals), METADATA["complete"], cap=cap)(asked)  # type: ignore[no-any-return]
 
-    records = run(personio(answer).url, "employees", max_concurrency=1).records("employees")
-    assert [record["id"] for record in records] == list(range(250))
+        records = run(personio(answer).url, "employees", max_concurrency=1).records("employees")
+        assert [record["id"] for record in records] == list(range(250))
 
 
 def test_employees_that_changed_are_asked_for_with_an_overlap(run: Callable[..., Any], personio: Any) -> None:
@@ -437,28 +514,29 @@ def test_what_legacy_lists_wrap_is_unwrapped_and_booleans_in_text_are_booleans(
     }
 
 
-@pytest.mark.parametrize(("first", "told"), [(0, 0), (1, 1), (1, 0), (0, None)])
-def test_rows_of_custom_reports_are_read_to_an_empty_page_wherever_pages_begin(
+@pytest.mark.parametrize(("first", "told"), [(0, 0), (1, 1), (1, 0), (0, 1), (0, None)])
+def test_rows_of_custom_reports_are_read_wherever_pages_begin(
     run: Callable[..., Any], personio: Any, first: int, told: int | None
 ) -> None:
     def item(employee: int, *values: str) -> list[dict[str, Any]]:
         return [{"employee_id": employee, "attributes": [{"attribute_id": "a", "value": value}]} for value in values]
 
-    pages = [item(1, "x", "y"), item(2, "z"), item(3, "w")]
+    pages = [item(1, "x", "y"), item(2, "z"), item(3, "w"), []]
 
     def answer(asked: Asked) -> Answer:
         if not asked.path.endswith("/r1"):
             return v1([{"type": "Report", "attributes": {"id": "r1"}}])
         place = int(asked.query.get("page", first)) - first
-        rows = pages[place] if place < len(pages) else []
         metadata = {} if told is None else {"metadata": {"current_page": place + told, "total_elements": 1}}
-        return v1([{"type": "Report", "attributes": {"id": "r1", "type": "point_in_time", "items": rows}}], **metadata)
+        report = {"id": "r1", "type": "point_in_time", "items": pages[place]}
+        return v1([{"type": "Report", "attributes": report}], limit=1, **metadata)
 
     output = run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True)
-    assert [
+    found = [
         (row["employee_id"], row["row_number"], row["attributes"][0]["value"], row["report_id"])
         for row in output.records("custom_report_rows")
-    ] == [(1, 1, "x", "r1"), (1, 2, "y", "r1"), (2, 1, "z", "r1"), (3, 1, "w", "r1")]
+    ]
+    assert sorted(set(found)) == [(1, 1, "x", "r1"), (1, 2, "y", "r1"), (2, 1, "z", "r1"), (3, 1, "w", "r1")]
 
 
 def test_columns_of_custom_reports_come_in_an_object(run: Callable[..., Any], personio: Any) -> None:

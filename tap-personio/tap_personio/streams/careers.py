@@ -50,7 +50,7 @@ class OpenPositions(V1Stream):
 
     @override
     def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
-        return [{child.tag: _content(child) for child in position} for position in body.iter("position")], ()
+        return [_by_name(position) for position in body.iter("position")], ()
 
     @override
     def lacks_access(self, reply: Reply) -> bool:
@@ -68,4 +68,18 @@ def _content(element: etree._Element) -> Any:  # noqa: ANN401 - text, an object,
         return element.text
     if len({child.tag for child in children}) == 1:
         return [_content(child) for child in children]
-    return {child.tag: _content(child) for child in children}
+    return _by_name(element)
+
+
+def _by_name(element: etree._Element) -> dict[str, Any]:
+    """An element's children by name; those with the same name as a list."""
+    content: dict[str, Any] = {}
+    for child in element:
+        name = str(child.tag)
+        if name not in content:
+            content[name] = _content(child)
+        elif isinstance(content[name], list):
+            content[name].append(_content(child))
+        else:
+            content[name] = [content[name], _content(child)]
+    return content

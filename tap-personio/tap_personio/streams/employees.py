@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_rest import ChangedSince, Children, Numbered, Reply, Request, times
@@ -35,10 +36,12 @@ class AttributesSchema(StreamSchema[str]):
     @override
     def get_stream_schema(self, stream: Any, stream_class: Any) -> Any:
         schema = super().get_stream_schema(stream, stream_class)
+        if stream._tap.input_catalog is not None:  # noqa: SLF001 - a stream's way to its tap
+            return schema  # it has the columns already
         properties = schema["properties"]
         own = {
-            attribute["key"]: {**TYPES.get(attribute.get("type") or "", TEXT), "description": attribute.get("label")}
-            for attribute in stream._tap.employee_attributes  # noqa: SLF001 - a stream's way to its tap
+            attribute["key"]: {**TYPES.get(str(attribute.get("type")), TEXT), "description": attribute.get("label")}
+            for attribute in stream._tap.employee_attributes  # noqa: SLF001
             if isinstance(attribute.get("key"), str) and attribute["key"] not in properties
         }
         return {**schema, "properties": {**properties, **own}}
@@ -60,15 +63,19 @@ class Employees(V1Stream):
     @override
     def record(self, row: Record) -> Record:
         # Columns go by the attributes' keys: admins rename and translate the labels.
-        record: Record = {}
+        attributes = row.get("attributes")
+        if not isinstance(attributes, dict):
+            return super().record(row)
+        record = {key: value for key, value in row.items() if key not in {"type", "attributes"}}
         currencies: dict[str, Any] = {}
-        for key, attribute in (row.get("attributes") or {}).items():
+        for key, attribute in attributes.items():
             if not isinstance(attribute, dict) or "value" not in attribute:
                 record[key] = attribute
                 continue
             record[key] = unwrapped(attribute["value"])
-            if key not in self._straighteners and attribute.get("type") in TYPES:
-                record[key] = straightener(TYPES[attribute["type"]])(record[key])
+            kind = str(attribute.get("type"))
+            if key not in self._straighteners and kind in TYPES:
+                record[key] = straightener(TYPES[kind])(record[key])
             if attribute.get("currency"):
                 currencies[key] = attribute["currency"]
         return {**record, "currencies": currencies} if currencies else record
@@ -112,6 +119,14 @@ class ProfilePictures(V1Stream):
             "size": len(reply.body),
             "sha256": hashlib.sha256(reply.body).hexdigest(),
         }
+
+    @override
+    def is_gone(self, reply: Reply) -> bool:
+        return False
+
+    @override
+    def has_no_records(self, reply: Reply) -> bool:
+        return reply.status == HTTPStatus.NOT_FOUND  # the picture was taken away meanwhile
 
     @override
     def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from singer_rest import ChangedSince, Children, Numbered, Request, SpreadOverMonths, times
@@ -9,12 +10,16 @@ from typing_extensions import override
 
 from tap_personio.client import ZONE_UNKNOWN
 from tap_personio.v1 import V1Stream
-from tap_personio.values import number
+from tap_personio.values import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from singer_rest.pages import Page, Record
+
+
+PEOPLE = 200
+"""Employees on a page of a custom report."""
 
 
 class LegacyStream(V1Stream):
@@ -35,6 +40,12 @@ class Attendances(LegacyStream):
     slices = SpreadOverMonths("start_date", "end_date", days=True)
     pages = Numbered("offset", 200, by_record=True)
     params = {"includePending": "true"}  # noqa: RUF012 - read only
+
+    @override
+    def advice(self, status: int) -> str:
+        if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            return "It cannot serve attendances over midnight: use attendance_periods."
+        return super().advice(status)
 
 
 class AttendanceProjects(LegacyStream):
@@ -92,27 +103,37 @@ class CustomReportRows(LegacyStream):
     path = "/v1/company/custom-reports/reports/{report_id}"
     primary_keys = ("report_id", "employee_id", "row_number")
     slices = Children("custom_reports", "report_id")
-    params = {"limit": "200"}  # noqa: RUF012 - read only; employees of a page
+    params = {"limit": str(PEOPLE)}  # noqa: RUF012 - read only
 
     @override
     def record(self, row: Record) -> Record:
-        return row["attributes"]  # type: ignore[no-any-return] # a report, with its rows as they are
+        return row.get("attributes") or {}  # a report, with its rows as they are
 
     @override
     def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
         reports, _ = super().parse(body, request)
-        rows = [row for report in reports for row in report.get("items") or []]
-        # Where pages begin is not documented: at 0, at 1, or at 1 while the answers count from 0. So the first answer
-        # says how to go on, and an empty page is the end.
-        asked = number(dict(request.params).get("page"))
-        told = number((body.get("metadata") or {}).get("current_page"))
+        rows = [row for report in reports for row in report.get("items") or [] if isinstance(row, dict)]
+        metadata = body.get("metadata")
+        told = count(metadata.get("current_page")) if isinstance(metadata, dict) else None
+        size = min(count(body.get("limit")) or PEOPLE, PEOPLE)
+        if request.counted or not rows or len({row.get("employee_id") for row in rows}) < size:
+            return rows, []
+        # Where pages begin is not documented: the first answer says its number, and the second shows whether that is
+        # the number to ask with.
+        asked = count(dict(request.params).get("page"))
         if asked is not None and told is not None and told < asked - 1:
             return [], []  # the vendor does not heed the number
-        is_first_again = (asked, told) == (1, 0)
         page = asked if asked is not None else told or 0
-        params = tuple((name, value) for name, value in request.params if name != "page")
-        after = Request(request.path, (*params, ("page", str(page + 1))), request.endpoint)
-        return ([] if is_first_again else rows), [after] if rows else []
+        following = [self._page(request, page + 1)]
+        if (asked, told) == (1, 0):
+            return [], following  # the first page again: it is asked for as 1, and called 0
+        if (asked, told) == (2, 3):
+            following.append(self._page(request, 1, counted=True))  # it was left out: asked for as 1, and called 2
+        return rows, following
+
+    def _page(self, request: Request, page: int, *, counted: bool = False) -> Request:
+        params = (("limit", str(PEOPLE)), ("page", str(page)))
+        return Request(request.path, params, request.endpoint, counted)
 
     @override
     def shaped(self, page: Page) -> Iterable[Record]:
