@@ -17,6 +17,7 @@ REPLACED: dict[Callable[..., object], str] = {
     Tap.sync_all: "e4412393757b4cdc",
     Tap.run_sync_dry_run: "da3cd8ec5cd98b13",
     Tap.load_state: "038849ff1971bf3d",
+    Tap._handle_termination: "2bb79ae47769883a",
     Tap.invoke: "d84e3568823eaf23",
     Stream.sync: "6b4262dcdddf22b4",
     Stream._sync_records: "8928dc7f50e9bf57",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hr_sandbox.testing import Sandbox, running
 from singer_rest import RunError
+from singer_rest.testing import captured
+from tap_personio.tap import TapPersonio
 from tap_personio.testing import BY_DEFAULT, KEYS, by_key, differs, key_of
 
 if TYPE_CHECKING:
@@ -253,3 +255,14 @@ def test_neither_secrets_nor_persons_reach_the_log_or_the_state(
     assert "sandbox-secret" not in shown
     assert "papi-" not in shown
     assert not any(row["email"] in shown or f" {row['last_name']} " in shown for row in output.records("persons"))
+
+
+def test_a_trial_asks_for_little_and_a_signal_is_no_success(sandbox: Sandbox) -> None:
+    config = {"api_url": url(sandbox), "client_id": "sandbox-client", "client_secret": "sandbox-secret"}
+    tap = TapPersonio(config={**config, **everything(sandbox)})
+    with captured():
+        assert tap.run_connection_test()
+    assert len(sandbox.requests()) < 3 * len(KEYS)
+    with pytest.raises(SystemExit) as stopped:
+        tap._handle_termination(15, None)
+    assert stopped.value.code == 143
