@@ -1,0 +1,211 @@
+"""Refresh tokens that are good for one use: kept, shared, never lost, never shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from singer_rest import RunError
+from singer_rest.token_file import Chain, Grant, RefreshingAuthenticator, TokenFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Vendor:
+    """Spends each refresh token once; a second use ends the chain."""
+
+    def __init__(self, first: str = "pasted-0") -> None:
+        self.good = first
+        self.spent = 0
+        self.lock = threading.Lock()
+
+    def exchange(self, refresh_token: str) -> Grant:
+        with self.lock:
+            if refresh_token != self.good:
+                raise RunError("Log in again.")
+            self.spent += 1
+            self.good = f"refresh-{self.spent}"
+            return Grant(f"access-{self.spent}", 3600.0, self.good)
+
+
+class Tap(RefreshingAuthenticator):
+    """One run of a tap."""
+
+    def __init__(self, path: Path, vendor: Vendor, configured: str | None = "pasted-0", now: float = 1000.0) -> None:
+        super().__init__(TokenFile(path), configured, now=lambda: now)
+        self.vendor = vendor
+
+    def exchange(self, refresh_token: str) -> Grant:
+        return self.vendor.exchange(refresh_token)
+
+    def logged_out(self) -> RunError:
+        return RunError("Log in first.")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "secrets" / "tap.json"
+
+
+def test_a_run_tomorrow_works_from_the_file_though_the_settings_still_hold_the_first_token(path: Path) -> None:
+    vendor = Vendor()
+    assert Tap(path, vendor).token().value == "access-1"
+    assert Tap(path, vendor, now=90_000.0).token().value == "access-2"
+    assert Tap(path, vendor, configured=None, now=180_000.0).token().value == "access-3"
+
+
+def test_a_token_that_is_still_good_is_used_again_and_nothing_is_spent(path: Path) -> None:
+    vendor = Vendor()
+    Tap(path, vendor).token()
+    later = Tap(path, vendor, now=2000.0)
+    assert later.token().value == "access-1"
+    assert vendor.spent == 1
+    assert later.token().lifetime == 2600.0
+
+
+def test_a_401_renews_even_a_token_whose_time_is_not_up(path: Path) -> None:
+    vendor = Vendor()
+    Tap(path, vendor).token()
+    tap = Tap(path, vendor)
+    renewed = tap.renew("/a", tap.token())
+    assert renewed is not None
+    assert renewed.value == "access-2"
+
+
+def test_a_newly_pasted_token_wins_and_the_old_one_does_not_come_back(path: Path) -> None:
+    old, new = Vendor(), Vendor("pasted-1")
+    Tap(path, old).token()
+    assert Tap(path, new, configured="pasted-1").token().value == "access-1"
+    assert new.spent == 1
+    assert Tap(path, new, configured="pasted-1", now=90_000.0).token().value == "access-2"
+
+
+def test_the_next_token_is_kept_before_the_access_token_is_used(path: Path) -> None:
+    vendor = Vendor()
+    Tap(path, vendor).token()  # and the run crashes before its first page
+    assert TokenFile(path).read() == Chain(
+        json.loads(path.read_bytes())["began_with"], "refresh-1", 1000.0, "access-1", 4600.0
+    )
+
+
+def test_a_run_killed_between_writing_the_next_token_and_putting_it_in_its_place_loses_nothing(path: Path) -> None:
+    vendor = Vendor()
+    Tap(path, vendor).token()
+    Tap(path, vendor, now=90_000.0).token()
+    written = path.read_bytes()
+    path.with_name("tap.json.next").write_bytes(written)
+    path.write_bytes(written.replace(b"refresh-2", b"refresh-1").replace(b"access-2", b"access-1"))
+    assert Tap(path, vendor, now=180_000.0).token().value == "access-3"
+
+
+def test_a_run_killed_before_the_vendor_answered_leaves_the_old_token(path: Path) -> None:
+    vendor = Vendor()
+    Tap(path, vendor).token()
+    path.with_name("tap.json.next").write_bytes(b" " * 100)
+    assert Tap(path, vendor, now=90_000.0).token().value == "access-2"
+
+
+def test_a_refused_refresh_leaves_the_file_as_it_was(path: Path) -> None:
+    Tap(path, Vendor()).token()
+    before = path.read_bytes()
+    with pytest.raises(RunError, match="Log in again"):
+        Tap(path, Vendor("another"), now=90_000.0).token()
+    assert path.read_bytes() == before
+    assert sorted(file.name for file in path.parent.iterdir() if file.suffix != ".lock") == ["tap.json"]
+
+
+def test_without_any_token_the_error_says_how_to_log_in(path: Path) -> None:
+    with pytest.raises(RunError, match="Log in first"):
+        Tap(path, Vendor(), configured=None).token()
+
+
+def test_the_file_and_its_folder_are_private(path: Path) -> None:
+    Tap(path, Vendor()).token()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_the_settings_token_itself_is_not_in_the_file(path: Path) -> None:
+    Tap(path, Vendor()).token()
+    assert b"pasted-0" not in path.read_bytes()
+
+
+def test_a_token_does_not_show_itself() -> None:
+    assert "secret" not in repr(Grant("secret", 1.0, "secret"))
+    assert "secret" not in repr(Chain("", "secret", 0.0, "secret"))
+
+
+def test_a_file_that_cannot_be_read_is_a_sentence_without_its_content(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text('{"refresh_token": "secret"')
+    with pytest.raises(RunError, match="Remove it, and log in again") as error:
+        Tap(path, Vendor()).token()
+    assert "secret" not in str(error.value)
+
+
+def test_no_token_is_spent_where_its_successor_could_not_be_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    vendor = Vendor()
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError, match="no token was spent"):
+        Tap(path, vendor).token()
+    assert vendor.spent == 0
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="Set `token_file`"):
+        Tap(tmp_path / "file" / "tap.json", Vendor()).token()
+
+
+def test_many_taps_at_once_spend_one_token(path: Path) -> None:
+    vendor = Vendor()
+    values: list[str] = []
+    taps = [threading.Thread(target=lambda: values.append(Tap(path, vendor).token().value)) for _ in range(8)]
+    for tap in taps:
+        tap.start()
+    for tap in taps:
+        tap.join()
+    assert values == ["access-1"] * 8
+    assert vendor.spent == 1
+
+
+RUN = """
+import sys
+from pathlib import Path
+
+from singer_rest import RunError
+from singer_rest.token_file import Grant, RefreshingAuthenticator, TokenFile
+
+counter = Path(sys.argv[1])
+
+
+class Tap(RefreshingAuthenticator):
+    logged_out = None
+
+    def exchange(self, refresh_token):
+        spent = int(counter.read_text()) if counter.exists() else 0
+        assert refresh_token == (f"refresh-{spent}" if spent else "pasted-0")
+        counter.write_text(str(spent + 1))
+        return Grant(f"access-{spent + 1}", 0.0, f"refresh-{spent + 1}")  # ends at once, so each run spends one
+
+
+print(Tap(TokenFile(Path(sys.argv[2])), "pasted-0").token().value)
+"""
+
+
+def test_processes_at_once_go_along_one_chain(path: Path) -> None:
+    path.parent.mkdir()
+    command = [sys.executable, "-c", RUN, str(path.with_name("vendor")), str(path)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    values = [process.communicate()[0].strip() for process in processes]
+    assert sorted(values) == [f"access-{number}" for number in (1, 2, 3, 4)]
