@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from target_duckdb.database import Database
+    from target_duckdb.tables import Table
 
 logger = logging.getLogger("target-duckdb")
 
@@ -45,12 +46,14 @@ class Loader:
         schema: The schema of all tables.
         state_id: Whose state the row of the state table is.
         hard_delete: Whether deleted rows go instead of being marked.
+        method: What a batch does to a table.
     """
 
     database: Database
     schema: str
     state_id: str
     hard_delete: bool
+    method: type[StreamLoad]
 
     def commit(self, streams: Iterable[Stream], state: str | None, temp_directory: Path) -> None:
         """Loads all that waits, with the state, or nothing.
@@ -69,7 +72,7 @@ class Loader:
         with self.database.transaction(temp_directory) as connection:
             tables = Tables(connection, self.schema)
             for stream in streams:
-                StreamLoad(connection, tables, stream, hard_delete=self.hard_delete).run()
+                self.method(connection, tables, stream, hard_delete=self.hard_delete).run()
             if state is not None:
                 self._write_state(connection, tables.sql_name(STATE_TABLE), state)
 
@@ -94,9 +97,18 @@ class StreamLoad:
 
     def run(self) -> None:
         """Makes the table and does the stream's steps in order."""
+        self._use(self._tables.open(self._stream.name, self._stream.keys))
+        for step in self._stream.steps:
+            if isinstance(step, Activate):
+                self._activate(step.version)
+            else:
+                self._load(step)
+
+    def _use(self, table: Table) -> None:
+        """Makes a table the one to load into, with all columns that the stream needs."""
         stream = self._stream
         segments = [step for step in stream.steps if isinstance(step, Segment)]
-        self._table = self._tables.open(stream.name, stream.keys)
+        self._table = table
         properties = dict.fromkeys(stream.declared)
         for segment in segments:
             properties |= dict.fromkeys(column.name for column in segment.columns)
@@ -108,11 +120,6 @@ class StreamLoad:
             {self._names[name]: type_ for name, type_ in stream.declared.items() if name in own}
             | {name: self._table.columns.get(name, METADATA_TYPES[name]) for name in self._metadata}
         )
-        for step in stream.steps:
-            if isinstance(step, Activate):
-                self._activate(step.version)
-            else:
-                self._load(step)
 
     def _metadata_columns(self, properties: Iterable[str]) -> list[str]:
         """The metadata columns to fill: those asked for, and those that the table has already."""
@@ -148,6 +155,10 @@ class StreamLoad:
         values += [
             merge.Value(name, f"CAST({_METADATA_SQL.get(name, deleted)} AS {types_[name]})") for name in self._metadata
         ]
+        self._merge(values, segment)
+
+    def _merge(self, values: list[merge.Value], segment: Segment) -> None:
+        """Brings the rows of the spool into the table."""
         if self._table.keys:
             keys = [self._names[key] for key in self._table.keys]
             merge.upsert(self._connection, self._table, values, keys, partial=segment.partial)

@@ -38,6 +38,18 @@ SETTINGS = th.PropertiesList(
         ),
     ),
     th.Property(
+        "load_method",
+        th.StringType,
+        default="upsert",
+        allowed_values=["upsert", "append-only", "overwrite"],
+        title="Load Method",
+        description=(
+            "`upsert`: a record replaces the row of its key. `append-only`: rows are only added. `overwrite`: rows that"
+            " carry a version wait in a table of their own, which takes the place of the old one when that version is"
+            " activated."
+        ),
+    ),
+    th.Property(
         "hard_delete",
         th.BooleanType,
         default=False,

@@ -42,6 +42,8 @@ class Segment:
 
     columns: tuple[Column, ...]
     file: SpoolFile
+    #: The version of all its rows where versions are kept apart.
+    version: int | None = None
     #: Whether some row is a mark of deletion, which touches only the columns that it carries.
     partial: bool = False
 
@@ -92,6 +94,8 @@ class Stream:
         versioned: Whether it sends versions.
         deletes: Whether it sends marks of deletion.
         warned: Columns whose widening was warned about.
+        by_version: Whether rows of different versions are kept apart.
+        aside: The table in which rows wait for their version to be activated.
     """
 
     name: str
@@ -105,6 +109,8 @@ class Stream:
     deletes: bool = False
     fresh: bool = True
     warned: set[tuple[str, str]] = field(default_factory=set)
+    by_version: bool = False
+    aside: str | None = None
 
     def __post_init__(self) -> None:
         self._seen_without_version = False
@@ -195,8 +201,8 @@ class Stream:
             self._seen_without_version = True
         else:
             self.versioned = True
-        if self._segment is None:
-            self._segment = Segment(self.columns, SpoolFile(self.directory))
+        if self._segment is None or (self.by_version and self._segment.version != message.version):
+            self._segment = Segment(self.columns, SpoolFile(self.directory), message.version)
             self.steps.append(self._segment)
         if carried is not None:
             self.deletes = self._segment.partial = True

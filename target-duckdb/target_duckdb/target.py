@@ -16,8 +16,9 @@ from singer_sdk.target_base import Target
 
 from target_duckdb.database import Database, size_of
 from target_duckdb.errors import LineError, TargetError
-from target_duckdb.load import Loader
+from target_duckdb.load import Loader, StreamLoad
 from target_duckdb.messages import Message, MessageReader, text_of
+from target_duckdb.methods import AppendOnlyLoad, OverwriteLoad
 from target_duckdb.settings import SETTINGS
 from target_duckdb.spool import SpoolDirectory
 from target_duckdb.streams import Stream
@@ -35,6 +36,7 @@ _BATCH_SECONDS = 60.0
 _BATCH_COLUMNS = 3000  # each column of each table in a transaction takes some 25 kB of DuckDB's memory
 _READ_ON_SECONDS = 60.0
 _SIGNAL_EXIT = 128
+_METHODS = {"upsert": StreamLoad, "append-only": AppendOnlyLoad, "overwrite": OverwriteLoad}
 _OWN_SCHEMAS = {"information_schema", "pg_catalog"}
 
 
@@ -60,7 +62,7 @@ class TargetDuckDB(Target):
             raise TargetError(
                 "A TARGET_DUCKDB_ variable of the environment does not have its setting's type."
             ) from None
-        schema = self.config["default_target_schema"]
+        schema, method = self.config["default_target_schema"], self.config["load_method"]
         database = Database(
             os.fspath(self.config.get("path") or self.config["filepath"]),
             memory_limit=self.config["memory_limit"],
@@ -70,7 +72,11 @@ class TargetDuckDB(Target):
         database.check()
         self._reader = cast("MessageReader", self.message_reader)
         self._loader = Loader(
-            database, schema, self.config.get("state_id") or schema, hard_delete=self.config["hard_delete"]
+            database,
+            schema,
+            self.config.get("state_id") or schema,
+            hard_delete=self.config["hard_delete"] and method != "append-only",
+            method=_METHODS[method],
         )
         self._spool = SpoolDirectory(self.config.get("temp_dir"))
         self._streams: dict[str, Stream] = {}
@@ -116,6 +122,7 @@ class TargetDuckDB(Target):
         stream = self._streams.get(message.stream)
         if stream is None:
             stream = Stream(message.stream, self._spool, metadata=self.config["add_metadata_columns"])
+            stream.by_version = self.config["load_method"] == "overwrite"
         stream.set_schema(schema, keys)
         self._streams[message.stream] = stream
         if stream.fresh:
@@ -149,8 +156,16 @@ class TargetDuckDB(Target):
         raise LineError("it is a BATCH message, which this target does not read: turn off batch_config in the tap.")
 
     def process_endofpipe(self) -> None:
-        """Commits what is left."""
+        """Commits what is left; names what waits for a version that was not activated."""
         self._commit()
+        for stream in self._streams.values():
+            if stream.aside:
+                self.logger.warning(
+                    "Stream '%s': its table is as it was, because no ACTIVATE_VERSION came for the new rows."
+                    " They wait in the table '%s'.",
+                    stream.name,
+                    stream.aside,
+                )
 
     def _stream(self, message: Message) -> Stream:
         stream = self._streams.get(message.stream or "")

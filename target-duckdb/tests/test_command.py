@@ -48,6 +48,7 @@ def test_about_names_every_setting() -> None:
         "default_target_schema": "main",
         "batch_size_rows": 100_000,
         "add_metadata_columns": False,
+        "load_method": "upsert",
         "hard_delete": False,
         "primary_key_required": False,
         "data_flattening_max_level": 0,
@@ -122,6 +123,10 @@ def test_a_bug_shows_neither_traceback_nor_data(
         ({"path": None}, "The setting path is missing: name the DuckDB file to load into."),
         ({"path": ":memory:"}, "The setting path must name a file"),
         ({"token": 12345678}, 'The setting token is not valid (type: ["string", "null"]).'),
+        (
+            {"load_method": "replace"},
+            'The setting load_method is not valid (enum: ["upsert", "append-only", "overwrite"]).',
+        ),
         ({"batch_size_rows": 0}, "The setting batch_size_rows is not valid (minimum: 1)."),
         ({"data_flattening_max_level": 2}, "Only 0: nested values are kept whole, as JSON."),
         (
