@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from target_duckdb import merge, types
 from target_duckdb.columns import DELETED_AT, METADATA_TYPES, SPOOL_TYPES, TABLE_VERSION
-from target_duckdb.database import literal
+from target_duckdb.database import STATE_TABLE, literal
 from target_duckdb.fit import fitted_types, text_sql, value_sql
 from target_duckdb.streams import ROW_FIELDS, Activate, Segment, Stream
-from target_duckdb.tables import STATE_TABLE, Tables, assign_names, fits
+from target_duckdb.tables import Tables, assign_names, fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +70,7 @@ class Loader:
         for stream in streams:
             stream.flush()
         with self.database.transaction(temp_directory) as connection:
-            tables = Tables(connection, self.schema)
+            tables = Tables(connection, self.database.catalog(connection), self.schema)
             for stream in streams:
                 self.method(connection, tables, stream, hard_delete=self.hard_delete).run()
             if state is not None:

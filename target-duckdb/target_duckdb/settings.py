@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from singer_sdk import typing as th
 
+_OPTIONS = {
+    "type": "object",
+    "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+    "additionalProperties": {"type": ["string", "number", "boolean"]},
+}
+_ATTACHMENT = {
+    "type": ["string", "object"],
+    "properties": {"path": {"type": "string"}, "alias": {"type": "string"}, "options": _OPTIONS},
+    "required": ["path"],
+    "additionalProperties": False,
+}
+
 SETTINGS = th.PropertiesList(
     th.Property(
         "path",
@@ -101,6 +113,22 @@ SETTINGS = th.PropertiesList(
         th.StringType,
         secret=True,
         title="MotherDuck Token",
-        description="For a `path` that begins with `md:`.",
+        description="For databases whose path begins with `md:`.",
+    ),
+    th.Property(
+        "attach",
+        th.ArrayType(th.CustomType(_ATTACHMENT)),
+        secret=True,  # a path may hold a password
+        title="Attach",
+        description=(
+            "Databases that DuckDB attaches, DuckLake among them: paths, or objects with `path`, `alias` and `options`"
+            " (those of ATTACH)."
+        ),
+    ),
+    th.Property(
+        "catalog",
+        th.StringType,
+        title="Catalog",
+        description="Which database the tables go to: an alias of `attach`; by default that of `path`.",
     ),
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from target_duckdb import types
-from target_duckdb.database import literal, quoted
+from target_duckdb.database import STATE_TABLE, literal, quoted
 from target_duckdb.errors import TargetError
 from target_duckdb.streams import key_change
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("target-duckdb")
 
-STATE_TABLE = "_singer_state"
 _STREAM, _ASIDE = "singer_stream", "singer_aside"  # whose table it is, in its comment
 
 
@@ -164,13 +163,14 @@ class Tables:
 
     Args:
         connection: A connection in a transaction.
+        catalog: The database's name.
         schema: The schema's name. It is made where it does not exist.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, schema: str) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, catalog: str, schema: str) -> None:
         self._connection = connection
         self._schema = schema
-        self._catalog = str(connection.execute("SELECT current_database()").fetchall()[0][0])
+        self._catalog = catalog
         # With the catalog, because a file named like its schema would make `schema.table` ambiguous.
         self._prefix = f"{quoted(self._catalog)}.{quoted(schema)}"
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {self._prefix}")

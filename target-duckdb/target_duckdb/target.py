@@ -7,26 +7,23 @@ import os
 import sys
 import threading
 import time
-from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn, cast
+from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
+import click
 from singer_sdk.exceptions import ConfigValidationError
-from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TargetCapabilities
-from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
-from singer_sdk.target_base import Target
+from singer_sdk.plugin_base import _ConfigInput
 
-from target_duckdb.database import Database, size_of
+from target_duckdb.database import size_of
 from target_duckdb.errors import LineError, TargetError
 from target_duckdb.load import Loader, StreamLoad
 from target_duckdb.messages import Message, MessageReader, text_of
 from target_duckdb.methods import AppendOnlyLoad, OverwriteLoad
-from target_duckdb.settings import SETTINGS
+from target_duckdb.plugin import Plugin
 from target_duckdb.spool import SpoolDirectory
 from target_duckdb.streams import Stream
 
 if TYPE_CHECKING:
     from types import FrameType
-
-    import click
 
 _BATCH_BYTES = 256 << 20  # at most
 _BATCH_SHARE = 8  # of memory_limit: DuckDB holds a batch several times over
@@ -37,44 +34,20 @@ _BATCH_COLUMNS = 3000  # each column of each table in a transaction takes some 2
 _READ_ON_SECONDS = 60.0
 _SIGNAL_EXIT = 128
 _METHODS = {"upsert": StreamLoad, "append-only": AppendOnlyLoad, "overwrite": OverwriteLoad}
-_OWN_SCHEMAS = {"information_schema", "pg_catalog"}
 
 
-class TargetDuckDB(Target):
+class TargetDuckDB(Plugin):
     """Singer target for DuckDB: every row and value arrives, rows and state in one transaction."""
 
-    name = "target-duckdb"
-    package_name = "hrtaps-target-duckdb"
-    message_reader_class = MessageReader
-    capabilities: ClassVar[list[CapabilitiesEnum]] = [
-        PluginCapabilities.ABOUT,
-        PluginCapabilities.ACTIVATE_VERSION,
-        PluginCapabilities.STRUCTURED_LOGGING,
-        TargetCapabilities.HARD_DELETE,
-        TargetCapabilities.TARGET_SCHEMA,
-    ]
-    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS.to_dict()
-
     def __init__(self, **options: Any) -> None:
-        try:
-            super().__init__(**{**options, "setup_mapper": False})
-        except ValueError:  # the SDK's own error prints the value
-            raise TargetError(
-                "A TARGET_DUCKDB_ variable of the environment does not have its setting's type."
-            ) from None
-        schema, method = self.config["default_target_schema"], self.config["load_method"]
-        database = Database(
-            os.fspath(self.config.get("path") or self.config["filepath"]),
-            memory_limit=self.config["memory_limit"],
-            lock_timeout=self.config["lock_timeout"],
-            token=self.config.get("token"),
-        )
-        database.check()
+        super().__init__(**options)
+        self.database.check()
+        method = self.config["load_method"]
         self._reader = cast("MessageReader", self.message_reader)
         self._loader = Loader(
-            database,
-            schema,
-            self.config.get("state_id") or schema,
+            self.database,
+            self.schema,
+            self.state_id,
             hard_delete=self.config["hard_delete"] and method != "append-only",
             method=_METHODS[method],
         )
@@ -85,28 +58,6 @@ class TargetDuckDB(Target):
         self._touched: set[str] = set()
         self._pending_state: str | None = None
         self._last_commit = time.monotonic()
-
-    @classmethod
-    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        """Adds nothing: the SDK's own settings (stream maps, load methods) have no meaning here."""
-
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Names the settings that are wrong, never their values."""
-        errors = []
-        for error in JSONSchemaValidator(self.config_jsonschema).iter_errors(self._config):
-            name = ".".join(str(part) for part in error.path)
-            rule = f"{error.validator}: {json.dumps(error.validator_value)}"
-            errors.append(f"The setting {name} is not valid ({rule}). {_description(name)}".rstrip())
-        path = self._config.get("path") or self._config.get("filepath")
-        if not path:
-            errors.append("The setting path is missing: name the DuckDB file to load into.")
-        elif path == ":memory:":
-            errors.append("The setting path must name a file: a database in memory would be gone at the end.")
-        if str(self._config.get("default_target_schema")).lower() in _OWN_SCHEMAS:
-            errors.append("The setting default_target_schema names a schema that is DuckDB's own: name another.")
-        if errors and raise_errors:
-            raise ConfigValidationError("The settings are not valid.", errors=errors, schema=self.config_jsonschema)
-        return errors
 
     # Messages. The reader hands on structs where the SDK's own hands on dictionaries.
 
@@ -190,8 +141,7 @@ class TargetDuckDB(Target):
             return
         self._loader.commit(streams, state, self._spool.path / "duckdb")
         if state is not None:
-            sys.stdout.buffer.write(f"{state}\n".encode())  # UTF-8, whatever the locale
-            sys.stdout.buffer.flush()
+            _write_line(state)
         if self._rows:
             self.logger.info("Committed a batch of %d rows.", self._rows)
         for stream in streams:
@@ -213,15 +163,12 @@ class TargetDuckDB(Target):
         sys.exit(_SIGNAL_EXIT + signum)
 
     @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
-        """Reads the configuration files."""
-        try:
-            return super().cb_config(ctx, param, value)
-        except OSError as error:
-            reason = (error.strerror or "unknown reason").lower()
-            fail(cls, f"The file that --config names cannot be read: {reason}.")
-        except (ValueError, TypeError):
-            fail(cls, "The file that --config names does not hold a JSON object.")
+    def get_singer_command(cls) -> click.Command:
+        """The command, with `--committed-state`."""
+        command = super().get_singer_command()
+        help_ = "Print the state that the rows in the database belong to, and end."
+        command.params.append(click.Option(["--committed-state"], is_flag=True, help=help_))
+        return command
 
     @classmethod
     def invoke(  # type: ignore[override] # the SDK's own signature, which its base does not share
@@ -231,6 +178,7 @@ class TargetDuckDB(Target):
         about_format: str | None = None,
         config: _ConfigInput | None = None,
         file_input: IO[str] | None = None,
+        committed_state: bool = False,
     ) -> None:
         """Runs the target.
 
@@ -239,6 +187,7 @@ class TargetDuckDB(Target):
             about_format: `json` or `markdown`, for `about`.
             config: The configuration, as the command line gave it.
             file_input: Where to read messages from; standard input by default.
+            committed_state: Whether to print the state that the rows in the database belong to, and end.
         """
         if about:
             cls.print_about(about_format)
@@ -246,6 +195,10 @@ class TargetDuckDB(Target):
         config = config or _ConfigInput()
         target: TargetDuckDB | None = None
         try:
+            if committed_state:
+                plugin = Plugin(config=config.config, parse_env_config=config.parse_env)
+                _write_line(plugin.database.committed_state(plugin.schema, plugin.state_id))
+                return
             target = cls(config=config.config, parse_env_config=config.parse_env)
             target.listen(file_input)
         except ConfigValidationError as error:
@@ -270,6 +223,11 @@ def fail(cls: type[TargetDuckDB], sentence: str) -> NoReturn:
     sys.exit(1)
 
 
+def _write_line(text: str) -> None:
+    sys.stdout.buffer.write(f"{text}\n".encode())  # UTF-8, whatever the locale
+    sys.stdout.buffer.flush()
+
+
 def _read_on() -> None:
     """Takes what the tap still sends, for a while, and drops it.
 
@@ -283,11 +241,6 @@ def _read_on() -> None:
     reader = threading.Thread(target=drop, daemon=True)
     reader.start()
     reader.join(_READ_ON_SECONDS)
-
-
-def _description(setting: str) -> str:
-    properties: dict[str, dict[str, str]] = SETTINGS.to_dict()["properties"]
-    return properties.get(setting, {}).get("description", "")
 
 
 def _unexpected(error: Exception) -> str:

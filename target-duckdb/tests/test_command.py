@@ -57,8 +57,10 @@ def test_about_names_every_setting() -> None:
         "temp_dir": None,
         "state_id": None,
         "token": None,
+        "attach": None,
+        "catalog": None,
     }
-    assert settings["token"]["secret"] is True
+    assert {name for name in settings if settings[name].get("secret")} == {"token", "attach"}
 
 
 def _main(*arguments: str) -> int:
@@ -121,7 +123,11 @@ def test_a_bug_shows_neither_traceback_nor_data(
     ("settings", "sentence"),
     [
         ({"path": None}, "The setting path is missing: name the DuckDB file to load into."),
-        ({"path": ":memory:"}, "The setting path must name a file"),
+        ({"path": ":memory:"}, "The setting path must name a file, or catalog an attached database"),
+        ({"attach": [{"alias": "12345678"}]}, 'The setting attach.0 is not valid (required: ["path"]). Databases that'),
+        ({"attach": [{"path": "x", "options": {"a) 12345678": 1}}]}, "The setting attach.0.options is not valid"),
+        ({"attach": ["12345678/none/x.duckdb"]}, "Entry 1 of the setting `attach` cannot be attached: check its path"),
+        ({"catalog": "12345678"}, "The setting `catalog` names none of the databases that `path` and `attach` open."),
         ({"token": 12345678}, 'The setting token is not valid (type: ["string", "null"]).'),
         (
             {"load_method": "replace"},
