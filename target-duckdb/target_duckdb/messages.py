@@ -30,6 +30,8 @@ class Message(msgspec.Struct, gc=False):
     value: msgspec.Raw = _NOTHING
     version: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     time_extracted: str | None = None
+    encoding: dict[str, Any] | None = None
+    manifest: list[str] | None = None
 
 
 _decode = msgspec.json.Decoder(Message).decode

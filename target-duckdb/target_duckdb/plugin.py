@@ -36,6 +36,7 @@ class Plugin(Target):
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
         PluginCapabilities.ACTIVATE_VERSION,
+        PluginCapabilities.BATCH,
         PluginCapabilities.STRUCTURED_LOGGING,
         TargetCapabilities.HARD_DELETE,
         TargetCapabilities.TARGET_SCHEMA,

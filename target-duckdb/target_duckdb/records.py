@@ -133,7 +133,7 @@ class RecordDecoder:
             MisfitError: A column must be widened first.
             LineError: The record is not an object, is not UTF-8 text, or lacks a key.
         """
-        texts = {name: text_of(raw) for name, raw in _fields(record).items()}
+        texts = {name: text_of(raw) for name, raw in fields_of(record).items()}
         values: list[Any] = []
         for index, column in enumerate(self.columns):
             text = texts.get(column.name, "null")
@@ -179,7 +179,12 @@ def _refuse(_: bytes | msgspec.Raw) -> msgspec.Struct:
     raise msgspec.ValidationError
 
 
-def _fields(record: msgspec.Raw) -> dict[str, msgspec.Raw]:
+def fields_of(record: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    """The fields of a record, or of an object in it, each as JSON text.
+
+    Raises:
+        LineError: It is no object, or not JSON.
+    """
     for text in (record, repair(bytes(record))):
         try:
             return _decode_fields(text)

@@ -77,10 +77,13 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "data_flattening_max_level",
-        th.IntegerType(minimum=0, maximum=0),
+        th.IntegerType(minimum=0),
         default=0,
         title="Flattening Level",
-        description="Only 0: nested values are kept whole, as JSON.",
+        description=(
+            "How many levels of nested objects become columns of their own, such as `address__city`; 0 keeps them"
+            " whole."
+        ),
     ),
     th.Property(
         "lock_timeout",

@@ -14,6 +14,7 @@ import msgspec
 from target_duckdb import types
 from target_duckdb.columns import Column, columns_of
 from target_duckdb.errors import LineError
+from target_duckdb.flatten import Flattener
 from target_duckdb.records import MisfitError, RecordDecoder
 from target_duckdb.spool import SpoolDirectory, SpoolFile
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("target-duckdb")
 
-#: Columns of every spool file before those of the stream: line of the input, time of arrival (microseconds since
+#: Columns of every spool file before those of the stream: number of the record, time of arrival (microseconds since
 #: 1970), version, time of extraction, places of the columns that a mark of deletion carries.
 ROW_FIELDS = {
     "line": "BIGINT",
@@ -57,6 +58,7 @@ class Layout:
         declared: The types that the schema asks for, by property.
         decoder: Of its records.
         row: The type of its rows in the spool.
+        flat: What takes its records' objects apart, if anything does.
         ignored: Names of fields that records carry and the schema does not list.
     """
 
@@ -65,6 +67,7 @@ class Layout:
     decoder: RecordDecoder
     row: type[msgspec.Struct]
     ignored: set[str]
+    flat: Flattener | None = None
 
 
 @lru_cache(maxsize=64)
@@ -94,6 +97,7 @@ class Stream:
         versioned: Whether it sends versions.
         deletes: Whether it sends marks of deletion.
         warned: Columns whose widening was warned about.
+        flatten: How many levels of objects to take apart.
         by_version: Whether rows of different versions are kept apart.
         aside: The table in which rows wait for their version to be activated.
     """
@@ -109,6 +113,7 @@ class Stream:
     deletes: bool = False
     fresh: bool = True
     warned: set[tuple[str, str]] = field(default_factory=set)
+    flatten: int = 0
     by_version: bool = False
     aside: str | None = None
 
@@ -117,6 +122,7 @@ class Stream:
         self._schema: Any = None
         self._text = ""
         self._layouts: dict[str, Layout] = {}
+        self._flat: Flattener | None = None
 
     def set_schema(self, schema: dict[str, Any], keys: tuple[str, ...]) -> None:
         """Takes the schema of a SCHEMA message.
@@ -138,6 +144,8 @@ class Stream:
             self.declared = known.declared
             self._take(known)
             return
+        flat = Flattener(schema, keys, self.flatten) if self.flatten else None
+        original, schema = schema, flat.schema if flat else schema
         columns = columns_of(schema, metadata=self.metadata)
         missing = [key for key in keys if key not in {column.name for column in columns}]
         if missing:
@@ -148,7 +156,7 @@ class Stream:
             logger.warning("Stream '%s' has a schema without properties: its rows hold metadata only.", self.name)
             self.metadata = True
         self._warn_of_types(schema)
-        self._schema, self._text, self.keys, self.fresh = schema, text, keys, True
+        self._schema, self._text, self._flat, self.keys, self.fresh = original, text, flat, keys, True
         self.declared = {column.name: column.type for column in columns}
         self.deletes = self.deletes or "_sdc_deleted_at" in (schema.get("properties") or {})
         if len(self._layouts) >= _MOST_LAYOUTS:
@@ -169,10 +177,11 @@ class Stream:
 
     def _set_columns(self, columns: tuple[Column, ...], ignored: set[str]) -> None:
         decoder = RecordDecoder(columns, self.keys, ignored)
-        self._take(Layout(columns, self.declared, decoder, _row_type(len(columns) + 1), ignored))
+        self._take(Layout(columns, self.declared, decoder, _row_type(len(columns) + 1), ignored, self._flat))
 
     def _take(self, layout: Layout) -> None:
         self._layout = layout
+        self._flat = layout.flat
         self.columns = layout.columns
         self._segment: Segment | None = None
 
@@ -181,7 +190,7 @@ class Stream:
 
         Args:
             message: A RECORD message.
-            line: Where in the input it stands; later rows have higher numbers.
+            line: Its number among the records of the input; later ones have higher numbers.
 
         Raises:
             LineError: The record cannot be loaded.
@@ -189,6 +198,8 @@ class Stream:
         record = message.record
         if not record:
             raise LineError("it has no record.")
+        if self._flat is not None:
+            record = self._flat.record(record)
         carried: list[int] | None = None
         try:
             values = self._layout.decoder.decode(record)
@@ -218,7 +229,15 @@ class Stream:
                 columns[misfit.index] = columns[misfit.index].widened(misfit.type)
                 self._set_columns(tuple(columns), self._layout.ignored)
                 continue
-            break
+            whole = sorted(unknown & self._flat.objects) if self._flat else []
+            if not whole:
+                break
+            logger.warning(
+                "Stream '%s': what its schema does not list, or is no object, is kept as JSON in: %s.",
+                self.name,
+                ", ".join(whole),
+            )
+            self._set_columns((*self.columns, *(Column(name, "JSON") for name in whole)), self._layout.ignored)
         new = sorted(unknown - self._layout.ignored)
         if new:
             logger.warning(

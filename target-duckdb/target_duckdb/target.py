@@ -7,16 +7,18 @@ import os
 import sys
 import threading
 import time
-from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
+import msgspec
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import _ConfigInput
 
+from target_duckdb.batch import BatchFiles
 from target_duckdb.database import size_of
 from target_duckdb.errors import LineError, TargetError
 from target_duckdb.load import Loader, StreamLoad
-from target_duckdb.messages import Message, MessageReader, text_of
+from target_duckdb.messages import Message, text_of
 from target_duckdb.methods import AppendOnlyLoad, OverwriteLoad
 from target_duckdb.plugin import Plugin
 from target_duckdb.spool import SpoolDirectory
@@ -43,7 +45,6 @@ class TargetDuckDB(Plugin):
         super().__init__(**options)
         self.database.check()
         method = self.config["load_method"]
-        self._reader = cast("MessageReader", self.message_reader)
         self._loader = Loader(
             self.database,
             self.schema,
@@ -54,7 +55,7 @@ class TargetDuckDB(Plugin):
         self._spool = SpoolDirectory(self.config.get("temp_dir"))
         self._streams: dict[str, Stream] = {}
         self._batch_bytes = min(_BATCH_BYTES, max(1, size_of(self.config["memory_limit"]) // _BATCH_SHARE))
-        self._rows = self._bytes = self._columns = 0
+        self._added = self._rows = self._bytes = self._columns = 0
         self._touched: set[str] = set()
         self._pending_state: str | None = None
         self._last_commit = time.monotonic()
@@ -73,6 +74,7 @@ class TargetDuckDB(Plugin):
         stream = self._streams.get(message.stream)
         if stream is None:
             stream = Stream(message.stream, self._spool, metadata=self.config["add_metadata_columns"])
+            stream.flatten = self.config["data_flattening_max_level"]
             stream.by_version = self.config["load_method"] == "overwrite"
         stream.set_schema(schema, keys)
         self._streams[message.stream] = stream
@@ -80,12 +82,16 @@ class TargetDuckDB(Plugin):
             self._touch(stream)
 
     def _process_record_message(self, message: Message) -> None:  # type: ignore[override]
+        self._add(message)
+
+    def _add(self, message: Message) -> None:
         size = len(message.record)
         if size >= _LARGE_RECORD:
             size *= 2
         if self._bytes and self._bytes + size > self._batch_bytes * _OVERSHOOT:
             self._commit()
-        self._stream(message).add(message, self._reader.line_number)
+        self._added += 1
+        self._stream(message).add(message, self._added)
         self._rows += 1
         self._bytes += size
         if self._rows >= self.config["batch_size_rows"] or self._bytes >= self._batch_bytes:
@@ -103,8 +109,14 @@ class TargetDuckDB(Plugin):
             raise LineError("its ACTIVATE_VERSION message has no version.")
         self._stream(message).activate(message.version)
 
-    def _process_batch_message(self, _message: Message) -> None:  # type: ignore[override]
-        raise LineError("it is a BATCH message, which this target does not read: turn off batch_config in the tap.")
+    def _process_batch_message(self, message: Message) -> None:  # type: ignore[override]
+        self._stream(message)
+        files = BatchFiles(self._spool.path, self.config["memory_limit"])
+        for place, record in files.records(message.encoding, message.manifest):
+            try:
+                self._add(msgspec.structs.replace(message, record=msgspec.Raw(record)))
+            except LineError as error:
+                raise LineError(f"{place}: {error}") from None
 
     def process_endofpipe(self) -> None:
         """Commits what is left; names what waits for a version that was not activated."""

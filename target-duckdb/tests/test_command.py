@@ -37,6 +37,7 @@ def test_about_names_every_setting() -> None:
     assert set(about["capabilities"]) == {
         "about",
         "activate-version",
+        "batch",
         "hard-delete",
         "structured-logging",
         "target-schema",
@@ -134,7 +135,7 @@ def test_a_bug_shows_neither_traceback_nor_data(
             'The setting load_method is not valid (enum: ["upsert", "append-only", "overwrite"]).',
         ),
         ({"batch_size_rows": 0}, "The setting batch_size_rows is not valid (minimum: 1)."),
-        ({"data_flattening_max_level": 2}, "Only 0: nested values are kept whole, as JSON."),
+        ({"data_flattening_max_level": -1}, "How many levels of nested objects become columns of their own"),
         (
             {"memory_limit": "12345678 apples"},
             "The setting memory_limit is not a size that DuckDB knows, such as '512MB'.",
