@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from target_duckdb.records import fields_of
+from target_duckdb.messages import fields_of
 
 SEPARATOR = "__"  # the SDK's, and the published loader's
 

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from target_duckdb import merge, types
-from target_duckdb.columns import DELETED_AT, METADATA_TYPES, SPOOL_TYPES, TABLE_VERSION
+from target_duckdb import merge, native, types
+from target_duckdb.columns import DELETED_AT, METADATA_TYPES, TABLE_VERSION, Form
 from target_duckdb.database import STATE_TABLE, literal
 from target_duckdb.fit import fitted_types, text_sql, value_sql
 from target_duckdb.streams import ROW_FIELDS, Activate, Segment, Stream
@@ -176,12 +176,15 @@ class StreamLoad:
                 continue
             name = self._names[column.name]
             wide = types.union(self._table.columns.get(name, type_), type_)
+            if column.form is Form.NATIVE:
+                result.append((name, "JSON" if wide == "JSON" else type_, place))
+                continue
             misfit = types.misfit(value_sql(f"s.c{place}", type_), type_, wide)
             result.append((name, type_ if fits(self._connection, f"{merge.SPOOL} AS s", misfit) else "VARCHAR", place))
         return result
 
     def _read(self, segment: Segment) -> None:
-        forms = [(f"c{place}", SPOOL_TYPES[column.form]) for place, column in enumerate(segment.columns)]
+        forms = [(f"c{place}", column.spool_type) for place, column in enumerate(segment.columns)]
         fields = [*ROW_FIELDS.items(), *forms, (f"c{len(forms)}", "VARCHAR")]
         columns = ", ".join(f"{name}: '{type_}'" for name, type_ in fields)
         path = literal(_GLOB.sub(r"[\g<0>]", str(segment.file.path)))
@@ -209,6 +212,8 @@ class StreamLoad:
 def _value(segment: Segment, place: int, type_: str) -> str:
     """SQL for a spooled value as a value of the type that its column was found to need."""
     column = segment.columns[place]
+    if column.form is Form.NATIVE:
+        return native.value_sql(f"s.c{place}", column.type, type_)
     if type_ == "VARCHAR" and column.type != type_:
         return text_sql(f"s.c{place}", column)
     return value_sql(f"s.c{place}", type_)

@@ -35,6 +35,7 @@ class Message(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(Message).decode
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 # Escapes one after the other, so that the second half of `\\ud800` (a backslash, then text) is not taken for one.
 _ESCAPE = re.compile(
@@ -63,6 +64,22 @@ def text_of(raw: msgspec.Raw) -> str:
         return str(bytes(raw), "utf-8")
     except UnicodeDecodeError:
         raise LineError("it is not UTF-8 text.") from None
+
+
+def fields_of(record: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    """The fields of a record, or of an object in it, each as JSON text.
+
+    Raises:
+        LineError: It is no object, or not JSON.
+    """
+    for text in (record, repair(bytes(record))):
+        try:
+            return _decode_fields(text)
+        except msgspec.ValidationError:
+            raise LineError("its record is not an object.") from None
+        except msgspec.DecodeError:
+            continue
+    raise LineError("it is not JSON.")
 
 
 def decode_message(line: bytes) -> Message:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from target_duckdb import native, nested
 from target_duckdb.columns import DELETED_AT, Column, Form
 from target_duckdb.errors import LineError
-from target_duckdb.messages import repair, text_of
+from target_duckdb.messages import fields_of, repair, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,6 +28,7 @@ _FAST_TYPES: dict[Form, Any] = {
     Form.DIGITS: msgspec.Raw,
     Form.JSON: msgspec.Raw,
     Form.WIDENED: msgspec.Raw,
+    Form.NATIVE: msgspec.Raw,
 }
 _INTEGER_TEXT = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
 _ESCAPED_IN_NAMES = re.compile(r'["\\\x00-\x1f]')
@@ -37,7 +39,6 @@ _LEAST_SURE, _LARGEST_SURE = 1e-300, 1e300
 _ZERO = re.compile(rb"-?0(\.0+)?")
 _EXACT_INTEGERS = 2**53
 
-_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_string = msgspec.json.Decoder(str).decode
 
 
@@ -78,6 +79,11 @@ class RecordDecoder:
             for index, column in enumerate(columns)
             if column.name in self.keys and _FAST_TYPES[column.form] is msgspec.Raw
         ]
+        self._readers = {
+            index: native.reader(nested.tree(column.type), _EXACT)
+            for index, column in enumerate(columns)
+            if column.form is Form.NATIVE
+        }
         self._numbers = [index for index, column in enumerate(columns) if column.form is Form.NUMBER]
         # Fields are named by number, because a property's name may be anything.
         names = [*(column.name for column in columns), DELETED_AT, *ignored]
@@ -144,9 +150,14 @@ class RecordDecoder:
         values.append(None if deleted == "null" else _plain_text(deleted))
         return values, set(texts), set(texts) - {column.name for column in self.columns} - {DELETED_AT}
 
-    def _text_of(self, index: int, form: Form, text: str) -> str | None:
+    def _text_of(self, index: int, form: Form, text: str) -> str | dict[str, Any] | None:
         if text == "null":
             return None
+        if form is Form.NATIVE:
+            try:
+                return {"t": text, "v": self._readers[index](text)}
+            except native.NestedMisfitError:
+                raise msgspec.ValidationError from None
         if form is Form.JSON:
             return text
         return _digits(text) if form is Form.DIGITS else _widened(self.columns[index], text)
@@ -154,6 +165,11 @@ class RecordDecoder:
     def _exactly(self, index: int, column: Column, text: str) -> Any:  # noqa: ANN401 - a value may be anything
         if column.form is Form.WIDENED:
             return _widened(column, text)
+        if column.form is Form.NATIVE:
+            try:
+                return {"t": text, "v": self._readers[index](text)}
+            except native.NestedMisfitError as misfit:
+                raise MisfitError(index, "JSON" if misfit.tree is None else nested.name_of(misfit.tree)) from None
         try:
             return _EXACT[column.form](text)
         except ValueError:
@@ -177,22 +193,6 @@ def _fast_number(text: bytes) -> float:
 
 def _refuse(_: bytes | msgspec.Raw) -> msgspec.Struct:
     raise msgspec.ValidationError
-
-
-def fields_of(record: msgspec.Raw) -> dict[str, msgspec.Raw]:
-    """The fields of a record, or of an object in it, each as JSON text.
-
-    Raises:
-        LineError: It is no object, or not JSON.
-    """
-    for text in (record, repair(bytes(record))):
-        try:
-            return _decode_fields(text)
-        except msgspec.ValidationError:
-            raise LineError("its record is not an object.") from None
-        except msgspec.DecodeError:
-            continue
-    raise LineError("it is not JSON.")
 
 
 def _plain_text(text: str) -> str:

@@ -86,6 +86,17 @@ SETTINGS = th.PropertiesList(
         ),
     ),
     th.Property(
+        "nested",
+        th.StringType,
+        default="json",
+        allowed_values=["json", "native"],
+        title="Nested Values",
+        description=(
+            "`json`: objects and arrays are kept as JSON text. `native`: those whose schema lists their properties or"
+            " items become STRUCT and LIST columns."
+        ),
+    ),
+    th.Property(
         "lock_timeout",
         th.IntegerType(minimum=0),
         default=60,

@@ -98,6 +98,7 @@ class Stream:
         deletes: Whether it sends marks of deletion.
         warned: Columns whose widening was warned about.
         flatten: How many levels of objects to take apart.
+        native: Whether nested values become STRUCT and LIST columns.
         by_version: Whether rows of different versions are kept apart.
         aside: The table in which rows wait for their version to be activated.
     """
@@ -114,6 +115,7 @@ class Stream:
     fresh: bool = True
     warned: set[tuple[str, str]] = field(default_factory=set)
     flatten: int = 0
+    native: bool = False
     by_version: bool = False
     aside: str | None = None
 
@@ -146,7 +148,7 @@ class Stream:
             return
         flat = Flattener(schema, keys, self.flatten) if self.flatten else None
         original, schema = schema, flat.schema if flat else schema
-        columns = columns_of(schema, metadata=self.metadata)
+        columns = columns_of(schema, metadata=self.metadata, native=self.native)
         missing = [key for key in keys if key not in {column.name for column in columns}]
         if missing:
             raise LineError(
@@ -218,7 +220,8 @@ class Stream:
         if carried is not None:
             self.deletes = self._segment.partial = True
         row = self._layout.row(line, time.time_ns() // 1000, message.version, message.time_extracted, carried, *values)
-        self._segment.file.add(row, len(record))
+        # A nested value stands twice in the spool, once as text.
+        self._segment.file.add(row, len(record) * 3 if self.native else len(record))
 
     def _decode_exactly(self, record: msgspec.Raw) -> tuple[list[Any], list[int] | None]:
         while True:

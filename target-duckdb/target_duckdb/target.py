@@ -75,6 +75,7 @@ class TargetDuckDB(Plugin):
         if stream is None:
             stream = Stream(message.stream, self._spool, metadata=self.config["add_metadata_columns"])
             stream.flatten = self.config["data_flattening_max_level"]
+            stream.native = self.config["nested"] == "native"
             stream.by_version = self.config["load_method"] == "overwrite"
         stream.set_schema(schema, keys)
         self._streams[message.stream] = stream

@@ -53,6 +53,7 @@ def test_about_names_every_setting() -> None:
         "hard_delete": False,
         "primary_key_required": False,
         "data_flattening_max_level": 0,
+        "nested": "json",
         "lock_timeout": 60,
         "memory_limit": "512MB",
         "temp_dir": None,
