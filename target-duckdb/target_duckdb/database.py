@@ -26,6 +26,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])?(i)?b?(?:ytes?)?", re.ASCII | re
 _DEFAULT_SIZE = 512 * 1000**2
 
 
+_TOKEN_SETTING = "motherduck_token"  # noqa: S105 - a name
 IN_MEMORY = ":memory:"
 STATE_TABLE = "_singer_state"
 
@@ -109,8 +110,10 @@ class Database:
         self._config: dict[str, str | bool | int | float | list[str]] = {"custom_user_agent": "target-duckdb"}
         self._remote = _is_remote(path)
         self._is_file = not self._remote and path != IN_MEMORY
-        if token and any(map(_is_remote, (path, *(item.path for item in self._attach)))):
-            self._config["motherduck_token"] = token
+        if token and self._remote:
+            self._config[_TOKEN_SETTING] = token
+        elif token and any(_is_remote(item.path) for item in self._attach):
+            os.environ[_TOKEN_SETTING] = token  # DuckDB knows the setting only once MotherDuck's extension is loaded
 
     def check(self) -> None:
         """Looks at the path, and makes its folder, before any input is read.

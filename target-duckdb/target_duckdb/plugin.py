@@ -64,7 +64,7 @@ class Plugin(Target):
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        """Adds nothing: the SDK's own settings (stream maps, load methods) have no meaning here."""
+        """Adds nothing: the SDK's own settings (stream maps, batch storage) have no meaning here."""
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Names the settings that are wrong, never their values."""

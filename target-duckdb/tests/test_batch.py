@@ -57,8 +57,10 @@ def parquet_fixture(tmp_path: Path) -> Any:
     return write
 
 
-@pytest.mark.parametrize("compressed", [False, True])
-@pytest.mark.parametrize("kind", ["{}/a b.jsonl", "file://{}/a.jsonl", "memory://{}/a.jsonl"])
+@pytest.mark.parametrize(
+    ("kind", "compressed"),
+    [("{}/a b.jsonl", False), ("{}/a.jsonl.gz", True), ("file://{}/a.jsonl", True), ("memory://{}/a.jsonl", False)],
+)
 def test_jsonl_is_loaded_like_records(*, duck: Any, schema: Any, compressed: bool, kind: str) -> None:
     url = kind.format(duck.folder)
     _write(url, ROWS, compressed=compressed)

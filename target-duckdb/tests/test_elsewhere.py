@@ -18,6 +18,7 @@ from target_duckdb.target import TargetDuckDB
 INTEGER = {"type": "integer"}
 STATE = {"type": "STATE", "value": {"bookmark": 1.50}}
 TOKEN = "invented-secret-token"
+VARIABLE = "motherduck_token"  # MotherDuck's own
 
 
 @pytest.fixture(name="messages")
@@ -155,12 +156,13 @@ def test_what_cannot_be_opened_is_said_without_the_token(
     said: str,
     sentence: str,
 ) -> None:
+    monkeypatch.setenv(VARIABLE, "")  # so that what is set here goes again
     asked: list[Any] = []
     real = duckdb.connect
 
     class Connection:
         def __init__(self, path: str, config: Any) -> None:
-            asked.append((path, config))
+            asked.append(config.get("motherduck_token") or os.environ.get(VARIABLE))
             if path.startswith("md:"):
                 raise duckdb.IOException(said)
             self._real = real(path)
@@ -177,12 +179,13 @@ def test_what_cannot_be_opened_is_said_without_the_token(
     with pytest.raises(TargetError, match=sentence) as caught:
         duck.load(*messages, **settings)
     assert TOKEN not in str(caught.value) + caplog.text
-    ((_, config),) = asked
-    assert config.get("motherduck_token") == settings.get("token")
+    assert [token or None for token in asked] == [settings.get("token")]
     assert not Path("md:hr").exists()
 
 
-def test_a_token_is_for_motherduck_only() -> None:
-    for path in ("hr.duckdb", ":memory:"):
-        database = Database(path, memory_limit="1GB", lock_timeout=0, token=TOKEN)
-        assert "motherduck_token" not in database._config
+def test_a_token_is_for_motherduck_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    other = [Attachment("other.duckdb")]
+    database = Database("hr.duckdb", memory_limit="1GB", lock_timeout=0, token=TOKEN, attach=other)
+    assert "motherduck_token" not in database._config
+    assert VARIABLE not in os.environ

@@ -63,8 +63,7 @@ def test_upsert_after_append_only_leaves_one_row_of_a_key(duck: Any, version: An
 # overwrite
 
 
-@pytest.mark.parametrize("size", [100_000, 1])
-@pytest.mark.parametrize("keys", [("id",), ()])
+@pytest.mark.parametrize(("size", "keys"), [(100_000, ("id",)), (1, ())])
 def test_a_version_takes_the_place_of_the_table(duck: Any, version: Any, size: int, keys: Any) -> None:
     settings = {"load_method": "overwrite", "batch_size_rows": size}
     duck.load(*version(1, 1, 2, 3, keys=keys), _activate(1), **settings)

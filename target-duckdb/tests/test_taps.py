@@ -118,8 +118,7 @@ CASES: dict[str, list[tuple[str, dict[str, str], list[tuple[Any, ...]]]]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("size", [100_000, 1])
-@pytest.mark.parametrize("runs", [1, 2])
+@pytest.mark.parametrize(("size", "runs"), [(100_000, 1), (1, 2)])
 def test_messages_of_other_taps(*, duck: Any, case: str, size: int, runs: int) -> None:
     messages = (MESSAGES / f"{case}.singer").read_bytes()
     for _ in range(runs):
