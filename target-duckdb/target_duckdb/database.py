@@ -58,7 +58,11 @@ class Database:
         self.path = path
         self._memory_limit = memory_limit
         self._lock_timeout = lock_timeout
-        self._config: dict[str, str | bool | int | float | list[str]] = {"custom_user_agent": "target-duckdb"}
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "custom_user_agent": "target-duckdb",
+            # A batch is too small to be shared out: more threads take more memory, and more time in sum.
+            "threads": 1,
+        }
         self._remote = path.startswith("md:")
         if self._remote and token:
             self._config["motherduck_token"] = token

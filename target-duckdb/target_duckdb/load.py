@@ -172,17 +172,14 @@ class StreamLoad:
     def _read(self, segment: Segment) -> None:
         forms = [(f"c{place}", SPOOL_TYPES[column.form]) for place, column in enumerate(segment.columns)]
         fields = [*ROW_FIELDS.items(), *forms, (f"c{len(forms)}", "VARCHAR")]
-        columns = ", ".join(f"{name}: '{type_}'" for name, type_ in fields)
+        lists = ", ".join(f"{name}: '{type_}[]'" for name, type_ in fields)
+        # A field that a line lacks, or that is shorter than others, is filled up with NULL.
+        rows = ", ".join(f"unnest({name}) AS {name}" for name, _ in fields)
         path = literal(_GLOB.sub(r"[\g<0>]", str(segment.file.path)))
-        # A row holds at most each byte of its line escaped once more, and the names of its columns.
-        size = max(
-            _SMALLEST_OBJECT_SIZE, 2 * segment.file.longest + 16 * len(fields) + 256, segment.file.longest_line + 16
-        )
-        # Each thread has two buffers of twice this size.
-        self._connection.execute("SET threads = 1" if size > _SMALLEST_OBJECT_SIZE else "RESET threads")
+        size = max(_SMALLEST_OBJECT_SIZE, segment.file.longest + 16)
         self._connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE _spool AS SELECT * FROM read_json({path},"  # noqa: S608 - own names
-            f" format = 'newline_delimited', columns = {{{columns}}}, maximum_object_size = {size})"
+            f"CREATE OR REPLACE TEMP TABLE _spool AS SELECT {rows} FROM read_json({path},"  # noqa: S608 - own names
+            f" format = 'newline_delimited', columns = {{{lists}}}, maximum_object_size = {size})"
         )
 
     def _activate(self, version: int) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from target_duckdb.tables import Table
 
 #: The segment's rows as they came, in forms of the spool. Always read as `s`: a stream's columns may have any name, so
-#: only qualified names and numbers are safe.
+#: only qualified names and numbers are safe. Nothing is ever deleted from it: `rowid` says in which order rows came.
 SPOOL = "temp.main._spool"
 _OLD = "temp.main._old"
 
@@ -34,10 +34,10 @@ class Value:
 
 
 def append(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value]) -> None:
-    """Adds every row, in order."""
+    """Adds every row; DuckDB keeps their order."""
     columns = ", ".join(quoted(value.column) for value in values)
     expressions = ", ".join(value.sql for value in values)
-    connection.execute(f"INSERT INTO {table.sql} ({columns}) SELECT {expressions} FROM {SPOOL} AS s ORDER BY s.line")  # noqa: S608 - quoted names
+    connection.execute(f"INSERT INTO {table.sql} ({columns}) SELECT {expressions} FROM {SPOOL} AS s")  # noqa: S608 - quoted names
 
 
 def upsert(
@@ -67,7 +67,7 @@ def upsert(
         )
     connection.execute(f"DELETE FROM {table.sql} AS t USING {key_rows} AS k WHERE {same}")  # noqa: S608 - quoted names
     columns = ", ".join(quoted(name) for name in [*number, *others])
-    rows = _merged_rows(values, key_sql) if partial else _last_rows(values, key_sql)
+    rows = _merged_rows(values, key_sql) if partial else _last_rows(connection, values, key_sql)
     if not with_old:
         connection.execute(f"INSERT INTO {table.sql} ({columns}) {rows}")
         return
@@ -84,12 +84,13 @@ def upsert(
     connection.execute(f"DROP TABLE {_OLD}")
 
 
-def _last_rows(values: list[Value], key_sql: str) -> str:
+def _last_rows(connection: duckdb.DuckDBPyConnection, values: list[Value], key_sql: str) -> str:
     expressions = ", ".join(f"{value.sql} AS v{place}" for place, value in enumerate(values))
-    return (
-        f"SELECT {expressions} FROM {SPOOL} AS s"  # noqa: S608 - quoted names
-        f" QUALIFY row_number() OVER (PARTITION BY {key_sql} ORDER BY s.line DESC) = 1"
-    )
+    rows = f"SELECT {expressions} FROM {SPOOL} AS s"  # noqa: S608 - quoted names
+    lasts = f"SELECT max(s.rowid) FROM {SPOOL} AS s GROUP BY {key_sql}"  # noqa: S608 - quoted names
+    count = f"SELECT (SELECT count(*) FROM ({lasts})) = (SELECT count(*) FROM {SPOOL})"  # noqa: S608 - quoted names
+    each_once = connection.execute(count).fetchall()[0][0]
+    return rows if each_once else f"{rows} WHERE s.rowid IN ({lasts})"
 
 
 def _merged_rows(values: list[Value], key_sql: str) -> str:
@@ -102,8 +103,8 @@ def _merged_rows(values: list[Value], key_sql: str) -> str:
         carries = f"s.line >= s.base AND (s.carried IS NULL OR list_contains(s.carried, {value.place}))"
         expressions.append(f"arg_max_null({value.sql}, s.line) FILTER (WHERE {carries}) AS v{place}")
         expressions.append(f"bool_or({carries}) AS h{place}")
-    base = f"coalesce(max(s.line) FILTER (WHERE s.carried IS NULL) OVER (PARTITION BY {key_sql}), 0) AS base"
+    base = f"coalesce(max(s.rowid) FILTER (WHERE s.carried IS NULL) OVER (PARTITION BY {key_sql}), 0) AS base"
     return (
-        f"SELECT {', '.join(expressions)} FROM (SELECT *, {base} FROM {SPOOL} AS s) AS s"  # noqa: S608 - quoted names
+        f"SELECT {', '.join(expressions)} FROM (SELECT *, s.rowid AS line, {base} FROM {SPOOL} AS s) AS s"  # noqa: S608 - quoted names
         f" GROUP BY {key_sql}"
     )

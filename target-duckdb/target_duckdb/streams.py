@@ -6,7 +6,6 @@ import json
 import logging
 import time
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,6 +14,7 @@ from target_duckdb import types
 from target_duckdb.columns import Column, columns_of
 from target_duckdb.errors import LineError
 from target_duckdb.records import MisfitError, RecordDecoder
+from target_duckdb.runs import ODD, RunDecoder
 from target_duckdb.spool import SpoolDirectory, SpoolFile
 
 if TYPE_CHECKING:
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("target-duckdb")
 
-#: Columns of every spool file before those of the stream: line of the input, time of arrival (microseconds since
-#: 1970), version, time of extraction, places of the columns that a mark of deletion carries.
+#: Columns of every spool file before those of the stream: time of arrival (microseconds since 1970), version, time of
+#: extraction, places of the columns that a mark of deletion carries.
 ROW_FIELDS = {
-    "line": "BIGINT",
     "received": "BIGINT",
     "version": "BIGINT",
     "extracted": "VARCHAR",
@@ -54,22 +53,15 @@ class Layout:
         columns: What the schema, or a value wider than the schema, asks for.
         declared: The types that the schema asks for, by property.
         decoder: Of its records.
-        row: The type of its rows in the spool.
         ignored: Names of fields that records carry and the schema does not list.
+        runs: Of runs of its records, once there was one.
     """
 
     columns: tuple[Column, ...]
     declared: dict[str, str]
     decoder: RecordDecoder
-    row: type[msgspec.Struct]
     ignored: set[str]
-
-
-@lru_cache(maxsize=64)
-def _row_type(width: int) -> type[msgspec.Struct]:
-    return msgspec.defstruct(
-        "Row", [*((name, Any) for name in ROW_FIELDS), *((f"c{n}", Any) for n in range(width))], gc=False
-    )
+    runs: RunDecoder | None = None
 
 
 @dataclass(frozen=True)
@@ -163,19 +155,35 @@ class Stream:
 
     def _set_columns(self, columns: tuple[Column, ...], ignored: set[str]) -> None:
         decoder = RecordDecoder(columns, self.keys, ignored)
-        self._take(Layout(columns, self.declared, decoder, _row_type(len(columns) + 1), ignored))
+        self._take(Layout(columns, self.declared, decoder, ignored))
 
     def _take(self, layout: Layout) -> None:
         self._layout = layout
         self.columns = layout.columns
         self._segment: Segment | None = None
 
-    def add(self, message: Message, line: int) -> None:
+    def add_run(self, lines: list[bytes]) -> bool:
+        """Takes the records of RECORD lines of this stream if nothing in them is odd; says whether it did."""
+        layout = self._layout
+        try:
+            if layout.runs is None:
+                layout.runs = RunDecoder(self.name, layout.decoder)
+            run = layout.runs.decode(lines)
+        except ODD:
+            return False
+        without = run.versions.count(None)
+        self._seen_without_version = self._seen_without_version or without > 0
+        self.versioned = self.versioned or without < len(lines)
+        rows = len(lines)
+        received = [time.time_ns() // 1000] * rows
+        self._open_segment().file.add_columns([received, run.versions, run.extracted, [None] * rows, *run.columns])
+        return True
+
+    def add(self, message: Message) -> None:
         """Takes one record.
 
         Args:
             message: A RECORD message.
-            line: Where in the input it stands; later rows have higher numbers.
 
         Raises:
             LineError: The record cannot be loaded.
@@ -195,13 +203,18 @@ class Stream:
             self._seen_without_version = True
         else:
             self.versioned = True
-        if self._segment is None:
-            self._segment = Segment(self.columns, SpoolFile(self.directory))
-            self.steps.append(self._segment)
+        segment = self._segment or self._open_segment()
         if carried is not None:
-            self.deletes = self._segment.partial = True
-        row = self._layout.row(line, time.time_ns() // 1000, message.version, message.time_extracted, carried, *values)
-        self._segment.file.add(row, len(record))
+            self.deletes = segment.partial = True
+        row = (time.time_ns() // 1000, message.version, message.time_extracted, carried, *values)
+        segment.file.add(row, len(record))
+
+    def _open_segment(self) -> Segment:
+        if self._segment is None:
+            fields = [*ROW_FIELDS, *(f"c{place}" for place in range(len(self.columns) + 1))]
+            self._segment = Segment(self.columns, SpoolFile(self.directory, fields))
+            self.steps.append(self._segment)
+        return self._segment
 
     def _decode_exactly(self, record: msgspec.Raw) -> tuple[list[Any], list[int] | None]:
         while True:
@@ -220,6 +233,7 @@ class Stream:
             )
             self._layout.ignored.update(new)
             self._layout.decoder = RecordDecoder(self.columns, self.keys, self._layout.ignored)
+            self._layout.runs = None
         if values[-1] is None:
             return values, None
         return values, [index for index, column in enumerate(self.columns) if column.name in names]
