@@ -25,12 +25,12 @@ class Value:
     Attributes:
         column: The column's name in the table.
         sql: An expression over the spool `s`, of the column's type.
-        place: The place of the property in the stream's columns; None for what every record carries.
+        carries: A condition over `s`: does the row carry it, or leave it as it is? None for what every row carries.
     """
 
     column: str
     sql: str
-    place: int | None = None
+    carries: str | None = None
 
 
 def append(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value]) -> None:
@@ -40,9 +40,7 @@ def append(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Val
     connection.execute(f"INSERT INTO {table.sql} ({columns}) SELECT {expressions} FROM {SPOOL} AS s")  # noqa: S608 - quoted names
 
 
-def upsert(
-    connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value], keys: list[str], *, partial: bool
-) -> None:
+def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value], keys: list[str]) -> None:
     """Replaces the rows whose keys came, and adds the others; of several rows with one key the last wins.
 
     Columns of the table that the stream does not have keep what they hold.
@@ -52,7 +50,6 @@ def upsert(
         table: The table, with all columns that the values name.
         values: What each column gets.
         keys: The table's key columns.
-        partial: Whether some rows are marks of deletion, which touch only the columns that they carry.
     """
     number = {value.column: place for place, value in enumerate(values)}
     key_sql = ", ".join(values[number[key]].sql for key in keys)
@@ -60,21 +57,22 @@ def upsert(
     key_columns = ", ".join(f"{values[number[key]].sql} AS v{number[key]}" for key in keys)
     key_rows = f"(SELECT DISTINCT {key_columns} FROM {SPOOL} AS s)"  # noqa: S608 - quoted names
     others = [name for name in table.columns if name not in number]
+    partial = any(value.carries for value in values)
     with_old = bool(others) or partial
     if with_old:
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE _old AS SELECT t.* FROM {table.sql} AS t SEMI JOIN {key_rows} AS k ON {same}"  # noqa: S608 - quoted names
         )
-    connection.execute(f"DELETE FROM {table.sql} AS t USING {key_rows} AS k WHERE {same}")  # noqa: S608 - quoted names
+    if not table.empty:
+        connection.execute(f"DELETE FROM {table.sql} AS t USING {key_rows} AS k WHERE {same}")  # noqa: S608 - quoted names
+    table.empty = False
     columns = ", ".join(quoted(name) for name in [*number, *others])
     rows = _merged_rows(values, key_sql) if partial else _last_rows(connection, values, key_sql)
     if not with_old:
         connection.execute(f"INSERT INTO {table.sql} ({columns}) {rows}")
         return
     results = [
-        f"CASE WHEN k.h{place} THEN k.v{place} ELSE t.{quoted(value.column)} END"
-        if partial and value.place is not None
-        else f"k.v{place}"
+        f"CASE WHEN k.h{place} THEN k.v{place} ELSE t.{quoted(value.column)} END" if value.carries else f"k.v{place}"
         for place, value in enumerate(values)
     ] + [f"t.{quoted(name)}" for name in others]
     connection.execute(
@@ -94,17 +92,13 @@ def _last_rows(connection: duckdb.DuckDBPyConnection, values: list[Value], key_s
 
 
 def _merged_rows(values: list[Value], key_sql: str) -> str:
-    """Per key, each column from the last row that carries it, back to the last whole record; `h<n>`: is there one?"""
+    """Per key, each column from the last row that carries it; `h<n>`: is there one?"""
     expressions = []
     for place, value in enumerate(values):
-        if value.place is None:
-            expressions.append(f"arg_max_null({value.sql}, s.line) AS v{place}")
-            continue
-        carries = f"s.line >= s.base AND (s.carried IS NULL OR list_contains(s.carried, {value.place}))"
-        expressions.append(f"arg_max_null({value.sql}, s.line) FILTER (WHERE {carries}) AS v{place}")
-        expressions.append(f"bool_or({carries}) AS h{place}")
-    base = f"coalesce(max(s.rowid) FILTER (WHERE s.carried IS NULL) OVER (PARTITION BY {key_sql}), 0) AS base"
-    return (
-        f"SELECT {', '.join(expressions)} FROM (SELECT *, s.rowid AS line, {base} FROM {SPOOL} AS s) AS s"  # noqa: S608 - quoted names
-        f" GROUP BY {key_sql}"
-    )
+        last = f"arg_max_null({value.sql}, s.rowid)"
+        if value.carries:
+            expressions.append(f"{last} FILTER (WHERE {value.carries}) AS v{place}")
+            expressions.append(f"bool_or({value.carries}) AS h{place}")
+        else:
+            expressions.append(f"{last} AS v{place}")
+    return f"SELECT {', '.join(expressions)} FROM {SPOOL} AS s GROUP BY {key_sql}"  # noqa: S608 - quoted names

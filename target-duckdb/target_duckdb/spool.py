@@ -84,20 +84,19 @@ class SpoolFile:
     """Rows of one layout, some at a time as one JSON object a line: a list of values per field.
 
     DuckDB reads this in half the time that an object per row takes. A field that is empty in all rows of a line is left
-    out.
+    out; the first of a row's must never be empty, because it says how many rows there are.
 
     Args:
         directory: Where to make it.
-        fields: The fields' names. The first must never be empty: it says how many rows there are.
 
     Attributes:
         path: Where it is.
         longest: Bytes of its longest line.
     """
 
-    def __init__(self, directory: SpoolDirectory, fields: Sequence[str]) -> None:
+    def __init__(self, directory: SpoolDirectory) -> None:
         self._directory = directory
-        self._fields = fields
+        self._fields: Sequence[str] = ()
         self._rows: list[Sequence[Any]] = []
         self._rows_bytes = 0
         self._lines: list[bytes] = []
@@ -105,32 +104,33 @@ class SpoolFile:
         self.path = directory.new_file()
         self.longest = 0
 
-    def add(self, row: Sequence[Any], size: int) -> None:
-        """Takes one row; `size` is about what it takes in bytes."""
-        if self._rows_bytes + size > _CHUNK_BYTES:
+    def add(self, fields: Sequence[str], row: Sequence[Any], size: int) -> None:
+        """Takes one row of values of these fields; `size` is about what it takes in bytes."""
+        if self._rows_bytes + size > _CHUNK_BYTES or fields is not self._fields:
             self._end_line()
+            self._fields = fields
         self._rows.append(row)
         self._rows_bytes += size
         if len(self._rows) >= _CHUNK_ROWS or self._rows_bytes >= _CHUNK_BYTES:
             self._end_line()
 
-    def add_columns(self, columns: Iterable[Sequence[Any]]) -> None:
+    def add_columns(self, fields: Iterable[str], columns: Iterable[Sequence[Any]]) -> None:
         """Takes some rows, column by column."""
         self._end_line()
-        self._add_line(columns)
+        self._add_line(fields, columns)
 
     def _end_line(self) -> None:
         if self._rows:
-            self._add_line(zip(*self._rows, strict=True))
+            self._add_line(self._fields, zip(*self._rows, strict=True))
             self._rows.clear()
             self._rows_bytes = 0
 
-    def _add_line(self, columns: Iterable[Sequence[Any]]) -> None:
+    def _add_line(self, fields: Iterable[str], columns: Iterable[Sequence[Any]]) -> None:
         line = _encode_lines(
             [
                 {
                     field: values
-                    for field, values in zip(self._fields, columns, strict=True)
+                    for field, values in zip(fields, columns, strict=True)
                     if values[0] is not None or values.count(None) < len(values)
                 }
             ]

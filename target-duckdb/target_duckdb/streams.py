@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -15,6 +15,7 @@ from target_duckdb.columns import Column, columns_of
 from target_duckdb.errors import LineError
 from target_duckdb.records import MisfitError, RecordDecoder
 from target_duckdb.runs import ODD, RunDecoder
+from target_duckdb.segments import Part, Segment
 from target_duckdb.spool import SpoolDirectory, SpoolFile
 
 if TYPE_CHECKING:
@@ -22,27 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("target-duckdb")
 
-#: Columns of every spool file before those of the stream: time of arrival (microseconds since 1970), version, time of
-#: extraction, places of the columns that a mark of deletion carries.
-ROW_FIELDS = {
-    "received": "BIGINT",
-    "version": "BIGINT",
-    "extracted": "VARCHAR",
-    "carried": "USMALLINT[]",
-}
-
-
 _MOST_LAYOUTS = 100
-
-
-@dataclass
-class Segment:
-    """Rows that share their columns' types."""
-
-    columns: tuple[Column, ...]
-    file: SpoolFile
-    #: Whether some row is a mark of deletion, which touches only the columns that it carries.
-    partial: bool = False
 
 
 @dataclass
@@ -103,6 +84,8 @@ class Stream:
         self._schema: Any = None
         self._text = ""
         self._layouts: dict[str, Layout] = {}
+        self._segment: Segment | None = None
+        self._part: Part | None = None
 
     def set_schema(self, schema: dict[str, Any], keys: tuple[str, ...]) -> None:
         """Takes the schema of a SCHEMA message.
@@ -160,7 +143,7 @@ class Stream:
     def _take(self, layout: Layout) -> None:
         self._layout = layout
         self.columns = layout.columns
-        self._segment: Segment | None = None
+        self._part = None
 
     def add_run(self, lines: list[bytes]) -> bool:
         """Takes the records of RECORD lines of this stream if nothing in them is odd; says whether it did."""
@@ -175,8 +158,11 @@ class Stream:
         self._seen_without_version = self._seen_without_version or without > 0
         self.versioned = self.versioned or without < len(lines)
         rows = len(lines)
-        received = [time.time_ns() // 1000] * rows
-        self._open_segment().file.add_columns([received, run.versions, run.extracted, [None] * rows, *run.columns])
+        segment, part = self._place()
+        received, nothing = [time.time_ns() // 1000] * rows, [None] * rows
+        segment.file.add_columns(
+            part.fields, [received, run.versions, run.extracted, nothing, [part.number] * rows, *run.columns]
+        )
         return True
 
     def add(self, message: Message) -> None:
@@ -191,7 +177,7 @@ class Stream:
         record = message.record
         if not record:
             raise LineError("it has no record.")
-        carried: list[int] | None = None
+        carried: list[str] | None = None
         try:
             values = self._layout.decoder.decode(record)
             marked = values[-1] is not None
@@ -203,20 +189,27 @@ class Stream:
             self._seen_without_version = True
         else:
             self.versioned = True
-        segment = self._segment or self._open_segment()
+        segment, part = self._place()
+        places: list[int] | None = None
         if carried is not None:
             self.deletes = segment.partial = True
-        row = (time.time_ns() // 1000, message.version, message.time_extracted, carried, *values)
-        segment.file.add(row, len(record))
+            places = [place for place, column in zip(part.places, self.columns, strict=True) if column.name in carried]
+        now = time.time_ns() // 1000
+        row = (now, message.version, message.time_extracted, places, part.number, *values)
+        segment.file.add(part.fields, row, len(record))
 
-    def _open_segment(self) -> Segment:
-        if self._segment is None:
-            fields = [*ROW_FIELDS, *(f"c{place}" for place in range(len(self.columns) + 1))]
-            self._segment = Segment(self.columns, SpoolFile(self.directory, fields))
-            self.steps.append(self._segment)
-        return self._segment
+    def _place(self) -> tuple[Segment, Part]:
+        """Where rows of the columns at hand go."""
+        if self._segment is None or self._part is None:
+            part = self._segment.part(self.columns) if self._segment else None
+            if self._segment is None or part is None:
+                self._segment = Segment(SpoolFile(self.directory))
+                self.steps.append(self._segment)
+                part = self._segment.part(self.columns)
+            self._part = part
+        return self._segment, cast("Part", self._part)
 
-    def _decode_exactly(self, record: msgspec.Raw) -> tuple[list[Any], list[int] | None]:
+    def _decode_exactly(self, record: msgspec.Raw) -> tuple[list[Any], list[str] | None]:
         while True:
             try:
                 values, names, unknown = self._layout.decoder.decode_exactly(record)
@@ -236,7 +229,7 @@ class Stream:
             self._layout.runs = None
         if values[-1] is None:
             return values, None
-        return values, [index for index, column in enumerate(self.columns) if column.name in names]
+        return values, sorted(names)
 
     def activate(self, version: int) -> None:
         """Takes the version of an ACTIVATE_VERSION message."""
@@ -247,22 +240,25 @@ class Stream:
             )
             return
         self.versioned = True
-        self._segment = None
+        self._segment = self._part = None
         self.steps.append(Activate(version))
+
+    @property
+    def segments(self) -> list[Segment]:
+        """The steps that bring rows."""
+        return [step for step in self.steps if isinstance(step, Segment)]
 
     def flush(self) -> None:
         """Writes all rows to their files."""
-        for step in self.steps:
-            if isinstance(step, Segment):
-                step.file.flush()
+        for segment in self.segments:
+            segment.file.flush()
 
     def clear(self) -> None:
         """Forgets what a batch has committed."""
-        for step in self.steps:
-            if isinstance(step, Segment):
-                step.file.remove()
+        for segment in self.segments:
+            segment.file.remove()
         self.steps.clear()
-        self._segment = None
+        self._segment = self._part = None
         self.fresh = False
 
 

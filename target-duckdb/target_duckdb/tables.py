@@ -87,6 +87,8 @@ class Table:
     name: str
     columns: dict[str, str] = field(default_factory=dict)
     generated: frozenset[str] = frozenset()
+    #: Whether it was made in this transaction and has no rows yet.
+    empty: bool = False
 
     @property
     def comment(self) -> str:
@@ -112,6 +114,7 @@ class Table:
                     f"The table of stream '{self.stream}' cannot be made: a view of that name stands in its place."
                 ) from None
             self.columns = dict(wanted)
+            self.empty = True
             self.write_comment()
             if self.name != self.stream:
                 logger.warning("Stream '%s' is loaded into the table '%s'.", self.stream, self.name)

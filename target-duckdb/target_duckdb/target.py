@@ -79,7 +79,7 @@ class TargetDuckDB(Target):
         self._batch_rows: int = self.config["batch_size_rows"]
         self._batch_bytes = min(_BATCH_BYTES, max(1, size_of(self.config["memory_limit"]) // _BATCH_SHARE))
         self._rows = self._bytes = self._columns = 0
-        self._touched: set[str] = set()
+        self._touched: dict[str, int] = {}  # how many steps of a stream are counted in _columns
         self._pending_state: str | None = None
         self._last_commit = time.monotonic()
 
@@ -179,12 +179,13 @@ class TargetDuckDB(Target):
         return stream
 
     def _touch(self, stream: Stream) -> None:
-        """Notes that the batch holds something of a stream; commits what it holds of others if it gets too wide."""
-        if stream.name in self._touched:
+        """Notes that the batch holds something of a stream; commits what it holds if it gets too wide."""
+        steps = max(1, len(stream.steps))
+        if steps <= self._touched.get(stream.name, 0):
             return
         if self._columns + len(stream.columns) > _BATCH_COLUMNS:
             self._commit()
-        self._touched.add(stream.name)
+        self._touched[stream.name] = steps
         self._columns += len(stream.columns)
 
     def _commit(self) -> None:

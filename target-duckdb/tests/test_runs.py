@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from target_duckdb.errors import TargetError
+from target_duckdb.load import Loader, StreamLoad
 from target_duckdb.messages import MessageReader
 from target_duckdb.streams import Stream
 
@@ -161,3 +162,81 @@ def test_blocks_of_the_input(monkeypatch: pytest.MonkeyPatch, text: bool) -> Non
     counts = reader.process_lines(source, {"STATE": lambda message: seen.append(bytes(message.value).decode())})
     assert [json.loads(value)["n"] for value in seen] == list(range(40))
     assert counts == {"STATE": 40}
+
+
+# Schemas by turns
+
+
+def test_schemas_by_turns_wait_together(duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = []
+    read = StreamLoad._read
+    monkeypatch.setattr(StreamLoad, "_read", lambda self, segment: reads.append(1) or read(self, segment))
+    text = {"type": ["string", "null"]}
+    schemas = [
+        schema("s", {"id": {"type": "integer"}, **dict.fromkeys(names, text)}, ["id"])
+        for names in (["a", "b"], ["b", "c"], ["d"], ["A"])
+    ]
+    expected: dict[int, dict[str, str | None]] = {}
+    chance = random.Random(3)
+    messages = []
+    for n in range(400):
+        head = chance.choice(schemas)
+        names = [name for name in head["schema"]["properties"] if name != "id"]
+        carried = [name for name in names if chance.random() < 0.7]
+        key = chance.randrange(20)
+        row = expected.setdefault(key, dict.fromkeys("abcdA"))
+        if chance.random() < 0.2:  # a mark of deletion touches what it carries, any other row all of its schema
+            row |= {name: f"{name}{n}" for name in carried}
+            more = {"_sdc_deleted_at": "2024-01-01T00:00:00Z"}
+        else:
+            row |= {name: f"{name}{n}" if name in carried else None for name in names}
+            more = {}
+        messages += [head, record("s", {"id": key, **{name: f"{name}{n}" for name in carried}, **more})]
+        if n == 250:
+            messages.append({"type": "STATE", "value": {}})
+    duck.load(*messages, batch_size_rows=300)
+    assert len(reads) == 2
+    columns = duck.types("s")  # of `a` and `A`, the one that came second has a suffix
+    names = [{"a_2": "a", "A_2": "A"}.get(name, name) for name in columns]
+    rows = [dict(zip(names, row, strict=True)) for row in duck.query("FROM s")]
+    assert {row["id"]: {name: row[name] for name in "abcdA"} for row in rows} == expected
+
+
+def test_schemas_by_turns_without_a_key(duck: Any, schema: Any, record: Any) -> None:
+    first, second = schema("s", {"a": {"type": "string"}}), schema("s", {"b": {"type": "integer"}})
+    messages = [first, record("s", {"a": "x"}), second, record("s", {"b": 1})]
+    duck.load(*messages, *messages)
+    assert duck.query("SELECT a, b FROM s") == [("x", None), (None, 1)] * 2
+
+
+def test_many_schemas_that_differ_in_a_type_by_turns(duck: Any, schema: Any, record: Any) -> None:
+    more = {f"c{n}": {"type": "string"} for n in range(200)}
+    messages = []
+    for n in range(40):
+        kind = ("integer", "string")[n % 2]
+        messages += [
+            schema("s", {"id": {"type": "integer"}, "v": {"type": kind}, **more}, ["id"]),
+            record("s", {"id": n, "v": n if kind == "integer" else f"x{n}"}),
+        ]
+    duck.load(*messages)
+    assert duck.query("SELECT id, v FROM s ORDER BY id") == [(n, f"x{n}" if n % 2 else str(n)) for n in range(40)]
+
+
+# Memory
+
+
+def test_a_batch_that_needs_more_memory_is_tried_again(
+    duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("target_duckdb.database._FRUGAL", 1_000_000)
+    tried = []
+    commit = Loader._commit
+    monkeypatch.setattr(
+        Loader, "_commit", lambda *arguments, frugal: tried.append(frugal) or commit(*arguments, frugal=frugal)
+    )
+    head = schema("s", {"id": {"type": "integer"}, "text": {"type": "string"}})
+    rows = [record("s", {"id": n, "text": random.Random(n).randbytes(500).hex()}) for n in range(3000)]
+    states = duck.load(head, *rows, {"type": "STATE", "value": {"n": 1}})
+    assert tried == [True, False]
+    assert duck.query("SELECT count(*), sum(length(text)) FROM s") == [(3000, 3_000_000)]
+    assert states == ['{"n": 1}']

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 def test_files_are_private_and_hold_every_row(tmp_path: Path) -> None:
     directory = SpoolDirectory(str(tmp_path))
-    file = SpoolFile(directory, ["n", "text", "none"])
+    file = SpoolFile(directory)
+    fields = ("n", "text", "none")
     for n in range(2500):
-        file.add((n, None if n < 2000 else "x", None), 5 + n)
-    file.add_columns([[2500, 2501], ["y", None], [None, None]])
-    file.add((2502, "z", None), 1)
+        file.add(fields, (n, None if n < 2000 else "x", None), 5 + n)
+    file.add_columns(fields, [[2500, 2501], ["y", None], [None, None]])
+    file.add(fields, (2502, "z", None), 1)
+    file.add(("n", "other"), (2503, "w"), 1)
     file.flush()
     assert directory.path.parent == tmp_path
     assert directory.path.stat().st_mode & 0o777 == 0o700
@@ -34,8 +36,9 @@ def test_files_are_private_and_hold_every_row(tmp_path: Path) -> None:
     rows = []
     for line in map(json.loads, lines):
         assert "none" not in line
+        assert line.pop("other", ["w"]) == ["w"]
         rows += zip(line["n"], line.get("text", [None] * len(line["n"])), strict=True)
-    texts = [None] * 2000 + ["x"] * 500 + ["y", None, "z"]
+    texts = [None] * 2000 + ["x"] * 500 + ["y", None, "z", None]
     assert rows == list(enumerate(texts))
     assert len(lines) > 5
     file.remove()
