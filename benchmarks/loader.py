@@ -245,7 +245,7 @@ def say(case: str, loader: str, runs: list[Run], rows: int, start: float) -> flo
     best = min(runs, key=lambda run: run.seconds)
     slowest = max(run.seconds for run in runs)
     print(
-        f"{case:<10}{loader:<7}{best.seconds:>9.1f}{slowest:>9.1f}{min(run.cpu for run in runs):>9.1f}"
+        f"{case:<10}{loader:<11}{best.seconds:>9.1f}{slowest:>9.1f}{min(run.cpu for run in runs):>9.1f}"
         f"{rows / best.seconds:>11,.0f}{rows / (best.seconds - start):>11,.0f}{max(run.peak for run in runs):>7.0f}",
         flush=True,
     )
@@ -270,7 +270,8 @@ def compare(rows: int, repeat: int, loaders: dict[str, list[str]]) -> bool:
             start = min(run.seconds for run in runs["start", name])
             took.append(say(case, name, runs[case, name], count, start))
         if len(took) > 1:
-            print(f"{case:<10}ratio {took[1] / took[0]:.1f}")
+            cpu = [min(run.cpu for run in runs[case, name]) for name in loaders]
+            print(f"{case:<10}ratio {took[1] / took[0]:.1f} ({cpu[1] / cpu[0]:.1f} of the processor's time)")
     if len(loaders) == 1:
         return True
     same = same_rows(*(FOLDER / f"{name}.duckdb" for name in loaders))
@@ -290,9 +291,10 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     if hasattr(os, "sched_setaffinity"):  # for the loaders, which inherit it
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    print(f"One core; the best of {options.repeat}.")
     cases = options.case or [case for case in CASES if case != "large" or options.large]
-    loaders = {"this": OURS} | ({} if options.alone else {"0.8.0": published()})
-    print(f"{'':<17}{'seconds':>9}{'slowest':>9}{'CPU':>9}{'rows/s':>11}{'net':>11}{'MB':>7}")
+    loaders = {"ours": OURS} | ({} if options.alone else {"published": published()})
+    print(f"{'':<21}{'seconds':>9}{'slowest':>9}{'CPU':>9}{'rows/s':>11}{'net':>11}{'MB':>7}")
     same = True
     for case in cases:
         if case == "new":
@@ -301,10 +303,10 @@ def main() -> None:
         path, count = write(case, options.rows)
         runs = []
         for _ in range(1 if case == "large" else options.repeat):
-            database = FOLDER / "this.duckdb"
+            database = FOLDER / "ours.duckdb"
             remove(database)
             runs.append(load(OURS, path, database))
-        say(case, "this", runs, count, 0.0)
+        say(case, "ours", runs, count, 0.0)
     for path in FOLDER.iterdir():
         if path.name != "published":
             path.unlink()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 #: only qualified names and numbers are safe. Nothing is ever deleted from it: `rowid` says in which order rows came.
 SPOOL = "temp.main._spool"
 _OLD = "temp.main._old"
+_LASTS = "temp.main._lasts"
 
 
 @dataclass(frozen=True)
@@ -67,32 +68,47 @@ def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Val
         connection.execute(f"DELETE FROM {table.sql} AS t USING {key_rows} AS k WHERE {same}")  # noqa: S608 - quoted names
     table.empty = False
     columns = ", ".join(quoted(name) for name in [*number, *others])
-    rows = _merged_rows(values, key_sql) if partial else _last_rows(connection, values, key_sql)
     if not with_old:
+        rows = _last_rows(connection, values, key_sql)
         connection.execute(f"INSERT INTO {table.sql} ({columns}) {rows}")
         return
     results = [
         f"CASE WHEN k.h{place} THEN k.v{place} ELSE t.{quoted(value.column)} END" if value.carries else f"k.v{place}"
         for place, value in enumerate(values)
     ] + [f"t.{quoted(name)}" for name in others]
-    connection.execute(
-        f"INSERT INTO {table.sql} ({columns}) SELECT {', '.join(results)} FROM ({rows}) AS k"  # noqa: S608 - quoted names
-        f" LEFT JOIN {_OLD} AS t ON {same}"
-    )
+    for rows in _merged_rows(connection, values, key_sql) if partial else [_last_rows(connection, values, key_sql)]:
+        connection.execute(
+            f"INSERT INTO {table.sql} ({columns}) SELECT {', '.join(results)} FROM ({rows}) AS k"  # noqa: S608 - quoted names
+            f" LEFT JOIN {_OLD} AS t ON {same}"
+        )
     connection.execute(f"DROP TABLE {_OLD}")
 
 
 def _last_rows(connection: duckdb.DuckDBPyConnection, values: list[Value], key_sql: str) -> str:
-    expressions = ", ".join(f"{value.sql} AS v{place}" for place, value in enumerate(values))
-    rows = f"SELECT {expressions} FROM {SPOOL} AS s"  # noqa: S608 - quoted names
+    rows = _rows(values)
     lasts = f"SELECT max(s.rowid) FROM {SPOOL} AS s GROUP BY {key_sql}"  # noqa: S608 - quoted names
     count = f"SELECT (SELECT count(*) FROM ({lasts})) = (SELECT count(*) FROM {SPOOL})"  # noqa: S608 - quoted names
     each_once = connection.execute(count).fetchall()[0][0]
     return rows if each_once else f"{rows} WHERE s.rowid IN ({lasts})"
 
 
-def _merged_rows(values: list[Value], key_sql: str) -> str:
+def _rows(values: list[Value]) -> str:
+    expressions = [f"{value.sql} AS v{place}" for place, value in enumerate(values)]
+    expressions += [f"{value.carries} AS h{place}" for place, value in enumerate(values) if value.carries]
+    return f"SELECT {', '.join(expressions)} FROM {SPOOL} AS s"  # noqa: S608 - quoted names
+
+
+def _merged_rows(connection: duckdb.DuckDBPyConnection, values: list[Value], key_sql: str) -> list[str]:
     """Per key, each column from the last row that carries it; `h<n>`: is there one?"""
+    # Only rows that carry different columns must be merged, which takes memory: of the others the last is enough.
+    differ = "count(DISTINCT coalesce(s.part, 0)) > 1 OR (count(*) > 1 AND bool_or(s.carried IS NOT NULL))"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE _lasts AS SELECT max(s.rowid) AS last, {differ} AS differ,"  # noqa: S608 - quoted names
+        f" CASE WHEN differ THEN list(s.rowid) END AS rows FROM {SPOOL} AS s GROUP BY {key_sql}"
+    )
+    alone = f"{_rows(values)} WHERE s.rowid IN (SELECT last FROM {_LASTS} WHERE NOT differ)"  # noqa: S608 - quoted names
+    if not connection.execute(f"SELECT coalesce(bool_or(differ), false) FROM {_LASTS}").fetchall()[0][0]:  # noqa: S608 - same
+        return [alone]
     expressions = []
     for place, value in enumerate(values):
         last = f"arg_max_null({value.sql}, s.rowid)"
@@ -101,4 +117,8 @@ def _merged_rows(values: list[Value], key_sql: str) -> str:
             expressions.append(f"bool_or({value.carries}) AS h{place}")
         else:
             expressions.append(f"{last} AS v{place}")
-    return f"SELECT {', '.join(expressions)} FROM {SPOOL} AS s GROUP BY {key_sql}"  # noqa: S608 - quoted names
+    merged = (
+        f"SELECT {', '.join(expressions)} FROM {SPOOL} AS s"  # noqa: S608 - quoted names
+        f" WHERE s.rowid IN (SELECT unnest(rows) FROM {_LASTS} WHERE differ) GROUP BY {key_sql}"
+    )
+    return [alone, merged]

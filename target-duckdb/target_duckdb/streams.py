@@ -244,6 +244,11 @@ class Stream:
         self.steps.append(Activate(version))
 
     @property
+    def by_turns(self) -> bool:
+        """Whether the batch holds rows of several of its schemas together."""
+        return self._segment is not None and len(self._segment.parts) > 1
+
+    @property
     def segments(self) -> list[Segment]:
         """The steps that bring rows."""
         return [step for step in self.steps if isinstance(step, Segment)]

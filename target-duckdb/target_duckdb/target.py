@@ -31,6 +31,7 @@ _BATCH_BYTES = 256 << 20  # at most
 _BATCH_SHARE = 8  # of memory_limit: DuckDB holds a batch several times over
 _LARGE_RECORD = 1 << 16  # such rows count twice: DuckDB works on some two thousand at a time, whatever their size
 _LARGEST_RUN = 1 << 19  # bytes of lines that are decoded at once
+_TURNS_FACTOR = 8  # how much more rows count that may have to be merged column by column
 _OVERSHOOT = 1.25  # a record that would make a batch so much larger begins the next one
 _BATCH_SECONDS = 60.0
 _BATCH_COLUMNS = 3000  # each column of each table in a transaction takes some 25 kB of DuckDB's memory
@@ -128,6 +129,9 @@ class TargetDuckDB(Target):
         size = len(message.record)
         if size >= _LARGE_RECORD:
             size *= 2
+        stream = self._streams.get(message.stream or "")
+        if stream is not None and stream.by_turns:
+            size *= _TURNS_FACTOR
         if self._bytes and self._bytes + size > self._batch_bytes * _OVERSHOOT:
             self._commit()
         self._stream(message.stream).add(message)
@@ -141,7 +145,7 @@ class TargetDuckDB(Target):
         if name not in self._streams:
             return 0
         lines = lines[: self._batch_rows - self._rows]
-        size = sum(map(len, lines))
+        size = sum(map(len, lines)) * (_TURNS_FACTOR if self._streams[name].by_turns else 1)
         if self._bytes + size > self._batch_bytes or size > _LARGEST_RUN:
             return 0  # one by one, to end the batch where it is full
         if not self._stream(name).add_run(lines):
