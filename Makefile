@@ -39,8 +39,9 @@ format: setup ## Format and mend what ruff can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: setup ## How much faster eight requests at a time are than one
+bench: setup ## Eight requests at a time beside one; target-duckdb beside the published one
 	$(BIN)/python benchmarks/concurrency.py
+	$(BIN)/python benchmarks/loader.py
 
 hub: setup ## Write the Meltano Hub definitions anew
 	$(BIN)/python hub/write.py

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from target_duckdb.errors import TargetError, duckdb_sentence, is_extension_error, is_lock_error
+from target_duckdb.errors import (
+    MemoryTargetError,
+    TargetError,
+    duckdb_sentence,
+    is_extension_error,
+    is_lock_error,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +27,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("target-duckdb")
 
 _LONGEST_PAUSE = 1.0
+#: Enough for most batches. With more, DuckDB keeps more of the file in memory and is no faster.
+_FRUGAL = 160 * 1000**2
 _MAGIC = slice(8, 12)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])?(i)?b?(?:ytes?)?", re.ASCII | re.IGNORECASE)
 _DEFAULT_SIZE = 512 * 1000**2
@@ -107,7 +115,11 @@ class Database:
         self._lock_timeout = lock_timeout
         self._attach = tuple(attach)
         self._catalog = catalog
-        self._config: dict[str, str | bool | int | float | list[str]] = {"custom_user_agent": "target-duckdb"}
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "custom_user_agent": "target-duckdb",
+            # A batch is too small to be shared out: more threads take more memory, and more time in sum.
+            "threads": 1,
+        }
         self._remote = _is_remote(path)
         self._is_file = not self._remote and path != IN_MEMORY
         if token and self._remote:
@@ -140,23 +152,27 @@ class Database:
             raise TargetError(f"The DuckDB file cannot be opened ({reason}): check the setting `path`.") from None
 
     @contextmanager
-    def transaction(self, temp_directory: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    def transaction(self, temp_directory: Path, *, frugal: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """Opens the file for one transaction: all of it is kept at the end, or nothing on an error.
 
         Args:
             temp_directory: Where DuckDB puts what does not fit into memory.
+            frugal: Whether to try with less memory than DuckDB may take.
 
         Raises:
+            MemoryTargetError: That was too little.
             TargetError: The file is locked for too long, or DuckDB refuses something.
         """
+        committing = False
         before = os.umask(0o777)
         os.umask(before | self._hidden())
         try:
             connection = self._open(read_only=False)
             try:
-                self._configure(connection, temp_directory)
+                self._configure(connection, temp_directory, frugal=frugal)
                 connection.begin()
                 yield connection
+                committing = True
                 connection.commit()
             except BaseException:
                 with suppress(duckdb.Error):
@@ -166,7 +182,8 @@ class Database:
                 with suppress(duckdb.Error):
                     connection.close()
         except duckdb.Error as error:
-            raise TargetError(duckdb_sentence(error)) from None
+            short = frugal and not committing and isinstance(error, duckdb.OutOfMemoryException)
+            raise (MemoryTargetError if short else TargetError)(duckdb_sentence(error)) from None
         finally:
             os.umask(before)
 
@@ -263,7 +280,7 @@ class Database:
                 f"Entry {number} of the setting `attach` cannot be attached: check its path, alias and options."
             ) from None
 
-    def _configure(self, connection: duckdb.DuckDBPyConnection, temp_directory: Path) -> None:
+    def _configure(self, connection: duckdb.DuckDBPyConnection, temp_directory: Path, *, frugal: bool) -> None:
         connection.execute("SET TimeZone = 'UTC'")
         if self._remote:
             return
@@ -271,4 +288,6 @@ class Database:
             connection.execute(f"SET memory_limit = {literal(self._memory_limit)}")
         except duckdb.Error:
             raise TargetError("The setting memory_limit is not a size that DuckDB knows, such as '512MB'.") from None
+        if frugal and size_of(self._memory_limit) > _FRUGAL:
+            connection.execute(f"SET memory_limit = '{_FRUGAL}B'")
         connection.execute(f"SET temp_directory = {literal(str(temp_directory))}")

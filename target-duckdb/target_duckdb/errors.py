@@ -11,6 +11,10 @@ class TargetError(Exception):
     """What went wrong and what to do, in one sentence that is safe to log."""
 
 
+class MemoryTargetError(TargetError):
+    """DuckDB needs more memory than it had; nothing of the batch is kept."""
+
+
 class LineError(Exception):
     """What is wrong with the line at hand; the reader adds the line's number and makes it a TargetError."""
 

@@ -8,6 +8,8 @@ from target_duckdb import types
 from target_duckdb.columns import SPOOL_TYPES, WIDE_INTEGERS, Column, Form
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
 
 _OFFSET = r"([Zz]|[+-]\d{2}(:?\d{2})?)"
@@ -63,7 +65,7 @@ def text_sql(name: str, column: Column) -> str:
     return f"CASE WHEN {fits} THEN CAST({value} AS VARCHAR) ELSE {name} END"
 
 
-def fitted_types(connection: duckdb.DuckDBPyConnection, source: str, columns: tuple[Column, ...]) -> list[str]:
+def fitted_types(connection: duckdb.DuckDBPyConnection, source: str, columns: Sequence[Column]) -> list[str]:
     """Says for each column the type that holds all its values.
 
     Args:

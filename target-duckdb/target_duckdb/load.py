@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from target_duckdb import merge, native, types
 from target_duckdb.columns import DELETED_AT, METADATA_TYPES, TABLE_VERSION, Form
 from target_duckdb.database import STATE_TABLE, literal
+from target_duckdb.errors import MemoryTargetError
 from target_duckdb.fit import fitted_types, text_sql, value_sql
-from target_duckdb.streams import ROW_FIELDS, Activate, Segment, Stream
+from target_duckdb.segments import ROW_FIELDS, Segment
+from target_duckdb.streams import Activate, Stream
 from target_duckdb.tables import Tables, assign_names, fits
 
 if TYPE_CHECKING:
@@ -32,9 +34,11 @@ _METADATA_SQL = {
     "_sdc_batched_at": "now()",
     "_sdc_sequence": "s.received // 1000",  # milliseconds, as the SDK counts
     TABLE_VERSION: "s.version",
+    DELETED_AT: f"CASE WHEN s.deleted IS NOT NULL THEN coalesce(TRY_CAST(s.deleted AS TIMESTAMPTZ), {_ARRIVAL}) END",
 }
 _GLOB = re.compile(r"[*?\[]")  # a folder's name may hold what DuckDB takes for a pattern
 _SMALLEST_OBJECT_SIZE = 1 << 20
+_FRUGAL_COLUMNS = 500  # of all tables of a batch
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,22 @@ class Loader:
         streams = [stream for stream in streams if stream.fresh or stream.steps]
         for stream in streams:
             stream.flush()
-        with self.database.transaction(temp_directory) as connection:
+        segments = [segment for stream in streams for segment in stream.segments]
+        frugal = (
+            max((segment.file.longest for segment in segments), default=0) <= _SMALLEST_OBJECT_SIZE
+            and sum(len(segment.columns) for segment in segments) <= _FRUGAL_COLUMNS
+        )
+        if frugal:
+            try:
+                self._commit(streams, state, temp_directory, frugal=True)
+            except MemoryTargetError:
+                logger.info("DuckDB needs more memory for this batch: trying again with all that it may take.")
+            else:
+                return
+        self._commit(streams, state, temp_directory, frugal=False)
+
+    def _commit(self, streams: list[Stream], state: str | None, temp_directory: Path, *, frugal: bool) -> None:
+        with self.database.transaction(temp_directory, frugal=frugal) as connection:
             tables = Tables(connection, self.database.catalog(connection), self.schema)
             for stream in streams:
                 self.method(connection, tables, stream, hard_delete=self.hard_delete).run()
@@ -107,10 +126,9 @@ class StreamLoad:
     def _use(self, table: Table) -> None:
         """Makes a table the one to load into, with all columns that the stream needs."""
         stream = self._stream
-        segments = [step for step in stream.steps if isinstance(step, Segment)]
         self._table = table
         properties = dict.fromkeys(stream.declared)
-        for segment in segments:
+        for segment in stream.segments:
             properties |= dict.fromkeys(column.name for column in segment.columns)
         self._metadata = self._metadata_columns(properties)
         own = [name for name in properties if name not in self._metadata]
@@ -146,22 +164,23 @@ class StreamLoad:
         fitted = self._fitted_types(segment)
         self._table.ensure({name: type_ for name, type_, _ in fitted})
         types_ = self._table.columns
+        partial = segment.partial or len(segment.parts) > 1
         values = [
-            merge.Value(name, types.convert(_value(segment, place, type_), type_, types_[name]), place)
+            merge.Value(
+                name,
+                types.convert(_value(segment, place, type_), type_, types_[name]),
+                segment.carries(place) if partial else None,
+            )
             for name, type_, place in fitted
         ]
-        mark = f"s.c{len(segment.columns)}"
-        deleted = f"CASE WHEN {mark} IS NOT NULL THEN coalesce(TRY_CAST({mark} AS TIMESTAMPTZ), {_ARRIVAL}) END"
-        values += [
-            merge.Value(name, f"CAST({_METADATA_SQL.get(name, deleted)} AS {types_[name]})") for name in self._metadata
-        ]
-        self._merge(values, segment)
+        values += [merge.Value(name, f"CAST({_METADATA_SQL[name]} AS {types_[name]})") for name in self._metadata]
+        self._merge(values)
 
-    def _merge(self, values: list[merge.Value], segment: Segment) -> None:
+    def _merge(self, values: list[merge.Value]) -> None:
         """Brings the rows of the spool into the table."""
         if self._table.keys:
             keys = [self._names[key] for key in self._table.keys]
-            merge.upsert(self._connection, self._table, values, keys, partial=segment.partial)
+            merge.upsert(self._connection, self._table, values, keys)
         else:
             merge.append(self._connection, self._table, values)
         if self._hard_delete and DELETED_AT in self._metadata:
@@ -185,18 +204,15 @@ class StreamLoad:
 
     def _read(self, segment: Segment) -> None:
         forms = [(f"c{place}", column.spool_type) for place, column in enumerate(segment.columns)]
-        fields = [*ROW_FIELDS.items(), *forms, (f"c{len(forms)}", "VARCHAR")]
-        columns = ", ".join(f"{name}: '{type_}'" for name, type_ in fields)
+        fields = [*ROW_FIELDS.items(), *forms]
+        lists = ", ".join(f"{name}: '{type_}[]'" for name, type_ in fields)
+        # A field that a line lacks, or that is shorter than others, is filled up with NULL.
+        rows = ", ".join(f"unnest({name}) AS {name}" for name, _ in fields)
         path = literal(_GLOB.sub(r"[\g<0>]", str(segment.file.path)))
-        # A row holds at most each byte of its line escaped once more, and the names of its columns.
-        size = max(
-            _SMALLEST_OBJECT_SIZE, 2 * segment.file.longest + 16 * len(fields) + 256, segment.file.longest_line + 16
-        )
-        # Each thread has two buffers of twice this size.
-        self._connection.execute("SET threads = 1" if size > _SMALLEST_OBJECT_SIZE else "RESET threads")
+        size = max(_SMALLEST_OBJECT_SIZE, segment.file.longest + 16)
         self._connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE _spool AS SELECT * FROM read_json({path},"  # noqa: S608 - own names
-            f" format = 'newline_delimited', columns = {{{columns}}}, maximum_object_size = {size})"
+            f"CREATE OR REPLACE TEMP TABLE _spool AS SELECT {rows} FROM read_json({path},"  # noqa: S608 - own names
+            f" format = 'newline_delimited', columns = {{{lists}}}, maximum_object_size = {size})"
         )
 
     def _activate(self, version: int) -> None:

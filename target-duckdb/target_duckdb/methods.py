@@ -10,7 +10,7 @@ from typing_extensions import override
 from target_duckdb import merge
 from target_duckdb.columns import TABLE_VERSION
 from target_duckdb.load import StreamLoad
-from target_duckdb.streams import Activate, Segment
+from target_duckdb.streams import Activate
 
 if TYPE_CHECKING:
     from target_duckdb.tables import Table
@@ -22,7 +22,7 @@ class AppendOnlyLoad(StreamLoad):
     """Adds rows, also where the stream has a key; changes and deletes none."""
 
     @override
-    def _merge(self, values: list[merge.Value], segment: Segment) -> None:
+    def _merge(self, values: list[merge.Value]) -> None:
         merge.append(self._connection, self._table, values)
 
     @override

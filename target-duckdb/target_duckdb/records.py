@@ -34,10 +34,11 @@ _INTEGER_TEXT = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
 _ESCAPED_IN_NAMES = re.compile(r'["\\\x00-\x1f]')
 _NOT_FINITE = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}  # as DuckDB writes them
 _MAX_EXPONENT = 100  # a longer number is kept as it was written
-_SURE_DIGITS = 15  # any number of so few digits comes back from a double as it was
+SURE_DIGITS = 15  # any number of so few digits comes back from a double as it was
 _LEAST_SURE, _LARGEST_SURE = 1e-300, 1e300
 _ZERO = re.compile(rb"-?0(\.0+)?")
 _EXACT_INTEGERS = 2**53
+_NULL = msgspec.Raw(b"null")
 
 _decode_string = msgspec.json.Decoder(str).decode
 
@@ -63,18 +64,24 @@ class RecordDecoder:
         columns: The stream's columns.
         keys: The names of its key properties.
         ignored: Names of fields that are not loaded.
+
+    Attributes:
+        struct: The type that records decode into, values first; None where msgspec cannot have one.
+        numbers: Places of its columns of form NUMBER, which decode into raw JSON.
+        raw: Places and forms of its other columns that decode into raw JSON.
+        raw_keys: Places of such columns that are keys.
     """
 
     def __init__(self, columns: tuple[Column, ...], keys: Iterable[str], ignored: Iterable[str] = ()) -> None:
         self.columns = columns
         self.keys = frozenset(keys)
         self._width = len(columns) + 1
-        self._raw = [
+        self.raw = [
             (index, column.form)
             for index, column in enumerate(columns)
             if _FAST_TYPES[column.form] is msgspec.Raw and column.form is not Form.NUMBER
         ]
-        self._raw_keys = [
+        self.raw_keys = [
             index
             for index, column in enumerate(columns)
             if column.name in self.keys and _FAST_TYPES[column.form] is msgspec.Raw
@@ -84,7 +91,7 @@ class RecordDecoder:
             for index, column in enumerate(columns)
             if column.form is Form.NATIVE
         }
-        self._numbers = [index for index, column in enumerate(columns) if column.form is Form.NUMBER]
+        self.numbers = [index for index, column in enumerate(columns) if column.form is Form.NUMBER]
         # Fields are named by number, because a property's name may be anything.
         names = [*(column.name for column in columns), DELETED_AT, *ignored]
         annotations = (
@@ -93,13 +100,14 @@ class RecordDecoder:
         fields: list[Any] = [
             (f"f{index}", kind)
             if name in self.keys
-            else (f"f{index}", kind if kind is msgspec.Raw else kind | None, None)
+            else ((f"f{index}", kind, _NULL) if kind is msgspec.Raw else (f"f{index}", kind | None, None))
             for index, (name, kind) in enumerate(zip(names, annotations, strict=True))
         ]
+        self.struct: type[msgspec.Struct] | None = None
         self._decode: Callable[[bytes | msgspec.Raw], msgspec.Struct] = _refuse
         if any(_ESCAPED_IN_NAMES.search(name) for name in names):
             return  # msgspec takes no such names: every record goes the exact way
-        struct = msgspec.defstruct(
+        self.struct = msgspec.defstruct(
             "Record",
             fields,
             rename={f"f{index}": name for index, name in enumerate(names)},
@@ -107,7 +115,7 @@ class RecordDecoder:
             kw_only=True,
             gc=False,
         )
-        self._decode = msgspec.json.Decoder(struct).decode
+        self._decode = msgspec.json.Decoder(self.struct).decode
 
     def decode(self, record: msgspec.Raw) -> list[Any]:
         """Decodes a record in which nothing is odd.
@@ -116,15 +124,12 @@ class RecordDecoder:
             msgspec.DecodeError, UnicodeDecodeError: Something is odd; `decode_exactly` says what.
         """
         values = list(msgspec.structs.astuple(self._decode(record))[: self._width])
-        for index in self._numbers:
-            raw = values[index]
-            if raw is not None:
-                text = bytes(raw)
-                values[index] = None if text == b"null" else _fast_number(text)
-        for index, form in self._raw:
-            if values[index] is not None:
-                values[index] = self._text_of(index, form, str(bytes(values[index]), "utf-8"))
-        for index in self._raw_keys:
+        for index in self.numbers:
+            text = bytes(values[index])
+            values[index] = None if text == b"null" else fast_number(text)
+        for index, form in self.raw:
+            values[index] = self.text_of(index, form, str(bytes(values[index]), "utf-8"))
+        for index in self.raw_keys:
             if values[index] is None:
                 raise msgspec.ValidationError
         return values
@@ -150,7 +155,8 @@ class RecordDecoder:
         values.append(None if deleted == "null" else _plain_text(deleted))
         return values, set(texts), set(texts) - {column.name for column in self.columns} - {DELETED_AT}
 
-    def _text_of(self, index: int, form: Form, text: str) -> str | dict[str, Any] | None:
+    def text_of(self, index: int, form: Form, text: str) -> str | dict[str, Any] | None:
+        """What a raw column, not of numbers, makes of the JSON text of a value."""
         if text == "null":
             return None
         if form is Form.NATIVE:
@@ -177,12 +183,17 @@ class RecordDecoder:
             raise MisfitError(index, "HUGEINT" if wide else "VARCHAR") from None
 
 
-def _fast_number(text: bytes) -> float:
+def fast_number(text: bytes) -> float:
+    """The number that a JSON text says.
+
+    Raises:
+        msgspec.ValidationError: It is none, or may be another than a double can hold.
+    """
     try:
         value = float(text)
     except ValueError:
         raise msgspec.ValidationError from None
-    if len(text) > _SURE_DIGITS:
+    if len(text) > SURE_DIGITS:
         plain = str(text, "ascii")
         if repr(value) != plain and not _holds(plain, value):
             raise msgspec.ValidationError

@@ -91,6 +91,8 @@ class Table:
     generated: frozenset[str] = frozenset()
     version: int | None = None
     aside: bool = False
+    #: Whether it was made in this transaction and has no rows yet.
+    empty: bool = False
 
     @property
     def comment(self) -> str:
@@ -119,6 +121,7 @@ class Table:
                     f"The table of stream '{self.stream}' cannot be made: a view of that name stands in its place."
                 ) from None
             self.columns = dict(wanted)
+            self.empty = True
             self.write_comment()
             if self.name != self.stream and not self.aside:
                 logger.warning("Stream '%s' is loaded into the table '%s'.", self.stream, self.name)

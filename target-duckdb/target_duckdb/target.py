@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 import msgspec
@@ -27,9 +27,13 @@ from target_duckdb.streams import Stream
 if TYPE_CHECKING:
     from types import FrameType
 
+    from target_duckdb.messages import MessageReader
+
 _BATCH_BYTES = 256 << 20  # at most
 _BATCH_SHARE = 8  # of memory_limit: DuckDB holds a batch several times over
 _LARGE_RECORD = 1 << 16  # such rows count twice: DuckDB works on some two thousand at a time, whatever their size
+_LARGEST_RUN = 1 << 19  # bytes of lines that are decoded at once
+_TURNS_FACTOR = 8  # how much more rows count that may have to be merged column by column
 _OVERSHOOT = 1.25  # a record that would make a batch so much larger begins the next one
 _BATCH_SECONDS = 60.0
 _BATCH_COLUMNS = 3000  # each column of each table in a transaction takes some 25 kB of DuckDB's memory
@@ -54,9 +58,11 @@ class TargetDuckDB(Plugin):
         )
         self._spool = SpoolDirectory(self.config.get("temp_dir"))
         self._streams: dict[str, Stream] = {}
+        cast("MessageReader", self.message_reader).take_run = self._take_run
+        self._batch_rows: int = self.config["batch_size_rows"]
         self._batch_bytes = min(_BATCH_BYTES, max(1, size_of(self.config["memory_limit"]) // _BATCH_SHARE))
-        self._added = self._rows = self._bytes = self._columns = 0
-        self._touched: set[str] = set()
+        self._rows = self._bytes = self._columns = 0
+        self._touched: dict[str, int] = {}  # how many steps of a stream are counted in _columns
         self._pending_state: str | None = None
         self._last_commit = time.monotonic()
 
@@ -89,14 +95,32 @@ class TargetDuckDB(Plugin):
         size = len(message.record)
         if size >= _LARGE_RECORD:
             size *= 2
+        stream = self._streams.get(message.stream or "")
+        if stream is not None and stream.by_turns:
+            size *= _TURNS_FACTOR
         if self._bytes and self._bytes + size > self._batch_bytes * _OVERSHOOT:
             self._commit()
-        self._added += 1
-        self._stream(message).add(message, self._added)
+        self._stream(message.stream).add(message)
         self._rows += 1
         self._bytes += size
-        if self._rows >= self.config["batch_size_rows"] or self._bytes >= self._batch_bytes:
+        if self._rows >= self._batch_rows or self._bytes >= self._batch_bytes:
             self._commit()
+
+    def _take_run(self, name: str, lines: list[bytes]) -> int:
+        """Takes the first of some RECORD lines of one stream if nothing in them is odd; says how many."""
+        if name not in self._streams:
+            return 0
+        lines = lines[: self._batch_rows - self._rows]
+        size = sum(map(len, lines)) * (_TURNS_FACTOR if self._streams[name].by_turns else 1)
+        if self._bytes + size > self._batch_bytes or size > _LARGEST_RUN:
+            return 0  # one by one, to end the batch where it is full
+        if not self._stream(name).add_run(lines):
+            return 0
+        self._rows += len(lines)
+        self._bytes += size
+        if self._rows >= self._batch_rows:
+            self._commit()
+        return len(lines)
 
     def _process_state_message(self, message: Message) -> None:  # type: ignore[override]
         if not message.value:
@@ -108,10 +132,10 @@ class TargetDuckDB(Plugin):
     def _process_activate_version_message(self, message: Message) -> None:  # type: ignore[override]
         if message.version is None:
             raise LineError("its ACTIVATE_VERSION message has no version.")
-        self._stream(message).activate(message.version)
+        self._stream(message.stream).activate(message.version)
 
     def _process_batch_message(self, message: Message) -> None:  # type: ignore[override]
-        self._stream(message)
+        self._stream(message.stream)
         files = BatchFiles(self._spool.path, self.config["memory_limit"])
         for place, record in files.records(message.encoding, message.manifest):
             try:
@@ -131,20 +155,22 @@ class TargetDuckDB(Plugin):
                     stream.aside,
                 )
 
-    def _stream(self, message: Message) -> Stream:
-        stream = self._streams.get(message.stream or "")
+    def _stream(self, name: str | None) -> Stream:
+        stream = self._streams.get(name or "")
         if stream is None:
-            raise LineError(f"its stream '{message.stream}' has had no SCHEMA message.")
+            raise LineError(f"its stream '{name}' has had no SCHEMA message.")
         self._touch(stream)
         return stream
 
     def _touch(self, stream: Stream) -> None:
-        """Notes that the batch holds something of a stream; commits what it holds of others if it gets too wide."""
-        if stream.name in self._touched:
+        """Notes that the batch holds something of a stream; commits what it holds if it gets too wide."""
+        steps = max(1, len(stream.steps))
+        if steps <= self._touched.get(stream.name, 0):
             return
         if self._columns + len(stream.columns) > _BATCH_COLUMNS:
             self._commit()
-        self._touched.add(stream.name)
+            steps = 1  # those of before are gone
+        self._touched[stream.name] = steps
         self._columns += len(stream.columns)
 
     def _commit(self) -> None:
