@@ -44,9 +44,10 @@ format: setup ## Format and mend what ruff can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: setup ## How much faster eight requests at a time are than one; a first and a second run beside the ideal
+bench: setup ## Requests at a time; a first and a second run; the loader beside the published one
 	$(BIN)/python benchmarks/concurrency.py
 	$(BIN)/python benchmarks/runs.py
+	$(BIN)/python benchmarks/loader.py
 
 hub: setup ## Write the Meltano Hub definitions anew
 	$(BIN)/python hub/write.py

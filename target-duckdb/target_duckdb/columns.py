@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
-from target_duckdb import types
+from target_duckdb import nested, types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +36,8 @@ class Form(Enum):
     DIGITS = auto()
     #: JSON text in a string, for strings too.
     JSON = auto()
+    #: An object of the JSON text, and of the value in forms of these: of STRUCT and LIST columns.
+    NATIVE = auto()
     #: Text of a column that was widened: what fits its first type has that type's text in DuckDB.
     WIDENED = auto()
 
@@ -75,6 +77,8 @@ class Column:
         """How its values are spooled."""
         if self.first and self.type == "VARCHAR":
             return Form.WIDENED
+        if nested.is_nested(self.type):
+            return Form.NATIVE
         if self.type in {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}:
             return Form.INTEGER
         if self.type in WIDE_INTEGERS or types.decimal_parts(self.type):
@@ -85,23 +89,40 @@ class Column:
             "JSON": Form.JSON,
         }.get(self.type, Form.TEXT)
 
+    @property
+    def spool_type(self) -> str:
+        """The type with which DuckDB's JSON reader reads its spooled values without loss."""
+        if self.form is Form.NATIVE:
+            return f"STRUCT(t VARCHAR, v {_spool_type(nested.tree(self.type))})"
+        return SPOOL_TYPES[self.form]
+
     def widened(self, new_type: str) -> Column:
         """The same column with another type."""
         return replace(self, type=new_type, first=self.first or self.type)
 
 
-def columns_of(schema: Mapping[str, Any], *, metadata: bool) -> tuple[Column, ...]:
+def _spool_type(tree: nested.Tree) -> str:
+    if isinstance(tree, nested.Struct):
+        fields = (f"f{place} {_spool_type(child)}" for place, (_, child) in enumerate(tree.fields))
+        return f"STRUCT({', '.join(fields)})"
+    return f"{_spool_type(tree.item)}[]" if isinstance(tree, nested.List) else Column("", tree).spool_type
+
+
+def columns_of(schema: Mapping[str, Any], *, metadata: bool, native: bool = False) -> tuple[Column, ...]:
     """The columns that a stream's schema asks for, in its order.
 
     Args:
         schema: The schema of a SCHEMA message.
         metadata: Whether the target fills all metadata columns; else it leaves the tap's own alone, but for the mark
             of deletion, which always is the target's.
+        native: Whether nested values become STRUCT and LIST columns instead of JSON.
     """
     taken = METADATA_TYPES if metadata else {DELETED_AT}
     properties = schema.get("properties")
     if not isinstance(properties, dict):
         return ()
     return tuple(
-        Column(name, types.column_type(value, dict(schema))) for name, value in properties.items() if name not in taken
+        Column(name, types.column_type(value, dict(schema), native=native))
+        for name, value in properties.items()
+        if name not in taken
     )

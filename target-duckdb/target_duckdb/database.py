@@ -7,22 +7,40 @@ import os
 import re
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from target_duckdb.errors import TargetError, duckdb_sentence, is_lock_error
+from target_duckdb.errors import (
+    MemoryTargetError,
+    TargetError,
+    duckdb_sentence,
+    is_extension_error,
+    is_lock_error,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 logger = logging.getLogger("target-duckdb")
 
 _LONGEST_PAUSE = 1.0
+#: Enough for most batches. With more, DuckDB keeps more of the file in memory and is no faster.
+_FRUGAL = 160 * 1000**2
 _MAGIC = slice(8, 12)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])?(i)?b?(?:ytes?)?", re.ASCII | re.IGNORECASE)
 _DEFAULT_SIZE = 512 * 1000**2
+
+
+_TOKEN_SETTING = "motherduck_token"  # noqa: S105 - a name
+IN_MEMORY = ":memory:"
+STATE_TABLE = "_singer_state"
+
+
+def _is_remote(path: str) -> bool:
+    return path.startswith(("md:", "motherduck:"))
 
 
 def literal(text: str) -> str:
@@ -44,6 +62,32 @@ def size_of(text: str) -> int:
     return int(float(match[1]) * base ** " kmgt".index((match[2] or " ").lower()))
 
 
+@dataclass(frozen=True)
+class Attachment:
+    """A database to attach.
+
+    Attributes:
+        path: What DuckDB's ATTACH takes: a file, or a URL such as `ducklake:lake.ducklake`.
+        alias: Its name; by default the one that DuckDB derives.
+        options: Options of ATTACH.
+    """
+
+    path: str
+    alias: str | None = None
+    options: Mapping[str, str | float | bool] = field(default_factory=dict)
+
+    def sql(self, *, read_only: bool) -> str:
+        """The ATTACH statement."""
+        values: dict[str, str | float | bool] = {name.upper(): value for name, value in self.options.items()}
+        if read_only:
+            values["READ_ONLY"] = True
+        options = ", ".join(
+            f"{name} {literal(value) if isinstance(value, str) else value}" for name, value in values.items()
+        )
+        alias = f" AS {quoted(self.alias)}" if self.alias else ""
+        return f"ATTACH {literal(self.path)}{alias}{f' ({options})' if options else ''}"
+
+
 class Database:
     """A DuckDB file, and how to open it.
 
@@ -52,16 +96,36 @@ class Database:
         memory_limit: What DuckDB may take, as DuckDB writes it (`512MB`).
         lock_timeout: Seconds to wait while another process has the file open.
         token: A MotherDuck token, for paths that begin with `md:`.
+        attach: What else to open with it.
+        catalog: Which of these databases holds the tables; by default that of the path.
     """
 
-    def __init__(self, path: str, *, memory_limit: str, lock_timeout: float, token: str | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        memory_limit: str,
+        lock_timeout: float,
+        token: str | None = None,
+        attach: Iterable[Attachment] = (),
+        catalog: str | None = None,
+    ) -> None:
         self.path = path
         self._memory_limit = memory_limit
         self._lock_timeout = lock_timeout
-        self._config: dict[str, str | bool | int | float | list[str]] = {"custom_user_agent": "target-duckdb"}
-        self._remote = path.startswith("md:")
-        if self._remote and token:
-            self._config["motherduck_token"] = token
+        self._attach = tuple(attach)
+        self._catalog = catalog
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "custom_user_agent": "target-duckdb",
+            # A batch is too small to be shared out: more threads take more memory, and more time in sum.
+            "threads": 1,
+        }
+        self._remote = _is_remote(path)
+        self._is_file = not self._remote and path != IN_MEMORY
+        if token and self._remote:
+            self._config[_TOKEN_SETTING] = token
+        elif token and any(_is_remote(item.path) for item in self._attach):
+            os.environ[_TOKEN_SETTING] = token  # DuckDB knows the setting only once MotherDuck's extension is loaded
 
     def check(self) -> None:
         """Looks at the path, and makes its folder, before any input is read.
@@ -69,7 +133,7 @@ class Database:
         Raises:
             TargetError: It cannot be a database that this process may write.
         """
-        if self._remote:
+        if not self._is_file:
             return
         path = Path(self.path)
         try:
@@ -88,23 +152,27 @@ class Database:
             raise TargetError(f"The DuckDB file cannot be opened ({reason}): check the setting `path`.") from None
 
     @contextmanager
-    def transaction(self, temp_directory: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    def transaction(self, temp_directory: Path, *, frugal: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """Opens the file for one transaction: all of it is kept at the end, or nothing on an error.
 
         Args:
             temp_directory: Where DuckDB puts what does not fit into memory.
+            frugal: Whether to try with less memory than DuckDB may take.
 
         Raises:
+            MemoryTargetError: That was too little.
             TargetError: The file is locked for too long, or DuckDB refuses something.
         """
+        committing = False
         before = os.umask(0o777)
         os.umask(before | self._hidden())
         try:
-            connection = self._open()
+            connection = self._open(read_only=False)
             try:
-                self._configure(connection, temp_directory)
+                self._configure(connection, temp_directory, frugal=frugal)
                 connection.begin()
                 yield connection
+                committing = True
                 connection.commit()
             except BaseException:
                 with suppress(duckdb.Error):
@@ -114,9 +182,45 @@ class Database:
                 with suppress(duckdb.Error):
                     connection.close()
         except duckdb.Error as error:
-            raise TargetError(duckdb_sentence(error)) from None
+            short = frugal and not committing and isinstance(error, duckdb.OutOfMemoryException)
+            raise (MemoryTargetError if short else TargetError)(duckdb_sentence(error)) from None
         finally:
             os.umask(before)
+
+    def committed_state(self, schema: str, state_id: str) -> str:
+        """Reads the state that the rows in the database belong to.
+
+        Args:
+            schema: The schema of all tables.
+            state_id: Whose state it is.
+
+        Returns:
+            JSON text; `{}` where there is none.
+
+        Raises:
+            TargetError: The file does not exist, or cannot be read.
+        """
+        if self._is_file and not Path(self.path).exists():
+            raise TargetError("The DuckDB file that the setting `path` names does not exist: no state is in it.")
+        try:
+            with self._open(read_only=True) as connection:
+                table = f"{quoted(self.catalog(connection))}.{quoted(schema)}.{quoted(STATE_TABLE)}"
+                rows = connection.execute(f"SELECT state FROM {table} WHERE state_id = ?", [state_id]).fetchall()  # noqa: S608 - quoted names
+        except duckdb.CatalogException:
+            rows = []
+        except duckdb.Error as error:
+            raise TargetError(duckdb_sentence(error)) from None
+        return str(rows[0][0]) if rows else "{}"
+
+    def catalog(self, connection: duckdb.DuckDBPyConnection) -> str:
+        """The name of the database that holds the tables."""
+        if self._catalog is None:
+            return str(connection.execute("SELECT current_database()").fetchall()[0][0])
+        rows = connection.execute("SELECT database_name FROM duckdb_databases()").fetchall()
+        found = next((name for (name,) in rows if name.lower() == self._catalog.lower()), None)
+        if found is None:
+            raise TargetError("The setting `catalog` names none of the databases that `path` and `attach` open.")
+        return str(found)
 
     def _hidden(self) -> int:
         """The rights of others that the files which DuckDB makes must lack: all, or those that its file lacks."""
@@ -126,13 +230,13 @@ class Database:
             mode = 0
         return 0o077 & ~mode
 
-    def _open(self) -> duckdb.DuckDBPyConnection:
+    def _open(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         end = time.monotonic() + self._lock_timeout
         pause = 0.05
         told = False
         while True:
             try:
-                return duckdb.connect(self.path, config=self._config)
+                return self._connect(read_only=read_only)
             except duckdb.Error as error:
                 if not is_lock_error(error):
                     raise
@@ -147,7 +251,36 @@ class Database:
             time.sleep(min(pause, max(0.0, end - time.monotonic())))
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _configure(self, connection: duckdb.DuckDBPyConnection, temp_directory: Path) -> None:
+    def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        try:
+            # A database in memory, which only carries others, cannot be opened for reading.
+            connection = duckdb.connect(self.path, read_only and self.path != IN_MEMORY, self._config)
+        except duckdb.Error as error:
+            if self._remote and not is_extension_error(error):
+                raise TargetError(
+                    "MotherDuck does not open the database: check the settings `path` and `token`."
+                ) from None
+            raise
+        try:
+            for number, item in enumerate(self._attach, start=1):
+                self._attach_one(connection, number, item.sql(read_only=read_only))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @staticmethod
+    def _attach_one(connection: duckdb.DuckDBPyConnection, number: int, sql: str) -> None:
+        try:
+            connection.execute(sql)
+        except duckdb.Error as error:
+            if is_lock_error(error) or is_extension_error(error):
+                raise
+            raise TargetError(
+                f"Entry {number} of the setting `attach` cannot be attached: check its path, alias and options."
+            ) from None
+
+    def _configure(self, connection: duckdb.DuckDBPyConnection, temp_directory: Path, *, frugal: bool) -> None:
         connection.execute("SET TimeZone = 'UTC'")
         if self._remote:
             return
@@ -155,4 +288,6 @@ class Database:
             connection.execute(f"SET memory_limit = {literal(self._memory_limit)}")
         except duckdb.Error:
             raise TargetError("The setting memory_limit is not a size that DuckDB knows, such as '512MB'.") from None
+        if frugal and size_of(self._memory_limit) > _FRUGAL:
+            connection.execute(f"SET memory_limit = '{_FRUGAL}B'")
         connection.execute(f"SET temp_directory = {literal(str(temp_directory))}")

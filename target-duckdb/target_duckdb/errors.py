@@ -11,12 +11,21 @@ class TargetError(Exception):
     """What went wrong and what to do, in one sentence that is safe to log."""
 
 
+class MemoryTargetError(TargetError):
+    """DuckDB needs more memory than it had; nothing of the batch is kept."""
+
+
 class LineError(Exception):
     """What is wrong with the line at hand; the reader adds the line's number and makes it a TargetError."""
 
 
+_NO_EXTENSION = "failed to download extension"
 # What DuckDB says -> what we say. DuckDB's own sentences may quote values, so they are never passed on.
 _DUCKDB_SENTENCES = (
+    (
+        (_NO_EXTENSION,),
+        "DuckDB cannot download an extension that `path` or `attach` needs: check the network, or install it before.",
+    ),
     (
         ("no space left", "disk quota", "file too large"),
         "The disk that holds the DuckDB file is full: free some space.",
@@ -72,6 +81,11 @@ def is_lock_error(error: duckdb.Error) -> bool:
     """Whether another process has the file open."""
     text = str(error).lower()
     return "could not set lock" in text or "being used by another process" in text
+
+
+def is_extension_error(error: duckdb.Error) -> bool:
+    """Whether an extension of DuckDB is needed and cannot be had."""
+    return _NO_EXTENSION in str(error).lower()
 
 
 def os_sentence(error: OSError, what: str) -> str:

@@ -5,20 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from target_duckdb import types
-from target_duckdb.columns import SPOOL_TYPES, WIDE_INTEGERS, Column
+from target_duckdb.columns import SPOOL_TYPES, WIDE_INTEGERS, Column, Form
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
 
 _OFFSET = r"([Zz]|[+-]\d{2}(:?\d{2})?)"
 _CLOCK = r"\d{2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?"  # DuckDB drops a seventh digit
+_NANO_CLOCK = _CLOCK.replace("6", "9")
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _MIDNIGHT = r"([Tt ]00:00(:00(\.0+)?)?([Zz]|[+-]00(:?00)?)?)?"
 _WHOLE = r"(0|[1-9]\d*)"  # leading zeros would be lost
 #: What DuckDB reads without loss.
-_PATTERNS = {
+PATTERNS = {
     "TIMESTAMPTZ": rf"{_DAY}([Tt ]{_CLOCK} ?{_OFFSET}?)?",
     "TIMESTAMP": rf"{_DAY}([Tt ]{_CLOCK})?",
+    "TIMESTAMPTZ_NS": rf"{_DAY}([Tt ]{_NANO_CLOCK} ?{_OFFSET}?)?",
+    "TIMESTAMP_NS": rf"{_DAY}([Tt ]{_NANO_CLOCK})?",
     "DATE": _DAY + _MIDNIGHT,
     "TIME": _CLOCK,
     "HUGEINT": rf"-?{_WHOLE}(\.0+)?",
@@ -52,7 +57,7 @@ def text_sql(name: str, column: Column) -> str:
         )
     if column.type in WIDE_INTEGERS:
         text = f"split_part({name}, '.', 1)"
-        fits = f"regexp_full_match({name}, '{_PATTERNS['HUGEINT']}') AND TRY_CAST({text} AS HUGEINT) IS NOT NULL"
+        fits = f"regexp_full_match({name}, '{PATTERNS['HUGEINT']}') AND TRY_CAST({text} AS HUGEINT) IS NOT NULL"
         return f"CASE WHEN {fits} THEN CAST(TRY_CAST({text} AS HUGEINT) AS VARCHAR) ELSE {name} END"
     if column.type in {"VARCHAR", "JSON"}:
         return f"CAST({name} AS VARCHAR)"
@@ -60,7 +65,7 @@ def text_sql(name: str, column: Column) -> str:
     return f"CASE WHEN {fits} THEN CAST({value} AS VARCHAR) ELSE {name} END"
 
 
-def fitted_types(connection: duckdb.DuckDBPyConnection, source: str, columns: tuple[Column, ...]) -> list[str]:
+def fitted_types(connection: duckdb.DuckDBPyConnection, source: str, columns: Sequence[Column]) -> list[str]:
     """Says for each column the type that holds all its values.
 
     Args:
@@ -74,7 +79,7 @@ def fitted_types(connection: duckdb.DuckDBPyConnection, source: str, columns: tu
     checks: list[str] = []
     checked: list[int] = []
     for index, column in enumerate(columns):
-        if column.type in {"JSON", SPOOL_TYPES[column.form]}:
+        if column.form is Form.NATIVE or column.type in {"JSON", SPOOL_TYPES[column.form]}:
             continue
         checked.append(index)
         checks.append(_check(f"c{index}", column))
@@ -98,7 +103,7 @@ def _fits(name: str, column_type: str) -> tuple[str, str]:
     source = f"left({name}, 10)" if column_type == "DATE" else name
     value = f"TRY_CAST({source} AS {column_type})"
     fits = f"{value} IS NOT NULL"
-    if pattern := _PATTERNS.get(column_type):
+    if pattern := PATTERNS.get(column_type):
         fits += f" AND regexp_full_match({name}, '{pattern}')"
     return fits, value
 

@@ -7,12 +7,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from target_duckdb import merge, types
-from target_duckdb.columns import DELETED_AT, METADATA_TYPES, SPOOL_TYPES, TABLE_VERSION
-from target_duckdb.database import literal
+from target_duckdb import merge, native, types
+from target_duckdb.columns import DELETED_AT, METADATA_TYPES, TABLE_VERSION, Form
+from target_duckdb.database import STATE_TABLE, literal
+from target_duckdb.errors import MemoryTargetError
 from target_duckdb.fit import fitted_types, text_sql, value_sql
-from target_duckdb.streams import ROW_FIELDS, Activate, Segment, Stream
-from target_duckdb.tables import STATE_TABLE, Tables, assign_names, fits
+from target_duckdb.segments import ROW_FIELDS, Segment
+from target_duckdb.streams import Activate, Stream
+from target_duckdb.tables import Tables, assign_names, fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from target_duckdb.database import Database
+    from target_duckdb.tables import Table
 
 logger = logging.getLogger("target-duckdb")
 
@@ -31,9 +34,11 @@ _METADATA_SQL = {
     "_sdc_batched_at": "now()",
     "_sdc_sequence": "s.received // 1000",  # milliseconds, as the SDK counts
     TABLE_VERSION: "s.version",
+    DELETED_AT: f"CASE WHEN s.deleted IS NOT NULL THEN coalesce(TRY_CAST(s.deleted AS TIMESTAMPTZ), {_ARRIVAL}) END",
 }
 _GLOB = re.compile(r"[*?\[]")  # a folder's name may hold what DuckDB takes for a pattern
 _SMALLEST_OBJECT_SIZE = 1 << 20
+_FRUGAL_COLUMNS = 500  # of all tables of a batch
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,14 @@ class Loader:
         schema: The schema of all tables.
         state_id: Whose state the row of the state table is.
         hard_delete: Whether deleted rows go instead of being marked.
+        method: What a batch does to a table.
     """
 
     database: Database
     schema: str
     state_id: str
     hard_delete: bool
+    method: type[StreamLoad]
 
     def commit(self, streams: Iterable[Stream], state: str | None, temp_directory: Path) -> None:
         """Loads all that waits, with the state, or nothing.
@@ -66,10 +73,25 @@ class Loader:
         streams = [stream for stream in streams if stream.fresh or stream.steps]
         for stream in streams:
             stream.flush()
-        with self.database.transaction(temp_directory) as connection:
-            tables = Tables(connection, self.schema)
+        segments = [segment for stream in streams for segment in stream.segments]
+        frugal = (
+            max((segment.file.longest for segment in segments), default=0) <= _SMALLEST_OBJECT_SIZE
+            and sum(len(segment.columns) for segment in segments) <= _FRUGAL_COLUMNS
+        )
+        if frugal:
+            try:
+                self._commit(streams, state, temp_directory, frugal=True)
+            except MemoryTargetError:
+                logger.info("DuckDB needs more memory for this batch: trying again with all that it may take.")
+            else:
+                return
+        self._commit(streams, state, temp_directory, frugal=False)
+
+    def _commit(self, streams: list[Stream], state: str | None, temp_directory: Path, *, frugal: bool) -> None:
+        with self.database.transaction(temp_directory, frugal=frugal) as connection:
+            tables = Tables(connection, self.database.catalog(connection), self.schema)
             for stream in streams:
-                StreamLoad(connection, tables, stream, hard_delete=self.hard_delete).run()
+                self.method(connection, tables, stream, hard_delete=self.hard_delete).run()
             if state is not None:
                 self._write_state(connection, tables.sql_name(STATE_TABLE), state)
 
@@ -94,11 +116,19 @@ class StreamLoad:
 
     def run(self) -> None:
         """Makes the table and does the stream's steps in order."""
+        self._use(self._tables.open(self._stream.name, self._stream.keys))
+        for step in self._stream.steps:
+            if isinstance(step, Activate):
+                self._activate(step.version)
+            else:
+                self._load(step)
+
+    def _use(self, table: Table) -> None:
+        """Makes a table the one to load into, with all columns that the stream needs."""
         stream = self._stream
-        segments = [step for step in stream.steps if isinstance(step, Segment)]
-        self._table = self._tables.open(stream.name, stream.keys)
+        self._table = table
         properties = dict.fromkeys(stream.declared)
-        for segment in segments:
+        for segment in stream.segments:
             properties |= dict.fromkeys(column.name for column in segment.columns)
         self._metadata = self._metadata_columns(properties)
         own = [name for name in properties if name not in self._metadata]
@@ -108,11 +138,6 @@ class StreamLoad:
             {self._names[name]: type_ for name, type_ in stream.declared.items() if name in own}
             | {name: self._table.columns.get(name, METADATA_TYPES[name]) for name in self._metadata}
         )
-        for step in stream.steps:
-            if isinstance(step, Activate):
-                self._activate(step.version)
-            else:
-                self._load(step)
 
     def _metadata_columns(self, properties: Iterable[str]) -> list[str]:
         """The metadata columns to fill: those asked for, and those that the table has already."""
@@ -139,18 +164,23 @@ class StreamLoad:
         fitted = self._fitted_types(segment)
         self._table.ensure({name: type_ for name, type_, _ in fitted})
         types_ = self._table.columns
+        partial = segment.partial or len(segment.parts) > 1
         values = [
-            merge.Value(name, types.convert(_value(segment, place, type_), type_, types_[name]), place)
+            merge.Value(
+                name,
+                types.convert(_value(segment, place, type_), type_, types_[name]),
+                segment.carries(place) if partial else None,
+            )
             for name, type_, place in fitted
         ]
-        mark = f"s.c{len(segment.columns)}"
-        deleted = f"CASE WHEN {mark} IS NOT NULL THEN coalesce(TRY_CAST({mark} AS TIMESTAMPTZ), {_ARRIVAL}) END"
-        values += [
-            merge.Value(name, f"CAST({_METADATA_SQL.get(name, deleted)} AS {types_[name]})") for name in self._metadata
-        ]
+        values += [merge.Value(name, f"CAST({_METADATA_SQL[name]} AS {types_[name]})") for name in self._metadata]
+        self._merge(values)
+
+    def _merge(self, values: list[merge.Value]) -> None:
+        """Brings the rows of the spool into the table."""
         if self._table.keys:
             keys = [self._names[key] for key in self._table.keys]
-            merge.upsert(self._connection, self._table, values, keys, partial=segment.partial)
+            merge.upsert(self._connection, self._table, values, keys)
         else:
             merge.append(self._connection, self._table, values)
         if self._hard_delete and DELETED_AT in self._metadata:
@@ -165,24 +195,24 @@ class StreamLoad:
                 continue
             name = self._names[column.name]
             wide = types.union(self._table.columns.get(name, type_), type_)
+            if column.form is Form.NATIVE:
+                result.append((name, "JSON" if wide == "JSON" else type_, place))
+                continue
             misfit = types.misfit(value_sql(f"s.c{place}", type_), type_, wide)
             result.append((name, type_ if fits(self._connection, f"{merge.SPOOL} AS s", misfit) else "VARCHAR", place))
         return result
 
     def _read(self, segment: Segment) -> None:
-        forms = [(f"c{place}", SPOOL_TYPES[column.form]) for place, column in enumerate(segment.columns)]
-        fields = [*ROW_FIELDS.items(), *forms, (f"c{len(forms)}", "VARCHAR")]
-        columns = ", ".join(f"{name}: '{type_}'" for name, type_ in fields)
+        forms = [(f"c{place}", column.spool_type) for place, column in enumerate(segment.columns)]
+        fields = [*ROW_FIELDS.items(), *forms]
+        lists = ", ".join(f"{name}: '{type_}[]'" for name, type_ in fields)
+        # A field that a line lacks, or that is shorter than others, is filled up with NULL.
+        rows = ", ".join(f"unnest({name}) AS {name}" for name, _ in fields)
         path = literal(_GLOB.sub(r"[\g<0>]", str(segment.file.path)))
-        # A row holds at most each byte of its line escaped once more, and the names of its columns.
-        size = max(
-            _SMALLEST_OBJECT_SIZE, 2 * segment.file.longest + 16 * len(fields) + 256, segment.file.longest_line + 16
-        )
-        # Each thread has two buffers of twice this size.
-        self._connection.execute("SET threads = 1" if size > _SMALLEST_OBJECT_SIZE else "RESET threads")
+        size = max(_SMALLEST_OBJECT_SIZE, segment.file.longest + 16)
         self._connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE _spool AS SELECT * FROM read_json({path},"  # noqa: S608 - own names
-            f" format = 'newline_delimited', columns = {{{columns}}}, maximum_object_size = {size})"
+            f"CREATE OR REPLACE TEMP TABLE _spool AS SELECT {rows} FROM read_json({path},"  # noqa: S608 - own names
+            f" format = 'newline_delimited', columns = {{{lists}}}, maximum_object_size = {size})"
         )
 
     def _activate(self, version: int) -> None:
@@ -198,6 +228,8 @@ class StreamLoad:
 def _value(segment: Segment, place: int, type_: str) -> str:
     """SQL for a spooled value as a value of the type that its column was found to need."""
     column = segment.columns[place]
+    if column.form is Form.NATIVE:
+        return native.value_sql(f"s.c{place}", column.type, type_)
     if type_ == "VARCHAR" and column.type != type_:
         return text_sql(f"s.c{place}", column)
     return value_sql(f"s.c{place}", type_)

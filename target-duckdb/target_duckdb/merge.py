@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from target_duckdb.tables import Table
 
 #: The segment's rows as they came, in forms of the spool. Always read as `s`: a stream's columns may have any name, so
-#: only qualified names and numbers are safe.
+#: only qualified names and numbers are safe. Nothing is ever deleted from it: `rowid` says in which order rows came.
 SPOOL = "temp.main._spool"
 _OLD = "temp.main._old"
+_LASTS = "temp.main._lasts"
 
 
 @dataclass(frozen=True)
@@ -25,24 +26,23 @@ class Value:
     Attributes:
         column: The column's name in the table.
         sql: An expression over the spool `s`, of the column's type.
-        place: The place of the property in the stream's columns; None for what every record carries.
+        carries: A condition over `s`: does the row carry it, or leave it as it is? None for what every row carries.
     """
 
     column: str
     sql: str
-    place: int | None = None
+    carries: str | None = None
 
 
 def append(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value]) -> None:
-    """Adds every row, in order."""
+    """Adds every row; DuckDB keeps their order."""
+    table.empty = False
     columns = ", ".join(quoted(value.column) for value in values)
     expressions = ", ".join(value.sql for value in values)
-    connection.execute(f"INSERT INTO {table.sql} ({columns}) SELECT {expressions} FROM {SPOOL} AS s ORDER BY s.line")  # noqa: S608 - quoted names
+    connection.execute(f"INSERT INTO {table.sql} ({columns}) SELECT {expressions} FROM {SPOOL} AS s")  # noqa: S608 - quoted names
 
 
-def upsert(
-    connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value], keys: list[str], *, partial: bool
-) -> None:
+def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value], keys: list[str]) -> None:
     """Replaces the rows whose keys came, and adds the others; of several rows with one key the last wins.
 
     Columns of the table that the stream does not have keep what they hold.
@@ -52,7 +52,6 @@ def upsert(
         table: The table, with all columns that the values name.
         values: What each column gets.
         keys: The table's key columns.
-        partial: Whether some rows are marks of deletion, which touch only the columns that they carry.
     """
     number = {value.column: place for place, value in enumerate(values)}
     key_sql = ", ".join(values[number[key]].sql for key in keys)
@@ -60,50 +59,67 @@ def upsert(
     key_columns = ", ".join(f"{values[number[key]].sql} AS v{number[key]}" for key in keys)
     key_rows = f"(SELECT DISTINCT {key_columns} FROM {SPOOL} AS s)"  # noqa: S608 - quoted names
     others = [name for name in table.columns if name not in number]
+    partial = any(value.carries for value in values)
     with_old = bool(others) or partial
     if with_old:
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE _old AS SELECT t.* FROM {table.sql} AS t SEMI JOIN {key_rows} AS k ON {same}"  # noqa: S608 - quoted names
         )
-    connection.execute(f"DELETE FROM {table.sql} AS t USING {key_rows} AS k WHERE {same}")  # noqa: S608 - quoted names
+    if not table.empty:
+        connection.execute(f"DELETE FROM {table.sql} AS t USING {key_rows} AS k WHERE {same}")  # noqa: S608 - quoted names
+    table.empty = False
     columns = ", ".join(quoted(name) for name in [*number, *others])
-    rows = _merged_rows(values, key_sql) if partial else _last_rows(values, key_sql)
     if not with_old:
+        rows = _last_rows(connection, values, key_sql)
         connection.execute(f"INSERT INTO {table.sql} ({columns}) {rows}")
         return
     results = [
-        f"CASE WHEN k.h{place} THEN k.v{place} ELSE t.{quoted(value.column)} END"
-        if partial and value.place is not None
-        else f"k.v{place}"
+        f"CASE WHEN k.h{place} THEN k.v{place} ELSE t.{quoted(value.column)} END" if value.carries else f"k.v{place}"
         for place, value in enumerate(values)
     ] + [f"t.{quoted(name)}" for name in others]
-    connection.execute(
-        f"INSERT INTO {table.sql} ({columns}) SELECT {', '.join(results)} FROM ({rows}) AS k"  # noqa: S608 - quoted names
-        f" LEFT JOIN {_OLD} AS t ON {same}"
-    )
+    for rows in _merged_rows(connection, values, key_sql) if partial else [_last_rows(connection, values, key_sql)]:
+        connection.execute(
+            f"INSERT INTO {table.sql} ({columns}) SELECT {', '.join(results)} FROM ({rows}) AS k"  # noqa: S608 - quoted names
+            f" LEFT JOIN {_OLD} AS t ON {same}"
+        )
     connection.execute(f"DROP TABLE {_OLD}")
 
 
-def _last_rows(values: list[Value], key_sql: str) -> str:
-    expressions = ", ".join(f"{value.sql} AS v{place}" for place, value in enumerate(values))
-    return (
-        f"SELECT {expressions} FROM {SPOOL} AS s"  # noqa: S608 - quoted names
-        f" QUALIFY row_number() OVER (PARTITION BY {key_sql} ORDER BY s.line DESC) = 1"
+def _last_rows(connection: duckdb.DuckDBPyConnection, values: list[Value], key_sql: str) -> str:
+    rows = _rows(values)
+    lasts = f"SELECT max(s.rowid) FROM {SPOOL} AS s GROUP BY {key_sql}"  # noqa: S608 - quoted names
+    count = f"SELECT (SELECT count(*) FROM ({lasts})) = (SELECT count(*) FROM {SPOOL})"  # noqa: S608 - quoted names
+    each_once = connection.execute(count).fetchall()[0][0]
+    return rows if each_once else f"{rows} WHERE s.rowid IN ({lasts})"
+
+
+def _rows(values: list[Value]) -> str:
+    expressions = [f"{value.sql} AS v{place}" for place, value in enumerate(values)]
+    expressions += [f"{value.carries} AS h{place}" for place, value in enumerate(values) if value.carries]
+    return f"SELECT {', '.join(expressions)} FROM {SPOOL} AS s"  # noqa: S608 - quoted names
+
+
+def _merged_rows(connection: duckdb.DuckDBPyConnection, values: list[Value], key_sql: str) -> list[str]:
+    """Per key, each column from the last row that carries it; `h<n>`: is there one?"""
+    # Only rows that carry different columns must be merged, which takes memory: of the others the last is enough.
+    differ = "count(DISTINCT coalesce(s.part, 0)) > 1 OR (count(*) > 1 AND bool_or(s.carried IS NOT NULL))"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE _lasts AS SELECT max(s.rowid) AS last, {differ} AS differ,"  # noqa: S608 - quoted names
+        f" CASE WHEN differ THEN list(s.rowid) END AS rows FROM {SPOOL} AS s GROUP BY {key_sql}"
     )
-
-
-def _merged_rows(values: list[Value], key_sql: str) -> str:
-    """Per key, each column from the last row that carries it, back to the last whole record; `h<n>`: is there one?"""
+    alone = f"{_rows(values)} WHERE s.rowid IN (SELECT last FROM {_LASTS} WHERE NOT differ)"  # noqa: S608 - quoted names
+    if not connection.execute(f"SELECT coalesce(bool_or(differ), false) FROM {_LASTS}").fetchall()[0][0]:  # noqa: S608 - same
+        return [alone]
     expressions = []
     for place, value in enumerate(values):
-        if value.place is None:
-            expressions.append(f"arg_max_null({value.sql}, s.line) AS v{place}")
-            continue
-        carries = f"s.line >= s.base AND (s.carried IS NULL OR list_contains(s.carried, {value.place}))"
-        expressions.append(f"arg_max_null({value.sql}, s.line) FILTER (WHERE {carries}) AS v{place}")
-        expressions.append(f"bool_or({carries}) AS h{place}")
-    base = f"coalesce(max(s.line) FILTER (WHERE s.carried IS NULL) OVER (PARTITION BY {key_sql}), 0) AS base"
-    return (
-        f"SELECT {', '.join(expressions)} FROM (SELECT *, {base} FROM {SPOOL} AS s) AS s"  # noqa: S608 - quoted names
-        f" GROUP BY {key_sql}"
+        last = f"arg_max_null({value.sql}, s.rowid)"
+        if value.carries:
+            expressions.append(f"{last} FILTER (WHERE {value.carries}) AS v{place}")
+            expressions.append(f"bool_or({value.carries}) AS h{place}")
+        else:
+            expressions.append(f"{last} AS v{place}")
+    merged = (
+        f"SELECT {', '.join(expressions)} FROM {SPOOL} AS s"  # noqa: S608 - quoted names
+        f" WHERE s.rowid IN (SELECT unnest(rows) FROM {_LASTS} WHERE differ) GROUP BY {key_sql}"
     )
+    return [alone, merged]

@@ -13,10 +13,11 @@ from singer_sdk.singerlib.encoding.base import GenericSingerReader
 from target_duckdb.errors import LineError, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 _NOTHING = msgspec.Raw()
+Version = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class Message(msgspec.Struct, gc=False):
@@ -28,11 +29,20 @@ class Message(msgspec.Struct, gc=False):
     schema: msgspec.Raw = _NOTHING
     key_properties: list[str] | None = None
     value: msgspec.Raw = _NOTHING
-    version: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+    version: Version | None = None
     time_extracted: str | None = None
+    encoding: dict[str, Any] | None = None
+    manifest: list[str] | None = None
 
 
 _decode = msgspec.json.Decoder(Message).decode
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+_BLOCK_BYTES = 1 << 18
+#: The beginning of a RECORD line as the usual writers write it.
+_RECORD_START = re.compile(rb'\{"type": ?"RECORD", ?"stream": ?"([^"\\]*)"')
+#: Shorter runs are not worth it.
+_SHORTEST_RUN = 4
 
 # Escapes one after the other, so that the second half of `\\ud800` (a backslash, then text) is not taken for one.
 _ESCAPE = re.compile(
@@ -63,6 +73,22 @@ def text_of(raw: msgspec.Raw) -> str:
         raise LineError("it is not UTF-8 text.") from None
 
 
+def fields_of(record: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    """The fields of a record, or of an object in it, each as JSON text.
+
+    Raises:
+        LineError: It is no object, or not JSON.
+    """
+    for text in (record, repair(bytes(record))):
+        try:
+            return _decode_fields(text)
+        except msgspec.ValidationError:
+            raise LineError("its record is not an object.") from None
+        except msgspec.DecodeError:
+            continue
+    raise LineError("it is not JSON.")
+
+
 def decode_message(line: bytes) -> Message:
     """Decodes one line.
 
@@ -88,8 +114,10 @@ def _unknown(_: Message) -> None:
 class MessageReader(GenericSingerReader[bytes]):
     """Reads lines of bytes and hands each message to the callback of its type."""
 
-    #: The line that is being read, counted from 1.
+    #: The line that was read last, counted from 1.
     line_number = 0
+    #: Takes the first of some RECORD lines of one stream, which it names, and says how many. 0: they must go singly.
+    take_run: Callable[[str, list[bytes]], int] = staticmethod(lambda _stream, _lines: 0)
 
     @property
     def default_input(self) -> IO[bytes]:
@@ -119,14 +147,55 @@ class MessageReader(GenericSingerReader[bytes]):
         """
         source = file_input or self.default_input
         counts: Counter[str] = Counter()
-        for self.line_number, line in enumerate(getattr(source, "buffer", source), start=1):
-            if line.isspace():
-                continue
-            try:
-                message = decode_message(line)
-                callbacks.get(message.type, _unknown)(message)
-            except (LineError, RecursionError) as error:
-                reason = error if isinstance(error, LineError) else "its values are nested too deeply."
-                raise TargetError(f"Line {self.line_number} of the input cannot be loaded: {reason}") from None
-            counts[message.type] += 1
+        for lines in _blocks(getattr(source, "buffer", source)):
+            for stream, run in _runs(lines):
+                rest = run
+                while stream and rest and (taken := self.take_run(stream, rest)):
+                    self.line_number += taken
+                    counts["RECORD"] += taken
+                    rest = rest[taken:]
+                for line in rest:
+                    self.line_number += 1
+                    self._process_line(line, callbacks, counts)
         return counts
+
+    def _process_line(self, line: bytes, callbacks: dict[str, Callable[[Any], None]], counts: Counter[str]) -> None:
+        if not line or line.isspace():
+            return
+        try:
+            message = decode_message(line)
+            callbacks.get(message.type, _unknown)(message)
+        except (LineError, RecursionError) as error:
+            reason = error if isinstance(error, LineError) else "its values are nested too deeply."
+            raise TargetError(f"Line {self.line_number} of the input cannot be loaded: {reason}") from None
+        counts[message.type] += 1
+
+
+def _blocks(source: IO[Any]) -> Iterator[list[bytes]]:
+    """The lines of the input, as many at a time as are there, without their ends."""
+    parts: list[bytes] = []
+    # What is there already, so that nothing waits for a slow tap's next line.
+    read = getattr(source, "read1", source.read)
+    while data := read(_BLOCK_BYTES):
+        lines = (data.encode() if isinstance(data, str) else data).split(b"\n")
+        parts.append(lines[0])
+        if len(lines) > 1:
+            lines[0] = b"".join(parts)
+            parts = [lines.pop()]
+            yield lines
+    yield [b"".join(parts)]
+
+
+def _runs(lines: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
+    """Lines in their order, in runs of records of one stream, with its name; empty for other lines."""
+    start = 0
+    while start < len(lines):
+        end = start + 1
+        match = _RECORD_START.match(lines[start])
+        if match:
+            head = match[0]
+            while end < len(lines) and lines[end].startswith(head):
+                end += 1
+        stream = str(match[1], "utf-8", "replace") if match and end - start >= _SHORTEST_RUN else ""
+        yield stream, lines[start:end]
+        start = end

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from target_duckdb import native, nested
 from target_duckdb.columns import DELETED_AT, Column, Form
 from target_duckdb.errors import LineError
-from target_duckdb.messages import repair, text_of
+from target_duckdb.messages import fields_of, repair, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,17 +28,18 @@ _FAST_TYPES: dict[Form, Any] = {
     Form.DIGITS: msgspec.Raw,
     Form.JSON: msgspec.Raw,
     Form.WIDENED: msgspec.Raw,
+    Form.NATIVE: msgspec.Raw,
 }
 _INTEGER_TEXT = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
 _ESCAPED_IN_NAMES = re.compile(r'["\\\x00-\x1f]')
 _NOT_FINITE = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}  # as DuckDB writes them
 _MAX_EXPONENT = 100  # a longer number is kept as it was written
-_SURE_DIGITS = 15  # any number of so few digits comes back from a double as it was
+SURE_DIGITS = 15  # any number of so few digits comes back from a double as it was
 _LEAST_SURE, _LARGEST_SURE = 1e-300, 1e300
 _ZERO = re.compile(rb"-?0(\.0+)?")
 _EXACT_INTEGERS = 2**53
+_NULL = msgspec.Raw(b"null")
 
-_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_string = msgspec.json.Decoder(str).decode
 
 
@@ -62,23 +64,34 @@ class RecordDecoder:
         columns: The stream's columns.
         keys: The names of its key properties.
         ignored: Names of fields that are not loaded.
+
+    Attributes:
+        struct: The type that records decode into, values first; None where msgspec cannot have one.
+        numbers: Places of its columns of form NUMBER, which decode into raw JSON.
+        raw: Places and forms of its other columns that decode into raw JSON.
+        raw_keys: Places of such columns that are keys.
     """
 
     def __init__(self, columns: tuple[Column, ...], keys: Iterable[str], ignored: Iterable[str] = ()) -> None:
         self.columns = columns
         self.keys = frozenset(keys)
         self._width = len(columns) + 1
-        self._raw = [
+        self.raw = [
             (index, column.form)
             for index, column in enumerate(columns)
             if _FAST_TYPES[column.form] is msgspec.Raw and column.form is not Form.NUMBER
         ]
-        self._raw_keys = [
+        self.raw_keys = [
             index
             for index, column in enumerate(columns)
             if column.name in self.keys and _FAST_TYPES[column.form] is msgspec.Raw
         ]
-        self._numbers = [index for index, column in enumerate(columns) if column.form is Form.NUMBER]
+        self._readers = {
+            index: native.reader(nested.tree(column.type), _EXACT)
+            for index, column in enumerate(columns)
+            if column.form is Form.NATIVE
+        }
+        self.numbers = [index for index, column in enumerate(columns) if column.form is Form.NUMBER]
         # Fields are named by number, because a property's name may be anything.
         names = [*(column.name for column in columns), DELETED_AT, *ignored]
         annotations = (
@@ -87,13 +100,14 @@ class RecordDecoder:
         fields: list[Any] = [
             (f"f{index}", kind)
             if name in self.keys
-            else (f"f{index}", kind if kind is msgspec.Raw else kind | None, None)
+            else ((f"f{index}", kind, _NULL) if kind is msgspec.Raw else (f"f{index}", kind | None, None))
             for index, (name, kind) in enumerate(zip(names, annotations, strict=True))
         ]
+        self.struct: type[msgspec.Struct] | None = None
         self._decode: Callable[[bytes | msgspec.Raw], msgspec.Struct] = _refuse
         if any(_ESCAPED_IN_NAMES.search(name) for name in names):
             return  # msgspec takes no such names: every record goes the exact way
-        struct = msgspec.defstruct(
+        self.struct = msgspec.defstruct(
             "Record",
             fields,
             rename={f"f{index}": name for index, name in enumerate(names)},
@@ -101,7 +115,7 @@ class RecordDecoder:
             kw_only=True,
             gc=False,
         )
-        self._decode = msgspec.json.Decoder(struct).decode
+        self._decode = msgspec.json.Decoder(self.struct).decode
 
     def decode(self, record: msgspec.Raw) -> list[Any]:
         """Decodes a record in which nothing is odd.
@@ -110,15 +124,12 @@ class RecordDecoder:
             msgspec.DecodeError, UnicodeDecodeError: Something is odd; `decode_exactly` says what.
         """
         values = list(msgspec.structs.astuple(self._decode(record))[: self._width])
-        for index in self._numbers:
-            raw = values[index]
-            if raw is not None:
-                text = bytes(raw)
-                values[index] = None if text == b"null" else _fast_number(text)
-        for index, form in self._raw:
-            if values[index] is not None:
-                values[index] = self._text_of(index, form, str(bytes(values[index]), "utf-8"))
-        for index in self._raw_keys:
+        for index in self.numbers:
+            text = bytes(values[index])
+            values[index] = None if text == b"null" else fast_number(text)
+        for index, form in self.raw:
+            values[index] = self.text_of(index, form, str(bytes(values[index]), "utf-8"))
+        for index in self.raw_keys:
             if values[index] is None:
                 raise msgspec.ValidationError
         return values
@@ -133,7 +144,7 @@ class RecordDecoder:
             MisfitError: A column must be widened first.
             LineError: The record is not an object, is not UTF-8 text, or lacks a key.
         """
-        texts = {name: text_of(raw) for name, raw in _fields(record).items()}
+        texts = {name: text_of(raw) for name, raw in fields_of(record).items()}
         values: list[Any] = []
         for index, column in enumerate(self.columns):
             text = texts.get(column.name, "null")
@@ -144,9 +155,15 @@ class RecordDecoder:
         values.append(None if deleted == "null" else _plain_text(deleted))
         return values, set(texts), set(texts) - {column.name for column in self.columns} - {DELETED_AT}
 
-    def _text_of(self, index: int, form: Form, text: str) -> str | None:
+    def text_of(self, index: int, form: Form, text: str) -> str | dict[str, Any] | None:
+        """What a raw column, not of numbers, makes of the JSON text of a value."""
         if text == "null":
             return None
+        if form is Form.NATIVE:
+            try:
+                return {"t": text, "v": self._readers[index](text)}
+            except native.NestedMisfitError:
+                raise msgspec.ValidationError from None
         if form is Form.JSON:
             return text
         return _digits(text) if form is Form.DIGITS else _widened(self.columns[index], text)
@@ -154,6 +171,11 @@ class RecordDecoder:
     def _exactly(self, index: int, column: Column, text: str) -> Any:  # noqa: ANN401 - a value may be anything
         if column.form is Form.WIDENED:
             return _widened(column, text)
+        if column.form is Form.NATIVE:
+            try:
+                return {"t": text, "v": self._readers[index](text)}
+            except native.NestedMisfitError as misfit:
+                raise MisfitError(index, "JSON" if misfit.tree is None else nested.name_of(misfit.tree)) from None
         try:
             return _EXACT[column.form](text)
         except ValueError:
@@ -161,12 +183,17 @@ class RecordDecoder:
             raise MisfitError(index, "HUGEINT" if wide else "VARCHAR") from None
 
 
-def _fast_number(text: bytes) -> float:
+def fast_number(text: bytes) -> float:
+    """The number that a JSON text says.
+
+    Raises:
+        msgspec.ValidationError: It is none, or may be another than a double can hold.
+    """
     try:
         value = float(text)
     except ValueError:
         raise msgspec.ValidationError from None
-    if len(text) > _SURE_DIGITS:
+    if len(text) > SURE_DIGITS:
         plain = str(text, "ascii")
         if repr(value) != plain and not _holds(plain, value):
             raise msgspec.ValidationError
@@ -177,17 +204,6 @@ def _fast_number(text: bytes) -> float:
 
 def _refuse(_: bytes | msgspec.Raw) -> msgspec.Struct:
     raise msgspec.ValidationError
-
-
-def _fields(record: msgspec.Raw) -> dict[str, msgspec.Raw]:
-    for text in (record, repair(bytes(record))):
-        try:
-            return _decode_fields(text)
-        except msgspec.ValidationError:
-            raise LineError("its record is not an object.") from None
-        except msgspec.DecodeError:
-            continue
-    raise LineError("it is not JSON.")
 
 
 def _plain_text(text: str) -> str:

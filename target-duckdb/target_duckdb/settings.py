@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from singer_sdk import typing as th
 
+_OPTIONS = {
+    "type": "object",
+    "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+    "additionalProperties": {"type": ["string", "number", "boolean"]},
+}
+_ATTACHMENT = {
+    "type": ["string", "object"],
+    "properties": {"path": {"type": "string"}, "alias": {"type": "string"}, "options": _OPTIONS},
+    "required": ["path"],
+    "additionalProperties": False,
+}
+
 SETTINGS = th.PropertiesList(
     th.Property(
         "path",
@@ -38,6 +50,18 @@ SETTINGS = th.PropertiesList(
         ),
     ),
     th.Property(
+        "load_method",
+        th.StringType,
+        default="upsert",
+        allowed_values=["upsert", "append-only", "overwrite"],
+        title="Load Method",
+        description=(
+            "`upsert`: a record replaces the row of its key. `append-only`: rows are only added. `overwrite`: rows that"
+            " carry a version wait in a table of their own, which takes the place of the old one when that version is"
+            " activated."
+        ),
+    ),
+    th.Property(
         "hard_delete",
         th.BooleanType,
         default=False,
@@ -53,10 +77,24 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "data_flattening_max_level",
-        th.IntegerType(minimum=0, maximum=0),
+        th.IntegerType(minimum=0),
         default=0,
         title="Flattening Level",
-        description="Only 0: nested values are kept whole, as JSON.",
+        description=(
+            "How many levels of nested objects become columns of their own, such as `address__city`; 0 keeps them"
+            " whole."
+        ),
+    ),
+    th.Property(
+        "nested",
+        th.StringType,
+        default="json",
+        allowed_values=["json", "native"],
+        title="Nested Values",
+        description=(
+            "`json`: objects and arrays are kept as JSON text. `native`: those whose schema lists their properties or"
+            " items become STRUCT and LIST columns."
+        ),
     ),
     th.Property(
         "lock_timeout",
@@ -89,6 +127,22 @@ SETTINGS = th.PropertiesList(
         th.StringType,
         secret=True,
         title="MotherDuck Token",
-        description="For a `path` that begins with `md:`.",
+        description="For databases whose path begins with `md:`.",
+    ),
+    th.Property(
+        "attach",
+        th.ArrayType(th.CustomType(_ATTACHMENT)),
+        secret=True,  # a path may hold a password
+        title="Attach",
+        description=(
+            "Databases that DuckDB attaches, DuckLake among them: paths, or objects with `path`, `alias` and `options`"
+            " (those of ATTACH)."
+        ),
+    ),
+    th.Property(
+        "catalog",
+        th.StringType,
+        title="Catalog",
+        description="Which database the tables go to: an alias of `attach`; by default that of `path`.",
     ),
 )

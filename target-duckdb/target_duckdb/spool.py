@@ -10,6 +10,7 @@ import tempfile
 import time
 import weakref
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,6 +19,9 @@ from target_duckdb.errors import TargetError, os_sentence
 if sys.platform != "win32":
     import fcntl
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
 logger = logging.getLogger("target-duckdb")
 
 PREFIX = "target-duckdb-"
@@ -25,7 +29,7 @@ _LOCK = "lock"
 #: A folder without a lock file is younger than its owner's next line of code, or older than this and left behind.
 _GRACE_SECONDS = 3600
 _CHUNK_ROWS = 1000
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 18
 
 _encode_lines = msgspec.json.Encoder().encode_lines
 
@@ -77,44 +81,79 @@ class SpoolDirectory:
 
 
 class SpoolFile:
-    """Rows of one layout, one JSON object a line."""
+    """Rows of one layout, some at a time as one JSON object a line: a list of values per field.
+
+    DuckDB reads this in half the time that an object per row takes. A field that is empty in all rows of a line is left
+    out; the first of a row's must never be empty, because it says how many rows there are.
+
+    Args:
+        directory: Where to make it.
+
+    Attributes:
+        path: Where it is.
+        longest: Bytes of its longest line.
+    """
 
     def __init__(self, directory: SpoolDirectory) -> None:
         self._directory = directory
-        self._rows: list[msgspec.Struct] = []
-        self._pending_bytes = 0
+        self._fields: Sequence[str] = ()
+        self._rows: list[Sequence[Any]] = []
+        self._rows_bytes = 0
+        self._lines: list[bytes] = []
+        self._lines_bytes = 0
         self.path = directory.new_file()
-        self.rows = 0
-        #: The longest record's bytes, but for those that were written on their own.
         self.longest = 0
-        #: Bytes of the longest line of those that were written on their own.
-        self.longest_line = 0
 
-    def add(self, row: msgspec.Struct, size: int) -> None:
-        """Takes one row; `size` is about what it takes in bytes."""
-        self.rows += 1
-        if size >= _CHUNK_BYTES:  # on its own: nothing else waits in memory, and its length is known exactly
-            self.flush()
-            line = _encode_lines([row])
-            self.longest_line = max(self.longest_line, len(line))
-            self._directory.append(self.path, line)
-            return
+    def add(self, fields: Sequence[str], row: Sequence[Any], size: int) -> None:
+        """Takes one row of values of these fields; `size` is about what it takes in bytes."""
+        if self._rows_bytes + size > _CHUNK_BYTES or fields is not self._fields:
+            self._end_line()
+            self._fields = fields
         self._rows.append(row)
-        self._pending_bytes += size
-        self.longest = max(self.longest, size)
-        if len(self._rows) >= _CHUNK_ROWS or self._pending_bytes >= _CHUNK_BYTES:
-            self.flush()
+        self._rows_bytes += size
+        if len(self._rows) >= _CHUNK_ROWS or self._rows_bytes >= _CHUNK_BYTES:
+            self._end_line()
+
+    def add_columns(self, fields: Iterable[str], columns: Iterable[Sequence[Any]]) -> None:
+        """Takes some rows, column by column."""
+        self._end_line()
+        self._add_line(fields, columns)
+
+    def _end_line(self) -> None:
+        if self._rows:
+            self._add_line(self._fields, zip(*self._rows, strict=True))
+            self._rows.clear()
+            self._rows_bytes = 0
+
+    def _add_line(self, fields: Iterable[str], columns: Iterable[Sequence[Any]]) -> None:
+        line = _encode_lines(
+            [
+                {
+                    field: values
+                    for field, values in zip(fields, columns, strict=True)
+                    if values[0] is not None or values.count(None) < len(values)
+                }
+            ]
+        )
+        self.longest = max(self.longest, len(line))
+        self._lines.append(line)
+        self._lines_bytes += len(line)
+        if self._lines_bytes >= _CHUNK_BYTES:
+            self._write()
+
+    def _write(self) -> None:
+        self._directory.append(self.path, b"".join(self._lines))
+        self._lines.clear()
+        self._lines_bytes = 0
 
     def flush(self) -> None:
         """Writes what is still in memory."""
-        if self._rows:
-            self._directory.append(self.path, _encode_lines(self._rows))
-            self._rows.clear()
-            self._pending_bytes = 0
+        self._end_line()
+        if self._lines:
+            self._write()
 
     def remove(self) -> None:
         """Removes the file."""
-        self._rows.clear()
         self.path.unlink(missing_ok=True)
 
 

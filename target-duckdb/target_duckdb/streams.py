@@ -6,15 +6,17 @@ import json
 import logging
 import time
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from target_duckdb import types
 from target_duckdb.columns import Column, columns_of
 from target_duckdb.errors import LineError
+from target_duckdb.flatten import Flattener
 from target_duckdb.records import MisfitError, RecordDecoder
+from target_duckdb.runs import ODD, RunDecoder
+from target_duckdb.segments import Part, Segment
 from target_duckdb.spool import SpoolDirectory, SpoolFile
 
 if TYPE_CHECKING:
@@ -22,28 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("target-duckdb")
 
-#: Columns of every spool file before those of the stream: line of the input, time of arrival (microseconds since
-#: 1970), version, time of extraction, places of the columns that a mark of deletion carries.
-ROW_FIELDS = {
-    "line": "BIGINT",
-    "received": "BIGINT",
-    "version": "BIGINT",
-    "extracted": "VARCHAR",
-    "carried": "USMALLINT[]",
-}
-
-
 _MOST_LAYOUTS = 100
-
-
-@dataclass
-class Segment:
-    """Rows that share their columns' types."""
-
-    columns: tuple[Column, ...]
-    file: SpoolFile
-    #: Whether some row is a mark of deletion, which touches only the columns that it carries.
-    partial: bool = False
 
 
 @dataclass
@@ -54,22 +35,17 @@ class Layout:
         columns: What the schema, or a value wider than the schema, asks for.
         declared: The types that the schema asks for, by property.
         decoder: Of its records.
-        row: The type of its rows in the spool.
+        flat: What takes its records' objects apart, if anything does.
         ignored: Names of fields that records carry and the schema does not list.
+        runs: Of runs of its records, once there was one.
     """
 
     columns: tuple[Column, ...]
     declared: dict[str, str]
     decoder: RecordDecoder
-    row: type[msgspec.Struct]
     ignored: set[str]
-
-
-@lru_cache(maxsize=64)
-def _row_type(width: int) -> type[msgspec.Struct]:
-    return msgspec.defstruct(
-        "Row", [*((name, Any) for name in ROW_FIELDS), *((f"c{n}", Any) for n in range(width))], gc=False
-    )
+    flat: Flattener | None = None
+    runs: RunDecoder | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +68,10 @@ class Stream:
         versioned: Whether it sends versions.
         deletes: Whether it sends marks of deletion.
         warned: Columns whose widening was warned about.
+        flatten: How many levels of objects to take apart.
+        native: Whether nested values become STRUCT and LIST columns.
+        by_version: Whether rows of different versions are kept apart.
+        aside: The table in which rows wait for their version to be activated.
     """
 
     name: str
@@ -105,12 +85,19 @@ class Stream:
     deletes: bool = False
     fresh: bool = True
     warned: set[tuple[str, str]] = field(default_factory=set)
+    flatten: int = 0
+    native: bool = False
+    by_version: bool = False
+    aside: str | None = None
 
     def __post_init__(self) -> None:
         self._seen_without_version = False
         self._schema: Any = None
         self._text = ""
         self._layouts: dict[str, Layout] = {}
+        self._flat: Flattener | None = None
+        self._segment: Segment | None = None
+        self._part: Part | None = None
 
     def set_schema(self, schema: dict[str, Any], keys: tuple[str, ...]) -> None:
         """Takes the schema of a SCHEMA message.
@@ -132,7 +119,9 @@ class Stream:
             self.declared = known.declared
             self._take(known)
             return
-        columns = columns_of(schema, metadata=self.metadata)
+        flat = Flattener(schema, keys, self.flatten) if self.flatten else None
+        original, schema = schema, flat.schema if flat else schema
+        columns = columns_of(schema, metadata=self.metadata, native=self.native)
         missing = [key for key in keys if key not in {column.name for column in columns}]
         if missing:
             raise LineError(
@@ -142,7 +131,7 @@ class Stream:
             logger.warning("Stream '%s' has a schema without properties: its rows hold metadata only.", self.name)
             self.metadata = True
         self._warn_of_types(schema)
-        self._schema, self._text, self.keys, self.fresh = schema, text, keys, True
+        self._schema, self._text, self._flat, self.keys, self.fresh = original, text, flat, keys, True
         self.declared = {column.name: column.type for column in columns}
         self.deletes = self.deletes or "_sdc_deleted_at" in (schema.get("properties") or {})
         if len(self._layouts) >= _MOST_LAYOUTS:
@@ -163,19 +152,43 @@ class Stream:
 
     def _set_columns(self, columns: tuple[Column, ...], ignored: set[str]) -> None:
         decoder = RecordDecoder(columns, self.keys, ignored)
-        self._take(Layout(columns, self.declared, decoder, _row_type(len(columns) + 1), ignored))
+        self._take(Layout(columns, self.declared, decoder, ignored, self._flat))
 
     def _take(self, layout: Layout) -> None:
         self._layout = layout
+        self._flat = layout.flat
         self.columns = layout.columns
-        self._segment: Segment | None = None
+        self._part = None
 
-    def add(self, message: Message, line: int) -> None:
+    def add_run(self, lines: list[bytes]) -> bool:
+        """Takes the records of RECORD lines of this stream if nothing in them is odd; says whether it did."""
+        if self.flatten:
+            return False  # each record must be taken apart first
+        layout = self._layout
+        try:
+            if layout.runs is None:
+                layout.runs = RunDecoder(self.name, layout.decoder)
+            run = layout.runs.decode(lines)
+        except ODD:
+            return False
+        if self.by_version and len(set(run.versions)) > 1:
+            return False  # rows of several versions go to several segments
+        without = run.versions.count(None)
+        self._seen_without_version = self._seen_without_version or without > 0
+        self.versioned = self.versioned or without < len(lines)
+        rows = len(lines)
+        segment, part = self._place(run.versions[0])
+        received, nothing = [time.time_ns() // 1000] * rows, [None] * rows
+        segment.file.add_columns(
+            part.fields, [received, run.versions, run.extracted, nothing, [part.number] * rows, *run.columns]
+        )
+        return True
+
+    def add(self, message: Message) -> None:
         """Takes one record.
 
         Args:
             message: A RECORD message.
-            line: Where in the input it stands; later rows have higher numbers.
 
         Raises:
             LineError: The record cannot be loaded.
@@ -183,7 +196,9 @@ class Stream:
         record = message.record
         if not record:
             raise LineError("it has no record.")
-        carried: list[int] | None = None
+        if self._flat is not None:
+            record = self._flat.record(record)
+        carried: list[str] | None = None
         try:
             values = self._layout.decoder.decode(record)
             marked = values[-1] is not None
@@ -195,15 +210,30 @@ class Stream:
             self._seen_without_version = True
         else:
             self.versioned = True
-        if self._segment is None:
-            self._segment = Segment(self.columns, SpoolFile(self.directory))
-            self.steps.append(self._segment)
+        segment, part = self._place(message.version)
+        places: list[int] | None = None
         if carried is not None:
-            self.deletes = self._segment.partial = True
-        row = self._layout.row(line, time.time_ns() // 1000, message.version, message.time_extracted, carried, *values)
-        self._segment.file.add(row, len(record))
+            self.deletes = segment.partial = True
+            places = [place for place, column in zip(part.places, self.columns, strict=True) if column.name in carried]
+        now = time.time_ns() // 1000
+        row = (now, message.version, message.time_extracted, places, part.number, *values)
+        # A nested value stands twice in the spool, once as text.
+        segment.file.add(part.fields, row, len(record) * 3 if self.native else len(record))
 
-    def _decode_exactly(self, record: msgspec.Raw) -> tuple[list[Any], list[int] | None]:
+    def _place(self, version: int | None) -> tuple[Segment, Part]:
+        """Where rows of the columns at hand, and of a version, go."""
+        if self._segment is not None and self.by_version and self._segment.version != version:
+            self._segment = self._part = None
+        if self._segment is None or self._part is None:
+            part = self._segment.part(self.columns) if self._segment else None
+            if self._segment is None or part is None:
+                self._segment = Segment(SpoolFile(self.directory), version)
+                self.steps.append(self._segment)
+                part = self._segment.part(self.columns)
+            self._part = part
+        return self._segment, cast("Part", self._part)
+
+    def _decode_exactly(self, record: msgspec.Raw) -> tuple[list[Any], list[str] | None]:
         while True:
             try:
                 values, names, unknown = self._layout.decoder.decode_exactly(record)
@@ -212,7 +242,15 @@ class Stream:
                 columns[misfit.index] = columns[misfit.index].widened(misfit.type)
                 self._set_columns(tuple(columns), self._layout.ignored)
                 continue
-            break
+            whole = sorted(unknown & self._flat.objects) if self._flat else []
+            if not whole:
+                break
+            logger.warning(
+                "Stream '%s': what its schema does not list, or is no object, is kept as JSON in: %s.",
+                self.name,
+                ", ".join(whole),
+            )
+            self._set_columns((*self.columns, *(Column(name, "JSON") for name in whole)), self._layout.ignored)
         new = sorted(unknown - self._layout.ignored)
         if new:
             logger.warning(
@@ -220,9 +258,10 @@ class Stream:
             )
             self._layout.ignored.update(new)
             self._layout.decoder = RecordDecoder(self.columns, self.keys, self._layout.ignored)
+            self._layout.runs = None
         if values[-1] is None:
             return values, None
-        return values, [index for index, column in enumerate(self.columns) if column.name in names]
+        return values, sorted(names)
 
     def activate(self, version: int) -> None:
         """Takes the version of an ACTIVATE_VERSION message."""
@@ -233,22 +272,30 @@ class Stream:
             )
             return
         self.versioned = True
-        self._segment = None
+        self._segment = self._part = None
         self.steps.append(Activate(version))
+
+    @property
+    def by_turns(self) -> bool:
+        """Whether the batch holds rows of several of its schemas together."""
+        return self._segment is not None and len(self._segment.parts) > 1
+
+    @property
+    def segments(self) -> list[Segment]:
+        """The steps that bring rows."""
+        return [step for step in self.steps if isinstance(step, Segment)]
 
     def flush(self) -> None:
         """Writes all rows to their files."""
-        for step in self.steps:
-            if isinstance(step, Segment):
-                step.file.flush()
+        for segment in self.segments:
+            segment.file.flush()
 
     def clear(self) -> None:
         """Forgets what a batch has committed."""
-        for step in self.steps:
-            if isinstance(step, Segment):
-                step.file.remove()
+        for segment in self.segments:
+            segment.file.remove()
         self.steps.clear()
-        self._segment = None
+        self._segment = self._part = None
         self.fresh = False
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from target_duckdb import types
-from target_duckdb.database import literal, quoted
+from target_duckdb.database import STATE_TABLE, literal, quoted
 from target_duckdb.errors import TargetError
 from target_duckdb.streams import key_change
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("target-duckdb")
 
-STATE_TABLE = "_singer_state"
+_STREAM, _ASIDE = "singer_stream", "singer_aside"  # whose table it is, in its comment
 
 
 def assign_names(wanted: Iterable[str], existing: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
@@ -78,6 +78,8 @@ class Table:
         name: Its name.
         columns: Types by column name, without generated ones; none where the table does not exist yet.
         generated: Names of columns that DuckDB computes.
+        version: The version of its rows, where whole versions are swapped in.
+        aside: Whether it holds rows that wait for their version to be activated.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -87,11 +89,18 @@ class Table:
     name: str
     columns: dict[str, str] = field(default_factory=dict)
     generated: frozenset[str] = frozenset()
+    version: int | None = None
+    aside: bool = False
+    #: Whether it was made in this transaction and has no rows yet.
+    empty: bool = False
 
     @property
     def comment(self) -> str:
         """Whose table it is and its key, as JSON: without a PRIMARY KEY nothing else says it."""
-        return json.dumps({"singer_stream": self.stream, "key_properties": list(self.keys)}, ensure_ascii=False)
+        note: dict[str, Any] = {_ASIDE if self.aside else _STREAM: self.stream, "key_properties": list(self.keys)}
+        if self.version is not None:
+            note["version"] = self.version
+        return json.dumps(note, ensure_ascii=False)
 
     def write_comment(self) -> None:
         """Writes the comment."""
@@ -112,8 +121,9 @@ class Table:
                     f"The table of stream '{self.stream}' cannot be made: a view of that name stands in its place."
                 ) from None
             self.columns = dict(wanted)
+            self.empty = True
             self.write_comment()
-            if self.name != self.stream:
+            if self.name != self.stream and not self.aside:
                 logger.warning("Stream '%s' is loaded into the table '%s'.", self.stream, self.name)
             return
         for name, type_ in wanted.items():
@@ -156,13 +166,14 @@ class Tables:
 
     Args:
         connection: A connection in a transaction.
+        catalog: The database's name.
         schema: The schema's name. It is made where it does not exist.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, schema: str) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, catalog: str, schema: str) -> None:
         self._connection = connection
         self._schema = schema
-        self._catalog = str(connection.execute("SELECT current_database()").fetchall()[0][0])
+        self._catalog = catalog
         # With the catalog, because a file named like its schema would make `schema.table` ambiguous.
         self._prefix = f"{quoted(self._catalog)}.{quoted(schema)}"
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {self._prefix}")
@@ -203,7 +214,7 @@ class Tables:
             TargetError: The table was made with another key.
         """
         name, note = self._find(stream)
-        table = Table(self._connection, stream, self.sql_name(name), keys, name)
+        table = Table(self._connection, stream, self.sql_name(name), keys, name, version=_version(note))
         if name not in self._comments:
             self._comments[name] = table.comment
             return table
@@ -222,13 +233,63 @@ class Tables:
     def _find(self, stream: str) -> tuple[str, dict[str, Any]]:
         notes = {name: _note(comment) for name, comment in self._comments.items()}
         for name, note in notes.items():
-            if note.get("singer_stream") == stream:
+            if note.get(_STREAM) == stream:
                 return name, note
         # Tables of other streams are not for this one, even where their names differ only in case.
-        foreign = {name.lower() for name, note in notes.items() if "singer_stream" in note} | {STATE_TABLE}
+        foreign = {name.lower() for name, note in notes.items() if note.keys() & {_STREAM, _ASIDE}} | {STATE_TABLE}
         name = _free_name(stream, foreign)
         name = next((existing for existing in notes if existing.lower() == name.lower()), name)
         return name, notes.get(name, {})
+
+    def aside(self, main: Table, version: int) -> Table:
+        """Finds or makes the table beside a stream's own in which the rows of a version wait until it is activated.
+
+        One that holds another version goes: no tap goes back to a version that it has given up.
+
+        Args:
+            main: The stream's table.
+            version: The version.
+
+        Returns:
+            The table, at first with the columns of the stream's own.
+        """
+        notes = {name: _note(comment) for name, comment in self._comments.items()}
+        name = next((name for name, note in notes.items() if note.get(_ASIDE) == main.stream), None)
+        columns: dict[str, str] = {}
+        if name is not None and _version(notes[name]) == version:
+            columns = self._columns[name]
+        elif name is not None:
+            self._connection.execute(f"DROP TABLE {self.sql_name(name)}")
+        name = name or _free_name(f"{main.name}__next", {name.lower() for name in notes})
+        sql = self.sql_name(name)
+        table = Table(self._connection, main.stream, sql, main.keys, name, columns, version=version, aside=True)
+        if not columns:
+            table.ensure(main.columns)
+            self._comments[name], self._columns[name] = table.comment, table.columns
+        return table
+
+    def swap(self, main: Table, side: Table) -> Table:
+        """Puts the table that stands aside in the place of a stream's own.
+
+        Returns:
+            The stream's new table.
+
+        Raises:
+            TargetError: Something else depends on the old one.
+        """
+        try:
+            self._connection.execute(f"DROP TABLE {main.sql}")
+        except (duckdb.CatalogException, duckdb.DependencyException):
+            raise TargetError(
+                f"The table of stream '{main.stream}' cannot be replaced: drop what refers to it first."
+            ) from None
+        self._connection.execute(f"ALTER TABLE {side.sql} RENAME TO {quoted(main.name)}")
+        del self._comments[side.name], self._columns[side.name]
+        self._generated = {place for place in self._generated if place[0] != main.name}
+        table = replace(side, sql=main.sql, name=main.name, aside=False)
+        table.write_comment()
+        self._comments[main.name], self._columns[main.name] = table.comment, table.columns
+        return table
 
     def _primary_key(self, table: str) -> list[str] | None:
         rows = self._list(
@@ -236,6 +297,11 @@ class Tables:
             " WHERE database_name = ? AND schema_name = ? AND constraint_type = 'PRIMARY KEY'"
         )
         return next((list(columns) for name, columns in rows if name == table), None)
+
+
+def _version(note: dict[str, Any]) -> int | None:
+    version = note.get("version")
+    return version if isinstance(version, int) else None
 
 
 def _note(comment: str | None) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache, reduce
 from typing import Any
 
 import duckdb
+
+from target_duckdb import nested
 
 BIGINT_MAX = 2**63 - 1
 HUGEINT_MAX = 2**127 - 1
@@ -24,6 +27,7 @@ _LOSSLESS = {
     *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"),
     *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
     *("DOUBLE", "BOOLEAN", "VARCHAR", "JSON", "DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ"),
+    *("TIMESTAMP_NS", "TIMESTAMPTZ_NS"),
 }
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 _TYPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*(\(\d+(,\s*\d+)?\))?")
@@ -32,28 +36,36 @@ _STRING_FORMATS = {"date-time": "TIMESTAMPTZ", "date": "DATE", "time": "TIME"}
 LONG_NAMES = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
 
 
-def column_type(schema: Any, root: dict[str, Any] | None = None) -> str:  # noqa: ANN401 - a schema may be anything
+def column_type(schema: Any, root: dict[str, Any] | None = None, *, native: bool = False) -> str:  # noqa: ANN401 - a schema may be anything
     """Says which DuckDB type holds what a JSON Schema allows.
 
     Args:
         schema: The schema of one property. What is no schema at all counts as "anything".
         root: The whole schema, for local `$ref`s.
+        native: Whether objects with `properties` and arrays with `items` are STRUCT and LIST.
 
     Returns:
         A DuckDB type. JSON where the schema allows anything, an object or an array.
     """
-    return _column_type(schema, root or {}, frozenset())
+    return _column_type(schema, _Scope(root or {}, native))
 
 
-def _column_type(schema: Any, root: dict[str, Any], seen: frozenset[str]) -> str:  # noqa: ANN401 - as above
+@dataclass(frozen=True)
+class _Scope:
+    root: dict[str, Any]
+    native: bool
+    seen: frozenset[str] = frozenset()
+
+
+def _column_type(schema: Any, scope: _Scope) -> str:  # noqa: ANN401 - as above
     if not isinstance(schema, dict):
         return "JSON"
     named = known_type(schema.get("x-sql-datatype"))
     if named:
         return named
     reference = schema.get("$ref")
-    if isinstance(reference, str) and reference not in seen:
-        return _column_type(_resolve(reference, root), root, seen | {reference})
+    if isinstance(reference, str) and reference not in scope.seen:
+        return _column_type(_resolve(reference, scope.root), replace(scope, seen=scope.seen | {reference}))
     alternatives = [
         alternative
         for keyword in ("anyOf", "oneOf", "allOf")
@@ -63,10 +75,20 @@ def _column_type(schema: Any, root: dict[str, Any], seen: frozenset[str]) -> str
     types = schema.get("type", _types_of_values(schema))
     names = [name for name in (types if isinstance(types, list) else [types]) if name != "null"]
     if alternatives and types is None:
-        return reduce(union, (_column_type(alternative, root, seen) for alternative in alternatives))
+        return reduce(union, (_column_type(alternative, scope) for alternative in alternatives))
     if not names:
         return "VARCHAR" if types is not None else "JSON"
-    return reduce(union, (_scalar_type(name, schema) for name in names))
+    return reduce(union, (_type_named(name, schema, scope) for name in names))
+
+
+def _type_named(name: Any, schema: dict[str, Any], scope: _Scope) -> str:  # noqa: ANN401 - a schema may be anything
+    properties, items = schema.get("properties"), schema.get("items")
+    if scope.native and name == "object" and isinstance(properties, dict):
+        fields = {key: _column_type(value, scope) for key, value in properties.items()}
+        return nested.struct_name(fields) or "JSON"
+    if scope.native and name == "array" and isinstance(items, dict) and items:
+        return nested.name_of(nested.List(nested.tree(_column_type(items, scope))))
+    return _scalar_type(name, schema)
 
 
 def _scalar_type(name: Any, schema: dict[str, Any]) -> str:  # noqa: ANN401 - a schema may be anything
@@ -174,6 +196,8 @@ def union(one: str, other: str) -> str:
     """
     if one == other:
         return one
+    if nested.is_nested(one) or nested.is_nested(other):
+        return nested.union(one, other, _sure_union)
     pair = {one, other}
     if "JSON" in pair:
         return "JSON"
@@ -183,6 +207,13 @@ def union(one: str, other: str) -> str:
     if "DOUBLE" in pair and pair & set(_INTEGERS):
         return "DOUBLE"
     return _decimal_union(one, other)
+
+
+def _sure_union(one: str, other: str) -> str:
+    """The type that surely holds the values of two scalar types; inside lists, no value is looked at."""
+    wide = union(one, other)
+    unsure = one != other and (misfit("", one, wide) or misfit("", other, wide))
+    return "VARCHAR" if unsure else wide
 
 
 def _decimal_union(one: str, other: str) -> str:
@@ -209,6 +240,12 @@ def convert(expression: str, source: str, target: str) -> str:
     """SQL that turns a value of one type into the same value of a wider one."""
     if source == target:
         return expression
+    if nested.is_nested(source):
+        return nested.convert(expression, nested.tree(source), nested.tree(target), convert)
+    return _convert_scalar(expression, source, target)
+
+
+def _convert_scalar(expression: str, source: str, target: str) -> str:
     if target == "VARCHAR" and decimal_parts(source):
         return trimmed(f"CAST({expression} AS VARCHAR)")
     if target == "VARCHAR" and source in _FLOATS:  # whole numbers as an integer column would write them

@@ -37,6 +37,7 @@ def test_about_names_every_setting() -> None:
     assert set(about["capabilities"]) == {
         "about",
         "activate-version",
+        "batch",
         "hard-delete",
         "structured-logging",
         "target-schema",
@@ -48,16 +49,20 @@ def test_about_names_every_setting() -> None:
         "default_target_schema": "main",
         "batch_size_rows": 100_000,
         "add_metadata_columns": False,
+        "load_method": "upsert",
         "hard_delete": False,
         "primary_key_required": False,
         "data_flattening_max_level": 0,
+        "nested": "json",
         "lock_timeout": 60,
         "memory_limit": "512MB",
         "temp_dir": None,
         "state_id": None,
         "token": None,
+        "attach": None,
+        "catalog": None,
     }
-    assert settings["token"]["secret"] is True
+    assert {name for name in settings if settings[name].get("secret")} == {"token", "attach"}
 
 
 def _main(*arguments: str) -> int:
@@ -120,10 +125,18 @@ def test_a_bug_shows_neither_traceback_nor_data(
     ("settings", "sentence"),
     [
         ({"path": None}, "The setting path is missing: name the DuckDB file to load into."),
-        ({"path": ":memory:"}, "The setting path must name a file"),
+        ({"path": ":memory:"}, "The setting path must name a file, or catalog an attached database"),
+        ({"attach": [{"alias": "12345678"}]}, 'The setting attach.0 is not valid (required: ["path"]). Databases that'),
+        ({"attach": [{"path": "x", "options": {"a) 12345678": 1}}]}, "The setting attach.0.options is not valid"),
+        ({"attach": ["12345678/none/x.duckdb"]}, "Entry 1 of the setting `attach` cannot be attached: check its path"),
+        ({"catalog": "12345678"}, "The setting `catalog` names none of the databases that `path` and `attach` open."),
         ({"token": 12345678}, 'The setting token is not valid (type: ["string", "null"]).'),
+        (
+            {"load_method": "replace"},
+            'The setting load_method is not valid (enum: ["upsert", "append-only", "overwrite"]).',
+        ),
         ({"batch_size_rows": 0}, "The setting batch_size_rows is not valid (minimum: 1)."),
-        ({"data_flattening_max_level": 2}, "Only 0: nested values are kept whole, as JSON."),
+        ({"data_flattening_max_level": -1}, "How many levels of nested objects become columns of their own"),
         (
             {"memory_limit": "12345678 apples"},
             "The setting memory_limit is not a size that DuckDB knows, such as '512MB'.",

@@ -71,6 +71,28 @@ def test_a_key_that_is_widened_stays_one_row(
         assert {k for (k,) in rows} == expected
 
 
+@pytest.mark.parametrize(
+    ("type_", "offset", "text"),
+    [
+        ("TIMESTAMPTZ_NS", "+02:00", "2024-01-01 08:00:00.1234567+00"),
+        ("TIMESTAMP_NS", "", "2024-01-01 10:00:00.1234567"),
+    ],
+)
+def test_parts_of_a_microsecond_where_the_schema_names_a_type_for_them(
+    *, duck: Any, schema: Any, type_: str, offset: str, text: str
+) -> None:
+    head = schema("s", {"k": {**_format("date-time"), "x-sql-datatype": type_}, "v": STRING}, ["k"])
+    first = f'"2024-01-01T10:00:00.1234567{offset}"'
+    duck.load(head, *_lines(first, f'"2024-01-01T10:00:00.1234568{offset}"', first))
+    assert duck.types("s")["k"] == type_
+    assert duck.query("SELECT CAST(k AS VARCHAR), v FROM s ORDER BY k LIMIT 1") == [(text, "2")]
+    outside = ["1500-01-01T10:00:00", "2024-01-01T10:00:00.1234567891"]  # of the years, and digits, that it holds
+    duck.load(head, *_lines(*(f'"{value}{offset}"' for value in outside), first))
+    assert duck.types("s")["k"] == "VARCHAR"
+    assert {k for (k,) in duck.query("SELECT k FROM s")} >= {text, *(f"{value}{offset}" for value in outside)}
+    assert duck.query("SELECT count(*) FROM s") == [(4,)]
+
+
 def test_the_same_input_again_changes_no_text(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {"id": INTEGER, "at": _format("date-time")}, ["id"])
     messages = [record("s", {"id": 1, "at": "2024-01-01T10:00:00Z"}), record("s", {"id": 2, "at": "soon"})]

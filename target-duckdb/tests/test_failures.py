@@ -24,6 +24,19 @@ COLUMNS = {"id": INTEGER, "name": STRING}
 STATE = {"type": "STATE", "value": {"bookmark": 1}}
 
 
+_DAMAGED = (
+    "file 1 of its manifest cannot be read (IOException): it is damaged, not what its encoding says, or out of reach."
+)
+_UNKNOWN_STORAGE = (
+    "file 1 of its manifest is of a kind of storage that is not known here: install fsspec's package for it, such as"
+    " s3fs or gcsfs."
+)
+
+
+def _batch(encoding: str, manifest: str = '["/none/secret"]') -> str:
+    return f'{{"type": "BATCH", "stream": "s", "encoding": {encoding}, "manifest": {manifest}}}'
+
+
 def _errors(stderr: str) -> list[str]:
     return [line.rsplit(" | ", 1)[1] for line in stderr.splitlines() if "| ERROR" in line]
 
@@ -58,9 +71,17 @@ def _errors(stderr: str) -> list[str]:
         ),
         ('{"type": "ACTIVATE_VERSION", "stream": "s"}', "its ACTIVATE_VERSION message has no version."),
         (
-            '{"type": "BATCH", "stream": "s", "encoding": {}, "manifest": []}',
-            "it is a BATCH message, which this target does not read: turn off batch_config in the tap.",
+            _batch('{"format": "secret"}'),
+            "its BATCH message has an encoding other than jsonl and parquet.",
         ),
+        (
+            _batch('{"format": "jsonl", "compression": "secret"}'),
+            "its BATCH message has a compression that is not known here: let the tap use gzip.",
+        ),
+        (_batch('{"format": "jsonl"}', "null"), "its BATCH message has no manifest."),
+        (_batch('{"format": "jsonl"}'), "file 1 of its manifest does not exist."),
+        (_batch('{"format": "parquet"}'), _DAMAGED),
+        (_batch('{"format": "jsonl"}', '["secret://x"]'), _UNKNOWN_STORAGE),
     ],
 )
 def test_a_broken_line_ends_the_run_and_its_batch(

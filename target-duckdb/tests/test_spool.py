@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 from target_duckdb.errors import TargetError
 from target_duckdb.spool import PREFIX, SpoolDirectory, SpoolFile
@@ -18,21 +18,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Row(msgspec.Struct):
-    n: int
-
-
 def test_files_are_private_and_hold_every_row(tmp_path: Path) -> None:
     directory = SpoolDirectory(str(tmp_path))
     file = SpoolFile(directory)
+    fields = ("n", "text", "none")
     for n in range(2500):
-        file.add(Row(n), 5 + n)
+        file.add(fields, (n, None if n < 2000 else "x", None), 5 + n)
+    file.add_columns(fields, [[2500, 2501], ["y", None], [None, None]])
+    file.add(fields, (2502, "z", None), 1)
+    file.add(("n", "other"), (2503, "w"), 1)
     file.flush()
     assert directory.path.parent == tmp_path
     assert directory.path.stat().st_mode & 0o777 == 0o700
     assert file.path.stat().st_mode & 0o777 == 0o600
-    assert file.path.read_bytes() == b"".join(b'{"n":%d}\n' % n for n in range(2500))
-    assert (file.rows, file.longest) == (2500, 2504)
+    lines = file.path.read_bytes().splitlines(keepends=True)
+    assert file.longest == max(map(len, lines))
+    rows = []
+    for line in map(json.loads, lines):
+        assert "none" not in line
+        assert line.pop("other", ["w"]) == ["w"]
+        rows += zip(line["n"], line.get("text", [None] * len(line["n"])), strict=True)
+    texts = [None] * 2000 + ["x"] * 500 + ["y", None, "z", None]
+    assert rows == list(enumerate(texts))
+    assert len(lines) > 5
     file.remove()
     assert not file.path.exists()
     directory.close()

@@ -33,6 +33,7 @@ from target_duckdb import types
         ({"type": "string", "format": "date-time", "x-sql-datatype": "TIMESTAMP"}, "TIMESTAMP"),
         ({"type": "string", "x-sql-datatype": "timestamp with time zone"}, "TIMESTAMPTZ"),
         ({"type": "string", "x-sql-datatype": "decimal(10, 2)"}, "DECIMAL(10,2)"),
+        ({"type": "string", "x-sql-datatype": "timestamp_ns"}, "TIMESTAMP_NS"),
         ({"type": "integer", "x-sql-datatype": "no such type"}, "BIGINT"),
         ({"type": "integer", "x-sql-datatype": "INT); DROP TABLE x; --"}, "BIGINT"),
         ({"type": "integer", "x-sql-datatype": 7}, "BIGINT"),

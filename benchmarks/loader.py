@@ -1,0 +1,319 @@
+"""How fast target-duckdb loads and how much memory it takes, beside the published target-duckdb 0.8.0.
+
+    python benchmarks/loader.py [--rows 1000000] [--repeat 3] [--large] [--alone] [--case new --case wide ...]
+
+All on one core. Every case is run `--repeat` times; the best is printed, with the slowest beside it. `--large` adds a
+case of ten times the rows, `--alone` leaves out the published loader, which is installed into a folder of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+import time
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = Path(__file__).parent.parent / "output" / "benchmark"
+OURS = [sys.executable, "-m", "target_duckdb"]
+#: Right with this DuckDB: with later ones it loses rows. The wheels are for Python 3.12 and older.
+PUBLISHED = ("target-duckdb==0.8.0", "duckdb==1.0.0")
+STREAMS, ROWS_OF_EACH = 169, 100
+TURNS = 1000
+_DAY = dt.datetime(2024, 1, 1)  # noqa: DTZ001 - written with a Z below
+
+Message = dict[str, Any]
+
+
+# Messages
+
+
+def schema(stream: str, properties: dict[str, Any]) -> Message:
+    """A SCHEMA message; the key is `id`."""
+    return {"type": "SCHEMA", "stream": stream, "schema": {"properties": properties}, "key_properties": ["id"]}
+
+
+def record(stream: str, values: Message) -> Message:
+    """A RECORD message."""
+    return {"type": "RECORD", "stream": stream, "record": values, "time_extracted": "2026-01-01T00:00:00.000000Z"}
+
+
+def _nullable(kind: str, **more: str) -> dict[str, Any]:
+    return {"type": [kind, "null"], **more}
+
+
+TWELVE = {
+    "id": {"type": "integer"},
+    "employee_id": _nullable("string"),
+    "first_name": _nullable("string"),
+    "email": _nullable("string"),
+    "status": _nullable("string"),
+    "amount": _nullable("number"),
+    "hours": _nullable("number"),
+    "active": _nullable("boolean"),
+    "start_date": _nullable("string", format="date"),
+    "updated_at": _nullable("string", format="date-time"),
+    "comment": _nullable("string"),
+    "team": _nullable("object"),
+}
+
+
+def _attendance(number: int) -> Message:
+    return {
+        "id": number,
+        "employee_id": f"e{number % 5000:06}",
+        "first_name": ("Ana", "Björn", "Chloé", "Dario")[number % 4],
+        "email": f"p{number}@example.org",
+        "status": ("open", "done", "gone")[number % 3],
+        "amount": round(number * 1.37 % 100000, 2),
+        "hours": number % 24 / 3,
+        "active": number % 2 == 0,
+        "start_date": str((_DAY + dt.timedelta(days=number % 900)).date()),
+        "updated_at": (_DAY + dt.timedelta(seconds=number * 7)).isoformat() + "Z",
+        "comment": None if number % 4 else 'a comment of some length, with "quotes"',
+        "team": {"id": number % 17, "name": f"team {number % 17}"},
+    }
+
+
+def attendances(rows: int) -> Iterator[Message]:
+    """Twelve fields with a key, and a STATE after every 10,000 rows."""
+    yield schema("attendances", TWELVE)
+    for number in range(rows):
+        yield record("attendances", _attendance(number))
+        if number % 10_000 == 0:
+            yield {"type": "STATE", "value": {"row": number}}
+
+
+def _wide_kind(place: int) -> str:
+    return ("text", "nested", "integer", "integer", "number", "number", "time", "text", "text", "text")[place % 10]
+
+
+def _wide(number: int, prefix: str = "f") -> Message:
+    values = {
+        "text": f"text {number} of some words",
+        "nested": {"id": number, "tags": [{"name": f"t{n}", "on": True} for n in range(4)], "share": 0.125},
+        "integer": number * 31,
+        "number": number / 7,
+        "time": (_DAY + dt.timedelta(seconds=number)).isoformat() + "Z",
+    }
+    return {"id": number, **{f"{prefix}{place}": values[_wide_kind(place)] for place in range(59)}}
+
+
+def _wide_properties(prefix: str = "f") -> dict[str, Any]:
+    kinds = {
+        "text": _nullable("string"),
+        "nested": _nullable("object"),
+        "integer": _nullable("integer"),
+        "number": _nullable("number"),
+        "time": _nullable("string", format="date-time"),
+    }
+    return {"id": {"type": "integer"}, **{f"{prefix}{place}": kinds[_wide_kind(place)] for place in range(59)}}
+
+
+def wide(rows: int) -> Iterator[Message]:
+    """Sixty fields, six of them nested; a tenth as many rows."""
+    yield schema("wide", _wide_properties())
+    for number in range(rows // 10):
+        yield record("wide", _wide(number))
+
+
+def many(_rows: int) -> Iterator[Message]:
+    """Many streams, each with SCHEMA, STATE and a hundred rows."""
+    for stream in range(STREAMS):
+        name = f"stream_{stream}"
+        yield schema(name, TWELVE)
+        for number in range(ROWS_OF_EACH):
+            yield record(name, _attendance(number))
+        yield {"type": "STATE", "value": {"stream": stream}}
+
+
+def repeated(_rows: int) -> Iterator[Message]:
+    """Two streams of sixty fields, each row after its stream's SCHEMA, as parent and child streams come."""
+    for number in range(TURNS):
+        for name in ("parents", "children"):
+            yield schema(name, _wide_properties())
+            yield record(name, _wide(number))
+        yield {"type": "STATE", "value": {"row": number}}
+
+
+def turns(_rows: int) -> Iterator[Message]:
+    """One stream with two schemas of sixty fields by turns."""
+    for number in range(TURNS):
+        for prefix in ("f", "g"):
+            yield schema("turns", _wide_properties(prefix))
+            yield record("turns", _wide(number, prefix))
+
+
+def large(rows: int) -> Iterator[Message]:
+    """Ten times the rows."""
+    yield from attendances(rows * 10)
+
+
+CASES = {"new": attendances, "wide": wide, "many": many, "repeated": repeated, "turns": turns, "large": large}
+
+
+def write(case: str, rows: int) -> tuple[Path, int]:
+    """Writes a case's messages to a file; gives it and its number of records."""
+    path = FOLDER / f"{case}.jsonl"
+    count = 0
+    with path.open("w") as file:
+        for message in CASES[case](rows):
+            count += message["type"] == "RECORD"
+            file.write(json.dumps(message) + "\n")
+    return path, count
+
+
+# Runs
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a loader."""
+
+    seconds: float
+    cpu: float
+    peak: float
+
+
+def load(command: list[str], messages: Path, database: Path) -> Run:
+    """Runs a loader; gives its seconds, those of the processor, and its peak memory in MB."""
+    config = FOLDER / "config.json"
+    config.write_text(json.dumps({"path": str(database), "default_target_schema": "main"}))
+    with messages.open("rb") as source, (FOLDER / "log").open("wb") as log:
+        started = time.monotonic()
+        process = subprocess.Popen([*command, "--config", config], stdin=source, stdout=subprocess.DEVNULL, stderr=log)
+        _, status, usage = os.wait4(process.pid, 0)
+        took = time.monotonic() - started
+    if status:
+        sys.exit(f"{command[0]} failed; its log is {FOLDER / 'log'}.")
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts these
+    return Run(took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
+
+
+def published() -> list[str]:
+    """Installs the published loader; gives its command."""
+    home = FOLDER / "published"
+    command = home / "bin" / "target-duckdb"
+    if not command.exists():
+        venv.create(home, with_pip=True, clear=True)
+        subprocess.run([str(home / "bin" / "pip"), "install", "--quiet", *PUBLISHED], check=True)
+    return [str(command)]
+
+
+def remove(database: Path) -> None:
+    """Removes a database and its log."""
+    for path in (database, database.with_name(database.name + ".wal")):
+        path.unlink(missing_ok=True)
+
+
+def same_rows(one: Path, other: Path) -> bool:
+    """Whether both files hold the same attendances, in the types that both can say."""
+    columns = ", ".join(
+        {
+            "updated_at": "epoch_us(updated_at)",
+            "team": "json(team)",
+            "id": "CAST(id AS BIGINT)",
+        }.get(name, f"CAST({name} AS VARCHAR)")
+        for name in TWELVE
+    )
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for name, path in (("one", one), ("other", other)):
+            connection.execute(f"ATTACH '{path}' AS {name} (READ_ONLY)")
+        both = [f"SELECT {columns} FROM {name}.main.attendances" for name in ("one", "other")]  # noqa: S608 - own names
+        counts = [connection.execute(f"SELECT count(*) FROM ({rows})").fetchall() for rows in both]  # noqa: S608 - same
+        apart = connection.execute(f"({both[0]}) EXCEPT ({both[1]}) LIMIT 1").fetchall()
+    return counts[0] == counts[1] and not apart
+
+
+# Figures
+
+
+def say(case: str, loader: str, runs: list[Run], rows: int, start: float = 0.0) -> Run:
+    """Prints the best of some runs; gives its figures."""
+    best = Run(min(run.seconds for run in runs), min(run.cpu for run in runs), max(run.peak for run in runs))
+    slowest = max(run.seconds for run in runs)
+    net = f"{rows / (best.cpu - start):>12,.0f}" if 0 < start < best.cpu / 2 else f"{'':>12}"
+    print(
+        f"{case:<10}{loader:<11}{best.seconds:>8.1f}{slowest:>9.1f}{rows / best.seconds:>10,.0f}"
+        f"{best.cpu:>8.1f}{rows / best.cpu:>12,.0f}{net}{best.peak:>6.0f}",
+        flush=True,
+    )
+    return best
+
+
+def compare(rows: int, repeat: int, loaders: dict[str, list[str]]) -> bool:
+    """The same file into an empty table and then over it, by each loader; says whether the rows are the same."""
+    path, count = write("new", rows)
+    empty = FOLDER / "empty.jsonl"
+    empty.write_text(json.dumps(schema("attendances", TWELVE)) + "\n")
+    runs: dict[tuple[str, str], list[Run]] = {}
+    for _ in range(repeat):
+        for name, command in loaders.items():
+            database = FOLDER / f"{name}.duckdb"
+            remove(database)
+            for case, messages in (("start", empty), ("new", path), ("upsert", path)):
+                runs.setdefault((case, name), []).append(load(command, messages, database))
+    for case in ("new", "upsert"):
+        took = []
+        for name in loaders:
+            start = min(run.cpu for run in runs["start", name])
+            took.append(say(case, name, runs[case, name], count, start))
+        if len(took) > 1:
+            ours, theirs = took
+            print(f"{case:<10}ratio {theirs.seconds / ours.seconds:.1f}, of CPU {theirs.cpu / ours.cpu:.1f}")
+    if len(loaders) == 1:
+        return True
+    same = same_rows(*(FOLDER / f"{name}.duckdb" for name in loaders))
+    print("the same rows in both tables" if same else "DIFFERENT ROWS")
+    return same
+
+
+def main() -> None:
+    """Measures."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--rows", type=int, default=1_000_000)
+    arguments.add_argument("--repeat", type=int, default=3)
+    arguments.add_argument("--large", action="store_true")
+    arguments.add_argument("--alone", action="store_true")
+    arguments.add_argument("--case", action="append", choices=list(CASES))
+    options = arguments.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    if hasattr(os, "sched_setaffinity"):  # for the loaders, which inherit it
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    print(f"One core; the best of {options.repeat}.")
+    cases = options.case or [case for case in CASES if case != "large" or options.large]
+    loaders = {"ours": OURS} | ({} if options.alone else {"published": published()})
+    print(f"{'':<21}{'seconds':>8}{'slowest':>9}{'rows/s':>10}{'CPU s':>8}{'rows/CPU s':>12}{'net':>12}{'MB':>6}")
+    same = True
+    for case in cases:
+        if case == "new":
+            same = compare(options.rows, options.repeat, loaders)
+            continue
+        path, count = write(case, options.rows)
+        runs = []
+        for _ in range(1 if case == "large" else options.repeat):
+            database = FOLDER / "ours.duckdb"
+            remove(database)
+            runs.append(load(OURS, path, database))
+        say(case, "ours", runs, count)
+    for path in FOLDER.iterdir():
+        if path.name != "published":
+            path.unlink()
+    print("CPU s: of its core, others aside; net: the same without the process's start; MB: peak of the process")
+    sys.exit(not same)
+
+
+if __name__ == "__main__":
+    main()

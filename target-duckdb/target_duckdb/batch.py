@@ -1,0 +1,133 @@
+"""The records in the files of a BATCH message, as JSON texts: they are loaded like those of RECORD messages."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import fsspec  # type: ignore[import-untyped]
+import msgspec
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+
+from target_duckdb.database import literal, quoted
+from target_duckdb.errors import LineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_ROWS = 1000
+_GLOB = re.compile(r"[*?\[]")  # a file's name may hold what DuckDB takes for a pattern
+
+
+class BatchFiles:
+    """Reads the files of BATCH messages. They stay where they are, as with the SDK's targets.
+
+    Args:
+        folder: A private folder, for what DuckDB cannot read where it is.
+        memory_limit: What DuckDB may take, as DuckDB writes it.
+    """
+
+    def __init__(self, folder: Path, memory_limit: str) -> None:
+        self._folder = folder
+        self._memory_limit = memory_limit
+        self._readers: dict[str, Callable[[str, str | None], Iterator[bytes]]] = {
+            "jsonl": _jsonl,
+            "parquet": self._parquet,
+        }
+
+    def records(self, encoding: dict[str, Any] | None, manifest: list[str] | None) -> Iterator[tuple[str, bytes]]:
+        """Reads all files.
+
+        Args:
+            encoding: `format` (`jsonl` or `parquet`) and `compression` (of jsonl: none, `gzip`, and what fsspec knows).
+            manifest: Paths, or URLs that fsspec knows.
+
+        Yields:
+            Where a record stands, in words, and the record as JSON text.
+
+        Raises:
+            LineError: A file cannot be read. The sentence names its place, since a URL may hold a secret.
+        """
+        encoding = encoding or {}
+        read = self._readers.get(str(encoding.get("format")))
+        compression = encoding.get("compression")
+        compression = None if compression in {None, "", "none"} else str(compression)
+        if read is None:
+            raise LineError("its BATCH message has an encoding other than jsonl and parquet.")
+        if read is _jsonl and compression and compression not in fsspec.available_compressions():
+            raise LineError("its BATCH message has a compression that is not known here: let the tap use gzip.")
+        if manifest is None:
+            raise LineError("its BATCH message has no manifest.")
+        for number, url in enumerate(manifest, start=1):
+            place = f"file {number} of its manifest"
+            rows = enumerate(read(url, compression), start=1)
+            while True:
+                try:
+                    row, record = next(rows)
+                except StopIteration:
+                    break
+                except Exception as error:  # noqa: BLE001 - each kind of storage has errors of its own
+                    raise LineError(f"{place} {_reason(error)}") from None
+                yield f"record {row} of {place}", record
+
+    def _parquet(self, url: str, _compression: str | None) -> Iterator[bytes]:
+        system, path = fsspec.core.url_to_fs(url)
+        local = str(path)
+        copy = None
+        if not isinstance(system, LocalFileSystem):
+            copy = self._folder / "batch.parquet"
+            local = str(copy)
+            system.get_file(path, local)
+        try:
+            yield from self._rows(local)
+        finally:
+            if copy is not None:
+                copy.unlink(missing_ok=True)
+
+    def _rows(self, path: str) -> Iterator[bytes]:
+        config: dict[str, Any] = {"memory_limit": self._memory_limit, "threads": 1}
+        config["temp_directory"] = str(self._folder / "duckdb")
+        with duckdb.connect(config=config) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            name = literal(_GLOB.sub(r"[\g<0>]", path))
+            source = f"read_parquet({name})"
+            columns = connection.execute(f"DESCRIBE FROM {source}").fetchall()
+            fields = ", ".join(_field(str(column), str(type_)) for column, type_, *_ in columns)
+            result = connection.execute(f"SELECT '{{' || concat_ws(',', {fields}) || '}}' FROM {source}")  # noqa: S608 - quoted names
+            while rows := result.fetchmany(_ROWS):
+                for (row,) in rows:
+                    yield row.encode()
+
+
+def _jsonl(url: str, compression: str | None) -> Iterator[bytes]:
+    with fsspec.open(url, "rb", compression=compression) as file:
+        for line in file:
+            if not line.isspace():
+                yield line.strip()
+
+
+def _field(name: str, type_: str) -> str:
+    """SQL for a member of a JSON object; NULL for a null, which stands for a field that is not there, too."""
+    column = quoted(name)
+    value = {
+        "JSON": column,  # its text is kept
+        "BLOB": f"to_json(base64({column}))",
+    }.get(type_, f"to_json({column})")
+    key = literal(_json_string(name) + ":")
+    return f"{key} || CAST({value} AS VARCHAR)"
+
+
+def _json_string(text: str) -> str:
+    return msgspec.json.encode(text).decode()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "does not exist."
+    if isinstance(error, PermissionError):
+        return "may not be read: check its permissions, or the credentials of its storage."
+    if isinstance(error, (ImportError, ValueError)):
+        return "is of a kind of storage that is not known here: install fsspec's package for it, such as s3fs or gcsfs."
+    return f"cannot be read ({type(error).__name__}): it is damaged, not what its encoding says, or out of reach."

@@ -1,0 +1,85 @@
+"""What `load_method` may ask for instead of an upsert."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from target_duckdb import merge
+from target_duckdb.columns import TABLE_VERSION
+from target_duckdb.load import StreamLoad
+from target_duckdb.streams import Activate
+
+if TYPE_CHECKING:
+    from target_duckdb.tables import Table
+
+logger = logging.getLogger("target-duckdb")
+
+
+class AppendOnlyLoad(StreamLoad):
+    """Adds rows, also where the stream has a key; changes and deletes none."""
+
+    @override
+    def _merge(self, values: list[merge.Value]) -> None:
+        merge.append(self._connection, self._table, values)
+
+    @override
+    def _activate(self, version: int) -> None:
+        """Does nothing: older rows stay as they are, and `_sdc_table_version` tells them apart."""
+
+
+class OverwriteLoad(StreamLoad):
+    """Puts the rows of a new version aside, and swaps their table in when the version is activated.
+
+    A table that stands aside outlives the run: a run that is resumed sends the rest of the same version.
+    """
+
+    @override
+    def run(self) -> None:
+        self._main = self._tables.open(self._stream.name, self._stream.keys)
+        if not self._main.columns:
+            self._use(self._main)
+        self._active = self._active_version()
+        for step in self._stream.steps:
+            if isinstance(step, Activate):
+                self._activate(step.version)
+                continue
+            self._use(self._table_of(step.version))
+            self._load(step)
+
+    def _active_version(self) -> int | None:
+        """The version of the rows in the stream's own table; they may be from another `load_method`."""
+        found = [] if self._main.version is None else [self._main.version]
+        if TABLE_VERSION in self._main.columns:
+            rows = self._connection.execute(f"SELECT max({TABLE_VERSION}) FROM {self._main.sql}").fetchall()  # noqa: S608 - quoted names
+            found += [int(value) for (value,) in rows if value is not None]
+        return max(found, default=None)
+
+    def _table_of(self, version: int | None) -> Table:
+        """Where rows of a version go: rows of the version that is active change the table itself."""
+        if version is None and ("version", "") not in self._stream.warned:
+            self._stream.warned.add(("version", ""))
+            logger.warning(
+                "Stream '%s': its records have no version, so they cannot overwrite its table: they are upserted.",
+                self._stream.name,
+            )
+        if version is None or version == self._active:
+            return self._main
+        side = self._tables.aside(self._main, version)
+        self._stream.aside = side.name
+        return side
+
+    @override
+    def _activate(self, version: int) -> None:
+        if version == self._active:
+            self._use(self._main)
+            super()._activate(version)
+            return
+        # Without rows aside, the version is empty so far: so is the table that is swapped in.
+        side = self._tables.aside(self._main, version)
+        self._use(side)
+        self._main = self._tables.swap(self._main, side)
+        self._active = version
+        self._stream.aside = None

@@ -1,0 +1,177 @@
+"""Nested types of DuckDB, STRUCT and LIST: how two of them make one, and SQL that turns one into another."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
+
+import duckdb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LONG_NAMES = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
+
+
+@dataclass(frozen=True)
+class Struct:
+    """A STRUCT: names and types of its fields."""
+
+    fields: tuple[tuple[str, Tree], ...]
+
+    def replaced(self, place: int, tree: Tree) -> Struct:
+        """The same STRUCT with another type of one field."""
+        name = self.fields[place][0]
+        return Struct((*self.fields[:place], (name, tree), *self.fields[place + 1 :]))
+
+
+@dataclass(frozen=True)
+class List:
+    """A LIST and the type of its items."""
+
+    item: Tree
+
+
+#: A type, taken apart; what is neither STRUCT nor LIST is its name.
+Tree: TypeAlias = Struct | List | str
+
+
+@lru_cache(maxsize=1000)
+def tree(name: str) -> Tree:
+    """Takes the name of a type apart."""
+    if not (name.startswith("STRUCT(") or name.endswith("[]")):
+        return name
+    return _tree(duckdb.sqltype(name))
+
+
+def _tree(type_: duckdb.sqltypes.DuckDBPyType) -> Tree:
+    if type_.id in {"struct", "list"}:
+        children = tuple((name, _tree(child)) for name, child in type_.children if not isinstance(child, (int, list)))
+        return Struct(children) if type_.id == "struct" else List(children[0][1])
+    return _LONG_NAMES.get(str(type_), str(type_))
+
+
+def is_nested(name: str) -> bool:
+    """Whether a type is a STRUCT or a LIST."""
+    return not isinstance(tree(name), str)
+
+
+def struct_name(fields: dict[str, str]) -> str | None:
+    """The name of the STRUCT of these fields; None where DuckDB, which ignores case, could not keep them apart."""
+    if not fields or len({name.lower() for name in fields}) < len(fields) or any(not n or "\0" in n for n in fields):
+        return None
+    return name_of(Struct(tuple((name, tree(type_)) for name, type_ in fields.items())))
+
+
+def name_of(type_: Tree) -> str:
+    """The name of a type, as DuckDB writes it."""
+    if isinstance(type_, str):
+        return type_
+    return str(duckdb.sqltype(_sql(type_)))
+
+
+def _sql(type_: Tree) -> str:
+    if isinstance(type_, List):
+        return f"{_sql(type_.item)}[]"
+    if isinstance(type_, Struct):
+        return f"STRUCT({', '.join(f'{_quoted(name)} {_sql(child)}' for name, child in type_.fields)})"
+    return type_
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def union(one: str, other: str, leaf: Callable[[str, str], str]) -> str:
+    """The type that holds the values of two types; JSON where they differ in more than fields and scalars.
+
+    Args:
+        one: A type.
+        other: Another.
+        leaf: Says which scalar type surely holds the values of two.
+    """
+    merged = _union(tree(one), tree(other), leaf)
+    return "JSON" if merged is None else name_of(merged)
+
+
+def _union(one: Tree, other: Tree, leaf: Callable[[str, str], str]) -> Tree | None:
+    if isinstance(one, str) and isinstance(other, str):
+        return leaf(one, other)
+    if isinstance(one, List) and isinstance(other, List):
+        item = _union(one.item, other.item, leaf)
+        return None if item is None else List(item)
+    if not (isinstance(one, Struct) and isinstance(other, Struct)):
+        return None
+    merged = dict(one.fields)
+    for name, child in other.fields:
+        found = _union(merged[name], child, leaf) if name in merged else child
+        if found is None:
+            return None
+        merged[name] = found
+    return Struct(tuple(merged.items())) if len({name.lower() for name in merged}) == len(merged) else None
+
+
+def convert(expression: str, source: Tree, target: Tree, leaf: Callable[[str, str, str], str], depth: int = 0) -> str:
+    """SQL that turns a value of one type into the same value of a wider one, or into JSON.
+
+    Args:
+        expression: SQL for the value.
+        source: Its type.
+        target: What `union` made of it and another type.
+        leaf: Makes such SQL for scalars.
+        depth: How many lists the expression stands in.
+    """
+    if isinstance(source, str):
+        return leaf(expression, source, target if isinstance(target, str) else name_of(target))
+    if isinstance(source, Struct) and isinstance(target, Struct):
+        known = dict(source.fields)
+        values = {
+            name: convert(_field(expression, name), known[name], child, leaf, depth)
+            if name in known
+            else f"CAST(NULL AS {_sql(child)})"
+            for name, child in target.fields
+        }
+        return packed(expression, values)
+    if isinstance(source, List) and isinstance(target, List):
+        return each(expression, depth, lambda item: convert(item, source.item, target.item, leaf, depth + 1))
+    text = _json_text(expression, source, leaf, depth)
+    return f"CASE WHEN {expression} IS NOT NULL THEN CAST({text} AS JSON) END"
+
+
+def _json_text(expression: str, source: Tree, leaf: Callable[[str, str, str], str], depth: int) -> str:
+    """SQL for the JSON text of a value. DuckDB's own would read JSON in it anew, and change long numbers."""
+    if isinstance(source, Struct):
+        members = [
+            f"'{_escaped(json.dumps(name, ensure_ascii=False))}:' ||"
+            f" {_json_text(_field(expression, name), child, leaf, depth)}"
+            for name, child in source.fields
+        ]
+        text = "'{' || " + " || ',' || ".join(members) + " || '}'"
+    elif isinstance(source, List):
+        items = each(expression, depth, lambda item: _json_text(item, source.item, leaf, depth + 1))
+        text = f"'[' || array_to_string({items}, ',') || ']'"
+    else:
+        text = f"CAST({leaf(expression, source, 'JSON')} AS VARCHAR)"
+    return f"CASE WHEN {expression} IS NULL THEN 'null' ELSE {text} END"
+
+
+def _field(expression: str, name: str) -> str:
+    return f"struct_extract({expression}, '{_escaped(name)}')"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def packed(expression: str, values: dict[str, str]) -> str:
+    """SQL for a STRUCT of values by field; NULL where the expression is."""
+    fields = ", ".join(f"{_quoted(name)} := {value}" for name, value in values.items())
+    return f"CASE WHEN {expression} IS NOT NULL THEN struct_pack({fields}) END"
+
+
+def each(expression: str, depth: int, item: Callable[[str], str]) -> str:
+    """SQL for a LIST of what is made of each item of a list."""
+    name = f"_item{depth}"
+    return f"list_transform({expression}, lambda {name}: {item(name)})"

@@ -1,0 +1,106 @@
+"""The target as a plugin: its name, its settings and what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TargetCapabilities
+from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
+from singer_sdk.target_base import Target
+
+from target_duckdb.database import IN_MEMORY, Attachment, Database
+from target_duckdb.errors import TargetError
+from target_duckdb.messages import MessageReader
+from target_duckdb.settings import SETTINGS
+
+if TYPE_CHECKING:
+    import click
+
+_OWN_SCHEMAS = {"information_schema", "pg_catalog"}
+
+
+class Plugin(Target):
+    """What the target is before it reads any message.
+
+    Raises:
+        ConfigValidationError: A setting is wrong.
+        TargetError: A variable of the environment does not have its setting's type.
+    """
+
+    name = "target-duckdb"
+    package_name = "hrtaps-target-duckdb"
+    message_reader_class = MessageReader
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.ACTIVATE_VERSION,
+        PluginCapabilities.BATCH,
+        PluginCapabilities.STRUCTURED_LOGGING,
+        TargetCapabilities.HARD_DELETE,
+        TargetCapabilities.TARGET_SCHEMA,
+    ]
+    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS.to_dict()
+
+    def __init__(self, **options: Any) -> None:
+        try:
+            super().__init__(**{**options, "setup_mapper": False})
+        except ValueError:  # the SDK's own error prints the value
+            raise TargetError(
+                "A TARGET_DUCKDB_ variable of the environment does not have its setting's type."
+            ) from None
+        self.schema = str(self.config["default_target_schema"])
+        self.state_id = str(self.config.get("state_id") or self.schema)
+        attach = [{"path": item} if isinstance(item, str) else item for item in self.config.get("attach") or ()]
+        self.database = Database(
+            os.fspath(self.config.get("path") or self.config["filepath"]),
+            memory_limit=self.config["memory_limit"],
+            lock_timeout=self.config["lock_timeout"],
+            token=self.config.get("token"),
+            attach=[Attachment(**item) for item in attach],
+            catalog=self.config.get("catalog"),
+        )
+
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Adds nothing: the SDK's own settings (stream maps, batch storage) have no meaning here."""
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Names the settings that are wrong, never their values."""
+        errors = []
+        for error in JSONSchemaValidator(self.config_jsonschema).iter_errors(self._config):
+            name = ".".join(str(part) for part in error.path)
+            rule = f"{error.validator}: {json.dumps(error.validator_value)}"
+            errors.append(f"The setting {name} is not valid ({rule}). {_description(name)}".rstrip())
+        path = self._config.get("path") or self._config.get("filepath")
+        if not path:
+            errors.append("The setting path is missing: name the DuckDB file to load into.")
+        elif path == IN_MEMORY and not self._config.get("catalog"):
+            errors.append(
+                "The setting path must name a file, or catalog an attached database: a database in memory would be"
+                " gone at the end."
+            )
+        if str(self._config.get("default_target_schema")).lower() in _OWN_SCHEMAS:
+            errors.append("The setting default_target_schema names a schema that is DuckDB's own: name another.")
+        if errors and raise_errors:
+            raise ConfigValidationError("The settings are not valid.", errors=errors, schema=self.config_jsonschema)
+        return errors
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
+        """Reads the configuration files."""
+        try:
+            return super().cb_config(ctx, param, value)
+        except OSError as error:
+            reason = (error.strerror or "unknown reason").lower()
+            sentence = f"The file that --config names cannot be read: {reason}."
+        except (ValueError, TypeError):
+            sentence = "The file that --config names does not hold a JSON object."
+        cls.logger.error(sentence)
+        raise SystemExit(1)
+
+
+def _description(setting: str) -> str:
+    properties: dict[str, dict[str, str]] = SETTINGS.to_dict()["properties"]
+    return properties.get(setting.partition(".")[0], {}).get("description", "")

@@ -1,0 +1,181 @@
+"""BATCH messages: files of records, loaded like the records of RECORD messages."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import fsspec
+import pytest
+from target_duckdb.errors import TargetError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+INTEGER = {"type": ["null", "integer"]}
+STRING = {"type": ["null", "string"]}
+COLUMNS = {
+    "id": INTEGER,
+    "name": STRING,
+    "amount": {"type": ["null", "string"], "format": "singer.decimal"},
+    "number": {"type": ["null", "number"]},
+    "flag": {"type": ["null", "boolean"]},
+    "at": {"type": ["null", "string"], "format": "date-time"},
+    "day": {"type": ["null", "string"], "format": "date"},
+    "more": {"type": ["null", "object"]},
+}
+ROWS = [
+    '{"id": 1, "name": "a\\u0000\\ud800", "amount": 12345678901234567.89, "number": 0.1}',
+    '{"id": 3, "flag": true, "at": "2024-01-01T02:00:00+02:00", "day": "2024-02-29"}',
+    '{"id": 4, "more": {"x": 1.50, "X": 12345678901234567.89}, "number": 1}',
+    '{"id": 2, "name": "", "more": null}',
+    '{"id": 1000000000000000000000000000000000000000, "name": 5}',
+]
+
+
+def _batch(*manifest: Any, format_: str = "jsonl", compression: str | None = None, **more: Any) -> dict[str, Any]:
+    encoding = {"format": format_} | ({"compression": compression} if compression else {})
+    return {"type": "BATCH", "stream": "s", "encoding": encoding, "manifest": [str(url) for url in manifest], **more}
+
+
+def _write(url: str, rows: list[str], *, compressed: bool = False) -> None:
+    data = "".join(f" {row} \r\n\n" for row in rows).encode()
+    with fsspec.open(url, "wb") as file:
+        file.write(gzip.compress(data) if compressed else data)
+
+
+@pytest.fixture(name="parquet")
+def parquet_fixture(tmp_path: Path) -> Any:
+    def write(select: str, name: str = "x[1].parquet") -> str:
+        with duckdb.connect() as connection:
+            connection.execute(f"COPY ({select}) TO '{tmp_path}/{name}' (FORMAT parquet)")
+        return f"{tmp_path}/{name}"
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("kind", "compressed"),
+    [("{}/a b.jsonl", False), ("{}/a.jsonl.gz", True), ("file://{}/a.jsonl", True), ("memory://{}/a.jsonl", False)],
+)
+def test_jsonl_is_loaded_like_records(*, duck: Any, schema: Any, compressed: bool, kind: str) -> None:
+    url = kind.format(duck.folder)
+    _write(url, ROWS, compressed=compressed)
+    records = [f'{{"type": "RECORD", "stream": "s", "record": {row}}}' for row in ROWS]
+    duck.load(schema("s", COLUMNS, ["id"]), *records)
+    expected = (duck.types("s"), duck.query("FROM s ORDER BY id"))
+    duck.query("DROP TABLE s")
+    for _ in range(2):
+        duck.load(schema("s", COLUMNS, ["id"]), _batch(url, compression="gzip" if compressed else None))
+        assert (duck.types("s"), duck.query("FROM s ORDER BY id")) == expected
+    assert fsspec.core.url_to_fs(url)[0].exists(url)  # the tap's, or somebody's, to remove
+
+
+def test_the_last_record_of_a_key_wins_whatever_its_file(duck: Any, schema: Any, record: Any) -> None:
+    files = [str(duck.folder / name) for name in ("a.jsonl", "b.jsonl")]
+    _write(files[0], ['{"id": 1, "name": "a"}', '{"id": 1, "name": "b"}', '{"id": 2, "name": "a"}'])
+    _write(files[1], ['{"id": 2, "name": "b"}', '{"id": 3, "name": "a"}'])
+    head = schema("s", {"id": INTEGER, "name": STRING}, ["id"])
+    last = record("s", {"id": 3, "name": "b"})
+    duck.load(head, record("s", {"id": 1, "name": "0"}), _batch(*files), last)
+    assert duck.query("FROM s ORDER BY id") == [(1, "b"), (2, "b"), (3, "b")]
+    duck.load(head, _batch(*files), _batch(files[0]), batch_size_rows=2)
+    assert duck.query("FROM s ORDER BY id") == [(1, "b"), (2, "a"), (3, "a")]
+
+
+def test_versions_and_metadata_of_a_batch(duck: Any, schema: Any) -> None:
+    url = str(duck.folder / "a.jsonl")
+    head = schema("s", {"id": INTEGER}, ["id"])
+    _write(url, ['{"id": 1}', '{"id": 2}'])
+    duck.load(head, _batch(url, version=1), add_metadata_columns=True)
+    _write(url, ['{"id": 2}'])
+    activate = {"type": "ACTIVATE_VERSION", "stream": "s", "version": 2}
+    message = _batch(url, version=2, time_extracted="2024-01-01T00:00:00Z")
+    assert duck.load(head, message, activate, '{"type": "STATE", "value": 7}', add_metadata_columns=True) == ["7"]
+    assert duck.query(
+        "SELECT id, _sdc_table_version, _sdc_deleted_at IS NULL, CAST(_sdc_extracted_at AS VARCHAR),"
+        " count(_sdc_received_at), count(_sdc_batched_at), count(_sdc_sequence) FROM s GROUP BY ALL ORDER BY 1"
+    ) == [(1, 1, False, None, 1, 1, 1), (2, 2, True, "2024-01-01 00:00:00+00", 1, 1, 1)]
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_parquet_is_loaded_with_its_values(duck: Any, schema: Any, parquet: Any, *, remote: bool) -> None:
+    url = parquet(
+        "SELECT 1 AS id, 'é' AS name, 12345678901234567.89::DECIMAL(38,2) AS amount, 0.1::DOUBLE AS number,"
+        " true AS flag, TIMESTAMPTZ '2024-01-01 02:00:00+02' AS at, DATE '2024-02-29' AS day,"
+        " {'x': 1.5, 'l': [1, NULL]} AS more UNION ALL SELECT 2, '', NULL, NULL, NULL, NULL, NULL, NULL"
+    )
+    if remote:
+        memory = fsspec.filesystem("memory")
+        memory.put_file(url, "/there/x.parquet")
+        url = "memory://there/x.parquet"
+    duck.load(schema("s", COLUMNS, ["id"]), _batch(url, format_="parquet"))
+    assert list(duck.types("s").values()) == [
+        "BIGINT", "VARCHAR", "DECIMAL(38,10)", "DOUBLE", "BOOLEAN", "TIMESTAMP WITH TIME ZONE", "DATE", "JSON",
+    ]  # fmt: skip
+    text = 'CAST("at" AS VARCHAR) AS "at", CAST(day AS VARCHAR) AS day'
+    assert duck.query(f"SELECT * REPLACE ({text}) FROM s ORDER BY id") == [
+        (1, "é", Decimal("12345678901234567.89"), 0.1, True, "2024-01-01 00:00:00+00", "2024-02-29",
+         '{"x":1.5,"l":[1,null]}'),
+        (2, "", None, None, None, None, None, None),
+    ]  # fmt: skip
+    assert list(duck.spool.iterdir()) == []
+
+
+def test_parquet_types_that_the_schema_does_not_say_widen_the_column(duck: Any, schema: Any, parquet: Any) -> None:
+    url = parquet(
+        "SELECT 1::UTINYINT AS id, 5.0::DOUBLE AS whole, 0.5::FLOAT AS part, 9007199254740993 AS number,"
+        " '\\xAA\\xBB'::BLOB AS bytes, '2024-01-01 10:00:00.1234567'::TIMESTAMP_NS AS at,"
+        " '{\"a\": 1.50}'::JSON AS more,"
+        " 'nan'::DOUBLE AS nothing, MAP {'k': 1} AS name"
+    )
+    names = {"whole": INTEGER, "part": INTEGER, "bytes": STRING, "nothing": {"type": "number"}}
+    duck.load(schema("s", {**COLUMNS, **names}, ["id"]), _batch(url, format_="parquet"))
+    row = duck.query('SELECT id, whole, part, number, bytes, "at", more, isnan(nothing), name FROM s')
+    assert row == [
+        (1, 5, "0.5", "9007199254740993", "qrs=", "2024-01-01 10:00:00.1234567", '{"a": 1.50}', True, '{"k":1}')
+    ]
+
+
+def test_marks_of_deletion_in_files(duck: Any, schema: Any, record: Any, parquet: Any) -> None:
+    head = schema("s", {"id": INTEGER, "name": STRING}, ["id"])
+    duck.load(head, record("s", {"id": 1, "name": "a"}), record("s", {"id": 2, "name": "b"}))
+    url = str(duck.folder / "a.jsonl")
+    _write(url, ['{"id": 1, "_sdc_deleted_at": "2024-01-01T00:00:00Z"}'])
+    other = parquet("SELECT 2 AS id, NULL::VARCHAR AS name, TIMESTAMPTZ '2024-01-01 00:00:00+00' AS _sdc_deleted_at")
+    duck.load(head, _batch(url), _batch(other, format_="parquet"))
+    assert duck.query("SELECT id, name FROM s WHERE _sdc_deleted_at = '2024-01-01' ORDER BY 1") == [(1, "a"), (2, "b")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (
+            ['{"id": 1}', '{"name": "secret"}'],
+            "record 2 of file 2 of its manifest: its record has no value for the key",
+        ),
+        (['{"id": 1}', '{"id": "secret"'], "record 2 of file 2 of its manifest: it is not JSON."),
+        (['["secret"]'], "record 1 of file 2 of its manifest: its record is not an object."),
+    ],
+)
+def test_a_record_that_cannot_be_loaded(duck: Any, schema: Any, rows: list[str], reason: str) -> None:
+    files = [str(duck.folder / name) for name in ("secret1", "secret2")]
+    _write(files[0], ['{"id": 1}'])
+    _write(files[1], rows)
+    with pytest.raises(TargetError) as caught:
+        duck.load(schema("s", {"id": INTEGER, "name": STRING}, ["id"]), _batch(*files))
+    assert str(caught.value).startswith(f"Line 2 of the input cannot be loaded: {reason}")
+    assert "secret" not in str(caught.value)
+    assert not duck.path.exists()
+
+
+@pytest.mark.parametrize(("format_", "compression"), [("jsonl", "gzip"), ("parquet", None)])
+def test_a_file_that_is_damaged(duck: Any, schema: Any, format_: str, compression: str | None) -> None:
+    path = duck.folder / "secret"
+    for data in (b"no such thing", gzip.compress(json.dumps({"id": 1}).encode() * 99)[:-9]):
+        path.write_bytes(data)
+        with pytest.raises(TargetError, match=r"file 1 of its manifest cannot be read \(\w+\): it is damaged"):
+            duck.load(schema("s", {"id": INTEGER}, ["id"]), _batch(path, format_=format_, compression=compression))

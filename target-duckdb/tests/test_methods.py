@@ -1,0 +1,221 @@
+"""`load_method`: rows that are only added, and whole versions that are swapped in."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from target_duckdb.errors import TargetError
+
+INTEGER = {"type": ["null", "integer"]}
+STRING = {"type": ["null", "string"]}
+COLUMNS = {"id": INTEGER, "name": STRING}
+
+
+def _activate(version: int, stream: str = "s") -> dict[str, Any]:
+    return {"type": "ACTIVATE_VERSION", "stream": stream, "version": version}
+
+
+@pytest.fixture(name="version")
+def version_fixture(schema: Any, record: Any) -> Any:
+    """Messages of some rows of a version."""
+
+    def messages(number: int | None, *ids: int, keys: Any = ("id",), **more: Any) -> list[dict[str, Any]]:
+        extra = {} if number is None else {"version": number}
+        rows = [record("s", {"id": n, "name": f"v{number}", **more}, **extra) for n in ids]
+        return [schema("s", {**COLUMNS, **dict.fromkeys(more, STRING)}, list(keys)), *rows]
+
+    return messages
+
+
+def _rows(duck: Any, table: str = "s") -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = duck.query(f'SELECT id, name FROM "{table}" ORDER BY ALL')
+    return rows
+
+
+def _tables(duck: Any) -> list[str]:
+    return [name for (name,) in duck.query("SELECT table_name FROM duckdb_tables() ORDER BY 1")]
+
+
+# append-only
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_append_only_adds_every_row_and_touches_none(*, duck: Any, record: Any, version: Any, hard: bool) -> None:
+    settings = {"load_method": "append-only", "hard_delete": hard}
+    duck.load(*version(1, 1, 2, 1), _activate(1), **settings)
+    gone = record("s", {"id": 1, "_sdc_deleted_at": "2024-01-01T00:00:00Z"}, version=2)
+    duck.load(*version(2, 1), gone, _activate(2), **settings)
+    assert _rows(duck) == [(1, "v1"), (1, "v1"), (1, "v2"), (1, None), (2, "v1")]
+    assert duck.query("SELECT name, _sdc_table_version FROM s WHERE _sdc_deleted_at IS NOT NULL") == [(None, 2)]
+
+
+def test_upsert_after_append_only_leaves_one_row_of_a_key(duck: Any, version: Any) -> None:
+    duck.load(*version(None, 1, 1, 2), load_method="append-only")
+    duck.load(*version(7, 1))
+    assert _rows(duck) == [(1, "v7"), (2, "vNone")]
+
+
+# overwrite
+
+
+@pytest.mark.parametrize(("size", "keys"), [(100_000, ("id",)), (1, ())])
+def test_a_version_takes_the_place_of_the_table(duck: Any, version: Any, size: int, keys: Any) -> None:
+    settings = {"load_method": "overwrite", "batch_size_rows": size}
+    duck.load(*version(1, 1, 2, 3, keys=keys), _activate(1), **settings)
+    assert _rows(duck) == [(1, "v1"), (2, "v1"), (3, "v1")]
+    duck.load(*version(2, 2, 3, 4, keys=keys), **settings)
+    assert _rows(duck) == [(1, "v1"), (2, "v1"), (3, "v1")]
+    duck.load(*version(3, 3, 4, 5, keys=keys), _activate(3), **settings)
+    assert _rows(duck) == [(3, "v3"), (4, "v3"), (5, "v3")]
+    assert _tables(duck) == ["s"]
+
+
+def test_without_activation_the_table_stays_as_it_was(
+    duck: Any, version: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    duck.load(*version(1, 1), _activate(1), load_method="overwrite")
+    before = duck.types("s")
+    state = {"type": "STATE", "value": 1}
+    assert duck.load(*version(2, 1, 2, more="x"), state, load_method="overwrite") == ["1"]
+    assert duck.types("s") == before
+    assert _rows(duck) == [(1, "v1")]
+    assert _rows(duck, "s__next") == [(1, "v2"), (2, "v2")]
+    (warning,) = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
+    assert warning == (
+        "Stream 's': its table is as it was, because no ACTIVATE_VERSION came for the new rows."
+        " They wait in the table 's__next'."
+    )
+
+
+def test_a_first_load_shows_nothing_before_its_activation(duck: Any, version: Any) -> None:
+    duck.load(*version(1, 1), load_method="overwrite")
+    assert _rows(duck) == []
+    duck.load(*version(1), _activate(1), load_method="overwrite")
+    assert _rows(duck) == [(1, "v1")]
+
+
+def test_a_resumed_version_goes_on_and_another_begins_anew(duck: Any, version: Any) -> None:
+    duck.load(*version(1, 9), _activate(1), load_method="overwrite")
+    duck.load(*version(2, 1, 2), load_method="overwrite")
+    duck.load(*version(2, 2, 3), load_method="overwrite")
+    assert _rows(duck, "s__next") == [(1, "v2"), (2, "v2"), (3, "v2")]
+    duck.load(*version(3, 7), load_method="overwrite")
+    assert _rows(duck, "s__next") == [(7, "v3")]
+    duck.load(*version(3, 8), _activate(3), load_method="overwrite")
+    assert _rows(duck) == [(7, "v3"), (8, "v3")]
+
+
+def test_two_versions_in_one_batch(duck: Any, version: Any) -> None:
+    duck.load(
+        *version(1, 1), *version(2, 2), _activate(2), *version(2, 3), *version(3, 4), _activate(3),
+        *version(4, 5), load_method="overwrite",
+    )  # fmt: skip
+    assert _rows(duck) == [(4, "v3")]
+    assert _rows(duck, "s__next") == [(5, "v4")]
+
+
+def test_rows_of_the_active_version_change_the_table_itself(duck: Any, version: Any) -> None:
+    duck.load(*version(1, 1, 2), _activate(1), load_method="overwrite")
+    # An incremental run keeps the version of the full read before it.
+    duck.load(*version(1, 2, 3), load_method="overwrite")
+    assert _rows(duck) == [(1, "v1"), (2, "v1"), (3, "v1")]
+    duck.load(*version(1, 4), _activate(1), load_method="overwrite")
+    assert _rows(duck) == [(1, "v1"), (2, "v1"), (3, "v1"), (4, "v1")]
+    assert _tables(duck) == ["s"]
+
+
+def test_the_version_of_a_table_that_was_upserted_is_known(duck: Any, version: Any) -> None:
+    duck.load(*version(5, 1), _activate(5), load_method="overwrite")
+    duck.load(*version(6, 1, 2), _activate(6))
+    duck.load(*version(6, 3), load_method="overwrite")
+    assert duck.query("SELECT id FROM s WHERE _sdc_deleted_at IS NULL ORDER BY 1") == [(1,), (2,), (3,)]
+
+
+def test_a_version_without_rows_empties_the_table(duck: Any, version: Any) -> None:
+    duck.load(*version(1, 1), _activate(1), load_method="overwrite")
+    duck.load(*version(2), _activate(2), load_method="overwrite")
+    assert _rows(duck) == []
+
+
+def test_a_version_that_is_activated_before_its_rows(duck: Any, version: Any) -> None:
+    duck.load(*version(1, 1), _activate(1), load_method="overwrite")
+    head, *rows = version(2, 2, 3, 2)
+    duck.load(head, _activate(2), *rows, load_method="overwrite", batch_size_rows=1)
+    assert _rows(duck) == [(2, "v2"), (3, "v2")]
+    assert _tables(duck) == ["s"]
+
+
+def test_records_without_a_version_are_upserted(duck: Any, version: Any, caplog: pytest.LogCaptureFixture) -> None:
+    for ids in ((1, 2), (2, 3)):
+        duck.load(*version(None, *ids), load_method="overwrite", batch_size_rows=1)
+    assert [row[0] for row in _rows(duck)] == [1, 2, 3]
+    warnings = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
+    assert (
+        warnings
+        == ["Stream 's': its records have no version, so they cannot overwrite its table: they are upserted."] * 2
+    )  # one in each run
+
+
+def test_columns_and_types_grow_aside(duck: Any, record: Any, version: Any) -> None:
+    duck.load(*version(1, 1), _activate(1), load_method="overwrite")
+    duck.query("ALTER TABLE s ADD COLUMN mine INTEGER")
+    wide = record("s", {"id": 2**70, "name": "wide", "more": "y"}, version=2)
+    duck.load(*version(2, 1, more="x"), wide, load_method="overwrite", batch_size_rows=1)
+    assert duck.types("s")["id"] == "BIGINT"
+    duck.load(*version(2, 5), _activate(2), load_method="overwrite")
+    assert duck.types("s") == {
+        "id": "HUGEINT",
+        "name": "VARCHAR",
+        "_sdc_table_version": "BIGINT",
+        "_sdc_deleted_at": "TIMESTAMP WITH TIME ZONE",
+        "mine": "INTEGER",
+        "more": "VARCHAR",
+    }
+    assert duck.query("SELECT id, more FROM s ORDER BY 1") == [(1, "x"), (5, None), (2**70, "y")]
+
+
+def test_names_beside_a_table_are_free(duck: Any, schema: Any, record: Any, version: Any) -> None:
+    duck.query("CREATE TABLE s__next (mine INTEGER)")
+    duck.load(*version(1, 1), load_method="overwrite")
+    duck.load(schema("s__next_2", COLUMNS), record("s__next_2", {"id": 3}), *version(1), _activate(1))
+    assert duck.query("FROM s__next") == []
+    duck.load(*version(1), _activate(1), load_method="overwrite")
+    assert _rows(duck) == [(1, "v1")]
+    assert _rows(duck, "s__next_2_2") == [(3, None)]
+    assert _tables(duck) == ["s", "s__next", "s__next_2_2"]
+
+
+def test_what_refers_to_the_table_is_an_error(duck: Any, version: Any) -> None:
+    duck.query("CREATE TABLE s (id BIGINT PRIMARY KEY, name VARCHAR); CREATE TABLE child (id BIGINT REFERENCES s (id))")
+    with pytest.raises(TargetError, match="cannot be replaced: drop what refers to it first"):
+        duck.load(*version(1, 1), _activate(1), load_method="overwrite")
+    assert _rows(duck) == []
+
+
+def test_a_run_that_is_killed_leaves_the_table_whole(duck: Any, version: Any) -> None:
+    duck.load(*version(1, 1, 2, 3), _activate(1), load_method="overwrite")
+    config = duck.folder / "config.json"
+    config.write_text(json.dumps(duck.config(load_method="overwrite", batch_size_rows=2)))
+    with subprocess.Popen(
+        [sys.executable, "-m", "target_duckdb", "--config", str(config)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stdin is not None
+        assert run.stdout is not None
+        for message in [*version(2, 1)[:2], {"type": "STATE", "value": 7}, *version(2, 4, 5)[1:]]:
+            run.stdin.write(json.dumps(message) + "\n")
+        run.stdin.flush()
+        assert run.stdout.readline() == "7\n"
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+        run.stdin.close()
+    assert _rows(duck) == [(1, "v1"), (2, "v1"), (3, "v1")]
+    duck.load(*version(2, 5, 6), _activate(2), load_method="overwrite")
+    assert _rows(duck) == [(1, "v2"), (4, "v2"), (5, "v2"), (6, "v2")]

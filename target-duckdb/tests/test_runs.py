@@ -1,0 +1,242 @@
+"""Records that come one after the other are loaded together, and arrive as they do one by one."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from typing import Any
+
+import pytest
+from target_duckdb.errors import TargetError
+from target_duckdb.load import Loader, StreamLoad
+from target_duckdb.messages import MessageReader
+from target_duckdb.streams import Stream
+
+PROPERTIES = {
+    "id": {"type": "integer"},
+    "number": {"type": ["number", "null"]},
+    "integer": {"type": ["integer", "null"]},
+    "boolean": {"type": ["boolean", "null"]},
+    "text": {"type": ["string", "null"]},
+    "object": {"type": ["object", "null"]},
+    "decimal": {"type": ["string", "null"], "format": "singer.decimal"},
+    "time": {"type": ["string", "null"], "format": "date-time"},
+}
+#: For each property JSON texts that a run takes, then some that it does not.
+VALUES = {
+    "number": (["null", "0", "-0.0", "1.50", "0.1", "66.66666666666667", "123456789012345", "1e5", "1E-9"], ["1e400"]),
+    "integer": (["null", "0", "-9223372036854775808"], ["1.0", "1e2"]),
+    "boolean": (["null", "true", "false"], ['"true"']),
+    "text": (["null", '""', '"é\\u0000\\n\\ud83d\\ude00"', '"null"'], ["5", '"\\ud800"']),
+    "object": (["null", '{"a": [1.50, 1e400, null]}', '"null"', "[]", '{"é\\n": "\\u2028"}'], ["NaN", "[Infinity]"]),
+    "decimal": (["null", '"1.5"', "2.50", '"1e3"'], ["-0.00"]),
+    "time": (["null", '"2024-01-01T00:00:00Z"', '"2024-01-01T02:00:00.123456+02:00"'], []),
+}
+
+
+def _lines(seed: int, count: int, *, odd: float) -> list[str]:
+    chance = random.Random(seed)
+    lines = []
+    for number in range(count):
+        fields = [f'"id": {number}']
+        for name, (plain, strange) in VALUES.items():
+            if chance.random() < 0.9:
+                fields.append(f'"{name}": {chance.choice(strange if strange and chance.random() < odd else plain)}')
+        more = chance.choice(["", ', "time_extracted": "2024-01-01T00:00:00Z"'])
+        lines.append(f'{{"type": "RECORD", "stream": "s", "record": {{{", ".join(fields)}}}{more}}}')
+    return lines
+
+
+@pytest.mark.parametrize("odd", [0.0, 0.003])
+def test_a_run_arrives_as_its_records_do_one_by_one(
+    duck: Any, schema: Any, monkeypatch: pytest.MonkeyPatch, odd: float
+) -> None:
+    taken = []
+    add_run = Stream.add_run
+    monkeypatch.setattr(Stream, "add_run", lambda self, lines: taken.append(add_run(self, lines)) or taken[-1])
+    lines = _lines(7, 1000, odd=odd)
+    together, alone = schema("s", PROPERTIES, ["id"]), schema("s", PROPERTIES, ["id"])
+    state = '{"type": "STATE", "value": {}}'  # after every 40th record, so that there are many runs
+    blocks = [line for start in range(0, 1000, 40) for line in [*lines[start : start + 40], state]]
+    duck.load(together, *blocks, default_target_schema="together")
+    assert set(taken) == ({True} if odd == 0 else {True, False})
+    monkeypatch.setattr(MessageReader, "take_run", lambda *_: 0)
+    monkeypatch.setattr(Stream, "add_run", lambda *_: False)
+    duck.load(alone, *lines, default_target_schema="alone")
+    columns = ", ".join(f'typeof("{name}"), CAST("{name}" AS VARCHAR)' for name in PROPERTIES)
+    arrived = duck.query(f"SELECT {columns} FROM together.s ORDER BY id")
+    assert arrived == duck.query(f"SELECT {columns} FROM alone.s ORDER BY id")
+    assert len(arrived) == 1000
+
+
+def test_versions_times_and_metadata_of_a_run(duck: Any, schema: Any, record: Any) -> None:
+    rows = [
+        record("s", {"id": n}, version=n // 10, time_extracted=f"2024-01-01T00:00:{n:02}Z" if n % 2 else None)
+        for n in range(20)
+    ]
+    duck.load(
+        schema("s", {"id": {"type": "integer"}}, ["id"]),
+        *rows,
+        {"type": "ACTIVATE_VERSION", "stream": "s", "version": 1},
+        add_metadata_columns=True,
+    )
+    assert duck.query(
+        "SELECT id, _sdc_table_version, second(_sdc_extracted_at), _sdc_deleted_at IS NULL,"
+        " _sdc_received_at > now() - INTERVAL 1 HOUR FROM s ORDER BY id"
+    ) == [(n, n // 10, n if n % 2 else None, n >= 10, True) for n in range(20)]
+
+
+def test_a_mark_of_deletion_in_a_run(duck: Any, schema: Any, record: Any) -> None:
+    head = schema("s", {"id": {"type": "integer"}, "v": {"type": "string"}}, ["id"])
+    rows = [record("s", {"id": n, "v": "x"}) for n in range(10)]
+    duck.load(head, *rows, record("s", {"id": 3, "_sdc_deleted_at": "2024-01-01T00:00:00Z"}), *rows[5:])
+    assert duck.query("SELECT id, v, _sdc_deleted_at IS NULL FROM s ORDER BY id") == [
+        (n, "x", n != 3) for n in range(10)
+    ]
+
+
+def test_rows_keep_their_order_and_the_last_of_a_key_wins(duck: Any, schema: Any, record: Any) -> None:
+    columns = {"id": {"type": "integer"}, "n": {"type": "integer"}}
+    rows = [record("s", {"id": n % 7, "n": n}) for n in range(50)]
+    duck.load(schema("s", columns, ["id"]), *rows)
+    assert duck.query("SELECT n FROM s ORDER BY n") == [(n,) for n in range(43, 50)]
+    more = [record("t", {"id": n % 7, "n": n if n % 9 else 1.0 * n}) for n in range(50)]
+    duck.load(schema("t", columns), *more)
+    assert duck.query("SELECT n FROM t") == [(n,) for n in range(50)]
+
+
+def test_a_batch_ends_in_the_middle_of_a_run(duck: Any, schema: Any, record: Any) -> None:
+    head = schema("s", {"id": {"type": "integer"}}, ["id"])
+    rows = [record("s", {"id": n}) for n in range(25)]
+    broken = '{"type": "RECORD", "stream": "s", "record": {"id": "x'
+    with pytest.raises(TargetError, match=r"^Line 27 "):
+        duck.load(head, *rows, broken, batch_size_rows=10)
+    assert duck.query("SELECT count(*) FROM s") == [(20,)]
+    with pytest.raises(TargetError, match=r"^Line 14 .*key property 'id'"):
+        duck.load(head, *rows[:12], record("s", {"id": None}), *rows[12:], batch_size_rows=10)
+
+
+def test_a_line_that_names_its_stream_twice(duck: Any, schema: Any, record: Any) -> None:
+    head = {"id": {"type": "integer"}}
+    plain = [json.dumps(record("s", {"id": n})) for n in range(6)]
+    twice = '{"type": "RECORD", "stream": "s", "record": {"id": 9}, "stream": "t"}'
+    duck.load(schema("s", head, ["id"]), schema("t", head, ["id"]), *plain, twice)
+    assert duck.query("SELECT count(*), max(id) FROM s") == [(6, 5)]
+    assert duck.query("FROM t") == [(9,)]
+
+
+def test_lines_that_are_no_lines_by_themselves(duck: Any, schema: Any, record: Any) -> None:
+    head = schema("s", {"id": {"type": "integer"}, "v": {}}, ["id"])
+    plain = json.dumps(record("s", {"id": 1, "v": {}}))
+    two = [f"{plain} {plain}"]
+    cut = [plain.removesuffix("{}}}"), f"{plain}}}}}"]
+    for broken in (two, cut):
+        with pytest.raises(TargetError, match=r"^Line 6 "):
+            duck.load(head, *[plain] * 4, *broken, *[plain] * 4)
+
+
+@pytest.mark.parametrize("form", ["", "compact", "sorted"])
+def test_lines_of_any_writer(duck: Any, form: str, schema: Any, record: Any) -> None:
+    messages = [
+        schema("é-s", {"id": {"type": "integer"}}, ["id"]),
+        *(record("é-s", {"id": n}, version=None) for n in range(9)),
+    ]
+    options: dict[str, Any] = {
+        "compact": {"separators": (",", ":"), "ensure_ascii": False},
+        "sorted": {"sort_keys": True},
+    }.get(form, {})
+    text = "\r\n \n\n".join(json.dumps(message, **options) for message in messages)
+    duck.load(text.encode())
+    assert duck.query('SELECT count(*), max(id) FROM "é-s"') == [(9, 8)]
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_blocks_of_the_input(monkeypatch: pytest.MonkeyPatch, text: bool) -> None:  # noqa: FBT001
+    monkeypatch.setattr("target_duckdb.messages._BLOCK_BYTES", 7)
+    lines = [json.dumps({"type": "STATE", "value": {"n": n, "é": "x" * n}}, ensure_ascii=False) for n in range(40)]
+    seen = []
+    whole = "\n".join(lines)
+    reader = MessageReader()
+    source: Any = io.StringIO(whole) if text else io.BytesIO(whole.encode())
+    counts = reader.process_lines(source, {"STATE": lambda message: seen.append(bytes(message.value).decode())})
+    assert [json.loads(value)["n"] for value in seen] == list(range(40))
+    assert counts == {"STATE": 40}
+
+
+# Schemas by turns
+
+
+def test_schemas_by_turns_wait_together(duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = []
+    read = StreamLoad._read
+    monkeypatch.setattr(StreamLoad, "_read", lambda self, segment: reads.append(1) or read(self, segment))
+    text = {"type": ["string", "null"]}
+    schemas = [
+        schema("s", {"id": {"type": "integer"}, **dict.fromkeys(names, text)}, ["id"])
+        for names in (["a", "b"], ["b", "c"], ["d"], ["A"])
+    ]
+    expected: dict[int, dict[str, str | None]] = {}
+    chance = random.Random(3)
+    messages = []
+    for n in range(400):
+        head = chance.choice(schemas)
+        names = [name for name in head["schema"]["properties"] if name != "id"]
+        carried = [name for name in names if chance.random() < 0.7]
+        key = chance.randrange(20)
+        row = expected.setdefault(key, dict.fromkeys("abcdA"))
+        if chance.random() < 0.2:  # a mark of deletion touches what it carries, any other row all of its schema
+            row |= {name: f"{name}{n}" for name in carried}
+            more = {"_sdc_deleted_at": "2024-01-01T00:00:00Z"}
+        else:
+            row |= {name: f"{name}{n}" if name in carried else None for name in names}
+            more = {}
+        messages += [head, record("s", {"id": key, **{name: f"{name}{n}" for name in carried}, **more})]
+        if n == 250:
+            messages.append({"type": "STATE", "value": {}})
+    duck.load(*messages, batch_size_rows=300)
+    assert len(reads) == 2
+    columns = duck.types("s")  # of `a` and `A`, the one that came second has a suffix
+    names = [{"a_2": "a", "A_2": "A"}.get(name, name) for name in columns]
+    rows = [dict(zip(names, row, strict=True)) for row in duck.query("FROM s")]
+    assert {row["id"]: {name: row[name] for name in "abcdA"} for row in rows} == expected
+
+
+def test_schemas_by_turns_without_a_key(duck: Any, schema: Any, record: Any) -> None:
+    first, second = schema("s", {"a": {"type": "string"}}), schema("s", {"b": {"type": "integer"}})
+    messages = [first, record("s", {"a": "x"}), second, record("s", {"b": 1})]
+    duck.load(*messages, *messages)
+    assert duck.query("SELECT a, b FROM s") == [("x", None), (None, 1)] * 2
+
+
+def test_many_schemas_that_differ_in_a_type_by_turns(duck: Any, schema: Any, record: Any) -> None:
+    more = {f"c{n}": {"type": "string"} for n in range(200)}
+    messages = []
+    for n in range(40):
+        kind = ("integer", "string")[n % 2]
+        messages += [
+            schema("s", {"id": {"type": "integer"}, "v": {"type": kind}, **more}, ["id"]),
+            record("s", {"id": n, "v": n if kind == "integer" else f"x{n}"}),
+        ]
+    duck.load(*messages)
+    assert duck.query("SELECT id, v FROM s ORDER BY id") == [(n, f"x{n}" if n % 2 else str(n)) for n in range(40)]
+
+
+# Memory
+
+
+def test_a_batch_that_needs_more_memory_is_tried_again(
+    duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("target_duckdb.database._FRUGAL", 1_000_000)
+    tried = []
+    commit = Loader._commit
+    monkeypatch.setattr(
+        Loader, "_commit", lambda *arguments, frugal: tried.append(frugal) or commit(*arguments, frugal=frugal)
+    )
+    head = schema("s", {"id": {"type": "integer"}, "text": {"type": "string"}})
+    rows = [record("s", {"id": n, "text": random.Random(n).randbytes(500).hex()}) for n in range(3000)]
+    states = duck.load(head, *rows, {"type": "STATE", "value": {"n": 1}})
+    assert tried == [True, False]
+    assert duck.query("SELECT count(*), sum(length(text)) FROM s") == [(3000, 3_000_000)]
+    assert states == ['{"n": 1}']
