@@ -63,7 +63,7 @@ class Bulk:
             "reference_date": day,
             "clock_in": start.time(),
             "clock_out": end.time(),
-            "clock_in_with_seconds": f"{start:%H:%M}:{place % 60:02}",
+            "clock_in_with_seconds": f"{start.hour:02}:{start.minute:02}:{place % 60:02}",
             "minutes": minutes,
             "in_source": "desktop",
             "out_source": "mobile",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
-TABLES = Path(__file__).parent / "tables"
+TABLES = Path(__file__).parent / "described"
 FORMATS = {"date-time": "moment", "date": "day", "time": "clock", "unix-epoch-seconds": "epoch"}
 PLAIN = {"string": "text", "integer": "integer", "number": "number", "boolean": "boolean", "object": "object"}
 # By the ends of names, where nobody says more.

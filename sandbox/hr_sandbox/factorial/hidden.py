@@ -33,7 +33,6 @@ VANISHING: dict[str, tuple[tuple[str, bool, Predicate], ...]] = {
     "attendance/worked_times": (("include_non_attendable_employees", True, _is("_attendable", value=False)),),
     "compensations/cycles": (("include_archived", True, ARCHIVED), ("include_hidden", True, HIDDEN)),
     "compensations/payroll_runs": (("include_hidden", True, HIDDEN),),
-    "contracts/materialized_templates": (),
     "employees/employees": (
         ("only_active", False, lambda row: bool(row["terminated_on"] and not row["is_terminating"])),
     ),

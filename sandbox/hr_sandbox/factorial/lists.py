@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company.dice import SATURDAY
@@ -17,6 +16,7 @@ from hr_sandbox.factorial.refusals import page as html_page
 from hr_sandbox.factorial.show import bodies
 from hr_sandbox.factorial.world import SHIFTS, STATS, World, key_in
 from hr_sandbox.messages import Answer, as_json
+from hr_sandbox.vendor import ControlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -129,7 +129,7 @@ class Lists:
         if touched is None and not query.many("ids[]"):
             wide = first is None or last is None or (last - first).days >= manners.widest
             seconds = manners.stall if wide else 0.0
-        tests = [*filters.tests(query), *bound_tests(query, or_later=manners.or_later)]
+        tests, bounds = filters.tests(query), bound_tests(query, or_later=manners.or_later)
         # A shift in bulk was touched on its own day.
         early = max(filter(None, (first, touched)), default=None)
         late = min(filter(None, (last, None if manners.or_later else touched)), default=None)
@@ -137,9 +137,9 @@ class Lists:
         if len(places) > manners.most:
             answer = html_page(GATEWAY_TIMEOUT)
         else:
-            rows = [
-                row for row in chain(self.world.rows(SHIFTS), bulk.made(places)) if all(test(row) for test in tests)
-            ]
+            rows = [row for row in self.world.rows(SHIFTS) if all(test(row) for test in (*tests, *bounds))]
+            # Those in bulk were made for the days that were asked for.
+            rows += [row for row in bulk.made(places) if all(test(row) for test in tests)]
             answer = self._body(query, rows, pages.whole(len(rows)))
             seconds += manners.per_row * len(rows)
         answer.seconds, answer.halting = seconds, manners.halting
@@ -156,10 +156,12 @@ class Lists:
 
     def records(self, resource: Resource, version: str, first: date, last: date) -> list[Row]:
         """The bodies of a whole reading, with what stands only in the query under a name with an underscore."""
+        bulk = self.world.bulk
+        places = bulk.between(first, last) if resource.name == SHIFTS and bulk.rows else range(0)
+        if len(places) > self.manners.most:
+            raise ControlError(f"There are more than {self.manners.most} shifts in this window.")
         rows: Iterable[Row] = self._window(resource, self.world.rows(resource.name), first, last)
-        if resource.name == SHIFTS and self.world.bulk.rows:
-            rows = chain(rows, self.world.bulk.made(self.world.bulk.between(first, last)))
-        kept = list(rows)
+        kept = [*rows, *bulk.made(places)]
         # Where memberships come from is said of single employees only.
         found = bodies(resource, kept, version, frozenset(SOURCES if resource.name == MEMBERSHIPS else ()))
         return [{**_marks(row), **body} for row, body in zip(kept, found, strict=True)]

@@ -15,30 +15,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from hr_sandbox.factorial.invented import Row
-    from hr_sandbox.factorial.tables import Field, Resource
+    from hr_sandbox.factorial.tables import Resource
 
-Show = tuple["tuple[str, Callable[[Any], Any]]", ...]
 FORMS = ("{}.000Z", "{}.000Z", "{}.000+00:00", "{}Z")
+SECONDS = 19  # letters of a moment to the second
+TIMES = ("_at", "_on", "date")  # ends of the names of days and moments
 
 
 @cache
-def _shows(name: str, version: str) -> Show:
-    resource = resources()[name]
-    return tuple(
-        (field.name, _way(resource, field, version)) for field in resource.fields.values() if version in field.span
+def _names(name: str, version: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The fields of a version; those of them that are ids; those that are days, moments or times."""
+    fields = [field for field in resources()[name].fields.values() if version in field.span]
+    return (
+        tuple(field.name for field in fields),
+        tuple(field.name for field in fields if field.type in {"id", "ids"}),
+        tuple(field.name for field in fields if field.form or field.name.endswith(TIMES)),
     )
 
 
-def _way(resource: Resource, field: Field, version: str) -> Callable[[Any], Any]:
-    if field.type in {"id", "ids"}:
-        return _id if version < TEXT_IDS else _text_id
-    form = FORMS[luck("moments", resource.module) % len(FORMS)]
+@cache
+def _way(module: str) -> Callable[[Any], Any]:
+    """How a module writes days, moments and times."""
+    form = FORMS[luck("moments", module) % len(FORMS)]
 
     def way(value: Any) -> Any:  # noqa: ANN401  any JSON
         if isinstance(value, datetime):
-            return form.format(value.replace(tzinfo=None).isoformat(timespec="seconds"))
+            return form.format(value.isoformat()[:SECONDS])
         if isinstance(value, time):
-            return f"{value:%H:%M}"
+            return value.isoformat("minutes")
         return value.isoformat() if isinstance(value, date) else value
 
     return way
@@ -58,10 +62,15 @@ def _text_id(value: Any) -> Any:  # noqa: ANN401  a number, several, or what is 
 
 def bodies(resource: Resource, rows: Iterable[Row], version: str, hidden: frozenset[str]) -> list[Row]:
     """The bodies of rows; what the credential may not see is null."""
-    ways = _shows(resource.name, version)
-    found = [{name: way(row[name]) for name, way in ways} for row in rows]
-    for name in hidden:
-        for body in found:
-            if name in body:
-                body[name] = None
+    names, ids, times = _names(resource.name, version)
+    key, way = _id if version < TEXT_IDS else _text_id, _way(resource.module)
+    found = []
+    for row in rows:
+        body = {name: row[name] for name in names}
+        for name in ids:
+            body[name] = key(body[name])
+        for name in times:
+            body[name] = way(body[name])
+        body.update((name, None) for name in hidden if name in body)
+        found.append(body)
     return found

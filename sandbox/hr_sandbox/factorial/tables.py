@@ -129,7 +129,7 @@ def _resource(name: str, row: dict[str, Any]) -> Resource:
 def resources() -> dict[str, Resource]:
     """All lists of all live versions, by name."""
     found = {}
-    for file in sorted(files(__package__).joinpath("tables").iterdir(), key=lambda row: row.name):
+    for file in sorted(files(__package__).joinpath("described").iterdir(), key=lambda row: row.name):
         if file.name.endswith(".json"):
             for name, row in json.loads(file.read_text(encoding="utf-8")).items():
                 found[name] = _resource(name, row)

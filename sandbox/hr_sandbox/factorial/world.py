@@ -45,6 +45,7 @@ class World:
         self._latest = datetime.combine(company.today, time(), UTC) - timedelta(seconds=1)
         self._changes = 0
         self._made: dict[str, tuple[tuple[int, int], list[Row]]] = {}
+        self._sparse: dict[str, tuple[tuple[int, int], list[Row]]] = {}
         self._source: dict[str, dict[Key, Row]] = {}
         self._stamps: dict[str, dict[Key, Row]] = {}
         self._tombs: dict[str, dict[Key, Row]] = {}
@@ -63,10 +64,15 @@ class World:
         """The rows of a list, perhaps with what the company knows only: enough to count them, and quicker."""
         if name in self._made:
             return self.rows(name)
-        resource, build = resources()[name], BUILDERS.get(name)
-        gone = self._gone.get(name, set())
-        known: Iterable[Row] = build(self.company) if build else _bare(resource)
-        return [row for row in known if key_in(resource, row) not in gone]
+        version = (self.company.version, self._changes)
+        kept = self._sparse.get(name)
+        if kept is None or kept[0] != version:
+            resource, build = resources()[name], BUILDERS.get(name)
+            gone = self._gone.get(name, set())
+            known: Iterable[Row] = build(self.company) if build else _bare(resource)
+            rows = [row for row in known if key_in(resource, row) not in gone]
+            self._sparse[name] = kept = (version, rows)
+        return kept[1]
 
     def find(self, name: str, key: Key) -> Row | None:
         """The row with this key, or None."""

@@ -1,6 +1,6 @@
 """Rows that come from the company, each list in the vendor's words. What is missing in a row is invented."""
 
-from hr_sandbox.factorial.rows import attendance, contracts, hiring, papers, people, projects, structure, time_off
+from hr_sandbox.factorial.rows import attendance, contracts, hiring, papers, pay, people, projects, structure, time_off
 from hr_sandbox.factorial.rows.parts import Builder
 
 BUILDERS: dict[str, Builder] = {
@@ -8,6 +8,7 @@ BUILDERS: dict[str, Builder] = {
     **contracts.BUILDERS,
     **hiring.BUILDERS,
     **papers.BUILDERS,
+    **pay.BUILDERS,
     **people.BUILDERS,
     **projects.BUILDERS,
     **structure.BUILDERS,

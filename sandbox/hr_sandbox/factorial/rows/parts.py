@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hr_sandbox.factorial.pools import COMPANY
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import date
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Absence, Employment
@@ -39,8 +39,3 @@ def last_day_away(row: Absence) -> date | None:
 def cents(amount: float) -> int:
     """An amount in the smallest unit, as the vendor counts it."""
     return round(amount * 100)
-
-
-def at_most(moment: datetime, bound: datetime) -> datetime:
-    """The moment, or the bound where that is earlier."""
-    return min(moment, bound)
