@@ -95,12 +95,6 @@ FORMED: tuple[tuple[str, Callable[[int], str]], ...] = (
 
 ODD = ("", "legacy_value")  # what stands where a known value should
 EMPTY: dict[str, Callable[[], Any]] = {"objects": list, "object": dict}
-NUMBERS: dict[str, Callable[[int, str], Any]] = {
-    "boolean": lambda number, _: number % 3 != 0,
-    "integer": lambda number, name: number % 900_000 if "cents" in name else number % 60 + 1,
-    "integers": lambda number, _: [1, 2, 3, 4, 5][: number % 5 + 1],
-    "number": lambda number, _: number % 4000 / 40,
-}
 
 
 class Inventor:
@@ -185,7 +179,9 @@ class Inventor:
             # Most are touched once at the start, and some again much later.
             moment += timedelta(seconds=number % (span + 1) if number % 3 else number % 86_400)
             moment = min(moment, self._latest)
-        if "end" in name or "finish" in name or "due" in name or "expir" in name:
+        if "start" in name:
+            moment = min(created + timedelta(minutes=number % 600), self._latest)
+        elif "end" in name or "finish" in name or "due" in name or "expir" in name:
             moment = created + timedelta(30 + number % 400)
         if field.form == "moment":
             return moment
@@ -205,6 +201,16 @@ class Inventor:
         return self._scalar(shape, name, words)
 
 
+def _integer(number: int, name: str) -> int:
+    """A whole number as its name asks for."""
+    if "cents" in name or "amount" in name:
+        return number % 900_000
+    for end, low, high in (("year", 2020, 2027), ("_month", 1, 12), ("_day", 1, 28)):
+        if name.endswith(end):
+            return low + number % (high - low + 1)
+    return number % 60 + 1
+
+
 def _untrue(field: Field, number: int) -> Any:  # noqa: ANN401  that is what it is about
     """What is served where the vendor's own description is wrong: lists, numbers, decimals as texts."""
     if field.of:
@@ -217,3 +223,11 @@ def day_of(value: object) -> date | None:
     if isinstance(value, datetime):
         return value.date()
     return value if isinstance(value, date) else None
+
+
+NUMBERS: dict[str, Callable[[int, str], Any]] = {
+    "boolean": lambda number, _: number % 3 != 0,
+    "integer": _integer,
+    "integers": lambda number, _: [1, 2, 3, 4, 5][: number % 5 + 1],
+    "number": lambda number, _: number % 4000 / 40,
+}
