@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import requests
 from hr_sandbox.factorial.bounds import BOUNDS
+from hr_sandbox.factorial.ids import wire
 from hr_sandbox.factorial.tables import newest
 from hr_sandbox.vendor import ControlError
 
@@ -44,6 +46,16 @@ def test_what_has_changed(make_factorial: Any, name: str) -> None:
     api.controls["edit"]({"stream": newest()[name].stream, "id": key, "field": field, "value": None})
     found = api.rows(name, [*query, (parameter, "2026-06-18")])
     assert [(row["id"], row[field]) for row in found] == [(key, None)]
+
+
+def test_runs_of_an_integration_since_a_moment(factorial: Any) -> None:
+    whose = {"marketplace_integration_uuid": "7c1f6c2e-5a0b-4c43-9a57-2f4f3f1d9a10"}
+    rows = factorial.rows("integrations/sync_runs", {**whose, "created_at_gteq": ANY_DAY})
+    begun = sorted(row["started_at"] for row in rows)
+    later = factorial.rows("integrations/sync_runs", {**whose, "created_at_gteq": begun[3]})
+    assert sorted(row["started_at"] for row in later) == begun[3:]
+    other = {"marketplace_integration_uuid": "x", "created_at_gteq": ANY_DAY}
+    assert factorial.rows("integrations/sync_runs", other) == []
 
 
 def test_only_the_day_of_employees_counts(factorial: Any) -> None:
@@ -109,6 +121,32 @@ def test_an_absence_that_is_deleted_stays_and_says_so(make_factorial: Any) -> No
     assert len(gone) == 1
     assert after[gone[0]["id"]]["deleted_at"] > "2026-06-18"
     assert gone[0]["id"] not in {row["id"] for row in api.rows("timeoff/leaves")}
+
+
+def test_the_latest_of_several_stamps_counts(make_factorial: Any) -> None:
+    api = make_factorial()
+    absence = next(iter(api.company.absences))
+    key = str(wire(absence.id))
+    api.rows("timeoff/leaves", ALL_LEAVES)
+    api.changes.edit("person", str(absence.person_id), "last_name", "Ødegård")  # stands in the leave, too
+    first = api.get(f"timeoff/leaves/{key}")[1]["updated_at"]
+    assert first > "2026-06-18"
+    absence.updated_at = datetime(2999, 1, 1, tzinfo=UTC)
+    api.company.version += 1
+    assert api.get(f"timeoff/leaves/{key}")[1]["updated_at"].startswith("2999-01-01")
+    edit = {"stream": "timeoff_leaves", "id": key, "field": "updated_at", "value": "2020-02-02T00:00:00Z"}
+    api.controls["edit"](edit)
+    assert api.get(f"timeoff/leaves/{key}")[1]["updated_at"].startswith("2020-02-02")
+
+
+def test_seconds_stay_seconds(make_factorial: Any) -> None:
+    api = make_factorial()
+    row = api.rows("timeoff/allowance_incidences")[0]
+    edit = {"stream": "timeoff_allowance_incidences", "id": row["id"], "field": "description", "value": "x"}
+    api.controls["edit"](edit)
+    after = api.get(f"timeoff/allowance_incidences/{row['id']}")[1]
+    assert after["updated_at"] > row["updated_at"]
+    assert isinstance(after["updated_at"], int)
 
 
 def test_hiring_adds_rows_and_leaves_all_others(make_factorial: Any) -> None:

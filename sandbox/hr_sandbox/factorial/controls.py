@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date, time
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.factorial.access import resource_of, stream_of
 from hr_sandbox.factorial.ids import CLUSTER
-from hr_sandbox.factorial.lists import day_or_clock
+from hr_sandbox.factorial.query import moment_of
 from hr_sandbox.vendor import ControlError
 
 if TYPE_CHECKING:
@@ -27,6 +28,13 @@ SHIFTS: dict[str, tuple[type, ...]] = {
     "stall_seconds": (int, float),
     "seconds_per_row": (int, float),
     "halting": (bool,),
+}
+
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "moment": moment_of,
+    "day": date.fromisoformat,
+    "clock": time.fromisoformat,
 }
 
 
@@ -86,9 +94,9 @@ class FactorialControls:
             raise ControlError(f"There is no field {name} that can be changed.")
         if field.type == "id" and isinstance(value, str):
             value = _key(value, numbered=True)
-        if field.form in {"moment", "day", "clock"} and isinstance(value, str):
+        if field.form in PARSERS and isinstance(value, str):
             try:
-                value = day_or_clock(field.form, value)
+                value = PARSERS[field.form](value)
             except ValueError as error:
                 raise ControlError(f"The field {name} cannot be {value!r}.") from error
         self._lists.world.edit(resource, key, {name: value})

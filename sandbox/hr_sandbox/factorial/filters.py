@@ -160,7 +160,7 @@ def _field(resource: str, name: str) -> str | None:
             return CALLED[called]
     fields = resources()[resource].fields
     plain = name.removesuffix("[]")
-    for guess in (plain, plain.removesuffix("s"), plain.removesuffix("es"), f"{plain[:-3]}y" if plain else ""):
+    for guess in (plain, plain.removesuffix("s"), plain.removesuffix("es"), f"{plain.removesuffix('ies')}y"):
         if guess in fields:
             return None if guess in SEARCHES and not name.endswith("[]") else guess
     return None

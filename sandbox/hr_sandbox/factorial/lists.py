@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company.dice import SATURDAY
@@ -187,16 +187,3 @@ def _within(row: Row, first: date | None, last: date | None) -> Row:
     begin, end = max(begin, first), min(end or last, last)
     days = (begin + timedelta(index) for index in range((end - begin).days + 1))
     return {**row, "amount": float(sum(day.weekday() < SATURDAY for day in days))}
-
-
-def moment_of(text: str) -> datetime:
-    """A moment that a control gives."""
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def day_or_clock(form: str, text: str) -> object:
-    """A value of a field that a control gives as text."""
-    if form == "moment":
-        return moment_of(text)
-    return date.fromisoformat(text) if form == "day" else time.fromisoformat(text)

@@ -16,6 +16,18 @@ FLAGS = {"true": True, "1": True, "false": False, "0": False}
 DAY_LENGTH = 10
 
 
+def moment_of(text: str) -> datetime:
+    """A moment in UTC: a day is its first second, and a time without a zone means UTC.
+
+    Raises:
+        ValueError: the text is neither.
+    """
+    if len(text) == DAY_LENGTH:
+        return datetime.combine(date.fromisoformat(text), time(), UTC)
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
 class Query:
     """The parameters of one request to one list."""
 
@@ -63,17 +75,14 @@ class Query:
         return None if text is None else FLAGS.get(text)
 
     def moment(self, name: str) -> datetime | None:
-        """A moment in UTC; a day is its first second, and a time without a zone means UTC."""
+        """A moment in UTC, or None where it was not given."""
         text = self.one(name)
         if text is None:
             return None
         try:
-            if len(text) == DAY_LENGTH:
-                return datetime.combine(date.fromisoformat(text), time(), UTC)
-            moment = datetime.fromisoformat(text)
-        except ValueError as error:
+            return moment_of(text)
+        except (ValueError, OverflowError) as error:
             raise bad(self.resource.module, name, "is not a valid date") from error
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
     def day(self, name: str) -> date | None:
         """A day; of a moment, its day in UTC."""

@@ -90,9 +90,8 @@ class World:
 
     def edit(self, resource: Resource, key: Key, changes: Row) -> None:
         """Change a row, and say so in its stamp."""
-        now = clock.now()
-        stamps = {name: now for name in TOUCHED if name in resource.fields or name.startswith("_")}
-        self._patches.setdefault(resource.name, {}).setdefault(key, {}).update({**stamps, **changes})
+        self._stamps.setdefault(resource.name, {})[key] = dict.fromkeys(TOUCHED, _now(resource))
+        self._patches.setdefault(resource.name, {}).setdefault(key, {}).update(changes)
         self._changes += 1
 
     def delete(self, resource: Resource, key: Key) -> None:
@@ -118,7 +117,11 @@ class World:
         rows.update(self._tombs.get(resource.name, {}))
         for key, stamps in self._stamps.get(resource.name, {}).items():
             if key in rows:
-                rows[key] = {**rows[key], **stamps}
+                # The company's own stamp may have become later than this one.
+                rows[key] = {
+                    **rows[key],
+                    **{name: max(stamps[name], rows[key].get(name) or stamps[name]) for name in stamps},
+                }
         for key, changes in self._patches.get(resource.name, {}).items():
             if key in rows:
                 rows[key] = {**rows[key], **changes}
@@ -131,14 +134,13 @@ class World:
         self._source[resource.name] = rows
         if before is None:
             return
-        now = clock.now()
+        now = _now(resource)
         stamps = self._stamps.setdefault(resource.name, {})
         touched = [name for name in TOUCHED if name in resource.fields or any(name in row for row in rows.values())]
         for key, row in rows.items():
             old = before.get(key)
             if old != row and all(old is None or old.get(name) == row.get(name) for name in touched):
-                moment: Any = int(now.timestamp()) if _counts_seconds(resource) else now
-                stamps[key] = dict.fromkeys(touched, moment)
+                stamps[key] = dict.fromkeys(touched, now)
         if DELETED in resource.fields:
             tombs = self._tombs.setdefault(resource.name, {})
             for key in before.keys() - rows.keys():
@@ -148,9 +150,10 @@ class World:
             tombs.update({key: before[key] for key in before.keys() - rows.keys()})
 
 
-def _counts_seconds(resource: Resource) -> bool:
-    field = resource.fields.get("updated_at")
-    return field is not None and field.form == "epoch"
+def _now(resource: Resource) -> Any:  # noqa: ANN401  a moment, or seconds
+    """The present, as the list's stamps are."""
+    field, now = resource.fields.get("updated_at"), clock.now()
+    return int(now.timestamp()) if field and field.form == "epoch" else now
 
 
 def _bare(resource: Resource) -> Iterable[Row]:

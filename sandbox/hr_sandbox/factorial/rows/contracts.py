@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.factorial.luck import happens, luck
 from hr_sandbox.factorial.pools import keys_of
-from hr_sandbox.factorial.rows.parts import HOME, cents
+from hr_sandbox.factorial.rows.parts import HOME, cents, minor
 from hr_sandbox.factorial.tables import resources
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _version(company: Company, row: Employment, pay: Compensation | None, number
         "job_catalog_tree_node_uuid": LEVEL.format(row.job_id) if row.job_id else None,
         "has_trial_period": row.probation_end_date is not None,
         "trial_period_ends_on": row.probation_end_date,
-        "salary_amount": cents(pay.amount) if pay else None,
+        "salary_amount": minor(pay.amount, pay.currency) if pay else None,
         "salary_currency": pay.currency if pay else None,
         "salary_frequency": (pay.interval or "HOURLY").lower() if pay else None,
         # Hundredths of an hour, whatever its description says.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 Builder = Callable[["Company"], Iterable[Row]]
+WHOLE = frozenset({"JPY"})  # currencies without a smaller unit
 HOME = {"company_id": COMPANY}
 
 
@@ -37,5 +38,10 @@ def last_day_away(row: Absence) -> date | None:
 
 
 def cents(amount: float) -> int:
-    """An amount in the smallest unit, as the vendor counts it."""
+    """Hundredths, as the vendor counts money, hours and percentages."""
     return round(amount * 100)
+
+
+def minor(amount: float, currency: str) -> int:
+    """Money in the currency's smallest unit."""
+    return round(amount) if currency in WHOLE else cents(amount)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hr_sandbox.factorial.ids import wire
 from hr_sandbox.factorial.pools import COMPANY, keys_of
 from hr_sandbox.factorial.rows.contracts import BASE, RAISES
-from hr_sandbox.factorial.rows.parts import HOME, cents
+from hr_sandbox.factorial.rows.parts import HOME, cents, minor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ def compensations(company: Company) -> Iterator[Row]:
             yield {
                 "id": row.id,
                 "contract_version_id": stints.get(row.person_id),
-                "amount": cents(row.amount),
+                "amount": minor(row.amount, row.currency),
                 "currency": row.currency,
                 "unit": "money",
                 "compensation_type": "fixed",
@@ -49,7 +49,7 @@ def supplements(company: Company) -> Iterator[Row]:
                 "id": row.id,
                 "employee_id": row.person_id,
                 "contracts_compensation_id": row.id,
-                "amount_in_cents": cents(row.amount),
+                "amount_in_cents": minor(row.amount, row.currency),
                 "unit": "money",
                 "currency": row.currency,
                 "effective_on": row.effective_from,
