@@ -229,8 +229,19 @@ def test_a_million_shifts(make_factorial: Any) -> None:
         assert bulk.row(places[-1] + 1)["date"] > bulk.row(places[0])["date"]
     body = api.get("attendance/shifts", {"start_on": "2021-02-01", "end_on": "2021-02-01"})[1]
     assert body["meta"]["total"] == len(days[1])
-    row = body["data"][0]
-    assert api.get(f"attendance/shifts/{row['id']}")[1] == row
+    for row in (body["data"][0], body["data"][-1]):
+        assert api.get(f"attendance/shifts/{row['id']}")[1] == row
+    old = api.get("attendance/shifts", {"start_on": "2021-02-01", "end_on": "2021-02-01"}, "2026-04-01")[1]["data"]
+    by_id = api.get(f"attendance/shifts/{old[7]['id']}", {}, "2026-04-01")[1]
+    assert by_id == old[7]
+    filtered = {"start_on": "2021-02-01", "end_on": "2021-02-01", "workable": "true"}
+    assert api.get("attendance/shifts", filtered)[1] == body
+    for name in ("created_at", "clock_in", "employee_id"):
+        api.vendor.allow(f"attendance_shifts.{name}", allowed=False)
+    seen = api.get("attendance/shifts", {"start_on": "2021-02-01", "end_on": "2021-02-01"})[1]["data"]
+    assert seen == [{**row, "created_at": None, "clock_in": None, "employee_id": None} for row in body["data"]]
+    for name in ("created_at", "clock_in", "employee_id"):
+        api.vendor.allow(f"attendance_shifts.{name}", allowed=True)
     assert set(row) == set(newest()["attendance/shifts"].fields)
     touched = api.get("attendance/shifts", {"updated_at": "2021-02-01"})[1]["data"]
     assert {row["id"] for row in touched} == {row["id"] for row in body["data"]}

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.factorial.rows.parts import HOME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from hr_sandbox.company import Company
     from hr_sandbox.factorial.invented import Row
 
+CLOCKS = tuple(f"{minute // 60:02}:{minute % 60:02}" for minute in range(1440))
+# What differs from shift to shift, as it stands in a body.
+VARYING = (
+    "id",
+    "employee_id",
+    "date",
+    "reference_date",
+    "clock_in",
+    "clock_out",
+    "clock_in_with_seconds",
+    "minutes",
+    "created_at",
+    "updated_at",
+)
+SECONDS = 19  # letters of a moment to the second
 FIRST = 10_000_000  # the number of the first one, beyond those of the company's own
 YEARS = 5
 
@@ -82,3 +98,38 @@ class Bulk:
             "created_at": stamp,
             "updated_at": stamp,
         }
+
+    def texts(self, places: range, show: Callable[[list[Row]], list[Row]]) -> Iterator[str]:
+        """The bodies of the shifts at these places as JSON: the first one is made, the others only differ from it.
+
+        Args:
+            places: which shifts.
+            show: makes bodies of rows.
+        """
+        if not places:
+            return
+        body = show([self.row(places[0])])[0]
+        number, moment = body["id"], body["created_at"] or body["updated_at"] or ""
+        # What may not be seen is null in all of them.
+        marks = {name: f"%({name})s" for name in VARYING if body[name] is not None}
+        pattern = json.dumps({**body, **marks}, separators=(",", ":")).replace('"%(minutes)s"', "%(minutes)s")
+        if isinstance(number, int):
+            pattern = pattern.replace('"%(id)s"', "%(id)s").replace('"%(employee_id)s"', "%(employee_id)s")
+        begins = int(number) - FIRST - places[0]  # what the vendor adds to numbers
+        ends = moment[SECONDS:]
+        for place in places:
+            day = (self.first_day + timedelta(place * self._days // self.rows)).isoformat()
+            minutes, start = 240 + place % 240, (6 + place % 6) * 60 + place % 60
+            stamp = f"{day}T{CLOCKS[start + minutes]}:00{ends}"
+            yield pattern % {
+                "id": begins + FIRST + place,
+                "employee_id": begins + self._people[place % len(self._people)],
+                "date": day,
+                "reference_date": day,
+                "clock_in": CLOCKS[start],
+                "clock_out": CLOCKS[start + minutes],
+                "clock_in_with_seconds": f"{CLOCKS[start]}:{place % 60:02}",
+                "minutes": minutes,
+                "created_at": stamp,
+                "updated_at": stamp,
+            }

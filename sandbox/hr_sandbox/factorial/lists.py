@@ -105,9 +105,11 @@ class Lists:
         return self._body(query, rows[part], meta)
 
     def _body(self, query: Query, rows: Sequence[Row], meta: Row) -> Answer:
+        return as_json({"data": self._show(query, list(rows)), "meta": meta})
+
+    def _show(self, query: Query, rows: list[Row]) -> list[Row]:
         hidden = frozenset(self._access.hidden.get(query.resource.name, ()))
-        data = bodies(query.resource, emptied(query, list(rows)), query.version, hidden)
-        return as_json({"data": data, "meta": meta})
+        return bodies(query.resource, emptied(query, rows), query.version, hidden)
 
     def _select(self, query: Query) -> list[Row]:
         name = query.resource.name
@@ -138,12 +140,23 @@ class Lists:
             answer = html_page(GATEWAY_TIMEOUT)
         else:
             rows = [row for row in self.world.rows(SHIFTS) if all(test(row) for test in (*tests, *bounds))]
-            # Those in bulk were made for the days that were asked for.
-            rows += [row for row in bulk.made(places) if all(test(row) for test in tests)]
-            answer = self._body(query, rows, pages.whole(len(rows)))
-            seconds += manners.per_row * len(rows)
+            # Those in bulk are made for the days that were asked for.
+            answer = self._with_bulk(query, rows, places, tests)
+            seconds += manners.per_row * (len(rows) + len(places))
         answer.seconds, answer.halting = seconds, manners.halting
         return answer
+
+    def _with_bulk(self, query: Query, rows: list[Row], places: range, tests: list[filters.Test]) -> Answer:
+        """The body of shifts, those in bulk as text where nothing else is asked of them."""
+        bulk = self.world.bulk
+        if tests or not places:
+            rows += [row for row in bulk.made(places) if all(test(row) for test in tests)]
+            return self._body(query, rows, pages.whole(len(rows)))
+        parts = [as_json(row).body.decode() for row in self._show(query, rows)]
+        parts += bulk.texts(places, lambda some: self._show(query, some))
+        meta = as_json(pages.whole(len(parts)))
+        body = f'{{"data":[{",".join(parts)}],"meta":{meta.body.decode()}}}'
+        return Answer(200, body.encode(), meta.headers)
 
     # Whole lists
 
