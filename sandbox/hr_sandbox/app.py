@@ -10,6 +10,7 @@ from starlette.routing import Mount
 
 from hr_sandbox.company import build_company
 from hr_sandbox.control import Controls
+from hr_sandbox.factorial import Factorial
 from hr_sandbox.faults import Faults
 from hr_sandbox.personio import Personio
 from hr_sandbox.personio.careers import Careers
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 def make_app(options: Options) -> Starlette:
     """Make the company and everything that serves it."""
     company = build_company(options.employees, options.seed, options.today)
-    vendors: dict[str, Vendor] = {vendor.name: vendor for vendor in (Personio(company, options),)}
+    vendors: dict[str, Vendor] = {
+        vendor.name: vendor for vendor in (Personio(company, options), Factorial(company, options))
+    }
     faults = Faults(options.fault_rate, options.seed)
     log = Log()
     sites: dict[str, Site] = {**vendors, Careers.name: Careers(company)}

@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--fault-rate", type=float, default=defaults.fault_rate, help="share of requests that fail")
     add("--client-id", default=defaults.client_id, help="the credential's id")
     add("--client-secret", default=defaults.client_secret, help="the credential's secret")
+    add("--api-key", default=defaults.api_key, help="the company's key, for vendors that take one")
     return parser
 
 

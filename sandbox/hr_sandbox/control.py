@@ -73,6 +73,11 @@ class Controls:
                 for method, table in (("POST", posts), ("GET", gets), ("DELETE", deletes))
                 for name, answer in table.items()
             ),
+            *(
+                Route(f"/{vendor.name}/{name}", _handler(_without_root(answer)), methods=["POST"])
+                for vendor in self._vendors.values()
+                for name, answer in vendor.controls().items()
+            ),
         ]
 
     def hire(self, body: Json) -> Json:

@@ -39,11 +39,21 @@ class Request:
 
 @dataclass(slots=True)
 class Answer:
-    """What a vendor answers."""
+    """What a vendor answers.
+
+    Attributes:
+        status: of HTTP.
+        body: the whole body.
+        headers: names in lower case.
+        seconds: how long the vendor takes for it.
+        halting: whether that time passes in the middle of the body, not before it.
+    """
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0
+    halting: bool = False
 
 
 def parse_pairs(text: str) -> tuple[tuple[str, str], ...]:

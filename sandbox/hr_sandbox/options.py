@@ -36,6 +36,7 @@ class Options:
     fault_rate: float = 0
     client_id: str = "sandbox-client"
     client_secret: str = "sandbox-secret"  # noqa: S105  invented, and documented
+    api_key: str = "sandbox-api-key"
     allow_remote: bool = False
 
     def __post_init__(self) -> None:
@@ -60,6 +61,7 @@ class Options:
                 FIRST_TODAY <= self.today <= _today()
             ),
             "--client-id and --client-secret must not be empty": bool(self.client_id and self.client_secret),
+            "--api-key must not be empty": bool(self.api_key),
             f"--host {self.host} can be reached from other machines: add --allow-remote if that is meant": (
                 self.allow_remote or is_loopback(self.host)
             ),

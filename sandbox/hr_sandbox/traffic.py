@@ -77,6 +77,8 @@ class VendorApp:
             answer = self._answer(request, fault)
             if fault and fault.kind == "slow":
                 await asyncio.sleep(fault.seconds)
+            if answer and not answer.halting:
+                await asyncio.sleep(answer.seconds)
             entry["status"] = answer and answer.status
         finally:
             self._log.in_flight -= 1
@@ -140,7 +142,13 @@ async def _send(answer: Answer, send: Send, *, whole: bool) -> None:
     headers = {**answer.headers, "content-length": str(len(answer.body))}
     raw = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-    body = answer.body if whole else answer.body[: len(answer.body) // 2]
+    half = len(answer.body) // 2
+    if answer.halting and whole:
+        await send({"type": "http.response.body", "body": answer.body[:half], "more_body": True})
+        await asyncio.sleep(answer.seconds)
+        await send({"type": "http.response.body", "body": answer.body[half:]})
+        return
+    body = answer.body if whole else answer.body[:half]
     await send({"type": "http.response.body", "body": body, "more_body": not whole})
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from hr_sandbox.company.dice import months_after
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hr_sandbox.company import Company
     from hr_sandbox.messages import Answer, Request
 
@@ -46,6 +48,10 @@ class Vendor(Site):
     """One vendor's API over the company."""
 
     streams: tuple[str, ...]
+
+    def controls(self) -> dict[str, Callable[[Json], Json]]:
+        """Controls of its own, by name."""
+        return {}
 
     def window(self, first: date | None, last: date | None) -> tuple[date, date]:
         """From the first of January five years back to the end of the month, unless something else is asked for."""

@@ -1,4 +1,4 @@
-"""A Personio that is asked without a server, and sandboxes that are asked with one."""
+"""Vendors that are asked without a server, and sandboxes that are asked with one."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import json
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from hr_sandbox.company import build_company
 from hr_sandbox.company.changes import Changes
-from hr_sandbox.messages import Request
+from hr_sandbox.factorial import Factorial
+from hr_sandbox.messages import Answer, Request
 from hr_sandbox.options import Options
 from hr_sandbox.personio import Personio
 from hr_sandbox.testing import running
@@ -98,3 +99,57 @@ def get_token() -> Callable[[Any], dict[str, str]]:
         return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
     return ask
+
+
+class Factorials:
+    """Asks a Factorial in this process with the company's key."""
+
+    def __init__(self, **options: Any) -> None:
+        self.options = Options(**{"today": TODAY, "employees": 40, **options})
+        self.company = build_company(self.options.employees, self.options.seed, self.options.today)
+        self.vendor = Factorial(self.company, self.options)
+        self.changes = Changes(self.company)
+        self.controls = self.vendor.controls()
+        self.headers = {"x-api-key": "sandbox-api-key"}
+
+    def ask(self, path: str, query: Any = (), method: str = "GET", **headers: str) -> Answer:
+        """An answer as it is; names of headers with underscores; the key stays out where others are given."""
+        pairs = tuple(query.items()) if isinstance(query, dict) else tuple(query)
+        named = {name.replace("_", "-"): text for name, text in headers.items()}
+        return self.vendor.answer(Request(method, path, pairs, named or self.headers))
+
+    def get(self, name: str, query: Any = (), version: str = "2026-10-01") -> tuple[int, Any]:
+        answer = self.ask(f"/api/{version}/resources/{name}", query)
+        kind = answer.headers.get("content-type", "")
+        return answer.status, json.loads(answer.body) if kind == "application/json" else answer.body.decode()
+
+    def pages(self, name: str, query: Any = (), version: str = "2026-10-01") -> Iterator[Any]:
+        pairs = list(query.items()) if isinstance(query, dict) else list(query)
+        after: list[tuple[str, str]] = []
+        while True:
+            status, body = self.get(name, [*pairs, *after], version)
+            assert status == 200, (name, pairs, body)
+            yield body
+            if not body["meta"]["has_next_page"]:
+                return
+            after = [("after_id", body["meta"]["end_cursor"])]
+
+    def rows(self, name: str, query: Any = (), version: str = "2026-10-01") -> list[Any]:
+        return [row for page in self.pages(name, query, version) for row in page["data"]]
+
+    def form(self, path: str, **fields: str) -> tuple[int, Any]:
+        body = urlencode(fields).encode()
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        answer = self.vendor.answer(Request("POST", path, (), headers, body))
+        return answer.status, json.loads(answer.body)
+
+
+@pytest.fixture(scope="session")
+def factorial() -> Factorials:
+    """For tests that change nothing."""
+    return Factorials(employees=130)
+
+
+@pytest.fixture
+def make_factorial() -> Callable[..., Factorials]:
+    return Factorials

@@ -1,0 +1,223 @@
+"""Keys and tokens: a company's key, tokens of users that end and are refreshed, tokens of companies that do not end."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+from hr_sandbox.factorial.refusals import page
+from hr_sandbox.messages import Answer, as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.messages import Request
+
+AUTHORIZE_PATH, TOKEN_PATH = "/oauth/authorize", "/oauth/token"
+OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
+CODE_SECONDS, WEEK = 600, 7 * 86_400
+USUAL_SCOPE = "read write"
+BEARER = "Bearer "
+DESCRIPTIONS = {
+    "invalid_request": "The request is missing a parameter, or is otherwise malformed.",
+    "invalid_client": "The client is not known, or its secret is wrong.",
+    "invalid_grant": "The grant is invalid, expired, revoked, or was issued to another client.",
+    "unsupported_grant_type": "The grant type is not supported.",
+    "unsupported_response_type": "The response type is not supported.",
+    "invalid_scope": "The scope is not known.",
+}
+UNAUTHORIZED = frozenset({"invalid_client"})
+
+
+@dataclass(slots=True)
+class Chain:
+    """All tokens that come from one login.
+
+    Attributes:
+        scopes: what they may read; None for everything.
+        company: whether they act for the company, and never end.
+        refresh: the one refresh token that is good, and since when.
+        spent: those that were.
+        tokens: access tokens with their ends; None for never.
+    """
+
+    scopes: frozenset[str] | None
+    company: bool
+    refresh: tuple[str, float] | None = None
+    spent: set[str] = field(default_factory=set)
+    tokens: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Who asks: with which scopes (None for all), and whether for the company."""
+
+    scopes: frozenset[str] | None
+    company: bool
+
+
+@dataclass(slots=True)
+class _Code:
+    redirect_uri: str
+    chain: Chain
+    ends: float
+
+
+class Tokens:
+    """Everything that one application was given."""
+
+    def __init__(
+        self,
+        client: tuple[str, str],
+        api_key: str,
+        lifetime: float,
+        scopes: frozenset[str],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Know the application and the company's key."""
+        self._client = client
+        self._api_key = api_key
+        self._lifetime = lifetime
+        self._scopes = scopes
+        self._clock = clock
+        self._ahead = 0.0
+        self._codes: dict[str, _Code] = {}
+        self._chains: list[Chain] = []
+
+    def now(self) -> float:
+        """Seconds since 1970, with what the controls put the clock forward by."""
+        return self._clock() + self._ahead
+
+    def forward(self, seconds: float) -> None:
+        """Let time pass."""
+        self._ahead += seconds
+
+    def check(self, request: Request) -> Bearer | None:
+        """Who asks, or None where there is no key or token that is good."""
+        if (key := request.headers.get("x-api-key")) is not None:
+            return Bearer(None, company=True) if hmac.compare_digest(key.encode(), self._api_key.encode()) else None
+        header = request.headers.get("authorization", "")
+        name = header.removeprefix(BEARER)
+        if not header.startswith(BEARER):
+            return None
+        for chain in self._chains:
+            if name in chain.tokens:
+                ends = chain.tokens[name]
+                return Bearer(chain.scopes, chain.company) if ends is None or ends > self.now() else None
+        return None
+
+    def authorize(self, request: Request) -> Answer:
+        """The page on which somebody agrees: here it agrees at once."""
+        given = dict(request.query)
+        target = given.get("redirect_uri", "")
+        if given.get("client_id") != self._client[0] or not _can_return(target):
+            return page(401)
+        scopes = frozenset(given.get("scope", "").split()) - set(USUAL_SCOPE.split())
+        problem = None
+        if given.get("response_type") != "code":
+            problem = "unsupported_response_type"
+        elif not scopes <= self._scopes:
+            problem = "invalid_scope"
+        if problem:
+            return _back(target, {"error": problem, "error_description": DESCRIPTIONS[problem]}, given)
+        code = secrets.token_urlsafe(32)
+        chain = Chain(scopes or None, given.get("resource_owner_type") == "company")
+        self._codes[code] = _Code(target, chain, self.now() + CODE_SECONDS)
+        if target == OUT_OF_BAND:
+            body = f"<!doctype html><title>Authorization code</title><code>{code}</code>"
+            return Answer(200, body.encode(), {"content-type": "text/html; charset=utf-8"})
+        return _back(target, {"code": code}, given)
+
+    def issue(self, request: Request) -> Answer:
+        """Answer a request for a token."""
+        given = dict(request.form)
+        client = (given.get("client_id", ""), given.get("client_secret", ""))
+        if not given.get("grant_type"):
+            return _refused("invalid_request")
+        if not hmac.compare_digest("\n".join(client).encode(), "\n".join(self._client).encode()):
+            return _refused("invalid_client")
+        if given["grant_type"] == "authorization_code":
+            return self._exchange(given)
+        if given["grant_type"] == "refresh_token":
+            return self._refresh(given)
+        return _refused("unsupported_grant_type")
+
+    def _exchange(self, given: dict[str, str]) -> Answer:
+        if not given.get("code") or not given.get("redirect_uri"):
+            return _refused("invalid_request")
+        code = self._codes.pop(given["code"], None)
+        if code is None or code.ends <= self.now() or code.redirect_uri != given["redirect_uri"]:
+            return _refused("invalid_grant")
+        self._chains.append(code.chain)
+        return self._grant(code.chain)
+
+    def _refresh(self, given: dict[str, str]) -> Answer:
+        name = given.get("refresh_token")
+        if not name:
+            return _refused("invalid_request")
+        for chain in self._chains:
+            if name in chain.spent:
+                # Used twice, it is in more hands than one: nothing of this login is good any more.
+                chain.refresh = None
+                chain.tokens.clear()
+                return _refused("invalid_grant")
+            if chain.refresh and chain.refresh[0] == name:
+                if chain.refresh[1] + WEEK <= self.now():
+                    return _refused("invalid_grant")
+                chain.spent.add(name)
+                return self._grant(chain)
+        return _refused("invalid_grant")
+
+    def _grant(self, chain: Chain) -> Answer:
+        name, now = secrets.token_hex(32), self.now()
+        body: dict[str, object] = {"access_token": name, "token_type": "Bearer"}
+        if chain.company:
+            chain.tokens[name] = None
+        else:
+            chain.tokens[name] = now + self._lifetime
+            chain.refresh = (secrets.token_hex(32), now)
+            body |= {"expires_in": int(self._lifetime), "refresh_token": chain.refresh[0]}
+        body |= {"scope": " ".join(sorted(chain.scopes)) if chain.scopes else USUAL_SCOPE, "created_at": int(now)}
+        return as_json(body, cache_control="no-store")
+
+    def login(self, *, company: bool) -> dict[str, object]:
+        """The tokens of a new login, as the token endpoint would give them."""
+        chain = Chain(None, company)
+        self._chains.append(chain)
+        self._grant(chain)
+        return {"access_token": next(iter(chain.tokens)), "refresh_token": chain.refresh and chain.refresh[0]}
+
+    def expire(self) -> int:
+        """End all access tokens, those of companies too; says how many there were."""
+        count = sum(len(chain.tokens) for chain in self._chains)
+        for chain in self._chains:
+            chain.tokens.clear()
+        return count
+
+    def revoke(self) -> int:
+        """End all logins with all that they gave; says how many there were."""
+        count = len(self._chains)
+        for chain in self._chains:
+            chain.tokens.clear()
+            chain.refresh = None
+        return count
+
+
+def _can_return(target: str) -> bool:
+    parts = urlsplit(target)
+    return target == OUT_OF_BAND or (parts.scheme in {"http", "https"} and bool(parts.netloc) and not parts.fragment)
+
+
+def _back(target: str, told: dict[str, str], given: dict[str, str]) -> Answer:
+    state = {"state": given["state"]} if "state" in given else {}
+    sign = "&" if urlsplit(target).query else "?"
+    return Answer(302, b"", {"location": f"{target}{sign}{urlencode({**told, **state})}"})
+
+
+def _refused(problem: str) -> Answer:
+    status = 401 if problem in UNAUTHORIZED else 400
+    return as_json({"error": problem, "error_description": DESCRIPTIONS[problem]}, status, cache_control="no-store")

@@ -1,0 +1,182 @@
+"""Controls of this vendor alone, below `/_control/factorial`."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.factorial.access import resource_of, stream_of
+from hr_sandbox.factorial.ids import CLUSTER
+from hr_sandbox.factorial.query import moment_of
+from hr_sandbox.vendor import ControlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.factorial.access import Access
+    from hr_sandbox.factorial.auth import Tokens
+    from hr_sandbox.factorial.lists import Lists
+    from hr_sandbox.factorial.tables import Resource
+    from hr_sandbox.factorial.world import Key
+    from hr_sandbox.vendor import Json
+
+MOST_ROWS = 5_000_000
+# What the shifts can be told, with the kind of each.
+SHIFTS: dict[str, tuple[type, ...]] = {
+    "rows": (int,),
+    "widest_days": (int,),
+    "stall_seconds": (int, float),
+    "seconds_per_row": (int, float),
+    "halting": (bool,),
+}
+
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "moment": moment_of,
+    "day": date.fromisoformat,
+    "clock": time.fromisoformat,
+}
+
+
+class FactorialControls:
+    """Changes rows, and how they are served."""
+
+    def __init__(self, lists: Lists, access: Access, tokens: Tokens) -> None:
+        """Control these."""
+        self._lists = lists
+        self._access = access
+        self._tokens = tokens
+
+    def routes(self) -> dict[str, Callable[[Json], Json]]:
+        """What can be asked for, by name."""
+        return {
+            "shifts": self.shifts,
+            "edit": self.edit,
+            "delete": self.delete,
+            "ignore": self.ignore,
+            "refusal": self.refusal,
+            "clock": self.clock,
+            "login": self.login,
+            "revoke-tokens": self.revoke_tokens,
+        }
+
+    def shifts(self, body: Json) -> Json:
+        """How many shifts there are in bulk, and how slow they are."""
+        manners, bulk = self._lists.manners, self._lists.world.bulk
+        for name, value in body.items():
+            if name not in SHIFTS:
+                raise ControlError(f"The control does not know {name}; it knows {', '.join(SHIFTS)}.")
+            if not isinstance(value, SHIFTS[name]) or (isinstance(value, bool) and bool not in SHIFTS[name]):
+                raise ControlError(f"The value of {name} is a number, or true or false.")
+            if isinstance(value, int | float) and not 0 <= value <= MOST_ROWS:
+                raise ControlError(f"The value of {name} is between 0 and {MOST_ROWS}.")
+        if "rows" in body:
+            bulk.set(body["rows"])
+        manners.widest = body.get("widest_days", manners.widest)
+        manners.stall = body.get("stall_seconds", manners.stall)
+        manners.per_row = body.get("seconds_per_row", manners.per_row)
+        manners.halting = body.get("halting", manners.halting)
+        return {
+            "rows": bulk.rows,
+            "widest_days": manners.widest,
+            "stall_seconds": manners.stall,
+            "seconds_per_row": manners.per_row,
+            "halting": manners.halting,
+        }
+
+    def edit(self, body: Json) -> Json:
+        """Change one field of any row; its stamp is the present."""
+        resource, key = self._row(body)
+        name, value = _taken(body, "field"), body.pop("value", None)
+        _nothing_else(body)
+        field = resource.fields.get(name)
+        if field is None or name == resource.key:
+            raise ControlError(f"There is no field {name} that can be changed.")
+        if field.type == "id" and isinstance(value, str):
+            value = _key(value, numbered=True)
+        if field.form in PARSERS and isinstance(value, str):
+            try:
+                value = PARSERS[field.form](value)
+            except ValueError as error:
+                raise ControlError(f"The field {name} cannot be {value!r}.") from error
+        self._lists.world.edit(resource, key, {name: value})
+        return {"changed": [{"action": "updated", "kind": resource.stream, "id": _shown(key)}]}
+
+    def delete(self, body: Json) -> Json:
+        """Delete any row."""
+        resource, key = self._row(body)
+        _nothing_else(body)
+        self._lists.world.delete(resource, key)
+        return {"changed": [{"action": "deleted", "kind": resource.stream, "id": _shown(key)}]}
+
+    def _row(self, body: Json) -> tuple[Resource, Key]:
+        resource, text = stream_of(_taken(body, "stream")), _taken(body, "id")
+        numbered = resource.key is not None and resource.fields[resource.key].type == "id"
+        key = _key(text, numbered=numbered)
+        world = self._lists.world
+        in_bulk = resource.name == "attendance/shifts" and isinstance(key, int) and world.bulk.find(key)
+        if in_bulk or world.find(resource.name, key) is None:
+            raise ControlError(f"The stream {resource.stream} has no record {text}.")
+        return resource, key
+
+    def ignore(self, body: Json) -> Json:
+        """Let a list pass over a parameter in silence, or know it again."""
+        resource, name = resource_of(_taken(body, "endpoint")), _taken(body, "parameter")
+        ignored = body.pop("ignored", True)
+        _nothing_else(body)
+        if name not in resource.parameters:
+            raise ControlError(f"There is no parameter {name}; there are {', '.join(resource.parameters)}.")
+        names = self._lists.manners.ignored.setdefault(resource.name, set())
+        (names.add if ignored else names.discard)(name)
+        return {"endpoint": resource.name, "ignored": sorted(names)}
+
+    def refusal(self, body: Json) -> Json:
+        """Choose what a module answers where it is not booked."""
+        module, form = _taken(body, "module"), _taken(body, "form")
+        _nothing_else(body)
+        return self._access.set_form(module, form)
+
+    def clock(self, body: Json) -> Json:
+        """Let time pass for tokens."""
+        seconds = body.pop("seconds", None)
+        _nothing_else(body)
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
+            raise ControlError("The value of seconds is a number.")
+        self._tokens.forward(seconds)
+        return {"now": int(self._tokens.now())}
+
+    def login(self, body: Json) -> Json:
+        """The tokens of a new login, of a user or of the company."""
+        company = body.pop("company", False)
+        _nothing_else(body)
+        return self._tokens.login(company=bool(company))
+
+    def revoke_tokens(self, body: Json) -> Json:
+        """End all logins: nothing can be refreshed any more."""
+        _nothing_else(body)
+        return {"revoked": self._tokens.revoke()}
+
+
+def _taken(body: Json, name: str) -> str:
+    value: Any = body.pop(name, None)
+    if not isinstance(value, str) or not value:
+        raise ControlError(f"The control needs {name}, a text.")
+    return value
+
+
+def _nothing_else(body: Json) -> None:
+    if body:
+        raise ControlError(f"The control does not know {', '.join(body)}.")
+
+
+def _key(text: str, *, numbered: bool) -> Key:
+    if not numbered:
+        return text
+    try:
+        return int(text) - CLUSTER
+    except ValueError as error:
+        raise ControlError(f"There is no record {text}.") from error
+
+
+def _shown(key: Key) -> str:
+    return str(CLUSTER + key) if isinstance(key, int) else key

@@ -1,0 +1,204 @@
+"""Writes the tables of lists, fields and parameters from the vendor's descriptions of its versions.
+
+    python -m hr_sandbox.factorial.describe [--hints HINTS] DOCUMENT...
+
+Each document is an OpenAPI description of one version. The hints are a JSON list that says more about the fields of
+the newest version: formats, what an id refers to, the shape of nested values. Only names, types and values are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+TABLES = Path(__file__).parent / "described"
+FORMATS = {"date-time": "moment", "date": "day", "time": "clock", "unix-epoch-seconds": "epoch"}
+PLAIN = {"string": "text", "integer": "integer", "number": "number", "boolean": "boolean", "object": "object"}
+# By the ends of names, where nobody says more.
+BY_NAME = (("_at", "moment"), ("_on", "day"), ("_date", "day"))
+FIRST = "2026-01-01"  # older than any description, and like the oldest of them but for what is in LATER
+LATER = frozenset({"project_management/budget_strategies"})
+
+
+class Document:
+    """One version's description."""
+
+    def __init__(self, document: Json) -> None:
+        """Read it."""
+        self.version: str = document["info"]["version"]
+        self._schemas: Json = document["components"]["schemas"]
+        self.lists: dict[str, Json] = {}
+        self.single: set[str] = set()
+        pattern = re.compile(rf"/api/{self.version}/resources/(\w+/\w+)(/\{{id\}})?")
+        for path, operations in document["paths"].items():
+            found = pattern.fullmatch(path)
+            if found and "get" in operations:
+                if found[2]:
+                    self.single.add(found[1])
+                else:
+                    self.lists[found[1]] = operations["get"]
+
+    def fields(self, resource: str) -> dict[str, str]:
+        """The types of a list's fields."""
+        answer = self.lists[resource]["responses"]["200"]["content"]["application/json"]["schema"]
+        item = self._resolve(self._resolve(answer)["properties"]["data"]["items"])
+        return {name: self._type(schema) for name, schema in item["properties"].items()}
+
+    def parameters(self, resource: str) -> dict[str, Json]:
+        """What a list's parameters take."""
+        found = {}
+        for row in self.lists[resource]["parameters"]:
+            schema = self._resolve(row["schema"])
+            inner = self._resolve(schema.get("items", schema))
+            choices = inner.get("enum")
+            kind = "choice" if choices else PLAIN.get(inner.get("type", ""), "text")
+            found[row["name"]] = {"type": kind, **({"of": choices} if choices else {})}
+        return found
+
+    def _resolve(self, schema: Json) -> Json:
+        while "$ref" in schema:
+            schema = self._schemas[schema["$ref"].rpartition("/")[2]]
+        return schema
+
+    def _type(self, schema: Json) -> str:
+        schema = self._resolve(schema)
+        kind: str = schema.get("type", "string")
+        if kind == "array":
+            inner: str = self._resolve(schema.get("items", {})).get("type", "object")
+            return f"{inner}[]"
+        return kind
+
+
+def _is_id(name: str) -> bool:
+    return name == "id" or name.endswith(("_id", "_ids"))
+
+
+def _kind(name: str, types: dict[str, str]) -> str:
+    """What a field holds, by its types in all versions; an id was a number once, or is too new to have been one."""
+    kinds = list(types.values())
+    was_number = kinds[0] in {"integer", "integer[]"} and (kinds[-1] in {"string", "string[]"} or _is_id(name))
+    new = FIRST not in types and "2026-04-01" not in types and _is_id(name)
+    many = kinds[-1].endswith("[]")
+    if was_number or (new and kinds[-1].startswith("string")):
+        return "ids" if many else "id"
+    inner = kinds[-1].removesuffix("[]")
+    return f"{PLAIN[inner]}s" if many else PLAIN[inner]
+
+
+def _shape(schema: Json) -> Any:  # noqa: ANN401  a tree of names and types
+    """A nested value: an object of names, a list of one, or a type."""
+    if schema.get("type") == "object" or "properties" in schema:
+        return {name: _shape(inner) for name, inner in schema.get("properties", {}).items()}
+    if schema.get("type") == "array":
+        return [_shape(schema.get("items", {}))]
+    return "|".join(map(str, schema["enum"])) if "enum" in schema else PLAIN.get(schema.get("type", ""), "number")
+
+
+def _field(name: str, kind: str, hint: Json) -> Json:
+    row: Json = {"type": kind}
+    said = str(hint.get("format_hint", "")).removesuffix(" (by name)")
+    by_name = next((form for end, form in BY_NAME if name.endswith(end)), None)
+    if kind in {"text", "integer"} and (form := FORMATS.get(said) or (by_name if kind == "text" else None)):
+        row["form"] = form
+    if hint.get("type_unreliable"):
+        row["unreliable"] = True
+    for ours, theirs in (("of", "enum"), ("refers", "references")):
+        if hint.get(theirs):
+            row[ours] = hint[theirs]
+    if hint.get("in_spec_required"):
+        row["always"] = True
+    if "json_schema" in hint:
+        row["shape"] = _shape(hint["json_schema"])
+    return row
+
+
+def _span(present: list[str], versions: list[str]) -> Json:
+    """From when and until when (exclusive) something is there, where that is not always."""
+    span = {} if present[0] == versions[0] else {"since": present[0]}
+    last = versions.index(present[-1])
+    return span if last == len(versions) - 1 else {**span, "until": versions[last + 1]}
+
+
+def describe(documents: list[Json], hints: list[Json]) -> dict[str, dict[str, Json]]:
+    """Tables by module, from the documents of all versions, oldest first."""
+    read = [Document(row) for row in documents]
+    versions = [FIRST, *(row.version for row in read)]
+    hinted = {row["resource"]: row for row in hints}
+    tables: defaultdict[str, dict[str, Json]] = defaultdict(dict)
+    for resource in sorted({name for row in read for name in row.lists}):
+        having = {row.version: row for row in read if resource in row.lists}
+        if versions[1] in having and resource not in LATER:
+            having = {FIRST: having[versions[1]], **having}
+        hint = hinted.get(resource, {})
+        details = hint.get("fields_detail", {})
+        fields = _over({version: row.fields(resource) for version, row in having.items()})
+        parameters = _over({version: row.parameters(resource) for version, row in having.items()})
+        needed = [row["name"] for row in hint.get("required_params", ()) if row["really_required"].startswith("yes")]
+        tables[resource.partition("/")[0]][resource] = {
+            **_span(list(having), versions),
+            "single": any(resource in row.single for row in having.values()),
+            **({"scope": scope} if (scope := hint.get("oauth_scope_documented")) else {}),
+            **({"needs": needed} if needed else {}),
+            "parameters": {
+                name: {**list(kinds.values())[-1], **_within(kinds, having, versions)}
+                for name, kinds in parameters.items()
+            },
+            "fields": {
+                name: {**_field(name, _kind(name, types), details.get(name, {})), **_within(types, having, versions)}
+                for name, types in fields.items()
+            },
+        }
+    return tables
+
+
+def _over(having: dict[str, Json]) -> dict[str, Json]:
+    """What each version says of each name, in the order of the newest version."""
+    found: dict[str, Json] = {}
+    for version in reversed(having):
+        for name, value in having[version].items():
+            found[name] = {version: value, **found.get(name, {})}
+    return found
+
+
+def _within(values: dict[str, Any], having: dict[str, Any], versions: list[str]) -> Json:
+    """The span of a part of a list that is itself not always there."""
+    span = _span(list(values), versions)
+    whole = _span(list(having), versions)
+    return {key: value for key, value in span.items() if whole.get(key) != value}
+
+
+def write(tables: dict[str, dict[str, Json]], folder: Path = TABLES) -> None:
+    """Write a file for each module, a line for each field and parameter."""
+    for module, resources in tables.items():
+        lines = ["{"]
+        for index, (resource, table) in enumerate(resources.items()):
+            lines.append(f'"{resource}": {{')
+            for place, (key, value) in enumerate(table.items()):
+                end = "," if place < len(table) - 1 else ""
+                if isinstance(value, dict) and value:
+                    inner = [f'  "{name}": {json.dumps(row, ensure_ascii=False)}' for name, row in value.items()]
+                    lines += [f' "{key}": {{', ",\n".join(inner), f" }}{end}"]
+                else:
+                    lines.append(f' "{key}": {json.dumps(value)}{end}')
+            lines.append("}" if index == len(resources) - 1 else "},")
+        (folder / f"{module}.json").write_text("\n".join([*lines, "}", ""]), encoding="utf-8")
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("documents", nargs="+", type=Path)
+    parser.add_argument("--hints", type=Path)
+    arguments = parser.parse_args()
+    documents = [json.loads(path.read_text(encoding="utf-8")) for path in arguments.documents]
+    documents.sort(key=lambda row: str(row["info"]["version"]))
+    write(describe(documents, json.loads(arguments.hints.read_text(encoding="utf-8")) if arguments.hints else []))
+
+
+if __name__ == "__main__":
+    main()

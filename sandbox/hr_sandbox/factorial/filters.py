@@ -1,0 +1,201 @@
+"""Which rows a request gets: by its filters, its views, and what it must not leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.factorial.bounds import BOUNDS
+from hr_sandbox.factorial.ids import wire
+from hr_sandbox.factorial.refusals import bad
+from hr_sandbox.factorial.tables import resources
+
+if TYPE_CHECKING:
+    from hr_sandbox.factorial.invented import Row
+    from hr_sandbox.factorial.query import Query
+
+Test = Callable[["Row"], bool]
+# Parameters whose names are not those of fields, by list or by themselves.
+CALLED = {
+    "account_ids[]": "account_id",
+    "banking/transactions/account_ids[]": "bank_account_id",
+    "ats/candidates/job_posting_ids[]": "ats_job_posting_ids",
+    "card_ids[]": "expenses_card_id",
+    "company_ids[]": "company_id",
+    "companies_ids[]": "company_id",
+    "compensation_id": "contracts_compensation_id",
+    "contract_template_id": "contracts_contract_template_id",
+    "contracts/contract_version_histories/contract_version_ids[]": "contracts_contract_version_id",
+    "custom_fields/values/employee_ids[]": "_employee_id",
+    "custom_fields/values/identifiers[]": "custom_field_identifier",
+    "custom_fields/values/instance_id": "valuable_id",
+    "custom_fields/values/slug": "custom_field_identifier",
+    "employees_ids[]": "employee_id",
+    "finance/categories/category_level": "_level",
+    "finance/categories/statuses[]": "_status",
+    "finance/categories/type": "_type",
+    "finance_account_ids[]": "account_id",
+    "groups[]": "posts_group_id",
+    "integrations/sync_runs/marketplace_integration_uuid": "integration_uuid",
+    "job_catalog/node_attributes/attribute_types[]": "type",
+    "job_catalog/node_attributes/node_uuid": "_node_uuid",
+    "job_catalog/tree_nodes/ancestor_uuids[]": "ancestor_uuid",
+    "job_catalog/tree_nodes/node_type": "type",
+    "legal_entities_ids[]": "legal_entity_id",
+    "marketplace/installation_settings/company_id": "_company_id",
+    "marketplace/installation_settings/integration_id": "_integration_uuid",
+    "marketplace/installation_settings/integration_uuid": "_integration_uuid",
+    "only_states[]": "state",
+    "project_management/exportable_expenses/project_ids[]": "_project_id",
+    "source[]": "source_id",
+    "task_status": "status",
+    "tasks/tasks/assignee_id": "assignee_ids",
+    "timeoff/french_leave_day_counts/employee_ids[]": "_employee_id",
+}
+ALL = "all"
+APPROVED = "timeoff/leaves/approved"  # goes together with another one
+NAMES = ("name", "title", "full_name", "label", "legal_name", "label_text")
+STARTS = "name_starts_with"
+EXCLUDING = frozenset({"exclude_ids[]", "without_ids[]"})
+SEARCHES = frozenset(
+    {"search", STARTS, "name_or_code", "full_text_name", "name", "title", "employee_name", "legal_name"}
+)
+# Where they are false, they do nothing.
+TRUE_ONLY: dict[str, Test] = {
+    "ats/messages/last_per_conversation": lambda _row: True,
+    "attendance/edit_timesheet_requests/pending": lambda row: row["approved"] is None,
+    "attendance/shifts/half_day": lambda row: row["half_day"] is not None,
+    "employees/employees/only_managers": lambda row: bool(row["_manages"]),
+    "expenses/per_diems/exclude_drafts": lambda row: row["status"] != "draft",
+    "project_management/imputable_projects/only_active": lambda row: row["status"] == "active",
+    "project_management/projects/no_clients": lambda row: row["client_id"] is None,
+    "project_management/rates/without_project": lambda row: row["project_id"] is None,
+    "project_management/rates/without_quote": lambda row: row["quote_id"] is None,
+    "project_management/budget_strategies/without_subproject": lambda row: row["subproject_id"] is None,
+    "timeoff/allowances/by_overtime": lambda row: row["source_units"] == "overtime_units",
+}
+# Lists that answer only where one of these groups of parameters is whole.
+ONE_OF = {
+    "attendance/worked_times": (("start_on", "end_on"), ("ids[]",)),
+    "compensations/additional_compensations": (
+        ("ids[]",),
+        ("contract_version_ids[]",),
+        ("employee_ids[]",),
+        ("payroll_concept_ids[]",),
+    ),
+    "timeoff/french_leave_day_counts": (("leave_ids[]",), ("from", "to")),
+}
+LONELY = {"performance/target_managers": "performance_review_process_ids[]"}  # takes one value only
+CONTACT_TYPE, VENDOR = "contact_type", "vendor"
+VIEWS = ("by_trash_bin", "by_pending_assignment")
+
+
+def check_needs(query: Query) -> None:
+    """Refuse a request that lacks what the list needs."""
+    resource = query.resource
+    for name in resource.needs:
+        known = query.version in resource.parameters[name].span
+        if known and not any(query.many(name)):
+            raise bad(resource.module, name, "can't be blank")
+        parameter = resource.parameters[name]
+        if known and parameter.of and not set(query.many(name)) <= set(parameter.of):
+            raise bad(resource.module, name, "is not included in the list")
+    groups = ONE_OF.get(resource.name, ())
+    if groups and not any(all(any(query.many(name)) for name in group) for group in groups):
+        raise bad(resource.module, groups[0][0], "is missing, and nothing else bounds the request")
+    if resource.name in LONELY and len(query.many(LONELY[resource.name])) > 1:
+        raise bad(resource.module, LONELY[resource.name], "takes one id only")
+
+
+def tests(query: Query) -> list[Test]:
+    """The tests of the parameters that were given, and of the views."""
+    found = [test for name in query.names if (test := _test(query, name))]
+    return [*found, *_views(query)]
+
+
+def _test(query: Query, name: str) -> Test | None:
+    """The test that a parameter makes, or None where it does nothing."""
+    place = f"{query.resource.name}/{name}"
+    if place in TRUE_ONLY:
+        return TRUE_ONLY[place] if query.flag(name) else None
+    if name in BOUNDS.get(query.resource.name, {}) or place == APPROVED:
+        return None
+    if name in EXCLUDING:
+        without = set(query.many(name))
+        return lambda row: str(wire(row["id"])) not in without
+    field = _field(query.resource.name, name)
+    if field is None:
+        return _search(query, name) if name in SEARCHES else None
+    return _equal(query, name, field)
+
+
+def _equal(query: Query, name: str, field: str) -> Test | None:
+    if query.resource.parameters[name].type == "boolean":
+        wanted = query.flag(name)
+        return lambda row: row.get(field) is wanted
+    texts = {text for text in query.many(name) if text} if name.endswith("[]") else {query.one(name)}
+    if ALL in texts:
+        return None
+    numbers = _is_number(query.resource.name, field)
+    return lambda row: not texts.isdisjoint(_texts(row.get(field), numbers=numbers))
+
+
+def _texts(held: Any, *, numbers: bool) -> list[str]:  # noqa: ANN401  any field's
+    values = held if isinstance(held, list) else [held]
+    return [str(wire(value)) if numbers and isinstance(value, int) else str(value) for value in values]
+
+
+@cache
+def _is_number(resource: str, field: str) -> bool:
+    known = resources()[resource].fields.get(field)
+    return known.type in {"id", "ids"} if known else field.endswith("_id")
+
+
+@cache
+def _field(resource: str, name: str) -> str | None:
+    """The field that a parameter is about, or None where there is none."""
+    for called in (f"{resource}/{name}", name):
+        if called in CALLED:
+            return CALLED[called]
+    fields = resources()[resource].fields
+    plain = name.removesuffix("[]")
+    for guess in (plain, plain.removesuffix("s"), plain.removesuffix("es"), f"{plain.removesuffix('ies')}y"):
+        if guess in fields:
+            return None if guess in SEARCHES and not name.endswith("[]") else guess
+    return None
+
+
+def _search(query: Query, name: str) -> Test | None:
+    wanted = (query.one(name) or "").lower()
+    fields = [field for field in NAMES if field in query.resource.fields]
+    if not fields:
+        return None
+    if name == STARTS:
+        return lambda row: any(str(row[field] or "").lower().startswith(wanted) for field in fields)
+    return lambda row: any(wanted in str(row[field] or "").lower() for field in fields)
+
+
+def _views(query: Query) -> list[Test]:
+    """Some lists show one of several views; which one is not seen in their rows."""
+    parameters = query.resource.parameters
+    if query.resource.name == "finance/contacts":
+        wanted = query.one(CONTACT_TYPE) or VENDOR
+        return [lambda row: row["_contact_type"] == wanted]
+    if query.resource.name == "documents/documents":
+        views = {f"_{name}": query.flag(name) or False for name in VIEWS}
+        return [lambda row: all(bool(row.get(name)) is wanted for name, wanted in views.items())]
+    if "archived" in parameters and query.resource.name.endswith("_contract_types"):
+        archived = query.flag("archived") or False
+        return [lambda row: row["_archived"] is archived]
+    if query.resource.name == "timeoff/leaves":
+        return _approval(query)
+    return []
+
+
+def _approval(query: Query) -> list[Test]:
+    approved, pending = query.flag("approved"), query.flag("include_pending")
+    if approved is None and not pending:
+        return []
+    wanted = {value for value, asked in ((approved, approved is not None), (None, pending)) if asked}
+    return [lambda row: row["approved"] in wanted]

@@ -1,0 +1,111 @@
+"""Pages: a row's id is its cursor, and rows are in the order of their ids."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.factorial.ids import CLUSTER, cursor, key_of, wire
+from hr_sandbox.factorial.refusals import bad_cursor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hr_sandbox.factorial.invented import Row
+    from hr_sandbox.factorial.world import Key
+
+MOST = 100
+AFTER, BEFORE, LIMIT, PAGE = "after_id", "before_id", "limit", "page"
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which page is asked for.
+
+    Attributes:
+        limit: how many rows, at most 100.
+        after: the key behind which it begins.
+        before: the key before which it ends.
+        number: of the older way to page, from 1; None where it is not used.
+    """
+
+    limit: int
+    after: Key | None
+    before: Key | None
+    number: int | None
+
+
+def paging(given: dict[str, str], *, numbered: bool) -> Paging:
+    """Read what was asked for.
+
+    Args:
+        given: the last value of each parameter.
+        numbered: whether keys are numbers.
+    """
+    limit = min(_count(given, LIMIT) or MOST, MOST)
+    return Paging(limit, _key(given, AFTER, numbered), _key(given, BEFORE, numbered), _count(given, PAGE))
+
+
+def _count(given: dict[str, str], name: str) -> int | None:
+    text = given.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise bad_cursor(name)
+    return int(text)
+
+
+def _key(given: dict[str, str], name: str, numbered: bool) -> Key | None:  # noqa: FBT001  private
+    text = given.get(name)
+    if text is None:
+        return None
+    try:
+        key = key_of(text)
+        return int(key) - CLUSTER if numbered else key
+    except ValueError as error:
+        raise bad_cursor(name) from error
+
+
+def shown_key(key: Key) -> str:
+    """The key in a cursor."""
+    return str(wire(key)) if isinstance(key, int) else key
+
+
+def cut(keys: Sequence[Key], asked: Paging) -> tuple[slice, Row]:
+    """Where the page lies among the keys, and what its `meta` says."""
+    start, end = _place(keys, asked)
+    whole = not start and end == len(keys)
+    meta: dict[str, Any] = {
+        "has_next_page": end < len(keys),
+        "has_previous_page": start > 0 and bool(keys),
+        # What fits on one page needs no cursors.
+        "start_cursor": None if whole or start >= end else cursor(shown_key(keys[start])),
+        "end_cursor": None if whole or start >= end else cursor(shown_key(keys[end - 1])),
+        "limit": asked.limit,
+        "total": len(keys),
+    }
+    return slice(start, end), meta
+
+
+def _place(keys: Sequence[Key], asked: Paging) -> tuple[int, int]:
+    if asked.before is not None:
+        end = bisect_left(keys, asked.before)
+        return max(end - asked.limit, 0), end
+    if asked.after is not None:
+        start = bisect_right(keys, asked.after)
+    else:
+        start = min(((asked.number or 1) - 1) * asked.limit, len(keys))
+    return start, min(start + asked.limit, len(keys))
+
+
+def whole(total: int) -> Row:
+    """The `meta` of a list that does not page."""
+    return {
+        "has_next_page": False,
+        "has_previous_page": False,
+        "start_cursor": None,
+        "end_cursor": None,
+        "limit": None,
+        "total": total,
+    }

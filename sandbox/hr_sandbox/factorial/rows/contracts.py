@@ -1,0 +1,186 @@
+"""Contracts, their versions, and what is paid besides."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from hr_sandbox.factorial.luck import happens, luck
+from hr_sandbox.factorial.pools import keys_of
+from hr_sandbox.factorial.rows.parts import HOME, cents, minor
+from hr_sandbox.factorial.tables import resources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.model import Compensation, Employment
+    from hr_sandbox.factorial.rows.parts import Builder, Row
+
+RAISES = 100_000  # a version for a raise has the number of the compensation and this
+FULL_TIME = 40
+BASE = frozenset({"FIXED_SALARY", "HOURLY"})
+LEVEL = "jobcatalog_treelevel-{}"
+TYPES = {
+    "de": ("de_contract_type_id", "contracts/german_contract_types"),
+    "fr": ("fr_contract_type_id", "contracts/french_contract_types"),
+}
+LOCAL = tuple(
+    name
+    for name in resources()["contracts/contract_versions"].fields
+    if name.startswith(("es_", "fr_", "de_", "pt_", "contracts_es_")) and name != "fr_forfait_jours"
+)
+PERIODS = 4  # numbers that each contract has for its periods
+
+
+def contracts(company: Company) -> Iterator[Row]:
+    """Each employment is one."""
+    for row in company.employments:
+        yield {
+            **HOME,
+            "id": row.id,
+            "employee_id": row.person_id,
+            "starts_on": row.start_date,
+            "ends_on": row.end_date,
+            "updated_at": row.updated_at,
+        }
+
+
+def versions(company: Company) -> Iterator[Row]:
+    """One for the beginning of each contract, and one for each raise."""
+    for row in company.employments:
+        pay = _pay(company, row)
+        first = pay[0] if pay and pay[0].effective_from <= row.start_date else None
+        yield _version(company, row, first, row.id)
+        for raised in pay:
+            if raised is not first:
+                yield _version(company, row, raised, raised.id + RAISES)
+
+
+def _pay(company: Company, row: Employment) -> list[Compensation]:
+    kinds = {kind.id for kind in company.compensation_types if kind.category in BASE}
+    end = row.end_date or date.max
+    return sorted(
+        (
+            pay
+            for pay in company.compensations.of(row.person_id)
+            if pay.type_id in kinds and row.start_date <= pay.effective_from <= end
+        ),
+        key=lambda pay: (pay.effective_from, pay.id),
+    )
+
+
+def _version(company: Company, row: Employment, pay: Compensation | None, number: int) -> Row:
+    since = max(pay.effective_from, row.start_date) if pay else row.start_date
+    begun = min(datetime.combine(since, time(8), UTC), datetime.combine(company.today, time(), UTC) - timedelta(1))
+    country = company.legal_entities[row.legal_entity_id].country.lower()
+    share = row.weekly_working_hours / row.full_time_weekly_working_hours
+    created = row.created_at if number == row.id else max(begun, row.created_at)
+    return {
+        **HOME,
+        **_abroad(country, number),
+        "id": number,
+        "employee_id": row.person_id,
+        "contracts_contract_id": row.id,
+        "effective_on": since,
+        "starts_on": row.start_date,
+        "ends_on": row.contract_end_date or row.end_date,
+        "country": country,
+        "job_title": row.title,
+        "job_catalog_level_id": row.job_id,
+        "job_catalog_tree_node_uuid": LEVEL.format(row.job_id) if row.job_id else None,
+        "has_trial_period": row.probation_end_date is not None,
+        "trial_period_ends_on": row.probation_end_date,
+        "salary_amount": minor(pay.amount, pay.currency) if pay else None,
+        "salary_currency": pay.currency if pay else None,
+        "salary_frequency": (pay.interval or "HOURLY").lower() if pay else None,
+        # Hundredths of an hour, whatever its description says.
+        "working_hours": cents(row.weekly_working_hours),
+        "working_hours_frequency": "week",
+        "working_time_percentage_in_cents": cents(share * 100),
+        "created_at": created,
+        "updated_at": max(created, row.updated_at),
+    }
+
+
+def _abroad(country: str, number: int) -> Row:
+    """What belongs to one country is null in all others."""
+    found: Row = dict.fromkeys(LOCAL)
+    if country in TYPES:
+        field, kinds = TYPES[country]
+        pool = keys_of(kinds)
+        found[field] = pool[number % len(pool)]
+    if country == "fr":
+        found["fr_coefficient"] = str(150 + number % 9 * 5)
+    return found
+
+
+def reference_contracts(company: Company) -> Iterator[Row]:
+    """The version that holds today: else the next one, else the last one."""
+    today = company.today
+    of_person: dict[int, list[Row]] = {}
+    for row in versions(company):
+        of_person.setdefault(row["employee_id"], []).append(row)
+    for rows in of_person.values():
+        rows.sort(key=lambda row: (row["effective_on"], row["id"]))
+        past = [row for row in rows if row["effective_on"] <= today]
+        holding = [row for row in past if row["ends_on"] is None or row["ends_on"] >= today]
+        ahead = [row for row in rows if row["effective_on"] > today]
+        yield (holding or ahead[:1] or past)[-1]
+
+
+def histories(company: Company) -> Iterator[Row]:
+    """What each version was when it was made, and again where it was touched later."""
+    for row in versions(company):
+        same = {
+            **row,
+            "original_contract_version_id": row["id"],
+            "contracts_contract_version_id": row["id"],
+            "author": None,
+        }
+        made = row["created_at"]
+        yield {**same, "id": row["id"] * 10, "action_type": "create", "changed_at": made, "updated_at": made}
+        touched = row["updated_at"]
+        if touched > made:
+            stamps = {"changed_at": touched, "created_at": touched, "updated_at": touched}
+            # Its number tells the moment, so that a history once written stays, and a later touch is another one.
+            number = row["id"] * 10 + 1 + int(touched.timestamp()) % 1_000_000_007 * 10_000_000
+            yield {**same, "id": number, "action_type": "update", **stamps}
+
+
+def meta_data(company: Company) -> Iterator[Row]:
+    """What made each version."""
+    for row in versions(company):
+        action = "create" if row["id"] == row["contracts_contract_id"] else "salary_change"
+        yield {"contract_version_id": row["id"], "action_type": action}
+
+
+def activity_periods(company: Company) -> Iterator[Row]:
+    """Each contract is one active period; some have a pause within."""
+    for row in company.employments:
+        start, end = row.start_date, row.end_date
+        days = [start, end]
+        if happens(8, "pause", row.id) and ((end or company.today) - start).days > 200:  # noqa: PLR2004  long enough
+            pause = start + timedelta(60 + luck("pause", row.id) % 60)
+            days = [start, pause, pause + timedelta(30), end]
+        for index, (first, last) in enumerate(pairwise(days)):
+            until = last - timedelta(1) if last and index < len(days) - 2 else last
+            yield {
+                "id": row.id * PERIODS + index,
+                "contract_id": row.id,
+                "employee_id": row.person_id,
+                "type": "inactivity" if index == 1 else "activity",
+                "activity_period_starts_on": first,
+                "activity_period_ends_on": until,
+            }
+
+
+BUILDERS: dict[str, Builder] = {
+    "contracts/contracts": contracts,
+    "contracts/contract_versions": versions,
+    "contracts/reference_contracts": reference_contracts,
+    "contracts/contract_version_histories": histories,
+    "contracts/contract_version_meta_data": meta_data,
+    "contracts/contract_activity_periods": activity_periods,
+}

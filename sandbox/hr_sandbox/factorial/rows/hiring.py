@@ -1,0 +1,138 @@
+"""Recruiting: what is open, who applied, and how far they came."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hr_sandbox.factorial.luck import happens, luck
+from hr_sandbox.factorial.pools import keys_of
+from hr_sandbox.factorial.rows.parts import HOME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.model import Application, Opening, Stage
+    from hr_sandbox.factorial.rows.parts import Builder, Row
+
+PHASES = 100  # numbers that each opening has for its phases
+KINDS = {"SCREENING": "screening", "INTERVIEW": "interview", "ASSESSMENT": "assessment", "OFFER": "offer"}
+HIRED = "ACCEPTED"
+ENDED = frozenset({HIRED, "REJECTED", "WITHDRAWN"})
+SOURCES = "ats/candidate_sources"
+
+
+def job_postings(company: Company) -> Iterator[Row]:
+    """Openings, those of the past too."""
+    for row in company.openings:
+        office = company.offices.find(str(row.office_id))
+        yield {
+            **HOME,
+            "id": row.id,
+            "title": row.name,
+            "status": "published" if row.published else "archived",
+            "schedule_type": "part_time" if "part" in row.schedule.lower() else "full_time",
+            "location_id": row.office_id,
+            "legal_entity_id": office.legal_entity_id if office else None,
+            "created_at": row.created_at,
+            "_updated_at": row.updated_at,
+        }
+
+
+def _stages(company: Company, opening: Opening) -> list[tuple[str, str]]:
+    """The name and kind of each phase: the first one, the opening's own, the last one."""
+    own = company.categories[opening.category_id].stages
+    middle = [(stage.name or "", KINDS.get(stage.kind, "normal")) for stage in own]
+    return [("New", "initial"), *middle, ("Hired", "hired")]
+
+
+def _phase(company: Company, opening: Opening, stage: Stage) -> int:
+    """The number of the phase that a stage is."""
+    names = [name for name, _ in _stages(company, opening)]
+    place = names.index(stage.name) if stage.name in names else 0
+    return opening.id * PHASES + (len(names) - 1 if stage.kind == HIRED else place)
+
+
+def phases(company: Company) -> Iterator[Row]:
+    """The phases of each opening, with how many are in them."""
+    inside: dict[int, list[Application]] = {}
+    for row in company.applications:
+        opening = company.openings[row.opening_id]
+        reached = [step.stage for step in row.transitions if step.stage.kind not in ENDED - {HIRED}]
+        inside.setdefault(_phase(company, opening, reached[-1]), []).append(row)
+    hiring = keys_of("ats/hiring_stages")
+    for opening in company.openings:
+        for index, (name, kind) in enumerate(_stages(company, opening)):
+            number = opening.id * PHASES + index
+            there = inside.get(number, [])
+            yield {
+                "id": number,
+                "ats_job_posting_id": opening.id,
+                "name": name,
+                "position": index,
+                "editable": index > 0 and kind != "hired",
+                "phase_type": kind,
+                "applications_count": len(there),
+                "active_applications_count": sum(row.transitions[-1].stage.kind not in ENDED for row in there),
+                "ats_hiring_stage_id": hiring[index % len(hiring)],
+            }
+
+
+def candidates(company: Company) -> Iterator[Row]:
+    """Everybody who ever applied."""
+    applied: dict[int, list[Application]] = {}
+    for application in company.applications:
+        applied.setdefault(application.candidate_id, []).append(application)
+    sources = keys_of(SOURCES)
+    for row in company.candidates:
+        yield {
+            **HOME,
+            "id": row.id,
+            "first_name": row.first_name,
+            "last_name": row.last_name,
+            "full_name": f"{row.first_name} {row.last_name}",
+            "email": row.email,
+            "phone_number": row.phone,
+            "personal_url": row.profile,
+            "gender": row.gender.lower() if row.gender else "unanswered",
+            "talent_pool": happens(10, "pool", row.id),
+            "ats_job_posting_ids": [application.opening_id for application in applied.get(row.id, ())],
+            "source_id": sources[luck("source", row.id) % len(sources)],
+            "medium": applied[row.id][0].channel if row.id in applied else None,
+            "created_at": row.created_at,
+            "updated_at": row.updated_at,
+        }
+
+
+def applications(company: Company) -> Iterator[Row]:
+    """Each one stays in the last phase that it reached."""
+    reasons = keys_of("ats/rejection_reasons")
+    sources = keys_of(SOURCES)
+    people = {row.email: row.id for row in company.people}
+    for row in company.applications:
+        opening = company.openings[row.opening_id]
+        candidate = company.candidates[row.candidate_id]
+        end = row.transitions[-1].stage.kind
+        reached = [step.stage for step in row.transitions if step.stage.kind not in ENDED - {HIRED}]
+        yield {
+            **HOME,
+            "id": row.id,
+            "ats_job_posting_id": row.opening_id,
+            "ats_candidate_id": row.candidate_id,
+            "ats_application_phase_id": _phase(company, opening, reached[-1]),
+            "qualified": end not in {"REJECTED", "WITHDRAWN"},
+            "ats_rejection_reason_id": reasons[row.id % len(reasons)] if end == "REJECTED" else None,
+            "employee_id": people.get(candidate.email),
+            "phone": candidate.phone,
+            "medium": row.channel,
+            "source_id": sources[luck("source", row.candidate_id) % len(sources)],
+            "created_at": row.created_at,
+        }
+
+
+BUILDERS: dict[str, Builder] = {
+    "ats/job_postings": job_postings,
+    "ats/application_phases": phases,
+    "ats/candidates": candidates,
+    "ats/applications": applications,
+}

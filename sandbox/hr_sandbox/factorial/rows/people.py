@@ -1,0 +1,190 @@
+"""Employees, their teams, and what the company itself wants to know of them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from hr_sandbox.company.dice import ascii_name
+from hr_sandbox.factorial.luck import happens, luck
+from hr_sandbox.factorial.pools import ACCESS
+from hr_sandbox.factorial.rows.parts import HOME, latest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.model import Employment, Person
+    from hr_sandbox.factorial.rows.parts import Builder, Row
+
+GENDERS = {"FEMALE": "female", "MALE": "male", "DIVERSE": "other"}
+REASONS = {"EMPLOYEE": "voluntary", "FIRED": "dismissal", "CONTRACT_EXPIRED": "end_of_contract", "RETIREMENT": "others"}
+MEMBERSHIP = 10_000  # a membership's number is the person's and the team's
+KINDS = {
+    "string": "text",
+    "int": "money",
+    "double": "cents",
+    "date": "date",
+    "boolean": "checkbox",
+    "string_list": "multiple_choice",
+}
+
+
+def employees(company: Company) -> Iterator[Row]:
+    """Everybody, those who left included."""
+    current = latest(company)
+    managers = {row.supervisor_id for row in current.values()}
+    for person in company.people:
+        yield {**_employee(company, person, current.get(person.id)), "_manages": person.id in managers}
+
+
+def _employee(company: Company, person: Person, job: Employment | None) -> Row:
+    ended = job.end_date if job else None
+    end = job.termination if job else None
+    gone = ended is not None and ended < company.today
+    office = company.offices.find(str(job.office_id)) if job else None
+    birthday = person.attributes.get("birthday")
+    born = date.fromisoformat(birthday) if isinstance(birthday, str) else None
+    name = ascii_name(person.first_name) or "private"
+    return {
+        **HOME,
+        "id": person.id,
+        "access_id": person.id + ACCESS,
+        "first_name": person.first_name,
+        "last_name": person.last_name,
+        "full_name": f"{person.first_name} {person.last_name}",
+        "preferred_name": person.preferred_name,
+        "gender": GENDERS.get(person.gender),
+        "email": f"{name}.{person.id}@mail.example" if luck(person.id, "mail") % 4 else None,
+        "login_email": person.email,
+        "birthday_on": born,
+        "age_number": (company.today - born).days * 100 // 36525 if born else None,
+        "city": person.attributes.get("city"),
+        "country": office.country.lower() if office else None,
+        "location_id": job.office_id if job else None,
+        "legal_entity_id": job.legal_entity_id if job else None,
+        "manager_id": job.supervisor_id if job else None,
+        "timeoff_manager_id": job.supervisor_id if job else None,
+        "terminated_on": ended,
+        "is_terminating": ended is not None and not gone,
+        "termination_reason": end.reason if end else None,
+        "termination_reason_type": REASONS.get(end.type, "others") if end else None,
+        "termination_observations": None if not gone else (end.reason if end else None),
+        "termination_type_description": end.type.replace("_", " ").capitalize() if end else None,
+        # Said to be false for those who left, yet some who work have it too.
+        "active": not gone and not happens(3, "active", person.id),
+        "attendable": not happens(5, "attendable", person.id),
+        "created_at": person.created_at,
+        "updated_at": max(person.updated_at, job.updated_at) if job else person.updated_at,
+    }
+
+
+def teams(company: Company) -> Iterator[Row]:
+    """Teams with everybody who is or was last in them."""
+    members: dict[int, list[int]] = {}
+    for row in latest(company).values():
+        if row.team_id is not None:
+            members.setdefault(row.team_id, []).append(row.person_id)
+    for team in company.teams:
+        people = sorted(members.get(team.id, ()))
+        yield {
+            **HOME,
+            "id": team.id,
+            "name": team.name,
+            "description": team.description,
+            "employee_ids": people,
+            "lead_ids": people[:1],
+            "depth": 1 if team.parent_id else 0,
+            "parent_team_id": team.parent_id,
+        }
+
+
+def memberships(company: Company) -> Iterator[Row]:
+    """Who is in which team."""
+    leads = {team["id"]: team["lead_ids"] for team in teams(company)}
+    for row in latest(company).values():
+        if row.team_id is not None:
+            yield {
+                **HOME,
+                "id": row.person_id * MEMBERSHIP + row.team_id,
+                "employee_id": row.person_id,
+                "team_id": row.team_id,
+                "lead": row.person_id in leads[row.team_id],
+                # Asked for one employee only, these say where the membership comes from.
+                "direct": True,
+                "source_team_ids": [row.team_id],
+                "parent_team_ids": [],
+            }
+
+
+def fields(company: Company) -> Iterator[Row]:
+    """The fields that the company defined."""
+    for index, row in enumerate(company.attributes):
+        label = row.label or ""
+        yield {"id": 700 + index, "label_text": label, "field_type": KINDS[row.type], "slug": row.id, "position": index}
+
+
+def resource_fields(company: Company) -> Iterator[Row]:
+    """Which of these belong to employees."""
+    for index, _ in enumerate(company.attributes):
+        yield {"id": 800 + index, "field_id": 700 + index}
+
+
+def values(company: Company) -> Iterator[Row]:
+    """What is known of everybody."""
+    places = {row.id: (index, row) for index, row in enumerate(company.attributes)}
+    for person in company.people:
+        for name, value in person.attributes.items():
+            index, row = places[name]
+            day = date.fromisoformat(value) if row.type == "date" and isinstance(value, str) else None
+            yield {
+                "id": person.id * 100 + index,
+                "custom_field_identifier": row.id,
+                "valuable_id": person.id,
+                "valuable_type": "Employee",
+                "field_id": 700 + index,
+                "label": row.label or "",
+                "value": ", ".join(value) if isinstance(value, list) else value,
+                "date_value": day,
+                "long_text_value": None,
+                "single_choice_value": None,
+                "cents_value": round(value * 100) if row.type == "double" and isinstance(value, float) else None,
+                "updated_at": person.updated_at,
+                "_employee_id": person.id,
+            }
+
+
+def family_situations(company: Company) -> Iterator[Row]:
+    """One for everybody."""
+    for person in company.people:
+        yield {"id": person.id + 50_000, "employee_id": person.id}
+
+
+def german_data(company: Company) -> Iterator[Row]:
+    """What payroll in Germany has to know of everybody there."""
+    german = {row.id for row in company.legal_entities if row.country == "DE"}
+    for row in latest(company).values():
+        if row.legal_entity_id in german:
+            yield {"id": row.person_id + 60_000, "employee_id": row.person_id}
+
+
+def identifiers(company: Company) -> Iterator[Row]:
+    """Numbers with authorities; the few abroad are of people who are sent there."""
+    for row in latest(company).values():
+        where = company.legal_entities[row.legal_entity_id].country
+        country = "de" if where == "DE" else ("it", "pt", None)[row.person_id % 3]
+        if country:
+            yield {"id": row.person_id + 70_000, "employee_id": row.person_id, "country": country}
+
+
+BUILDERS: dict[str, Builder] = {
+    "employees/employees": employees,
+    "teams/teams": teams,
+    "teams/memberships": memberships,
+    "custom_fields/fields": fields,
+    "custom_fields/resource_fields": resource_fields,
+    "custom_fields/values": values,
+    "payroll/family_situations": family_situations,
+    "payroll_employees/german_employee_data": german_data,
+    "payroll_employees/identifiers": identifiers,
+}

@@ -1,0 +1,219 @@
+"""Projects, their parts, who works on them and how long."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from hr_sandbox.factorial.ids import wire
+from hr_sandbox.factorial.luck import luck
+from hr_sandbox.factorial.pools import COMPANY, WORKER, keys_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.model import Attendance, Project, Record
+    from hr_sandbox.factorial.rows.parts import Builder, Row
+
+RATE = 45  # cents of labour a minute
+CLIENTS = "finance/contacts"
+
+
+def _minutes(company: Company) -> dict[tuple[int, int], int]:
+    """Minutes of work by project or part, and by person."""
+    found: dict[tuple[int, int], int] = {}
+    for row in _booked(company):
+        key = (row.project_id or 0, row.person_id)
+        found[key] = found.get(key, 0) + _length(row)
+    return found
+
+
+def _booked(company: Company) -> Iterator[Attendance]:
+    for row in company.attendances:
+        if row.project_id and row.project_id in company.projects and row.ends_at and row.type == "WORK":
+            yield row
+
+
+def _length(row: Attendance) -> int:
+    return int((row.ends_at - row.starts_at).total_seconds()) // 60 if row.ends_at else 0
+
+
+def _whole(company: Company, number: int) -> Project:
+    """The project that a part belongs to, or the project itself."""
+    row = company.projects[number]
+    return company.projects[row.parent_id] if row.parent_id else row
+
+
+def _status(row: Project) -> str:
+    return "active" if row.status == "ACTIVE" else "closed"
+
+
+def projects(company: Company) -> Iterator[Row]:
+    """Projects with what they have cost so far."""
+    minutes: dict[int, int] = {}
+    for (number, _), count in _minutes(company).items():
+        whole = _whole(company, number).id
+        minutes[whole] = minutes.get(whole, 0) + count
+    clients = keys_of(CLIENTS)
+    for row in company.projects:
+        if row.parent_id is None:
+            labour, fixed, spent = minutes.get(row.id, 0) * RATE, luck(row.id) % 900_000, luck("s", row.id) % 90_000
+            yield {
+                "id": row.id,
+                "name": row.name,
+                "status": _status(row),
+                "employees_assignment": "company" if row.for_all else "manual",
+                "is_billable": row.billable,
+                "code": row.code,
+                "description": row.description,
+                "start_date": row.starts_on,
+                "due_date": row.ends_on,
+                "inputed_minutes": minutes.get(row.id, 0),
+                "fixed_cost_cents": fixed,
+                "labor_cost_cents": labour,
+                "spending_cost_cents": spent,
+                "total_cost_cents": fixed + labour + spent,
+                "client_id": clients[luck("client", row.client) % len(clients)] if row.client else None,
+                "_updated_at": row.updated_at,
+            }
+
+
+def subprojects(company: Company) -> Iterator[Row]:
+    """Parts of projects."""
+    minutes: dict[int, int] = {}
+    for (number, _), count in _minutes(company).items():
+        minutes[number] = minutes.get(number, 0) + count
+    for row in company.projects:
+        if row.parent_id is not None:
+            yield {
+                "id": row.id,
+                "name": row.name,
+                "project_id": row.parent_id,
+                "status": _status(row),
+                "inputed_minutes": minutes.get(row.id, 0),
+                "labor_cost_cents": minutes.get(row.id, 0) * RATE,
+                "description": row.description,
+                "code": row.code,
+                "start_date": row.starts_on,
+                "due_date": row.ends_on,
+                "is_billable": row.billable,
+                "_updated_at": row.updated_at,
+            }
+
+
+def workers(company: Company) -> Iterator[Row]:
+    """Members of projects, and whoever booked on one that is for everybody."""
+    minutes: dict[tuple[int, int], int] = {}
+    for (number, person_id), count in _minutes(company).items():
+        key = (_whole(company, number).id, person_id)
+        minutes[key] = minutes.get(key, 0) + count
+    members = {(row.id, person_id) for row in company.projects for person_id in row.member_ids}
+    for project_id, person_id in sorted(members | set(minutes)):
+        count = minutes.get((project_id, person_id), 0)
+        yield {
+            "id": project_id * WORKER + person_id,
+            "project_id": project_id,
+            "employee_id": person_id,
+            "assigned": (project_id, person_id) in members,
+            "inputed_minutes": count,
+            "labor_cost_cents": count * RATE,
+            "company_labor_cost_cents": count * RATE * 5 // 4,
+            "spending_cost_cents": luck("spent", project_id, person_id) % 20_000,
+            "_updated_at": company.projects[project_id].updated_at,
+        }
+
+
+def time_records(company: Company) -> Iterator[Row]:
+    """Each shift that was booked on a project."""
+    for row in _booked(company):
+        number = row.project_id or 0
+        whole = _whole(company, number)
+        yield {
+            "id": row.id,
+            "project_worker_id": whole.id * WORKER + row.person_id,
+            "employee_id": row.person_id,
+            "project_id": whole.id,
+            "subproject_id": number if number != whole.id else None,
+            "attendance_shift_id": row.id,
+            "project_task_id": None,
+            "date": row.day,
+            "imputed_minutes": _length(row),
+            "clock_in": f"{row.starts_at.isoformat()}.000Z",
+            "clock_out": f"{row.ends_at.isoformat()}.000Z" if row.ends_at else None,
+            "observations": row.comment,
+            "_updated_at": row.updated_at,
+        }
+
+
+def imputable(company: Company) -> Iterator[Row]:
+    """Projects on which time can be booked."""
+    for row in company.projects:
+        if row.parent_id is None and row.status == "ACTIVE":
+            names = {"id": row.id, "name": row.name, "code": row.code, "status": "active"}
+            yield {**names, "start_date": row.starts_on, "due_date": row.ends_on}
+
+
+def exportable(company: Company) -> Iterator[Row]:
+    """Expenses as an export lists them: without ids, as texts."""
+    people = list(company.people)
+    for project in company.projects:
+        if project.parent_id is None:
+            for index in range(luck("exported", project.id) % 12):
+                number = luck("export", project.id, index)
+                # Mostly the same person, whoever comes or goes besides.
+                person = min(people, key=lambda row: luck(number, row.id))
+                yield {
+                    "employee_name": f"{person.first_name} {person.last_name}",
+                    "preferred_name": person.preferred_name,
+                    "date": company.today - timedelta(number % 500),
+                    "project_name": project.name,
+                    "subproject_name": None,
+                    "amount": f"{number % 50_000 / 100:.2f}",
+                    "currency": "EUR",
+                    "expense_status": "approved" if number % 5 else "",
+                    "expense_link": f"https://app.example/expenses/{number}",
+                    "_project_id": project.id,
+                    "_key": f"{project.id}/{index}",
+                }
+
+
+def expense_records(company: Company) -> Iterator[Row]:
+    """What workers spent."""
+    for key in keys_of("project_management/expense_records"):
+        day = company.today - timedelta(1 + luck("record", key) % 700)
+        yield {"id": key, "effective_on": day, "_updated_at": datetime.combine(day, time(12), UTC)}
+
+
+def installation(company: Company) -> Iterator[Row]:
+    """How the one integration is set up."""
+    yield {
+        "leave_types": [{**row, "forfait_jours": False} for row in _codes(company.absence_types, "L")],
+        "timeoff_allowance_code": [
+            {"id": str(wire(int(key))), "value": f"A{key}"} for key in keys_of("timeoff/allowances")[:2]
+        ],
+        "legal_entities": _codes(company.legal_entities, "E"),
+        "locations": _codes(company.offices, "O"),
+        "company_code": "4711",
+        "consultant_id": "29098",
+        "_company_id": COMPANY,
+        "_integration_uuid": INTEGRATION,
+        "_key": "installation",
+    }
+
+
+def _codes(rows: Iterable[Record], letter: str) -> list[Row]:
+    return [{"id": str(wire(row.id)), "value": f"{letter}{row.id}"} for row in rows]
+
+
+INTEGRATION = "7c1f6c2e-5a0b-4c43-9a57-2f4f3f1d9a10"
+BUILDERS: dict[str, Builder] = {
+    "project_management/projects": projects,
+    "project_management/subprojects": subprojects,
+    "project_management/project_workers": workers,
+    "project_management/time_records": time_records,
+    "project_management/imputable_projects": imputable,
+    "project_management/exportable_expenses": exportable,
+    "project_management/expense_records": expense_records,
+    "marketplace/installation_settings": installation,
+}

@@ -1,0 +1,218 @@
+"""Where the company is, what it books on, and its catalogue of jobs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from hr_sandbox.factorial.ids import wire
+from hr_sandbox.factorial.luck import luck, pick
+from hr_sandbox.factorial.pools import keys_of
+from hr_sandbox.factorial.rows.parts import HOME, cents, latest
+from hr_sandbox.factorial.rows.projects import INTEGRATION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.model import Job
+    from hr_sandbox.factorial.rows.parts import Builder, Row
+
+ROOT = "jobcatalog_treeroot-1"
+SHARE = 10_000  # a membership's number is the employment's and the cost center's
+CODES = "payroll_integrations_base/codes"
+INTEGRATIONS = ("datev", "datev", "datev_lug_api", "sage100", "silae", "a3nom")
+VENDOR, CLIENT = "vendor", "client"
+STATUSES = ("enabled", "enabled", "disabled", "deleted")
+
+
+def legal_entities(company: Company) -> Iterator[Row]:
+    """Registered companies of the group."""
+    for row in company.legal_entities:
+        yield {
+            **HOME,
+            "id": row.id,
+            "legal_name": row.name,
+            "country": row.country.lower(),
+            "currency": row.currency,
+            "siret": "73282932000074" if row.country == "FR" else None,
+        }
+
+
+def locations(company: Company) -> Iterator[Row]:
+    """Offices."""
+    for index, row in enumerate(company.offices):
+        yield {
+            **HOME,
+            "id": row.id,
+            "name": row.name,
+            "main": index == 0,
+            "timezone": row.timezone,
+            "country": row.country.lower(),
+            "city": row.city,
+            "siret": "73282932000074" if row.country == "FR" else None,
+        }
+
+
+def cost_centers(company: Company) -> Iterator[Row]:
+    """What costs are booked on."""
+    current: dict[int, int] = {}
+    ever: dict[int, set[int]] = {}
+    for job in latest(company).values():
+        if job.end_date is None or job.end_date >= company.today:
+            for number, _ in job.cost_centers:
+                current[number] = current.get(number, 0) + 1
+    for job in company.employments:
+        for number, _ in job.cost_centers:
+            ever.setdefault(number, set()).add(job.person_id)
+    for row in company.cost_centers:
+        yield {
+            **HOME,
+            "id": row.id,
+            "name": row.name,
+            "active_employees_count": current.get(row.id, 0),
+            "historical_employees_count": len(ever.get(row.id, ())),
+            "status": "active",
+            "deactivation_date": None,
+        }
+
+
+def cost_center_memberships(company: Company) -> Iterator[Row]:
+    """Who is booked where, and since when."""
+    for row in company.employments:
+        for number, share in row.cost_centers:
+            yield {
+                "id": row.id * SHARE + number,
+                "employee_id": row.person_id,
+                "cost_center_id": number,
+                "start_date": row.start_date,
+                "end_date": row.end_date,
+                "percentage": share,
+                "_active": row.end_date is None or row.end_date >= company.today,
+            }
+
+
+def roles(company: Company) -> Iterator[Row]:
+    """Families of jobs."""
+    for number, family in _families(company).items():
+        yield {**HOME, "id": number, "name": family, "archived": False}
+
+
+def _families(company: Company) -> dict[int, str]:
+    families = sorted({row.family for row in company.jobs})
+    return {200 + luck("family", family) % 100_000: family for family in families}
+
+
+def levels(company: Company) -> Iterator[Row]:
+    """Each job is a level of its family."""
+    numbers = {family: number for number, family in _families(company).items()}
+    for index, row in enumerate(company.jobs):
+        yield {
+            "id": row.id,
+            "role_id": numbers[row.family],
+            "role_name": row.family,
+            "name": row.name,
+            "order": index,
+            "archived": False,
+            "is_default": row.grade is None,
+        }
+
+
+def tree_nodes(company: Company) -> Iterator[Row]:
+    """The same as a tree: root, functions, families, roles, levels."""
+    stamp = datetime.combine(company.today, time(), UTC).replace(month=1, day=1)
+    same = {"created_at": stamp, "updated_at": stamp}
+    path = [{"uuid": ROOT, "name": company.name}]
+    root = {"uuid": ROOT, "type": "jobcatalog_treeroot", "ancestor_uuid": None, "name": company.name}
+    yield {**same, **root, "full_path_to_root": []}
+    for number, family in _families(company).items():
+        above, trail = ROOT, path
+        for kind in ("function", "family", "role"):
+            uuid = f"jobcatalog_tree{kind}-{number}"
+            row = {"uuid": uuid, "type": f"jobcatalog_tree{kind}", "ancestor_uuid": above, "name": family}
+            yield {**same, **row, "full_path_to_root": trail}
+            above, trail = uuid, [{"uuid": uuid, "name": family}, *trail]
+        for job in company.jobs:
+            if job.family == family:
+                uuid = f"jobcatalog_treelevel-{job.id}"
+                row = {"uuid": uuid, "type": "jobcatalog_treelevel", "ancestor_uuid": above, "name": job.name}
+                yield {**same, **row, "job_catalog_title": job.name, "full_path_to_root": trail}
+
+
+def node_attributes(company: Company) -> Iterator[Row]:
+    """What belongs to a level: a range of pay, a competency, a device."""
+    for job in company.jobs:
+        shared = {"_node_uuid": f"jobcatalog_treelevel-{job.id}", "attribute_id": f"{job.id}"}
+        values = dict.fromkeys(
+            ("value_competency", "value_it_management_asset", "value_salary_range", "value_working_conditions")
+        )
+        for index, (kind, value) in enumerate(_attributes(job)):
+            named = {"value_salary_range": value} if kind == "salary_range" else {"value_competency": value}
+            yield {**shared, **values, **named, "id": job.id * 10 + index, "type": kind}
+
+
+def _attributes(job: Job) -> Iterator[tuple[str, Row]]:
+    if job.grade is not None:
+        amounts = {"min": cents(job.pay * 0.8), "max": cents(job.pay * 1.35), "gross": cents(job.pay)}
+        yield "salary_range", {"currency": "EUR", "periodicity": "yearly", **amounts, "workplaces": []}
+    level = {"id": str(wire(1 + job.id % 5)), "name": f"L{job.id % 5}", "description": ""}
+    yield "competency", {"name": job.family, "description": job.name, "level": level}
+
+
+def codes(_company: Company) -> Iterator[Row]:
+    """What things are called in payroll programs; some programs are not used at all."""
+    for key in keys_of(CODES):
+        yield {"id": key, "integration": pick(INTEGRATIONS, "integration", key)}
+
+
+def contacts(_company: Company) -> Iterator[Row]:
+    """Who sells to the company, and who buys; which of them is not said in the row."""
+    for index, key in enumerate(keys_of("finance/contacts")):
+        yield {"id": key, "_contact_type": CLIENT if index % 3 == 0 else VENDOR}
+
+
+def categories(_company: Company) -> Iterator[Row]:
+    """Kinds of expenses, with kinds below them."""
+    keys = keys_of("finance/categories")
+    for index, key in enumerate(keys):
+        status = STATUSES[index % 4]
+        parent = keys[index - 1] if index % 3 == 1 else None
+        yield {
+            "id": key,
+            "parent_category_id": parent,
+            "enabled": status == "enabled",
+            "_status": status,
+            "_level": "category" if parent is None else "subcategory",
+            "_type": ("expense", "expense", "mileage", "perdiem")[index % 4],
+        }
+
+
+def sync_runs(company: Company) -> Iterator[Row]:
+    """The runs of the one integration, one each night."""
+    keys = keys_of("integrations/sync_runs")
+    for index, key in enumerate(keys):
+        begun = datetime.combine(company.today - timedelta(len(keys) - index), time(3), UTC)
+        yield {
+            **HOME,
+            "id": key,
+            "integration_uuid": INTEGRATION,
+            "started_at": begun,
+            "finished_at": begun + timedelta(minutes=index) if index % 5 else None,
+            "_created_at": begun,
+        }
+
+
+BUILDERS: dict[str, Builder] = {
+    "companies/legal_entities": legal_entities,
+    "locations/locations": locations,
+    "finance/cost_centers": cost_centers,
+    "finance/cost_center_memberships": cost_center_memberships,
+    "finance/contacts": contacts,
+    "finance/categories": categories,
+    "job_catalog/roles": roles,
+    "job_catalog/levels": levels,
+    "job_catalog/tree_nodes": tree_nodes,
+    "job_catalog/node_attributes": node_attributes,
+    CODES: codes,
+    "integrations/sync_runs": sync_runs,
+}

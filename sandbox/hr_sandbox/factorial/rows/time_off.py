@@ -1,0 +1,242 @@
+"""Leaves, what they count, and what is left."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from hr_sandbox.company.absences import days_of
+from hr_sandbox.factorial.ids import wire
+from hr_sandbox.factorial.luck import happens, luck
+from hr_sandbox.factorial.pools import COMPANY, keys_of
+from hr_sandbox.factorial.rows.parts import HOME, cents, last_day_away, latest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.model import AbsenceDay
+    from hr_sandbox.factorial.rows.parts import Builder, Row
+
+APPROVED = {"APPROVED": True, "REJECTED": False}
+HALVES = {"FIRST_HALF": "beginning_of_day", "SECOND_HALF": "end_of_day"}
+IDENTIFIERS = {"PAID_VACATION": "holidays", "SICK_LEAVE": "sick_leave", "PARENTAL_LEAVE": "parental"}
+ALLOWANCES = ("timeoff/allowances", 2)  # how many of them everybody has
+HOURS = 8
+FRENCH = "FR"
+
+
+def leaves(company: Company) -> Iterator[Row]:
+    """Every absence; some that were refused have been deleted since."""
+    kinds = {row.id: row for row in company.absence_types}
+    for row in company.absences:
+        person = company.people[row.person_id]
+        deleted = row.approval == "REJECTED" and happens(40, "deleted", row.id)
+        last = last_day_away(row)
+        days = list(days_of(row, company.today))
+        hourly = row.start_half is None
+        amount = sum(day.amount for day in days)
+        one_half = not hourly and row.start_half == row.end_half
+        yield {
+            **HOME,
+            "id": row.id,
+            "employee_id": row.person_id,
+            "employee_full_name": f"{person.first_name} {person.last_name}",
+            "start_on": row.starts_at.date(),
+            "finish_on": last,
+            "half_day": HALVES.get(row.start_half or "") if one_half else None,
+            "days_taken": amount / HOURS if hourly else amount,
+            "description": row.comment,
+            "reason": None,
+            "leave_type_id": row.type_id,
+            "leave_type_name": kinds[row.type_id].name,
+            "approved": APPROVED.get(row.approval),
+            "start_time": f"{row.starts_at:%H:%M}" if hourly else None,
+            "hours_amount_in_cents": cents(amount) if hourly else None,
+            "created_at": row.created_at,
+            "updated_at": row.updated_at,
+            "deleted_at": row.updated_at if deleted else None,
+            "duration_attributes": {
+                "days": amount / HOURS if hourly else amount,
+                "hours": amount if hourly else amount * HOURS,
+            },
+            "duration_by_day_attributes": _by_day(days, hourly=hourly),
+        }
+
+
+def _by_day(days: list[AbsenceDay], *, hourly: bool) -> Row:
+    used = {day.day.isoformat(): day.amount for day in days}
+    hours = used if hourly else {day: amount * HOURS for day, amount in used.items()}
+    in_days = {day: amount / HOURS for day, amount in used.items()} if hourly else used
+    return {
+        "workable_units_by_day": {"days": in_days, "hours": hours},
+        "used_units_by_day": {"days": in_days, "hours": hours},
+    }
+
+
+def leave_types(company: Company) -> Iterator[Row]:
+    """The company's own."""
+    for row in company.absence_types:
+        yield {
+            **HOME,
+            "id": row.id,
+            "name": row.name,
+            "translated_name": row.name,
+            "identifier": IDENTIFIERS.get(row.category, "custom"),
+            "half_days_units_enabled": row.unit == "DAILY",
+            "payable": not row.category.startswith("UNPAID"),
+            "allow_endless": row.category in {"SICK_LEAVE", "PARENTAL_LEAVE"},
+        }
+
+
+def policy_assignments(company: Company) -> Iterator[Row]:
+    """Everybody has a policy from the first day on."""
+    keys = keys_of("timeoff/policies")
+    for row in company.employments:
+        policy = keys[row.legal_entity_id % len(keys)]
+        yield {
+            "id": row.id,
+            "employee_id": row.person_id,
+            "timeoff_policy_id": policy,
+            "effective_at": row.start_date,
+        }
+
+
+def policy_timelines(company: Company) -> Iterator[Row]:
+    """The policies of a person over time: as many rows as people, each with the person's own number."""
+    names = {key: f"Policy {index + 1}" for index, key in enumerate(keys_of("timeoff/policies"))}
+    items: dict[int, list[Row]] = {}
+    for row in policy_assignments(company):
+        assignment = {
+            "id": str(wire(row["id"])),
+            "timeoff_policy_id": str(wire(row["timeoff_policy_id"])),
+            "employee_id": str(wire(row["employee_id"])),
+            "effective_at": row["effective_at"].isoformat(),
+            "timeoff_policy_name": names[row["timeoff_policy_id"]],
+        }
+        items.setdefault(row["employee_id"], []).append({"policy_assignment": assignment})
+    for person in company.people:
+        yield {"id": person.id, "employee_id": person.id, "items": items.get(person.id, [])}
+
+
+def incidences(company: Company) -> Iterator[Row]:
+    """Corrections of what is left, with stamps that are seconds since 1970."""
+    keys = keys_of(ALLOWANCES[0])
+    for person in company.people:
+        for index in range(luck("incidences", person.id) % 3):
+            stamp = int(person.created_at.timestamp()) + index * 1_000_000
+            yield {
+                "id": person.id * 10 + index,
+                "employee_id": person.id,
+                "timeoff_allowance_id": keys[luck(person.id, index) % ALLOWANCES[1]],
+                "created_at": stamp,
+                "updated_at": stamp + luck(index, person.id) % 90_000,
+            }
+
+
+def stats(company: Company, on: date | None = None) -> Iterator[Row]:
+    """What everybody who works has left on a day: a row for each of two allowances."""
+    on = on or company.today
+    allowances = [int(key) for key in keys_of(ALLOWANCES[0])][: ALLOWANCES[1]]
+    vacation = {row.id for row in company.absence_types if row.category == "PAID_VACATION"}
+    for person_id, job in latest(company).items():
+        if job.end_date is not None and job.end_date < company.today:
+            continue
+        used = sum(
+            day.amount
+            for row in company.absences.of(person_id)
+            if row.type_id in vacation and row.approval == "APPROVED" and row.starts_at.year == on.year
+            for day in days_of(row, company.today)
+            if day.day <= on
+        )
+        for index, key in enumerate(allowances):
+            yield _stat(person_id, key, on, used if index == 0 else 0.0)
+
+
+def _stat(person_id: int, allowance: int, on: date, used: float) -> Row:
+    carried = luck("carried", person_id, allowance) % 11 / 2
+    total = 25 + carried
+    cycle = {
+        "id": f"{person_id}-{on.year}",
+        "start_at": f"{on.year}-01-01",
+        "end_at": f"{on.year}-12-31",
+        "regular_start_at": f"{on.year}-01-01",
+        "regular_end_at": f"{on.year}-12-31",
+        "allowance_id": str(wire(allowance)),
+    }
+    left = {"from_cycle_ending_on": f"{on.year - 1}-12-31", "non_expire": False, "total": str(carried), "used": []}
+    return {
+        "id": f"{wire(person_id)}/{wire(allowance)}/{on}",
+        "employee_id": person_id,
+        "allowance_id": allowance,
+        "year": on.year,
+        "cycles": [cycle],
+        "cycle_carry_overs": [{**left, "accumulated": str(carried), "expired": "0.0", "taken": "0.0"}],
+        "carry_overs": [str(carried)],
+        "accumulated_carry_over": str(carried),
+        "available_days": str(total - used),
+        "total_accrued_units": "25.0",
+        "total": str(total),
+        "incidences": "0.0",
+        "accrued_incidences": "0.0",
+        "available_incidences": "0.0",
+        "policy_allowance": "25.0",
+        "prorated_allowance_days": "25.0",
+        "used_carry_over": "0.0",
+        "used_days": str(used),
+        "used_units_until_reference_date": str(used),
+        "outstanding_units": "0.0",
+        "max_balance_cap": None,
+        "total_in_decimal": None if happens(10, "decimal", person_id) else str(total),
+    }
+
+
+def french_counts(company: Company) -> Iterator[Row]:
+    """What the leaves of people in France count there."""
+    french = {row.id for row in company.legal_entities if row.country == FRENCH}
+    people = {row.person_id for row in company.employments if row.legal_entity_id in french}
+    for row in leaves(company):
+        if row["employee_id"] in people and row["start_time"] is None:
+            yield {
+                "leave_id": row["id"],
+                "amount": row["days_taken"],
+                "unit": "days",
+                "_employee_id": row["employee_id"],
+                "_start_on": row["start_on"],
+                "_finish_on": row["finish_on"],
+                "_deleted": row["deleted_at"] is not None,
+            }
+
+
+def updates(company: Company) -> Iterator[Row]:
+    """What bookkeepers are told of recent leaves."""
+    since = company.today - timedelta(120)
+    for row in leaves(company):
+        if row["start_on"] >= since and row["approved"]:
+            names = ("employee_id", "employee_full_name", "approved", "description", "half_day", "leave_type_id")
+            yield {
+                "id": row["id"],
+                **{name: row[name] for name in names},
+                "start_on": row["created_at"].replace(hour=0, minute=0, second=0),
+                "leave_type_name": row["leave_type_name"],
+                "hours_amount_in_cents": row["hours_amount_in_cents"],
+            }
+
+
+def blocked(_company: Company) -> Iterator[Row]:
+    """Times in which nobody may be away."""
+    for key in keys_of("timeoff/blocked_periods"):
+        yield {"id": key, "company_id": COMPANY}
+
+
+BUILDERS: dict[str, Builder] = {
+    "timeoff/leaves": leaves,
+    "timeoff/leave_types": leave_types,
+    "timeoff/policy_assignments": policy_assignments,
+    "timeoff/policy_timelines": policy_timelines,
+    "timeoff/allowance_incidences": incidences,
+    "timeoff/allowance_stats": stats,
+    "timeoff/french_leave_day_counts": french_counts,
+    "timeoff/blocked_periods": blocked,
+    "employee_updates/absences": updates,
+}

@@ -1,0 +1,235 @@
+"""Factorial over the company: from a request to an answer, through the same gates as at the vendor."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from datetime import date
+from typing import TYPE_CHECKING
+
+from hr_sandbox.factorial import versions
+from hr_sandbox.factorial.access import Access, path_of, resource_of, stream_of
+from hr_sandbox.factorial.auth import AUTHORIZE_PATH, TOKEN_PATH, Tokens
+from hr_sandbox.factorial.controls import FactorialControls
+from hr_sandbox.factorial.ids import CLUSTER
+from hr_sandbox.factorial.lists import Lists
+from hr_sandbox.factorial.refusals import RefusalError, failure, not_there, page, unauthorized
+from hr_sandbox.factorial.show import bodies
+from hr_sandbox.factorial.tables import newest, resources
+from hr_sandbox.factorial.world import SHIFTS, STATS, World
+from hr_sandbox.limits import Buckets, Rate
+from hr_sandbox.messages import as_json
+from hr_sandbox.vendor import YEARS_BACK, ControlError, Vendor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.factorial.auth import Bearer
+    from hr_sandbox.factorial.invented import Row
+    from hr_sandbox.factorial.tables import Resource
+    from hr_sandbox.messages import Answer, Request
+    from hr_sandbox.options import Options
+    from hr_sandbox.vendor import Json
+
+PATH = re.compile(r"/api/([^/]+)/resources/(\w+/\w+)(?:/([^/]+))?")
+LONGEST_TOKEN = 7200  # seconds, of a user's token
+POSTS = Rate(200, 200 * 60, 60)  # a minute, all of them at once if need be
+NOT_FOUND, NOT_ALLOWED, TOO_MANY = 404, 405, 429
+DOORS = {AUTHORIZE_PATH: ("GET", Tokens.authorize), TOKEN_PATH: ("POST", Tokens.issue)}
+CREDENTIALS = "api_public/credentials"
+NORMAL, UNPAGED, OR_LATER = "normal", "unpaged", "updated-since"
+
+
+class Factorial(Vendor):
+    """Factorial's API: all lists of the live versions, and OAuth."""
+
+    name = "factorial"
+    streams = tuple(row.stream for row in newest().values())
+
+    def __init__(self, company: Company, options: Options) -> None:
+        """Serve the company to the credentials of the options."""
+        super().__init__(company)
+        self.access = Access()
+        self.lists = Lists(World(company), self.access)
+        scopes = frozenset(row.scope for row in resources().values() if row.scope)
+        client = (options.client_id, options.client_secret)
+        self.tokens = Tokens(client, options.api_key, min(options.token_ttl, LONGEST_TOKEN), scopes)
+        self._limit = Rate.per_minute(options.requests_per_minute) if options.requests_per_minute else None
+        self._buckets = Buckets()
+        self._numbers = itertools.count(1)
+
+    # Requests
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request, errors included."""
+        remaining = None
+        rate = self._limit or (POSTS if request.method == "POST" else None)
+        enough = True
+        if rate:
+            enough, remaining = self._buckets.take(self._limit is None, rate)
+        try:
+            answer = self._gate(request) if enough else failure(TOO_MANY)
+        except RefusalError as error:
+            answer = error.answer
+        if rate and remaining is not None:
+            answer.headers |= {
+                "ratelimit-limit": str(rate.burst // rate.cost),
+                "ratelimit-remaining": str(remaining // rate.cost),
+                "ratelimit-reset": str(0 if enough else 1),
+            }
+        answer.headers["x-request-id"] = f"{next(self._numbers):032x}"
+        return answer
+
+    def error(self, status: int, request: Request) -> Answer:
+        """A failure of the vendor's own."""
+        del request
+        return failure(status)
+
+    def template(self, path: str) -> str | None:
+        """The declared path that a request's path belongs to, or None."""
+        if path in DOORS:
+            return path
+        found = PATH.fullmatch(path)
+        if found is None or found[2] not in resources():
+            return None
+        return f"{path_of(found[2])}/{{id}}" if found[3] else path_of(found[2])
+
+    def _gate(self, request: Request) -> Answer:
+        """Path, version, method, key, booking: then the list itself."""
+        if request.path in DOORS:
+            method, door = DOORS[request.path]
+            return door(self.tokens, request) if request.method == method else page(NOT_ALLOWED)
+        resource, version, key = self._route(request.path)
+        bearer = self.tokens.check(request)
+        if request.method != "GET" or bearer is None:
+            return unauthorized() if request.method == "GET" else page(NOT_ALLOWED)
+        if (refused := self.access.refusal(resource, bearer)) is not None:
+            return refused
+        if resource.name == CREDENTIALS:
+            return self._credentials(resource, version, bearer)
+        found = self._single(resource, version, key) if key else None
+        return found or self.lists.answer(resource, version, request.query)
+
+    @staticmethod
+    def _route(path: str) -> tuple[Resource, str, str | None]:
+        """The list, the version that is served, and the id of a single record."""
+        found = PATH.fullmatch(path)
+        version = versions.served(found[1]) if found else None
+        resource = resources().get(found[2]) if found else None
+        if found is None or version is None or resource is None or version not in resource.span:
+            raise RefusalError(page(NOT_FOUND))
+        if found[3] and not resource.single:
+            raise RefusalError(page(NOT_FOUND))
+        return resource, version, found[3]
+
+    def _single(self, resource: Resource, version: str, text: str) -> Answer:
+        numbered = resource.fields[resource.key or ""].type == "id"
+        if numbered and not (text.isascii() and text.isdigit()):
+            raise not_there()
+        row = (
+            None
+            if resource.name == STATS
+            else self.lists.world.find(resource.name, int(text) - CLUSTER if numbered else text)
+        )
+        if row is None:
+            raise not_there()
+        return as_json(bodies(resource, [row], version, self._hidden(resource))[0])
+
+    def _hidden(self, resource: Resource) -> frozenset[str]:
+        return frozenset(self.access.hidden.get(resource.name, ()))
+
+    def _credentials(self, resource: Resource, version: str, bearer: Bearer) -> Answer:
+        """The company; of a user's token, the user too."""
+        row: Row = self.lists.world.rows(CREDENTIALS)[0]
+        if not bearer.company:
+            person = next(iter(self.company.people))
+            row = {
+                **row,
+                "id": "access-1",
+                "email": person.email,
+                "login_email": person.email,
+                "first_name": person.first_name,
+                "last_name": person.last_name,
+                "employee_id": person.id,
+                "role": "admin",
+            }
+        meta = {
+            "has_next_page": False,
+            "has_previous_page": False,
+            "start_cursor": None,
+            "end_cursor": None,
+            "limit": 100,
+            "total": 1,
+        }
+        return as_json({"data": bodies(resource, [row], version, self._hidden(resource)), "meta": meta})
+
+    # Controls
+
+    def window(self, first: date | None, last: date | None) -> tuple[date, date]:
+        """From the first of January five years back to a year ahead, unless something else is asked for."""
+        today = self.company.today
+        ahead = date(today.year + 1, today.month, min(today.day, 28))
+        return first or date(today.year - YEARS_BACK, 1, 1), last or ahead
+
+    def controls(self) -> dict[str, Callable[[Json], Json]]:
+        """Controls of its own, by name."""
+        return FactorialControls(self.lists, self.access, self.tokens).routes()
+
+    def count(self, stream: str, first: date | None, last: date | None) -> int:
+        """How many rows a stream gives without a bookmark, over this window of days where one is asked for."""
+        return self.lists.count(stream_of(stream), *self.window(first, last))
+
+    def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
+        """The bodies of a stream's rows without a bookmark, everything allowed, in the newest version."""
+        del root
+        return self.lists.records(stream_of(stream), versions.NEWEST, *self.window(first, last))
+
+    def rights(self) -> Json:
+        """Which modules are booked, and how lists behave."""
+        manners = self.lists.manners
+        return {
+            "granted": [module for module in self.access.modules if module not in self.access.denied],
+            "revoked": self.access.denied,
+            "refusals": self.access.forms,
+            "hidden": {name: sorted(fields) for name, fields in self.access.hidden.items()},
+            "ignored": {name: sorted(names) for name, names in manners.ignored.items()},
+            "unpaged": sorted(manners.unpaged),
+            "updated_since": manners.or_later,
+        }
+
+    def revoke(self, *, right: str | None, endpoint: str | None, status: int | None) -> Json:
+        """Take away a module or one list."""
+        return self.access.revoke(right, endpoint, status)
+
+    def grant(self, *, right: str | None, endpoint: str | None) -> Json:
+        """Give back a module or one list."""
+        return self.access.grant(right, endpoint)
+
+    def expire_tokens(self) -> Json:
+        """End all access tokens now; they can be refreshed."""
+        return {"expired": self.tokens.expire()}
+
+    def allow(self, attribute: str, *, allowed: bool) -> Json:
+        """Show an attribute, such as `employees_employees.bank_number`, or let it be null."""
+        return self.access.allow(attribute, allowed=allowed)
+
+    def set_links(self, path: str, style: str) -> Json:
+        """There are no links."""
+        raise ControlError(f"Lists of factorial have no links: {path} cannot have {style} ones.")
+
+    def set_manner(self, path: str, manner: str) -> Json:
+        """Choose in which of its ways a list answers."""
+        resource, manners = resource_of(path), self.lists.manners
+        known = (NORMAL, OR_LATER) if resource.name == SHIFTS else (NORMAL, UNPAGED)
+        if manner not in known:
+            raise ControlError(f"There is no manner {manner}; there are {', '.join(known)}.")
+        if resource.name == SHIFTS:
+            manners.or_later = manner == OR_LATER
+        else:
+            (manners.unpaged.add if manner == UNPAGED else manners.unpaged.discard)(resource.name)
+        return {"path": path, "manner": manner}
+
+    def duplicate(self, stream: str, key: str | None) -> Json:
+        """Pages go by id, so that no row can stand on two of them."""
+        raise ControlError(f"A record of {stream} cannot stand on two pages: {key or 'its'} id is the cursor.")

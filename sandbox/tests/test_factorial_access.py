@@ -1,0 +1,258 @@
+"""Keys, tokens, versions, and what is not booked."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hr_sandbox.factorial.auth import WEEK
+from hr_sandbox.vendor import ControlError
+
+BACK = "http://127.0.0.1:9999/callback?kept=1"
+CLIENT = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
+LIST = "/api/2026-10-01/resources/employees/employees"
+
+
+def code(api: Any, **more: str) -> str:
+    query = {"client_id": "sandbox-client", "redirect_uri": BACK, "response_type": "code", "state": "é 1", **more}
+    answer = api.ask("/oauth/authorize", query)
+    assert answer.status == 302
+    back = parse_qs(urlsplit(answer.headers["location"]).query)
+    assert (back["kept"], back["state"]) == (["1"], ["é 1"])
+    return back["code"][0]
+
+
+def exchange(api: Any, given: str, **more: str) -> tuple[int, Any]:
+    form = {**CLIENT, "grant_type": "authorization_code", "code": given, "redirect_uri": BACK, **more}
+    status, body = api.form("/oauth/token", **form)
+    return status, body
+
+
+def refresh(api: Any, token: str) -> tuple[int, Any]:
+    status, body = api.form("/oauth/token", **CLIENT, grant_type="refresh_token", refresh_token=token)
+    return status, body
+
+
+def status_of(api: Any, token: str) -> int:
+    status: int = api.ask(LIST, authorization=f"Bearer {token}").status
+    return status
+
+
+def test_the_key_goes_in_its_own_header(factorial: Any) -> None:
+    assert factorial.ask(LIST, x_api_key="sandbox-api-key").status == 200
+    for headers in ({"x_api_key": "other"}, {"authorization": "Bearer sandbox-api-key"}, {"cookie": "a=b"}):
+        answer = factorial.ask(LIST, **headers)
+        assert (answer.status, answer.body) == (401, b'{"errors":null}')
+
+
+def test_login_of_a_user(make_factorial: Any) -> None:
+    api = make_factorial()
+    given = code(api)
+    status, body = exchange(api, given)
+    assert status == 200
+    assert set(body) == {"access_token", "token_type", "expires_in", "refresh_token", "scope", "created_at"}
+    assert (body["token_type"], body["expires_in"], body["scope"]) == ("Bearer", 7200, "read write")
+    assert status_of(api, body["access_token"]) == 200
+    assert exchange(api, given) == (400, exchange(api, given)[1])  # a code is good once
+    row = api.ask("/api/2026-10-01/resources/api_public/credentials", authorization=f"Bearer {body['access_token']}")
+    assert b'"id":"access-1"' in row.body
+    api.controls["clock"]({"seconds": 7199})
+    assert status_of(api, body["access_token"]) == 200
+    api.controls["clock"]({"seconds": 1})
+    assert status_of(api, body["access_token"]) == 401
+
+
+def test_each_refresh_gives_another_token(make_factorial: Any) -> None:
+    api = make_factorial()
+    first = exchange(api, code(api))[1]
+    status, second = refresh(api, first["refresh_token"])
+    assert status == 200
+    assert second["refresh_token"] != first["refresh_token"]
+    third = refresh(api, second["refresh_token"])[1]
+    assert status_of(api, third["access_token"]) == 200
+
+
+def test_a_token_used_twice_ends_the_whole_chain(make_factorial: Any) -> None:
+    api = make_factorial()
+    other = exchange(api, code(api))[1]
+    first = exchange(api, code(api))[1]
+    second = refresh(api, first["refresh_token"])[1]
+    status, body = refresh(api, first["refresh_token"])
+    assert (status, body["error"]) == (400, "invalid_grant")
+    assert status_of(api, second["access_token"]) == status_of(api, first["access_token"]) == 401
+    assert refresh(api, second["refresh_token"])[0] == 400
+    assert status_of(api, other["access_token"]) == 200
+
+
+def test_a_refresh_token_is_good_for_a_week(make_factorial: Any) -> None:
+    api = make_factorial()
+    first = exchange(api, code(api))[1]
+    api.controls["clock"]({"seconds": WEEK - 60})
+    second = refresh(api, first["refresh_token"])[1]
+    api.controls["clock"]({"seconds": WEEK})
+    assert refresh(api, second["refresh_token"])[1]["error"] == "invalid_grant"
+
+
+def test_a_company_token_never_ends(make_factorial: Any) -> None:
+    api = make_factorial()
+    body = exchange(api, code(api, resource_owner_type="company"))[1]
+    assert set(body) == {"access_token", "token_type", "scope", "created_at"}
+    api.controls["clock"]({"seconds": 400 * 86_400})
+    assert status_of(api, body["access_token"]) == 200
+    answer = api.ask("/api/2026-10-01/resources/api_public/credentials", authorization=f"Bearer {body['access_token']}")
+    assert b'"employee_id":null' in answer.body
+    api.vendor.expire_tokens()
+    assert status_of(api, body["access_token"]) == 401
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "error"),
+    [
+        ({**CLIENT, "grant_type": "client_credentials"}, 400, "unsupported_grant_type"),
+        ({**CLIENT, "grant_type": "refresh_token"}, 400, "invalid_request"),
+        ({**CLIENT, "grant_type": "refresh_token", "refresh_token": "x"}, 400, "invalid_grant"),
+        ({**CLIENT, "client_secret": "x", "grant_type": "refresh_token", "refresh_token": "x"}, 401, "invalid_client"),
+        ({**CLIENT}, 400, "invalid_request"),
+        ({**CLIENT, "grant_type": "authorization_code", "code": "x", "redirect_uri": BACK}, 400, "invalid_grant"),
+    ],
+)
+def test_refused_tokens(factorial: Any, form: dict[str, str], status: int, error: str) -> None:
+    given, body = factorial.form("/oauth/token", **form)
+    assert (given, body["error"]) == (status, error)
+
+
+def test_the_page_of_a_login(make_factorial: Any) -> None:
+    api = make_factorial()
+    query = {"client_id": "sandbox-client", "redirect_uri": BACK, "response_type": "code"}
+    assert api.ask("/oauth/authorize", {**query, "client_id": "x"}).status == 401
+    assert api.ask("/oauth/authorize", {**query, "redirect_uri": "javascript:x"}).status == 401
+    assert (
+        "error=unsupported_response_type"
+        in api.ask("/oauth/authorize", {**query, "response_type": "token"}).headers["location"]
+    )
+    assert "error=invalid_scope" in api.ask("/oauth/authorize", {**query, "scope": "all"}).headers["location"]
+    shown = api.ask("/oauth/authorize", {**query, "redirect_uri": "urn:ietf:wg:oauth:2.0:oob"})
+    assert (shown.status, b"<code>" in shown.body) == (200, True)
+    assert exchange(api, code(api), redirect_uri="http://127.0.0.1:9999/")[0] == 400
+    assert api.ask("/oauth/token").status == 405
+
+
+def test_scopes(make_factorial: Any) -> None:
+    api = make_factorial()
+    body = exchange(api, code(api, scope="employees contracts"))[1]
+    assert body["scope"] == "contracts employees"
+    assert status_of(api, body["access_token"]) == 200
+    key = f"Bearer {body['access_token']}"
+    assert api.ask("/api/2026-10-01/resources/timeoff/leaves", authorization=key).status == 403
+    assert api.ask("/api/2026-10-01/resources/contracts/contracts", authorization=key).status == 200
+
+
+def test_logins_by_a_control(make_factorial: Any) -> None:
+    api = make_factorial()
+    tokens = api.controls["login"]({})
+    assert status_of(api, tokens["access_token"]) == 200
+    assert api.controls["revoke-tokens"]({}) == {"revoked": 1}
+    assert status_of(api, tokens["access_token"]) == 401
+    assert refresh(api, tokens["refresh_token"])[0] == 400
+    assert api.controls["login"]({"company": True})["refresh_token"] is None
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "kind", "body"),
+    [
+        ("json", 403, "application/json", b'{"errors":["Forbidden"]}'),
+        ("html", 403, "text/html; charset=utf-8", None),
+        ("empty", 403, None, b""),
+        ("null", 401, "application/json", b'{"errors":null}'),
+    ],
+)
+def test_a_module_that_is_not_booked(make_factorial: Any, form: str, status: int, kind: str, body: bytes) -> None:
+    api = make_factorial()
+    api.vendor.revoke(right="posts", endpoint=None, status=None)
+    api.controls["refusal"]({"module": "posts", "form": form})
+    answer = api.ask("/api/2026-10-01/resources/posts/groups", **{"x-api-key": "sandbox-api-key"})
+    assert (answer.status, answer.headers.get("content-type")) == (status, kind)
+    assert body is None or answer.body == body
+    assert api.get("employees/employees")[0] == 200
+    api.vendor.grant(right="posts", endpoint=None)
+    assert api.get("posts/groups")[0] == 200
+
+
+def test_one_list_can_be_taken_away(make_factorial: Any) -> None:
+    api = make_factorial()
+    for path in ("finance/accounts", "/api/{version}/resources/finance/accounts"):
+        api.vendor.revoke(right=None, endpoint=path, status=404)
+        assert api.get("finance/accounts")[0] == 404
+        assert api.get("finance/tax_types")[0] == 200
+        assert api.vendor.rights()["revoked"] == {"finance/accounts": 404}
+    for right, endpoint in (
+        ("nothing", None),
+        (None, "finance/nothing"),
+        (None, None),
+        ("finance", "finance/accounts"),
+    ):
+        with pytest.raises(ControlError):
+            api.vendor.revoke(right=right, endpoint=endpoint, status=None)
+
+
+def test_an_attribute_that_may_not_be_seen_is_null(make_factorial: Any) -> None:
+    api = make_factorial()
+    assert any(row["bank_number"] for row in api.get("employees/employees")[1]["data"])
+    api.vendor.allow("employees_employees.bank_number", allowed=False)
+    assert {row["bank_number"] for row in api.get("employees/employees")[1]["data"]} == {None}
+
+
+def test_versions(factorial: Any) -> None:
+    new, bessel, older = (
+        factorial.get("employees/employees", {"limit": "1"}, version)[1]["data"][0]
+        for version in ("2026-10-01", "2026-07-01", "2026-04-01")
+    )
+    assert new == bessel
+    assert (str(older["id"]), type(older["id"])) == (new["id"], int)
+    assert "communications_email" not in older
+    for retired in ("2024-10-01", "2025-04-01", "2025-10-01"):
+        assert factorial.get("employees/employees", {}, retired) == factorial.get(
+            "employees/employees", {}, "2026-01-01"
+        )
+    for never in ("2027-01-01", "2026-05-01", "v2", "v1"):
+        assert factorial.get("employees/employees", {}, never)[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "before"),
+    [
+        ("contracts/contracts", "2026-10-01", "2026-07-01"),
+        ("contracts/materialized_templates", "2026-07-01", "2026-04-01"),
+        ("project_management/budget_strategies", "2026-04-01", "2026-01-01"),
+    ],
+)
+def test_lists_that_a_version_lacks(factorial: Any, name: str, first: str, before: str) -> None:
+    assert factorial.get(name, {}, first)[0] != 404
+    assert factorial.get(name, {}, before)[0] == 404
+
+
+def test_names_change_with_versions(factorial: Any) -> None:
+    old = factorial.get("timeoff/allowance_stats", {"limit": "1"}, "2026-04-01")[1]["data"][0]
+    new = factorial.get("timeoff/allowance_stats", {"limit": "1"}, "2026-07-01")[1]["data"][0]
+    assert ("carry_overs" in old, "cycle_carry_overs" in old) == (True, False)
+    assert ("carry_overs" in new, "cycle_carry_overs" in new) == (False, True)
+    account = factorial.get("banking/transactions")[1]["data"][0]["bank_account_id"]
+    total = lambda name, version: factorial.get("banking/transactions", {name: account}, version)[1]["meta"]["total"]  # noqa: E731
+    everything = total("nothing", "2026-10-01")
+    assert total("account_ids[]", "2026-04-01") == total("bank_account_ids[]", "2026-07-01") < everything
+    assert total("account_ids[]", "2026-07-01") == total("bank_account_ids[]", "2026-04-01") == everything
+    assert factorial.get("integrations/syncable_items", {}, "2026-07-01")[0] == 200
+    assert factorial.get("integrations/syncable_items")[0] == 404
+
+
+def test_paths_that_are_not_there(factorial: Any) -> None:
+    for path in (
+        "/api/2026-10-01/employees/employees",
+        "/api/2026-10-01/resources/employees",
+        "/api/v2/core/keys",
+        "/",
+    ):
+        answer = factorial.ask(path)
+        assert (answer.status, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert factorial.ask(LIST, (), "POST").status == 405
