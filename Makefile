@@ -33,7 +33,7 @@ demo: setup ## An invented company through Meltano into DuckDB, and what arrived
 	@$(BIN)/python demo.py
 
 test: setup ## Every test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile
 
 lint: setup ## ruff, its formatter's check, mypy
 	$(BIN)/ruff check
