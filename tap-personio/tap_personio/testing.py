@@ -118,6 +118,8 @@ def _meaning(value: Any) -> Any:  # noqa: ANN401
 def _of_text(value: str) -> Any:  # noqa: ANN401
     if NUMBER.fullmatch(value):
         return float(value)
+    if value.rstrip(",") in {"true", "false"}:  # the vendor published one with a comma
+        return value.startswith("true")
     if day := MIDNIGHT.fullmatch(value):
         return day.group(1)
     if MOMENT.fullmatch(value):
