@@ -31,37 +31,34 @@ class RecruitingStream(PersonioStream):
         return records, following
 
 
-class RecruitingApplications(RecruitingStream):
+class ChangingStream(RecruitingStream):
+    """A list of recruiting that can be asked for what changed."""
+
+    primary_keys = ("id",)
+    replication_key = "updated_at"
+    changed_since = ChangedSince("updated_at.gt", strict=True)
+    page_size = 200
+
+
+class RecruitingApplications(ChangingStream):
     """One row per application. Right: personio:recruiting:read."""
 
     name = "recruiting_applications"
     path = "/v2/recruiting/applications"
-    primary_keys = ("id",)
-    replication_key = "updated_at"
-    changed_since = ChangedSince("updated_at.gt", strict=True)
-    page_size = 200
 
 
-class RecruitingCandidates(RecruitingStream):
+class RecruitingCandidates(ChangingStream):
     """One row per candidate. Right: personio:recruiting:read."""
 
     name = "recruiting_candidates"
     path = "/v2/recruiting/candidates"
-    primary_keys = ("id",)
-    replication_key = "updated_at"
-    changed_since = ChangedSince("updated_at.gt", strict=True)
-    page_size = 200
 
 
-class RecruitingJobs(RecruitingStream):
+class RecruitingJobs(ChangingStream):
     """One row per opening. Right: personio:recruiting:read."""
 
     name = "recruiting_jobs"
     path = "/v2/recruiting/jobs"
-    primary_keys = ("id",)
-    replication_key = "updated_at"
-    changed_since = ChangedSince("updated_at.gt", strict=True)
-    page_size = 200
 
 
 class RecruitingStageTransitions(RecruitingStream):
