@@ -6,7 +6,7 @@ from singer_rest import times
 from singer_rest.auth import Authenticator, Token
 from singer_rest.errors import NoAccess, RunError, TapError
 from singer_rest.pacing import Pacer, Rate
-from singer_rest.pages import Numbered, Reply, Request
+from singer_rest.pages import Numbered, Reply, Request, query
 from singer_rest.settings import common_settings
 from singer_rest.slices import Children, Months, Slice, Slices, SpreadOverMonths, Values, Whole
 from singer_rest.stream import ChangedSince, RestStream
@@ -34,5 +34,6 @@ __all__ = [
     "Values",
     "Whole",
     "common_settings",
+    "query",
     "times",
 ]

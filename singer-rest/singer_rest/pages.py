@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from singer_rest.slices import Slice
 
 Record = dict[str, Any]
+Params = Mapping[str, str | Sequence[str]]
+"""Query parameters; one with several values is sent once for each, in their order."""
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -37,6 +39,14 @@ class Request:
     endpoint: str
     counted: bool = False
     before: int | None = None
+
+
+def query(*params: Params) -> tuple[tuple[str, str], ...]:
+    """The query of a request, in the order in which it is sent; the last word on a parameter holds."""
+    merged = {name: values for part in params for name, values in part.items()}
+    return tuple(
+        (name, value) for name, values in merged.items() for value in ([values] if isinstance(values, str) else values)
+    )
 
 
 @dataclass(frozen=True)

@@ -15,20 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
+    from singer_rest.pages import Params
+
 
 @dataclass(frozen=True)
 class Slice:
     """One part of a stream.
 
     Args:
-        params: Query parameters that ask for this part.
+        params: Query parameters that ask for this part; one with several values is sent once for each.
         path: Values for the placeholders of the stream's path.
         columns: Values that each record of this part gets, by column.
         name: What the part is known by in later runs, which need not read it again: its first and its last moment.
             None: it is read again, for it is not over yet, or there may be too many like it for the state.
     """
 
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Params = field(default_factory=dict)
     path: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None

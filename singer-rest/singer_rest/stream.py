@@ -22,10 +22,11 @@ from singer_rest.sdk import SdkStream
 from singer_rest.slices import Slice, Slices, Whole, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from singer_rest.auth import Authenticator
+    from singer_rest.pages import Params
     from singer_rest.tap import RestTap
     from singer_rest.transport import Transport
 
@@ -70,7 +71,7 @@ class RestStream(SdkStream):
     """How far before its bookmark a run reads again: clocks differ, and a walk over many pages takes its time."""
     slices: ClassVar[Slices] = Whole()
     page_size: ClassVar[int | None] = None
-    params: ClassVar[Mapping[str, str]] = {}
+    params: ClassVar[Params] = {}
     versioned: ClassVar[bool] = True
     """Whether rows that a full read does not bring are gone; False where the API forgets what is old."""
     optional: ClassVar[bool] = False

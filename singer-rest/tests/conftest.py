@@ -21,6 +21,7 @@ from singer_rest import (
     TapError,
     Token,
     common_settings,
+    query,
 )
 from singer_rest.testing import Answer, Asked, Output, captured, host
 from singer_sdk import typing as th
@@ -51,10 +52,9 @@ class PetStream(RestStream):
     page_size = 2
 
     def page_request(self, part: Slice, since: datetime | None) -> Request:
-        query = {"limit": str(self.page_size), **part.params}
-        if since and self.changed_since:
-            query |= self.changed_since.params(since)
-        return Request(self.path.format(**part.path), tuple(query.items()), self.path)
+        changed = self.changed_since.params(since) if since and self.changed_since else {}
+        params = query({"limit": str(self.page_size)}, self.params, part.params, changed)
+        return Request(self.path.format(**part.path), params, self.path)
 
     def parse(self, body: Any, request: Request) -> tuple[list[Record], list[Request]]:
         if not isinstance(body, dict) or "data" not in body:

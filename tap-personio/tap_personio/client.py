@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 import pendulum
-from singer_rest import Reply, Request, RestStream, Slice, TapError
+from singer_rest import Reply, Request, RestStream, Slice, TapError, query
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
@@ -34,10 +34,9 @@ class PersonioStream(RestStream):
 
     @override
     def page_request(self, part: Slice, since: datetime | None) -> Request:
-        query = {**({"limit": str(self.page_size)} if self.page_size else {}), **self.params, **part.params}
-        if since and self.changed_since:
-            query |= self.changed_since.params(since)
-        return Request(self.path.format(**part.path), tuple(query.items()), self.path)
+        limit = {"limit": str(self.page_size)} if self.page_size else {}
+        changed = self.changed_since.params(since) if since and self.changed_since else {}
+        return Request(self.path.format(**part.path), query(limit, self.params, part.params, changed), self.path)
 
     @override
     def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
@@ -63,12 +62,12 @@ class PersonioStream(RestStream):
                 f"{self.name}: the link to the next page leads to another host, and the token must not go there. "
                 "Check `api_url`."
             )
-        query = parse_qsl(link.query, keep_blank_values=True)
+        params = parse_qsl(link.query, keep_blank_values=True)
         if self.cursor_alone:
-            query = [(name, value) for name, value in query if name == "cursor"]
-        elif self.page_size and "limit" not in dict(query):
-            query.append(("limit", str(self.page_size)))
-        return Request(request.path, tuple(query), request.endpoint)
+            params = [(name, value) for name, value in params if name == "cursor"]
+        elif self.page_size and "limit" not in dict(params):
+            params.append(("limit", str(self.page_size)))
+        return Request(request.path, tuple(params), request.endpoint)
 
     @override
     def lacks_access(self, reply: Reply) -> bool:
