@@ -7,15 +7,19 @@ from singer_rest.auth import Authenticator, Token
 from singer_rest.errors import NoAccess, RunError, TapError
 from singer_rest.pacing import Pacer, Rate
 from singer_rest.pages import Numbered, Reply, Request, query
+from singer_rest.parents import Batches, Children
 from singer_rest.settings import common_settings
-from singer_rest.slices import Children, Months, Slice, Slices, SpreadOverMonths, Values, Whole
+from singer_rest.slices import Each, Slice, Slices, Sweep, Values, Whole
 from singer_rest.stream import ChangedSince, RestStream
 from singer_rest.tap import RestTap
+from singer_rest.windows import Months, SpreadOverMonths
 
 __all__ = [
     "Authenticator",
+    "Batches",
     "ChangedSince",
     "Children",
+    "Each",
     "Months",
     "NoAccess",
     "Numbered",
@@ -29,6 +33,7 @@ __all__ = [
     "Slice",
     "Slices",
     "SpreadOverMonths",
+    "Sweep",
     "TapError",
     "Token",
     "Values",

@@ -5,14 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote
-
-import pendulum
-
-from singer_rest import times
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from singer_rest.pages import Params
@@ -93,7 +88,25 @@ class Whole(Slices):
         yield Slice()
 
 
-class Values(Slices):
+class Sweep(Slices):
+    """One slice per given set of query parameters: for lists that answer one value, or one view, at a time.
+
+    Args:
+        params: The parameters of each slice.
+        columns: Values that each record gets, by column, for each slice; True: the parameters themselves.
+    """
+
+    def __init__(self, *params: Params, columns: bool | Sequence[Mapping[str, Any]] = False) -> None:
+        if isinstance(columns, bool):
+            columns = params if columns else [{}] * len(params)
+        self._slices = [Slice(params=part, columns=values) for part, values in zip(params, columns, strict=True)]
+
+    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+        """Yield the slices."""
+        yield from self._slices
+
+
+class Values(Sweep):
     """One slice per value of a parameter that the vendor requires, such as ``type=team``.
 
     Args:
@@ -103,156 +116,43 @@ class Values(Slices):
     """
 
     def __init__(self, param: str, *values: str, column: str | None = None) -> None:
-        self.param = param
-        self.values = values
-        self.column = column
-
-    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
-        """Yield a slice per value."""
-        for value in self.values:
-            yield Slice(params={self.param: value}, columns={self.column: value} if self.column else {})
+        columns = [{column: value} for value in values] if column else False
+        super().__init__(*({param: value} for value in values), columns=columns)
 
 
-class Months(Slices):
-    """One slice per calendar month, for lists that answer at most a month at a time.
+class Each(Slices):
+    """Each slice of one way to cut a stream, cut once more in another: each batch of parents by date windows.
+
+    None of these slices has a name, so a read that is interrupted begins anew: a part is only over when all that it
+    was cut into is, and there may be too many of them for the state.
 
     Args:
-        first: Parameter that takes the first day of the month.
-        last: Parameter that takes its last day.
-        column: Column that each record gets: the month's first day, ``YYYY-MM-DD``.
-        years_back: Without a start, the first month is January of so many years ago.
+        outer: The first way.
+        inner: The second way; of a column or parameter that both give, its value holds.
     """
 
-    def __init__(self, first: str, last: str, *, column: str = "month", years_back: int = 5) -> None:
-        self.first = first
-        self.last = last
-        self.column = column
-        self.years_back = years_back
+    def __init__(self, outer: Slices, inner: Slices) -> None:
+        if outer.parent and inner.parent:
+            raise ValueError("only one way may walk a parent")
+        self.outer = outer
+        self.inner = inner
+        self.parent = outer.parent or inner.parent
+        self.changed = outer.changed or inner.changed
+        self.needs_record = outer.needs_record or inner.needs_record
 
-    def start(self, window: Window) -> datetime:
-        """First day of the first month."""
-        if window.since:
-            return pendulum.instance(window.since).start_of("month")
-        default = pendulum.datetime(window.now.year - self.years_back, 1, 1)
-        # The default moves on with the years; the table must not lose its oldest year by that.
-        return min(default, pendulum.instance(window.table_since or default))
-
-    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
-        """Yield a slice per month, the oldest first, to the month of the window's end."""
-        month = pendulum.instance(self.start(window)).date()
-        end = pendulum.instance(window.until or window.now).date()
-        while month <= end:
-            first, last = month.to_date_string(), month.end_of("month").to_date_string()
-            following = month.add(months=1)
-            is_over = following <= pendulum.instance(window.now).date()
-            yield Slice(
-                params={self.first: first, self.last: last},
-                columns={self.column: first},
-                name=f"{first}/{last}" if is_over else None,
-            )
-            month = following
-
-
-class SpreadOverMonths(Slices):
-    """One slice per month that many records lie in, and one for all before and one for all after.
-
-    Together they hold what the list holds in one piece, but are under way together. A record on the very moment that
-    parts two slices comes in both. What changed since the last run is little, and is read in one piece.
-
-    Args:
-        after: Parameter that takes the first moment of a slice, local time without zone.
-        before: Parameter that takes its last moment.
-        years_back: The first slice ends with January of so many years ago.
-        days: Whether the parameters take days, and are required. The days that part two slices come in one only;
-            records are looked for from 1970 to nine years ahead.
-    """
-
-    def __init__(self, after: str, before: str, *, years_back: int = 5, days: bool = False) -> None:
-        self.after = after
-        self.before = before
-        self.years_back = years_back
-        self.days = days
-
-    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
-        """Yield the slices, the oldest first."""
-        end = pendulum.instance(window.now)
-        month: pendulum.DateTime | None = None
-        if window.whole:
-            month = pendulum.datetime(end.year - self.years_back, 1, 1)
-            yield self._slice(None, month, end)
-        while month and month <= end:
-            following = month.add(months=1)
-            yield self._slice(month, following, end)
-            month = following
-        yield self._slice(month, None, end)
-
-    def _slice(self, first: pendulum.DateTime | None, last: pendulum.DateTime | None, now: pendulum.DateTime) -> Slice:
-        # A slice that is not over yet has no name: what comes to lie in it later must not be left out.
-        name = f"{times.date(first) if first else '..'}/{times.date(last)}" if last and last <= now else None
-        if self.days:
-            first = first or pendulum.datetime(1970, 1, 1)
-            last = last.subtract(days=1) if last else now.add(years=9)
-            return Slice(params={self.after: first.to_date_string(), self.before: last.to_date_string()}, name=name)
-        moments = {self.after: first, self.before: last}
-        return Slice(params={param: times.zoneless(moment) for param, moment in moments.items() if moment}, name=name)
-
-
-class Children(Slices):
-    """One slice per record of another stream.
-
-    Args:
-        parent: Name of the parent stream.
-        column: The placeholder of the path (or, with `param`, the query parameter's column) that takes the parent's id.
-        param: The query parameter that takes the parent's id, where it does not stand in the path.
-        changed: The column that gets the parent's replication key. The children can only have changed with their
-            parent then: it is their own replication key, and only parents that changed since are walked.
-        where: Which parents have children at all.
-    """
-
-    def __init__(
-        self,
-        parent: str,
-        column: str,
-        *,
-        param: str | None = None,
-        changed: str | None = None,
-        where: Callable[[Mapping[str, Any]], bool] | None = None,
-    ) -> None:
-        self.parent = parent
-        self.column = column
-        self.param = param
-        self.changed = changed
-        self.where = where
-        self.needs_record = where is not None
+    def start(self, window: Window) -> datetime | None:
+        """First moment that the slices of a window reach back to."""
+        return self.outer.start(window) or self.inner.start(window)
 
     def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
-        """Yield a slice per parent, as their ids become known; what ended their listing ends this too."""
-        if parents is None:
-            raise LookupError(f"nobody lists {self.parent}")
-        walked = 0
-        while walked < len(parents.parents) or not parents.complete:
-            if walked == len(parents.parents):
+        """Yield the slices: those of the first one, then those of the next."""
+        for outer in self.outer.plan(window, parents):
+            if outer is None:
                 yield None
                 continue
-            parent_id, kept = parents.parents[walked]
-            walked += 1
-            if self._is_wanted(kept, window.since):
-                yield self._slice(parent_id, kept)
-        if parents.error:
-            raise parents.error
-
-    def _is_wanted(self, kept: Mapping[str, Any], since: datetime | None) -> bool:
-        if self.where and not self.where(kept):
-            return False
-        changed_at = kept.get(self.changed) if self.changed else None
-        try:
-            return not (since and changed_at) or times.parse(changed_at) >= since
-        except (ValueError, AttributeError):
-            return True  # a moment that cannot be read may be any
-
-    def _slice(self, parent_id: str, kept: Mapping[str, Any]) -> Slice:
-        return Slice(
-            params={self.param: parent_id} if self.param else {},
-            path={} if self.param else {self.column: quote(parent_id, safe="")},
-            columns={self.column: parent_id, **({self.changed: kept.get(self.changed)} if self.changed else {})},
-        )
+            for inner in self.inner.plan(window, parents):
+                yield inner and Slice(
+                    params={**outer.params, **inner.params},
+                    path={**outer.path, **inner.path},
+                    columns={**outer.columns, **inner.columns},
+                )

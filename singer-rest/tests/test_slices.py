@@ -7,7 +7,19 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from singer_rest.slices import Children, Months, Slice, Slices, SpreadOverMonths, Values, Whole, Window
+from singer_rest import (
+    Batches,
+    Children,
+    Each,
+    Months,
+    Slice,
+    Slices,
+    SpreadOverMonths,
+    Sweep,
+    Values,
+    Whole,
+)
+from singer_rest.slices import Window
 
 NOW = datetime(2026, 11, 22, 5, tzinfo=timezone.utc)
 
@@ -156,3 +168,109 @@ def test_slices_by_value_or_parent_have_no_name() -> None:
     listing.complete = True
     parts = [*Children("persons", "id").plan(window(), listing), *Values("type", "team").plan(window(), None)]
     assert [part.name for part in parts if part] == [None, None]
+
+
+def test_a_sweep_gives_a_slice_per_set_of_parameters() -> None:
+    sweep = Sweep({"kind": "cat", "ages[]": ["1", "2"]}, {"kind": "dog"})
+    assert list(sweep.plan(window(), None)) == [
+        Slice({"kind": "cat", "ages[]": ["1", "2"]}),
+        Slice({"kind": "dog"}),
+    ]
+
+
+def test_a_sweep_may_tell_its_parameters_or_other_columns() -> None:
+    told = Sweep({"kind": "cat"}, {"kind": "dog"}, columns=True).plan(window(), None)
+    assert [part.columns for part in told if part] == [{"kind": "cat"}, {"kind": "dog"}]
+    others = Sweep({}, {"archived": "true"}, columns=[{"is_archived": False}, {"is_archived": True}])
+    assert [part.columns for part in others.plan(window(), None) if part] == [
+        {"is_archived": False},
+        {"is_archived": True},
+    ]
+    with pytest.raises(ValueError, match="argument"):
+        Sweep({}, {"archived": "true"}, columns=[{}])
+
+
+def batched(batches: Slices, listing: Parents) -> list[Any]:
+    return [part.params["ids[]"] for part in batches.plan(window(), listing) if part]
+
+
+def test_batches_come_as_soon_as_they_are_full_and_the_last_one_at_the_end() -> None:
+    listing = Parents(("1", {}))
+    slices = Batches("posts", "ids[]", size=2).plan(window(), listing)
+    assert next(slices) is None
+    listing.parents += [("2", {}), ("3", {})]
+    assert next(slices) == Slice(params={"ids[]": ("1", "2")})
+    assert next(slices) is None
+    listing.complete = True
+    assert next(slices) == Slice(params={"ids[]": ("3",)})
+    assert next(slices, "end") == "end"
+
+
+def test_no_parents_give_no_batch() -> None:
+    listing = Parents()
+    listing.complete = True
+    assert batched(Batches("posts", "ids[]", size=2), listing) == []
+
+
+def test_batches_of_another_key_hold_each_value_once_and_leave_out_parents_without() -> None:
+    keys = [7, None, 8, 7, 9]
+    listing = Parents(*((str(number), {"author_id": key}) for number, key in enumerate(keys)))
+    listing.complete = True
+    batches = Batches("posts", "ids[]", size=2, key="author_id")
+    assert batches.needs_record
+    assert batched(batches, listing) == [("7", "8"), ("9",)]
+
+
+def test_one_parent_at_a_time_may_be_told() -> None:
+    listing = Parents(("1", {}), ("2", {}))
+    slices = Batches("posts", "ids[]", size=1, column="post_id").plan(window(), listing)
+    assert next(slices) == Slice(params={"ids[]": ("1",)}, columns={"post_id": "1"})
+    with pytest.raises(ValueError, match="one id at a time"):
+        Batches("posts", "ids[]", size=2, column="post_id")
+
+
+def test_what_ends_the_parents_listing_ends_the_batches_after_those_that_are_full() -> None:
+    listing = Parents(("1", {}), ("2", {}), ("3", {}))
+    listing.error, listing.complete = OSError("gone"), True
+    slices = Batches("posts", "ids[]", size=2).plan(window(), listing)
+    assert next(slices) == Slice(params={"ids[]": ("1", "2")})
+    with pytest.raises(OSError, match="gone"):
+        next(slices)
+
+
+def test_each_slice_is_cut_once_more() -> None:
+    since = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    until = datetime(2026, 2, 1, tzinfo=timezone.utc)
+    each = Each(Values("type", "team", "office", column="type"), Months("from", "to"))
+    assert each.start(window(since)) == since
+    parts = [part for part in each.plan(window(since, until), None) if part]
+    assert [(part.params["type"], part.params["from"]) for part in parts] == [
+        ("team", "2026-01-01"),
+        ("team", "2026-02-01"),
+        ("office", "2026-01-01"),
+        ("office", "2026-02-01"),
+    ]
+    assert parts[0].columns == {"type": "team", "month": "2026-01-01"}
+    assert {part.name for part in parts} == {None}
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_parents_may_be_cut_once_more_or_be_what_others_are_cut_into(inside: bool) -> None:  # noqa: FBT001
+    listing = Parents(("1", {}))
+    children, values = Children("owners", "owner_id", where=lambda record: True), Values("type", "team", "office")
+    each = Each(values, children) if inside else Each(children, values)
+    assert (each.parent, each.needs_record, each.changed) == ("owners", True, None)
+    slices = each.plan(window(), listing)
+    team = Slice({"type": "team"}, {"owner_id": "1"}, {"owner_id": "1"})
+    office = Slice({"type": "office"}, {"owner_id": "1"}, {"owner_id": "1"})
+    assert next(slices) == team
+    if not inside:
+        assert next(slices) == office
+    assert next(slices) is None
+    listing.complete = True
+    assert list(slices) == ([office] if inside else [])
+
+
+def test_only_one_way_may_walk_parents() -> None:
+    with pytest.raises(ValueError, match="only one"):
+        Each(Children("owners", "owner_id"), Batches("posts", "ids[]", size=1))

@@ -10,8 +10,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import Rate, RunError, TapError
-from singer_rest.testing import Answer
+from singer_rest import Batches, Rate, RunError, TapError
+from singer_rest.testing import Answer, Output, captured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +78,22 @@ def test_children_cost_one_schema_and_one_state_entry(run: Callable[..., Any], s
     assert len(output.of("SCHEMA")) == 2
     assert len(output.of("STATE")) == 2
     assert len(json.dumps(output.state)) < 1000
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_children_may_be_asked_for_in_batches(
+    make_tap: Callable[..., Any], vendor: Host, shop: Any, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    shop.data["/pets"] = [{"id": "1a"}]
+    tap = make_tap("owners", "pets", start_date=None, max_concurrency=workers)
+    pets = tap.streams["pets"]
+    monkeypatch.setattr(type(pets), "path", "/pets")
+    monkeypatch.setattr(type(pets), "slices", Batches("owners", "owner_ids[]", size=2))
+    with captured() as raw:
+        tap.sync_all()
+    asked = sorted(asked.query_text for asked in vendor.asked if asked.path == "/pets")
+    assert asked == ["limit=2&owner_ids%5B%5D=1&owner_ids%5B%5D=2", "limit=2&owner_ids%5B%5D=3"]
+    assert Output(raw.getvalue()).ids()["pets"] == ["1a", "1a"]
 
 
 def test_an_unselected_parent_is_listed_for_its_ids_only(run: Callable[..., Any], vendor: Host) -> None:

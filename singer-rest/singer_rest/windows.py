@@ -1,0 +1,100 @@
+"""Slices by time: a month, a number of days."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pendulum
+
+from singer_rest import times
+from singer_rest.slices import Slice, Slices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from singer_rest.slices import Ids, Window
+
+
+class Months(Slices):
+    """One slice per calendar month, for lists that answer at most a month at a time.
+
+    Args:
+        first: Parameter that takes the first day of the month.
+        last: Parameter that takes its last day.
+        column: Column that each record gets: the month's first day, ``YYYY-MM-DD``.
+        years_back: Without a start, the first month is January of so many years ago.
+    """
+
+    def __init__(self, first: str, last: str, *, column: str = "month", years_back: int = 5) -> None:
+        self.first = first
+        self.last = last
+        self.column = column
+        self.years_back = years_back
+
+    def start(self, window: Window) -> datetime:
+        """First day of the first month."""
+        if window.since:
+            return pendulum.instance(window.since).start_of("month")
+        default = pendulum.datetime(window.now.year - self.years_back, 1, 1)
+        # The default moves on with the years; the table must not lose its oldest year by that.
+        return min(default, pendulum.instance(window.table_since or default))
+
+    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+        """Yield a slice per month, the oldest first, to the month of the window's end."""
+        month = pendulum.instance(self.start(window)).date()
+        end = pendulum.instance(window.until or window.now).date()
+        while month <= end:
+            first, last = month.to_date_string(), month.end_of("month").to_date_string()
+            following = month.add(months=1)
+            is_over = following <= pendulum.instance(window.now).date()
+            yield Slice(
+                params={self.first: first, self.last: last},
+                columns={self.column: first},
+                name=f"{first}/{last}" if is_over else None,
+            )
+            month = following
+
+
+class SpreadOverMonths(Slices):
+    """One slice per month that many records lie in, and one for all before and one for all after.
+
+    Together they hold what the list holds in one piece, but are under way together. A record on the very moment that
+    parts two slices comes in both. What changed since the last run is little, and is read in one piece.
+
+    Args:
+        after: Parameter that takes the first moment of a slice, local time without zone.
+        before: Parameter that takes its last moment.
+        years_back: The first slice ends with January of so many years ago.
+        days: Whether the parameters take days, and are required. The days that part two slices come in one only;
+            records are looked for from 1970 to nine years ahead.
+    """
+
+    def __init__(self, after: str, before: str, *, years_back: int = 5, days: bool = False) -> None:
+        self.after = after
+        self.before = before
+        self.years_back = years_back
+        self.days = days
+
+    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+        """Yield the slices, the oldest first."""
+        end = pendulum.instance(window.now)
+        month: pendulum.DateTime | None = None
+        if window.whole:
+            month = pendulum.datetime(end.year - self.years_back, 1, 1)
+            yield self._slice(None, month, end)
+        while month and month <= end:
+            following = month.add(months=1)
+            yield self._slice(month, following, end)
+            month = following
+        yield self._slice(month, None, end)
+
+    def _slice(self, first: pendulum.DateTime | None, last: pendulum.DateTime | None, now: pendulum.DateTime) -> Slice:
+        # A slice that is not over yet has no name: what comes to lie in it later must not be left out.
+        name = f"{times.date(first) if first else '..'}/{times.date(last)}" if last and last <= now else None
+        if self.days:
+            first = first or pendulum.datetime(1970, 1, 1)
+            last = last.subtract(days=1) if last else now.add(years=9)
+            return Slice(params={self.after: first.to_date_string(), self.before: last.to_date_string()}, name=name)
+        moments = {self.after: first, self.before: last}
+        return Slice(params={param: times.zoneless(moment) for param, moment in moments.items() if moment}, name=name)
