@@ -63,6 +63,10 @@ class Authenticator(ABC):
             RunError: If the vendor refuses the credentials or cannot be reached.
         """
 
+    def headers(self, token: Token) -> dict[str, str]:
+        """The headers that carry a token."""
+        return {"Authorization": f"Bearer {token.value}"}
+
     def token(self) -> Token:
         """The token to send now, renewed if its end is near.
 
@@ -120,11 +124,30 @@ def post_for_token(transport: Transport, path: str, first_delay: float, **kwargs
     Raises:
         RunError: If none comes.
     """
-    for tried in range(1, TOKEN_TRIES + 1):
+    try:
+        return until_answered(lambda: transport.post(path, **kwargs), first_delay)
+    except Retry as retry:
+        raise RunError(
+            f"The vendor's host gives no token ({retry.reason}). Check `api_url` and the network, or run again later."
+        ) from None
+
+
+def until_answered(send: Callable[[], Reply], first_delay: float) -> Reply:
+    """Send a request of the authenticator's own, which no scheduler repeats, until it is answered.
+
+    Args:
+        send: Sends it once.
+        first_delay: Seconds before the first repeat; each further one doubles it, with full jitter.
+
+    Raises:
+        Retry: The last one, if no answer comes.
+    """
+    tried = 0
+    while True:
+        tried += 1
         try:
-            return transport.post(path, **kwargs)
+            return send()
         except Retry as retry:
-            reason = retry.reason
-            if tried < TOKEN_TRIES:
-                time.sleep(full_jitter(first_delay, tried) if retry.after is None else retry.after)
-    raise RunError(f"The vendor's host gives no token ({reason}). Check `api_url` and the network, or run again later.")
+            if tried == TOKEN_TRIES:
+                raise
+            time.sleep(full_jitter(first_delay, tried) if retry.after is None else retry.after)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import time
 from abc import abstractmethod
@@ -31,12 +32,12 @@ class Grant:
 
     Args:
         access_token: The access token.
-        lifetime: Seconds that it lives.
+        lifetime: Seconds that it lives; None: it does not end.
         refresh_token: The next refresh token; None: the old one stays good.
     """
 
     access_token: str
-    lifetime: float
+    lifetime: float | None
     refresh_token: str | None = None
 
 
@@ -44,18 +45,20 @@ class Chain(msgspec.Struct, frozen=True):
     """Where a chain of refresh tokens stands.
 
     Args:
-        began_with: Hash of the configured refresh token that began it; empty: a login did.
-        refresh_token: The one that is good now.
+        began_with: Hash of the configured refresh token that began it, or that a login replaced; empty: none did.
+        refresh_token: The one that is good now; empty: the access token is all that there is.
         obtained_at: When it was given, seconds since the epoch.
-        access_token: The access token that came with it; empty: none did.
-        expires_at: When that ends, seconds since the epoch.
+        access_token: The access token that came with it; empty: none did, and the refresh token was not used yet.
+        expires_at: When that ends, seconds since the epoch; None: never (JSON has no infinity).
+        issuer: The host and the application that gave it.
     """
 
     began_with: str
     refresh_token: str
     obtained_at: float
     access_token: str = ""
-    expires_at: float = 0.0
+    expires_at: float | None = 0.0
+    issuer: str = ""
 
     def __repr__(self) -> str:
         """Nothing of the tokens."""
@@ -139,25 +142,70 @@ class TokenFile:
         self._beside.replace(self.path)
 
 
+def keep_login(
+    file: TokenFile,
+    exchange: Callable[[], Grant],
+    configured: str | None,
+    issuer: str = "",
+    now: Callable[[], float] = time.time,
+) -> Chain:
+    """Keep what a login gives, in the place of whatever is in the file.
+
+    It wins over the refresh token that the settings hold: over the one given here, or, where the login was done without
+    them, over the one that began the chain before it. Another one, pasted later, still wins over the login.
+
+    Args:
+        file: Where the chain is kept.
+        exchange: Asks the vendor for the tokens; called once the file is sure to take them.
+        configured: The refresh token of the settings.
+        issuer: The host and the application that are asked.
+        now: Seconds since the epoch.
+
+    Raises:
+        RunError: If the file cannot be written, or what `exchange` raises; the file is as it was then.
+    """
+    with file.locked():
+        try:
+            before = file.read()
+        except RunError:
+            before = None  # a login is what mends it
+        with file.replaced() as write:
+            grant = exchange()
+            chain = Chain(
+                began_with=_hash(configured) or (before.began_with if before else ""),
+                refresh_token=grant.refresh_token or "",
+                obtained_at=now(),
+                access_token=grant.access_token,
+                expires_at=_end(grant, now()),
+                issuer=issuer,
+            )
+            write(chain)
+    return chain
+
+
 class RefreshingAuthenticator(Authenticator):
     """Spends refresh tokens: each gives an access token and its own successor, which is kept before either is used.
 
     Args:
         file: Where the chain is kept.
         configured: The refresh token of the settings; one that did not begin the chain in the file begins a new one.
+        issuer: The host and the application that are asked: tokens of another one are not sent there.
         now: Seconds since the epoch.
     """
 
-    def __init__(self, file: TokenFile, configured: str | None, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, file: TokenFile, configured: str | None, issuer: str = "", now: Callable[[], float] = time.time
+    ) -> None:
         super().__init__()
         self._file = file
         self._configured = configured
+        self._issuer = issuer
         self._now = now
         self._given = ""
 
     @abstractmethod
-    def exchange(self, refresh_token: str) -> Grant:
-        """Ask the vendor for an access token.
+    def exchange(self, chain: Chain) -> Grant:
+        """Ask the vendor for an access token, for the chain's refresh token.
 
         Raises:
             RunError: If it refuses, or cannot be reached.
@@ -165,36 +213,74 @@ class RefreshingAuthenticator(Authenticator):
 
     @abstractmethod
     def logged_out(self) -> RunError:
-        """The error for when there is no refresh token at all."""
+        """The error for when no token is there, or none that is good."""
+
+    def lasting(self, token: Token) -> Token:
+        """Answer for an access token without a refresh token: as nothing can renew it, a 401 ends the run.
+
+        A vendor whose 401 may mean a missing right asks here whether the token is good, whenever it is asked for.
+
+        Raises:
+            RunError: If it is not.
+        """
+        if token.value == self._given:
+            raise self.logged_out()
+        self._given = token.value
+        return token
 
     def request_token(self) -> Token:
         """Take the access token that is good, or spend the refresh token."""
         with self._file.locked():
             chain = self._chain()
-            left = chain.expires_at - self._now()
-            # Another run may have renewed it meanwhile; the one that this run has used is not good any more.
-            if chain.access_token and chain.access_token != self._given and left > MARGIN:
-                self._given = chain.access_token
-                return Token(chain.access_token, left)
-            with self._file.replaced() as write:
-                grant = self.exchange(chain.refresh_token)
-                self._given = grant.access_token
-                write(
-                    Chain(
-                        began_with=chain.began_with,
-                        refresh_token=grant.refresh_token or chain.refresh_token,
-                        obtained_at=self._now() if grant.refresh_token else chain.obtained_at,
-                        access_token=grant.access_token,
-                        expires_at=self._now() + grant.lifetime,
-                    )
+            if chain.refresh_token:
+                return self._taken_or_renewed(chain)
+        left = self._left(chain)
+        if left <= 0:
+            raise self.logged_out()
+        return self.lasting(Token(chain.access_token, left))
+
+    def _taken_or_renewed(self, chain: Chain) -> Token:
+        left = self._left(chain)
+        # Another run may have renewed it meanwhile; the one that this run has used is not good any more.
+        if chain.access_token and chain.access_token != self._given and left > MARGIN:
+            self._given = chain.access_token
+            return Token(chain.access_token, left)
+        with self._file.replaced() as write:
+            grant = self.exchange(chain)
+            self._given = grant.access_token
+            write(
+                Chain(
+                    began_with=chain.began_with,
+                    refresh_token=grant.refresh_token or chain.refresh_token,
+                    obtained_at=self._now() if grant.refresh_token else chain.obtained_at,
+                    access_token=grant.access_token,
+                    expires_at=_end(grant, self._now()),
+                    issuer=self._issuer,
                 )
-        return Token(grant.access_token, grant.lifetime)
+            )
+        return Token(grant.access_token, math.inf if grant.lifetime is None else grant.lifetime)
+
+    def _left(self, chain: Chain) -> float:
+        return math.inf if chain.expires_at is None else chain.expires_at - self._now()
 
     def _chain(self) -> Chain:
         kept = self._file.read()
-        began_with = hashlib.sha256(self._configured.encode()).hexdigest() if self._configured else ""
+        if kept and kept.issuer != self._issuer:
+            raise RunError(
+                "The token file holds tokens of another host or application. Set `token_file` to a path of its own for "
+                "each, or log in again."
+            )
+        began_with = _hash(self._configured)
         if kept and (not began_with or kept.began_with == began_with):
             return kept
         if not self._configured:
             raise self.logged_out()
-        return Chain(began_with=began_with, refresh_token=self._configured, obtained_at=self._now())
+        return Chain(began_with, self._configured, self._now(), issuer=self._issuer)
+
+
+def _hash(configured: str | None) -> str:
+    return hashlib.sha256(configured.encode()).hexdigest() if configured else ""
+
+
+def _end(grant: Grant, now: float) -> float | None:
+    return None if grant.lifetime is None else now + grant.lifetime

@@ -17,7 +17,7 @@ from singer_rest.pages import Reply, Request
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from singer_rest.auth import Authenticator, Token
+    from singer_rest.auth import Authenticator
 
 # What it says at lower levels, and of headers that it cannot read, holds whole addresses: with ids, with cursors.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -54,17 +54,25 @@ class Transport:
             Retry: If it may be sent again.
             RunError: If no token can be had.
         """
-        token = authenticator.token() if authenticator else None
-        reply = self._get(request, token)
-        if authenticator is None or token is None:
-            return reply
+        if authenticator is None:
+            return self.get_once(request, {})
+        token = authenticator.token()
+        reply = self.get_once(request, authenticator.headers(token))
         if reply.status in authenticator.refusals and (renewed := authenticator.renew(request.endpoint, token)):
-            reply = self._get(request, renewed)
+            reply = self.get_once(request, authenticator.headers(renewed))
             if reply.status in authenticator.refusals:
                 authenticator.refused_fresh_token(request.endpoint)
         if reply.status < HTTPStatus.BAD_REQUEST:
             authenticator.answered(request.endpoint)
         return reply
+
+    def get_once(self, request: Request, headers: Mapping[str, str]) -> Reply:
+        """Send a request once with these headers; a 401 is an answer like another.
+
+        Raises:
+            Retry: If it may be sent again.
+        """
+        return self._send("GET", request.path, request.endpoint, params=request.params, headers=headers)
 
     def post(self, path: str, **kwargs: Any) -> Reply:
         """Send a POST without a token, as token endpoints want it; `kwargs` are those of requests.
@@ -73,10 +81,6 @@ class Transport:
             Retry: If it may be sent again.
         """
         return self._send("POST", path, path, **kwargs)
-
-    def _get(self, request: Request, token: Token | None) -> Reply:
-        headers = {"Authorization": f"Bearer {token.value}"} if token else {}
-        return self._send("GET", request.path, request.endpoint, params=request.params, headers=headers)
 
     def _send(self, method: str, path: str, endpoint: str, **kwargs: Any) -> Reply:
         session = self._session()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from singer_rest import RunError
-from singer_rest.token_file import Chain, Grant, RefreshingAuthenticator, TokenFile
+from singer_rest.token_file import Chain, Grant, RefreshingAuthenticator, TokenFile, keep_login
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,12 +38,19 @@ class Vendor:
 class Tap(RefreshingAuthenticator):
     """One run of a tap."""
 
-    def __init__(self, path: Path, vendor: Vendor, configured: str | None = "pasted-0", now: float = 1000.0) -> None:
-        super().__init__(TokenFile(path), configured, now=lambda: now)
+    def __init__(
+        self,
+        path: Path,
+        vendor: Vendor,
+        configured: str | None = "pasted-0",
+        now: float = 1000.0,
+        issuer: str = "https://a",
+    ) -> None:
+        super().__init__(TokenFile(path), configured, issuer, now=lambda: now)
         self.vendor = vendor
 
-    def exchange(self, refresh_token: str) -> Grant:
-        return self.vendor.exchange(refresh_token)
+    def exchange(self, chain: Chain) -> Grant:
+        return self.vendor.exchange(chain.refresh_token)
 
     def logged_out(self) -> RunError:
         return RunError("Log in first.")
@@ -91,7 +98,7 @@ def test_the_next_token_is_kept_before_the_access_token_is_used(path: Path) -> N
     vendor = Vendor()
     Tap(path, vendor).token()  # and the run crashes before its first page
     assert TokenFile(path).read() == Chain(
-        json.loads(path.read_bytes())["began_with"], "refresh-1", 1000.0, "access-1", 4600.0
+        json.loads(path.read_bytes())["began_with"], "refresh-1", 1000.0, "access-1", 4600.0, "https://a"
     )
 
 
@@ -167,6 +174,111 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
         Tap(tmp_path / "file" / "tap.json", Vendor()).token()
 
 
+def login(path: Path, grant: Grant, configured: str | None = None, issuer: str = "https://a") -> Chain:
+    return keep_login(TokenFile(path), lambda: grant, configured, issuer, now=lambda: 1000.0)
+
+
+def test_a_login_without_settings_is_used_and_goes_on_as_a_chain(path: Path) -> None:
+    vendor = Vendor("login-0")
+    login(path, Grant("access-0", 3600.0, "login-0"))
+    assert Tap(path, vendor, configured=None).token().value == "access-0"
+    assert Tap(path, vendor, configured=None, now=90_000.0).token().value == "access-1"
+
+
+@pytest.mark.parametrize("given", ["pasted-0", None], ids=["with the settings", "without the settings"])
+def test_a_login_wins_over_the_setting_and_a_token_pasted_later_wins_over_the_login(
+    path: Path, given: str | None
+) -> None:
+    Tap(path, Vendor()).token()
+    login(path, Grant("access-0", 3600.0, "login-0"), configured=given)
+    assert Tap(path, Vendor(), configured="pasted-0").token().value == "access-0"
+    assert Tap(path, Vendor("login-0"), configured="pasted-0", now=90_000.0).token().value == "access-1"
+    assert Tap(path, Vendor("pasted-1"), configured="pasted-1", now=90_000.0).token().value == "access-1"
+
+
+def test_a_token_pasted_after_a_login_that_knew_no_setting_wins(path: Path) -> None:
+    login(path, Grant("access-0", 3600.0, "login-0"))
+    assert Tap(path, Vendor("pasted-1"), configured="pasted-1").token().value == "access-1"
+
+
+def test_a_token_that_never_ends_is_kept_and_serves_however_late_it_is(path: Path) -> None:
+    login(path, Grant("company", None))
+    token = Tap(path, Vendor(), configured=None, now=1e9).token()
+    assert (token.value, token.lifetime) == ("company", float("inf"))
+
+
+def test_a_401_of_a_token_that_nothing_renews_ends_in_the_sentence_not_in_a_request(path: Path) -> None:
+    vendor = Vendor("")
+    login(path, Grant("company", None))
+    tap = Tap(path, vendor, configured=None)
+    with pytest.raises(RunError, match="Log in first"):
+        tap.renew("/a", tap.token())
+    assert vendor.spent == 0
+
+
+def test_a_token_without_a_successor_ends_with_its_time(path: Path) -> None:
+    vendor = Vendor("")
+    login(path, Grant("an-hour", 3600.0))
+    assert Tap(path, vendor, configured=None, now=2000.0).token().value == "an-hour"
+    with pytest.raises(RunError, match="Log in first"):
+        Tap(path, vendor, configured=None, now=5000.0).token()
+    assert vendor.spent == 0
+
+
+def test_a_login_during_a_run_serves_the_run(path: Path) -> None:
+    login(path, Grant("company", None))
+    tap = Tap(path, Vendor(), configured=None)
+    old = tap.token()
+    login(path, Grant("another", None))
+    renewed = tap.renew("/a", old)
+    assert renewed is not None
+    assert renewed.value == "another"
+
+
+def test_a_refresh_that_gives_a_token_without_end_still_keeps_the_refresh_token(path: Path) -> None:
+    class Endless(Vendor):
+        def exchange(self, refresh_token: str) -> Grant:
+            return Grant(super().exchange(refresh_token).access_token, None, self.good)
+
+    vendor = Endless()
+    assert Tap(path, vendor).token().lifetime == float("inf")
+    later = Tap(path, vendor, now=90_000.0)
+    assert later.token().value == "access-1"
+    renewed = later.renew("/a", later.token())
+    assert renewed is not None
+    assert renewed.value == "access-2"
+
+
+def test_a_login_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
+    def refused() -> Grant:
+        raise RunError("refused")
+
+    Tap(path, Vendor()).token()
+    before = path.read_bytes()
+    with pytest.raises(RunError, match="refused"):
+        keep_login(TokenFile(path), refused, None)
+    assert path.read_bytes() == before
+
+
+def test_a_login_mends_a_file_that_cannot_be_read(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("{")
+    login(path, Grant("access-0", 3600.0, "login-0"))
+    assert Tap(path, Vendor(), configured=None).token().value == "access-0"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("configured", ["pasted-0", "pasted-1", None])
+def test_tokens_of_one_host_are_not_sent_to_another_nor_lost_to_it(path: Path, configured: str | None) -> None:
+    vendor = Vendor("login-0")
+    login(path, Grant("access-0", 3600.0, "login-0"), configured="pasted-0")
+    before = path.read_bytes()
+    with pytest.raises(RunError, match="another host or application"):
+        Tap(path, vendor, configured=configured, issuer="https://b").token()
+    assert vendor.spent == 0
+    assert path.read_bytes() == before
+
+
 def test_many_taps_at_once_spend_one_token(path: Path) -> None:
     vendor = Vendor()
     values: list[str] = []
@@ -192,9 +304,9 @@ counter = Path(sys.argv[1])
 class Tap(RefreshingAuthenticator):
     logged_out = None
 
-    def exchange(self, refresh_token):
+    def exchange(self, chain):
         spent = int(counter.read_text()) if counter.exists() else 0
-        assert refresh_token == (f"refresh-{spent}" if spent else "pasted-0")
+        assert chain.refresh_token == (f"refresh-{spent}" if spent else "pasted-0")
         counter.write_text(str(spent + 1))
         return Grant(f"access-{spent + 1}", 0.0, f"refresh-{spent + 1}")  # ends at once, so each run spends one
 

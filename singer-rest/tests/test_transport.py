@@ -36,6 +36,17 @@ def test_the_query_goes_out_as_it_is_repeated_and_empty_parameters_too() -> None
     assert reply.status == 200
 
 
+def test_an_authenticator_says_how_its_token_is_sent() -> None:
+    class Key(Fixed):
+        def headers(self, token: Token) -> dict[str, str]:
+            return {"x-api-key": token.value}
+
+    with host(lambda asked: Answer({}, 401)) as vendor:
+        transport(vendor.url).get(REQUEST, Key())
+        assert [asked.headers["x-api-key"] for asked in vendor.asked] == ["t0ken", "t0ken"]
+        assert not any("Authorization" in asked.headers for asked in vendor.asked)
+
+
 def test_a_token_goes_to_the_configured_host_only_and_follows_no_redirect() -> None:
     with host(lambda asked: Answer({})) as other:
         elsewhere = Answer({}, 302, {"Location": f"{other.url}/a"})

@@ -1,0 +1,274 @@
+"""Factorial's credentials: a company's key, an access token, or an OAuth login whose tokens change with each use."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_rest import Authenticator, Request, RunError, Token
+from singer_rest.auth import post_for_token, until_answered
+from singer_rest.errors import Retry
+from singer_rest.settings import missing_setting
+from singer_rest.token_file import Chain, Grant, RefreshingAuthenticator, TokenFile
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from singer_rest import Reply
+    from singer_rest.transport import Transport
+
+NAME = "tap-factorial"
+API_URL = "https://api.factorialhr.com"
+TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
+TOKEN_FILE = ".secrets/tap-factorial.json"  # noqa: S105 - a path
+
+GROUPS = (("api_key",), ("access_token",), ("client_id", "client_secret", "refresh_token"))
+"""Settings that make a credential; those of one group are given."""
+
+DAY = 86_400
+WEEK = 7 * DAY
+"""Seconds that a refresh token lives."""
+
+CHECKED = 60.0
+"""Seconds for which a credential that was good is taken to be so still: a 401 within them means a missing right."""
+
+UNKNOWN_LIFETIME = 3600.0
+"""Seconds that a token is taken to live whose answer does not say it in a number: the hour of the documentation."""
+
+LOGIN = "`tap-factorial login` (with Meltano: `meltano invoke tap-factorial:login`)"
+REFUSED_KEY = "Factorial refuses the API key. Check `api_key`, or make a new key in Factorial."
+REFUSED_TOKEN = (
+    "Factorial refuses the access token: it ended or was revoked. Set another `access_token`; a company token, as "
+    f"{LOGIN} stores one, never ends."
+)
+REFUSED_LOGIN = f"Factorial refuses the token of the login: it was revoked. Log in again with {LOGIN}."
+REFUSED_CLIENT = (
+    "Factorial does not know the application. Check `client_id` and `client_secret`, and that the application belongs "
+    "to the host in `api_url`."
+)
+NO_LOGIN = f"There is no token that is good. Log in with {LOGIN}."
+
+_BARE = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True)
+class Check:
+    """Asks for the one list that any credential may read, to tell a dead credential from a missing right.
+
+    Args:
+        transport: The way to Factorial.
+        version: The API's version.
+        first_delay: Seconds before the first repeat.
+    """
+
+    transport: Transport
+    version: str
+    first_delay: float
+
+    def refuses(self, headers: Mapping[str, str]) -> bool:
+        """Whether Factorial refuses the credential; any other answer proves nothing against it.
+
+        Raises:
+            RunError: If nothing at all answers.
+        """
+        path = f"/api/{self.version}/resources/api_public/credentials"
+        request = Request(path, (), path)
+        try:
+            reply = until_answered(lambda: self.transport.get_once(request, headers), self.first_delay)
+        except Retry as retry:
+            if self.transport.pacer.answered:  # the host is there, and the lists may well be
+                return False
+            raise RunError(
+                f"The vendor's host does not answer ({retry.reason}). Check `api_url` and the network, or run again "
+                "later."
+            ) from None
+        return reply.status == HTTPStatus.UNAUTHORIZED
+
+
+class GivenAuthenticator(Authenticator):
+    """Sends a credential of the settings, which nothing renews.
+
+    Without the check, one that is dead would look like 169 lists that it may not read.
+    """
+
+    refused: ClassVar[str]
+    """What to say of one that is dead."""
+
+    def __init__(self, credential: str, check: Check) -> None:
+        super().__init__()
+        self._credential = credential
+        self._check = check
+
+    @override
+    def request_token(self) -> Token:
+        token = Token(self._credential, CHECKED)
+        if self._check.refuses(self.headers(token)):
+            raise RunError(self.refused)
+        return token
+
+
+class KeyAuthenticator(GivenAuthenticator):
+    """Sends the company's API key."""
+
+    refused = REFUSED_KEY
+
+    @override
+    def headers(self, token: Token) -> dict[str, str]:
+        return {"x-api-key": token.value}  # as a bearer token it is refused
+
+
+class TokenAuthenticator(GivenAuthenticator):
+    """Sends an access token."""
+
+    refused = REFUSED_TOKEN
+
+
+class OAuthAuthenticator(RefreshingAuthenticator):
+    """Spends refresh tokens, or sends the company token of a login.
+
+    Args:
+        config: The tap's settings.
+        check: Tells whether a company token is good.
+        now: Seconds since the epoch.
+    """
+
+    def __init__(self, config: Mapping[str, Any], check: Check, now: Callable[[], float] = time.time) -> None:
+        file = TokenFile(token_path(config))
+        super().__init__(file, config.get("refresh_token"), issuer(check.transport, config), now)
+        self._client = {"client_id": config["client_id"], "client_secret": config["client_secret"]}
+        self._check = check
+
+    @override
+    def exchange(self, chain: Chain) -> Grant:
+        form = {"grant_type": "refresh_token", "refresh_token": chain.refresh_token, **self._client}
+        # Where the answer is lost on its way, a repeat is the only hope: Factorial may not have seen the request.
+        reply = post_for_token(self._check.transport, TOKEN_PATH, self._check.first_delay, data=form)
+        return read_grant(reply, self._refused(chain))
+
+    def _refused(self, chain: Chain) -> str:
+        age = self._now() - chain.obtained_at
+        if not chain.access_token:  # fresh from the settings: nobody knows how old it is
+            return (
+                "Factorial refuses the refresh token: it was used elsewhere or revoked, or is older than a week. Take "
+                f"`refresh_token` out of the settings and log in with {LOGIN}, or set a new one."
+            )
+        if age > WEEK:
+            return (
+                f"Factorial refuses the refresh token: one lives for a week, and this one is {age // DAY:.0f} days "
+                f"old. Log in again with {LOGIN}; a company token never ends."
+            )
+        return (
+            "Factorial refuses the refresh token: it was used elsewhere or revoked. Log in again with "
+            f"{LOGIN}, and give each tap that runs elsewhere a login of its own."
+        )
+
+    @override
+    def lasting(self, token: Token) -> Token:
+        if self._check.refuses(self.headers(token)):
+            raise RunError(REFUSED_LOGIN)
+        return Token(token.value, min(token.lifetime, CHECKED))
+
+    @override
+    def logged_out(self) -> RunError:
+        return RunError(NO_LOGIN)
+
+
+def authenticator(
+    config: Mapping[str, Any], transport: Transport, version: str, first_delay: float
+) -> KeyAuthenticator | TokenAuthenticator | OAuthAuthenticator:
+    """The authenticator for the credential that the settings hold.
+
+    Args:
+        config: The tap's settings, in which `check_credentials` finds nothing wrong.
+        transport: The way to Factorial.
+        version: The API's version.
+        first_delay: Seconds before the first repeat of a request of its own.
+    """
+    check = Check(transport, version, first_delay)
+    if key := config.get("api_key"):
+        return KeyAuthenticator(key, check)
+    if token := config.get("access_token"):
+        return TokenAuthenticator(token, check)
+    return OAuthAuthenticator(config, check)
+
+
+def check_credentials(config: Mapping[str, Any]) -> list[str]:
+    """Find credentials that cannot work; a sentence for each."""
+    given = [[name for name in group if config.get(name)] for group in GROUPS]
+    given = [names for names in given if names]
+    if not given:
+        others = "`access_token`, or `client_id` and `client_secret` of an OAuth application, and log in with"
+        return [f"{missing_setting(['api_key'], NAME)} Or set {others} {LOGIN}."]
+    if len(given) > 1:
+        names = " and ".join(f"`{group[0]}`" for group in given)
+        return [f"The settings hold {names}: leave one of them, as the tap takes one credential."]
+    if given[0][0] not in GROUPS[-1]:
+        return check_bare(config, given[0][0])
+    if missing := [name for name in ("client_id", "client_secret") if not config.get(name)]:
+        return [missing_setting(missing, NAME)]
+    if not config.get("refresh_token") and not token_path(config).exists():
+        return [f"Log in once with {LOGIN}, or set `refresh_token`: nobody has logged in yet."]
+    return []
+
+
+def check_bare(config: Mapping[str, Any], name: str) -> list[str]:
+    """Find a credential that cannot be a header: something else was pasted with it."""
+    if _BARE.fullmatch(config[name]):
+        return []
+    return [f"Set `{name}` to the bare text of the credential, without spaces and line breaks."]
+
+
+def token_path(config: Mapping[str, Any]) -> Path:
+    """Where the login is kept; below the Meltano project, where one runs the tap."""
+    folder = Path(os.environ.get("MELTANO_PROJECT_ROOT") or ".")
+    return folder / Path(config.get("token_file") or TOKEN_FILE).expanduser()
+
+
+def issuer(transport: Transport, config: Mapping[str, Any]) -> str:
+    """The host and the application that a login holds for."""
+    return f"{transport.api_url} {config['client_id']}"
+
+
+def read_grant(reply: Reply, refused: str) -> Grant:
+    """What the token endpoint gives.
+
+    Args:
+        reply: Its answer.
+        refused: The sentence for when it does not take the refresh token, or the code.
+
+    Raises:
+        RunError: If it gives nothing.
+    """
+    try:
+        body = reply.json()
+    except ValueError:
+        body = None
+    body = body if isinstance(body, dict) else {}
+    value = body.get("access_token")
+    if reply.status < HTTPStatus.BAD_REQUEST and value and isinstance(value, str):
+        following = body.get("refresh_token")
+        return Grant(value, _lifetime(body), following if isinstance(following, str) else None)
+    problem = body.get("error")
+    if problem in {"invalid_client", "unauthorized_client"}:
+        raise RunError(REFUSED_CLIENT)
+    if problem == "invalid_grant":
+        raise RunError(refused)
+    raise RunError(f"The token request was answered with status {reply.status} and no token. Check `api_url`.")
+
+
+def _lifetime(body: Mapping[str, Any]) -> float | None:
+    # `created_at` is by Factorial's clock and the rest by this machine's: counted from now, only the answer's way is
+    # lost. A value that cannot be must not cost the refresh token beside it.
+    seconds = body.get("expires_in")
+    if seconds is None:
+        return None
+    try:
+        return max(float(seconds), 0.0) or UNKNOWN_LIFETIME
+    except (ValueError, TypeError):
+        return UNKNOWN_LIFETIME
