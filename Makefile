@@ -10,7 +10,7 @@ export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
 export MELTANO_CLI_DISABLE_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench hub clean
+.PHONY: help setup demo test lint format bench hub docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: setup ## Requests at a time; a first and a second run; the loader beside 
 
 hub: setup ## Write the Meltano Hub definitions anew
 	$(BIN)/python hub/write.py
+
+docs: setup ## Write what stands in the pages by the code
+	$(BIN)/python docs/write.py
 
 clean: ## Remove what was made here: environments, outputs, caches
 	rm -rf .venv .meltano output .pytest_cache .mypy_cache .ruff_cache

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 import duckdb
-from tap_personio.testing import BY_DEFAULT
+from tap_factorial import testing as factorial
+from tap_personio import testing as personio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,10 +24,55 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent
 BIN = Path(sys.executable).parent
 DATABASE = ROOT / "output" / "demo.duckdb"
-TAP = "tap-personio"
-SCHEMA = "tap_personio"
-OFFERED = BY_DEFAULT | {"open_positions"}
 READY = re.compile(r"ready at (\S+)")
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """What the demo reads of a vendor.
+
+    Args:
+        name: As the sandbox and the plugin call it.
+        offered: The streams.
+        settings: The plugin's settings; ``{url}`` is the sandbox.
+        credentials: The settings that real data needs.
+    """
+
+    name: str
+    offered: set[str]
+    settings: dict[str, str]
+    credentials: tuple[str, ...]
+
+    @property
+    def tap(self) -> str:
+        """The plugin."""
+        return f"tap-{self.name}"
+
+    @property
+    def schema(self) -> str:
+        """Where its rows go."""
+        return f"tap_{self.name}"
+
+
+VENDORS = (
+    Vendor(
+        "personio",
+        personio.BY_DEFAULT | {"open_positions"},
+        {
+            "API_URL": "{url}/personio",
+            "CAREERS_URL": "{url}/personio-careers",
+            "CLIENT_ID": "sandbox-client",
+            "CLIENT_SECRET": "sandbox-secret",
+        },
+        ("CLIENT_ID", "CLIENT_SECRET"),
+    ),
+    Vendor(
+        "factorial",
+        factorial.BY_DEFAULT,
+        {"API_URL": "{url}/factorial", "API_KEY": "sandbox-api-key"},
+        ("API_KEY",),
+    ),
+)
 
 
 @contextmanager
@@ -42,22 +89,20 @@ def sandbox() -> Iterator[str]:
             process.terminate()
 
 
-def run_meltano(url: str) -> list[str]:
-    """Run the tap into the loader; gives Meltano's log lines.
+def run_meltano(vendor: Vendor, url: str) -> list[str]:
+    """Run a tap into the loader; gives Meltano's log lines.
 
     Settings of the person's own, in the environment or in `.env`, are left out: they are for real data.
     """
+    settings = {name: value.format(url=url) for name, value in vendor.settings.items()}
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("TAP_", "TARGET_"))},
         "MELTANO_PROJECT_ROOT": str(ROOT),
-        "TAP_PERSONIO_API_URL": f"{url}/personio",
-        "TAP_PERSONIO_CAREERS_URL": f"{url}/personio-careers",
-        "TAP_PERSONIO_CLIENT_ID": "sandbox-client",
-        "TAP_PERSONIO_CLIENT_SECRET": "sandbox-secret",
+        **{f"{vendor.schema.upper()}_{name}": value for name, value in settings.items()},
         "TARGET_DUCKDB_PATH": str(DATABASE),
     }
     options = ["--env-file", os.devnull, "--environment=sandbox", "run", "--full-refresh", "--state-id-suffix=demo"]
-    command = [str(BIN / "meltano"), *options, TAP, "target-duckdb"]
+    command = [str(BIN / "meltano"), *options, vendor.tap, "target-duckdb"]
     lines = []
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -70,18 +115,18 @@ def run_meltano(url: str) -> list[str]:
     return lines
 
 
-def live_rows() -> dict[str, int]:
+def live_rows(schema: str) -> dict[str, int]:
     """Rows per table that are not marked as deleted."""
     with duckdb.connect(DATABASE, read_only=True) as connection:
         tables = connection.execute(
             "SELECT table_name, bool_or(column_name = '_sdc_deleted_at') FROM information_schema.columns "
             "WHERE table_schema = ? AND NOT starts_with(table_name, '_') GROUP BY ALL",
-            [SCHEMA],
+            [schema],
         ).fetchall()
         counts = {}
         for table, marks_deletions in tables:
             live = " WHERE _sdc_deleted_at IS NULL" if marks_deletions else ""
-            counts[table] = connection.execute(f'SELECT count(*) FROM "{SCHEMA}"."{table}"{live}').fetchall()[0][0]  # noqa: S608
+            counts[table] = connection.execute(f'SELECT count(*) FROM "{schema}"."{table}"{live}').fetchall()[0][0]  # noqa: S608
         return counts
 
 
@@ -91,6 +136,17 @@ def seconds(lines: list[str]) -> dict[str, str]:
     return {match.group(1): match.group(2) for match in found if match}
 
 
+def show(vendor: Vendor, took: dict[str, str], counts: dict[str, int]) -> bool:
+    """Show what arrived of a vendor's streams; whether it is what the sandbox holds."""
+    expected = {stream: rows for stream, rows in counts.items() if stream in vendor.offered}
+    arrived = live_rows(vendor.schema)
+    print(f"\n{vendor.tap:<45}{'rows in DuckDB':>16}{'rows in sandbox':>17}{'seconds':>9}")
+    for stream, rows in sorted(expected.items()):
+        mark = "" if arrived.get(stream) == rows else "   <- differs"
+        print(f"{stream:<45}{arrived.get(stream, 0):>16,}{rows:>17,}{took.get(stream, '-'):>9}{mark}")
+    return arrived == expected
+
+
 def main() -> None:
     """Run it all and show what arrived."""
     DATABASE.parent.mkdir(exist_ok=True)
@@ -98,24 +154,22 @@ def main() -> None:
         leftover.unlink(missing_ok=True)
     started = time.monotonic()
     with sandbox() as url:
-        took = seconds(run_meltano(url))
+        took = {vendor.name: seconds(run_meltano(vendor, url)) for vendor in VENDORS}
         with urlopen(f"{url}/_control/counts") as reply:  # noqa: S310 - the sandbox's own address
-            counts = json.load(reply)["personio"]
-    expected = {stream: rows for stream, rows in counts.items() if stream in OFFERED}
-    arrived = live_rows()
-    print(f"\n{'stream':<30}{'rows in DuckDB':>16}{'rows in sandbox':>17}{'seconds':>9}")
-    for stream, rows in sorted(expected.items()):
-        mark = "" if arrived.get(stream) == rows else "   <- differs"
-        print(f"{stream:<30}{arrived.get(stream, 0):>16,}{rows:>17,}{took.get(stream, '-'):>9}{mark}")
-    if arrived != expected:
+            counts = json.load(reply)
+    if not all([show(vendor, took[vendor.name], counts[vendor.name]) for vendor in VENDORS]):
         sys.exit("\nWhat arrived differs from what the sandbox holds.")
     file = DATABASE.relative_to(ROOT)
+    needed = " or\n                 ".join(
+        " and ".join(f"{vendor.schema.upper()}_{name}" for name in vendor.credentials) for vendor in VENDORS
+    )
     print(f"""
-Everything arrived, in {time.monotonic() - started:.0f} s. It is in {file}, schema {SCHEMA}.
+Everything arrived, in {time.monotonic() - started:.0f} s. It is in {file}, schemas {" and ".join(v.schema for v in VENDORS)}.
 
-Look at it:      .venv/bin/python -c "import duckdb; duckdb.connect('{file}').sql('FROM {SCHEMA}.persons').show()"
-Your own data:   put TAP_PERSONIO_CLIENT_ID and TAP_PERSONIO_CLIENT_SECRET into a file named .env, then
-                 .venv/bin/meltano run {TAP} target-duckdb""")
+Look at it:      .venv/bin/python -c "import duckdb; duckdb.connect('{file}').sql('FROM tap_personio.persons').show()"
+Your own data:   put {needed}
+                 into a file named .env, then
+                 .venv/bin/meltano run tap-personio target-duckdb""")
 
 
 if __name__ == "__main__":

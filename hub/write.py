@@ -42,6 +42,16 @@ PLUGINS: dict[str, dict[str, Any]] = {
         "logo_url": "/assets/logos/extractors/personio.png",
         "settings_group_validation": [["client_id", "client_secret"]],
     },
+    "tap-factorial": {
+        "kind": "extractors",
+        "pip_url": "tap-factorial",
+        "label": "Factorial",
+        "description": "HR, time, finance and payroll platform for small and mid-sized companies",
+        "domain_url": "https://apidoc.factorialhr.com/",
+        "keywords": ["api", "hr", "meltano_sdk"],
+        "logo_url": "/assets/logos/extractors/factorial.png",
+        "settings_group_validation": [["api_key"], ["access_token"], ["client_id", "client_secret"]],
+    },
     "target-duckdb": {
         "kind": "loaders",
         "pip_url": "hrtaps-target-duckdb",

@@ -22,11 +22,18 @@ BIN = Path(sys.executable).parent
 
 
 class Project:
-    """A Meltano project in a folder of its own, wired to a sandbox."""
+    """A Meltano project in a folder of its own, wired to a sandbox.
 
-    def __init__(self, folder: Path, sandbox: Sandbox) -> None:
+    Args:
+        folder: The folder.
+        sandbox: The sandbox.
+        vendor: Whose tap `run` runs.
+    """
+
+    def __init__(self, folder: Path, sandbox: Sandbox, vendor: str) -> None:
         self.folder = folder
         self.sandbox = sandbox
+        self.vendor = vendor
         self.database = folder / "output" / "test.duckdb"
         # The plugins of this environment: a test installs nothing. `make demo` installs them as `pip_url` says.
         text = re.sub(r"\n +pip_url: .*", "", (ROOT / "meltano.yml").read_text())
@@ -45,6 +52,9 @@ class Project:
             "TAP_PERSONIO_CAREERS_URL": f"{self.sandbox.url}/personio-careers",
             "TAP_PERSONIO_OPTIONAL_STREAMS": '["*"]',
             "TAP_PERSONIO_LEGACY_V1_STREAMS": "true",
+            "TAP_FACTORIAL_API_URL": f"{self.sandbox.url}/factorial",
+            "TAP_FACTORIAL_OPTIONAL_STREAMS": '["*"]',
+            "TAP_FACTORIAL_INTEGRATION_UUID": "7c1f6c2e-5a0b-4c43-9a57-2f4f3f1d9a10",
             "TARGET_DUCKDB_PATH": str(self.database),
             **more,
         }
@@ -63,13 +73,13 @@ class Project:
         )
 
     def run(self, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """`meltano run tap-personio target-duckdb`."""
-        return self.meltano("run", *options, "tap-personio", "target-duckdb", **environment)
+        """`meltano run tap-... target-duckdb`."""
+        return self.meltano("run", *options, f"tap-{self.vendor}", "target-duckdb", **environment)
 
     def rows(self, stream: str, *, deleted: bool = False) -> list[dict[str, Any]]:
         """A table's rows that are live (or marked as deleted), without the loader's own columns."""
         with duckdb.connect(self.database, read_only=True) as connection:
-            relation = connection.sql(f'SELECT * FROM test.tap_personio."{stream}" ORDER BY ALL')
+            relation = connection.sql(f'SELECT * FROM test.tap_{self.vendor}."{stream}" ORDER BY ALL')
             nested = {name for name, kind in zip(relation.columns, relation.types, strict=True) if str(kind) == "JSON"}
             rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
             return [
@@ -88,12 +98,18 @@ class Project:
 
     def expected(self) -> dict[str, int]:
         """Rows that each stream should have: all are on."""
-        counts: dict[str, int] = self.sandbox.counts()["personio"]
+        counts: dict[str, int] = self.sandbox.counts()[self.vendor]
         return counts
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def vendor() -> str:
+    """Whose tap a module is about."""
+    return "personio"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, vendor: str) -> Iterator[Project]:
     """A project with its plugins installed, and a company of 40."""
     with running(employees=40, requests_per_minute=600_000) as sandbox:
-        yield Project(tmp_path_factory.mktemp("project"), sandbox)
+        yield Project(tmp_path_factory.mktemp("project"), sandbox, vendor)

@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 from ruamel.yaml import YAML
+from tap_factorial.tap import TapFactorial
 from tap_personio.tap import TapPersonio
 from target_duckdb.target import TargetDuckDB
 
@@ -26,7 +27,7 @@ def test_the_project_is_valid_for_meltano() -> None:
     jsonschema.validate(PROJECT, schema)
 
 
-@pytest.mark.parametrize("plugin", [TapPersonio, TargetDuckDB])
+@pytest.mark.parametrize("plugin", [TapPersonio, TapFactorial, TargetDuckDB])
 def test_settings_are_those_of_the_plugin(plugin: Any) -> None:
     plugin.append_builtin_config(plugin.config_jsonschema)
     properties = plugin.config_jsonschema["properties"]
@@ -39,11 +40,12 @@ def test_settings_are_those_of_the_plugin(plugin: Any) -> None:
         assert types == [] or setting["kind"] == types[0], name
 
 
-def test_capabilities_are_those_of_the_plugin() -> None:
-    assert PLUGINS["tap-personio"]["capabilities"] == sorted(item.value for item in TapPersonio.capabilities)
+@pytest.mark.parametrize("plugin", [TapPersonio, TapFactorial])
+def test_capabilities_are_those_of_the_plugin(plugin: Any) -> None:
+    assert PLUGINS[plugin.name]["capabilities"] == sorted(item.value for item in plugin.capabilities)
 
 
-@pytest.mark.parametrize("name", ["tap-personio", "target-duckdb"])
+@pytest.mark.parametrize("name", ["tap-personio", "tap-factorial", "target-duckdb"])
 def test_plugins_need_neither_the_hub_nor_a_lock_file(name: str) -> None:
     assert PLUGINS[name]["namespace"] == name.replace("-", "_")
     assert PLUGINS[name]["pip_url"].startswith("-e ./")

@@ -35,7 +35,7 @@ FLAGS: dict[str, dict[str, str]] = {
     "project_management/projects": {"include_inputed_minutes": TRUE, "include_costs": TRUE},
     "project_management/subprojects": {"include_inputed_minutes": TRUE, "include_cost": TRUE},
     "shift_management/shifts": {"only_published": FALSE},
-    "timeoff/french_leave_day_counts": {"include_deleted": TRUE, "from": "2021-01-01", "to": "2027-06-17"},
+    "timeoff/french_leave_day_counts": {"include_deleted": TRUE},
     "timeoff/leaves": {
         "include_deleted_leaves": TRUE,
         "include_duration": TRUE,
@@ -76,6 +76,7 @@ PARENTS = {
     "posts/comments": ("posts/posts", "post_ids[]", "id"),
     "project_management/exportable_expenses": ("project_management/projects", "project_ids[]", "id"),
     "tasks/task_files": ("tasks/tasks", "task_id", "id"),
+    "timeoff/french_leave_day_counts": ("timeoff/leaves", "leave_ids[]", "id"),
     "timeoff/policy_timelines": ("employees/employees", "employee_id", "id"),
     "trainings/session_access_memberships": ("trainings/sessions", "session_id", "id"),
 }

@@ -162,7 +162,7 @@ class Lists:
 
     def count(self, resource: Resource, first: date, last: date) -> int:
         """How many rows a whole reading gives."""
-        if resource.name not in WINDOWED and resource.name != FRENCH:
+        if resource.name not in WINDOWED:
             return len(self.world.sparse(resource.name))
         bulk = len(self.world.bulk.between(first, last)) if resource.name == SHIFTS and self.world.bulk.rows else 0
         return bulk + sum(1 for _ in self._window(resource, self.world.sparse(resource.name), first, last))
@@ -181,9 +181,6 @@ class Lists:
 
     @staticmethod
     def _window(resource: Resource, rows: list[Row], first: date, last: date) -> Iterable[Row]:
-        if resource.name == FRENCH:
-            inside = (row for row in rows if row["_start_on"] <= last and (row["_finish_on"] or date.max) >= first)
-            return (_within(row, first, last) for row in inside)
         day = WINDOWED.get(resource.name)
         return rows if day is None else (row for row in rows if row[day] and first <= row[day] <= last)
 

@@ -1,0 +1,135 @@
+"""How Factorial is asked for a page, where its records and its next page are, what its errors mean."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import cached_property
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pendulum
+from singer_rest import Reply, Request, RestStream, Slice, Slices, TapError, query
+from singer_rest.records import EXTRA
+from singer_sdk import SchemaDirectory, StreamSchema
+from typing_extensions import override
+
+from tap_factorial import schemas
+from tap_factorial.slices import slices_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from singer_rest.pages import Record
+
+    from tap_factorial.table import Row
+
+PAGE_SIZE = 100
+EARLIEST = pendulum.datetime(2000, 1, 1)
+"""What changed since is asked for from here, where the parameter is required and everything is wanted."""
+
+
+class FactorialStream(RestStream):
+    """A list of Factorial's API. What is particular about one stands in its row of the table."""
+
+    schema: ClassVar[StreamSchema[str]] = StreamSchema(SchemaDirectory(schemas))
+    page_size = PAGE_SIZE
+    checks_filter = True
+
+    row: ClassVar[Row]
+    scope: ClassVar[str | None] = None
+
+    @override
+    @cached_property
+    def slices(self) -> Slices:
+        return slices_of(self.row, self.config.get("date_window_days"))
+
+    @override
+    def page_request(self, part: Slice, since: datetime | None) -> Request:
+        params = query({"limit": str(PAGE_SIZE)}, self.params, self._of_this_run(), part.params)
+        if self.row.always and not since:
+            since = EARLIEST
+        if since and self.changed_since and self.row.changed_since:
+            params += query(self.changed_since.params(since))
+        return Request(self.path, params, self.path)
+
+    def _of_this_run(self) -> Mapping[str, str]:
+        """The parameters that take the day of the run, or a setting."""
+        today = self._tap.started.date().isoformat()
+        settings = {param: str(self.config[name]) for param, name in self.row.setting.items()}
+        return {**dict.fromkeys(self.row.today, today), **settings}
+
+    @override
+    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
+        is_first = "after_id" not in dict(request.params)
+        if isinstance(body, dict) and body.get("data") is None and body.get("errors", ()) is None and is_first:
+            return [], []  # an empty list, as some modules say it
+        records = body.get("data") if isinstance(body, dict) else None
+        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+            raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
+        meta = body.get("meta") or {}
+        if not meta.get("has_next_page"):
+            # Lists that do not page say nothing of a limit.
+            if "has_next_page" not in meta and len(records) == PAGE_SIZE:
+                raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
+            return records, []
+        cursor = meta.get("end_cursor")
+        if not isinstance(cursor, str) or not cursor:
+            raise TapError(f"{self.name}: a page says that another follows, but not where. Run again later.")
+        params = tuple(pair for pair in request.params if pair[0] != "after_id")
+        return records, [Request(request.path, (*params, ("after_id", cursor)), request.endpoint)]
+
+    @override
+    def lacks_access(self, reply: Reply) -> bool:
+        # The body may be JSON, a page of the gateway, or nothing. A list that the version lacks is 404.
+        return reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+
+    @override
+    def is_gone(self, reply: Reply) -> bool:
+        return reply.status == HTTPStatus.NOT_FOUND and self.slices.parent is not None
+
+    @override
+    @classmethod
+    def right(cls) -> str:
+        scope = f"the scope {cls.scope}" if cls.scope else "a scope for it"
+        return f"{scope}, and a plan that includes the module {cls.row_module()}"
+
+    @classmethod
+    def row_module(cls) -> str:
+        """The module that the list belongs to."""
+        return cls.path.split("/")[4]
+
+    @override
+    def post_process(self, row: Record, context: object = None) -> Record:
+        for name in self.row.drop:
+            row.pop(name, None)
+        for name in self.row.kept_settings:
+            row[name] = self.config[self.row.setting[name]]
+        for name, schema in self._texts:
+            value = row.get(name)
+            if value is not None and value.__class__ is not str:
+                row[name] = _as_text(value, schema)
+        return row
+
+    @cached_property
+    def _texts(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """The fields that are text, or may hold some."""
+        properties = self.effective_schema["properties"].items()
+        kinds = {"string", "array", "object"}
+        return [(name, schema) for name, schema in properties if kinds.intersection(schema["type"]) and name != EXTRA]
+
+
+def _as_text(value: Any, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the API sent
+    """A value with its ids, and what else is declared to be text, as text: older versions have numbers there."""
+    kinds = schema.get("type", ())
+    if isinstance(value, dict):
+        properties = schema.get("properties") or {}
+        return {name: _as_text(inner, properties.get(name, {})) for name, inner in value.items()}
+    if isinstance(value, list):
+        items = schema.get("items") or {}
+        return [_as_text(inner, items) for inner in value]
+    if "string" not in kinds or isinstance(value, str) or value is None:
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (int, Decimal)) else value

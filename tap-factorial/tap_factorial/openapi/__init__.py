@@ -1,0 +1,1 @@
+"""Turns Factorial's own descriptions of its API into the schemas and the table of lists."""

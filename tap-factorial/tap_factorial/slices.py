@@ -1,0 +1,71 @@
+"""How a row of the table cuts its list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pendulum
+from singer_rest import Batches, DateWindows, Each, Slice, Slices, Sweep, Whole
+from typing_extensions import override
+
+from tap_factorial.table import sent, stream_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from singer_rest.slices import Ids, Window
+
+    from tap_factorial.table import Row
+
+
+class ChangedDays(Slices):
+    """Date windows where everything is read; for what changed, a slice per day since.
+
+    Nobody says whether the parameter asks for that very day or for later ones too; so read, it is right either way.
+
+    Args:
+        param: The parameter that takes the day of a change.
+        windows: The date windows.
+    """
+
+    def __init__(self, param: str, windows: Slices) -> None:
+        self.param = param
+        self.windows = windows
+
+    @override
+    def start(self, window: Window) -> datetime | None:
+        return self.windows.start(window) if window.whole else None
+
+    @override
+    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
+        if window.whole or window.since is None:
+            yield from self.windows.plan(window, parents)
+            return
+        day, today = pendulum.instance(window.since).date(), pendulum.instance(window.now).date()
+        while day <= today:
+            yield Slice(params={self.param: day.to_date_string()})
+            day = day.add(days=1)
+
+
+def slices_of(row: Row, days: int | None) -> Slices:
+    """The slices of a list: parents, values of a parameter and date windows, each crossed with the next.
+
+    Args:
+        row: The list.
+        days: How long the user wants a date window to be; None: as the row says.
+    """
+    parts: list[Slices] = []
+    if row.parent:
+        parts.append(Batches(stream_name(row.parent), row.by, size=row.at_once, key=row.parent_key, column=row.column))
+    if row.sweep:
+        requests = [{name: sent(value) for name, value in request.items()} for request in row.requests]
+        columns = [{name: request[name] for name in row.columns} for request in row.requests]
+        parts.append(Sweep(*requests, columns=columns))
+    if row.window:
+        windows: Slices = DateWindows(*row.window, days=days or row.days, years_ahead=1)
+        parts.append(ChangedDays(row.changed_on, windows) if row.changed_on else windows)
+    slices = parts.pop() if parts else Whole()
+    for part in reversed(parts):
+        slices = Each(part, slices)
+    return slices

@@ -1,0 +1,61 @@
+"""The streams of a version of the API: a class for each row of the table."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+from singer_rest import times
+from singer_rest.stream import ChangedSince
+
+from tap_factorial.client import FactorialStream
+from tap_factorial.table import Row, sent, stream_name, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+UNKNOWN_ZONE = pendulum.duration(days=1)
+"""The look-back where a filter takes a day, and nothing says in which zone it begins."""
+LONG_RUNNING = pendulum.duration(weeks=1)
+"""The look-back where a filter asks for when something began, and the row changes until it has ended."""
+
+
+@cache
+def streams_of(version: str) -> Sequence[type[FactorialStream]]:
+    """The streams of a version.
+
+    Args:
+        version: Such as ``2026-10-01``; of those that are retired, the lists of the oldest that is described.
+    """
+    return tuple(_stream(path, row, version) for path, row in table().rows(version).items())
+
+
+def _stream(path: str, row: Row, version: str) -> type[FactorialStream]:
+    module, name = path.split("/")
+    attributes: dict[str, Any] = {
+        "__doc__": f"One row per record of {name.replace('_', ' ')} in the module {module}.",
+        "name": stream_name(path),
+        "path": f"/api/{version}/resources/{path}",
+        "primary_keys": row.key,
+        "params": {param: sent(value) for param, value in row.send.items()},
+        "optional": row.optional,
+        "setting": next(iter(row.setting.values()), None),
+        "row": row,
+        "scope": table().scopes.get(module),
+    }
+    return type(stream_name(path), (FactorialStream,), attributes | _incremental(row))
+
+
+def _incremental(row: Row) -> dict[str, Any]:
+    changed = row.changed_since or row.changed_on
+    if not changed:
+        return {}
+    by_day = row.precision == "day"
+    return {
+        "replication_key": None if row.bookmark else "updated_at",
+        "bookmark_is_start": row.bookmark == "start",
+        # Some filters leave out the very moment that they are given; nobody says which.
+        "changed_since": ChangedSince(changed, strict=True, text=times.date if by_day else times.text),
+        "look_back": UNKNOWN_ZONE if by_day else LONG_RUNNING if row.bookmark else FactorialStream.look_back,
+    }

@@ -1,0 +1,114 @@
+"""The table of lists: what stands in `lists.toml`, checked."""
+
+from __future__ import annotations
+
+import itertools
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal, Union
+
+import msgspec
+import tomlkit
+
+Value = Union[bool, str, list[str]]
+
+
+def sent(value: Value) -> str | list[str]:
+    """A parameter's value as it is sent."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value
+
+
+class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One list; `lists.toml` says what each field means."""
+
+    since: str = ""
+    until: str = "9999-12-31"
+    key: tuple[str, ...] = ("id",)
+    optional: bool = False
+    setting: dict[str, str] = {}
+    parent: str | None = None
+    parent_key: str | None = None
+    by: str = ""
+    at_once: int = 1
+    column: str | None = None
+    window: tuple[str, str] | None = None
+    days: int = 31
+    today: tuple[str, ...] = ()
+    sweep: dict[str, list[Union[bool, str]]] | list[dict[str, Union[bool, str]]] = {}
+    columns: tuple[str, ...] = ()
+    send: dict[str, Value] = {}
+    changed_since: str | None = None
+    changed_on: str | None = None
+    precision: Literal["day", "second"] = "day"
+    bookmark: Literal["start"] | None = None
+    always: bool = False
+    drop: tuple[str, ...] = ()
+
+    @property
+    def requests(self) -> list[dict[str, bool | str]]:
+        """The values of the sweep's parameters, a mapping for each slice; none where there is no sweep."""
+        if isinstance(self.sweep, list):
+            return self.sweep
+        values = itertools.product(*self.sweep.values())
+        return [dict(zip(self.sweep, some)) for some in values] if self.sweep else []
+
+    @property
+    def added_columns(self) -> dict[str, dict[str, Any]]:
+        """The columns that rows get beside their own fields, with their schemas."""
+        columns: dict[str, bool | str] = {name: self.requests[0][name] for name in self.columns}
+        columns |= dict.fromkeys(filter(None, (self.column, *self.kept_settings)), "")
+        return {
+            name: {"type": ["boolean" if isinstance(value, bool) else "string", "null"]}
+            for name, value in columns.items()
+        }
+
+    @property
+    def kept_settings(self) -> list[str]:
+        """The parameters with a setting's value that rows get as a column, for they are part of the key."""
+        return [name for name in self.setting if name in self.key]
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All lists of all versions.
+
+    Args:
+        versions: Versions of the API that are described, the oldest first.
+        scopes: OAuth scope by module, where it is known.
+        lists: Rows by module and name.
+    """
+
+    versions: tuple[str, ...]
+    scopes: dict[str, str]
+    lists: dict[str, dict[str, Row]]
+
+    def served(self, version: str) -> str:
+        """The version that answers a request for one: those that are retired are answered by the oldest."""
+        return max(version, self.versions[0])
+
+    def rows(self, version: str) -> dict[str, Row]:
+        """The lists of a version, by module and name such as ``posts/comments``."""
+        served = self.served(version)
+        return {
+            f"{module}/{name}": row
+            for module, rows in self.lists.items()
+            for name, row in rows.items()
+            if row.since <= served <= row.until
+        }
+
+
+def stream_name(path: str) -> str:
+    """The stream of a list."""
+    return path.replace("/", "_")
+
+
+def read(text: str) -> Table:
+    """The table in a text."""
+    return msgspec.convert(tomlkit.parse(text).unwrap(), Table)
+
+
+@cache
+def table() -> Table:
+    """The table of this package."""
+    return read((files(__package__ or "") / "lists.toml").read_text("utf-8"))

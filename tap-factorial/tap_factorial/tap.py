@@ -1,0 +1,133 @@
+"""The tap: its settings, its credentials, its streams."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+from singer_rest import Rate, RestTap, common_settings
+from singer_sdk import typing as th
+from typing_extensions import override
+
+from tap_factorial.auth import authenticator, check_credentials
+from tap_factorial.streams import streams_of
+from tap_factorial.table import table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from singer_rest import Authenticator, RestStream
+
+VERSION = re.compile(r"20\d\d-(01|04|07|10)-01")
+API_VERSION = "2026-10-01"
+
+
+class TapFactorial(RestTap):
+    """Singer tap for Factorial: every list of its public API, from employees and contracts to finance and time."""
+
+    name = "tap-factorial"
+    credentials = ()
+    # No limit is documented for reading; where an answer tells of one, it holds for all lists together.
+    rates: ClassVar = {"*": Rate(1_000_000, shared=True)}
+    config_jsonschema = th.PropertiesList(
+        th.Property(
+            "api_key",
+            th.StringType,
+            secret=True,
+            title="API key",
+            description="A company's API key (Factorial: Settings, API keys); it reads everything and never ends.",
+        ),
+        th.Property(
+            "access_token",
+            th.StringType,
+            secret=True,
+            title="Access token",
+            description="An OAuth access token, as it is; one of a company never ends.",
+        ),
+        th.Property(
+            "client_id",
+            th.StringType,
+            title="Client ID",
+            description="Client ID of an OAuth application.",
+        ),
+        th.Property(
+            "client_secret",
+            th.StringType,
+            secret=True,
+            title="Client secret",
+            description="Secret of the same OAuth application.",
+        ),
+        th.Property(
+            "refresh_token",
+            th.StringType,
+            secret=True,
+            title="Refresh token",
+            description="The refresh token that begins the chain; its successors are kept in token_file.",
+        ),
+        th.Property(
+            "token_file",
+            th.StringType,
+            title="Token file",
+            description="Where the tokens of `tap-factorial login`, and refreshed ones, are kept; by default "
+            ".secrets/tap-factorial.json in the Meltano project.",
+        ),
+        th.Property(
+            "api_version",
+            th.StringType,
+            default=API_VERSION,
+            title="API version",
+            description="The version of the API, such as 2026-10-01: its lists are offered.",
+        ),
+        th.Property(
+            "date_window_days",
+            th.IntegerType,
+            title="Days of a date window",
+            description="How many days lists that are read by date windows are asked for at once (1 to 366); by "
+            "default what suits the list.",
+        ),
+        th.Property(
+            "integration_uuid",
+            th.StringType,
+            title="Integration UUID",
+            description="UUID of a marketplace integration of yours; offers its settings and its sync runs.",
+        ),
+        *common_settings(api_url="https://api.factorialhr.com"),
+    ).to_dict()
+
+    @property
+    def stream_types(self) -> Sequence[type[RestStream]]:  # type: ignore[override]
+        """The streams of the version."""
+        return streams_of(str(self.config["api_version"]))
+
+    @override
+    @cached_property
+    def authenticator(self) -> Authenticator:
+        return authenticator(self.config, self.transport, self.config["api_version"], self.first_delay)
+
+    @override
+    def check_config(self) -> list[str]:
+        errors = check_credentials(self.config) + super().check_config()
+        version, known = str(self.config.get("api_version")), table().versions
+        if not VERSION.fullmatch(version):
+            errors.append(f"Set `api_version` to a version of the API, such as {API_VERSION}.")
+        elif version > known[-1]:
+            errors.append(
+                f"Set `api_version` to {known[-1]}, the newest that this tap knows, or teach it a newer one: "
+                "python -m tap_factorial.openapi 'https://api.factorialhr.com/oas/?version=...'"
+            )
+        days = self.config.get("date_window_days")
+        if days is not None and not 1 <= days <= 366:  # noqa: PLR2004 - a year
+            errors.append("Set `date_window_days` to a number from 1 to 366.")
+        return errors
+
+    @override
+    def discover_streams(self) -> Sequence[RestStream]:
+        version, oldest = str(self.config["api_version"]), table().versions[0]
+        if version < oldest:
+            self.logger.warning(
+                "Factorial has retired the version %s of its API and answers as %s; so the lists of that are offered.",
+                version,
+                oldest,
+            )
+        return super().discover_streams()

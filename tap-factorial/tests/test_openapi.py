@@ -1,0 +1,229 @@
+"""From a description of the API to schemas and the table."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tap_factorial
+from tap_factorial.openapi.columns import column, joined
+from tap_factorial.openapi.document import Document, DocumentError, load
+from tap_factorial.table import read
+
+PACKAGE = Path(tap_factorial.__file__).parent
+TEXT = {"type": ["string", "null"]}
+
+
+def description(version: str, **lists: tuple[dict[str, Any], list[dict[str, Any]]]) -> dict[str, Any]:
+    """A document with the given lists: fields and parameters by module and name, joined with two underscores."""
+    paths = {}
+    for path, (fields, parameters) in lists.items():
+        row = {"type": "object", "properties": {"id": {"type": "string"}, **fields}}
+        answer = {"type": "object", "properties": {"data": {"type": "array", "items": row}}}
+        operation = {
+            "parameters": parameters,
+            "responses": {"200": {"content": {"application/json": {"schema": answer}}}},
+        }
+        name = path.replace("__", "/")
+        paths[f"/api/{version}/resources/{name}"] = {"get": operation, "post": {}}
+        paths[f"/api/{version}/resources/{name}/{{id}}"] = {"get": {}}
+    return {"openapi": "3.1.0", "paths": paths}
+
+
+def parameter(name: str, kind: str = "string", *, required: bool = True, **schema: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": required, "schema": {"type": kind, **schema}}
+
+
+def columns(**fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: column(name, schema, lambda schema: schema) for name, schema in fields.items()}
+
+
+def test_a_described_field_becomes_a_column_that_may_be_null() -> None:
+    found = columns(
+        name={"type": "string", "enum": ["a", "b"], "description": "The vendor's own words."},
+        employee_id={"type": "integer"},
+        employee_ids={"type": "array", "items": {"type": "integer"}},
+        amount={"type": ["number", "null"]},
+        position={"type": "integer"},
+        created_at={"type": "string"},
+        starts_on={"type": "string"},
+        due={"type": "string", "format": "date"},
+        clock_in={"type": "string"},
+        anything={},
+    )
+    assert found == {
+        "name": TEXT,
+        "employee_id": TEXT,
+        "employee_ids": {"type": ["array", "null"], "items": TEXT},
+        "amount": {"type": ["number", "null"]},
+        "position": {"type": ["integer", "null"]},
+        "created_at": {**TEXT, "format": "date-time"},
+        "starts_on": {**TEXT, "format": "date"},
+        "due": {**TEXT, "format": "date"},
+        "clock_in": TEXT,
+        "anything": TEXT,
+    }
+
+
+def test_nested_descriptions_keep_their_parts_and_end_where_they_contain_themselves() -> None:
+    node: dict[str, Any] = {"type": "object", "properties": {"id": {"type": "integer"}}}
+    node["properties"]["child"] = node
+    assert columns(node=node)["node"]["properties"] == {"id": TEXT, "child": {"type": ["object", "null"]}}
+    either = {"oneOf": [{"type": "string"}, {"type": "object", "properties": {"days": {"type": "number"}}}]}
+    assert columns(amount=either)["amount"] == {
+        "type": ["object", "string", "null"],
+        "properties": {"days": {"type": ["number", "null"]}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ({"type": ["integer", "null"]}, TEXT, TEXT),
+        ({"type": ["integer", "null"]}, {"type": ["number", "null"]}, {"type": ["number", "null"]}),
+        ({"type": ["array", "null"], "items": {}}, TEXT, {"type": ["array", "string", "null"], "items": {}}),
+        ({**TEXT, "format": "date"}, TEXT, {**TEXT, "format": "date"}),
+        ({**TEXT, "format": "date"}, {**TEXT, "format": "date-time"}, TEXT),
+    ],
+)
+def test_what_two_versions_say_is_joined_in_either_order(
+    old: dict[str, Any], new: dict[str, Any], found: dict[str, Any]
+) -> None:
+    assert joined(old, new) == joined(new, old) == found
+
+
+@pytest.mark.parametrize("content", [{}, {"paths": {"/api/2026-10-01/resources/a/b/{id}": {"get": {}}}}])
+def test_a_document_without_lists_is_refused(content: dict[str, Any]) -> None:
+    with pytest.raises(DocumentError, match="does not describe the lists of one version"):
+        Document(content)
+
+
+def test_what_is_no_document_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("<html>")
+    for place in (tmp_path / "page.html", tmp_path / "nowhere.json", "http://127.0.0.1:9/oas"):
+        with pytest.raises(DocumentError, match="cannot be read as JSON"):
+            load(str(place))
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """The tap's package in a folder of its own, to be changed."""
+    copy = tmp_path / "tap_factorial"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def run(package: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(package.parent)}
+    return subprocess.run(
+        [sys.executable, "-m", *command], env=environment, cwd=package.parent, capture_output=True, text=True, check=False
+    )
+
+
+def learn(package: Path, *documents: dict[str, Any]) -> list[str]:
+    files = []
+    for number, document in enumerate(documents):
+        files.append(str(package.parent / f"{number}.json"))
+        Path(files[-1]).write_text(json.dumps(document))
+    result = run(package, "tap_factorial.openapi", *files)
+    assert result.returncode == 0, result.stderr
+    return [line.strip() for line in result.stdout.splitlines()]
+
+
+NEXT = description(
+    "2027-01-01",
+    employees__employees=(
+        {"shoe_size": {"type": "integer"}, "active": {"type": "string"}, "created_at": {"type": "string"}},
+        [parameter("only_active", "boolean"), parameter("updated_at_gteq", required=False)],
+    ),
+    employees__badges=(
+        {"employee_id": {"type": "string"}, "updated_at": {"type": "string"}},
+        [
+            parameter("employee_ids[]", "array", items={"type": "string"}),
+            parameter("include_lost", "boolean", required=False),
+            parameter("updated_from", required=False),
+        ],
+    ),
+    weather__forecasts=(
+        {"rain": {"type": "number"}},
+        [parameter("start_on"), parameter("end_on"), parameter("kind", enum=["long", "short"])],
+    ),
+    weather__stations=({}, [parameter("planet")]),
+)
+
+
+def test_a_new_version_brings_lists_and_columns_and_says_what_changed(package: Path) -> None:
+    lines = learn(package, NEXT)
+    assert lines[0].startswith("2027-01-01: 4 lists, ")
+    assert "added: employees/employees.shoe_size, integer" in lines
+    assert "retyped: employees/employees.active, boolean to string" in lines
+    assert "removed: employees/employees.nationality" in lines
+    assert "removed: posts/posts, last seen in 2026-10-01" in lines
+    assert "look at: weather/stations requires planet, which nothing is known of" in lines
+    table = read((package / "lists.toml").read_text())
+    assert table.versions[-1] == "2027-01-01"
+    assert set(table.rows("2027-01-01")) == {
+        "employees/employees", "employees/badges", "weather/forecasts", "weather/stations"
+    }  # fmt: skip
+    assert len(table.rows("2026-10-01")) == 169
+    badges = table.lists["employees"]["badges"]
+    assert (badges.parent, badges.by, badges.at_once) == ("employees/employees", "employee_ids[]", 50)
+    assert (badges.send, badges.changed_since, badges.since) == ({"include_lost": True}, "updated_from", "2027-01-01")
+    forecasts = table.lists["weather"]["forecasts"]
+    assert (forecasts.window, forecasts.requests) == (("start_on", "end_on"), [{"kind": "long"}, {"kind": "short"}])
+    employees = json.loads((package / "schemas" / "employees_employees.json").read_text())["properties"]
+    assert employees["shoe_size"] == {"type": ["integer", "null"]}
+    assert employees["nationality"] == {**TEXT, "deprecated": True}
+    assert list(employees)[-1] == "_extra"
+
+
+def test_what_was_learned_once_is_not_learned_again(package: Path) -> None:
+    learn(package, NEXT)
+    before = {path: path.read_text() for path in package.rglob("*.[jt]*") if path.is_file()}
+    assert learn(package, NEXT) == ["2027-01-01: 4 lists, 0 changes"]
+    assert {path: path.read_text() for path in before} == before
+
+
+def test_lines_that_a_person_wrote_stay_as_they_are(package: Path) -> None:
+    before = set((package / "lists.toml").read_text().splitlines())
+    learn(package, NEXT)
+    gone = before - set((package / "lists.toml").read_text().splitlines())
+    kept = [line for line in before if line.startswith("#")]
+    assert not gone.intersection(kept)
+    assert not any(line.startswith("employees = ") for line in gone)
+
+
+def test_a_secret_field_reaches_no_schema(package: Path) -> None:
+    fields = {"challenge": {"type": "string"}, "enabled": {"type": "boolean"}}
+    learn(package, description("2027-01-01", api_public__webhook_subscriptions=(fields, [])))
+    schema = json.loads((package / "schemas" / "api_public_webhook_subscriptions.json").read_text())
+    assert "challenge" not in schema["properties"]
+
+
+def test_what_cannot_be_read_is_a_sentence(package: Path) -> None:
+    result = run(package, "tap_factorial.openapi", "nowhere.json")
+    assert result.returncode == 1
+    assert result.stderr == "nowhere.json cannot be read as JSON. Give the file or the URL of an OpenAPI document.\n"
+
+
+def test_the_schemas_are_those_that_the_published_descriptions_give(package: Path) -> None:
+    samples = os.environ.get("VENDOR_SAMPLES")
+    documents = sorted(Path(samples or "nowhere").parent.glob("specs/factorial/*oas-*.json"))
+    if not documents:
+        pytest.skip("no folder of the vendor's descriptions stands beside the one that VENDOR_SAMPLES names")
+    for path in package.glob("schemas/*.json"):
+        path.unlink()
+    result = run(package, "tap_factorial.openapi", *map(str, documents))
+    assert result.returncode == 0, result.stderr
+    files = [*PACKAGE.glob("schemas/*.json"), PACKAGE / "lists.toml"]
+    for path in files:
+        if path.stem != "lists" and not (package / "schemas" / path.name).exists():
+            continue
+        assert (package / path.relative_to(PACKAGE)).read_text() == path.read_text(), path.name
+    assert {path.name for path in package.glob("schemas/*.json")} == {path.name for path in PACKAGE.glob("schemas/*.json")}

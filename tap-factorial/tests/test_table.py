@@ -1,0 +1,95 @@
+"""The table of lists, and the schemas beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import tap_factorial
+from tap_factorial.openapi.document import Json
+from tap_factorial.table import Row, read, stream_name, table
+
+PACKAGE = Path(tap_factorial.__file__).parent
+ROWS = {f"{module}/{name}": row for module, rows in table().lists.items() for name, row in rows.items()}
+KINDS = {"string", "integer", "number", "boolean", "array", "object", "null"}
+
+
+def schema(path: str) -> Json:
+    found: Json = json.loads((PACKAGE / "schemas" / f"{stream_name(path)}.json").read_text())
+    return found
+
+
+def parts(schema: Json) -> list[Json]:
+    """A schema and all that are nested in it."""
+    inner = [*schema.get("properties", {}).values(), *([schema["items"]] if schema.get("items") else [])]
+    return [schema, *(part for one in inner for part in parts(one))]
+
+
+@pytest.mark.parametrize(
+    ("version", "lists"),
+    [
+        ("2024-10-01", 147),
+        ("2025-04-01", 147),
+        ("2026-01-01", 147),
+        ("2026-04-01", 148),
+        ("2026-07-01", 148),
+        ("2026-10-01", 169),
+    ],
+)
+def test_a_version_has_its_lists(version: str, lists: int) -> None:
+    assert len(table().rows(version)) == lists
+
+
+def test_each_list_has_a_schema_and_each_schema_a_list() -> None:
+    assert {path.stem for path in (PACKAGE / "schemas").glob("*.json")} == {stream_name(path) for path in ROWS}
+
+
+@pytest.mark.parametrize("path", ROWS)
+def test_a_schema_holds_what_its_line_names_and_nothing_that_refuses_a_value(path: str) -> None:
+    row, properties = ROWS[path], schema(path)["properties"]
+    assert set(row.key) <= set(properties)
+    assert set(row.added_columns) <= set(properties)
+    assert not set(row.drop) & set(properties)
+    assert "updated_at" in properties or row.bookmark or not (row.changed_since or row.changed_on)
+    assert "_extra" in properties
+    for name, definition in properties.items():
+        assert ("null" in definition["type"]) != (name in row.key), name
+        for part in parts(definition):
+            assert not {"enum", "pattern", "oneOf", "anyOf", "allOf"} & part.keys()
+            assert set(part.get("type", ())) <= KINDS
+            assert isinstance(part.get("type", []), list)
+        if name == "id" or name.endswith("_id"):
+            assert "string" in definition["type"], name
+            assert "format" not in definition
+
+
+@pytest.mark.parametrize("path", [path for path, row in ROWS.items() if row.parent])
+def test_a_parent_is_a_list_of_the_same_versions_and_has_a_key(path: str) -> None:
+    row = ROWS[path]
+    parent = ROWS[row.parent or ""]
+    assert row.by
+    assert parent.since <= row.since
+    assert parent.until >= row.until
+    assert len(parent.key) == 1
+    assert row.parent_key is None or row.parent_key in schema(row.parent or "")["properties"]
+
+
+def test_a_line_with_a_word_that_means_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown field `windo`"):
+        read('versions = []\nscopes = {}\n[lists.a]\nb = { windo = ["x", "y"] }')
+
+
+def test_sweeps_cross_their_parameters_or_list_their_requests() -> None:
+    assert Row(sweep={"a": ["1", "2"], "b": [True]}).requests == [{"a": "1", "b": True}, {"a": "2", "b": True}]
+    assert Row(sweep=[{"a": "1"}, {"b": False}]).requests == [{"a": "1"}, {"b": False}]
+    assert Row().requests == []
+
+
+def test_a_corrected_field_is_one_of_a_list_and_is_so_in_its_schema() -> None:
+    corrections = (PACKAGE / "corrections.toml").read_text()
+    fields = [line.split('"')[1] for line in corrections.splitlines() if line.startswith('  "')]
+    assert len(fields) > 50
+    for field in fields:
+        path, name = field.split(".")
+        assert name in schema(path)["properties"], field
