@@ -12,13 +12,14 @@ from singer_rest.settings import common_settings
 from singer_rest.slices import Each, Slice, Slices, Sweep, Values, Whole
 from singer_rest.stream import ChangedSince, RestStream
 from singer_rest.tap import RestTap
-from singer_rest.windows import Months, SpreadOverMonths
+from singer_rest.windows import DateWindows, Months, SpreadOverMonths
 
 __all__ = [
     "Authenticator",
     "Batches",
     "ChangedSince",
     "Children",
+    "DateWindows",
     "Each",
     "Months",
     "NoAccess",

@@ -1,12 +1,14 @@
 """A read of everything goes on where an earlier run was interrupted: its finished slices stand in the state.
 
-The list in the state: an object with what the read has come to (`Begun`), then the names of the finished slices. It is
-null once the stream was read whole, never removed: Meltano merges states deeply, and replaces lists.
+The list in the state: an object with what the read has come to (`Begun`), then the names of the finished slices, those
+that adjoin as one. It is null once the stream was read whole, never removed: Meltano merges states deeply, and replaces
+lists.
 """
 
 from __future__ import annotations
 
 import logging
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -23,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 KEY = "finished_slices"
 
+Days = tuple[date, date]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -82,7 +85,8 @@ class Backfill:
         self._made_with = made_with
         self._names: list[str] | None = None
         self.finished: frozenset[str] = frozenset()
-        """Names of the slices that an earlier run finished, and that this one leaves out."""
+        """Names of what an earlier run finished, and this one leaves out."""
+        self._finished_days: list[Days] = []
 
     def begin(self) -> None:
         """Go on after the slices in the state, where they are of use, and keep those that are finished from now on."""
@@ -93,6 +97,7 @@ class Backfill:
         if kept and self._is_of_use(kept[0]):
             begun, self._names = kept
             self.finished = frozenset(self._names)
+            self._finished_days = [days for name in self._names if (days := _days(name))]
             self._replication.go_on(begun)
         elif self._state.get(KEY) is not None:
             self._state[KEY] = None
@@ -103,15 +108,40 @@ class Backfill:
 
     def unfinished(self, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:
         """Leave out the slices that an earlier run finished."""
-        return (part for part in plan if part is None or part.name not in self.finished)
+        return (part for part in plan if part is None or part.name is None or not self._is_finished(part.name))
 
     def keep(self, part: Slice) -> bool:
         """Note in the state that the last record of a slice was handed on; whether it is worth a STATE message."""
         if self._names is None or part.name is None:
             return False
-        self._names.append(part.name)
+        _add(self._names, part.name)
         self._state[KEY] = [msgspec.to_builtins(self._replication.begun(self._made_with)), *self._names]
         return True
 
+    def _is_finished(self, name: str) -> bool:
+        if name in self.finished:
+            return True
+        # Also where windows have another width than they had: each day lies in one window.
+        days = _days(name)
+        return days is not None and any(first <= days[0] and days[1] <= last for first, last in self._finished_days)
+
     def _is_of_use(self, begun: Begun) -> bool:
         return begun.made_with == self._made_with and self._replication.may_go_on(begun)
+
+
+def _days(name: str) -> Days | None:
+    """The first and the last day of a slice's name, if it is made of them."""
+    first, _, last = name.partition("/")
+    try:
+        return date.fromisoformat(first), date.fromisoformat(last)
+    except ValueError:
+        return None
+
+
+def _add(names: list[str], name: str) -> None:
+    """Note a finished slice: as one with the slice before where their days adjoin, for single days would be many."""
+    before, days = _days(names[-1]) if names else None, _days(name)
+    if before and days and before[1] + timedelta(days=1) == days[0]:
+        names[-1] = f"{before[0]}/{days[1]}"
+    else:
+        names.append(name)

@@ -49,6 +49,7 @@ class Replication:
         self._key = key
         self._now = now
         self._began = now
+        self.start_date = start_date
         self._latest: datetime | None = None
         self.keyless_rows = 0
         self.rows = 0

@@ -173,7 +173,7 @@ class Run:
 
     def _plan(self, stream: RestStream) -> Iterator[Slice | None]:
         """The slices that this run reads of a stream."""
-        return stream.backfill.unfinished(self._slices_of(stream, stream.window(stream.replication.since)))
+        return stream.backfill.unfinished(self._slices_of(stream, stream.window(stream.slices_since)))
 
     def _slices_of(self, stream: RestStream, window: Window) -> Iterator[Slice | None]:
         parent = stream.slices.parent

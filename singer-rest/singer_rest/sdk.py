@@ -12,7 +12,7 @@ import sys
 import time
 from abc import abstractmethod
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any
 
 from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import ConfigValidationError
@@ -50,12 +50,16 @@ class SdkStream(Stream):
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # the values come from JSON already
 
     _tap: SdkTap
-    slices: ClassVar[Slices]
     gone = 0
     """Parents that were no longer there when their children were asked for."""
 
     _pages = 0
     _requests = 0
+
+    @property
+    @abstractmethod
+    def slices(self) -> Slices:
+        """How the stream is cut."""
 
     @property
     @abstractmethod
@@ -97,13 +101,12 @@ class SdkStream(Stream):
             TapError: If it could not be read whole. Its state is as it was.
         """
         since, _ = self.reach
-        finished = len(self.backfill.finished)
         self.logger.info(
             "%s: reading %s%s%s",
             self.name,
             "everything" if self.replication.whole else "what changed",
             f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else "",
-            f"; {finished} slices are there from a run that was interrupted" if finished else "",
+            ", but not what a run that was interrupted has read" if self.backfill.finished else "",
         )
         started_at = time.monotonic()
         try:

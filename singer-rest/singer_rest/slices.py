@@ -21,8 +21,8 @@ class Slice:
         params: Query parameters that ask for this part; one with several values is sent once for each.
         path: Values for the placeholders of the stream's path.
         columns: Values that each record of this part gets, by column.
-        name: What the part is known by in later runs, which need not read it again: its first and its last moment.
-            None: it is read again, for it is not over yet, or there may be too many like it for the state.
+        name: What the part is known by in later runs, which need not read it again: its first and its last moment, or
+            day. None: it is read again, for it is not over yet, or there may be too many like it for the state.
     """
 
     params: Params = field(default_factory=dict)

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 class RestTap(SdkTap):
     """A tap over a REST API. A vendor's tap declares its streams, settings, credentials and limits."""
 
-    stream_types: ClassVar[Sequence[type[RestStream]]]
     credentials: ClassVar[Sequence[Sequence[str]]]
     """Groups of settings; one group must be given whole."""
     rates: ClassVar[Mapping[str, Rate]] = {}
@@ -37,6 +36,11 @@ class RestTap(SdkTap):
     """Settings that are sent as headers."""
     first_delay: ClassVar[float] = FIRST_DELAY
     """Seconds before the first repeat of a request that did not work."""
+
+    @property
+    @abstractmethod
+    def stream_types(self) -> Sequence[type[RestStream]]:
+        """The streams that there are; a class attribute, or a property where they depend on a setting."""
 
     @property
     @abstractmethod

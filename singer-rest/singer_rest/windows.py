@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from singer_rest.slices import Ids, Window
 
 
+def _start(window: Window, years_back: int) -> pendulum.DateTime:
+    """The first moment that is wanted; by default January of so many years ago."""
+    if window.since:
+        return pendulum.instance(window.since)
+    default = pendulum.datetime(window.now.year - years_back, 1, 1)
+    # The default moves on with the years; the table must not lose its oldest year by that.
+    return min(default, pendulum.instance(window.table_since or default))
+
+
 class Months(Slices):
     """One slice per calendar month, for lists that answer at most a month at a time.
 
@@ -34,11 +43,7 @@ class Months(Slices):
 
     def start(self, window: Window) -> datetime:
         """First day of the first month."""
-        if window.since:
-            return pendulum.instance(window.since).start_of("month")
-        default = pendulum.datetime(window.now.year - self.years_back, 1, 1)
-        # The default moves on with the years; the table must not lose its oldest year by that.
-        return min(default, pendulum.instance(window.table_since or default))
+        return _start(window, self.years_back).start_of("month")
 
     def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yield a slice per month, the oldest first, to the month of the window's end."""
@@ -54,6 +59,44 @@ class Months(Slices):
                 name=f"{first}/{last}" if is_over else None,
             )
             month = following
+
+
+class DateWindows(Slices):
+    """One slice per so many days, for lists that want a first and a last day, and answer few days better than many.
+
+    No day lies in two slices. They are cut at the same days in every run, whatever the first one is.
+
+    Args:
+        first: Parameter that takes the first day of a slice.
+        last: Parameter that takes its last day.
+        days: How many days.
+        years_back: Without a start, the first day is the first of January of so many years ago.
+        years_ahead: Without an end, the last day lies so many years ahead.
+    """
+
+    def __init__(self, first: str, last: str, *, days: int, years_back: int = 5, years_ahead: int = 0) -> None:
+        self.first = first
+        self.last = last
+        self.days = days
+        self.years_back = years_back
+        self.years_ahead = years_ahead
+
+    def start(self, window: Window) -> datetime:
+        """First day of the first slice."""
+        return _start(window, self.years_back).start_of("day")
+
+    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+        """Yield the slices, the oldest first, to the day of the window's end."""
+        now = pendulum.instance(window.now)
+        end = (pendulum.instance(window.until) if window.until else now.add(years=self.years_ahead)).date()
+        day = pendulum.instance(self.start(window)).date()
+        while day <= end:
+            following = day.add(days=self.days - day.toordinal() % self.days)
+            last = min(following.subtract(days=1), end)
+            params = {self.first: day.isoformat(), self.last: last.isoformat()}
+            is_over = last < now.date()
+            yield Slice(params=params, name="/".join(params.values()) if is_over else None)
+            day = following
 
 
 class SpreadOverMonths(Slices):

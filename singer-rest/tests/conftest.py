@@ -10,6 +10,7 @@ from singer_rest import (
     Authenticator,
     ChangedSince,
     Children,
+    DateWindows,
     Months,
     Rate,
     Reply,
@@ -132,6 +133,20 @@ class Guests(PetStream):
     optional = True
 
 
+class Walks(PetStream):
+    """One row per walk. Right: walks:read."""
+
+    name = "walks"
+    path = "/walks"
+    replication_key = "updated_at"
+    changed_since = ChangedSince("changed_after")
+    optional = True
+
+    @property
+    def slices(self) -> DateWindows:
+        return DateWindows("from", "to", days=self.config.get("window_days", 30))
+
+
 class PetAuthenticator(Authenticator):
     def __init__(self) -> None:
         super().__init__()
@@ -146,7 +161,7 @@ class PetTap(RestTap):
     """Pets."""
 
     name = "tap-pets"
-    stream_types = (Guests, Kinds, Owners, Pets, Quarantines, Sales, Visits)
+    stream_types = (Guests, Kinds, Owners, Pets, Quarantines, Sales, Visits, Walks)
     credentials = (("key",), ("user", "password"))
     rates: ClassVar[dict[str, Rate]] = {}
     first_delay = 0.001
@@ -154,6 +169,7 @@ class PetTap(RestTap):
         th.Property("key", th.StringType, secret=True),
         th.Property("user", th.StringType),
         th.Property("password", th.StringType, secret=True),
+        th.Property("window_days", th.IntegerType),
         *common_settings("https://pets.example"),
     ).to_dict()
 

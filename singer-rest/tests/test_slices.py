@@ -10,6 +10,7 @@ import pytest
 from singer_rest import (
     Batches,
     Children,
+    DateWindows,
     Each,
     Months,
     Slice,
@@ -59,6 +60,48 @@ def test_months_end_with_the_month_of_the_end_date() -> None:
     since, until = (datetime(2026, month, 15, tzinfo=timezone.utc) for month in (2, 4))
     months = [part.columns["month"] for part in Months("from", "to").plan(window(since, until), None) if part]
     assert months == ["2026-02-01", "2026-03-01", "2026-04-01"]
+
+
+def days(slices: DateWindows, window: Window) -> list[tuple[Any, Any]]:
+    return [(part.params["from"], part.params["to"]) for part in slices.plan(window, None) if part]
+
+
+def test_date_windows_hold_each_day_once() -> None:
+    since, until = datetime(2026, 2, 10, 23, tzinfo=timezone.utc), datetime(2026, 3, 20, 1, tzinfo=timezone.utc)
+    found = days(DateWindows("from", "to", days=15), window(since, until))
+    assert found[0][0] == "2026-02-10"
+    assert found[-1][1] == "2026-03-20"
+    ends = [(datetime.fromisoformat(first), datetime.fromisoformat(last)) for first, last in found]
+    assert all(later - earlier == timedelta(days=1) for (_, earlier), (later, _) in itertools.pairwise(ends))
+    assert {(last - first).days + 1 for first, last in ends[1:-1]} == {15}
+
+
+def test_date_windows_are_cut_at_the_same_days_whatever_the_first_one_is() -> None:
+    windows = DateWindows("from", "to", days=15)
+    ends = [datetime(2026, 10, 1, tzinfo=timezone.utc), datetime(2026, 12, 24, tzinfo=timezone.utc)]
+    cuts = [
+        set(days(windows, window(datetime(2026, 1, day, tzinfo=timezone.utc), until))[1:-1])
+        for day in (1, 3, 5)
+        for until in ends
+    ]
+    assert cuts[0] <= cuts[1]
+    assert cuts[0] == cuts[2]
+    assert cuts[1] == cuts[3]
+    assert cuts[4] < cuts[0]
+
+
+def test_date_windows_without_a_start_or_an_end_have_their_own() -> None:
+    found = days(DateWindows("from", "to", days=90, years_back=2, years_ahead=1), window())
+    assert (found[0][0], found[-1][1]) == ("2024-01-01", "2027-11-22")
+    assert days(DateWindows("from", "to", days=90), window())[-1][1] == "2026-11-22"
+    table = Window(None, None, NOW, table_since=datetime(2019, 3, 1, tzinfo=timezone.utc))
+    assert days(DateWindows("from", "to", days=90), table)[0][0] == "2019-03-01"
+
+
+def test_date_windows_that_are_over_have_a_name() -> None:
+    since, until = datetime(2026, 11, 20, tzinfo=timezone.utc), datetime(2026, 11, 24, tzinfo=timezone.utc)
+    names = [part.name for part in DateWindows("from", "to", days=1).plan(window(since, until), None) if part]
+    assert names == ["2026-11-20/2026-11-20", "2026-11-21/2026-11-21", None, None, None]
 
 
 class Parents:

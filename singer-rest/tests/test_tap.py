@@ -338,6 +338,22 @@ def test_a_state_with_a_stream_that_is_optional_now_is_still_this_taps(make_tap:
     make_tap(state={"bookmarks": {"quarantines": {"version": 1}}})
 
 
+def test_which_streams_there_are_may_depend_on_a_setting(
+    make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tap = make_tap()
+    types = tap.stream_types
+    monkeypatch.setattr(
+        type(tap),
+        "stream_types",
+        property(lambda tap: [kind for kind in types if kind.name == "kinds" or tap.config.get("user")]),
+    )
+    assert make_tap().streams.keys() == {"kinds"}
+    assert "owners" in make_tap(user="u").streams
+    with pytest.raises(RunError, match="another tap's"):
+        make_tap(state={"bookmarks": {"owners": {"version": 1}}})
+
+
 def test_an_optional_stream_is_offered_where_a_pattern_names_it(make_tap: Callable[..., Any]) -> None:
     assert "quarantines" not in make_tap().streams
     assert "quarantines" in make_tap(optional_streams=["quar*"]).streams
