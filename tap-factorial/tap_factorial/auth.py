@@ -254,7 +254,7 @@ def read_grant(reply: Reply, refused: str) -> Grant:
     if reply.status < HTTPStatus.BAD_REQUEST and value and isinstance(value, str):
         following = body.get("refresh_token")
         return Grant(value, _lifetime(body), following if isinstance(following, str) else None)
-    problem = body.get("error")
+    problem = str(body.get("error"))
     if problem in {"invalid_client", "unauthorized_client"}:
         raise RunError(REFUSED_CLIENT)
     if problem == "invalid_grant":

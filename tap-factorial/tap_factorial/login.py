@@ -38,8 +38,8 @@ SETTINGS = ("client_id", "client_secret", "refresh_token", "token_file", "api_ur
 REQUEST_SECONDS = 60.0
 
 COMPANY = (
-    "This asks for a company token. An administrator has to agree. It never ends, reads all that the scopes allow, does "
-    "not depend on a person who may leave, and can be revoked in Factorial at any time."
+    "This asks for a company token. An administrator has to agree. It never ends, reads all that the scopes allow, "
+    "does not depend on a person who may leave, and can be revoked in Factorial at any time."
 )
 USER = (
     "This asks for a user token. It reads what the person who agrees may see, and ends after an hour or two; each run "

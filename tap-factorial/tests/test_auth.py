@@ -1,0 +1,428 @@
+"""Keys, tokens and logins: what is sent, what is kept, and what is said when one is dead."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hr_sandbox.testing import Sandbox, running
+from singer_rest import Pacer, Request, RunError
+from singer_rest.testing import Answer, Asked, host
+from singer_rest.token_file import TokenFile
+from singer_rest.transport import Transport
+from tap_factorial.auth import (
+    Check,
+    KeyAuthenticator,
+    OAuthAuthenticator,
+    TokenAuthenticator,
+    authenticator,
+    check_credentials,
+    token_path,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from singer_rest import Authenticator, Token
+
+VERSION = "2026-10-01"
+CLIENT = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
+CREDENTIALS = f"/api/{VERSION}/resources/api_public/credentials"
+DAY = 86_400
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with running(employees=20, requests_per_minute=600_000) as started:
+        yield started
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> dict[str, Any]:
+    """Settings of an OAuth application; nobody has logged in."""
+    return {**CLIENT, "token_file": str(tmp_path / "secrets" / "tap.json")}
+
+
+def transport(url: str) -> Transport:
+    return Transport(url, {"Accept": "application/json"}, 5, Pacer({}))
+
+
+def factorial(sandbox: Sandbox) -> Transport:
+    return transport(f"{sandbox.url}/factorial")
+
+
+def read(auth: Authenticator, way: Transport, name: str = "teams/teams") -> int:
+    """The status of a list, asked for as a stream would."""
+    path = f"/api/{VERSION}/resources/{name}"
+    return way.get(Request(path, (), path), auth).status
+
+
+def run(sandbox: Sandbox, config: dict[str, Any], later: float = 0.0) -> OAuthAuthenticator:
+    """The authenticator of a run that begins some seconds from now; the sandbox's clock is the test's business."""
+    check = Check(factorial(sandbox), VERSION, 0.001)
+    return OAuthAuthenticator(config, check, now=lambda: time.time() + later)
+
+
+def refreshes(sandbox: Sandbox) -> int:
+    return sum(request["path"] == "/factorial/oauth/token" for request in sandbox.requests())
+
+
+def checks(sandbox: Sandbox) -> int:
+    return sum(request["path"] == f"/factorial{CREDENTIALS}" for request in sandbox.requests())
+
+
+def pasted(sandbox: Sandbox, config: dict[str, Any]) -> dict[str, Any]:
+    """The settings with the refresh token of a new login."""
+    return {**config, "refresh_token": sandbox.control("factorial/login")["refresh_token"]}
+
+
+def test_the_key_goes_in_its_own_header_and_is_looked_at_once(sandbox: Sandbox) -> None:
+    way = factorial(sandbox)
+    auth = authenticator({"api_key": "sandbox-api-key"}, way, VERSION, 0.001)
+    assert [read(auth, way), read(auth, way, "employees/employees")] == [200, 200]
+    assert checks(sandbox) == 1
+    with host(lambda asked: Answer({})) as vendor:
+        read(authenticator({"api_key": "k3y"}, transport(vendor.url), VERSION, 0.001), transport(vendor.url))
+        assert [asked.headers["x-api-key"] for asked in vendor.asked] == ["k3y", "k3y"]
+        assert not any("Authorization" in asked.headers for asked in vendor.asked)
+
+
+def test_a_wrong_key_is_one_sentence_for_every_stream(sandbox: Sandbox) -> None:
+    way = factorial(sandbox)
+    auth = authenticator({"api_key": "wr0ng-key"}, way, VERSION, 0.001)
+    for name in ("teams/teams", "employees/employees", "posts/groups"):
+        with pytest.raises(RunError, match="Factorial refuses the API key") as error:
+            read(auth, way, name)
+        assert "wr0ng" not in str(error.value)
+    assert len(sandbox.requests()) == 1
+
+
+@pytest.mark.parametrize("company", [True, False])
+def test_a_given_token_reads_and_is_a_sentence_once_it_is_dead(sandbox: Sandbox, company: bool) -> None:  # noqa: FBT001
+    way = factorial(sandbox)
+    given = {"access_token": sandbox.control("factorial/login", company=company)["access_token"]}
+    auth = authenticator(given, way, VERSION, 0.001)
+    assert read(auth, way) == 200
+    if company:
+        sandbox.control("factorial/clock", seconds=400 * DAY)
+        assert read(auth, way) == 200
+        sandbox.control("factorial/revoke-tokens")
+    else:
+        sandbox.control("factorial/clock", seconds=7201)
+    for again in (auth, authenticator(given, way, VERSION, 0.001)):
+        with pytest.raises(RunError, match=r"ended or was revoked.*tap-factorial login") as error:
+            read(again, way)
+        assert given["access_token"] not in str(error.value)
+
+
+def test_unbooked_modules_that_answer_401_are_missing_rights_and_not_a_dead_key(sandbox: Sandbox) -> None:
+    way = factorial(sandbox)
+    names = [f"finance/{name}" for name in ("accounts", "contacts", "categories", "cost_centers", "budget_options")]
+    sandbox.control("revoke", vendor="factorial", right="finance", status=401)
+    auth = authenticator({"api_key": "sandbox-api-key"}, way, VERSION, 0.001)
+    assert {read(auth, way, name) for name in names} == {401}
+    assert read(auth, way) == 200
+    assert checks(sandbox) == 2  # the first, and the one that the first 401 asked for
+
+
+def test_a_token_that_dies_among_unbooked_modules_is_found_dead_within_a_minute(sandbox: Sandbox) -> None:
+    way = factorial(sandbox)
+    sandbox.control("revoke", vendor="factorial", right="finance", status=401)
+    given = {"access_token": sandbox.control("factorial/login")["access_token"]}
+    auth = authenticator(given, way, VERSION, 0.001)
+    clock = [1000.0]
+    auth._clock = lambda: clock[0]
+    assert read(auth, way, "finance/accounts") == 401
+    sandbox.control("factorial/revoke-tokens")
+    clock[0] += 60
+    with pytest.raises(RunError, match="ended or was revoked"):
+        read(auth, way)
+
+
+def test_the_credential_is_looked_at_again_when_a_minute_has_passed() -> None:
+    with host(lambda asked: Answer({})) as vendor:
+        clock = [1000.0]
+        auth = KeyAuthenticator("k3y", Check(transport(vendor.url), VERSION, 0.001))
+        auth._clock = lambda: clock[0]
+        for _ in range(3):
+            auth.token()
+        assert len(vendor.asked) == 1
+        clock[0] += 60
+        auth.token()
+        assert len(vendor.asked) == 2
+
+
+@pytest.mark.parametrize("status", [200, 302, 403, 404, 500, 503])
+def test_what_proves_nothing_against_a_credential(status: int) -> None:
+    def answer(asked: Asked) -> Answer:
+        return Answer({"errors": None}, status if asked.path == CREDENTIALS else 200)
+
+    with host(answer) as vendor:
+        way = transport(vendor.url)
+        assert read(TokenAuthenticator("t0ken", Check(way, VERSION, 0.001)), way) == 200
+        assert vendor.asked[-1].headers["Authorization"] == "Bearer t0ken"
+
+
+def test_a_host_that_does_not_answer_is_a_sentence() -> None:
+    with host(lambda asked: Answer({})) as vendor:
+        way = transport(vendor.url)
+    with pytest.raises(RunError, match="does not answer") as error:
+        read(KeyAuthenticator("k3y", Check(way, VERSION, 0.001)), way)
+    assert "k3y" not in str(error.value)
+
+
+def test_three_runs_go_along_one_chain_though_the_settings_stay_as_they_are(
+    sandbox: Sandbox, config: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    way = factorial(sandbox)
+    config = pasted(sandbox, config)
+    for day in range(3):
+        auth = run(sandbox, config, later=day * DAY)
+        assert [read(auth, way), read(auth, way, "employees/employees")] == [200, 200]
+        sandbox.control("factorial/clock", seconds=DAY)
+    assert refreshes(sandbox) == 3
+    file = token_path(config)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    kept = json.loads(file.read_bytes())
+    assert config["refresh_token"] not in file.read_text()
+    assert not any(kept[name] in caplog.text for name in ("refresh_token", "access_token"))
+
+
+def test_a_run_within_the_hour_spends_nothing(sandbox: Sandbox, config: dict[str, Any]) -> None:
+    config = pasted(sandbox, config)
+    for _ in range(3):
+        assert read(run(sandbox, config), factorial(sandbox)) == 200
+    assert refreshes(sandbox) == 1
+
+
+def test_a_long_run_renews_before_the_token_ends(sandbox: Sandbox, config: dict[str, Any]) -> None:
+    way = factorial(sandbox)
+    auth = run(sandbox, pasted(sandbox, config))
+    clock = [1000.0]
+    auth._clock = lambda: clock[0]
+    assert read(auth, way) == 200
+    for _ in range(3):
+        clock[0] += 7199  # less than the token's two hours
+        auth._now = lambda: time.time() + clock[0] - 1000
+        sandbox.control("factorial/clock", seconds=7199)
+        assert read(auth, way) == 200
+    assert {request["status"] for request in sandbox.requests()} == {200}
+    assert refreshes(sandbox) == 4
+
+
+def test_tokens_that_end_during_a_run_are_renewed(sandbox: Sandbox, config: dict[str, Any]) -> None:
+    way = factorial(sandbox)
+    auth = run(sandbox, pasted(sandbox, config))
+    assert read(auth, way) == 200
+    sandbox.control("expire-tokens")
+    assert read(auth, way) == 200
+    assert refreshes(sandbox) == 2
+
+
+def test_a_run_after_a_pause_of_eight_days_says_how_old_the_token_is(sandbox: Sandbox, config: dict[str, Any]) -> None:
+    config = pasted(sandbox, config)
+    read(run(sandbox, config), factorial(sandbox))
+    sandbox.control("factorial/clock", seconds=8 * DAY)
+    with pytest.raises(RunError, match=r"lives for a week, and this one is 8 days old.*tap-factorial:login"):
+        run(sandbox, config, later=8 * DAY).token()
+
+
+def test_a_login_that_was_revoked_says_so(sandbox: Sandbox, config: dict[str, Any]) -> None:
+    config = pasted(sandbox, config)
+    read(run(sandbox, config), factorial(sandbox))
+    sandbox.control("factorial/revoke-tokens")
+    for later in (0, DAY):  # found by a 401, and by the refresh at the start
+        with pytest.raises(RunError, match=r"used elsewhere or revoked\. Log in again with `tap-factorial login`"):
+            read(run(sandbox, config, later), factorial(sandbox))
+
+
+def test_a_pasted_token_that_was_never_good_says_to_replace_it(sandbox: Sandbox, config: dict[str, Any]) -> None:
+    with pytest.raises(RunError, match="Take `refresh_token` out of the settings and log in") as error:
+        run(sandbox, {**config, "refresh_token": "sp3nt"}).token()
+    assert "sp3nt" not in str(error.value)
+    assert not token_path(config).exists()
+
+
+def test_a_wrong_application_is_a_sentence_of_its_own(sandbox: Sandbox, config: dict[str, Any]) -> None:
+    config = {**pasted(sandbox, config), "client_secret": "0ther"}
+    with pytest.raises(RunError, match="Check `client_id` and `client_secret`") as error:
+        run(sandbox, config).token()
+    assert "0ther" not in str(error.value)
+
+
+def test_a_crash_between_the_refresh_and_the_first_page_loses_nothing(sandbox: Sandbox, config: dict[str, Any]) -> None:
+    config = pasted(sandbox, config)
+    given = run(sandbox, config).token()  # kept before it is used; and here the run is killed
+    chain = TokenFile(token_path(config)).read()
+    assert chain is not None
+    assert chain.access_token == given.value
+    assert read(run(sandbox, config, later=DAY), factorial(sandbox)) == 200
+    assert refreshes(sandbox) == 2
+
+
+def test_a_newly_pasted_token_wins_over_the_file(sandbox: Sandbox, config: dict[str, Any]) -> None:
+    run(sandbox, pasted(sandbox, config)).token()
+    sandbox.control("factorial/revoke-tokens")
+    new = pasted(sandbox, config)
+    assert read(run(sandbox, new), factorial(sandbox)) == 200
+    assert read(run(sandbox, new, later=DAY), factorial(sandbox)) == 200
+
+
+def test_workers_at_once_with_an_authenticator_each_spend_one_token(sandbox: Sandbox, config: dict[str, Any]) -> None:
+    config = pasted(sandbox, config)
+    statuses: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: statuses.append(read(run(sandbox, config), factorial(sandbox))))
+        for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 6
+    assert refreshes(sandbox) == 1
+
+
+PROCESS = """
+import json
+import sys
+import time
+
+from singer_rest import Pacer, Request
+from singer_rest.transport import Transport
+from tap_factorial.auth import Check, OAuthAuthenticator
+
+url, config = sys.argv[1], json.loads(sys.argv[2])
+way = Transport(url, {}, 30, Pacer({}))
+path = "/api/2026-10-01/resources/teams/teams"
+for day in range(3):  # each finds the token of the run before ended, by its own clock
+    auth = OAuthAuthenticator(config, Check(way, "2026-10-01", 0.001), now=lambda: time.time() + day * 86_400)
+    assert way.get(Request(path, (), path), auth).status == 200
+"""
+
+
+def test_processes_at_once_do_not_break_each_others_chain(sandbox: Sandbox, config: dict[str, Any]) -> None:
+    config = pasted(sandbox, config)
+    command = [sys.executable, "-c", PROCESS, f"{sandbox.url}/factorial", json.dumps(config)]
+    processes = [subprocess.Popen(command) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert refreshes(sandbox) >= 3
+    assert all(request["status"] == 200 for request in sandbox.requests())
+
+
+def token_host(body: Any, status: int = 200) -> Any:
+    return host(lambda asked: Answer(body, status) if asked.path == "/oauth/token" else Answer({}))
+
+
+def exchanged(body: Any, config: dict[str, Any], status: int = 200) -> Token:
+    with token_host(body, status) as vendor:
+        check = Check(transport(vendor.url), VERSION, 0.001)
+        token = OAuthAuthenticator({**config, "refresh_token": "past3d"}, check).token()
+        assert dict(pair.split("=") for pair in vendor.asked[0].body.decode().split("&")) == {
+            "grant_type": "refresh_token",
+            "refresh_token": "past3d",
+            **CLIENT,
+        }
+        return token
+
+
+def test_the_lifetime_counts_from_now_whatever_factorials_clock_says(config: dict[str, Any]) -> None:
+    body = {"access_token": "a", "refresh_token": "r", "expires_in": 7200, "created_at": 12}
+    assert exchanged(body, config).lifetime == 7200
+
+
+@pytest.mark.parametrize("odd", ["soon", 0, -5, [], {}])
+def test_an_odd_lifetime_does_not_lose_the_refresh_token(config: dict[str, Any], odd: Any) -> None:
+    body = {"access_token": "a", "refresh_token": "next", "expires_in": odd}
+    assert exchanged(body, config).lifetime == 3600
+    chain = TokenFile(token_path(config)).read()
+    assert chain is not None
+    assert chain.refresh_token == "next"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({"error": "invalid_grant", "error_description": "s3cret"}, 400, "refuses the refresh token"),
+        ({"error": "invalid_grant"}, 401, "refuses the refresh token"),
+        ({"error": "invalid_client", "error_description": "s3cret"}, 401, "Check `client_id` and `client_secret`"),
+        ({"error": "unauthorized_client"}, 400, "Check `client_id` and `client_secret`"),
+        ({"error": ["s3cret"]}, 400, "status 400 and no token"),
+        (b"<html>s3cret</html>", 403, "status 403 and no token"),
+        (b"<html>s3cret</html>", 200, "status 200 and no token"),
+        ([{"access_token": "s3cret"}], 200, "status 200 and no token"),
+        ({"refresh_token": "s3cret"}, 200, "status 200 and no token"),
+        (b"", 503, "gives no token"),
+    ],
+)
+def test_a_refused_token_request_is_a_sentence_without_the_body(
+    config: dict[str, Any], body: Any, status: int, said: str
+) -> None:
+    with pytest.raises(RunError, match=said) as error:
+        exchanged(body, config, status)
+    assert not any(secret in str(error.value) for secret in ("s3cret", "past3d", "sandbox-secret"))
+    assert not token_path(config).exists()
+
+
+KEY, TOKEN, REFRESH = {"api_key": "k"}, {"access_token": "t"}, {"refresh_token": "r"}
+
+
+@pytest.mark.parametrize("given", [KEY, TOKEN, {**CLIENT, **REFRESH}])
+def test_one_credential_is_enough(given: dict[str, str]) -> None:
+    assert check_credentials({"token_file": "none", **given}) == []
+    chosen = type(authenticator(given, transport("http://127.0.0.1:1"), VERSION, 0.001))
+    assert chosen is {"api_key": KeyAuthenticator, "access_token": TokenAuthenticator}.get(
+        next(iter(given)), OAuthAuthenticator
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, ["TAP_FACTORIAL_API_KEY", "`access_token`", "`client_id` and `client_secret`", "`tap-factorial login`"]),
+        ({"api_key": "", "token_file": "x"}, ["Set `api_key`"]),
+        ({**KEY, **TOKEN}, ["`api_key` and `access_token`"]),
+        ({**KEY, **CLIENT}, ["`api_key` and `client_id`"]),
+        ({**TOKEN, **REFRESH}, ["`access_token` and `refresh_token`"]),
+        ({"client_id": "c"}, ["Set `client_secret`"]),
+        (REFRESH, ["Set `client_id`", "Set `client_secret`"]),
+        (CLIENT, ["Log in once with `tap-factorial login`", "meltano invoke tap-factorial:login", "`refresh_token`"]),
+        ({"api_key": "s3cret \n"}, ["Set `api_key` to the bare text"]),
+        ({"access_token": "Bearer s3cret"}, ["Set `access_token` to the bare text"]),
+    ],
+)
+def test_credentials_that_cannot_work_are_a_sentence(
+    given: dict[str, str], said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MELTANO_PROJECT_ROOT", raising=False)
+    [sentence] = check_credentials(given)
+    assert all(part in sentence for part in said)
+    assert "s3cret" not in sentence
+
+
+def test_the_application_alone_is_enough_once_somebody_has_logged_in(config: dict[str, Any]) -> None:
+    assert len(check_credentials(config)) == 1
+    token_path(config).parent.mkdir()
+    token_path(config).touch()
+    assert check_credentials(config) == []
+
+
+def test_the_token_file_is_in_the_meltano_project_or_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MELTANO_PROJECT_ROOT", raising=False)
+    assert token_path({}).absolute() == tmp_path / ".secrets" / "tap-factorial.json"
+    monkeypatch.setenv("MELTANO_PROJECT_ROOT", str(tmp_path / "project"))
+    assert token_path({}) == tmp_path / "project" / ".secrets" / "tap-factorial.json"
+    assert token_path({"token_file": "other.json"}) == tmp_path / "project" / "other.json"
+    assert token_path({"token_file": "/elsewhere.json"}).as_posix() == "/elsewhere.json"

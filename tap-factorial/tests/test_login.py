@@ -1,0 +1,492 @@
+"""`tap-factorial login`: the code through the browser or pasted, and what the tap makes of the tokens."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import stat
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+import click
+import pytest
+import requests
+from hr_sandbox.testing import Sandbox, running
+from singer_rest import Pacer, Request, RunError
+from singer_rest.testing import Answer, Asked, host
+from singer_rest.token_file import Chain, TokenFile
+from singer_rest.transport import Transport
+from tap_factorial.__main__ import main
+from tap_factorial.auth import authenticator
+from tap_factorial.loopback import can_serve, listening
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+VERSION = "2026-10-01"
+SECRET = "sandbox-secret"
+
+
+class Login:
+    """Runs the command as its executable does, with a browser that the test plays."""
+
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        self.folder = folder
+        self.monkeypatch = monkeypatch
+        self.capsys = capsys
+        self.caplog = caplog
+        self.opened: list[str] = []
+        self.pages: list[requests.Response] = []
+        self.typed: list[str] = []
+        self.config = {
+            "api_url": url,
+            "client_id": "sandbox-client",
+            "client_secret": SECRET,
+            "token_file": str(folder / "secrets" / "tap.json"),
+        }
+        self.browser: Callable[[str], Any] = self.agree
+        self.typist: Callable[[str], str] = lambda url: ""
+        self.redirect_uri = f"http://127.0.0.1:{free_port()}/callback"
+        self.output = ""
+
+    def agree(self, url: str) -> None:
+        """Follow where the login leads."""
+        self.pages.append(requests.get(url, timeout=10))
+
+    def __call__(self, *args: str) -> int:
+        """Log in; the exit code."""
+        threads = []
+
+        def open_page(url: str) -> bool:
+            self.opened.append(url)
+            threads.append(threading.Thread(target=self.browser, args=(url,)))
+            threads[-1].start()
+            return True
+
+        def prompt(text: str) -> str:
+            self.typed.append(self.typist(self.shown()))
+            return self.typed[-1]
+
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / "config.json").write_text(json.dumps(self.config))
+        given = ["login", "--config", str(self.folder / "config.json"), *args]
+        if not {"--paste", "--redirect-uri"} & set(args):
+            given += ["--redirect-uri", self.redirect_uri]
+        self.monkeypatch.setattr(sys, "argv", ["tap-factorial", *given])
+        self.monkeypatch.setattr("webbrowser.open", open_page)
+        self.monkeypatch.setattr(click, "prompt", prompt)
+        try:
+            main()
+        except SystemExit as ended:
+            return int(ended.code or 0)
+        finally:
+            for thread in threads:
+                thread.join()
+            self.shown()
+        raise AssertionError("The command did not end.")
+
+    def shown(self) -> str:
+        """All that was printed or logged so far."""
+        printed = self.capsys.readouterr()
+        self.output += printed.out + printed.err
+        return self.output + self.caplog.text
+
+    @property
+    def file(self) -> TokenFile:
+        return TokenFile(self.folder / "secrets" / "tap.json")
+
+    @property
+    def chain(self) -> Chain:
+        chain = self.file.read()
+        assert chain is not None
+        return chain
+
+    def asked(self) -> dict[str, str]:
+        """What the address of the login asked for."""
+        return query(self.opened[-1])
+
+    def status(self, config: dict[str, Any] | None = None) -> int:
+        """The status of a list that a run with this login reads."""
+        way = Transport(self.config["api_url"], {}, 5, Pacer({}))
+        path = f"/api/{VERSION}/resources/teams/teams"
+        auth = authenticator({**self.config, **(config or {})}, way, VERSION, 0.001)
+        return way.get(Request(path, (), path), auth).status
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def query(url: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(url).query))
+
+
+def printed_url(shown: str) -> str:
+    found = re.search(r"https?://\S+/oauth/authorize\?\S+", shown)
+    assert found
+    return found[0]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with running(employees=20, requests_per_minute=600_000) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CLIENT_ID", "CLIENT_SECRET", "TOKEN_FILE", "API_URL", "REFRESH_TOKEN", "API_KEY", "ACCESS_TOKEN"):
+        monkeypatch.delenv(f"TAP_FACTORIAL_{name}", raising=False)
+    monkeypatch.delenv("MELTANO_PROJECT_ROOT", raising=False)
+
+
+@pytest.fixture
+def make_login(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> Callable[[str], Login]:
+    caplog.set_level(0)
+    return lambda url: Login(url, tmp_path / "home", monkeypatch, capsys, caplog)
+
+
+@pytest.fixture
+def login(sandbox: Sandbox, make_login: Callable[[str], Login]) -> Login:
+    return make_login(f"{sandbox.url}/factorial")
+
+
+@contextmanager
+def vendor(answer: Callable[[dict[str, str]], dict[str, str]], tokens: Answer | None = None) -> Iterator[str]:
+    """A host whose login page sends the browser back with what the function makes of its query."""
+
+    def page(asked: Asked) -> Answer:
+        if asked.path == "/oauth/token":
+            return tokens or Answer({"access_token": "given-access", "token_type": "Bearer"})
+        back = requests.Request("GET", asked.query["redirect_uri"], params=answer(asked.query)).prepare().url
+        return Answer(b"", 302, {"Location": str(back)})
+
+    with host(page) as running:
+        yield running.url
+
+
+def test_a_company_login_is_kept_and_never_ends(sandbox: Sandbox, login: Login) -> None:
+    assert login() == 0
+    assert login.asked()["resource_owner_type"] == "company"
+    assert set(login.asked()) == {"client_id", "redirect_uri", "response_type", "state", "resource_owner_type"}
+    assert (login.pages[0].status_code, login.pages[0].text[:28]) == (200, "You can close this window an")
+    assert (login.chain.refresh_token, login.chain.expires_at) == ("", None)
+    assert stat.S_IMODE(login.file.path.stat().st_mode) == 0o600
+    assert "A token that never ends is stored in" in login.output
+    assert str(login.file.path) in login.output
+    assert "administrator has to agree" in login.output
+    sandbox.control("factorial/clock", seconds=400 * 86_400)
+    assert login.status() == 200
+
+
+def test_a_revoked_company_login_says_to_log_in_again(sandbox: Sandbox, login: Login) -> None:
+    login()
+    assert login.status() == 200
+    sandbox.control("factorial/revoke-tokens")
+    before = len(sandbox.requests())
+    with pytest.raises(RunError, match=r"it was revoked\. Log in again with `tap-factorial login` \(with Meltano"):
+        login.status()
+    assert [request["path"] for request in sandbox.requests()[before:]] == [
+        f"/factorial/api/{VERSION}/resources/api_public/credentials"
+    ]
+
+
+def test_an_unbooked_module_does_not_end_a_company_login(sandbox: Sandbox, login: Login) -> None:
+    login()
+    sandbox.control("revoke", vendor="factorial", right="teams", status=401)
+    assert login.status() == 401
+
+
+def test_a_user_login_is_kept_and_renewed(sandbox: Sandbox, login: Login) -> None:
+    assert login("--user") == 0
+    assert "resource_owner_type" not in login.asked()
+    first = login.chain
+    assert first.refresh_token
+    assert first.expires_at
+    assert re.search(r"A token that ends at \d{4}-\d\d-\d\d \d\d:\d\d UTC, and a refresh token", login.output)
+    assert login.status() == 200
+    sandbox.control("expire-tokens")
+    assert login.status() == 200
+    assert login.chain.refresh_token != first.refresh_token
+
+
+def test_a_login_wins_over_the_configured_token_and_a_newer_one_wins_over_the_login(
+    sandbox: Sandbox, login: Login
+) -> None:
+    old = {"refresh_token": sandbox.control("factorial/login")["refresh_token"]}
+    assert login.status(old) == 200
+    sandbox.control("factorial/revoke-tokens")
+    assert login() == 0  # without the setting, as from another folder
+    assert login.status(old) == 200
+    assert login.chain.expires_at is None
+    new = {"refresh_token": sandbox.control("factorial/login")["refresh_token"]}
+    assert login.status(new) == 200
+    assert login.chain.refresh_token
+
+
+def test_a_login_beside_a_configured_token_that_never_worked_wins(login: Login) -> None:
+    login.config["refresh_token"] = "dead-and-gone"
+    assert login() == 0
+    assert login.status() == 200
+    assert login.chain.expires_at is None
+
+
+@pytest.mark.parametrize("args", [(), ("--user",), ("--paste",)])
+def test_tokens_codes_and_secrets_are_not_shown(sandbox: Sandbox, login: Login, args: tuple[str, ...]) -> None:
+    login.typist = lambda shown: shown_code(printed_url(shown))
+    login.config["refresh_token"] = "c0nfigured"
+    assert login(*args) == 0
+    hidden = [SECRET, "c0nfigured", login.chain.access_token, login.chain.refresh_token, *login.typed]
+    hidden += [query(page.url).get("code", "") for page in login.pages]
+    assert not [text for text in hidden if text and text in login.shown()]
+
+
+def shown_code(url: str) -> str:
+    """The code that the page for pasting shows."""
+    found = re.search(r"<code>(.+)</code>", requests.get(url, timeout=10).text)
+    assert found
+    return found[1]
+
+
+def test_a_pasted_code(login: Login) -> None:
+    login.typist = lambda shown: f"  {shown_code(printed_url(shown))} "
+    assert login("--paste", "--no-browser") == 0
+    assert login.opened == []
+    assert query(printed_url(login.output))["redirect_uri"] == "urn:ietf:wg:oauth:2.0:oob"
+    assert login.status() == 200
+
+
+def redirected(url: str) -> str:
+    """The address that a browser ends at, where nothing listens."""
+    return requests.get(url, allow_redirects=False, timeout=10).headers["Location"]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--redirect-uri", "https://host.example/back"), True),
+        (("--redirect-uri", "http://127.0.0.1:8914/callback", "--paste"), False),
+    ],
+)
+def test_a_pasted_address(login: Login, args: tuple[str, ...], said: bool) -> None:  # noqa: FBT001
+    login.browser = lambda url: None
+    login.typist = lambda shown: redirected(printed_url(shown))
+    assert login(*args) == 0
+    assert ("does not lead to this machine" in login.output) is said
+    assert login.status() == 200
+
+
+@pytest.mark.parametrize(
+    "address", ["https://host.example/back?code=c&state=other", "https://host.example/back?code=c"]
+)
+def test_a_pasted_address_of_another_login_is_refused(login: Login, address: str) -> None:
+    login.typist = lambda shown: address
+    assert login("--redirect-uri", "https://host.example/back", "--no-browser") == 1
+    assert "belongs to another login" in login.shown()
+    assert login.file.read() is None
+
+
+def test_the_page_for_pasting_may_have_an_address_too(login: Login) -> None:
+    login.typist = lambda shown: f"https://host.example/oauth/authorize/native?code={shown_code(printed_url(shown))}"
+    assert login("--paste", "--no-browser") == 0
+    assert login.status() == 200
+
+
+def test_a_pasted_code_that_is_wrong_leaves_the_login_as_it_was(login: Login) -> None:
+    assert login() == 0
+    before = login.chain
+    login.typist = lambda shown: "wr0ng-code"
+    assert login("--paste", "--no-browser") == 1
+    assert "Factorial does not take the code" in login.shown()
+    assert login.chain == before
+
+
+def test_scopes_are_asked_for_once_each_or_together(login: Login) -> None:
+    assert login("--scope", "employees contracts", "--scope", "time_off") == 0
+    assert login.asked()["scope"] == "employees contracts time_off"
+    assert "scope=employees%20contracts%20time_off" in login.opened[0]
+    assert login.status() == 200
+
+
+def test_an_unknown_scope_is_a_sentence(login: Login) -> None:
+    assert login("--scope", "everything") == 1
+    assert "Check --scope" in login.shown()
+    assert login.pages[0].text.startswith("You can close this window")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [("access_denied", "The login was denied in Factorial."), ("s3cret", "ended the login without a code")],
+)
+def test_a_denied_login_is_a_sentence(make_login: Callable[[str], Login], error: str, said: str) -> None:
+    back = {"error": error, "error_description": "s3cret"}
+    with vendor(lambda asked: {**back, "state": asked["state"]}) as url:
+        login = make_login(url)
+        assert login() == 1
+    assert said in login.shown()
+    assert "s3cret" not in login.shown()
+    assert login.file.read() is None
+
+
+def test_only_the_answer_with_the_right_state_counts(login: Login) -> None:
+    def browse(url: str) -> None:
+        target = login.redirect_uri
+        for stray in (
+            target.replace("/callback", "/favicon.ico"),
+            target,
+            f"{target}?state={query(url)['state']}",
+            f"{target}?code=stolen",
+            f"{target}?code=stolen&state=guessed",
+            f"{target}?error=access_denied&state=guess%C3%A9d",
+            f"{target.replace('/callback', '/other')}?code=stolen&state={query(url)['state']}",
+        ):
+            assert requests.get(stray, timeout=10).status_code == 404
+        login.agree(url)
+
+    login.browser = browse
+    assert login() == 0
+    assert len(login.pages) == 1
+    assert login.status() == 200
+
+
+def test_one_code_is_taken_and_no_second_one() -> None:
+    uri = f"http://127.0.0.1:{free_port()}/callback"
+    with listening(uri, "st4te") as wait:
+        statuses = [requests.get(uri, params={"code": code, "state": "st4te"}, timeout=10).status_code for code in "ab"]
+        assert statuses == [200, 404]
+        assert wait(5)["code"] == "a"
+
+
+def test_a_browser_that_only_opens_a_connection_holds_nothing_up() -> None:
+    port = free_port()
+    with listening(f"http://localhost:{port}/", "st4te") as wait, socket.create_connection(("127.0.0.1", port)):
+        requests.get(f"http://127.0.0.1:{port}", params={"code": "a", "state": "st4te"}, timeout=10)
+        assert wait(5)["code"] == "a"
+
+
+def test_nobody_agrees(login: Login) -> None:
+    login.browser = lambda url: None
+    assert login("--timeout", "1") == 1
+    assert "Nobody agreed in time" in login.shown()
+
+
+def test_a_busy_port_is_a_sentence(login: Login) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert login("--redirect-uri", f"http://127.0.0.1:{taken.getsockname()[1]}/callback") == 1
+    assert "something else has it" in login.shown()
+    assert login.opened == []
+
+
+@pytest.mark.parametrize("uri", ["nonsense", "ftp://host.example/", "http://127.0.0.1:port/", "http://127.0.0.1/#x"])
+def test_an_address_that_cannot_be_is_a_sentence(login: Login, uri: str) -> None:
+    assert login("--redirect-uri", uri) == 1
+    assert "Give --redirect-uri an address such as" in login.shown()
+
+
+@pytest.mark.parametrize(
+    ("uri", "served"),
+    [
+        ("http://127.0.0.1:8914/callback", True),
+        ("http://localhost/", True),
+        ("http://[::1]:8914/", True),
+        ("https://127.0.0.1:8914/callback", False),
+        ("http://127.0.0.1.host.example/", False),
+        ("http://localhost@host.example/", False),
+        ("urn:ietf:wg:oauth:2.0:oob", False),
+    ],
+)
+def test_addresses_that_lead_to_this_machine(uri: str, served: bool) -> None:  # noqa: FBT001
+    assert can_serve(uri) is served
+
+
+def test_a_wrong_application_secret_is_a_sentence(login: Login) -> None:
+    login.config["client_secret"] = "0ther"
+    assert login() == 1
+    assert "Check `client_id` and `client_secret`" in login.shown()
+    assert "0ther" not in login.shown()
+
+
+def test_an_answer_that_is_no_token_is_a_sentence_without_it(make_login: Callable[[str], Login]) -> None:
+    back = {"code": "c0de"}
+    with vendor(lambda asked: {**back, "state": asked["state"]}, Answer(b"<html>s3cret", 404)) as url:
+        login = make_login(url)
+        assert login() == 1
+    assert "status 404 and no token" in login.shown()
+    assert not {"c0de", "s3cret"} & set(re.findall(r"\w+", login.shown()))
+
+
+def test_the_authorization_is_asked_for_at_the_configured_host_only(login: Login) -> None:
+    login.config["api_url"] += "/"
+    assert login("--redirect-uri", login.redirect_uri) == 0
+    assert login.opened[0].startswith(login.config["api_url"] + "oauth/authorize?client_id=sandbox-client&")
+
+
+def test_settings_come_from_the_environment_as_meltano_gives_them(
+    sandbox: Sandbox, login: Login, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in login.config.items():
+        if name != "token_file":
+            monkeypatch.setenv(f"TAP_FACTORIAL_{name.upper()}", value)
+    monkeypatch.setenv("MELTANO_PROJECT_ROOT", str(tmp_path / "project"))
+    login.config = {"client_id": "other", "api_url": None}  # type: ignore[dict-item]
+    assert login("--config", "ENV") == 0
+    assert stat.S_IMODE((tmp_path / "project" / ".secrets" / "tap-factorial.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"client_id": None}, "Set `client_id` (in the config, or as TAP_FACTORIAL_CLIENT_ID in the environment)."),
+        ({"client_secret": ""}, "Set `client_secret`"),
+        ({"client_secret": 7}, "Set `client_secret` to a value of type string."),
+        ({"api_url": "nowhere s3cret"}, "Set `api_url` to an address"),
+    ],
+)
+def test_settings_that_cannot_work_are_a_sentence(login: Login, change: dict[str, Any], said: str) -> None:
+    login.config.update(change)
+    assert login() == 1
+    assert said in login.shown()
+    assert "s3cret" not in login.shown()
+    assert login.opened == []
+
+
+def test_a_config_that_cannot_be_read_is_a_sentence(login: Login) -> None:
+    assert login("--config", "/nowhere/s3cret.json") == 1
+    assert "cannot be read as JSON" in login.shown()
+    assert "s3cret" not in login.shown()
+
+
+def test_another_credential_in_the_settings_is_pointed_out(login: Login) -> None:
+    login.config["api_key"] = "k3y"
+    assert login() == 0
+    assert "Take `api_key` out of the settings" in login.output
+    assert "k3y" not in login.shown()
+
+
+def test_a_token_file_that_cannot_be_written_is_a_sentence(login: Login) -> None:
+    login.config["token_file"] = str(login.folder / "config.json" / "tap.json")
+    assert login() == 1
+    assert "Set `token_file`" in login.shown()
+
+
+def test_the_help_says_why_a_company_token_is_better(login: Login) -> None:
+    assert login("--help") == 0
+    assert "A company token is the default and the better choice" in login.output
