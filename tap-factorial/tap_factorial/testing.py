@@ -21,6 +21,7 @@ BY_DEFAULT = {name for name, stream in STREAMS.items() if not (stream.optional o
 SECRET = {
     stream_name(f"{module}/{name}"): set(row.drop) for module, rows in table().lists.items() for name, row in rows.items()
 }
+NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
 
@@ -60,8 +61,8 @@ def _meaning(value: Any) -> Any:  # noqa: ANN401
         return value.isoformat()
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (int, float, Decimal)):
-        return str(float(value)) if value != int(value) else str(int(value))
+    if isinstance(value, (int, float, Decimal)) or (isinstance(value, str) and NUMBER.fullmatch(value)):
+        return f"{Decimal(str(value)).normalize():f}"
     if isinstance(value, dict):
         return {name: _meaning(inner) for name, inner in value.items()}
     if isinstance(value, list):

@@ -32,7 +32,8 @@ def compared(output: Any, sandbox: Sandbox) -> None:
         assert records.keys() == sent.keys(), stream
         assert len(records) == count or not KEYS[stream]
         for key, row in sent.items():
-            assert differs(row, records[key]) == set(), stream
+            wrong = differs(row, records[key])
+            assert {name: (row[name], records[key].get(name)) for name in wrong} == {}, stream
 
 
 def test_every_row_and_value_of_every_list_arrives(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
