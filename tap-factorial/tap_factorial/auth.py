@@ -47,7 +47,10 @@ REFUSED_TOKEN = (
     "Factorial refuses the access token: it ended or was revoked. Set another `access_token`; a company token, as "
     f"{LOGIN} stores one, never ends."
 )
-REFUSED_LOGIN = f"Factorial refuses the token of the login: it was revoked. Log in again with {LOGIN}."
+REFUSED_LOGIN = (
+    "Factorial refuses the token of the login: it was revoked, or the application's scopes were changed. Log in again "
+    f"with {LOGIN}."
+)
 REFUSED_CLIENT = (
     "Factorial does not know the application. Check `client_id` and `client_secret`, and that the application belongs "
     "to the host in `api_url`."
