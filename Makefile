@@ -53,7 +53,7 @@ hub: setup ## Write the Meltano Hub definitions anew
 	$(BIN)/python hub/write.py
 
 docs: setup ## Write what stands in the pages by the code
-	$(BIN)/python docs/write.py
+	$(BIN)/python docs/pages.py
 
 clean: ## Remove what was made here: environments, outputs, caches
 	rm -rf .venv .meltano output .pytest_cache .mypy_cache .ruff_cache

@@ -157,14 +157,15 @@ def main() -> None:
         took = {vendor.name: seconds(run_meltano(vendor, url)) for vendor in VENDORS}
         with urlopen(f"{url}/_control/counts") as reply:  # noqa: S310 - the sandbox's own address
             counts = json.load(reply)
-    if not all([show(vendor, took[vendor.name], counts[vendor.name]) for vendor in VENDORS]):
+    right = [show(vendor, took[vendor.name], counts[vendor.name]) for vendor in VENDORS]
+    if not all(right):
         sys.exit("\nWhat arrived differs from what the sandbox holds.")
     file = DATABASE.relative_to(ROOT)
     needed = " or\n                 ".join(
         " and ".join(f"{vendor.schema.upper()}_{name}" for name in vendor.credentials) for vendor in VENDORS
     )
     print(f"""
-Everything arrived, in {time.monotonic() - started:.0f} s. It is in {file}, schemas {" and ".join(v.schema for v in VENDORS)}.
+Everything arrived, in {time.monotonic() - started:.0f} s. It is in {file}, a schema for each tap.
 
 Look at it:      .venv/bin/python -c "import duckdb; duckdb.connect('{file}').sql('FROM tap_personio.persons').show()"
 Your own data:   put {needed}

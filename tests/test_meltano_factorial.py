@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pytest
 from tap_factorial.testing import KEYS, by_key, differs, key_of
 

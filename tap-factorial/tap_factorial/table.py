@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal, Union
+from typing import Any, Literal
 
 import msgspec
 import tomlkit
 
-Value = Union[bool, str, list[str]]
+Value = bool | str | list[str]
 
 
 def sent(value: Value) -> str | list[str]:
@@ -36,7 +36,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     window: tuple[str, str] | None = None
     days: int = 31
     today: tuple[str, ...] = ()
-    sweep: dict[str, list[Union[bool, str]]] | list[dict[str, Union[bool, str]]] = {}
+    sweep: dict[str, list[bool | str]] | list[dict[str, bool | str]] = {}
     columns: tuple[str, ...] = ()
     send: dict[str, Value] = {}
     changed_since: str | None = None
@@ -52,7 +52,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         if isinstance(self.sweep, list):
             return self.sweep
         values = itertools.product(*self.sweep.values())
-        return [dict(zip(self.sweep, some)) for some in values] if self.sweep else []
+        return [dict(zip(self.sweep, some, strict=True)) for some in values] if self.sweep else []
 
     @property
     def added_columns(self) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from singer_rest import Rate, RestTap, common_settings
 from singer_sdk import typing as th
 from typing_extensions import override
 
-from tap_factorial.auth import authenticator, check_credentials
+from tap_factorial.auth import API_URL, authenticator, check_credentials
 from tap_factorial.streams import streams_of
 from tap_factorial.table import table
 
@@ -92,13 +92,13 @@ class TapFactorial(RestTap):
             title="Integration UUID",
             description="UUID of a marketplace integration of yours; offers its settings and its sync runs.",
         ),
-        *common_settings(api_url="https://api.factorialhr.com"),
+        *common_settings(api_url=API_URL),
     ).to_dict()
 
     @property
-    def stream_types(self) -> Sequence[type[RestStream]]:  # type: ignore[override]
-        """The streams of the version."""
-        return streams_of(str(self.config["api_version"]))
+    def stream_types(self) -> Sequence[type[RestStream]]:
+        """The lists of the version."""
+        return streams_of(str(self.config.get("api_version", API_VERSION)))
 
     @override
     @cached_property
@@ -123,7 +123,7 @@ class TapFactorial(RestTap):
 
     @override
     def discover_streams(self) -> Sequence[RestStream]:
-        version, oldest = str(self.config["api_version"]), table().versions[0]
+        version, oldest = str(self.config.get("api_version", API_VERSION)), table().versions[0]
         if version < oldest:
             self.logger.warning(
                 "Factorial has retired the version %s of its API and answers as %s; so the lists of that are offered.",

@@ -19,7 +19,9 @@ BY_DEFAULT = {name for name, stream in STREAMS.items() if not (stream.optional o
 """Streams that no setting has to switch on."""
 
 SECRET = {
-    stream_name(f"{module}/{name}"): set(row.drop) for module, rows in table().lists.items() for name, row in rows.items()
+    stream_name(f"{module}/{name}"): set(row.drop)
+    for module, rows in table().lists.items()
+    for name, row in rows.items()
 }
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
@@ -54,19 +56,16 @@ def by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], d
 
 
 def _meaning(value: Any) -> Any:  # noqa: ANN401
-    """What a value says, whatever its form: numbers and moments as text."""
-    if isinstance(value, datetime):
-        return times.text(value) if value.tzinfo else value.isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float, Decimal)) or (isinstance(value, str) and NUMBER.fullmatch(value)):
-        return f"{Decimal(str(value)).normalize():f}"
+    """What a value says, whatever its form: numbers, flags and moments as text."""
     if isinstance(value, dict):
         return {name: _meaning(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [_meaning(inner) for inner in value]
-    if isinstance(value, str) and MOMENT.fullmatch(value):
-        return times.text(times.parse(value))
-    return value
+    if isinstance(value, datetime) and value.tzinfo:
+        return times.text(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if NUMBER.fullmatch(text):
+        return f"{Decimal(text).normalize():f}"
+    return times.text(times.parse(text)) if MOMENT.fullmatch(text) else text

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import tap_factorial
-from tap_factorial.openapi.document import Json
 from tap_factorial.table import Row, read, stream_name, table
+
+if TYPE_CHECKING:
+    from tap_factorial.openapi.document import Json
 
 PACKAGE = Path(tap_factorial.__file__).parent
 ROWS = {f"{module}/{name}": row for module, rows in table().lists.items() for name, row in rows.items()}

@@ -9,118 +9,13 @@ oldest version to the newest. The result is written where the tap's package is.
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import sys
 from pathlib import Path
 
-import tomlkit
-
-from tap_factorial.openapi import rows
-from tap_factorial.openapi.columns import NULL, column, joined
-from tap_factorial.openapi.document import Document, DocumentError, Json, load
-from tap_factorial.table import Row, Table, read, stream_name
+from tap_factorial.openapi.described import Described
+from tap_factorial.openapi.document import Document, DocumentError, load
 
 PACKAGE = Path(__file__).parent.parent
-EXTRA: Json = {"type": ["object", NULL], "description": "Fields that this schema does not list."}
-
-
-class Described:
-    """The schemas and the table in the package's folder.
-
-    Args:
-        package: The folder.
-    """
-
-    def __init__(self, package: Path) -> None:
-        self._table = package / "lists.toml"
-        self._schemas = package / "schemas"
-        corrections = tomlkit.parse((package / "corrections.toml").read_text("utf-8")).unwrap()["corrections"]
-        self._corrections = {field: entry["schema"] for entry in corrections for field in entry["fields"]}
-
-    def take(self, document: Document) -> list[str]:
-        """Take over a document; what changed by it, a line each."""
-        before = read(self._table.read_text("utf-8"))
-        changes = self._take_lists(document, before)
-        after = read(self._table.read_text("utf-8"))
-        is_newest = document.version == after.versions[-1]
-        for path, row in after.rows(document.version).items():
-            if path in document.lists:
-                changes += self._take_fields(document, path, row, is_newest=is_newest)
-        return changes
-
-    def _take_lists(self, document: Document, table: Table) -> list[str]:
-        versions = sorted({*table.versions, document.version})
-        text = self._table.read_text("utf-8")
-        lines = tomlkit.parse(text).unwrap()["lists"]
-        changes, new = [], {}
-        has = {version: set(table.rows(version)) for version in table.versions} | {document.version: set(document.lists)}
-        for path in sorted(set().union(*has.values())):
-            module, name = path.split("/")
-            old = lines.get(module, {}).get(name)
-            row, unknown = old, []
-            if row is None:
-                row, unknown = rows.guessed(
-                    path, document.fields(path), document.parameters(path), sorted(set().union(*has.values()))
-                )
-                changes.append(f"added: {path} = {rows.line(name, row).partition(' = ')[2]}")
-            changes += [f"look at: {path} requires {parameter}, which nothing is known of" for parameter in unknown]
-            row = rows.spans(row, [version for version in versions if path in has[version]], versions)
-            if row != old:
-                new[path] = row
-            if old is not None and row.get("until") != old.get("until"):
-                changes.append(f"removed: {path}, last seen in {row['until']}" if "until" in row else f"back: {path}")
-        text = re.sub(r"(?m)^versions = .*$", f"versions = {json.dumps(versions)}", text)
-        self._table.write_text(rows.with_lines(text, new), "utf-8")
-        return changes
-
-    def _take_fields(self, document: Document, path: str, row: Row, *, is_newest: bool) -> list[str]:
-        file = self._schemas / f"{stream_name(path)}.json"
-        old: Json = json.loads(file.read_text("utf-8"))["properties"] if file.exists() else {}
-        described = {name: schema for name, schema in document.fields(path).items() if name not in row.drop}
-        properties = dict(old)
-        changes = []
-        for name, schema in described.items():
-            found = joined(old.get(name, {}), column(name, schema, document.resolve))
-            found = {**self._corrections.get(f"{path}.{name}", found)}
-            if name in row.key:
-                found = _key(found)
-            if old.get(name, {}).get("deprecated") and not is_newest:
-                found["deprecated"] = True
-            if name not in old and old:
-                changes.append(f"added: {path}.{name}, {_kind(found)}")
-            elif name in old and _kind(found) != _kind(old[name]):
-                changes.append(f"retyped: {path}.{name}, {_kind(old[name])} to {_kind(found)}")
-            elif name in old and found != old[name]:
-                changes.append(f"described more closely: {path}.{name}")
-            properties[name] = found
-        own = {**row.added_columns, "_extra": EXTRA}
-        if is_newest:
-            for name in old.keys() - described.keys() - own.keys():
-                if not old[name].get("deprecated"):
-                    properties[name] = {**old[name], "deprecated": True}
-                    changes.append(f"removed: {path}.{name}")
-        for name, schema in own.items():
-            properties.pop(name, None)  # they stand last
-            properties[name] = _key(schema) if name in row.key else schema
-        file.write_text(_text(properties), "utf-8")
-        return changes
-
-
-def _key(schema: Json) -> Json:
-    return {**schema, "type": [kind for kind in schema["type"] if kind != NULL]}
-
-
-def _text(properties: Json) -> str:
-    """A schema as JSON, a line for each field."""
-    lines = ",\n".join(f"    {json.dumps(name)}: {json.dumps(schema)}" for name, schema in properties.items())
-    head = '  "$schema": "http://json-schema.org/draft-07/schema#",\n  "type": "object",'
-    return f'{{\n{head}\n  "properties": {{\n{lines}\n  }}\n}}\n'
-
-
-def _kind(schema: Json) -> str:
-    kinds = " or ".join(kind for kind in schema["type"] if kind != NULL)
-    return f"{kinds} ({schema['format']})" if "format" in schema else kinds
 
 
 def main() -> None:

@@ -33,7 +33,9 @@ def load(place: str) -> Json:
         else:
             found = json.loads(Path(place).read_text("utf-8"))
     except (OSError, ValueError):  # those of requests among them
-        raise DocumentError(f"{place} cannot be read as JSON. Give the file or the URL of an OpenAPI document.") from None
+        raise DocumentError(
+            f"{place} cannot be read as JSON. Give the file or the URL of an OpenAPI document."
+        ) from None
     if not isinstance(found, dict):
         raise DocumentError(f"{place} is not an OpenAPI document.")
     return found
@@ -69,8 +71,9 @@ class Document:
         Raises:
             DocumentError: If the list's answer is not described.
         """
-        content = next(iter(self._lists[name].get("responses", {}).get("200", {}).get("content", {}).values()), {})
-        answer = self.resolve(content.get("schema", {}))
+        contents: Json = self._lists[name].get("responses", {}).get("200", {}).get("content", {})
+        described: Json = next(iter(contents.values()), {})
+        answer = self.resolve(described.get("schema", {}))
         rows = self.resolve(answer.get("properties", {}).get("data", answer))
         fields = self.resolve(rows.get("items", {})).get("properties")
         if not fields:

@@ -20,7 +20,9 @@ AT_ONCE = 50
 MISLEADING = frozenset({"include_pending"})
 
 
-def guessed(name: str, fields: Collection[str], parameters: Iterable[Json], lists: Iterable[str]) -> tuple[Json, list[str]]:
+def guessed(
+    name: str, fields: Collection[str], parameters: Iterable[Json], lists: Iterable[str]
+) -> tuple[Json, list[str]]:
     """The line of a new list, as far as its parameters tell.
 
     Args:

@@ -1,13 +1,12 @@
 """Write the pages, and parts of pages, that follow from the code.
 
-    python docs/write.py
+    python docs/pages.py
 
 The part of a page stands between two comments, `<!-- lists -->` and `<!-- /lists -->`.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from tap_factorial.table import Row, stream_name, table
@@ -58,7 +57,9 @@ def files() -> dict[Path, str]:
 def _with(text: str, parts: dict[str, str]) -> str:
     for name, part in parts.items():
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        text = re.sub(f"{begin}.*?{end}", lambda _, part=part: f"{begin}\n{part}\n{end}", text, flags=re.DOTALL)
+        head, _, rest = text.partition(begin)
+        _, _, tail = rest.partition(end)
+        text = f"{head}{begin}\n{part}\n{end}{tail}"
     return text
 
 
