@@ -27,7 +27,8 @@ class Rate:
         requests: How many requests.
         seconds: In how many seconds.
         burst: How many at once.
-        shared: Whether all endpoints that its pattern matches share it, beside a limit of their own.
+        shared: Whether all endpoints that its pattern matches share it, beside a limit of their own. It learns from
+            those that have none: what is said to one of them holds for all.
     """
 
     requests: float
@@ -120,21 +121,31 @@ class Pacer:
         with self._lock:
             self.answered = True
             now = self._clock()
-            if bucket := self._endpoint(endpoint, now):
+            for bucket in self._learning(endpoint, now):
                 bucket.learn(headers, now)
 
     def pause(self, endpoint: str, seconds: float) -> None:
-        """Let no request to the endpoint go for some seconds: the vendor asked for it."""
+        """Let no request to the endpoint, and to those that share its limit, go for some seconds: the vendor asked."""
         with self._lock:
             now = self._clock()
-            bucket = self._endpoint(endpoint, now) or self._endpoints.setdefault(endpoint, Bucket(Rate(1e6), now))
-            bucket.paused_until = max(bucket.paused_until, now + seconds)
-            # What had gathered is gone, and gathers anew from the pause's end on.
-            bucket.tokens, bucket.filled_at = 1.0, bucket.paused_until
+            if not self._learning(endpoint, now):
+                self._endpoints[endpoint] = Bucket(Rate(1e6), now)
+            for bucket in self._learning(endpoint, now):
+                bucket.paused_until = max(bucket.paused_until, now + seconds)
+                # What had gathered is gone, and gathers anew from the pause's end on.
+                bucket.tokens, bucket.filled_at = 1.0, bucket.paused_until
 
     def _buckets(self, endpoint: str, now: float) -> list[Bucket]:
-        shared = [bucket for pattern, bucket in self._shared.items() if fnmatchcase(endpoint, pattern)]
-        return [bucket for bucket in (self._endpoint(endpoint, now), *shared, self._overall) if bucket]
+        own = self._endpoint(endpoint, now)
+        return [bucket for bucket in (own, *self._shared_by(endpoint), self._overall) if bucket]
+
+    def _learning(self, endpoint: str, now: float) -> list[Bucket]:
+        """The limits that an answer of the endpoint speaks of: its own, else those that it shares."""
+        own = self._endpoint(endpoint, now)
+        return [own] if own else self._shared_by(endpoint)
+
+    def _shared_by(self, endpoint: str) -> list[Bucket]:
+        return [bucket for pattern, bucket in self._shared.items() if fnmatchcase(endpoint, pattern)]
 
     def _endpoint(self, endpoint: str, now: float) -> Bucket | None:
         if endpoint not in self._endpoints:
@@ -162,6 +173,11 @@ def retry_after(headers: Mapping[str, str], now: Callable[[], float] = time.time
         except ValueError:
             return None
     return max(0.0, seconds)
+
+
+def reset_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds until a ``RateLimit-Reset`` header lets requests go again; None without one."""
+    return _number(headers.get("RateLimit-Reset"))
 
 
 def _number(value: str | None) -> float | None:

@@ -28,6 +28,7 @@ class Replication:
         look_back: How far before the bookmark to read again.
         now: When the run began, UTC.
         versioned: Whether rows that a full read does not bring are gone.
+        by_start: Whether the bookmark is when the run began, for records that do not tell when they changed.
 
     Raises:
         RunError: If the state cannot be read.
@@ -43,10 +44,12 @@ class Replication:
         look_back: pendulum.Duration,
         now: datetime,
         versioned: bool = True,
+        by_start: bool = False,
     ) -> None:
         self._stream = stream
         self._state = state
         self._key = key
+        self._by_start = by_start
         self._now = now
         self._began = now
         self.start_date = start_date
@@ -64,7 +67,7 @@ class Replication:
         """First moment that the table reaches back to; None: without end, or there is no table yet."""
         self._table_until = self._moment("window_end")
         same_key = key is not None and state.get("replication_key", key) == key
-        self._bookmark = self._moment("replication_key_value") if same_key else None
+        self._bookmark = self._moment("replication_key_value") if same_key or by_start else None
         self.whole = self._bookmark is None
         """Whether everything in the table's window is read, not only what changed."""
         self.since = start_date
@@ -156,6 +159,9 @@ class Replication:
                 # The newest row may be gone; what was read stays read.
                 latest = max(self._latest, self._bookmark or self._latest)
                 state["replication_key_value"] = times.text(min(latest, self._began))
+        elif self._by_start and self.rows_in_all:
+            # Where nothing came the right may be lost, and what changes meanwhile is asked for once it is back.
+            state["replication_key_value"] = times.text(self._began)
 
     def _covers_table(self, start: datetime | None, end: datetime | None) -> bool:
         """Whether this read reached as far as the table does, on both sides: only then are missing rows gone."""

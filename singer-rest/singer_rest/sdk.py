@@ -19,6 +19,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.plugin_base import JSONSchemaValidator
+from singer_sdk.singerlib.catalog import StreamMetadata
 
 from singer_rest.command import Command, checked_catalog, checked_state, explain
 from singer_rest.errors import NoAccess, RunError, TapError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import click
+    from singer_sdk.singerlib import Catalog
 
     from singer_rest.backfill import Backfill
     from singer_rest.pages import Page, Record
@@ -89,6 +91,15 @@ class SdkStream(Stream):
     @abstractmethod
     def shaped(self, page: Page) -> Iterable[Record]:
         """The page's records as they are emitted."""
+
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take over what the user's catalog says."""
+        super().apply_catalog(catalog)
+        # The SDK lets the method that discovery wrote win over the one that the user sets beside it.
+        entry = catalog.get_stream(self.name)
+        root = entry.metadata.get(()) if entry else None
+        if isinstance(root, StreamMetadata) and root.forced_replication_method:
+            self.forced_replication_method = root.forced_replication_method
 
     def get_records(self, context: object) -> Iterable[Record]:  # noqa: ARG002
         """Yield the records, for who asks for them one by one; the sync itself writes them page by page."""

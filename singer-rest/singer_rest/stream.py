@@ -67,6 +67,8 @@ class RestStream(SdkStream):
     primary_keys: Sequence[str] = ()
     replication_key: str | None = None
     changed_since: ClassVar[ChangedSince | None] = None
+    bookmark_is_start: ClassVar[bool] = False
+    """Whether the bookmark is when the run began: the list can be asked for what changed, but no record tells when."""
     look_back: ClassVar[pendulum.Duration] = pendulum.duration(minutes=5)
     """How far before its bookmark a run reads again: clocks differ, and a walk over many pages takes its time."""
     page_size: ClassVar[int | None] = None
@@ -98,6 +100,7 @@ class RestStream(SdkStream):
             look_back=self.look_back,
             now=self._tap.started,
             versioned=self.versioned,
+            by_start=self._is_incremental and self.bookmark_is_start,
         )
 
     @cached_property
@@ -112,7 +115,18 @@ class RestStream(SdkStream):
 
     @property
     def _key(self) -> str | None:
-        return self.replication_key if self.replication_method == REPLICATION_INCREMENTAL else None
+        return self.replication_key if self._is_incremental else None
+
+    @property
+    def _is_incremental(self) -> bool:
+        return self.replication_method == REPLICATION_INCREMENTAL
+
+    @property
+    def replication_method(self) -> str:
+        """What the catalog says, else whether the stream has a bookmark."""
+        if self.bookmark_is_start and not self.forced_replication_method:
+            return REPLICATION_INCREMENTAL
+        return super().replication_method
 
     @cached_property
     def shape(self) -> Shape:
@@ -122,8 +136,7 @@ class RestStream(SdkStream):
     @property
     def since(self) -> datetime | None:
         """What the vendor is asked for changes since; None: everything."""
-        incremental = self.changed_since and self.replication_method == REPLICATION_INCREMENTAL
-        return self.replication.since if incremental else None
+        return self.replication.since if self.changed_since and self._is_incremental else None
 
     def window(self, since: datetime | None) -> Window:
         """The time to read, for the slices."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from singer_rest.errors import Retry, RunError, TapError
-from singer_rest.pacing import Pacer, retry_after
+from singer_rest.pacing import Pacer, reset_after, retry_after
 from singer_rest.pages import Reply, Request
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ def _raise_for_retry(response: requests.Response) -> None:
     status = response.status_code
     after = retry_after(response.headers)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
+        after = reset_after(response.headers) if after is None else after
         raise Retry("too many requests", after=after, throttled=True)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
         raise Retry(f"status {status}", after=after)

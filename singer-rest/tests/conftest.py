@@ -113,6 +113,17 @@ class Quarantines(PetStream):
     optional = True
 
 
+class Treats(PetStream):
+    """One row per treat. Right: treats:read."""
+
+    name = "treats"
+    path = "/treats"
+    changed_since = ChangedSince("changed_after")
+    bookmark_is_start = True
+    slices = SpreadOverMonths("after", "before", years_back=0)
+    optional = True
+
+
 class Visits(PetStream):
     """One row per visit. Right: visits:read."""
 
@@ -161,7 +172,7 @@ class PetTap(RestTap):
     """Pets."""
 
     name = "tap-pets"
-    stream_types = (Guests, Kinds, Owners, Pets, Quarantines, Sales, Visits, Walks)
+    stream_types = (Guests, Kinds, Owners, Pets, Quarantines, Sales, Treats, Visits, Walks)
     credentials = (("key",), ("user", "password"))
     rates: ClassVar[dict[str, Rate]] = {}
     first_delay = 0.001

@@ -102,6 +102,30 @@ def test_what_is_left_is_believed_where_somebody_else_uses_the_credential(clock:
     assert pacer.take("/a") == pytest.approx(0.1)
 
 
+def test_endpoints_without_a_limit_of_their_own_teach_the_one_that_they_share(clock: Clock) -> None:
+    pacer = Pacer({"*": Rate(10, shared=True), "/own": Rate(100)}, clock=clock)
+    pacer.learn("/a", {"RateLimit-Remaining": "2", "RateLimit-Reset": "30"})
+    assert [pacer.take(path) > 0 for path in ("/a", "/b", "/c")] == [False, False, True]
+    pacer.learn("/b", {"RateLimit-Remaining": "0", "RateLimit-Reset": "30"})
+    assert [pacer.take(path) for path in ("/a", "/c", "/own")] == [pytest.approx(30)] * 3
+    clock.now += 30
+    assert pacer.take("/own") == 0.0
+    pacer.learn("/own", {"x-ratelimit-replenish-rate": "1", "x-ratelimit-remaining": "0"})
+    assert pacer.take("/own") == pytest.approx(1)
+    assert pacer.take("/a") == 0.0
+
+
+def test_a_pause_stops_all_that_share_a_limit_and_have_none_of_their_own(clock: Clock) -> None:
+    pacer = Pacer({"/v1/*": Rate(10, shared=True), "/v1/own": Rate(100)}, clock=clock)
+    pacer.pause("/v1/own", 3)
+    assert pacer.take("/v1/own") == pytest.approx(3)
+    assert pacer.take("/v1/a") == 0.0
+    pacer.pause("/v1/a", 7)
+    assert [pacer.take(path) for path in ("/v1/a", "/v1/b", "/v1/own", "/v2")] == [*[pytest.approx(7)] * 3, 0.0]
+    clock.now += 7
+    assert pacer.take("/v1/b") == 0.0
+
+
 def test_a_pause_stops_everything_to_that_endpoint_until_it_ends(clock: Clock) -> None:
     pacer = Pacer({"": Rate(100)}, clock=clock)
     pacer.pause("/a", 7)

@@ -73,6 +73,9 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
     [
         (Answer({}, 429), "too many requests", None, True),
         (Answer({}, 429, {"Retry-After": "7"}), "too many requests", 7.0, True),
+        (Answer({}, 429, {"RateLimit-Reset": "9"}), "too many requests", 9.0, True),
+        (Answer({}, 429, {"Retry-After": "7", "RateLimit-Reset": "9"}), "too many requests", 7.0, True),
+        (Answer({}, 503, {"RateLimit-Reset": "9"}), "status 503", None, False),
         (Answer({}, 500), "status 500", None, False),
         (Answer({}, 503, {"Retry-After": "3"}), "status 503", 3.0, False),
         (Answer({"a": 1}, cut=True), "the connection broke", None, False),

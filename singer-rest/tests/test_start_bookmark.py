@@ -1,0 +1,144 @@
+"""A list that can be asked for what changed, but whose records do not tell when: the bookmark is the run's start."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest.testing import Answer, Output, captured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from singer_rest.testing import Asked, Host
+
+FIRST = datetime(2026, 2, 10, 8, tzinfo=timezone.utc)
+SECOND = datetime(2026, 2, 12, 8, tzinfo=timezone.utc)
+THIRD = datetime(2026, 2, 14, 8, tzinfo=timezone.utc)
+OPTIONS: dict[str, Any] = {"optional_streams": ["treats"], "start_date": None, "end_date": None}
+
+
+class Bowl:
+    """Treats, and when they changed; the slice that begins with `broken` fails."""
+
+    def __init__(self) -> None:
+        self.changed = {"1": "2026-01-05T00:00:00Z", "2": "2026-01-06T00:00:00Z"}
+        self.broken: str | None = None
+
+    def answer(self, asked: Asked) -> Answer:
+        if self.broken in {asked.query.get("after"), asked.query.get("changed_after")} and self.broken:
+            return Answer({}, 422)
+        since = asked.query.get("changed_after", "")
+        first, last = asked.query.get("after", ""), asked.query.get("before", "9")
+        rows = [row for row, changed in self.changed.items() if changed >= since and first <= changed < last]
+        return Answer({"data": [{"id": row} for row in rows]})
+
+
+@pytest.fixture
+def bowl(vendor: Host) -> Bowl:
+    bowl = Bowl()
+    vendor.answer = bowl.answer
+    return bowl
+
+
+@pytest.fixture
+def treats(run: Callable[..., Output], bowl: Bowl, vendor: Host) -> Callable[..., Output]:
+    """Run the tap over treats."""
+
+    def treats(started: datetime, state: dict[str, Any] | None = None, **options: Any) -> Output:
+        vendor.asked.clear()
+        return run("treats", state=state, started=started, **OPTIONS, **options)
+
+    return treats
+
+
+def place(output: Output) -> dict[str, Any]:
+    place: dict[str, Any] = output.state["bookmarks"]["treats"]
+    return place
+
+
+def test_the_first_run_reads_everything_and_the_next_one_what_changed_since_it_began(
+    treats: Callable[..., Output], bowl: Bowl, vendor: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = treats(FIRST)
+    version = int(FIRST.timestamp() * 1000)
+    assert first.ids()["treats"] == ["1", "2"]
+    assert {message["version"] for message in first.of("RECORD") + first.of("ACTIVATE_VERSION")} == {version}
+    assert "changed_after" not in vendor.queries("/treats")[0]
+    assert place(first)["replication_key_value"] == "2026-02-10T08:00:00Z"
+
+    bowl.changed["1"] = "2026-02-11T00:00:00Z"
+    second = treats(SECOND, first.state)
+    assert vendor.queries("/treats") == [{"limit": "2", "changed_after": "2026-02-10T07:55:00Z"}]
+    assert second.ids()["treats"] == ["1"]
+    assert second.of("RECORD")[0]["version"] == version
+    assert second.of("ACTIVATE_VERSION") == []
+    assert place(second) == place(first) | {"replication_key_value": "2026-02-12T08:00:00Z"}
+    assert "carry no" not in caplog.text
+
+
+def test_a_run_that_nothing_comes_of_leaves_the_bookmark(treats: Callable[..., Output], bowl: Bowl) -> None:
+    rows, bowl.changed = bowl.changed, {}
+    empty = treats(FIRST)
+    assert "replication_key_value" not in place(empty)
+    bowl.changed = rows
+    first = treats(SECOND, empty.state)
+    assert first.ids()["treats"] == ["1", "2"]
+    assert place(treats(THIRD, first.state))["replication_key_value"] == "2026-02-12T08:00:00Z"
+
+
+def test_a_run_that_fails_leaves_the_bookmark(treats: Callable[..., Output], bowl: Bowl) -> None:
+    first = treats(FIRST)
+    bowl.broken = "2026-02-10T07:55:00Z"
+    assert treats(SECOND, first.state, fails=[]).of("STATE") == []
+    bowl.broken = None
+    bowl.changed["2"] = "2026-02-11T00:00:00Z"
+    assert treats(THIRD, first.state).ids()["treats"] == ["2"]
+
+
+def test_a_read_that_goes_on_ends_with_the_start_of_its_first_run(
+    treats: Callable[..., Output], bowl: Bowl, vendor: Host
+) -> None:
+    bowl.broken = "2026-02-01T00:00:00"
+    first = treats(FIRST, fails=[])
+    assert "replication_key_value" not in place(first)
+    bowl.broken = None
+    second = treats(SECOND, first.state)
+    assert {query["after"] for query in vendor.queries("/treats")} == {"2026-02-01T00:00:00", "2026-03-01T00:00:00"}
+    assert place(second)["replication_key_value"] == "2026-02-10T08:00:00Z"
+    assert second.of("ACTIVATE_VERSION")[0]["version"] == int(FIRST.timestamp() * 1000)
+
+
+def test_the_catalog_says_incremental_and_no_message_names_a_key(
+    make_tap: Callable[..., Any], treats: Callable[..., Output], bowl: Bowl
+) -> None:
+    (entry,) = [stream for stream in make_tap(**OPTIONS).catalog_dict["streams"] if stream["tap_stream_id"] == "treats"]
+    assert entry["replication_method"] == "INCREMENTAL"
+    assert "replication_key" not in entry
+    assert not treats(FIRST).of("SCHEMA")[0].get("bookmark_properties")
+
+
+@pytest.mark.parametrize("stream", ["treats", "owners"])
+@pytest.mark.parametrize("place", ["entry", "metadata"])
+def test_the_users_full_table_wins(
+    make_tap: Callable[..., Any], bowl: Bowl, vendor: Host, stream: str, place: str
+) -> None:
+    catalog = make_tap(**OPTIONS).catalog_dict
+    for entry in catalog["streams"]:
+        for metadata in entry["metadata"]:
+            if metadata["breadcrumb"] == []:
+                metadata["metadata"]["selected"] = entry["tap_stream_id"] == stream
+                if place == "metadata":
+                    metadata["metadata"]["forced-replication-method"] = "FULL_TABLE"
+        if place == "entry":
+            entry["replication_method"] = "FULL_TABLE"
+    bookmark = {"replication_key_value": "2026-02-10T08:00:00Z", "version": 1}
+    config = {"api_url": vendor.url, "key": "k", "optional_streams": ["treats"]}
+    tap = type(make_tap())(config=config, catalog=catalog, state={"bookmarks": {stream: bookmark}})
+    with captured() as raw:
+        tap.sync_all()
+    assert not any("changed_after" in asked.query for asked in vendor.asked)
+    output = Output(raw.getvalue())
+    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert output.state["bookmarks"][stream]["replication_key_value"] == "2026-02-10T08:00:00Z"
