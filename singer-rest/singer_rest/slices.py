@@ -41,6 +41,7 @@ class Window:
         now: When the run began, UTC.
         table_since: First moment that the table reaches back to already, UTC.
         whole: Whether everything is read, not only what changed.
+        changed_since: What changed since is asked for, UTC; None: not only what changed.
     """
 
     since: datetime | None
@@ -48,6 +49,7 @@ class Window:
     now: datetime
     table_since: datetime | None = None
     whole: bool = True
+    changed_since: datetime | None = None
 
 
 class Ids(Protocol):

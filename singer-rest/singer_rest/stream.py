@@ -142,7 +142,9 @@ class RestStream(SdkStream):
         """The time to read, for the slices."""
         end_date = self.config.get("end_date")
         until = times.parse(end_date) if end_date else None
-        return Window(since, until, self._tap.started, self.replication.table_since, self.replication.whole)
+        whole = self.replication.whole
+        changed_since = None if whole else self.since
+        return Window(since, until, self._tap.started, self.replication.table_since, whole, changed_since)
 
     @property
     def slices_since(self) -> datetime | None:

@@ -39,10 +39,10 @@ class ChangedDays(Slices):
 
     @override
     def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
-        if window.whole or window.since is None:
+        if window.changed_since is None:
             yield from self.windows.plan(window, parents)
             return
-        day, today = pendulum.instance(window.since).date(), pendulum.instance(window.now).date()
+        day, today = (pendulum.instance(moment).date() for moment in (window.changed_since, window.now))
         while day <= today:
             yield Slice(params={self.param: day.to_date_string()})
             day = day.add(days=1)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from typing import TYPE_CHECKING, Any
 
+import pendulum
+import pytest
+from hr_sandbox.testing import running
+from tap_factorial.table import table
 from tap_factorial.testing import KEYS, by_key, differs, key_of
 
 if TYPE_CHECKING:
@@ -38,3 +44,161 @@ def test_every_row_and_value_of_every_list_arrives(run: Callable[..., Any], sand
     assert set(sandbox.counts()["factorial"]) == set(KEYS)
     compared(output, sandbox)
     assert all("challenge" not in record for record in output.records("api_public_webhook_subscriptions"))
+
+
+@pytest.mark.parametrize("version", ["2025-04-01", "2026-01-01", "2026-04-01", "2026-07-01"])
+def test_older_versions_have_their_lists_and_the_same_ids(
+    run: Callable[..., Any], sandbox: Sandbox, url: str, version: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    streams = ("employees_employees", "teams_teams", "timeoff_leaves", "contracts_materialized_templates")
+    output = run(url, *streams, "integrations_syncable_items", api_version=version)
+    expected = {stream: count for stream, count in sandbox.counts()["factorial"].items() if stream in streams}
+    if version < "2026-07-01":
+        del expected["contracts_materialized_templates"]
+    assert {stream: count for stream, count in output.counts().items() if stream in streams} == expected
+    teams = sandbox.records("factorial", "teams_teams")
+    records = {record["id"]: record for record in output.records("teams_teams")}
+    assert records.keys() == {team["id"] for team in teams}
+    for team in teams:
+        assert records[team["id"]]["employee_ids"] == team["employee_ids"]
+        assert records[team["id"]]["company_id"] == team["company_id"]
+    assert ("has retired the version 2025-04-01" in caplog.text) == (version == "2025-04-01")
+    paths = {request["path"].split("/")[3] for request in sandbox.requests()}
+    assert paths == {version}
+
+
+def test_no_unwindowed_request_is_ever_made_for_shifts(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
+    first = run(url, "attendance_shifts", date_window_days=31)
+    windows = asked(sandbox, "attendance/shifts")
+    assert min(query["start_on"] for query in windows) == "2021-01-01"
+    for query in windows:
+        days = pendulum.parse(query["end_on"]).diff(pendulum.parse(query["start_on"])).in_days() + 1
+        assert days <= 31
+    assert first.counts() == {"attendance_shifts": sandbox.counts()["factorial"]["attendance_shifts"]}
+    sandbox.clear_requests()
+    run(url, "attendance_shifts", state=first.state)
+    assert all(set(query) == {"limit", "updated_at"} for query in asked(sandbox, "attendance/shifts"))
+
+
+@pytest.mark.parametrize("or_later", [False, True])
+def test_shifts_that_changed_arrive_whatever_their_filter_means(
+    run: Callable[..., Any], sandbox: Sandbox, url: str, *, or_later: bool
+) -> None:
+    first = run(url, "attendance_shifts")
+    shift = first.records("attendance_shifts")[7]
+    if or_later:
+        sandbox.control("manner", vendor="factorial", path="attendance/shifts", manner="updated-since")
+    sandbox.control("factorial/edit", stream="attendance_shifts", id=shift["id"], field="minutes", value=77)
+    second = run(url, "attendance_shifts", state=first.state)
+    assert {record["minutes"] for record in second.records("attendance_shifts") if record["id"] == shift["id"]} == {77}
+    assert second.of("ACTIVATE_VERSION") == []
+
+
+EDITS = {
+    "employees_employees": "first_name",
+    "contracts_contract_versions": "job_title",
+    "finance_accounts": "name",
+    "project_management_projects": "name",
+    "teams_teams": "name",
+}
+
+
+def test_changes_arrive_with_the_next_run(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
+    first = run(url, *EDITS)
+    for stream, field in EDITS.items():
+        record = first.records(stream)[3]
+        sandbox.control("factorial/edit", stream=stream, id=record["id"], field=field, value="Ünï 𝒳")
+    sandbox.clear_requests()
+    second = run(url, *EDITS, state=first.state)
+    for stream, field in EDITS.items():
+        assert "Ünï 𝒳" in {record[field] for record in second.records(stream)}, stream
+    counts = second.counts()
+    assert counts.pop("teams_teams") == first.counts()["teams_teams"]  # no filter: read whole
+    assert all(count < first.counts()[stream] for stream, count in counts.items())
+    assert {message["stream"] for message in second.of("ACTIVATE_VERSION")} == {"teams_teams"}
+    assert [set(query) for query in asked(sandbox, "project_management/projects")] == [
+        {"limit", "include_costs", "include_inputed_minutes", "updated_after"}
+    ]
+
+
+def test_what_is_deleted_is_missing_under_the_new_version(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
+    first = run(url, "teams_teams", "documents_documents")
+    team, document = first.records("teams_teams")[0]["id"], first.records("documents_documents")[0]["id"]
+    sandbox.control("factorial/delete", stream="teams_teams", id=team)
+    sandbox.control("factorial/delete", stream="documents_documents", id=document)
+    second = run(url, "teams_teams", "documents_documents", state=first.state)
+    assert team not in {record["id"] for record in second.records("teams_teams")}
+    versions = [output.of("ACTIVATE_VERSION", "teams_teams")[0]["version"] for output in (first, second)]
+    assert versions[0] < versions[1]
+    gone = [record for record in second.records("documents_documents") if record["id"] == document]
+    assert [record["deleted_at"] is not None for record in gone] == [True]
+
+
+@pytest.mark.parametrize("form", ["json", "html", "empty", "null"])
+def test_modules_that_are_not_booked_are_skipped_by_name(
+    run: Callable[..., Any], sandbox: Sandbox, url: str, form: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.control("factorial/refusal", module="posts", form=form)
+    sandbox.control("revoke", vendor="factorial", right="posts")
+    output = run(url, "posts_posts", "posts_comments", "posts_groups", "teams_teams")
+    assert set(output.counts()) == {"teams_teams"}
+    assert {message["stream"] for message in output.of("SCHEMA")} == {"teams_teams"}
+    for stream in ("posts_posts", "posts_comments", "posts_groups"):
+        assert f"{stream}: the credential may not read it; it needs the scope posts" in caplog.text or (
+            f"{stream}: it walks posts_posts" in caplog.text
+        )
+    fails: list[Exception] = []
+    run(url, "posts_posts", fails=fails)
+    assert "Nothing could be read" in str(fails[0])
+
+
+def test_a_hundred_modules_that_are_not_booked_do_not_renew_the_credential_a_hundred_times(
+    run: Callable[..., Any], sandbox: Sandbox, url: str
+) -> None:
+    for module in table().lists:
+        if module not in {"api_public", "teams"}:
+            sandbox.control("factorial/refusal", module=module, form="null")
+            sandbox.control("revoke", vendor="factorial", right=module)
+    output = run(url)
+    assert {"teams_teams", "api_public_credentials"} <= set(output.counts())
+    assert len(asked(sandbox, "api_public/credentials")) < 20
+
+
+def test_a_run_that_is_throttled_waits_and_loses_nothing(run: Callable[..., Any]) -> None:
+    with running(employees=20, requests_per_minute=300) as sandbox:
+        output = run(f"{sandbox.url}/factorial", *EDITS)
+        counts = sandbox.counts()["factorial"]
+        assert output.counts() == {stream: counts[stream] for stream in EDITS}
+
+
+def test_a_first_read_that_is_interrupted_goes_on_with_the_windows_that_are_missing(
+    run: Callable[..., Any], sandbox: Sandbox, url: str
+) -> None:
+    path = "/factorial/api/2026-10-01/resources/attendance/shifts"
+    sandbox.control("fault", path=path, kind="status", status=400, times=None, after=290)
+    fails: list[Exception] = []
+    first = run(url, "attendance_shifts", fails=fails, max_concurrency=1)
+    assert "attendance_shifts" in str(fails[0])
+    done = len(asked(sandbox, "attendance/shifts"))
+    sandbox.control("fault", method="DELETE")
+    sandbox.clear_requests()
+    second = run(url, "attendance_shifts", state=first.state)
+    assert len(asked(sandbox, "attendance/shifts")) < 100 < done
+    ids = [record["id"] for output in (first, second) for record in output.records("attendance_shifts")]
+    assert len(set(ids)) == sandbox.counts()["factorial"]["attendance_shifts"]
+    versions = {message["version"] for output in (first, second) for message in output.of("RECORD")}
+    assert [message["version"] for message in second.of("ACTIVATE_VERSION")] == list(versions)
+
+
+def test_nothing_of_a_record_or_a_credential_reaches_the_log_or_the_state(
+    run: Callable[..., Any], sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    sandbox.control("factorial/refusal", module="posts", form="json")
+    sandbox.control("revoke", vendor="factorial", right="posts")
+    output = run(url, "employees_employees", "posts_posts", "finance_accounts")
+    people = output.records("employees_employees")
+    secrets = {person[name] for person in people for name in ("last_name", "email", "bank_number")} - {None, ""}
+    texts = caplog.text + json.dumps(output.state)
+    assert "sandbox-api-key" not in texts
+    assert not [secret for secret in secrets if secret in texts]
