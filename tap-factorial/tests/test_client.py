@@ -220,7 +220,6 @@ def test_the_catalog_needs_neither_credentials_nor_network() -> None:
 
 
 def test_a_dead_key_is_one_sentence(run: Callable[..., Any]) -> None:
-    from singer_rest.testing import host  # noqa: PLC0415
 
     with (
         host(lambda asked: Answer({"errors": None}, 401)) as vendor,
