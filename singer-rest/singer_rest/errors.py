@@ -25,10 +25,12 @@ class Retry(Exception):  # noqa: N818 - a request to try again, not a fault
         reason: What happened, in a few words without any value.
         after: Seconds that the vendor asked to wait, if it did.
         throttled: Whether the vendor said that requests come too fast.
+        slow: Whether the answer took too long, so that a request for less may be answered.
     """
 
-    def __init__(self, reason: str, *, after: float | None = None, throttled: bool = False) -> None:
+    def __init__(self, reason: str, *, after: float | None = None, throttled: bool = False, slow: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.after = after
         self.throttled = throttled
+        self.slow = slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,8 @@ class Request:
         endpoint: The path with its placeholders: what a rate limit and a right hold for.
         counted: Whether a page before it said that more follow, and asked for them.
         before: What the page before it begins with, to tell a vendor that does not heed a page's number.
+        rest: What is asked for where no page follows its own: the other parts of a slice that is read in parts.
+        begins: Whether it begins a slice, or a part of one, so that it may be asked for in smaller parts.
     """
 
     path: str
@@ -39,6 +41,8 @@ class Request:
     endpoint: str
     counted: bool = False
     before: int | None = None
+    rest: tuple[Request, ...] = ()
+    begins: bool = field(default=False, compare=False)
 
 
 def query(*params: Params) -> tuple[tuple[str, str], ...]:

@@ -186,7 +186,7 @@ class Run:
         return Reading(
             stream.name,
             _explained(stream.name, parent, plan) if parent else plan,
-            lambda part: stream.page_request(part, since),
+            lambda part: stream.first_request(part, since),
             stream.fetch,
             stream.path,
         )

@@ -70,6 +70,9 @@ class Slices(ABC):
     needs_record: bool = False
     """Whether the slices depend on more of a parent than its id."""
 
+    days_params: tuple[str, str] | None = None
+    """The parameters that take a slice's first and last day, where it may be asked for in parts of fewer days."""
+
     @abstractmethod
     def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
         """Yield the slices of a window, in the order in which their records are handed on.
@@ -141,6 +144,7 @@ class Each(Slices):
         self.parent = outer.parent or inner.parent
         self.changed = outer.changed or inner.changed
         self.needs_record = outer.needs_record or inner.needs_record
+        self.days_params = outer.days_params or inner.days_params
 
     def start(self, window: Window) -> datetime | None:
         """First moment that the slices of a window reach back to."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,6 +16,7 @@ from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 from singer_rest import times
 from singer_rest.backfill import Backfill
 from singer_rest.errors import NoAccess, Retry, TapError
+from singer_rest.narrowing import Narrowing, joined
 from singer_rest.pages import Page, Record, Reply, Request
 from singer_rest.records import Shape
 from singer_rest.replication import Replication
@@ -23,7 +25,6 @@ from singer_rest.slices import Slice, Slices, Whole, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
 
     from singer_rest.auth import Authenticator
     from singer_rest.pages import Params
@@ -175,6 +176,21 @@ class RestStream(SdkStream):
     def page_request(self, part: Slice, since: datetime | None) -> Request:
         """The request for the first page of a slice; `since` None asks for everything."""
 
+    def first_request(self, part: Slice, since: datetime | None) -> Request:
+        """The request that begins a slice; in parts where windows have turned out to take too long."""
+        return joined(self._narrowing.cut(self.page_request(part, since)))
+
+    def smaller(self, request: Request) -> Sequence[Request]:
+        """Requests that together ask for what one asks for that takes too long; none: it is only sent again.
+
+        By default a window of days is asked for in parts of half as many, down to one.
+        """
+        return self._narrowing.halves(request)
+
+    @cached_property
+    def _narrowing(self) -> Narrowing:
+        return Narrowing(self.name, self.slices.days_params)
+
     @property
     def authenticator(self) -> Authenticator | None:
         """What gives the token for this list; None: it is public."""
@@ -232,17 +248,23 @@ class RestStream(SdkStream):
             reply = self.transport.get(request, self.authenticator)
         except NoAccess as error:
             raise NoAccess(f"{self.name}: {error}") from None
+        except Retry as retry:
+            smaller = self.smaller(request) if retry.slow and request.begins else ()
+            if not smaller:
+                raise
+            return Page([], [joined([*smaller, *request.rest])], part, 0, datetime.now(timezone.utc))
         if reply.status == HTTPStatus.OK:
             try:
                 body = self.decode(reply)
             except ValueError:
                 raise Retry("the body is not what was promised") from None
             records, following = self.parse(body, request)
+            following = self._narrowing.following(request, following)
             return Page(records, following, part, len(reply.body), reply.received)
         if self.is_gone(reply):
             return Page([], (), part, 0, reply.received, gone=True)
         if self.has_no_records(reply):
-            return Page([], (), part, 0, reply.received)
+            return Page([], self._narrowing.following(request, ()), part, 0, reply.received)
         if self.lacks_access(reply):
             raise NoAccess(
                 f"{self.name}: the credential may not read it; it needs {self.right()} "

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,7 @@ class Answer:
         headers: Further headers.
         delay: Seconds to wait before.
         cut: Whether the connection ends before the body does.
+        stall: Seconds to wait between the headers and the body.
     """
 
     body: Any = b""
@@ -49,6 +50,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0
     cut: bool = False
+    stall: float = 0.0
 
 
 class Host:
@@ -116,7 +118,9 @@ class Host:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content) + (100 if answer.cut else 0)))
                 self.end_headers()
-                self.wfile.write(content)
+                time.sleep(answer.stall)
+                with suppress(ConnectionError):  # who asked may have given up
+                    self.wfile.write(content)
                 self.close_connection = answer.cut
 
             do_GET = do_POST = _reply  # noqa: N815 - names that http.server asks for

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import requests
+from urllib3.exceptions import ReadTimeoutError
 
 from singer_rest.errors import Retry, RunError, TapError
 from singer_rest.pacing import Pacer, reset_after, retry_after
@@ -96,14 +97,16 @@ class Transport:
                 "The host's certificate cannot be trusted. Check `api_url`, or name your own authority's file in the "
                 "environment variable REQUESTS_CA_BUNDLE."
             ) from None
-        except requests.Timeout:
-            raise Retry("no answer in time") from None
+        except requests.Timeout as error:
+            raise Retry("no answer in time", slow=not isinstance(error, requests.ConnectTimeout)) from None
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, ValueError):
             raise TapError(
                 f"{endpoint} leads to an address that cannot be used. Check the address in the settings."
             ) from None
-        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
-            raise Retry("the connection broke") from None
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+            # A body that stalls comes as a broken connection too.
+            stalled = any(isinstance(cause, ReadTimeoutError) for cause in error.args)
+            raise Retry("no answer in time" if stalled else "the connection broke", slow=stalled) from None
         except requests.exceptions.ContentDecodingError:
             raise Retry("the body could not be unpacked") from None
         self.pacer.learn(endpoint, response.headers)
@@ -131,4 +134,4 @@ def _raise_for_retry(response: requests.Response) -> None:
         after = reset_after(response.headers) if after is None else after
         raise Retry("too many requests", after=after, throttled=True)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
-        raise Retry(f"status {status}", after=after)
+        raise Retry(f"status {status}", after=after, slow=status == HTTPStatus.GATEWAY_TIMEOUT)

@@ -77,6 +77,7 @@ class DateWindows(Slices):
     def __init__(self, first: str, last: str, *, days: int, years_back: int = 5, years_ahead: int = 0) -> None:
         self.first = first
         self.last = last
+        self.days_params = (first, last)
         self.days = days
         self.years_back = years_back
         self.years_ahead = years_ahead

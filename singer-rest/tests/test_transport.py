@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from singer_rest import Authenticator, Pacer, Request, RunError, Token
 from singer_rest.auth import post_for_token
 from singer_rest.errors import Retry
@@ -80,6 +81,7 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
         (Answer({}, 503, {"Retry-After": "3"}), "status 503", 3.0, False),
         (Answer({"a": 1}, cut=True), "the connection broke", None, False),
         (Answer({}, delay=1.0), "no answer in time", None, False),
+        (Answer({"a": 1}, stall=1.0), "no answer in time", None, False),
         (
             Answer(b"not gzip at all", headers={"Content-Encoding": "gzip"}),
             "the body could not be unpacked",
@@ -92,6 +94,35 @@ def test_what_may_be_sent_again(answer: Answer, reason: str, after: float | None
     with host(lambda asked: answer) as vendor, pytest.raises(Retry) as raised:
         transport(vendor.url, timeout=0.3).get(REQUEST, Fixed())
     assert (raised.value.reason, raised.value.after, raised.value.throttled) == (reason, after, throttled)
+
+
+@pytest.mark.parametrize(
+    ("answer", "slow"),
+    [
+        (Answer({}, delay=1.0), True),
+        (Answer({"a": 1}, stall=1.0), True),
+        (Answer({}, 504), True),
+        (Answer({}, 503), False),
+        (Answer({}, 429), False),
+        (Answer({"a": 1}, cut=True), False),
+    ],
+)
+def test_what_took_too_long_is_told_from_what_broke(answer: Answer, slow: bool) -> None:  # noqa: FBT001
+    with host(lambda asked: answer) as vendor, pytest.raises(Retry) as raised:
+        transport(vendor.url, timeout=0.3).get(REQUEST, None)
+    assert raised.value.slow is slow
+
+
+def test_a_connection_that_takes_too_long_does_not_get_better_by_asking_for_less(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def late(*_: object, **__: object) -> None:
+        raise requests.ConnectTimeout
+
+    monkeypatch.setattr("requests.Session.request", late)
+    with pytest.raises(Retry, match="no answer in time") as raised:
+        transport("http://127.0.0.1:9").get(REQUEST, None)
+    assert not raised.value.slow
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 400, 401, 403, 404, 409, 422, 501])

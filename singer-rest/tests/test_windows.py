@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from singer_rest import Each, Sweep
 from singer_rest.backfill import KEY
-from singer_rest.testing import Answer, Output
+from singer_rest.testing import Answer, Output, captured
+from singer_rest.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,3 +57,148 @@ def test_what_changed_is_looked_for_in_all_windows(run: Callable[..., Output], v
     asked = vendor.queries("/walks")
     assert (asked[0]["from"], asked[-1]["to"]) == ("2026-01-01", "2026-03-31")
     assert {query["changed_after"] for query in asked} == {"2026-03-19T23:55:00Z"}
+
+
+class Meadow:
+    """A walk each day, two on a page; more than `bearable` days at once take too long."""
+
+    def __init__(self, bearable: int, slow: Answer) -> None:
+        self.bearable = bearable
+        self.slow = slow
+        self.asked: list[tuple[date, date]] = []
+        self._lock = threading.Lock()
+
+    def answer(self, asked: Asked) -> Answer:
+        first, last = (date.fromisoformat(asked.query[name]) for name in ("from", "to"))
+        with self._lock:
+            self.asked.append((first, last))
+        if (last - first).days >= self.bearable:
+            return self.slow
+        days = [date.fromordinal(day).isoformat() for day in range(first.toordinal(), last.toordinal() + 1)]
+        offset = int(asked.query.get("cursor", "0"))
+        more = str(offset + 2) if offset + 2 < len(days) else None
+        return Answer({"data": [{"id": day} for day in days[offset : offset + 2]], "next": more})
+
+    @property
+    def widths(self) -> list[int]:
+        return [(last - first).days + 1 for first, last in self.asked]
+
+
+def days_of_winter() -> list[str]:
+    return [date.fromordinal(date(2026, 1, 1).toordinal() + day).isoformat() for day in range(90)]
+
+
+@pytest.fixture
+def walk(make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Output]:
+    """Run the tap over walks, whose next pages keep the window."""
+
+    def following(stream: Any, body: Any, request: Any) -> Any:
+        params = [(name, value) for name, value in request.params if name != "cursor"]
+        cursor = body.get("next")
+        return body["data"], [replace(request, params=(*params, ("cursor", cursor)))] if cursor else []
+
+    def walk(meadow: Meadow, *, fails: list[Exception] | None = None, **options: Any) -> Output:
+        vendor.answer = meadow.answer
+        tap = make_tap("walks", **{**WALKS, **options})
+        monkeypatch.setattr(type(tap.streams["walks"]), "parse", following)
+        tap.transport = Transport(vendor.url, {}, 0.3, tap.pacer)
+        with captured() as raw:
+            try:
+                tap.sync_all()
+            except Exception as error:
+                if fails is None:
+                    raise
+                fails.append(error)
+        return Output(raw.getvalue())
+
+    return walk
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+@pytest.mark.parametrize("slow", [Answer({}, 504), Answer({}, delay=0.6), Answer({}, stall=0.6)], ids=str)
+def test_windows_that_take_too_long_are_halved_and_nothing_is_lost(
+    walk: Callable[..., Output], slow: Answer, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    meadow = Meadow(4, slow)
+    output = walk(meadow, max_concurrency=workers)
+    assert output.ids()["walks"] == days_of_winter()
+    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert "walks: a window takes too long; from now on they are read in parts of 4 days" in caplog.text
+    assert not any("2026" in record.getMessage() for record in caplog.records if "too long" in record.getMessage())
+
+
+def test_later_windows_are_asked_for_in_such_parts_at_once(walk: Callable[..., Output]) -> None:
+    meadow = Meadow(8, Answer({}, 504))
+    walk(meadow, max_concurrency=1)
+    assert [width for width in meadow.widths if width > 8] == [30, 15]
+    meadow = Meadow(1, Answer({}, 504))
+    assert walk(meadow, max_concurrency=1, window_days=3).ids()["walks"] == days_of_winter()
+    assert [width for width in meadow.widths if width > 1] == [3, 2]
+
+
+def test_finished_windows_keep_their_names_however_they_were_read(walk: Callable[..., Output]) -> None:
+    meadow = Meadow(4, Answer({}, 504))
+    states = walk(meadow).of("STATE")
+    names = [state["value"]["bookmarks"]["walks"][KEY][1:] for state in states[:-1]]
+    assert names[0] == ["2026-01-01/2026-01-03"]
+    assert names[-1] == ["2026-01-01/2026-03-31"]
+    assert len(names) == 4
+
+
+def test_a_day_that_takes_too_long_is_asked_for_again_and_fails_in_the_end(
+    walk: Callable[..., Output], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("singer_rest.scheduler.TRIES", 3)
+    meadow = Meadow(0, Answer({}, 504))
+    fails: list[Exception] = []
+    walk(meadow, fails=fails, start_date="2026-01-04", end_date="2026-02-02")
+    assert meadow.widths == [30, 15, 8, 4, 2, 1, 1, 1]
+    assert "walks: /walks gave no answer in 3 tries (status 504)" in caplog.text
+
+
+def test_a_page_in_the_middle_of_a_window_is_not_halved(walk: Callable[..., Output]) -> None:
+    meadow = Meadow(100, Answer({}, 504))
+    real, seen = meadow.answer, set()
+
+    def answer(asked: Asked) -> Answer:
+        if "cursor" in asked.query and asked.query_text not in seen:
+            seen.add(asked.query_text)
+            return Answer({}, 504)
+        return real(asked)
+
+    meadow.answer = answer  # type: ignore[method-assign]
+    assert walk(meadow).ids()["walks"] == days_of_winter()
+    assert set(meadow.widths) == {3, 30, 27}  # the first window and the last one are clipped
+
+
+def test_windows_within_other_slices_are_halved_too(
+    walk: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = make_tap("walks", **WALKS).streams["walks"]
+    monkeypatch.setattr(type(stream), "slices", Each(Sweep({"with": "dog"}, {"with": "cat"}), stream.slices))
+    meadow = Meadow(4, Answer({}, 504))
+    assert walk(meadow).ids()["walks"] == [*days_of_winter(), *days_of_winter()]
+
+
+def test_a_list_without_windows_that_takes_too_long_is_only_asked_for_again(
+    run: Callable[..., Output], vendor: Host, shop: Any
+) -> None:
+    answers = [Answer({}, 504), Answer({}, 504)]
+    shop.before = lambda asked: answers.pop() if answers else None
+    assert run("kinds").ids()["kinds"] == ["cat", "dog", "fish"]
+    assert len(vendor.asked) == 4
+
+
+def test_a_stream_may_have_its_own_way_to_ask_for_less(
+    run: Callable[..., Output], make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def smaller(stream: Any, request: Any) -> list[Any]:
+        return [replace(request, params=(("kind", kind),)) for kind in ("a", "b")] if len(request.params) > 1 else []
+
+    monkeypatch.setattr(type(make_tap().streams["kinds"]), "params", {"kind": "all"})
+    monkeypatch.setattr(type(make_tap().streams["kinds"]), "smaller", smaller)
+    vendor.answer = lambda asked: (
+        Answer({}, 504) if asked.query["kind"] == "all" else Answer({"data": [{"id": asked.query["kind"]}]})
+    )
+    assert run("kinds").ids()["kinds"] == ["a", "b"]
