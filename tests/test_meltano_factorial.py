@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 from tap_factorial.testing import KEYS, by_key, differs, key_of
 
@@ -49,4 +50,78 @@ def test_a_first_run_loads_every_row_and_value_of_every_list(project: Project, s
             assert differs(sent[key_of(stream, row)], row) == set(), stream
     story["first"] = tables
     assert "sandbox-api-key" not in result.stdout
+    assert "Traceback" not in result.stdout
+
+
+def test_a_second_run_asks_for_changes_and_nothing_else_moves(project: Project, story: dict[str, Any]) -> None:
+    control = project.sandbox.control
+    account, team = (story["first"][stream][0]["id"] for stream in ("finance_accounts", "teams_teams"))
+    shift = story["first"]["attendance_shifts"][0]["id"]
+    control("factorial/edit", stream="finance_accounts", id=account, field="name", value='O\'Brien "Ünï" 𝒳')
+    control("factorial/edit", stream="attendance_shifts", id=shift, field="observations", value="late")
+    control("factorial/delete", stream="posts_comments", id=story["first"]["posts_comments"][0]["id"])
+    control("factorial/edit", stream="teams_teams", id=team, field="description", value="")
+    project.sandbox.control(
+        "factorial/delete", stream="finance_accounts", id=story["first"]["finance_accounts"][1]["id"]
+    )
+    project.sandbox.clear_requests()
+    result = project.run()
+    assert result.returncode == 0, result.stdout
+    assert [set(query) for query in queries(project, "attendance/shifts")] == [{"limit", "updated_at"}] * 3
+    assert "updated_from" in queries(project, "finance/accounts")[0]
+    after = project.tables()
+    assert changed(story["first"], after) == {
+        "finance_accounts",
+        "attendance_shifts",
+        "posts_comments",
+        "teams_teams",
+    }
+    assert [row["name"] for row in after["finance_accounts"] if row["id"] == account] == ['O\'Brien "Ünï" 𝒳']
+    assert len(project.rows("posts_comments", deleted=True)) == 1
+    # What is deleted from an incremental list is still there.
+    assert len(after["finance_accounts"]) == project.expected()["finance_accounts"] + 1
+
+
+def test_a_deletion_from_an_incremental_list_shows_with_a_full_refresh(project: Project, story: dict[str, Any]) -> None:
+    account = story["first"]["finance_accounts"][1]["id"]
+    result = project.run("--full-refresh")
+    assert result.returncode == 0, result.stdout
+    assert [row["id"] for row in project.rows("finance_accounts", deleted=True)] == [account]
+    assert {stream: len(rows) for stream, rows in project.tables().items()} == project.expected()
+
+
+def test_the_tables_are_typed(project: Project) -> None:
+    with duckdb.connect(project.database, read_only=True) as connection:
+        found = connection.execute(
+            "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'tap_factorial'"
+        ).fetchall()
+    types = {(table, column): kind for table, column, kind in found}
+    assert {kind for (_, column), kind in types.items() if column == "id"} == {"VARCHAR"}
+    assert types["employees_employees", "updated_at"] == "TIMESTAMP WITH TIME ZONE"
+    assert types["employees_employees", "birthday_on"] == "DATE"
+    assert types["attendance_shifts", "minutes"] == "BIGINT"
+    assert types["shift_management_shifts", "local_start_at"] == "VARCHAR"
+    assert types["timeoff_leaves", "duration_attributes"] == "JSON"
+
+
+def test_a_login_lasts_from_run_to_run(project: Project) -> None:
+    tokens = project.sandbox.control("factorial/login")
+    settings = {
+        "TAP_FACTORIAL_API_KEY": "",
+        "TAP_FACTORIAL_CLIENT_ID": "sandbox-client",
+        "TAP_FACTORIAL_CLIENT_SECRET": "sandbox-secret",
+        "TAP_FACTORIAL_REFRESH_TOKEN": tokens["refresh_token"],
+        "TAP_FACTORIAL__SELECT": '["teams_*.*"]',
+    }
+    for command in (("run", "tap-factorial", "target-duckdb"), ("invoke", "tap-factorial:test")):
+        result = project.meltano(*command, **settings)
+        assert result.returncode == 0, result.stdout
+        assert tokens["refresh_token"] not in result.stdout
+        project.sandbox.control("factorial/clock", seconds=3 * 3600)
+    file = project.folder / ".secrets" / "tap-factorial.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+    project.sandbox.control("factorial/clock", seconds=8 * 86_400)
+    result = project.run(**settings)
+    assert result.returncode == 1
+    assert "Log in again with `tap-factorial login`" in result.stdout
     assert "Traceback" not in result.stdout

@@ -32,6 +32,7 @@ class ChangedDays(Slices):
     def __init__(self, param: str, windows: Slices) -> None:
         self.param = param
         self.windows = windows
+        self.days_params = windows.days_params
 
     @override
     def start(self, window: Window) -> datetime | None:

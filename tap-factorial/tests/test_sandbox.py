@@ -202,3 +202,17 @@ def test_nothing_of_a_record_or_a_credential_reaches_the_log_or_the_state(
     texts = caplog.text + json.dumps(output.state)
     assert "sandbox-api-key" not in texts
     assert not [secret for secret in secrets if secret in texts]
+
+
+def test_windows_of_shifts_that_stall_are_halved(
+    run: Callable[..., Any], sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    sandbox.control("factorial/shifts", widest_days=2, stall_seconds=30)
+    settings = {"request_timeout": 1, "start_date": "2026-10-01", "end_date": "2026-11-30", "date_window_days": 7}
+    output = run(url, "attendance_shifts", **settings)
+    shifts = sandbox.records("factorial", "attendance_shifts")
+    assert {record["id"] for record in output.records("attendance_shifts")} == {
+        shift["id"] for shift in shifts if shift["date"] >= "2026-10-01"
+    }
+    assert "from now on they are read in parts of 2 days" in caplog.text
