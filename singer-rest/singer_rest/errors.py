@@ -10,6 +10,10 @@ class TapError(Exception):
     """A failure that the person who runs the tap can read; it ends one stream."""
 
 
+class TooSlow(TapError):  # noqa: N818 - there may be another way to ask
+    """A request that gave no answer in time, however often it was sent."""
+
+
 class RunError(TapError):
     """A failure that ends the whole run: refused credentials, an unreachable host, settings that cannot work."""
 

@@ -50,6 +50,7 @@ class Replication:
         self._state = state
         self._key = key
         self._by_start = by_start
+        self._versioned = versioned
         self._now = now
         self._began = now
         self.start_date = start_date
@@ -68,19 +69,28 @@ class Replication:
         self._table_until = self._moment("window_end")
         same_key = key is not None and state.get("replication_key", key) == key
         self._bookmark = self._moment("replication_key_value") if same_key or by_start else None
-        self.whole = self._bookmark is None
+        self.whole = False
         """Whether everything in the table's window is read, not only what changed."""
         self.since = start_date
         """First moment that is wanted; None: everything."""
-        if self._bookmark:
-            from_bookmark = pendulum.instance(self._bookmark) - look_back
-            self.since = max(from_bookmark, start_date) if start_date else from_bookmark
-        if self.whole and versioned:
-            kept = backfill.read(state)
-            seen = (version or 0, (kept and kept[0].version) or 0)
-            version = max(int(now.timestamp() * 1000), max(seen) + 1)
         self.version = version if versioned else None
         """What each RECORD carries, so that a later full read can tell the rows that are gone."""
+        if self._bookmark is None:
+            self.read_whole()
+        else:
+            from_bookmark = pendulum.instance(self._bookmark) - look_back
+            self.since = max(from_bookmark, start_date) if start_date else from_bookmark
+
+    def read_whole(self) -> None:
+        """Begin to read everything in the table's window, under a new version, as if there were no bookmark."""
+        self.whole = True
+        self.since = self.start_date
+        self._bookmark = self._latest = None
+        self.rows = self.keyless_rows = 0
+        if self._versioned:
+            kept = backfill.read(self._state)
+            seen = (self._old_version or 0, (kept and kept[0].version) or 0)
+            self.version = max(int(self._now.timestamp() * 1000), max(seen) + 1)
 
     def may_go_on(self, begun: Begun) -> bool:
         """Whether a whole read that an earlier run began is not over yet."""

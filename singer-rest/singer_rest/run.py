@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from singer_rest.command import explain
-from singer_rest.errors import NoAccess, RunError, TapError
+from singer_rest.errors import NoAccess, RunError, TapError, TooSlow
 from singer_rest.scheduler import Reading, Scheduler
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Run:
             self._scheduler.add(reading)
         for parent, reading in apart:
             # What ends a listing is kept in it, and ends the children when their turn comes.
-            with suppress(Exception), closing(self._noting_ids(parent, reading)) as pages:
+            with suppress(Exception), closing(self._noting_ids(parent, self._scheduler.pages(reading))) as pages:
                 for _ in pages:
                     if self._trial:
                         self._listings[parent.name].complete = True
@@ -125,9 +125,10 @@ class Run:
             Exception: What ended the reading; the pages before it have been handed on.
         """
         stream, reading = self._readings[name]
+        pages = self._checked(stream, reading)
         if name in self._listings and stream not in self._listed_apart:
-            return self._noting_ids(stream, reading)
-        return self._scheduler.pages(reading)
+            return self._noting_ids(stream, pages)
+        return pages
 
     def requests(self, name: str) -> int:
         """How many requests were sent for a stream."""
@@ -191,11 +192,41 @@ class Run:
             stream.path,
         )
 
-    def _noting_ids(self, stream: RestStream, reading: Reading) -> Generator[Page]:
+    def _checked(self, stream: RestStream, reading: Reading) -> Generator[Page]:
+        """The pages of a reading, and where they show that what changed cannot be had, those of everything."""
+        may_start_over = stream.may_start_over and not self._trial
+        try:
+            with closing(self._scheduler.pages(reading)) as pages:
+                for page in pages:
+                    if may_start_over and not stream.is_heeded(page):
+                        too_slow = False
+                        break
+                    yield page
+                else:
+                    return
+        except TooSlow:
+            if not may_start_over:
+                raise
+            too_slow = True
+        stream.start_over(too_slow=too_slow)
+        yield from self._scheduler.pages(self._second(stream, reading))
+
+    def _second(self, stream: RestStream, first: Reading) -> Reading:
+        """Another reading of a stream, in the place of the first one."""
+        if self._may_go_on(stream):
+            stream.backfill.begin()
+        second = self._reading(stream, stream.since, self._plan(stream))
+        second.requests = first.requests
+        self._slices.pop(stream.name, None)
+        self._readings[stream.name] = stream, second
+        self._scheduler.add(second)
+        return second
+
+    def _noting_ids(self, stream: RestStream, pages: Iterator[Page]) -> Generator[Page]:
         listing = self._listings[stream.name]
         error: Exception | None = TapError(f"{stream.name} was not read to its end")
         try:
-            for page in self._scheduler.pages(reading):
+            for page in pages:
                 listing.add(page.records)
                 self._scheduler.poke()
                 yield page

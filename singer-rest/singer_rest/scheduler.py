@@ -10,11 +10,11 @@ from bisect import insort
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from singer_rest.errors import Retry, TapError
+from singer_rest.errors import Retry, TapError, TooSlow
 from singer_rest.pacing import full_jitter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from singer_rest.pacing import Pacer
     from singer_rest.pages import Page, Request
@@ -231,7 +231,7 @@ class Scheduler:
             self._readings.append(reading)
             self._changed.notify_all()
 
-    def pages(self, reading: Reading) -> Iterator[Page]:
+    def pages(self, reading: Reading) -> Generator[Page]:
         """Yield a reading's pages, slice after slice.
 
         Raises:
@@ -290,12 +290,13 @@ class Scheduler:
             except Retry as retry:
                 if self._again(reading, task, retry):
                     continue
-                result = TapError(
+                error = TooSlow if retry.slow else TapError
+                result = error(
                     f"{reading.name}: {task.request.endpoint} gave no answer in {task.tries} tries "
                     f"({retry.reason}). Run again later: what was read before is kept."
                 )
-            except Exception as error:  # noqa: BLE001 - it is raised where this page is handed on
-                result = error
+            except Exception as raised:  # noqa: BLE001 - it is raised where this page is handed on
+                result = raised
             with self._changed:
                 if reading in self._readings and reading.finish(task, result) and not isinstance(result, Exception):
                     self._held(+1, result)

@@ -56,6 +56,7 @@ class SdkStream(Stream):
     """Parents that were no longer there when their children were asked for."""
 
     _pages = 0
+    _handed_on = 0
     _requests = 0
 
     @property
@@ -137,7 +138,7 @@ class SdkStream(Stream):
         self.logger.info(
             "%s: %d rows in %d requests, %.1f s",
             self.name,
-            self.replication.rows,
+            self._handed_on,
             self._requests,
             time.monotonic() - started_at,
         )
@@ -163,8 +164,8 @@ class SdkStream(Stream):
                 yield from self._emit(page, write_messages=write_messages)
                 if page.ends_slice and self.backfill.keep(page.slice):
                     self._tap.state_writer.write_state(self.tap_state)
-                rows, requests = self.replication.rows, run.requests(self.name)
-                if line := progress.line(rows, requests, lambda: run.share(self.name)):
+                requests = run.requests(self.name)
+                if line := progress.line(self._handed_on, requests, lambda: run.share(self.name)):
                     self.logger.info("%s", line)
             if self.gone and not self._pages:
                 raise NoAccess(
@@ -180,15 +181,15 @@ class SdkStream(Stream):
 
     def _emit(self, page: Page, *, write_messages: bool) -> Iterator[Record]:
         records = list(self.shaped(page))
-        before = self.replication.rows
         self.replication.see(records)
         whole_pages = write_messages and self._writes_whole_pages
         if whole_pages:
             self._tap.message_writer.write_lines(
                 record_lines(self.name, records, self.replication.version, page.received)
             )
-        for index, record in enumerate(records, before):
-            self._check_max_record_limit(index)
+        for record in records:
+            self._check_max_record_limit(self._handed_on)
+            self._handed_on += 1
             if write_messages and not whole_pages:
                 self._stream_version = self.replication.version
                 for message in self._generate_record_messages(record):

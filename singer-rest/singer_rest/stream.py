@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from singer_rest.transport import Transport
 
 
+FIRST_ZONE = pendulum.duration(hours=14)
+"""How far the first zone is ahead of UTC."""
+
+
 @dataclass(frozen=True)
 class ChangedSince:
     """How a list is asked for what changed since a moment.
@@ -53,6 +57,15 @@ class ChangedSince:
             since = pendulum.instance(since).subtract(seconds=1)
         return {self.param: self.text(since.replace(microsecond=0))}
 
+    def asked(self, since: datetime) -> datetime:
+        """First moment that the query can mean: a day or a local time means another one in each zone."""
+        text = self.params(since)[self.param]
+        try:
+            moment = times.parse(text)
+        except ValueError:
+            return since
+        return moment if text.endswith("Z") else pendulum.instance(moment) - FIRST_ZONE
+
 
 class RestStream(SdkStream):
     """A list of a REST API.
@@ -70,6 +83,8 @@ class RestStream(SdkStream):
     changed_since: ClassVar[ChangedSince | None] = None
     bookmark_is_start: ClassVar[bool] = False
     """Whether the bookmark is when the run began: the list can be asked for what changed, but no record tells when."""
+    checks_filter: ClassVar[bool] = False
+    """Whether everything is read where the vendor passes over `changed_since`, or never answers it in time."""
     look_back: ClassVar[pendulum.Duration] = pendulum.duration(minutes=5)
     """How far before its bookmark a run reads again: clocks differ, and a walk over many pages takes its time."""
     page_size: ClassVar[int | None] = None
@@ -83,6 +98,7 @@ class RestStream(SdkStream):
 
     _tap: RestTap
     _slice: Slice | None = None
+    _asks_for_changes = True
 
     @property
     def slices(self) -> Slices:
@@ -137,7 +153,8 @@ class RestStream(SdkStream):
     @property
     def since(self) -> datetime | None:
         """What the vendor is asked for changes since; None: everything."""
-        return self.replication.since if self.changed_since and self._is_incremental else None
+        asks = self.changed_since and self._is_incremental and self._asks_for_changes
+        return self.replication.since if asks else None
 
     def window(self, since: datetime | None) -> Window:
         """The time to read, for the slices."""
@@ -236,6 +253,33 @@ class RestStream(SdkStream):
         """When this stream's record changed, for children that can only have changed with it."""
         return record.get(self.replication_key or "")
 
+    @property
+    def may_start_over(self) -> bool:
+        """Whether what changed is asked for, and everything is read where it cannot be had."""
+        # Of children that are only walked where their parents changed, the other parents are not known.
+        is_narrowed = self.since is not None and not self.replication.whole
+        return self.checks_filter and is_narrowed and not self.slices.changed
+
+    def is_heeded(self, page: Page) -> bool:
+        """Whether a page holds nothing from before what was asked for."""
+        if self.changed_since is None or self.since is None:
+            return True
+        asked = self.changed_since.asked(self.since)
+        return not any(_is_before(self.changed_at(record), asked) for record in page.records)
+
+    def start_over(self, *, too_slow: bool) -> None:
+        """Read everything after all, as if there were no bookmark; the next run asks for what changed again."""
+        self.logger.warning(
+            "%s: asked for what changed, the vendor %s. Everything is read instead; the next run asks again.",
+            self.name,
+            "gave no answer in time" if too_slow else "sent older records too, as if it were not asked",
+        )
+        self._asks_for_changes = False
+        self._slice = None
+        self.replication.read_whole()
+        for begun in ("shape", "backfill"):  # made anew where they are needed
+            vars(self).pop(begun, None)
+
     def fetch(self, request: Request, part: Slice) -> Page:
         """Ask for one page and read it; called by a worker.
 
@@ -293,3 +337,10 @@ class RestStream(SdkStream):
             straight = self.post_process(record)
             if straight is not None:
                 yield self.shape.fit(straight)
+
+
+def _is_before(value: str | None, moment: datetime) -> bool:
+    try:
+        return value is not None and times.parse(value) < moment
+    except (ValueError, AttributeError):
+        return False  # a moment that cannot be read may be any

@@ -1,0 +1,275 @@
+"""Where a vendor passes over the filter for what changed, or takes too long for it, everything is read."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest import ChangedSince, Children, times
+from singer_rest.backfill import KEY
+from singer_rest.testing import Answer, Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from singer_rest.testing import Asked, Host
+
+STARTED = datetime(2026, 2, 10, tzinfo=timezone.utc)
+VERSION = int(STARTED.timestamp() * 1000)
+BOOKMARK = {"replication_key": "updated_at", "replication_key_value": "2026-01-03T00:00:00Z", "version": 7}
+OPTIONS: dict[str, Any] = {"start_date": None, "end_date": None, "started": STARTED}
+HEEDLESS = "the vendor sent older records too, as if it were not asked"
+
+
+@pytest.fixture(autouse=True)
+def checked(monkeypatch: pytest.MonkeyPatch, make_tap: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(type(make_tap().streams["owners"]).__mro__[1], "checks_filter", True)
+    monkeypatch.setattr("singer_rest.scheduler.TRIES", 2)
+    caplog.set_level(logging.INFO)
+
+
+@pytest.fixture
+def heedless(vendor: Host, shop: Any) -> None:
+    """Let the vendor answer everything, whatever it is asked for."""
+    real = shop.answer
+
+    def answer(asked: Asked) -> Answer:
+        asked.query.pop("changed_after", None)
+        answer: Answer = real(asked)
+        return answer
+
+    vendor.answer = answer
+
+
+def state(**places: Any) -> dict[str, Any]:
+    return {"bookmarks": {name: dict(place) for name, place in places.items()}}
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+
+
+def versions(output: Output, kind: str = "RECORD", stream: str = "owners") -> list[tuple[Any, int]]:
+    return [(message.get("record", {}).get("id"), message["version"]) for message in output.of(kind, stream)]
+
+
+@pytest.mark.usefixtures("heedless")
+@pytest.mark.parametrize("workers", [1, 8])
+def test_a_filter_that_is_passed_over_makes_the_run_read_everything(
+    run: Callable[..., Output], vendor: Host, caplog: pytest.LogCaptureFixture, workers: int
+) -> None:
+    output = run("owners", state=state(owners=BOOKMARK), max_concurrency=workers, **OPTIONS)
+    assert versions(output) == [("1", VERSION), ("2", VERSION), ("3", VERSION)]
+    assert [message["type"] for message in output.messages[-2:]] == ["ACTIVATE_VERSION", "STATE"]
+    assert versions(output, "ACTIVATE_VERSION") == [(None, VERSION)]
+    assert output.state["bookmarks"]["owners"] == {
+        "replication_key": "updated_at",
+        "replication_key_value": "2026-01-03T00:00:00Z",
+        "version": VERSION,
+        "window_start": None,
+        "window_end": None,
+    }
+    assert len(warnings(caplog)) == 1
+    assert warnings(caplog)[0].startswith(f"owners: asked for what changed, {HEEDLESS}. Everything is read instead")
+    assert f"owners: 3 rows in {len(vendor.asked)} requests" in caplog.text
+
+
+@pytest.mark.usefixtures("heedless")
+def test_the_next_run_asks_for_what_changed_and_checks_it_again(
+    run: Callable[..., Output], vendor: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = run("owners", state=state(owners=BOOKMARK), **OPTIONS)
+    caplog.clear()
+    vendor.asked.clear()
+    second = run("owners", state=first.state, **OPTIONS)
+    assert "changed_after=2026-01-02" in vendor.asked[0].query_text
+    assert versions(second, "ACTIVATE_VERSION") == [(None, VERSION + 1)]
+    assert len(warnings(caplog)) == 1
+
+
+@pytest.mark.usefixtures("heedless")
+def test_what_was_handed_on_before_it_shows_comes_again(run: Callable[..., Output], shop: Any) -> None:
+    for row, day in zip(shop.data["/owners"], ("03", "04", "01"), strict=True):
+        row["updated_at"] = f"2026-01-{day}T00:00:00Z"
+    output = run("owners", state=state(owners=BOOKMARK), **OPTIONS)
+    assert versions(output) == [("1", 7), ("2", 7), ("1", VERSION), ("2", VERSION), ("3", VERSION)]
+    assert output.state["bookmarks"]["owners"]["replication_key_value"] == "2026-01-04T00:00:00Z"
+
+
+def test_a_filter_that_is_heeded_is_left_alone(run: Callable[..., Output], caplog: pytest.LogCaptureFixture) -> None:
+    assert versions(run("owners", state=state(owners=BOOKMARK), **OPTIONS)) == [("3", 7)]
+    assert warnings(caplog) == []
+
+
+@pytest.mark.usefixtures("heedless")
+def test_a_first_read_from_a_start_date_on_is_not_checked(
+    run: Callable[..., Output], caplog: pytest.LogCaptureFixture
+) -> None:
+    output = run("owners", **{**OPTIONS, "start_date": "2026-01-03"})
+    assert versions(output) == [("1", VERSION), ("2", VERSION), ("3", VERSION)]
+    assert warnings(caplog) == []
+
+
+@pytest.mark.usefixtures("heedless")
+def test_only_streams_that_declare_it_are_checked(
+    run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(make_tap().streams["owners"]), "checks_filter", False)
+    assert versions(run("owners", state=state(owners=BOOKMARK), **OPTIONS)) == [("1", 7), ("2", 7), ("3", 7)]
+
+
+def test_what_is_asked_for_is_as_early_as_its_text_can_mean() -> None:
+    since = datetime(2026, 1, 3, 12, 30, 15, 700, tzinfo=timezone.utc)
+    second = datetime(2026, 1, 3, 12, 30, 15, tzinfo=timezone.utc)
+    assert ChangedSince("a").asked(since) == second
+    assert ChangedSince("a", strict=True).asked(since) == second.replace(second=14)
+    assert ChangedSince("a", text=times.date).asked(since) == datetime(2026, 1, 2, 10, tzinfo=timezone.utc)
+    assert ChangedSince("a", text=times.zoneless).asked(since) == datetime(2026, 1, 2, 22, 30, 15, tzinfo=timezone.utc)
+    assert ChangedSince("a", text=lambda moment: "lately").asked(since) == since
+
+
+def slow(asked: Asked) -> Answer | None:
+    return Answer({}, 504) if "changed_after" in asked.query else None
+
+
+def test_changes_that_do_not_come_in_time_make_the_run_read_everything(
+    run: Callable[..., Output], shop: Any, vendor: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.before = slow
+    output = run("owners", state=state(owners=BOOKMARK), **OPTIONS)
+    assert versions(output) == [("1", VERSION), ("2", VERSION), ("3", VERSION)]
+    assert versions(output, "ACTIVATE_VERSION") == [(None, VERSION)]
+    assert len(warnings(caplog)) == 1
+    assert "owners: asked for what changed, the vendor gave no answer in time. Everything is" in caplog.text
+    assert "owners: 3 rows in 4 requests" in caplog.text
+
+
+def test_a_list_that_tells_no_changes_is_read_whole_where_they_do_not_come_in_time(
+    run: Callable[..., Output], vendor: Host
+) -> None:
+    vendor.answer = lambda asked: slow(asked) or Answer({"data": [{"id": "1"}]})
+    place = {"replication_key_value": "2026-01-03T00:00:00Z", "version": 7}
+    output = run("treats", state=state(treats=place), optional_streams=["treats"], **OPTIONS)
+    assert versions(output, "ACTIVATE_VERSION", "treats") == [(None, VERSION)]
+    assert output.state["bookmarks"]["treats"]["replication_key_value"] == "2026-02-10T00:00:00Z"
+
+
+def test_everything_that_does_not_come_in_time_fails_as_usual(
+    run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.before = lambda asked: Answer({}, 504) if asked.path == "/owners" else None
+    for before in ({}, state(owners=BOOKMARK)):
+        output = run("owners", "kinds", state=before, fails=[], **OPTIONS)
+        assert output.state["bookmarks"]["owners"] == before.get("bookmarks", {}).get("owners", {})
+        assert "owners: /owners gave no answer in 2 tries (status 504)" in caplog.text
+        assert "2026-01" not in caplog.text.replace("what changed since 2026-01", "")
+
+
+@pytest.mark.usefixtures("heedless")
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_children_walk_the_parents_that_changed_and_miss_none(
+    run: Callable[..., Output],
+    make_tap: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    vendor: Host,
+    workers: int,
+) -> None:
+    pets = type(make_tap().streams["pets"])
+    monkeypatch.setattr(pets, "replication_key", "updated_at")
+    monkeypatch.setattr(pets, "slices", Children("owners", "owner_id", changed="updated_at"))
+    for day, walked in (("02", ["2a", "2b", "3a", "3b"]), ("03", ["3a", "3b"])):
+        vendor.asked.clear()
+        owners = {**BOOKMARK, "replication_key_value": "2026-01-02T00:00:00Z"}
+        child = {**BOOKMARK, "replication_key_value": f"2026-01-{day}T00:00:00Z"}
+        before = state(owners=owners, pets=child)
+        output = run("owners", "pets", state=before, max_concurrency=workers, **OPTIONS)
+        assert output.ids() == {"owners": ["1", "2", "3"], "pets": walked}
+        assert versions(output, "ACTIVATE_VERSION") == [(None, VERSION)]
+        assert vendor.paths()["/owners"] >= 3  # what changed, then two pages; no listing for the children
+        assert not vendor.paths().get("/owners/1/pets")
+
+
+def test_children_do_not_fail_where_the_changes_of_their_parent_do_not_come_in_time(
+    run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, shop: Any
+) -> None:
+    pets = type(make_tap().streams["pets"])
+    monkeypatch.setattr(pets, "replication_key", "updated_at")
+    monkeypatch.setattr(pets, "slices", Children("owners", "owner_id", changed="updated_at"))
+    shop.before = slow
+    output = run("owners", "pets", state=state(owners=BOOKMARK, pets=BOOKMARK), **OPTIONS)
+    assert output.ids() == {"owners": ["1", "2", "3"], "pets": ["3a", "3b"]}
+
+
+def heedless_visits(broken: str | None = None) -> Callable[[Asked], Answer]:
+    """A visit a month, in one piece or by months; from the month `broken` on it fails."""
+
+    def answer(asked: Asked) -> Answer:
+        after, before = asked.query.get("after", ""), asked.query.get("before", "9")
+        if broken and after[:7] >= broken:
+            return Answer({}, 422)
+        rows = [f"2026-0{month}-05T00:00:00Z" for month in (1, 2)]
+        return Answer({"data": [{"id": row, "updated_at": row} for row in rows if after <= row < before]})
+
+    return answer
+
+
+VISITS = {**BOOKMARK, "replication_key_value": "2026-02-05T00:00:00Z"}
+
+
+def test_everything_is_read_by_the_slices_of_a_whole_read(run: Callable[..., Output], vendor: Host) -> None:
+    vendor.answer = heedless_visits()
+    output = run("visits", state=state(visits=VISITS), optional_streams=["visits"], max_concurrency=1, **OPTIONS)
+    assert [(query.get("changed_after"), query.get("after")) for query in vendor.queries("/visits")] == [
+        ("2026-02-04T23:55:00Z", None),
+        (None, None),
+        *((None, f"2026-0{month}-01T00:00:00") for month in (1, 2, 3)),
+    ]
+    assert output.ids()["visits"] == ["2026-01-05T00:00:00Z", "2026-02-05T00:00:00Z"]
+    assert len(output.of("ACTIVATE_VERSION")) == 1
+
+
+def test_a_read_of_everything_that_is_interrupted_goes_on_in_the_next_run(
+    run: Callable[..., Output], vendor: Host
+) -> None:
+    vendor.answer = heedless_visits("2026-02")
+    first = run("visits", state=state(visits=VISITS), optional_streams=["visits"], fails=[], **OPTIONS)
+    place = first.state["bookmarks"]["visits"]
+    assert place[KEY][1:] == ["../2026-01-01", "2026-01-01/2026-02-01"]
+    assert place == {**VISITS, KEY: place[KEY]}
+    vendor.answer = heedless_visits()
+    options = {**OPTIONS, "started": STARTED.replace(day=11)}
+    second = run("visits", state=first.state, optional_streams=["visits"], **options)
+    assert versions(second, "RECORD", "visits") == [("2026-02-05T00:00:00Z", VERSION)]
+    assert versions(second, "ACTIVATE_VERSION", "visits") == [(None, VERSION)]
+    assert second.state["bookmarks"]["visits"][KEY] is None
+
+
+@pytest.mark.usefixtures("heedless")
+def test_a_second_read_that_fails_leaves_bookmark_and_version(run: Callable[..., Output], shop: Any) -> None:
+    shop.before = lambda asked: Answer({}, 422) if "cursor" in asked.query and asked.path == "/owners" else None
+    output = run("owners", "kinds", state=state(owners=BOOKMARK), fails=[], **OPTIONS)
+    assert output.state["bookmarks"]["owners"] == BOOKMARK
+
+
+@pytest.mark.usefixtures("heedless")
+def test_a_second_read_ends_with_what_it_read_and_counts_nothing_twice(
+    run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.data["/owners"] = [{"id": "4"}, {"id": "5"}, {"id": "1", "updated_at": "2026-01-01T00:00:00Z"}]
+    output = run("owners", state=state(owners=BOOKMARK), **OPTIONS)
+    assert output.ids()["owners"] == ["4", "5", "4", "5", "1"]
+    assert "owners: 2 of 3 records carry no updated_at" in caplog.text
+    assert "came again" not in caplog.text
+    assert output.state["bookmarks"]["owners"]["replication_key_value"] is None
+
+
+@pytest.mark.usefixtures("heedless")
+def test_a_trial_is_content_with_what_comes(
+    make_tap: Callable[..., Any], vendor: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    tap = make_tap("owners", state=state(owners=BOOKMARK), **OPTIONS)
+    assert next(iter(tap.streams["owners"].get_records(None)))["id"] == "1"
+    assert len(vendor.asked) <= 2
+    assert HEEDLESS not in caplog.text
