@@ -93,7 +93,8 @@ def test_a_deletion_from_an_incremental_list_shows_with_a_full_refresh(project: 
 def test_the_tables_are_typed(project: Project) -> None:
     with duckdb.connect(project.database, read_only=True) as connection:
         found = connection.execute(
-            "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'tap_factorial'"
+            "SELECT table_name, column_name, data_type FROM information_schema.columns "
+            "WHERE table_schema = 'tap_factorial'"
         ).fetchall()
     types = {(table, column): kind for table, column, kind in found}
     assert {kind for (_, column), kind in types.items() if column == "id"} == {"VARCHAR"}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def remarks(stream: SdkStream) -> Iterator[str]:
     """The sentences."""
     replication, shape = stream.replication, stream.shape
-    if replication.whole and not replication.rows_in_all:
+    if replication.is_emptied:
         yield "nothing came back, so rows loaded earlier are kept. A lost right often looks like that."
     if stream.gone:
         yield f"{stream.gone} of the {stream.slices.parent} that it walks were gone when their turn came."

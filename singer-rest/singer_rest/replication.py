@@ -123,6 +123,11 @@ class Replication:
         """Records of this read, those of an earlier run among them."""
         return self.earlier_rows + self.rows
 
+    @property
+    def is_emptied(self) -> bool:
+        """Whether everything was read and nothing came, though something did once."""
+        return self.whole and not self.rows_in_all and self._old_version is not None
+
     def see(self, records: Iterable[Record]) -> None:
         """Note the records' replication keys."""
         for record in records:
@@ -156,7 +161,8 @@ class Replication:
         state = self._state
         if backfill.KEY in state:
             state[backfill.KEY] = None  # set, not removed: Meltano merges states
-        if self.whole and versions and self.version is not None:
+        # A table that never had a row has no version: should rows come later, there is nothing to tell them from.
+        if self.whole and versions and self.version is not None and (self.rows_in_all or self._old_version is not None):
             if self._covers_table(start, end):
                 state["window_start"] = times.text(start) if start else None
                 state["window_end"] = times.text(end) if end else None

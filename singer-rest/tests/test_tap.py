@@ -363,10 +363,22 @@ def test_an_optional_stream_is_offered_where_a_pattern_names_it(make_tap: Callab
 def test_a_full_read_that_returns_nothing_warns_and_deletes_nothing(
     run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
+    first = run("kinds")
     shop.data["/kinds"] = []
-    output = run("kinds")
+    output = run("kinds", state=first.state)
     assert [message["type"] for message in output.messages] == ["SCHEMA", "STATE"]
     assert "nothing came back" in caplog.text
+
+
+def test_a_list_that_was_always_empty_is_nothing_to_warn_of(
+    run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.data["/kinds"] = []
+    first = run("kinds")
+    second = run("kinds", state=first.state)
+    assert [message["type"] for message in second.messages] == ["SCHEMA", "STATE"]
+    assert "version" not in second.state["bookmarks"]["kinds"]
+    assert "nothing came back" not in caplog.text
 
 
 def test_records_without_the_replication_key_are_read_whole_each_run(

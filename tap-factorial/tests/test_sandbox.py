@@ -216,3 +216,33 @@ def test_windows_of_shifts_that_stall_are_halved(
         shift["id"] for shift in shifts if shift["date"] >= "2026-10-01"
     }
     assert "from now on they are read in parts of 2 days" in caplog.text
+
+
+FILTERS = {
+    "finance_accounts": ("finance/accounts", "updated_from"),
+    "attendance_shifts": ("attendance/shifts", "updated_at"),
+}
+
+
+@pytest.mark.parametrize("stream", FILTERS)
+def test_a_filter_that_is_passed_over_makes_the_stream_be_read_whole(
+    run: Callable[..., Any], sandbox: Sandbox, url: str, stream: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = run(url, stream, date_window_days=31)
+    endpoint, parameter = FILTERS[stream]
+    sandbox.control("factorial/ignore", endpoint=endpoint, parameter=parameter)
+    sandbox.control("factorial/shifts", stall_seconds=30)
+    gone = first.records(stream)[0]["id"]
+    sandbox.control("factorial/delete", stream=stream, id=gone)
+    caplog.clear()
+    second = run(url, stream, state=first.state, request_timeout=1, date_window_days=31)
+    (activated,) = second.of("ACTIVATE_VERSION")
+    records = [message["record"] for message in second.of("RECORD") if message["version"] == activated["version"]]
+    assert len({record["id"] for record in records}) == sandbox.counts()["factorial"][stream]
+    assert gone not in {record["id"] for record in records}
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "Everything is read instead" in warnings[0]
+    bookmark = second.state["bookmarks"][stream]
+    assert bookmark["version"] == activated["version"]
+    assert bookmark["replication_key_value"] >= first.state["bookmarks"][stream]["replication_key_value"]

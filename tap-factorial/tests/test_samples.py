@@ -1,0 +1,68 @@
+"""The bodies that the vendor published, through the tap."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest import Reply
+from singer_rest.testing import Answer, Asked
+from tap_factorial.auth import read_grant
+from tap_factorial.testing import differs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+LISTS = "/api/2026-10-01/resources/"
+
+
+@pytest.mark.parametrize("name", ["attendance/shifts", "contracts/contract_versions", "employees/employees"])
+def test_published_rows_arrive_whole(run: Callable[..., Any], factorial: Any, samples: Path, name: str) -> None:
+    body = json.loads((samples / f"{name.replace('/', '_')}.json").read_text())
+    vendor = factorial(lambda asked: Answer(body))
+    settings = {"start_date": "2023-10-01", "end_date": "2023-10-01"}  # a single window
+    (record,) = run(vendor.url, name.replace("/", "_"), **settings).records(name.replace("/", "_"))
+    assert differs(body["data"][0], record) == set()
+    assert record.get("_extra") is None
+    assert record["id"] == body["data"][0]["id"]
+
+
+def test_published_credentials_arrive_whole(run: Callable[..., Any], factorial: Any, samples: Path) -> None:
+    body = json.loads((samples / "api_public_credentials.json").read_text())
+    vendor = factorial(lambda asked: Answer(body))
+    answer = vendor.answer
+    vendor.answer = lambda asked: Answer(body) if asked.path.endswith("credentials") else answer(asked)
+    (record,) = run(vendor.url, "api_public_credentials").records("api_public_credentials")
+    assert differs(body["data"][0], record) == set()
+
+
+def test_the_published_meta_is_understood(run: Callable[..., Any], factorial: Any, samples: Path) -> None:
+    body = json.loads((samples / "pagination_meta_example.json").read_text())
+    last = {"data": [{"id": "28"}], "meta": {"has_next_page": False}}
+
+    def answer(asked: Asked) -> Answer:
+        return Answer(last if "after_id" in asked.query else body)
+
+    vendor = factorial(answer)
+    assert run(vendor.url, "teams_teams").counts() == {"teams_teams": 1}
+    assert vendor.queries(f"{LISTS}teams/teams")[1]["after_id"] == body["meta"]["end_cursor"]
+
+
+def test_a_published_row_of_old_gets_text_ids(run: Callable[..., Any], factorial: Any, samples: Path) -> None:
+    row = json.loads((samples / "job_catalog_level_2024-10-01.json").read_text())
+    vendor = factorial(lambda asked: Answer({"data": [row], "meta": {"has_next_page": False}}))
+    (record,) = run(vendor.url, "job_catalog_levels", api_version="2024-10-01").records("job_catalog_levels")
+    assert (record["id"], record["role_id"]) == (str(row["id"]), str(row["role_id"]))
+    assert differs(row, record) == set()
+
+
+def test_the_published_token_is_read(samples: Path) -> None:
+    text = (samples / "oauth_token_response.json").read_bytes()
+    grant = read_grant(Reply(200, {}, text, datetime.now(timezone.utc)), "refused")
+    published = json.loads(text)
+    assert grant.access_token == published["access_token"]
+    assert grant.refresh_token == published["refresh_token"]
+    assert grant.lifetime == published["expires_in"]
