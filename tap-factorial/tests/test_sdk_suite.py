@@ -20,9 +20,10 @@ with socket.create_server(("127.0.0.1", 0)) as _free:
 
 OF_EACH_KIND = {
     "attendance_shifts",
+    "contracts_contract_activity_periods",
+    "contracts_contracts",
     "contracts_german_contract_types",
     "employees_employees",
-    "job_catalog_node_attributes",
     "job_catalog_tree_nodes",
     "posts_comments",
     "posts_posts",
