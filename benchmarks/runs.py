@@ -1,6 +1,6 @@
 """Requests and seconds of a first run and of one without changes, beside what the latency alone would take.
 
-    python benchmarks/runs.py [--latency-ms 100] [--employees 250] [--requests-per-minute N] [--everything]
+    python benchmarks/runs.py [--tap T] [--latency-ms 100] [--employees 250] [--requests-per-minute N] [--everything]
 
 The ideal is requests x latency / requests at a time; the vendor's limits may allow less, and are printed beside it.
 """
@@ -18,28 +18,45 @@ from pathlib import Path
 
 from hr_sandbox.testing import Sandbox, running
 
-TAP = Path(sys.executable).parent / "tap-personio"
+BIN = Path(sys.executable).parent
 WORKERS = 8
+SETTINGS = {
+    "personio": {
+        "API_URL": "{url}/personio",
+        "CLIENT_ID": "sandbox-client",
+        "CLIENT_SECRET": "sandbox-secret",
+    },
+    "factorial": {"API_URL": "{url}/factorial", "API_KEY": "sandbox-api-key"},
+}
+EVERYTHING = {
+    "personio": {
+        "OPTIONAL_STREAMS": '["*"]',
+        "LEGACY_V1_STREAMS": "true",
+        "CAREERS_URL": "{url}/personio-careers",
+    },
+    "factorial": {
+        "OPTIONAL_STREAMS": '["*"]',
+        "INTEGRATION_UUID": "7c1f6c2e-5a0b-4c43-9a57-2f4f3f1d9a10",
+    },
+}
+"""What switches on the streams that are off by default."""
 
 
-def read(sandbox: Sandbox, state: Path, *, everything: bool) -> tuple[float, int, int]:
-    """Run the tap from a state; gives seconds, requests and records, and leaves the new state."""
-    switched_on = {
-        "TAP_PERSONIO_OPTIONAL_STREAMS": '["*"]',
-        "TAP_PERSONIO_LEGACY_V1_STREAMS": "true",
-        "TAP_PERSONIO_CAREERS_URL": f"{sandbox.url}/personio-careers",
+def read(sandbox: Sandbox, tap: str, state: Path, *, everything: bool) -> tuple[float, int, int]:
+    """Run a tap from a state; gives seconds, requests and records, and leaves the new state."""
+    settings = {
+        **SETTINGS[tap],
+        "MAX_CONCURRENCY": str(WORKERS),
+        "LOGLEVEL": "ERROR",
+        **(EVERYTHING[tap] if everything else {}),
     }
+    prefix = f"TAP_{tap.upper()}_"
     environment = {
         **os.environ,
-        "TAP_PERSONIO_API_URL": f"{sandbox.url}/personio",
-        "TAP_PERSONIO_CLIENT_ID": "sandbox-client",
-        "TAP_PERSONIO_CLIENT_SECRET": "sandbox-secret",
-        "TAP_PERSONIO_MAX_CONCURRENCY": str(WORKERS),
-        "TAP_PERSONIO_LOGLEVEL": "ERROR",
-        **(switched_on if everything else {}),
+        **{f"{prefix}{name}": value.replace("{url}", sandbox.url) for name, value in settings.items()},
     }
     sandbox.clear_requests()
-    command = [str(TAP), "--config=ENV", *(["--state", str(state)] if state.exists() else [])]
+    command = [str(BIN / f"tap-{tap}"), "--config=ENV", *(["--state", str(state)] if state.exists() else [])]
     started = time.monotonic()
     process = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
     took = time.monotonic() - started
@@ -54,6 +71,7 @@ def read(sandbox: Sandbox, state: Path, *, everything: bool) -> tuple[float, int
 def main() -> None:
     """Run twice, and print both."""
     arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--tap", choices=SETTINGS, default="personio")
     arguments.add_argument("--latency-ms", type=float, default=100)
     arguments.add_argument("--employees", type=int, default=250)
     arguments.add_argument("--requests-per-minute", type=int, help="one limit instead of the vendor's")
@@ -67,7 +85,7 @@ def main() -> None:
     ):
         state = Path(folder) / "state.json"
         for name in ("first", "second"):
-            took, requests, records = read(sandbox, state, everything=options.everything)
+            took, requests, records = read(sandbox, options.tap, state, everything=options.everything)
             ideal = requests * options.latency_ms / 1000 / WORKERS
             print(f"{name:>8}{requests:>10,}{records:>10,}{took:>9.1f}{ideal:>8.1f}{took / ideal:>7.2f}")
 
