@@ -51,6 +51,9 @@ PLUGINS: dict[str, dict[str, Any]] = {
         "keywords": ["api", "hr", "meltano_sdk"],
         "logo_url": "/assets/logos/extractors/factorial.png",
         "settings_group_validation": [["api_key"], ["access_token"], ["client_id", "client_secret"]],
+        "commands": {
+            "login": {"args": "login", "description": "Log in with an OAuth application, and keep the tokens"},
+        },
     },
     "target-duckdb": {
         "kind": "loaders",
