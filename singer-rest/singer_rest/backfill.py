@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 KEY = "finished_slices"
+PLACE = "goes on at "
+"""What a name begins with that is no slice, but the place in a list that is read in one piece."""
 
 Days = tuple[date, date]
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -117,6 +119,19 @@ class Backfill:
         _add(self._names, part.name)
         self._state[KEY] = [msgspec.to_builtins(self._replication.begun(self._made_with)), *self._names]
         return True
+
+    def keep_place(self, place: str) -> bool:
+        """Note in the state where a list that is read in one piece goes on; whether it is worth a STATE message."""
+        if self._names is None:
+            return False
+        self._names[:] = [f"{PLACE}{place}"]
+        self._state[KEY] = [msgspec.to_builtins(self._replication.begun(self._made_with)), *self._names]
+        return True
+
+    @property
+    def place(self) -> str | None:
+        """Where an earlier run left off in a list that is read in one piece."""
+        return next((name.removeprefix(PLACE) for name in self.finished if name.startswith(PLACE)), None)
 
     def _is_finished(self, name: str) -> bool:
         if name in self.finished:

@@ -56,7 +56,7 @@ class Bucket:
         return max(missing / self.per_second, self.paused_until - now, 0.0)
 
     def learn(self, headers: Mapping[str, str], now: float) -> None:
-        """Take over the rate, the burst and what is left: as token-bucket gateways send them, or as ``RateLimit-*``."""
+        """Take over the rate, the burst and what is left, in whichever of three ways the headers say it."""
         replenish, burst, remaining, requested = (
             _number(headers.get(f"x-ratelimit-{name}"))
             for name in ("replenish-rate", "burst-capacity", "remaining", "requested-tokens")
@@ -70,6 +70,13 @@ class Bucket:
             self.capacity = capacity
         if remaining is not None:
             self.tokens = min(self.tokens, remaining / cost)
+        hourly, left_of_it = (
+            _number(headers.get(f"x-csod-{name}-urilevel")) for name in ("throttling-rate-limit", "requests-remaining")
+        )
+        if hourly:
+            self.per_second = hourly / 3600
+        if left_of_it is not None:
+            self.tokens = min(self.tokens, left_of_it)
         left, reset = (_number(headers.get(f"RateLimit-{name}")) for name in ("Remaining", "Reset"))
         if left is not None and left >= 1:
             self.tokens = min(self.tokens, left)

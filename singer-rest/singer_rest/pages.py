@@ -34,6 +34,7 @@ class Request:
         before: What the page before it begins with, to tell a vendor that does not heed a page's number.
         rest: What is asked for where no page follows its own: the other parts of a slice that is read in parts.
         begins: Whether it begins a slice, or a part of one, so that it may be asked for in smaller parts.
+        headers: Headers of its own.
     """
 
     path: str
@@ -43,6 +44,7 @@ class Request:
     before: int | None = None
     rest: tuple[Request, ...] = ()
     begins: bool = field(default=False, compare=False)
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def query(*params: Params) -> tuple[tuple[str, str], ...]:

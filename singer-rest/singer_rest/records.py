@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from singer_rest.pages import Record
 
 EXTRA = "_extra"
+MOST_SEEN = 1_000_000
+"""Keys of a slice that are remembered to find those that come again; beyond that a loader's upsert has to do."""
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -74,7 +76,8 @@ class Shape:
             key = hash(tuple(_hashable(record.get(name)) for name in self._keys))
             if key in self._seen:
                 self.repeated += 1
-            self._seen.add(key)
+            elif len(self._seen) < MOST_SEEN:
+                self._seen.add(key)
         return record
 
 

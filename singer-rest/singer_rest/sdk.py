@@ -90,6 +90,13 @@ class SdkStream(Stream):
         """The right that the credential needs."""
 
     @abstractmethod
+    def place_after(self, page: Page) -> str | None:
+        """Where a list that is read in one piece goes on after a page, if a later run may begin there."""
+
+    def finish_state(self, state: dict[str, Any]) -> None:
+        """Note in the stream's state what else the next run has to know; the stream was read whole."""
+
+    @abstractmethod
     def shaped(self, page: Page) -> Iterable[Record]:
         """The page's records as they are emitted."""
 
@@ -162,7 +169,7 @@ class SdkStream(Stream):
                     schema_due = False
                 self._pages += 1
                 yield from self._emit(page, write_messages=write_messages)
-                if page.ends_slice and self.backfill.keep(page.slice):
+                if self._keeps_place(page):
                     self._tap.state_writer.write_state(self.tap_state)
                 requests = run.requests(self.name)
                 if line := progress.line(self._handed_on, requests, lambda: run.share(self.name)):
@@ -178,6 +185,13 @@ class SdkStream(Stream):
         finally:
             self._requests = run.requests(self.name)
             self._tap.leave(run)
+
+    def _keeps_place(self, page: Page) -> bool:
+        """Note in the state what is finished with a page; whether it is worth a STATE message."""
+        if page.ends_slice:
+            return self.backfill.keep(page.slice)
+        place = self.place_after(page)
+        return place is not None and self.backfill.keep_place(place)
 
     def _emit(self, page: Page, *, write_messages: bool) -> Iterator[Record]:
         records = list(self.shaped(page))
@@ -211,6 +225,7 @@ class SdkStream(Stream):
         if write_messages and replication.activates(*self.reach):
             self._write_activate_version_message(replication.version or 0)
         replication.finish(*self.reach, versions=write_messages)
+        self.finish_state(self.stream_state)
         for remark in remarks(self):
             self.logger.warning("%s: %s", self.name, remark)
 

@@ -197,12 +197,16 @@ class RestStream(SdkStream):
         """The request that begins a slice; in parts where windows have turned out to take too long."""
         return joined(self._narrowing.cut(self.page_request(part, since)))
 
-    def smaller(self, request: Request) -> Sequence[Request]:
-        """Requests that together ask for what one asks for that takes too long; none: it is only sent again.
+    def smaller(self, request: Request, retry: Retry) -> Sequence[Request]:
+        """Requests that together ask for what one asked for that did not work; none: it is only sent again.
 
-        By default a window of days is asked for in parts of half as many, down to one.
+        By default a window of days that takes too long is asked for in parts of half as many, down to one.
+
+        Args:
+            request: What was asked for.
+            retry: Why it did not work.
         """
-        return self._narrowing.halves(request)
+        return self._narrowing.halves(request) if retry.slow and request.begins else ()
 
     @cached_property
     def _narrowing(self) -> Narrowing:
@@ -289,14 +293,18 @@ class RestStream(SdkStream):
             TapError: If the vendor refuses the request for another reason.
         """
         try:
-            reply = self.transport.get(request, self.authenticator)
-        except NoAccess as error:
-            raise NoAccess(f"{self.name}: {error}") from None
+            return self._fetched(request, part)
         except Retry as retry:
-            smaller = self.smaller(request) if retry.slow and request.begins else ()
+            smaller = self.smaller(request, retry)
             if not smaller:
                 raise
             return Page([], [joined([*smaller, *request.rest])], part, 0, datetime.now(timezone.utc))
+
+    def _fetched(self, request: Request, part: Slice) -> Page:
+        try:
+            reply = self.transport.get(request, self.authenticator)
+        except NoAccess as error:
+            raise NoAccess(f"{self.name}: {error}") from None
         if reply.status == HTTPStatus.OK:
             try:
                 body = self.decode(reply)
@@ -326,6 +334,10 @@ class RestStream(SdkStream):
         if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
             return "Check `api_url`: it leads elsewhere."
         return "Check `api_url`; if it is right, report it with this tap's version."
+
+    def place_after(self, page: Page) -> str | None:  # noqa: ARG002
+        """Where a list that is read in one piece goes on after a page, if a later run may begin there."""
+        return None
 
     def shaped(self, page: Page) -> Iterable[Record]:
         """The page's records as they are emitted: with the slice's columns, straightened, fitted to the schema."""

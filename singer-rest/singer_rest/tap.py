@@ -66,7 +66,12 @@ class RestTap(SdkTap):
             "User-Agent": self.user_agent,
             **self.headers,
         }
-        return Transport(self.config["api_url"].rstrip("/"), headers, self.config["request_timeout"], self.pacer)
+        return Transport(self.api_url, headers, self.config["request_timeout"], self.pacer)
+
+    @property
+    def api_url(self) -> str:
+        """The vendor's host, without a slash at its end."""
+        return str(self.config["api_url"]).rstrip("/")
 
     @property
     def user_agent(self) -> str:

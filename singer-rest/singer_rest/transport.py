@@ -73,6 +73,7 @@ class Transport:
         Raises:
             Retry: If it may be sent again.
         """
+        headers = {**headers, **dict(request.headers)}
         return self._send("GET", request.path, request.endpoint, params=request.params, headers=headers)
 
     def post(self, path: str, **kwargs: Any) -> Reply:

@@ -193,7 +193,7 @@ def test_a_list_without_windows_that_takes_too_long_is_only_asked_for_again(
 def test_a_stream_may_have_its_own_way_to_ask_for_less(
     run: Callable[..., Output], make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def smaller(stream: Any, request: Any) -> list[Any]:
+    def smaller(stream: Any, request: Any, retry: Any) -> list[Any]:
         return [replace(request, params=(("kind", kind),)) for kind in ("a", "b")] if len(request.params) > 1 else []
 
     monkeypatch.setattr(type(make_tap().streams["kinds"]), "params", {"kind": "all"})
