@@ -10,6 +10,7 @@ from starlette.routing import Mount
 
 from hr_sandbox.company import build_company
 from hr_sandbox.control import Controls
+from hr_sandbox.cornerstone import Cornerstone
 from hr_sandbox.factorial import Factorial
 from hr_sandbox.faults import Faults
 from hr_sandbox.personio import Personio
@@ -27,7 +28,7 @@ def make_app(options: Options) -> Starlette:
     """Make the company and everything that serves it."""
     company = build_company(options.employees, options.seed, options.today)
     vendors: dict[str, Vendor] = {
-        vendor.name: vendor for vendor in (Personio(company, options), Factorial(company, options))
+        made.name: made for made in (vendor(company, options) for vendor in (Personio, Factorial, Cornerstone))
     }
     faults = Faults(options.fault_rate, options.seed)
     log = Log()

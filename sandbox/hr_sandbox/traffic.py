@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hr_sandbox.vendor import Json, Site
 
 LOGGED = 500_000
-LOGGED_HEADERS = ("user-agent", "x-personio-partner-id", "x-personio-app-id")
+LOGGED_HEADERS = ("user-agent", "x-personio-partner-id", "x-personio-app-id", "prefer", "if-none-match")
 # Under this key a scope holds the connection, so that a fault can break it.
 TRANSPORT = "hr_sandbox.transport"
 

@@ -1,0 +1,251 @@
+"""Controls of this vendor alone, below `/_control/cornerstone`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.cornerstone.bulk import TRANSCRIPTS, USERS
+from hr_sandbox.cornerstone.odata import SHAPES
+from hr_sandbox.cornerstone.tables import EXPORTER, TOUCHED, entity_sets
+from hr_sandbox.cornerstone.ticks import parse
+from hr_sandbox.vendor import ControlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.cornerstone.tables import Column, EntitySet
+    from hr_sandbox.cornerstone.vendor import Cornerstone
+    from hr_sandbox.cornerstone.world import Key
+    from hr_sandbox.vendor import Json
+
+MOST_USERS, MOST_TRANSCRIPTS = 100_000, 20_000_000
+PER_USER = 200  # transcripts, where nobody says how many users there are
+NUMBERS = frozenset({"Edm.Int32", "Edm.Int64", "Edm.Byte"})
+ON = "on"
+
+
+class CornerstoneControls:
+    """Changes rows, and how they are served."""
+
+    def __init__(self, vendor: Cornerstone) -> None:
+        """Control this vendor."""
+        self._vendor = vendor
+        self._world = vendor.odata.world
+
+    def routes(self) -> dict[str, Callable[[Json], Json]]:
+        """What can be asked for, by name."""
+        return {
+            "edit": self.edit,
+            "delete": self.delete,
+            "touch": self.touch,
+            "bulk": self.bulk,
+            "clock": self.clock,
+            "custom-field": self.custom_field,
+            "delta-shape": self.delta_shape,
+            "etag": self.etag,
+            "expire-links": self.expire_links,
+            "expires-in": self.expires_in,
+            "failure": self.failure,
+            "clear-failures": self.clear_failures,
+            "int64": self.int64,
+            "link-life": self.link_life,
+            "throttling": self.throttling,
+            "tracking": self.tracking,
+        }
+
+    def edit(self, body: Json) -> Json:
+        """Change one column of a row; its stamp is the present, and it moves to the end."""
+        table, key, text = self._row(body)
+        name, value = _text(body, "field"), body.pop("value", None)
+        _nothing_else(body)
+        column = self._world.portal.columns(table).get(name)
+        if column is None or name in {*table.key, TOUCHED}:
+            raise ControlError(f"There is no field {name} that can be changed.")
+        self._world.edit(table.name, key, {name: _parsed(column, value)})
+        return _changed("updated", table, text)
+
+    def delete(self, body: Json) -> Json:
+        """Delete a row, there and nowhere else."""
+        table, key, text = self._row(body)
+        _nothing_else(body)
+        self._world.delete(table.name, key)
+        return _changed("deleted", table, text)
+
+    def touch(self, body: Json) -> Json:
+        """Stamp a row anew and move it to the end, without a change."""
+        table, key, text = self._row(body)
+        _nothing_else(body)
+        self._world.touch(table.name, key)
+        return _changed("touched", table, text)
+
+    def bulk(self, body: Json) -> Json:
+        """How many users and transcripts there are in bulk."""
+        bulk = self._world.bulk
+        transcripts = _count(body, "transcripts", bulk.transcripts, MOST_TRANSCRIPTS)
+        least = min(MOST_USERS, -(-transcripts // PER_USER))
+        users = _count(body, "users", max(bulk.users, least), MOST_USERS)
+        _nothing_else(body)
+        if transcripts and not users:
+            raise ControlError("Transcripts need users.")
+        bulk.set(users, transcripts)
+        return {"users": users, "transcripts": transcripts, "tables": sorted(USERS | TRANSCRIPTS)}
+
+    def clock(self, body: Json) -> Json:
+        """Let time pass for tokens, links and limits."""
+        seconds = _seconds(body, "seconds")
+        _nothing_else(body)
+        self._world.clock.forward(seconds or 0)
+        return {"now": self._world.clock.now().isoformat()}
+
+    def custom_field(self, body: Json) -> Json:
+        """Make a field of the portal's own."""
+        kind, label = _text(body, "kind"), _text(body, "label")
+        type_ = str(body.pop("type", "text"))
+        _nothing_else(body)
+        return self._world.portal.add(kind, label, type_)
+
+    def delta_shape(self, body: Json) -> Json:
+        """Choose how rows that are gone look among changes."""
+        shape = _text(body, "shape")
+        _nothing_else(body)
+        if shape not in SHAPES:
+            raise ControlError(f"There is no shape {shape}; there are {', '.join(SHAPES)}.")
+        self._vendor.odata.shape = shape
+        return {"shape": shape}
+
+    def etag(self, body: Json) -> Json:
+        """Let the metadata have an ETag, or not."""
+        self._vendor.etags = _flag(body, ON)
+        _nothing_else(body)
+        return {ON: self._vendor.etags}
+
+    def expire_links(self, body: Json) -> Json:
+        """End all links to next pages, or to changes, now."""
+        kind = self._kind(body)
+        _nothing_else(body)
+        self._vendor.odata.links.expire(kind)
+        return {"expired": kind}
+
+    def expires_in(self, body: Json) -> Json:
+        """Choose how the answer to a token request says how long it is valid."""
+        form = _text(body, "form")
+        _nothing_else(body)
+        return self._vendor.tokens.set_expiry(form)
+
+    def failure(self, body: Json) -> Json:
+        """Let answers go wrong."""
+        return {"failure": self._vendor.failures.add(body, frozenset(self._vendor.streams))}
+
+    def clear_failures(self, body: Json) -> Json:
+        """Forget the failures to come."""
+        _nothing_else(body)
+        return {"cleared": self._vendor.failures.clear()}
+
+    def int64(self, body: Json) -> Json:
+        """Choose whether long whole numbers are written as texts."""
+        self._vendor.odata.show.long_texts = _flag(body, "texts")
+        _nothing_else(body)
+        return {"texts": self._vendor.odata.show.long_texts}
+
+    def link_life(self, body: Json) -> Json:
+        """How long links are good."""
+        kind, seconds = self._kind(body), _seconds(body, "seconds")
+        _nothing_else(body)
+        self._vendor.odata.links.lives[kind] = seconds
+        return {"kind": kind, "seconds": seconds}
+
+    def throttling(self, body: Json) -> Json:
+        """Let requests be limited or not, or one stream in another way."""
+        throttle = self._vendor.throttle
+        if ON in body:
+            throttle.on = _flag(body, ON)
+        if "stream" in body:
+            stream = _text(body, "stream")
+            if stream not in self._vendor.streams:
+                raise ControlError(f"There is no stream {stream}.")
+            throttle.limits[stream] = _count(body, "per_minute", 0, MOST_TRANSCRIPTS)
+        _nothing_else(body)
+        throttle.clear()
+        return {ON: throttle.on, "limits": throttle.limits}
+
+    def tracking(self, body: Json) -> Json:
+        """Let an object track its changes, or not."""
+        table, tracked = self._table(body), _flag(body, "tracked")
+        _nothing_else(body)
+        if table.service != EXPORTER:
+            raise ControlError("Views do not track changes.")
+        self._world.portal.track(table.name, tracked=tracked)
+        return {"tracked": sorted(self._world.portal.tracked)}
+
+    def _kind(self, body: Json) -> str:
+        kind, lives = _text(body, "kind"), self._vendor.odata.links.lives
+        if kind not in lives:
+            raise ControlError(f"There is no kind {kind}; there are {', '.join(lives)}.")
+        return kind
+
+    @staticmethod
+    def _table(body: Json) -> EntitySet:
+        name = _text(body, "stream")
+        if name not in entity_sets():
+            raise ControlError(f"There is no view or object {name}.")
+        return entity_sets()[name]
+
+    def _row(self, body: Json) -> tuple[EntitySet, Key, str]:
+        """The table, the key and how it was written: the parts of the key with commas between."""
+        table, text = self._table(body), body.pop("id", None)
+        parts = str(text).split(",")
+        rows = self._world.rows(table.name)
+        found = next((row["_key"] for row in rows if [str(part) for part in row["_key"]] == parts), None)
+        if found is None:
+            raise ControlError(f"The stream {table.name} has no record {text}.")
+        return table, found, str(text)
+
+
+def _parsed(column: Column, value: Any) -> Any:  # noqa: ANN401  what JSON holds
+    kinds: tuple[type, ...] = {
+        "Edm.Boolean": (bool,),
+        "Edm.Decimal": (int, float),
+        "Edm.Double": (int, float),
+        **dict.fromkeys(NUMBERS, (int,)),
+    }.get(column.type, (str,))
+    wrong = not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)
+    if value is not None and (wrong or (column.type == "Edm.DateTimeOffset" and parse(value, bare_days=True) is None)):
+        raise ControlError(f"The field {column.name} cannot be {value!r}.")
+    return value
+
+
+def _changed(action: str, table: EntitySet, text: str) -> Json:
+    return {"changed": [{"action": action, "kind": table.name, "id": text}]}
+
+
+def _text(body: Json, name: str) -> str:
+    value: Any = body.pop(name, None)
+    if not isinstance(value, str) or not value:
+        raise ControlError(f"The control needs {name}, a text.")
+    return value
+
+
+def _flag(body: Json, name: str) -> bool:
+    value: Any = body.pop(name, None)
+    if not isinstance(value, bool):
+        raise ControlError(f"The value of {name} is true or false.")
+    return value
+
+
+def _count(body: Json, name: str, usual: int, most: int) -> int:
+    value: Any = body.pop(name, usual)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise ControlError(f"The value of {name} is a whole number between 0 and {most}.")
+    return value
+
+
+def _seconds(body: Json, name: str) -> float | None:
+    value: Any = body.pop(name, None)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
+        raise ControlError(f"The value of {name} is a number, or null.")
+    return value
+
+
+def _nothing_else(body: Json) -> None:
+    if body:
+        raise ControlError(f"The control does not know {', '.join(body)}.")

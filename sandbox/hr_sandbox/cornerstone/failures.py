@@ -1,0 +1,137 @@
+"""Failures of the vendor's own kinds: a body that goes wrong after it began, a page instead of data, a long wait."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.cornerstone.refusals import HTML_ERROR, LOGIN, LOGIN_PAGE, XML_ERROR, failure, html, redirect
+from hr_sandbox.messages import Answer
+from hr_sandbox.vendor import ControlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.messages import Request
+
+ERROR = '{"error":{"code":"","message":"An error has occurred."}}'
+ROWS = '"value":['
+MOST_SECONDS = 10_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Failure:
+    """What goes wrong, where and how often.
+
+    Attributes:
+        stream: a view, an object or a REST stream.
+        form: one of `FORMS`.
+        times: how many answers; None for all.
+        after: how many answers are good before.
+        above: only pages that are asked for with more rows than this.
+        seconds: how much longer the answer takes.
+    """
+
+    stream: str = ""
+    form: str = "error"
+    times: int | None = 1
+    after: int = 0
+    above: int = 0
+    seconds: float = 0
+
+
+def _cut(text: str) -> tuple[str, bool]:
+    """The first half of the rows, and whether there is one."""
+    first = text.find(ROWS)
+    begin = first + len(ROWS) if first >= 0 else 1
+    place = text.rfind("},{", begin, begin + max((len(text) - begin) // 2, 3))
+    return (text[: place + 1], True) if place >= 0 else (text[:begin], False)
+
+
+def _ending(tail: str, comma: str) -> Callable[[Answer, Request], Answer]:
+    def end(answer: Answer, _request: Request) -> Answer:
+        text, some = _cut(answer.body.decode())
+        body = f"{text}{comma if some else ''}{tail}"
+        return Answer(answer.status, body.encode(), dict(answer.headers), answer.seconds)
+
+    return end
+
+
+def _broken(answer: Answer, _request: Request) -> Answer:
+    return Answer(answer.status, answer.body[: len(answer.body) * 2 // 3], dict(answer.headers), answer.seconds)
+
+
+def _whole(answer: Answer, _request: Request) -> Answer:
+    return Answer(answer.status, ERROR.encode(), dict(answer.headers), answer.seconds)
+
+
+FORMS: dict[str, Callable[[Answer, Request], Answer]] = {
+    "error": _ending(ERROR, ","),
+    "html": _ending(HTML_ERROR, ""),
+    "cut": _broken,
+    "only-error": _whole,
+    "page": lambda _, __: html(LOGIN),
+    "login": lambda _, request: redirect(request, LOGIN_PAGE),
+    "json-500": lambda _, __: failure(500),
+    "xml-500": lambda _, __: Answer(500, XML_ERROR.encode(), {"content-type": "application/xml"}),
+    "html-500": lambda _, __: html(HTML_ERROR, 500),
+    "timeout": lambda _, __: html("<!DOCTYPE html><html><body>Gateway Timeout</body></html>", 504),
+    "slow": lambda answer, _: answer,
+}
+# What each part of a control has to be.
+KINDS: dict[str, Callable[[Any], bool]] = {
+    "stream": lambda value: isinstance(value, str),
+    "form": lambda value: value in FORMS,
+    "times": lambda value: value is None or (_number(value) and isinstance(value, int) and value > 0),
+    "after": lambda value: _number(value) and isinstance(value, int),
+    "above": lambda value: _number(value) and isinstance(value, int),
+    "seconds": lambda value: _number(value) and value <= MOST_SECONDS,
+}
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+
+
+class Failures:
+    """The failures that are still to come."""
+
+    def __init__(self) -> None:
+        """Let everything be good."""
+        self._waiting: list[Failure] = []
+
+    def add(self, body: dict[str, Any], streams: frozenset[str]) -> dict[str, Any]:
+        """Wait for answers that a failure is for."""
+        for name, value in body.items():
+            if name not in KINDS:
+                raise ControlError(f"A failure has no {name}; it has {', '.join(KINDS)}.")
+            if not KINDS[name](value):
+                raise ControlError(f"The {name} of a failure cannot be {value!r}; forms are {', '.join(FORMS)}.")
+        row = Failure(**body)
+        if row.stream not in streams:
+            raise ControlError(f"There is no stream {row.stream}.")
+        self._waiting.append(row)
+        return asdict(row)
+
+    def clear(self) -> int:
+        """Forget them all; says how many."""
+        count = len(self._waiting)
+        self._waiting.clear()
+        return count
+
+    def spoil(self, stream: str, size: int, answer: Answer, request: Request) -> Answer:
+        """A good answer, or what becomes of it."""
+        for row in self._waiting:
+            if row.stream != stream or size <= row.above:
+                continue
+            if row.after:
+                row.after -= 1
+                continue
+            if row.times is not None:
+                row.times -= 1
+                if not row.times:
+                    self._waiting.remove(row)
+            spoilt = FORMS[row.form](answer, request)
+            spoilt.seconds += row.seconds
+            return spoilt
+        return answer

@@ -1,0 +1,239 @@
+"""The language of `$filter`: what the guides name of OData, and nothing else."""
+
+from __future__ import annotations
+
+import operator
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.cornerstone.refusals import bad
+from hr_sandbox.cornerstone.tables import TOUCHED
+from hr_sandbox.cornerstone.ticks import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from hr_sandbox.cornerstone.tables import Column
+
+    Getter = Callable[[Column], Any]
+    Test = Callable[[Getter], bool]
+
+TOKENS = re.compile(
+    r"\s*(?:(?P<moment>\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?)"
+    r"|(?P<guid>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
+    r"|(?P<number>-?\d+(?:\.\d+)?)(?![\w.])|(?P<text>'(?:[^']|'')*')"
+    r"|(?P<name>[A-Za-z_]\w*(?:\.\w+)?)|(?P<sign>[(),]))"
+)
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "lt": operator.lt,
+    "le": operator.le,
+}
+KINDS = {
+    "Edm.String": "text",
+    "Edm.Boolean": "boolean",
+    "Edm.DateTimeOffset": "moment",
+    "Edm.Guid": "guid",
+}
+UNORDERED = frozenset({"boolean", "guid"})
+END = ("end", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a condition.
+
+    Attributes:
+        test: whether a row is meant.
+        bounds: comparisons of the stamp that must all hold.
+        only: whether the bounds say everything.
+    """
+
+    test: Test
+    bounds: tuple[tuple[str, int], ...] = ()
+    only: bool = False
+
+
+class Reader:
+    """Reads one condition."""
+
+    def __init__(self, text: str, columns: dict[str, Column], indexed: Iterable[str]) -> None:
+        """Take the text apart."""
+        self._columns = columns
+        self._indexed = frozenset(indexed)
+        self._tokens: list[tuple[str, str]] = []
+        place = 0
+        while text[place:].strip():
+            found = TOKENS.match(text, place)
+            if found is None:
+                raise bad(f"Syntax error at position {place} in the filter.")
+            self._tokens.append((str(found.lastgroup), found[str(found.lastgroup)]))
+            place = found.end()
+        self._tokens.reverse()
+
+    def read(self) -> Part:
+        """The whole condition."""
+        part = self._any()
+        if self._tokens:
+            raise bad(f"Syntax error at {self._tokens[-1][1]} in the filter.")
+        return part
+
+    def _peek(self) -> tuple[str, str]:
+        return self._tokens[-1] if self._tokens else END
+
+    def _take(self, *wanted: str) -> str:
+        kind, text = self._tokens.pop() if self._tokens else END
+        if wanted and text not in wanted and kind not in wanted:
+            raise bad(f"Syntax error at {text or 'the end'} in the filter.")
+        return text
+
+    def _any(self) -> Part:
+        parts = [self._all()]
+        while self._peek() == ("name", "or"):
+            self._take()
+            parts.append(self._all())
+        if len(parts) == 1:
+            return parts[0]
+        tests = [part.test for part in parts]
+        return Part(lambda get: any(test(get) for test in tests))
+
+    def _all(self) -> Part:
+        parts = [self._one()]
+        while self._peek() == ("name", "and"):
+            self._take()
+            parts.append(self._one())
+        if len(parts) == 1:
+            return parts[0]
+        tests = [part.test for part in parts]
+        bounds = tuple(bound for part in parts for bound in part.bounds)
+        return Part(lambda get: all(test(get) for test in tests), bounds, all(part.only for part in parts))
+
+    def _one(self) -> Part:
+        if self._peek() == ("name", "not"):
+            self._take()
+            inner = self._one().test
+            return Part(lambda get: not inner(get))
+        if self._peek() == ("sign", "("):
+            self._take()
+            part = self._any()
+            self._take(")")
+            return part
+        if self._peek()[1] in {"startswith", "contains"}:
+            return self._called()
+        return self._compared()
+
+    def _called(self) -> Part:
+        name = self._take()
+        self._take("(")
+        column = self._column()
+        self._take(",")
+        kind, text = self._literal()
+        self._take(")")
+        if kind != "text" or column.type != "Edm.String":
+            raise bad(f"The function {name} takes texts.")
+        if name == "contains":
+            return Part(lambda get: text in (get(column) or ""))
+        return Part(lambda get: (get(column) or "").startswith(text))
+
+    def _compared(self) -> Part:
+        column = self._column()
+        sign = self._take("name")
+        if sign == "in":
+            self._take("(")
+            values = [self._fitting(column, self._literal(), sign)]
+            while self._peek() == ("sign", ","):
+                self._take()
+                values.append(self._fitting(column, self._literal(), sign))
+            self._take(")")
+            return Part(lambda get: _bare(get(column)) in values)
+        if sign not in COMPARE:
+            raise bad(f"There is no operator {sign}.")
+        value = self._fitting(column, self._literal(), sign)
+        compare = COMPARE[sign]
+
+        def test(get: Getter) -> bool:
+            held = _bare(get(column))
+            if held is None or value is None:
+                return (held is value) == (sign == "eq") if sign in {"eq", "ne"} else False
+            return compare(held, value)
+
+        bound = column.name == TOUCHED and sign not in {"ne", "eq"} and value is not None
+        return Part(test, ((sign, value),) if bound else (), bound)
+
+    def _column(self) -> Column:
+        name = self._take("name")
+        if name not in self._columns:
+            raise bad(f"Could not find a property named '{name}'.")
+        if name not in self._indexed:
+            raise bad(f"Filtering by '{name}' is not allowed: it is not in an index.")
+        return self._columns[name]
+
+    def _literal(self) -> tuple[str, Any]:
+        kind, text = self._peek()
+        self._take("moment", "guid", "number", "text", "name")
+        if kind == "name":
+            return self._named(text)
+        if kind == "text":
+            return kind, text[1:-1].replace("''", "'").rstrip()
+        if kind == "number":
+            return kind, float(text) if "." in text else int(text)
+        return kind, text.lower() if kind == "guid" else _moment(text, bare_days=False)
+
+    def _named(self, text: str) -> tuple[str, Any]:
+        if text in {"true", "false"}:
+            return "boolean", text == "true"
+        if text == "null":
+            return "null", None
+        if text != "cast":
+            raise bad(f"Syntax error at {text} in the filter.")
+        self._take("(")
+        inner = self._take("text")[1:-1]
+        self._take(",")
+        wanted = self._take("name")
+        self._take(")")
+        if wanted == "Edm.DateTimeOffset":
+            return "moment", _moment(inner, bare_days=True)
+        if wanted == "Edm.Guid" and re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", inner):
+            return "guid", inner.lower()
+        raise bad(f"Cannot cast to {wanted}.")
+
+    @staticmethod
+    def _fitting(column: Column, literal: tuple[str, Any], sign: str) -> Any:  # noqa: ANN401  any literal
+        """The literal's value, if the column can be compared with it."""
+        kind, value = literal
+        wanted = KINDS.get(column.type, "number")
+        if kind == "null" and sign in {"eq", "ne"}:
+            return None
+        if kind != wanted or (sign not in {"eq", "ne", "in"} and wanted in UNORDERED):
+            raise bad(f"A value of the kind {kind} cannot be compared with '{column.name}' ({column.type}) by {sign}.")
+        return value
+
+
+def _moment(text: str, *, bare_days: bool) -> int:
+    ticks = parse(text, bare_days=bare_days)
+    if ticks is None:
+        raise bad(f"'{text}' is not a moment with a zone.")
+    return ticks
+
+
+def _bare(value: Any) -> Any:  # noqa: ANN401  any of OData
+    """A value as databases compare it: blanks at the end do not count."""
+    return value.rstrip() if isinstance(value, str) else value
+
+
+def span(bounds: Iterable[tuple[str, int]]) -> tuple[int | None, int | None]:
+    """The first moment that is meant, and the first one that is not any more."""
+    first: int | None = None
+    end: int | None = None
+    for sign, ticks in bounds:
+        if sign in {"ge", "gt"}:
+            low = ticks + (sign == "gt")
+            first = low if first is None else max(first, low)
+        else:
+            high = ticks + (sign == "le")
+            end = high if end is None else min(end, high)
+    return first, end

@@ -1,0 +1,75 @@
+"""Links to the next page and to the changes since: how they look, and how long they live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from hr_sandbox.cornerstone.query import TOKEN
+from hr_sandbox.cornerstone.refusals import GONE, RefusalError, bad, failure
+from hr_sandbox.cornerstone.seal import Payload, Seal
+from hr_sandbox.cornerstone.tables import ROOTS
+
+if TYPE_CHECKING:
+    from hr_sandbox.cornerstone.clock import Clock
+    from hr_sandbox.cornerstone.tables import EntitySet
+
+STYLES = ("normal", "lowercase", "relative", "foreign", "repeated", "missing")
+FOREIGN = "https://elsewhere.example"
+SAFE = "$'(),:"
+
+
+@dataclass(slots=True)
+class Links:
+    """Makes links and reads what is in them.
+
+    Attributes:
+        styles: how the links of a table look, where not as usual.
+        lives: seconds that a link of a kind (`next`, `delta`) is good; None for as long as the service runs.
+    """
+
+    clock: Clock
+    styles: dict[str, str] = field(default_factory=dict)
+    lives: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(("next", "delta")))
+    _seal: Seal = field(default_factory=Seal)
+    _ended: dict[str, float] = field(default_factory=dict)
+    _number: int = 0
+
+    def token(self, kind: str, payload: Payload) -> str:
+        """A token of a kind."""
+        self._number += 1
+        return self._seal.close({**payload, "kind": kind, "at": self.clock.seconds(), "n": self._number})
+
+    def open(self, kind: str, text: str, table: str) -> Payload:
+        """What is in a token; refused where it is none of this table's, or too old."""
+        payload = self._seal.open(text)
+        if payload is None or payload["kind"] != kind or payload["table"] != table:
+            raise bad("The token is not valid.")
+        life = self.lives[kind]
+        old = life is not None and payload["at"] + life <= self.clock.seconds()
+        if old or payload["n"] <= self._ended.get(kind, 0):
+            raise RefusalError(failure(GONE, "The token has expired."))
+        return payload
+
+    def expire(self, kind: str) -> None:
+        """End all links of a kind now."""
+        self._ended[kind] = self._number
+
+    def next_link(self, table: EntitySet, root: str, options: tuple[tuple[str, str], ...], token: str) -> Payload:
+        """The member that leads to the next page."""
+        style = self.styles.get(table.name, "normal")
+        if style == "missing":
+            return {}
+        pairs = [*options, (TOKEN, token)]
+        query = "&".join(f"{name}={quote(text, safe=SAFE)}" for name, text in pairs)
+        base = {"relative": "", "foreign": f"{FOREIGN}{ROOTS[table.service]}/"}.get(
+            style, f"{root}{ROOTS[table.service]}/"
+        )
+        name = "@odata.nextlink" if style == "lowercase" else "@odata.nextLink"
+        return {name: f"{base}{table.name}?{query}"}
+
+
+def fingerprint(options: tuple[tuple[str, str], ...]) -> list[Any]:
+    """What must be the same in every request for a page of one reading."""
+    return sorted([name, text] for name, text in options)

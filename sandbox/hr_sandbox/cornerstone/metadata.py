@@ -1,0 +1,106 @@
+"""The documents that say what a service has: its list of sets, and their columns as XML."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import quoteattr
+
+from hr_sandbox.cornerstone.tables import EXPORTER, NAMESPACES, ROOTS, of_service
+from hr_sandbox.messages import Answer, as_json
+
+if TYPE_CHECKING:
+    from hr_sandbox.cornerstone.portal import Portal
+    from hr_sandbox.cornerstone.tables import Column, EntitySet
+
+JSON_TYPE = "application/json; odata.metadata=minimal"
+ODATA = {"odata-version": "4.0"}
+EDM = "http://docs.oasis-open.org/odata/ns/edm"
+HEAD = (
+    '<?xml version="1.0" encoding="utf-8"?>\n'
+    '<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx"><edmx:DataServices>\n'
+)
+TAIL = "</edmx:DataServices></edmx:Edmx>"
+
+
+def service_document(service: str, root: str) -> Answer:
+    """The names of all sets."""
+    value = [{"name": row.name, "kind": "EntitySet", "url": row.name} for row in of_service(service)]
+    body = {"@odata.context": f"{root}{ROOTS[service]}/$metadata", "value": value}
+    answer = as_json(body, media_type=JSON_TYPE)
+    answer.headers |= ODATA
+    return answer
+
+
+class Metadata:
+    """The XML of both services, made anew when the portal changes."""
+
+    def __init__(self, portal: Portal) -> None:
+        """Describe this portal."""
+        self._portal = portal
+        self._made: dict[str, tuple[int, bytes]] = {}
+
+    def document(self, service: str) -> bytes:
+        """The whole document."""
+        made = self._made.get(service)
+        if made is None or made[0] != self._portal.version:
+            made = (self._portal.version, self._write(service).encode())
+            self._made[service] = made
+        return made[1]
+
+    def answer(self, service: str) -> Answer:
+        """The document, whatever kind of body was asked for."""
+        return Answer(200, self.document(service), {"content-type": "application/xml", **ODATA})
+
+    def _write(self, service: str) -> str:
+        tables, namespace = of_service(service), NAMESPACES[service]
+        types = "\n".join(self._type(table) for table in tables)
+        sets = "".join(f'<EntitySet Name="{row.name}" EntityType="{namespace}.{row.name}"/>' for row in tables)
+        text = (
+            f'{HEAD}<Schema Namespace="{namespace}" xmlns="{EDM}">\n{types}\n'
+            f'<EntityContainer Name="Container">{sets}</EntityContainer></Schema>\n'
+        )
+        if service == EXPORTER:
+            notes = "\n".join(self._notes(table, namespace) for table in tables)
+            text += f'<Schema Namespace="ExtendedMetadata" xmlns="{EDM}">\n{notes}\n</Schema>\n'
+        return text + TAIL
+
+    def _type(self, table: EntitySet) -> str:
+        lines = [f'<EntityType Name="{table.name}">']
+        if table.key:
+            lines.append("<Key>" + "".join(f'<PropertyRef Name="{name}"/>' for name in table.key) + "</Key>")
+        for name, column in self._portal.columns(table).items():
+            required = ' Nullable="false"' if name in table.key else ""
+            lines.append(f'<Property Name="{name}" Type="{column.type}"{required}/>')
+        return "\n".join([*lines, "</EntityType>"])
+
+    def _notes(self, table: EntitySet, namespace: str) -> str:
+        """Annotations of an object and of its columns."""
+        tracked = str(table.name in self._portal.tracked).lower()
+        own = str("_cf_core" in table.name).lower()
+        heading = table.name.removesuffix("_core").replace("_", " ").title()
+        about = (
+            _note("ObjectPublicName", table.name),
+            _note("ObjectHeading", heading),
+            f'<Annotation Term="ExtendedMetadata.ObjectSupportsChangeTracking" Bool="{tracked}"/>',
+            f'<Annotation Term="ExtendedMetadata.ObjectIsUserDefined" Bool="{own}"/>',
+        )
+        target = f"{namespace}.{table.name}"
+        columns = self._portal.columns(table).values()
+        return "\n".join(
+            [
+                f'<Annotations Target="{target}">{"".join(about)}</Annotations>',
+                *(f'<Annotations Target="{target}/{row.name}">{_about(table, row)}</Annotations>' for row in columns),
+            ]
+        )
+
+
+def _note(term: str, text: str) -> str:
+    return f'<Annotation Term="ExtendedMetadata.{term}" String={quoteattr(text)}/>'
+
+
+def _about(table: EntitySet, column: Column) -> str:
+    indexed = str(column.name in table.indexed).lower()
+    steady = column.name in table.key or column.name.startswith("_")
+    declared = _note("FieldOuroborosTypeDeclaration", column.native + ("" if steady else "?"))
+    heading = _note("FieldHeading", column.label) if column.label else ""
+    return f'<Annotation Term="ExtendedMetadata.FieldIsFilteringAllowed" Bool="{indexed}"/>{declared}{heading}'

@@ -1,0 +1,213 @@
+"""Answers of both OData services: pages of rows, single rows, what changed since."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.cornerstone.links import Links, fingerprint
+from hr_sandbox.cornerstone.metadata import JSON_TYPE, ODATA
+from hr_sandbox.cornerstone.query import DELTA, TRACK, Preferences, asked, check_accept, preferences
+from hr_sandbox.cornerstone.refusals import NOT_FOUND, RefusalError, bad, failure, not_implemented
+from hr_sandbox.cornerstone.selection import Selection
+from hr_sandbox.cornerstone.show import Show, dumped
+from hr_sandbox.cornerstone.tables import EXPORTER, ROOTS
+from hr_sandbox.cornerstone.world import KEY
+from hr_sandbox.messages import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hr_sandbox.cornerstone.query import Asked
+    from hr_sandbox.cornerstone.rows.parts import Row
+    from hr_sandbox.cornerstone.tables import EntitySet
+    from hr_sandbox.cornerstone.world import Key, World
+    from hr_sandbox.messages import Request
+
+SHAPES = ("entity", "removed", "removed-id")
+KEY_PART = re.compile(r"(?:(\w+)=)?(-?\d+|[0-9a-fA-F-]{36}|'(?:[^']|'')*')")
+
+
+class OData:
+    """Reads tables of a world.
+
+    Attributes:
+        twice: rows that stand on two pages, by table.
+        shape: how rows that are gone look among changes.
+    """
+
+    def __init__(self, world: World, links: Links) -> None:
+        """Read these."""
+        self.world = world
+        self.links = links
+        self.show = Show(world)
+        self.twice: dict[str, Key] = {}
+        self.shape = SHAPES[0]
+
+    def answer(self, table: EntitySet, request: Request) -> Answer:
+        """A page of a table, or of its changes."""
+        check_accept(request)
+        prefer = preferences(request)
+        if table.service == EXPORTER and any(name == DELTA for name, _ in request.query):
+            return self._changes(table, request, prefer)
+        query = asked(table, self.world.portal.columns(table), request)
+        begun = self.links.open("next", query.token, table.name) if query.token is not None else {}
+        if begun and begun["options"] != fingerprint(query.options):
+            raise bad("The token belongs to another query.")
+        if "until" in begun:
+            return self._changed(table, request, prefer, begun)
+        if not begun and prefer.track:
+            if table.service != EXPORTER or table.name not in self.world.portal.tracked:
+                return not_implemented()
+            if query.options:
+                raise bad("Changes are tracked of whole objects only.")
+            begun = {"track": self.world.sequence(table.name)}
+        return self._page(table, request, prefer, query, begun)
+
+    def _page(
+        self, table: EntitySet, request: Request, prefer: Preferences, query: Asked, begun: dict[str, Any]
+    ) -> Answer:
+        found = Selection(self.world, table, query, self._twice(table))
+        start = found.after(begun["after"]) if "after" in begun else query.skip
+        left = begun.get("left", query.top)
+        end = min(start + (prefer.size if left is None else min(prefer.size, left)), found.end)
+        end = max(start, end)
+        rows, places, twice = found.cut(start, end)
+        columns = query.columns
+        texts = [
+            *self.show.texts(table, columns, rows),
+            *self.show.bulk(table, columns, places),
+            *self.show.texts(table, columns, twice),
+        ]
+        left = None if left is None else left - (end - start)
+        tail: dict[str, Any] = {}
+        track = {"track": begun["track"]} if "track" in begun else {}
+        if end < found.end and left != 0:
+            # In an order of its own, or behind rows that were left out, only the place is known.
+            placed = bool(query.order or query.skip)
+            after = ["place", end] if placed else found.position(end)
+            if self.links.styles.get(table.name) == "repeated" and "after" in begun:
+                after = begun["after"]
+            state = {"table": table.name, "after": after, "left": left, "options": fingerprint(query.options), **track}
+            tail = self.links.next_link(table, request.root, query.options, self.links.token("next", state))
+        elif track:
+            tail = self._delta_link(table, track["track"])
+        count = {"@odata.count": len(found)} if query.count else {}
+        answer = self._frame(table, request, texts, count, tail)
+        if track:
+            answer.headers["preference-applied"] = TRACK
+        return answer
+
+    def _twice(self, table: EntitySet) -> list[Row]:
+        key = self.twice.get(table.name)
+        row = None if key is None else self.world.find(table.name, key)
+        return [] if row is None else [row]
+
+    def _frame(
+        self,
+        table: EntitySet,
+        request: Request,
+        texts: Iterable[str],
+        head: dict[str, Any],
+        tail: dict[str, Any],
+        *,
+        context: str = "",
+    ) -> Answer:
+        """The body around rows."""
+        named = {"@odata.context": f"{_context(table, request)}{context}", **head}
+        end = f",{dumped(tail)[1:-1]}" if tail else ""
+        body = f'{dumped(named)[:-1]},"value":[{",".join(texts)}]{end}}}'
+        return Answer(200, body.encode(), {"content-type": JSON_TYPE, **ODATA})
+
+    # Changes
+
+    def _delta_link(self, table: EntitySet, number: int) -> dict[str, str]:
+        token = self.links.token("delta", {"table": table.name, "track": number})
+        return {"@odata.deltaLink": f"{table.name}?{DELTA}={token}"}
+
+    def _changes(self, table: EntitySet, request: Request, prefer: Preferences) -> Answer:
+        """The first page of what changed since a link was given."""
+        if len(request.query) != 1:
+            raise bad(f"Nothing else is asked for with {DELTA}.")
+        since = self.links.open("delta", request.query[0][1], table.name)["track"]
+        if table.name not in self.world.portal.tracked:
+            return not_implemented()
+        state = {"track": since, "until": self.world.sequence(table.name), "place": 0}
+        return self._changed(table, request, prefer, state)
+
+    def _changed(self, table: EntitySet, request: Request, prefer: Preferences, state: dict[str, Any]) -> Answer:
+        """A page of changes."""
+        changes = self.world.changes(table.name, state["track"], state["until"])
+        start, end = state["place"], min(state["place"] + prefer.size, len(changes))
+        rows = {row[KEY]: row for row in self.world.rows(table.name)}
+        columns = tuple(self.world.portal.columns(table).values())
+        texts = []
+        for key, deleted in changes[start:end]:
+            if not deleted and key in rows:
+                texts.append(dumped(self.show.body(table, columns, rows[key])))
+            else:
+                texts.append(dumped(self._gone(table, request, key)))
+        if end < len(changes):
+            named = {"table": table.name, "options": [], "track": state["track"], "until": state["until"], "place": end}
+            tail = self.links.next_link(table, request.root, (), self.links.token("next", named))
+        else:
+            tail = self._delta_link(table, state["until"])
+        return self._frame(table, request, texts, {}, tail, context="/$delta")
+
+    def _gone(self, table: EntitySet, request: Request, key: Key) -> dict[str, Any]:
+        """A row that is gone, in one of the shapes."""
+        named = dict(zip(table.key, key, strict=True))
+        parts = (f"{name}={_literal(value)}" for name, value in named.items())
+        address = f"{table.name}({','.join(parts)})"
+        if self.shape == SHAPES[0]:
+            context = f"{_context(table, request)}/$deletedEntity"
+            return {"@odata.context": context, "id": address, "reason": "deleted"}
+        removed = {"@removed": {"reason": "deleted"}}
+        return {**removed, **named} if self.shape == SHAPES[1] else {**removed, "@odata.id": address}
+
+    # Single rows
+
+    def single(self, table: EntitySet, key_text: str, request: Request) -> Answer:
+        """One row by its key, such as `5` or `user_id=5,ou_id=77`."""
+        check_accept(request)
+        if request.query:
+            raise bad("A single row has no options.")
+        row = self._found(table, key_text)
+        if row is None:
+            raise RefusalError(failure(NOT_FOUND))
+        columns = self.world.portal.columns(table).values()
+        body = {
+            "@odata.context": f"{_context(table, request)}/$entity",
+            **self.show.body(table, columns, row),
+        }
+        return Answer(200, dumped(body).encode(), {"content-type": JSON_TYPE, **ODATA})
+
+    def _found(self, table: EntitySet, text: str) -> Row | None:
+        parts = [KEY_PART.fullmatch(part.strip()) for part in text.split(",")]
+        if not table.key or len(parts) != len(table.key):
+            return None
+        given: dict[str, Any] = {}
+        for name, part in zip(table.key, parts, strict=True):
+            if part is None:
+                return None
+            given[part[1] or name] = _value(part[2])
+        key = tuple(given.get(name) for name in table.key)
+        return self.world.find(table.name, key) or (
+            self.world.bulk.find(table.name, key) if self.world.bulk.size(table.name) else None
+        )
+
+
+def _context(table: EntitySet, request: Request) -> str:
+    return f"{request.root}{ROOTS[table.service]}/$metadata#{table.name}"
+
+
+def _literal(value: object) -> str:
+    """A key's value in an address: texts in quotes, numbers and GUIDs bare."""
+    guid = isinstance(value, str) and re.fullmatch(r"[0-9a-f-]{36}", value)
+    return str(value) if guid or not isinstance(value, str) else "'{}'".format(value.replace("'", "''"))
+
+
+def _value(text: str) -> int | str:
+    if text.startswith("'"):
+        return text[1:-1].replace("''", "'")
+    return text.lower() if re.fullmatch(r"[0-9a-fA-F-]{36}", text) else int(text)

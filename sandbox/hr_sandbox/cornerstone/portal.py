@@ -1,0 +1,164 @@
+"""What this portal adds to the vendor's tables: its own fields, its own types of units, what it tracks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hr_sandbox.cornerstone.tables import Column, entity_sets
+from hr_sandbox.vendor import ControlError
+
+if TYPE_CHECKING:
+    from hr_sandbox.company import Company
+    from hr_sandbox.cornerstone.tables import EntitySet
+    from hr_sandbox.vendor import Json
+
+# Tables that have a column for each field of a kind.
+FIELDED = {
+    "users_cf_core": "user",
+    "ou_cf_core": "ou",
+    "training_cf_core": "training",
+    "transcript_cf_core": "transcript",
+    "vw_rpt_user_cf": "user",
+    "vw_rpt_ou_cf": "ou",
+    "vw_rpt_ou_cf2": "ou",
+    "vw_rpt_training_cf": "training",
+    "vw_rpt_transcript_cf": "transcript",
+}
+PIVOTED = {"user_ou_pivoted_core": "ou_type_{}_ou_id", "vw_rpt_user_ou_info": "user_ou_id{}"}
+TYPES = {
+    "text": ("Edm.String", "nvarchar(500)"),
+    "number": ("Edm.Decimal", "decimal(19,4)"),
+    "int": ("Edm.Int32", "int"),
+    "date": ("Edm.DateTimeOffset", "datetime(0)"),
+    "boolean": ("Edm.Boolean", "bit"),
+    "dropdown": ("Edm.Int32", "int"),
+    "branched": ("Edm.String", "nvarchar(100)"),
+}
+OF_ATTRIBUTES = {"int": "int", "double": "number", "date": "date", "boolean": "boolean"}
+OF_OTHERS = (
+    ("ou", "Kostenstellenleiter:in", "text"),
+    ("ou", "Headcount", "number"),
+    ("training", "Anbieter (intern)", "dropdown"),
+    ("training", "Gültig bis", "date"),
+    ("training", "Sprache / 言語", "text"),
+    ("transcript", "Nachweis geprüft", "boolean"),
+    ("transcript", "Commentaire", "text"),
+)
+TRACKED = frozenset({"training_assignment_user_core", "user_groups_core", "user_ou_core", "users_cf_core"})
+
+
+@dataclass(frozen=True, slots=True)
+class CustomField:
+    """A field that the portal's own administrators made.
+
+    Attributes:
+        kind: what has it: user, ou, training or transcript.
+        attribute: the company's own field behind it, if there is one.
+    """
+
+    id: int
+    kind: str
+    label: str
+    type: str
+    attribute: str | None = None
+
+    def column(self, table: str) -> Column:
+        """Its column in one of the tables that have it."""
+        coded = f"{self.kind}_custom_field_{self.id:05}"
+        name = coded if table.startswith("vw_") else f"field_{self.id}"
+        return Column(name, *TYPES[self.type], self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitType:
+    """A kind of organizational unit; those of the portal itself have high numbers."""
+
+    id: int
+    title: str
+    first: int  # what is added to the company's numbers
+
+    @property
+    def custom(self) -> bool:
+        """Whether the portal made it."""
+        return self.id > GROUP
+
+
+DIVISION, POSITION, GRADE, CENTER, LOCATION, GROUP = 2, 4, 8, 16, 32, 128
+TEAM, ENTITY = 524_291, 524_292
+UNIT_TYPES = (
+    UnitType(DIVISION, "Division", 1_000),
+    UnitType(POSITION, "Position", 2_000),
+    UnitType(GRADE, "Grade", 3_000),
+    UnitType(CENTER, "Cost Center", 4_000),
+    UnitType(LOCATION, "Location", 5_000),
+    UnitType(GROUP, "Group", 90_000),
+    UnitType(TEAM, "Team", 100_000),
+    UnitType(ENTITY, "Gesellschaft", 110_000),
+)
+
+
+class Portal:
+    """The columns as this portal has them now."""
+
+    def __init__(self, company: Company) -> None:
+        """Have a field for each of the company's own, and some of other kinds."""
+        self.version = 0
+        self.fields: list[CustomField] = []
+        self.hidden: dict[str, set[str]] = {}
+        self.tracked: set[str] = set(TRACKED)
+        for row in company.attributes:
+            self._add("user", row.label or row.global_id or row.id, OF_ATTRIBUTES.get(row.type, "text"), row.id)
+        for kind, label, type_ in OF_OTHERS:
+            self._add(kind, label, type_)
+
+    def _add(self, kind: str, label: str, type_: str, attribute: str | None = None) -> CustomField:
+        # Numbers have gaps: fields were deleted.
+        number = self.fields[-1].id + 5 + len(self.fields) % 7 if self.fields else 3
+        row = CustomField(number, kind, label, type_, attribute)
+        self.fields.append(row)
+        self.version += 1
+        return row
+
+    def add(self, kind: str, label: str, type_: str) -> Json:
+        """Make a field; says what its columns are."""
+        kinds = sorted(set(FIELDED.values()))
+        if kind not in kinds:
+            raise ControlError(f"There is no kind {kind} with fields; there are {', '.join(kinds)}.")
+        if type_ not in TYPES:
+            raise ControlError(f"There is no type {type_}; there are {', '.join(TYPES)}.")
+        row = self._add(kind, label, type_)
+        columns = {table: row.column(table).name for table, of in FIELDED.items() if of == kind}
+        return {"id": row.id, "columns": columns}
+
+    def columns(self, table: EntitySet) -> dict[str, Column]:
+        """All columns of a table that can be seen."""
+        found = {**table.columns, **{row.name: row for row in self._own(table.name)}}
+        for name in self.hidden.get(table.name, ()):
+            found.pop(name, None)
+        return found
+
+    def _own(self, name: str) -> list[Column]:
+        if kind := FIELDED.get(name):
+            return [row.column(name) for row in self.fields if row.kind == kind]
+        if pattern := PIVOTED.get(name):
+            return [Column(pattern.format(row.id), "Edm.Int32", "int", row.title) for row in UNIT_TYPES]
+        if name == "vw_rpt_user":
+            first, text = f"user_ou_{ENTITY}", ("Edm.String", "nvarchar(250)")
+            return [Column(f"{first}_id", "Edm.Int32", "int"), Column(first, *text), Column(f"{first}_ref", *text)]
+        return []
+
+    def show(self, name: str, column: str, *, shown: bool) -> None:
+        """Let a column be there or not."""
+        table = entity_sets()[name]
+        hidden = self.hidden.setdefault(name, set())
+        known = {*table.columns, *(row.name for row in self._own(name))}
+        if column not in known or column in table.key:
+            raise ControlError(f"There is no column {name}.{column} that can come and go.")
+        (hidden.discard if shown else hidden.add)(column)
+        self.version += 1
+
+    def track(self, name: str, *, tracked: bool) -> None:
+        """Let an object track its changes, or not."""
+        (self.tracked.add if tracked else self.tracked.discard)(name)
+        self.version += 1

@@ -1,0 +1,128 @@
+"""What a request for rows asks for: its options and preferences, each checked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hr_sandbox.cornerstone.filters import Part, Reader
+from hr_sandbox.cornerstone.refusals import NOT_ACCEPTABLE, RefusalError, bad, failure
+from hr_sandbox.cornerstone.tables import EXPORTER
+
+if TYPE_CHECKING:
+    from hr_sandbox.cornerstone.tables import Column, EntitySet
+    from hr_sandbox.messages import Request
+
+USUAL_SIZE, MOST = 1_000, 10_000
+SIZE, TRACK = "odata.maxpagesize", "odata.track-changes"
+TOKEN, DELTA = "$skiptoken", "deltatoken"
+OPTIONS = frozenset({"$select", "$filter", "$top", "$skip", "$count", "$orderby", TOKEN})
+ORDER = re.compile(r"(\w+)(?:\s+(asc|desc))?")
+JSON_TYPES = ("application/json", "*/*", "application/*")
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """The header `Prefer`."""
+
+    size: int = USUAL_SIZE
+    track: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The options of a request.
+
+    Attributes:
+        options: as they came, without the token.
+        columns: what is shown.
+        part: which rows.
+        order: columns to sort by, and whether downwards.
+        token: where the page begins.
+    """
+
+    options: tuple[tuple[str, str], ...]
+    columns: tuple[Column, ...]
+    part: Part | None
+    top: int | None
+    skip: int
+    count: bool
+    order: tuple[tuple[Column, bool], ...]
+    token: str | None
+
+
+def check_accept(request: Request) -> None:
+    """Refuse a request that wants something else than JSON."""
+    wanted = [part.split(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")]
+    if not any(part in JSON_TYPES for part in wanted):
+        raise RefusalError(failure(NOT_ACCEPTABLE, "Only application/json is served."))
+
+
+def preferences(request: Request) -> Preferences:
+    """Read the header `Prefer`; what is not known in it does not matter."""
+    size, track = USUAL_SIZE, False
+    for part in request.headers.get("prefer", "").split(","):
+        name, equals, text = (piece.strip() for piece in part.partition("="))
+        if name.lower() == TRACK and not equals:
+            track = True
+        if name.lower() == SIZE:
+            text = text.strip('"')
+            if not (text.isascii() and text.isdigit() and 0 < int(text) <= MOST):
+                raise bad(f"The value of {SIZE} is between 1 and {MOST}.")
+            size = int(text)
+    return Preferences(size, track)
+
+
+def asked(table: EntitySet, columns: dict[str, Column], request: Request) -> Asked:
+    """Read the options of a request for the rows of a table."""
+    given = dict(request.query)
+    if len(given) != len(request.query):
+        raise bad("An option stands twice.")
+    for name in given:
+        if name not in OPTIONS:
+            raise bad(f"The query option '{name}' is not supported.")
+    if "$skip" in given and table.service == EXPORTER:
+        raise bad("The query option '$skip' is not supported.")
+    if (counted := given.get("$count", "false")) not in {"true", "false"}:
+        raise bad("The value of $count is true or false.")
+    part = Reader(given["$filter"], columns, table.indexed).read() if "$filter" in given else None
+    return Asked(
+        options=tuple((name, text) for name, text in request.query if name != TOKEN),
+        columns=_selected(columns, given.get("$select")),
+        part=part,
+        top=_whole(given, "$top"),
+        skip=_whole(given, "$skip") or 0,
+        count=counted == "true",
+        order=_order(columns, given.get("$orderby")),
+        token=given.get(TOKEN),
+    )
+
+
+def _whole(given: dict[str, str], name: str) -> int | None:
+    text = given.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise bad(f"The value of {name} is a whole number.")
+    return int(text)
+
+
+def _selected(columns: dict[str, Column], text: str | None) -> tuple[Column, ...]:
+    if text is None or text.strip() == "*":
+        return tuple(columns.values())
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in columns:
+            raise bad(f"Could not find a property named '{name}'.")
+    return tuple(columns[name] for name in dict.fromkeys(names))
+
+
+def _order(columns: dict[str, Column], text: str | None) -> tuple[tuple[Column, bool], ...]:
+    found = []
+    for part in text.split(",") if text is not None else ():
+        match = ORDER.fullmatch(part.strip())
+        if match is None or match[1] not in columns:
+            raise bad(f"Rows cannot be ordered by '{part.strip()}'.")
+        found.append((columns[match[1]], match[2] == "desc"))
+    return tuple(found)

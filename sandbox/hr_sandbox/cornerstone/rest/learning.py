@@ -1,0 +1,199 @@
+"""Transcripts by the day of their change, the catalogue, details of trainings, who is in a session."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from hr_sandbox.cornerstone.refusals import TOO_MANY, RefusalError, stamp
+from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, old
+from hr_sandbox.cornerstone.rows.learning import NAMES, TYPE_NAMES
+from hr_sandbox.cornerstone.rows.parts import login, ref
+from hr_sandbox.cornerstone.ticks import DAY, moment_of, parse, ticks_of
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from hr_sandbox.cornerstone.rest.route import Call
+    from hr_sandbox.cornerstone.stock import Training, Transcript
+    from hr_sandbox.messages import Answer
+    from hr_sandbox.vendor import Json
+
+SEARCH, CATALOG = "/services/api/LOTranscript/TranscriptSearch", "/services/api/Catalog/GlobalSearch"
+DETAILS, ROSTER = "/services/api/LO/GetDetails", "/services/api/SessionRoster/GetSessionRoster"
+PAGE = 50
+SEARCH_SECONDS = 0.01  # that a search of the catalogue takes
+FROM, UNTIL = "ModificationStartDate", "ModificationEndDate"
+
+
+def _when(ticks: int | None) -> str | None:
+    return None if ticks is None else stamp(moment_of(ticks))
+
+
+def transcript(row: Transcript) -> Json:
+    """One training of one person."""
+    return {
+        "LOID": row.training.object_id,
+        "Title": row.training.title,
+        "Type": TYPE_NAMES[row.training.type],
+        "Status": NAMES[row.status_id],
+        "RegistrationNumber": row.reg_num,
+        "RegistrationDate": _when(row.created),
+        "StartDate": _when(row.started),
+        "CompletionDate": _when(row.completed),
+        "ModificationDate": _when(row.modified),
+        "Score": row.score,
+        "IsRequired": row.assignment_id is not None,
+    }
+
+
+def changed(context: Context, first: int, end: int) -> list[Json]:
+    """What people who work here changed from a moment until another (exclusive)."""
+    rows = [row for row in context.stock.transcripts if first <= row.modified < end]
+    found: list[Json] = []
+    for number, taken in groupby(rows, key=lambda row: row.user_id):
+        if context.stock.is_active(number):
+            person = context.company.people[number]
+            item = {
+                "UserId": ref(person),
+                "UserName": login(person),
+                "FirstName": person.first_name,
+                "LastName": person.last_name,
+                "Transcripts": [transcript(row) for row in taken],
+            }
+            found.append({"TranscriptItem": item})
+    return found
+
+
+def _search(context: Context, call: Call) -> Answer:
+    given = {name: call.given[name.lower()] for name in (FROM, UNTIL) if name.lower() in call.given}
+    now = ticks_of(context.world.clock.now())
+    first, end = now - DAY, now
+    if given:
+        for name in (FROM, UNTIL):
+            if name not in given:
+                raise call.bad(name, "is needed with the other one")
+        bounds = [parse(text if text.endswith("Z") else f"{text}Z") for text in given.values()]
+        if None in bounds:
+            raise call.bad(FROM, "must be a date such as 2024-01-31T00:00:00")
+        first, end = (bound or 0 for bound in bounds)
+    if not 0 <= end - first <= DAY:
+        raise call.bad(UNTIL, "the window is 24 hours at most")
+    rows = changed(context, first, end)
+    return old(call, _paged(call, rows), len(rows))
+
+
+def _paged(call: Call, rows: list[Json]) -> list[Json]:
+    number = call.number("pageNumber", 1)
+    return rows[(number - 1) * PAGE : number * PAGE]
+
+
+def catalog(context: Context) -> list[Training]:
+    """What can be found: trainings that are not switched off."""
+    return [row for row in context.stock.trainings if row.active]
+
+
+def _entry(row: Training) -> Json:
+    return {
+        "ObjectId": row.object_id,
+        "Title": row.title,
+        "Type": TYPE_NAMES[row.type],
+        "Duration": row.hours,
+        "Provider": None,
+        "CreateDate": _when(row.created),
+        "DeepLinkURL": f"https://portal.example/DeepLink/?module=lodetails&lo={row.object_id}",
+    }
+
+
+def _catalog(context: Context, call: Call) -> Answer:
+    if time.monotonic() < context.busy_until:
+        raise RefusalError(call.route.refusing(call.request)(TOO_MANY))
+    rows = [_entry(row) for row in catalog(context)]
+    answer = old(call, _paged(call, rows), len(rows))
+    answer.seconds = SEARCH_SECONDS
+    # A client that waits for its answer is always late enough.
+    context.busy_until = time.monotonic() + SEARCH_SECONDS * 0.9
+    return answer
+
+
+def details(row: Training) -> Json:
+    """A training."""
+    return {
+        **_entry(row),
+        "Active": row.active,
+        "Price": {"Amount": row.price, "Currency": "EUR"},
+        "ModifiedDate": _when(row.modified),
+        "ParentObjectId": row.parent_id,
+        "AvailableLanguages": ["en-US", "de-DE"],
+    }
+
+
+def _details(context: Context, call: Call) -> Answer:
+    wanted = call.given.get("objectid")
+    if not wanted:
+        raise call.bad("ObjectID", "is needed")
+    for row in context.stock.trainings:
+        if row.object_id == wanted.lower():
+            return old(call, [{"trainingItem": details(row)}])
+    raise call.not_there()
+
+
+def roster(context: Context, session: Training) -> list[Json]:
+    """Who is in a session."""
+    return [
+        {
+            "SessionId": session.object_id,
+            "UserId": ref(context.company.people[row.user_id]),
+            "Status": NAMES[row.status_id],
+            "Score": row.score,
+            "RegistrationDate": _when(row.created),
+        }
+        for row in context.stock.transcripts
+        if row.training.object_id == session.object_id and row.latest
+    ]
+
+
+def _roster(context: Context, call: Call) -> Answer:
+    wanted = call.given.get("sessionloid")
+    if not wanted:
+        raise call.bad("sessionLOID", "is needed")
+    for row in context.stock.trainings:
+        if row.object_id == wanted.lower() and row.parent_id:
+            return old(call, roster(context, row))
+    raise call.not_there()
+
+
+ROUTES = (
+    Route(SEARCH, "transcripts", "transcript:read", _search, (FROM, UNTIL, "pageNumber"), OLD),
+    Route(CATALOG, "catalog", "training:read", _catalog, ("pageNumber",), OLD),
+    Route(DETAILS, "training_details", "training:read", _details, ("ObjectID", "ActorID"), OLD),
+    Route(ROSTER, "session_roster", "sessionroster:read", _roster, ("sessionLOID",), OLD),
+)
+
+
+def _transcripts(context: Context, first: date, last: date) -> list[Json]:
+    end = ticks_of(last + timedelta(1))
+    items = [row["TranscriptItem"] for row in changed(context, ticks_of(first), end)]
+    return [{"_UserId": item["UserId"], **row} for item in items for row in item["Transcripts"]]
+
+
+def _entries(context: Context, _first: date, _last: date) -> list[Json]:
+    return [_entry(row) for row in catalog(context)]
+
+
+def _all_details(context: Context, _first: date, _last: date) -> list[Json]:
+    return [details(row) for row in catalog(context)]
+
+
+def _rosters(context: Context, _first: date, _last: date) -> list[Json]:
+    return [seat for row in catalog(context) if row.parent_id for seat in roster(context, row)]
+
+
+STREAMS = {
+    "transcripts": _transcripts,
+    "catalog": _entries,
+    "training_details": _all_details,
+    "session_roster": _rosters,
+}

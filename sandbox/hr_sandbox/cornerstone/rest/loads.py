@@ -1,0 +1,175 @@
+"""Bulk jobs with their imports, and reports of these that can be read five times each."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from hr_sandbox.cornerstone.refusals import GONE, JSON_TYPE
+from hr_sandbox.cornerstone.rest.route import BULK, Context, Route
+from hr_sandbox.cornerstone.rows.parts import ref
+from hr_sandbox.cornerstone.stock import uuid
+from hr_sandbox.factorial.luck import luck, pick
+from hr_sandbox.messages import Answer, as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.cornerstone.rest.route import Call
+    from hr_sandbox.vendor import Json
+
+ROOT, SCOPE, PERMISSION_SCOPE = "/services/api/x/bulk-api/v1", "bulkapi:read", "bulkapipermission:read"
+JOB_RATE, REPORT_RATE, MOST, DOWNLOADS = 5, 10, 100, 5
+HOURS, KEPT_DAYS, EVER = 6, 30, 200  # a job every six hours; how many were ever made
+LOADS = (("Employees", "chr.employee"), ("Divisions", "ou.division"), ("Transcripts", "learning.transcript"))
+SUCCESS, WARNING, ERROR = "Success", "Success with warnings", "Error"
+MESSAGES = {SUCCESS: "", WARNING: 'Approver "X", unknown, ignored', ERROR: 'Manager ID "X" not found'}
+KINDS = {"report": (SUCCESS, WARNING, ERROR), "warnings": (WARNING,), "errors": (ERROR,)}
+HEADER = ("User ID", "Status", "Message")
+
+
+def lines(context: Context, import_id: str) -> list[Json]:
+    """What became of each line of an import."""
+    people = context.stock.people
+    found = []
+    for place in range(luck("lines", import_id) % 25):
+        status = pick((SUCCESS, SUCCESS, SUCCESS, WARNING, ERROR), import_id, place)
+        who = people[luck("who", import_id, place) % len(people)]
+        found.append(dict(zip(HEADER, (ref(who), status, MESSAGES[status]), strict=True)))
+    return found
+
+
+def jobs(context: Context) -> list[Json]:
+    """The jobs that are still kept, latest first."""
+    latest = datetime.combine(context.company.today, time(), UTC) - timedelta(hours=1)
+    return [
+        _job(context, index, latest - timedelta(hours=HOURS * index))
+        for index in range(min(EVER, KEPT_DAYS * 24 // HOURS))
+    ]
+
+
+def _job(context: Context, index: int, moment: datetime) -> Json:
+    # Their names belong to the moments, so that another day has the same jobs.
+    name = f"{moment:%Y%m%d%H}"
+    imports = []
+    for place, (label, kind) in enumerate(LOADS[: 1 + luck("imports", name) % len(LOADS)]):
+        import_id = uuid("import", name, place)
+        statuses = [row["Status"] for row in lines(context, import_id)]
+        imports.append(
+            {
+                "id": import_id,
+                "label": label,
+                "load_type": kind,
+                "status": "COMPLETED",
+                "total_records": len(statuses),
+                "successful_records": statuses.count(SUCCESS),
+                "successful_records_with_warnings": statuses.count(WARNING),
+                "error_records": statuses.count(ERROR),
+            }
+        )
+    return {
+        "id": uuid("job", name),
+        "label": "Nightly" if moment.hour > 18 else f"Delta {index}",  # noqa: PLR2004  the evening
+        "status": "COMPLETED",
+        "created_date": f"{moment.replace(tzinfo=None).isoformat()}Z",
+        "imports": imports,
+    }
+
+
+def _day(call: Call, name: str) -> str | None:
+    text = call.given.get(name)
+    try:
+        return None if text is None else date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise call.bad(name, "must be a date such as 2024-01-31") from error
+
+
+def _jobs(context: Context, call: Call) -> Answer:
+    first, last = _day(call, "job_create_from_date"), _day(call, "job_create_to_date")
+    number, size = call.number("page_number", 1), call.number("page_size", MOST, MOST)
+    rows = [
+        row
+        for row in jobs(context)
+        if (first is None or row["created_date"][:10] >= first) and (last is None or row["created_date"][:10] <= last)
+    ]
+    page = rows[(number - 1) * size : number * size]
+    body = {"jobs": page, "page_number": number, "page_size": size, "total_count": len(rows)}
+    return as_json(body, media_type=JSON_TYPE)
+
+
+def _one(context: Context, call: Call) -> Answer:
+    for row in jobs(context):
+        if row["id"] == call.parts["job_id"]:
+            return as_json(row, media_type=JSON_TYPE)
+    raise call.not_there()
+
+
+def _report(kind: str) -> Callable[[Context, Call], Answer]:
+    def answer(context: Context, call: Call) -> Answer:
+        import_id = call.parts["import_id"]
+        if not any(row["id"] == import_id for job in jobs(context) for row in job["imports"]):
+            raise call.not_there()
+        read = context.downloads.get((import_id, kind), 0) + 1
+        if read > DOWNLOADS:
+            return call.route.refusing(call.request)(GONE, "Report download limit reached.")
+        context.downloads[import_id, kind] = read
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows(row.values() for row in lines(context, import_id) if row["Status"] in KINDS[kind])
+        return Answer(200, text.getvalue().encode(), {"content-type": "text/csv"})
+
+    return answer
+
+
+def _permissions(_context: Context, _call: Call) -> Answer:
+    rows = [{"type": kind, "permission": f"Bulk API - {label}"} for label, kind in LOADS]
+    return as_json({"permissions": rows}, media_type=JSON_TYPE)
+
+
+def _specification(_context: Context, _call: Call) -> Answer:
+    return as_json({"load_types": [kind for _, kind in LOADS]}, media_type=JSON_TYPE)
+
+
+DATES = ("job_create_from_date", "job_create_to_date", "page_number", "page_size")
+ROUTES = (
+    Route(f"{ROOT}/jobs", "bulk_jobs", SCOPE, _jobs, DATES, BULK, JOB_RATE, "jobs"),
+    Route(f"{ROOT}/jobs/{{job_id}}", "bulk_imports", SCOPE, _one, (), BULK, JOB_RATE, "job"),
+    *(
+        Route(
+            f"{ROOT}/imports/{{import_id}}/{kind}",
+            "bulk_import_reports",
+            SCOPE,
+            _report(kind),
+            (),
+            BULK,
+            REPORT_RATE,
+            "reports",
+        )
+        for kind in KINDS
+    ),
+    Route(f"{ROOT}/permissions", "bulk_permissions", PERMISSION_SCOPE, _permissions, (), BULK, JOB_RATE),
+    Route(f"{ROOT}/specification", "bulk_specification", PERMISSION_SCOPE, _specification, (), BULK, JOB_RATE),
+)
+
+
+def _all_jobs(context: Context, _first: date, _last: date) -> list[Json]:
+    return jobs(context)
+
+
+def _imports(context: Context, _first: date, _last: date) -> list[Json]:
+    return [{"_job_id": job["id"], **row} for job in jobs(context) for row in job["imports"]]
+
+
+def _lines(context: Context, _first: date, _last: date) -> list[Json]:
+    return [
+        {"_import_id": row["id"], "_row_number": number, **line}
+        for job in jobs(context)
+        for row in job["imports"]
+        for number, line in enumerate(lines(context, row["id"]), 1)
+    ]
+
+
+STREAMS = {"bulk_jobs": _all_jobs, "bulk_imports": _imports, "bulk_import_reports": _lines}

@@ -1,0 +1,357 @@
+"""Employees, and what belongs to each of them."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from hr_sandbox.cornerstone.portal import UNIT_TYPES
+from hr_sandbox.cornerstone.refusals import BAD, JSON_TYPE, RefusalError, failed
+from hr_sandbox.cornerstone.rest.route import Context, Route, listed, tokened
+from hr_sandbox.cornerstone.rows.parts import login, ref
+from hr_sandbox.cornerstone.rows.units import groups, places, units_by_id
+from hr_sandbox.cornerstone.stock import uuid
+from hr_sandbox.factorial.luck import luck, pick
+from hr_sandbox.messages import as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from hr_sandbox.company.model import Person
+    from hr_sandbox.cornerstone.rest.route import Call
+    from hr_sandbox.messages import Answer
+    from hr_sandbox.vendor import Json
+
+V1, V2 = "/services/api/x/users/v1/employees", "/services/api/x/users/v2/employees"
+SCOPE, GROUP_SCOPE = "employee:read", "group:read"
+BULK_RATE, SINGLE_RATE, SIZE = 75, 150, 50
+BARE, CAMEL = "bare", "camel"
+TITLES = {row.id: row.title for row in UNIT_TYPES}
+CUSTOM = {row.id for row in UNIT_TYPES if row.custom}
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?")
+STATUSES = ((1, "Regular"), (2, "Part time"), (3, "On leave"))
+REASONS = ((1, "Voluntary"), (2, "Involuntary"), (3, "Retirement"), (4, "End of contract"))
+
+
+def _written(moment: datetime) -> str:
+    return moment.replace(tzinfo=None).isoformat()
+
+
+def _midnight(day: date | None) -> str | None:
+    return None if day is None else f"{day}T00:00:00"
+
+
+def _active(context: Context, person: Person) -> bool:
+    return context.stock.is_active(person.id)
+
+
+def employee(context: Context, person: Person, named: str = "externalId") -> Json:
+    """An employee as the lists have it.
+
+    Args:
+        context: where others are.
+        person: who it is.
+        named: what the portal's User ID is called.
+    """
+    job = context.stock.employments.get(person.id)
+    stints = context.company.employments.of(person.id)
+    people = context.company.people
+    above = job and job.supervisor_id
+    manager = people[above] if above and above in people else None
+    units = units_by_id(context.stock)
+    ous = [_unit(units[number]) for kind, number in places(context.stock, person.id) if kind not in CUSTOM]
+    country = context.company.offices[job.office_id].country if job else None
+    return {
+        "id": person.id,
+        named: ref(person),
+        "userName": login(person),
+        "guid": uuid("user", person.id),
+        "firstName": person.first_name,
+        "lastName": person.last_name,
+        "middleName": None,
+        "prefix": None,
+        "suffix": None,
+        "primaryEmail": person.email,
+        "personalEmail": None,
+        "homePhone": None,
+        "mobilePhone": None,
+        "workPhone": f"+49 89 {luck('phone', person.id) % 1_000_000:06}",
+        "fax": None,
+        "address": {
+            "country": country,
+            "line1": None,
+            "line2": None,
+            "city": person.attributes.get("city"),
+            "state": None,
+            "zipCode": None,
+        },
+        "workerStatus": {
+            "lastHireDate": _midnight(job.start_date if job else None),
+            "originalHireDate": _midnight(min((row.start_date for row in stints), default=None)),
+            "active": _active(context, person),
+            "absent": bool(job and job.status == "LEAVE"),
+        },
+        "settings": {"displayLanguage": pick(("English (US)", "Deutsch"), "lang", person.id), "timeZone": ""},
+        "manager": manager
+        and {
+            "id": manager.id,
+            named: ref(manager),
+            "firstName": manager.first_name,
+            "lastName": manager.last_name,
+        },
+        "ous": ous,
+        "employeeMetaData": {
+            "createdDate": _written(person.created_at),
+            "modifiedDate": _written(person.updated_at),
+        },
+    }
+
+
+def _unit(row: Json) -> Json:
+    return {"id": row["ou_id"], "ouId": row["ref"] or "", "name": row["title"], "type": TITLES[row["type_id"]]}
+
+
+def groups_of(context: Context) -> dict[int, list[Json]]:
+    """The groups of everybody."""
+    units, found = units_by_id(context.stock), dict[int, list["Json"]]()
+    for row in groups(context.stock):
+        if row["user_id"] > 0:
+            found.setdefault(row["user_id"], []).append(_unit(units[row["ou_id"]]))
+    return found
+
+
+def fields_of(context: Context, person: Person) -> list[Json]:
+    """The portal's own fields of somebody: texts, or lists of choices."""
+    found: list[Json] = []
+    for row in context.world.portal.fields:
+        if row.kind != "user":
+            continue
+        value = person.attributes.get(row.attribute or "")
+        shown: object = value if value is None else str(value)
+        if isinstance(value, bool):
+            shown = str(value).lower()
+        if isinstance(value, list):
+            shown = [
+                {"valueId": index, "title": title, "isSelected": True} for index, title in enumerate(value, row.id)
+            ]
+        found.append({"id": row.id, "name": row.label, "value": shown})
+    return found
+
+
+def status_of(context: Context, person: Person) -> Json:
+    """How somebody is employed."""
+    job = context.stock.employments.get(person.id)
+    part = bool(job and job.weekly_working_hours < job.full_time_weekly_working_hours)
+    number = 3 if job and job.status == "LEAVE" else 1 + part
+    ended = job is not None and job.termination is not None
+    reason = pick(REASONS, "reason", person.id) if ended else None
+    return {
+        "id": person.id,
+        "userType": {"id": 1 + (person.id % 11 == 0), "title": "Employee"},
+        "employmentStatus": {"id": number, "title": dict(STATUSES)[number]},
+        "effectiveDate": _midnight(job.start_date if job else None),
+        "terminationDate": _midnight(job.end_date if job and ended else None),
+        "terminationReason": reason and {"id": reason[0], "title": reason[1]},
+    }
+
+
+# Version 2
+
+
+def _tests(call: Call) -> Iterator[Callable[[Json], bool]]:
+    given = call.given
+    for name in ("externalId", "userName", "guid", "firstName", "lastName"):
+        if name in given:
+            yield lambda row, name=name: str(row[name]).lower() == given[name].lower()  # type: ignore[misc]
+    if "ids" in given:
+        numbers = given["ids"].split(",")
+        if not all(part.isascii() and part.isdigit() for part in numbers):
+            raise call.bad("ids", "must be numbers with commas between")
+        yield lambda row: str(row["id"]) in numbers
+    for name in ("modifiedDate", "createdDate"):
+        if name in given:
+            if not MOMENT.fullmatch(given[name]):
+                raise call.bad(name, "must be a date such as 2024-01-31T00:00:00")
+            yield lambda row, name=name: row["employeeMetaData"][name] >= given[name].rstrip("Z")  # type: ignore[misc]
+    if "status" in given:
+        if given["status"].lower() not in {"active", "inactive"}:
+            raise call.bad("status", "must be active or inactive")
+        yield lambda row: row["workerStatus"]["active"] == (given["status"].lower() == "active")
+
+
+def _list(context: Context, call: Call) -> Answer:
+    size, tests = call.number("pageSize", SIZE, SIZE), list(_tests(call))
+    rows = [employee(context, person) for person in context.stock.people]
+    rows = sorted((row for row in rows if all(test(row) for test in tests)), key=lambda row: int(row["id"]))
+    manner = context.manners.get("employees")
+    if manner == BARE:
+        return as_json(rows, media_type=JSON_TYPE)
+    return tokened(context, call, rows, size, "nextPageToken" if manner == CAMEL else "nextpagetoken")
+
+
+def _person(context: Context, call: Call) -> Person:
+    text = call.parts["id"]
+    people = context.company.people
+    if not (text.isascii() and text.isdigit()) or int(text) not in people:
+        raise call.not_there()
+    return people[int(text)]
+
+
+def _one(context: Context, call: Call) -> Answer:
+    return as_json(employee(context, _person(context, call)), media_type=JSON_TYPE)
+
+
+def _groups(context: Context, call: Call) -> Answer:
+    return listed(context, groups_of(context).get(_person(context, call).id, []))
+
+
+def _fields(context: Context, call: Call) -> Answer:
+    return listed(context, fields_of(context, _person(context, call)))
+
+
+def _status(context: Context, call: Call) -> Answer:
+    return as_json(status_of(context, _person(context, call)), media_type=JSON_TYPE)
+
+
+def _as_of(context: Context, call: Call) -> Answer:
+    try:
+        day = date.fromisoformat(call.parts["asOfDate"])
+    except ValueError as error:
+        raise call.bad("asOfDate", "must be a date such as 2024-01-31") from error
+    row = status_of(context, _person(context, call))
+    if row["effectiveDate"] is None or row["effectiveDate"] > _midnight(day):
+        raise call.not_there()
+    return as_json(row, media_type=JSON_TYPE)
+
+
+def _named(rows: Iterable[tuple[int, str]]) -> Callable[[Context, Call], Answer]:
+    return lambda context, _call: listed(context, [{"id": number, "title": title} for number, title in rows])
+
+
+# Version 1
+
+
+def employee_v1(context: Context, person: Person, *, whole: bool) -> Json:
+    """An employee of version 1; lists have neither groups nor fields."""
+    row = employee(context, person, "userId")
+    units = units_by_id(context.stock)
+    custom = [_unit(units[number]) for kind, number in places(context.stock, person.id) if kind in CUSTOM]
+    meta = row.pop("employeeMetaData")
+    row["settings"]["trainingApprovals"] = 1
+    return {
+        **row,
+        "approver": row["manager"],
+        "relations": None,
+        "selfRegistrationGroup": None,
+        "groups": groups_of(context).get(person.id, []) if whole else None,
+        "customOus": custom or None,
+        "customFields": fields_of(context, person) if whole else None,
+        "employeeMetaData": meta,
+    }
+
+
+def _framed(context: Context, data: object) -> Answer:
+    moment = f"{context.world.clock.now().replace(tzinfo=None).isoformat()}.6474578Z"
+    return as_json({"status": "Success", "timestamp": moment, "data": data}, media_type=JSON_TYPE)
+
+
+def _v1(member: str, make: Callable[[Context, Person], Json]) -> Callable[[Context, Call], Answer]:
+    def answer(context: Context, call: Call) -> Answer:
+        size, number = SIZE, call.number("pagenumber", 1)
+        if (text := call.given.get("pagesize")) is not None:
+            if not (text.isascii() and text.isdigit() and 0 < int(text) <= SIZE):
+                raise RefusalError(failed(BAD, pageSize=f"Page size must be between 1 and {SIZE}"))
+            size = int(text)
+        people = context.stock.people
+        if call.given.get("includeInactive", "false").lower() != "true":
+            people = [row for row in people if _active(context, row)]
+        for name, stamp in (("lastmodified", "updated_at"), ("createdate", "created_at")):
+            if name in call.given:
+                if not MOMENT.fullmatch(call.given[name]):
+                    raise call.bad(name, "must be a date such as 2024-01-31T00:00:00")
+                since = call.given[name].rstrip("Z")
+                people = [row for row in people if _written(getattr(row, stamp)) >= since]
+        page = people[(number - 1) * size : number * size]
+        rows = [make(context, row) for row in page]
+        return _framed(
+            context, {member: rows, "size": len(rows), "start": (number - 1) * size + 1, "total": len(people)}
+        )
+
+    return answer
+
+
+def _one_v1(context: Context, call: Call) -> Answer:
+    text = call.parts["id"]
+    for person in context.stock.people:
+        if text in {str(person.id), f"userid-{ref(person)}", f"guid-{uuid('user', person.id)}"}:
+            return _framed(context, employee_v1(context, person, whole=True))
+    raise call.not_there()
+
+
+def _fields_v1(context: Context, call: Call) -> Answer:
+    person = _person(context, call)
+    return _framed(context, {"id": person.id, "customFields": fields_of(context, person)})
+
+
+LOOK_UPS = ("ids", "userName", "externalId", "guid", "lastName", "firstName", "modifiedDate", "createdDate", "status")
+V1_PARAMETERS = ("pagenumber", "pagesize", "lastmodified", "createdate", "includeInactive")
+ROUTES = (
+    Route(V2, "employees", SCOPE, _list, ("pageSize", "nextPageToken", *LOOK_UPS), per_minute=BULK_RATE),
+    Route(f"{V2}/termination-reasons", "termination_reasons", SCOPE, _named(REASONS), per_minute=SINGLE_RATE),
+    Route(f"{V2}/employment-status", "employment_statuses", SCOPE, _named(STATUSES), per_minute=SINGLE_RATE),
+    Route(f"{V2}/{{id}}", "employees", SCOPE, _one, per_minute=SINGLE_RATE),
+    Route(f"{V2}/{{id}}/groups", "employee_groups", GROUP_SCOPE, _groups, per_minute=SINGLE_RATE),
+    Route(f"{V2}/{{id}}/customfields", "employee_custom_fields", SCOPE, _fields, per_minute=SINGLE_RATE),
+    Route(f"{V2}/{{id}}/employment-status", "employee_employment_status", SCOPE, _status, per_minute=SINGLE_RATE),
+    Route(
+        f"{V2}/{{id}}/employment-status/effective-date/{{asOfDate}}",
+        "employee_employment_status",
+        SCOPE,
+        _as_of,
+        per_minute=SINGLE_RATE,
+    ),
+    Route(V1, "employees_v1", SCOPE, _v1("employees", lambda *who: employee_v1(*who, whole=False)), V1_PARAMETERS),
+    Route(
+        f"{V1}/customfields",
+        "custom_fields_v1",
+        SCOPE,
+        _v1("userCustomFields", lambda context, who: {"id": who.id, "customFields": fields_of(context, who)}),
+        V1_PARAMETERS,
+    ),
+    Route(f"{V1}/employmentstatus", "employment_status_v1", SCOPE, _v1("employmentStatus", status_of), V1_PARAMETERS),
+    Route(
+        f"{V1}/groups",
+        "groups_v1",
+        GROUP_SCOPE,
+        _v1("groups", lambda context, who: {"id": who.id, "groups": groups_of(context).get(who.id, [])}),
+        V1_PARAMETERS,
+    ),
+    Route(f"{V1}/{{id}}", "employees_v1", SCOPE, _one_v1),
+    Route(f"{V1}/{{id}}/customfields", "custom_fields_v1", SCOPE, _fields_v1),
+)
+
+
+def _employees(context: Context, _first: date, _last: date) -> list[Json]:
+    return [employee(context, person) for person in context.stock.people]
+
+
+def _all_groups(context: Context, _first: date, _last: date) -> list[Json]:
+    return [{"_employee_id": number, **row} for number, rows in sorted(groups_of(context).items()) for row in rows]
+
+
+def _all_fields(context: Context, _first: date, _last: date) -> list[Json]:
+    return [{"_employee_id": who.id, **row} for who in context.stock.people for row in fields_of(context, who)]
+
+
+def _all_statuses(context: Context, _first: date, _last: date) -> list[Json]:
+    return [{"_employee_id": who.id, **status_of(context, who)} for who in context.stock.people]
+
+
+STREAMS = {
+    "employees": _employees,
+    "employee_groups": _all_groups,
+    "employee_custom_fields": _all_fields,
+    "employee_employment_status": _all_statuses,
+}
+MANNERS = {"employees": (BARE, CAMEL)}

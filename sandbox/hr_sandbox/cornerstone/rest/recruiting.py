@@ -1,0 +1,151 @@
+"""What is open, and who applied: one pass for each status."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from hr_sandbox.cornerstone.portal import DIVISION, LOCATION
+from hr_sandbox.cornerstone.refusals import stamp
+from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, old
+from hr_sandbox.cornerstone.rows.parts import full, ref
+from hr_sandbox.cornerstone.rows.small import applicant_status
+from hr_sandbox.cornerstone.rows.units import FIRST
+
+if TYPE_CHECKING:
+    from hr_sandbox.company.model import Application, Opening
+    from hr_sandbox.cornerstone.rest.route import Call
+    from hr_sandbox.messages import Answer
+    from hr_sandbox.vendor import Json
+
+ROOT, USUAL, MOST = "/services/api/Recruiting", 20, 100
+HERE = ZoneInfo("Europe/Berlin")  # where the portal is
+SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+LIST = "list"
+
+
+def requisition(context: Context, row: Opening) -> Json:
+    """Something that is open or was; two names are spelled as the vendor does."""
+    people = context.company.people
+    manager = people[row.recruiter_ids[0]] if row.recruiter_ids and row.recruiter_ids[0] in people else None
+    return {
+        "Id": row.id,
+        "RequisitionId": f"req{row.id}",
+        "Title": row.name,
+        "Status": "Open" if row.published else "Draft",
+        "DivisionId": FIRST[DIVISION] + row.department_id,
+        "LocationId": FIRST[LOCATION] + row.office_id,
+        "HiringManager": None if manager is None else {"UserId": ref(manager), "Name": full(manager)},
+        "CanAppy": row.published,
+        "ReferalBonus": None,
+        "Openings": 1,
+        "CreateDate": stamp(row.created_at),
+        "LastModifiedDate": stamp(row.updated_at),
+    }
+
+
+def _day(call: Call, name: str) -> date | None:
+    text = call.given.get(name.lower())
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise call.bad(name, "must be a date such as 2024-01-31") from error
+
+
+def _requisitions(context: Context, call: Call) -> Answer:
+    given = call.given
+    first, last = _day(call, "FromDate"), _day(call, "ToDate")
+    since = given.get("lastmodifiedsince")
+    if since is not None and not SECONDS.fullmatch(since):
+        raise call.bad("lastModifiedSince", "must be such as 2024-01-31T00:00:00")
+    statuses = given["statuses"].split(",") if "statuses" in given else None
+    rows = []
+    for opening in context.company.openings:
+        row = requisition(context, opening)
+        created = opening.created_at.date()
+        changed = opening.updated_at.replace(tzinfo=None).isoformat()
+        if (
+            (first is None or created >= first)
+            and (last is None or created <= last)
+            and (since is None or changed >= since)
+            and (statuses is None or row["Status"] in statuses)
+            and given.get("title", row["Title"]) == row["Title"]
+            and given.get("reqid", row["RequisitionId"]) == row["RequisitionId"]
+            and given.get("divisionid", str(row["DivisionId"])) == str(row["DivisionId"])
+            and given.get("locationid", str(row["LocationId"])) == str(row["LocationId"])
+        ):
+            rows.append(row)
+    page = _paged(call, rows)
+    alone = len(page) == 1 and context.manners.get("job_requisitions") != LIST
+    return old(call, page[0] if alone else page, len(rows))
+
+
+def _paged(call: Call, rows: list[Json]) -> list[Json]:
+    number, size = call.number("page", 1), call.number("pageSize", USUAL, MOST)
+    return rows[(number - 1) * size : number * size]
+
+
+def applicant(context: Context, row: Application) -> Json:
+    """Somebody's application."""
+    who = context.company.candidates[row.candidate_id]
+    moved = row.transitions[-1].entered_at if row.transitions else row.created_at
+    return {
+        "Id": row.id,
+        "RequisitionId": f"req{row.opening_id}",
+        "FirstName": who.first_name,
+        "LastName": who.last_name,
+        "Email": who.email,
+        "Phone": who.phone,
+        "Source": row.channel,
+        "CurrentStatus": applicant_status(row),
+        "StatusDate": moved.astimezone(HERE).date().isoformat(),
+        "AppliedDate": row.applied_on.isoformat(),
+    }
+
+
+def _applicants(context: Context, call: Call) -> Answer:
+    status = call.given.get("currentstatus")
+    if not status:
+        raise call.bad("CurrentStatus", "is needed")
+    since = _day(call, "StatusDate")
+    rows = [applicant(context, row) for row in context.company.applications]
+    rows = [
+        row for row in rows if row["CurrentStatus"] == status and (since is None or row["StatusDate"] >= f"{since}")
+    ]
+    return old(call, _paged(call, rows), len(rows))
+
+
+FILTERS = ("Title", "ReqId", "FromDate", "ToDate", "lastModifiedSince", "DivisionId", "LocationId", "Statuses")
+PAGES = ("page", "pageSize")
+ROUTES = (
+    Route(
+        f"{ROOT}/JobRequisitionDetails",
+        "job_requisitions",
+        "jobrequisition:read",
+        _requisitions,
+        (*FILTERS, "Language", *PAGES),
+        OLD,
+    ),
+    Route(
+        f"{ROOT}/JobApplicant",
+        "job_applicants",
+        "jobapplicant:read",
+        _applicants,
+        ("CurrentStatus", "StatusDate", *PAGES),
+        OLD,
+    ),
+)
+
+
+def _all(context: Context, _first: date, _last: date) -> list[Json]:
+    return [requisition(context, row) for row in context.company.openings]
+
+
+def _everybody(context: Context, _first: date, _last: date) -> list[Json]:
+    return [applicant(context, row) for row in context.company.applications]
+
+
+STREAMS = {"job_requisitions": _all, "job_applicants": _everybody}
+MANNERS = {"job_requisitions": (LIST,)}

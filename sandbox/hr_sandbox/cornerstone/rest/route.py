@@ -1,0 +1,224 @@
+"""A path of a REST family: who may read it, how often, with which parameters, in which of the vendor's forms."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.cornerstone.refusals import (
+    BAD,
+    JSON_TYPE,
+    MESSAGES,
+    NOT_FOUND,
+    RefusalError,
+    coded,
+    failed,
+    failure,
+    stamp,
+)
+from hr_sandbox.cornerstone.seal import Seal
+from hr_sandbox.messages import Answer, as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.cornerstone.stock import Stock
+    from hr_sandbox.cornerstone.world import World
+    from hr_sandbox.messages import Request
+    from hr_sandbox.vendor import Json
+
+NEW, OLD, BULK = "new", "old", "bulk"
+USUAL = 417  # requests a minute
+XML_TYPE = "application/xml; charset=utf-8"
+XML_HEAD = '<cornerstoneapi xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><validations>'
+XML_TAIL = "</validations></cornerstoneapi>"
+TOKEN_SECONDS = 300
+TO_TEXT, FROM_TEXT = str.maketrans("-_", "+/"), str.maketrans("+/", "-_")
+
+
+@dataclass(slots=True)
+class Context:
+    """What all families answer from.
+
+    Attributes:
+        manners: in which of its ways a stream answers, where not as usual.
+        downloads: how often each report was read.
+        busy_until: when the search that is under way ends.
+    """
+
+    world: World
+    manners: dict[str, str] = field(default_factory=dict)
+    downloads: dict[tuple[str, str], int] = field(default_factory=dict)
+    busy_until: float = 0
+    seal: Seal = field(default_factory=Seal)
+
+    @property
+    def company(self) -> Company:
+        """The company."""
+        return self.world.company
+
+    @property
+    def stock(self) -> Stock:
+        """What it learns."""
+        return self.world.stock
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to a route.
+
+    Attributes:
+        parts: what stands in the path.
+        given: the parameters, of older services with names in lower case.
+    """
+
+    route: Route
+    request: Request
+    parts: dict[str, str]
+    given: dict[str, str]
+
+    def bad(self, name: str, sentence: str) -> RefusalError:
+        """A parameter that cannot be."""
+        if self.route.family == NEW:
+            return RefusalError(failed(BAD, **{name: sentence}))
+        return RefusalError(self.route.refusing(self.request)(BAD, f"{name}: {sentence}"))
+
+    def not_there(self) -> RefusalError:
+        """There is no such record."""
+        return RefusalError(self.route.refusing(self.request)(NOT_FOUND))
+
+    def number(self, name: str, usual: int, most: int | None = None) -> int:
+        """A whole number from 1 on."""
+        key = name.lower() if self.route.family == OLD else name
+        text = self.given.get(key)
+        if text is None:
+            return usual
+        if not (text.isascii() and text.isdigit() and int(text)) or (most and int(text) > most):
+            raise self.bad(name, f"must be between 1 and {most}" if most else "must be 1 or more")
+        return int(text)
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path.
+
+    Attributes:
+        path: with what varies in braces.
+        stream: what controls call its rows.
+        scope: the right to read it.
+        handler: answers a call.
+        parameters: names that it knows.
+        family: which form errors have.
+        per_minute: requests.
+        limited: what the limit is for, where several paths share one.
+    """
+
+    path: str
+    stream: str
+    scope: str
+    handler: Callable[[Context, Call], Answer]
+    parameters: tuple[str, ...] = ()
+    family: str = NEW
+    per_minute: int = USUAL
+    limited: str = ""
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path))
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """What stands in a path of this kind, or None."""
+        found = self._pattern.fullmatch(path)
+        return None if found is None else found.groupdict()
+
+    def refusing(self, request: Request) -> Callable[..., Answer]:
+        """Makes errors in the family's form."""
+        if self.family == BULK:
+            return lambda status, text=None: coded(status, text or MESSAGES.get(status, "Error"))
+        if self.family == NEW or wants_json(request):
+            return failure
+        return lambda status, text=None: as_xml({"status": str(status), "timestamp": stamp(), "message": text}, status)
+
+    def call(self, parts: dict[str, str], request: Request) -> Call:
+        """The call that a request makes; refused where a parameter is not known or stands twice."""
+        fold: Callable[[str], str] = str.lower if self.family == OLD else str
+        given = {fold(name): text for name, text in request.query}
+        call = Call(self, request, parts, given)
+        known = {fold(name) for name in self.parameters}
+        for name in given:
+            if name not in known:
+                raise call.bad(name or "query", "is not a parameter")
+        if len(given) != len(request.query):
+            raise call.bad("query", "a parameter stands twice")
+        return call
+
+
+def wants_json(request: Request) -> bool:
+    """Whether JSON is asked for by name: without that the older services answer XML."""
+    return "application/json" in request.headers.get("accept", "").lower()
+
+
+def as_xml(members: Json, status: int = 200) -> Answer:
+    """An answer of the older services as XML."""
+    inner = "".join(_element(name, value) for name, value in members.items())
+    body = f"{XML_HEAD}{inner}{XML_TAIL}"
+    return Answer(status, body.encode(), {"content-type": XML_TYPE})
+
+
+def _element(name: str, value: Any) -> str:  # noqa: ANN401  any JSON
+    if value is None:
+        return f'<{name} i:nil="true"/>'
+    if isinstance(value, dict | list) and not value:
+        return f"<{name}/>"
+    if isinstance(value, dict):
+        return f"<{name}>{''.join(_element(inner, part) for inner, part in value.items())}</{name}>"
+    if isinstance(value, list):
+        return f"<{name}>{''.join(_element('item', part) for part in value)}</{name}>"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(sign, entity)
+    return f"<{name}>{text}</{name}>"
+
+
+def old(call: Call, data: Any, total: int | None = None) -> Answer:  # noqa: ANN401  any JSON
+    """The frame of the older services."""
+    body: Json = {"status": "200", "timestamp": stamp()}
+    if total is not None:
+        body["totalRecords"] = total
+    body["data"] = data
+    return as_json(body, media_type=JSON_TYPE) if wants_json(call.request) else as_xml(body)
+
+
+def listed(context: Context, rows: list[Json], **more: object) -> Answer:
+    """The frame of the newer services."""
+    moment = f"{context.world.clock.now().replace(tzinfo=None).isoformat()}.9545447Z"
+    return as_json({"timestamp": moment, **more, "count": len(rows), "data": rows}, media_type=JSON_TYPE)
+
+
+def tokened(context: Context, call: Call, rows: list[Json], size: int, member: str) -> Answer:
+    """A page of rows in the order of their ids, with a token for the next one that lives five minutes."""
+    after, filters = -1, sorted(item for item in call.given.items() if item[0] not in {"nextPageToken", "pageSize"})
+    if (text := call.given.get("nextPageToken")) is not None:
+        state = context.seal.open(text.translate(FROM_TEXT))
+        asked = {"path": call.request.path, "size": size, "filters": [list(item) for item in filters]}
+        if state is None or any(state[name] != value for name, value in asked.items()):
+            raise call.bad("nextPageToken", "is not valid")
+        if state["at"] + TOKEN_SECONDS <= context.world.clock.seconds():
+            raise call.bad("nextPageToken", "has expired")
+        after = state["after"]
+    page = [row for row in rows if row["id"] > after][: size + 1]
+    token = None
+    if len(page) > size:
+        page.pop()
+        state = {
+            "path": call.request.path,
+            "size": size,
+            "filters": filters,
+            "after": page[-1]["id"],
+            "at": context.world.clock.seconds(),
+        }
+        token = context.seal.close(state).translate(TO_TEXT)
+    return listed(context, page, **{member: token})

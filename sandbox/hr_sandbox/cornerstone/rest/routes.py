@@ -1,0 +1,71 @@
+"""All paths of the REST families, and who answers them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hr_sandbox.cornerstone.rest import learning, loads, people, recruiting, skills, units
+from hr_sandbox.cornerstone.rest.route import Context
+from hr_sandbox.vendor import ControlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from hr_sandbox.cornerstone.rest.route import Route
+    from hr_sandbox.cornerstone.world import World
+    from hr_sandbox.messages import Answer, Request
+    from hr_sandbox.vendor import Json
+
+FAMILIES = (people, units, learning, skills, recruiting, loads)
+ROUTES: tuple[Route, ...] = tuple(route for family in FAMILIES for route in family.ROUTES)
+STREAMS: dict[str, Callable[[Context, date, date], list[Json]]] = {
+    name: records for family in FAMILIES for name, records in family.STREAMS.items()
+}
+NORMAL = "normal"
+MANNERS: dict[str, tuple[str, ...]] = {**people.MANNERS, **recruiting.MANNERS}
+
+
+def route_of(path: str) -> tuple[Route, dict[str, str]] | None:
+    """The route of a path with what stands in it, or None; the first that fits."""
+    for route in ROUTES:
+        if (parts := route.match(path)) is not None:
+            return route, parts
+    return None
+
+
+class Rest:
+    """Answers all routes over a world."""
+
+    streams = tuple(STREAMS)
+
+    def __init__(self, world: World) -> None:
+        """Answer from this world."""
+        self.context = Context(world)
+
+    @property
+    def manners(self) -> dict[str, str]:
+        """In which of its ways a stream answers, where not as usual."""
+        return self.context.manners
+
+    def answer(self, route: Route, parts: dict[str, str], request: Request) -> Answer:
+        """Answer a request that may be made."""
+        return route.handler(self.context, route.call(parts, request))
+
+    def count(self, stream: str, first: date, last: date) -> int:
+        """How many rows a stream gives."""
+        return len(self.records(stream, first, last))
+
+    def records(self, stream: str, first: date, last: date) -> list[Json]:
+        """The rows of a stream; what stands in the address only has a name with an underscore."""
+        if stream not in STREAMS:
+            raise ControlError(f"There is no stream {stream}.")
+        return STREAMS[stream](self.context, first, last)
+
+    def set_manner(self, stream: str, manner: str) -> Json:
+        """Choose in which of its ways a stream answers."""
+        known = (NORMAL, *MANNERS.get(stream, ()))
+        if manner not in known:
+            raise ControlError(f"There is no manner {manner} of {stream}; there are {', '.join(known)}.")
+        self.context.manners[stream] = manner
+        return {"path": stream, "manner": manner}

@@ -1,0 +1,215 @@
+"""Trainings, transcripts and assignments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hr_sandbox.cornerstone.stock import ASSIGNMENTS, CULTURES, DONE, STATUSES, TRAINING_TYPES
+from hr_sandbox.cornerstone.ticks import DAY
+from hr_sandbox.factorial.luck import happens, luck, pick
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hr_sandbox.cornerstone.rows.parts import Builder, Row
+    from hr_sandbox.cornerstone.stock import Stock, Transcript
+
+NAMES = dict(STATUSES)
+TYPE_NAMES = {code: title for code, _, title, _ in TRAINING_TYPES}
+HOURS = DAY // 24
+PASSED = 60
+PROXY = 700  # what an assignment's number is raised by where it stands for its users
+
+
+def trainings(stock: Stock) -> Iterator[Row]:
+    """Everything that can be learnt."""
+    for row in stock.trainings:
+        starts = row.created + 30 * DAY if row.parent_id else None
+        yield {
+            "object_id": row.object_id,
+            "lo_object_id": row.object_id,
+            "lo_object_type": row.type,
+            "object_type": row.type,
+            "lo_type": TYPE_NAMES[row.type],
+            "lo_title": row.title,
+            "lo_active": "Y" if row.active else "N",
+            "lo_status_type": "ACTV" if row.active else "IN",
+            "lo_hours": row.hours,
+            "lo_price": row.price,
+            "lo_create_dt": row.created,
+            "lo_modified_dt": row.modified,
+            "lo_root_id": row.parent_id or row.object_id,
+            "related_lo_id": row.parent_id,
+            "lo_version": pick(("1.0", "2.0", "", None), "version", row.index),
+            "lo_start_dt": starts,
+            "lo_end_dt": starts and starts + 3 * HOURS,
+            "ref": f"LO-{row.index:04}",
+            "lo_ref": f"LO-{row.index:04}",
+            "is_latest_training_version": True,
+            "deactivation_dt": None if row.active else row.modified,
+        }
+
+
+def local_trainings(stock: Stock) -> Iterator[Row]:
+    """What trainings are called, in one to three languages; some have the culture 0."""
+    for row in stock.trainings:
+        cultures = (0,) if row.index % 29 == 0 else range(1, 2 + luck("cultures", row.index) % 3)
+        for culture in cultures:
+            usual = culture <= 1
+            yield {
+                "object_id": row.object_id,
+                "culture_id": culture,
+                "title": row.title if usual else f"{row.title} [{culture}]",
+                "is_default": usual,
+            }
+
+
+def training_types(_stock: Stock) -> Iterator[Row]:
+    """Types of training; the code is filled up with blanks."""
+    for code, number, title, _ in TRAINING_TYPES:
+        yield {"object_type": f"{code:4}", "object_type_id": number, "description": title}
+
+
+def local_training_types(stock: Stock) -> Iterator[Row]:
+    """What the types are called."""
+    for row in training_types(stock):
+        for culture, name, _ in CULTURES:
+            yield {**row, "culture_id": culture, "description": f"{row['description']} ({name})"}
+
+
+def training_fields(stock: Stock) -> Iterator[Row]:
+    """The portal's own fields of trainings."""
+    for row in stock.trainings:
+        yield {"object_id": row.object_id, "train_cf_object_id": row.object_id}
+
+
+def curricula(stock: Stock) -> Iterator[Row]:
+    """What curricula consist of."""
+    parts = [row for row in stock.trainings if row.type != "CURR"]
+    for curriculum in stock.trainings:
+        if curriculum.type != "CURR":
+            continue
+        for place in range(2 + luck("parts", curriculum.index) % 5):
+            child = parts[(curriculum.index * 7 + place * 11) % len(parts)]
+            yield {
+                "curriculum_object_id": curriculum.object_id,
+                "object_id": child.object_id,
+                "parent_object_id": curriculum.object_id,
+                "display_seq": place + 1,
+                "curriculum_child_object_id": child.object_id,
+                "curriculum_section_object_id": curriculum.object_id,
+                "curriculum_version": "1.0",
+            }
+
+
+def sessions(stock: Stock) -> Iterator[Row]:
+    """The sessions of events."""
+    for row in stock.trainings:
+        if row.parent_id:
+            starts = row.created + 30 * DAY
+            yield {
+                "object_id": row.object_id,
+                "event_object_id": row.parent_id,
+                "start_dt": starts,
+                "end_dt": starts + 3 * HOURS,
+            }
+
+
+def transcripts(stock: Stock) -> Iterator[Row]:
+    """Who took what."""
+    for row in stock.transcripts:
+        yield transcript(row)
+
+
+def transcript(row: Transcript) -> Row:
+    """One training of one person."""
+    return {
+        "transc_user_id": row.user_id,
+        "transc_object_id": row.training.object_id,
+        "reg_num": row.reg_num,
+        "user_lo_status_id": row.status_id,
+        "user_lo_status": NAMES[row.status_id],
+        "is_latest_reg_num": row.latest,
+        "is_latest_version_on_transcript": True,
+        "is_assigned": row.assignment_id is not None,
+        "is_removed": False,
+        "user_lo_create_dt": row.created,
+        "user_lo_reg_dt": row.created,
+        "user_lo_start_dt": row.started,
+        "user_lo_comp_dt": row.completed,
+        "user_lo_last_modified_dt": row.modified,
+        "user_lo_last_access_dt": row.started,
+        "user_lo_score": row.score,
+        "user_lo_pass": None if row.score is None else row.score > PASSED,
+        "user_lo_pct_complete": 100.0 if row.status_id == DONE else float(luck(row.user_id, row.created) % 100),
+    }
+
+
+def transcript_fields(stock: Stock) -> Iterator[Row]:
+    """The portal's own fields of transcripts: once for each training of a person."""
+    for row in stock.transcripts:
+        if row.latest:
+            both = row.user_id, row.training.object_id
+            yield {
+                "user_id": both[0],
+                "object_id": both[1],
+                "transc_cf_user_id": both[0],
+                "transc_cf_object_id": both[1],
+            }
+
+
+def assignments(stock: Stock) -> Iterator[Row]:
+    """What was assigned."""
+    for number in range(1, ASSIGNMENTS + 1):
+        yield {
+            "assignment_id": number,
+            "object_id": stock.trainings[number % len(stock.trainings)].object_id,
+            "is_active": number % 5 != 0,
+            "status_id": "DONE" if number % 3 else "ACTV",
+        }
+
+
+def assigned_users(stock: Stock) -> Iterator[Row]:
+    """Who was assigned something."""
+    seen = sorted({(row.assignment_id, row.user_id) for row in stock.transcripts if row.assignment_id})
+    for number, user_id in seen:
+        gone = happens(5, "removed", number, user_id)
+        yield {"proxy_id": PROXY + number, "user_id": user_id, "is_dynamic_removed": gone}
+
+
+def sources(stock: Stock) -> Iterator[Row]:
+    """Which assignment a transcript comes from."""
+    for row in stock.transcripts:
+        if row.assignment_id:
+            yield {
+                "user_id": row.user_id,
+                "object_id": row.training.object_id,
+                "original_object_id": row.training.object_id,
+                "reg_num": row.reg_num,
+                "proxy_id": PROXY + row.assignment_id,
+                "assignment_id": row.assignment_id,
+                "create_dt": row.created,
+                "modify_dt": row.modified,
+            }
+
+
+BUILDERS: dict[str, Builder] = {
+    "curriculum_structure_core": curricula,
+    "training_assignment_core": assignments,
+    "training_assignment_user_core": assigned_users,
+    "training_cf_core": training_fields,
+    "training_core": trainings,
+    "training_ilt_session_core": sessions,
+    "training_local_core": local_trainings,
+    "training_type_core": training_types,
+    "training_type_local_core": local_training_types,
+    "transcript_assignment_core": sources,
+    "transcript_cf_core": transcript_fields,
+    "transcript_core": transcripts,
+    "transcript_src_assignment_core": sources,
+    "vw_rpt_training": trainings,
+    "vw_rpt_training_cf": training_fields,
+    "vw_rpt_training_curricula": curricula,
+    "vw_rpt_transcript": transcripts,
+    "vw_rpt_transcript_cf": transcript_fields,
+}

@@ -1,0 +1,196 @@
+"""Organizational units: what the company is made of, each kind of it as a type of units."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from hr_sandbox.cornerstone.portal import (
+    CENTER,
+    DIVISION,
+    ENTITY,
+    GRADE,
+    GROUP,
+    LOCATION,
+    PIVOTED,
+    POSITION,
+    TEAM,
+    UNIT_TYPES,
+)
+from hr_sandbox.cornerstone.rows.parts import SYSTEM_USERS
+from hr_sandbox.cornerstone.stock import CULTURES
+from hr_sandbox.factorial.luck import happens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hr_sandbox.cornerstone.rows.parts import Builder, Row
+    from hr_sandbox.cornerstone.stock import Stock
+
+FIRST = {row.id: row.first for row in UNIT_TYPES}
+GROUPS = ("Alle Mitarbeitenden", "Führungskräfte", "Remote", "Werkstatt")
+SYSTEM_UNIT = -10_010
+MEMBER = 2  # the status of a membership
+
+
+def units(stock: Stock) -> Iterator[Row]:
+    """All units, groups included."""
+    company = stock.company
+    yield _unit(SYSTEM_UNIT, DIVISION, "System", "SYS", None, active=True)
+    for division in company.departments:
+        above = division.parent_id and FIRST[DIVISION] + division.parent_id
+        yield _unit(FIRST[DIVISION] + division.id, DIVISION, division.name, division.abbreviation, above, active=True)
+    for job in company.jobs:
+        yield _unit(FIRST[POSITION] + job.id, POSITION, job.name, f"JOB{job.id}", None)
+    for grade in sorted({job.grade for job in company.jobs if job.grade}):
+        yield _unit(FIRST[GRADE] + grade, GRADE, f"Grade {grade}", f"G{grade}", None)
+    for center in company.cost_centers:
+        yield _unit(FIRST[CENTER] + center.id, CENTER, center.name, f"CC{center.id}", None)
+    for office in company.offices:
+        yield _unit(FIRST[LOCATION] + office.id, LOCATION, office.name, office.city, None)
+    for index, name in enumerate(GROUPS, 1):
+        yield _unit(FIRST[GROUP] + index, GROUP, name, None, None, active=True)
+    for team in company.teams:
+        above = team.parent_id and FIRST[TEAM] + team.parent_id
+        yield _unit(FIRST[TEAM] + team.id, TEAM, team.name, team.abbreviation, above)
+    for entity in company.legal_entities:
+        yield _unit(FIRST[ENTITY] + entity.id, ENTITY, entity.name, entity.country, None, active=True)
+
+
+def _unit(
+    number: int, kind: int, title: str, ref: str | None, parent: int | None, *, active: bool | None = None
+) -> Row:
+    return {
+        "ou_id": number,
+        "type_id": kind,
+        "title": title,
+        "ref": ref,
+        "parent_id": parent,
+        "active": not happens(12, "unit", number) if active is None else active,
+    }
+
+
+@lru_cache(2)
+def units_by_id(stock: Stock) -> dict[int, Row]:
+    """The units by their numbers."""
+    return {row["ou_id"]: row for row in units(stock)}
+
+
+def places(stock: Stock, person_id: int) -> Iterator[tuple[int, int]]:
+    """Types and numbers of the units that somebody is in; not the groups."""
+    job = stock.employments.get(person_id)
+    if job is None:
+        return
+    position = stock.company.jobs[job.job_id] if job.job_id else None
+    found = (
+        (DIVISION, job.department_id),
+        (POSITION, job.job_id),
+        (GRADE, position and position.grade),
+        (CENTER, job.cost_centers[0][0] if job.cost_centers else None),
+        (LOCATION, job.office_id),
+        (TEAM, job.team_id),
+        (ENTITY, job.legal_entity_id),
+    )
+    for kind, number in found:
+        if number:
+            yield kind, FIRST[kind] + number
+
+
+def groups(stock: Stock) -> Iterator[Row]:
+    """Who is in which group."""
+    managers = {row.supervisor_id for row in stock.employments.values()}
+    for number, _, _ in SYSTEM_USERS:
+        for index in (1, 2):
+            yield _member(number, GROUP, FIRST[GROUP] + index)
+    for person in stock.people:
+        chosen = [1] if stock.is_active(person.id) else []
+        chosen += [2] if person.id in managers else []
+        chosen += [index for index in (3, 4) if happens(25, "group", person.id, index)]
+        for index in chosen:
+            yield _member(person.id, GROUP, FIRST[GROUP] + index)
+
+
+def _member(user_id: int, kind: int, ou_id: int) -> Row:
+    both = {"user_id": user_id, "ou_id": ou_id}
+    return {**both, "ou_type_id": kind, "status_id": MEMBER, "group__ou_id": ou_id}
+
+
+def memberships(stock: Stock) -> Iterator[Row]:
+    """Who is in which unit, groups included."""
+    for person in stock.people:
+        for kind, number in places(stock, person.id):
+            yield _member(person.id, kind, number)
+    yield from groups(stock)
+
+
+def hierarchy(stock: Stock) -> Iterator[Row]:
+    """Every unit below each that stands above it, and below itself."""
+    found = units_by_id(stock)
+    for number in found:
+        path = [number]
+        while (above := found[path[-1]]["parent_id"]) is not None:
+            path.append(above)
+        for distance, ancestor in enumerate(path):
+            between = "/".join(map(str, reversed(path[:distance])))
+            yield {
+                "descendant_ou_id": number,
+                "ancestor_ou_id": ancestor,
+                "distance": distance,
+                "relative_path": f"/{between}/" if between else "/",
+            }
+
+
+def types(_stock: Stock) -> Iterator[Row]:
+    """The types of units, those of the portal itself included."""
+    for row in UNIT_TYPES:
+        yield {"type_id": row.id, "title": row.title, "is_custom": row.custom}
+
+
+def local_types(stock: Stock) -> Iterator[Row]:
+    """What the types are called in each language."""
+    for row in types(stock):
+        for culture, name, _ in CULTURES:
+            yield {**row, "culture_id": culture, "title": f"{row['title']} ({name})", "is_default": culture == 1}
+
+
+def local_units(stock: Stock) -> Iterator[Row]:
+    """What units are called in two languages."""
+    for row in units(stock):
+        for culture in (1, 2):
+            yield {
+                "ou_id": row["ou_id"],
+                "culture_id": culture,
+                "title": row["title"],
+                "description": None,
+                "is_default": culture == 1,
+            }
+
+
+def pivoted(stock: Stock) -> Iterator[Row]:
+    """A row for each user with a column for each type."""
+    for person in stock.people:
+        mine = dict(places(stock, person.id))
+        row: Row = {"user_id": person.id}
+        for pattern in PIVOTED.values():
+            row |= {pattern.format(kind.id): mine.get(kind.id) for kind in UNIT_TYPES}
+        yield row
+
+
+BUILDERS: dict[str, Builder] = {
+    "ou_cf_core": units,
+    "ou_core": units,
+    "ou_hierarchy_core": hierarchy,
+    "ou_local_core": local_units,
+    "ou_type_core": types,
+    "ou_type_local_core": local_types,
+    "user_groups_core": groups,
+    "user_ou_core": memberships,
+    "user_ou_pivoted_core": pivoted,
+    "vw_rpt_ou": units,
+    "vw_rpt_ou_cf": units,
+    "vw_rpt_ou_cf2": units,
+    "vw_rpt_ou_type": types,
+    "vw_rpt_user_groups": groups,
+    "vw_rpt_user_ou": memberships,
+    "vw_rpt_user_ou_info": pivoted,
+}

@@ -1,0 +1,74 @@
+"""Rows as JSON: one by one, and those in bulk from a pattern in which only what varies is put."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.cornerstone.tables import EXPORTER
+from hr_sandbox.cornerstone.ticks import text_of
+from hr_sandbox.cornerstone.world import coerced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hr_sandbox.cornerstone.rows.parts import Row
+    from hr_sandbox.cornerstone.tables import Column, EntitySet
+    from hr_sandbox.cornerstone.world import World
+
+ZONES = {EXPORTER: "+00:00"}
+_written = lru_cache(4096)(text_of)  # many rows have the same stamp
+
+
+def dumped(value: Any) -> str:  # noqa: ANN401  any JSON
+    """A value as JSON without blanks."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+class Show:
+    """Makes bodies.
+
+    Attributes:
+        long_texts: whether long whole numbers are written as texts.
+    """
+
+    def __init__(self, world: World) -> None:
+        """Show the rows of a world."""
+        self._world = world
+        self.long_texts = False
+
+    def body(self, table: EntitySet, columns: Iterable[Column], row: Row) -> Row:
+        """One row."""
+        return {column.name: self._cell(table, column, self._world.value(table, row, column)) for column in columns}
+
+    def texts(self, table: EntitySet, columns: Iterable[Column], rows: Iterable[Row]) -> Iterator[str]:
+        """Rows as JSON."""
+        return (dumped(self.body(table, columns, row)) for row in rows)
+
+    def bulk(self, table: EntitySet, columns: Sequence[Column], places: Sequence[int]) -> Iterator[str]:
+        """Rows in bulk as JSON."""
+        if not places:
+            return
+        bulk = self._world.bulk
+        varying = bulk.varying(table.name)
+        parts, filled = [], []
+        first = self.body(table, columns, bulk.row(table.name, places[0]))
+        for column in columns:
+            fixed = column.name not in varying
+            parts.append(f'"{column.name}":' + (dumped(first[column.name]).replace("%", "%%") if fixed else "%s"))
+            if not fixed:
+                filled.append(column)
+        pattern = "{" + ",".join(parts) + "}"
+        for place in places:
+            row = bulk.row(table.name, place)
+            yield pattern % tuple(
+                dumped(self._cell(table, column, coerced(column, row[column.name]))) for column in filled
+            )
+
+    def _cell(self, table: EntitySet, column: Column, value: Any) -> Any:  # noqa: ANN401  any JSON
+        if value is None:
+            return None
+        if column.type == "Edm.DateTimeOffset":
+            return _written(value, ZONES.get(table.service, "Z"))
+        return str(value) if self.long_texts and column.type == "Edm.Int64" else value

@@ -1,0 +1,58 @@
+"""Limits of each view, object and path: by the minute and by the hour, refused requests included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hr_sandbox.cornerstone.clock import Clock
+
+MINUTE, MINUTES = 60, 60
+
+
+class Throttle:
+    """Counts requests in windows that begin with the first one."""
+
+    def __init__(self, clock: Clock, everywhere: int | None) -> None:
+        """Count nothing yet.
+
+        Args:
+            clock: the vendor's.
+            everywhere: one limit a minute for all together, instead of the vendor's own.
+        """
+        self._clock = clock
+        self._everywhere = everywhere
+        self.on = True
+        self.limits: dict[str, int] = {}
+        self._windows: dict[tuple[str, int], tuple[float, int]] = {}
+
+    def take(self, resource: str, per_minute: int) -> tuple[bool, dict[str, str]]:
+        """Count a request; says whether it is one too many, and what the headers tell."""
+        if self._everywhere:
+            resource, per_minute = "", self._everywhere
+        limit = self.limits.get(resource, per_minute)
+        if not self.on:
+            return True, _headers(limit * MINUTES, limit * MINUTES)
+        used = self._count(resource, MINUTE)
+        in_hour = self._count(resource, MINUTE * MINUTES)
+        enough = used <= limit and in_hour <= limit * MINUTES
+        return enough, _headers(limit * MINUTES, limit * MINUTES - in_hour if enough else 0)
+
+    def _count(self, resource: str, seconds: int) -> int:
+        moment = self._clock.seconds()
+        began, used = self._windows.get((resource, seconds), (moment, 0))
+        if moment - began >= seconds:
+            began, used = moment, 0
+        self._windows[resource, seconds] = (began, used + 1)
+        return used + 1
+
+    def clear(self) -> None:
+        """Forget what was counted."""
+        self._windows.clear()
+
+
+def _headers(limit: int, remaining: int) -> dict[str, str]:
+    return {
+        "x-csod-throttling-rate-limit-urilevel": str(limit),
+        "x-csod-requests-remaining-urilevel": str(max(remaining, 0)),
+    }

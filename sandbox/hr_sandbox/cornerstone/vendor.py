@@ -1,0 +1,271 @@
+"""Cornerstone over the company: from a request to an answer, through the same gates as at the vendor."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from hr_sandbox.cornerstone.access import Access
+from hr_sandbox.cornerstone.auth import TOKEN_PATH, Tokens
+from hr_sandbox.cornerstone.clock import Clock
+from hr_sandbox.cornerstone.controls import CornerstoneControls
+from hr_sandbox.cornerstone.failures import Failures
+from hr_sandbox.cornerstone.links import STYLES, Links
+from hr_sandbox.cornerstone.metadata import Metadata, service_document
+from hr_sandbox.cornerstone.odata import OData
+from hr_sandbox.cornerstone.portal import Portal
+from hr_sandbox.cornerstone.query import preferences
+from hr_sandbox.cornerstone.refusals import (
+    ERROR_PAGE,
+    LOGIN,
+    NOT_ALLOWED,
+    NOT_FOUND,
+    TOO_MANY,
+    UNAUTHORIZED,
+    RefusalError,
+    failure,
+    html,
+    redirect,
+)
+from hr_sandbox.cornerstone.rest import ROUTES, Rest, route_of
+from hr_sandbox.cornerstone.tables import METADATA_SCOPES, ROOTS, USUAL_THROTTLE, entity_sets
+from hr_sandbox.cornerstone.throttle import Throttle
+from hr_sandbox.cornerstone.world import World
+from hr_sandbox.messages import Answer
+from hr_sandbox.vendor import ControlError, Vendor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.messages import Request
+    from hr_sandbox.options import Options
+    from hr_sandbox.vendor import Json
+
+LONGEST_TOKEN = 3_600  # seconds, unless an application is set otherwise
+WINDOW_DAYS, MOST_RECORDS = 30, 100_000
+METADATA = "$metadata"
+NAME = re.compile(r"(\w+)(?:\((.+)\))?")
+
+
+class Cornerstone(Vendor):
+    """Cornerstone OnDemand: both OData services, the REST families, and tokens."""
+
+    name = "cornerstone"
+    streams = (*entity_sets(), *Rest.streams)
+
+    def __init__(self, company: Company, options: Options) -> None:
+        """Serve the company to the application of the options."""
+        super().__init__(company)
+        clock, portal = Clock(), Portal(company)
+        self.access = Access({row.scope for row in ROUTES}, Rest.streams)
+        self.tokens = Tokens(
+            (options.client_id, options.client_secret), min(options.token_ttl, LONGEST_TOKEN), self.access, clock
+        )
+        self.throttle = Throttle(clock, options.requests_per_minute)
+        self.failures = Failures()
+        self.odata = OData(World(company, portal, clock), Links(clock))
+        self.rest = Rest(self.odata.world)
+        self.etags = False
+        self._metadata = Metadata(portal)
+
+    # Requests
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request, errors included."""
+        try:
+            return self._gate(request)
+        except RefusalError as error:
+            return error.answer
+
+    def error(self, status: int, request: Request) -> Answer:
+        """A failure of the vendor's own."""
+        del request
+        return failure(status)
+
+    def template(self, path: str) -> str | None:
+        """The declared path that a request's path belongs to, or None."""
+        for root in ROOTS.values():
+            if path.startswith(f"{root}/"):
+                found = NAME.fullmatch(path.removeprefix(f"{root}/"))
+                return entity_sets()[found[1]].path if found and found[1] in entity_sets() else path
+        route = route_of(path)
+        return route[0].path if route else None
+
+    def _gate(self, request: Request) -> Answer:
+        """Tokens, pages for people, OData, then everything else."""
+        path = request.path
+        if path == TOKEN_PATH:
+            return self.tokens.issue(request) if request.method == "POST" else failure(NOT_ALLOWED)
+        if path.startswith("/phnx/"):
+            return html(LOGIN)
+        for service, root in ROOTS.items():
+            if path == root or path.startswith(f"{root}/"):
+                return self._odata(service, path[len(root) + 1 :], request)
+        found = route_of(path)
+        if found is None:
+            raise RefusalError(failure(NOT_FOUND))
+        route, parts = found
+        refuse = route.refusing(request)
+        headers = self._counted(route.limited or route.path, route.per_minute, refuse)
+        try:
+            answer = self._read(request, route.scope, route.stream, refuse)
+            answer = answer or self.rest.answer(route, parts, request)
+        except RefusalError as error:
+            answer = error.answer
+        else:
+            answer = self.failures.spoil(route.stream, 1, answer, request)
+        answer.headers |= headers
+        return answer
+
+    def _counted(self, resource: str, per_minute: int, refuse: Callable[[int], Answer]) -> dict[str, str]:
+        enough, headers = self.throttle.take(resource, per_minute)
+        if not enough:
+            answer = refuse(TOO_MANY)
+            answer.headers |= headers
+            raise RefusalError(answer)
+        return headers
+
+    def _read(self, request: Request, scope: str, endpoint: str, refuse: Callable[[int], Answer]) -> Answer | None:
+        """A refusal of who asks, or None."""
+        token = self.tokens.check(request)
+        if token is None:
+            return refuse(UNAUTHORIZED)
+        if request.method != "GET":
+            return refuse(NOT_ALLOWED)
+        status = self.access.refusal(scope, endpoint, token)
+        return None if status is None else refuse(status)
+
+    def _odata(self, service: str, rest: str, request: Request) -> Answer:
+        """One of the OData services: its documents, or a table."""
+        if "&" in rest or ("?" in rest and rest != METADATA):
+            return redirect(request, ERROR_PAGE)
+        found = NAME.fullmatch(rest)
+        table = entity_sets().get(found[1]) if found else None
+        resource = table.name if table else f"{service}/{METADATA}"
+        headers = self._counted(resource, table.throttle if table else USUAL_THROTTLE, failure)
+        try:
+            if rest in {"", METADATA}:
+                answer = self._read(request, METADATA_SCOPES[service], rest, failure) or self._document(
+                    service, rest, request
+                )
+            elif table is None or found is None or table.service != service:
+                answer = failure(NOT_FOUND if self.tokens.check(request) else UNAUTHORIZED)
+            elif refused := self._read(request, table.scope, table.name, failure):
+                answer = refused
+            elif found[2]:
+                answer = self.odata.single(table, found[2], request)
+            else:
+                answer = self.odata.answer(table, request)
+                answer = self.failures.spoil(table.name, preferences(request).size, answer, request)
+        except RefusalError as error:
+            answer = error.answer
+        answer.headers |= headers
+        return answer
+
+    def _document(self, service: str, rest: str, request: Request) -> Answer:
+        if request.query:
+            raise RefusalError(failure(400, "This document has no options."))
+        if not rest:
+            return service_document(service, request.root)
+        answer = self._metadata.answer(service)
+        if self.etags:
+            tag = f'W/"{blake2b(answer.body, digest_size=8).hexdigest()}"'
+            if request.headers.get("if-none-match") == tag:
+                return Answer(304, b"", {"etag": tag})
+            answer.headers["etag"] = tag
+        return answer
+
+    # Controls
+
+    def window(self, first: date | None, last: date | None) -> tuple[date, date]:
+        """The last thirty days, unless something else is asked for."""
+        today = self.company.today
+        return first or today - timedelta(WINDOW_DAYS), last or today
+
+    def controls(self) -> dict[str, Callable[[Json], Json]]:
+        """Controls of its own, by name."""
+        return CornerstoneControls(self).routes()
+
+    def count(self, stream: str, first: date | None, last: date | None) -> int:
+        """How many rows a stream gives without a bookmark, over this window of days where one is asked for."""
+        world = self.odata.world
+        if stream in entity_sets():
+            return len(world.rows(stream)) + world.bulk.size(stream)
+        return self.rest.count(stream, *self.window(first, last))
+
+    def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
+        """The bodies of a stream's rows without a bookmark, everything allowed."""
+        del root
+        world = self.odata.world
+        table = entity_sets().get(stream)
+        if table is None:
+            return self.rest.records(stream, *self.window(first, last))
+        size = world.bulk.size(stream)
+        if size > MOST_RECORDS:
+            raise ControlError(f"The stream {stream} has more than {MOST_RECORDS} rows in bulk.")
+        columns = tuple(world.portal.columns(table).values())
+        rows = [*world.rows(stream), *(world.bulk.row(stream, place) for place in range(size))]
+        return [self.odata.show.body(table, columns, row) for row in rows]
+
+    def rights(self) -> Json:
+        """Which scopes are granted, and how tables behave."""
+        portal = self.odata.world.portal
+        return {
+            "granted": sorted(self.access.scopes - self.access.denied.keys()),
+            "revoked": self.access.denied,
+            "hidden": {name: sorted(columns) for name, columns in portal.hidden.items() if columns},
+            "links": self.odata.links.styles,
+            "twice": {name: ",".join(map(str, key)) for name, key in self.odata.twice.items()},
+            "manners": self.rest.manners,
+        }
+
+    def revoke(self, *, right: str | None, endpoint: str | None, status: int | None) -> Json:
+        """Take away a scope, or one stream."""
+        return self.access.revoke(right, endpoint, status)
+
+    def grant(self, *, right: str | None, endpoint: str | None) -> Json:
+        """Give back a scope, or one stream."""
+        return self.access.grant(right, endpoint)
+
+    def expire_tokens(self) -> Json:
+        """End all tokens now."""
+        return {"expired": self.tokens.expire()}
+
+    def allow(self, attribute: str, *, allowed: bool) -> Json:
+        """Let a column, such as `users_core.user_email`, be there or not."""
+        stream, _, name = attribute.partition(".")
+        if stream not in entity_sets():
+            raise ControlError(f"There is no attribute {attribute}.")
+        self.odata.world.portal.show(stream, name, shown=allowed)
+        return {"attribute": attribute, "allowed": allowed}
+
+    def set_links(self, path: str, style: str) -> Json:
+        """Choose how the links of a view or object look."""
+        name = path.rpartition("/")[2]
+        if name not in entity_sets():
+            raise ControlError(f"There is no view or object {path}.")
+        if style not in STYLES:
+            raise ControlError(f"There is no style {style}; there are {', '.join(STYLES)}.")
+        self.odata.links.styles[name] = style
+        return {"path": path, "style": style}
+
+    def set_manner(self, path: str, manner: str) -> Json:
+        """Choose in which of its ways a REST stream answers."""
+        return self.rest.set_manner(path.rpartition("/")[2], manner)
+
+    def duplicate(self, stream: str, key: str | None) -> Json:
+        """Let a row stand once more at the end of a view or object."""
+        if stream not in entity_sets():
+            raise ControlError(f"Records of {stream} cannot stand on two pages.")
+        rows = self.odata.world.rows(stream)
+        wanted = rows[0]["_key"] if key is None and rows else None
+        for row in rows:
+            if key is not None and ",".join(map(str, row["_key"])) == key:
+                wanted = row["_key"]
+        if wanted is None:
+            raise ControlError(f"The stream {stream} has no record {key}.")
+        self.odata.twice[stream] = wanted
+        return {"stream": stream, "id": ",".join(map(str, wanted))}
