@@ -21,8 +21,8 @@ FILES = sorted(HUB.glob("_data/meltano/*/*/*.yml"))
 KINDS = {"string", "integer", "boolean", "array", "object", "date_iso8601", "options"}
 KEYS = {
     "capabilities", "commands", "description", "dialect", "domain_url", "keywords", "label", "logo_url",
-    "maintenance_status", "name", "namespace", "next_steps", "pip_url", "quality", "repo", "settings", "settings_group_validation",
-    "settings_preamble", "supported_python_versions", "target_schema", "usage", "variant",
+    "maintenance_status", "name", "namespace", "next_steps", "pip_url", "quality", "repo", "settings",
+    "settings_group_validation", "settings_preamble", "supported_python_versions", "target_schema", "usage", "variant",
 }  # fmt: skip
 
 

@@ -1,0 +1,42 @@
+"""What all of Cornerstone's lists have in common: what their errors mean."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, ClassVar
+
+from singer_rest import Reply, RestStream
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    import pendulum
+
+LOST = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+
+
+class CornerstoneStream(RestStream):
+    """A list of Cornerstone's, over OData or REST."""
+
+    scope: ClassVar[str]
+    """The OAuth scope that it needs."""
+
+    @property
+    def look_back(self) -> pendulum.Duration:  # type: ignore[override]
+        """How far before its bookmark a run reads again: what is reported lags by up to a quarter of an hour."""
+        return self._tap.look_back  # type: ignore[attr-defined]
+
+    @override
+    def lacks_access(self, reply: Reply) -> bool:
+        # A missing scope is 401, a missing permission 403; a view that the portal lacks, 404.
+        return reply.status in LOST
+
+    @override
+    @classmethod
+    def right(cls) -> str:
+        return f"the scope {cls.scope}"
+
+    @override
+    def advice(self, status: int) -> str:
+        if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+            return "Check `corpname` or `api_url`: it leads to a page for people."
+        return "If it stays so, report it with this tap's version."

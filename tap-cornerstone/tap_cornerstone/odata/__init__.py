@@ -1,0 +1,1 @@
+"""What the OData services offer, and how it is read."""

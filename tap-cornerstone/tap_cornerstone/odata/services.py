@@ -1,0 +1,165 @@
+"""The two OData services, and what they offer: read from the portal, from a cache of that, or as shipped."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import time
+from dataclasses import dataclass
+from functools import cache
+from http import HTTPStatus
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from platformdirs import user_cache_path
+from singer_rest import Request, TapError
+from singer_rest.auth import until_answered
+from singer_rest.errors import Retry
+
+from tap_cornerstone.odata import metadata
+from tap_cornerstone.odata.metadata import EntitySet, MetadataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from singer_rest import Authenticator, Reply
+    from singer_rest.transport import Transport
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Service:
+    """An OData service.
+
+    Args:
+        name: What the catalogue calls it.
+        root: Where its entity sets are.
+        scope: The scope of an entity set, with its name in braces.
+        metadata_scope: The scope of its ``$metadata``.
+    """
+
+    name: str
+    root: str
+    scope: str
+    metadata_scope: str
+
+    @property
+    def metadata_path(self) -> str:
+        """Where it describes itself."""
+        return f"{self.root}/$metadata"
+
+
+VIEWS = Service("views", "/services/api/x/odata/api/views", "{}:read", "reportingmetadata:view")
+OBJECTS = Service("objects", "/services/api/x/dataexporter/api/objects", "obj_{}:read", "obj_metadata:read")
+
+
+@cache
+def shipped() -> dict[str, list[EntitySet]]:
+    """What is known of the services without a portal, by service."""
+    text = (files(__package__ or "") / "catalogue.json").read_bytes()
+    return msgspec.json.decode(text, type=dict[str, list[EntitySet]])
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What a portal said once.
+
+    Args:
+        read_at: When it said so last, seconds since the epoch.
+        etag: What it called this state; empty: it has no name for it.
+        sets: Its entity sets.
+    """
+
+    read_at: float
+    etag: str
+    sets: list[EntitySet]
+
+
+class Described:
+    """What a portal's services offer, asked for at most so often.
+
+    Args:
+        transport: The way to the portal.
+        authenticator: What gives the token.
+        hours: For how long what it said is good.
+        first_delay: Seconds before the first repeat.
+    """
+
+    def __init__(self, transport: Transport, authenticator: Authenticator, hours: float, first_delay: float) -> None:
+        self._transport = transport
+        self._authenticator = authenticator
+        self._seconds = hours * 3600
+        self._first_delay = first_delay
+
+    def sets(self, service: Service) -> Sequence[EntitySet]:
+        """The entity sets of a service.
+
+        Raises:
+            TapError: If the portal does not tell, and what it said before is too old: what the shipped catalogue
+                lacks, columns of the portal's own above all, would be lost without a word.
+        """
+        file = self._file(service)
+        kept = self._read(file)
+        if kept and 0 <= time.time() - kept.read_at < self._seconds:
+            return kept.sets
+        reply = self._ask(service, kept.etag if kept else "")
+        if reply.status == HTTPStatus.NOT_MODIFIED and kept:
+            sets, etag = kept.sets, kept.etag
+        else:
+            sets, etag = self._parsed(service, reply), reply.headers.get("ETag") or ""
+        self._write(file, Kept(time.time(), etag, list(sets)))
+        return sets
+
+    def _ask(self, service: Service, etag: str) -> Reply:
+        headers = (("Accept", "application/xml"), *((("If-None-Match", etag),) if etag else ()))
+        request = Request(service.metadata_path, (), service.metadata_path, headers=headers)
+        try:
+            return until_answered(lambda: self._transport.get(request, self._authenticator), self._first_delay)
+        except Retry as retry:
+            raise TapError(
+                f"The portal does not describe its {service.name} ({retry.reason}). Run again later."
+            ) from None
+
+    def _parsed(self, service: Service, reply: Reply) -> list[EntitySet]:
+        if reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            raise TapError(
+                f"The credential may not read what {service.name} the portal has (status {reply.status}). Give it the "
+                f"scope {service.metadata_scope}, or set `{service.name}` to [] to leave them out."
+            )
+        if reply.status != HTTPStatus.OK:
+            raise TapError(
+                f"The portal does not describe its {service.name}: status {reply.status}. Check `corpname` or "
+                f"`api_url`, or set `{service.name}` to [] to leave them out."
+            )
+        try:
+            return metadata.parse(reply.body)
+        except MetadataError as error:
+            raise TapError(
+                f"What the portal says of its {service.name} cannot be read: {error}. Check `corpname` or `api_url`."
+            ) from None
+
+    def _file(self, service: Service) -> Path:
+        portal = hashlib.sha256(self._transport.api_url.encode()).hexdigest()[:16]
+        return user_cache_path("tap-cornerstone", appauthor=False) / f"{portal}-{service.name}.json"
+
+    @staticmethod
+    def _read(file: Path) -> Kept | None:
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=Kept)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    @staticmethod
+    def _write(file: Path, kept: Kept) -> None:
+        """Keep it for others of this user only, whole or not at all; without a place it is asked for again."""
+        beside = file.with_suffix(f".{os.getpid()}")
+        try:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
+                opened.write(msgspec.json.encode(kept))
+            beside.replace(file)
+        except OSError:
+            logger.info("What the portal offers cannot be kept for the next run: the cache cannot be written.")

@@ -1,0 +1,1 @@
+"""A JSON Schema per stream of the REST families."""
