@@ -58,22 +58,39 @@ class OverwriteLoad(StreamLoad):
         return max(found, default=None)
 
     def _table_of(self, version: int | None) -> Table:
-        """Where rows of a version go: rows of the version that is active change the table itself."""
+        """Where rows of a version go: what is not newer than all that is known changes the table itself."""
         if version is None and ("version", "") not in self._stream.warned:
             self._stream.warned.add(("version", ""))
             logger.warning(
                 "Stream '%s': its records have no version, so they cannot overwrite its table: they are upserted.",
                 self._stream.name,
             )
-        if version is None or version == self._active:
+        if version is None or not self._displaces(version):
             return self._main
         side = self._tables.aside(self._main, version)
         self._stream.aside = side.name
         return side
 
+    def _displaces(self, version: int) -> bool:
+        """Whether the rows of a version are to take the place of the table's.
+
+        A tap with a restored state sends an older version than the one that is active, or that waits: its rows must not
+        displace what came later.
+        """
+        waiting = self._tables.waiting(self._main)
+        newest = max((known for known in (self._active, waiting) if known is not None), default=version)
+        if version < newest and ("version", "older") not in self._stream.warned:
+            self._stream.warned.add(("version", "older"))
+            logger.warning(
+                "Stream '%s': a version of its rows is older than the one that its table has or that waits: they are"
+                " upserted and overwrite nothing.",
+                self._stream.name,
+            )
+        return version >= newest and version != self._active
+
     @override
     def _activate(self, version: int) -> None:
-        if version == self._active:
+        if not self._displaces(version):
             self._use(self._main)
             super()._activate(version)
             return

@@ -241,26 +241,34 @@ class Tables:
         name = next((existing for existing in notes if existing.lower() == name.lower()), name)
         return name, notes.get(name, {})
 
+    def _aside(self, main: Table) -> tuple[str | None, dict[str, Any]]:
+        """The name of the table in which rows of a stream wait, if there is one, and what its comment says."""
+        notes = {name: _note(comment) for name, comment in self._comments.items()}
+        return next(((name, note) for name, note in notes.items() if note.get(_ASIDE) == main.stream), (None, {}))
+
+    def waiting(self, main: Table) -> int | None:
+        """The version whose rows wait beside a stream's table; None where none do."""
+        return _version(self._aside(main)[1])
+
     def aside(self, main: Table, version: int) -> Table:
         """Finds or makes the table beside a stream's own in which the rows of a version wait until it is activated.
 
-        One that holds another version goes: no tap goes back to a version that it has given up.
+        One that holds an older version goes: the newer one holds all that the tap still has.
 
         Args:
             main: The stream's table.
-            version: The version.
+            version: The version, not older than the one that waits.
 
         Returns:
             The table, at first with the columns of the stream's own.
         """
-        notes = {name: _note(comment) for name, comment in self._comments.items()}
-        name = next((name for name, note in notes.items() if note.get(_ASIDE) == main.stream), None)
+        name, note = self._aside(main)
         columns: dict[str, str] = {}
-        if name is not None and _version(notes[name]) == version:
+        if name is not None and _version(note) == version:
             columns = self._columns[name]
         elif name is not None:
             self._connection.execute(f"DROP TABLE {self.sql_name(name)}")
-        name = name or _free_name(f"{main.name}__next", {name.lower() for name in notes})
+        name = name or _free_name(f"{main.name}__next", {name.lower() for name in self._comments})
         sql = self.sql_name(name)
         table = Table(self._connection, main.stream, sql, main.keys, name, columns, version=version, aside=True)
         if not columns:
