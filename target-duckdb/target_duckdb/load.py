@@ -119,7 +119,7 @@ class StreamLoad:
         self._use(self._tables.open(self._stream.name, self._stream.keys))
         for step in self._stream.steps:
             if isinstance(step, Activate):
-                self._activate(step.version)
+                self._activate(step)
             else:
                 self._load(step)
 
@@ -215,13 +215,35 @@ class StreamLoad:
             f" format = 'newline_delimited', columns = {{{lists}}}, maximum_object_size = {size})"
         )
 
-    def _activate(self, version: int) -> None:
-        older = f"({TABLE_VERSION} IS NULL OR CAST({TABLE_VERSION} AS HUGEINT) < {version:d})"
+    def _activate(self, step: Activate) -> None:
+        """Deletes the rows of older versions, and those without a version where the activated one is known to be whole.
+
+        A tap that sends ACTIVATE_VERSION first may send what changed only: what a loader that knew no versions has
+        loaded stays then. Rows that came before, or those of an older version, say that the stream was read whole.
+        """
+        version = f"TRY_CAST({TABLE_VERSION} AS HUGEINT)"
+        older = f"{version} < {step.version:d}"
+        if step.after_rows or not fits(self._connection, self._table.sql, older):
+            self._warn_of_rows_without_version(self._table)
+            older = f"({version} IS NULL OR {older})"
         if self._hard_delete:
             self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {older}")  # noqa: S608 - quoted names
         else:
             self._connection.execute(
                 f"UPDATE {self._table.sql} SET {DELETED_AT} = now() WHERE {older} AND {DELETED_AT} IS NULL"  # noqa: S608 - quoted names
+            )
+
+    def _warn_of_rows_without_version(self, table: Table) -> None:
+        """Says how many live rows a version deletes that were loaded without any."""
+        live = [f"TRY_CAST({TABLE_VERSION} AS HUGEINT) IS NULL"] if TABLE_VERSION in table.columns else []
+        live += [f"{DELETED_AT} IS NULL"] if DELETED_AT in table.columns else []
+        where = f" WHERE {' AND '.join(live)}" if live else ""
+        rows = self._connection.execute(f"SELECT count(*) FROM {table.sql}{where}").fetchall()[0][0]  # noqa: S608 - quoted names
+        if rows:
+            logger.warning(
+                "Stream '%s': %d rows that had no version are not in the version that is activated: they are deleted.",
+                self._stream.name,
+                rows,
             )
 
 

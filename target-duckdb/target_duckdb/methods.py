@@ -26,7 +26,7 @@ class AppendOnlyLoad(StreamLoad):
         merge.append(self._connection, self._table, values)
 
     @override
-    def _activate(self, version: int) -> None:
+    def _activate(self, step: Activate) -> None:
         """Does nothing: older rows stay as they are, and `_sdc_table_version` tells them apart."""
 
 
@@ -44,7 +44,7 @@ class OverwriteLoad(StreamLoad):
         self._active = self._active_version()
         for step in self._stream.steps:
             if isinstance(step, Activate):
-                self._activate(step.version)
+                self._activate(step)
                 continue
             self._use(self._table_of(step.version))
             self._load(step)
@@ -89,14 +89,25 @@ class OverwriteLoad(StreamLoad):
         return version >= newest and version != self._active
 
     @override
-    def _activate(self, version: int) -> None:
-        if not self._displaces(version):
+    def _activate(self, step: Activate) -> None:
+        if not self._displaces(step.version):
             self._use(self._main)
-            super()._activate(version)
+            super()._activate(step)
+            return
+        if self._active is None and self._tables.waiting(self._main) != step.version and self._has_rows():
+            # What follows may be changes only, so these rows, which had no version, are taken for some of this one.
+            self._use(self._main)
+            super()._activate(step)
+            self._main.version = self._active = step.version
+            self._main.write_comment()
             return
         # Without rows aside, the version is empty so far: so is the table that is swapped in.
-        side = self._tables.aside(self._main, version)
+        side = self._tables.aside(self._main, step.version)
+        self._warn_of_rows_without_version(self._main)
         self._use(side)
         self._main = self._tables.swap(self._main, side)
-        self._active = version
+        self._active = step.version
         self._stream.aside = None
+
+    def _has_rows(self) -> bool:
+        return bool(self._connection.execute(f"SELECT 1 FROM {self._main.sql} LIMIT 1").fetchall())  # noqa: S608 - quoted names

@@ -50,9 +50,15 @@ class Layout:
 
 @dataclass(frozen=True)
 class Activate:
-    """All rows of the stream older than this version are deleted."""
+    """All rows of the stream older than this version are deleted.
+
+    Attributes:
+        version: The version.
+        after_rows: Whether rows of this version, or of an older one, came before it in this run.
+    """
 
     version: int
+    after_rows: bool = True
 
 
 @dataclass
@@ -92,6 +98,7 @@ class Stream:
 
     def __post_init__(self) -> None:
         self._seen_without_version = False
+        self._oldest: int | None = None  # version of this run's rows
         self._schema: Any = None
         self._text = ""
         self._layouts: dict[str, Layout] = {}
@@ -174,8 +181,10 @@ class Stream:
         if self.by_version and len(set(run.versions)) > 1:
             return False  # rows of several versions go to several segments
         without = run.versions.count(None)
-        self._seen_without_version = self._seen_without_version or without > 0
-        self.versioned = self.versioned or without < len(lines)
+        if without:
+            self._seen_without_version = True
+        for version in set(run.versions) if without < len(lines) else ():
+            self._see_version(version)
         rows = len(lines)
         segment, part = self._place(run.versions[0])
         received, nothing = [time.time_ns() // 1000] * rows, [None] * rows
@@ -206,10 +215,7 @@ class Stream:
             marked = True
         if marked:
             values, carried = self._decode_exactly(record)
-        if message.version is None:
-            self._seen_without_version = True
-        else:
-            self.versioned = True
+        self._see_version(message.version)
         segment, part = self._place(message.version)
         places: list[int] | None = None
         if carried is not None:
@@ -219,6 +225,14 @@ class Stream:
         row = (now, message.version, message.time_extracted, places, part.number, *values)
         # A nested value stands twice in the spool, once as text.
         segment.file.add(part.fields, row, len(record) * 3 if self.native else len(record))
+
+    def _see_version(self, version: int | None) -> None:
+        if version is None:
+            self._seen_without_version = True
+            return
+        self.versioned = True
+        if self._oldest is None or version < self._oldest:
+            self._oldest = version
 
     def _place(self, version: int | None) -> tuple[Segment, Part]:
         """Where rows of the columns at hand, and of a version, go."""
@@ -273,7 +287,7 @@ class Stream:
             return
         self.versioned = True
         self._segment = self._part = None
-        self.steps.append(Activate(version))
+        self.steps.append(Activate(version, self._oldest is not None and self._oldest <= version))
 
     @property
     def by_turns(self) -> bool:
