@@ -17,7 +17,7 @@ from target_duckdb.streams import Activate, Stream
 from target_duckdb.tables import Tables, assign_names, fits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import duckdb
@@ -134,6 +134,7 @@ class StreamLoad:
         own = [name for name in properties if name not in self._metadata]
         self._names = assign_names([*self._metadata, *own], self._table.columns, self._table.generated)
         self._warn_of_names(own)
+        self._table.remember(stream.objects)
         self._table.ensure(
             {self._names[name]: type_ for name, type_ in stream.declared.items() if name in own}
             | {name: self._table.columns.get(name, METADATA_TYPES[name]) for name in self._metadata}
@@ -163,18 +164,26 @@ class StreamLoad:
         self._read(segment)
         fitted = self._fitted_types(segment)
         self._table.ensure({name: type_ for name, type_, _ in fitted})
-        types_ = self._table.columns
-        partial = segment.partial or len(segment.parts) > 1
-        values = [
-            merge.Value(
-                name,
-                types.convert(_value(segment, place, type_), type_, types_[name]),
-                segment.carries(place) if partial else None,
-            )
-            for name, type_, place in fitted
-        ]
+        types_, apart = self._table.columns, self._table.apart
+        values = []
+        for name, type_, place in fitted:
+            carries = segment.carries(segment.sources(segment.columns[place].name, apart))
+            value = types.convert(_value(segment, place, type_), type_, types_[name])
+            values.append(merge.Value(name, value, carries))
+        if apart:
+            values += self._cleared(segment, {value.column for value in values})
         values += [merge.Value(name, f"CAST({_METADATA_SQL[name]} AS {types_[name]})") for name in self._metadata]
         self._merge(values)
+
+    def _cleared(self, segment: Segment, own: set[str]) -> Iterator[merge.Value]:
+        """Columns that other ones of the segment stand for: an object whole, or its flat columns. They become NULL."""
+        properties = {column: name for name, column in self._names.items()}
+        for column, type_ in self._table.columns.items():
+            if column in own or column in self._metadata:
+                continue
+            sources = segment.sources(properties.get(column, column), self._table.apart)
+            if sources:
+                yield merge.Value(column, f"CAST(NULL AS {type_})", segment.carries(sources))
 
     def _merge(self, values: list[merge.Value]) -> None:
         """Brings the rows of the spool into the table."""

@@ -16,7 +16,7 @@ from target_duckdb.errors import LineError
 from target_duckdb.flatten import Flattener
 from target_duckdb.records import MisfitError, RecordDecoder
 from target_duckdb.runs import ODD, RunDecoder
-from target_duckdb.segments import Part, Segment
+from target_duckdb.segments import SEPARATOR, Part, Segment
 from target_duckdb.spool import SpoolDirectory, SpoolFile
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Stream:
         steps: What the next batch does, in order.
         versioned: Whether it sends versions.
         deletes: Whether it sends marks of deletion.
-        warned: Columns whose widening was warned about.
+        warned: What was warned about, each once.
         flatten: How many levels of objects to take apart.
         native: Whether nested values become STRUCT and LIST columns.
         by_version: Whether rows of different versions are kept apart.
@@ -207,7 +207,10 @@ class Stream:
             raise LineError("it has no record.")
         if self._flat is not None:
             record = self._flat.record(record)
-        carried: list[str] | None = None
+            if shadowed := {name for name in self._flat.shadowed if ("shadowed", name) not in self.warned}:
+                self._warn_of_unlisted(shadowed)
+                self.warned |= {("shadowed", name) for name in shadowed}
+        carried: set[str] | None = None
         try:
             values = self._layout.decoder.decode(record)
             marked = values[-1] is not None
@@ -239,15 +242,16 @@ class Stream:
         if self._segment is not None and self.by_version and self._segment.version != version:
             self._segment = self._part = None
         if self._segment is None or self._part is None:
-            part = self._segment.part(self.columns) if self._segment else None
+            objects = frozenset(self._flat.objects) if self._flat else frozenset()
+            part = self._segment.part(self.columns, objects) if self._segment else None
             if self._segment is None or part is None:
                 self._segment = Segment(SpoolFile(self.directory), version)
                 self.steps.append(self._segment)
-                part = self._segment.part(self.columns)
+                part = self._segment.part(self.columns, objects)
             self._part = part
         return self._segment, cast("Part", self._part)
 
-    def _decode_exactly(self, record: msgspec.Raw) -> tuple[list[Any], list[str] | None]:
+    def _decode_exactly(self, record: msgspec.Raw) -> tuple[list[Any], set[str] | None]:
         while True:
             try:
                 values, names, unknown = self._layout.decoder.decode_exactly(record)
@@ -265,17 +269,21 @@ class Stream:
                 ", ".join(whole),
             )
             self._set_columns((*self.columns, *(Column(name, "JSON") for name in whole)), self._layout.ignored)
-        new = sorted(unknown - self._layout.ignored)
+        new = unknown - self._layout.ignored
         if new:
-            logger.warning(
-                "Stream '%s': fields that its schema does not list are not loaded: %s.", self.name, ", ".join(new)
-            )
+            self._warn_of_unlisted(new)
             self._layout.ignored.update(new)
             self._layout.decoder = RecordDecoder(self.columns, self.keys, self._layout.ignored)
             self._layout.runs = None
         if values[-1] is None:
             return values, None
-        return values, sorted(names)
+        objects = self._flat.objects if self._flat else ()
+        return values, names | {name for name in objects if any(other.startswith(name + SEPARATOR) for other in names)}
+
+    def _warn_of_unlisted(self, names: set[str]) -> None:
+        logger.warning(
+            "Stream '%s': fields that its schema does not list are not loaded: %s.", self.name, ", ".join(sorted(names))
+        )
 
     def activate(self, version: int) -> None:
         """Takes the version of an ACTIVATE_VERSION message."""
@@ -298,6 +306,12 @@ class Stream:
     def segments(self) -> list[Segment]:
         """The steps that bring rows."""
         return [step for step in self.steps if isinstance(step, Segment)]
+
+    @property
+    def objects(self) -> set[str]:
+        """Names of objects whose properties are columns of their own in the next batch."""
+        found = {name for segment in self.segments for part in segment.parts for name in part.objects}
+        return found | self._flat.objects if self._flat else found
 
     def flush(self) -> None:
         """Writes all rows to their files."""

@@ -80,6 +80,9 @@ class Table:
         generated: Names of columns that DuckDB computes.
         version: The version of its rows, where whole versions are swapped in.
         aside: Whether it holds rows that wait for their version to be activated.
+        apart: Names of objects, in small letters, that have flat columns in it, or once had.
+        foreign: Whether its comment is somebody else's, and stays.
+        empty: Whether it was made in this transaction and has no rows yet.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -91,7 +94,8 @@ class Table:
     generated: frozenset[str] = frozenset()
     version: int | None = None
     aside: bool = False
-    #: Whether it was made in this transaction and has no rows yet.
+    apart: frozenset[str] = frozenset()
+    foreign: bool = False
     empty: bool = False
 
     @property
@@ -100,11 +104,21 @@ class Table:
         note: dict[str, Any] = {_ASIDE if self.aside else _STREAM: self.stream, "key_properties": list(self.keys)}
         if self.version is not None:
             note["version"] = self.version
+        if self.apart:
+            note["apart"] = sorted(self.apart)
         return json.dumps(note, ensure_ascii=False)
 
     def write_comment(self) -> None:
         """Writes the comment."""
         self.connection.execute(f"COMMENT ON TABLE {self.sql} IS {literal(self.comment)}")
+
+    def remember(self, apart: Iterable[str]) -> None:
+        """Notes objects that have flat columns, for the runs in which they are whole."""
+        known = self.apart | {name.lower() for name in apart}
+        if known != self.apart:
+            self.apart = known
+            if self.columns and not self.foreign:
+                self.write_comment()
 
     def ensure(self, wanted: Mapping[str, str]) -> None:
         """Adds the columns that are missing and widens those that are too narrow.
@@ -182,6 +196,7 @@ class Tables:
             self._list("SELECT table_name, comment FROM duckdb_tables() WHERE database_name = ? AND schema_name = ?")
         )
         self._columns: dict[str, dict[str, str]] = {}
+        self._asides: dict[str, Table] = {}
         self._generated: set[tuple[str, str]] = set()
         for table, column, type_, generated in self._list(
             "SELECT table_name, column_name, data_type, is_generated FROM duckdb_columns()"
@@ -215,6 +230,7 @@ class Tables:
         """
         name, note = self._find(stream)
         table = Table(self._connection, stream, self.sql_name(name), keys, name, version=_version(note))
+        table.apart = _apart(note)
         if name not in self._comments:
             self._comments[name] = table.comment
             return table
@@ -228,6 +244,8 @@ class Tables:
         table.generated = frozenset(column for owner, column in self._generated if owner == name)
         if self._comments[name] is None:
             table.write_comment()
+        else:
+            table.foreign = not note
         return table
 
     def _find(self, stream: str) -> tuple[str, dict[str, Any]]:
@@ -262,6 +280,9 @@ class Tables:
         Returns:
             The table, at first with the columns of the stream's own.
         """
+        known = self._asides.get(main.stream)
+        if known is not None and known.version == version:
+            return known
         name, note = self._aside(main)
         columns: dict[str, str] = {}
         if name is not None and _version(note) == version:
@@ -271,9 +292,13 @@ class Tables:
         name = name or _free_name(f"{main.name}__next", {name.lower() for name in self._comments})
         sql = self.sql_name(name)
         table = Table(self._connection, main.stream, sql, main.keys, name, columns, version=version, aside=True)
-        if not columns:
+        table.apart = main.apart
+        if columns:
+            table.remember(_apart(note))
+        else:
             table.ensure(main.columns)
             self._comments[name], self._columns[name] = table.comment, table.columns
+        self._asides[main.stream] = table
         return table
 
     def swap(self, main: Table, side: Table) -> Table:
@@ -292,7 +317,7 @@ class Tables:
                 f"The table of stream '{main.stream}' cannot be replaced: drop what refers to it first."
             ) from None
         self._connection.execute(f"ALTER TABLE {side.sql} RENAME TO {quoted(main.name)}")
-        del self._comments[side.name], self._columns[side.name]
+        del self._comments[side.name], self._columns[side.name], self._asides[main.stream]
         self._generated = {place for place in self._generated if place[0] != main.name}
         table = replace(side, sql=main.sql, name=main.name, aside=False)
         table.write_comment()
@@ -310,6 +335,11 @@ class Tables:
 def _version(note: dict[str, Any]) -> int | None:
     version = note.get("version")
     return version if isinstance(version, int) else None
+
+
+def _apart(note: dict[str, Any]) -> frozenset[str]:
+    names = note.get("apart")
+    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
 
 
 def _note(comment: str | None) -> dict[str, Any]:
