@@ -12,9 +12,10 @@ from target_duckdb.columns import DELETED_AT, METADATA_TYPES, TABLE_VERSION, For
 from target_duckdb.database import STATE_TABLE, literal
 from target_duckdb.errors import MemoryTargetError
 from target_duckdb.fit import fitted_types, text_sql, value_sql
+from target_duckdb.names import assign_names
 from target_duckdb.segments import ROW_FIELDS, Segment
 from target_duckdb.streams import Activate, Stream
-from target_duckdb.tables import Tables, assign_names, fits
+from target_duckdb.tables import Tables, fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -132,9 +133,9 @@ class StreamLoad:
             properties |= dict.fromkeys(column.name for column in segment.columns)
         self._metadata = self._metadata_columns(properties)
         own = [name for name in properties if name not in self._metadata]
-        self._names = assign_names([*self._metadata, *own], self._table.columns, self._table.generated)
+        self._names = assign_names([*self._metadata, *own], table.columns, table.generated, table.held)
         self._warn_of_names(own)
-        self._table.remember(stream.objects)
+        table.remember(self._names, stream.objects)
         self._table.ensure(
             {self._names[name]: type_ for name, type_ in stream.declared.items() if name in own}
             | {name: self._table.columns.get(name, METADATA_TYPES[name]) for name in self._metadata}
@@ -177,7 +178,7 @@ class StreamLoad:
 
     def _cleared(self, segment: Segment, own: set[str]) -> Iterator[merge.Value]:
         """Columns that other ones of the segment stand for: an object whole, or its flat columns. They become NULL."""
-        properties = {column: name for name, column in self._names.items()}
+        properties = {column: name for name, column in (self._table.held | self._names).items()}
         for column, type_ in self._table.columns.items():
             if column in own or column in self._metadata:
                 continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import duckdb
 from target_duckdb import types
 from target_duckdb.database import STATE_TABLE, literal, quoted
 from target_duckdb.errors import TargetError
+from target_duckdb.names import free_name
 from target_duckdb.streams import key_change
 
 if TYPE_CHECKING:
@@ -21,50 +21,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("target-duckdb")
 
 _STREAM, _ASIDE = "singer_stream", "singer_aside"  # whose table it is, in its comment
-
-
-def assign_names(wanted: Iterable[str], existing: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
-    """Gives each name one that DuckDB, which does not tell upper from lower case, can keep apart.
-
-    What exists under exactly its name keeps it; else the first comes first, and a later one that differs only in case
-    gets `_2`, `_3` and so on. The answer is the same in every run over the same table.
-
-    Args:
-        wanted: The names as the tap says them.
-        existing: The names in the database.
-        reserved: Names in the database that nothing can be loaded into.
-
-    Returns:
-        The name to use, by wanted name.
-    """
-    wanted = list(wanted)
-    present = {name.lower(): name for name in existing}
-    names = {name: name for name in wanted if present.get(name.lower()) == name}
-    foreign = {name.lower() for name in reserved}
-    taken = {name.lower() for name in names} | foreign
-    for name in wanted:
-        if name not in names and name.lower() in present.keys() | foreign:
-            # Another column differs only in case: this name may have its suffix from an earlier run.
-            pattern = re.compile(re.escape(name) + r"_\d+")
-            earlier = [found for found in present.values() if pattern.fullmatch(found) and found.lower() not in taken]
-            if earlier:
-                names[name] = min(earlier)
-                taken.add(names[name].lower())
-    for name in wanted:
-        if name not in names:
-            candidate = _free_name(name, taken)
-            names[name] = present.get(candidate.lower(), candidate)
-            taken.add(candidate.lower())
-    return names
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    base = candidate = name.replace("\0", "_") or "_"
-    number = 1
-    while candidate.lower() in taken:
-        number += 1
-        candidate = f"{base}_{number}"
-    return candidate
 
 
 @dataclass
@@ -80,6 +36,7 @@ class Table:
         generated: Names of columns that DuckDB computes.
         version: The version of its rows, where whole versions are swapped in.
         aside: Whether it holds rows that wait for their version to be activated.
+        held: Columns by the property that they hold, where that has another name.
         apart: Names of objects, in small letters, that have flat columns in it, or once had.
         foreign: Whether its comment is somebody else's, and stays.
         empty: Whether it was made in this transaction and has no rows yet.
@@ -94,6 +51,7 @@ class Table:
     generated: frozenset[str] = frozenset()
     version: int | None = None
     aside: bool = False
+    held: dict[str, str] = field(default_factory=dict)
     apart: frozenset[str] = frozenset()
     foreign: bool = False
     empty: bool = False
@@ -104,6 +62,8 @@ class Table:
         note: dict[str, Any] = {_ASIDE if self.aside else _STREAM: self.stream, "key_properties": list(self.keys)}
         if self.version is not None:
             note["version"] = self.version
+        if self.held:
+            note["columns"] = self.held
         if self.apart:
             note["apart"] = sorted(self.apart)
         return json.dumps(note, ensure_ascii=False)
@@ -112,13 +72,18 @@ class Table:
         """Writes the comment."""
         self.connection.execute(f"COMMENT ON TABLE {self.sql} IS {literal(self.comment)}")
 
-    def remember(self, apart: Iterable[str]) -> None:
-        """Notes objects that have flat columns, for the runs in which they are whole."""
-        known = self.apart | {name.lower() for name in apart}
-        if known != self.apart:
-            self.apart = known
-            if self.columns and not self.foreign:
-                self.write_comment()
+    def remember(self, names: Mapping[str, str], apart: Iterable[str]) -> None:
+        """Notes for later runs what names alone do not say.
+
+        Args:
+            names: Columns by property.
+            apart: Objects that have flat columns, for the runs in which they are whole.
+        """
+        before = self.held, self.apart
+        self.held = self.held | {name: column for name, column in names.items() if name != column}
+        self.apart |= {name.lower() for name in apart}
+        if before != (self.held, self.apart) and self.columns and not self.foreign:
+            self.write_comment()
 
     def ensure(self, wanted: Mapping[str, str]) -> None:
         """Adds the columns that are missing and widens those that are too narrow.
@@ -230,7 +195,7 @@ class Tables:
         """
         name, note = self._find(stream)
         table = Table(self._connection, stream, self.sql_name(name), keys, name, version=_version(note))
-        table.apart = _apart(note)
+        table.held, table.apart = _held(note), _apart(note)
         if name not in self._comments:
             self._comments[name] = table.comment
             return table
@@ -255,7 +220,7 @@ class Tables:
                 return name, note
         # Tables of other streams are not for this one, even where their names differ only in case.
         foreign = {name.lower() for name, note in notes.items() if note.keys() & {_STREAM, _ASIDE}} | {STATE_TABLE}
-        name = _free_name(stream, foreign)
+        name = free_name(stream, foreign)
         name = next((existing for existing in notes if existing.lower() == name.lower()), name)
         return name, notes.get(name, {})
 
@@ -289,12 +254,12 @@ class Tables:
             columns = self._columns[name]
         elif name is not None:
             self._connection.execute(f"DROP TABLE {self.sql_name(name)}")
-        name = name or _free_name(f"{main.name}__next", {name.lower() for name in self._comments})
+        name = name or free_name(f"{main.name}__next", {name.lower() for name in self._comments})
         sql = self.sql_name(name)
         table = Table(self._connection, main.stream, sql, main.keys, name, columns, version=version, aside=True)
-        table.apart = main.apart
+        table.held, table.apart = main.held, main.apart
         if columns:
-            table.remember(_apart(note))
+            table.remember(_held(note), _apart(note))
         else:
             table.ensure(main.columns)
             self._comments[name], self._columns[name] = table.comment, table.columns
@@ -335,6 +300,12 @@ class Tables:
 def _version(note: dict[str, Any]) -> int | None:
     version = note.get("version")
     return version if isinstance(version, int) else None
+
+
+def _held(note: dict[str, Any]) -> dict[str, str]:
+    columns = note.get("columns")
+    columns = columns if isinstance(columns, dict) else {}
+    return {name: column for name, column in columns.items() if isinstance(column, str)}
 
 
 def _apart(note: dict[str, Any]) -> frozenset[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from target_duckdb.errors import TargetError
+from target_duckdb.names import assign_names
 
 INTEGER = {"type": ["null", "integer"]}
 NUMBER = {"type": ["null", "number"]}
@@ -112,6 +113,35 @@ def test_names_that_differ_only_in_case_get_a_suffix(
     )
     assert list(duck.types("s")) == ["id", *columns]
     assert duck.query("FROM s ORDER BY 1") == [(1, *order), (2, *order)]
+
+
+def test_a_property_named_like_the_column_of_another(duck: Any, schema: Any, record: Any) -> None:
+    for names in (["id", "email", "Email"], ["id", "Email_2", "email"], ["Email_2", "Email", "id", "email"]):
+        duck.load(schema("s", dict.fromkeys(names, STRING), ["id"]), record("s", {name: name for name in names}))
+    assert list(duck.types("s")) == ["id", "email", "Email_2", "Email_2_2"]
+    assert duck.query("FROM s") == [("id", "email", "Email", "Email_2")]
+
+
+def test_the_same_file_twice_shifts_nothing(duck: Any, schema: Any, record: Any) -> None:
+    names = ["a", "A", "A_2"]
+    messages = [
+        schema("s", {"id": INTEGER} | dict.fromkeys(names, STRING), ["id"]),
+        record("s", {"id": 1} | {name: name for name in names}),
+    ]
+    found = []
+    for _ in range(2):
+        duck.load(*messages)
+        found.append((duck.types("s"), duck.query("FROM s")))
+    assert found[0] == found[1]
+    assert found[0][1] == [(1, "a", "A", "A_2")]
+
+
+def test_names_that_a_table_has_without_a_note() -> None:
+    columns = ["name", *(f"Name_{number}" for number in (10, 9, 2))]
+    assert assign_names(["name", "Name"], columns) == {"name": "name", "Name": "Name_2"}
+    assert assign_names(["name", "Name"], columns[:-1]) == {"name": "name", "Name": "Name_9"}
+    # A column that somebody has dropped is nobody's.
+    assert assign_names(["Name"], ["name"], held={"Name": "Name_2"}) == {"Name": "name"}
 
 
 @pytest.mark.parametrize(
