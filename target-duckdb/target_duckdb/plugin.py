@@ -54,7 +54,7 @@ class Plugin(Target):
         self.state_id = str(self.config.get("state_id") or self.schema)
         attach = [{"path": item} if isinstance(item, str) else item for item in self.config.get("attach") or ()]
         self.database = Database(
-            os.fspath(self.config.get("path") or self.config["filepath"]),
+            home(os.fspath(self.config.get("path") or self.config["filepath"])),
             memory_limit=self.config["memory_limit"],
             lock_timeout=self.config["lock_timeout"],
             token=self.config.get("token"),
@@ -99,6 +99,11 @@ class Plugin(Target):
             sentence = "The file that --config names does not hold a JSON object."
         cls.logger.error(sentence)
         raise SystemExit(1)
+
+
+def home(path: str) -> str:
+    """A path with the user's folder in the place of `~`, as DuckDB itself would read it; other text as it is."""
+    return os.path.expanduser(path)  # noqa: PTH111 - it may be `md:hr`, and pathlib fails where no folder is known
 
 
 def _description(setting: str) -> str:

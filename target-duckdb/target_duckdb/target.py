@@ -20,7 +20,7 @@ from target_duckdb.errors import LineError, TargetError
 from target_duckdb.load import Loader, StreamLoad
 from target_duckdb.messages import Message, text_of
 from target_duckdb.methods import AppendOnlyLoad, OverwriteLoad
-from target_duckdb.plugin import Plugin
+from target_duckdb.plugin import Plugin, home
 from target_duckdb.spool import SpoolDirectory
 from target_duckdb.streams import Stream
 
@@ -56,7 +56,8 @@ class TargetDuckDB(Plugin):
             hard_delete=self.config["hard_delete"] and method != "append-only",
             method=_METHODS[method],
         )
-        self._spool = SpoolDirectory(self.config.get("temp_dir"))
+        temp_dir = self.config.get("temp_dir")
+        self._spool = SpoolDirectory(home(temp_dir) if temp_dir else None)
         self._streams: dict[str, Stream] = {}
         cast("MessageReader", self.message_reader).take_run = self._take_run
         self._batch_rows: int = self.config["batch_size_rows"]

@@ -51,6 +51,18 @@ def test_the_committed_state_is_printed(duck: Any, messages: list[Any], capsys: 
     assert list(duck.spool.iterdir()) == []
 
 
+def test_paths_may_begin_with_the_users_folder(
+    duck: Any, messages: list[Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(duck.folder))
+    monkeypatch.chdir(duck.spool)
+    settings = {"path": f"~/deep/{duck.path.name}", "temp_dir": "~"}
+    duck.load(*messages, **settings)
+    assert (duck.folder / "deep" / duck.path.name).exists()
+    assert list(duck.spool.iterdir()) == []  # no folder that is named `~`
+    assert _state(duck, capsys, **settings) == '{"bookmark": 1.5}\n'
+
+
 def test_the_committed_state_of_a_missing_file(
     duck: Any, messages: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
