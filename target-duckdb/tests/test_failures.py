@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -104,6 +105,39 @@ def test_a_broken_line_ends_the_run_and_its_batch(
     assert duck.state() == [("main", '{"bookmark": 1}')]
     assert "secret" not in (caplog.text + str(caught.value)).lower().replace("secret message", "")
     assert list(duck.spool.iterdir()) == []
+
+
+def test_a_state_whose_rows_are_committed_is_not_lost(
+    duck: Any, schema: Any, record: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def state(number: int) -> dict[str, Any]:
+        return {"type": "STATE", "value": number}
+
+    full = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1}), record("s", {"id": 2})]
+    for waiting, said in (
+        ([state(2), state(3)], "3"),
+        ([state(4), record("s", {"id": 3}), state(5)], "4"),
+        ([record("s", {"id": 3}), state(6)], None),
+        ([schema("u", COLUMNS), {"type": "ACTIVATE_VERSION", "stream": "u", "version": 1}, state(7)], None),
+    ):
+        with pytest.raises(TargetError, match="it is not JSON"):
+            duck.load(*full, *waiting, "{bad", batch_size_rows=2)
+        assert capsys.readouterr().out == (f"{said}\n" if said else "")
+        assert duck.query("SELECT id FROM s ORDER BY 1") == [(1,), (2,)]
+        assert duck.state()[0][1] == (said or "4")
+
+
+def test_a_state_that_was_not_committed_is_not_said(
+    duck: Any, schema: Any, record: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise duckdb.IOException("IO Error: No space left on device")
+
+    messages = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1}), STATE]
+    monkeypatch.setattr(load.Loader, "_write_state", fail)
+    with pytest.raises(TargetError, match="not JSON"):
+        duck.load(*messages, "{bad", batch_size_rows=1)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
@@ -307,6 +341,30 @@ def _config(duck: Any, **settings: Any) -> str:
 
 
 # The process
+
+
+def test_a_signal_does_not_lose_the_state_of_what_is_committed(duck: Any, schema: Any, record: Any) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "target_duckdb", "--config", _config(duck, batch_size_rows=1)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as run:
+        assert run.stdin is not None
+        assert run.stdout is not None
+        for messages in (
+            [schema("s", COLUMNS, ["id"]), STATE],
+            [record("s", {"id": 1}), {"type": "STATE", "value": 2}],
+        ):
+            run.stdin.write("".join(json.dumps(message) + "\n" for message in messages))
+            run.stdin.flush()
+        assert run.stdout.readline() == '{"bookmark": 1}\n'
+        time.sleep(0.5)
+        run.send_signal(signal.SIGTERM)
+        assert run.stdout.read() == "2\n"
+        assert run.wait() == 143
+    assert duck.state() == [("main", "2")]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
