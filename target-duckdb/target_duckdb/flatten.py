@@ -92,8 +92,9 @@ def _properties(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - a schema may b
     if not isinstance(schema, dict):
         return {}
     types, properties = schema.get("type"), schema.get("properties")
-    names = set(types if isinstance(types, list) else [types]) - {"null"}
-    return properties if names == {"object"} and isinstance(properties, dict) else {}
+    names = [name for name in (types if isinstance(types, list) else [types]) if name != "null"]
+    whole = not names or any(name != "object" for name in names)
+    return properties if not whole and isinstance(properties, dict) else {}
 
 
 def _fill(found: dict[str, msgspec.Raw], tree: dict[str, Any], prefix: str) -> None:

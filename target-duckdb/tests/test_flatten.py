@@ -112,6 +112,14 @@ def test_a_record_that_is_no_object(duck: Any, schema: Any) -> None:
         duck.load(schema("s", COLUMNS), '{"type": "RECORD", "stream": "s", "record": [1]}', data_flattening_max_level=1)
 
 
+@pytest.mark.parametrize("type_", [["object", ["x"]], {"object": 1}, [], ["object", {}], 5])
+@pytest.mark.parametrize("level", [0, 1])
+def test_an_odd_type_leaves_its_property_whole(*, duck: Any, schema: Any, record: Any, level: int, type_: Any) -> None:
+    odd = {"type": type_, "properties": {"b": STRING}, "allOf": 5}
+    duck.load(schema("s", {"a": odd}), record("s", {"a": {"b": 1}}), data_flattening_max_level=level)
+    assert duck.query("FROM s") == [('{"b": 1}',)]
+
+
 # What one run writes in another way than the run before
 
 
