@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from target_duckdb import merge, native, types
 from target_duckdb.columns import DELETED_AT, METADATA_TYPES, TABLE_VERSION, Form
-from target_duckdb.database import STATE_TABLE, literal
+from target_duckdb.database import STATE_TABLE, literal, quoted
 from target_duckdb.errors import MemoryTargetError
 from target_duckdb.fit import fitted_types, text_sql, value_sql
 from target_duckdb.names import assign_names
@@ -36,6 +36,11 @@ _METADATA_SQL = {
     "_sdc_sequence": "s.received // 1000",  # milliseconds, as the SDK counts
     TABLE_VERSION: "s.version",
     DELETED_AT: f"CASE WHEN s.deleted IS NOT NULL THEN coalesce(TRY_CAST(s.deleted AS TIMESTAMPTZ), {_ARRIVAL}) END",
+}
+#: Types of metadata columns of other loaders that stay, by the type that such a column has here.
+_WIDE_ENOUGH = {
+    "BIGINT": {"BIGINT", "HUGEINT", "UBIGINT", "UHUGEINT", "DOUBLE", "VARCHAR", "JSON"},
+    "TIMESTAMPTZ": {"TIMESTAMPTZ", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "VARCHAR", "JSON"},
 }
 _GLOB = re.compile(r"[*?\[]")  # a folder's name may hold what DuckDB takes for a pattern
 _SMALLEST_OBJECT_SIZE = 1 << 20
@@ -138,7 +143,7 @@ class StreamLoad:
         table.remember(self._names, stream.objects)
         self._table.ensure(
             {self._names[name]: type_ for name, type_ in stream.declared.items() if name in own}
-            | {name: self._table.columns.get(name, METADATA_TYPES[name]) for name in self._metadata}
+            | {self._names[name]: _metadata_type(name, table.columns.get(self._names[name])) for name in self._metadata}
         )
 
     def _metadata_columns(self, properties: Iterable[str]) -> list[str]:
@@ -149,7 +154,7 @@ class StreamLoad:
             wanted |= {TABLE_VERSION, DELETED_AT}
         if stream.deletes:
             wanted.add(DELETED_AT)
-        wanted |= (set(METADATA_TYPES) & set(self._table.columns)) - set(properties)
+        wanted |= {name for name in METADATA_TYPES if self._table.find(name)} - {name.lower() for name in properties}
         return [name for name in METADATA_TYPES if name in wanted]
 
     def _warn_of_names(self, properties: Iterable[str]) -> None:
@@ -171,16 +176,18 @@ class StreamLoad:
             carries = segment.carries(segment.sources(segment.columns[place].name, apart))
             value = types.convert(_value(segment, place, type_), type_, types_[name])
             values.append(merge.Value(name, value, carries))
+        for name in self._metadata:
+            column = self._names[name]
+            values.append(merge.Value(column, f"CAST({_METADATA_SQL[name]} AS {types_[column]})"))
         if apart:
             values += self._cleared(segment, {value.column for value in values})
-        values += [merge.Value(name, f"CAST({_METADATA_SQL[name]} AS {types_[name]})") for name in self._metadata]
         self._merge(values)
 
     def _cleared(self, segment: Segment, own: set[str]) -> Iterator[merge.Value]:
         """Columns that other ones of the segment stand for: an object whole, or its flat columns. They become NULL."""
         properties = {column: name for name, column in (self._table.held | self._names).items()}
         for column, type_ in self._table.columns.items():
-            if column in own or column in self._metadata:
+            if column in own:
                 continue
             sources = segment.sources(properties.get(column, column), self._table.apart)
             if sources:
@@ -194,7 +201,8 @@ class StreamLoad:
         else:
             merge.append(self._connection, self._table, values)
         if self._hard_delete and DELETED_AT in self._metadata:
-            self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {DELETED_AT} IS NOT NULL")  # noqa: S608 - quoted names
+            deleted_at = quoted(self._names[DELETED_AT])
+            self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {deleted_at} IS NOT NULL")  # noqa: S608 - quoted names
 
     def _fitted_types(self, segment: Segment) -> list[tuple[str, str, int]]:
         """Name in the table, type that holds all values, and place, of each column to load."""
@@ -231,7 +239,7 @@ class StreamLoad:
         A tap that sends ACTIVATE_VERSION first may send what changed only: what a loader that knew no versions has
         loaded stays then. Rows that came before, or those of an older version, say that the stream was read whole.
         """
-        version = f"TRY_CAST({TABLE_VERSION} AS HUGEINT)"
+        version, deleted_at = version_of(self._names[TABLE_VERSION]), quoted(self._names[DELETED_AT])
         older = f"{version} < {step.version:d}"
         if step.after_rows or not fits(self._connection, self._table.sql, older):
             self._warn_of_rows_without_version(self._table)
@@ -240,13 +248,14 @@ class StreamLoad:
             self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {older}")  # noqa: S608 - quoted names
         else:
             self._connection.execute(
-                f"UPDATE {self._table.sql} SET {DELETED_AT} = now() WHERE {older} AND {DELETED_AT} IS NULL"  # noqa: S608 - quoted names
+                f"UPDATE {self._table.sql} SET {deleted_at} = now() WHERE {older} AND {deleted_at} IS NULL"  # noqa: S608 - quoted names
             )
 
     def _warn_of_rows_without_version(self, table: Table) -> None:
         """Says how many live rows a version deletes that were loaded without any."""
-        live = [f"TRY_CAST({TABLE_VERSION} AS HUGEINT) IS NULL"] if TABLE_VERSION in table.columns else []
-        live += [f"{DELETED_AT} IS NULL"] if DELETED_AT in table.columns else []
+        version, deleted_at = table.find(TABLE_VERSION), table.find(DELETED_AT)
+        live = [f"{version_of(version)} IS NULL"] if version else []
+        live += [f"{quoted(deleted_at)} IS NULL"] if deleted_at else []
         where = f" WHERE {' AND '.join(live)}" if live else ""
         rows = self._connection.execute(f"SELECT count(*) FROM {table.sql}{where}").fetchall()[0][0]  # noqa: S608 - quoted names
         if rows:
@@ -255,6 +264,17 @@ class StreamLoad:
                 self._stream.name,
                 rows,
             )
+
+
+def version_of(column: str) -> str:
+    """SQL for the version in a column, whatever its type; NULL for what is none."""
+    return f"TRY_CAST({quoted(column)} AS HUGEINT)"
+
+
+def _metadata_type(name: str, existing: str | None) -> str:
+    """The type that a metadata column must hold: the one that it has, where another loader made it wide enough."""
+    own = METADATA_TYPES[name]
+    return existing if existing in _WIDE_ENOUGH[own] else own
 
 
 def _value(segment: Segment, place: int, type_: str) -> str:

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from target_duckdb import merge
 from target_duckdb.columns import TABLE_VERSION
-from target_duckdb.load import StreamLoad
+from target_duckdb.load import StreamLoad, version_of
 from target_duckdb.streams import Activate
 
 if TYPE_CHECKING:
@@ -52,8 +52,9 @@ class OverwriteLoad(StreamLoad):
     def _active_version(self) -> int | None:
         """The version of the rows in the stream's own table; they may be from another `load_method`."""
         found = [] if self._main.version is None else [self._main.version]
-        if TABLE_VERSION in self._main.columns:
-            rows = self._connection.execute(f"SELECT max({TABLE_VERSION}) FROM {self._main.sql}").fetchall()  # noqa: S608 - quoted names
+        column = self._main.find(TABLE_VERSION)
+        if column is not None:
+            rows = self._connection.execute(f"SELECT max({version_of(column)}) FROM {self._main.sql}").fetchall()  # noqa: S608 - quoted names
             found += [int(value) for (value,) in rows if value is not None]
         return max(found, default=None)
 

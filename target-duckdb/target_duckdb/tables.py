@@ -72,6 +72,11 @@ class Table:
         """Writes the comment."""
         self.connection.execute(f"COMMENT ON TABLE {self.sql} IS {literal(self.comment)}")
 
+    def find(self, name: str) -> str | None:
+        """The column that holds what is named so, if there is one, whatever the case of its name."""
+        name = self.held.get(name, name)
+        return next((column for column in self.columns if column.lower() == name.lower()), None)
+
     def remember(self, names: Mapping[str, str], apart: Iterable[str]) -> None:
         """Notes for later runs what names alone do not say.
 
