@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 INTEGER = {"type": "integer"}
+_GONE = "The setting catalog names a database that is gone at the end: name an attached one, with a file."
 
 
 def _command(*arguments: str, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -130,6 +131,10 @@ def test_a_bug_shows_neither_traceback_nor_data(
         ({"attach": [{"path": "x", "options": {"a) 12345678": 1}}]}, "The setting attach.0.options is not valid"),
         ({"attach": ["12345678/none/x.duckdb"]}, "Entry 1 of the setting `attach` cannot be attached: check its path"),
         ({"catalog": "12345678"}, "The setting `catalog` names none of the databases that `path` and `attach` open."),
+        ({"path": ":memory:", "catalog": "Memory"}, _GONE),
+        ({"catalog": "temp"}, _GONE),
+        ({"catalog": "SYSTEM", "attach": ["x"]}, _GONE),
+        ({"path": ":memory:", "catalog": "mine", "attach": [{"path": ":memory:", "alias": "Mine"}]}, _GONE),
         ({"token": 12345678}, 'The setting token is not valid (type: ["string", "null"]).'),
         (
             {"load_method": "replace"},

@@ -118,6 +118,15 @@ def test_tables_go_to_an_attached_database(
         assert duck.query("SELECT count(*) FROM duckdb_tables()") == [(0,)]
 
 
+def test_a_catalog_named_like_the_one_in_memory(duck: Any, messages: list[Any]) -> None:
+    path = duck.folder / "memory.duckdb"
+    duck.load(*messages, path=str(path), catalog="memory")
+    duck.load(*messages, catalog="MEMORY", attach=[{"path": str(duck.folder / "x.duckdb"), "alias": "memory"}])
+    for file in (path, duck.folder / "x.duckdb"):
+        with duckdb.connect(str(file)) as connection:
+            assert connection.execute("FROM s").fetchall() == [(1,)]
+
+
 def test_options_of_attach(duck: Any, messages: list[Any]) -> None:
     duck.load(*messages)
     read_only = {"path": str(duck.path), "alias": "hr", "options": {"read_only": True}}
