@@ -122,6 +122,17 @@ def test_a_mark_of_deletion_touches_only_what_it_carries(duck: Any, schema: Any,
     assert duck.query("SELECT name, note, _sdc_deleted_at FROM s WHERE id = 0") == [("again", None, None)]
 
 
+@pytest.mark.parametrize("mark", ["", False, None])
+@pytest.mark.parametrize("hard", [False, True])
+def test_what_is_no_mark_of_deletion(*, duck: Any, schema: Any, record: Any, hard: bool, mark: Any) -> None:
+    head = schema("s", COLUMNS, ["id"])
+    rows = [record("s", {"id": n, "name": "a", "note": "b"}) for n in range(5)]
+    duck.load(head, *rows, hard_delete=hard)
+    duck.load(head, *(record("s", {"id": n, "name": "c", "_sdc_deleted_at": mark}) for n in range(5)), hard_delete=hard)
+    assert duck.query("SELECT id, name, note FROM s ORDER BY 1") == [(n, "c", None) for n in range(5)]
+    assert "_sdc_deleted_at" not in duck.types("s") or duck.query("SELECT count(_sdc_deleted_at) FROM s") == [(0,)]
+
+
 def test_hard_delete_removes_what_is_marked(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {**COLUMNS, "_sdc_deleted_at": {"type": ["null", "string"], "format": "date-time"}}, ["id"])
     messages = [record("s", {"id": n, "name": "a"}) for n in range(3)]
