@@ -7,10 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from target_duckdb import merge, native, types
 from target_duckdb.columns import DELETED_AT, METADATA_TYPES, TABLE_VERSION, Form
 from target_duckdb.database import STATE_TABLE, literal, quoted
-from target_duckdb.errors import MemoryTargetError
+from target_duckdb.errors import MemoryTargetError, TargetError
 from target_duckdb.fit import fitted_types, text_sql, value_sql
 from target_duckdb.names import assign_names
 from target_duckdb.segments import ROW_FIELDS, Segment
@@ -20,8 +22,6 @@ from target_duckdb.tables import Tables, fits
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
-
-    import duckdb
 
     from target_duckdb.database import Database
     from target_duckdb.tables import Table
@@ -181,7 +181,17 @@ class StreamLoad:
             values.append(merge.Value(column, f"CAST({_METADATA_SQL[name]} AS {types_[column]})"))
         if apart:
             values += self._cleared(segment, {value.column for value in values})
-        self._merge(values)
+        try:
+            self._merge(values)
+        except duckdb.ConstraintException as error:
+            _, _, failed = str(error).partition("NOT NULL constraint failed: ")
+            columns = [name for name in types_ if failed.endswith((f".{name}", f".{quoted(name)}"))]
+            if not columns:
+                raise
+            raise TargetError(
+                f"Column '{columns[0]}' of the table of stream '{self._stream.name}' is NOT NULL, but not every record"
+                " has a value for it: drop that constraint first."
+            ) from None
 
     def _cleared(self, segment: Segment, own: set[str]) -> Iterator[merge.Value]:
         """Columns that other ones of the segment stand for: an object whole, or its flat columns. They become NULL."""

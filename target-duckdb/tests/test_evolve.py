@@ -235,6 +235,13 @@ def test_a_table_with_a_primary_key_is_loaded_and_its_key_known(duck: Any, schem
         duck.load(schema("r", {"name": STRING}, ["name"]))
 
 
+@pytest.mark.parametrize("column", ["mine", "is mine", "name"])
+def test_a_column_that_must_not_be_null_is_named(duck: Any, schema: Any, record: Any, column: str) -> None:
+    duck.query(f'CREATE TABLE s (id BIGINT, "{column}" VARCHAR NOT NULL)')
+    with pytest.raises(TargetError, match=f"^Column '{column}' of the table of stream 's' is NOT NULL, but not every"):
+        duck.load(schema("s", {"id": INTEGER, "name": STRING}, ["id"]), record("s", {"id": 1, "name": None}))
+
+
 def test_a_view_in_the_place_of_a_table(duck: Any, schema: Any) -> None:
     duck.query("CREATE VIEW s AS SELECT 1 AS id")
     with pytest.raises(TargetError, match="a view of that name"):
