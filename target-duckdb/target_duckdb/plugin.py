@@ -87,6 +87,8 @@ class Plugin(Target):
             errors.append(
                 "The setting catalog names a database that is gone at the end: name an attached one, with a file."
             )
+        if self._config.get("default_target_schema") == "":
+            errors.append("The setting default_target_schema is empty: name a schema, such as 'main'.")
         if str(self._config.get("default_target_schema")).lower() in _OWN_SCHEMAS:
             errors.append("The setting default_target_schema names a schema that is DuckDB's own: name another.")
         if errors and raise_errors:

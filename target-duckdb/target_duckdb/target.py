@@ -130,7 +130,11 @@ class TargetDuckDB(Plugin):
     def _process_state_message(self, message: Message) -> None:  # type: ignore[override]
         if not message.value:
             raise LineError("its STATE message has no value.")
-        self._pending_state = text_of(message.value)
+        state = text_of(message.value)
+        if state == "null":
+            self.logger.warning("A STATE message whose value is null is ignored: there is nothing to go on from.")
+            return
+        self._pending_state = state
         if not self._rows and not any(stream.steps for stream in self._streams.values()):
             self._covered_state = self._pending_state
         if time.monotonic() - self._last_commit >= _BATCH_SECONDS:
@@ -163,7 +167,9 @@ class TargetDuckDB(Plugin):
                 )
 
     def _stream(self, name: str | None) -> Stream:
-        stream = self._streams.get(name or "")
+        if not name:
+            raise LineError("its message names no stream.")
+        stream = self._streams.get(name)
         if stream is None:
             raise LineError(f"its stream '{name}' has had no SCHEMA message.")
         self._touch(stream)

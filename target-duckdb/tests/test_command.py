@@ -140,6 +140,7 @@ def test_a_bug_shows_neither_traceback_nor_data(
             {"load_method": "replace"},
             'The setting load_method is not valid (enum: ["upsert", "append-only", "overwrite"]).',
         ),
+        ({"default_target_schema": ""}, "The setting default_target_schema is empty: name a schema, such as 'main'."),
         ({"batch_size_rows": 0}, "The setting batch_size_rows is not valid (minimum: 1)."),
         ({"data_flattening_max_level": -1}, "How many levels of nested objects become columns of their own"),
         (

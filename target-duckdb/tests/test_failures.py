@@ -70,6 +70,8 @@ def _errors(stderr: str) -> list[str]:
             '{"type": "SCHEMA", "stream": "t", "schema": {}, "key_properties": ["id"]}',
             "stream 't' has the key property 'id', which its schema does not list.",
         ),
+        ('{"type": "RECORD", "record": {"id": 1}}', "its message names no stream."),
+        ('{"type": "ACTIVATE_VERSION", "version": 1}', "its message names no stream."),
         ('{"type": "ACTIVATE_VERSION", "stream": "s"}', "its ACTIVATE_VERSION message has no version."),
         (
             _batch('{"format": "secret"}'),
@@ -164,6 +166,18 @@ def test_state_comes_after_the_commit_only(
     assert duck.query("SELECT count(*) FROM duckdb_tables()") == [(0,)]
     assert duck.load(*messages) == ['{"bookmark": 1}']
     assert duck.query("FROM s") == [(1, None)]
+
+
+def test_a_state_of_null_is_neither_said_nor_kept(
+    duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    null = {"type": "STATE", "value": None}
+    messages = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1})]
+    assert duck.load(*messages, null) == []
+    assert duck.query("SELECT count(*) FROM duckdb_tables()") == [(1,)]
+    assert duck.load(*messages, STATE, null) == ['{"bookmark": 1}']
+    assert duck.state() == [("main", '{"bookmark": 1}')]
+    assert caplog.text.count("A STATE message whose value is null is ignored") == 2
 
 
 def test_state_is_the_last_whose_records_are_committed(duck: Any, schema: Any, record: Any) -> None:
