@@ -6,9 +6,11 @@ from typing import Any
 
 import msgspec
 
+from target_duckdb.columns import DELETED_AT
 from target_duckdb.messages import fields_of
+from target_duckdb.segments import SEPARATOR
 
-SEPARATOR = "__"  # the SDK's, and the published loader's
+_NULL = msgspec.Raw(b"null")
 
 
 class Flattener:
@@ -23,10 +25,12 @@ class Flattener:
         schema: The schema with flat properties.
         objects: The flat names of the objects that were taken apart. A record has a field of such a name where the
             object holds keys that the schema does not list (then with these), or where the value is no object.
+        shadowed: Fields of records that the schema does not list and whose names are flat ones: they are left out.
     """
 
     def __init__(self, schema: dict[str, Any], keys: tuple[str, ...], max_level: int) -> None:
         self.objects: set[str] = set()
+        self.shadowed: set[str] = set()
         self._keys = keys
         properties = schema.get("properties")
         properties = properties if isinstance(properties, dict) else {}
@@ -57,7 +61,12 @@ class Flattener:
             LineError: It is no object, or not JSON.
         """
         found: dict[str, msgspec.Raw] = {}
-        self._collect(fields_of(record), self._tree, "", found)
+        fields = fields_of(record)
+        self._collect(fields, self._tree, "", found)
+        if DELETED_AT in fields:  # such a record touches only what it carries: of an object that it carries, all
+            for name, inner in self._tree.items():
+                if name in fields and inner is not None:
+                    _fill(found, inner, name + SEPARATOR)
         return _object(found)
 
     def _collect(
@@ -70,6 +79,8 @@ class Flattener:
                 unlisted[name] = value
             elif inner is not None and bytes(value).startswith(b"{"):
                 self._collect(fields_of(value), inner, prefix + name + SEPARATOR, found)
+            elif name not in tree and (name in self._flat or name in self.objects):
+                self.shadowed.add(name)
             elif inner is None or bytes(value) != b"null":
                 found[prefix + name] = value
         if unlisted:
@@ -81,8 +92,18 @@ def _properties(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - a schema may b
     if not isinstance(schema, dict):
         return {}
     types, properties = schema.get("type"), schema.get("properties")
-    names = set(types if isinstance(types, list) else [types]) - {"null"}
-    return properties if names == {"object"} and isinstance(properties, dict) else {}
+    names = [name for name in (types if isinstance(types, list) else [types]) if name != "null"]
+    whole = not names or any(name != "object" for name in names)
+    return properties if not whole and isinstance(properties, dict) else {}
+
+
+def _fill(found: dict[str, msgspec.Raw], tree: dict[str, Any], prefix: str) -> None:
+    """Makes what is missing of an object a null."""
+    for name, inner in tree.items():
+        if inner is None:
+            found.setdefault(prefix + name, _NULL)
+        else:
+            _fill(found, inner, prefix + name + SEPARATOR)
 
 
 def _object(fields: dict[str, msgspec.Raw]) -> msgspec.Raw:

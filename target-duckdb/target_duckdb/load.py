@@ -7,20 +7,21 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from target_duckdb import merge, native, types
 from target_duckdb.columns import DELETED_AT, METADATA_TYPES, TABLE_VERSION, Form
-from target_duckdb.database import STATE_TABLE, literal
-from target_duckdb.errors import MemoryTargetError
+from target_duckdb.database import STATE_TABLE, literal, quoted
+from target_duckdb.errors import MemoryTargetError, TargetError
 from target_duckdb.fit import fitted_types, text_sql, value_sql
+from target_duckdb.names import assign_names
 from target_duckdb.segments import ROW_FIELDS, Segment
 from target_duckdb.streams import Activate, Stream
-from target_duckdb.tables import Tables, assign_names, fits
+from target_duckdb.tables import Tables, fits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
-
-    import duckdb
 
     from target_duckdb.database import Database
     from target_duckdb.tables import Table
@@ -35,6 +36,11 @@ _METADATA_SQL = {
     "_sdc_sequence": "s.received // 1000",  # milliseconds, as the SDK counts
     TABLE_VERSION: "s.version",
     DELETED_AT: f"CASE WHEN s.deleted IS NOT NULL THEN coalesce(TRY_CAST(s.deleted AS TIMESTAMPTZ), {_ARRIVAL}) END",
+}
+#: Types of metadata columns of other loaders that stay, by the type that such a column has here.
+_WIDE_ENOUGH = {
+    "BIGINT": {"BIGINT", "HUGEINT", "UBIGINT", "UHUGEINT", "DOUBLE", "VARCHAR", "JSON"},
+    "TIMESTAMPTZ": {"TIMESTAMPTZ", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "VARCHAR", "JSON"},
 }
 _GLOB = re.compile(r"[*?\[]")  # a folder's name may hold what DuckDB takes for a pattern
 _SMALLEST_OBJECT_SIZE = 1 << 20
@@ -119,7 +125,7 @@ class StreamLoad:
         self._use(self._tables.open(self._stream.name, self._stream.keys))
         for step in self._stream.steps:
             if isinstance(step, Activate):
-                self._activate(step.version)
+                self._activate(step)
             else:
                 self._load(step)
 
@@ -132,11 +138,12 @@ class StreamLoad:
             properties |= dict.fromkeys(column.name for column in segment.columns)
         self._metadata = self._metadata_columns(properties)
         own = [name for name in properties if name not in self._metadata]
-        self._names = assign_names([*self._metadata, *own], self._table.columns, self._table.generated)
+        self._names = assign_names([*self._metadata, *own], table.columns, table.generated, table.held)
         self._warn_of_names(own)
+        table.remember(self._names, stream.objects)
         self._table.ensure(
             {self._names[name]: type_ for name, type_ in stream.declared.items() if name in own}
-            | {name: self._table.columns.get(name, METADATA_TYPES[name]) for name in self._metadata}
+            | {self._names[name]: _metadata_type(name, table.columns.get(self._names[name])) for name in self._metadata}
         )
 
     def _metadata_columns(self, properties: Iterable[str]) -> list[str]:
@@ -147,7 +154,7 @@ class StreamLoad:
             wanted |= {TABLE_VERSION, DELETED_AT}
         if stream.deletes:
             wanted.add(DELETED_AT)
-        wanted |= (set(METADATA_TYPES) & set(self._table.columns)) - set(properties)
+        wanted |= {name for name in METADATA_TYPES if self._table.find(name)} - {name.lower() for name in properties}
         return [name for name in METADATA_TYPES if name in wanted]
 
     def _warn_of_names(self, properties: Iterable[str]) -> None:
@@ -163,18 +170,38 @@ class StreamLoad:
         self._read(segment)
         fitted = self._fitted_types(segment)
         self._table.ensure({name: type_ for name, type_, _ in fitted})
-        types_ = self._table.columns
-        partial = segment.partial or len(segment.parts) > 1
-        values = [
-            merge.Value(
-                name,
-                types.convert(_value(segment, place, type_), type_, types_[name]),
-                segment.carries(place) if partial else None,
-            )
-            for name, type_, place in fitted
-        ]
-        values += [merge.Value(name, f"CAST({_METADATA_SQL[name]} AS {types_[name]})") for name in self._metadata]
-        self._merge(values)
+        types_, apart = self._table.columns, self._table.apart
+        values = []
+        for name, type_, place in fitted:
+            carries = segment.carries(segment.sources(segment.columns[place].name, apart))
+            value = types.convert(_value(segment, place, type_), type_, types_[name])
+            values.append(merge.Value(name, value, carries))
+        for name in self._metadata:
+            column = self._names[name]
+            values.append(merge.Value(column, f"CAST({_METADATA_SQL[name]} AS {types_[column]})"))
+        if apart:
+            values += self._cleared(segment, {value.column for value in values})
+        try:
+            self._merge(values)
+        except duckdb.ConstraintException as error:
+            _, _, failed = str(error).partition("NOT NULL constraint failed: ")
+            columns = [name for name in types_ if failed.endswith((f".{name}", f".{quoted(name)}"))]
+            if not columns:
+                raise
+            raise TargetError(
+                f"Column '{columns[0]}' of the table of stream '{self._stream.name}' is NOT NULL, but not every record"
+                " has a value for it: drop that constraint first."
+            ) from None
+
+    def _cleared(self, segment: Segment, own: set[str]) -> Iterator[merge.Value]:
+        """Columns that other ones of the segment stand for: an object whole, or its flat columns. They become NULL."""
+        properties = {column: name for name, column in (self._table.held | self._names).items()}
+        for column, type_ in self._table.columns.items():
+            if column in own:
+                continue
+            sources = segment.sources(properties.get(column, column), self._table.apart)
+            if sources:
+                yield merge.Value(column, f"CAST(NULL AS {type_})", segment.carries(sources))
 
     def _merge(self, values: list[merge.Value]) -> None:
         """Brings the rows of the spool into the table."""
@@ -184,7 +211,8 @@ class StreamLoad:
         else:
             merge.append(self._connection, self._table, values)
         if self._hard_delete and DELETED_AT in self._metadata:
-            self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {DELETED_AT} IS NOT NULL")  # noqa: S608 - quoted names
+            deleted_at = quoted(self._names[DELETED_AT])
+            self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {deleted_at} IS NOT NULL")  # noqa: S608 - quoted names
 
     def _fitted_types(self, segment: Segment) -> list[tuple[str, str, int]]:
         """Name in the table, type that holds all values, and place, of each column to load."""
@@ -215,14 +243,48 @@ class StreamLoad:
             f" format = 'newline_delimited', columns = {{{lists}}}, maximum_object_size = {size})"
         )
 
-    def _activate(self, version: int) -> None:
-        older = f"({TABLE_VERSION} IS NULL OR CAST({TABLE_VERSION} AS HUGEINT) < {version:d})"
+    def _activate(self, step: Activate) -> None:
+        """Deletes the rows of older versions, and those without a version where the activated one is known to be whole.
+
+        A tap that sends ACTIVATE_VERSION first may send what changed only: what a loader that knew no versions has
+        loaded stays then. Rows that came before, or those of an older version, say that the stream was read whole.
+        """
+        version, deleted_at = version_of(self._names[TABLE_VERSION]), quoted(self._names[DELETED_AT])
+        older = f"{version} < {step.version:d}"
+        if step.after_rows or not fits(self._connection, self._table.sql, older):
+            self._warn_of_rows_without_version(self._table)
+            older = f"({version} IS NULL OR {older})"
         if self._hard_delete:
             self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {older}")  # noqa: S608 - quoted names
         else:
             self._connection.execute(
-                f"UPDATE {self._table.sql} SET {DELETED_AT} = now() WHERE {older} AND {DELETED_AT} IS NULL"  # noqa: S608 - quoted names
+                f"UPDATE {self._table.sql} SET {deleted_at} = now() WHERE {older} AND {deleted_at} IS NULL"  # noqa: S608 - quoted names
             )
+
+    def _warn_of_rows_without_version(self, table: Table) -> None:
+        """Says how many live rows a version deletes that were loaded without any."""
+        version, deleted_at = table.find(TABLE_VERSION), table.find(DELETED_AT)
+        live = [f"{version_of(version)} IS NULL"] if version else []
+        live += [f"{quoted(deleted_at)} IS NULL"] if deleted_at else []
+        where = f" WHERE {' AND '.join(live)}" if live else ""
+        rows = self._connection.execute(f"SELECT count(*) FROM {table.sql}{where}").fetchall()[0][0]  # noqa: S608 - quoted names
+        if rows:
+            logger.warning(
+                "Stream '%s': %d rows that had no version are not in the version that is activated: they are deleted.",
+                self._stream.name,
+                rows,
+            )
+
+
+def version_of(column: str) -> str:
+    """SQL for the version in a column, whatever its type; NULL for what is none."""
+    return f"TRY_CAST({quoted(column)} AS HUGEINT)"
+
+
+def _metadata_type(name: str, existing: str | None) -> str:
+    """The type that a metadata column must hold: the one that it has, where another loader made it wide enough."""
+    own = METADATA_TYPES[name]
+    return existing if existing in _WIDE_ENOUGH[own] else own
 
 
 def _value(segment: Segment, place: int, type_: str) -> str:

@@ -118,6 +118,8 @@ class MessageReader(GenericSingerReader[bytes]):
     line_number = 0
     #: Takes the first of some RECORD lines of one stream, which it names, and says how many. 0: they must go singly.
     take_run: Callable[[str, list[bytes]], int] = staticmethod(lambda _stream, _lines: 0)
+    #: What to do before reading ends with an error or a signal.
+    save: Callable[[], None] = staticmethod(lambda: None)
 
     @property
     def default_input(self) -> IO[bytes]:
@@ -147,17 +149,26 @@ class MessageReader(GenericSingerReader[bytes]):
         """
         source = file_input or self.default_input
         counts: Counter[str] = Counter()
-        for lines in _blocks(getattr(source, "buffer", source)):
-            for stream, run in _runs(lines):
-                rest = run
-                while stream and rest and (taken := self.take_run(stream, rest)):
-                    self.line_number += taken
-                    counts["RECORD"] += taken
-                    rest = rest[taken:]
-                for line in rest:
-                    self.line_number += 1
-                    self._process_line(line, callbacks, counts)
+        try:
+            for lines in _blocks(getattr(source, "buffer", source)):
+                self._process_block(lines, callbacks, counts)
+        except (Exception, SystemExit):
+            self.save()
+            raise
         return counts
+
+    def _process_block(
+        self, lines: list[bytes], callbacks: dict[str, Callable[[Any], None]], counts: Counter[str]
+    ) -> None:
+        for stream, run in _runs(lines):
+            rest = run
+            while stream and rest and (taken := self.take_run(stream, rest)):
+                self.line_number += taken
+                counts["RECORD"] += taken
+                rest = rest[taken:]
+            for line in rest:
+                self.line_number += 1
+                self._process_line(line, callbacks, counts)
 
     def _process_line(self, line: bytes, callbacks: dict[str, Callable[[Any], None]], counts: Counter[str]) -> None:
         if not line or line.isspace():

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from target_duckdb import merge
 from target_duckdb.columns import TABLE_VERSION
-from target_duckdb.load import StreamLoad
+from target_duckdb.load import StreamLoad, version_of
 from target_duckdb.streams import Activate
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class AppendOnlyLoad(StreamLoad):
         merge.append(self._connection, self._table, values)
 
     @override
-    def _activate(self, version: int) -> None:
+    def _activate(self, step: Activate) -> None:
         """Does nothing: older rows stay as they are, and `_sdc_table_version` tells them apart."""
 
 
@@ -44,7 +44,7 @@ class OverwriteLoad(StreamLoad):
         self._active = self._active_version()
         for step in self._stream.steps:
             if isinstance(step, Activate):
-                self._activate(step.version)
+                self._activate(step)
                 continue
             self._use(self._table_of(step.version))
             self._load(step)
@@ -52,34 +52,63 @@ class OverwriteLoad(StreamLoad):
     def _active_version(self) -> int | None:
         """The version of the rows in the stream's own table; they may be from another `load_method`."""
         found = [] if self._main.version is None else [self._main.version]
-        if TABLE_VERSION in self._main.columns:
-            rows = self._connection.execute(f"SELECT max({TABLE_VERSION}) FROM {self._main.sql}").fetchall()  # noqa: S608 - quoted names
+        column = self._main.find(TABLE_VERSION)
+        if column is not None:
+            rows = self._connection.execute(f"SELECT max({version_of(column)}) FROM {self._main.sql}").fetchall()  # noqa: S608 - quoted names
             found += [int(value) for (value,) in rows if value is not None]
         return max(found, default=None)
 
     def _table_of(self, version: int | None) -> Table:
-        """Where rows of a version go: rows of the version that is active change the table itself."""
+        """Where rows of a version go: what is not newer than all that is known changes the table itself."""
         if version is None and ("version", "") not in self._stream.warned:
             self._stream.warned.add(("version", ""))
             logger.warning(
                 "Stream '%s': its records have no version, so they cannot overwrite its table: they are upserted.",
                 self._stream.name,
             )
-        if version is None or version == self._active:
+        if version is None or not self._displaces(version):
             return self._main
         side = self._tables.aside(self._main, version)
         self._stream.aside = side.name
         return side
 
+    def _displaces(self, version: int) -> bool:
+        """Whether the rows of a version are to take the place of the table's.
+
+        A tap with a restored state sends an older version than the one that is active, or that waits: its rows must not
+        displace what came later.
+        """
+        waiting = self._tables.waiting(self._main)
+        newest = max((known for known in (self._active, waiting) if known is not None), default=version)
+        if version < newest and ("version", "older") not in self._stream.warned:
+            self._stream.warned.add(("version", "older"))
+            logger.warning(
+                "Stream '%s': a version of its rows is older than the one that its table has or that waits: they are"
+                " upserted and overwrite nothing.",
+                self._stream.name,
+            )
+        return version >= newest and version != self._active
+
     @override
-    def _activate(self, version: int) -> None:
-        if version == self._active:
+    def _activate(self, step: Activate) -> None:
+        if not self._displaces(step.version):
             self._use(self._main)
-            super()._activate(version)
+            super()._activate(step)
+            return
+        if self._active is None and self._tables.waiting(self._main) != step.version and self._has_rows():
+            # What follows may be changes only, so these rows, which had no version, are taken for some of this one.
+            self._use(self._main)
+            super()._activate(step)
+            self._main.version = self._active = step.version
+            self._main.write_comment()
             return
         # Without rows aside, the version is empty so far: so is the table that is swapped in.
-        side = self._tables.aside(self._main, version)
+        side = self._tables.aside(self._main, step.version)
+        self._warn_of_rows_without_version(self._main)
         self._use(side)
         self._main = self._tables.swap(self._main, side)
-        self._active = version
+        self._active = step.version
         self._stream.aside = None
+
+    def _has_rows(self) -> bool:
+        return bool(self._connection.execute(f"SELECT 1 FROM {self._main.sql} LIMIT 1").fetchall())  # noqa: S608 - quoted names

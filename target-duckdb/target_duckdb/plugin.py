@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import click
 
 _OWN_SCHEMAS = {"information_schema", "pg_catalog"}
+_OWN_CATALOGS = {"temp", "system"}
 
 
 class Plugin(Target):
@@ -54,7 +55,7 @@ class Plugin(Target):
         self.state_id = str(self.config.get("state_id") or self.schema)
         attach = [{"path": item} if isinstance(item, str) else item for item in self.config.get("attach") or ()]
         self.database = Database(
-            os.fspath(self.config.get("path") or self.config["filepath"]),
+            home(os.fspath(self.config.get("path") or self.config["filepath"])),
             memory_limit=self.config["memory_limit"],
             lock_timeout=self.config["lock_timeout"],
             token=self.config.get("token"),
@@ -81,11 +82,27 @@ class Plugin(Target):
                 "The setting path must name a file, or catalog an attached database: a database in memory would be"
                 " gone at the end."
             )
+        catalog = self._config.get("catalog")
+        if isinstance(catalog, str) and self._is_lost(catalog, path == IN_MEMORY):
+            errors.append(
+                "The setting catalog names a database that is gone at the end: name an attached one, with a file."
+            )
+        if self._config.get("default_target_schema") == "":
+            errors.append("The setting default_target_schema is empty: name a schema, such as 'main'.")
         if str(self._config.get("default_target_schema")).lower() in _OWN_SCHEMAS:
             errors.append("The setting default_target_schema names a schema that is DuckDB's own: name another.")
         if errors and raise_errors:
             raise ConfigValidationError("The settings are not valid.", errors=errors, schema=self.config_jsonschema)
         return errors
+
+    def _is_lost(self, catalog: str, in_memory: bool) -> bool:  # noqa: FBT001 - private
+        """Whether a catalog is DuckDB's own, or is attached in memory."""
+        attach = self._config.get("attach")
+        items = [item for item in attach if isinstance(item, dict)] if isinstance(attach, list) else []
+        paths = {str(item.get("alias")).lower(): str(item.get("path")) for item in items}
+        if catalog.lower() in paths:
+            return paths[catalog.lower()].startswith(IN_MEMORY) or not paths[catalog.lower()]
+        return catalog.lower() in ({*_OWN_CATALOGS, "memory"} if in_memory else _OWN_CATALOGS)
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
@@ -99,6 +116,11 @@ class Plugin(Target):
             sentence = "The file that --config names does not hold a JSON object."
         cls.logger.error(sentence)
         raise SystemExit(1)
+
+
+def home(path: str) -> str:
+    """A path with the user's folder in the place of `~`, as DuckDB itself would read it; other text as it is."""
+    return os.path.expanduser(path)  # noqa: PTH111 - it may be `md:hr`, and pathlib fails where no folder is known
 
 
 def _description(setting: str) -> str:

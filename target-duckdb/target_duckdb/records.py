@@ -39,6 +39,8 @@ _LEAST_SURE, _LARGEST_SURE = 1e-300, 1e300
 _ZERO = re.compile(rb"-?0(\.0+)?")
 _EXACT_INTEGERS = 2**53
 _NULL = msgspec.Raw(b"null")
+#: What some taps send for `_sdc_deleted_at` of a row that is there.
+_NOT_DELETED = {"null", "false", '""'}
 
 _decode_string = msgspec.json.Decoder(str).decode
 
@@ -152,7 +154,7 @@ class RecordDecoder:
                 raise LineError(f"its record has no value for the key property '{column.name}'.")
             values.append(None if text == "null" else self._exactly(index, column, text))
         deleted = texts.get(DELETED_AT, "null")
-        values.append(None if deleted == "null" else _plain_text(deleted))
+        values.append(None if deleted in _NOT_DELETED else _plain_text(deleted))
         return values, set(texts), set(texts) - {column.name for column in self.columns} - {DELETED_AT}
 
     def text_of(self, index: int, form: Form, text: str) -> str | dict[str, Any] | None:

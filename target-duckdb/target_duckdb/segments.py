@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from target_duckdb.columns import Column
     from target_duckdb.spool import SpoolFile
 
+#: Between the names of an object and of its property in that of a flat column: the SDK's, and the published loader's.
+SEPARATOR = "__"
 #: What each row has beside its columns: time of arrival (microseconds since 1970), version, time of extraction, places
 #: of the columns that a mark of deletion carries, number of its part, and the mark of deletion itself.
 ROW_FIELDS = {
@@ -28,11 +32,13 @@ class Part(NamedTuple):
         number: The part's number; None for the first, which most segments consist of.
         places: Where the columns stand among those of the segment.
         fields: The names of all that a row holds, `deleted` last.
+        objects: Flat names of the objects whose properties are columns of their own.
     """
 
     number: int | None
     places: tuple[int, ...]
     fields: tuple[str, ...]
+    objects: frozenset[str]
 
 
 @dataclass
@@ -55,11 +61,11 @@ class Segment:
 
     def __post_init__(self) -> None:
         self._places: dict[str, int] = {}
-        self._by_columns: dict[tuple[Column, ...], Part] = {}
+        self._by_columns: dict[tuple[tuple[Column, ...], frozenset[str]], Part] = {}
 
-    def part(self, columns: tuple[Column, ...]) -> Part | None:
+    def part(self, columns: tuple[Column, ...], objects: frozenset[str] = frozenset()) -> Part | None:
         """The part for rows of these columns; None where a name has another type in this segment."""
-        known = self._by_columns.get(columns)
+        known = self._by_columns.get((columns, objects))
         if known is not None:
             return known
         for column in columns:
@@ -73,13 +79,50 @@ class Segment:
         places = tuple(self._places[column.name] for column in columns)
         names = [name for name in ROW_FIELDS if name != "deleted"]
         fields = (*names, *(f"c{place}" for place in places), "deleted")
-        part = Part(len(self.parts) or None, places, fields)
+        part = Part(len(self.parts) or None, places, fields, objects)
         self.parts.append(part)
-        self._by_columns[columns] = part
+        self._by_columns[columns, objects] = part
         return part
 
-    def carries(self, place: int) -> str:
-        """SQL that says whether a row of the spool `s` carries a column."""
-        numbers = [str(part.number or 0) for part in self.parts if place in part.places]
-        whole = "true" if len(numbers) == len(self.parts) else f"coalesce(s.part, 0) IN ({', '.join(numbers)})"
-        return f"CASE WHEN s.carried IS NULL THEN {whole} ELSE list_contains(s.carried, {place}) END"
+    def sources(self, name: str, apart: Collection[str]) -> dict[int, list[int]]:
+        """Which columns say what the rows of each part hold in a column of the table.
+
+        That is the column itself; or flat ones of an object, whose own column then holds nothing; or a whole object,
+        whose flat columns then hold nothing.
+
+        Args:
+            name: The property of that column, or its name where no property is known.
+            apart: Objects that have flat columns in the table.
+
+        Returns:
+            Their places, by number of the part; a part that leaves the column as it is does not occur.
+        """
+        own = self._places.get(name)
+        found = {}
+        for part in self.parts:
+            if own is not None and own in part.places:
+                found[part.number or 0] = [own]
+                continue
+            names = {place: self.columns[place].name.lower() for place in part.places} if apart else {}
+            if name.lower() in map(str.lower, part.objects):
+                start = name.lower() + SEPARATOR
+                places = [place for place, other in names.items() if other.startswith(start)]
+            else:
+                wholes = {place: other + SEPARATOR for place, other in names.items() if other in apart}
+                places = [place for place, start in wholes.items() if name.lower().startswith(start)]
+            if places:
+                found[part.number or 0] = places
+        return found
+
+    def carries(self, sources: Mapping[int, list[int]]) -> str | None:
+        """SQL that says whether a row of the spool `s` has a column's value; None where all have.
+
+        Args:
+            sources: As `sources` gives them.
+        """
+        some = len(sources) < len(self.parts)
+        whole = f"coalesce(s.part, 0) IN ({', '.join(map(str, sources))})" if some else "true"
+        if not self.partial:
+            return whole if some else None
+        places = ", ".join(str(place) for place in sorted({place for part in sources.values() for place in part}))
+        return f"CASE WHEN s.carried IS NULL THEN {whole} ELSE list_has_any(s.carried, [{places}]) END"

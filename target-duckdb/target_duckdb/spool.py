@@ -26,7 +26,7 @@ logger = logging.getLogger("target-duckdb")
 
 PREFIX = "target-duckdb-"
 _LOCK = "lock"
-#: A folder without a lock file is younger than its owner's next line of code, or older than this and left behind.
+#: A folder without a lock file is younger than its owner's next lines of code, or older than this and left behind.
 _GRACE_SECONDS = 3600
 _CHUNK_ROWS = 1000
 _CHUNK_BYTES = 1 << 18
@@ -50,10 +50,12 @@ class SpoolDirectory:
         remove_leftovers(base)
         try:
             self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
-            lock = os.open(self.path / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+            # Locked before it has its name: another run that starts takes a lock that nobody holds for a leftover.
+            lock = os.open(self.path / f"{_LOCK}.new", os.O_CREAT | os.O_RDWR, 0o600)
+            _lock(lock)  # held until the process ends, however it ends
+            (self.path / f"{_LOCK}.new").rename(self.path / _LOCK)
         except OSError as error:
             raise TargetError(os_sentence(error, self._what)) from None
-        _lock(lock)  # held until the process ends, however it ends
         self._finalizer = weakref.finalize(self, _remove, self.path, lock)
         self._files = 0
 

@@ -16,7 +16,7 @@ from target_duckdb.errors import LineError
 from target_duckdb.flatten import Flattener
 from target_duckdb.records import MisfitError, RecordDecoder
 from target_duckdb.runs import ODD, RunDecoder
-from target_duckdb.segments import Part, Segment
+from target_duckdb.segments import SEPARATOR, Part, Segment
 from target_duckdb.spool import SpoolDirectory, SpoolFile
 
 if TYPE_CHECKING:
@@ -50,9 +50,15 @@ class Layout:
 
 @dataclass(frozen=True)
 class Activate:
-    """All rows of the stream older than this version are deleted."""
+    """All rows of the stream older than this version are deleted.
+
+    Attributes:
+        version: The version.
+        after_rows: Whether rows of this version, or of an older one, came before it in this run.
+    """
 
     version: int
+    after_rows: bool = True
 
 
 @dataclass
@@ -67,7 +73,7 @@ class Stream:
         steps: What the next batch does, in order.
         versioned: Whether it sends versions.
         deletes: Whether it sends marks of deletion.
-        warned: Columns whose widening was warned about.
+        warned: What was warned about, each once.
         flatten: How many levels of objects to take apart.
         native: Whether nested values become STRUCT and LIST columns.
         by_version: Whether rows of different versions are kept apart.
@@ -92,6 +98,7 @@ class Stream:
 
     def __post_init__(self) -> None:
         self._seen_without_version = False
+        self._oldest: int | None = None  # version of this run's rows
         self._schema: Any = None
         self._text = ""
         self._layouts: dict[str, Layout] = {}
@@ -174,8 +181,10 @@ class Stream:
         if self.by_version and len(set(run.versions)) > 1:
             return False  # rows of several versions go to several segments
         without = run.versions.count(None)
-        self._seen_without_version = self._seen_without_version or without > 0
-        self.versioned = self.versioned or without < len(lines)
+        if without:
+            self._seen_without_version = True
+        for version in set(run.versions) if without < len(lines) else ():
+            self._see_version(version)
         rows = len(lines)
         segment, part = self._place(run.versions[0])
         received, nothing = [time.time_ns() // 1000] * rows, [None] * rows
@@ -198,7 +207,10 @@ class Stream:
             raise LineError("it has no record.")
         if self._flat is not None:
             record = self._flat.record(record)
-        carried: list[str] | None = None
+            if shadowed := {name for name in self._flat.shadowed if ("shadowed", name) not in self.warned}:
+                self._warn_of_unlisted(shadowed)
+                self.warned |= {("shadowed", name) for name in shadowed}
+        carried: set[str] | None = None
         try:
             values = self._layout.decoder.decode(record)
             marked = values[-1] is not None
@@ -206,10 +218,7 @@ class Stream:
             marked = True
         if marked:
             values, carried = self._decode_exactly(record)
-        if message.version is None:
-            self._seen_without_version = True
-        else:
-            self.versioned = True
+        self._see_version(message.version)
         segment, part = self._place(message.version)
         places: list[int] | None = None
         if carried is not None:
@@ -220,20 +229,29 @@ class Stream:
         # A nested value stands twice in the spool, once as text.
         segment.file.add(part.fields, row, len(record) * 3 if self.native else len(record))
 
+    def _see_version(self, version: int | None) -> None:
+        if version is None:
+            self._seen_without_version = True
+            return
+        self.versioned = True
+        if self._oldest is None or version < self._oldest:
+            self._oldest = version
+
     def _place(self, version: int | None) -> tuple[Segment, Part]:
         """Where rows of the columns at hand, and of a version, go."""
         if self._segment is not None and self.by_version and self._segment.version != version:
             self._segment = self._part = None
         if self._segment is None or self._part is None:
-            part = self._segment.part(self.columns) if self._segment else None
+            objects = frozenset(self._flat.objects) if self._flat else frozenset()
+            part = self._segment.part(self.columns, objects) if self._segment else None
             if self._segment is None or part is None:
                 self._segment = Segment(SpoolFile(self.directory), version)
                 self.steps.append(self._segment)
-                part = self._segment.part(self.columns)
+                part = self._segment.part(self.columns, objects)
             self._part = part
         return self._segment, cast("Part", self._part)
 
-    def _decode_exactly(self, record: msgspec.Raw) -> tuple[list[Any], list[str] | None]:
+    def _decode_exactly(self, record: msgspec.Raw) -> tuple[list[Any], set[str] | None]:
         while True:
             try:
                 values, names, unknown = self._layout.decoder.decode_exactly(record)
@@ -251,17 +269,21 @@ class Stream:
                 ", ".join(whole),
             )
             self._set_columns((*self.columns, *(Column(name, "JSON") for name in whole)), self._layout.ignored)
-        new = sorted(unknown - self._layout.ignored)
+        new = unknown - self._layout.ignored
         if new:
-            logger.warning(
-                "Stream '%s': fields that its schema does not list are not loaded: %s.", self.name, ", ".join(new)
-            )
+            self._warn_of_unlisted(new)
             self._layout.ignored.update(new)
             self._layout.decoder = RecordDecoder(self.columns, self.keys, self._layout.ignored)
             self._layout.runs = None
         if values[-1] is None:
             return values, None
-        return values, sorted(names)
+        objects = self._flat.objects if self._flat else ()
+        return values, names | {name for name in objects if any(other.startswith(name + SEPARATOR) for other in names)}
+
+    def _warn_of_unlisted(self, names: set[str]) -> None:
+        logger.warning(
+            "Stream '%s': fields that its schema does not list are not loaded: %s.", self.name, ", ".join(sorted(names))
+        )
 
     def activate(self, version: int) -> None:
         """Takes the version of an ACTIVATE_VERSION message."""
@@ -273,7 +295,7 @@ class Stream:
             return
         self.versioned = True
         self._segment = self._part = None
-        self.steps.append(Activate(version))
+        self.steps.append(Activate(version, self._oldest is not None and self._oldest <= version))
 
     @property
     def by_turns(self) -> bool:
@@ -284,6 +306,12 @@ class Stream:
     def segments(self) -> list[Segment]:
         """The steps that bring rows."""
         return [step for step in self.steps if isinstance(step, Segment)]
+
+    @property
+    def objects(self) -> set[str]:
+        """Names of objects whose properties are columns of their own in the next batch."""
+        found = {name for segment in self.segments for part in segment.parts for name in part.objects}
+        return found | self._flat.objects if self._flat else found
 
     def flush(self) -> None:
         """Writes all rows to their files."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import duckdb
 from target_duckdb import types
 from target_duckdb.database import STATE_TABLE, literal, quoted
 from target_duckdb.errors import TargetError
+from target_duckdb.names import free_name
 from target_duckdb.streams import key_change
 
 if TYPE_CHECKING:
@@ -21,50 +21,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("target-duckdb")
 
 _STREAM, _ASIDE = "singer_stream", "singer_aside"  # whose table it is, in its comment
-
-
-def assign_names(wanted: Iterable[str], existing: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
-    """Gives each name one that DuckDB, which does not tell upper from lower case, can keep apart.
-
-    What exists under exactly its name keeps it; else the first comes first, and a later one that differs only in case
-    gets `_2`, `_3` and so on. The answer is the same in every run over the same table.
-
-    Args:
-        wanted: The names as the tap says them.
-        existing: The names in the database.
-        reserved: Names in the database that nothing can be loaded into.
-
-    Returns:
-        The name to use, by wanted name.
-    """
-    wanted = list(wanted)
-    present = {name.lower(): name for name in existing}
-    names = {name: name for name in wanted if present.get(name.lower()) == name}
-    foreign = {name.lower() for name in reserved}
-    taken = {name.lower() for name in names} | foreign
-    for name in wanted:
-        if name not in names and name.lower() in present.keys() | foreign:
-            # Another column differs only in case: this name may have its suffix from an earlier run.
-            pattern = re.compile(re.escape(name) + r"_\d+")
-            earlier = [found for found in present.values() if pattern.fullmatch(found) and found.lower() not in taken]
-            if earlier:
-                names[name] = min(earlier)
-                taken.add(names[name].lower())
-    for name in wanted:
-        if name not in names:
-            candidate = _free_name(name, taken)
-            names[name] = present.get(candidate.lower(), candidate)
-            taken.add(candidate.lower())
-    return names
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    base = candidate = name.replace("\0", "_") or "_"
-    number = 1
-    while candidate.lower() in taken:
-        number += 1
-        candidate = f"{base}_{number}"
-    return candidate
 
 
 @dataclass
@@ -80,6 +36,10 @@ class Table:
         generated: Names of columns that DuckDB computes.
         version: The version of its rows, where whole versions are swapped in.
         aside: Whether it holds rows that wait for their version to be activated.
+        held: Columns by the property that they hold, where that has another name.
+        apart: Names of objects, in small letters, that have flat columns in it, or once had.
+        foreign: Whether its comment is somebody else's, and stays.
+        empty: Whether it was made in this transaction and has no rows yet.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -91,7 +51,9 @@ class Table:
     generated: frozenset[str] = frozenset()
     version: int | None = None
     aside: bool = False
-    #: Whether it was made in this transaction and has no rows yet.
+    held: dict[str, str] = field(default_factory=dict)
+    apart: frozenset[str] = frozenset()
+    foreign: bool = False
     empty: bool = False
 
     @property
@@ -100,11 +62,33 @@ class Table:
         note: dict[str, Any] = {_ASIDE if self.aside else _STREAM: self.stream, "key_properties": list(self.keys)}
         if self.version is not None:
             note["version"] = self.version
+        if self.held:
+            note["columns"] = self.held
+        if self.apart:
+            note["apart"] = sorted(self.apart)
         return json.dumps(note, ensure_ascii=False)
 
     def write_comment(self) -> None:
         """Writes the comment."""
         self.connection.execute(f"COMMENT ON TABLE {self.sql} IS {literal(self.comment)}")
+
+    def find(self, name: str) -> str | None:
+        """The column that holds what is named so, if there is one, whatever the case of its name."""
+        name = self.held.get(name, name)
+        return next((column for column in self.columns if column.lower() == name.lower()), None)
+
+    def remember(self, names: Mapping[str, str], apart: Iterable[str]) -> None:
+        """Notes for later runs what names alone do not say.
+
+        Args:
+            names: Columns by property.
+            apart: Objects that have flat columns, for the runs in which they are whole.
+        """
+        before = self.held, self.apart
+        self.held = self.held | {name: column for name, column in names.items() if name != column}
+        self.apart |= {name.lower() for name in apart}
+        if before != (self.held, self.apart) and self.columns and not self.foreign:
+            self.write_comment()
 
     def ensure(self, wanted: Mapping[str, str]) -> None:
         """Adds the columns that are missing and widens those that are too narrow.
@@ -182,6 +166,7 @@ class Tables:
             self._list("SELECT table_name, comment FROM duckdb_tables() WHERE database_name = ? AND schema_name = ?")
         )
         self._columns: dict[str, dict[str, str]] = {}
+        self._asides: dict[str, Table] = {}
         self._generated: set[tuple[str, str]] = set()
         for table, column, type_, generated in self._list(
             "SELECT table_name, column_name, data_type, is_generated FROM duckdb_columns()"
@@ -215,6 +200,7 @@ class Tables:
         """
         name, note = self._find(stream)
         table = Table(self._connection, stream, self.sql_name(name), keys, name, version=_version(note))
+        table.held, table.apart = _held(note), _apart(note)
         if name not in self._comments:
             self._comments[name] = table.comment
             return table
@@ -228,6 +214,8 @@ class Tables:
         table.generated = frozenset(column for owner, column in self._generated if owner == name)
         if self._comments[name] is None:
             table.write_comment()
+        else:
+            table.foreign = not note
         return table
 
     def _find(self, stream: str) -> tuple[str, dict[str, Any]]:
@@ -237,35 +225,50 @@ class Tables:
                 return name, note
         # Tables of other streams are not for this one, even where their names differ only in case.
         foreign = {name.lower() for name, note in notes.items() if note.keys() & {_STREAM, _ASIDE}} | {STATE_TABLE}
-        name = _free_name(stream, foreign)
+        name = free_name(stream, foreign)
         name = next((existing for existing in notes if existing.lower() == name.lower()), name)
         return name, notes.get(name, {})
+
+    def _aside(self, main: Table) -> tuple[str | None, dict[str, Any]]:
+        """The name of the table in which rows of a stream wait, if there is one, and what its comment says."""
+        notes = {name: _note(comment) for name, comment in self._comments.items()}
+        return next(((name, note) for name, note in notes.items() if note.get(_ASIDE) == main.stream), (None, {}))
+
+    def waiting(self, main: Table) -> int | None:
+        """The version whose rows wait beside a stream's table; None where none do."""
+        return _version(self._aside(main)[1])
 
     def aside(self, main: Table, version: int) -> Table:
         """Finds or makes the table beside a stream's own in which the rows of a version wait until it is activated.
 
-        One that holds another version goes: no tap goes back to a version that it has given up.
+        One that holds an older version goes: the newer one holds all that the tap still has.
 
         Args:
             main: The stream's table.
-            version: The version.
+            version: The version, not older than the one that waits.
 
         Returns:
             The table, at first with the columns of the stream's own.
         """
-        notes = {name: _note(comment) for name, comment in self._comments.items()}
-        name = next((name for name, note in notes.items() if note.get(_ASIDE) == main.stream), None)
+        known = self._asides.get(main.stream)
+        if known is not None and known.version == version:
+            return known
+        name, note = self._aside(main)
         columns: dict[str, str] = {}
-        if name is not None and _version(notes[name]) == version:
+        if name is not None and _version(note) == version:
             columns = self._columns[name]
         elif name is not None:
             self._connection.execute(f"DROP TABLE {self.sql_name(name)}")
-        name = name or _free_name(f"{main.name}__next", {name.lower() for name in notes})
+        name = name or free_name(f"{main.name}__next", {name.lower() for name in self._comments})
         sql = self.sql_name(name)
         table = Table(self._connection, main.stream, sql, main.keys, name, columns, version=version, aside=True)
-        if not columns:
+        table.held, table.apart = main.held, main.apart
+        if columns:
+            table.remember(_held(note), _apart(note))
+        else:
             table.ensure(main.columns)
             self._comments[name], self._columns[name] = table.comment, table.columns
+        self._asides[main.stream] = table
         return table
 
     def swap(self, main: Table, side: Table) -> Table:
@@ -284,7 +287,7 @@ class Tables:
                 f"The table of stream '{main.stream}' cannot be replaced: drop what refers to it first."
             ) from None
         self._connection.execute(f"ALTER TABLE {side.sql} RENAME TO {quoted(main.name)}")
-        del self._comments[side.name], self._columns[side.name]
+        del self._comments[side.name], self._columns[side.name], self._asides[main.stream]
         self._generated = {place for place in self._generated if place[0] != main.name}
         table = replace(side, sql=main.sql, name=main.name, aside=False)
         table.write_comment()
@@ -302,6 +305,17 @@ class Tables:
 def _version(note: dict[str, Any]) -> int | None:
     version = note.get("version")
     return version if isinstance(version, int) else None
+
+
+def _held(note: dict[str, Any]) -> dict[str, str]:
+    columns = note.get("columns")
+    columns = columns if isinstance(columns, dict) else {}
+    return {name: column for name, column in columns.items() if isinstance(column, str)}
+
+
+def _apart(note: dict[str, Any]) -> frozenset[str]:
+    names = note.get("apart")
+    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
 
 
 def _note(comment: str | None) -> dict[str, Any]:

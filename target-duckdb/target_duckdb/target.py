@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
 import click
@@ -20,7 +21,7 @@ from target_duckdb.errors import LineError, TargetError
 from target_duckdb.load import Loader, StreamLoad
 from target_duckdb.messages import Message, text_of
 from target_duckdb.methods import AppendOnlyLoad, OverwriteLoad
-from target_duckdb.plugin import Plugin
+from target_duckdb.plugin import Plugin, home
 from target_duckdb.spool import SpoolDirectory
 from target_duckdb.streams import Stream
 
@@ -56,14 +57,18 @@ class TargetDuckDB(Plugin):
             hard_delete=self.config["hard_delete"] and method != "append-only",
             method=_METHODS[method],
         )
-        self._spool = SpoolDirectory(self.config.get("temp_dir"))
+        temp_dir = self.config.get("temp_dir")
+        self._spool = SpoolDirectory(home(temp_dir) if temp_dir else None)
         self._streams: dict[str, Stream] = {}
-        cast("MessageReader", self.message_reader).take_run = self._take_run
+        reader = cast("MessageReader", self.message_reader)
+        reader.take_run, reader.save = self._take_run, self._save_state
         self._batch_rows: int = self.config["batch_size_rows"]
         self._batch_bytes = min(_BATCH_BYTES, max(1, size_of(self.config["memory_limit"]) // _BATCH_SHARE))
         self._rows = self._bytes = self._columns = 0
         self._touched: dict[str, int] = {}  # how many steps of a stream are counted in _columns
         self._pending_state: str | None = None
+        self._covered_state: str | None = None  # the last one that came when nothing waited: all of it is committed
+        self._committing = False
         self._last_commit = time.monotonic()
 
     # Messages. The reader hands on structs where the SDK's own hands on dictionaries.
@@ -125,7 +130,13 @@ class TargetDuckDB(Plugin):
     def _process_state_message(self, message: Message) -> None:  # type: ignore[override]
         if not message.value:
             raise LineError("its STATE message has no value.")
-        self._pending_state = text_of(message.value)
+        state = text_of(message.value)
+        if state == "null":
+            self.logger.warning("A STATE message whose value is null is ignored: there is nothing to go on from.")
+            return
+        self._pending_state = state
+        if not self._rows and not any(stream.steps for stream in self._streams.values()):
+            self._covered_state = self._pending_state
         if time.monotonic() - self._last_commit >= _BATCH_SECONDS:
             self._commit()
 
@@ -156,7 +167,9 @@ class TargetDuckDB(Plugin):
                 )
 
     def _stream(self, name: str | None) -> Stream:
-        stream = self._streams.get(name or "")
+        if not name:
+            raise LineError("its message names no stream.")
+        stream = self._streams.get(name)
         if stream is None:
             raise LineError(f"its stream '{name}' has had no SCHEMA message.")
         self._touch(stream)
@@ -178,6 +191,7 @@ class TargetDuckDB(Plugin):
         state, streams = self._pending_state, list(self._streams.values())
         if state is None and not any(stream.fresh or stream.steps for stream in streams):
             return
+        self._committing = True
         self._loader.commit(streams, state, self._spool.path / "duckdb")
         if state is not None:
             _write_line(state)
@@ -185,10 +199,19 @@ class TargetDuckDB(Plugin):
             self.logger.info("Committed a batch of %d rows.", self._rows)
         for stream in streams:
             stream.clear()
-        self._pending_state = None
+        self._pending_state = self._covered_state = None
+        self._committing = False
         self._rows = self._bytes = self._columns = 0
         self._touched.clear()
         self._last_commit = time.monotonic()
+
+    def _save_state(self) -> None:
+        """Where the input ends badly, commits and says the state of what is committed, if it was not said yet."""
+        state = self._covered_state
+        if state is not None and not self._committing:
+            with suppress(TargetError):  # what ended the run is said, not this
+                self._loader.commit((), state, self._spool.path / "duckdb")
+                _write_line(state)
 
     def close(self) -> None:
         """Removes the spool."""

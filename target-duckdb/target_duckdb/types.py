@@ -66,12 +66,7 @@ def _column_type(schema: Any, scope: _Scope) -> str:  # noqa: ANN401 - as above
     reference = schema.get("$ref")
     if isinstance(reference, str) and reference not in scope.seen:
         return _column_type(_resolve(reference, scope.root), replace(scope, seen=scope.seen | {reference}))
-    alternatives = [
-        alternative
-        for keyword in ("anyOf", "oneOf", "allOf")
-        for alternative in schema.get(keyword) or ()
-        if alternative != {"type": "null"}
-    ]
+    alternatives = [alternative for alternative in _alternatives(schema) if alternative != {"type": "null"}]
     types = schema.get("type", _types_of_values(schema))
     names = [name for name in (types if isinstance(types, list) else [types]) if name != "null"]
     if alternatives and types is None:
@@ -79,6 +74,11 @@ def _column_type(schema: Any, scope: _Scope) -> str:  # noqa: ANN401 - as above
     if not names:
         return "VARCHAR" if types is not None else "JSON"
     return reduce(union, (_type_named(name, schema, scope) for name in names))
+
+
+def _alternatives(schema: dict[str, Any]) -> list[Any]:
+    found = [schema.get(keyword) for keyword in ("anyOf", "oneOf", "allOf")]
+    return [part for parts in found if isinstance(parts, list) for part in parts]
 
 
 def _type_named(name: Any, schema: dict[str, Any], scope: _Scope) -> str:  # noqa: ANN401 - a schema may be anything
@@ -124,7 +124,7 @@ def _decimal_type(schema: dict[str, Any]) -> str:
     if _is_positive(step):
         exponent = Decimal(str(step)).normalize().as_tuple().exponent
         scale = max(0, -exponent) if isinstance(exponent, int) else DEFAULT_SCALE
-    if not isinstance(scale, int) or not 0 <= scale <= MAX_DIGITS:
+    if not isinstance(scale, int) or isinstance(scale, bool) or not 0 <= scale <= MAX_DIGITS:
         scale = DEFAULT_SCALE
     return decimal(scale)
 
@@ -174,8 +174,7 @@ def refused_type(schema: Any) -> bool:  # noqa: ANN401 - a schema may be anythin
     if not isinstance(schema, dict):
         return False
     name = schema.get("x-sql-datatype")
-    alternatives = [part for keyword in ("anyOf", "oneOf", "allOf") for part in schema.get(keyword) or ()]
-    return (name is not None and known_type(name) is None) or any(refused_type(part) for part in alternatives)
+    return (name is not None and known_type(name) is None) or any(map(refused_type, _alternatives(schema)))
 
 
 def decimal(scale: int) -> str:

@@ -43,6 +43,12 @@ class Duck:
     def config(self, **settings: Any) -> dict[str, Any]:
         return {"path": str(self.path), "temp_dir": str(self.spool), **settings}
 
+    def config_file(self, **settings: Any) -> str:
+        """Writes a configuration; gives its path."""
+        path = self.folder / "shared.json"
+        path.write_text(json.dumps(self.config(**settings)))
+        return str(path)
+
     def load(self, *messages: dict[str, Any] | bytes | str, **settings: Any) -> list[str]:
         """Loads messages in this process. Answers the STATE lines."""
         target = TargetDuckDB(config=self.config(**settings))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 INTEGER = {"type": "integer"}
+_GONE = "The setting catalog names a database that is gone at the end: name an attached one, with a file."
 
 
 def _command(*arguments: str, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -130,11 +131,16 @@ def test_a_bug_shows_neither_traceback_nor_data(
         ({"attach": [{"path": "x", "options": {"a) 12345678": 1}}]}, "The setting attach.0.options is not valid"),
         ({"attach": ["12345678/none/x.duckdb"]}, "Entry 1 of the setting `attach` cannot be attached: check its path"),
         ({"catalog": "12345678"}, "The setting `catalog` names none of the databases that `path` and `attach` open."),
+        ({"path": ":memory:", "catalog": "Memory"}, _GONE),
+        ({"catalog": "temp"}, _GONE),
+        ({"catalog": "SYSTEM", "attach": ["x"]}, _GONE),
+        ({"path": ":memory:", "catalog": "mine", "attach": [{"path": ":memory:", "alias": "Mine"}]}, _GONE),
         ({"token": 12345678}, 'The setting token is not valid (type: ["string", "null"]).'),
         (
             {"load_method": "replace"},
             'The setting load_method is not valid (enum: ["upsert", "append-only", "overwrite"]).',
         ),
+        ({"default_target_schema": ""}, "The setting default_target_schema is empty: name a schema, such as 'main'."),
         ({"batch_size_rows": 0}, "The setting batch_size_rows is not valid (minimum: 1)."),
         ({"data_flattening_max_level": -1}, "How many levels of nested objects become columns of their own"),
         (

@@ -51,6 +51,18 @@ def test_the_committed_state_is_printed(duck: Any, messages: list[Any], capsys: 
     assert list(duck.spool.iterdir()) == []
 
 
+def test_paths_may_begin_with_the_users_folder(
+    duck: Any, messages: list[Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(duck.folder))
+    monkeypatch.chdir(duck.spool)
+    settings = {"path": f"~/deep/{duck.path.name}", "temp_dir": "~"}
+    duck.load(*messages, **settings)
+    assert (duck.folder / "deep" / duck.path.name).exists()
+    assert list(duck.spool.iterdir()) == []  # no folder that is named `~`
+    assert _state(duck, capsys, **settings) == '{"bookmark": 1.5}\n'
+
+
 def test_the_committed_state_of_a_missing_file(
     duck: Any, messages: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -104,6 +116,15 @@ def test_tables_go_to_an_attached_database(
     assert _state(duck, capsys, **settings) == '{"bookmark": 1.5}\n'
     if path is None:
         assert duck.query("SELECT count(*) FROM duckdb_tables()") == [(0,)]
+
+
+def test_a_catalog_named_like_the_one_in_memory(duck: Any, messages: list[Any]) -> None:
+    path = duck.folder / "memory.duckdb"
+    duck.load(*messages, path=str(path), catalog="memory")
+    duck.load(*messages, catalog="MEMORY", attach=[{"path": str(duck.folder / "x.duckdb"), "alias": "memory"}])
+    for file in (path, duck.folder / "x.duckdb"):
+        with duckdb.connect(str(file)) as connection:
+            assert connection.execute("FROM s").fetchall() == [(1,)]
 
 
 def test_options_of_attach(duck: Any, messages: list[Any]) -> None:

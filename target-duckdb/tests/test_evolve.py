@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from target_duckdb.errors import TargetError
+from target_duckdb.names import assign_names
 
 INTEGER = {"type": ["null", "integer"]}
 NUMBER = {"type": ["null", "number"]}
@@ -114,6 +115,35 @@ def test_names_that_differ_only_in_case_get_a_suffix(
     assert duck.query("FROM s ORDER BY 1") == [(1, *order), (2, *order)]
 
 
+def test_a_property_named_like_the_column_of_another(duck: Any, schema: Any, record: Any) -> None:
+    for names in (["id", "email", "Email"], ["id", "Email_2", "email"], ["Email_2", "Email", "id", "email"]):
+        duck.load(schema("s", dict.fromkeys(names, STRING), ["id"]), record("s", {name: name for name in names}))
+    assert list(duck.types("s")) == ["id", "email", "Email_2", "Email_2_2"]
+    assert duck.query("FROM s") == [("id", "email", "Email", "Email_2")]
+
+
+def test_the_same_file_twice_shifts_nothing(duck: Any, schema: Any, record: Any) -> None:
+    names = ["a", "A", "A_2"]
+    messages = [
+        schema("s", {"id": INTEGER} | dict.fromkeys(names, STRING), ["id"]),
+        record("s", {"id": 1} | {name: name for name in names}),
+    ]
+    found = []
+    for _ in range(2):
+        duck.load(*messages)
+        found.append((duck.types("s"), duck.query("FROM s")))
+    assert found[0] == found[1]
+    assert found[0][1] == [(1, "a", "A", "A_2")]
+
+
+def test_names_that_a_table_has_without_a_note() -> None:
+    columns = ["name", *(f"Name_{number}" for number in (10, 9, 2))]
+    assert assign_names(["name", "Name"], columns) == {"name": "name", "Name": "Name_2"}
+    assert assign_names(["name", "Name"], columns[:-1]) == {"name": "name", "Name": "Name_9"}
+    # A column that somebody has dropped is nobody's.
+    assert assign_names(["Name"], ["name"], held={"Name": "Name_2"}) == {"Name": "name"}
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -205,6 +235,13 @@ def test_a_table_with_a_primary_key_is_loaded_and_its_key_known(duck: Any, schem
         duck.load(schema("r", {"name": STRING}, ["name"]))
 
 
+@pytest.mark.parametrize("column", ["mine", "is mine", "name"])
+def test_a_column_that_must_not_be_null_is_named(duck: Any, schema: Any, record: Any, column: str) -> None:
+    duck.query(f'CREATE TABLE s (id BIGINT, "{column}" VARCHAR NOT NULL)')
+    with pytest.raises(TargetError, match=f"^Column '{column}' of the table of stream 's' is NOT NULL, but not every"):
+        duck.load(schema("s", {"id": INTEGER, "name": STRING}, ["id"]), record("s", {"id": 1, "name": None}))
+
+
 def test_a_view_in_the_place_of_a_table(duck: Any, schema: Any) -> None:
     duck.query("CREATE VIEW s AS SELECT 1 AS id")
     with pytest.raises(TargetError, match="a view of that name"):
@@ -217,3 +254,47 @@ def test_metadata_columns_of_another_loader_keep_their_types(duck: Any, schema: 
     ((batched, deleted),) = duck.query("SELECT _sdc_batched_at, _sdc_deleted_at FROM s")
     assert abs(datetime.now(UTC).replace(tzinfo=None) - batched).total_seconds() < 3600
     assert deleted is None
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "_SDC_Sequence INTEGER, _sdc_Table_Version INTEGER, _SDC_DELETED_AT TIMESTAMP",
+        "_sdc_sequence SMALLINT, _sdc_table_version VARCHAR, _sdc_deleted_at VARCHAR",
+        "_sdc_sequence UINTEGER, _sdc_table_version DECIMAL(4, 0), _sdc_batched_at INTEGER",
+        "_SDC_EXTRACTED_AT DATE, _sdc_table_version DOUBLE, _SDC_received_at BOOLEAN",
+    ],
+)
+@pytest.mark.parametrize("settings", [{}, {"add_metadata_columns": True}, {"load_method": "overwrite"}])
+def test_metadata_columns_of_another_loader_are_found_and_wide_enough(
+    *, duck: Any, schema: Any, record: Any, columns: str, settings: dict[str, Any]
+) -> None:
+    duck.query(f"CREATE TABLE s (id BIGINT, {columns}); INSERT INTO s (id) VALUES (1)")
+    version = 1_700_000_000_000
+    head, activate = schema("s", {"id": INTEGER}, ["id"]), {"type": "ACTIVATE_VERSION", "stream": "s"}
+    for _ in range(2):
+        rows = [record("s", {"id": n}, version=version, time_extracted="2024-01-01T00:00:00Z") for n in (2, 3)]
+        duck.load(head, *rows, activate | {"version": version}, **settings)
+        version += 1
+    assert duck.query("SELECT id FROM s WHERE _sdc_deleted_at IS NULL ORDER BY 1") == [(2,), (3,)]
+    assert duck.query("SELECT DISTINCT TRY_CAST(_sdc_table_version AS BIGINT) FROM s WHERE id > 1") == [(version - 1,)]
+    names = [name.lower() for name in duck.types("s")]
+    assert len(names) == len(set(names))
+    assert not [name for name in names if name.endswith("_2")]
+
+
+def test_versions_that_are_no_numbers_are_none(duck: Any, schema: Any, record: Any) -> None:
+    duck.query("CREATE TABLE s (id BIGINT, _sdc_table_version VARCHAR); INSERT INTO s VALUES (1, 'v1'), (2, '3')")
+    activate = {"type": "ACTIVATE_VERSION", "stream": "s", "version": 4}
+    duck.load(schema("s", {"id": INTEGER}, ["id"]), record("s", {"id": 3}, version=4), activate, hard_delete=True)
+    assert duck.query("SELECT id, _sdc_table_version FROM s") == [(3, "4")]
+    duck.query("INSERT INTO s (id, _sdc_table_version) VALUES (7, 'v1')")
+    duck.load(schema("s", {"id": INTEGER}, ["id"]), record("s", {"id": 5}, version=4), load_method="overwrite")
+    assert duck.query("SELECT id FROM s ORDER BY 1") == [(3,), (5,), (7,)]
+
+
+def test_a_property_named_like_a_metadata_column(duck: Any, schema: Any, record: Any) -> None:
+    columns = {"id": INTEGER, "_SDC_sequence": STRING}
+    for settings in ({}, {"add_metadata_columns": True}, {}):
+        duck.load(schema("s", columns, ["id"]), record("s", {"id": 1, "_SDC_sequence": "mine"}), **settings)
+    assert duck.query("SELECT _SDC_sequence, _sdc_sequence_2 > 0 FROM s") == [("mine", True)]

@@ -110,3 +110,122 @@ def test_schemas_that_grow_and_alternate(duck: Any, schema: Any, record: Any) ->
 def test_a_record_that_is_no_object(duck: Any, schema: Any) -> None:
     with pytest.raises(TargetError, match=r"Line 2 .* its record is not an object"):
         duck.load(schema("s", COLUMNS), '{"type": "RECORD", "stream": "s", "record": [1]}', data_flattening_max_level=1)
+
+
+@pytest.mark.parametrize("type_", [["object", ["x"]], {"object": 1}, [], ["object", {}], 5])
+@pytest.mark.parametrize("level", [0, 1])
+def test_an_odd_type_leaves_its_property_whole(*, duck: Any, schema: Any, record: Any, level: int, type_: Any) -> None:
+    odd = {"type": type_, "properties": {"b": STRING}, "allOf": 5}
+    duck.load(schema("s", {"a": odd}), record("s", {"a": {"b": 1}}), data_flattening_max_level=level)
+    assert duck.query("FROM s") == [('{"b": 1}',)]
+
+
+# What one run writes in another way than the run before
+
+
+ADDRESS = {"id": INTEGER, "address": _object(city=STRING, zip=STRING)}
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_a_row_that_is_replaced_keeps_nothing_in_the_column_of_the_object(
+    *, duck: Any, schema: Any, record: Any, size: int
+) -> None:
+    settings = {"data_flattening_max_level": 1, "batch_size_rows": size}
+    head = schema("s", ADDRESS, ["id"])
+    rows = [{"id": 1, "address": {"city": "X", "extra": 1}}, {"id": 2, "address": "weird"}, {"id": 3, "address": "odd"}]
+    duck.load(head, *(record("s", row) for row in rows), **settings)
+    rows = [{"id": 1, "address": {"city": "Y"}}, {"id": 2, "address": {"city": "Z"}}, {"id": 4, "address": "new"}]
+    duck.load(head, *(record("s", row) for row in rows), **settings)
+    assert duck.query("SELECT id, address__city, address FROM s ORDER BY id") == [
+        (1, "Y", None),
+        (2, "Z", None),
+        (3, None, '"odd"'),
+        (4, None, '"new"'),
+    ]
+
+
+@pytest.mark.parametrize("levels", [(0, 1, 0), (1, 0, 1), (1, 2, 1), (2, 1, 0), (0, 2, 1)])
+def test_another_level_leaves_nothing_of_the_one_before(
+    duck: Any, schema: Any, record: Any, levels: tuple[int, ...]
+) -> None:
+    head = schema("s", {"id": INTEGER, "home": COLUMNS["home"]}, ["id"])
+    for run, level in enumerate(levels):
+        rows = [{"id": n, "home": {"city": f"c{run}", "at": {"lat": run}}} for n in (run, 9)]
+        duck.load(head, *(record("s", row) for row in rows), data_flattening_max_level=level)
+    types = duck.types("s")
+    found = dict(zip(types, duck.query("FROM s WHERE id = 9")[0], strict=True))
+    run = len(levels) - 1
+    by_level = [
+        {"home": json.dumps({"city": f"c{run}", "at": {"lat": run}})},
+        {"home__city": f"c{run}", "home__at": json.dumps({"lat": run})},
+        {"home__city": f"c{run}", "home__at__lat": run},
+    ]
+    expected = {"id": 9, **by_level[levels[-1]]}
+    assert {name: value for name, value in found.items() if value is not None} == expected
+
+
+@pytest.mark.parametrize("one", [False, True])
+def test_an_object_that_is_a_string_for_a_while(*, duck: Any, schema: Any, record: Any, one: bool) -> None:
+    flat, whole = schema("s", ADDRESS, ["id"]), schema("s", {"id": INTEGER, "address": STRING}, ["id"])
+    runs = [
+        [flat, *(record("s", {"id": n, "address": {"city": "X"}}) for n in (1, 2, 3))],
+        [whole, *(record("s", {"id": n, "address": "text"}) for n in (1, 2))],
+        [flat, record("s", {"id": 1, "address": {"zip": "Z"}})],
+    ]
+    for messages in [[*runs[0], *runs[1], *runs[2]]] if one else runs:
+        duck.load(*messages, data_flattening_max_level=1)
+    assert duck.query("SELECT id, address__city, address__zip, address FROM s ORDER BY id") == [
+        (1, None, "Z", None),
+        (2, None, None, "text"),
+        (3, "X", None, None),
+    ]
+
+
+def test_columns_beside_flat_ones_keep_their_values(duck: Any, schema: Any, record: Any) -> None:
+    columns = {"id": INTEGER, "a": STRING, "a__b": STRING}
+    duck.load(schema("s", columns, ["id"]), record("s", {"id": 1, "a": "x", "a__b": "y"}))
+    del columns["a__b"]  # deselected: no object was ever taken apart
+    duck.load(schema("s", columns, ["id"]), record("s", {"id": 1, "a": "z"}))
+    assert duck.query("SELECT a, a__b FROM s") == [("z", "y")]
+    duck.load(schema("s", ADDRESS, ["id"]), record("s", {"id": 1, "address": {"city": "X", "zip": "1"}}),
+              data_flattening_max_level=1)  # fmt: skip
+    some = {"id": INTEGER, "address": _object(city=STRING)}
+    duck.load(schema("s", some, ["id"]), record("s", {"id": 1, "address": {"city": "Y"}}), data_flattening_max_level=1)
+    assert duck.query("SELECT a, a__b, address__city, address__zip FROM s") == [("z", "y", "Y", "1")]
+
+
+def test_a_mark_of_deletion_carries_objects_whole(duck: Any, schema: Any, record: Any) -> None:
+    head = schema("s", {**ADDRESS, "v": STRING}, ["id"])
+    values = {"v": "v", "address": {"city": "X", "zip": "1", "extra": 1}}
+    duck.load(head, *(record("s", {"id": n, **values}) for n in (1, 2, 3, 4)), data_flattening_max_level=1)
+    marks: list[dict[str, Any]] = [{"address": None}, {"address": {"city": "Y"}}, {}, {"address": "odd"}]
+    for number, mark in enumerate(marks, start=1):
+        gone = record("s", {"id": number, **mark, "_sdc_deleted_at": "2024-01-01T00:00:00Z"})
+        duck.load(head, gone, data_flattening_max_level=1)
+    assert duck.query("SELECT v, address__city, address__zip, address FROM s ORDER BY id") == [
+        ("v", None, None, None),
+        ("v", "Y", None, None),
+        ("v", "X", "1", '{"extra":1}'),
+        ("v", None, None, '"odd"'),
+    ]
+
+
+def test_an_unlisted_field_does_not_take_the_place_of_a_flat_one(
+    duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = {"id": 1, "home": {"city": "a", "at": {"lat": 1}}, "home__city": "secret", "home__at": "secret"}
+    for _ in range(2):
+        duck.load(schema("s", COLUMNS, ["id"]), *[record("s", row)] * 2, data_flattening_max_level=2)
+    assert duck.query("SELECT home__city, home__at__lat FROM s") == [("a", 1.0)]
+    assert list(duck.types("s")) == ["id", "home__city", "home__at__lat", "home__at__lon", "tags", "free"]
+    assert caplog.text.count("not loaded: home__at, home__city.") == 2
+
+
+def test_overwritten_tables_know_what_was_taken_apart(duck: Any, schema: Any, record: Any) -> None:
+    flat, whole = schema("s", ADDRESS, ["id"]), schema("s", {"id": INTEGER, "address": STRING}, ["id"])
+    values = {"id": 1, "address": {"city": "X"}}
+    activate = {"type": "ACTIVATE_VERSION", "stream": "s", "version": 1}
+    settings = {"load_method": "overwrite", "data_flattening_max_level": 1}
+    duck.load(flat, record("s", values, version=1), activate, **settings)
+    duck.load(whole, record("s", {"id": 1, "address": "text"}, version=1), **settings)
+    assert duck.query("SELECT address__city, address FROM s") == [(None, "text")]

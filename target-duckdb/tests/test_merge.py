@@ -122,6 +122,17 @@ def test_a_mark_of_deletion_touches_only_what_it_carries(duck: Any, schema: Any,
     assert duck.query("SELECT name, note, _sdc_deleted_at FROM s WHERE id = 0") == [("again", None, None)]
 
 
+@pytest.mark.parametrize("mark", ["", False, None])
+@pytest.mark.parametrize("hard", [False, True])
+def test_what_is_no_mark_of_deletion(*, duck: Any, schema: Any, record: Any, hard: bool, mark: Any) -> None:
+    head = schema("s", COLUMNS, ["id"])
+    rows = [record("s", {"id": n, "name": "a", "note": "b"}) for n in range(5)]
+    duck.load(head, *rows, hard_delete=hard)
+    duck.load(head, *(record("s", {"id": n, "name": "c", "_sdc_deleted_at": mark}) for n in range(5)), hard_delete=hard)
+    assert duck.query("SELECT id, name, note FROM s ORDER BY 1") == [(n, "c", None) for n in range(5)]
+    assert "_sdc_deleted_at" not in duck.types("s") or duck.query("SELECT count(_sdc_deleted_at) FROM s") == [(0,)]
+
+
 def test_hard_delete_removes_what_is_marked(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {**COLUMNS, "_sdc_deleted_at": {"type": ["null", "string"], "format": "date-time"}}, ["id"])
     messages = [record("s", {"id": n, "name": "a"}) for n in range(3)]
@@ -159,6 +170,37 @@ def test_rows_of_older_versions_are_deleted(duck: Any, schema: Any, record: Any,
     assert duck.query(live) == [(1, "d", 8), (2, "d", 8), (3, "d", 8)]
     gone = [] if hard else [(0, "b", 7)]
     assert duck.query("SELECT id, name, _sdc_table_version FROM s WHERE _sdc_deleted_at IS NOT NULL") == gone
+
+
+@pytest.mark.parametrize(("hard", "size"), [(False, 100), (True, 1)])
+def test_rows_without_a_version_stay_until_a_version_is_whole(
+    *, duck: Any, schema: Any, record: Any, hard: bool, size: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = schema("s", COLUMNS, ["id"])
+    settings = {"hard_delete": hard, "batch_size_rows": size}
+    duck.load(head, *(record("s", {"id": n}) for n in (1, 2, 3)))
+    live = "SELECT id FROM s WHERE _sdc_deleted_at IS NULL ORDER BY 1"
+    # Incremental runs of a tap that sends the version in its state first.
+    for n in (9, 3):
+        duck.load(head, _activate(170), record("s", {"id": n}, version=170), **settings)
+    assert duck.query(live) == [(1,), (2,), (3,), (9,)]
+    assert "had no version" not in caplog.text
+    # A full read, as the next version says.
+    duck.load(head, _activate(171), *(record("s", {"id": n}, version=171) for n in (1, 9)), **settings)
+    assert duck.query(live) == [(1,), (9,)]
+    # Rows 1 and 2, because row 3 has a version: the tap sends the first of them again after the activation.
+    assert "Stream 's': 2 rows that had no version are not in the version that is activated" in caplog.text
+    assert duck.query("SELECT count(*) FROM s") == [(2 if hard else 4,)]
+
+
+def test_a_full_read_over_rows_without_a_version_may_take_batches(
+    duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = schema("s", COLUMNS, ["id"])
+    duck.load(head, *(record("s", {"id": n}) for n in (1, 2, 3)))
+    duck.load(head, *(record("s", {"id": n}, version=7) for n in (1, 4, 5)), _activate(7), batch_size_rows=1)
+    assert duck.query("SELECT id FROM s WHERE _sdc_deleted_at IS NULL ORDER BY 1") == [(1,), (4,), (5,)]
+    assert "Stream 's': 2 rows that had no version" in caplog.text
 
 
 def test_the_time_of_a_deletion_stays(duck: Any, schema: Any, record: Any) -> None:

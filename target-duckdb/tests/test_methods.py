@@ -136,6 +136,55 @@ def test_the_version_of_a_table_that_was_upserted_is_known(duck: Any, version: A
     assert duck.query("SELECT id FROM s WHERE _sdc_deleted_at IS NULL ORDER BY 1") == [(1,), (2,), (3,)]
 
 
+def test_a_version_older_than_the_active_one_overwrites_nothing(
+    duck: Any, version: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    duck.load(*version(2, 1, 2, 3), _activate(2), load_method="overwrite")
+    head, *rows = version(1, 3, 9)
+    duck.load(head, _activate(1), *rows, load_method="overwrite", batch_size_rows=1)
+    assert _rows(duck) == [(1, "v2"), (2, "v2"), (3, "v1"), (9, "v1")]
+    assert _tables(duck) == ["s"]
+    duck.load(*version(1, 8), _activate(1), load_method="overwrite", hard_delete=True)
+    assert [row[0] for row in _rows(duck)] == [1, 2, 3, 8, 9]
+    assert caplog.text.count("is older than the one that its table has or that waits") == 2  # once in each run
+
+
+@pytest.mark.parametrize("size", [1, 100])
+@pytest.mark.parametrize("late", [4, 5])
+def test_a_version_older_than_the_waiting_one_drops_nothing(*, duck: Any, version: Any, size: int, late: int) -> None:
+    settings = {"load_method": "overwrite", "batch_size_rows": size}
+    duck.load(*version(5, 1), _activate(5), **settings)
+    duck.load(*version(6, 1, 2), *version(late, 3), *version(6, 4), **settings)
+    assert _rows(duck) == [(1, "v5"), (3, f"v{late}")]
+    assert _rows(duck, "s__next") == [(1, "v6"), (2, "v6"), (4, "v6")]
+    duck.load(*version(late, 7), _activate(late), *version(6, 8), _activate(6), **settings)
+    assert _rows(duck) == [(1, "v6"), (2, "v6"), (4, "v6"), (8, "v6")]
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_a_version_that_is_activated_first_keeps_rows_without_versions(
+    *, duck: Any, version: Any, size: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    duck.load(*version(None, 1, 2, 3))
+    for ids in ((3, 9), (4,)):  # changes only, of the version in the tap's state
+        head, *rows = version(170, *ids)
+        duck.load(head, _activate(170), *rows, load_method="overwrite", batch_size_rows=size)
+    assert _rows(duck) == [(1, "vNone"), (2, "vNone"), (3, "v170"), (4, "v170"), (9, "v170")]
+    assert _tables(duck) == ["s"]
+    assert "that had no version" not in caplog.text
+    duck.load(*version(171, 1), _activate(171), load_method="overwrite")
+    assert _rows(duck) == [(1, "v171")]
+    assert "Stream 's': 2 rows that had no version are not in the version that is activated" in caplog.text
+
+
+def test_versions_by_turns_over_nothing(duck: Any, version: Any) -> None:
+    rows = [message for n in range(20) for message in version(1 + n % 2, n)]
+    duck.load(*rows, load_method="overwrite", batch_size_rows=7)
+    assert [row[0] for row in _rows(duck)] == list(range(2, 20, 2))  # the newer version displaced the first row
+    duck.load(*version(2), _activate(2), load_method="overwrite")
+    assert _rows(duck) == [(n, "v2") for n in range(1, 20, 2)]
+
+
 def test_a_version_without_rows_empties_the_table(duck: Any, version: Any) -> None:
     duck.load(*version(1, 1), _activate(1), load_method="overwrite")
     duck.load(*version(2), _activate(2), load_method="overwrite")

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from target_duckdb import spool
 from target_duckdb.errors import TargetError
 from target_duckdb.spool import PREFIX, SpoolDirectory, SpoolFile
 
@@ -75,6 +76,23 @@ def test_what_a_killed_run_left_goes_and_what_a_living_one_has_stays(tmp_path: P
         for run in runs:
             run.kill()
             run.communicate()
+
+
+def test_a_run_that_starts_meanwhile_leaves_a_new_folder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, calls = spool._lock, []
+
+    def slow(descriptor: int) -> bool:
+        calls.append(descriptor)
+        if len(calls) == 1:
+            spool.remove_leftovers(tmp_path)  # as another process does
+        return lock(descriptor)
+
+    monkeypatch.setattr(spool, "_lock", slow)
+    directory = SpoolDirectory(str(tmp_path))
+    directory.append(directory.new_file(), b"x")
+    spool.remove_leftovers(tmp_path)
+    assert len(list(directory.path.iterdir())) == 2
+    directory.close()
 
 
 def test_folders_without_a_lock_go_only_when_they_are_old(tmp_path: Path) -> None:

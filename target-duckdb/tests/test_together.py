@@ -72,7 +72,8 @@ def test_versions_in_one_run_are_kept_apart(
     assert taken == [False, True]  # a run of four versions, then one
     expected = [*range(30, 40)] if keys else sorted([*range(30, 40), *range(30, 35)])
     assert duck.query("SELECT id FROM s ORDER BY id") == [(n,) for n in expected]
-    duck.load(head, *rows[:30], load_method="overwrite")
+    newer = [record("s", {"id": n}, version=4 + n // 10) for n in range(30)]
+    duck.load(head, *newer, load_method="overwrite")
     assert duck.query("SELECT id FROM s__next ORDER BY id") == [(n,) for n in range(20, 30)]
     assert duck.query("SELECT count(*) FROM s") == [(len(expected),)]
 

@@ -67,6 +67,11 @@ from target_duckdb import types
         ({"$ref": "#/definitions/loop"}, "JSON"),
         ({"$ref": "#/definitions/none"}, "JSON"),
         ({"$ref": "elsewhere.json"}, "JSON"),
+        ({"allOf": 5}, "JSON"),
+        ({"type": "string", "anyOf": {"a": 1}, "oneOf": "x"}, "VARCHAR"),
+        ({"type": ["integer", ["x"]]}, "JSON"),
+        ({"type": {"a": 1}}, "JSON"),
+        ({"type": "string", "format": "singer.decimal", "scale": True}, "DECIMAL(38,10)"),
     ],
 )
 def test_column_type(schema: Any, expected: str) -> None:

@@ -1,0 +1,117 @@
+"""When a batch is committed, and which state is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import pytest
+from target_duckdb import load
+from target_duckdb.errors import TargetError
+
+INTEGER = {"type": "integer"}
+STRING = {"type": ["null", "string"]}
+COLUMNS = {"id": INTEGER, "name": STRING}
+STATE = {"type": "STATE", "value": {"bookmark": 1}}
+
+
+def test_state_comes_after_the_commit_only(
+    duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any) -> None:
+        raise duckdb.IOException("IO Error: Could not write 'secret': No space left on device")
+
+    messages = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1}), STATE]
+    with monkeypatch.context() as patch:
+        patch.setattr(load.Loader, "_write_state", fail)
+        with pytest.raises(TargetError, match=r"^The disk that holds the DuckDB file is full: free some space\.$"):
+            duck.load(*messages)
+        assert capsys.readouterr().out == ""
+    assert duck.query("SELECT count(*) FROM duckdb_tables()") == [(0,)]
+    assert duck.load(*messages) == ['{"bookmark": 1}']
+    assert duck.query("FROM s") == [(1, None)]
+
+
+def test_a_state_of_null_is_neither_said_nor_kept(
+    duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    null = {"type": "STATE", "value": None}
+    messages = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1})]
+    assert duck.load(*messages, null) == []
+    assert duck.query("SELECT count(*) FROM duckdb_tables()") == [(1,)]
+    assert duck.load(*messages, STATE, null) == ['{"bookmark": 1}']
+    assert duck.state() == [("main", '{"bookmark": 1}')]
+    assert caplog.text.count("A STATE message whose value is null is ignored") == 2
+
+
+def test_state_is_the_last_whose_records_are_committed(duck: Any, schema: Any, record: Any) -> None:
+    messages: list[Any] = [schema("s", COLUMNS, ["id"])]
+    for n in range(6):
+        messages += [record("s", {"id": n}), {"type": "STATE", "value": n}]
+    assert duck.load(*messages, batch_size_rows=4) == ["2", "5"]
+    assert duck.load({"type": "STATE", "value": {"n": 1}}, {"type": "STATE", "value": {"n": 2}}, state_id="mine") == [
+        '{"n": 2}'
+    ]
+    assert duck.state() == [("main", "5"), ("mine", '{"n": 2}')]
+    assert duck.load() == []
+
+
+def test_state_is_committed_when_a_minute_has_passed(
+    duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 10_000, 40))
+    monkeypatch.setattr("target_duckdb.target.time.monotonic", lambda: float(next(clock)))
+    messages: list[Any] = [schema("s", COLUMNS, ["id"])]
+    for n in range(4):
+        messages += [record("s", {"id": n}), {"type": "STATE", "value": n}]
+    assert len(duck.load(*messages)) > 1
+
+
+def test_bytes_bound_a_batch(duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("target_duckdb.target._BATCH_BYTES", 100)
+    messages: list[Any] = [schema("s", COLUMNS, ["id"])]
+    for n in range(4):
+        messages += [record("s", {"id": n, "name": "x" * 40}), {"type": "STATE", "value": n}]
+    assert duck.load(*messages) == ["0", "2", "3"]
+
+
+def test_columns_bound_a_batch(duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("target_duckdb.target._BATCH_COLUMNS", 5)
+    messages = [schema(f"s{n}", COLUMNS, ["id"]) for n in range(5)]
+    for n in range(5):
+        messages += [record(f"s{n}", {"id": 1}), {"type": "STATE", "value": n}]
+    assert duck.load(*messages) == ["0", "2", "4"]
+    assert duck.query("SELECT count(*) FROM (FROM s0 UNION ALL FROM s1 UNION ALL FROM s2 UNION ALL FROM s4)") == [(4,)]
+
+
+def test_a_state_whose_rows_are_committed_is_not_lost(
+    duck: Any, schema: Any, record: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def state(number: int) -> dict[str, Any]:
+        return {"type": "STATE", "value": number}
+
+    full = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1}), record("s", {"id": 2})]
+    for waiting, said in (
+        ([state(2), state(3)], "3"),
+        ([state(4), record("s", {"id": 3}), state(5)], "4"),
+        ([record("s", {"id": 3}), state(6)], None),
+        ([schema("u", COLUMNS), {"type": "ACTIVATE_VERSION", "stream": "u", "version": 1}, state(7)], None),
+    ):
+        with pytest.raises(TargetError, match="it is not JSON"):
+            duck.load(*full, *waiting, "{bad", batch_size_rows=2)
+        assert capsys.readouterr().out == (f"{said}\n" if said else "")
+        assert duck.query("SELECT id FROM s ORDER BY 1") == [(1,), (2,)]
+        assert duck.state()[0][1] == (said or "4")
+
+
+def test_a_state_that_was_not_committed_is_not_said(
+    duck: Any, schema: Any, record: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise duckdb.IOException("IO Error: No space left on device")
+
+    messages = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1}), STATE]
+    monkeypatch.setattr(load.Loader, "_write_state", fail)
+    with pytest.raises(TargetError, match="not JSON"):
+        duck.load(*messages, "{bad", batch_size_rows=1)
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,123 @@
+"""The DuckDB file: what it may be, and how it is shared."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from target_duckdb.errors import TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+INTEGER = {"type": "integer"}
+STRING = {"type": ["null", "string"]}
+COLUMNS = {"id": INTEGER, "name": STRING}
+STATE = {"type": "STATE", "value": {"bookmark": 1}}
+
+
+def test_a_path_that_is_no_database(duck: Any, schema: Any) -> None:
+    messages = [schema("s", COLUMNS)]
+    for content in (b"", b"hello" * 10_000):
+        duck.path.write_bytes(content)
+        with pytest.raises(
+            TargetError, match=r"^The setting `path` names a file that is not DuckDB's: name another\.$"
+        ):
+            duck.load(*messages)
+        assert duck.path.read_bytes() == content
+    with pytest.raises(TargetError, match="The setting `path` names a folder: it must name a DuckDB file"):
+        duck.load(*messages, path=str(duck.folder))
+    with pytest.raises(TargetError, match="The setting `path` lies below a file: it must lie in a folder"):
+        duck.load(*messages, path=str(duck.path / "x.duckdb"))
+
+
+def test_a_missing_folder_is_made(duck: Any, schema: Any) -> None:
+    duck.load(schema("s", COLUMNS), path=str(duck.folder / "none" / "deep" / "x.duckdb"))
+    assert (duck.folder / "none" / "deep" / "x.duckdb").exists()
+
+
+def test_a_damaged_database(duck: Any, schema: Any) -> None:
+    duck.load(schema("s", COLUMNS))
+    whole = duck.path.read_bytes()
+    for damaged in (whole[:5000], whole[:20] + b"\xff" + whole[21:]):
+        duck.path.write_bytes(damaged)
+        with pytest.raises(TargetError, match="names no DuckDB file, or a damaged one"):
+            duck.load(schema("s", COLUMNS))
+        assert duck.path.read_bytes() == damaged
+
+
+@contextlib.contextmanager
+def _holding(path: Any, seconds: float) -> Iterator[None]:
+    code = (
+        "import sys, time, duckdb; c = duckdb.connect(sys.argv[1]); print('open', flush=True);"
+        " time.sleep(float(sys.argv[2]))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path), str(seconds)], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "open\n"
+        try:
+            yield
+        finally:
+            holder.kill()
+
+
+def test_a_locked_file_is_waited_for(duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture) -> None:
+    messages = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1}), STATE]
+    with (
+        _holding(duck.path, 60),
+        pytest.raises(
+            TargetError, match="was open in another process for as long as `lock_timeout` says: close it there"
+        ),
+    ):
+        duck.load(*messages, lock_timeout=0)
+    caplog.clear()
+    caplog.set_level("INFO")
+    with _holding(duck.path, 1):
+        assert duck.load(*messages) == ['{"bookmark": 1}']
+    assert caplog.text.count("waiting for it") == 1
+    assert duck.query("FROM s") == [(1, None)]
+
+
+def test_the_file_is_free_between_batches(duck: Any, schema: Any, record: Any) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "target_duckdb", "--config", duck.config_file(batch_size_rows=1)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as run:
+        assert run.stdin is not None
+        assert run.stdout is not None
+        for n in range(3):
+            for message in (schema("s", COLUMNS, ["id"]), {"type": "STATE", "value": n}, record("s", {"id": n})):
+                run.stdin.write(json.dumps(message) + "\n")
+            run.stdin.flush()
+            assert run.stdout.readline() == f"{n}\n"
+            assert duck.query("SELECT max(id), count(*) FROM s") == [(n, n + 1)]
+        run.stdin.close()
+        assert run.wait() == 0
+
+
+def test_two_targets_share_a_file(duck: Any, schema: Any, record: Any) -> None:
+    runs = []
+    for name in ("a", "b"):
+        messages = [schema(name, COLUMNS, ["id"]), *(record(name, {"id": n}) for n in range(40))]
+        (duck.folder / name).write_text("".join(json.dumps(message) + "\n" for message in messages))
+        command = [
+            sys.executable,
+            "-m",
+            "target_duckdb",
+            "--config",
+            duck.config_file(batch_size_rows=5),
+            "--input",
+            str(duck.folder / name),
+        ]
+        runs.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+    assert [(run.communicate(), run.returncode)[1] for run in runs] == [0, 0]
+    assert duck.query("SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b)") == [(40, 40)]
