@@ -132,7 +132,7 @@ class Replication:
         """Note the records' replication keys."""
         for record in records:
             self.rows += 1
-            if self._key:
+            if self._key and record.get("_sdc_deleted_at") is None:  # one that is gone says no more than its key
                 try:
                     moment = times.parse(record.get(self._key) or "")
                 except (ValueError, AttributeError):

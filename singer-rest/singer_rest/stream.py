@@ -244,6 +244,10 @@ class RestStream(SdkStream):
         """Whether an answer says that the parent, whose children were asked for, is no longer there."""
         return False
 
+    def instead(self, reply: Reply, request: Request) -> Request | None:  # noqa: ARG002
+        """What to ask for instead, where an answer of status 400 or more says that it cannot be asked for so."""
+        return None
+
     def has_no_records(self, reply: Reply) -> bool:  # noqa: ARG002
         """Whether an answer of status 400 or more says that this slice has no records to read."""
         return False
@@ -313,6 +317,8 @@ class RestStream(SdkStream):
             records, following = self.parse(body, request)
             following = self._narrowing.following(request, following)
             return Page(records, following, part, len(reply.body), reply.received)
+        if (other := self.instead(reply, request)) is not None:
+            return Page([], [joined([other, *request.rest])], part, 0, reply.received)
         if self.is_gone(reply):
             return Page([], (), part, 0, reply.received, gone=True)
         if self.has_no_records(reply):

@@ -13,7 +13,7 @@ from singer_rest.pacing import Pacer, Rate
 from singer_rest.run import Run
 from singer_rest.scheduler import FIRST_DELAY, Scheduler
 from singer_rest.sdk import SdkTap
-from singer_rest.settings import check_common, check_headers, missing_setting
+from singer_rest.settings import check_addresses, check_common, check_headers, missing_setting
 from singer_rest.transport import Transport
 
 if TYPE_CHECKING:
@@ -99,7 +99,11 @@ class RestTap(SdkTap):
         if missing and all(missing):
             nearest: list[str] = min(missing, key=len)
             return [missing_setting(nearest, self.name)]
-        return check_common(self.config) + check_headers(self.config, "user_agent", *self.header_settings)
+        return [
+            *check_common(self.config),
+            *check_addresses({"api_url": self.api_url}, "api_url"),
+            *check_headers(self.config, "user_agent", *self.header_settings),
+        ]
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over the state of the run before.

@@ -55,7 +55,8 @@ class ClientAuthenticator(Authenticator):
             value, seconds = None, None
         if not value or not isinstance(value, str):
             raise RunError(
-                f"The token request was answered with status {reply.status} and no token. Check `corpname` or `api_url`."
+                f"The token request was answered with status {reply.status} and no token. Check `corpname` or "
+                "`api_url`."
             )
         return Token(value, _lifetime(seconds))
 

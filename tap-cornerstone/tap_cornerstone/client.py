@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+import pendulum
 from singer_rest import Reply, RestStream
 from typing_extensions import override
 
-if TYPE_CHECKING:
-    import pendulum
-
+LOOK_BACK_MINUTES = 20
 LOST = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 
@@ -23,7 +22,7 @@ class CornerstoneStream(RestStream):
     @property
     def look_back(self) -> pendulum.Duration:  # type: ignore[override]
         """How far before its bookmark a run reads again: what is reported lags by up to a quarter of an hour."""
-        return self._tap.look_back  # type: ignore[attr-defined]
+        return pendulum.duration(minutes=self.config.get("lookback_minutes", LOOK_BACK_MINUTES))
 
     @override
     def lacks_access(self, reply: Reply) -> bool:

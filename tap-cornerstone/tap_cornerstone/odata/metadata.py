@@ -64,7 +64,8 @@ def parse(document: bytes) -> list[EntitySet]:
         raise MetadataError("it declares a document type")
     types = {element.get("Name", ""): element for element in _named(root, "EntityType")}
     sets = {
-        element.get("Name", ""): element.get("EntityType", "").rpartition(".")[2] for element in _named(root, "EntitySet")
+        element.get("Name", ""): element.get("EntityType", "").rpartition(".")[2]
+        for element in _named(root, "EntitySet")
     }
     tracked = _said(root, "ChangeTracking")
     found = [
@@ -136,7 +137,9 @@ def _value(annotation: etree._Element) -> str:
     for name in ("Bool", "String"):
         if value := annotation.get(name):
             return value.lower()
-    inner = [element.get("Bool") or element.text or "" for element in annotation.iter() if _name(element) != "Annotation"]
+    inner = [
+        element.get("Bool") or element.text or "" for element in annotation.iter() if _name(element) != "Annotation"
+    ]
     return next((text.strip().lower() for text in [annotation.text or "", *inner] if text.strip()), "true")
 
 

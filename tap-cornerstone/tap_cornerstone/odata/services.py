@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,6 +23,7 @@ from tap_cornerstone.odata.metadata import EntitySet, MetadataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from singer_rest import Authenticator, Reply
     from singer_rest.transport import Transport

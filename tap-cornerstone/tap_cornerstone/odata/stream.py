@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from tap_cornerstone.client import CornerstoneStream
 from tap_cornerstone.odata import links
-from tap_cornerstone.odata.types import DELETED_AT, MOMENT, INTEGERS, literal, straightened
+from tap_cornerstone.odata.types import DELETED_AT, INTEGERS, MOMENT, literal, straightened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -215,5 +215,3 @@ def stream_of(entity_set: EntitySet, service: Service, replication_key: str | No
         "entity_set": entity_set,
     }
     return type(entity_set.name, (ODataStream,), attributes)
-
-

@@ -1,0 +1,217 @@
+"""The tap: its settings, its credentials, its streams."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+from singer_rest import Rate, RestTap, common_settings
+from singer_sdk import typing as th
+from typing_extensions import override
+
+from tap_cornerstone.auth import authenticator
+from tap_cornerstone.client import LOOK_BACK_MINUTES
+from tap_cornerstone.odata.services import OBJECTS, VIEWS, Described, Service, shipped
+from tap_cornerstone.odata.stream import stream_of
+from tap_cornerstone.streams import STREAMS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from singer_rest import Authenticator, RestStream
+
+    from tap_cornerstone.odata.metadata import EntitySet
+
+CORPNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+TOUCHED = "_last_touched_dt_utc"
+
+USUAL_OBJECTS = [
+    "culture_core",
+    "curriculum_structure_core",
+    "ou_*core",
+    "training_assignment*_core",
+    "training_cf_core",
+    "training_core",
+    "training_local_core",
+    "training_type*_core",
+    "transcript_*core",
+    "user_groups_core",
+    "user_ou_core",
+    "user_*status_local_core",
+    "users_*core",
+]
+"""Users, units, training, transcripts, assignments, and their custom fields."""
+
+USUAL_VIEWS = [
+    "vw_rpt_custom_field_value_local",
+    "vw_rpt_lo_form_cf_display_value_local",
+    "vw_rpt_ou_cf*",
+    "vw_rpt_training_cf*",
+    "vw_rpt_transcript_cf",
+    "vw_rpt_user_cf",
+]
+"""Custom fields as the reports have them, and the words for their values, which no object has."""
+
+
+class TapCornerstone(RestTap):
+    """Singer tap for Cornerstone OnDemand: every view and object of a portal, as that portal defines them."""
+
+    name = "tap-cornerstone"
+    credentials = (("client_id", "client_secret"), ("access_token",))
+    rates: ClassVar = {
+        **{
+            f"{VIEWS.root}/vw_rpt_{name}": Rate(per_minute, 60)
+            for name, per_minute in {
+                "applicant": 500,
+                "ats_prescreening_questions": 720,
+                "filter_lo_ou": 1320,
+                "lo_form_cf_display_value_local": 1620,
+                "offer_letter_decline_reason_local": 650,
+                "ou_cf": 450,
+                "resume": 480,
+                "training": 420,
+                "training_session_schedule": 520,
+                "transcript": 940,
+                "transcript_cf": 2200,
+                "transcript_curricula": 120,
+                "user_cf": 640,
+                "user_ou": 420,
+                "user_ou_info": 640,
+            }.items()
+        },
+        **{stream.path: stream.rate for stream in STREAMS if stream.rate},
+        "": Rate(400, 60),
+    }
+    config_jsonschema = th.PropertiesList(
+        th.Property(
+            "corpname",
+            th.StringType,
+            title="Corporation name",
+            description="The portal's name: acme of https://acme.csod.com, acme-stg of its stage.",
+        ),
+        th.Property(
+            "client_id",
+            th.StringType,
+            title="Client ID",
+            description="Client ID of an OAuth 2.0 application (Cornerstone: Edge, API Management).",
+        ),
+        th.Property(
+            "client_secret",
+            th.StringType,
+            secret=True,
+            title="Client secret",
+            description="Secret of the same application.",
+        ),
+        th.Property(
+            "access_token",
+            th.StringType,
+            secret=True,
+            title="Access token",
+            description="A token as it is, where something else asks for it.",
+        ),
+        th.Property(
+            "scope",
+            th.StringType,
+            default="all",
+            title="Scope",
+            description="Scopes to ask for, separated by blanks; all asks for what the application has.",
+        ),
+        th.Property(
+            "objects",
+            th.ArrayType(th.StringType),
+            default=USUAL_OBJECTS,
+            title="Objects",
+            description='Data Exporter objects to offer, as glob patterns; ["*"] offers all.',
+        ),
+        th.Property(
+            "views",
+            th.ArrayType(th.StringType),
+            default=USUAL_VIEWS,
+            title="Views",
+            description='Reporting views to offer, as glob patterns; ["*"] offers all.',
+        ),
+        th.Property(
+            "replication_keys",
+            th.ObjectType(additional_properties=th.StringType),
+            default={},
+            title="Replication keys",
+            description="By view: the column that tells when a row changed, where the portal has no "
+            "_last_touched_dt_utc.",
+        ),
+        th.Property(
+            "lookback_minutes",
+            th.IntegerType,
+            default=LOOK_BACK_MINUTES,
+            title="Look-back in minutes",
+            description="How far before its bookmark a run reads again (0 to 100000): reports lag behind the portal.",
+        ),
+        th.Property(
+            "metadata_cache_hours",
+            th.IntegerType,
+            default=24,
+            title="Hours of the metadata cache",
+            description="For how many hours what the portal offers is not asked for again (0 to 720).",
+        ),
+        *common_settings(api_url=None),
+    ).to_dict()
+
+    @property
+    @override
+    def api_url(self) -> str:
+        url = self.config.get("api_url") or f"https://{self.config.get('corpname')}.csod.com"
+        return str(url).rstrip("/")
+
+    @override
+    @cached_property
+    def authenticator(self) -> Authenticator:
+        return authenticator(self.config, self.transport, self.first_delay)
+
+    @cached_property
+    def stream_types(self) -> Sequence[type[RestStream]]:
+        """What the portal offers of views and objects, as far as it is wanted, and the lists over REST."""
+        odata = [
+            stream_of(entity_set, service, self._replication_key(entity_set))
+            for service in (OBJECTS, VIEWS)
+            for entity_set in self._sets(service)
+        ]
+        return [*odata, *STREAMS]
+
+    def _sets(self, service: Service) -> list[EntitySet]:
+        patterns = self.config.get(service.name, {"views": USUAL_VIEWS, "objects": USUAL_OBJECTS}[service.name])
+        if not patterns:
+            return []
+        sets = self._described.sets(service) if self._has_portal else shipped()[service.name]
+        return [found for found in sets if any(fnmatchcase(found.name, pattern) for pattern in patterns)]
+
+    @property
+    def _has_portal(self) -> bool:
+        """Whether there are a portal and a credential, so that it can be asked what it offers."""
+        has_credential = any(all(self.config.get(name) for name in group) for group in self.credentials)
+        return has_credential and bool(self.config.get("api_url") or self.config.get("corpname"))
+
+    @cached_property
+    def _described(self) -> Described:
+        self._validate_config()  # discovery alone would not
+        hours = self.config["metadata_cache_hours"]
+        return Described(self.transport, self.authenticator, hours, self.first_delay)
+
+    def _replication_key(self, entity_set: EntitySet) -> str | None:
+        """The column that tells when a row was touched; None: nothing does, or rows could not be told apart."""
+        named = (self.config.get("replication_keys") or {}).get(entity_set.name, TOUCHED)
+        column = entity_set.columns.get(named)
+        return named if entity_set.key and column and column.filterable else None
+
+    @override
+    def check_config(self) -> list[str]:
+        errors = super().check_config()
+        corpname, url = self.config.get("corpname"), self.config.get("api_url")
+        if not corpname and not url:
+            errors.append("Set `corpname` (acme of https://acme.csod.com), or `api_url`.")
+        if corpname and not CORPNAME.fullmatch(corpname):
+            errors.append("Set `corpname` to the portal's name alone: acme of https://acme.csod.com.")
+        for name, most in (("lookback_minutes", 100_000), ("metadata_cache_hours", 720)):
+            if not 0 <= int(self.config.get(name) or 0) <= most:
+                errors.append(f"Set `{name}` to a number from 0 to {most}.")
+        return errors
