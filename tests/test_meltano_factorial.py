@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
-from tap_factorial.testing import KEYS, by_key, differs, key_of
+from singer_rest.testing import differs
+from tap_factorial.testing import KEYS, by_key, key_of
 
 if TYPE_CHECKING:
     from conftest import Project

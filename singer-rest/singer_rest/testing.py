@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import threading
 import time
 from collections import Counter, defaultdict
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
+
+from singer_rest import times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -192,3 +197,34 @@ def captured() -> Iterator[io.BytesIO]:
         sys.stdout.flush()
         sys.stdout.detach()
         sys.stdout = before
+
+
+NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
+
+
+def differs(row: Mapping[str, Any], record: Mapping[str, Any]) -> set[str]:
+    """Names of the fields that do not say what the vendor's row says.
+
+    Args:
+        row: The vendor's row, with the names that its record has.
+        record: The record, from the tap or from the loader.
+    """
+    found = {**record, **(record.get("_extra") or {})}
+    return {name for name, value in row.items() if meaning(value) != meaning(found.get(name))}
+
+
+def meaning(value: Any) -> Any:  # noqa: ANN401
+    """What a value says, whatever its form: numbers, flags and moments as text."""
+    if isinstance(value, dict):
+        return {name: meaning(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [meaning(inner) for inner in value]
+    if isinstance(value, datetime) and value.tzinfo:
+        return times.text(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if NUMBER.fullmatch(text):
+        return f"{Decimal(text).normalize():f}"
+    return times.text(times.parse(text)) if MOMENT.fullmatch(text) else text

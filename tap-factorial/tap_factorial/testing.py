@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
-from singer_rest import times
+from singer_rest.testing import meaning
 
 from tap_factorial.streams import streams_of
 from tap_factorial.table import stream_name, table
@@ -23,8 +20,6 @@ SECRET = {
     for module, rows in table().lists.items()
     for name, row in rows.items()
 }
-NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
 
 def emitted(stream: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -32,40 +27,13 @@ def emitted(stream: str, body: dict[str, Any]) -> dict[str, Any]:
     return {name.removeprefix("_"): value for name, value in body.items() if name not in SECRET[stream]}
 
 
-def differs(row: dict[str, Any], record: dict[str, Any]) -> set[str]:
-    """Names of the fields that do not say what the vendor's body says.
-
-    Args:
-        row: What `emitted` gives of the body.
-        record: The record, from the tap or from the loader.
-    """
-    found = {**record, **(record.get("_extra") or {})}
-    return {name for name, value in row.items() if _meaning(value) != _meaning(found.get(name))}
-
-
 def key_of(stream: str, record: dict[str, Any]) -> tuple[str, ...]:
     """The key of a record, from the tap or from the loader; all of it, where there is none."""
     names = KEYS[stream] or sorted(name for name in record if not name.startswith("_"))
-    return tuple(str(_meaning(record.get(name))) for name in names)
+    return tuple(str(meaning(record.get(name))) for name in names)
 
 
 def by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
     """The vendor's bodies, as rows, by the key that their records have."""
     rows = [emitted(stream, body) for body in bodies]
     return {key_of(stream, row): row for row in rows}
-
-
-def _meaning(value: Any) -> Any:  # noqa: ANN401
-    """What a value says, whatever its form: numbers, flags and moments as text."""
-    if isinstance(value, dict):
-        return {name: _meaning(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_meaning(inner) for inner in value]
-    if isinstance(value, datetime) and value.tzinfo:
-        return times.text(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    if NUMBER.fullmatch(text):
-        return f"{Decimal(text).normalize():f}"
-    return times.text(times.parse(text)) if MOMENT.fullmatch(text) else text

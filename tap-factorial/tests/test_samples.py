@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import Reply
-from singer_rest.testing import Answer, Asked
+from singer_rest.testing import Answer, Asked, differs
 from tap_factorial.auth import read_grant
-from tap_factorial.testing import differs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pendulum
 import pytest
 from hr_sandbox.testing import running
+from singer_rest.testing import differs
 from tap_factorial.table import table
-from tap_factorial.testing import KEYS, by_key, differs, key_of
+from tap_factorial.testing import KEYS, by_key, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
