@@ -176,7 +176,7 @@ class TapCornerstone(RestTap):
             for service in (OBJECTS, VIEWS)
             for entity_set in self._sets(service)
         ]
-        return [*odata, *STREAMS]
+        return list({stream.name: stream for stream in (*STREAMS, *reversed(odata))}.values())
 
     def _sets(self, service: Service) -> list[EntitySet]:
         patterns = self.config.get(service.name, {"views": USUAL_VIEWS, "objects": USUAL_OBJECTS}[service.name])

@@ -1,0 +1,90 @@
+"""The tap against the sandbox, or against a host that answers as a test says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hr_sandbox.testing import Sandbox, running
+from singer_rest.testing import Answer, Asked, Host, Output, captured, host
+from tap_cornerstone.tap import TapCornerstone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CREDENTIALS = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
+TOKEN = Answer({"access_token": "ZWRnZQ:s3cr3t", "expires_in": 3600, "token_type": "Bearer", "scope": "all"})
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where what the portal offers is kept: a folder of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "tap-cornerstone"
+
+
+@pytest.fixture
+def run() -> Callable[..., Output]:
+    """Run the tap against a URL; `fails` takes the error instead of raising it."""
+
+    def run(
+        url: str,
+        *streams: str,
+        state: dict[str, Any] | None = None,
+        fails: list[Exception] | None = None,
+        **config: Any,
+    ) -> Output:
+        credentials = {} if "access_token" in config else CREDENTIALS
+        with captured() as raw:
+            try:
+                tap = TapCornerstone(config={"api_url": url, **credentials, **config}, state=state)
+                tap.first_delay = 0.001  # type: ignore[misc]
+                for stream in tap.streams.values():
+                    stream.selected = not streams or stream.name in streams
+                tap.sync_all()
+            except Exception as error:
+                if fails is None:
+                    raise
+                fails.append(error)
+        return Output(raw.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A company of 40 whose limits do not slow tests down."""
+    with running(employees=40, requests_per_minute=600_000) as started:
+        yield started
+
+
+@pytest.fixture
+def url(sandbox: Sandbox) -> str:
+    """Where the sandbox's Cornerstone is."""
+    return f"{sandbox.url}/cornerstone"
+
+
+@pytest.fixture
+def portal() -> Iterator[Callable[[Callable[[Asked], Answer]], Host]]:
+    """Start a host that gives tokens, and for all else answers as the given function does."""
+    contexts = []
+
+    def start(answer: Callable[[Asked], Answer]) -> Host:
+        context = host(lambda asked: TOKEN if asked.method == "POST" else answer(asked))
+        contexts.append(context)
+        return context.__enter__()
+
+    yield start
+    for context in contexts:
+        context.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The folder of the vendor's published bodies."""
+    folder = os.environ.get("VENDOR_SAMPLES")
+    if not folder:
+        pytest.skip("VENDOR_SAMPLES does not name a folder with the vendor's published bodies")
+    return Path(folder) / "cornerstone"

@@ -1,0 +1,153 @@
+"""What a portal offers: asked for, kept, and shipped."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest import TapError
+from singer_rest.testing import Answer, Asked, Host
+from singer_sdk.exceptions import ConfigValidationError
+from tap_cornerstone.tap import TapCornerstone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hr_sandbox.testing import Sandbox
+
+    Start = Callable[[Callable[[Asked], Answer]], Host]
+
+CREDENTIALS = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
+
+
+def discovered(url: str, **config: Any) -> dict[str, set[str]]:
+    """Columns by stream."""
+    tap = TapCornerstone(config={"api_url": url, **CREDENTIALS, **config})
+    tap.first_delay = 0.001  # type: ignore[misc]
+    return {stream["tap_stream_id"]: set(stream["schema"]["properties"]) for stream in tap.catalog_dict["streams"]}
+
+
+def asked(sandbox: Sandbox) -> list[tuple[str, int]]:
+    return [
+        (request["path"].rpartition("/x/")[2], request["status"])
+        for request in sandbox.requests()
+        if request["path"].endswith("$metadata")
+    ]
+
+
+def test_without_credentials_what_is_shipped_is_offered() -> None:
+    tap = TapCornerstone(config={"views": ["*"], "objects": ["*"]}, validate_config=False)
+    names = {name for name in tap.streams if name.startswith("vw_") or name.endswith(("_core", "_history"))}
+    assert len(names) >= 365
+    assert {"vw_rpt_transaction", "training_purchase_core", "users_core"} <= set(tap.streams)
+
+
+def test_a_portal_offers_its_own_columns_and_is_asked_once_a_day(sandbox: Sandbox, url: str, cache: Path) -> None:
+    names = {"objects": ["users_core", "users_cf_core"], "views": ["vw_rpt_user_cf"]}
+    first = discovered(url, **names)
+    assert {"users_core", "users_cf_core", "vw_rpt_user_cf"} <= set(first)
+    assert len(asked(sandbox)) == 2
+    sandbox.control("cornerstone/custom-field", kind="user", label="Shoe size")
+    assert discovered(url, **names) == first
+    assert len(asked(sandbox)) == 2
+    later = discovered(url, metadata_cache_hours=0, **names)
+    assert len(asked(sandbox)) == 4
+    assert len(later["users_cf_core"]) == len(first["users_cf_core"]) + 1
+    files = list(cache.iterdir())
+    assert len(files) == 2
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
+def test_an_etag_saves_the_document(sandbox: Sandbox, url: str) -> None:
+    sandbox.control("cornerstone/etag", on=True)
+    config: dict[str, Any] = {"objects": ["users_core"], "views": [], "metadata_cache_hours": 0}
+    first = discovered(url, **config)
+    assert discovered(url, **config) == first
+    assert [status for _, status in asked(sandbox)] == [200, 304]
+    sandbox.control("cornerstone/custom-field", kind="user", label="Shoe size")
+    discovered(url, **config)
+    assert [status for _, status in asked(sandbox)] == [200, 304, 200]
+
+
+def test_columns_that_appear_before_the_next_discovery_arrive_all_the_same(
+    run: Callable[..., Any], sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    config: dict[str, Any] = {"objects": ["users_cf_core"], "views": []}
+    run(url, "users_cf_core", **config)
+    name = sandbox.control("cornerstone/custom-field", kind="user", label="Shoe size")
+    output = run(url, "users_cf_core", **config)
+    extra = {field for record in output.records("users_cf_core") for field in record.get("_extra") or {}}
+    assert len(extra) == 1, name
+    assert f"fields that the schema does not list are kept in `_extra`: {extra.pop()}" in caplog.text
+
+
+def test_a_portal_that_does_not_say_what_it_offers_is_an_error_unless_it_said_so_lately(
+    run: Callable[..., Any], sandbox: Sandbox, url: str
+) -> None:
+    config: dict[str, Any] = {"objects": ["ou_core"], "views": []}
+    run(url, "ou_core", **config)
+    path = "/cornerstone/services/api/x/dataexporter/api/objects/$metadata"
+    sandbox.control("fault", path=path, kind="status", status=503, times=None)
+    assert run(url, "ou_core", **config).counts()
+    with pytest.raises(TapError, match="does not describe its objects"):
+        run(url, "ou_core", metadata_cache_hours=0, **config)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (Answer({}, 401), "Give it the scope obj_metadata:read"),
+        (Answer({}, 403), "set `objects` to [] to leave them out"),
+        (Answer({}, 404), "status 404"),
+        (Answer(b"<html>", 302, {"Location": "/login"}), "status 302"),
+        (Answer(b"<html><body>Sign in"), "cannot be read: it is not XML"),
+        (Answer(b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>"), "it declares a document type"),
+    ],
+)
+def test_what_cannot_be_discovered_is_a_sentence_and_no_silent_fall_back(
+    portal: Start, answer: Answer, sentence: str
+) -> None:
+    vendor = portal(lambda _: answer)
+    with pytest.raises(TapError) as error:
+        discovered(vendor.url, views=[])
+    assert sentence in str(error.value)
+
+
+def test_a_service_without_patterns_is_not_asked(sandbox: Sandbox, url: str) -> None:
+    streams = discovered(url, objects=[], views=[])
+    assert asked(sandbox) == []
+    assert not {name for name in streams if name.startswith("vw_") or name.endswith("_core")}
+
+
+def test_replication_keys_are_the_stamp_the_named_one_or_none(url: str) -> None:
+    config = {"objects": ["users_core"], "views": ["vw_rpt_user", "vw_rpt_transcript"]}
+    tap = TapCornerstone(config={"api_url": url, **CREDENTIALS, **config})
+    keys = {stream["tap_stream_id"]: stream.get("replication_key") for stream in tap.catalog_dict["streams"]}
+    assert keys["users_core"] == "_last_touched_dt_utc"
+    assert keys["vw_rpt_transcript"] == "_last_touched_dt_utc"
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({}, "Set `corpname` (acme of https://acme.csod.com), or `api_url`."),
+        ({"corpname": "https://acme.csod.com"}, "Set `corpname` to the portal's name alone"),
+        ({"corpname": "acme", "client_secret": ""}, "Set `client_secret`"),
+        ({"api_url": "acme"}, "Set `api_url` to an address"),
+        ({"corpname": "acme", "lookback_minutes": -1}, "Set `lookback_minutes` to a number from 0"),
+        ({"corpname": "acme", "metadata_cache_hours": 9999}, "Set `metadata_cache_hours` to a number"),
+        ({"corpname": "acme", "views": "vw_rpt_user"}, "views"),
+    ],
+)
+def test_settings_that_cannot_work_are_a_sentence(config: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigValidationError) as error:
+        TapCornerstone(config={**CREDENTIALS, **config})
+    assert sentence in " ".join(error.value.errors)
+
+
+def test_the_host_is_the_corpnames(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)
+    tap = TapCornerstone(config={**CREDENTIALS, "corpname": "acme-stg", "views": [], "objects": []})
+    assert tap.transport.api_url == "https://acme-stg.csod.com"

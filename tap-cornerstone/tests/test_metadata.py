@@ -1,0 +1,162 @@
+"""From a service's description to streams."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from tap_cornerstone.odata.metadata import Column, EntitySet, MetadataError, parse
+from tap_cornerstone.odata.services import shipped
+from tap_cornerstone.odata.types import schema_of, straightened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EDMX = """<?xml version="1.0" encoding="utf-8"?>
+<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx"><edmx:DataServices>
+<Schema Namespace="Csod" xmlns="http://docs.oasis-open.org/odata/ns/edm">%s</Schema>
+</edmx:DataServices></edmx:Edmx>"""
+
+OBJECT = """
+<EntityType Name="base">
+  <Key><PropertyRef Name="id"/></Key>
+  <Property Name="id" Type="Edm.Int32" Nullable="false"/>
+</EntityType>
+<EntityType Name="thing" BaseType="Csod.base">
+  <Property Name="price" Type="Edm.Decimal" Precision="9" Scale="2"/>
+  <Property Name="code" Type="Edm.String" MaxLength="4">
+    <Annotation Term="ExtendedMetadata.FieldIsFilteringAllowed" Bool="false"/>
+  </Property>
+  <Property Name="tags" Type="Collection(Edm.String)"/>
+  <Property Name="place" Type="Csod.Place"/>
+  {inside}
+</EntityType>
+<EntityContainer Name="All"><EntitySet Name="thing_core" EntityType="Csod.thing">{beside}</EntitySet></EntityContainer>
+{apart}"""
+TRACKED = '<Annotation Term="ExtendedMetadata.ObjectSupportsChangeTracking" {}>{}</Annotation>'
+
+
+def described(text: str) -> list[EntitySet]:
+    return parse((EDMX % text).encode())
+
+
+def thing(inside: str = "", beside: str = "", apart: str = "") -> EntitySet:
+    (found,) = described(OBJECT.format(inside=inside, beside=beside, apart=apart))
+    return found
+
+
+def test_a_type_has_its_own_columns_and_those_that_it_extends() -> None:
+    assert thing() == EntitySet(
+        "thing_core",
+        {
+            "id": Column("Edm.Int32"),
+            "price": Column("Edm.Decimal", scale=2),
+            "code": Column("Edm.String", filterable=False),
+            "tags": Column("Collection(Edm.String)"),
+            "place": Column("Csod.Place"),
+        },
+        ("id",),
+    )
+
+
+@pytest.mark.parametrize(("attribute", "text"), [('Bool="true"', ""), ('String="True"', ""), ("", "<Bool>true</Bool>")])
+def test_that_changes_are_tracked_may_be_said_in_three_places(attribute: str, text: str) -> None:
+    said = TRACKED.format(attribute, text)
+    assert thing(inside=said).tracks_changes
+    assert thing(beside=said).tracks_changes
+    assert thing(apart=f'<Annotations Target="Csod.All/thing_core">{said}</Annotations>').tracks_changes
+    assert thing(apart=f'<Annotations Target="Csod.thing">{said}</Annotations>').tracks_changes
+    assert not thing(inside=TRACKED.format('Bool="false"', "")).tracks_changes
+
+
+def test_a_description_without_a_container_offers_its_types() -> None:
+    (found,) = described('<EntityType Name="vw_rpt_x"><Property Name="a" Type="Edm.String"/></EntityType>')
+    assert (found.name, found.key) == ("vw_rpt_x", ())
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (b"<html><body>Login", "it is not XML"),
+        (b"", "it is not XML"),
+        (b"<html/>", "it describes nothing"),
+        (b'<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>', "it declares a document type"),
+        (b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>', "it declares a document type"),
+    ],
+)
+def test_what_describes_no_service_is_refused(document: bytes, reason: str) -> None:
+    with pytest.raises(MetadataError, match=reason):
+        parse(document)
+
+
+def test_entities_are_not_expanded() -> None:
+    bomb = "".join(f'<!ENTITY a{n + 1} "{f"&a{n};" * 10}">' for n in range(12))
+    with pytest.raises(MetadataError):
+        parse(f'<!DOCTYPE x [<!ENTITY a0 "ha">{bomb}]><x>&a12;</x>'.encode())
+
+
+def test_odatas_types_become_json_schema() -> None:
+    columns = {
+        "id": Column("Edm.Guid"),
+        "whole": Column("Edm.Int64"),
+        "exact": Column("Edm.Decimal", scale=4),
+        "rough": Column("Edm.Decimal"),
+        "flag": Column("Edm.Boolean"),
+        "at": Column("Edm.DateTimeOffset"),
+        "on": Column("Edm.Date"),
+        "clock": Column("Edm.TimeOfDay"),
+        "many": Column("Collection(Edm.Int32)"),
+        "place": Column("Csod.Place"),
+    }
+    properties = schema_of(EntitySet("x", columns, ("id",)))["properties"]
+    assert properties == {
+        "id": {"type": ["string"]},
+        "whole": {"type": ["integer", "null"]},
+        "exact": {"type": ["number", "null"], "multipleOf": 0.0001},
+        "rough": {"type": ["number", "null"]},
+        "flag": {"type": ["boolean", "null"]},
+        "at": {"type": ["string", "null"], "format": "date-time"},
+        "on": {"type": ["string", "null"], "format": "date"},
+        "clock": {"type": ["string", "null"]},
+        "many": {"type": ["array", "null"], "items": {}},
+        "place": {"type": ["object", "null"]},
+        "_extra": properties["_extra"],
+    }
+    assert "_sdc_deleted_at" in schema_of(EntitySet("x", columns, ("id",), tracks_changes=True))["properties"]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "found"),
+    [
+        ("65540", "Edm.Int64", 65540),
+        ("-7", "Edm.Int32", -7),
+        (65541, "Edm.Int64", 65541),
+        ("DONE", "Edm.Int32", "DONE"),
+        ("2019-03-14T17:07:16.0033333Z", "Edm.DateTimeOffset", "2019-03-14T17:07:16.003333Z"),
+        ("2026-04-12T00:44:31.5666666+00:00", "Edm.DateTimeOffset", "2026-04-12T00:44:31.566666+00:00"),
+        ("2026-04-12T00:44:31.56Z", "Edm.DateTimeOffset", "2026-04-12T00:44:31.56Z"),
+        ("2026-04-12T00:44:31Z", "Edm.DateTimeOffset", "2026-04-12T00:44:31Z"),
+    ],
+)
+def test_values_get_their_types_one_form(value: object, kind: str, found: object) -> None:
+    assert straightened(value, kind) == found
+
+
+def test_the_shipped_catalogue_has_every_known_name() -> None:
+    assert {service: len(sets) for service, sets in shipped().items()} == {"views": 235, "objects": 140}
+    users = next(found for found in shipped()["objects"] if found.name == "users_core")
+    assert users.key == ("user_id",)
+    assert "_last_touched_dt_utc" in users.columns
+
+
+@pytest.mark.parametrize("service", ["dataexporter", "reporting"])
+def test_published_descriptions_are_read(samples: Path, service: str) -> None:
+    body = json.loads((samples / f"{service}_metadata.json").read_text())["response"]["body_text"]
+    sets = {found.name: found for found in parse(body.encode())}
+    assert sets
+    assert all(found.columns for found in sets.values())
+    if service == "dataexporter":
+        assert sets["user_ou_core"].key == ("user_id", "ou_id")
+        assert sets["user_ou_core"].tracks_changes
+        assert not sets["training_core"].tracks_changes

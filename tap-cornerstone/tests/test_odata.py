@@ -1,0 +1,346 @@
+"""Pages, links, broken bodies and changes of a view or object, from a host that answers as the test says."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest.testing import Answer, Asked, Host
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from singer_rest.testing import Output
+
+    Start = Callable[[Callable[[Asked], Answer]], Host]
+
+OBJECTS = "/services/api/x/dataexporter/api/objects"
+VIEWS = "/services/api/x/odata/api/views"
+PATH = f"{OBJECTS}/things_core"
+EDMX = """<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx"><edmx:DataServices>
+<Schema Namespace="Csod" xmlns="http://docs.oasis-open.org/odata/ns/edm">
+<EntityType Name="things_core">{tracked}<Key><PropertyRef Name="user_id"/><PropertyRef Name="code"/></Key>
+<Property Name="user_id" Type="Edm.Int32" Nullable="false"/><Property Name="code" Type="Edm.String" Nullable="false"/>
+<Property Name="seats" Type="Edm.Int64"/><Property Name="_last_touched_dt_utc" Type="Edm.DateTimeOffset"/></EntityType>
+<EntityType Name="vw_rpt_keyless"><Property Name="a" Type="Edm.String"/>
+<Property Name="_last_touched_dt_utc" Type="Edm.DateTimeOffset"/></EntityType>
+<EntityType Name="vw_rpt_untouched"><Key><PropertyRef Name="id"/></Key><Property Name="id" Type="Edm.Int32"/>
+<Property Name="modified" Type="Edm.DateTimeOffset"/></EntityType>
+</Schema></edmx:DataServices></edmx:Edmx>"""
+TRACKED = '<Annotation Term="ExtendedMetadata.ObjectSupportsChangeTracking" Bool="true"/>'
+TOUCHED = "2026-04-12T00:44:31.5666666+00:00"
+
+
+def row(number: int, **more: Any) -> dict[str, Any]:
+    return {"user_id": number, "code": "AS  ", "_last_touched_dt_utc": TOUCHED, **more}
+
+
+def page(*rows: Any, **members: Any) -> Answer:
+    return Answer(
+        {"@odata.context": "x", "value": list(rows), **{f"@odata.{name}": value for name, value in members.items()}}
+    )
+
+
+def serving(answer: Callable[[Asked], Answer], *, tracked: bool = False) -> Callable[[Asked], Answer]:
+    """A portal with these three sets, and the given answers for their rows."""
+    document = EDMX.format(tracked=TRACKED if tracked else "").encode()
+    return lambda asked: Answer(document) if asked.path.endswith("$metadata") else answer(asked)
+
+
+@pytest.fixture
+def things(run: Callable[..., Output], portal: Start) -> Callable[..., tuple[Output, Host]]:
+    """Run the tap over `things_core` with the given answers."""
+
+    def things(answer: Callable[[Asked], Answer], *, tracked: bool = False, **config: Any) -> tuple[Output, Host]:
+        vendor = portal(serving(answer, tracked=tracked))
+        config = {"objects": ["*"], "views": [], **config}
+        return run(vendor.url, "things_core", **config), vendor
+
+    return things
+
+
+def prefers(vendor: Host) -> list[str]:
+    return [asked.headers["Prefer"] for asked in vendor.asked if asked.path == PATH]
+
+
+@pytest.mark.parametrize("member", ["nextLink", "nextlink", "NEXTLINK"])
+@pytest.mark.parametrize("style", ["absolute", "relative", "rooted"])
+def test_links_are_followed_as_they_are_with_the_page_size_on_each(things: Any, member: str, style: str) -> None:
+    def answer(asked: Asked) -> Answer:
+        if "skiptoken" in asked.query_text:
+            return page(row(2))
+        roots = {"absolute": f"http://{asked.headers['Host']}{OBJECTS}/", "relative": "", "rooted": f"{OBJECTS}/"}
+        return page(row(1), **{member: f"{roots[style]}things_core?$skiptoken=a%2Bb'c"})
+
+    output, vendor = things(answer)
+    assert [record["user_id"] for record in output.records("things_core")] == [1, 2]
+    assert [asked.query_text for asked in vendor.asked if asked.path == PATH] == ["", "$skiptoken=a%2Bb'c"]
+    assert prefers(vendor) == ["odata.maxpagesize=10000"] * 2
+
+
+def test_a_short_or_empty_page_is_not_the_last(things: Any) -> None:
+    def answer(asked: Asked) -> Answer:
+        number = int(asked.query_text.rpartition("=")[2] or 0)
+        rows = [row(number)] if number != 1 else []
+        return page(*rows, **({"nextLink": f"things_core?$skiptoken={number + 1}"} if number < 3 else {}))
+
+    output, _ = things(answer)
+    assert [record["user_id"] for record in output.records("things_core")] == [0, 2, 3]
+
+
+@pytest.mark.parametrize("link", ["https://evil.example/steal", "//evil.example/x", 7])
+def test_a_link_that_must_not_be_followed_ends_the_stream(things: Any, link: Any, caplog: Any) -> None:
+    fails: list[Exception] = []
+    output, _ = things(lambda _: page(row(1), nextLink=link), fails=fails)
+    assert fails
+    assert "things_core: a link" in caplog.text
+    assert "evil" not in caplog.text
+    assert output.of("ACTIVATE_VERSION") == []
+
+
+BROKEN = {
+    "error in the array": b'{"value":[%s,{"error":{"code":"","message":"An error has occurred."}}',
+    "html in the array": b'{"value":[%s<!DOCTYPE html><html><body>Runtime Error</body></html>',
+    "error alone": b'{"error":{"code":"","message":"x"}}',
+    "error as a row": b'{"value":[%s,{"error":{"code":""}}]}',
+    "cut": b'{"value":[%s,{"user_id":2,',
+    "html": b"<html><body>Sign in</body></html>",
+}
+
+
+@pytest.mark.parametrize("form", BROKEN)
+def test_a_page_that_breaks_off_is_asked_for_again_in_half_and_nothing_of_it_leaves(things: Any, form: str) -> None:
+    body = BROKEN[form].replace(b"%s", json.dumps(row(666)).encode())
+
+    def answer(asked: Asked) -> Answer:
+        if not asked.query_text:
+            return page(row(1), nextLink="things_core?$skiptoken=2")
+        return Answer(body) if int(asked.headers["Prefer"].rpartition("=")[2]) > 2500 else page(row(2))
+
+    output, vendor = things(answer)
+    assert [record["user_id"] for record in output.records("things_core")] == [1, 2]
+    sizes = [preferred.rpartition("=")[2] for preferred in prefers(vendor)]
+    assert sizes == ["10000", "10000", "5000", "2500"]
+    assert len(output.of("ACTIVATE_VERSION")) == 1
+
+
+def test_page_sizes_recover_after_some_good_pages(things: Any) -> None:
+    def answer(asked: Asked) -> Answer:
+        number = int(asked.query_text.rpartition("=")[2] or 0)
+        if number == 1 and asked.headers["Prefer"].endswith("=10000"):
+            return Answer(b'{"value":[')
+        return page(row(number), **({"nextLink": f"things_core?$skiptoken={number + 1}"} if number < 25 else {}))
+
+    output, vendor = things(answer)
+    assert len(output.records("things_core")) == 26
+    sizes = [preferred.rpartition("=")[2] for preferred in prefers(vendor)]
+    assert sizes[:3] == ["10000", "10000", "5000"]
+    assert sizes[-1] == "10000"
+
+
+def test_a_page_that_breaks_off_at_every_size_ends_the_stream_and_keeps_the_bookmark(things: Any, caplog: Any) -> None:
+    fails: list[Exception] = []
+    output, vendor = things(lambda _: Answer(b'{"value":['), fails=fails)
+    assert "1 of 1 streams failed" in str(fails[0])
+    assert prefers(vendor)[-1] == "odata.maxpagesize=250"
+    assert output.state == {}
+    assert "gave no answer in" in caplog.text
+
+
+def test_a_redirect_to_a_page_for_people_is_not_followed(things: Any, caplog: Any) -> None:
+    fails: list[Exception] = []
+    login = Answer(b"<html>", 302, {"Location": "/phnx/login.aspx"})
+    _, vendor = things(lambda _: login, fails=fails)
+    assert "it leads to a page for people" in caplog.text
+    assert "/phnx/login.aspx" not in vendor.paths()
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_missing_scope_skips_the_view_with_its_name(
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    vendor = portal(serving(lambda asked: Answer({}, status) if asked.path == PATH else page({"id": 1})))
+    output = run(vendor.url, "things_core", "vw_rpt_untouched", objects=["*_core"], views=["vw_*"])
+    assert set(output.counts()) == {"vw_rpt_untouched"}
+    assert "things_core: the credential may not read it; it needs the scope obj_things_core:read" in caplog.text
+
+
+def test_values_keep_their_blanks_and_get_their_types(things: Any) -> None:
+    output, _ = things(lambda _: page(row(1, seats="9007199254740993", field_01360="new")))
+    (record,) = output.records("things_core")
+    assert record == {
+        "user_id": 1,
+        "code": "AS  ",
+        "seats": 9007199254740993,
+        "_last_touched_dt_utc": "2026-04-12T00:44:31.566666Z",
+        "_extra": {"field_01360": "new"},
+    }
+
+
+def test_what_was_touched_since_is_asked_for_with_a_look_back(things: Any) -> None:
+    first, _ = things(lambda _: page(row(1)))
+    second, vendor = things(lambda _: page(row(1)), state=first.state, lookback_minutes=44)
+    (query,) = [asked.query for asked in vendor.asked if asked.path == PATH]
+    assert query == {"$filter": "_last_touched_dt_utc ge 2026-04-12T00:00:31Z"}
+    assert "+" not in next(asked.query_text for asked in vendor.asked if asked.path == PATH)
+    assert second.of("ACTIVATE_VERSION") == []
+    assert second.state["bookmarks"]["things_core"]["replication_key_value"] == "2026-04-12T00:44:31.566666Z"
+
+
+def test_views_without_a_key_or_a_stamp_are_read_whole_unless_a_column_is_named(run: Any, portal: Start) -> None:
+    vendor = portal(serving(lambda asked: page({"id": 1, "modified": TOUCHED, "a": "x"})))
+    views = ("vw_rpt_keyless", "vw_rpt_untouched")
+    keys = {"vw_rpt_untouched": "modified", "vw_rpt_keyless": "_last_touched_dt_utc"}
+    for config, asked_with in (({}, []), ({"replication_keys": keys}, [f"{VIEWS}/vw_rpt_untouched"])):
+        first = run(vendor.url, *views, objects=[], views=["*"], **config)
+        vendor.asked.clear()
+        second = run(vendor.url, *views, objects=[], views=["*"], state=first.state, **config)
+        assert [asked.path for asked in vendor.asked if "$filter" in asked.query] == asked_with
+        versions = {message["stream"] for message in second.of("ACTIVATE_VERSION")}
+        assert versions == set(views) - ({"vw_rpt_untouched"} if config else set())
+
+
+def gone(form: str) -> dict[str, Any]:
+    context = "https://x/objects/$metadata#things_core/$deletedEntity"
+    return {
+        "entity": {"@odata.context": context, "id": "things_core(user_id=5,code='A''S,')", "reason": "deleted"},
+        "removed": {"@removed": {"reason": "deleted"}, "@odata.id": "things_core(user_id=5,code='A%27%27S,')"},
+        "keys": {"@removed": {"reason": "deleted"}, "user_id": 5, "code": "A'S,"},
+    }[form]
+
+
+@pytest.mark.parametrize("form", ["entity", "removed", "keys"])
+def test_changes_are_followed_and_deletions_leave_with_their_key(things: Any, form: str) -> None:
+    first, vendor = things(lambda _: page(row(5), row(6), deltaLink="things_core?deltatoken=one"), tracked=True)
+    assert prefers(vendor) == ["odata.track-changes, odata.maxpagesize=10000"]
+    place = first.state["bookmarks"]["things_core"]
+    assert place["delta_link"] == f"{PATH}?deltatoken=one"
+
+    def changes(asked: Asked) -> Answer:
+        if asked.query_text == "deltatoken=one":
+            return page(gone(form), nextLink="things_core?deltatoken=one&$skiptoken=2")
+        return page(row(7), deltaLink="things_core?deltatoken=two")
+
+    second, vendor = things(changes, tracked=True, state=first.state)
+    assert [asked.query_text for asked in vendor.asked if asked.path == PATH] == [
+        "deltatoken=one",
+        "deltatoken=one&$skiptoken=2",
+    ]
+    deleted, changed = second.records("things_core")
+    assert {name: deleted[name] for name in ("user_id", "code")} == {"user_id": 5, "code": "A'S,"}
+    assert set(deleted) == {"user_id", "code", "_sdc_deleted_at"}
+    assert changed["user_id"] == 7
+    assert second.state["bookmarks"]["things_core"]["delta_link"] == f"{PATH}?deltatoken=two"
+    assert second.state["bookmarks"]["things_core"]["replication_key_value"] == place["replication_key_value"]
+    assert second.of("ACTIVATE_VERSION") == []
+
+
+def test_a_deletion_whose_key_cannot_be_read_is_an_error_and_keeps_the_old_link(things: Any, caplog: Any) -> None:
+    first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
+    fails: list[Exception] = []
+    strange = {"@removed": {"reason": "deleted"}, "id": "things_core(5)"}
+    second, _ = things(lambda _: page(strange), tracked=True, state=first.state, fails=fails)
+    assert "its key cannot be read" in caplog.text
+    assert second.state.get("bookmarks", first.state["bookmarks"]) == first.state["bookmarks"]
+
+
+@pytest.mark.parametrize("status", [400, 404, 410, 501])
+def test_a_delta_link_that_ended_falls_back_to_the_bookmark_and_says_so(things: Any, caplog: Any, status: int) -> None:
+    first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
+
+    def answer(asked: Asked) -> Answer:
+        return Answer({"error": {}}, status) if "deltatoken" in asked.query_text else page(row(5))
+
+    caplog.clear()
+    second, vendor = things(answer, tracked=True, state=first.state)
+    queries = [asked.query for asked in vendor.asked if asked.path == PATH]
+    assert queries[1] == {"$filter": "_last_touched_dt_utc ge 2026-04-12T00:24:31Z"}
+    assert "track" not in prefers(vendor)[1]
+    assert "what was deleted shows with the next full refresh" in caplog.text
+    assert second.state["bookmarks"]["things_core"]["delta_link"] is None
+    assert second.counts() == {"things_core": 1}
+
+
+def test_an_object_that_does_not_track_after_all_is_read_without(things: Any) -> None:
+    def answer(asked: Asked) -> Answer:
+        return Answer({"error": {}}, 501) if "track" in asked.headers["Prefer"] else page(row(1))
+
+    output, vendor = things(answer, tracked=True)
+    assert output.counts() == {"things_core": 1}
+    assert len(prefers(vendor)) == 2
+    assert "delta_link" not in output.state["bookmarks"]["things_core"]
+    assert len(output.of("ACTIVATE_VERSION")) == 1
+
+
+def interrupted(asked: Asked) -> Answer:
+    number = int(asked.query_text.rpartition("=")[2] or 0)
+    if number == 3:
+        return Answer({}, 418)
+    return page(row(number), nextLink=f"things_core?$skiptoken={number + 1}")
+
+
+def test_a_read_that_was_killed_goes_on_from_its_last_whole_page(things: Any) -> None:
+    fails: list[Exception] = []
+    first, _ = things(interrupted, fails=fails)
+    assert fails
+    assert len(first.records("things_core")) == 3
+
+    def rest(asked: Asked) -> Answer:
+        assert asked.query_text == "$skiptoken=3"
+        return page(row(3))
+
+    second, vendor = things(rest, state=first.state)
+    assert [record["user_id"] for record in second.records("things_core")] == [3]
+    assert len(prefers(vendor)) == 1
+    version = {message["version"] for output in (first, second) for message in output.of("RECORD")}
+    assert [message["version"] for message in second.of("ACTIVATE_VERSION")] == list(version)
+    assert second.state["bookmarks"]["things_core"]["finished_slices"] is None
+
+
+def test_a_place_that_is_gone_means_starting_over(things: Any) -> None:
+    first, _ = things(interrupted, fails=[])
+
+    def answer(asked: Asked) -> Answer:
+        return Answer({"error": {}}, 410) if "skiptoken" in asked.query_text else page(*(row(n) for n in range(5)))
+
+    second, _ = things(answer, state=first.state)
+    assert [record["user_id"] for record in second.records("things_core")] == [0, 1, 2, 3, 4]
+    assert len(second.of("ACTIVATE_VERSION")) == 1
+
+
+def test_too_many_requests_are_waited_for_and_pages_keep_their_size(things: Any) -> None:
+    limited = iter([Answer({}, 429, {"Retry-After": "0"})])
+    _, vendor = things(lambda _: next(limited, page(row(1))))
+    assert prefers(vendor) == ["odata.maxpagesize=10000"] * 2
+
+
+@pytest.mark.parametrize("name", ["midstream_error_json", "midstream_error_html"])
+def test_published_broken_pages_are_asked_for_again(things: Any, samples: Path, name: str) -> None:
+    body = json.loads((samples / f"reporting_{name}.json").read_text())["response"]["body_text"]
+    broken = iter([Answer(body.encode())])
+    output, vendor = things(lambda _: next(broken, page(row(1))))
+    assert [record["user_id"] for record in output.records("things_core")] == [1]
+    assert len(prefers(vendor)) == 2
+
+
+def test_published_changes_are_read(run: Any, portal: Start, samples: Path) -> None:
+    first, delta = (
+        json.loads((samples / f"dataexporter_{name}.json").read_text())["response"]["body"]
+        for name in ("track_changes_first", "delta")
+    )
+    metadata = json.loads((samples / "dataexporter_metadata.json").read_text())["response"]["body_text"].encode()
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("$metadata"):
+            return Answer(metadata)
+        return Answer(delta if "deltatoken" in asked.query_text else first)
+
+    vendor = portal(answer)
+    one = run(vendor.url, "user_ou_core", objects=["user_ou_core"], views=[])
+    two = run(vendor.url, "user_ou_core", objects=["user_ou_core"], views=[], state=one.state)
+    assert len(one.records("user_ou_core")) == 2
+    deleted, changed = two.records("user_ou_core")
+    assert (deleted["user_id"], deleted["ou_id"]) == (5, 77)
+    assert changed["ou_id"] == 139

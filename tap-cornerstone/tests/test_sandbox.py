@@ -1,0 +1,173 @@
+"""Whole runs over the OData services of the sandbox: rows, values, increments, deletions, failures, scopes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hr_sandbox.testing import running
+from singer_rest.testing import Output, differs
+from tap_cornerstone.tap import USUAL_OBJECTS, USUAL_VIEWS, TapCornerstone
+from tap_cornerstone.testing import key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.testing import Sandbox
+
+ALL = {"objects": ["*"], "views": ["*"]}
+
+
+def requests(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
+    return [request for request in sandbox.requests() if request["path"].rpartition("/")[2].partition("(")[0] == name]
+
+
+def odata(output: Output) -> dict[str, tuple[str, ...]]:
+    """Keys of the views and objects that were read."""
+    found = {message["stream"]: tuple(message["key_properties"]) for message in output.of("SCHEMA")}
+    return {name: key for name, key in found.items() if name.startswith("vw_") or "_core" in name or "scorm" in name}
+
+
+def compared(output: Output, sandbox: Sandbox) -> int:
+    """Every row and value of every view and object; how many rows."""
+    rows = 0
+    for stream, key in odata(output).items():
+        sent = sandbox.records("cornerstone", stream)
+        records = output.records(stream)
+        assert len(records) == len(sent), stream
+        rows += len(sent)
+        if not key:
+            continue
+        found = {key_of(key, record): record for record in records}
+        assert len(found) == len(records), stream
+        for body in sent:
+            record = found[key_of(key, body)]
+            wrong = differs(body, record)
+            assert {name: (body[name], record.get(name)) for name in wrong} == {}, stream
+    return rows
+
+
+def test_every_row_and_value_of_every_view_and_object_arrives(run: Any, sandbox: Sandbox, url: str) -> None:
+    output = run(url, **ALL)
+    assert len(odata(output)) == 375
+    assert compared(output, sandbox) > 10_000
+
+
+def test_by_default_people_units_training_and_transcripts_are_offered(url: str) -> None:
+    assert USUAL_OBJECTS
+    assert USUAL_VIEWS
+    tap = TapCornerstone(config={"api_url": url, "client_id": "sandbox-client", "client_secret": "sandbox-secret"})
+    for name in ("users_core", "users_cf_core", "ou_core", "training_core", "transcript_core", "vw_rpt_user_cf"):
+        assert name in tap.streams
+    assert "goal_core" not in tap.streams
+
+
+def test_a_second_run_asks_for_what_was_touched_and_for_changes(run: Any, sandbox: Sandbox, url: str) -> None:
+    streams = ("users_core", "user_ou_core", "vw_rpt_transcript", "vw_rpt_user_cf")
+    config = {"objects": ["user*_core"], "views": ["vw_rpt_transcript", "vw_rpt_user_cf"]}
+    first = run(url, *streams, **config)
+    sandbox.clear_requests()
+    second = run(url, *streams, state=first.state, **config)
+    assert "$filter" in requests(sandbox, "users_core")[0]["query"]
+    assert "$filter" in requests(sandbox, "vw_rpt_transcript")[0]["query"]
+    assert "deltatoken" in requests(sandbox, "user_ou_core")[0]["query"]
+    assert "$filter" not in requests(sandbox, "vw_rpt_user_cf")[0]["query"]
+    assert second.counts().get("user_ou_core", 0) == 0
+    assert second.counts()["users_core"] < first.counts()["users_core"]
+
+
+@pytest.mark.parametrize("shape", ["entity", "removed", "removed-id"])
+def test_what_is_deleted_leaves_with_its_key_where_changes_are_tracked(
+    run: Any, sandbox: Sandbox, url: str, shape: str
+) -> None:
+    config: dict[str, Any] = {"objects": ["user_ou_core"], "views": []}
+    first = run(url, "user_ou_core", **config)
+    record = first.records("user_ou_core")[3]
+    sandbox.control("cornerstone/delta-shape", shape=shape)
+    address = f"{record['user_id']},{record['ou_id']}"
+    sandbox.control("cornerstone/delete", stream="user_ou_core", id=address)
+    second = run(url, "user_ou_core", state=first.state, **config)
+    (gone,) = second.records("user_ou_core")
+    assert (gone["user_id"], gone["ou_id"]) == (record["user_id"], record["ou_id"])
+    assert gone["_sdc_deleted_at"]
+    assert run(url, "user_ou_core", state=second.state, **config).counts() == {}
+
+
+def test_delta_links_that_ended_fall_back_to_what_was_touched(
+    run: Any, sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    config: dict[str, Any] = {"objects": ["user_ou_core"], "views": []}
+    first = run(url, "user_ou_core", **config)
+    sandbox.control("cornerstone/expire-links", kind="delta")
+    second = run(url, "user_ou_core", state=first.state, **config)
+    assert second.counts()["user_ou_core"] < first.counts()["user_ou_core"]
+    assert "what was deleted shows with the next full refresh" in caplog.text
+
+
+FORMS = ["error", "html", "cut", "only-error", "page", "json-500", "xml-500", "html-500", "timeout"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_large_pages_that_fail_are_read_in_smaller_ones(run: Any, sandbox: Sandbox, url: str, form: str) -> None:
+    sandbox.control("cornerstone/failure", stream="transcript_core", form=form, times=None, above=1000)
+    output = run(url, "transcript_core", objects=["transcript_core"], views=[])
+    assert compared(output, sandbox) > 100
+    sizes = [request["headers"].get("prefer") for request in requests(sandbox, "transcript_core")]
+    assert "odata.maxpagesize=625" in str(sizes)
+
+
+def test_rows_that_move_while_they_are_read_come_again_and_none_is_missing(
+    run: Any, sandbox: Sandbox, url: str
+) -> None:
+    sandbox.control("cornerstone/bulk", users=1000, transcripts=30_000)
+    output = run(url, "transcript_core", objects=["transcript_core"], views=[])
+    keys = {
+        (record["transc_user_id"], record["transc_object_id"], record["reg_num"])
+        for record in output.records("transcript_core")
+    }
+    assert len(keys) == sandbox.counts()["cornerstone"]["transcript_core"]
+
+
+def test_a_missing_scope_skips_that_view_alone(
+    run: Any, sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.control("revoke", vendor="cornerstone", right="obj_users_core:read")
+    output = run(url, "users_core", "ou_core", objects=["users_core", "ou_core"], views=[])
+    assert set(output.counts()) == {"ou_core"}
+    assert "users_core: the credential may not read it; it needs the scope obj_users_core:read" in caplog.text
+
+
+def test_the_documented_limits_are_kept(run: Any) -> None:
+    with running(employees=20) as limited:
+        config: dict[str, Any] = {"objects": ["ou_*core"], "views": ["vw_rpt_transcript_c*"]}
+        output = run(f"{limited.url}/cornerstone", *[], **config)
+        assert compared(output, limited)
+        assert not [request for request in limited.requests() if request["status"] == 429]
+
+
+def test_tokens_that_end_are_renewed(run: Any) -> None:
+    with running(employees=20, requests_per_minute=600_000, token_ttl=1) as short:
+        output = run(f"{short.url}/cornerstone", "users_core", "ou_core", objects=["users_core", "ou_core"], views=[])
+        assert compared(output, short)
+
+
+def test_wrong_credentials_are_one_sentence(run: Any, url: str) -> None:
+    fails: list[Exception] = []
+    run(url, client_secret="wrong", fails=fails)
+    run(url, access_token="dead", views=[], objects=["users_core"], fails=fails)
+    assert "Cornerstone refuses the credentials" in str(fails[0])
+    assert "scope obj_metadata:read" in str(fails[1])
+
+
+def test_nothing_of_a_record_or_a_credential_reaches_the_log_or_the_state(
+    run: Callable[..., Any], sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    output = run(url, "users_core", objects=["users_core"], views=[])
+    people = output.records("users_core")
+    secrets = {str(person[name]) for person in people for name in ("user_name_last", "user_email")} - {"None", ""}
+    texts = caplog.text + json.dumps(output.state)
+    assert "sandbox-secret" not in texts
+    assert not [secret for secret in secrets if secret in texts]
