@@ -49,6 +49,7 @@ class CornerstoneControls:
             "clear-failures": self.clear_failures,
             "int64": self.int64,
             "link-life": self.link_life,
+            "reset-downloads": self.reset_downloads,
             "throttling": self.throttling,
             "tracking": self.tracking,
         }
@@ -153,6 +154,14 @@ class CornerstoneControls:
         _nothing_else(body)
         self._vendor.odata.links.lives[kind] = seconds
         return {"kind": kind, "seconds": seconds}
+
+    def reset_downloads(self, body: Json) -> Json:
+        """Let reports of imports be read as if they never were."""
+        _nothing_else(body)
+        downloads = self._vendor.rest.context.downloads
+        count = sum(downloads.values())
+        downloads.clear()
+        return {"forgotten": count}
 
     def throttling(self, body: Json) -> Json:
         """Let requests be limited or not, or one stream in another way."""

@@ -26,10 +26,15 @@ class Throttle:
         self.limits: dict[str, int] = {}
         self._windows: dict[tuple[str, int], tuple[float, int]] = {}
 
+    @property
+    def shared(self) -> str | None:
+        """What is counted where all requests share one limit, those for tokens too."""
+        return "everything" if self._everywhere else None
+
     def take(self, resource: str, per_minute: int) -> tuple[bool, dict[str, str]]:
         """Count a request; says whether it is one too many, and what the headers tell."""
-        if self._everywhere:
-            resource, per_minute = "", self._everywhere
+        if self.shared and self._everywhere:
+            resource, per_minute = self.shared, self._everywhere
         limit = self.limits.get(resource, per_minute)
         if not self.on:
             return True, _headers(limit * MINUTES, limit * MINUTES)

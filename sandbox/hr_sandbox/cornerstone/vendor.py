@@ -98,7 +98,7 @@ class Cornerstone(Vendor):
         """Tokens, pages for people, OData, then everything else."""
         path = request.path
         if path == TOKEN_PATH:
-            return self.tokens.issue(request) if request.method == "POST" else failure(NOT_ALLOWED)
+            return self._token(request)
         if path.startswith("/phnx/"):
             return html(LOGIN)
         for service, root in ROOTS.items():
@@ -117,6 +117,12 @@ class Cornerstone(Vendor):
             answer = error.answer
         else:
             answer = self.failures.spoil(route.stream, 1, answer, request)
+        answer.headers |= headers
+        return answer
+
+    def _token(self, request: Request) -> Answer:
+        headers = self._counted(path, 0, failure) if (path := self.throttle.shared) else {}
+        answer = self.tokens.issue(request) if request.method == "POST" else failure(NOT_ALLOWED)
         answer.headers |= headers
         return answer
 
@@ -140,7 +146,7 @@ class Cornerstone(Vendor):
 
     def _odata(self, service: str, rest: str, request: Request) -> Answer:
         """One of the OData services: its documents, or a table."""
-        if "&" in rest or ("?" in rest and rest != METADATA):
+        if "&" in rest:
             return redirect(request, ERROR_PAGE)
         found = NAME.fullmatch(rest)
         table = entity_sets().get(found[1]) if found else None
