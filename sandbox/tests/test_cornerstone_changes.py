@@ -51,6 +51,27 @@ def test_a_row_is_made_to_stand_on_two_pages(make_cornerstone: Any) -> None:
         api.vendor.duplicate("ou_core", "1")
 
 
+def test_pages_that_are_short_are_not_the_last_ones(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    rows = api.rows("user_ou_core")
+    api.controls["short-pages"]({"stream": "user_ou_core", "rows": 30, "empty": True})
+    pages = list(api.pages("user_ou_core", prefer="odata.maxpagesize=100"))
+    assert {len(page["value"]) for page in pages[1:-1]} == {30}
+    assert (pages[0]["value"], "@odata.nextLink" in pages[0]) == ([], True)
+    assert [row for page in pages for row in page["value"]] == rows
+    assert len(api.rows("user_ou_core", {"$top": "70"})) == 70
+
+
+def test_a_change_may_come_late(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    api.controls["touch"]({"stream": "users_core", "id": "-7"})
+    late = {"stream": "users_core", "id": "-6005", "field": "user_absent", "value": True, "seconds_ago": 900}
+    api.controls["edit"](late)
+    *_, first, second = api.rows("users_core")
+    assert (first["user_id"], second["user_id"], second["user_absent"]) == (-7, -6005, True)
+    assert second[TOUCHED] < first[TOUCHED]
+
+
 def test_changes_of_the_company_show(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     users, units = api.rows("users_core"), api.rows("user_ou_core")

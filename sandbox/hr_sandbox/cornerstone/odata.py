@@ -34,6 +34,7 @@ class OData:
     Attributes:
         twice: rows that stand on two pages, by table.
         shape: how rows that are gone look among changes.
+        short: the most rows that a table's pages have, and whether the first one has none.
     """
 
     def __init__(self, world: World, links: Links) -> None:
@@ -43,6 +44,7 @@ class OData:
         self.show = Show(world)
         self.twice: dict[str, Key] = {}
         self.shape = SHAPES[0]
+        self.short: dict[str, tuple[int, bool]] = {}
 
     def answer(self, table: EntitySet, request: Request) -> Answer:
         """A page of a table, or of its changes."""
@@ -70,8 +72,9 @@ class OData:
         found = Selection(self.world, table, query, self._twice(table))
         start = found.after(begun["after"]) if "after" in begun else query.skip
         left = begun.get("left", query.top)
-        end = min(start + (prefer.size if left is None else min(prefer.size, left)), found.end)
-        end = max(start, end)
+        most, empty = self.short.get(table.name, (prefer.size, False))
+        size = 0 if empty and "after" not in begun else min(most, prefer.size)
+        end = max(start, min(start + (size if left is None else min(size, left)), found.end))
         rows, places, twice = found.cut(start, end)
         columns = query.columns
         texts = [
@@ -84,7 +87,7 @@ class OData:
         track = {"track": begun["track"]} if "track" in begun else {}
         if end < found.end and left != 0:
             # In an order of its own, or behind rows that were left out, only the place is known.
-            placed = bool(query.order or query.skip)
+            placed = bool(query.order or query.skip) or not end
             after = ["place", end] if placed else found.position(end)
             if self.links.styles.get(table.name) == "repeated" and "after" in begun:
                 after = begun["after"]
