@@ -123,6 +123,8 @@ def test_limits_of_rest_and_of_ones_own(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["throttling"]({"on": True, "stream": "users_core", "per_minute": 2})
     assert [api.ask("users_core").status for _ in range(3)] == [200, 200, 429]
+    api.controls["throttling"]({"stream": "employees", "per_minute": 1})
+    assert [api.ask(EMPLOYEES).status for _ in range(2)] == [200, 429]
     jobs = "/services/api/x/bulk-api/v1/jobs"
     answers = [api.ask(jobs) for _ in range(6)]
     assert [row.status for row in answers] == [200] * 5 + [429]

@@ -105,6 +105,15 @@ def test_after_some_good_ones_and_so_many_times(make_cornerstone: Any) -> None:
     assert [api.ask("users_core").status for _ in range(4)] == [200, 500, 500, 200]
 
 
+def test_refusals_do_not_use_failures_up(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    for stream in ("users_core", "employees"):
+        api.controls["failure"]({"stream": stream, "form": "json-500"})
+    assert api.ask("users_core", {"$skip": "1"}).status == 400
+    assert api.ask(EMPLOYEES, authorization="Bearer none").status == 401
+    assert [api.ask(path).status for path in ("users_core", EMPLOYEES)] == [500, 500]
+
+
 def test_slow_answers(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["failure"]({"stream": "users_core", "form": "slow", "seconds": 7})

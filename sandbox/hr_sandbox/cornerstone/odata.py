@@ -45,6 +45,7 @@ class OData:
         self.twice: dict[str, Key] = {}
         self.shape = SHAPES[0]
         self.short: dict[str, tuple[int, bool]] = {}
+        self._kept: tuple[tuple[object, ...], list[Row], Selection] | None = None
 
     def answer(self, table: EntitySet, request: Request) -> Answer:
         """A page of a table, or of its changes."""
@@ -69,7 +70,7 @@ class OData:
     def _page(
         self, table: EntitySet, request: Request, prefer: Preferences, query: Asked, begun: dict[str, Any]
     ) -> Answer:
-        found = Selection(self.world, table, query, self._twice(table))
+        found = self._selection(table, query)
         start = found.after(begun["after"]) if "after" in begun else query.skip
         left = begun.get("left", query.top)
         most, empty = self.short.get(table.name, (prefer.size, False))
@@ -100,6 +101,15 @@ class OData:
         if track:
             answer.headers["preference-applied"] = TRACK
         return answer
+
+    def _selection(self, table: EntitySet, query: Asked) -> Selection:
+        """The rows that a query means; those of the latest one are kept for its next page."""
+        state = (table.name, query.options, self.world.portal.version, self.world.bulk.size(table.name))
+        rows, twice = self.world.rows(table.name), self._twice(table)
+        kept = self._kept
+        if kept is None or kept[0] != state or kept[1] is not rows or kept[2].twice != twice:
+            self._kept = kept = (state, rows, Selection(self.world, table, query, twice))
+        return kept[2]
 
     def _twice(self, table: EntitySet) -> list[Row]:
         key = self.twice.get(table.name)
@@ -151,7 +161,13 @@ class OData:
             else:
                 texts.append(dumped(self._gone(table, request, key)))
         if end < len(changes):
-            named = {"table": table.name, "options": [], "track": state["track"], "until": state["until"], "place": end}
+            named = {
+                "table": table.name,
+                "options": fingerprint(()),
+                "track": state["track"],
+                "until": state["until"],
+                "place": end,
+            }
             tail = self.links.next_link(table, request.root, (), self.links.token("next", named))
         else:
             tail = self._delta_link(table, state["until"])
