@@ -91,9 +91,8 @@ def test_large_pages_fail_and_smaller_ones_do_not(make_cornerstone: Any) -> None
     api = make_cornerstone()
     api.controls["failure"]({"stream": "user_ou_core", "form": "error", "times": None, "above": 100})
     for size, good in ((1000, False), (500, False), (250, False), (100, True), (101, False), (5, True)):
-        status, body = 200, api.ask("user_ou_core", prefer=f"odata.maxpagesize={size}").body
-        assert (status, body.endswith(b'"}')) == (200, body.endswith(b'"}'))
-        assert (b'{"error"' not in body) is good
+        answer = api.ask("user_ou_core", prefer=f"odata.maxpagesize={size}")
+        assert (answer.status, b'{"error"' not in answer.body) == (200, good)
     assert len(api.rows("user_ou_core", prefer="odata.maxpagesize=60")) == api.vendor.count("user_ou_core", None, None)
     assert api.controls["clear-failures"]({}) == {"cleared": 1}
     assert b'{"error"' not in api.ask("user_ou_core").body
