@@ -43,6 +43,13 @@ def lines(context: Context, import_id: str) -> list[Json]:
 
 def jobs(context: Context) -> list[Json]:
     """The jobs that are still kept, latest first."""
+    version = context.company.version
+    if version not in context.jobs:
+        context.jobs = {version: _made(context)}
+    return context.jobs[version]
+
+
+def _made(context: Context) -> list[Json]:
     latest = datetime.combine(context.company.today, time(), UTC) - timedelta(hours=1)
     return [
         _job(context, index, latest - timedelta(hours=HOURS * index))
