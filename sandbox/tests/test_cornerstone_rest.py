@@ -281,6 +281,7 @@ def test_xml_unless_json_is_asked_for(cornerstone: Any) -> None:
         (f"{LOADS}/jobs", {"page_size": "101"}),
         (f"{LOADS}/jobs", {"page_number": "0"}),
         (f"{LOADS}/jobs", {"job_create_from_date": "2026-06-01T00:00:00"}),
+        (f"{LOADS}/jobs", {"job_create_to_date": "20260601"}),
         (f"{LOADS}/jobs", {"page": "1"}),
     ],
 )

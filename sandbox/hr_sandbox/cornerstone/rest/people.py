@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.portal import UNIT_TYPES
@@ -17,6 +16,7 @@ from hr_sandbox.messages import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from datetime import date, datetime
 
     from hr_sandbox.company.model import Person
     from hr_sandbox.cornerstone.rest.route import Call
@@ -216,10 +216,7 @@ def _status(context: Context, call: Call) -> Answer:
 
 
 def _as_of(context: Context, call: Call) -> Answer:
-    try:
-        day = date.fromisoformat(call.parts["asOfDate"])
-    except ValueError as error:
-        raise call.bad("asOfDate", "must be a date such as 2024-01-31") from error
+    day = call.day("asOfDate", call.parts["asOfDate"])
     row = status_of(context, find_person(context, call))
     if row["effectiveDate"] is None or row["effectiveDate"] > _midnight(day):
         raise call.not_there()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ XML_TYPE = "application/xml; charset=utf-8"
 XML_HEAD = '<cornerstoneapi xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><validations>'
 XML_TAIL = "</validations></cornerstoneapi>"
 TOKEN_SECONDS = 300
+DAY_LENGTH = 10  # of 2024-01-31; the language knows shorter and other ways
 TO_TEXT, FROM_TEXT = str.maketrans("-_", "+/"), str.maketrans("+/", "-_")
 MARK = "t+/"  # signs that have to be encoded in an address
 
@@ -92,6 +94,15 @@ class Call:
     def not_there(self) -> RefusalError:
         """There is no such record."""
         return RefusalError(self.route.refusing(self.request)(NOT_FOUND))
+
+    def day(self, name: str, text: str | None) -> date | None:
+        """A day, where there is one."""
+        if text is None:
+            return None
+        try:
+            return date.fromisoformat(text if len(text) == DAY_LENGTH else "none")
+        except ValueError as error:
+            raise self.bad(name, "must be a date such as 2024-01-31") from error
 
     def number(self, name: str, usual: int, most: int | None = None) -> int:
         """A whole number from 1 on."""
