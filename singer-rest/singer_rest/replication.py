@@ -67,6 +67,8 @@ class Replication:
         self.table_since = self._moment("window_start")
         """First moment that the table reaches back to; None: without end, or there is no table yet."""
         self._table_until = self._moment("window_end")
+        self.reached_back_to = self._reached_back_to()
+        """First moment that the table, or a read that an earlier run began, reaches back to by default."""
         same_key = key is not None and state.get("replication_key", key) == key
         self._bookmark = self._moment("replication_key_value") if same_key or by_start else None
         self.whole = False
@@ -177,7 +179,7 @@ class Replication:
                 state["replication_key_value"] = times.text(min(latest, self._began))
         elif self._by_start and self.rows_in_all:
             # Where nothing came the right may be lost, and what changes meanwhile is asked for once it is back.
-            state["replication_key_value"] = times.text(self._began)
+            state["replication_key_value"] = times.text(min(self._began, end) if end else self._began)
 
     def _covers_table(self, start: datetime | None, end: datetime | None) -> bool:
         """Whether this read reached as far as the table does, on both sides: only then are missing rows gone."""
@@ -186,6 +188,18 @@ class Replication:
         starts_early = start is None or (self.table_since is not None and start <= self.table_since)
         ends_late = end is None or (self._table_until is not None and end >= self._table_until)
         return starts_early and ends_late
+
+    def _reached_back_to(self) -> datetime | None:
+        kept = backfill.read(self._state)
+        made_with = kept[0].made_with if kept else {}
+        if made_with.get("start_date"):
+            return self.table_since
+        try:
+            # A default start moves on from day to day; a read that goes on has to begin where it began.
+            begun = times.parse(made_with.get("window_start") or "")
+        except ValueError:
+            return self.table_since
+        return min(begun, self.table_since or begun)
 
     def _moment(self, key: str) -> datetime | None:
         value = self._state.get(key)
