@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import msgspec
 from singer_rest import Slice, Slices
 from singer_rest.parents import walk
 from typing_extensions import override
@@ -26,6 +28,7 @@ KEPT = timedelta(days=45)
 """How long a report is remembered that no list names any more; it lives 30 days."""
 
 KEY = "reports"
+TEXT = re.compile(r"(?P<listed>\d{4}-\d\d-\d\d) (?P<import_id>.+)/(?P<kind>\w+)(?: (?P<downloads>\d+))?")
 COUNTS = ("successful_records", "successful_records_with_warnings", "error_records")
 UNDER_WAY = frozenset({"created", "in progress", "new", "pending", "processing", "queued", "running", "started"})
 
@@ -33,28 +36,26 @@ Key = tuple[str, str]
 """An import, and which of its reports."""
 
 
-class Report(msgspec.Struct):
+@dataclass
+class Report:
     """What is known of a report.
 
     Args:
-        import_id: The import.
-        kind: Which of its reports.
-        listed: The last day on which the import was listed.
+        listed: The last day on which its import was listed.
         downloads: How often it was asked for, as far as it may have counted.
         is_read: Whether its rows were handed on, or cannot be had.
     """
 
-    import_id: str
-    kind: str
     listed: date
     downloads: int = 0
     is_read: bool = False
 
 
 class Downloads:
-    """Which reports were read, and how often each was asked for: kept in the stream's state, as one list.
+    """Which reports were read, and how often each was asked for: kept in the stream's state, as one list of texts.
 
-    A worker counts, the main thread notes what was handed on.
+    A text is such as ``2026-11-22 5f1c2f9e/errors``; behind it stands how often one was asked for that is still to be
+    read. A worker counts, the main thread notes what was handed on.
 
     Args:
         state: The stream's part of the tap's state.
@@ -62,21 +63,18 @@ class Downloads:
     """
 
     def __init__(self, state: Mapping[str, Any], today: date) -> None:
-        try:
-            known = msgspec.convert(state.get(KEY) or [], list[Report])
-        except msgspec.ValidationError:
-            known = []  # they are read again, which costs a download each, but loses nothing
-        self._reports = {(report.import_id, report.kind): report for report in known}
+        self._reports = dict(_read(state.get(KEY)))
         self._today = today
         self._tries: dict[Key, int] = {}
         self.fetched: set[Key] = set()
-        """What this run downloaded, or learnt that it cannot be."""
+        """What this run downloaded, or learnt that it cannot be any more."""
+        self.missing: set[Key] = set()
         self.spent = 0
         self.failed = 0
 
     def is_due(self, key: Key) -> bool:
         """Whether a report that is listed is still to be read."""
-        report = self._reports.setdefault(key, Report(*key, self._today))
+        report = self._reports.setdefault(key, Report(self._today))
         report.listed = self._today
         return not report.is_read and report.downloads < MOST
 
@@ -90,13 +88,26 @@ class Downloads:
     def note(self, key: Key, state: dict[str, Any]) -> None:
         """Note that a report was handed on, or could not be had in this run."""
         self._reports[key].is_read = key in self.fetched
-        self.failed += key not in self.fetched
+        self.failed += key not in self.fetched | self.missing
         self.write(state)
 
     def write(self, state: dict[str, Any]) -> None:
         """Write the list to the stream's state, without what nothing lists any more."""
-        kept = [report for report in self._reports.values() if self._today - report.listed <= KEPT]
-        state[KEY] = msgspec.to_builtins(kept)
+        state[KEY] = [
+            f"{report.listed} {'/'.join(key)}{'' if report.is_read else f' {report.downloads}'}"
+            for key, report in self._reports.items()
+            if report.downloads and self._today - report.listed <= KEPT
+        ]
+
+
+def _read(texts: Any) -> Iterator[tuple[Key, Report]]:  # noqa: ANN401 - whatever the state holds
+    """The reports in a state. One that cannot be read is downloaded again, which loses nothing."""
+    for text in texts if isinstance(texts, list) else ():
+        with suppress(ValueError):
+            if found := TEXT.fullmatch(str(text)):
+                downloads = int(found["downloads"] or 1)
+                listed = date.fromisoformat(found["listed"])
+                yield (found["import_id"], found["kind"]), Report(listed, downloads, is_read=not found["downloads"])
 
 
 class Reports(Slices):

@@ -36,6 +36,7 @@ GOOD = frozenset({"success", "ok"})
 FRAME = frozenset({"status", "timestamp", "count", "totalrecords", "pageinfo", "nextpagetoken"})
 """What stands beside the records."""
 
+BOM = b"\xef\xbb\xbf"
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -64,7 +65,7 @@ class RestList(CornerstoneStream):
 
     @override
     def decode(self, reply: Reply) -> Any:
-        if reply.body.lstrip()[:1] == b"<" and b"<html" not in reply.body[:1000].lower():
+        if reply.body.removeprefix(BOM).lstrip()[:1] == b"<" and b"<html" not in reply.body[:1000].lower():
             raise TapError(
                 f"{self.name}: {self.path} answered XML, though JSON is asked for. Check that nothing between here and "
                 "the portal changes the header Accept."
@@ -95,8 +96,8 @@ class RestList(CornerstoneStream):
             result = member(item, "result")
             if isinstance(result, str) and result.lower() not in GOOD and "reason" in map(str.lower, item):
                 raise FailedItem(
-                    f"{self.name}: {self.path} says inside a good answer that an item failed. Run again later; if it stays "
-                    "so, look for it in the portal."
+                    f"{self.name}: {self.path} says inside a good answer that an item failed. Run again later; if it "
+                    "stays so, look for it in the portal."
                 )
         return items
 

@@ -10,12 +10,11 @@ import pytest
 from hr_sandbox.testing import running
 from singer_rest.testing import Output, differs
 from tap_cornerstone.streams import STREAMS
+from tap_cornerstone.streams.people import Employees
 from tap_cornerstone.tap import TapCornerstone
 from tap_cornerstone.testing import key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hr_sandbox.testing import Sandbox
 
 KEYS = {stream.name: tuple(stream.primary_keys) for stream in STREAMS}
@@ -115,6 +114,14 @@ def test_transcripts_go_on_with_the_days_that_are_missing(run: Any, sandbox: San
 
 
 REPORTS = ("bulk_import_reports",)
+LATE = ("bulk_imports", *REPORTS)
+"""A list that is read itself is the one that is walked, from the start on."""
+
+
+@pytest.fixture
+def lately(sandbox: Sandbox) -> dict[str, Any]:
+    """The settings for reports of two days."""
+    return {**ALL, "start_date": sandbox.records("cornerstone", "bulk_jobs")[4]["created_date"][:10]}
 
 
 def downloads(sandbox: Sandbox) -> list[str]:
@@ -138,53 +145,55 @@ def test_each_report_is_read_once(run: Any, sandbox: Sandbox, url: str) -> None:
     assert not second.of("ACTIVATE_VERSION")
 
 
-def test_a_run_that_ends_midway_loses_no_report_and_reads_none_twice(run: Any, sandbox: Sandbox, url: str) -> None:
-    every = run(url, *REPORTS, **ALL).records(*REPORTS)
+def test_a_run_that_ends_midway_loses_no_report_and_reads_none_twice(
+    run: Any, sandbox: Sandbox, url: str, lately: dict[str, Any]
+) -> None:
+    every = run(url, *LATE, **lately).records(*REPORTS)
     sandbox.control("cornerstone/reset-downloads")
     sandbox.clear_requests()
     victim = every[len(every) // 2]["import_id"]
     sandbox.control("fault", path=f"{REPORT}{victim}/report", kind="status", status=400, times=None)
     fails: list[Exception] = []
-    first = run(url, *REPORTS, fails=fails, **ALL)
+    first = run(url, *LATE, fails=fails, **lately)
     assert "bulk_import_reports" in str(fails[0])
     before = downloads(sandbox)
     assert before[-1] == f"{victim}/report"
-    assert len(first.of("STATE")) == len(before) - 1
+    assert len(first.of("STATE")) == len(before)  # one of the imports, one per report that was handed on
     sandbox.control("fault", method="DELETE")
-    second = run(url, *REPORTS, state=first.state, **ALL)
+    second = run(url, *LATE, state=first.state, **lately)
     assert [*first.records(*REPORTS), *second.records(*REPORTS)] == every
     assert len(set(downloads(sandbox))) == len(downloads(sandbox)) - 1  # the one that was refused
 
 
 def test_a_report_that_gives_no_answer_is_asked_for_twice_a_run_and_five_times_at_most(
-    run: Any, sandbox: Sandbox, url: str
+    run: Any, sandbox: Sandbox, url: str, lately: dict[str, Any]
 ) -> None:
-    victim = sandbox.records("cornerstone", "bulk_import_reports")[0]["_import_id"]
+    victim = sandbox.records("cornerstone", "bulk_imports")[1]["id"]
     sandbox.control("fault", path=f"{REPORT}{victim}/report", kind="status", status=503, times=None)
     state: dict[str, Any] = {}
     for tries in (2, 4, 5):
         fails: list[Exception] = []
-        output = run(url, *REPORTS, state=state, fails=fails, **ALL)
-        assert "1 of 1 streams failed" in str(fails[0])
+        output = run(url, *LATE, state=state, fails=fails, **lately)
+        assert "1 of 2 streams failed" in str(fails[0])
         assert downloads(sandbox).count(f"{victim}/report") == tries
         state = output.state
-    assert run(url, *REPORTS, state=state, **ALL).counts() == {}
+    assert run(url, *LATE, state=state, **lately).records(*REPORTS) == []
     assert downloads(sandbox).count(f"{victim}/report") == 5
     others = [path for path in downloads(sandbox) if path != f"{victim}/report"]
     assert len(set(others)) == len(others)
 
 
 def test_reports_that_were_downloaded_too_often_are_a_warning(
-    run: Any, sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
+    run: Any, sandbox: Sandbox, url: str, lately: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(5):
-        run(url, *REPORTS, **ALL)
+        run(url, *LATE, **lately)
     caplog.clear()
-    output = run(url, *REPORTS, **ALL)
-    assert output.counts() == {}
-    assert "reports had been downloaded too often elsewhere" in caplog.text
+    output = run(url, *LATE, **lately)
+    assert output.records(*REPORTS) == []
+    assert "of the reports had been downloaded too often elsewhere" in caplog.text
     sandbox.clear_requests()
-    run(url, *REPORTS, state=output.state, **ALL)
+    run(url, *LATE, state=output.state, **lately)
     assert downloads(sandbox) == []
 
 
@@ -233,26 +242,28 @@ def test_the_scopes_of_bulk_streams_are_named_too(
     assert "bulk_import_reports: it walks bulk_imports" in caplog.text
 
 
-def test_tokens_of_pages_that_ended_begin_the_list_anew(run: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_tokens_of_pages_that_ended_begin_the_list_anew(
+    run: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     with running(employees=220, requests_per_minute=600_000) as sandbox:
-        # The answer after the first page comes when its token has ended.
-        path = f"{REST}x/users/v2/employees"
-        sandbox.control("fault", path=path, kind="status", status=503, times=1, after=2)
+        pages = 0
+        parse = Employees.parse
 
-        class Late(logging.Handler):
-            def emit(self, record: logging.LogRecord) -> None:
+        def late(self: Employees, body: Any, request: Any) -> Any:
+            nonlocal pages
+            pages += 1
+            if pages == 2:
                 sandbox.control("cornerstone/clock", seconds=301)
+            return parse(self, body, request)
 
-        waiting = logging.getLogger("singer_rest.scheduler")
-        handler = Late()
-        waiting.addHandler(handler)
-        try:
-            output = run(f"{sandbox.url}/cornerstone", "employees", **PART)
-        finally:
-            waiting.removeHandler(handler)
+        monkeypatch.setattr(Employees, "parse", late)
+        output = run(f"{sandbox.url}/cornerstone", "employees", **PART)
+        assert "the way to the next page has ended; the list is read from its beginning" in caplog.text
         sent = expected(sandbox, "employees")
+        assert len(output.records("employees")) == len(sent) + 2 * 50
         assert {record["id"] for record in output.records("employees")} == {row["id"] for row in sent}
+        assert len(asked(sandbox, "x/users/v2/employees")) == len(sent) // 50 + 1 + 2 + 1
 
 
 @pytest.mark.parametrize("manner", ["bare", "camel"])
@@ -272,13 +283,19 @@ def test_pages_that_break_are_asked_for_again(run: Any, sandbox: Sandbox, url: s
     assert compared(run(url, *streams, **PART), sandbox, *streams)
 
 
-def test_a_run_that_is_throttled_waits_and_loses_nothing(run: Any) -> None:
-    with running(employees=20, requests_per_minute=100) as limited:
-        streams = ("employees", "organizational_units", "job_applicants", "transcripts")
-        for stream in streams:
-            limited.control("cornerstone/throttling", stream=stream, per_minute=100)
-        output = run(f"{limited.url}/cornerstone", *streams, **PART)
-        assert compared(output, limited, *streams)
+def test_a_run_that_is_throttled_waits_and_loses_nothing(run: Any, sandbox: Sandbox, url: str) -> None:
+    streams = ("employees", "organizational_units", "job_applicants")
+    for path in ("x/users/v2/employees", "x/organizations/v1/ous", "Recruiting/JobApplicant"):
+        sandbox.control("fault", path=f"{REST}{path}", kind="retry-after", status=429, times=2, seconds=1)
+    assert compared(run(url, *streams, **PART), sandbox, *streams)
+    assert [request["status"] for request in sandbox.requests()].count(429) == 6
+
+
+def test_the_documented_limits_are_kept(run: Any) -> None:
+    with running(employees=20) as limited:
+        streams = ("employees", "employee_groups", "organizational_units", "skills", "job_applicants")
+        assert compared(run(f"{limited.url}/cornerstone", *streams, **ALL), limited, *streams)
+        assert {request["status"] for request in limited.requests()} == {200}
 
 
 def test_nothing_of_a_record_or_a_credential_reaches_the_log_or_the_state(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cached_property
 from http import HTTPStatus
@@ -138,9 +139,9 @@ class BulkImportReports(RestList):
                 raise
             return Page([], (), part, 0, datetime.now(timezone.utc))
         self.downloads.count(key)
-        if not page.gone:
-            self.downloads.fetched.add(key)
-        return page
+        # One that is not there may not be made yet, or not be kept any more.
+        (self.downloads.missing if page.gone else self.downloads.fetched).add(key)
+        return replace(page, gone=False)
 
     @override
     def has_no_records(self, reply: Reply) -> bool:
@@ -158,14 +159,20 @@ class BulkImportReports(RestList):
         self.downloads.write(state)
         if self.downloads.spent:
             self.logger.warning(
-                "%s: %d reports had been downloaded too often elsewhere, and cannot be read any more.",
+                "%s: %d of the reports had been downloaded too often elsewhere, and cannot be read any more.",
                 self.name,
                 self.downloads.spent,
             )
+        if self.downloads.missing:
+            self.logger.warning(
+                "%s: %d of the reports are not there; they are kept for 30 days.",
+                self.name,
+                len(self.downloads.missing),
+            )
         if self.downloads.failed:
             raise TapError(
-                f"{self.name}: {self.downloads.failed} reports gave no answer. The next run asks for them again, as "
-                "long as they may be downloaded."
+                f"{self.name}: {self.downloads.failed} of the reports gave no answer. The next run asks for them again, "
+                "as long as they may be downloaded."
             )
 
 
