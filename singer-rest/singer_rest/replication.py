@@ -67,8 +67,8 @@ class Replication:
         self.table_since = self._moment("window_start")
         """First moment that the table reaches back to; None: without end, or there is no table yet."""
         self._table_until = self._moment("window_end")
-        self.reached_back_to = self._reached_back_to()
-        """First moment that the table, or a read that an earlier run began, reaches back to by default."""
+        self.begun_since = self._begun_since()
+        """First moment of a read that an earlier run began without a start of the user's."""
         same_key = key is not None and state.get("replication_key", key) == key
         self._bookmark = self._moment("replication_key_value") if same_key or by_start else None
         self.whole = False
@@ -189,17 +189,13 @@ class Replication:
         ends_late = end is None or (self._table_until is not None and end >= self._table_until)
         return starts_early and ends_late
 
-    def _reached_back_to(self) -> datetime | None:
+    def _begun_since(self) -> datetime | None:
         kept = backfill.read(self._state)
         made_with = kept[0].made_with if kept else {}
-        if made_with.get("start_date"):
-            return self.table_since
         try:
-            # A default start moves on from day to day; a read that goes on has to begin where it began.
-            begun = times.parse(made_with.get("window_start") or "")
+            return None if made_with.get("start_date") else times.parse(made_with.get("window_start") or "")
         except ValueError:
-            return self.table_since
-        return min(begun, self.table_since or begun)
+            return None
 
     def _moment(self, key: str) -> datetime | None:
         value = self._state.get(key)

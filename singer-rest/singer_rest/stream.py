@@ -167,7 +167,8 @@ class RestStream(SdkStream):
         until = times.parse(end_date) if end_date else None
         whole = self.replication.whole
         changed_since = None if whole else self.since
-        return Window(since, until, self._tap.started, self.replication.reached_back_to, whole, changed_since)
+        table_since, begun_since = self.replication.table_since, self.replication.begun_since
+        return Window(since, until, self._tap.started, table_since, whole, changed_since, begun_since)
 
     @property
     def slices_since(self) -> datetime | None:

@@ -23,7 +23,9 @@ def _start(window: Window, years_back: int, days_back: int | None = None) -> pen
     default = pendulum.datetime(window.now.year - years_back, 1, 1)
     if days_back is not None:
         default = pendulum.instance(window.now).subtract(days=days_back).start_of("day")
-    # The default moves on with time; the table must not lose its oldest rows by that.
+        # It moves on every day; a read that goes on has to begin where it began.
+        default = min(default, pendulum.instance(window.begun_since or default))
+    # The default moves on with the years; the table must not lose its oldest year by that.
     return min(default, pendulum.instance(window.table_since or default))
 
 

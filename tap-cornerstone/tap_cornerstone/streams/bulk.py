@@ -17,7 +17,7 @@ from singer_rest.pages import Page
 from typing_extensions import override
 
 from tap_cornerstone.odata.links import member
-from tap_cornerstone.reports import TRIES, Downloads, Reports
+from tap_cornerstone.reports import MOST, TRIES, Downloads, Reports
 from tap_cornerstone.rest import RestList
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class BulkImportReports(RestList):
         if self.downloads.failed:
             raise TapError(
                 f"{self.name}: {self.downloads.failed} of the reports gave no answer. The next run asks for them again, "
-                "as long as they may be downloaded."
+                f"up to {MOST} times."
             )
 
 
