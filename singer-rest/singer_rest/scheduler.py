@@ -61,6 +61,7 @@ class Reading:
         first: Makes the request for a slice's first page.
         fetch: Sends a request and reads the page. It runs in a worker.
         endpoint: What the pacer counts the requests under.
+        ahead: Whether pages are asked for before the main thread waits for them.
     """
 
     def __init__(
@@ -70,9 +71,12 @@ class Reading:
         first: Callable[[Slice], Request],
         fetch: Callable[[Request, Slice], Page],
         endpoint: str,
+        *,
+        ahead: bool = True,
     ) -> None:
         self.name = name
         self.endpoint = endpoint
+        self.ahead = ahead
         self.fetch = fetch
         self.requests = 0
         self.last_slice: int | None = None
@@ -310,7 +314,7 @@ class Scheduler:
                 wanted, position = self._wanted or (None, None)
                 # First what the main thread waits for; then the others in turn, for each endpoint has its own limit.
                 for reading in sorted(self._readings, key=lambda reading: reading is not wanted):
-                    full = self._is_full(ahead=reading is not wanted)
+                    full = not reading.ahead or self._is_full(ahead=reading is not wanted)
                     if full and reading is not wanted:
                         continue
                     task, seconds = reading.ready(time.monotonic(), only=position if full else None)

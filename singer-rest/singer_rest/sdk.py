@@ -94,6 +94,14 @@ class SdkStream(Stream):
     def place_after(self, page: Page) -> str | None:
         """Where a list that is read in one piece goes on after a page, if a later run may begin there."""
 
+    def remember(self, page: Page, state: dict[str, Any]) -> bool:  # noqa: ARG002
+        """Note in the stream's state what later runs have to know of a page that was handed on.
+
+        Returns:
+            Whether it is worth a STATE message.
+        """
+        return False
+
     def finish_state(self, state: dict[str, Any]) -> None:
         """Note in the stream's state what else the next run has to know; the stream was read whole."""
 
@@ -189,10 +197,11 @@ class SdkStream(Stream):
 
     def _keeps_place(self, page: Page) -> bool:
         """Note in the state what is finished with a page; whether it is worth a STATE message."""
+        remembered = self.remember(page, self.stream_state)
         if page.ends_slice:
-            return self.backfill.keep(page.slice)
+            return self.backfill.keep(page.slice) or remembered
         place = self.place_after(page)
-        return place is not None and self.backfill.keep_place(place)
+        return (place is not None and self.backfill.keep_place(place)) or remembered
 
     def _emit(self, page: Page, *, write_messages: bool) -> Iterator[Record]:
         records = list(self.shaped(page))
