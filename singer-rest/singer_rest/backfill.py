@@ -128,6 +128,13 @@ class Backfill:
         self._state[KEY] = [msgspec.to_builtins(self._replication.begun(self._made_with)), *self._names]
         return True
 
+    def forget(self) -> None:
+        """Begin anew: what an earlier run finished is of no use."""
+        self.finished, self._finished_days = frozenset(), []
+        if self._names is not None:
+            self._names = []
+            self._state[KEY] = None
+
     @property
     def place(self) -> str | None:
         """Where an earlier run left off in a list that is read in one piece."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -188,7 +189,9 @@ def reset_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _number(value: str | None) -> float | None:
+    """A number of a header; None where there is none that can be reckoned with."""
     try:
-        return float(value) if value is not None else None
+        number = float(value) if value is not None else None
     except ValueError:
         return None
+    return number if number is not None and math.isfinite(number) and number >= 0 else None

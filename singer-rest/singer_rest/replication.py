@@ -88,7 +88,8 @@ class Replication:
         self.whole = True
         self.since = self.start_date
         self._bookmark = self._latest = None
-        self.rows = self.keyless_rows = 0
+        self.rows = self.keyless_rows = self.earlier_rows = 0
+        self._began = self._now
         if self._versioned:
             kept = backfill.read(self._state)
             seen = (self._old_version or 0, (kept and kept[0].version) or 0)

@@ -134,6 +134,8 @@ class Reading:
         for request in following:
             page = self._pages[number]
             self._pages[number] += 1
+            if request.begins:  # a part of its own, or all of it again: its links may come up once more
+                task.asked.clear()
             if request in task.asked:
                 self._fail((number, page))
                 self._results[number, page] = TapError(

@@ -21,11 +21,12 @@ ADDRESS = re.compile(r"https?://(\w[\w.-]*|\[[\da-fA-F:.]+\])(:\d{1,5})?(/[\w./~
 HEADER = re.compile(r"[\x20-\x7e]*")
 
 
-def common_settings(api_url: str | None) -> list[th.Property[Any]]:
+def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.Property[Any]]:
     """The settings of every tap.
 
     Args:
         api_url: The vendor's host, the default of the setting of that name; None: each customer has another.
+        request_timeout: The default of the setting of that name, seconds.
     """
     return [
         th.Property(
@@ -63,7 +64,7 @@ def common_settings(api_url: str | None) -> list[th.Property[Any]]:
         th.Property(
             "request_timeout",
             th.IntegerType,
-            default=60,
+            default=request_timeout,
             title="Request time-out",
             description="Seconds to wait for a connection, and for each part of an answer.",
         ),

@@ -114,12 +114,16 @@ class RestTap(SdkTap):
         bookmarks = state.get("bookmarks", None if state else {})
         if not isinstance(bookmarks, dict) or not all(isinstance(part, dict) for part in bookmarks.values()):
             raise RunError("The state is not a Singer state. Give the one that this tap wrote, or run a full refresh.")
-        if bookmarks and not bookmarks.keys() & {stream_type.name for stream_type in self.stream_types}:
+        if bookmarks and not any(self.may_have(name) for name in bookmarks):
             raise RunError(
                 f"The state holds no stream of {self.name}: it seems to be another tap's. Give the one that this tap "
                 "wrote, or run a full refresh."
             )
         super().load_state(state)
+
+    def may_have(self, name: str) -> bool:
+        """Whether a stream of this name could be one of this tap's, on offer or not."""
+        return any(stream_type.name == name for stream_type in self.stream_types)
 
     def run_of(self, streams: Sequence[SdkStream], *, trial: bool) -> Run:
         """Begin to fetch for some streams."""

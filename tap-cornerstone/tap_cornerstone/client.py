@@ -22,7 +22,8 @@ class CornerstoneStream(RestStream):
     @property
     def look_back(self) -> pendulum.Duration:  # type: ignore[override]
         """How far before its bookmark a run reads again: what is reported lags by up to a quarter of an hour."""
-        return pendulum.duration(minutes=self.config.get("lookback_minutes", LOOK_BACK_MINUTES))
+        minutes = self.config.get("lookback_minutes")
+        return pendulum.duration(minutes=LOOK_BACK_MINUTES if minutes is None else minutes)
 
     @override
     def lacks_access(self, reply: Reply) -> bool:

@@ -14,7 +14,7 @@ from typing_extensions import override
 from tap_cornerstone.auth import authenticator
 from tap_cornerstone.client import LOOK_BACK_MINUTES
 from tap_cornerstone.odata.services import OBJECTS, VIEWS, Described, Service, shipped
-from tap_cornerstone.odata.stream import stream_of
+from tap_cornerstone.odata.stream import is_stamp, stream_of
 from tap_cornerstone.streams import STREAMS
 from tap_cornerstone.streams.recruiting import STATUSES
 
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
     from tap_cornerstone.odata.metadata import EntitySet
 
+OFFERED = re.compile(r"^vw_|_core$|_history$|^scorm")
+"""What the names of views and objects look like."""
+
 CORPNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+USUAL_HOURS = 24
 TOUCHED = "_last_touched_dt_utc"
 
 USUAL_OBJECTS = [
@@ -151,7 +155,7 @@ class TapCornerstone(RestTap):
         th.Property(
             "metadata_cache_hours",
             th.IntegerType,
-            default=24,
+            default=USUAL_HOURS,
             title="Hours of the metadata cache",
             description="For how many hours what the portal offers is not asked for again (0 to 720).",
         ),
@@ -162,7 +166,7 @@ class TapCornerstone(RestTap):
             title="Statuses of applicants",
             description="Statuses that job_applicants are asked for, one after the other: name your portal's own.",
         ),
-        *common_settings(api_url=None),
+        *common_settings(api_url=None, request_timeout=300),
     ).to_dict()
 
     @property
@@ -191,6 +195,13 @@ class TapCornerstone(RestTap):
         if not patterns:
             return []
         sets = self._described.sets(service) if self._has_portal else shipped()[service.name]
+        for pattern in patterns:
+            if (
+                self._has_portal
+                and service.name in self.config
+                and not any(fnmatchcase(one.name, pattern) for one in sets)
+            ):
+                self.logger.info("`%s`: the portal has none that `%s` means.", service.name, pattern)
         return [found for found in sets if any(fnmatchcase(found.name, pattern) for pattern in patterns)]
 
     @property
@@ -202,14 +213,27 @@ class TapCornerstone(RestTap):
     @cached_property
     def _described(self) -> Described:
         self._validate_config()  # discovery alone would not
-        hours = self.config["metadata_cache_hours"]
-        return Described(self.transport, self.authenticator, hours, self.first_delay)
+        client = f"{self.config.get('client_id')} {self.config.get('scope')}"
+        hours = self.config.get("metadata_cache_hours")
+        hours = USUAL_HOURS if hours is None else hours
+        return Described(self.transport, self.authenticator, client, hours, self.first_delay)
 
     def _replication_key(self, entity_set: EntitySet) -> str | None:
         """The column that tells when a row was touched; None: nothing does, or rows could not be told apart."""
-        named = (self.config.get("replication_keys") or {}).get(entity_set.name, TOUCHED)
-        column = entity_set.columns.get(named)
-        return named if entity_set.key and column and column.filterable else None
+        named = (self.config.get("replication_keys") or {}).get(entity_set.name)
+        if named and not (entity_set.key and is_stamp(entity_set, named)):
+            self.logger.warning(
+                "`replication_keys` cannot be used for %s: it has no key, or no column of that name that holds moments "
+                "and may stand in a filter.",
+                entity_set.name,
+            )
+            named = None
+        named = named or TOUCHED
+        return named if entity_set.key and is_stamp(entity_set, named) else None
+
+    @override
+    def may_have(self, name: str) -> bool:
+        return super().may_have(name) or bool(OFFERED.search(name))
 
     @override
     def check_config(self) -> list[str]:

@@ -25,6 +25,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "tap-cornerstone"
 
 
+@pytest.fixture(autouse=True)
+def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TapCornerstone, "first_delay", 0.001)
+
+
 @pytest.fixture
 def run() -> Callable[..., Output]:
     """Run the tap against a URL; `fails` takes the error instead of raising it."""
@@ -40,7 +45,6 @@ def run() -> Callable[..., Output]:
         with captured() as raw:
             try:
                 tap = TapCornerstone(config={"api_url": url, **credentials, **config}, state=state)
-                tap.first_delay = 0.001  # type: ignore[misc]
                 for stream in tap.streams.values():
                     stream.selected = not streams or stream.name in streams
                 tap.sync_all()

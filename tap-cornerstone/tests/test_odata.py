@@ -30,6 +30,7 @@ EDMX = """<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/
 <Property Name="modified" Type="Edm.DateTimeOffset"/></EntityType>
 </Schema></edmx:DataServices></edmx:Edmx>"""
 TRACKED = '<Annotation Term="ExtendedMetadata.ObjectSupportsChangeTracking" Bool="true"/>'
+TOKEN = Answer({"access_token": "ZWRnZQ:s3cr3t", "expires_in": 3600, "token_type": "Bearer", "scope": "all"})
 TOUCHED = "2026-04-12T00:44:31.5666666+00:00"
 
 
@@ -52,10 +53,15 @@ def serving(answer: Callable[[Asked], Answer], *, tracked: bool = False) -> Call
 @pytest.fixture
 def things(run: Callable[..., Output], portal: Start) -> Callable[..., tuple[Output, Host]]:
     """Run the tap over `things_core` with the given answers."""
+    hosts: list[Host] = []
 
     def things(answer: Callable[[Asked], Answer], *, tracked: bool = False, **config: Any) -> tuple[Output, Host]:
-        vendor = portal(serving(answer, tracked=tracked))
-        config = {"objects": ["*"], "views": [], **config}
+        hosts.extend([portal(answer)] if not hosts else [])  # one portal for all runs of a test
+        (vendor,) = hosts
+        served = serving(answer, tracked=tracked)
+        vendor.answer = lambda asked: TOKEN if asked.method == "POST" else served(asked)
+        vendor.asked.clear()
+        config = {"objects": ["*"], "views": [], "metadata_cache_hours": 0, **config}
         return run(vendor.url, "things_core", **config), vendor
 
     return things
@@ -216,7 +222,7 @@ def test_changes_are_followed_and_deletions_leave_with_their_key(things: Any, fo
     first, vendor = things(lambda _: page(row(5), row(6), deltaLink="things_core?deltatoken=one"), tracked=True)
     assert prefers(vendor) == ["odata.track-changes, odata.maxpagesize=10000"]
     place = first.state["bookmarks"]["things_core"]
-    assert place["delta_link"] == f"{PATH}?deltatoken=one"
+    assert place["delta_link"] == f"{vendor.url}{PATH}?deltatoken=one"
 
     def changes(asked: Asked) -> Answer:
         if asked.query_text == "deltatoken=one":
@@ -232,7 +238,7 @@ def test_changes_are_followed_and_deletions_leave_with_their_key(things: Any, fo
     assert {name: deleted[name] for name in ("user_id", "code")} == {"user_id": 5, "code": "A'S,"}
     assert set(deleted) == {"user_id", "code", "_sdc_deleted_at"}
     assert changed["user_id"] == 7
-    assert second.state["bookmarks"]["things_core"]["delta_link"] == f"{PATH}?deltatoken=two"
+    assert second.state["bookmarks"]["things_core"]["delta_link"] == f"{vendor.url}{PATH}?deltatoken=two"
     assert second.state["bookmarks"]["things_core"]["replication_key_value"] == place["replication_key_value"]
     assert second.of("ACTIVATE_VERSION") == []
 
@@ -258,7 +264,7 @@ def test_a_delta_link_that_ended_falls_back_to_the_bookmark_and_says_so(things: 
     queries = [asked.query for asked in vendor.asked if asked.path == PATH]
     assert queries[1] == {"$filter": "_last_touched_dt_utc ge 2026-04-12T00:24:31Z"}
     assert "track" not in prefers(vendor)[1]
-    assert "what was deleted shows with the next full refresh" in caplog.text
+    assert "what is deleted shows with a full refresh" in caplog.text
     assert second.state["bookmarks"]["things_core"]["delta_link"] is None
     assert second.counts() == {"things_core": 1}
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from singer_rest import TapError
+
+USUAL_PORTS = {"https": 443, "http": 80}
 
 
 def member(body: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - what the portal sends
@@ -24,9 +26,23 @@ def path_of(link: Any, api_url: str, root: str) -> str:  # noqa: ANN401 - what t
     Raises:
         TapError: If it leads to another host, where no token must go, or cannot be read.
     """
-    if not isinstance(link, str):
-        raise TapError("a link of the portal cannot be read. Run again later.")
-    target = urljoin(f"{api_url}{root}/", link)
-    if not target.startswith(f"{api_url}/"):
+    try:
+        own, target = urlsplit(api_url), urlsplit(urljoin(f"{api_url}{root}/", link))
+        is_own = target.hostname == own.hostname and (
+            _port(target) == _port(own) or (_is_usual(own) and _is_usual(target))
+        )
+    except (ValueError, TypeError, AttributeError):
+        raise TapError("a link of the portal cannot be read. Run again later.") from None
+    if not is_own or not target.path.startswith(f"{own.path}/"):
         raise TapError("a link leads to another host, and the token must not go there. Check `api_url`.")
-    return target.removeprefix(api_url)
+    # Behind a proxy a portal may write http; what is asked is below its own address whatever it writes.
+    path = str(target.path).removeprefix(own.path)
+    return f"{path}?{target.query}" if target.query else path
+
+
+def _port(address: SplitResult) -> int | None:
+    return address.port or USUAL_PORTS.get(address.scheme)
+
+
+def _is_usual(address: SplitResult) -> bool:
+    return _port(address) == USUAL_PORTS.get(address.scheme)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,7 +11,7 @@ from lxml import etree
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-FALSE = frozenset({"false", "0"})
+FALSE = frozenset({"false", "0", "no"})
 
 
 class Column(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -20,13 +21,11 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
         type: Its OData type, such as ``Edm.Int32``.
         scale: Digits behind the point of a decimal, where they are declared.
         filterable: Whether it may stand in a filter.
-        user_defined: Whether the portal made it.
     """
 
     type: str
     scale: int | None = None
     filterable: bool = True
-    user_defined: bool = False
 
 
 class EntitySet(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -49,6 +48,96 @@ class MetadataError(ValueError):
     """A document that does not describe a service."""
 
 
+class Document:
+    """A metadata document.
+
+    Args:
+        root: Its root element.
+    """
+
+    def __init__(self, root: etree._Element) -> None:
+        self._types: dict[str, etree._Element] = {}
+        self._simple: dict[str, str] = {}
+        self._apart: defaultdict[str, list[etree._Element]] = defaultdict(list)
+        self.sets: dict[str, tuple[etree._Element, str]] = {}
+        for schema in root.iter("{*}Schema"):
+            names = filter(None, (schema.get("Namespace"), schema.get("Alias")))
+            for prefix in names:
+                self._take(schema, prefix)
+        if not self.sets:  # without a container its types are what it offers
+            self.sets = {_short(kind): (element, kind) for kind, element in self._types.items()}
+
+    def _take(self, schema: etree._Element, prefix: str) -> None:
+        for element in schema:
+            name = f"{prefix}.{element.get('Name')}"
+            kind = _name(element)
+            if kind == "EntityType":
+                self._types[name] = element
+            elif kind == "EnumType":
+                self._simple[name] = "Edm.String"
+            elif kind == "TypeDefinition":
+                self._simple[name] = element.get("UnderlyingType", "Edm.String")
+            elif kind == "Annotations":
+                # The container's set, a type, or a type's column: Space.All/set, Space.type, Space.type/column.
+                owner, _, last = element.get("Target", "").rpartition("/")
+                for target in {last.rpartition(".")[2], f"{_short(owner)}/{last}"}:
+                    self._apart[target].append(element)
+            elif kind == "EntityContainer":
+                for part in _children(element, "EntitySet"):
+                    self.sets[part.get("Name", "")] = (part, part.get("EntityType", ""))
+
+    def entity_set(self, name: str) -> EntitySet:
+        """A set by its name; without columns where its type is not described."""
+        element, kind = self.sets[name]
+        lineage = self._lineage(kind)
+        tracks = any(
+            self._says(holder, target, "ObjectSupportsChangeTracking") not in FALSE | {None}
+            for holder, target in ((element, name), *((part, _short(kind)) for part in lineage))
+        )
+        return EntitySet(
+            name,
+            {
+                found.get("Name", ""): self._column(found, _short(kind))
+                for part in lineage
+                for found in _children(part, "Property")
+            },
+            tuple(key for part in lineage for key in _key(part)),
+            tracks_changes=tracks,
+        )
+
+    def _lineage(self, kind: str) -> list[etree._Element]:
+        """A type and those that it extends, the first of them first."""
+        found: list[etree._Element] = []
+        while kind in self._types and self._types[kind] not in found:
+            found.insert(0, self._types[kind])
+            kind = self._types[kind].get("BaseType", "")
+        return found
+
+    def _column(self, element: etree._Element, owner: str) -> Column:
+        scale, kind, target = (
+            element.get("Scale", ""),
+            element.get("Type", "Edm.String"),
+            f"{owner}/{element.get('Name')}",
+        )
+        return Column(
+            self._simple.get(kind, kind),
+            scale=int(scale) if scale.isdigit() else None,
+            filterable=self._says(element, target, "FieldIsFilteringAllowed") not in FALSE,
+        )
+
+    def _says(self, holder: etree._Element, target: str, term: str) -> str | None:
+        """What is said of an element under a term: in an attribute, within it, or in a place of its own."""
+        for name, value in holder.attrib.items():
+            if str(name).endswith(term):
+                return str(value).lower()
+        for place in (holder, *self._apart[target]):
+            for annotation in _children(place, "Annotation"):
+                for element in annotation.iter("{*}Annotation", "{*}PropertyValue"):
+                    if (element.get("Term") or element.get("Property") or "").endswith(term):
+                        return _value(element)
+        return None
+
+
 def parse(document: bytes) -> list[EntitySet]:
     """The entity sets that a metadata document describes, by name.
 
@@ -62,89 +151,29 @@ def parse(document: bytes) -> list[EntitySet]:
         raise MetadataError("it is not XML") from None
     if root.getroottree().docinfo.doctype:
         raise MetadataError("it declares a document type")
-    types = {element.get("Name", ""): element for element in _named(root, "EntityType")}
-    sets = {
-        element.get("Name", ""): element.get("EntityType", "").rpartition(".")[2]
-        for element in _named(root, "EntitySet")
-    }
-    tracked = _said(root, "ChangeTracking")
-    found = [
-        EntitySet(
-            name,
-            dict(_columns(types, kind)),
-            tuple(_key(types, kind)),
-            tracks_changes=name in tracked or kind in tracked,
-        )
-        for name, kind in sorted((sets or {name: name for name in types}).items())
-        if kind in types
-    ]
-    if not found:
+    found = Document(root)
+    if not found.sets:
         raise MetadataError("it describes nothing")
-    return found
+    return [found.entity_set(name) for name in sorted(found.sets)]
 
 
-def _columns(types: dict[str, etree._Element], kind: str) -> Iterator[tuple[str, Column]]:
-    for part in _lineage(types, kind):
-        for element in _children(part, "Property"):
-            scale = element.get("Scale", "")
-            yield (
-                element.get("Name", ""),
-                Column(
-                    element.get("Type", "Edm.String"),
-                    scale=int(scale) if scale.isdigit() else None,
-                    filterable=_annotation(element, "FieldIsFilteringAllowed") not in FALSE,
-                    user_defined=_annotation(element, "IsUserDefined") not in FALSE | {None},
-                ),
-            )
-
-
-def _key(types: dict[str, etree._Element], kind: str) -> Iterator[str]:
-    for part in _lineage(types, kind):
-        for key in _children(part, "Key"):
-            yield from (reference.get("Name", "") for reference in _children(key, "PropertyRef"))
-
-
-def _lineage(types: dict[str, etree._Element], kind: str) -> list[etree._Element]:
-    """A type and those that it extends, the first of them first."""
-    found: list[etree._Element] = []
-    while kind in types and types[kind] not in found:
-        found.insert(0, types[kind])
-        kind = types[kind].get("BaseType", "").rpartition(".")[2]
-    return found
-
-
-def _said(root: etree._Element, term: str) -> set[str]:
-    """The types and sets of which an annotation says yes: within them, or in a place of its own."""
-    found = set()
-    for element in _named(root, "Annotation"):
-        if not element.get("Term", "").endswith(term) or _value(element) in FALSE:
-            continue
-        parent = element.getparent()
-        target = parent.get("Target") or parent.get("Name") if parent is not None else None
-        if target:
-            found.add(target.rpartition("/")[2].rpartition(".")[2])
-    return found
-
-
-def _annotation(element: etree._Element, term: str) -> str | None:
-    return next(
-        (_value(child) for child in _children(element, "Annotation") if child.get("Term", "").endswith(term)), None
-    )
+def _key(element: etree._Element) -> Iterator[str]:
+    for key in _children(element, "Key"):
+        yield from (reference.get("Name", "") for reference in _children(key, "PropertyRef"))
 
 
 def _value(annotation: etree._Element) -> str:
     """What an annotation says, in an attribute or as text; without a word it says yes."""
-    for name in ("Bool", "String"):
+    for name in ("Bool", "String", "Int"):
         if value := annotation.get(name):
-            return value.lower()
-    inner = [
-        element.get("Bool") or element.text or "" for element in annotation.iter() if _name(element) != "Annotation"
-    ]
-    return next((text.strip().lower() for text in [annotation.text or "", *inner] if text.strip()), "true")
+            return str(value).lower()
+    texts = (element.get("Bool") or element.text or "" for element in annotation.iter())
+    return next((text.strip().lower() for text in texts if text.strip()), "true")
 
 
-def _named(root: etree._Element, name: str) -> Iterable[etree._Element]:
-    return root.iter(f"{{*}}{name}")
+def _short(name: str) -> str:
+    """A name without its namespace."""
+    return name.rpartition(".")[2]
 
 
 def _children(element: etree._Element, name: str) -> Iterable[etree._Element]:

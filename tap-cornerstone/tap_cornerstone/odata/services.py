@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import secrets
 import time
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
+from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -84,13 +86,17 @@ class Described:
     Args:
         transport: The way to the portal.
         authenticator: What gives the token.
+        client: Who asks.
         hours: For how long what it said is good.
         first_delay: Seconds before the first repeat.
     """
 
-    def __init__(self, transport: Transport, authenticator: Authenticator, hours: float, first_delay: float) -> None:
+    def __init__(
+        self, transport: Transport, authenticator: Authenticator, client: str, hours: float, first_delay: float
+    ) -> None:
         self._transport = transport
         self._authenticator = authenticator
+        self._client = client
         self._seconds = hours * 3600
         self._first_delay = first_delay
 
@@ -114,10 +120,18 @@ class Described:
         return sets
 
     def _ask(self, service: Service, etag: str) -> Reply:
-        headers = (("Accept", "application/xml"), *((("If-None-Match", etag),) if etag else ()))
+        known = (("If-None-Match", etag),) if etag.isprintable() and etag.isascii() and etag else ()
+        headers = (("Accept", "application/xml"), *known)
         request = Request(service.metadata_path, (), service.metadata_path, headers=headers)
+
+        def ask() -> Reply:
+            reply = self._transport.get(request, self._authenticator)
+            if reply.status == HTTPStatus.OK and not reply.body.rstrip().endswith(b">"):
+                raise Retry("it broke off")
+            return reply
+
         try:
-            return until_answered(lambda: self._transport.get(request, self._authenticator), self._first_delay)
+            return until_answered(ask, self._first_delay)
         except Retry as retry:
             raise TapError(
                 f"The portal does not describe its {service.name} ({retry.reason}). Run again later."
@@ -142,20 +156,22 @@ class Described:
             ) from None
 
     def _file(self, service: Service) -> Path:
-        portal = hashlib.sha256(self._transport.api_url.encode()).hexdigest()[:16]
+        # Another client may be told less, and another version of the tap understand more.
+        words = (self._transport.api_url, self._client, version("tap-cornerstone"))
+        portal = hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]
         return user_cache_path("tap-cornerstone", appauthor=False) / f"{portal}-{service.name}.json"
 
     @staticmethod
     def _read(file: Path) -> Kept | None:
         try:
             return msgspec.json.decode(file.read_bytes(), type=Kept)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, ValueError):  # those of msgspec among them
             return None
 
     @staticmethod
     def _write(file: Path, kept: Kept) -> None:
         """Keep it for others of this user only, whole or not at all; without a place it is asked for again."""
-        beside = file.with_suffix(f".{os.getpid()}")
+        beside = file.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}")
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:

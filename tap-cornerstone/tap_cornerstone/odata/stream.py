@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from http import HTTPStatus
@@ -16,7 +17,7 @@ from typing_extensions import override
 
 from tap_cornerstone.client import CornerstoneStream
 from tap_cornerstone.odata import links
-from tap_cornerstone.odata.types import DELETED_AT, INTEGERS, MOMENT, literal, straightened
+from tap_cornerstone.odata.types import DELETED_AT, INTEGERS, MOMENT, NUMBERS, literal, schema_of, straightened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,12 +34,17 @@ SMALLEST_PAGE = 250
 GOOD_PAGES = 10
 """Pages that have to come whole before larger ones are asked for again."""
 
-ENDED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
-"""What a link is answered with whose time is up."""
-
 DELTA = "delta_link"
-KEYS = re.compile(r"[^(]*\((.*)\)", re.DOTALL)
-PART = re.compile(r"(?:(\w+)=)?('(?:[^']|'')*'|[^,]+)")
+ROW = re.compile(r"[^(]*\((.*)\)\s*", re.DOTALL)
+PART = re.compile(r"\s*(?:(\w+)\s*=\s*)?('(?:[^']|'')*'|[^',()]+?)\s*(?:,|$)")
+MOMENTS = {MOMENT: times.text, "Edm.Date": times.date}
+"""The types of columns that may tell when a row was touched, and how a moment is written for them."""
+
+WITHOUT_DELTA = "asking for what was touched since, and what is deleted shows with a full refresh."
+TOO_LARGE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
+NO_ACCESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND})
+LINKS = ("/$link", "/$deletedLink")
+"""Ends of the context of what is no row among changes."""
 
 
 class ODataStream(CornerstoneStream):
@@ -52,31 +58,53 @@ class ODataStream(CornerstoneStream):
     _tracking = True
     _new_delta: str | None = None
 
+    @property
+    def changed_since(self) -> ChangedSince | None:  # type: ignore[override]
+        """How the column that tells when a row was touched stands in a filter, where it may."""
+        name = self.replication_key or ""
+        if not is_stamp(self.entity_set, name):
+            return None
+        return ChangedSince(name, text=MOMENTS[self.entity_set.columns[name].type])
+
+    @property
+    def _key(self) -> str | None:
+        # A column that somebody names in a catalog may be none that can be asked with.
+        return super()._key if self.changed_since else None
+
     @cached_property
     def _odd(self) -> list[tuple[str, str]]:
         """The columns whose values may come in more than one form."""
-        wanted = INTEGERS | {MOMENT}
+        wanted = INTEGERS | NUMBERS | {MOMENT}
         return [(name, column.type) for name, column in self.entity_set.columns.items() if column.type in wanted]
 
     @cached_property
     def _delta(self) -> str | None:
         """Where what changed since the last run is told, deletions too."""
-        kept = self.stream_state.get(DELTA)
-        return kept if isinstance(kept, str) and kept and not self.replication.whole else None
+        return None if self.replication.whole else self._kept(self.stream_state.get(DELTA))
+
+    @property
+    def _place(self) -> str | None:
+        """Where an earlier run left off."""
+        return self._kept(self.backfill.place)
+
+    def _kept(self, link: Any) -> str | None:  # noqa: ANN401 - what stands in a state
+        """A link of the state, if it is one of this portal."""
+        try:
+            return self._path_of(link) if link else None
+        except TapError:
+            return None
 
     @override
     def page_request(self, part: Slice, since: datetime | None) -> Request:
-        if self._delta:
-            return self._asking(self._delta)
-        if self.backfill.place:
-            return self._asking(self.backfill.place)
-        return self._from_the_beginning(since)
+        return self._asking(self._delta or self._place or self._beginning)
 
-    def _from_the_beginning(self, since: datetime | None) -> Request:
-        if not (since and self.changed_since):
-            return self._asking(self.path)
-        ((column, moment),) = self.changed_since.params(since).items()
-        return self._asking(f"{self.path}?$filter={quote(f'{column} ge {moment}', safe='')}")
+    @property
+    def _beginning(self) -> str:
+        # What is asked for with a filter cannot be tracked.
+        if self.since is None or self.changed_since is None or self._tracks:
+            return self.path
+        ((column, moment),) = self.changed_since.params(self.since).items()
+        return f"{self.path}?$filter={quote(f'{column} ge {moment}', safe='')}"
 
     def _asking(self, path: str) -> Request:
         return Request(path, (), self.path, headers=self._preferring(self._page_size))
@@ -87,26 +115,28 @@ class ODataStream(CornerstoneStream):
 
     @property
     def _tracks(self) -> bool:
-        # What is asked for with a filter cannot be tracked.
-        is_whole = self.replication.whole and self.since is None
-        return self.entity_set.tracks_changes and self._tracking and (is_whole or self._delta is not None)
+        is_tracked = self.entity_set.tracks_changes and self._tracking
+        return is_tracked and (self.replication.whole or self._delta is not None)
 
     @override
     def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
-        if not isinstance(body, dict) or "error" in body:
+        if not isinstance(body, dict) or links.member(body, "error") is not None:
             raise Retry("the portal broke the page off")
         records = body.get("value")
         if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
             raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Check `corpname` or `api_url`.")
-        if records and set(records[-1]) == {"error"}:
+        if records and self._is_error(records[-1]):
             raise Retry("the portal broke the page off")
         self._recover()
-        rows = [self._gone(record) if _is_gone(record) else record for record in records]
-        delta = links.member(body, "@odata.deltalink")
-        if delta is not None:
+        rows = [self._gone(record) if _is_gone(record) else record for record in records if not _is_link(record)]
+        if delta := links.member(body, "@odata.deltalink"):
             self._new_delta = self._path_of(delta)
         following = links.member(body, "@odata.nextlink")
         return rows, [self._asking(self._path_of(following))] if following else []
+
+    def _is_error(self, record: Record) -> bool:
+        error = links.member(record, "error")
+        return isinstance(error, dict) and not any(name.lower() == "error" for name in self.entity_set.columns)
 
     def _path_of(self, link: Any) -> str:  # noqa: ANN401 - what the portal sends
         try:
@@ -116,26 +146,46 @@ class ODataStream(CornerstoneStream):
 
     def _gone(self, record: Record) -> Record:
         """The key of a row that was deleted, and when this became known."""
-        named = {name: record[name] for name in self.entity_set.key if name in record}
-        address = KEYS.fullmatch(unquote(str(record.get("id") or record.get("@odata.id") or record.get("@id") or "")))
-        parts = PART.findall(address[1]) if address else []
-        for (name, text), only in zip(parts, self.entity_set.key, strict=False):
-            column = name or only
-            kind = self.entity_set.columns[column].type if column in self.entity_set.columns else ""
-            named.setdefault(column, literal(text, kind))
-        if set(named) != set(self.entity_set.key):
+        key = {name: record[name] for name in self.entity_set.key if name in record}
+        address = str(record.get("id") or record.get("@odata.id") or record.get("@id") or "").rpartition("/")[2]
+        with suppress(ValueError):
+            key = {**self._key_of(unquote(address)), **key}
+        if set(key) != set(self.entity_set.key):
             raise TapError(f"{self.name}: a row was deleted, but its key cannot be read. Run with a full refresh.")
-        return {**named, DELETED_AT: times.text(self._tap.started)}
+        return {**key, DELETED_AT: times.text(self._tap.started)}
+
+    def _key_of(self, address: str) -> Record:
+        """The key in a row's address, such as ``user_ou_core(user_id=5,ou_id=77)``."""
+        found = ROW.fullmatch(address)
+        text = found[1] if found else ""
+        parts = list(PART.finditer(text))
+        if "".join(part[0] for part in parts) != text:
+            raise ValueError("it is no list of values")
+        key = {}
+        for part, only in zip(parts, self.entity_set.key, strict=True):
+            name = part[1] or only
+            column = self.entity_set.columns.get(name)
+            key[name] = literal(part[2], column.type if column else "")
+        return key
 
     @override
     def smaller(self, request: Request, retry: Retry) -> Sequence[Request]:
-        # Large pages time out or break off; the portal's limits have nothing to do with their size.
-        size = int(dict(request.headers)["Prefer"].rpartition("=")[2])
-        if retry.throttled or size <= SMALLEST_PAGE:
+        # Large pages time out or break off; limits and maintenance have nothing to do with their size.
+        if retry.throttled or retry.after is not None or retry.reason == f"status {HTTPStatus.SERVICE_UNAVAILABLE}":
             return ()
+        if other := self._half(request, retry.reason):
+            return [other]
+        again = self._again(request)
+        return [again] if again else ()
+
+    def _half(self, request: Request, reason: str) -> Request | None:
+        """The request for the same page in half the size, unless it is the smallest."""
+        size = int(dict(request.headers)["Prefer"].rpartition("=")[2])
+        if size <= SMALLEST_PAGE:
+            return None
         self._page_size, self._good_pages = max(size // 2, SMALLEST_PAGE), 0
-        self.logger.info("%s: %s; asking for pages of %d rows.", self.name, retry.reason, self._page_size)
-        return [replace(request, headers=self._preferring(self._page_size))]
+        self.logger.info("%s: %s; asking for pages of %d rows.", self.name, reason, self._page_size)
+        return replace(request, headers=self._preferring(self._page_size))
 
     def _recover(self) -> None:
         """Ask for larger pages again once some came whole."""
@@ -145,40 +195,53 @@ class ODataStream(CornerstoneStream):
 
     @override
     def instead(self, reply: Reply, request: Request) -> Request | None:
-        if reply.status == HTTPStatus.NOT_IMPLEMENTED and self._tracks:
-            return self._without_tracking("the portal does not track its changes")
-        if reply.status not in ENDED:
-            return None
-        if request.path == self._delta:
-            return self._without_tracking("what changed since the last run is not told any more")
-        if request.path == self.backfill.place:
-            self.logger.info("%s: the place where the last run left off is gone; starting over.", self.name)
-            return self._from_the_beginning(None)
+        if reply.status in TOO_LARGE and (other := self._half(request, f"status {reply.status}")):
+            return other
+        if again := self._again(request):
+            return again
+        if self._tracks and reply.status not in NO_ACCESS:
+            # Some portals or objects do not, whatever their metadata says.
+            self.logger.warning("%s: the portal does not track its changes; %s", self.name, WITHOUT_DELTA)
+            self._tracking = False
+            return self._asking(self._beginning)
         return None
 
-    def _without_tracking(self, reason: str) -> Request:
-        if self._delta:
+    def _again(self, request: Request) -> Request | None:
+        """What to ask for where a link of an earlier run is not good any more; None where it was no such link."""
+        if self._delta and request.path == self._delta:
             self.logger.warning(
-                "%s: %s. Asking for what was touched since; what was deleted shows with the next full refresh.",
-                self.name,
-                reason,
+                "%s: what changed since the last run is not told any more; %s", self.name, WITHOUT_DELTA
             )
-        self._tracking, self._delta = False, None
-        return self._from_the_beginning(self.since)
+            self._delta, self._tracking = None, False
+        elif self._place and request.path == self._place:
+            self.logger.info("%s: the place where the last run left off is gone; starting over.", self.name)
+            self.backfill.forget()
+            self.replication.read_whole()
+        else:
+            return None
+        return self._asking(self._beginning)
 
     @override
     def place_after(self, page: Page) -> str | None:
-        # A read of what changed is short, and with a filter the link is of no use to another run.
-        is_whole = self.replication.whole and self.since is None
-        return page.following[0].path if is_whole and page.records and page.following else None
+        # Rows without a key would be there twice where a run goes on before the last ones that were loaded.
+        goes_on = self.replication.whole and self.primary_keys and page.records and page.following
+        return f"{self.transport.api_url}{page.following[0].path}" if goes_on else None
 
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
-        if self._new_delta or state.get(DELTA):
-            state[DELTA] = self._new_delta  # null where it is lost, not removed: Meltano merges states
+        if self._new_delta:
+            state[DELTA] = f"{self.transport.api_url}{self._new_delta}"
+        elif self._delta:  # it was good once more, and may be again
+            self.logger.warning("%s: the portal gave no new link to what will change; the old one is kept.", self.name)
+        elif self._tracks:
+            self.logger.warning("%s: the portal gave no link to what will change; %s", self.name, WITHOUT_DELTA)
+        elif state.get(DELTA):
+            state[DELTA] = None  # set, not removed: Meltano merges states
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record:
+        for name in [name for name in row if name.startswith("@")]:
+            del row[name]  # what OData says of a row
         for name, kind in self._odd:
             value = row.get(name)
             if value.__class__ is str:
@@ -186,10 +249,22 @@ class ODataStream(CornerstoneStream):
         return row
 
 
+def is_stamp(entity_set: EntitySet, name: str) -> bool:
+    """Whether a column can tell when a row was touched, and be asked with."""
+    column = entity_set.columns.get(name)
+    return column is not None and column.type in MOMENTS and column.filterable
+
+
 def _is_gone(record: Record) -> bool:
     """Whether a row of a delta says that another one was deleted, in either of the two shapes."""
     context = links.member(record, "@odata.context")
     return "@removed" in record or (isinstance(context, str) and context.endswith("/$deletedEntity"))
+
+
+def _is_link(record: Record) -> bool:
+    """Whether an entry among changes is about a relation, not a row."""
+    context = links.member(record, "@odata.context")
+    return isinstance(context, str) and context.endswith(LINKS)
 
 
 def stream_of(entity_set: EntitySet, service: Service, replication_key: str | None) -> type[ODataStream]:
@@ -200,15 +275,12 @@ def stream_of(entity_set: EntitySet, service: Service, replication_key: str | No
         service: Its service.
         replication_key: The column that tells when a row was touched; None: everything is read in each run.
     """
-    from tap_cornerstone.odata.types import schema_of  # noqa: PLC0415
-
     attributes: dict[str, Any] = {
         "__doc__": f"One row per row of {entity_set.name}.",
         "name": entity_set.name,
         "path": f"{service.root}/{entity_set.name}",
         "primary_keys": entity_set.key,
         "replication_key": replication_key,
-        "changed_since": ChangedSince(replication_key) if replication_key else None,
         "schema": schema_of(entity_set),
         "scope": service.scope.format(entity_set.name),
         "service": service,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ NUMBERS = frozenset({"Edm.Decimal", "Edm.Double", "Edm.Single"})
 MOMENT = "Edm.DateTimeOffset"
 FRACTION = re.compile(r"([^.]*\.\d{6})\d+")
 DIGITS = re.compile(r"-?\d+")
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 def schema_of(entity_set: EntitySet) -> Json:
@@ -71,6 +73,8 @@ def straightened(value: Any, kind: str) -> Any:  # noqa: ANN401 - whatever the p
         return _microseconds(value)
     if kind in INTEGERS and DIGITS.fullmatch(value):
         return int(value)
+    if kind in NUMBERS and NUMBER.fullmatch(value):
+        return Decimal(value)
     return value
 
 
@@ -81,7 +85,15 @@ def _microseconds(value: str) -> str:
 
 
 def literal(text: str, kind: str) -> Any:  # noqa: ANN401 - a key's value
-    """A value as it stands in the address of a row, such as the 5 in ``users_core(user_id=5)``."""
+    """A value as it stands in the address of a row, such as the 5 in ``users_core(user_id=5)``.
+
+    Raises:
+        ValueError: If it cannot be one of its type.
+    """
+    if kind in INTEGERS:
+        return int(text)
     if text.startswith("'") and text.endswith("'"):
-        text = text[1:-1].replace("''", "'")
-    return int(text) if kind in INTEGERS and DIGITS.fullmatch(text) else text
+        return text[1:-1].replace("''", "'")
+    if text == "null":
+        raise ValueError("no key is null")
+    return {"true": True, "false": False}.get(text, text) if kind == "Edm.Boolean" else straightened(text, kind)

@@ -171,8 +171,8 @@ class BulkImportReports(RestList):
             )
         if self.downloads.failed:
             raise TapError(
-                f"{self.name}: {self.downloads.failed} of the reports gave no answer. The next run asks for them again, "
-                f"up to {MOST} times."
+                f"{self.name}: {self.downloads.failed} of the reports gave no answer. The next run asks for them "
+                f"again, up to {MOST} times."
             )
 
 
