@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 BULK = "/services/api/x/bulk-api/v1"
 JOB = f"{BULK}/jobs/{{job_id}}"
+EVER = 1_000_000
+"""Days: the list may be asked for any number of them."""
+
 LONGEST_CELL = 2**31 - 1
 
 
@@ -36,7 +39,7 @@ class BulkJobs(RestList):
     name = "bulk_jobs"
     path = f"{BULK}/jobs"
     primary_keys = ("id",)
-    slices = DateWindows("job_create_from_date", "job_create_to_date", days=31, days_back=30)
+    slices = DateWindows("job_create_from_date", "job_create_to_date", days=EVER, days_back=30)
     versioned = False  # jobs before the first day are not gone
     scope = "bulkapijob:read"
     rate = Rate(5, 60)
@@ -171,8 +174,8 @@ class BulkImportReports(RestList):
             )
         if self.downloads.failed:
             raise TapError(
-                f"{self.name}: {self.downloads.failed} of the reports gave no answer. The next run asks for them again, "
-                f"up to {MOST} times."
+                f"{self.name}: {self.downloads.failed} of the reports gave no answer. The next run asks again, up to "
+                f"{MOST} times in all."
             )
 
 
