@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from singer_rest.run import Run
     from singer_rest.slices import Slices
 
+WRITTEN_AT_ONCE = 1000
 SIGNAL_EXIT = 128
 """Plus the signal: the exit code of who is stopped by one."""
 
@@ -207,9 +208,12 @@ class SdkStream(Stream):
         self.replication.see(records)
         whole_pages = write_messages and self._writes_whole_pages
         if whole_pages:
-            self._tap.message_writer.write_lines(
-                record_lines(self.name, records, self.replication.version, page.received)
-            )
+            # A part at a time: pages may be large, and their lines need not be there all at once.
+            for begin in range(0, len(records), WRITTEN_AT_ONCE):
+                some = records[begin : begin + WRITTEN_AT_ONCE]
+                self._tap.message_writer.write_lines(
+                    record_lines(self.name, some, self.replication.version, page.received)
+                )
         for record in records:
             self._check_max_record_limit(self._handed_on)
             self._handed_on += 1
