@@ -75,7 +75,8 @@ class Bucket:
             _number(headers.get(f"x-csod-{name}-urilevel")) for name in ("throttling-rate-limit", "requests-remaining")
         )
         if hourly:
-            self.per_second = hourly / 3600
+            # Its minutes begin with the first request; with what may go at once, no minute must hold one too many.
+            self.per_second = hourly / 3660
         if left_of_it is not None:
             self.tokens = min(self.tokens, left_of_it)
         left, reset = (_number(headers.get(f"RateLimit-{name}")) for name in ("Remaining", "Reset"))

@@ -87,6 +87,20 @@ def test_ratelimit_headers_teach_what_is_left_and_when_there_is_more(clock: Cloc
     assert pacer.take("/a") == 0.0
 
 
+@pytest.mark.parametrize("per_minute", [1, 5, 75, 400])
+def test_no_minute_holds_more_than_the_hourly_limit_allows_it(clock: Clock, per_minute: int) -> None:
+    pacer = Pacer({"": Rate(per_minute, 60)}, clock=clock)
+    assert pacer.take("/a") == 0.0
+    pacer.learn("/a", {"x-csod-throttling-rate-limit-urilevel": str(per_minute * 60)})
+    sent, first = 1, clock.now
+    while clock.now <= first + 60:
+        if wait := pacer.take("/a"):
+            clock.now += wait
+        else:
+            sent += 1
+    assert sent <= per_minute
+
+
 def test_a_request_may_cost_more_than_one_of_the_gateways_tokens(clock: Clock) -> None:
     pacer = Pacer({"": Rate(100)}, clock=clock)
     pacer.take("/a")
