@@ -151,7 +151,8 @@ class Page:
         slice: The slice that the page belongs to.
         size: Bytes of the body.
         received: When the answer was there, UTC.
-        gone: Whether the parent, whose children were asked for, is no longer there.
+        gone: The parent, as it was asked with, whose children were asked for, and which is no longer there.
+        asks_again: Whether it answers nothing yet, and what follows is only another way to ask.
         ends_slice: Whether it is the last page of its slice; known once it is handed on.
     """
 
@@ -160,5 +161,6 @@ class Page:
     slice: Slice
     size: int
     received: datetime
-    gone: bool = False
+    gone: str | None = None
+    asks_again: bool = False
     ends_slice: bool = False

@@ -18,7 +18,7 @@ def remarks(stream: SdkStream) -> Iterator[str]:
     if replication.is_emptied:
         yield "nothing came back, so rows loaded earlier are kept. A lost right often looks like that."
     if stream.gone:
-        yield f"{stream.gone} of the {stream.slices.parent} that it walks were gone when their turn came."
+        yield f"{len(stream.gone)} of the {stream.slices.parent} that it walks were gone when their turn came."
     if replication.keyless_rows:
         yield (
             f"{replication.keyless_rows} of {replication.rows_in_all} records carry no {stream.replication_key}, so "

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from singer_rest.run import Run
     from singer_rest.slices import Slices
 
+MANY_PARENTS = 100
+"""After so many that were not found, and none that was, the others are not asked for."""
 SIGNAL_EXIT = 128
 """Plus the signal: the exit code of who is stopped by one."""
 
@@ -52,12 +54,14 @@ class SdkStream(Stream):
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # the values come from JSON already
 
     _tap: SdkTap
-    gone = 0
-    """Parents that were no longer there when their children were asked for."""
-
     _pages = 0
     _handed_on = 0
     _requests = 0
+
+    @cached_property
+    def gone(self) -> set[str]:
+        """Parents that were no longer there when their children were asked for."""
+        return set()
 
     @property
     @abstractmethod
@@ -161,8 +165,11 @@ class SdkStream(Stream):
         progress = Progress(self.name)
         try:
             for page in run.pages(self.name):
+                if page.asks_again:
+                    continue
                 if page.gone:
-                    self.gone += 1
+                    self.gone.add(page.gone)
+                    self._give_up_where_none_is_found(MANY_PARENTS)
                     continue
                 if schema_due:  # a stream that may not be read gets no table
                     self._write_schema_message()
@@ -174,17 +181,22 @@ class SdkStream(Stream):
                 requests = run.requests(self.name)
                 if line := progress.line(self._handed_on, requests, lambda: run.share(self.name)):
                     self.logger.info("%s", line)
-            if self.gone and not self._pages:
-                raise NoAccess(
-                    f"{self.name}: none of the {self.gone} {self.slices.parent} that it walks was found. The "
-                    f"credential may not read it; it needs {self.right()}."
-                )
+            self._give_up_where_none_is_found(1)
             if schema_due:
                 self._write_schema_message()
             self._finish(write_messages=write_messages)
         finally:
             self._requests = run.requests(self.name)
             self._tap.leave(run)
+
+    def _give_up_where_none_is_found(self, of: int) -> None:
+        """Take parents that are all gone, though they were just listed, for a list that may not be read."""
+        if len(self.gone) >= of and not self._pages:
+            first = "first " if of > 1 else ""
+            raise NoAccess(
+                f"{self.name}: none of the {first}{len(self.gone)} {self.slices.parent} that it walks was found. The "
+                f"credential may not read it; it needs {self.right()}."
+            )
 
     def _keeps_place(self, page: Page) -> bool:
         """Note in the state what is finished with a page; whether it is worth a STATE message."""

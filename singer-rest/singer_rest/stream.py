@@ -16,7 +16,7 @@ from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 from singer_rest import times
 from singer_rest.backfill import Backfill
 from singer_rest.errors import NoAccess, Retry, TapError
-from singer_rest.narrowing import Narrowing, joined
+from singer_rest.narrowing import Narrowing, joined, of_fewer_parents
 from singer_rest.pages import Page, Record, Reply, Request
 from singer_rest.records import Shape
 from singer_rest.replication import Replication
@@ -302,7 +302,7 @@ class RestStream(SdkStream):
             smaller = self.smaller(request, retry)
             if not smaller:
                 raise
-            return Page([], [joined([*smaller, *request.rest])], part, 0, datetime.now(timezone.utc))
+            return self._asking_again(smaller, request, part, datetime.now(timezone.utc))
 
     def _fetched(self, request: Request, part: Slice) -> Page:
         try:
@@ -318,9 +318,9 @@ class RestStream(SdkStream):
             following = self._narrowing.following(request, following)
             return Page(records, following, part, len(reply.body), reply.received)
         if (other := self.instead(reply, request)) is not None:
-            return Page([], [joined([other, *request.rest])], part, 0, reply.received)
+            return self._asking_again([other], request, part, reply.received)
         if self.is_gone(reply):
-            return Page([], (), part, 0, reply.received, gone=True)
+            return self._page_of_gone(request, part, reply)
         if self.has_no_records(reply):
             return Page([], self._narrowing.following(request, ()), part, 0, reply.received)
         if self.lacks_access(reply):
@@ -332,6 +332,17 @@ class RestStream(SdkStream):
             f"{self.name}: {request.endpoint} refused the request with status {reply.status}. "
             f"{self.advice(reply.status)}"
         )
+
+    def _asking_again(self, others: Sequence[Request], request: Request, part: Slice, received: datetime) -> Page:
+        return Page([], [joined([*others, *request.rest])], part, 0, received, asks_again=True)
+
+    def _page_of_gone(self, request: Request, part: Slice, reply: Reply) -> Page:
+        param = self.slices.ids_param
+        if halves := of_fewer_parents(request, param):
+            # It may be one of them, so the others' children must be asked for without it.
+            return self._asking_again(halves, request, part, reply.received)
+        parent = next((value for name, value in request.params if name == param), request.path)
+        return Page([], self._narrowing.following(request, ()), part, 0, reply.received, gone=parent)
 
     def advice(self, status: int) -> str:
         """What the user can do about a request that was refused."""

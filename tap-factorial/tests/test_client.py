@@ -190,6 +190,21 @@ def test_children_of_a_parent_that_is_gone_are_left_out(run: Callable[..., Any],
     assert [record["id"] for record in output.records("tasks_task_files")] == ["9"]
 
 
+def test_a_batch_that_is_not_found_keeps_the_children_of_the_parents_that_are_there(
+    run: Callable[..., Any], factorial: Start
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("posts/posts"):
+            return page(*({"id": str(number)} for number in range(50)))
+        ids = [part.partition("=")[2] for part in asked.query_text.split("&") if part.startswith("post_ids")]
+        return Answer({"message": "no"}, 404) if "7" in ids else page(*({"id": f"c{post}"} for post in ids))
+
+    vendor = factorial(answer)
+    output = run(vendor.url, "posts_comments")
+    assert len(output.records("posts_comments")) == 49
+    assert vendor.paths()[f"{LISTS}posts/comments"] < 15
+
+
 @pytest.mark.parametrize(
     ("config", "sentence"),
     [
