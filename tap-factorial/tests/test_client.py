@@ -119,6 +119,13 @@ def test_the_secret_of_a_webhook_never_leaves(run: Callable[..., Any], factorial
     assert b"s3cr3t" not in output.raw
 
 
+def test_the_token_of_an_expense_never_leaves(run: Callable[..., Any], factorial: Start) -> None:
+    expense = {"id": "1", "access_token": "s3cr3t", "status": "paid"}
+    output = run(factorial(answers(expenses__expenses=page(expense))).url, "expenses_expenses")
+    assert output.records("expenses_expenses") == [{"id": "1", "status": "paid"}]
+    assert b"access_token" not in output.raw
+
+
 def test_cursors_are_followed_as_they_are(run: Callable[..., Any], factorial: Start) -> None:
     def answer(asked: Asked) -> Answer:
         if "after_id" not in asked.query:

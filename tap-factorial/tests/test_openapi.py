@@ -211,6 +211,28 @@ def test_a_secret_field_reaches_no_schema(package: Path) -> None:
     assert "challenge" not in schema["properties"]
 
 
+def test_fields_that_are_secrets_by_their_name_are_dropped_from_new_lists_and_named_for_known_ones(
+    package: Path,
+) -> None:
+    secrets = {"Client_Secret": TEXT, "challenge": TEXT, "pin": TEXT}
+    device = {"device": {"type": "object", "properties": {"password_hash": TEXT}}}
+    lines = learn(
+        package,
+        description(
+            "2027-01-01", teams__robots=({**secrets, **device}, []), teams__teams=({"api_token": TEXT, **device}, [])
+        ),
+    )
+    robots = read((package / "lists.toml").read_text()).lists["teams"]["robots"]
+    assert robots.drop == ("Client_Secret", "challenge")
+    schema = json.loads((package / "schemas" / "teams_robots.json").read_text())
+    assert set(schema["properties"]) == {"id", "pin", "device", "_extra"}
+    assert [line for line in lines if line.startswith("look at")] == [
+        "look at: teams/robots.device.password_hash may be a secret, and leaves",
+        "look at: teams/teams.api_token may be a secret, and leaves",
+        "look at: teams/teams.device.password_hash may be a secret, and leaves",
+    ]
+
+
 def test_what_cannot_be_read_is_a_sentence(package: Path) -> None:
     result = run(package, "tap_factorial.openapi", "nowhere.json")
     assert result.returncode == 1

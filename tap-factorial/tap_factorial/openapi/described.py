@@ -85,6 +85,7 @@ class Described:
             if old and found != old.get(name):
                 changes.append(_change(f"{path}.{name}", old.get(name), found))
             properties[name] = found
+            changes += [f"look at: {path}.{place} may be a secret, and leaves" for place in _secrets(name, found)]
         own = {**row.added_columns, "_extra": EXTRA}
         if is_newest:
             for name in old.keys() - described.keys() - own.keys():
@@ -96,6 +97,13 @@ class Described:
             properties[name] = _key(schema) if name in row.key else schema
         file.write_text(_text(properties), "utf-8")
         return changes
+
+
+def _secrets(name: str, schema: Json) -> list[str]:
+    """Where a field, or one inside it, holds a secret by its name."""
+    inner = {**schema.get("properties", {}), **schema.get("items", {}).get("properties", {})}
+    places = [f"{name}.{place}" for field, part in inner.items() for place in _secrets(field, part)]
+    return [name, *places] if rows.is_secret(name) else places
 
 
 def _change(field: str, old: Json | None, new: Json) -> str:

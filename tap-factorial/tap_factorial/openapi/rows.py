@@ -18,6 +18,7 @@ ENDS_OF_DAYS = ("_on", "_at", "_date", "date", "_gteq")
 AT_ONCE = 50
 # It is said to bring in what is pending, and leaves out everything else.
 MISLEADING = frozenset({"include_pending"})
+SECRET = re.compile(r".*(token|secret|password).*|challenge", re.IGNORECASE)
 
 
 def guessed(
@@ -59,7 +60,13 @@ def guessed(
         row["changed_since"] = since
         if "updated_at" not in fields:
             row["bookmark"] = "start"
+    row["drop"] = [field for field in fields if is_secret(field)]
     return {field: value for field, value in row.items() if value or field == "key"}, unknown
+
+
+def is_secret(field: str) -> bool:
+    """Whether a field holds a secret, by its name."""
+    return bool(SECRET.fullmatch(field))
 
 
 def _needed(row: Json, parameter: Json, name: str, lists: Iterable[str]) -> bool:
