@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from singer_rest.errors import Retry, TapError, TooSlow
-from singer_rest.pacing import full_jitter
+from singer_rest.pacing import LONG_WAIT, full_jitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -33,8 +33,6 @@ TRIES_UNTIL_FIRST_ANSWER = 3
 FIRST_DELAY = 0.5
 THROTTLED_DELAY = 1.0
 CLOSING_SECONDS = 1.0
-LONG_WAIT = 10.0
-"""Seconds from which on a wait is worth a line."""
 
 Position = tuple[int, int]
 """Number of the slice and of the page within it: the order in which pages are handed on."""
