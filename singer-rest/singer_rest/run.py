@@ -95,7 +95,11 @@ class Run:
             if self._may_go_on(stream):
                 stream.backfill.begin()
         self._readings = {
-            stream.name: (stream, self._reading(stream, stream.since, self._plan(stream))) for stream in self.streams
+            stream.name: (
+                stream,
+                self._reading(stream, stream.since, self._plan(stream), tentative=self._may_start_over(stream)),
+            )
+            for stream in self.streams
         }
         self._slices: dict[str, int] = {}
 
@@ -182,7 +186,12 @@ class Run:
             window = replace(window, whole=False)  # some records, from wherever they lie
         return stream.slices.plan(window, self._listings[parent] if parent else None)
 
-    def _reading(self, stream: RestStream, since: datetime | None, plan: Iterator[Slice | None]) -> Reading:
+    def _may_start_over(self, stream: RestStream) -> bool:
+        return stream.may_start_over and not self._trial
+
+    def _reading(
+        self, stream: RestStream, since: datetime | None, plan: Iterator[Slice | None], *, tentative: bool = False
+    ) -> Reading:
         parent = stream.slices.parent
         return Reading(
             stream.name,
@@ -190,11 +199,12 @@ class Run:
             lambda part: stream.first_request(part, since),
             stream.fetch,
             stream.path,
+            tentative=tentative,
         )
 
     def _checked(self, stream: RestStream, reading: Reading) -> Generator[Page]:
         """The pages of a reading, and where they show that what changed cannot be had, those of everything."""
-        may_start_over = stream.may_start_over and not self._trial
+        may_start_over = self._may_start_over(stream)
         try:
             with closing(self._scheduler.pages(reading)) as pages:
                 for page in pages:

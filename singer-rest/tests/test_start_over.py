@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import ChangedSince, Children, times
+from singer_rest import ChangedSince, Children, Values, times
 from singer_rest.backfill import KEY
 from singer_rest.testing import Answer, Output
 
@@ -144,6 +144,38 @@ def test_changes_that_do_not_come_in_time_make_the_run_read_everything(
     assert len(warnings(caplog)) == 1
     assert "owners: asked for what changed, the vendor gave no answer in time. Everything is" in caplog.text
     assert "owners: 3 rows in 4 requests" in caplog.text
+
+
+def test_what_changed_is_asked_for_twice_where_it_takes_too_long_and_its_first_slice_alone(
+    run: Callable[..., Output],
+    make_tap: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    shop: Any,
+    vendor: Host,
+) -> None:
+    monkeypatch.setattr("singer_rest.scheduler.TRIES", 8)
+    monkeypatch.setattr(type(make_tap().streams["owners"]), "slices", Values("kind", "a", "b", "c"))
+    shop.before = slow
+    run("owners", state=state(owners=BOOKMARK), **OPTIONS)
+    tentative = [query["kind"] for query in vendor.queries("/owners") if "changed_after" in query]
+    assert tentative == ["a", "a"]
+
+
+def test_slices_after_the_first_are_asked_for_together_once_it_is_answered(
+    run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, vendor: Host
+) -> None:
+    monkeypatch.setattr(type(make_tap().streams["owners"]), "slices", Values("kind", *"abcdefgh"))
+    under_way: list[str] = []
+
+    def answer(asked: Asked) -> Answer:
+        under_way.append(asked.query["kind"])
+        return Answer({"data": []}, delay=0.1)
+
+    vendor.answer = answer
+    run("owners", state=state(owners=BOOKMARK), max_concurrency=4, **OPTIONS)
+    assert sorted(under_way) == list("abcdefgh")
+    assert vendor.most_at_once == 4
+    assert vendor.asked[1].at - vendor.asked[0].at > 0.09
 
 
 def test_a_list_that_tells_no_changes_is_read_whole_where_they_do_not_come_in_time(

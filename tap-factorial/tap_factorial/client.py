@@ -53,6 +53,10 @@ class FactorialStream(RestStream):
             params += query(self.changed_since.params(since))
         return Request(self.path, params, self.path)
 
+    @override
+    def changed_at(self, record: Record) -> str | None:
+        return record.get("updated_at")  # also where the bookmark is the run's start, so that the filter is checked
+
     def _of_this_run(self) -> Mapping[str, str]:
         """The parameters that take the day of the run, or a setting."""
         today = self._tap.started.date().isoformat()
