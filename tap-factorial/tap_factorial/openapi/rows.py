@@ -37,7 +37,7 @@ def guessed(
     """
     row: Json = {}
     key = next((field for field in ("id", "uuid") if field in fields), None)
-    if key != "id":
+    if fields and key != "id":  # where nothing is described, an id is likely
         row["key"] = [key] if key else []
     known = {parameter["name"]: parameter for parameter in parameters}
     required = [
@@ -51,9 +51,8 @@ def guessed(
             required = [parameter for parameter in required if parameter not in window]
     needed: Json = {}
     unknown = [parameter for parameter in required if not _needed(needed, known[parameter], name, lists)]
-    if not unknown:  # else too much is declared to be required: the list may do without any of it
-        row |= needed
-    send = {parameter: parameter.startswith("include_") for parameter in known if _is_flag(known[parameter])}
+    row |= {"unsent": required} if unknown else needed  # too much may be declared to be required: then none is sent
+    send = {parameter: parameter.startswith("include_") for parameter in known if is_flag(known[parameter])}
     row.setdefault("send", {}).update(send)
     since = next((parameter for parameter in CHANGED_SINCE if parameter in known), None)
     if since:
@@ -84,7 +83,7 @@ def _needed(row: Json, parameter: Json, name: str, lists: Iterable[str]) -> bool
     return True
 
 
-def _is_flag(parameter: Json) -> bool:
+def is_flag(parameter: Json) -> bool:
     """Whether a parameter hides rows or amounts unless it is sent."""
     name = parameter["name"]
     is_flag = parameter["schema"].get("type") == "boolean" and name not in MISLEADING
@@ -98,7 +97,7 @@ def _parent(parameter: str, module: str, lists: Iterable[str]) -> str | None:
         return None
     stem = found[1].removeprefix(f"{module}_")
     names = {f"{stem}s", f"{stem}es", f"{stem.removesuffix('y')}ies"}
-    matching = [path for path in lists if path.partition("/")[2] in names]
+    matching = [path for path in lists if path.partition("/")[2].replace("-", "_") in names]
     return next((path for path in matching if path.startswith(f"{module}/")), next(iter(matching), None))
 
 
