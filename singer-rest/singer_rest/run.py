@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from singer_rest.command import explain
-from singer_rest.errors import NoAccess, RunError, TapError, TooSlow
+from singer_rest.errors import FilterRefused, NoAccess, RunError, TapError, TooSlow
 from singer_rest.scheduler import Reading, Scheduler
 
 if TYPE_CHECKING:
@@ -209,16 +209,16 @@ class Run:
             with closing(self._scheduler.pages(reading)) as pages:
                 for page in pages:
                     if may_start_over and not stream.is_heeded(page):
-                        too_slow = False
+                        what_came = "sent older records too, as if it were not asked"
                         break
                     yield page
                 else:
                     return
-        except TooSlow:
+        except (TooSlow, FilterRefused) as error:
             if not may_start_over:
                 raise
-            too_slow = True
-        stream.start_over(too_slow=too_slow)
+            what_came = "gave no answer in time" if isinstance(error, TooSlow) else "refused the request"
+        stream.start_over(what_came)
         yield from self._scheduler.pages(self._second(stream, reading))
 
     def _second(self, stream: RestStream, first: Reading) -> Reading:

@@ -15,7 +15,7 @@ from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from singer_rest import times
 from singer_rest.backfill import Backfill
-from singer_rest.errors import NoAccess, Retry, TapError
+from singer_rest.errors import FilterRefused, NoAccess, Retry, TapError
 from singer_rest.narrowing import Narrowing, joined, of_fewer_parents
 from singer_rest.pages import Page, Record, Reply, Request
 from singer_rest.records import Shape
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from singer_rest.transport import Transport
 
 
+CANNOT_ANSWER = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 FIRST_ZONE = pendulum.duration(hours=14)
 """How far the first zone is ahead of UTC."""
 
@@ -84,7 +85,7 @@ class RestStream(SdkStream):
     bookmark_is_start: ClassVar[bool] = False
     """Whether the bookmark is when the run began: the list can be asked for what changed, but no record tells when."""
     checks_filter: ClassVar[bool] = False
-    """Whether everything is read where the vendor passes over `changed_since`, or never answers it in time."""
+    """Whether everything is read where the vendor passes over `changed_since`, refuses it, or takes too long for it."""
     look_back: ClassVar[pendulum.Duration] = pendulum.duration(minutes=5)
     """How far before its bookmark a run reads again: clocks differ, and a walk over many pages takes its time."""
     page_size: ClassVar[int | None] = None
@@ -275,12 +276,16 @@ class RestStream(SdkStream):
         asked = self.changed_since.asked(self.since)
         return not any(_is_before(self.changed_at(record), asked) for record in page.records)
 
-    def start_over(self, *, too_slow: bool) -> None:
-        """Read everything after all, as if there were no bookmark; the next run asks for what changed again."""
+    def start_over(self, what_came: str) -> None:
+        """Read everything after all, as if there were no bookmark; the next run asks for what changed again.
+
+        Args:
+            what_came: What the vendor did when it was asked for what changed.
+        """
         self.logger.warning(
             "%s: asked for what changed, the vendor %s. Everything is read instead; the next run asks again.",
             self.name,
-            "gave no answer in time" if too_slow else "sent older records too, as if it were not asked",
+            what_came,
         )
         self._asks_for_changes = False
         self._slice = None
@@ -328,10 +333,16 @@ class RestStream(SdkStream):
                 f"{self.name}: the credential may not read it; it needs {self.right()} "
                 f"(status {reply.status} from {request.endpoint})."
             )
-        raise TapError(
+        kind = FilterRefused if reply.status in CANNOT_ANSWER and self._asks_what_changed(request) else TapError
+        raise kind(
             f"{self.name}: {request.endpoint} refused the request with status {reply.status}. "
             f"{self.advice(reply.status)}"
         )
+
+    def _asks_what_changed(self, request: Request) -> bool:
+        """Whether a request is the first to ask for what changed, and not one that a page told of."""
+        param = self.changed_since.param if self.changed_since else None
+        return request.begins and param in dict(request.params)
 
     def _asking_again(self, others: Sequence[Request], request: Request, part: Slice, received: datetime) -> Page:
         return Page([], [joined([*others, *request.rest])], part, 0, received, asks_again=True)
@@ -346,7 +357,7 @@ class RestStream(SdkStream):
 
     def advice(self, status: int) -> str:
         """What the user can do about a request that was refused."""
-        if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}:
+        if status in CANNOT_ANSWER:
             return "Check `start_date` and `end_date`; if they are right, report it with this tap's version."
         if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
             return "Check `api_url`: it leads elsewhere."

@@ -297,6 +297,41 @@ def test_a_second_read_ends_with_what_it_read_and_counts_nothing_twice(
     assert output.state["bookmarks"]["owners"]["replication_key_value"] is None
 
 
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_filter_that_is_refused_makes_the_run_read_everything(
+    run: Callable[..., Output], shop: Any, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.before = lambda asked: Answer({}, status) if "changed_after" in asked.query else None
+    output = run("owners", state=state(owners=BOOKMARK), **OPTIONS)
+    assert versions(output) == [("1", VERSION), ("2", VERSION), ("3", VERSION)]
+    (warning,) = warnings(caplog)
+    assert warning.startswith("owners: asked for what changed, the vendor refused the request. Everything is read")
+
+
+def test_what_is_refused_without_the_filter_or_with_another_status_fails_as_usual(
+    run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    for refusal in (
+        lambda asked: Answer({}, 409) if "changed_after" in asked.query else None,
+        lambda asked: Answer({}, 422) if asked.path == "/owners" else None,
+    ):
+        shop.before = refusal
+        fails: list[Exception] = []
+        output = run("owners", state=state(owners=BOOKMARK), fails=fails, **OPTIONS)
+        assert "1 of 1 streams failed: owners" in str(fails[0])
+        assert output.of("STATE") == []
+    assert "owners: /owners refused the request with status 422" in caplog.text
+
+
+def test_a_later_page_of_what_changed_that_is_refused_is_no_word_on_the_filter(
+    run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.data["/owners"] = [{"id": id_, "updated_at": "2026-01-05T00:00:00Z"} for id_ in "1234"]
+    shop.before = lambda asked: Answer({}, 422) if "cursor" in asked.query else None
+    run("owners", state=state(owners=BOOKMARK), fails=[], **OPTIONS)
+    assert "Everything is read instead" not in caplog.text
+
+
 @pytest.mark.usefixtures("heedless")
 def test_a_trial_is_content_with_what_comes(
     make_tap: Callable[..., Any], vendor: Host, caplog: pytest.LogCaptureFixture
