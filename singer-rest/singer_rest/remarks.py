@@ -22,9 +22,8 @@ def remarks(stream: SdkStream) -> Iterator[str]:
     if replication.keyless_rows:
         yield (
             f"{replication.keyless_rows} of {replication.rows_in_all} records carry no {stream.replication_key}, so "
-            "the next run reads the stream whole again. Allow the credential to read this attribute to read only what "
-            "changed."
-        )
+            f"the next run reads the stream whole again. {stream.keyless_advice}"
+        ).rstrip()
     if shape.unlisted:
         yield f"fields that the schema does not list are kept in `{EXTRA}`: {', '.join(sorted(shape.unlisted))}"
     if shape.repeated:

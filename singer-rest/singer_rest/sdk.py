@@ -12,7 +12,7 @@ import sys
 import time
 from abc import abstractmethod
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import ConfigValidationError
@@ -52,6 +52,9 @@ class SdkStream(Stream):
     """A stream as the SDK sees it, synced the way that `RestStream` declares it."""
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # the values come from JSON already
+
+    keyless_advice: ClassVar[str] = ""
+    """What the user can do where records carry no replication key."""
 
     _tap: SdkTap
     _pages = 0
