@@ -22,16 +22,19 @@ def joined(parts: Sequence[Request]) -> Request:
     return replace(first, rest=tuple(rest))
 
 
-def of_fewer_parents(request: Request, param: str | None) -> list[Request]:
-    """The first request for the children of several parents, as one for each half of them; none for those of one.
+def parents_asked(request: Request, param: str | None) -> list[str]:
+    """The parents whose children a request asks for, as it is asked with them.
 
     Args:
-        request: What was asked for.
-        param: The parameter that takes the parents' ids.
+        request: What is asked for.
+        param: The parameter that takes the parents' ids; None: the one parent stands in the path.
     """
-    ids = [value for name, value in request.params if name == param]
-    if len(ids) <= 1 or not request.begins:
-        return []
+    return [value for name, value in request.params if name == param] or [request.path]
+
+
+def of_fewer_parents(request: Request, param: str | None) -> list[Request]:
+    """The request for the children of several parents, as one for each half of them."""
+    ids = parents_asked(request, param)
     halves = (set(ids[: len(ids) // 2]), set(ids[len(ids) // 2 :]))
     return [
         replace(

@@ -152,6 +152,8 @@ class Page:
         size: Bytes of the body.
         received: When the answer was there, UTC.
         gone: The parent, as it was asked with, whose children were asked for, and which is no longer there.
+        refused: The same of a parent that the credential may not read.
+        doubtful: Whether the answer does not say that there are no records, but is taken for that.
         asks_again: Whether it answers nothing yet, and what follows is only another way to ask.
         ends_slice: Whether it is the last page of its slice; known once it is handed on.
     """
@@ -162,5 +164,7 @@ class Page:
     size: int
     received: datetime
     gone: str | None = None
+    refused: str | None = None
+    doubtful: bool = False
     asks_again: bool = False
     ends_slice: bool = False

@@ -17,8 +17,7 @@ def remarks(stream: SdkStream) -> Iterator[str]:
     replication, shape = stream.replication, stream.shape
     if replication.is_emptied:
         yield "nothing came back, so rows loaded earlier are kept. A lost right often looks like that."
-    if stream.gone:
-        yield f"{len(stream.gone)} of the {stream.slices.parent} that it walks were gone when their turn came."
+    yield from stream.missing.remarks(whole=replication.whole and replication.rows_in_all > 0)
     if replication.keyless_rows:
         yield (
             f"{replication.keyless_rows} of {replication.rows_in_all} records carry no {stream.replication_key}, so "

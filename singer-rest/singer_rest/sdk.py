@@ -23,6 +23,7 @@ from singer_sdk.singerlib.catalog import StreamMetadata
 
 from singer_rest.command import Command, checked_catalog, checked_state, explain
 from singer_rest.errors import NoAccess, RunError, TapError
+from singer_rest.missing import Missing
 from singer_rest.progress import Progress
 from singer_rest.records import MessageWriter, record_lines
 from singer_rest.remarks import remarks
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from singer_rest.run import Run
     from singer_rest.slices import Slices
 
-MANY_PARENTS = 100
-"""After so many that were not found, and none that was, the others are not asked for."""
 SIGNAL_EXIT = 128
 """Plus the signal: the exit code of who is stopped by one."""
 
@@ -62,9 +61,9 @@ class SdkStream(Stream):
     _requests = 0
 
     @cached_property
-    def gone(self) -> set[str]:
-        """Parents that were no longer there when their children were asked for."""
-        return set()
+    def missing(self) -> Missing:
+        """What the stream goes on without."""
+        return Missing(self.name, self.slices.parent, self.right())
 
     @property
     @abstractmethod
@@ -170,9 +169,9 @@ class SdkStream(Stream):
             for page in run.pages(self.name):
                 if page.asks_again:
                     continue
-                if page.gone:
-                    self.gone.add(page.gone)
-                    self._give_up_where_none_is_found(MANY_PARENTS)
+                if self.missing.is_of_no_parent(page):
+                    if not self._pages:
+                        self.missing.give_up(at_end=False)
                     continue
                 if schema_due:  # a stream that may not be read gets no table
                     self._write_schema_message()
@@ -184,7 +183,8 @@ class SdkStream(Stream):
                 requests = run.requests(self.name)
                 if line := progress.line(self._handed_on, requests, lambda: run.share(self.name)):
                     self.logger.info("%s", line)
-            self._give_up_where_none_is_found(1)
+            if not self._pages:
+                self.missing.give_up(at_end=True)
             if schema_due:
                 self._write_schema_message()
             self._finish(write_messages=write_messages)
@@ -192,19 +192,10 @@ class SdkStream(Stream):
             self._requests = run.requests(self.name)
             self._tap.leave(run)
 
-    def _give_up_where_none_is_found(self, of: int) -> None:
-        """Take parents that are all gone, though they were just listed, for a list that may not be read."""
-        if len(self.gone) >= of and not self._pages:
-            first = "first " if of > 1 else ""
-            raise NoAccess(
-                f"{self.name}: none of the {first}{len(self.gone)} {self.slices.parent} that it walks was found. The "
-                f"credential may not read it; it needs {self.right()}."
-            )
-
     def _keeps_place(self, page: Page) -> bool:
         """Note in the state what is finished with a page; whether it is worth a STATE message."""
         if page.ends_slice:
-            return self.backfill.keep(page.slice)
+            return self.missing.is_read(page.slice) and self.backfill.keep(page.slice)
         place = self.place_after(page)
         return place is not None and self.backfill.keep_place(place)
 
@@ -237,7 +228,7 @@ class SdkStream(Stream):
 
     def _finish(self, *, write_messages: bool) -> None:
         replication = self.replication
-        if write_messages and replication.activates(*self.reach):
+        if write_messages and not self.missing.may_hold_rows and replication.activates(*self.reach):
             self._write_activate_version_message(replication.version or 0)
         replication.finish(*self.reach, versions=write_messages)
         self.finish_state(self.stream_state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cached_property
 from http import HTTPStatus
@@ -15,8 +15,9 @@ from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from singer_rest import times
 from singer_rest.backfill import Backfill
+from singer_rest.changes import ChangedSince, is_before
 from singer_rest.errors import FilterRefused, NoAccess, Retry, TapError
-from singer_rest.narrowing import Narrowing, joined, of_fewer_parents
+from singer_rest.narrowing import Narrowing, joined, of_fewer_parents, parents_asked
 from singer_rest.pages import Page, Record, Reply, Request
 from singer_rest.records import Shape
 from singer_rest.replication import Replication
@@ -24,7 +25,7 @@ from singer_rest.sdk import SdkStream
 from singer_rest.slices import Slice, Slices, Whole, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from singer_rest.auth import Authenticator
     from singer_rest.pages import Params
@@ -32,40 +33,9 @@ if TYPE_CHECKING:
     from singer_rest.transport import Transport
 
 
+__all__ = ["ChangedSince", "RestStream"]
+
 CANNOT_ANSWER = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
-FIRST_ZONE = pendulum.duration(hours=14)
-"""How far the first zone is ahead of UTC."""
-
-
-@dataclass(frozen=True)
-class ChangedSince:
-    """How a list is asked for what changed since a moment.
-
-    Args:
-        param: The query parameter.
-        strict: Whether the vendor leaves out records of that very moment. Then one second is subtracted, or
-            records that share the bookmark's second would be lost.
-        text: Writes the moment, which is in whole seconds; by default in UTC with ``Z``.
-    """
-
-    param: str
-    strict: bool = False
-    text: Callable[[datetime], str] = times.text
-
-    def params(self, since: datetime) -> dict[str, str]:
-        """The query that asks for changes since a moment."""
-        if self.strict:
-            since = pendulum.instance(since).subtract(seconds=1)
-        return {self.param: self.text(since.replace(microsecond=0))}
-
-    def asked(self, since: datetime) -> datetime:
-        """First moment that the query can mean: a day or a local time means another one in each zone."""
-        text = self.params(since)[self.param]
-        try:
-            moment = times.parse(text)
-        except ValueError:
-            return since
-        return moment if text.endswith("Z") else pendulum.instance(moment) - FIRST_ZONE
 
 
 class RestStream(SdkStream):
@@ -245,6 +215,14 @@ class RestStream(SdkStream):
         """Whether an answer says that the parent, whose children were asked for, is no longer there."""
         return False
 
+    def is_refused(self, reply: Reply) -> bool:  # noqa: ARG002
+        """Whether an answer says that the one parent, whose children were asked for, may not be read."""
+        return False
+
+    def is_doubtful(self, body: Any) -> bool:  # noqa: ANN401, ARG002
+        """Whether a decoded body does not say that there are no records, but is taken for that."""
+        return False
+
     def instead(self, reply: Reply, request: Request) -> Request | None:  # noqa: ARG002
         """What to ask for instead, where an answer of status 400 or more says that it cannot be asked for so."""
         return None
@@ -274,7 +252,7 @@ class RestStream(SdkStream):
         if self.changed_since is None or self.since is None:
             return True
         asked = self.changed_since.asked(self.since)
-        return not any(_is_before(self.changed_at(record), asked) for record in page.records)
+        return not any(is_before(self.changed_at(record), asked) for record in page.records)
 
     def start_over(self, what_came: str) -> None:
         """Read everything after all, as if there were no bookmark; the next run asks for what changed again.
@@ -290,7 +268,7 @@ class RestStream(SdkStream):
         self._asks_for_changes = False
         self._slice = None
         self.replication.read_whole()
-        for begun in ("shape", "backfill"):  # made anew where they are needed
+        for begun in ("shape", "backfill", "missing"):  # made anew where they are needed
             vars(self).pop(begun, None)
 
     def fetch(self, request: Request, part: Slice) -> Page:
@@ -321,11 +299,12 @@ class RestStream(SdkStream):
                 raise Retry("the body is not what was promised") from None
             records, following = self.parse(body, request)
             following = self._narrowing.following(request, following)
-            return Page(records, following, part, len(reply.body), reply.received)
+            doubtful = self.is_doubtful(body)
+            return Page(records, following, part, len(reply.body), reply.received, doubtful=doubtful)
         if (other := self.instead(reply, request)) is not None:
             return self._asking_again([other], request, part, reply.received)
-        if self.is_gone(reply):
-            return self._page_of_gone(request, part, reply)
+        if page := self._page_of_no_parent(request, part, reply):
+            return page
         if self.has_no_records(reply):
             return Page([], self._narrowing.following(request, ()), part, 0, reply.received)
         if self.lacks_access(reply):
@@ -347,13 +326,19 @@ class RestStream(SdkStream):
     def _asking_again(self, others: Sequence[Request], request: Request, part: Slice, received: datetime) -> Page:
         return Page([], [joined([*others, *request.rest])], part, 0, received, asks_again=True)
 
-    def _page_of_gone(self, request: Request, part: Slice, reply: Reply) -> Page:
+    def _page_of_no_parent(self, request: Request, part: Slice, reply: Reply) -> Page | None:
+        """The page where an answer says that a parent is gone or may not be read; None: it says something else."""
+        is_gone, is_refused = self.is_gone(reply), self.is_refused(reply)
         param = self.slices.ids_param
-        if halves := of_fewer_parents(request, param):
-            # It may be one of them, so the others' children must be asked for without it.
-            return self._asking_again(halves, request, part, reply.received)
-        parent = next((value for name, value in request.params if name == param), request.path)
-        return Page([], self._narrowing.following(request, ()), part, 0, reply.received, gone=parent)
+        parents = parents_asked(request, param)
+        if len(parents) > 1:
+            # One of them may be gone, so the others' children must be asked for without it.
+            halves = of_fewer_parents(request, param) if is_gone and request.begins else []
+            return self._asking_again(halves, request, part, reply.received) if halves else None
+        if not (is_gone or is_refused):
+            return None
+        page = Page([], self._narrowing.following(request, ()), part, 0, reply.received)
+        return replace(page, gone=parents[0]) if is_gone else replace(page, refused=parents[0])
 
     def advice(self, status: int) -> str:
         """What the user can do about a request that was refused."""
@@ -377,10 +362,3 @@ class RestStream(SdkStream):
             straight = self.post_process(record)
             if straight is not None:
                 yield self.shape.fit(straight)
-
-
-def _is_before(value: str | None, moment: datetime) -> bool:
-    try:
-        return value is not None and times.parse(value) < moment
-    except (ValueError, AttributeError):
-        return False  # a moment that cannot be read may be any

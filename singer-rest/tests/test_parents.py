@@ -1,4 +1,4 @@
-"""Children whose parents are gone, or may not be read, while others' arrive."""
+"""Children whose parents are gone, or may not be read, while others' arrive; answers that say nothing."""
 
 from __future__ import annotations
 
@@ -98,3 +98,84 @@ def test_a_parent_that_is_gone_is_counted_once_whatever_it_was_asked_for(
     vendor.answer = answer
     run("pets", start_date="2026-01-01", end_date="2026-01-31")
     assert "pets: 1 of the owners" in caplog.text
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_a_parent_that_may_not_be_read_holds_up_no_other_and_nothing_is_taken_for_gone(
+    run: Callable[..., Output], shop: Any, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.refusals["/owners/2/pets"] = Answer({}, 403)
+    output = run("owners", "pets", max_concurrency=workers, **OPTIONS)
+    assert output.ids()["pets"] == ["1a", "1b", "3a", "3b"]
+    assert {message["stream"] for message in output.of("ACTIVATE_VERSION")} == {"owners"}
+    remark = "1 of the owners that it walks may not be read by this credential; so nothing is taken for gone"
+    assert f"pets: {remark} in this run." in caplog.text
+    assert output.state["bookmarks"]["pets"]["version"] == output.of("RECORD", "pets")[0]["version"]
+
+    shop.refusals.clear()
+    again = run("owners", "pets", state=output.state, **OPTIONS)
+    assert len(again.of("ACTIVATE_VERSION", "pets")) == 1
+
+
+@pytest.mark.parametrize("mode", ["skip", "fail"])
+def test_where_every_parent_is_refused_the_right_is_missing(
+    run: Callable[..., Output], shop: Any, mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.refusals = {f"/owners/{owner}/pets": Answer({}, 403 if owner > 1 else 404) for owner in (1, 2, 3)}
+    fails: list[Exception] = []
+    output = run("owners", "pets", on_missing_access=mode, fails=fails, **OPTIONS)
+    assert output.of("SCHEMA", "pets") == []
+    assert "pets: the credential may not read it; it needs pets:read (it was refused for each of the 3" in caplog.text
+    assert bool(fails) == (mode == "fail")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_what_is_refused_for_several_parents_together_or_without_a_credential_is_a_missing_right(
+    run: Callable[..., Output],
+    shop: Any,
+    batches: Callable[..., Batched],
+    status: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    batches(size=1 if status == 401 else 3)
+    shop.before = lambda asked: Answer({}, status) if asked.path == "/pets" else None
+    run("owners", "pets", **OPTIONS)
+    assert f"pets: the credential may not read it; it needs pets:read (status {status} from /pets)" in caplog.text
+
+
+def test_many_parents_that_are_refused_and_none_that_is_not_are_enough(
+    run: Callable[..., Output], vendor: Host, shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    owners(shop, *(str(number) for number in range(2000)))
+    shop.before = lambda asked: Answer({}, 403) if asked.path.endswith("/pets") else None
+    run("owners", "pets", max_concurrency=1, **OPTIONS)
+    assert "it was refused for each of the first 100 owners that it walks" in caplog.text
+    assert sum(asked.path.endswith("/pets") for asked in vendor.asked) < 1000
+
+
+def test_an_answer_that_says_nothing_is_an_empty_list_but_nothing_is_taken_for_gone(
+    run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.before = lambda asked: Answer({"data": [None]}) if asked.query.get("from") == "2026-02-01" else None
+    output = run("sales", start_date="2026-01-01", end_date="2026-03-31")
+    assert [record["month"] for record in output.records("sales")] == ["2026-01-01", "2026-03-01"]
+    assert output.of("ACTIVATE_VERSION") == []
+    assert (
+        "sales: 1 of the answers held neither records nor an error, and count as empty lists; so nothing" in caplog.text
+    )
+
+
+def test_a_slice_that_says_nothing_is_read_again_where_the_read_was_interrupted(
+    run: Callable[..., Output], vendor: Host, shop: Any
+) -> None:
+    def before(asked: Asked) -> Answer | None:
+        return {"2026-01-01": Answer({"data": [None]}), "2026-03-01": Answer({}, 409)}.get(asked.query.get("from", ""))
+
+    options: dict[str, Any] = {"start_date": "2026-01-01", "end_date": "2026-03-31", "max_concurrency": 1}
+    shop.before = before
+    first = run("sales", fails=[], **options)
+    shop.before = lambda asked: None
+    vendor.asked.clear()
+    second = run("sales", state=first.state, **options)
+    assert [query["from"] for query in vendor.queries("/sales")] == ["2026-01-01", "2026-03-01"]
+    assert len(second.of("ACTIVATE_VERSION")) == 1

@@ -200,7 +200,7 @@ def test_a_stdout_that_takes_no_more_ends_the_run_and_no_bookmark_moves(
 
 def test_no_access_after_empty_pages_is_a_failure_too(run: Callable[..., Any], shop: Any) -> None:
     shop.data |= {f"/owners/{owner}/pets": [] for owner in (1, 2)}
-    shop.refusals["/owners/3/pets"] = Answer({}, 403)
+    shop.refusals["/owners/3/pets"] = Answer({}, 401)
     fails: list[Exception] = []
     run("owners", "pets", fails=fails)
     assert "1 of 2 streams failed: pets" in str(fails[0])

@@ -66,7 +66,7 @@ class FactorialStream(RestStream):
     @override
     def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
         is_first = "after_id" not in dict(request.params)
-        if isinstance(body, dict) and body.get("data") is None and body.get("errors", ()) is None and is_first:
+        if self.is_doubtful(body) and is_first:
             return [], []  # an empty list, as some modules say it
         records = body.get("data") if isinstance(body, dict) else None
         if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
@@ -84,6 +84,10 @@ class FactorialStream(RestStream):
         return records, [Request(request.path, (*params, ("after_id", cursor)), request.endpoint)]
 
     @override
+    def is_doubtful(self, body: Any) -> bool:
+        return isinstance(body, dict) and body.get("data") is None and body.get("errors", ()) is None
+
+    @override
     def lacks_access(self, reply: Reply) -> bool:
         # The body may be JSON, a page of the gateway, or nothing. A list that the version lacks is 404.
         return reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
@@ -91,6 +95,10 @@ class FactorialStream(RestStream):
     @override
     def is_gone(self, reply: Reply) -> bool:
         return reply.status == HTTPStatus.NOT_FOUND and self.slices.parent is not None
+
+    @override
+    def is_refused(self, reply: Reply) -> bool:
+        return reply.status == HTTPStatus.FORBIDDEN and self.slices.parent is not None
 
     @override
     @classmethod

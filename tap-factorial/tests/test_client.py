@@ -187,6 +187,32 @@ def test_an_empty_list_may_say_so_with_errors_of_null(run: Callable[..., Any], f
     assert output.of("ACTIVATE_VERSION") == []
 
 
+def test_an_empty_list_that_says_so_with_errors_of_null_takes_no_rows_away(
+    run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        return Answer({"errors": None}) if asked.query["contact_type"] == "vendor" else page({"id": "1"})
+
+    output = run(factorial(answer).url, "finance_contacts")
+    assert output.counts() == {"finance_contacts": 1}
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "1 of the answers held neither records nor an error" in caplog.text
+
+
+def test_a_parent_that_may_not_be_read_leaves_the_children_of_the_others(
+    run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("tasks/tasks"):
+            return page({"id": "1"}, {"id": "2"})
+        return Answer({"message": "no"}, 403) if asked.query["task_id"] == "1" else page({"id": "9", "task_id": "2"})
+
+    output = run(factorial(answer).url, "tasks_task_files")
+    assert [record["id"] for record in output.records("tasks_task_files")] == ["9"]
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "1 of the tasks_tasks that it walks may not be read by this credential" in caplog.text
+
+
 def test_children_of_a_parent_that_is_gone_are_left_out(run: Callable[..., Any], factorial: Start) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path.endswith("tasks/tasks"):
