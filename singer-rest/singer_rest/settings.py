@@ -65,7 +65,8 @@ def common_settings(api_url: str | None) -> list[th.Property[Any]]:
             th.IntegerType,
             default=60,
             title="Request time-out",
-            description="Seconds to wait for a connection, and for each part of an answer.",
+            description="Seconds to wait for a connection, and for each part of an answer; the whole of it may take "
+            "five times as long.",
         ),
         th.Property(
             "user_agent",
