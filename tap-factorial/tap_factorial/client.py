@@ -14,10 +14,11 @@ from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
 from tap_factorial import schemas
+from tap_factorial.openapi.columns import is_id
 from tap_factorial.slices import slices_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from singer_rest.pages import Record
@@ -120,8 +121,14 @@ class FactorialStream(RestStream):
         for name, schema in self._texts:
             value = row.get(name)
             if value is not None and value.__class__ is not str:
-                row[name] = _as_text(value, schema)
+                row[name] = _as_text(value, schema, name)
+        for name in row.keys() - self._described:
+            row[name] = _as_text(row[name], {}, name)
         return row
+
+    @cached_property
+    def _described(self) -> Collection[str]:
+        return set(self.effective_schema["properties"])
 
     @cached_property
     def _texts(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
@@ -131,15 +138,21 @@ class FactorialStream(RestStream):
         return [(name, schema) for name, schema in properties if kinds.intersection(schema["type"]) and name != EXTRA]
 
 
-def _as_text(value: Any, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the API sent
-    """A value with its ids, and what else is declared to be text, as text: older versions have numbers there."""
-    kinds = schema.get("type", ())
+def _as_text(value: Any, schema: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - whatever the API sent
+    """A value with its ids, and what else is declared to be text, as text: older versions have numbers there.
+
+    Args:
+        value: The value.
+        schema: Its schema; empty where it is not described: then its name tells whether it is an id.
+        name: The field's name.
+    """
     if isinstance(value, dict):
         properties = schema.get("properties") or {}
-        return {name: _as_text(inner, properties.get(name, {})) for name, inner in value.items()}
+        return {inner: _as_text(part, properties.get(inner, {}), inner) for inner, part in value.items()}
     if isinstance(value, list):
         items = schema.get("items") or {}
-        return [_as_text(inner, items) for inner in value]
+        return [_as_text(part, items, name) for part in value]
+    kinds = schema.get("type") or (["string"] if value.__class__ is int and is_id(name) else [])
     if "string" not in kinds or isinstance(value, str) or value is None:
         return value
     if isinstance(value, bool):

@@ -104,9 +104,27 @@ def test_what_is_declared_to_be_text_is_text(run: Callable[..., Any], factorial:
     )
     value = output.records("custom_fields_values")[0]
     assert (value["id"], value["value"], value["custom_field_identifier"]) == ("18446744073709551617", "true", None)
-    assert value["_extra"] == {"employee_id": 7, "new_in_some_version": {"id": 5}}
+    assert value["_extra"] == {"employee_id": "7", "new_in_some_version": {"id": "5"}}
     assert output.records("contracts_contract_versions")[0]["job_title"] == "12.5"
     assert output.records("teams_teams")[0]["employee_ids"] == ["1", "2", None]
+
+
+def test_ids_are_text_in_what_no_schema_describes_too(run: Callable[..., Any], factorial: Start) -> None:
+    duration = {"id": 1, "leave_ids": [2, None, "3"], "days": 4, "parts": [{"uuid": 5, "half_id": True, "hours": 6}]}
+    leave = {"id": 7, "duration_attributes": duration, "new_ids": [8], "new_count": 9}
+    output = run(factorial(answers(timeoff__leaves=page(leave))).url, "timeoff_leaves")
+    assert output.records("timeoff_leaves") == [
+        {
+            "id": "7",
+            "duration_attributes": {
+                "id": "1",
+                "leave_ids": ["2", None, "3"],
+                "days": 4,
+                "parts": [{"uuid": "5", "half_id": True, "hours": 6}],
+            },
+            "_extra": {"new_count": 9, "new_ids": ["8"]},
+        }
+    ]
 
 
 def test_the_secret_of_a_webhook_never_leaves(run: Callable[..., Any], factorial: Start) -> None:
