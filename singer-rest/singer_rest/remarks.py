@@ -17,6 +17,8 @@ def remarks(stream: SdkStream) -> Iterator[str]:
     replication, shape = stream.replication, stream.shape
     if replication.is_emptied:
         yield "nothing came back, so rows loaded earlier are kept. A lost right often looks like that."
+    if stream.slices.key and not stream.was_asked_for:
+        yield f"nothing was asked for: none of the {stream.slices.parent} that it walks has a {stream.slices.key}."
     yield from stream.missing.remarks(whole=replication.whole and replication.rows_in_all > 0)
     if replication.keyless_rows:
         yield (

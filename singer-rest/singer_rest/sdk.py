@@ -66,6 +66,11 @@ class SdkStream(Stream):
         return Missing(self.name, self.slices.parent, self.right())
 
     @property
+    def was_asked_for(self) -> bool:
+        """Whether there was anything to ask for: children of no parent are not."""
+        return self._pages > 0
+
+    @property
     @abstractmethod
     def slices(self) -> Slices:
         """How the stream is cut."""

@@ -70,12 +70,11 @@ class FactorialStream(RestStream):
         if self.is_doubtful(body) and is_first:
             return [], []  # an empty list, as some modules say it
         records = body.get("data") if isinstance(body, dict) else None
-        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        meta = (body.get("meta") or {}) if isinstance(body, dict) else None
+        if not (isinstance(meta, dict) and isinstance(records, list) and all(isinstance(row, dict) for row in records)):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
-        meta = body.get("meta") or {}
         if not meta.get("has_next_page"):
-            # Lists that do not page say nothing of a limit.
-            if "has_next_page" not in meta and len(records) == PAGE_SIZE:
+            if "has_next_page" not in meta and len(records) == PAGE_SIZE and not self.row.one_answer:
                 raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
             return records, []
         cursor = meta.get("end_cursor")

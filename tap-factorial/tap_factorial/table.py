@@ -44,6 +44,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     precision: Literal["day", "second"] = "day"
     bookmark: Literal["start"] | None = None
     always: bool = False
+    one_answer: bool = False
     drop: tuple[str, ...] = ()
     unsent: tuple[str, ...] = ()
 

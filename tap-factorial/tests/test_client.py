@@ -43,6 +43,7 @@ def test_every_parameter_that_hides_rows_or_amounts_is_sent(run: Callable[..., A
         "include_leave_type=true",
     ]
     assert queries["ats/answers"] == ["limit=100"]
+    assert queries["time_planning/planning_versions"] == ["limit=100", "only_active=false"]
     assert queries["finance/categories"] == [
         "limit=100",
         "category_level=all",
@@ -181,6 +182,8 @@ def test_a_body_with_little_or_no_word_of_pages_is_the_last_one(
             "that another follows, but not where",
         ),
         ({"data": {"id": "1"}}, "holds no list of records"),
+        ({"data": [{"id": "1"}], "meta": "none"}, "holds no list of records"),
+        ({"data": [{"id": "1"}], "meta": [1]}, "holds no list of records"),
         ({"data": ["1"]}, "holds no list of records"),
         ([{"id": "1"}], "holds no list of records"),
         (
@@ -197,6 +200,23 @@ def test_a_body_that_could_hide_rows_ends_the_stream(
     assert "1 of 1 streams failed: teams_teams" in str(fails[0])
     assert sentence in caplog.text
     assert output.of("ACTIVATE_VERSION") == []
+
+
+def test_a_hundred_shifts_are_no_full_page(run: Callable[..., Any], factorial: Start) -> None:
+    shifts = Answer({"data": [{"id": str(number)} for number in range(100)], "meta": None})
+    window = {"start_date": "2026-10-05", "end_date": "2026-10-05"}
+    output = run(factorial(answers(attendance__shifts=shifts)).url, "attendance_shifts", **window)
+    assert output.counts() == {"attendance_shifts": 100}
+
+
+def test_a_credential_without_a_company_leaves_nothing_to_ask_for_and_it_is_said(
+    run: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    credentials = page({"id": "access-0", "company_id": None})
+    with host(lambda asked: credentials if asked.path.endswith("/credentials") else EMPTY) as vendor:
+        run(vendor.url, "contracts_materialized_templates", "teams_teams")
+    assert "contracts_materialized_templates: nothing was asked for: none of the api_public_credentials" in caplog.text
+    assert "has a company_id" in caplog.text
 
 
 def test_an_empty_list_may_say_so_with_errors_of_null(run: Callable[..., Any], factorial: Start) -> None:
