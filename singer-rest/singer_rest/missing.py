@@ -41,13 +41,14 @@ class Missing:
 
     def is_of_no_parent(self, page: Page) -> bool:
         """Take in a page; whether it says nothing but that a parent is gone or may not be read."""
-        for parent, seen in ((page.gone, self._gone), (page.refused, self._refused)):
-            if parent is not None:
-                seen.add(parent)
+        if page.gone or page.refused:
+            # It may have been asked for more than once: for other days, in another view.
+            parent = page.parent or repr((page.slice.path, page.slice.params))
+            (self._gone if page.gone else self._refused).add(parent)
         if page.doubtful:
             self._empty += 1
             self._last_empty = page.slice
-        return page.gone is not None or page.refused is not None
+        return page.gone or page.refused
 
     def is_read(self, part: Slice) -> bool:
         """Whether all answers for the slice that is handed on said what it holds."""

@@ -337,8 +337,8 @@ class RestStream(SdkStream):
             return self._asking_again(halves, request, part, reply.received) if halves else None
         if not (is_gone or is_refused):
             return None
-        page = Page([], self._narrowing.following(request, ()), part, 0, reply.received)
-        return replace(page, gone=parents[0]) if is_gone else replace(page, refused=parents[0])
+        page = Page([], self._narrowing.following(request, ()), part, 0, reply.received, parent=parents[0])
+        return replace(page, gone=is_gone, refused=not is_gone)
 
     def advice(self, status: int) -> str:
         """What the user can do about a request that was refused."""
