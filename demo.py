@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 import duckdb
+from tap_cornerstone import testing as cornerstone
 from tap_factorial import testing as factorial
 from tap_personio import testing as personio
 
@@ -72,6 +73,12 @@ VENDORS = (
         {"API_URL": "{url}/factorial", "API_KEY": "sandbox-api-key"},
         ("API_KEY",),
     ),
+    Vendor(
+        "cornerstone",
+        cornerstone.BY_DEFAULT,
+        {"API_URL": "{url}/cornerstone", "CLIENT_ID": "sandbox-client", "CLIENT_SECRET": "sandbox-secret"},
+        ("CORPNAME", "CLIENT_ID", "CLIENT_SECRET"),
+    ),
 )
 
 
@@ -100,6 +107,7 @@ def run_meltano(vendor: Vendor, url: str) -> list[str]:
         "MELTANO_PROJECT_ROOT": str(ROOT),
         **{f"{vendor.schema.upper()}_{name}": value for name, value in settings.items()},
         "TARGET_DUCKDB_PATH": str(DATABASE),
+        "XDG_CACHE_HOME": str(DATABASE.parent / "cache"),  # what this portal offers is of no use to others
     }
     options = ["--env-file", os.devnull, "--environment=sandbox", "run", "--full-refresh", "--state-id-suffix=demo"]
     command = [str(BIN / "meltano"), *options, vendor.tap, "target-duckdb"]
@@ -162,7 +170,7 @@ def main() -> None:
         sys.exit("\nWhat arrived differs from what the sandbox holds.")
     file = DATABASE.relative_to(ROOT)
     needed = " or\n                 ".join(
-        " and ".join(f"{vendor.schema.upper()}_{name}" for name in vendor.credentials) for vendor in VENDORS
+        ", ".join(f"{vendor.schema.upper()}_{name}" for name in vendor.credentials) for vendor in VENDORS
     )
     print(f"""
 Everything arrived, in {time.monotonic() - started:.0f} s. It is in {file}, a schema for each tap.

@@ -27,6 +27,11 @@ SETTINGS = {
         "CLIENT_SECRET": "sandbox-secret",
     },
     "factorial": {"API_URL": "{url}/factorial", "API_KEY": "sandbox-api-key"},
+    "cornerstone": {
+        "API_URL": "{url}/cornerstone",
+        "CLIENT_ID": "sandbox-client",
+        "CLIENT_SECRET": "sandbox-secret",
+    },
 }
 EVERYTHING = {
     "personio": {
@@ -38,6 +43,7 @@ EVERYTHING = {
         "OPTIONAL_STREAMS": '["*"]',
         "INTEGRATION_UUID": "7c1f6c2e-5a0b-4c43-9a57-2f4f3f1d9a10",
     },
+    "cornerstone": {"OPTIONAL_STREAMS": '["*"]', "OBJECTS": '["*"]', "VIEWS": '["*"]'},
 }
 """What switches on the streams that are off by default."""
 
@@ -53,6 +59,7 @@ def read(sandbox: Sandbox, tap: str, state: Path, *, everything: bool) -> tuple[
     prefix = f"TAP_{tap.upper()}_"
     environment = {
         **os.environ,
+        "XDG_CACHE_HOME": str(state.parent),
         **{f"{prefix}{name}": value.replace("{url}", sandbox.url) for name, value in settings.items()},
     }
     sandbox.clear_requests()

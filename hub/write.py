@@ -55,6 +55,21 @@ PLUGINS: dict[str, dict[str, Any]] = {
             "login": {"args": "login", "description": "Log in with an OAuth application, and keep the tokens"},
         },
     },
+    "tap-cornerstone": {
+        "kind": "extractors",
+        "pip_url": "tap-cornerstone",
+        "label": "Cornerstone OnDemand",
+        "description": "Learning, talent and recruiting suite for large companies",
+        "domain_url": "https://csod.dev/",
+        "keywords": ["api", "hr", "meltano_sdk"],
+        "logo_url": "/assets/logos/extractors/cornerstone.png",
+        "settings_group_validation": [
+            ["corpname", "client_id", "client_secret"],
+            ["corpname", "access_token"],
+            ["api_url", "client_id", "client_secret"],
+            ["api_url", "access_token"],
+        ],
+    },
     "target-duckdb": {
         "kind": "loaders",
         "pip_url": "hrtaps-target-duckdb",
@@ -107,7 +122,7 @@ def setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     found["kind"] = kind
     if schema.get("secret"):
         found["sensitive"] = True
-    if schema.get("default") not in {None, ""} if not isinstance(schema.get("default"), list) else schema["default"]:
+    if schema.get("default") not in (None, "", [], {}):
         found["value"] = schema["default"]
     return found
 

@@ -55,6 +55,9 @@ class Project:
             "TAP_FACTORIAL_API_URL": f"{self.sandbox.url}/factorial",
             "TAP_FACTORIAL_OPTIONAL_STREAMS": '["*"]',
             "TAP_FACTORIAL_INTEGRATION_UUID": "7c1f6c2e-5a0b-4c43-9a57-2f4f3f1d9a10",
+            "TAP_CORNERSTONE_API_URL": f"{self.sandbox.url}/cornerstone",
+            "TAP_CORNERSTONE_OPTIONAL_STREAMS": '["*"]',
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
             "TARGET_DUCKDB_PATH": str(self.database),
             **more,
         }

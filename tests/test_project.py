@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 from ruamel.yaml import YAML
+from tap_cornerstone.tap import TapCornerstone
 from tap_factorial.tap import TapFactorial
 from tap_personio.tap import TapPersonio
 from target_duckdb.target import TargetDuckDB
@@ -27,7 +28,7 @@ def test_the_project_is_valid_for_meltano() -> None:
     jsonschema.validate(PROJECT, schema)
 
 
-@pytest.mark.parametrize("plugin", [TapPersonio, TapFactorial, TargetDuckDB])
+@pytest.mark.parametrize("plugin", [TapPersonio, TapFactorial, TapCornerstone, TargetDuckDB])
 def test_settings_are_those_of_the_plugin(plugin: Any) -> None:
     plugin.append_builtin_config(plugin.config_jsonschema)
     properties = plugin.config_jsonschema["properties"]
@@ -35,17 +36,17 @@ def test_settings_are_those_of_the_plugin(plugin: Any) -> None:
     assert set(declared) == set(properties) - OF_THE_SDK
     for name, setting in declared.items():
         assert setting.get("sensitive", False) == properties[name].get("secret", False), name
-        kinds = {"integer": "integer", "boolean": "boolean", "array": "array"}
+        kinds = {"integer": "integer", "boolean": "boolean", "array": "array", "object": "object"}
         types = [kinds[kind] for kind in properties[name]["type"] if kind in kinds]
         assert types == [] or setting["kind"] == types[0], name
 
 
-@pytest.mark.parametrize("plugin", [TapPersonio, TapFactorial])
+@pytest.mark.parametrize("plugin", [TapPersonio, TapFactorial, TapCornerstone])
 def test_capabilities_are_those_of_the_plugin(plugin: Any) -> None:
     assert PLUGINS[plugin.name]["capabilities"] == sorted(item.value for item in plugin.capabilities)
 
 
-@pytest.mark.parametrize("name", ["tap-personio", "tap-factorial", "target-duckdb"])
+@pytest.mark.parametrize("name", ["tap-personio", "tap-factorial", "tap-cornerstone", "target-duckdb"])
 def test_plugins_need_neither_the_hub_nor_a_lock_file(name: str) -> None:
     assert PLUGINS[name]["namespace"] == name.replace("-", "_")
     assert PLUGINS[name]["pip_url"].startswith("-e ./")

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from hr_sandbox.company import build_company
 from hr_sandbox.company.changes import Changes
+from hr_sandbox.cornerstone import Cornerstone
 from hr_sandbox.factorial import Factorial
 from hr_sandbox.messages import Answer, Request
 from hr_sandbox.options import Options
@@ -153,3 +154,79 @@ def factorial() -> Factorials:
 @pytest.fixture
 def make_factorial() -> Callable[..., Factorials]:
     return Factorials
+
+
+OBJECTS, VIEWS = "/services/api/x/dataexporter/api/objects", "/services/api/x/odata/api/views"
+JSON = "application/json"
+
+
+class Cornerstones:
+    """Asks a Cornerstone in this process, as a client with a token would."""
+
+    root = "http://127.0.0.1:1/cornerstone"
+
+    def __init__(self, **options: Any) -> None:
+        self.options = Options(**{"today": TODAY, "employees": 40, **options})
+        self.company = build_company(self.options.employees, self.options.seed, self.options.today)
+        self.vendor = Cornerstone(self.company, self.options)
+        self.changes = Changes(self.company)
+        self.controls = self.vendor.controls()
+        self.vendor.throttle.on = False
+        self.headers = {"accept": JSON, "authorization": f"Bearer {self.token()}"}
+
+    def sign_in(self, **members: Any) -> Answer:
+        given = {
+            "clientId": "sandbox-client",
+            "clientSecret": "sandbox-secret",
+            "grantType": "client_credentials",
+            "scope": "all",
+            **members,
+        }
+        body = json.dumps(given).encode()
+        return self.vendor.answer(
+            Request("POST", "/services/api/oauth2/token", headers={"content-type": JSON}, body=body)
+        )
+
+    def token(self, scope: str = "all") -> str:
+        return str(json.loads(self.sign_in(scope=scope).body)["access_token"])
+
+    def ask(self, path: str, query: Any = (), method: str = "GET", **headers: str) -> Answer:
+        """An answer as it is; a name without a path is a view, an object, or a link."""
+        if "://" in path:
+            parts = urlsplit(path)
+            path, query = parts.path.removeprefix("/cornerstone"), parse_qsl(parts.query)
+        elif not path.startswith("/"):
+            path, _, text = path.partition("?")
+            query = parse_qsl(text) if text else query
+            path = f"{VIEWS if path.startswith('vw_') else OBJECTS}/{path}"
+        pairs = tuple(query.items()) if isinstance(query, dict) else tuple(query)
+        named = {name.replace("_", "-"): text for name, text in headers.items()}
+        return self.vendor.answer(Request(method, path, pairs, {**self.headers, **named}, root=self.root))
+
+    def get(self, path: str, query: Any = (), **headers: str) -> tuple[int, Any]:
+        answer = self.ask(path, query, **headers)
+        is_json = answer.headers.get("content-type", "").startswith(JSON)
+        return answer.status, json.loads(answer.body) if is_json else answer.body.decode()
+
+    def pages(self, path: str, query: Any = (), **headers: str) -> Iterator[Any]:
+        while True:
+            status, body = self.get(path, query, **headers)
+            assert status == 200, (path, body)
+            yield body
+            if "@odata.nextLink" not in body:
+                return
+            path, query = body["@odata.nextLink"], ()
+
+    def rows(self, path: str, query: Any = (), **headers: str) -> list[Any]:
+        return [row for page in self.pages(path, query, **headers) for row in page["value"]]
+
+
+@pytest.fixture(scope="session")
+def cornerstone() -> Cornerstones:
+    """For tests that change nothing."""
+    return Cornerstones(employees=130)
+
+
+@pytest.fixture
+def make_cornerstone() -> Callable[..., Cornerstones]:
+    return Cornerstones

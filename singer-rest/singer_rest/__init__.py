@@ -13,7 +13,7 @@ from singer_rest.settings import common_settings
 from singer_rest.slices import Each, Slice, Slices, Sweep, Values, Whole
 from singer_rest.stream import RestStream
 from singer_rest.tap import RestTap
-from singer_rest.windows import DateWindows, Months, SpreadOverMonths
+from singer_rest.windows import DateWindows, DayWindows, Months, SpreadOverMonths
 
 __all__ = [
     "Authenticator",
@@ -21,6 +21,7 @@ __all__ = [
     "ChangedSince",
     "Children",
     "DateWindows",
+    "DayWindows",
     "Each",
     "Months",
     "NoAccess",

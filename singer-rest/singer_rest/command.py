@@ -16,6 +16,7 @@ from singer_sdk.plugin_base import SingerCommand
 from singer_sdk.singerlib import Catalog
 
 from singer_rest.errors import RunError, TapError
+from singer_rest.memory import share_heaps
 
 
 class Command(SingerCommand):
@@ -23,6 +24,7 @@ class Command(SingerCommand):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Run the command."""
+        share_heaps()
         try:
             return super().main(*args, **kwargs)
         except ConfigValidationError as error:

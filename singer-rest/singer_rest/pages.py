@@ -35,6 +35,7 @@ class Request:
         rest: What is asked for where no page follows its own: the other parts of a slice that is read in parts.
         begins: Whether it begins a slice, or a part of one, so that it may be asked for in smaller parts.
         headers: Headers of its own.
+        again: How often its list was begun anew, because the link to the next page had ended.
     """
 
     path: str
@@ -45,6 +46,7 @@ class Request:
     rest: tuple[Request, ...] = ()
     begins: bool = field(default=False, compare=False)
     headers: tuple[tuple[str, str], ...] = ()
+    again: int = 0
 
 
 def query(*params: Params) -> tuple[tuple[str, str], ...]:
@@ -64,7 +66,7 @@ class Numbered:
         size: Records of a page.
         first: The number of the first page.
         by_record: Whether the number counts records, not pages.
-        limit: The query parameter for the size.
+        limit: The query parameter for the size; empty: there is none.
     """
 
     param: str
@@ -88,7 +90,7 @@ class Numbered:
         if request.counted or not records:
             return []
         params = dict(request.params)
-        number, size = int(params[self.param]), int(params[self.limit])
+        number, size = int(params[self.param]), int(params.get(self.limit, self.size))
         done = number - self.first + (len(records) if self.by_record else 1)
         if total and number == self.first and len(records) < min(size, total):
             size = len(records)
@@ -97,7 +99,9 @@ class Numbered:
         step = size if self.by_record else 1
         following = []
         for page in range(pages):
-            new = {self.param: str(self.first + done + page * step), self.limit: str(size)}
+            new = {self.param: str(self.first + done + page * step)}
+            if self.limit:
+                new[self.limit] = str(size)
             query = tuple((name, new.get(name, value)) for name, value in request.params)
             counted = page + 1 < pages
             following.append(replace(request, params=query, counted=counted, before=_beginning(records)))

@@ -45,7 +45,7 @@ class Children(Slices):
 
     def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
         """Yield a slice per parent, as their ids become known; what ended their listing ends this too."""
-        for known in _walk(self.parent, parents):
+        for known in walk(self.parent, parents):
             if known is None:
                 yield None
             elif self._is_wanted(known[1], window.since):
@@ -95,7 +95,7 @@ class Batches(Slices):
         """Yield a slice as soon as its ids are known, and one of what is left at the end of the parents' listing."""
         batch: list[str] = []
         asked: set[str] = set()
-        for known in _walk(self.parent, parents):
+        for known in walk(self.parent, parents):
             if known is None:
                 yield None
                 continue
@@ -115,7 +115,7 @@ class Batches(Slices):
         return Slice(params={self.param: tuple(batch)}, columns={self.column: batch[0]} if self.column else {})
 
 
-def _walk(name: str | None, parents: Ids | None) -> Iterator[tuple[str, Mapping[str, Any]] | None]:
+def walk(name: str | None, parents: Ids | None) -> Iterator[tuple[str, Mapping[str, Any]] | None]:
     """Yield the parents as they become known, None while there are none; what ended their listing ends this too."""
     if parents is None:
         raise LookupError(f"nobody lists {name}")

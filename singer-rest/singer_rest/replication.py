@@ -67,6 +67,8 @@ class Replication:
         self.table_since = self._moment("window_start")
         """First moment that the table reaches back to; None: without end, or there is no table yet."""
         self._table_until = self._moment("window_end")
+        self.begun_since = self._begun_since()
+        """First moment of a read that an earlier run began without a start of the user's."""
         same_key = key is not None and state.get("replication_key", key) == key
         self._bookmark = self._moment("replication_key_value") if same_key or by_start else None
         self.whole = False
@@ -177,7 +179,7 @@ class Replication:
                 state["replication_key_value"] = times.text(min(latest, self._began))
         elif self._by_start and self.rows_in_all:
             # Where nothing came the right may be lost, and what changes meanwhile is asked for once it is back.
-            state["replication_key_value"] = times.text(self._began)
+            state["replication_key_value"] = times.text(min(self._began, end) if end else self._began)
 
     def _covers_table(self, start: datetime | None, end: datetime | None) -> bool:
         """Whether this read reached as far as the table does, on both sides: only then are missing rows gone."""
@@ -186,6 +188,14 @@ class Replication:
         starts_early = start is None or (self.table_since is not None and start <= self.table_since)
         ends_late = end is None or (self._table_until is not None and end >= self._table_until)
         return starts_early and ends_late
+
+    def _begun_since(self) -> datetime | None:
+        kept = backfill.read(self._state)
+        made_with = kept[0].made_with if kept else {}
+        try:
+            return None if made_with.get("start_date") else times.parse(made_with.get("window_start") or "")
+        except ValueError:
+            return None
 
     def _moment(self, key: str) -> datetime | None:
         value = self._state.get(key)

@@ -90,7 +90,8 @@ class Run:
         # A parent's own reading gives the ids, unless it asks only for what changed; then one more listing does.
         self._listed_apart: list[RestStream] = []
         for stream in self.streams:
-            self._list_parents(stream, read, stream_named)
+            if self._reads(stream):
+                self._list_parents(stream, read, stream_named)
         for stream in self.streams:
             if self._may_go_on(stream):
                 stream.backfill.begin()
@@ -178,7 +179,12 @@ class Run:
 
     def _plan(self, stream: RestStream) -> Iterator[Slice | None]:
         """The slices that this run reads of a stream."""
+        if not self._reads(stream):
+            return iter(())
         return stream.backfill.unfinished(self._slices_of(stream, stream.window(stream.slices_since)))
+
+    def _reads(self, stream: RestStream) -> bool:
+        return stream.in_trials or not self._trial
 
     def _slices_of(self, stream: RestStream, window: Window) -> Iterator[Slice | None]:
         parent = stream.slices.parent
@@ -200,6 +206,7 @@ class Run:
             stream.fetch,
             stream.path,
             tentative=tentative,
+            ahead=stream.reads_ahead,
         )
 
     def _checked(self, stream: RestStream, reading: Reading) -> Generator[Page]:

@@ -63,6 +63,7 @@ class Reading:
         endpoint: What the pacer counts the requests under.
         tentative: Whether there is another way to ask, if this one turns out to be too slow: so the first slice goes
             alone, and few tries are enough.
+        ahead: Whether pages are asked for before the main thread waits for them.
     """
 
     def __init__(
@@ -74,10 +75,12 @@ class Reading:
         endpoint: str,
         *,
         tentative: bool = False,
+        ahead: bool = True,
     ) -> None:
         self.name = name
         self.endpoint = endpoint
         self.tentative = tentative
+        self.ahead = ahead
         self.fetch = fetch
         self.requests = 0
         self.last_slice: int | None = None
@@ -317,7 +320,7 @@ class Scheduler:
                 wanted, position = self._wanted or (None, None)
                 # First what the main thread waits for; then the others in turn, for each endpoint has its own limit.
                 for reading in sorted(self._readings, key=lambda reading: reading is not wanted):
-                    full = self._is_full(ahead=reading is not wanted)
+                    full = not reading.ahead or self._is_full(ahead=reading is not wanted)
                     if full and reading is not wanted:
                         continue
                     task, seconds = reading.ready(time.monotonic(), only=position if full else None)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from singer_rest.run import Run
     from singer_rest.slices import Slices
 
+WRITTEN_AT_ONCE = 1000
 SIGNAL_EXIT = 128
 """Plus the signal: the exit code of who is stopped by one."""
 
@@ -103,6 +104,14 @@ class SdkStream(Stream):
     @abstractmethod
     def place_after(self, page: Page) -> str | None:
         """Where a list that is read in one piece goes on after a page, if a later run may begin there."""
+
+    def remember(self, page: Page, state: dict[str, Any]) -> bool:  # noqa: ARG002
+        """Note in the stream's state what later runs have to know of a page that was handed on.
+
+        Returns:
+            Whether it is worth a STATE message.
+        """
+        return False
 
     def finish_state(self, state: dict[str, Any]) -> None:
         """Note in the stream's state what else the next run has to know; the stream was read whole."""
@@ -199,19 +208,23 @@ class SdkStream(Stream):
 
     def _keeps_place(self, page: Page) -> bool:
         """Note in the state what is finished with a page; whether it is worth a STATE message."""
+        remembered = self.remember(page, self.stream_state)
         if page.ends_slice:
-            return self.missing.is_read(page.slice) and self.backfill.keep(page.slice)
+            return (self.missing.is_read(page.slice) and self.backfill.keep(page.slice)) or remembered
         place = self.place_after(page)
-        return place is not None and self.backfill.keep_place(place)
+        return (place is not None and self.backfill.keep_place(place)) or remembered
 
     def _emit(self, page: Page, *, write_messages: bool) -> Iterator[Record]:
         records = list(self.shaped(page))
         self.replication.see(records)
         whole_pages = write_messages and self._writes_whole_pages
         if whole_pages:
-            self._tap.message_writer.write_lines(
-                record_lines(self.name, records, self.replication.version, page.received)
-            )
+            # A part at a time: pages may be large, and their lines need not be there all at once.
+            for begin in range(0, len(records), WRITTEN_AT_ONCE):
+                some = records[begin : begin + WRITTEN_AT_ONCE]
+                self._tap.message_writer.write_lines(
+                    record_lines(self.name, some, self.replication.version, page.received)
+                )
         for record in records:
             self._check_max_record_limit(self._handed_on)
             self._handed_on += 1

@@ -42,6 +42,7 @@ class Window:
         table_since: First moment that the table reaches back to already, UTC.
         whole: Whether everything is read, not only what changed.
         changed_since: What changed since is asked for, UTC; None: not only what changed.
+        begun_since: First moment of a read of everything that an earlier run began, UTC.
     """
 
     since: datetime | None
@@ -50,6 +51,7 @@ class Window:
     table_since: datetime | None = None
     whole: bool = True
     changed_since: datetime | None = None
+    begun_since: datetime | None = None
 
 
 class Ids(Protocol):

@@ -62,6 +62,11 @@ class RestStream(SdkStream):
     params: ClassVar[Params] = {}
     versioned: ClassVar[bool] = True
     """Whether rows that a full read does not bring are gone; False where the API forgets what is old."""
+    reads_ahead: ClassVar[bool] = True
+    """Whether pages are asked for before their turn; False: one request at a time, for links to pages end soon, or the
+    vendor wants no more than one."""
+    in_trials: ClassVar[bool] = True
+    """Whether a test of the connection reads it; False where even one request costs something."""
     optional: ClassVar[bool] = False
     """Whether the stream is in the catalog only where `optional_streams` names it."""
     setting: ClassVar[str | None] = None
@@ -133,7 +138,8 @@ class RestStream(SdkStream):
         until = times.parse(end_date) if end_date else None
         whole = self.replication.whole
         changed_since = None if whole else self.since
-        return Window(since, until, self._tap.started, self.replication.table_since, whole, changed_since)
+        table_since, begun_since = self.replication.table_since, self.replication.begun_since
+        return Window(since, until, self._tap.started, table_since, whole, changed_since, begun_since)
 
     @property
     def slices_since(self) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Slices by time: a month, a number of days."""
+"""Slices by time: a month, a number of days, a day."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from singer_rest.slices import Ids, Window
 
 
-def _start(window: Window, years_back: int) -> pendulum.DateTime:
-    """The first moment that is wanted; by default January of so many years ago."""
+def _start(window: Window, years_back: int, days_back: int | None = None) -> pendulum.DateTime:
+    """The first moment that is wanted; by default January of so many years ago, or the day so many days ago."""
     if window.since:
         return pendulum.instance(window.since)
     default = pendulum.datetime(window.now.year - years_back, 1, 1)
+    if days_back is not None:
+        default = pendulum.instance(window.now).subtract(days=days_back).start_of("day")
+        # It moves on every day; a read that goes on has to begin where it began.
+        default = min(default, pendulum.instance(window.begun_since or default))
     # The default moves on with the years; the table must not lose its oldest year by that.
     return min(default, pendulum.instance(window.table_since or default))
 
@@ -72,19 +76,30 @@ class DateWindows(Slices):
         days: How many days.
         years_back: Without a start, the first day is the first of January of so many years ago.
         years_ahead: Without an end, the last day lies so many years ahead.
+        days_back: Without a start, the first day is so many days ago, whatever `years_back` says.
     """
 
-    def __init__(self, first: str, last: str, *, days: int, years_back: int = 5, years_ahead: int = 0) -> None:
+    def __init__(
+        self,
+        first: str,
+        last: str,
+        *,
+        days: int,
+        years_back: int = 5,
+        years_ahead: int = 0,
+        days_back: int | None = None,
+    ) -> None:
         self.first = first
         self.last = last
         self.days_params = (first, last)
         self.days = days
         self.years_back = years_back
         self.years_ahead = years_ahead
+        self.days_back = days_back
 
     def start(self, window: Window) -> datetime:
         """First day of the first slice."""
-        return _start(window, self.years_back).start_of("day")
+        return _start(window, self.years_back, self.days_back).start_of("day")
 
     def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yield the slices, the oldest first, to the day of the window's end."""
@@ -98,6 +113,42 @@ class DateWindows(Slices):
             is_over = last < now.date()
             yield Slice(params=params, name="/".join(params.values()) if is_over else None)
             day = following
+
+
+class DayWindows(Slices):
+    """One slice per day in UTC, for lists that answer at most 24 hours at a time.
+
+    Each is asked for by its first moment and by that of the next day, so that nothing falls between two: a record on
+    that very moment may come in both. The first slice begins with what is wanted, the last ends as the run begins.
+
+    Args:
+        first: Parameter that takes the first moment, in UTC without zone.
+        last: Parameter that takes the last moment.
+        days_back: Without a start, the first day is so many days ago.
+    """
+
+    def __init__(self, first: str, last: str, *, days_back: int) -> None:
+        self.first = first
+        self.last = last
+        self.days_back = days_back
+
+    def start(self, window: Window) -> datetime:
+        """First moment of the first slice."""
+        return _start(window, 0, self.days_back).set(microsecond=0)
+
+    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+        """Yield the slices, the oldest first, to the day of the window's end."""
+        now = pendulum.instance(window.now)
+        end = now.set(microsecond=0).add(seconds=1)
+        if window.until:
+            end = min(end, pendulum.instance(window.until).start_of("day").add(days=1))
+        moment = pendulum.instance(self.start(window))
+        while moment < end:
+            following = moment.start_of("day").add(days=1)
+            bounds = {self.first: times.zoneless(moment), self.last: times.zoneless(min(following, end))}
+            day = times.date(moment)
+            yield Slice(params=bounds, name=f"{day}/{day}" if following <= now else None)
+            moment = following
 
 
 class SpreadOverMonths(Slices):

@@ -11,6 +11,7 @@ from singer_rest import (
     ChangedSince,
     Children,
     DateWindows,
+    DayWindows,
     Months,
     Rate,
     Reply,
@@ -164,6 +165,17 @@ class Walks(PetStream):
         return DateWindows("from", "to", days=self.config.get("window_days", 30))
 
 
+class Strolls(PetStream):
+    """One row per stroll. Right: strolls:read."""
+
+    name = "strolls"
+    path = "/strolls"
+    bookmark_is_start = True
+    slices = DayWindows("after", "before", days_back=3)
+    versioned = False
+    optional = True
+
+
 class PetAuthenticator(Authenticator):
     def __init__(self) -> None:
         super().__init__()
@@ -178,7 +190,7 @@ class PetTap(RestTap):
     """Pets."""
 
     name = "tap-pets"
-    stream_types = (Guests, Kinds, Owners, Pets, Quarantines, Sales, Treats, Visits, Walks)
+    stream_types = (Guests, Kinds, Owners, Pets, Quarantines, Sales, Strolls, Treats, Visits, Walks)
     credentials = (("key",), ("user", "password"))
     rates: ClassVar[dict[str, Rate]] = {}
     first_delay = 0.001

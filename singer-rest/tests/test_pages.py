@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import query
+from singer_rest import Numbered, Request, query
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,3 +31,13 @@ def test_a_stream_repeats_its_parameter(
     monkeypatch.setattr(type(tap.streams["kinds"]), "params", {"only[]": ("cat", "dog")})
     tap.sync_all()
     assert vendor.asked[0].query_text == "limit=2&only%5B%5D=cat&only%5B%5D=dog"
+
+
+def test_pages_by_number_may_have_no_parameter_for_their_size() -> None:
+    pages = Numbered("page", 50, first=1, limit="")
+    first = Request("/kinds", (("page", "1"),), "/kinds")
+    (second,) = pages.following(first, [{"id": "cat"}], None)
+    assert second.params == (("page", "2"),)
+    assert pages.following(second, [], None) == []
+    assert pages.is_again(second, [{"id": "cat"}])
+    assert [page.params for page in pages.following(first, [{}] * 50, 120)] == [(("page", "2"),), (("page", "3"),)]

@@ -438,3 +438,46 @@ def test_closing_waits_once_for_all_requests_under_way(monkeypatch: pytest.Monke
     scheduler.close()
     assert len(waits) == 16
     assert sum(waits) <= module.CLOSING_SECONDS
+
+
+def test_a_reading_that_does_not_read_ahead_has_one_request_under_way_when_its_turn_comes(
+    run: Callable[..., Scheduler],
+) -> None:
+    under_way: list[int] = []
+    most: list[int] = []
+
+    def act(number: int, page: int) -> None:
+        under_way.append(number)
+        most.append(len(under_way))
+        time.sleep(0.002)
+        under_way.remove(number)
+
+    slow, fast = Vendor(act), Vendor()
+    scheduler = run(8)
+    shy = Reading(
+        "shy", slow.slices(), lambda part: request(part.columns["number"], 0), slow.fetch, "/list", ahead=False
+    )
+    eager = fast.reading(name="eager")
+    scheduler.add(shy)
+    scheduler.add(eager)
+    assert ids(scheduler, eager) == IN_ORDER
+    assert slow.asked == []
+    assert ids(scheduler, shy) == IN_ORDER
+    assert set(most) == {1}
+    assert slow.asked == [(number, page) for number in range(SLICES) for page in range(PAGES)]
+
+
+def test_a_reading_that_does_not_read_ahead_repeats_what_did_not_work(run: Callable[..., Scheduler]) -> None:
+    failed: list[int] = []
+
+    def act(number: int, page: int) -> None:
+        if page == 1 and failed.count(number) < 2:
+            failed.append(number)
+            raise Retry("status 503")
+
+    vendor = Vendor(act)
+    reading = vendor.reading()
+    reading.ahead = False
+    scheduler = run(2)
+    scheduler.add(reading)
+    assert ids(scheduler, reading) == IN_ORDER

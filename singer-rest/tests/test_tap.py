@@ -507,3 +507,26 @@ def test_a_trial_without_any_right_fails(make_tap: Callable[..., Any], shop: Any
     shop.before = lambda asked: Answer({}, 403)
     with pytest.raises(TapError, match="Nothing could be read"):
         make_tap().run_connection_test()
+
+
+def test_a_stream_that_costs_something_is_not_read_by_a_test(
+    make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tap = make_tap()
+    monkeypatch.setattr(type(tap.streams["pets"]), "in_trials", False)
+    with captured():
+        assert tap.run_connection_test()
+    assert set(vendor.paths()) == {"/owners", "/kinds", "/sales"}
+
+
+def test_a_stream_may_remember_what_was_handed_on(
+    run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remember(stream: Any, page: Any, state: dict[str, Any]) -> bool:
+        state["seen"] = [*state.get("seen", []), *(record["id"] for record in page.records)]
+        return "fish" not in state["seen"]
+
+    monkeypatch.setattr(type(make_tap().streams["kinds"]), "remember", remember)
+    output = run("kinds")
+    states = [message["value"]["bookmarks"]["kinds"]["seen"] for message in output.of("STATE")]
+    assert states == [["cat", "dog"], ["cat", "dog", "fish"]]  # the second one of the stream's end

@@ -1,21 +1,187 @@
-"""A list of one of the REST families: foundational ones in JSON, each with an envelope and pages of its own."""
+"""A list of one of the REST families: in JSON, each with an envelope and pages of its own."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import re
+from dataclasses import replace
+from datetime import datetime, timezone
+from decimal import Decimal
+from functools import cached_property
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from singer_rest import Numbered, Rate, Reply, Request, Slice, TapError, query
+from singer_rest.errors import Retry
+from singer_rest.pages import Page
 from singer_sdk import SchemaDirectory, StreamSchema
+from typing_extensions import override
 
 from tap_cornerstone import schemas
 from tap_cornerstone.client import CornerstoneStream
+from tap_cornerstone.odata.links import member
 
 if TYPE_CHECKING:
-    from singer_rest import Rate
+    from collections.abc import Mapping, Sequence
+
+    from singer_rest.pages import Record
+
+TOKEN = "nextPageToken"  # noqa: S105 - a parameter
+ENDED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+"""What a page's token is answered with whose time is up."""
+
+MOST_STARTS = 5
+"""How often a list is begun anew whose tokens ended."""
+
+GOOD = frozenset({"success", "ok"})
+FRAME = frozenset({"status", "timestamp", "count", "totalrecords", "pageinfo", "nextpagetoken"})
+"""What stands beside the records."""
+
+BOM = b"\xef\xbb\xbf"
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+
+class FailedItem(TapError):  # noqa: N818 - it is an answer, not a fault
+    """The portal could not give an item, and says so inside a good answer."""
 
 
 class RestList(CornerstoneStream):
     """A list over REST."""
 
     schema: ClassVar[StreamSchema[str]] = StreamSchema(SchemaDirectory(schemas))
-    rate: ClassVar[Rate | None] = None
-    """The documented limit, where it is not the usual one."""
+    pages: ClassVar[Numbered | None] = None
+    """How pages are asked for by number; None: each tells the token of the next one, or there is only one."""
+    members: ClassVar[Sequence[str]] = ("data",)
+    """Where the records are in the body, in small letters; the first that is there."""
+    rate: ClassVar[Rate | None] = Rate(417, 60)
+    """The documented limit."""
+
+    @override
+    def page_request(self, part: Slice, since: datetime | None) -> Request:
+        size = {"pageSize": str(self.page_size)} if self.page_size else {}
+        number = {self.pages.param: str(self.pages.first)} if self.pages else {}
+        limit = {self.pages.limit: str(self.pages.size)} if self.pages and self.pages.limit else {}
+        params = query(size, number, limit, self.params, part.params)
+        return Request(self.path.format(**part.path), params, self.path)
+
+    @override
+    def decode(self, reply: Reply) -> Any:
+        if reply.body.removeprefix(BOM).lstrip()[:1] == b"<" and b"<html" not in reply.body[:1000].lower():
+            raise TapError(
+                f"{self.name}: {self.path} answered XML, though JSON is asked for. Check that nothing between here and "
+                "the portal changes the header Accept."
+            )
+        return reply.json()
+
+    @override
+    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
+        items = self._items(body)
+        if self.pages and self.pages.is_again(request, items):
+            return [], []  # a number that is not heeded brings the same page for ever
+        return [row for item in items for row in self.rows(item)], self._following(body, items, request)
+
+    def rows(self, item: Record) -> list[Record]:
+        """The records of an item in the body's list."""
+        return [item]
+
+    def total(self, body: Any) -> int | None:  # noqa: ANN401, ARG002 - what the portal sends
+        """How many items the list holds; None where it is not told, or cannot be relied on."""
+        return None
+
+    def _items(self, body: Any, *, alone: bool = False) -> list[Record]:  # noqa: ANN401 - what the portal sends
+        found = self._found(body, alone=alone or self.slices.parent is not None)
+        items = found if isinstance(found, list) else [found]
+        if not all(isinstance(item, dict) for item in items):
+            raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. {self.advice(200)}")
+        for item in items:
+            result = member(item, "result")
+            if isinstance(result, str) and result.lower() not in GOOD and "reason" in map(str.lower, item):
+                raise FailedItem(
+                    f"{self.name}: {self.path} says inside a good answer that an item failed. Run again later; if it "
+                    "stays so, look for it in the portal."
+                )
+        return items
+
+    def _found(self, body: Any, *, alone: bool) -> Any:  # noqa: ANN401 - what the portal sends
+        """The list in a body, or its only record; it may stand in a frame or not.
+
+        Args:
+            body: The decoded body.
+            alone: Whether it may be a record, without a frame.
+        """
+        if not isinstance(body, dict):
+            return body
+        names = {name.lower() for name in body}
+        inner = next((name for name in self.members if name in names), None)
+        if inner is None and "error" in names:
+            raise Retry("the portal answered with an error")
+        if inner is None:
+            return ([] if names <= FRAME else body) if alone else None
+        status = str(member(body, "status") or HTTPStatus.OK.value).lower()
+        if not status.startswith("2") and status not in GOOD:
+            raise TapError(f"{self.name}: {self.path} says that it failed, inside a good answer. {self.advice(200)}")
+        found = member(body, inner)
+        return [] if found is None else found
+
+    def _following(self, body: Any, items: list[Record], request: Request) -> list[Request]:  # noqa: ANN401
+        token = member(body, TOKEN.lower()) if isinstance(body, dict) else None
+        if token:
+            return [replace(request, params=(*self._without_token(request), (TOKEN, str(token))))]
+        if self.pages:
+            return self.pages.following(request, items, self.total(body))
+        if isinstance(body, list) and self.page_size == len(items):
+            raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
+        return []
+
+    @staticmethod
+    def _without_token(request: Request) -> tuple[tuple[str, str], ...]:
+        return tuple(pair for pair in request.params if pair[0] != TOKEN)
+
+    @override
+    def instead(self, reply: Reply, request: Request) -> Request | None:
+        if reply.status not in ENDED or TOKEN not in dict(request.params) or request.again == MOST_STARTS:
+            return None
+        self.logger.info("%s: the way to the next page has ended; the list is read from its beginning.", self.name)
+        return replace(request, params=self._without_token(request), again=request.again + 1)
+
+    @override
+    def fetch(self, request: Request, part: Slice) -> Page:
+        try:
+            return super().fetch(request, part)
+        except FailedItem:
+            if self.slices.parent is None:
+                raise
+            return Page([], (), part, 0, datetime.now(timezone.utc), gone=True)
+
+    @override
+    def is_gone(self, reply: Reply) -> bool:
+        return self.slices.parent is not None and reply.status == HTTPStatus.NOT_FOUND
+
+    @cached_property
+    def _kinds(self) -> Mapping[str, str]:
+        """The fields that are text, or numbers, and nothing else."""
+        kinds = {"string", "integer", "number"}
+        properties = self.effective_schema["properties"].items()
+        named = {name: [kind for kind in schema["type"] if kind != "null"] for name, schema in properties}
+        return {name: found[0] for name, found in named.items() if len(found) == 1 and found[0] in kinds}
+
+    @override
+    def post_process(self, row: Record, context: object = None) -> Record | None:
+        for name, kind in self._kinds.items():
+            value = row.get(name)
+            if value is not None:
+                row[name] = straightened(value, kind)
+        return row
+
+
+def straightened(value: Any, kind: str) -> Any:  # noqa: ANN401 - whatever the portal sent
+    """A value in its type's one form: ids and numbers come as text or as numbers, and no number as empty text."""
+    if kind == "string":
+        return str(value) if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else value
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if not text:
+        return None
+    if not NUMBER.fullmatch(text) or (kind == "integer" and "." in text):
+        return value
+    return int(text) if "." not in text else Decimal(text)

@@ -16,6 +16,7 @@ from tap_cornerstone.client import LOOK_BACK_MINUTES
 from tap_cornerstone.odata.services import OBJECTS, VIEWS, Described, Service, shipped
 from tap_cornerstone.odata.stream import stream_of
 from tap_cornerstone.streams import STREAMS
+from tap_cornerstone.streams.recruiting import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -153,6 +154,13 @@ class TapCornerstone(RestTap):
             default=24,
             title="Hours of the metadata cache",
             description="For how many hours what the portal offers is not asked for again (0 to 720).",
+        ),
+        th.Property(
+            "applicant_statuses",
+            th.ArrayType(th.StringType),
+            default=STATUSES,
+            title="Statuses of applicants",
+            description="Statuses that job_applicants are asked for, one after the other: name your portal's own.",
         ),
         *common_settings(api_url=None),
     ).to_dict()

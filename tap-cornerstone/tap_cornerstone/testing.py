@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from singer_rest.testing import meaning
 
+from tap_cornerstone.tap import TapCornerstone
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+BY_DEFAULT = set(TapCornerstone(validate_config=False).streams)
+"""Streams that no setting has to switch on."""
 
 
 def key_of(key: Sequence[str], record: dict[str, Any]) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ def run() -> Callable[..., Output]:
         catalog = None if discover else TapPersonio(config=config, validate_config=False).catalog_dict
         tap = TapPersonio(config={**CREDENTIALS, **config}, state=state, catalog=catalog)
         tap.first_delay = 0.001  # type: ignore[misc]
+        tap.rates = {}  # a host of the test's has no limits; the sandbox tells its own
         for stream in tap.streams.values():
             stream.selected = not streams or stream.name in streams
         with captured() as raw:

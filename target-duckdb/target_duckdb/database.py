@@ -205,12 +205,27 @@ class Database:
         try:
             with self._open(read_only=True) as connection:
                 table = f"{quoted(self.catalog(connection))}.{quoted(schema)}.{quoted(STATE_TABLE)}"
-                rows = connection.execute(f"SELECT state FROM {table} WHERE state_id = ?", [state_id]).fetchall()  # noqa: S608 - quoted names
-        except duckdb.CatalogException:
-            rows = []
+                schemas = self._schemas_with_states(connection)
+                query = f"SELECT state FROM {table} WHERE state_id = ?"  # noqa: S608 - quoted names
+                has_states = schema.lower() in {name.lower() for name in schemas}
+                rows = connection.execute(query, [state_id]).fetchall() if has_states else []
         except duckdb.Error as error:
             raise TargetError(duckdb_sentence(error)) from None
+        if not rows and schemas:
+            logger.warning(
+                "The schema '%s' holds no state of '%s'; states are in: %s. Set `default_target_schema` or `state_id`.",
+                schema,
+                state_id,
+                ", ".join(schemas),
+            )
         return str(rows[0][0]) if rows else "{}"
+
+    def _schemas_with_states(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
+        found = connection.execute(
+            "SELECT schema_name FROM duckdb_tables() WHERE table_name = ? AND database_name = ? ORDER BY ALL",
+            [STATE_TABLE, self.catalog(connection)],
+        )
+        return [name for (name,) in found.fetchall()]
 
     def catalog(self, connection: duckdb.DuckDBPyConnection) -> str:
         """The name of the database that holds the tables."""

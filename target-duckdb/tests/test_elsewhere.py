@@ -51,6 +51,15 @@ def test_the_committed_state_is_printed(duck: Any, messages: list[Any], capsys: 
     assert list(duck.spool.iterdir()) == []
 
 
+def test_states_that_are_elsewhere_in_the_file_are_named(
+    duck: Any, messages: list[Any], capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    duck.load(*messages, default_target_schema="Tap_x")
+    assert _state(duck, capsys, default_target_schema="tap_X") == "{}\n"  # whose state it is keeps its case
+    assert _state(duck, capsys) == "{}\n"
+    assert "The schema 'main' holds no state of 'main'; states are in: Tap_x." in caplog.text
+
+
 def test_paths_may_begin_with_the_users_folder(
     duck: Any, messages: list[Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.cornerstone.bulk import TRANSCRIPTS, USERS
 from hr_sandbox.cornerstone.odata import SHAPES
+from hr_sandbox.cornerstone.query import MOST
 from hr_sandbox.cornerstone.tables import EXPORTER, TOUCHED, entity_sets
 from hr_sandbox.cornerstone.ticks import parse
 from hr_sandbox.vendor import ControlError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from hr_sandbox.vendor import Json
 
 MOST_USERS, MOST_TRANSCRIPTS = 100_000, 20_000_000
+MOST_SECONDS = 400 * 86_400
 PER_USER = 200  # transcripts, where nobody says how many users there are
 NUMBERS = frozenset({"Edm.Int32", "Edm.Int64", "Edm.Byte"})
 ON = "on"
@@ -49,6 +51,8 @@ class CornerstoneControls:
             "clear-failures": self.clear_failures,
             "int64": self.int64,
             "link-life": self.link_life,
+            "reset-downloads": self.reset_downloads,
+            "short-pages": self.short_pages,
             "throttling": self.throttling,
             "tracking": self.tracking,
         }
@@ -57,11 +61,12 @@ class CornerstoneControls:
         """Change one column of a row; its stamp is the present, and it moves to the end."""
         table, key, text = self._row(body)
         name, value = _text(body, "field"), body.pop("value", None)
+        ago = _count(body, "seconds_ago", 0, MOST_SECONDS)
         _nothing_else(body)
         column = self._world.portal.columns(table).get(name)
         if column is None or name in {*table.key, TOUCHED}:
             raise ControlError(f"There is no field {name} that can be changed.")
-        self._world.edit(table.name, key, {name: _parsed(column, value)})
+        self._world.edit(table.name, key, {name: _parsed(column, value)}, ago=ago)
         return _changed("updated", table, text)
 
     def delete(self, body: Json) -> Json:
@@ -74,8 +79,9 @@ class CornerstoneControls:
     def touch(self, body: Json) -> Json:
         """Stamp a row anew and move it to the end, without a change."""
         table, key, text = self._row(body)
+        ago = _count(body, "seconds_ago", 0, MOST_SECONDS)
         _nothing_else(body)
-        self._world.touch(table.name, key)
+        self._world.edit(table.name, key, {}, ago=ago)
         return _changed("touched", table, text)
 
     def bulk(self, body: Json) -> Json:
@@ -153,6 +159,25 @@ class CornerstoneControls:
         _nothing_else(body)
         self._vendor.odata.links.lives[kind] = seconds
         return {"kind": kind, "seconds": seconds}
+
+    def reset_downloads(self, body: Json) -> Json:
+        """Let reports of imports be read as if they never were."""
+        _nothing_else(body)
+        downloads = self._vendor.rest.context.downloads
+        count = sum(downloads.values())
+        downloads.clear()
+        return {"forgotten": count}
+
+    def short_pages(self, body: Json) -> Json:
+        """Let pages of a table have fewer rows than asked for, and perhaps the first one none."""
+        table = self._table(body)
+        rows = _count(body, "rows", MOST, MOST)
+        empty = _flag(body, "empty") if "empty" in body else False
+        _nothing_else(body)
+        if not rows:
+            raise ControlError("The value of rows is 1 or more.")
+        self._vendor.odata.short[table.name] = (rows, empty)
+        return {"stream": table.name, "rows": rows, "empty": empty}
 
     def throttling(self, body: Json) -> Json:
         """Let requests be limited or not, or one stream in another way."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ERROR = '{"error":{"code":"","message":"An error has occurred."}}'
 ROWS = '"value":['
 MOST_SECONDS = 10_000
+GOOD = 200
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,7 +123,7 @@ class Failures:
     def spoil(self, stream: str, size: int, answer: Answer, request: Request) -> Answer:
         """A good answer, or what becomes of it."""
         for row in self._waiting:
-            if row.stream != stream or size <= row.above:
+            if row.stream != stream or size <= row.above or answer.status != GOOD:
                 continue
             if row.after:
                 row.after -= 1

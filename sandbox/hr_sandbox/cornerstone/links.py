@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from hashlib import blake2b
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from hr_sandbox.cornerstone.query import TOKEN
@@ -70,6 +71,6 @@ class Links:
         return {name: f"{base}{table.name}?{query}"}
 
 
-def fingerprint(options: tuple[tuple[str, str], ...]) -> list[Any]:
+def fingerprint(options: tuple[tuple[str, str], ...]) -> str:
     """What must be the same in every request for a page of one reading."""
-    return sorted([name, text] for name, text in options)
+    return blake2b(repr(sorted(options)).encode(), digest_size=8).hexdigest()

@@ -34,6 +34,7 @@ class OData:
     Attributes:
         twice: rows that stand on two pages, by table.
         shape: how rows that are gone look among changes.
+        short: the most rows that a table's pages have, and whether the first one has none.
     """
 
     def __init__(self, world: World, links: Links) -> None:
@@ -43,6 +44,8 @@ class OData:
         self.show = Show(world)
         self.twice: dict[str, Key] = {}
         self.shape = SHAPES[0]
+        self.short: dict[str, tuple[int, bool]] = {}
+        self._kept: tuple[tuple[object, ...], list[Row], Selection] | None = None
 
     def answer(self, table: EntitySet, request: Request) -> Answer:
         """A page of a table, or of its changes."""
@@ -67,11 +70,12 @@ class OData:
     def _page(
         self, table: EntitySet, request: Request, prefer: Preferences, query: Asked, begun: dict[str, Any]
     ) -> Answer:
-        found = Selection(self.world, table, query, self._twice(table))
+        found = self._selection(table, query)
         start = found.after(begun["after"]) if "after" in begun else query.skip
         left = begun.get("left", query.top)
-        end = min(start + (prefer.size if left is None else min(prefer.size, left)), found.end)
-        end = max(start, end)
+        most, empty = self.short.get(table.name, (prefer.size, False))
+        size = 0 if empty and "after" not in begun else min(most, prefer.size)
+        end = max(start, min(start + (size if left is None else min(size, left)), found.end))
         rows, places, twice = found.cut(start, end)
         columns = query.columns
         texts = [
@@ -84,7 +88,7 @@ class OData:
         track = {"track": begun["track"]} if "track" in begun else {}
         if end < found.end and left != 0:
             # In an order of its own, or behind rows that were left out, only the place is known.
-            placed = bool(query.order or query.skip)
+            placed = bool(query.order or query.skip) or not end
             after = ["place", end] if placed else found.position(end)
             if self.links.styles.get(table.name) == "repeated" and "after" in begun:
                 after = begun["after"]
@@ -97,6 +101,15 @@ class OData:
         if track:
             answer.headers["preference-applied"] = TRACK
         return answer
+
+    def _selection(self, table: EntitySet, query: Asked) -> Selection:
+        """The rows that a query means; those of the latest one are kept for its next page."""
+        state = (table.name, query.options, self.world.portal.version, self.world.bulk.size(table.name))
+        rows, twice = self.world.rows(table.name), self._twice(table)
+        kept = self._kept
+        if kept is None or kept[0] != state or kept[1] is not rows or kept[2].twice != twice:
+            self._kept = kept = (state, rows, Selection(self.world, table, query, twice))
+        return kept[2]
 
     def _twice(self, table: EntitySet) -> list[Row]:
         key = self.twice.get(table.name)
@@ -148,7 +161,13 @@ class OData:
             else:
                 texts.append(dumped(self._gone(table, request, key)))
         if end < len(changes):
-            named = {"table": table.name, "options": [], "track": state["track"], "until": state["until"], "place": end}
+            named = {
+                "table": table.name,
+                "options": fingerprint(()),
+                "track": state["track"],
+                "until": state["until"],
+                "place": end,
+            }
             tail = self.links.next_link(table, request.root, (), self.links.token("next", named))
         else:
             tail = self._delta_link(table, state["until"])

@@ -77,7 +77,7 @@ def not_implemented() -> Answer:
     return as_json(body, NOT_IMPLEMENTED, JSON_TYPE)
 
 
-def failed(status: int, **problems: str) -> Answer:
+def failed(status: int, problems: dict[str, str]) -> Answer:
     """An error of the newer services, by the names of parameters."""
     body = {
         "status": "Failed",

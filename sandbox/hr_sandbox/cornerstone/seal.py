@@ -30,7 +30,8 @@ class Seal:
             raw = urlsafe_b64decode(text.encode())
         except ValueError:
             return None
-        if self._sign(raw[SIZE:]) != raw[:SIZE]:
+        # The decoder passes over what is no letter of its own.
+        if urlsafe_b64encode(raw).decode() != text or self._sign(raw[SIZE:]) != raw[:SIZE]:
             return None
         payload: Payload = json.loads(raw[SIZE:])
         return payload

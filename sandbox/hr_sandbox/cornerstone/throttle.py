@@ -26,17 +26,31 @@ class Throttle:
         self.limits: dict[str, int] = {}
         self._windows: dict[tuple[str, int], tuple[float, int]] = {}
 
-    def take(self, resource: str, per_minute: int) -> tuple[bool, dict[str, str]]:
-        """Count a request; says whether it is one too many, and what the headers tell."""
-        if self._everywhere:
-            resource, per_minute = "", self._everywhere
-        limit = self.limits.get(resource, per_minute)
+    @property
+    def shared(self) -> str | None:
+        """What is counted where all requests share one limit, those for tokens too."""
+        return "everything" if self._everywhere else None
+
+    def take(self, resource: str, stream: str, per_minute: int) -> tuple[bool, dict[str, str]]:
+        """Count a request.
+
+        Args:
+            resource: what the limit is for.
+            stream: whose limit a control may have set.
+            per_minute: the vendor's own limit.
+
+        Returns:
+            Whether it is not one too many, and what the headers tell.
+        """
+        per_minute = self.limits.get(stream, per_minute)
+        if self.shared and self._everywhere:
+            resource, per_minute = self.shared, self._everywhere
         if not self.on:
-            return True, _headers(limit * MINUTES, limit * MINUTES)
+            return True, _headers(per_minute * MINUTES, per_minute * MINUTES)
         used = self._count(resource, MINUTE)
         in_hour = self._count(resource, MINUTE * MINUTES)
-        enough = used <= limit and in_hour <= limit * MINUTES
-        return enough, _headers(limit * MINUTES, limit * MINUTES - in_hour if enough else 0)
+        enough = used <= per_minute and in_hour <= per_minute * MINUTES
+        return enough, _headers(per_minute * MINUTES, per_minute * MINUTES - in_hour if enough else 0)
 
     def _count(self, resource: str, seconds: int) -> int:
         moment = self._clock.seconds()

@@ -98,7 +98,7 @@ class Cornerstone(Vendor):
         """Tokens, pages for people, OData, then everything else."""
         path = request.path
         if path == TOKEN_PATH:
-            return self.tokens.issue(request) if request.method == "POST" else failure(NOT_ALLOWED)
+            return self._token(request)
         if path.startswith("/phnx/"):
             return html(LOGIN)
         for service, root in ROOTS.items():
@@ -109,7 +109,7 @@ class Cornerstone(Vendor):
             raise RefusalError(failure(NOT_FOUND))
         route, parts = found
         refuse = route.refusing(request)
-        headers = self._counted(route.limited or route.path, route.per_minute, refuse)
+        headers = self._counted(route.limited or route.path, route.stream, route.per_minute, refuse)
         try:
             answer = self._read(request, route.scope, route.stream, refuse)
             answer = answer or self.rest.answer(route, parts, request)
@@ -120,8 +120,14 @@ class Cornerstone(Vendor):
         answer.headers |= headers
         return answer
 
-    def _counted(self, resource: str, per_minute: int, refuse: Callable[[int], Answer]) -> dict[str, str]:
-        enough, headers = self.throttle.take(resource, per_minute)
+    def _token(self, request: Request) -> Answer:
+        headers = self._counted(path, path, 0, failure) if (path := self.throttle.shared) else {}
+        answer = self.tokens.issue(request) if request.method == "POST" else failure(NOT_ALLOWED)
+        answer.headers |= headers
+        return answer
+
+    def _counted(self, resource: str, stream: str, per_minute: int, refuse: Callable[[int], Answer]) -> dict[str, str]:
+        enough, headers = self.throttle.take(resource, stream, per_minute)
         if not enough:
             answer = refuse(TOO_MANY)
             answer.headers |= headers
@@ -140,12 +146,12 @@ class Cornerstone(Vendor):
 
     def _odata(self, service: str, rest: str, request: Request) -> Answer:
         """One of the OData services: its documents, or a table."""
-        if "&" in rest or ("?" in rest and rest != METADATA):
+        if "&" in rest:
             return redirect(request, ERROR_PAGE)
         found = NAME.fullmatch(rest)
         table = entity_sets().get(found[1]) if found else None
         resource = table.name if table else f"{service}/{METADATA}"
-        headers = self._counted(resource, table.throttle if table else USUAL_THROTTLE, failure)
+        headers = self._counted(resource, resource, table.throttle if table else USUAL_THROTTLE, failure)
         try:
             if rest in {"", METADATA}:
                 answer = self._read(request, METADATA_SCOPES[service], rest, failure) or self._document(

@@ -11,7 +11,7 @@ from hr_sandbox.cornerstone.portal import FIELDED
 from hr_sandbox.cornerstone.rows import BUILDERS
 from hr_sandbox.cornerstone.stock import Stock, uuid
 from hr_sandbox.cornerstone.tables import TOUCHED, entity_sets
-from hr_sandbox.cornerstone.ticks import DAY, MINUTE, cut, parse, ticks_of
+from hr_sandbox.cornerstone.ticks import DAY, MINUTE, SECOND, cut, parse, ticks_of
 from hr_sandbox.factorial.luck import luck
 
 if TYPE_CHECKING:
@@ -109,19 +109,15 @@ class World:
 
     # Changes
 
-    def edit(self, name: str, key: Key, changes: Row) -> None:
-        """Change a row, and say so in its stamp."""
+    def edit(self, name: str, key: Key, changes: Row, *, ago: int = 0) -> None:
+        """Change a row, and say so in its stamp, which may be some seconds old: data come late."""
         self._patches.setdefault(name, {}).setdefault(key, {}).update(changes)
-        self._touch(name, key, deleted=False)
+        self._touch(name, key, deleted=False, ago=ago)
 
     def delete(self, name: str, key: Key) -> None:
         """Delete a row."""
         self._gone.setdefault(name, set()).add(key)
         self._touch(name, key, deleted=True)
-
-    def touch(self, name: str, key: Key) -> None:
-        """Stamp a row anew without a change, as the vendor does now and then."""
-        self._touch(name, key, deleted=False)
 
     def sequence(self, name: str) -> int:
         """The number of a table's latest change."""
@@ -139,15 +135,15 @@ class World:
                 latest[key] = deleted
         return list(latest.items())
 
-    def _touch(self, name: str, key: Key, *, deleted: bool) -> None:
+    def _touch(self, name: str, key: Key, *, deleted: bool, ago: int = 0) -> None:
         number = next(self._changes)
         self._edited[name] = number
-        self._note(name, key, number, deleted=deleted)
+        self._note(name, key, number, deleted=deleted, ago=ago)
 
-    def _note(self, name: str, key: Key, number: int, *, deleted: bool) -> None:
+    def _note(self, name: str, key: Key, number: int, *, deleted: bool, ago: int = 0) -> None:
         self._log.setdefault(name, []).append((number, key, deleted))
         if not deleted:
-            stamp = ticks_of(self.clock.now()) + number * 10_000 % 9_999_999 + 3
+            stamp = ticks_of(self.clock.now()) - ago * SECOND + number * 10_000 % 9_999_999 + 3
             self._stamps.setdefault(name, {})[key] = (number, stamp)
 
     # Making

@@ -1,12 +1,39 @@
-"""The lists of the REST families."""
+"""The lists of the REST families, a module per subject."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from tap_cornerstone.streams.bulk import BulkImportReports, BulkImports, BulkJobs
+from tap_cornerstone.streams.learning import Catalog, SessionRoster, TrainingDetails, Transcripts
+from tap_cornerstone.streams.people import EmployeeCustomFields, EmployeeEmploymentStatus, EmployeeGroups, Employees
+from tap_cornerstone.streams.recruiting import JobApplicants, JobRequisitions
+from tap_cornerstone.streams.skills import EmployeeSkills, SkillCategories, Skills
+from tap_cornerstone.streams.units import OrganizationalUnits, OuLocalizations, OuTypes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tap_cornerstone.rest import RestList
 
-STREAMS: Sequence[type[RestList]] = ()
+STREAMS: Sequence[type[RestList]] = (
+    BulkImportReports,
+    BulkImports,
+    BulkJobs,
+    Catalog,
+    EmployeeCustomFields,
+    EmployeeEmploymentStatus,
+    EmployeeGroups,
+    EmployeeSkills,
+    Employees,
+    JobApplicants,
+    JobRequisitions,
+    OrganizationalUnits,
+    OuLocalizations,
+    OuTypes,
+    SessionRoster,
+    SkillCategories,
+    Skills,
+    TrainingDetails,
+    Transcripts,
+)

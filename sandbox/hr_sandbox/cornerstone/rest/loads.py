@@ -43,6 +43,13 @@ def lines(context: Context, import_id: str) -> list[Json]:
 
 def jobs(context: Context) -> list[Json]:
     """The jobs that are still kept, latest first."""
+    version = context.company.version
+    if version not in context.jobs:
+        context.jobs = {version: _made(context)}
+    return context.jobs[version]
+
+
+def _made(context: Context) -> list[Json]:
     latest = datetime.combine(context.company.today, time(), UTC) - timedelta(hours=1)
     return [
         _job(context, index, latest - timedelta(hours=HOURS * index))
@@ -78,22 +85,11 @@ def _job(context: Context, index: int, moment: datetime) -> Json:
     }
 
 
-def _day(call: Call, name: str) -> str | None:
-    text = call.given.get(name)
-    try:
-        return None if text is None else date.fromisoformat(text).isoformat()
-    except ValueError as error:
-        raise call.bad(name, "must be a date such as 2024-01-31") from error
-
-
 def _jobs(context: Context, call: Call) -> Answer:
-    first, last = _day(call, "job_create_from_date"), _day(call, "job_create_to_date")
+    first, last = (call.day(name, call.given.get(name)) for name in DATES[:2])
     number, size = call.number("page_number", 1), call.number("page_size", MOST, MOST)
-    rows = [
-        row
-        for row in jobs(context)
-        if (first is None or row["created_date"][:10] >= first) and (last is None or row["created_date"][:10] <= last)
-    ]
+    since, until = f"{first or ''}", f"{last or '9999'}"
+    rows = [row for row in jobs(context) if since <= row["created_date"][:10] <= until]
     page = rows[(number - 1) * size : number * size]
     body = {"jobs": page, "page_number": number, "page_size": size, "total_count": len(rows)}
     return as_json(body, media_type=JSON_TYPE)

@@ -1,13 +1,12 @@
-"""Employees, and what belongs to each of them."""
+"""Employees, and what belongs to each of them: version 2."""
 
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.portal import UNIT_TYPES
-from hr_sandbox.cornerstone.refusals import BAD, JSON_TYPE, RefusalError, failed
+from hr_sandbox.cornerstone.refusals import JSON_TYPE
 from hr_sandbox.cornerstone.rest.route import Context, Route, listed, tokened
 from hr_sandbox.cornerstone.rows.parts import login, ref
 from hr_sandbox.cornerstone.rows.units import groups, places, units_by_id
@@ -17,13 +16,14 @@ from hr_sandbox.messages import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from datetime import date, datetime
 
     from hr_sandbox.company.model import Person
     from hr_sandbox.cornerstone.rest.route import Call
     from hr_sandbox.messages import Answer
     from hr_sandbox.vendor import Json
 
-V1, V2 = "/services/api/x/users/v1/employees", "/services/api/x/users/v2/employees"
+V2 = "/services/api/x/users/v2/employees"
 SCOPE, GROUP_SCOPE = "employee:read", "group:read"
 BULK_RATE, SINGLE_RATE, SIZE = 75, 150, 50
 BARE, CAMEL = "bare", "camel"
@@ -34,7 +34,8 @@ STATUSES = ((1, "Regular"), (2, "Part time"), (3, "On leave"))
 REASONS = ((1, "Voluntary"), (2, "Involuntary"), (3, "Retirement"), (4, "End of contract"))
 
 
-def _written(moment: datetime) -> str:
+def written(moment: datetime) -> str:
+    """A moment without a zone."""
     return moment.replace(tzinfo=None).isoformat()
 
 
@@ -42,7 +43,8 @@ def _midnight(day: date | None) -> str | None:
     return None if day is None else f"{day}T00:00:00"
 
 
-def _active(context: Context, person: Person) -> bool:
+def is_active(context: Context, person: Person) -> bool:
+    """Whether somebody works here today."""
     return context.stock.is_active(person.id)
 
 
@@ -60,7 +62,7 @@ def employee(context: Context, person: Person, named: str = "externalId") -> Jso
     above = job and job.supervisor_id
     manager = people[above] if above and above in people else None
     units = units_by_id(context.stock)
-    ous = [_unit(units[number]) for kind, number in places(context.stock, person.id) if kind not in CUSTOM]
+    ous = [as_unit(units[number]) for kind, number in places(context.stock, person.id) if kind not in CUSTOM]
     country = context.company.offices[job.office_id].country if job else None
     return {
         "id": person.id,
@@ -89,7 +91,7 @@ def employee(context: Context, person: Person, named: str = "externalId") -> Jso
         "workerStatus": {
             "lastHireDate": _midnight(job.start_date if job else None),
             "originalHireDate": _midnight(min((row.start_date for row in stints), default=None)),
-            "active": _active(context, person),
+            "active": is_active(context, person),
             "absent": bool(job and job.status == "LEAVE"),
         },
         "settings": {"displayLanguage": pick(("English (US)", "Deutsch"), "lang", person.id), "timeZone": ""},
@@ -102,13 +104,14 @@ def employee(context: Context, person: Person, named: str = "externalId") -> Jso
         },
         "ous": ous,
         "employeeMetaData": {
-            "createdDate": _written(person.created_at),
-            "modifiedDate": _written(person.updated_at),
+            "createdDate": written(person.created_at),
+            "modifiedDate": written(person.updated_at),
         },
     }
 
 
-def _unit(row: Json) -> Json:
+def as_unit(row: Json) -> Json:
+    """A unit as it stands with an employee."""
     return {"id": row["ou_id"], "ouId": row["ref"] or "", "name": row["title"], "type": TITLES[row["type_id"]]}
 
 
@@ -117,7 +120,7 @@ def groups_of(context: Context) -> dict[int, list[Json]]:
     units, found = units_by_id(context.stock), dict[int, list["Json"]]()
     for row in groups(context.stock):
         if row["user_id"] > 0:
-            found.setdefault(row["user_id"], []).append(_unit(units[row["ou_id"]]))
+            found.setdefault(row["user_id"], []).append(as_unit(units[row["ou_id"]]))
     return found
 
 
@@ -156,9 +159,6 @@ def status_of(context: Context, person: Person) -> Json:
     }
 
 
-# Version 2
-
-
 def _tests(call: Call) -> Iterator[Callable[[Json], bool]]:
     given = call.given
     for name in ("externalId", "userName", "guid", "firstName", "lastName"):
@@ -190,7 +190,8 @@ def _list(context: Context, call: Call) -> Answer:
     return tokened(context, call, rows, size, "nextPageToken" if manner == CAMEL else "nextpagetoken")
 
 
-def _person(context: Context, call: Call) -> Person:
+def find_person(context: Context, call: Call) -> Person:
+    """Who stands in the path."""
     text = call.parts["id"]
     people = context.company.people
     if not (text.isascii() and text.isdigit()) or int(text) not in people:
@@ -199,27 +200,24 @@ def _person(context: Context, call: Call) -> Person:
 
 
 def _one(context: Context, call: Call) -> Answer:
-    return as_json(employee(context, _person(context, call)), media_type=JSON_TYPE)
+    return as_json(employee(context, find_person(context, call)), media_type=JSON_TYPE)
 
 
 def _groups(context: Context, call: Call) -> Answer:
-    return listed(context, groups_of(context).get(_person(context, call).id, []))
+    return listed(context, groups_of(context).get(find_person(context, call).id, []))
 
 
 def _fields(context: Context, call: Call) -> Answer:
-    return listed(context, fields_of(context, _person(context, call)))
+    return listed(context, fields_of(context, find_person(context, call)))
 
 
 def _status(context: Context, call: Call) -> Answer:
-    return as_json(status_of(context, _person(context, call)), media_type=JSON_TYPE)
+    return as_json(status_of(context, find_person(context, call)), media_type=JSON_TYPE)
 
 
 def _as_of(context: Context, call: Call) -> Answer:
-    try:
-        day = date.fromisoformat(call.parts["asOfDate"])
-    except ValueError as error:
-        raise call.bad("asOfDate", "must be a date such as 2024-01-31") from error
-    row = status_of(context, _person(context, call))
+    day = call.day("asOfDate", call.parts["asOfDate"])
+    row = status_of(context, find_person(context, call))
     if row["effectiveDate"] is None or row["effectiveDate"] > _midnight(day):
         raise call.not_there()
     return as_json(row, media_type=JSON_TYPE)
@@ -229,73 +227,7 @@ def _named(rows: Iterable[tuple[int, str]]) -> Callable[[Context, Call], Answer]
     return lambda context, _call: listed(context, [{"id": number, "title": title} for number, title in rows])
 
 
-# Version 1
-
-
-def employee_v1(context: Context, person: Person, *, whole: bool) -> Json:
-    """An employee of version 1; lists have neither groups nor fields."""
-    row = employee(context, person, "userId")
-    units = units_by_id(context.stock)
-    custom = [_unit(units[number]) for kind, number in places(context.stock, person.id) if kind in CUSTOM]
-    meta = row.pop("employeeMetaData")
-    row["settings"]["trainingApprovals"] = 1
-    return {
-        **row,
-        "approver": row["manager"],
-        "relations": None,
-        "selfRegistrationGroup": None,
-        "groups": groups_of(context).get(person.id, []) if whole else None,
-        "customOus": custom or None,
-        "customFields": fields_of(context, person) if whole else None,
-        "employeeMetaData": meta,
-    }
-
-
-def _framed(context: Context, data: object) -> Answer:
-    moment = f"{context.world.clock.now().replace(tzinfo=None).isoformat()}.6474578Z"
-    return as_json({"status": "Success", "timestamp": moment, "data": data}, media_type=JSON_TYPE)
-
-
-def _v1(member: str, make: Callable[[Context, Person], Json]) -> Callable[[Context, Call], Answer]:
-    def answer(context: Context, call: Call) -> Answer:
-        size, number = SIZE, call.number("pagenumber", 1)
-        if (text := call.given.get("pagesize")) is not None:
-            if not (text.isascii() and text.isdigit() and 0 < int(text) <= SIZE):
-                raise RefusalError(failed(BAD, pageSize=f"Page size must be between 1 and {SIZE}"))
-            size = int(text)
-        people = context.stock.people
-        if call.given.get("includeInactive", "false").lower() != "true":
-            people = [row for row in people if _active(context, row)]
-        for name, stamp in (("lastmodified", "updated_at"), ("createdate", "created_at")):
-            if name in call.given:
-                if not MOMENT.fullmatch(call.given[name]):
-                    raise call.bad(name, "must be a date such as 2024-01-31T00:00:00")
-                since = call.given[name].rstrip("Z")
-                people = [row for row in people if _written(getattr(row, stamp)) >= since]
-        page = people[(number - 1) * size : number * size]
-        rows = [make(context, row) for row in page]
-        return _framed(
-            context, {member: rows, "size": len(rows), "start": (number - 1) * size + 1, "total": len(people)}
-        )
-
-    return answer
-
-
-def _one_v1(context: Context, call: Call) -> Answer:
-    text = call.parts["id"]
-    for person in context.stock.people:
-        if text in {str(person.id), f"userid-{ref(person)}", f"guid-{uuid('user', person.id)}"}:
-            return _framed(context, employee_v1(context, person, whole=True))
-    raise call.not_there()
-
-
-def _fields_v1(context: Context, call: Call) -> Answer:
-    person = _person(context, call)
-    return _framed(context, {"id": person.id, "customFields": fields_of(context, person)})
-
-
 LOOK_UPS = ("ids", "userName", "externalId", "guid", "lastName", "firstName", "modifiedDate", "createdDate", "status")
-V1_PARAMETERS = ("pagenumber", "pagesize", "lastmodified", "createdate", "includeInactive")
 ROUTES = (
     Route(V2, "employees", SCOPE, _list, ("pageSize", "nextPageToken", *LOOK_UPS), per_minute=BULK_RATE),
     Route(f"{V2}/termination-reasons", "termination_reasons", SCOPE, _named(REASONS), per_minute=SINGLE_RATE),
@@ -311,24 +243,6 @@ ROUTES = (
         _as_of,
         per_minute=SINGLE_RATE,
     ),
-    Route(V1, "employees_v1", SCOPE, _v1("employees", lambda *who: employee_v1(*who, whole=False)), V1_PARAMETERS),
-    Route(
-        f"{V1}/customfields",
-        "custom_fields_v1",
-        SCOPE,
-        _v1("userCustomFields", lambda context, who: {"id": who.id, "customFields": fields_of(context, who)}),
-        V1_PARAMETERS,
-    ),
-    Route(f"{V1}/employmentstatus", "employment_status_v1", SCOPE, _v1("employmentStatus", status_of), V1_PARAMETERS),
-    Route(
-        f"{V1}/groups",
-        "groups_v1",
-        GROUP_SCOPE,
-        _v1("groups", lambda context, who: {"id": who.id, "groups": groups_of(context).get(who.id, [])}),
-        V1_PARAMETERS,
-    ),
-    Route(f"{V1}/{{id}}", "employees_v1", SCOPE, _one_v1),
-    Route(f"{V1}/{{id}}/customfields", "custom_fields_v1", SCOPE, _fields_v1),
 )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -15,6 +14,8 @@ from hr_sandbox.cornerstone.rows.small import applicant_status
 from hr_sandbox.cornerstone.rows.units import FIRST
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from hr_sandbox.company.model import Application, Opening
     from hr_sandbox.cornerstone.rest.route import Call
     from hr_sandbox.messages import Answer
@@ -46,17 +47,9 @@ def requisition(context: Context, row: Opening) -> Json:
     }
 
 
-def _day(call: Call, name: str) -> date | None:
-    text = call.given.get(name.lower())
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError as error:
-        raise call.bad(name, "must be a date such as 2024-01-31") from error
-
-
 def _requisitions(context: Context, call: Call) -> Answer:
     given = call.given
-    first, last = _day(call, "FromDate"), _day(call, "ToDate")
+    first, last = call.day("FromDate", given.get("fromdate")), call.day("ToDate", given.get("todate"))
     since = given.get("lastmodifiedsince")
     if since is not None and not SECONDS.fullmatch(since):
         raise call.bad("lastModifiedSince", "must be such as 2024-01-31T00:00:00")
@@ -109,7 +102,7 @@ def _applicants(context: Context, call: Call) -> Answer:
     status = call.given.get("currentstatus")
     if not status:
         raise call.bad("CurrentStatus", "is needed")
-    since = _day(call, "StatusDate")
+    since = call.day("StatusDate", call.given.get("statusdate"))
     rows = [applicant(context, row) for row in context.company.applications]
     rows = [
         row for row in rows if row["CurrentStatus"] == status and (since is None or row["StatusDate"] >= f"{since}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,9 @@ XML_TYPE = "application/xml; charset=utf-8"
 XML_HEAD = '<cornerstoneapi xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><validations>'
 XML_TAIL = "</validations></cornerstoneapi>"
 TOKEN_SECONDS = 300
+DAY_LENGTH = 10  # of 2024-01-31; the language knows shorter and other ways
 TO_TEXT, FROM_TEXT = str.maketrans("-_", "+/"), str.maketrans("+/", "-_")
+MARK = "t+/"  # signs that have to be encoded in an address
 
 
 @dataclass(slots=True)
@@ -47,12 +50,14 @@ class Context:
         manners: in which of its ways a stream answers, where not as usual.
         downloads: how often each report was read.
         busy_until: when the search that is under way ends.
+        jobs: those that there are, by the version of the company.
     """
 
     world: World
     manners: dict[str, str] = field(default_factory=dict)
     downloads: dict[tuple[str, str], int] = field(default_factory=dict)
     busy_until: float = 0
+    jobs: dict[int, list[Json]] = field(default_factory=dict)
     seal: Seal = field(default_factory=Seal)
 
     @property
@@ -83,12 +88,21 @@ class Call:
     def bad(self, name: str, sentence: str) -> RefusalError:
         """A parameter that cannot be."""
         if self.route.family == NEW:
-            return RefusalError(failed(BAD, **{name: sentence}))
+            return RefusalError(failed(BAD, {name: sentence}))
         return RefusalError(self.route.refusing(self.request)(BAD, f"{name}: {sentence}"))
 
     def not_there(self) -> RefusalError:
         """There is no such record."""
         return RefusalError(self.route.refusing(self.request)(NOT_FOUND))
+
+    def day(self, name: str, text: str | None) -> date | None:
+        """A day, where there is one."""
+        if text is None:
+            return None
+        try:
+            return date.fromisoformat(text if len(text) == DAY_LENGTH else "none")
+        except ValueError as error:
+            raise self.bad(name, "must be a date such as 2024-01-31") from error
 
     def number(self, name: str, usual: int, most: int | None = None) -> int:
         """A whole number from 1 on."""
@@ -202,7 +216,8 @@ def tokened(context: Context, call: Call, rows: list[Json], size: int, member: s
     """A page of rows in the order of their ids, with a token for the next one that lives five minutes."""
     after, filters = -1, sorted(item for item in call.given.items() if item[0] not in {"nextPageToken", "pageSize"})
     if (text := call.given.get("nextPageToken")) is not None:
-        state = context.seal.open(text.translate(FROM_TEXT))
+        marked = text.startswith(MARK)
+        state = context.seal.open(text.removeprefix(MARK).translate(FROM_TEXT)) if marked else None
         asked = {"path": call.request.path, "size": size, "filters": [list(item) for item in filters]}
         if state is None or any(state[name] != value for name, value in asked.items()):
             raise call.bad("nextPageToken", "is not valid")
@@ -220,5 +235,5 @@ def tokened(context: Context, call: Call, rows: list[Json], size: int, member: s
             "after": page[-1]["id"],
             "at": context.world.clock.seconds(),
         }
-        token = context.seal.close(state).translate(TO_TEXT)
+        token = MARK + context.seal.close(state).translate(TO_TEXT)
     return listed(context, page, **{member: token})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.rest import learning, loads, people, recruiting, skills, units
+from hr_sandbox.cornerstone.rest import learning, loads, people, people_v1, recruiting, skills, units
 from hr_sandbox.cornerstone.rest.route import Context
 from hr_sandbox.vendor import ControlError
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from hr_sandbox.vendor import Json
 
 FAMILIES = (people, units, learning, skills, recruiting, loads)
-ROUTES: tuple[Route, ...] = tuple(route for family in FAMILIES for route in family.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *(route for family in FAMILIES for route in family.ROUTES),
+    *people_v1.ROUTES,
+)
 STREAMS: dict[str, Callable[[Context, date, date], list[Json]]] = {
     name: records for family in FAMILIES for name, records in family.STREAMS.items()
 }

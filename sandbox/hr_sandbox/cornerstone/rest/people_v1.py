@@ -1,0 +1,122 @@
+"""Employees of version 1: whole ones by id, lists by the number of a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hr_sandbox.cornerstone.refusals import BAD, JSON_TYPE, RefusalError, failed
+from hr_sandbox.cornerstone.rest.people import (
+    CUSTOM,
+    GROUP_SCOPE,
+    MOMENT,
+    SCOPE,
+    SIZE,
+    as_unit,
+    employee,
+    fields_of,
+    find_person,
+    groups_of,
+    is_active,
+    status_of,
+    written,
+)
+from hr_sandbox.cornerstone.rest.route import Context, Route
+from hr_sandbox.cornerstone.rows.parts import ref
+from hr_sandbox.cornerstone.rows.units import places, units_by_id
+from hr_sandbox.cornerstone.stock import uuid
+from hr_sandbox.messages import as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.company.model import Person
+    from hr_sandbox.cornerstone.rest.route import Call
+    from hr_sandbox.messages import Answer
+    from hr_sandbox.vendor import Json
+
+V1 = "/services/api/x/users/v1/employees"
+
+
+def employee_v1(context: Context, person: Person, *, whole: bool) -> Json:
+    """An employee of version 1; lists have neither groups nor fields."""
+    row = employee(context, person, "userId")
+    units = units_by_id(context.stock)
+    custom = [as_unit(units[number]) for kind, number in places(context.stock, person.id) if kind in CUSTOM]
+    meta = row.pop("employeeMetaData")
+    row["settings"]["trainingApprovals"] = 1
+    return {
+        **row,
+        "approver": row["manager"],
+        "relations": None,
+        "selfRegistrationGroup": None,
+        "groups": groups_of(context).get(person.id, []) if whole else None,
+        "customOus": custom or None,
+        "customFields": fields_of(context, person) if whole else None,
+        "employeeMetaData": meta,
+    }
+
+
+def _framed(context: Context, data: object) -> Answer:
+    moment = f"{context.world.clock.now().replace(tzinfo=None).isoformat()}.6474578Z"
+    return as_json({"status": "Success", "timestamp": moment, "data": data}, media_type=JSON_TYPE)
+
+
+def _v1(member: str, make: Callable[[Context, Person], Json]) -> Callable[[Context, Call], Answer]:
+    def answer(context: Context, call: Call) -> Answer:
+        size, number = SIZE, call.number("pagenumber", 1)
+        if (text := call.given.get("pagesize")) is not None:
+            if not (text.isascii() and text.isdigit() and 0 < int(text) <= SIZE):
+                raise RefusalError(failed(BAD, {"pageSize": f"Page size must be between 1 and {SIZE}"}))
+            size = int(text)
+        people = context.stock.people
+        if call.given.get("includeInactive", "false").lower() != "true":
+            people = [row for row in people if is_active(context, row)]
+        for name, stamp in (("lastmodified", "updated_at"), ("createdate", "created_at")):
+            if name in call.given:
+                if not MOMENT.fullmatch(call.given[name]):
+                    raise call.bad(name, "must be a date such as 2024-01-31T00:00:00")
+                since = call.given[name].rstrip("Z")
+                people = [row for row in people if written(getattr(row, stamp)) >= since]
+        page = people[(number - 1) * size : number * size]
+        rows = [make(context, row) for row in page]
+        return _framed(
+            context, {member: rows, "size": len(rows), "start": (number - 1) * size + 1, "total": len(people)}
+        )
+
+    return answer
+
+
+def _one_v1(context: Context, call: Call) -> Answer:
+    text = call.parts["id"]
+    for person in context.stock.people:
+        if text in {str(person.id), f"userid-{ref(person)}", f"guid-{uuid('user', person.id)}"}:
+            return _framed(context, employee_v1(context, person, whole=True))
+    raise call.not_there()
+
+
+def _fields_v1(context: Context, call: Call) -> Answer:
+    person = find_person(context, call)
+    return _framed(context, {"id": person.id, "customFields": fields_of(context, person)})
+
+
+V1_PARAMETERS = ("pagenumber", "pagesize", "lastmodified", "createdate", "includeInactive")
+ROUTES = (
+    Route(V1, "employees_v1", SCOPE, _v1("employees", lambda *who: employee_v1(*who, whole=False)), V1_PARAMETERS),
+    Route(
+        f"{V1}/customfields",
+        "custom_fields_v1",
+        SCOPE,
+        _v1("userCustomFields", lambda context, who: {"id": who.id, "customFields": fields_of(context, who)}),
+        V1_PARAMETERS,
+    ),
+    Route(f"{V1}/employmentstatus", "employment_status_v1", SCOPE, _v1("employmentStatus", status_of), V1_PARAMETERS),
+    Route(
+        f"{V1}/groups",
+        "groups_v1",
+        GROUP_SCOPE,
+        _v1("groups", lambda context, who: {"id": who.id, "groups": groups_of(context).get(who.id, [])}),
+        V1_PARAMETERS,
+    ),
+    Route(f"{V1}/{{id}}", "employees_v1", SCOPE, _one_v1),
+    Route(f"{V1}/{{id}}/customfields", "custom_fields_v1", SCOPE, _fields_v1),
+)

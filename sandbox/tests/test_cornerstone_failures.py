@@ -1,0 +1,132 @@
+"""Answers that go wrong on purpose: after they began, as a page, too late, or only where they are large."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hr_sandbox.vendor import ControlError
+
+SIZE = "odata.maxpagesize=40"
+EMPLOYEES = "/services/api/x/users/v2/employees"
+
+
+def whole(api: Any) -> str:
+    return str(api.ask("user_ou_core", prefer=SIZE).body.decode())
+
+
+@pytest.mark.parametrize(
+    ("form", "ending"),
+    [
+        ("error", '},{"error":{"code":"","message":"An error has occurred."}}'),
+        ("html", "}<!DOCTYPE html><html><body>Runtime Error</body></html>"),
+    ],
+)
+def test_a_body_that_goes_wrong_after_it_began(make_cornerstone: Any, form: str, ending: str) -> None:
+    api = make_cornerstone()
+    good = whole(api)
+    api.controls["failure"]({"stream": "user_ou_core", "form": form})
+    answer = api.ask("user_ou_core", prefer=SIZE)
+    text = answer.body.decode()
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json; odata.metadata=minimal")
+    assert text.endswith(ending)
+    begun = text.removesuffix(ending.removeprefix("}"))
+    assert good.startswith(begun.rstrip(","))
+    assert 15 < begun.count('"user_id"') < 25
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(text)
+    assert json.loads(whole(api))["value"] == json.loads(good)["value"]
+
+
+def test_a_body_that_breaks_off(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    good = whole(api)
+    api.controls["failure"]({"stream": "user_ou_core", "form": "cut"})
+    broken = whole(api)
+    assert good.startswith(broken)
+    assert len(broken) < len(good)
+
+
+def test_a_table_without_rows_goes_wrong_too(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    api.controls["failure"]({"stream": "vw_rpt_nasd", "form": "error"})
+    assert (
+        api.ask("vw_rpt_nasd")
+        .body.decode()
+        .endswith('"value":[{"error":{"code":"","message":"An error has occurred."}}')
+    )
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "media_type"),
+    [
+        ("only-error", 200, "application/json"),
+        ("page", 200, "text/html"),
+        ("login", 302, "text/html"),
+        ("json-500", 500, "application/json"),
+        ("xml-500", 500, "application/xml"),
+        ("html-500", 500, "text/html"),
+        ("timeout", 504, "text/html"),
+    ],
+)
+def test_something_else_instead(make_cornerstone: Any, form: str, status: int, media_type: str) -> None:
+    api = make_cornerstone()
+    for stream, path in (("users_core", "users_core"), ("employees", EMPLOYEES)):
+        api.controls["failure"]({"stream": stream, "form": form})
+        answer = api.ask(path)
+        assert (answer.status, answer.headers["content-type"].split(";")[0]) == (status, media_type)
+        assert api.ask(path).status == 200
+
+
+def test_a_login_page(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    api.controls["failure"]({"stream": "users_core", "form": "login"})
+    target = api.ask("users_core").headers["location"]
+    followed = api.ask(target)
+    assert (followed.status, b"<form" in followed.body) == (200, True)
+
+
+def test_large_pages_fail_and_smaller_ones_do_not(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    api.controls["failure"]({"stream": "user_ou_core", "form": "error", "times": None, "above": 100})
+    for size, good in ((1000, False), (500, False), (250, False), (100, True), (101, False), (5, True)):
+        answer = api.ask("user_ou_core", prefer=f"odata.maxpagesize={size}")
+        assert (answer.status, b'{"error"' not in answer.body) == (200, good)
+    assert len(api.rows("user_ou_core", prefer="odata.maxpagesize=60")) == api.vendor.count("user_ou_core", None, None)
+    assert api.controls["clear-failures"]({}) == {"cleared": 1}
+    assert b'{"error"' not in api.ask("user_ou_core").body
+
+
+def test_after_some_good_ones_and_so_many_times(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    api.controls["failure"]({"stream": "users_core", "form": "json-500", "after": 1, "times": 2})
+    assert [api.ask("users_core").status for _ in range(4)] == [200, 500, 500, 200]
+
+
+def test_refusals_do_not_use_failures_up(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    for stream in ("users_core", "employees"):
+        api.controls["failure"]({"stream": stream, "form": "json-500"})
+    assert api.ask("users_core", {"$skip": "1"}).status == 400
+    assert api.ask(EMPLOYEES, authorization="Bearer none").status == 401
+    assert [api.ask(path).status for path in ("users_core", EMPLOYEES)] == [500, 500]
+
+
+def test_slow_answers(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    api.controls["failure"]({"stream": "users_core", "form": "slow", "seconds": 7})
+    assert [api.ask("users_core").seconds for _ in range(2)] == [7, 0]
+
+
+def test_failures_that_cannot_be(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    for body in (
+        {"stream": "nothing", "form": "error"},
+        {"stream": "users_core", "form": "other"},
+        {"stream": "users_core", "times": 0},
+        {"stream": "users_core", "above": -1},
+        {"stream": "users_core", "more": 1},
+    ):
+        with pytest.raises(ControlError):
+            api.controls["failure"](body)

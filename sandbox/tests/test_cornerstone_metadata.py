@@ -1,0 +1,123 @@
+"""The documents that say what a portal has, and how they change with it."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from hr_sandbox.cornerstone.tables import entity_sets
+from hr_sandbox.vendor import ControlError
+
+OBJECTS, VIEWS = "/services/api/x/dataexporter/api/objects", "/services/api/x/odata/api/views"
+EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
+
+
+def read(api: Any, root: str) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
+    """Types by name with their key and columns, and annotations by target."""
+    answer = api.ask(f"{root}/$metadata")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/xml")
+    document = ET.fromstring(answer.body)  # noqa: S314  our own
+    types = {
+        row.attrib["Name"]: (
+            [part.attrib["Name"] for part in row.iter(f"{EDM}PropertyRef")],
+            {part.attrib["Name"]: part.attrib["Type"] for part in row.iter(f"{EDM}Property")},
+        )
+        for row in document.iter(f"{EDM}EntityType")
+    }
+    notes = {
+        row.attrib["Target"]: {
+            note.attrib["Term"].partition(".")[2]: note.attrib.get("String") or note.attrib["Bool"]
+            for note in row.iter(f"{EDM}Annotation")
+        }
+        for row in document.iter(f"{EDM}Annotations")
+    }
+    return types, notes
+
+
+def test_rows_have_the_columns_that_the_documents_tell(cornerstone: Any) -> None:
+    types = read(cornerstone, OBJECTS)[0] | read(cornerstone, VIEWS)[0]
+    assert types.keys() == entity_sets().keys()
+    for name, (key, columns) in types.items():
+        assert tuple(key) == entity_sets()[name].key
+        for row in cornerstone.vendor.records(name, None, None, "")[:3]:
+            assert list(row) == list(columns)
+
+
+def test_every_object_has_a_key_and_some_views_have_none(cornerstone: Any) -> None:
+    assert all(key for key, _ in read(cornerstone, OBJECTS)[0].values())
+    views = read(cornerstone, VIEWS)[0]
+    assert views["vw_rpt_user"][0] == ["user_id"]
+    assert views["vw_rpt_user_groups"][0] == []
+
+
+def test_annotations(cornerstone: Any) -> None:
+    _, notes = read(cornerstone, OBJECTS)
+    space = "Csod.DataExporter."
+    assert notes[f"{space}user_ou_core"]["ObjectSupportsChangeTracking"] == "true"
+    assert notes[f"{space}training_core"]["ObjectSupportsChangeTracking"] == "false"
+    assert notes[f"{space}users_cf_core"]["ObjectIsUserDefined"] == "true"
+    assert notes[f"{space}users_core/user_id"] == {
+        "FieldIsFilteringAllowed": "true",
+        "FieldOuroborosTypeDeclaration": "int",
+    }
+    assert notes[f"{space}users_core/user_email"] == {
+        "FieldIsFilteringAllowed": "false",
+        "FieldOuroborosTypeDeclaration": "nvarchar(128)?",
+    }
+    assert notes[f"{space}training_type_core/object_type"]["FieldOuroborosTypeDeclaration"] == "char(4)"
+    assert not read(cornerstone, VIEWS)[1]
+
+
+def test_fields_of_the_portal(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    before = api.ask(f"{OBJECTS}/$metadata").body
+    made = api.controls["custom-field"]({"kind": "user", "label": "Schuhgröße & <mehr>", "type": "number"})
+    name, coded = made["columns"]["users_cf_core"], made["columns"]["vw_rpt_user_cf"]
+    assert (name, coded) == (f"field_{made['id']}", f"user_custom_field_{made['id']:05}")
+    assert api.ask(f"{OBJECTS}/$metadata").body != before
+    types, notes = read(api, OBJECTS)
+    assert types["users_cf_core"][1][name] == "Edm.Decimal"
+    assert notes[f"Csod.DataExporter.users_cf_core/{name}"]["FieldHeading"] == "Schuhgröße & <mehr>"
+    assert name in api.rows("users_cf_core")[0]
+    assert coded in api.rows("vw_rpt_user_cf")[0]
+    person = next(iter(api.company.people)).id
+    _, body = api.get(f"/services/api/x/users/v2/employees/{person}/customfields")
+    assert body["data"][-1]["name"] == "Schuhgröße & <mehr>"
+    with pytest.raises(ControlError, match="There is no kind"):
+        api.controls["custom-field"]({"kind": "planet", "label": "x"})
+
+
+def test_types_of_units_of_the_portal(cornerstone: Any) -> None:
+    types = {row["type_id"]: row for row in cornerstone.rows("ou_type_core")}
+    custom = {number for number, row in types.items() if row["is_custom"]}
+    assert custom
+    columns = read(cornerstone, OBJECTS)[0]["user_ou_pivoted_core"][1]
+    assert {f"ou_type_{number}_ou_id" for number in types} <= columns.keys()
+    assert {f"user_ou_{number}_id" for number in custom} <= read(cornerstone, VIEWS)[0]["vw_rpt_user"][1].keys()
+
+
+def test_columns_come_and_go(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    api.vendor.allow("users_core.user_email", allowed=False)
+    assert "user_email" not in read(api, OBJECTS)[0]["users_core"][1]
+    assert "user_email" not in api.rows("users_core")[0]
+    assert api.get("users_core", {"$select": "user_email"})[0] == 400
+    api.vendor.allow("users_core.user_email", allowed=True)
+    assert "user_email" in api.rows("users_core")[0]
+    for attribute in ("users_core.user_id", "users_core.nothing", "nothing.user_id"):
+        with pytest.raises(ControlError):
+            api.vendor.allow(attribute, allowed=False)
+
+
+def test_etags(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    path = f"{OBJECTS}/$metadata"
+    assert "etag" not in api.ask(path).headers
+    api.controls["etag"]({"on": True})
+    tag = api.ask(path).headers["etag"]
+    again = api.ask(path, if_none_match=tag)
+    assert (again.status, again.body) == (304, b"")
+    api.controls["custom-field"]({"kind": "ou", "label": "x"})
+    changed = api.ask(path, if_none_match=tag)
+    assert (changed.status, changed.headers["etag"] != tag) == (200, True)

@@ -1,0 +1,225 @@
+"""Bodies have the shapes of those that the vendor published."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+from xml.etree import ElementTree as ET
+
+import pytest
+from hr_sandbox.messages import Request
+
+SAMPLES = os.environ.get("VENDOR_SAMPLES")
+V2 = "/services/api/x/users/v2/employees"
+EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
+
+pytestmark = pytest.mark.skipif(not SAMPLES, reason="VENDOR_SAMPLES does not say where the vendors' bodies are")
+
+
+def sample(name: str) -> Any:
+    return json.loads((Path(SAMPLES or "") / "cornerstone" / f"{name}.json").read_text())
+
+
+def again(api: Any, theirs: Any, path: str | None = None, **more: str) -> Any:
+    """Our answer to the request of a sample."""
+    asked = theirs["request"]
+    parts = urlsplit(asked["url"])
+    given = {name: text for name, text in asked.get("headers", {}).items() if name != "Authorization"}
+    headers = {**api.headers, **{name.lower(): text for name, text in given.items()}, **more}
+    query = tuple(parse_qsl(parts.query))
+    return api.vendor.answer(Request("GET", path or parts.path, query, headers, root="https://corpname.csod.com"))
+
+
+def shape(value: Any) -> Any:
+    """Names and kinds; of lists the first element's."""
+    if isinstance(value, dict):
+        return {name: shape(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dataexporter_track_changes_unsupported",
+        "reporting_404_unknown_view",
+        "employee_v1_error",
+    ],
+)
+def test_refusals(cornerstone: Any, name: str) -> None:
+    theirs = sample(name)
+    ours = again(cornerstone, theirs)
+    assert ours.status == theirs["response"]["status"]
+    assert shape(json.loads(ours.body)) == shape(theirs["response"]["body"])
+    kind = theirs["response"]["headers"]["Content-Type"]
+    assert ours.headers["content-type"] == kind
+
+
+def test_who_may_not(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    theirs = sample("reporting_401")
+    ours = again(api, theirs, authorization="Bearer none")
+    assert (ours.status, shape(json.loads(ours.body))) == (401, shape(theirs["response"]["body"]))
+    assert json.loads(ours.body)["error"]["message"] == theirs["response"]["body"]["error"]["message"]
+    api.vendor.revoke(right="vw_rpt_user:read", endpoint=None, status=403)
+    ours, theirs = again(api, sample("reporting_403")), sample("reporting_403")
+    assert (ours.status, shape(json.loads(ours.body))) == (403, shape(theirs["response"]["body"]))
+    api.controls["throttling"]({"on": True, "stream": "vw_rpt_user", "per_minute": 0})
+    ours, theirs = again(api, sample("reporting_429")), sample("reporting_429")
+    assert (ours.status, shape(json.loads(ours.body))) == (429, shape(theirs["response"]["body"]))
+    assert {name.lower() for name in theirs["response"]["headers"]} <= ours.headers.keys()
+
+
+def test_tokens(cornerstone: Any) -> None:
+    theirs = sample("oauth2_token_ok")
+    assert theirs["request"]["body"].keys() == {"clientId", "clientSecret", "grantType", "scope"}
+    assert shape(json.loads(cornerstone.sign_in().body)) == shape(theirs["response"]["body"])
+    refused = cornerstone.sign_in(clientSecret="x")
+    theirs = sample("oauth2_token_bad_credentials")["response"]
+    assert (refused.status, json.loads(refused.body)) == (theirs["status"], theirs["body"])
+
+
+@pytest.mark.parametrize("name", ["reporting_service_document", "reporting_count"])
+def test_documents(cornerstone: Any, name: str) -> None:
+    theirs = sample(name)
+    ours = again(cornerstone, theirs)
+    assert shape(json.loads(ours.body)) == shape(theirs["response"]["body"])
+    assert ours.headers["content-type"] == theirs["response"]["headers"]["Content-Type"]
+    assert ours.headers["odata-version"] == theirs["response"]["headers"]["OData-Version"]
+
+
+@pytest.mark.parametrize("name", ["reporting_metadata", "dataexporter_metadata"])
+def test_metadata(cornerstone: Any, name: str) -> None:
+    theirs = sample(name)
+    ours = ET.fromstring(again(cornerstone, theirs).body)  # noqa: S314  our own
+    published = ET.fromstring(theirs["response"]["body_text"])  # noqa: S314  known
+    assert ours.tag == published.tag
+    mine = {row.attrib["Name"]: row for row in ours.iter(f"{EDM}EntityType")}
+    for row in published.iter(f"{EDM}EntityType"):
+        other = mine[row.attrib["Name"]]
+        keys = [[part.attrib["Name"] for part in tree.iter(f"{EDM}PropertyRef")] for tree in (row, other)]
+        assert keys[0] == keys[1]
+        columns = {part.attrib["Name"]: part.attrib for part in other.iter(f"{EDM}Property")}
+        for part in row.iter(f"{EDM}Property"):
+            found = columns[part.attrib["Name"]]
+            # Numbers whose kind nobody knows are decimals there.
+            assert found["Type"] == part.attrib["Type"] or part.attrib["Type"] == "Edm.Decimal"
+            assert found.get("Nullable") == part.attrib.get("Nullable")
+    terms = [
+        {
+            (row.attrib["Target"], note.attrib["Term"], note.attrib.get("Bool") or note.attrib["String"])
+            for row in tree.iter(f"{EDM}Annotations")
+            for note in row
+        }
+        for tree in (published, ours)
+    ]
+    assert terms[0] <= terms[1]
+
+
+def test_changes(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    theirs = sample("dataexporter_track_changes_first")
+    ours = again(api, theirs)
+    body = json.loads(ours.body)
+    assert shape(body) == shape(theirs["response"]["body"])
+    assert body["@odata.context"] == theirs["response"]["body"]["@odata.context"]
+    assert ours.headers["preference-applied"] == theirs["response"]["headers"]["Preference-Applied"]
+    theirs = sample("dataexporter_delta")["response"]["body"]
+    row, other = body["value"][:2]
+    api.controls["delete"]({"stream": "user_ou_core", "id": f"{row['user_id']},{row['ou_id']}"})
+    api.controls["touch"]({"stream": "user_ou_core", "id": f"{other['user_id']},{other['ou_id']}"})
+    _, found = api.get(body["@odata.deltaLink"])
+    assert [shape(part) for part in found["value"]] == [shape(part) for part in theirs["value"]]
+    assert set(found) == set(theirs)
+
+
+@pytest.mark.parametrize(("name", "form"), [("midstream_error_json", "error"), ("midstream_error_html", "html")])
+def test_failures_after_the_beginning(make_cornerstone: Any, name: str, form: str) -> None:
+    api = make_cornerstone()
+    api.controls["failure"]({"stream": "vw_rpt_transcript", "form": form})
+    theirs = sample(f"reporting_{name}")
+    ours = again(api, theirs)
+    end = theirs["response"]["body_text"].rpartition('0033333Z"}')[2]
+    assert ours.body.decode().endswith(f"}}{end}")
+    assert ours.status == theirs["response"]["status"]
+
+
+def test_links_in_small_letters_and_pages_for_people(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    api.vendor.set_links("vw_rpt_user", "lowercase")
+    theirs = sample("reporting_page_nextlink_lowercase")
+    ours = json.loads(again(api, theirs, prefer="odata.maxpagesize=1").body)
+    assert set(ours) == set(theirs["response"]["body"])
+    theirs = sample("reporting_302_missing_question_mark")
+    asked = urlsplit(theirs["request"]["url"]).path
+    answer = again(api, theirs, asked)
+    assert (answer.status, answer.headers["location"]) == (302, theirs["response"]["headers"]["Location"])
+    for name, form in (("reporting_500_json", "json-500"), ("reporting_500_xml", "xml-500")):
+        api.controls["failure"]({"stream": "vw_rpt_transcript", "form": form})
+        theirs, ours = sample(name)["response"], again(api, sample(name))
+        assert (ours.status, ours.headers["content-type"]) == (500, theirs["headers"]["Content-Type"])
+        if "body" in theirs:
+            assert shape(json.loads(ours.body)) == shape(theirs["body"])
+        else:
+            assert ours.body.decode() == theirs["body_text"]
+
+
+def test_employees(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    theirs = sample("employee_v2_page1")["response"]["body"]
+    ours = json.loads(again(api, sample("employee_v2_page1")).body)
+    assert set(ours) == set(theirs)
+    assert set(theirs["data"][0]) <= set(ours["data"][0])
+    last = json.loads(again(api, {"request": {"url": "https://x/?status=active&lastName=nobody"}}, V2).body)
+    assert last["nextpagetoken"] is sample("employee_v2_page2_last")["response"]["body"]["nextpagetoken"]
+    api.vendor.set_manner("employees", "bare")
+    bare = sample("employee_v2_bare_array")["response"]["body"]
+    ours = json.loads(again(api, {"request": {"url": "https://x/"}}, V2).body)
+    assert set(bare[0]) <= set(ours[0])
+
+
+def test_employees_of_version_1(cornerstone: Any) -> None:
+    theirs = sample("employee_v1_bulk")["response"]["body"]
+    ours = json.loads(again(cornerstone, sample("employee_v1_bulk")).body)
+    assert set(ours["data"]) == set(theirs["data"])
+    assert set(ours["data"]["employees"][0]) == set(theirs["data"]["employees"][0])
+    number = ours["data"]["employees"][0]["id"]
+    theirs = sample("employee_v1_single")
+    ours = json.loads(again(cornerstone, theirs, f"/services/api/x/users/v1/employees/{number}").body)
+    published = theirs["response"]["body"]["data"]
+    assert set(ours["data"]) == set(published)
+    assert set(ours["data"]["customFields"][0]) == set(published["customFields"][0])
+    assert set(ours["data"]["ous"][0]) == set(published["ous"][0])
+
+
+def test_units(cornerstone: Any) -> None:
+    theirs = sample("ous_page")["response"]["body"]
+    ours = json.loads(again(cornerstone, sample("ous_page")).body)
+    assert set(ours) == set(theirs)
+    assert set(theirs["data"][0]) | {"customFields"} == set(ours["data"][0])
+
+
+def test_bulk(cornerstone: Any) -> None:
+    theirs = sample("bulk_jobs_page")
+    ours = again(cornerstone, {"request": {"url": "https://x/?page_size=100"}}, urlsplit(theirs["request"]["url"]).path)
+    assert shape(json.loads(ours.body)) == shape(theirs["response"]["body"])
+    ours = again(cornerstone, sample("bulk_permissions"))
+    assert shape(json.loads(ours.body)) == shape(sample("bulk_permissions")["response"]["body"])
+    import_id = cornerstone.vendor.records("bulk_imports", None, None, "")[1]["id"]
+    path = f"/services/api/x/bulk-api/v1/imports/{import_id}/errors"
+    theirs = sample("bulk_report_csv")["response"]
+    ours = again(cornerstone, {"request": {"url": "https://x/"}}, path)
+    assert ours.headers["content-type"] == theirs["headers"]["Content-Type"]
+    assert ours.body.decode().splitlines()[0] == theirs["body_text"].splitlines()[0]
+
+
+def test_older_services_answer_xml(cornerstone: Any) -> None:
+    theirs = sample("rest_xml_by_default")
+    ours = again(cornerstone, theirs, accept="*/*")
+    assert ours.headers["content-type"] == theirs["response"]["headers"]["Content-Type"]
+    trees = [ET.fromstring(text) for text in (ours.body.decode(), theirs["response"]["body_text"])]  # noqa: S314
+    assert {row.tag for row in trees[1].iter()} <= {row.tag for row in trees[0].iter()}

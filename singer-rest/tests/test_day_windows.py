@@ -1,0 +1,113 @@
+"""A list that answers at most 24 hours, and whose records do not tell when they changed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest import DateWindows, DayWindows
+from singer_rest.backfill import KEY
+from singer_rest.slices import Window
+from singer_rest.testing import Answer, Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from singer_rest.testing import Asked, Host
+
+NOW = datetime(2026, 2, 10, 8, 30, 0, 5, tzinfo=timezone.utc)
+LATER = datetime(2026, 2, 11, 9, tzinfo=timezone.utc)
+OPTIONS: dict[str, Any] = {"optional_streams": ["strolls"], "start_date": None, "end_date": None}
+
+
+def bounds(since: datetime | None = None, until: datetime | None = None) -> list[tuple[Any, ...]]:
+    slices = DayWindows("after", "before", days_back=2).plan(Window(since, until, NOW), None)
+    return [(*part.params.values(), part.name) for part in slices if part]
+
+
+def test_days_adjoin_and_the_last_one_ends_as_the_run_begins() -> None:
+    assert bounds() == [
+        ("2026-02-08T00:00:00", "2026-02-09T00:00:00", "2026-02-08/2026-02-08"),
+        ("2026-02-09T00:00:00", "2026-02-10T00:00:00", "2026-02-09/2026-02-09"),
+        ("2026-02-10T00:00:00", "2026-02-10T08:30:01", None),
+    ]
+
+
+def test_the_first_one_begins_with_the_moment_that_is_wanted_in_whole_seconds() -> None:
+    assert bounds(NOW.replace(day=9, hour=23)) == [
+        ("2026-02-09T23:30:00", "2026-02-10T00:00:00", "2026-02-09/2026-02-09"),
+        ("2026-02-10T00:00:00", "2026-02-10T08:30:01", None),
+    ]
+    assert bounds(LATER) == []
+
+
+@pytest.mark.parametrize(("until", "last"), [(9, "2026-02-10T00:00:00"), (10, "2026-02-10T08:30:01"), (28, None)])
+def test_the_last_day_is_read_whole_but_nothing_that_is_still_to_come(until: int, last: str | None) -> None:
+    end = datetime(2026, 2, until, tzinfo=timezone.utc)
+    assert bounds(None, end)[-1][1] == last or bounds()[-1][1]
+
+
+def test_windows_of_days_may_begin_so_many_days_ago() -> None:
+    windows = DateWindows("from", "to", days=31, days_back=30).plan(Window(None, None, NOW), None)
+    asked = [tuple(part.params.values()) for part in windows if part]
+    assert (asked[0][0], asked[-1][1]) == ("2026-01-11", "2026-02-10")
+
+
+@pytest.fixture
+def strolls(run: Callable[..., Output], vendor: Host) -> Callable[..., Output]:
+    """Run the tap over strolls: one a day."""
+    vendor.answer = lambda asked: Answer({"data": [{"id": asked.query["after"]}]})
+
+    def strolls(started: datetime, state: dict[str, Any] | None = None, **options: Any) -> Output:
+        vendor.asked.clear()
+        return run("strolls", state=state, started=started, max_concurrency=1, **{**OPTIONS, **options})
+
+    return strolls
+
+
+def place(output: Output) -> dict[str, Any]:
+    place: dict[str, Any] = output.state["bookmarks"]["strolls"]
+    return place
+
+
+def test_the_next_run_reads_on_from_where_this_one_began(strolls: Callable[..., Output], vendor: Host) -> None:
+    first = strolls(NOW)
+    assert place(first)["replication_key_value"] == "2026-02-10T08:30:00.000005Z"
+    assert not first.of("ACTIVATE_VERSION")
+    strolls(LATER, first.state)
+    asked = [(query["after"], query["before"]) for query in vendor.queries("/strolls")]
+    assert asked == [
+        ("2026-02-10T08:25:00", "2026-02-11T00:00:00"),
+        ("2026-02-11T00:00:00", "2026-02-11T09:00:01"),
+    ]
+
+
+def test_the_bookmark_is_no_later_than_what_was_read(strolls: Callable[..., Output]) -> None:
+    assert place(strolls(NOW, end_date="2026-02-08"))["replication_key_value"] == "2026-02-08T00:00:00Z"
+    assert place(strolls(NOW, end_date="2026-03-08"))["replication_key_value"] == "2026-02-10T08:30:00.000005Z"
+
+
+def until_the_ninth(asked: Asked) -> Answer:
+    return Answer({"data": [{"id": asked.query["after"]}]}, 422 if asked.query["after"] > "2026-02-09T12" else 200)
+
+
+def test_a_read_that_is_interrupted_goes_on_the_next_day_where_it_began(
+    strolls: Callable[..., Output], vendor: Host
+) -> None:
+    answer, vendor.answer = vendor.answer, until_the_ninth
+    first = strolls(NOW, fails=[])
+    assert place(first)[KEY][1:] == ["2026-02-07/2026-02-09"]
+    vendor.answer = answer
+    second = strolls(LATER, first.state)
+    assert [query["after"] for query in vendor.queries("/strolls")] == ["2026-02-10T00:00:00", "2026-02-11T00:00:00"]
+    assert place(second)[KEY] is None
+    assert place(second)["replication_key_value"] == "2026-02-10T08:30:00.000005Z"
+
+
+def test_a_start_of_the_users_own_that_is_gone_is_no_default(strolls: Callable[..., Output], vendor: Host) -> None:
+    answer, vendor.answer = vendor.answer, until_the_ninth
+    first = strolls(NOW, start_date="2025-12-01", fails=[])
+    vendor.answer = answer
+    strolls(LATER, first.state)
+    assert vendor.queries("/strolls")[0]["after"] == "2026-02-08T00:00:00"

@@ -1,0 +1,185 @@
+"""Loads in bulk: jobs, their imports, and what became of each line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from datetime import datetime, timezone
+from functools import cached_property
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from singer_rest import DateWindows, Numbered, Rate, Reply, Request, Slice, TapError
+from singer_rest.errors import Retry
+from singer_rest.pages import Page
+from typing_extensions import override
+
+from tap_cornerstone.odata.links import member
+from tap_cornerstone.reports import MOST, TRIES, Downloads, Reports
+from tap_cornerstone.rest import RestList
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from singer_rest.pages import Record
+
+BULK = "/services/api/x/bulk-api/v1"
+JOB = f"{BULK}/jobs/{{job_id}}"
+LONGEST_CELL = 2**31 - 1
+
+
+class BulkJobs(RestList):
+    """One row per job of the Bulk API; without a start, of the last 30 days."""
+
+    name = "bulk_jobs"
+    path = f"{BULK}/jobs"
+    primary_keys = ("id",)
+    slices = DateWindows("job_create_from_date", "job_create_to_date", days=31, days_back=30)
+    versioned = False  # jobs before the first day are not gone
+    scope = "bulkapijob:read"
+    rate = Rate(5, 60)
+    pages = Numbered("page_number", 100, first=1, limit="page_size")
+    members = ("jobs", "data", "results", "items")
+
+    @override
+    def total(self, body: Any) -> int | None:
+        count = member(body, "total_count") if isinstance(body, dict) else None
+        return count if isinstance(count, int) else None
+
+    @override
+    def rows(self, item: Record) -> list[Record]:
+        return [{**item, "id": item.get("id", item.get("job_id"))}]
+
+
+class BulkImports(BulkJobs):
+    """One row per import of a job of the Bulk API; without a start, of the last 30 days."""
+
+    name = "bulk_imports"
+
+    @override
+    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
+        if request.endpoint == JOB:
+            return [row for job in self._items(body, alone=True) for row in self._imports(job)], []
+        jobs, following = super().parse(body, request)
+        # The list need not tell of the imports; then each job does.
+        silent = [job for job in jobs if not isinstance(job.get("imports"), list)]
+        told = [row for job in jobs if job not in silent for row in self._imports(job)]
+        paths = [f"{self.path}/{quote(str(job['id']), safe='')}" for job in silent]
+        return told, [*following, *(Request(path, (), JOB) for path in paths)]
+
+    def _imports(self, job: Record) -> list[Record]:
+        found = job.get("imports")
+        if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+            raise TapError(f"{self.name}: the answer of {JOB} holds no imports. {self.advice(200)}")
+        return [{**row, "job_id": job.get("id", job.get("job_id"))} for row in found]
+
+
+class BulkImportReports(RestList):
+    """One row per line of an import's report, of its warnings and of its errors."""
+
+    name = "bulk_import_reports"
+    path = f"{BULK}/imports/{{import_id}}/{{kind}}"
+    primary_keys = ("import_id", "kind", "row_number")
+    versioned = False  # each is read once
+    reads_ahead = False  # what is downloaded counts, so nothing is before its rows are wanted
+    in_trials = False
+    optional = True
+    scope = "bulkapiimport:read"
+    rate = Rate(10, 60)
+
+    @cached_property
+    def downloads(self) -> Downloads:
+        """Which reports were read, and how often each was asked for."""
+        return Downloads(self.stream_state, self._tap.started.date())
+
+    @property
+    @override
+    def slices(self) -> Reports:
+        return Reports(self.downloads)
+
+    @override
+    def page_request(self, part: Slice, since: datetime | None) -> Request:
+        return Request(self.path.format(**part.path), (), self.path, headers=(("Accept", "text/csv, */*"),))
+
+    @override
+    def decode(self, reply: Reply) -> list[list[str]]:
+        if reply.body.lstrip()[:1] == b"<":
+            raise ValueError("a page instead of a report")
+        try:
+            text = reply.body.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = reply.body.decode("cp1252", errors="replace")
+        csv.field_size_limit(LONGEST_CELL)
+        try:
+            return [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+        except csv.Error:
+            raise ValueError("not CSV") from None
+
+    @override
+    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
+        header, *lines = body or [[]]
+        # Each load has columns of its own, so they stand together.
+        return [
+            {"row_number": number, "cells": dict(zip(columns(header, len(line)), line, strict=False))}
+            for number, line in enumerate(lines, 1)
+        ], []
+
+    @override
+    def fetch(self, request: Request, part: Slice) -> Page:
+        key = (part.columns["import_id"], part.columns["kind"])
+        try:
+            page = super().fetch(request, part)
+        except Retry as retry:
+            if retry.throttled:
+                raise
+            # It may have counted as a download, of which there are few.
+            if self.downloads.count(key) < TRIES:
+                raise
+            return Page([], (), part, 0, datetime.now(timezone.utc))
+        self.downloads.count(key)
+        # One that is not there may not be made yet, or not be kept any more.
+        (self.downloads.missing if page.gone else self.downloads.fetched).add(key)
+        return replace(page, gone=False)
+
+    @override
+    def has_no_records(self, reply: Reply) -> bool:
+        if reply.status == HTTPStatus.GONE:
+            self.downloads.spent += 1
+        return reply.status == HTTPStatus.GONE
+
+    @override
+    def remember(self, page: Page, state: dict[str, Any]) -> bool:
+        self.downloads.note((page.slice.columns["import_id"], page.slice.columns["kind"]), state)
+        return True
+
+    @override
+    def finish_state(self, state: dict[str, Any]) -> None:
+        self.downloads.write(state)
+        if self.downloads.spent:
+            self.logger.warning(
+                "%s: %d of the reports had been downloaded too often elsewhere, and cannot be read any more.",
+                self.name,
+                self.downloads.spent,
+            )
+        if self.downloads.missing:
+            self.logger.warning(
+                "%s: %d of the reports are not there; they are kept for 30 days.",
+                self.name,
+                len(self.downloads.missing),
+            )
+        if self.downloads.failed:
+            raise TapError(
+                f"{self.name}: {self.downloads.failed} of the reports gave no answer. The next run asks for them again, "
+                f"up to {MOST} times."
+            )
+
+
+def columns(header: list[str], cells: int) -> list[str]:
+    """Names of a line's cells: those of the header, made different where they are alike, and for cells beyond it."""
+    names: list[str] = []
+    for number in range(max(cells, len(header))):
+        name = header[number] if number < len(header) else ""
+        names.append(name if name and name not in names else f"{name or 'column'} {number + 1}".strip())
+    return names

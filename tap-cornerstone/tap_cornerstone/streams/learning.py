@@ -1,0 +1,115 @@
+"""Learning: what can be learnt, who learns it, who is in a session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from singer_rest import Children, DayWindows, Numbered, Slice, Slices, TapError
+from singer_rest.parents import walk
+from typing_extensions import override
+
+from tap_cornerstone.odata.links import member
+from tap_cornerstone.rest import RestList
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from singer_rest.pages import Record
+    from singer_rest.slices import Ids, Window
+
+SESSION = "session"
+
+
+class Transcripts(RestList):
+    """One row per training on an active user's transcript that changed; without a start, in the last 30 days."""
+
+    name = "transcripts"
+    path = "/services/api/LOTranscript/TranscriptSearch"
+    primary_keys = ("UserId", "LOID", "RegistrationNumber")
+    bookmark_is_start = True
+    slices = DayWindows("ModificationStartDate", "ModificationEndDate", days_back=30)
+    versioned = False  # those who left are not told any more, and what they have learnt is not gone
+    scope = "transcript:read"
+    pages = Numbered("pageNumber", 50, first=1, limit="")
+
+    @override
+    def rows(self, item: Record) -> list[Record]:
+        # What changed stands below each user, beside who that is.
+        person = member(item, "transcriptitem")
+        found = member(person, "transcripts") if isinstance(person, dict) else None
+        if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+            raise TapError(f"{self.name}: the answer of {self.path} holds no transcripts. {self.advice(200)}")
+        who = {name: value for name, value in person.items() if name.lower() != "transcripts"}
+        # Who takes a training once more has it twice, where the portal tells of it.
+        return [{"RegistrationNumber": 1, **who, **row} for row in found]
+
+
+class Catalog(RestList):
+    """One row per training that can be found."""
+
+    name = "catalog"
+    path = "/services/api/Catalog/GlobalSearch"
+    primary_keys = ("ObjectId",)
+    reads_ahead = False  # one call at a time
+    scope = "training:read"
+    pages = Numbered("pageNumber", 50, first=1, limit="")
+
+
+class TrainingDetails(RestList):
+    """One row per training, with its sessions where it has some."""
+
+    name = "training_details"
+    path = "/services/api/LO/GetDetails"
+    primary_keys = ("ObjectId",)
+    slices = Children("catalog", "ObjectId", param="ObjectID")
+    optional = True  # a request per training
+    scope = "training:read"
+
+    @override
+    def rows(self, item: Record) -> list[Record]:
+        training = member(item, "trainingitem")
+        if not isinstance(training, dict):
+            raise TapError(f"{self.name}: the answer of {self.path} holds no training. {self.advice(200)}")
+        return [training]
+
+
+class Sessions(Slices):
+    """One slice per session that the details of trainings tell of: they are one, or list some."""
+
+    parent = "training_details"
+    needs_record = True
+
+    @override
+    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
+        asked: set[str] = set()
+        for known in walk(self.parent, parents):
+            if known is None:
+                yield None
+                continue
+            for session_id in sessions_of(*known):
+                if session_id.lower() not in asked:
+                    asked.add(session_id.lower())
+                    yield Slice(params={"sessionLOID": session_id}, columns={"SessionId": session_id})
+
+
+def sessions_of(training_id: str, training: Mapping[str, Any]) -> Iterator[str]:
+    """Ids of the sessions that a training's details tell of."""
+    kinds = (str(training.get(name)).lower() for name in ("Type", "TrainingType", "LOType"))
+    if SESSION in kinds:
+        yield training_id
+    listed = training.get("Sessions")
+    for session in listed if isinstance(listed, list) else []:
+        session_id = member(session, "sessionloid") if isinstance(session, dict) else None
+        if session_id:
+            yield str(session_id)
+
+
+class SessionRoster(RestList):
+    """One row per person on the roster of a session."""
+
+    name = "session_roster"
+    path = "/services/api/SessionRoster/GetSessionRoster"
+    primary_keys = ("SessionId", "UserId")
+    slices = Sessions()
+    optional = True  # a request per session, and one per training
+    scope = "sessionroster:read"

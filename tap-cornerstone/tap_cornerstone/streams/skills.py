@@ -1,0 +1,54 @@
+"""Skills, their categories, and who has which."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from singer_rest import Children, Numbered, Rate
+from typing_extensions import override
+
+from tap_cornerstone.rest import RestList
+
+if TYPE_CHECKING:
+    from singer_rest.pages import Record
+
+SKILLS = "/services/api/x/skills/v1"
+
+
+class Skills(RestList):
+    """One row per skill."""
+
+    name = "skills"
+    path = f"{SKILLS}/skills"
+    primary_keys = ("id",)
+    scope = "skill:read"
+    rate = Rate(100, 60)
+    pages = Numbered("page", 50, first=1, limit="")
+
+
+class SkillCategories(RestList):
+    """One row per category of skills."""
+
+    name = "skill_categories"
+    path = f"{SKILLS}/skill-categories"
+    primary_keys = ("id",)
+    scope = "skill:read"
+    rate = Rate(100, 60)
+    pages = Numbered("page", 50, first=1, limit="")
+
+
+class EmployeeSkills(RestList):
+    """One row per skill of an employee."""
+
+    name = "employee_skills"
+    path = f"{SKILLS}/employees/{{employee_id}}/skills"
+    primary_keys = ("employee_id", "skill_id")
+    slices = Children("employees", "employee_id")
+    optional = True  # a request per employee
+    scope = "skill:read"
+    rate = Rate(100, 60)
+
+    @override
+    def rows(self, item: Record) -> list[Record]:
+        # What the skill's id is called here is not documented.
+        return [{**item, "skill_id": item.get("skillId", item.get("id"))}]

@@ -1,0 +1,44 @@
+"""Organizational units and their types."""
+
+from __future__ import annotations
+
+from singer_rest import Children, Rate
+
+from tap_cornerstone.rest import RestList
+
+ORGANIZATIONS = "/services/api/x/organizations/v1"
+
+
+class OrganizationalUnits(RestList):
+    """One row per organizational unit, also inactive ones; groups are not among them."""
+
+    name = "organizational_units"
+    path = f"{ORGANIZATIONS}/ous"
+    primary_keys = ("id",)
+    page_size = 100
+    params = {"includeInactive": "true"}  # noqa: RUF012 - read only
+    reads_ahead = False  # the token of a page lives five minutes
+    scope = "ou:read"
+    rate = Rate(300, 60)
+
+
+class OuTypes(RestList):
+    """One row per type of organizational units."""
+
+    name = "ou_types"
+    path = f"{ORGANIZATIONS}/types"
+    primary_keys = ("id",)
+    scope = "outype:read"
+    rate = Rate(300, 60)
+
+
+class OuLocalizations(RestList):
+    """One row per language that an organizational unit has a name in."""
+
+    name = "ou_localizations"
+    path = f"{ORGANIZATIONS}/ous/{{ouId}}/localizations"
+    primary_keys = ("ouId", "language")
+    slices = Children("organizational_units", "ouId")
+    optional = True  # a request per unit
+    scope = "ou:read"
+    rate = Rate(300, 60)

@@ -1,0 +1,513 @@
+"""The REST families: what is asked for, and what is made of each envelope and of odd answers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest.testing import Answer, Asked, Host, Output
+from tap_cornerstone.streams import STREAMS
+from tap_cornerstone.tap import TapCornerstone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Start = Callable[[Callable[[Asked], Answer]], Host]
+
+ALL: dict[str, Any] = {"objects": [], "views": [], "optional_streams": ["*"]}
+ROOT = "/services/api/"
+FAST = {"x-csod-throttling-rate-limit-urilevel": "360000000"}
+TOKEN = "t3ueLenNQeeyyrQARio0uaIlm596O4VwtLGcqhaEpno="
+STAMP = "2022-09-30T18:29:00+0000"
+
+
+def ok(body: Any, **more: Any) -> Answer:
+    return Answer(body, headers=FAST, **more)
+
+
+def old(data: Any, **more: Any) -> Answer:
+    """The frame of the older services."""
+    return ok({"status": "200", "timestamp": STAMP, "data": data, **more})
+
+
+def new(data: Any, **more: Any) -> Answer:
+    """The frame of the newer services."""
+    count = len(data) if isinstance(data, list) else 1
+    return ok({"timestamp": "2020-01-01T03:30:12.9545447Z", **more, "count": count, "data": data})
+
+
+def answers(**by_name: Any) -> Callable[[Asked], Answer]:
+    """Answers by the last part of the path, first pages only; all others are empty."""
+
+    def answer(asked: Asked) -> Answer:
+        number = next((asked.query[name] for name in ("page", "pageNumber", "page_number") if name in asked.query), "1")
+        found = by_name.get(asked.path.rpartition("/")[2].replace("-", "_"))
+        return found if found is not None and number == "1" else old([])
+
+    return answer
+
+
+def rows(output: Output, stream: str, *names: str) -> list[tuple[Any, ...]]:
+    return [tuple(record.get(name) for name in names) for record in output.records(stream)]
+
+
+def test_json_is_asked_for_everywhere_and_nothing_is_hidden(run: Any, portal: Start) -> None:
+    vendor = portal(answers())
+    run(vendor.url, **ALL)
+    assert {asked.headers["Accept"] for asked in vendor.asked if asked.method == "GET"} == {"application/json"}
+    queries = {asked.path.removeprefix(ROOT): asked.query_text for asked in vendor.asked}
+    assert queries["x/users/v2/employees"] == "pageSize=50"
+    assert queries["x/organizations/v1/ous"] == "pageSize=100&includeInactive=true"
+    assert queries["x/organizations/v1/types"] == ""
+    assert queries["x/skills/v1/skills"] == "page=1"
+    assert queries["Catalog/GlobalSearch"] == "pageNumber=1"
+    assert queries["Recruiting/JobRequisitionDetails"] == "page=1&pageSize=100"
+
+
+@pytest.mark.parametrize("name", ["nextpagetoken", "nextPageToken", "NextPageToken"])
+def test_tokens_of_pages_are_found_in_any_case_and_sent_encoded(run: Any, portal: Start, name: str) -> None:
+    def answer(asked: Asked) -> Answer:
+        if "nextPageToken" in asked.query:
+            return new([{"id": 3}], **{name: None})
+        return new([{"id": 1}, {"id": 2}], **{name: TOKEN.replace("3", "+/")})
+
+    vendor = portal(answer)
+    assert rows(run(vendor.url, "employees", **ALL), "employees", "id") == [(1,), (2,), (3,)]
+    assert (
+        vendor.asked[-1].query_text == "pageSize=50&nextPageToken=t%2B%2FueLenNQeeyyrQARio0uaIlm596O4VwtLGcqhaEpno%3D"
+    )
+
+
+def test_employees_may_be_a_bare_list(run: Any, portal: Start) -> None:
+    vendor = portal(lambda asked: ok([{"id": 5646543, "externalId": "jswift1822", "address": {"zipCode": "90404"}}]))
+    (record,) = run(vendor.url, "employees", **ALL).records("employees")
+    assert record == {"id": 5646543, "externalId": "jswift1822", "address": {"zipCode": "90404"}}
+
+
+def test_a_bare_list_that_fills_the_page_is_an_error(run: Any, portal: Start) -> None:
+    vendor = portal(lambda asked: ok([{"id": number} for number in range(50)]))
+    fails: list[Exception] = []
+    run(vendor.url, "employees", fails=fails, **ALL)
+    assert "1 of 1 streams failed" in str(fails[0])
+    assert len(run(portal(lambda asked: ok([{"id": n} for n in range(70)])).url, "employees", **ALL).messages) > 70
+
+
+def test_tokens_that_always_end_are_an_error_after_some_starts(run: Any, portal: Start) -> None:
+    vendor = portal(
+        lambda asked: ok({}, status=400) if "nextPageToken" in asked.query else new([{"id": 1}], nextPageToken="x")
+    )
+    fails: list[Exception] = []
+    run(vendor.url, "employees", fails=fails, **ALL)
+    assert fails
+    assert len([asked for asked in vendor.asked if asked.method == "GET"]) == 2 * 6
+
+
+CHILDREN = {
+    "employee_groups": ("groups", {"id": 7, "name": "Alle"}),
+    "employee_custom_fields": ("customfields", {"id": 7, "name": "Schuhgröße", "value": "43"}),
+    "employee_employment_status": ("employment_status", {"id": 7, "effectiveDate": "2024-01-01T00:00:00"}),
+    "employee_skills": ("skills", {"id": 7, "name": "Löten"}),
+}
+
+
+@pytest.mark.parametrize("stream", CHILDREN)
+@pytest.mark.parametrize("form", ["list", "object", "bare"])
+def test_what_belongs_to_an_employee_may_be_a_list_or_an_object(
+    run: Any, portal: Start, stream: str, form: str
+) -> None:
+    name, row = CHILDREN[stream]
+    body = {"list": new([row]), "object": new(row), "bare": ok(row)}[form]
+    vendor = portal(
+        lambda asked: new([{"id": 12}]) if asked.path.endswith("employees") else answers(**{name: body})(asked)
+    )
+    (record,) = run(vendor.url, stream, **ALL).records(stream)
+    assert record["employee_id"] == 12
+    found = {**record, **(record.get("_extra") or {})}
+    assert {key: found[key] for key in row if key != "id"} == {key: row[key] for key in row if key != "id"}
+
+
+def test_an_employee_that_is_gone_is_no_error_and_one_without_anything_has_no_rows(
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("employees"):
+            return new([{"id": 1}, {"id": 2}, {"id": 3}])
+        return {"1": ok({}, status=404), "2": ok({"timestamp": STAMP, "count": 0})}.get(
+            asked.path.split("/")[-2], new([{"id": 9}])
+        )
+
+    output = run(portal(answer).url, "employee_groups", **ALL)
+    assert rows(output, "employee_groups", "employee_id", "id") == [(3, 9)]
+    assert "1 of the employees that it walks were gone" in caplog.text
+
+
+def test_choices_of_custom_fields_stand_beside_values(run: Any, portal: Start) -> None:
+    choices = [{"valueId": 1, "title": "M", "isSelected": True}]
+    fields = new([{"id": 1, "name": "Größe", "value": choices}, {"id": 2, "name": "Motto", "value": "M"}])
+    output = run(portal(answers(employees=new([{"id": 1}]), customfields=fields)).url, "employee_custom_fields", **ALL)
+    found = rows(output, "employee_custom_fields", "id", "value", "choices")
+    assert found == [(1, None, choices), (2, "M", None)]
+
+
+def test_the_skill_of_an_employee_is_known_by_its_id(run: Any, portal: Start) -> None:
+    skills = new([{"skillId": "a-1", "id": 5}, {"id": 77}])
+    output = run(portal(answers(employees=new([{"id": 1}]), skills=skills)).url, "employee_skills", **ALL)
+    assert rows(output, "employee_skills", "employee_id", "skill_id") == [(1, "a-1"), (1, "77")]
+
+
+def person(user: str, *trainings: dict[str, Any]) -> dict[str, Any]:
+    item = {"UserId": user, "UserName": f"{user}@x", "Transcripts": list(trainings)}
+    return {"Result": "Success", "Reason": "", "TranscriptItem": item}
+
+
+def test_transcripts_stand_two_levels_down(run: Any, portal: Start) -> None:
+    def answer(asked: Asked) -> Answer:
+        if not asked.query["ModificationStartDate"].startswith("2024-02-26"):
+            return old([])
+        pages = {
+            "1": [person("u1", {"LOID": "a", "Title": "Ünï", "CompletionDate": STAMP}, {"LOID": "b"})],
+            "2": [person("u2", {"LOID": "a", "RegistrationNumber": 2, "Score": "88"})],
+        }
+        return old(pages.get(asked.query["pageNumber"], []), totalRecords=2)
+
+    vendor = portal(answer)
+    output = run(vendor.url, "transcripts", start_date="2024-02-26", end_date="2024-02-27", **ALL)
+    found = rows(output, "transcripts", "UserId", "LOID", "RegistrationNumber", "CompletionDate", "_extra")
+    assert found == [
+        ("u1", "a", 1, "2022-09-30T18:29:00Z", None),
+        ("u1", "b", 1, None, None),
+        ("u2", "a", 2, None, {"Score": "88"}),
+    ]
+    windows = [(query["ModificationStartDate"], query["ModificationEndDate"]) for query in queries(vendor, "Search")]
+    assert sorted(set(windows)) == [
+        ("2024-02-26T00:00:00", "2024-02-27T00:00:00"),
+        ("2024-02-27T00:00:00", "2024-02-28T00:00:00"),
+    ]
+    bookmark = output.state["bookmarks"]["transcripts"]["replication_key_value"]
+    assert bookmark == "2024-02-27T00:00:00Z"  # no later than what was read
+
+
+def queries(vendor: Host, name: str) -> list[dict[str, str]]:
+    return [asked.query for asked in vendor.asked if name in asked.path]
+
+
+@pytest.mark.parametrize("item", [{"Result": "Success"}, {"TranscriptItem": None}, {"TranscriptItem": {"UserId": "u"}}])
+def test_a_user_without_transcripts_is_another_shape(run: Any, portal: Start, item: dict[str, Any]) -> None:
+    fails: list[Exception] = []
+    run(portal(lambda asked: old([item])).url, "transcripts", fails=fails, **ALL)
+    assert fails
+
+
+def test_items_that_failed_inside_a_good_answer_are_an_error_without_their_words(
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    vendor = portal(lambda asked: old([{"Result": "Failure", "Reason": "Ms Secret has left"}]))
+    fails: list[Exception] = []
+    run(vendor.url, "job_requisitions", fails=fails, **ALL)
+    assert "says inside a good answer that an item failed" in caplog.text
+    assert "Secret" not in caplog.text + str(fails[0])
+
+
+def test_a_training_whose_details_failed_is_gone_and_the_others_arrive(run: Any, portal: Start) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("GlobalSearch"):
+            return old([{"ObjectId": "a"}, {"ObjectId": "b"}] if asked.query["pageNumber"] == "1" else [])
+        if asked.query["ObjectID"] == "a":
+            return old([{"Result": "Failure", "Reason": "not available"}])
+        return old([{"Result": "Success", "Reason": None, "trainingItem": {"ObjectId": "b", "Duration": "1.5"}}])
+
+    output = run(portal(answer).url, "training_details", **ALL)
+    assert rows(output, "training_details", "ObjectId", "Duration") == [("b", 1.5)]
+
+
+def test_rosters_are_read_of_trainings_that_are_sessions_and_of_those_that_list_some(run: Any, portal: Start) -> None:
+    details = {
+        "e": {"ObjectId": "e", "Type": "Event", "Sessions": [{"SessionLOID": "S1"}, {"SessionLOID": "s2"}]},
+        "s1": {"ObjectId": "s1", "Type": "Session"},
+        "c": {"ObjectId": "c", "Type": "Curriculum", "Sessions": None},
+    }
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("GlobalSearch"):
+            return old([{"ObjectId": name} for name in details] if asked.query["pageNumber"] == "1" else [])
+        if asked.path.endswith("GetDetails"):
+            return old([{"trainingItem": details[asked.query["ObjectID"]]}])
+        return old([{"UserId": "u1", "Attendance": [{"PartName": "Morning"}]}])
+
+    vendor = portal(answer)
+    output = run(vendor.url, "session_roster", **ALL)
+    assert rows(output, "session_roster", "SessionId", "UserId") == [("S1", "u1"), ("s2", "u1")]
+    assert sorted(query["sessionLOID"] for query in queries(vendor, "GetSessionRoster")) == ["S1", "s2"]
+
+
+def test_the_catalogue_is_asked_one_call_at_a_time(run: Any, portal: Start) -> None:
+    under_way: list[int] = []
+
+    def answer(asked: Asked) -> Answer:
+        if not asked.path.endswith("GlobalSearch"):
+            return old([])
+        number = int(asked.query["pageNumber"])
+        under_way.append(number)
+        rows = [{"ObjectId": str(number)}] if number < 6 else []
+        return Answer({"status": "200", "data": rows, "totalRecords": 5}, headers=FAST, delay=0.01)
+
+    vendor = portal(answer)
+    output = run(vendor.url, "catalog", **ALL)
+    assert under_way == [1, 2, 3, 4, 5, 6]
+    assert len(output.records("catalog")) == 5
+    assert vendor.most_at_once == 1
+
+
+def test_one_requisition_is_no_list_and_no_endless_one(run: Any, portal: Start) -> None:
+    vendor = portal(lambda asked: old({"Id": 7, "Title": "Löter", "CanAppy": True, "RangeLow": "", "DivisionId": 12}))
+    output = run(vendor.url, "job_requisitions", **ALL)
+    found = rows(output, "job_requisitions", "Id", "CanAppy", "RangeLow", "DivisionId")
+    assert found == [(7, True, None, "12")]
+    assert len(queries(vendor, "JobRequisition")) == 2
+
+
+def test_applicants_are_asked_for_by_status(run: Any, portal: Start) -> None:
+    def answer(asked: Asked) -> Answer:
+        status = asked.query["CurrentStatus"]
+        if status == "Gibt es nicht":
+            return ok({"status": "400", "error": {"message": "CurrentStatus is not valid"}}, status=400)
+        applicants = [{"Id": 1, "RequisitionId": "req1"}, {"Id": 1, "RequisitionId": "req2"}]
+        return old(applicants if (status, asked.query["page"]) == ("Eingestellt", "1") else [])
+
+    vendor = portal(answer)
+    output = run(vendor.url, "job_applicants", applicant_statuses=["Eingestellt", "Gibt es nicht"], **ALL)
+    found = rows(output, "job_applicants", "Id", "RequisitionId", "CurrentStatus")
+    assert found == [(1, "req1", "Eingestellt"), (1, "req2", "Eingestellt")]
+    assert not output.of("ACTIVATE_VERSION")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"status": "500", "data": []},
+        {"status": "Failed", "data": None},
+        {"data": [1]},
+        {"data": "x"},
+        {"rows": []},
+        [1],
+        None,
+        7,
+    ],
+)
+def test_other_shapes_are_errors(run: Any, portal: Start, body: Any, caplog: pytest.LogCaptureFixture) -> None:
+    fails: list[Exception] = []
+    run(portal(lambda asked: ok(body)).url, "ou_types", fails=fails, **ALL)
+    assert "1 of 1 streams failed: ou_types" in str(fails[0])
+    assert "ou_types: " in caplog.text
+
+
+XML = b"\xef\xbb\xbf<cornerstoneapi><validations><status>200</status><data>Ms Secret</data></validations>"
+
+
+@pytest.mark.parametrize("body", [XML, XML[3:], b'\r\n<?xml version="1.0"?><Error/>'])
+def test_xml_is_an_error_that_says_so(run: Any, portal: Start, body: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    vendor = portal(lambda asked: ok(body))
+    fails: list[Exception] = []
+    run(vendor.url, "job_requisitions", fails=fails, **ALL)
+    assert "answered XML, though JSON is asked for" in caplog.text
+    assert "Secret" not in caplog.text
+    assert len(queries(vendor, "Recruiting")) == 1
+
+
+@pytest.mark.parametrize("body", [b"<!DOCTYPE html><HTML>", b'{"data":[{"id"', {"error": {"code": ""}}])
+def test_what_is_no_answer_is_asked_for_again(run: Any, portal: Start, body: Any) -> None:
+    bodies = [body, new([{"id": 1}])]
+    vendor = portal(lambda asked: ok(bodies.pop(0)) if not isinstance(bodies[0], Answer) else bodies.pop(0))
+    assert run(vendor.url, "ou_types", **ALL).counts() == {"ou_types": 1}
+
+
+JOB: dict[str, Any] = {"id": "j1", "label": "Nightly", "status": "COMPLETED"}
+COUNTS = {"total_records": 2, "successful_records": 1, "successful_records_with_warnings": 0, "error_records": 1}
+IMPORTS = [{"id": "i/1", "label": "Employees", **COUNTS}]
+CSV = b'\xef\xbb\xbfUser ID,Status,Message\r\nref12,Error,"Manager ID ""X""\r\nnot found"\r\n\r\nref13,Success,\r\n'
+
+
+def bulk(jobs: list[dict[str, Any]], report: Callable[[Asked], Answer] = lambda asked: ok(CSV)) -> Any:
+    def answer(asked: Asked) -> Answer:
+        if "/imports/" in asked.path:
+            return report(asked)
+        if asked.path.endswith("/jobs"):
+            days = asked.query["job_create_from_date"], asked.query["job_create_to_date"]
+            found = jobs if days[0] <= "2024-02-26" <= days[1] else []
+            return ok({"jobs": found, "page_number": 1, "page_size": 100, "total_count": len(found)})
+        return ok({**JOB, "id": asked.path.rpartition("/")[2], "imports": IMPORTS})
+
+    return answer
+
+
+BULK: dict[str, Any] = {**ALL, "start_date": "2024-02-10", "end_date": "2024-03-09"}
+
+
+def test_imports_come_from_the_list_of_jobs_or_from_each_job(run: Any, portal: Start) -> None:
+    vendor = portal(bulk([{**JOB, "imports": IMPORTS}]))
+    output = run(vendor.url, "bulk_imports", "bulk_jobs", **BULK)
+    assert rows(output, "bulk_imports", "id", "job_id", "error_records") == [("i/1", "j1", 1)]
+    assert output.records("bulk_jobs")[0]["imports"] == IMPORTS
+    assert not queries(vendor, "/jobs/")
+    vendor = portal(bulk([{"job_id": "j/1", "status": "COMPLETED"}, {**JOB, "imports": IMPORTS}]))
+    output = run(vendor.url, "bulk_imports", "bulk_jobs", **BULK)
+    assert rows(output, "bulk_jobs", "id") == [("j/1",), ("j1",)]
+    assert [asked.path for asked in vendor.asked if "/jobs/" in asked.path] == [f"{ROOT}x/bulk-api/v1/jobs/j%2F1"]
+    assert rows(output, "bulk_imports", "id", "job_id") == [("i/1", "j1"), ("i/1", "j%2F1")]
+
+
+def test_jobs_are_asked_for_by_the_days_of_their_making(run: Any, portal: Start) -> None:
+    vendor = portal(bulk([]))
+    run(vendor.url, "bulk_jobs", **BULK)
+    asked = [tuple(query.values()) for query in queries(vendor, "/jobs")]
+    assert asked[0][:2] == ("1", "100")
+    assert asked[0][2] == "2024-02-10"
+    assert asked[-1][3] == "2024-03-09"
+
+
+def test_reports_are_rows_of_cells(run: Any, portal: Start) -> None:
+    vendor = portal(bulk([{**JOB, "imports": IMPORTS}]))
+    output = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
+    records = output.records("bulk_import_reports")
+    assert [(record["import_id"], record["kind"], record["row_number"]) for record in records] == [
+        ("i/1", "report", 1),
+        ("i/1", "report", 2),
+        ("i/1", "errors", 1),
+        ("i/1", "errors", 2),
+    ]
+    assert records[0]["cells"] == {"User ID": "ref12", "Status": "Error", "Message": 'Manager ID "X"\r\nnot found'}
+    paths = [asked.path for asked in vendor.asked if "/imports/" in asked.path]
+    assert paths == [f"{ROOT}x/bulk-api/v1/imports/i%2F1/{kind}" for kind in ("report", "errors")]
+
+
+def test_cells_without_a_name_or_with_the_same_one_are_kept(run: Any, portal: Start) -> None:
+    vendor = portal(bulk([{**JOB, "imports": IMPORTS}], lambda asked: ok("Ä,Ä,\nß,2,3,4\n5\n".encode("cp1252"))))
+    output = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
+    cells = [record["cells"] for record in output.records("bulk_import_reports")[:2]]
+    assert cells == [{"Ä": "ß", "Ä 2": "2", "column 3": "3", "column 4": "4"}, {"Ä": "5"}]
+
+
+UNFINISHED: list[dict[str, Any]] = [
+    {"id": "i2", **COUNTS, "error_records": 0},
+    {"id": "i3", "status": "IN_PROGRESS"},
+    {"id": "i4", **dict.fromkeys(COUNTS, 0)},
+]
+
+
+def test_reports_of_imports_that_are_not_over_wait(run: Any, portal: Start) -> None:
+    vendor = portal(bulk([{**JOB, "imports": UNFINISHED}]))
+    first = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
+    assert not queries(vendor, "/imports/")
+    over = [{**row, **COUNTS, "status": "COMPLETED"} for row in UNFINISHED]
+    vendor = portal(bulk([{**JOB, "imports": over}]))
+    run(vendor.url, "bulk_imports", "bulk_import_reports", state=first.state, **BULK)
+    assert {asked.path.split("/")[-2] for asked in vendor.asked if "/imports/" in asked.path} == {"i2", "i3", "i4"}
+
+
+def test_a_report_that_is_throttled_waits_and_counts_no_download(run: Any, portal: Start) -> None:
+    throttled = [Answer({}, 429, headers={"Retry-After": "0"}) for _ in range(4)]
+    vendor = portal(bulk([{**JOB, "imports": IMPORTS}], lambda asked: throttled.pop() if throttled else ok(CSV)))
+    output = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
+    assert len(output.records("bulk_import_reports")) == 4
+    assert [text.partition(" ")[2] for text in output.state["bookmarks"]["bulk_import_reports"]["reports"]] == [
+        "i/1/report",
+        "i/1/errors",
+    ]
+
+
+def test_a_report_that_is_not_there_is_given_up_after_five_runs(
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    def report(asked: Asked) -> Answer:
+        return ok({}, status=404) if asked.path.endswith("/errors") else ok(CSV)
+
+    vendor = portal(bulk([{**JOB, "imports": IMPORTS}], report))
+    state: dict[str, Any] = {}
+    for _ in range(7):
+        state = run(vendor.url, "bulk_imports", "bulk_import_reports", state=state, **BULK).state
+    kinds = [asked.path.rpartition("/")[2] for asked in vendor.asked if "/imports/" in asked.path]
+    assert kinds.count("report") == 1
+    assert kinds.count("errors") == 5
+    assert "1 of the reports are not there" in caplog.text
+
+
+@pytest.mark.parametrize("reports", [None, "x", [3], ["2026-99-99 i/1/report"], [None, {"a": 1}]])
+def test_a_state_that_cannot_be_read_costs_a_download(run: Any, portal: Start, reports: Any) -> None:
+    vendor = portal(bulk([{**JOB, "imports": IMPORTS}]))
+    state = {"bookmarks": {"bulk_import_reports": {"reports": reports}}}
+    output = run(vendor.url, "bulk_imports", "bulk_import_reports", state=state, **BULK)
+    assert len(output.records("bulk_import_reports")) == 4
+
+
+def test_what_no_list_names_any_more_is_forgotten(run: Any, portal: Start) -> None:
+    vendor = portal(bulk([{**JOB, "imports": IMPORTS}]))
+    state = {"bookmarks": {"bulk_import_reports": {"reports": ["2020-01-01 old/report", "2999-01-01 x/report 2"]}}}
+    kept = run(vendor.url, "bulk_imports", "bulk_import_reports", state=state, **BULK).state
+    texts = kept["bookmarks"]["bulk_import_reports"]["reports"]
+    assert [text.partition(" ")[2] for text in texts] == ["x/report 2", "i/1/report", "i/1/errors"]
+
+
+def test_every_schema_is_plain_and_described() -> None:
+    tap = TapCornerstone(config={"corpname": "acme", **ALL}, validate_config=False)
+    assert {stream.name for stream in STREAMS} == set(tap.streams)
+    for stream in tap.streams.values():
+        properties = stream.schema["properties"]
+        assert list(properties)[-1] == "_extra"
+        assert set(stream.primary_keys) <= set(properties)
+        for name, schema in properties.items():
+            assert schema["description"].endswith(".")
+            assert ("null" in schema["type"]) == (name not in stream.primary_keys), name
+            assert not {"enum", "pattern", "oneOf"} & set(schema)
+        assert type(stream).scope
+
+
+SAMPLES = {
+    "employee_v2_page1": "employees",
+    "employee_v2_page2_last": "employees",
+    "employee_v2_bare_array": "employees",
+    "ous_page": "organizational_units",
+    "bulk_jobs_page": "bulk_jobs",
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_published_rows_arrive_whole(run: Any, portal: Start, samples: Path, name: str) -> None:
+    body = json.loads((samples / f"{name}.json").read_text())["response"]["body"]
+    later = {"data": [], "count": 0}
+    seen: set[str] = set()
+
+    def answer(asked: Asked) -> Answer:
+        first = not seen
+        seen.add(asked.query_text)
+        return ok(body if first else later)
+
+    vendor = portal(answer)
+    stream = SAMPLES[name]
+    output = run(vendor.url, stream, start_date="2024-02-20", end_date="2024-02-20", **ALL)
+    sent = body if isinstance(body, list) else body.get("data", body.get("jobs"))
+    assert len(output.records(stream)) == len(sent)
+    for row, record in zip(sent, output.records(stream), strict=True):
+        assert {key: record[key] for key in row} == row
+        assert record.get("_extra") is None
+    members = {} if isinstance(body, list) else body
+    token = next((value for key, value in members.items() if key.lower() == "nextpagetoken"), None)
+    pages = [asked.query.get("nextPageToken") for asked in vendor.asked if asked.method == "GET"]
+    assert pages == ([None, token] if token else [None])
+
+
+def test_the_published_report_and_xml_are_understood(run: Any, portal: Start, samples: Path) -> None:
+    text = json.loads((samples / "bulk_report_csv.json").read_text())["response"]["body_text"].encode()
+    gone = json.loads((samples / "bulk_report_gone.json").read_text())["response"]["body"]
+    xml = json.loads((samples / "rest_xml_by_default.json").read_text())["response"]["body_text"].encode()
+
+    def report(asked: Asked) -> Answer:
+        return ok(text) if asked.path.endswith("/report") else ok(gone, status=410)
+
+    output = run(portal(bulk([{**JOB, "imports": IMPORTS}], report)).url, "bulk_imports", "bulk_import_reports", **BULK)
+    (record,) = output.records("bulk_import_reports")
+    assert record["cells"] == {"User ID": "ref12", "Status": "Error", "Message": 'Manager ID "X" not found'}
+    fails: list[Exception] = []
+    run(portal(lambda asked: ok(xml)).url, "job_requisitions", fails=fails, **ALL)
+    assert fails

@@ -1,0 +1,312 @@
+"""Whole runs over the REST families of the sandbox: rows, values, second runs, reports, scopes, tokens, limits."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hr_sandbox.testing import running
+from singer_rest.testing import Output, differs
+from tap_cornerstone.streams import STREAMS
+from tap_cornerstone.streams.people import Employees
+from tap_cornerstone.tap import TapCornerstone
+from tap_cornerstone.testing import key_of
+
+if TYPE_CHECKING:
+    from hr_sandbox.testing import Sandbox
+
+KEYS = {stream.name: tuple(stream.primary_keys) for stream in STREAMS}
+ALL: dict[str, Any] = {"objects": [], "views": [], "optional_streams": ["*"]}
+PART: dict[str, Any] = {"objects": [], "views": []}
+REST = "/cornerstone/services/api/"
+REPORT = f"{REST}x/bulk-api/v1/imports/"
+
+
+def asked(sandbox: Sandbox, path: str) -> list[dict[str, Any]]:
+    return [request for request in sandbox.requests() if request["path"].startswith(f"{REST}{path}")]
+
+
+def expected(sandbox: Sandbox, stream: str) -> list[dict[str, Any]]:
+    """The sandbox's rows, with what stands in the address only as columns, and those columns that the tap makes."""
+    rows = [
+        {name.removeprefix("_"): value for name, value in row.items()} for row in sandbox.records("cornerstone", stream)
+    ]
+    for row in rows:
+        if stream == "employee_custom_fields" and isinstance(row["value"], list):
+            row["choices"], row["value"] = row["value"], None
+        if stream == "employee_skills":
+            row |= {"employee_id": row["employeeId"], "skill_id": row["skillId"]}
+    if stream == "bulk_import_reports":
+        known = {"import_id", "row_number"}
+        rows = [
+            {
+                **{name: row[name] for name in known},
+                "kind": "report",
+                "cells": {name: value for name, value in row.items() if name not in known},
+            }
+            for row in rows
+        ]
+    return rows
+
+
+def compared(output: Output, sandbox: Sandbox, *streams: str) -> int:
+    """Every row and value of some streams; how many rows."""
+    for stream in streams:
+        key = KEYS[stream]
+        records = output.records(stream)
+        if stream == "bulk_import_reports":
+            records = [record for record in records if record["kind"] == "report"]
+        found = {key_of(key, record): record for record in records}
+        sent = expected(sandbox, stream)
+        assert len(found) == len(records) == len(sent), stream
+        for row in sent:
+            record = found[key_of(key, row)]
+            assert {name: (row[name], record.get(name)) for name in differs(row, record)} == {}, stream
+    return sum(len(output.records(stream)) for stream in streams)
+
+
+def test_every_row_and_value_of_every_list_arrives(run: Any, sandbox: Sandbox, url: str) -> None:
+    output = run(url, **ALL)
+    assert compared(output, sandbox, *KEYS) > 1000
+    assert {message["stream"] for message in output.of("SCHEMA")} == set(KEYS)
+    assert {request["status"] for request in sandbox.requests()} == {200}
+
+
+def test_what_is_many_requests_is_offered_where_it_is_named(run: Any, sandbox: Sandbox, url: str) -> None:
+    output = run(url, **PART)
+    optional = {stream.name for stream in STREAMS if stream.optional}
+    assert {message["stream"] for message in output.of("SCHEMA")} == set(KEYS) - optional
+    assert "bulk_import_reports" in optional
+    assert not asked(sandbox, "x/bulk-api/v1/imports/")
+
+
+def test_a_second_run_reads_lists_again_and_of_transcripts_what_changed(run: Any, sandbox: Sandbox, url: str) -> None:
+    streams = ("employees", "transcripts", "bulk_jobs")
+    first = run(url, *streams, **PART)
+    days = {request["query"]["ModificationStartDate"] for request in asked(sandbox, "LOTranscript/")}
+    assert len(days) == 31
+    sandbox.clear_requests()
+    second = run(url, *streams, state=first.state, **PART)
+    searches = [request["query"] for request in asked(sandbox, "LOTranscript/")]
+    assert 1 <= len({query["ModificationStartDate"] for query in searches}) <= 2
+    assert min(query["ModificationStartDate"] for query in searches) > max(days)
+    assert second.counts()["employees"] == first.counts()["employees"]
+    versions = [output.of("ACTIVATE_VERSION", "employees")[0]["version"] for output in (first, second)]
+    assert versions[0] < versions[1]
+    assert not second.of("ACTIVATE_VERSION", "transcripts")
+    assert not second.of("ACTIVATE_VERSION", "bulk_jobs")
+
+
+def test_transcripts_go_on_with_the_days_that_are_missing(run: Any, sandbox: Sandbox, url: str) -> None:
+    path = f"{REST}LOTranscript/TranscriptSearch"
+    sandbox.control("fault", path=path, kind="status", status=400, times=None, after=40)
+    first = run(url, "transcripts", fails=[], max_concurrency=1, **PART)
+    done = len(asked(sandbox, "LOTranscript/"))
+    sandbox.control("fault", method="DELETE")
+    sandbox.clear_requests()
+    second = run(url, "transcripts", state=first.state, **PART)
+    assert len(asked(sandbox, "LOTranscript/")) < done
+    keys = {key_of(KEYS["transcripts"], row) for output in (first, second) for row in output.records("transcripts")}
+    assert keys == {key_of(KEYS["transcripts"], row) for row in expected(sandbox, "transcripts")}
+    assert second.state["bookmarks"]["transcripts"]["finished_slices"] is None
+
+
+REPORTS = ("bulk_import_reports",)
+LATE = ("bulk_imports", *REPORTS)
+"""A list that is read itself is the one that is walked, from the start on."""
+
+
+@pytest.fixture
+def lately(sandbox: Sandbox) -> dict[str, Any]:
+    """The settings for reports of two days."""
+    return {**ALL, "start_date": sandbox.records("cornerstone", "bulk_jobs")[4]["created_date"][:10]}
+
+
+def downloads(sandbox: Sandbox) -> list[str]:
+    return [request["path"].removeprefix(REPORT) for request in sandbox.requests() if REPORT in request["path"]]
+
+
+def test_each_report_is_read_once(run: Any, sandbox: Sandbox, url: str) -> None:
+    first = run(url, *REPORTS, **ALL)
+    assert compared(first, sandbox, *REPORTS) > 1000
+    assert len(set(downloads(sandbox))) == len(downloads(sandbox))
+    kinds = {(row["kind"], row["cells"]["Status"]) for row in first.records(*REPORTS)}
+    assert {pair for pair in kinds if pair[0] != "report"} == {
+        ("warnings", "Success with warnings"),
+        ("errors", "Error"),
+    }
+    sandbox.clear_requests()
+    second = run(url, *REPORTS, state=first.state, **ALL)
+    assert second.counts() == {}
+    assert downloads(sandbox) == []
+    assert asked(sandbox, "x/bulk-api/v1/jobs")  # a new import would have been seen
+    assert not second.of("ACTIVATE_VERSION")
+
+
+def test_a_run_that_ends_midway_loses_no_report_and_reads_none_twice(
+    run: Any, sandbox: Sandbox, url: str, lately: dict[str, Any]
+) -> None:
+    every = run(url, *LATE, **lately).records(*REPORTS)
+    sandbox.control("cornerstone/reset-downloads")
+    sandbox.clear_requests()
+    victim = every[len(every) // 2]["import_id"]
+    sandbox.control("fault", path=f"{REPORT}{victim}/report", kind="status", status=400, times=None)
+    fails: list[Exception] = []
+    first = run(url, *LATE, fails=fails, **lately)
+    assert "bulk_import_reports" in str(fails[0])
+    before = downloads(sandbox)
+    assert before[-1] == f"{victim}/report"
+    assert len(first.of("STATE")) == len(before)  # one of the imports, one per report that was handed on
+    sandbox.control("fault", method="DELETE")
+    second = run(url, *LATE, state=first.state, **lately)
+    assert [*first.records(*REPORTS), *second.records(*REPORTS)] == every
+    assert len(set(downloads(sandbox))) == len(downloads(sandbox)) - 1  # the one that was refused
+
+
+def test_a_report_that_gives_no_answer_is_asked_for_twice_a_run_and_five_times_at_most(
+    run: Any, sandbox: Sandbox, url: str, lately: dict[str, Any]
+) -> None:
+    victim = sandbox.records("cornerstone", "bulk_imports")[1]["id"]
+    sandbox.control("fault", path=f"{REPORT}{victim}/report", kind="status", status=503, times=None)
+    state: dict[str, Any] = {}
+    for tries in (2, 4, 5):
+        fails: list[Exception] = []
+        output = run(url, *LATE, state=state, fails=fails, **lately)
+        assert "1 of 2 streams failed" in str(fails[0])
+        assert downloads(sandbox).count(f"{victim}/report") == tries
+        state = output.state
+    assert run(url, *LATE, state=state, **lately).records(*REPORTS) == []
+    assert downloads(sandbox).count(f"{victim}/report") == 5
+    others = [path for path in downloads(sandbox) if path != f"{victim}/report"]
+    assert len(set(others)) == len(others)
+
+
+def test_reports_that_were_downloaded_too_often_are_a_warning(
+    run: Any, sandbox: Sandbox, url: str, lately: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(5):
+        run(url, *LATE, **lately)
+    caplog.clear()
+    output = run(url, *LATE, **lately)
+    assert output.records(*REPORTS) == []
+    assert "of the reports had been downloaded too often elsewhere" in caplog.text
+    sandbox.clear_requests()
+    run(url, *LATE, state=output.state, **lately)
+    assert downloads(sandbox) == []
+
+
+def test_a_test_of_the_connection_downloads_no_report(sandbox: Sandbox, url: str) -> None:
+    credentials = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
+    tap = TapCornerstone(config={"api_url": url, **credentials, **ALL})
+    assert tap.run_connection_test()
+    assert asked(sandbox, "x/bulk-api/v1/jobs")
+    assert downloads(sandbox) == []
+
+
+SCOPES = {
+    "employee:read": ("employees",),
+    "group:read": ("employee_groups",),
+    "ou:read": ("organizational_units",),
+    "outype:read": ("ou_types",),
+    "transcript:read": ("transcripts",),
+    "training:read": ("catalog",),
+    "skill:read": ("skills", "skill_categories"),
+    "jobrequisition:read": ("job_requisitions",),
+    "jobapplicant:read": ("job_applicants",),
+}
+
+
+def test_missing_scopes_skip_their_streams_by_name(
+    run: Any, sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for scope in SCOPES:
+        if scope != "employee:read":
+            sandbox.control("revoke", vendor="cornerstone", right=scope)
+    output = run(url, **ALL)
+    skipped = [name for scope, names in SCOPES.items() if scope != "employee:read" for name in names]
+    for scope, names in SCOPES.items():
+        for name in names if scope != "employee:read" else ():
+            assert f"{name}: the credential may not read it; it needs the scope {scope} (status 401" in caplog.text
+    assert not {message["stream"] for message in output.of("SCHEMA")} & set(skipped)
+    assert compared(output, sandbox, "employees", "employee_custom_fields", "bulk_imports")
+
+
+def test_the_scopes_of_bulk_streams_are_named_too(
+    run: Any, sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.control("revoke", vendor="cornerstone", right="bulkapi:read")
+    run(url, "bulk_jobs", "bulk_imports", "bulk_import_reports", "ou_types", **ALL)
+    assert "bulk_jobs: the credential may not read it; it needs the scope bulkapijob:read" in caplog.text
+    assert "bulk_import_reports: it walks bulk_imports" in caplog.text
+
+
+def test_tokens_of_pages_that_ended_begin_the_list_anew(
+    run: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with running(employees=220, requests_per_minute=600_000) as sandbox:
+        pages = 0
+        parse = Employees.parse
+
+        def late(self: Employees, body: Any, request: Any) -> Any:
+            nonlocal pages
+            pages += 1
+            if pages == 2:
+                sandbox.control("cornerstone/clock", seconds=301)
+            return parse(self, body, request)
+
+        monkeypatch.setattr(Employees, "parse", late)
+        output = run(f"{sandbox.url}/cornerstone", "employees", **PART)
+        assert "the way to the next page has ended; the list is read from its beginning" in caplog.text
+        sent = expected(sandbox, "employees")
+        assert len(output.records("employees")) == len(sent) + 2 * 50
+        assert {record["id"] for record in output.records("employees")} == {row["id"] for row in sent}
+        assert len(asked(sandbox, "x/users/v2/employees")) == len(sent) // 50 + 1 + 2 + 1
+
+
+@pytest.mark.parametrize("manner", ["bare", "camel"])
+def test_employees_come_in_each_of_their_forms(run: Any, sandbox: Sandbox, url: str, manner: str) -> None:
+    sandbox.control("manner", vendor="cornerstone", path="employees", manner=manner)
+    assert compared(run(url, "employees", **PART), sandbox, "employees")
+
+
+FORMS = ["error", "html", "cut", "only-error", "page", "json-500", "xml-500", "html-500", "timeout"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_pages_that_break_are_asked_for_again(run: Any, sandbox: Sandbox, url: str, form: str) -> None:
+    streams = ("employees", "job_requisitions", "transcripts")
+    for stream in streams:
+        sandbox.control("cornerstone/failure", stream=stream, form=form, times=2)
+    assert compared(run(url, *streams, **PART), sandbox, *streams)
+
+
+def test_a_run_that_is_throttled_waits_and_loses_nothing(run: Any, sandbox: Sandbox, url: str) -> None:
+    streams = ("employees", "organizational_units", "job_applicants")
+    for path in ("x/users/v2/employees", "x/organizations/v1/ous", "Recruiting/JobApplicant"):
+        sandbox.control("fault", path=f"{REST}{path}", kind="retry-after", status=429, times=2, seconds=1)
+    assert compared(run(url, *streams, **PART), sandbox, *streams)
+    assert [request["status"] for request in sandbox.requests()].count(429) == 6
+
+
+def test_the_documented_limits_are_kept(run: Any) -> None:
+    with running(employees=20) as limited:
+        streams = ("employees", "employee_groups", "organizational_units", "skills", "job_applicants")
+        assert compared(run(f"{limited.url}/cornerstone", *streams, **ALL), limited, *streams)
+        assert {request["status"] for request in limited.requests()} == {200}
+
+
+def test_nothing_of_a_record_or_a_credential_reaches_the_log_or_the_state(
+    run: Any, sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    sandbox.control("revoke", vendor="cornerstone", right="group:read")
+    output = run(url, "employees", "employee_groups", "job_applicants", "bulk_import_reports", **ALL)
+    people = output.records("employees")
+    secrets = {str(person[name]) for person in people for name in ("lastName", "primaryEmail")} - {"None", ""}
+    secrets |= {record["Email"] for record in output.records("job_applicants")} - {None}
+    texts = caplog.text + json.dumps(output.state)
+    assert "sandbox-secret" not in texts
+    assert not [secret for secret in secrets if secret in texts]
