@@ -14,6 +14,10 @@ class TooSlow(TapError):  # noqa: N818 - there may be another way to ask
     """A request that gave no answer in time, however often it was sent."""
 
 
+class FilterRefused(TapError):  # noqa: N818 - there may be another way to ask
+    """A request for what changed that the vendor says it cannot answer."""
+
+
 class RunError(TapError):
     """A failure that ends the whole run: refused credentials, an unreachable host, settings that cannot work."""
 

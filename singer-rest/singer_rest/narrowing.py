@@ -1,4 +1,4 @@
-"""Windows of days that take too long are asked for in smaller parts, one after the other."""
+"""What cannot be had at once is asked for in smaller parts, one after the other."""
 
 from __future__ import annotations
 
@@ -20,6 +20,28 @@ def joined(parts: Sequence[Request]) -> Request:
     """The request for the first of some parts, with the others to come after it."""
     first, *rest = (replace(part, begins=True, rest=()) for part in parts)
     return replace(first, rest=tuple(rest))
+
+
+def parents_asked(request: Request, param: str | None) -> list[str]:
+    """The parents whose children a request asks for, as it is asked with them.
+
+    Args:
+        request: What is asked for.
+        param: The parameter that takes the parents' ids; None: the one parent stands in the path.
+    """
+    return [value for name, value in request.params if name == param] or [request.path]
+
+
+def of_fewer_parents(request: Request, param: str | None) -> list[Request]:
+    """The request for the children of several parents, as one for each half of them."""
+    ids = parents_asked(request, param)
+    halves = (set(ids[: len(ids) // 2]), set(ids[len(ids) // 2 :]))
+    return [
+        replace(
+            request, params=tuple((name, value) for name, value in request.params if name != param or value in half)
+        )
+        for half in halves
+    ]
 
 
 class Narrowing:

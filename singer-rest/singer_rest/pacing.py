@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import random
 import threading
@@ -16,8 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+logger = logging.getLogger(__name__)
+
 ROUNDING = 1e-9
 LONGEST_DELAY = 60.0
+LONG_WAIT = 10.0
+"""Seconds from which on a wait is worth a line."""
+LONGEST_PAUSE = 600.0
+"""Seconds after which a limit is tried again, whenever the vendor says that it is reset."""
+EPOCH = 1e8
+EPOCH_MILLISECONDS = 1e12
+"""From here on a number is no wait but a moment: in seconds, or in milliseconds, since 1970."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +66,12 @@ class Bucket:
         missing = 1.0 - self.tokens if self.tokens < 1.0 - ROUNDING else 0.0
         return max(missing / self.per_second, self.paused_until - now, 0.0)
 
-    def learn(self, headers: Mapping[str, str], now: float) -> None:
-        """Take over the rate, the burst and what is left, in whichever of three ways the headers say it."""
+    def learn(self, headers: Mapping[str, str], now: float) -> float:
+        """Take over the rate, the burst and what is left, in whichever of three ways the headers say it.
+
+        Returns:
+            Seconds of a pause that begins; 0 where there is none, or one already.
+        """
         replenish, burst, remaining, requested = (
             _number(headers.get(f"x-ratelimit-{name}"))
             for name in ("replenish-rate", "burst-capacity", "remaining", "requested-tokens")
@@ -79,11 +93,14 @@ class Bucket:
             self.per_second = hourly / 3660
         if left_of_it is not None:
             self.tokens = min(self.tokens, left_of_it)
-        left, reset = (_number(headers.get(f"RateLimit-{name}")) for name in ("Remaining", "Reset"))
+        left, reset = _number(headers.get("RateLimit-Remaining")), reset_after(headers)
         if left is not None and left >= 1:
             self.tokens = min(self.tokens, left)
         elif left is not None and reset:
+            is_paused = self.paused_until > now
             self.paused_until = max(self.paused_until, now + reset)
+            return 0.0 if is_paused else reset
+        return 0.0
 
 
 class Pacer:
@@ -130,8 +147,9 @@ class Pacer:
         with self._lock:
             self.answered = True
             now = self._clock()
-            for bucket in self._learning(endpoint, now):
-                bucket.learn(headers, now)
+            pause = max((bucket.learn(headers, now) for bucket in self._learning(endpoint, now)), default=0.0)
+        if pause >= LONG_WAIT:
+            logger.info("%s: the vendor's limit is used up; going on in %.0f s", endpoint, pause)
 
     def pause(self, endpoint: str, seconds: float) -> None:
         """Let no request to the endpoint, and to those that share its limit, go for some seconds: the vendor asked."""
@@ -175,18 +193,26 @@ def retry_after(headers: Mapping[str, str], now: Callable[[], float] = time.time
     value = headers.get("Retry-After")
     if value is None:
         return None
-    seconds = _number(value)
-    if seconds is None:
-        try:
-            seconds = times.http_date(value).timestamp() - now()
-        except ValueError:
-            return None
-    return max(0.0, seconds)
+    number = _number(value)
+    if number is not None:
+        return _seconds(number, now)
+    try:
+        return max(0.0, times.http_date(value).timestamp() - now())
+    except ValueError:
+        return None
 
 
-def reset_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds until a ``RateLimit-Reset`` header lets requests go again; None without one."""
-    return _number(headers.get("RateLimit-Reset"))
+def reset_after(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
+    """Seconds until a ``RateLimit-Reset`` header lets requests go again, ten minutes at most; None without one."""
+    number = _number(headers.get("RateLimit-Reset"))
+    return None if number is None else min(_seconds(number, now), LONGEST_PAUSE)
+
+
+def _seconds(number: float, now: Callable[[], float]) -> float:
+    """Seconds to wait, from a number of them or from the moment when the wait ends."""
+    if number >= EPOCH:
+        number = (number / 1000 if number >= EPOCH_MILLISECONDS else number) - now()
+    return max(0.0, number)
 
 
 def _number(value: str | None) -> float | None:

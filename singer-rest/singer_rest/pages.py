@@ -156,6 +156,10 @@ class Page:
         size: Bytes of the body.
         received: When the answer was there, UTC.
         gone: Whether the parent, whose children were asked for, is no longer there.
+        refused: Whether the credential may not read the parent.
+        parent: The parent, as it was asked with, where the slice is of several.
+        doubtful: Whether the answer does not say that there are no records, but is taken for that.
+        asks_again: Whether it answers nothing yet, and what follows is only another way to ask.
         ends_slice: Whether it is the last page of its slice; known once it is handed on.
     """
 
@@ -165,4 +169,8 @@ class Page:
     size: int
     received: datetime
     gone: bool = False
+    refused: bool = False
+    parent: str | None = None
+    doubtful: bool = False
+    asks_again: bool = False
     ends_slice: bool = False

@@ -38,7 +38,7 @@ class Children(Slices):
     ) -> None:
         self.parent = parent
         self.column = column
-        self.param = param
+        self.param = self.ids_param = param
         self.changed = changed
         self.where = where
         self.needs_record = where is not None
@@ -85,7 +85,7 @@ class Batches(Slices):
         if column and size != 1:
             raise ValueError("a column tells of one id at a time")
         self.parent = parent
-        self.param = param
+        self.param = self.ids_param = param
         self.size = size
         self.key = key
         self.column = column

@@ -17,14 +17,14 @@ def remarks(stream: SdkStream) -> Iterator[str]:
     replication, shape = stream.replication, stream.shape
     if replication.is_emptied:
         yield "nothing came back, so rows loaded earlier are kept. A lost right often looks like that."
-    if stream.gone:
-        yield f"{stream.gone} of the {stream.slices.parent} that it walks were gone when their turn came."
+    if stream.slices.key and not stream.was_asked_for:
+        yield f"nothing was asked for: none of the {stream.slices.parent} that it walks has a {stream.slices.key}."
+    yield from stream.missing.remarks(whole=replication.whole and replication.rows_in_all > 0)
     if replication.keyless_rows:
         yield (
             f"{replication.keyless_rows} of {replication.rows_in_all} records carry no {stream.replication_key}, so "
-            "the next run reads the stream whole again. Allow the credential to read this attribute to read only what "
-            "changed."
-        )
+            f"the next run reads the stream whole again. {stream.keyless_advice}"
+        ).rstrip()
     if shape.unlisted:
         yield f"fields that the schema does not list are kept in `{EXTRA}`: {', '.join(sorted(shape.unlisted))}"
     if shape.repeated:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from singer_rest.command import explain
-from singer_rest.errors import NoAccess, RunError, TapError, TooSlow
+from singer_rest.errors import FilterRefused, NoAccess, RunError, TapError, TooSlow
 from singer_rest.scheduler import Reading, Scheduler
 
 if TYPE_CHECKING:
@@ -96,7 +96,11 @@ class Run:
             if self._may_go_on(stream):
                 stream.backfill.begin()
         self._readings = {
-            stream.name: (stream, self._reading(stream, stream.since, self._plan(stream))) for stream in self.streams
+            stream.name: (
+                stream,
+                self._reading(stream, stream.since, self._plan(stream), tentative=self._may_start_over(stream)),
+            )
+            for stream in self.streams
         }
         self._slices: dict[str, int] = {}
 
@@ -188,7 +192,12 @@ class Run:
             window = replace(window, whole=False)  # some records, from wherever they lie
         return stream.slices.plan(window, self._listings[parent] if parent else None)
 
-    def _reading(self, stream: RestStream, since: datetime | None, plan: Iterator[Slice | None]) -> Reading:
+    def _may_start_over(self, stream: RestStream) -> bool:
+        return stream.may_start_over and not self._trial
+
+    def _reading(
+        self, stream: RestStream, since: datetime | None, plan: Iterator[Slice | None], *, tentative: bool = False
+    ) -> Reading:
         parent = stream.slices.parent
         return Reading(
             stream.name,
@@ -196,26 +205,27 @@ class Run:
             lambda part: stream.first_request(part, since),
             stream.fetch,
             stream.path,
+            tentative=tentative,
             ahead=stream.reads_ahead,
         )
 
     def _checked(self, stream: RestStream, reading: Reading) -> Generator[Page]:
         """The pages of a reading, and where they show that what changed cannot be had, those of everything."""
-        may_start_over = stream.may_start_over and not self._trial
+        may_start_over = self._may_start_over(stream)
         try:
             with closing(self._scheduler.pages(reading)) as pages:
                 for page in pages:
                     if may_start_over and not stream.is_heeded(page):
-                        too_slow = False
+                        what_came = "sent older records too, as if it were not asked"
                         break
                     yield page
                 else:
                     return
-        except TooSlow:
+        except (TooSlow, FilterRefused) as error:
             if not may_start_over:
                 raise
-            too_slow = True
-        stream.start_over(too_slow=too_slow)
+            what_came = "gave no answer in time" if isinstance(error, TooSlow) else "refused the request"
+        stream.start_over(what_came)
         yield from self._scheduler.pages(self._second(stream, reading))
 
     def _second(self, stream: RestStream, first: Reading) -> Reading:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from singer_rest.errors import Retry, TapError, TooSlow
-from singer_rest.pacing import full_jitter
+from singer_rest.pacing import LONG_WAIT, full_jitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -28,13 +28,13 @@ BYTES_HELD = 16 * 1024 * 1024
 bodies; decoded they take about five times as much."""
 
 TRIES = 8
+TRIES_TOO_SLOW = 2
+"""Where there is another way to ask: each may take as long as the time-out."""
 TRIES_THROTTLED = 60
 TRIES_UNTIL_FIRST_ANSWER = 3
 FIRST_DELAY = 0.5
 THROTTLED_DELAY = 1.0
 CLOSING_SECONDS = 1.0
-LONG_WAIT = 10.0
-"""Seconds from which on a wait is worth a line."""
 
 Position = tuple[int, int]
 """Number of the slice and of the page within it: the order in which pages are handed on."""
@@ -61,6 +61,8 @@ class Reading:
         first: Makes the request for a slice's first page.
         fetch: Sends a request and reads the page. It runs in a worker.
         endpoint: What the pacer counts the requests under.
+        tentative: Whether there is another way to ask, if this one turns out to be too slow: so the first slice goes
+            alone, and few tries are enough.
         ahead: Whether pages are asked for before the main thread waits for them.
     """
 
@@ -72,10 +74,12 @@ class Reading:
         fetch: Callable[[Request, Slice], Page],
         endpoint: str,
         *,
+        tentative: bool = False,
         ahead: bool = True,
     ) -> None:
         self.name = name
         self.endpoint = endpoint
+        self.tentative = tentative
         self.ahead = ahead
         self.fetch = fetch
         self.requests = 0
@@ -85,6 +89,7 @@ class Reading:
         self._slices = slices
         self._first = first
         self._opened = 0
+        self._answered = False
         self._queue: list[Task] = []
         self._results: dict[Position, Page | Exception] = {}
         self._failed_at: Position | None = None
@@ -120,6 +125,7 @@ class Reading:
         """
         if self._failed_at and task.position > self._failed_at:
             return False
+        self._answered = True
         self._results[task.position] = result
         if isinstance(result, Exception):
             self._fail(task.position)
@@ -181,7 +187,7 @@ class Reading:
         self._queue = [task for task in self._queue if task.position < position]
 
     def _open(self) -> bool:
-        if self.last_slice is not None:
+        if self.last_slice is not None or (self.tentative and self._opened and not self._answered):
             return False
         try:
             part = next(self._slices)
@@ -339,7 +345,7 @@ class Scheduler:
     def _again(self, reading: Reading, task: Task, retry: Retry) -> bool:
         """Queue a task for another try, unless it had its share."""
         task.tries += 1
-        tries = TRIES_THROTTLED if retry.throttled else TRIES
+        tries = TRIES_TOO_SLOW if retry.slow and reading.tentative else TRIES_THROTTLED if retry.throttled else TRIES
         if task.tries >= (tries if self._answered() else TRIES_UNTIL_FIRST_ANSWER):
             return False
         delay = retry.after

@@ -12,7 +12,7 @@ import sys
 import time
 from abc import abstractmethod
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import ConfigValidationError
@@ -23,6 +23,7 @@ from singer_sdk.singerlib.catalog import StreamMetadata
 
 from singer_rest.command import Command, checked_catalog, checked_state, explain
 from singer_rest.errors import NoAccess, RunError, TapError
+from singer_rest.missing import Missing
 from singer_rest.progress import Progress
 from singer_rest.records import MessageWriter, record_lines
 from singer_rest.remarks import remarks
@@ -52,13 +53,23 @@ class SdkStream(Stream):
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # the values come from JSON already
 
-    _tap: SdkTap
-    gone = 0
-    """Parents that were no longer there when their children were asked for."""
+    keyless_advice: ClassVar[str] = ""
+    """What the user can do where records carry no replication key."""
 
+    _tap: SdkTap
     _pages = 0
     _handed_on = 0
     _requests = 0
+
+    @cached_property
+    def missing(self) -> Missing:
+        """What the stream goes on without."""
+        return Missing(self.name, self.slices.parent, self.right())
+
+    @property
+    def was_asked_for(self) -> bool:
+        """Whether there was anything to ask for: children of no parent are not."""
+        return self._pages > 0
 
     @property
     @abstractmethod
@@ -170,8 +181,11 @@ class SdkStream(Stream):
         progress = Progress(self.name)
         try:
             for page in run.pages(self.name):
-                if page.gone:
-                    self.gone += 1
+                if page.asks_again:
+                    continue
+                if self.missing.is_of_no_parent(page):
+                    if not self._pages:
+                        self.missing.give_up(at_end=False)
                     continue
                 if schema_due:  # a stream that may not be read gets no table
                     self._write_schema_message()
@@ -183,11 +197,8 @@ class SdkStream(Stream):
                 requests = run.requests(self.name)
                 if line := progress.line(self._handed_on, requests, lambda: run.share(self.name)):
                     self.logger.info("%s", line)
-            if self.gone and not self._pages:
-                raise NoAccess(
-                    f"{self.name}: none of the {self.gone} {self.slices.parent} that it walks was found. The "
-                    f"credential may not read it; it needs {self.right()}."
-                )
+            if not self._pages:
+                self.missing.give_up(at_end=True)
             if schema_due:
                 self._write_schema_message()
             self._finish(write_messages=write_messages)
@@ -199,7 +210,7 @@ class SdkStream(Stream):
         """Note in the state what is finished with a page; whether it is worth a STATE message."""
         remembered = self.remember(page, self.stream_state)
         if page.ends_slice:
-            return self.backfill.keep(page.slice) or remembered
+            return (self.missing.is_read(page.slice) and self.backfill.keep(page.slice)) or remembered
         place = self.place_after(page)
         return (place is not None and self.backfill.keep_place(place)) or remembered
 
@@ -235,7 +246,7 @@ class SdkStream(Stream):
 
     def _finish(self, *, write_messages: bool) -> None:
         replication = self.replication
-        if write_messages and replication.activates(*self.reach):
+        if write_messages and not self.missing.may_hold_rows and replication.activates(*self.reach):
             self._write_activate_version_message(replication.version or 0)
         replication.finish(*self.reach, versions=write_messages)
         self.finish_state(self.stream_state)

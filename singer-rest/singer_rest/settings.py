@@ -66,7 +66,8 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
             th.IntegerType,
             default=request_timeout,
             title="Request time-out",
-            description="Seconds to wait for a connection, and for each part of an answer.",
+            description="Seconds to wait for a connection, and for each part of an answer; the whole of it may take "
+            "five times as long.",
         ),
         th.Property(
             "user_agent",

@@ -72,6 +72,10 @@ class Slices(ABC):
     needs_record: bool = False
     """Whether the slices depend on more of a parent than its id."""
 
+    key: str | None = None
+    """The parents' field that is asked with, where it is not their id."""
+    ids_param: str | None = None
+    """The parameter that takes the parents' ids, where they do not stand in the path."""
     days_params: tuple[str, str] | None = None
     """The parameters that take a slice's first and last day, where it may be asked for in parts of fewer days."""
 
@@ -146,6 +150,8 @@ class Each(Slices):
         self.parent = outer.parent or inner.parent
         self.changed = outer.changed or inner.changed
         self.needs_record = outer.needs_record or inner.needs_record
+        self.key = outer.key or inner.key
+        self.ids_param = outer.ids_param or inner.ids_param
         self.days_params = outer.days_params or inner.days_params
 
     def start(self, window: Window) -> datetime | None:

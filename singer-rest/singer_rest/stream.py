@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cached_property
 from http import HTTPStatus
@@ -15,8 +15,9 @@ from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from singer_rest import times
 from singer_rest.backfill import Backfill
-from singer_rest.errors import NoAccess, Retry, TapError
-from singer_rest.narrowing import Narrowing, joined
+from singer_rest.changes import ChangedSince, is_before
+from singer_rest.errors import FilterRefused, NoAccess, Retry, TapError
+from singer_rest.narrowing import Narrowing, joined, of_fewer_parents, parents_asked
 from singer_rest.pages import Page, Record, Reply, Request
 from singer_rest.records import Shape
 from singer_rest.replication import Replication
@@ -24,7 +25,7 @@ from singer_rest.sdk import SdkStream
 from singer_rest.slices import Slice, Slices, Whole, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from singer_rest.auth import Authenticator
     from singer_rest.pages import Params
@@ -32,39 +33,9 @@ if TYPE_CHECKING:
     from singer_rest.transport import Transport
 
 
-FIRST_ZONE = pendulum.duration(hours=14)
-"""How far the first zone is ahead of UTC."""
+__all__ = ["ChangedSince", "RestStream"]
 
-
-@dataclass(frozen=True)
-class ChangedSince:
-    """How a list is asked for what changed since a moment.
-
-    Args:
-        param: The query parameter.
-        strict: Whether the vendor leaves out records of that very moment. Then one second is subtracted, or
-            records that share the bookmark's second would be lost.
-        text: Writes the moment, which is in whole seconds; by default in UTC with ``Z``.
-    """
-
-    param: str
-    strict: bool = False
-    text: Callable[[datetime], str] = times.text
-
-    def params(self, since: datetime) -> dict[str, str]:
-        """The query that asks for changes since a moment."""
-        if self.strict:
-            since = pendulum.instance(since).subtract(seconds=1)
-        return {self.param: self.text(since.replace(microsecond=0))}
-
-    def asked(self, since: datetime) -> datetime:
-        """First moment that the query can mean: a day or a local time means another one in each zone."""
-        text = self.params(since)[self.param]
-        try:
-            moment = times.parse(text)
-        except ValueError:
-            return since
-        return moment if text.endswith("Z") else pendulum.instance(moment) - FIRST_ZONE
+CANNOT_ANSWER = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
 class RestStream(SdkStream):
@@ -84,7 +55,7 @@ class RestStream(SdkStream):
     bookmark_is_start: ClassVar[bool] = False
     """Whether the bookmark is when the run began: the list can be asked for what changed, but no record tells when."""
     checks_filter: ClassVar[bool] = False
-    """Whether everything is read where the vendor passes over `changed_since`, or never answers it in time."""
+    """Whether everything is read where the vendor passes over `changed_since`, refuses it, or takes too long for it."""
     look_back: ClassVar[pendulum.Duration] = pendulum.duration(minutes=5)
     """How far before its bookmark a run reads again: clocks differ, and a walk over many pages takes its time."""
     page_size: ClassVar[int | None] = None
@@ -250,6 +221,14 @@ class RestStream(SdkStream):
         """Whether an answer says that the parent, whose children were asked for, is no longer there."""
         return False
 
+    def is_refused(self, reply: Reply) -> bool:  # noqa: ARG002
+        """Whether an answer says that the one parent, whose children were asked for, may not be read."""
+        return False
+
+    def is_doubtful(self, body: Any) -> bool:  # noqa: ANN401, ARG002
+        """Whether a decoded body does not say that there are no records, but is taken for that."""
+        return False
+
     def instead(self, reply: Reply, request: Request) -> Request | None:  # noqa: ARG002
         """What to ask for instead, where an answer of status 400 or more says that it cannot be asked for so."""
         return None
@@ -279,19 +258,23 @@ class RestStream(SdkStream):
         if self.changed_since is None or self.since is None:
             return True
         asked = self.changed_since.asked(self.since)
-        return not any(_is_before(self.changed_at(record), asked) for record in page.records)
+        return not any(is_before(self.changed_at(record), asked) for record in page.records)
 
-    def start_over(self, *, too_slow: bool) -> None:
-        """Read everything after all, as if there were no bookmark; the next run asks for what changed again."""
+    def start_over(self, what_came: str) -> None:
+        """Read everything after all, as if there were no bookmark; the next run asks for what changed again.
+
+        Args:
+            what_came: What the vendor did when it was asked for what changed.
+        """
         self.logger.warning(
             "%s: asked for what changed, the vendor %s. Everything is read instead; the next run asks again.",
             self.name,
-            "gave no answer in time" if too_slow else "sent older records too, as if it were not asked",
+            what_came,
         )
         self._asks_for_changes = False
         self._slice = None
         self.replication.read_whole()
-        for begun in ("shape", "backfill"):  # made anew where they are needed
+        for begun in ("shape", "backfill", "missing"):  # made anew where they are needed
             vars(self).pop(begun, None)
 
     def fetch(self, request: Request, part: Slice) -> Page:
@@ -308,7 +291,7 @@ class RestStream(SdkStream):
             smaller = self.smaller(request, retry)
             if not smaller:
                 raise
-            return Page([], [joined([*smaller, *request.rest])], part, 0, datetime.now(timezone.utc))
+            return self._asking_again(smaller, request, part, datetime.now(timezone.utc))
 
     def _fetched(self, request: Request, part: Slice) -> Page:
         try:
@@ -322,11 +305,12 @@ class RestStream(SdkStream):
                 raise Retry("the body is not what was promised") from None
             records, following = self.parse(body, request)
             following = self._narrowing.following(request, following)
-            return Page(records, following, part, len(reply.body), reply.received)
+            doubtful = self.is_doubtful(body)
+            return Page(records, following, part, len(reply.body), reply.received, doubtful=doubtful)
         if (other := self.instead(reply, request)) is not None:
-            return Page([], [joined([other, *request.rest])], part, 0, reply.received)
-        if self.is_gone(reply):
-            return Page([], (), part, 0, reply.received, gone=True)
+            return self._asking_again([other], request, part, reply.received)
+        if page := self._page_of_no_parent(request, part, reply):
+            return page
         if self.has_no_records(reply):
             return Page([], self._narrowing.following(request, ()), part, 0, reply.received)
         if self.lacks_access(reply):
@@ -334,14 +318,37 @@ class RestStream(SdkStream):
                 f"{self.name}: the credential may not read it; it needs {self.right()} "
                 f"(status {reply.status} from {request.endpoint})."
             )
-        raise TapError(
+        kind = FilterRefused if reply.status in CANNOT_ANSWER and self._asks_what_changed(request) else TapError
+        raise kind(
             f"{self.name}: {request.endpoint} refused the request with status {reply.status}. "
             f"{self.advice(reply.status)}"
         )
 
+    def _asks_what_changed(self, request: Request) -> bool:
+        """Whether a request is the first to ask for what changed, and not one that a page told of."""
+        param = self.changed_since.param if self.changed_since else None
+        return request.begins and param in dict(request.params)
+
+    def _asking_again(self, others: Sequence[Request], request: Request, part: Slice, received: datetime) -> Page:
+        return Page([], [joined([*others, *request.rest])], part, 0, received, asks_again=True)
+
+    def _page_of_no_parent(self, request: Request, part: Slice, reply: Reply) -> Page | None:
+        """The page where an answer says that a parent is gone or may not be read; None: it says something else."""
+        is_gone, is_refused = self.is_gone(reply), self.is_refused(reply)
+        param = self.slices.ids_param
+        parents = parents_asked(request, param)
+        if len(parents) > 1:
+            # One of them may be gone, so the others' children must be asked for without it.
+            halves = of_fewer_parents(request, param) if is_gone and request.begins else []
+            return self._asking_again(halves, request, part, reply.received) if halves else None
+        if not (is_gone or is_refused):
+            return None
+        page = Page([], self._narrowing.following(request, ()), part, 0, reply.received, parent=parents[0])
+        return replace(page, gone=is_gone, refused=not is_gone)
+
     def advice(self, status: int) -> str:
         """What the user can do about a request that was refused."""
-        if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}:
+        if status in CANNOT_ANSWER:
             return "Check `start_date` and `end_date`; if they are right, report it with this tap's version."
         if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
             return "Check `api_url`: it leads elsewhere."
@@ -361,10 +368,3 @@ class RestStream(SdkStream):
             straight = self.post_process(record)
             if straight is not None:
                 yield self.shape.fit(straight)
-
-
-def _is_before(value: str | None, moment: datetime) -> bool:
-    try:
-        return value is not None and times.parse(value) < moment
-    except (ValueError, AttributeError):
-        return False  # a moment that cannot be read may be any

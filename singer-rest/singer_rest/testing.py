@@ -48,6 +48,7 @@ class Answer:
         delay: Seconds to wait before.
         cut: Whether the connection ends before the body does.
         stall: Seconds to wait between the headers and the body.
+        drip: Seconds to wait after each byte of the body.
     """
 
     body: Any = b""
@@ -56,6 +57,7 @@ class Answer:
     delay: float = 0.0
     cut: bool = False
     stall: float = 0.0
+    drip: float = 0.0
 
 
 class Host:
@@ -64,6 +66,7 @@ class Host:
     def __init__(self, answer: Callable[[Asked], Answer]) -> None:
         self.asked: list[Asked] = []
         self.most_at_once = 0
+        self.connections = 0
         self.answer = answer
         self._under_way = 0
         self._lock = threading.Lock()
@@ -111,6 +114,10 @@ class Host:
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
 
+            def setup(self) -> None:
+                host.connections += 1
+                super().setup()
+
             def _reply(self) -> None:
                 url = urlsplit(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -125,7 +132,9 @@ class Host:
                 self.end_headers()
                 time.sleep(answer.stall)
                 with suppress(ConnectionError):  # who asked may have given up
-                    self.wfile.write(content)
+                    for start in range(0, len(content), 1 if answer.drip else max(len(content), 1)):
+                        self.wfile.write(content[start:] if not answer.drip else content[start : start + 1])
+                        time.sleep(answer.drip)
                 self.close_connection = answer.cut
 
             do_GET = do_POST = _reply  # noqa: N815 - names that http.server asks for

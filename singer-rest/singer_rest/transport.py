@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import datetime, timezone
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import requests
-from urllib3.exceptions import ReadTimeoutError
+from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
 from singer_rest.errors import Retry, RunError, TapError
 from singer_rest.pacing import Pacer, reset_after, retry_after
@@ -24,13 +25,18 @@ if TYPE_CHECKING:
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
+CHUNK = 256 * 1024
+TIMEOUTS_PER_ANSWER = 5
+"""Each part of an answer may come in time, and yet the whole of it never."""
+
+
 class Transport:
     """The tap's way to the vendor's host; safe to use from many threads.
 
     Args:
         api_url: The host, with scheme and without a slash at its end. Tokens go nowhere else.
         headers: Sent with each request.
-        timeout: Seconds to wait for a connection and for each part of an answer.
+        timeout: Seconds to wait for a connection and for each part of an answer; the whole has five times as long.
         pacer: Learns from the answers' headers.
         public: Whether no token is ever sent, so that a redirect may be followed.
     """
@@ -86,10 +92,16 @@ class Transport:
 
     def _send(self, method: str, path: str, endpoint: str, **kwargs: Any) -> Reply:
         session = self._session()
+        deadline = time.monotonic() + TIMEOUTS_PER_ANSWER * self._timeout
         try:
             # A redirect could carry the token to another host, or end at a login page.
             response = session.request(
-                method, self.api_url + path, timeout=self._timeout, allow_redirects=self._public, **kwargs
+                method,
+                self.api_url + path,
+                timeout=self._timeout,
+                allow_redirects=self._public,
+                stream=True,
+                **kwargs,
             )
         except requests.TooManyRedirects:
             raise Retry("it leads from one address to the next") from None
@@ -104,15 +116,14 @@ class Transport:
             raise TapError(
                 f"{endpoint} leads to an address that cannot be used. Check the address in the settings."
             ) from None
-        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
-            # A body that stalls comes as a broken connection too.
-            stalled = any(isinstance(cause, ReadTimeoutError) for cause in error.args)
-            raise Retry("no answer in time" if stalled else "the connection broke", slow=stalled) from None
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+            raise Retry("the connection broke") from None
         except requests.exceptions.ContentDecodingError:
             raise Retry("the body could not be unpacked") from None
         self.pacer.learn(endpoint, response.headers)
+        body = _body(response, deadline)
         _raise_for_retry(response)
-        return Reply(response.status_code, response.headers, response.content, datetime.now(timezone.utc))
+        return Reply(response.status_code, response.headers, body, datetime.now(timezone.utc))
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -126,6 +137,29 @@ class Transport:
 
 def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
+
+
+def _body(response: requests.Response, deadline: float) -> bytes:
+    """The whole body, unpacked. Only where it came to its end can the connection be used again.
+
+    Raises:
+        Retry: If it is not there in time, or not whole.
+    """
+    parts = []
+    try:
+        # What is there is taken as it comes: a read of a whole part would wait for that as long as bytes drip.
+        while part := response.raw.read1(CHUNK, decode_content=True):
+            parts.append(part)
+            if time.monotonic() > deadline:
+                response.close()
+                raise Retry("no answer in time", slow=True)
+    except ReadTimeoutError:
+        raise Retry("no answer in time", slow=True) from None
+    except DecodeError:
+        raise Retry("the body could not be unpacked") from None
+    except HTTPError:
+        raise Retry("the connection broke") from None
+    return b"".join(parts)
 
 
 def _raise_for_retry(response: requests.Response) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import time
+
 import pytest
-from singer_rest.pacing import LONGEST_DELAY, Pacer, Rate, full_jitter, retry_after
+from singer_rest.pacing import LONGEST_DELAY, LONGEST_PAUSE, Pacer, Rate, full_jitter, reset_after, retry_after
 
 
 class Clock:
@@ -172,11 +175,49 @@ def test_headers_that_are_no_numbers_teach_nothing(clock: Clock) -> None:
         ("Sun, 22 Nov 2026 05:00:10 GMT", 10.0),
         ("Sun, 22 Nov 2026 04:00:00 GMT", 0.0),
         ("soon", None),
+        ("nan", None),
+        ("1795323607", 7.0),
+        ("1795323590", 0.0),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
     now = 1795323600.0  # 2026-11-22 05:00:00 UTC
     assert retry_after({"Retry-After": value}, lambda: now) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("30", 30.0),
+        ("-5", 0.0),
+        ("86400", LONGEST_PAUSE),
+        ("1795323630", 30.0),
+        ("1795323630000", 30.0),
+        ("1795323000", 0.0),
+        ("1795330800", LONGEST_PAUSE),
+        ("inf", None),
+        ("soon", None),
+    ],
+)
+def test_a_limit_is_reset_after_seconds_or_at_a_moment_and_tried_again_in_ten_minutes(
+    value: str, seconds: float
+) -> None:
+    assert reset_after({"RateLimit-Reset": value}, lambda: 1795323600.0) == seconds
+
+
+def test_a_limit_that_is_reset_at_a_moment_holds_up_nothing_for_longer(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    pacer = Pacer({"*": Rate(100, shared=True)}, clock=clock)
+    for endpoint in ("/a", "/b"):
+        pacer.learn(endpoint, {"RateLimit-Remaining": "0", "RateLimit-Reset": str(time.time() + 30)})
+    assert pacer.take("/a") == pytest.approx(30, abs=1)
+    assert [record.getMessage() for record in caplog.records] == ["/a: the vendor's limit is used up; going on in 30 s"]
+    clock.now += 31
+    assert pacer.take("/a") == 0.0
+    pacer.learn("/a", {"RateLimit-Remaining": "0", "RateLimit-Reset": "9"})
+    assert len(caplog.records) == 1
 
 
 def test_without_the_header_nothing_was_asked() -> None:

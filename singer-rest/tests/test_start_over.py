@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import ChangedSince, Children, times
+from singer_rest import ChangedSince, Children, Values, times
 from singer_rest.backfill import KEY
 from singer_rest.testing import Answer, Output
 
@@ -146,6 +146,38 @@ def test_changes_that_do_not_come_in_time_make_the_run_read_everything(
     assert "owners: 3 rows in 4 requests" in caplog.text
 
 
+def test_what_changed_is_asked_for_twice_where_it_takes_too_long_and_its_first_slice_alone(
+    run: Callable[..., Output],
+    make_tap: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    shop: Any,
+    vendor: Host,
+) -> None:
+    monkeypatch.setattr("singer_rest.scheduler.TRIES", 8)
+    monkeypatch.setattr(type(make_tap().streams["owners"]), "slices", Values("kind", "a", "b", "c"))
+    shop.before = slow
+    run("owners", state=state(owners=BOOKMARK), **OPTIONS)
+    tentative = [query["kind"] for query in vendor.queries("/owners") if "changed_after" in query]
+    assert tentative == ["a", "a"]
+
+
+def test_slices_after_the_first_are_asked_for_together_once_it_is_answered(
+    run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, vendor: Host
+) -> None:
+    monkeypatch.setattr(type(make_tap().streams["owners"]), "slices", Values("kind", *"abcdefgh"))
+    under_way: list[str] = []
+
+    def answer(asked: Asked) -> Answer:
+        under_way.append(asked.query["kind"])
+        return Answer({"data": []}, delay=0.1)
+
+    vendor.answer = answer
+    run("owners", state=state(owners=BOOKMARK), max_concurrency=4, **OPTIONS)
+    assert sorted(under_way) == list("abcdefgh")
+    assert vendor.most_at_once == 4
+    assert vendor.asked[1].at - vendor.asked[0].at > 0.09
+
+
 def test_a_list_that_tells_no_changes_is_read_whole_where_they_do_not_come_in_time(
     run: Callable[..., Output], vendor: Host
 ) -> None:
@@ -263,6 +295,41 @@ def test_a_second_read_ends_with_what_it_read_and_counts_nothing_twice(
     assert "owners: 2 of 3 records carry no updated_at" in caplog.text
     assert "came again" not in caplog.text
     assert output.state["bookmarks"]["owners"]["replication_key_value"] is None
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_filter_that_is_refused_makes_the_run_read_everything(
+    run: Callable[..., Output], shop: Any, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.before = lambda asked: Answer({}, status) if "changed_after" in asked.query else None
+    output = run("owners", state=state(owners=BOOKMARK), **OPTIONS)
+    assert versions(output) == [("1", VERSION), ("2", VERSION), ("3", VERSION)]
+    (warning,) = warnings(caplog)
+    assert warning.startswith("owners: asked for what changed, the vendor refused the request. Everything is read")
+
+
+def test_what_is_refused_without_the_filter_or_with_another_status_fails_as_usual(
+    run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    for refusal in (
+        lambda asked: Answer({}, 409) if "changed_after" in asked.query else None,
+        lambda asked: Answer({}, 422) if asked.path == "/owners" else None,
+    ):
+        shop.before = refusal
+        fails: list[Exception] = []
+        output = run("owners", state=state(owners=BOOKMARK), fails=fails, **OPTIONS)
+        assert "1 of 1 streams failed: owners" in str(fails[0])
+        assert output.of("STATE") == []
+    assert "owners: /owners refused the request with status 422" in caplog.text
+
+
+def test_a_later_page_of_what_changed_that_is_refused_is_no_word_on_the_filter(
+    run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.data["/owners"] = [{"id": id_, "updated_at": "2026-01-05T00:00:00Z"} for id_ in "1234"]
+    shop.before = lambda asked: Answer({}, 422) if "cursor" in asked.query else None
+    run("owners", state=state(owners=BOOKMARK), fails=[], **OPTIONS)
+    assert "Everything is read instead" not in caplog.text
 
 
 @pytest.mark.usefixtures("heedless")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -82,6 +84,7 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
         (Answer({"a": 1}, cut=True), "the connection broke", None, False),
         (Answer({}, delay=1.0), "no answer in time", None, False),
         (Answer({"a": 1}, stall=1.0), "no answer in time", None, False),
+        (Answer({"a": "x" * 100}, drip=0.1), "no answer in time", None, False),
         (
             Answer(b"not gzip at all", headers={"Content-Encoding": "gzip"}),
             "the body could not be unpacked",
@@ -101,6 +104,7 @@ def test_what_may_be_sent_again(answer: Answer, reason: str, after: float | None
     [
         (Answer({}, delay=1.0), True),
         (Answer({"a": 1}, stall=1.0), True),
+        (Answer({"a": "x" * 100}, drip=0.1), True),
         (Answer({}, 504), True),
         (Answer({}, 503), False),
         (Answer({}, 429), False),
@@ -111,6 +115,38 @@ def test_what_took_too_long_is_told_from_what_broke(answer: Answer, slow: bool) 
     with host(lambda asked: answer) as vendor, pytest.raises(Retry) as raised:
         transport(vendor.url, timeout=0.3).get(REQUEST, None)
     assert raised.value.slow is slow
+
+
+def test_an_answer_that_drips_but_comes_in_time_is_whole() -> None:
+    with host(lambda asked: Answer({"a": "x" * 10}, drip=0.04)) as vendor:
+        assert transport(vendor.url, timeout=0.3).get(REQUEST, None).json() == {"a": "x" * 10}
+
+
+def test_a_connection_is_used_again_after_every_answer_that_came_whole() -> None:
+    large = json.dumps({"a": "x" * 3_000_000}).encode()
+    packed = {"Content-Encoding": "gzip"}
+    answers = [
+        Answer({"a": 1}),
+        Answer(large),
+        Answer(gzip.compress(large), headers=packed),
+        Answer(b""),
+        Answer(gzip.compress(b""), headers=packed),
+        Answer({}, 404),
+        Answer({}, 503),
+        Answer({}, 302, {"Location": "/elsewhere"}),
+    ]
+    left = answers * 2
+    with host(lambda asked: left.pop(0)) as vendor:
+        way = transport(vendor.url)
+        bodies = []
+        for answer in answers * 2:
+            if answer.status == 503:
+                with pytest.raises(Retry):
+                    way.get(REQUEST, None)
+            else:
+                bodies.append(way.get(REQUEST, None).body)
+        assert vendor.connections == 1
+    assert bodies[:5] == [b'{"a": 1}', large, large, b"", b""]
 
 
 def test_a_connection_that_takes_too_long_does_not_get_better_by_asking_for_less(

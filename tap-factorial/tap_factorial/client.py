@@ -14,10 +14,11 @@ from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
 from tap_factorial import schemas
+from tap_factorial.openapi.columns import is_id
 from tap_factorial.slices import slices_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from singer_rest.pages import Record
@@ -53,6 +54,10 @@ class FactorialStream(RestStream):
             params += query(self.changed_since.params(since))
         return Request(self.path, params, self.path)
 
+    @override
+    def changed_at(self, record: Record) -> str | None:
+        return record.get("updated_at")  # also where the bookmark is the run's start, so that the filter is checked
+
     def _of_this_run(self) -> Mapping[str, str]:
         """The parameters that take the day of the run, or a setting."""
         today = self._tap.started.date().isoformat()
@@ -62,15 +67,14 @@ class FactorialStream(RestStream):
     @override
     def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
         is_first = "after_id" not in dict(request.params)
-        if isinstance(body, dict) and body.get("data") is None and body.get("errors", ()) is None and is_first:
+        if self.is_doubtful(body) and is_first:
             return [], []  # an empty list, as some modules say it
         records = body.get("data") if isinstance(body, dict) else None
-        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        meta = (body.get("meta") or {}) if isinstance(body, dict) else None
+        if not (isinstance(meta, dict) and isinstance(records, list) and all(isinstance(row, dict) for row in records)):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
-        meta = body.get("meta") or {}
         if not meta.get("has_next_page"):
-            # Lists that do not page say nothing of a limit.
-            if "has_next_page" not in meta and len(records) == PAGE_SIZE:
+            if "has_next_page" not in meta and len(records) == PAGE_SIZE and not self.row.one_answer:
                 raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
             return records, []
         cursor = meta.get("end_cursor")
@@ -80,6 +84,10 @@ class FactorialStream(RestStream):
         return records, [Request(request.path, (*params, ("after_id", cursor)), request.endpoint)]
 
     @override
+    def is_doubtful(self, body: Any) -> bool:
+        return isinstance(body, dict) and body.get("data") is None and body.get("errors", ()) is None
+
+    @override
     def lacks_access(self, reply: Reply) -> bool:
         # The body may be JSON, a page of the gateway, or nothing. A list that the version lacks is 404.
         return reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
@@ -87,6 +95,10 @@ class FactorialStream(RestStream):
     @override
     def is_gone(self, reply: Reply) -> bool:
         return reply.status == HTTPStatus.NOT_FOUND and self.slices.parent is not None
+
+    @override
+    def is_refused(self, reply: Reply) -> bool:
+        return reply.status == HTTPStatus.FORBIDDEN and self.slices.parent is not None
 
     @override
     @classmethod
@@ -108,8 +120,14 @@ class FactorialStream(RestStream):
         for name, schema in self._texts:
             value = row.get(name)
             if value is not None and value.__class__ is not str:
-                row[name] = _as_text(value, schema)
+                row[name] = _as_text(value, schema, name)
+        for name in row.keys() - self._described:
+            row[name] = _as_text(row[name], {}, name)
         return row
+
+    @cached_property
+    def _described(self) -> Collection[str]:
+        return set(self.effective_schema["properties"])
 
     @cached_property
     def _texts(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
@@ -119,15 +137,21 @@ class FactorialStream(RestStream):
         return [(name, schema) for name, schema in properties if kinds.intersection(schema["type"]) and name != EXTRA]
 
 
-def _as_text(value: Any, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the API sent
-    """A value with its ids, and what else is declared to be text, as text: older versions have numbers there."""
-    kinds = schema.get("type", ())
+def _as_text(value: Any, schema: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - whatever the API sent
+    """A value with its ids, and what else is declared to be text, as text: older versions have numbers there.
+
+    Args:
+        value: The value.
+        schema: Its schema; empty where it is not described: then its name tells whether it is an id.
+        name: The field's name.
+    """
     if isinstance(value, dict):
         properties = schema.get("properties") or {}
-        return {name: _as_text(inner, properties.get(name, {})) for name, inner in value.items()}
+        return {inner: _as_text(part, properties.get(inner, {}), inner) for inner, part in value.items()}
     if isinstance(value, list):
         items = schema.get("items") or {}
-        return [_as_text(inner, items) for inner in value]
+        return [_as_text(part, items, name) for part in value]
+    kinds = schema.get("type") or (["string"] if value.__class__ is int and is_id(name) else [])
     if "string" not in kinds or isinstance(value, str) or value is None:
         return value
     if isinstance(value, bool):

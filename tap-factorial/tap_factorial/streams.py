@@ -6,8 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pendulum
-from singer_rest import times
-from singer_rest.stream import ChangedSince
+from singer_rest import ChangedSince, times
 
 from tap_factorial.client import FactorialStream
 from tap_factorial.table import Row, sent, stream_name, table

@@ -44,7 +44,15 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     precision: Literal["day", "second"] = "day"
     bookmark: Literal["start"] | None = None
     always: bool = False
+    one_answer: bool = False
     drop: tuple[str, ...] = ()
+    unsent: tuple[str, ...] = ()
+
+    @property
+    def params(self) -> set[str]:
+        """The parameters that the line knows: those that it gives, and those that are not sent on purpose."""
+        given = {self.by, self.changed_since, self.changed_on, *(self.window or ()), *self.today, *self.send}
+        return {name for name in given if name} | {*self.setting, *self.unsent, *itertools.chain(*self.requests)}
 
     @property
     def requests(self) -> list[dict[str, bool | str]]:
@@ -100,7 +108,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def stream_name(path: str) -> str:
     """The stream of a list."""
-    return path.replace("/", "_")
+    return path.replace("/", "_").replace("-", "_")
 
 
 def read(text: str) -> Table:

@@ -43,6 +43,7 @@ def test_every_parameter_that_hides_rows_or_amounts_is_sent(run: Callable[..., A
         "include_leave_type=true",
     ]
     assert queries["ats/answers"] == ["limit=100"]
+    assert queries["time_planning/planning_versions"] == ["limit=100", "only_active=false"]
     assert queries["finance/categories"] == [
         "limit=100",
         "category_level=all",
@@ -104,9 +105,27 @@ def test_what_is_declared_to_be_text_is_text(run: Callable[..., Any], factorial:
     )
     value = output.records("custom_fields_values")[0]
     assert (value["id"], value["value"], value["custom_field_identifier"]) == ("18446744073709551617", "true", None)
-    assert value["_extra"] == {"employee_id": 7, "new_in_some_version": {"id": 5}}
+    assert value["_extra"] == {"employee_id": "7", "new_in_some_version": {"id": "5"}}
     assert output.records("contracts_contract_versions")[0]["job_title"] == "12.5"
     assert output.records("teams_teams")[0]["employee_ids"] == ["1", "2", None]
+
+
+def test_ids_are_text_in_what_no_schema_describes_too(run: Callable[..., Any], factorial: Start) -> None:
+    duration = {"id": 1, "leave_ids": [2, None, "3"], "days": 4, "parts": [{"uuid": 5, "half_id": True, "hours": 6}]}
+    leave = {"id": 7, "duration_attributes": duration, "new_ids": [8], "new_count": 9}
+    output = run(factorial(answers(timeoff__leaves=page(leave))).url, "timeoff_leaves")
+    assert output.records("timeoff_leaves") == [
+        {
+            "id": "7",
+            "duration_attributes": {
+                "id": "1",
+                "leave_ids": ["2", None, "3"],
+                "days": 4,
+                "parts": [{"uuid": "5", "half_id": True, "hours": 6}],
+            },
+            "_extra": {"new_count": 9, "new_ids": ["8"]},
+        }
+    ]
 
 
 def test_the_secret_of_a_webhook_never_leaves(run: Callable[..., Any], factorial: Start) -> None:
@@ -117,6 +136,13 @@ def test_the_secret_of_a_webhook_never_leaves(run: Callable[..., Any], factorial
     assert output.records("api_public_webhook_subscriptions") == [{"id": "1", "target_url": "https://example.test"}]
     assert b"challenge" not in output.raw
     assert b"s3cr3t" not in output.raw
+
+
+def test_the_token_of_an_expense_never_leaves(run: Callable[..., Any], factorial: Start) -> None:
+    expense = {"id": "1", "access_token": "s3cr3t", "status": "paid"}
+    output = run(factorial(answers(expenses__expenses=page(expense))).url, "expenses_expenses")
+    assert output.records("expenses_expenses") == [{"id": "1", "status": "paid"}]
+    assert b"access_token" not in output.raw
 
 
 def test_cursors_are_followed_as_they_are(run: Callable[..., Any], factorial: Start) -> None:
@@ -156,6 +182,8 @@ def test_a_body_with_little_or_no_word_of_pages_is_the_last_one(
             "that another follows, but not where",
         ),
         ({"data": {"id": "1"}}, "holds no list of records"),
+        ({"data": [{"id": "1"}], "meta": "none"}, "holds no list of records"),
+        ({"data": [{"id": "1"}], "meta": [1]}, "holds no list of records"),
         ({"data": ["1"]}, "holds no list of records"),
         ([{"id": "1"}], "holds no list of records"),
         (
@@ -174,10 +202,53 @@ def test_a_body_that_could_hide_rows_ends_the_stream(
     assert output.of("ACTIVATE_VERSION") == []
 
 
+def test_a_hundred_shifts_are_no_full_page(run: Callable[..., Any], factorial: Start) -> None:
+    shifts = Answer({"data": [{"id": str(number)} for number in range(100)], "meta": None})
+    window = {"start_date": "2026-10-05", "end_date": "2026-10-05"}
+    output = run(factorial(answers(attendance__shifts=shifts)).url, "attendance_shifts", **window)
+    assert output.counts() == {"attendance_shifts": 100}
+
+
+def test_a_credential_without_a_company_leaves_nothing_to_ask_for_and_it_is_said(
+    run: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    credentials = page({"id": "access-0", "company_id": None})
+    with host(lambda asked: credentials if asked.path.endswith("/credentials") else EMPTY) as vendor:
+        run(vendor.url, "contracts_materialized_templates", "teams_teams")
+    assert "contracts_materialized_templates: nothing was asked for: none of the api_public_credentials" in caplog.text
+    assert "has a company_id" in caplog.text
+
+
 def test_an_empty_list_may_say_so_with_errors_of_null(run: Callable[..., Any], factorial: Start) -> None:
     output = run(factorial(answers(teams__teams=Answer({"errors": None}))).url, "teams_teams")
     assert output.counts() == {}
     assert output.of("ACTIVATE_VERSION") == []
+
+
+def test_an_empty_list_that_says_so_with_errors_of_null_takes_no_rows_away(
+    run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        return Answer({"errors": None}) if asked.query["contact_type"] == "vendor" else page({"id": "1"})
+
+    output = run(factorial(answer).url, "finance_contacts")
+    assert output.counts() == {"finance_contacts": 1}
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "1 of the answers held neither records nor an error" in caplog.text
+
+
+def test_a_parent_that_may_not_be_read_leaves_the_children_of_the_others(
+    run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("tasks/tasks"):
+            return page({"id": "1"}, {"id": "2"})
+        return Answer({"message": "no"}, 403) if asked.query["task_id"] == "1" else page({"id": "9", "task_id": "2"})
+
+    output = run(factorial(answer).url, "tasks_task_files")
+    assert [record["id"] for record in output.records("tasks_task_files")] == ["9"]
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "1 of the tasks_tasks that it walks may not be read by this credential" in caplog.text
 
 
 def test_children_of_a_parent_that_is_gone_are_left_out(run: Callable[..., Any], factorial: Start) -> None:
@@ -188,6 +259,21 @@ def test_children_of_a_parent_that_is_gone_are_left_out(run: Callable[..., Any],
 
     output = run(factorial(answer).url, "tasks_task_files")
     assert [record["id"] for record in output.records("tasks_task_files")] == ["9"]
+
+
+def test_a_batch_that_is_not_found_keeps_the_children_of_the_parents_that_are_there(
+    run: Callable[..., Any], factorial: Start
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("posts/posts"):
+            return page(*({"id": str(number)} for number in range(50)))
+        ids = [part.partition("=")[2] for part in asked.query_text.split("&") if part.startswith("post_ids")]
+        return Answer({"message": "no"}, 404) if "7" in ids else page(*({"id": f"c{post}"} for post in ids))
+
+    vendor = factorial(answer)
+    output = run(vendor.url, "posts_comments")
+    assert len(output.records("posts_comments")) == 49
+    assert vendor.paths()[f"{LISTS}posts/comments"] < 15
 
 
 @pytest.mark.parametrize(

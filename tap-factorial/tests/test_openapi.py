@@ -80,6 +80,14 @@ def test_nested_descriptions_keep_their_parts_and_end_where_they_contain_themsel
         "type": ["object", "string", "null"],
         "properties": {"days": {"type": ["number", "null"]}},
     }
+    loop: dict[str, Any] = {"anyOf": [{"type": "integer"}]}
+    loop["anyOf"].append(loop)
+    assert columns(loop=loop)["loop"] == {"type": ["integer", "null"]}
+
+
+def test_a_field_of_any_type_is_a_text() -> None:
+    assert column("anything", described=True, resolve=Document(NEXT).resolve) == TEXT
+    assert column("several", {"type": "array", "items": True}, Document(NEXT).resolve)["items"] == TEXT
 
 
 @pytest.mark.parametrize(
@@ -145,7 +153,7 @@ NEXT = description(
     "2027-01-01",
     employees__employees=(
         {"shoe_size": {"type": "integer"}, "active": {"type": "string"}, "created_at": {"type": "string"}},
-        [parameter("only_active", "boolean"), parameter("updated_at_gteq", required=False)],
+        [*(parameter(name, "boolean") for name in ("only_active", "only_managers")), parameter("updated_at_gteq")],
     ),
     employees__badges=(
         {"employee_id": {"type": "string"}, "updated_at": {"type": "string"}},
@@ -211,6 +219,152 @@ def test_a_secret_field_reaches_no_schema(package: Path) -> None:
     assert "challenge" not in schema["properties"]
 
 
+def test_fields_that_are_secrets_by_their_name_are_dropped_from_new_lists_and_named_for_known_ones(
+    package: Path,
+) -> None:
+    secrets = {"Client_Secret": TEXT, "challenge": TEXT, "pin": TEXT}
+    device = {"device": {"type": "object", "properties": {"password_hash": TEXT}}}
+    lines = learn(
+        package,
+        description(
+            "2027-01-01", teams__robots=({**secrets, **device}, []), teams__teams=({"api_token": TEXT, **device}, [])
+        ),
+    )
+    robots = read((package / "lists.toml").read_text()).lists["teams"]["robots"]
+    assert robots.drop == ("Client_Secret", "challenge")
+    schema = json.loads((package / "schemas" / "teams_robots.json").read_text())
+    assert set(schema["properties"]) == {"id", "pin", "device", "_extra"}
+    assert [line for line in lines if line.startswith("look at")] == [
+        "look at: teams/robots.device.password_hash may be a secret, and leaves",
+        "look at: teams/teams.api_token may be a secret, and leaves",
+        "look at: teams/teams.device.password_hash may be a secret, and leaves",
+    ]
+
+
+def described(**schemas: Any) -> dict[str, Any]:
+    """A document whose lists answer with these schemas, by module and name."""
+    document = description("2027-01-01", **{path: ({}, []) for path in schemas})
+    for path, schema in schemas.items():
+        operation = document["paths"][f"/api/2027-01-01/resources/{path.replace('__', '/')}"]["get"]
+        operation["responses"]["200"]["content"]["application/json"]["schema"] = schema
+    return document
+
+
+def rows_of(described: Any) -> dict[str, Any]:
+    return {"properties": {"data": {"type": "array", "items": described}}}
+
+
+def fields_of(package: Path, stream: str) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads((package / "schemas" / f"{stream}.json").read_text())
+    return schema["properties"]  # type: ignore[no-any-return]
+
+
+def test_rows_that_are_described_in_parts_are_put_together(package: Path) -> None:
+    base = {"properties": {"id": {"type": "string"}, "size": {"type": "integer"}}}
+    learn(
+        package,
+        described(
+            zoo__animals=rows_of({"allOf": [base, {"properties": {"tail": True}}]}),
+            zoo__cages={"allOf": [rows_of({"oneOf": [base, {"properties": {"size": {"type": "string"}}}]}), {}]},
+        ),
+    )
+    assert fields_of(package, "zoo_animals").keys() == {"id", "size", "tail", "_extra"}
+    assert fields_of(package, "zoo_animals")["tail"] == TEXT
+    assert fields_of(package, "zoo_cages")["size"]["type"] == ["integer", "string", "null"]
+
+
+def test_a_list_that_is_not_described_holds_up_no_other(package: Path) -> None:
+    before = fields_of(package, "teams_teams")
+    document = described(
+        zoo__animals={}, zoo__cages=rows_of({"$ref": "#/components/schemas/nowhere"}), teams__teams=rows_of({})
+    )
+    document["paths"]["/api/2027-01-01/resources/zoo/keepers"] = description("2027-01-01", zoo__keepers=({}, []))[
+        "paths"
+    ]["/api/2027-01-01/resources/zoo/keepers"]
+    lines = learn(package, document)
+    assert "look at: the document does not say what a row of zoo/animals holds" in lines
+    assert "look at: the document does not say what a row of zoo/cages holds" in lines
+    assert "look at: the document refers to #/components/schemas/nowhere, which it does not hold" in lines
+    key = {"id": {"type": ["string"]}, "_extra": before["_extra"]}
+    assert fields_of(package, "zoo_animals") == fields_of(package, "zoo_cages") == key
+    assert fields_of(package, "teams_teams") == before
+    assert set(read((package / "lists.toml").read_text()).lists["zoo"]) == {"animals", "cages", "keepers"}
+
+
+def test_parameters_of_the_path_count_and_names_may_hold_hyphens(package: Path) -> None:
+    document = description("2027-01-01")
+    path = document["paths"]["/api/2027-01-01/resources/pet-shop/big-dogs"] = description("2027-01-01", a__b=({}, []))[
+        "paths"
+    ]["/api/2027-01-01/resources/a/b"]
+    path["parameters"] = [parameter("include_puppies", "boolean", required=False)]
+    learn(package, document)
+    table = read((package / "lists.toml").read_text())
+    assert table.lists["pet-shop"]["big-dogs"].send == {"include_puppies": True}
+    assert (package / "schemas" / "pet_shop_big_dogs.json").exists()
+    assert 'big-dogs = { since = "2027-01-01"' in (package / "lists.toml").read_text()
+    code = (
+        "from tap_factorial.streams import streams_of\n"
+        "print([stream.path for stream in streams_of('2027-01-01') if stream.name == 'pet_shop_big_dogs'])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(package.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == "['/api/2027-01-01/resources/pet-shop/big-dogs']"
+
+
+def test_nothing_is_written_where_one_document_cannot_be_read_or_a_file_cannot_be_written(package: Path) -> None:
+    before = {path: path.read_text() for path in package.rglob("*.[jt]*") if path.is_file()}
+    (package.parent / "good.json").write_text(json.dumps(NEXT))
+    (package.parent / "bad.json").write_text("{}")
+    assert run(package, "tap_factorial.openapi", "good.json", "bad.json").returncode == 1
+    assert {path: path.read_text() for path in package.rglob("*.[jt]*") if path.is_file()} == before
+    (package / "schemas" / ".weather_stations.json.new").mkdir()
+    result = run(package, "tap_factorial.openapi", "good.json")
+    assert result.stderr.startswith("The schemas and the table in ")
+    assert "cannot be written" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert {path: path.read_text() for path in package.rglob("*.[jt]*") if path.is_file()} == before
+
+
+def test_a_document_in_yaml_is_told_that_json_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "oas.yaml").write_text("# The API\nopenapi: 3.1.0\npaths: {}\n")
+    with pytest.raises(DocumentError, match=r"is written in YAML\. Give the same document as JSON\."):
+        load(str(tmp_path / "oas.yaml"))
+
+
+def test_parameters_of_a_known_list_that_changed_are_named(package: Path) -> None:
+    fields = {"updated_at": TEXT}
+    known = {"teams__teams": (fields, []), "posts__posts": (fields, [])}
+    learn(package, description("2027-01-01", **known))
+    lines = learn(
+        package,
+        description(
+            "2027-04-01",
+            teams__teams=(
+                fields,
+                [
+                    parameter("include_archived", "boolean"),
+                    parameter("updated_from", required=False),
+                    parameter("kind"),
+                    parameter("half_day", "boolean"),
+                    parameter("name", required=False),
+                ],
+            ),
+            employees__employees=(fields, [parameter("only_active", "boolean"), parameter("updated_at_gteq")]),
+        ),
+    )
+    assert [line for line in lines if line.startswith("look at")] == [
+        "look at: employees/employees no longer takes only_managers, which its line uses",
+        "look at: teams/teams takes include_archived, which its line does not send",
+        "look at: teams/teams takes updated_from, which its line does not use to ask for what changed",
+        "look at: teams/teams requires kind, which its line does not give",
+    ]
+
+
 def test_what_cannot_be_read_is_a_sentence(package: Path) -> None:
     result = run(package, "tap_factorial.openapi", "nowhere.json")
     assert result.returncode == 1
@@ -226,6 +380,7 @@ def test_the_schemas_are_those_that_the_published_descriptions_give(package: Pat
         path.unlink()
     result = run(package, "tap_factorial.openapi", *map(str, documents))
     assert result.returncode == 0, result.stderr
+    assert "look at" not in result.stdout
 
     def files(folder: Path) -> dict[str, str]:
         return {path.name: path.read_text() for path in (*folder.glob("schemas/*.json"), folder / "lists.toml")}

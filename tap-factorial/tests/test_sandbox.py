@@ -81,6 +81,19 @@ def test_no_unwindowed_request_is_ever_made_for_shifts(run: Callable[..., Any], 
     assert all(set(query) == {"limit", "updated_at"} for query in asked(sandbox, "attendance/shifts"))
 
 
+def test_shifts_go_on_from_the_day_before_the_last_run_whenever_they_changed(
+    run: Callable[..., Any], sandbox: Sandbox, url: str
+) -> None:
+    first = run(url, "attendance_shifts", start_date="2026-10-01", end_date="2026-11-30", date_window_days=31)
+    bookmark = first.state["bookmarks"]["attendance_shifts"]["replication_key_value"]
+    assert bookmark > max(record["updated_at"] for record in first.records("attendance_shifts"))
+    sandbox.clear_requests()
+    run(url, "attendance_shifts", state=first.state)
+    today = pendulum.parse(bookmark).date()
+    days = {query["updated_at"] for query in asked(sandbox, "attendance/shifts")}
+    assert days == {today.isoformat(), today.subtract(days=1).isoformat()}
+
+
 @pytest.mark.parametrize("or_later", [False, True])
 def test_shifts_that_changed_arrive_whatever_their_filter_means(
     run: Callable[..., Any], sandbox: Sandbox, url: str, *, or_later: bool

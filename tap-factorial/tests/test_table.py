@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import tap_factorial
+from tap_factorial.openapi.rows import is_secret
 from tap_factorial.table import Row, read, stream_name, table
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def test_a_schema_holds_what_its_line_names_and_nothing_that_refuses_a_value(pat
     assert set(row.key) <= set(properties)
     assert set(row.added_columns) <= set(properties)
     assert not set(row.drop) & set(properties)
+    assert not [name for part in parts(schema(path)) for name in part.get("properties", {}) if is_secret(name)]
     assert "updated_at" in properties or row.bookmark or not (row.changed_since or row.changed_on)
     assert "_extra" in properties
     for name, definition in properties.items():

@@ -29,6 +29,8 @@ class PersonioStream(RestStream):
 
     schema: ClassVar[StreamSchema[str]] = StreamSchema(SchemaDirectory(schemas))
 
+    keyless_advice = "Allow the credential to read this attribute to read only what changed."
+
     cursor_alone: ClassVar[bool] = False
     """Whether the API refuses anything beside a cursor."""
 

@@ -356,6 +356,7 @@ def test_last_modified_at_that_is_not_allowed_means_a_full_table_said_once(
     vendor = personio(lists(employees=[employee(1), employee(2)]))
     first = run(vendor.url, "employees")
     assert caplog.text.count("2 of 2 records carry no last_modified_at") == 1
+    assert "whole again. Allow the credential to read this attribute to read only what changed." in caplog.text
     run(vendor.url, "employees", state=first.state)
     assert all("updated_since" not in query for query in vendor.queries(EMPLOYEES))
 

@@ -24,13 +24,16 @@ def main() -> None:
     parser.add_argument("documents", nargs="+", metavar="DOCUMENT", help="a file or a URL")
     try:
         documents = [Document(load(place)) for place in parser.parse_args().documents]
-        for document in sorted(documents, key=lambda document: document.version):
-            changes = Described(PACKAGE).take(document)
-            print(f"{document.version}: {len(document.lists)} lists, {len(changes)} changes")  # noqa: T201
-            for change in changes:
-                print(f"  {change}")  # noqa: T201
-    except (DocumentError, OSError) as error:
+        documents.sort(key=lambda document: document.version)
+        described = Described(PACKAGE)
+        changes = [described.take(document) for document in documents]
+        described.write()
+    except DocumentError as error:
         sys.exit(str(error))
+    for document, lines in zip(documents, changes, strict=True):
+        print(f"{document.version}: {len(document.lists)} lists, {len(lines)} changes")  # noqa: T201
+        for line in lines:
+            print(f"  {line}")  # noqa: T201
 
 
 if __name__ == "__main__":

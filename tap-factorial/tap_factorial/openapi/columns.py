@@ -13,10 +13,9 @@ NULL = "null"
 FORMATS = frozenset({"date", "date-time"})
 # What a text holds in time, by the end of its name, where the description says nothing. Times of day stay text.
 BY_NAME = (("_at", "date-time"), ("_on", "date"), ("_date", "date"), ("date", "date"))
-IDS = ("_id", "_ids")
 
 
-def column(name: str, described: Json, resolve: Callable[[Json], Json], inside: tuple[int, ...] = ()) -> Json:
+def column(name: str, described: object, resolve: Callable[[object], Json], inside: tuple[int, ...] = ()) -> Json:
     """The schema of a field.
 
     Every field may be null, whatever is described, and ids are texts in every version.
@@ -28,41 +27,68 @@ def column(name: str, described: Json, resolve: Callable[[Json], Json], inside: 
         inside: Identities of the descriptions around it, to end where one contains itself.
     """
     described = resolve(described)
-    if id(described) in inside:
+    parts = parts_of(described, resolve)
+    if any(id(part) in inside for part in parts):
         return {"type": ["object", NULL]}
-    inside = (*inside, id(described))
-    kinds, parts = _kinds(described, resolve)
-    is_id = name in {"id", "uuid"} or name.endswith(IDS)
-    kinds = ["string" if is_id and kind == "integer" else kind for kind in kinds] or ["string"]
+    inside = (*inside, *map(id, parts))
+    kinds = _kinds(parts)
+    kinds = ["string" if is_id(name) and kind == "integer" else kind for kind in kinds] or ["string"]
     found: Json = {"type": [*sorted(set(kinds)), NULL]}
     if kinds == ["string"]:
         form = described.get("format") or next((form for end, form in BY_NAME if name.endswith(end)), None)
-        if form in FORMATS and not is_id:
+        if form in FORMATS and not is_id(name):
             found["format"] = form
     if "array" in kinds:
-        items = next((part["items"] for part in parts if "items" in part), None)
+        items = items_of(parts)
         found["items"] = column(name, items, resolve, inside) if items else {}
-    if "object" in kinds:
-        properties = {inner: value for part in parts for inner, value in part.get("properties", {}).items()}
-        if properties:
-            found["properties"] = {inner: column(inner, value, resolve, inside) for inner, value in properties.items()}
+    if "object" in kinds and (properties := properties_of(parts)):
+        found["properties"] = {inner: column(inner, value, resolve, inside) for inner, value in properties.items()}
     return found
 
 
-def _kinds(described: Json, resolve: Callable[[Json], Json]) -> tuple[list[str], list[Json]]:
-    """The types of a description, and its parts: it may be several in one, or one of several."""
-    several = [resolve(part) for word in ("allOf", "anyOf", "oneOf") for part in described.get(word, ())]
-    own = described.get("type")
-    kinds = [own] if isinstance(own, str) else list(own or ())
-    if not kinds and "properties" in described:
-        kinds = ["object"]
-    parts = [described]
-    for part in several:
-        inner, more = _kinds(part, resolve)
-        kinds += inner
-        parts += more
-    known = {"string", "integer", "number", "boolean", "array", "object"}
-    return [kind for kind in kinds if kind in known], parts
+def is_id(name: str) -> bool:
+    """Whether a field holds an id, or several, by its name."""
+    return name in {"id", "uuid"} or name.endswith(("_id", "_ids"))
+
+
+def parts_of(described: object, resolve: Callable[[object], Json]) -> list[Json]:
+    """A description and all that it is made of: it may be several in one, or one of several."""
+    found: list[Json] = []
+
+    def add(part: Json) -> None:
+        if not any(part is known for known in found):
+            found.append(part)
+            for word in ("allOf", "anyOf", "oneOf"):
+                for inner in part.get(word) or ():
+                    add(resolve(inner))
+
+    add(resolve(described))
+    return found
+
+
+def properties_of(parts: list[Json]) -> Json:
+    """The fields that the parts of a description name; of what several say differently, it is any."""
+    found: Json = {}
+    for part in parts:
+        for name, described in (part.get("properties") or {}).items():
+            is_new = name not in found or found[name] == described
+            found[name] = described if is_new else {"anyOf": [found[name], described]}
+    return found
+
+
+def items_of(parts: list[Json]) -> object:
+    """What the parts of a description say of an array's items; None: nothing."""
+    return next((part["items"] for part in parts if "items" in part), None)
+
+
+def _kinds(parts: list[Json]) -> list[str]:
+    """The types that the parts of a description name."""
+    kinds = []
+    for part in parts:
+        own = part.get("type")
+        named = [own] if isinstance(own, str) else list(own or ())
+        kinds += named or (["object"] if "properties" in part else [])
+    return [kind for kind in kinds if kind in {"string", "integer", "number", "boolean", "array", "object"}]
 
 
 def joined(old: Json, new: Json) -> Json:

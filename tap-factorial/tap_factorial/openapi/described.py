@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import tomlkit
 
 from tap_factorial.openapi import rows
 from tap_factorial.openapi.columns import NULL, column, joined
+from tap_factorial.openapi.compared import differences
+from tap_factorial.openapi.document import DocumentError
 from tap_factorial.table import Row, Table, read, stream_name
 
 if TYPE_CHECKING:
@@ -21,32 +24,62 @@ EXTRA: Json = {"type": ["object", NULL], "description": "Fields that this schema
 
 
 class Described:
-    """The schemas and the table in the package's folder.
+    """The schemas and the table in the package's folder. What documents add is kept until it is written.
 
     Args:
         package: The folder.
     """
 
     def __init__(self, package: Path) -> None:
+        self._package = package
         self._table = package / "lists.toml"
         self._schemas = package / "schemas"
+        self._new: dict[Path, str] = {}
         corrections = tomlkit.parse((package / "corrections.toml").read_text("utf-8")).unwrap()["corrections"]
         self._corrections = {field: entry["schema"] for entry in corrections for field in entry["fields"]}
 
     def take(self, document: Document) -> list[str]:
         """Take over a document; what changed by it, a line each."""
-        before = read(self._table.read_text("utf-8"))
-        changes = self._take_lists(document, before)
-        after = read(self._table.read_text("utf-8"))
+        changes = self._take_lists(document, read(self._text(self._table)))
+        after = read(self._text(self._table))
         is_newest = document.version == after.versions[-1]
         for path, row in after.rows(document.version).items():
             if path in document.lists:
                 changes += self._take_fields(document, path, row, is_newest=is_newest)
+                # An older version may lack what the line is about.
+                changes += differences(path, row, document.parameters(path)) if is_newest else []
+        changes += [f"look at: the document refers to {it}, which it does not hold" for it in sorted(document.dangling)]
         return changes
+
+    def write(self) -> None:
+        """Write what the documents added, the table last: until then, the tap is as it was.
+
+        Raises:
+            DocumentError: If it cannot be written.
+        """
+        files = sorted(self._new, key=lambda file: file == self._table)
+        drafts = {file: file.with_name(f".{file.name}.new") for file in files}
+        try:
+            for file, draft in drafts.items():
+                draft.write_text(self._new[file], "utf-8")
+            for file, draft in drafts.items():
+                draft.replace(file)
+        except OSError:
+            raise DocumentError(
+                f"The schemas and the table in {self._package} cannot be written. Install the tap where you may write."
+            ) from None
+        finally:
+            for draft in drafts.values():
+                with suppress(OSError):
+                    draft.unlink(missing_ok=True)
+
+    def _text(self, file: Path) -> str:
+        """What stands in a file, or will."""
+        return self._new[file] if file in self._new else file.read_text("utf-8")
 
     def _take_lists(self, document: Document, table: Table) -> list[str]:
         versions = sorted({*table.versions, document.version})
-        text = self._table.read_text("utf-8")
+        text = self._text(self._table)
         lines = tomlkit.parse(text).unwrap()["lists"]
         changes, new = [], {}
         has = {version: set(table.rows(version)) for version in table.versions}
@@ -57,23 +90,29 @@ class Described:
             old = lines.get(module, {}).get(name)
             row = old
             if row is None:
-                row, unknown = rows.guessed(path, document.fields(path), document.parameters(path), everything)
+                fields = document.fields(path)
+                row, unknown = rows.guessed(path, fields, document.parameters(path), everything)
                 changes.append(f"added: {path} = {rows.line(name, row).partition(' = ')[2]}")
                 changes += [f"look at: {path} requires {parameter}, which nothing is known of" for parameter in unknown]
+                changes += [] if fields else [f"look at: the document does not say what a row of {path} holds"]
             row = rows.spans(row, [version for version in versions if path in has[version]], versions)
             if row != old:
                 new[path] = row
             if old is not None and row.get("until") != old.get("until"):
                 changes.append(f"removed: {path}, last seen in {row['until']}" if "until" in row else f"back: {path}")
         text = re.sub(r"(?m)^versions = .*$", f"versions = {json.dumps(versions)}", text)
-        self._table.write_text(rows.with_lines(text, new), "utf-8")
+        self._new[self._table] = rows.with_lines(text, new)
         return changes
 
     def _take_fields(self, document: Document, path: str, row: Row, *, is_newest: bool) -> list[str]:
         file = self._schemas / f"{stream_name(path)}.json"
-        old: Json = json.loads(file.read_text("utf-8"))["properties"] if file.exists() else {}
+        is_there = file in self._new or file.exists()
+        old: Json = json.loads(self._text(file))["properties"] if is_there else {}
         described = {name: schema for name, schema in document.fields(path).items() if name not in row.drop}
         properties = dict(old)
+        if not described:  # what was known of it stays so
+            is_newest = False
+            properties |= {name: _key(column(name, {}, document.resolve)) for name in row.key if name not in old}
         changes = []
         for name, schema in described.items():
             found = joined(old.get(name, {}), column(name, schema, document.resolve))
@@ -85,6 +124,7 @@ class Described:
             if old and found != old.get(name):
                 changes.append(_change(f"{path}.{name}", old.get(name), found))
             properties[name] = found
+            changes += [f"look at: {path}.{place} may be a secret, and leaves" for place in _secrets(name, found)]
         own = {**row.added_columns, "_extra": EXTRA}
         if is_newest:
             for name in old.keys() - described.keys() - own.keys():
@@ -94,8 +134,15 @@ class Described:
         for name, schema in own.items():
             properties.pop(name, None)  # they stand last
             properties[name] = _key(schema) if name in row.key else schema
-        file.write_text(_text(properties), "utf-8")
+        self._new[file] = _text(properties)
         return changes
+
+
+def _secrets(name: str, schema: Json) -> list[str]:
+    """Where a field, or one inside it, holds a secret by its name."""
+    inner = {**schema.get("properties", {}), **schema.get("items", {}).get("properties", {})}
+    places = [f"{name}.{place}" for field, part in inner.items() for place in _secrets(field, part)]
+    return [name, *places] if rows.is_secret(name) else places
 
 
 def _change(field: str, old: Json | None, new: Json) -> str:

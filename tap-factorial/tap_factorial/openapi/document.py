@@ -9,9 +9,12 @@ from typing import Any
 
 import requests
 
+from tap_factorial.openapi.columns import items_of, parts_of, properties_of
+
 Json = dict[str, Any]
 
-LIST = re.compile(r"/api/(\d{4}-\d{2}-\d{2})/resources/(\w+/\w+)/?")
+LIST = re.compile(r"/api/(\d{4}-\d{2}-\d{2})/resources/([\w-]+/[\w-]+)/?")
+YAML = re.compile(r"""(?m)^["']?openapi["']?\s*:""")
 TIMEOUT = 60
 
 
@@ -29,9 +32,12 @@ def load(place: str) -> Json:
         if place.startswith(("http://", "https://")):
             reply = requests.get(place, timeout=TIMEOUT)
             reply.raise_for_status()
-            found = reply.json()
+            text = reply.text
         else:
-            found = json.loads(Path(place).read_text("utf-8"))
+            text = Path(place).read_text("utf-8")
+        if not text.lstrip().startswith("{") and YAML.search(text):
+            raise DocumentError(f"{place} is written in YAML. Give the same document as JSON.")
+        found = json.loads(text)
     except (OSError, ValueError):  # those of requests among them
         raise DocumentError(
             f"{place} cannot be read as JSON. Give the file or the URL of an OpenAPI document."
@@ -54,57 +60,52 @@ class Document:
     def __init__(self, content: Json) -> None:
         self._content = content
         self._lists: dict[str, Json] = {}
+        self.dangling: set[str] = set()
+        """References that lead nowhere, as far as they were followed."""
         versions = set()
-        for path, operations in content.get("paths", {}).items():
-            found = LIST.fullmatch(path)
-            if found and "get" in operations:
+        for path, described in content.get("paths", {}).items():
+            found, operations = LIST.fullmatch(path), self.resolve(described)
+            if found and isinstance(operations.get("get"), dict):
                 versions.add(found[1])
-                self._lists[found[2]] = operations["get"]
+                get = operations["get"]
+                shared = operations.get("parameters") or ()
+                self._lists[found[2]] = {**get, "parameters": [*shared, *(get.get("parameters") or ())]}
         if len(versions) != 1:
             raise DocumentError("The document does not describe the lists of one version of Factorial's API.")
         self.version: str = versions.pop()
         self.lists = sorted(self._lists)
 
     def fields(self, name: str) -> Json:
-        """The schema of a list's rows, by field, references and all.
-
-        Raises:
-            DocumentError: If the list's answer is not described.
-        """
-        contents: Json = self._lists[name].get("responses", {}).get("200", {}).get("content", {})
-        described: Json = next(iter(contents.values()), {})
-        answer = self.resolve(described.get("schema", {}))
-        rows = self.resolve(answer.get("properties", {}).get("data", answer))
-        fields = self.resolve(rows.get("items", {})).get("properties")
-        if not fields:
-            raise DocumentError(f"The document does not say what a row of {name} holds.")
-        return dict(fields)
+        """The schema of a list's rows, by field, references and all; empty where they are not described."""
+        response = self.resolve(self._lists[name].get("responses", {}).get("200", {}))
+        described: Json = next(iter(response.get("content", {}).values()), {})
+        answer = parts_of(described.get("schema", {}), self.resolve)
+        data = properties_of(answer).get("data")
+        rows = items_of(answer if data is None else parts_of(data, self.resolve))
+        return properties_of(parts_of(rows or {}, self.resolve))
 
     def parameters(self, name: str) -> list[Json]:
         """The query parameters of a list, each with its schema resolved."""
-        found = (self.resolve(parameter) for parameter in self._lists[name].get("parameters", ()))
+        found = (self.resolve(parameter) for parameter in self._lists[name]["parameters"])
         return [
             {**parameter, "schema": self.resolve(parameter.get("schema", {}))}
             for parameter in found
-            if parameter.get("in") == "query"
+            if parameter.get("in") == "query" and parameter.get("name")
         ]
 
-    def resolve(self, schema: Json) -> Json:
-        """What a reference leads to; anything else as it is.
-
-        Raises:
-            DocumentError: If it leads nowhere.
-        """
+    def resolve(self, schema: object) -> Json:
+        """What a reference leads to; anything else as it is. What allows anything, and what is not there, is empty."""
         met = set()
-        while "$ref" in schema:
+        while isinstance(schema, dict) and "$ref" in schema:
             reference = schema["$ref"]
             if reference in met:
                 return {}
             met.add(reference)
             found: Any = self._content
             for part in reference.removeprefix("#/").split("/"):
-                found = found.get(part) if isinstance(found, dict) else None
-            if not isinstance(found, dict):
-                raise DocumentError(f"The document refers to {reference}, which it does not hold.")
+                found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
+            if not isinstance(found, (dict, bool)):
+                self.dangling.add(reference)
+                return {}
             schema = found
-        return schema
+        return schema if isinstance(schema, dict) else {}

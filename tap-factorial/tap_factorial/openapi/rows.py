@@ -18,6 +18,7 @@ ENDS_OF_DAYS = ("_on", "_at", "_date", "date", "_gteq")
 AT_ONCE = 50
 # It is said to bring in what is pending, and leaves out everything else.
 MISLEADING = frozenset({"include_pending"})
+SECRET = re.compile(r".*(token|secret|password).*|challenge", re.IGNORECASE)
 
 
 def guessed(
@@ -36,7 +37,7 @@ def guessed(
     """
     row: Json = {}
     key = next((field for field in ("id", "uuid") if field in fields), None)
-    if key != "id":
+    if fields and key != "id":  # where nothing is described, an id is likely
         row["key"] = [key] if key else []
     known = {parameter["name"]: parameter for parameter in parameters}
     required = [
@@ -50,16 +51,21 @@ def guessed(
             required = [parameter for parameter in required if parameter not in window]
     needed: Json = {}
     unknown = [parameter for parameter in required if not _needed(needed, known[parameter], name, lists)]
-    if not unknown:  # else too much is declared to be required: the list may do without any of it
-        row |= needed
-    send = {parameter: parameter.startswith("include_") for parameter in known if _is_flag(known[parameter])}
+    row |= {"unsent": required} if unknown else needed  # too much may be declared to be required: then none is sent
+    send = {parameter: parameter.startswith("include_") for parameter in known if is_flag(known[parameter])}
     row.setdefault("send", {}).update(send)
     since = next((parameter for parameter in CHANGED_SINCE if parameter in known), None)
     if since:
         row["changed_since"] = since
         if "updated_at" not in fields:
             row["bookmark"] = "start"
+    row["drop"] = [field for field in fields if is_secret(field)]
     return {field: value for field, value in row.items() if value or field == "key"}, unknown
+
+
+def is_secret(field: str) -> bool:
+    """Whether a field holds a secret, by its name."""
+    return bool(SECRET.fullmatch(field))
 
 
 def _needed(row: Json, parameter: Json, name: str, lists: Iterable[str]) -> bool:
@@ -77,7 +83,7 @@ def _needed(row: Json, parameter: Json, name: str, lists: Iterable[str]) -> bool
     return True
 
 
-def _is_flag(parameter: Json) -> bool:
+def is_flag(parameter: Json) -> bool:
     """Whether a parameter hides rows or amounts unless it is sent."""
     name = parameter["name"]
     is_flag = parameter["schema"].get("type") == "boolean" and name not in MISLEADING
@@ -91,7 +97,7 @@ def _parent(parameter: str, module: str, lists: Iterable[str]) -> str | None:
         return None
     stem = found[1].removeprefix(f"{module}_")
     names = {f"{stem}s", f"{stem}es", f"{stem.removesuffix('y')}ies"}
-    matching = [path for path in lists if path.partition("/")[2] in names]
+    matching = [path for path in lists if path.partition("/")[2].replace("-", "_") in names]
     return next((path for path in matching if path.startswith(f"{module}/")), next(iter(matching), None))
 
 

@@ -1,0 +1,181 @@
+"""Children whose parents are gone, or may not be read, while others' arrive; answers that say nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest import Batches, DateWindows, Each
+from singer_rest.testing import Answer, Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from singer_rest.testing import Asked, Host
+
+OPTIONS: dict[str, Any] = {"start_date": None, "end_date": None}
+
+
+def owners(shop: Any, *ids: str) -> None:
+    shop.data["/owners"] = [{"id": number, "updated_at": "2026-01-02T00:00:00Z"} for number in ids]
+
+
+class Batched:
+    """Pets by batches of owners; a batch with one that is gone, or may not be read, answers so as a whole."""
+
+    def __init__(self, gone: set[str]) -> None:
+        self.gone = gone
+        self.asked: list[list[str]] = []
+
+    def __call__(self, asked: Asked) -> Answer | None:
+        if asked.path != "/pets":
+            return None
+        ids = [pair.partition("=")[2] for pair in asked.query_text.split("&") if pair.startswith("owner_ids")]
+        self.asked.append(ids)
+        return Answer({}, 404) if self.gone.intersection(ids) else Answer({"data": [{"id": f"p{id_}"} for id_ in ids]})
+
+
+@pytest.fixture
+def batches(make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, shop: Any) -> Callable[..., Batched]:
+    def batches(*gone: str, size: int = 4) -> Batched:
+        pets = type(make_tap().streams["pets"])
+        monkeypatch.setattr(pets, "path", "/pets")
+        monkeypatch.setattr(pets, "slices", Batches("owners", "owner_ids[]", size=size))
+        shop.before = Batched(set(gone))
+        return shop.before  # type: ignore[no-any-return]
+
+    return batches
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_a_batch_with_a_parent_that_is_gone_is_asked_for_in_halves(
+    run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], workers: int, caplog: Any
+) -> None:
+    owners(shop, "1", "2", "3", "4", "5")
+    answer = batches("2")
+    output = run("pets", max_concurrency=workers, **OPTIONS)
+    assert output.ids()["pets"] == ["p1", "p3", "p4", "p5"]
+    assert sorted(answer.asked) == [["1"], ["1", "2"], ["1", "2", "3", "4"], ["2"], ["3", "4"], ["5"]]
+    assert "pets: 1 of the owners that it walks were gone when their turn came" in caplog.text
+    assert len(output.of("ACTIVATE_VERSION", "pets")) == 1
+
+
+def test_a_list_that_answers_for_no_batch_may_not_be_read(
+    run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], caplog: Any
+) -> None:
+    owners(shop, "1", "2", "3", "4", "5")
+    batches("1", "2", "3", "4", "5")
+    output = run("kinds", "pets", **OPTIONS)
+    assert "none of the 5 owners that it walks was found" in caplog.text
+    assert output.of("SCHEMA", "pets") == []
+
+
+def test_a_list_that_answers_for_none_of_many_parents_is_not_asked_for_all(
+    run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], caplog: Any
+) -> None:
+    ids = [str(number) for number in range(1000)]
+    owners(shop, *ids)
+    answer = batches(*ids, size=50)
+    run("kinds", "pets", max_concurrency=1, **OPTIONS)
+    assert "none of the first 100 owners that it walks was found" in caplog.text
+    assert len(answer.asked) < 1000
+
+
+def test_a_parent_that_is_gone_is_counted_once_whatever_it_was_asked_for(
+    run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, vendor: Host, caplog: Any
+) -> None:
+    pets = type(make_tap().streams["pets"])
+    monkeypatch.setattr(pets, "path", "/pets")
+    windows = DateWindows("from", "to", days=10)
+    monkeypatch.setattr(pets, "slices", Each(Batches("owners", "owner_ids[]", size=1), windows))
+    real = vendor.answer
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path != "/pets":
+            return real(asked)
+        return Answer({}, 404) if asked.query["owner_ids[]"] == "2" else Answer({"data": [{"id": "a"}]})
+
+    vendor.answer = answer
+    run("pets", start_date="2026-01-01", end_date="2026-01-31")
+    assert "pets: 1 of the owners" in caplog.text
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_a_parent_that_may_not_be_read_holds_up_no_other_and_nothing_is_taken_for_gone(
+    run: Callable[..., Output], shop: Any, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.refusals["/owners/2/pets"] = Answer({}, 403)
+    output = run("owners", "pets", max_concurrency=workers, **OPTIONS)
+    assert output.ids()["pets"] == ["1a", "1b", "3a", "3b"]
+    assert {message["stream"] for message in output.of("ACTIVATE_VERSION")} == {"owners"}
+    remark = "1 of the owners that it walks may not be read by this credential; so nothing is taken for gone"
+    assert f"pets: {remark} in this run." in caplog.text
+    assert output.state["bookmarks"]["pets"]["version"] == output.of("RECORD", "pets")[0]["version"]
+
+    shop.refusals.clear()
+    again = run("owners", "pets", state=output.state, **OPTIONS)
+    assert len(again.of("ACTIVATE_VERSION", "pets")) == 1
+
+
+@pytest.mark.parametrize("mode", ["skip", "fail"])
+def test_where_every_parent_is_refused_the_right_is_missing(
+    run: Callable[..., Output], shop: Any, mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.refusals = {f"/owners/{owner}/pets": Answer({}, 403 if owner > 1 else 404) for owner in (1, 2, 3)}
+    fails: list[Exception] = []
+    output = run("owners", "pets", on_missing_access=mode, fails=fails, **OPTIONS)
+    assert output.of("SCHEMA", "pets") == []
+    assert "pets: the credential may not read it; it needs pets:read (it was refused for each of the 3" in caplog.text
+    assert bool(fails) == (mode == "fail")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_what_is_refused_for_several_parents_together_or_without_a_credential_is_a_missing_right(
+    run: Callable[..., Output],
+    shop: Any,
+    batches: Callable[..., Batched],
+    status: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    batches(size=1 if status == 401 else 3)
+    shop.before = lambda asked: Answer({}, status) if asked.path == "/pets" else None
+    run("owners", "pets", **OPTIONS)
+    assert f"pets: the credential may not read it; it needs pets:read (status {status} from /pets)" in caplog.text
+
+
+def test_many_parents_that_are_refused_and_none_that_is_not_are_enough(
+    run: Callable[..., Output], vendor: Host, shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    owners(shop, *(str(number) for number in range(2000)))
+    shop.before = lambda asked: Answer({}, 403) if asked.path.endswith("/pets") else None
+    run("owners", "pets", max_concurrency=1, **OPTIONS)
+    assert "it was refused for each of the first 100 owners that it walks" in caplog.text
+    assert sum(asked.path.endswith("/pets") for asked in vendor.asked) < 1000
+
+
+def test_an_answer_that_says_nothing_is_an_empty_list_but_nothing_is_taken_for_gone(
+    run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.before = lambda asked: Answer({"data": [None]}) if asked.query.get("from") == "2026-02-01" else None
+    output = run("sales", start_date="2026-01-01", end_date="2026-03-31")
+    assert [record["month"] for record in output.records("sales")] == ["2026-01-01", "2026-03-01"]
+    assert output.of("ACTIVATE_VERSION") == []
+    assert (
+        "sales: 1 of the answers held neither records nor an error, and count as empty lists; so nothing" in caplog.text
+    )
+
+
+def test_a_slice_that_says_nothing_is_read_again_where_the_read_was_interrupted(
+    run: Callable[..., Output], vendor: Host, shop: Any
+) -> None:
+    def before(asked: Asked) -> Answer | None:
+        return {"2026-01-01": Answer({"data": [None]}), "2026-03-01": Answer({}, 409)}.get(asked.query.get("from", ""))
+
+    options: dict[str, Any] = {"start_date": "2026-01-01", "end_date": "2026-03-31", "max_concurrency": 1}
+    shop.before = before
+    first = run("sales", fails=[], **options)
+    shop.before = lambda asked: None
+    vendor.asked.clear()
+    second = run("sales", state=first.state, **options)
+    assert [query["from"] for query in vendor.queries("/sales")] == ["2026-01-01", "2026-03-01"]
+    assert len(second.of("ACTIVATE_VERSION")) == 1
