@@ -92,7 +92,7 @@ class Bucket:
             # Its minutes begin with the first request; with what may go at once, no minute must hold one too many.
             self.per_second = hourly / 3660
         if left_of_it is not None:
-            self.tokens = min(self.tokens, left_of_it)
+            self.tokens = min(self.tokens, max(left_of_it, 0.0))
         left, reset = _number(headers.get("RateLimit-Remaining")), reset_after(headers)
         if left is not None and left >= 1:
             self.tokens = min(self.tokens, left)
@@ -221,4 +221,4 @@ def _number(value: str | None) -> float | None:
         number = float(value) if value is not None else None
     except ValueError:
         return None
-    return number if number is not None and math.isfinite(number) and number >= 0 else None
+    return number if number is not None and math.isfinite(number) else None

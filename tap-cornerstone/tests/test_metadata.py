@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,7 +68,29 @@ def test_that_changes_are_tracked_may_be_said_in_three_places(attribute: str, te
     assert thing(beside=said).tracks_changes
     assert thing(apart=f'<Annotations Target="Csod.All/thing_core">{said}</Annotations>').tracks_changes
     assert thing(apart=f'<Annotations Target="Csod.thing">{said}</Annotations>').tracks_changes
-    assert not thing(inside=TRACKED.format('Bool="false"', "")).tracks_changes
+    for no in ('Bool="false"', 'String="No"', 'Int="0"'):
+        assert not thing(inside=TRACKED.format(no, "")).tracks_changes
+    value = '<Record><PropertyValue Property="{}" Bool="{}"/></Record>'
+    record = f'<Annotation Term="Csod.ExtendedMetadata">{value}</Annotation>'
+    assert thing(inside=record.format("ObjectSupportsChangeTracking", "true")).tracks_changes
+    assert not thing(inside=record.format("ObjectSupportsChangeTracking", "false")).tracks_changes
+    apart = '<Annotations Target="Csod.thing/price">{}</Annotations>'
+    found = thing(apart=apart.format(record.format("FieldIsFilteringAllowed", "false")))
+    assert not found.columns["price"].filterable
+    assert found.columns["id"].filterable
+
+
+def test_types_of_the_portals_own_are_what_stands_behind_them_and_spaces_are_told_apart() -> None:
+    text = """
+<EnumType Name="status"/><TypeDefinition Name="code" UnderlyingType="Edm.Int64"/>
+<EntityType Name="t"><Key><PropertyRef Name="k"/></Key><Property Name="k" Type="Csod.code"/>
+<Property Name="s" Type="Csod.status"/></EntityType>
+<EntityContainer Name="All"><EntitySet Name="x_core" EntityType="Csod.t"/><EntitySet Name="y_core" EntityType="B.t"/>
+</EntityContainer></Schema><Schema Namespace="B" xmlns="http://docs.oasis-open.org/odata/ns/edm">
+<EntityType Name="t"><Property Name="other" Type="Edm.String"/></EntityType>"""
+    one, two = described(text)
+    assert one == EntitySet("x_core", {"k": Column("Edm.Int64"), "s": Column("Edm.String")}, ("k",))
+    assert two == EntitySet("y_core", {"other": Column("Edm.String")})
 
 
 def test_a_description_without_a_container_offers_its_types() -> None:
@@ -133,6 +156,8 @@ def test_odatas_types_become_json_schema() -> None:
         ("-7", "Edm.Int32", -7),
         (65541, "Edm.Int64", 65541),
         ("DONE", "Edm.Int32", "DONE"),
+        ("12.50", "Edm.Decimal", Decimal("12.50")),
+        ("INF", "Edm.Double", "INF"),
         ("2019-03-14T17:07:16.0033333Z", "Edm.DateTimeOffset", "2019-03-14T17:07:16.003333Z"),
         ("2026-04-12T00:44:31.5666666+00:00", "Edm.DateTimeOffset", "2026-04-12T00:44:31.566666+00:00"),
         ("2026-04-12T00:44:31.56Z", "Edm.DateTimeOffset", "2026-04-12T00:44:31.56Z"),

@@ -61,8 +61,9 @@ def things(run: Callable[..., Output], portal: Start) -> Callable[..., tuple[Out
         served = serving(answer, tracked=tracked)
         vendor.answer = lambda asked: TOKEN if asked.method == "POST" else served(asked)
         vendor.asked.clear()
+        address = vendor.url.replace("127.0.0.1", config.pop("api_host", "127.0.0.1"))
         config = {"objects": ["*"], "views": [], "metadata_cache_hours": 0, **config}
-        return run(vendor.url, "things_core", **config), vendor
+        return run(address, "things_core", **config), vendor
 
     return things
 
@@ -281,7 +282,7 @@ def test_an_object_that_does_not_track_after_all_is_read_without(things: Any) ->
 
 
 def interrupted(asked: Asked) -> Answer:
-    number = int(asked.query_text.rpartition("=")[2] or 0)
+    number = int(asked.query_text.partition("skiptoken=")[2] or 0)
     if number == 3:
         return Answer({}, 418)
     return page(row(number), nextLink=f"things_core?$skiptoken={number + 1}")
@@ -350,3 +351,106 @@ def test_published_changes_are_read(run: Any, portal: Start, samples: Path) -> N
     deleted, changed = two.records("user_ou_core")
     assert (deleted["user_id"], deleted["ou_id"]) == (5, 77)
     assert changed["ou_id"] == 139
+
+
+def test_links_may_write_the_host_otherwise(things: Any) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.query_text:
+            return page(row(2))
+        host = asked.headers["Host"].replace("127.0.0.1", "LOCALHOST")
+        return page(row(1), nextLink=f"http://{host}{PATH}?$skiptoken=2")
+
+    output, _ = things(answer, api_host="localhost")
+    assert [record["user_id"] for record in output.records("things_core")] == [1, 2]
+
+
+def test_rows_without_a_key_are_read_from_the_beginning_again_under_a_new_version(run: Any, portal: Start) -> None:
+    fails: list[Exception] = []
+
+    def answer(asked: Asked) -> Answer:
+        number = int(asked.query_text.rpartition("=")[2] or 0)
+        if number == 2 and not fails:
+            return Answer({}, 418)
+        following = {"nextLink": f"vw_rpt_keyless?$skiptoken={number + 1}"} if number < 3 else {}
+        return page({"a": str(number)}, **following)
+
+    vendor = portal(serving(answer))
+    config = {"objects": [], "views": ["vw_rpt_keyless"]}
+    first = run(vendor.url, "vw_rpt_keyless", fails=fails, **config)
+    assert first.state == {}
+    second = run(vendor.url, "vw_rpt_keyless", state=first.state, **config)
+    assert [record["a"] for record in second.records("vw_rpt_keyless")] == ["0", "1", "2", "3"]
+    versions = {message["version"] for output in (first, second) for message in output.of("RECORD")}
+    assert len(versions) == 2
+    assert second.of("ACTIVATE_VERSION")[0]["version"] == max(versions)
+
+
+def test_a_start_goes_on_too_and_objects_that_track_are_read_whole(things: Any) -> None:
+    fails: list[Exception] = []
+    first, vendor = things(interrupted, fails=fails, start_date="2020-01-01")
+    assert vendor.asked[2].query == {"$filter": "_last_touched_dt_utc ge 2020-01-01T00:00:00Z"}
+    second, vendor = things(lambda _: page(row(3)), state=first.state, start_date="2020-01-01")
+    assert [asked.query_text for asked in vendor.asked if asked.path == PATH] == ["$skiptoken=3"]
+    tracked, vendor = things(lambda _: page(row(3), deltaLink="x?d=1"), tracked=True, start_date="2020-01-01")
+    assert [asked.query_text for asked in vendor.asked if asked.path == PATH] == [""]
+    assert second.counts() == tracked.counts() == {"things_core": 1}
+
+
+def test_starting_over_takes_a_new_version_and_may_meet_the_same_links(things: Any) -> None:
+    first, _ = things(interrupted, fails=[])
+    seen: list[str] = []
+
+    def answer(asked: Asked) -> Answer:
+        number = int(asked.query_text.rpartition("=")[2] or 0)
+        seen.append(asked.query_text)
+        if number == 3 and seen.count(asked.query_text) == 1:
+            return Answer({"error": {}}, 422)
+        return page(row(number), **({"nextLink": f"things_core?$skiptoken={number + 1}"} if number < 4 else {}))
+
+    second, _ = things(answer, state=first.state)
+    assert [record["user_id"] for record in second.records("things_core")] == [0, 1, 2, 3, 4]
+    (activated,) = second.of("ACTIVATE_VERSION")
+    assert activated["version"] > first.of("RECORD")[0]["version"]
+
+
+@pytest.mark.parametrize("link", [None, ""])
+def test_a_delta_without_a_new_link_keeps_the_old_one_and_says_so(things: Any, caplog: Any, link: Any) -> None:
+    first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
+    members = {} if link is None else {"deltaLink": link}
+    second, _ = things(lambda _: page(row(6), **members), tracked=True, state=first.state)
+    delta = [output.state["bookmarks"]["things_core"]["delta_link"] for output in (first, second)]
+    assert delta[0] == delta[1]
+    assert "the old one is kept" in caplog.text
+
+
+def test_maintenance_is_waited_for_and_pages_keep_their_size(things: Any) -> None:
+    resting = iter([Answer({}, 503, {"Retry-After": "0"}), Answer({}, 503)])
+    _, vendor = things(lambda _: next(resting, page(row(1))))
+    assert prefers(vendor) == ["odata.maxpagesize=10000"] * 3
+
+
+def test_another_portals_links_in_the_state_are_not_followed(things: Any) -> None:
+    first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
+    place = first.state["bookmarks"]["things_core"]
+    place["delta_link"] = f"https://acme-stg.csod.com{PATH}?deltatoken=one"
+    second, vendor = things(lambda _: page(row(5)), tracked=True, state=first.state)
+    assert [set(asked.query) for asked in vendor.asked if asked.path == PATH] == [{"$filter"}]
+    assert second.state["bookmarks"]["things_core"]["delta_link"] is None
+
+
+def test_a_replication_key_that_cannot_be_is_a_warning(run: Any, portal: Start, caplog: Any) -> None:
+    vendor = portal(serving(lambda _: page({"id": 1})))
+    run(vendor.url, "vw_rpt_untouched", objects=[], views=["*"], replication_keys={"vw_rpt_untouched": "nothing"})
+    assert "`replication_keys` cannot be used for vw_rpt_untouched" in caplog.text
+
+
+def test_a_state_of_views_that_are_not_offered_any_more_is_no_other_taps(run: Any, portal: Start) -> None:
+    vendor = portal(serving(lambda _: page({"id": 1})))
+    state = {"bookmarks": {"vw_rpt_gone": {"version": 1}}}
+    assert run(vendor.url, "vw_rpt_untouched", objects=[], views=["*"], state=state).counts()
+
+
+def test_what_odata_says_of_a_row_is_no_column(things: Any) -> None:
+    relation = {"@odata.context": "x/$metadata#things_core/$link", "source": "a", "target": "b"}
+    output, _ = things(lambda _: page(row(1, **{"@odata.etag": "W/1"}), relation))
+    assert [set(record) for record in output.records("things_core")] == [{"user_id", "code", "_last_touched_dt_utc"}]
