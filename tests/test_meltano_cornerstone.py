@@ -44,7 +44,11 @@ def tables(project: Project) -> dict[str, int]:
             "SELECT table_name FROM information_schema.tables "
             "WHERE table_schema = 'tap_cornerstone' AND NOT starts_with(table_name, '_singer')"
         ).fetchall()
-    return {name: len(project.rows(name)) for (name,) in names}
+    found = {name: project.rows(name) for (name,) in names}
+    # The sandbox counts the lines of whole reports; warnings and errors are told once more, apart.
+    reports = found["bulk_import_reports"]
+    found["bulk_import_reports"] = [row for row in reports if row["kind"] == "report"]
+    return {name: len(rows) for name, rows in found.items()}
 
 
 def test_a_first_run_loads_every_row_and_value(project: Project, story: dict[str, Any]) -> None:
@@ -102,5 +106,5 @@ def test_the_tables_are_typed(project: Project) -> None:
 def test_the_state_holds_links_and_no_rows(project: Project) -> None:
     output = project.meltano("state", "get", "sandbox:tap-cornerstone-to-target-duckdb").stdout.splitlines()[-1]
     bookmarks = json.loads(output)["singer_state"]["bookmarks"]
-    assert bookmarks["user_ou_core"]["delta_link"].startswith("/services/api/x/dataexporter/")
+    assert "/services/api/x/dataexporter/api/objects/user_ou_core?" in bookmarks["user_ou_core"]["delta_link"]
     assert bookmarks["users_core"]["replication_key_value"]
