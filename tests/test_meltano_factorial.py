@@ -68,7 +68,9 @@ def test_a_second_run_asks_for_changes_and_nothing_else_moves(project: Project, 
     project.sandbox.clear_requests()
     result = project.run()
     assert result.returncode == 0, result.stdout
-    assert [set(query) for query in queries(project, "attendance/shifts")] == [{"limit", "updated_at"}] * 3
+    shifts = queries(project, "attendance/shifts")  # yesterday and today, and one more where midnight passes
+    assert {frozenset(query) for query in shifts} == {frozenset({"limit", "updated_at"})}
+    assert len(shifts) <= 3
     assert "updated_from" in queries(project, "finance/accounts")[0]
     after = project.tables()
     assert changed(story["first"], after) == {
