@@ -169,13 +169,11 @@ def test_selecting_streams(project: Project) -> None:
     assert requests_of(project, "/v2/org-units")
 
 
+# What no credentials, an unreachable host or a garbled date lead to, the tap's own tests show; each costs a run here.
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
         ({"TAP_PERSONIO_CLIENT_SECRET": "wr0ng"}, "Check `client_id` and `client_secret`."),
-        ({"TAP_PERSONIO_CLIENT_ID": ""}, "Set `client_id`"),
-        ({"TAP_PERSONIO_API_URL": "http://127.0.0.1:9"}, "Check `api_url` and the network"),
-        ({"TAP_PERSONIO_START_DATE": "garbage"}, "start_date"),
         ({"TAP_PERSONIO__SELECT": '["!*.*"]'}, "No stream is selected"),
         ({"TARGET_DUCKDB_PATH": "/proc/nowhere/x.duckdb"}, "check the setting `path`"),
     ],
