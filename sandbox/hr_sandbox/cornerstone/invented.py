@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.cornerstone.stock import CULTURES, uuid
 from hr_sandbox.cornerstone.ticks import DAY, MINUTE, cut
-from hr_sandbox.factorial.luck import luck
+from hr_sandbox.luck import luck
 
 if TYPE_CHECKING:
     from collections.abc import Callable

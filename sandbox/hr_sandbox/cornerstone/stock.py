@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.ticks import DAY, MINUTE, ticks_of
-from hr_sandbox.factorial.luck import happens, luck, pick
+from hr_sandbox.luck import happens, luck, pick
 
 if TYPE_CHECKING:
     from hr_sandbox.company import Company

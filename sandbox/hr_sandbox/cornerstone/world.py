@@ -12,7 +12,7 @@ from hr_sandbox.cornerstone.rows import BUILDERS
 from hr_sandbox.cornerstone.stock import Stock, uuid
 from hr_sandbox.cornerstone.tables import TOUCHED, entity_sets
 from hr_sandbox.cornerstone.ticks import DAY, MINUTE, SECOND, cut, parse, ticks_of
-from hr_sandbox.factorial.luck import luck
+from hr_sandbox.luck import luck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.factorial.luck import happens
+from hr_sandbox.luck import happens
 
 if TYPE_CHECKING:
     from hr_sandbox.factorial.invented import Row

@@ -6,8 +6,8 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.factorial.ids import wire
-from hr_sandbox.factorial.luck import happens, luck, pick
 from hr_sandbox.factorial.pools import MEANT
+from hr_sandbox.luck import happens, luck, pick
 
 if TYPE_CHECKING:
     from collections.abc import Callable

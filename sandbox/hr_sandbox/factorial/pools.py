@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.luck import luck
 from hr_sandbox.factorial.tables import resources
+from hr_sandbox.luck import luck
 
 if TYPE_CHECKING:
     from hr_sandbox.company import Company

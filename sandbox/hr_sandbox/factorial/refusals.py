@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hr_sandbox.factorial.luck import luck
+from hr_sandbox.luck import luck
 from hr_sandbox.messages import Answer, as_json
 
 BAD, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, UNPROCESSABLE = 400, 401, 403, 404, 422

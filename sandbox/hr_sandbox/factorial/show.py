@@ -7,9 +7,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.factorial.ids import CLUSTER
-from hr_sandbox.factorial.luck import luck
 from hr_sandbox.factorial.tables import resources
 from hr_sandbox.factorial.versions import TEXT_IDS
+from hr_sandbox.luck import luck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

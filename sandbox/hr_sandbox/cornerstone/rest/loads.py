@@ -11,7 +11,7 @@ from hr_sandbox.cornerstone.refusals import GONE, JSON_TYPE
 from hr_sandbox.cornerstone.rest.route import BULK, Context, Route
 from hr_sandbox.cornerstone.rows.parts import ref
 from hr_sandbox.cornerstone.stock import uuid
-from hr_sandbox.factorial.luck import luck, pick
+from hr_sandbox.luck import luck, pick
 from hr_sandbox.messages import Answer, as_json
 
 if TYPE_CHECKING:

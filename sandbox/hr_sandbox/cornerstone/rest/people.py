@@ -11,7 +11,7 @@ from hr_sandbox.cornerstone.rest.route import Context, Route, listed, tokened
 from hr_sandbox.cornerstone.rows.parts import login, ref
 from hr_sandbox.cornerstone.rows.units import groups, places, units_by_id
 from hr_sandbox.cornerstone.stock import uuid
-from hr_sandbox.factorial.luck import luck, pick
+from hr_sandbox.luck import luck, pick
 from hr_sandbox.messages import as_json
 
 if TYPE_CHECKING:

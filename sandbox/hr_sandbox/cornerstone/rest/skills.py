@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hr_sandbox.cornerstone.refusals import JSON_TYPE
 from hr_sandbox.cornerstone.rest.route import Context, Route, listed
 from hr_sandbox.cornerstone.stock import TOPICS
-from hr_sandbox.factorial.luck import luck, pick
+from hr_sandbox.luck import luck, pick
 from hr_sandbox.messages import as_json
 
 if TYPE_CHECKING:

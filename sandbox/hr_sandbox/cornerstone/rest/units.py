@@ -8,7 +8,7 @@ from hr_sandbox.cornerstone.portal import GROUP, UNIT_TYPES
 from hr_sandbox.cornerstone.refusals import JSON_TYPE
 from hr_sandbox.cornerstone.rest.route import Context, Route, listed, tokened
 from hr_sandbox.cornerstone.rows.units import units
-from hr_sandbox.factorial.luck import happens, luck
+from hr_sandbox.luck import happens, luck
 from hr_sandbox.messages import as_json
 
 if TYPE_CHECKING:

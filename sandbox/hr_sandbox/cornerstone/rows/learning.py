@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.stock import ASSIGNMENTS, CULTURES, DONE, STATUSES, TRAINING_TYPES
 from hr_sandbox.cornerstone.ticks import DAY
-from hr_sandbox.factorial.luck import happens, luck, pick
+from hr_sandbox.luck import happens, luck, pick
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hr_sandbox.cornerstone.rows.parts import when
 from hr_sandbox.cornerstone.stock import CULTURES, STATUSES
 from hr_sandbox.cornerstone.ticks import DAY
-from hr_sandbox.factorial.luck import happens, luck, pick
+from hr_sandbox.luck import happens, luck, pick
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

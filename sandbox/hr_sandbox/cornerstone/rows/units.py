@@ -19,7 +19,7 @@ from hr_sandbox.cornerstone.portal import (
 )
 from hr_sandbox.cornerstone.rows.parts import SYSTEM_USERS
 from hr_sandbox.cornerstone.stock import CULTURES
-from hr_sandbox.factorial.luck import happens
+from hr_sandbox.luck import happens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.company.dice import SATURDAY
 from hr_sandbox.factorial.ids import wire
-from hr_sandbox.factorial.luck import happens, luck
 from hr_sandbox.factorial.rows.parts import HOME, latest
+from hr_sandbox.luck import happens, luck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

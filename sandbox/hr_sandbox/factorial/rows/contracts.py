@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.luck import happens, luck
 from hr_sandbox.factorial.pools import keys_of
 from hr_sandbox.factorial.rows.parts import HOME, cents, minor
 from hr_sandbox.factorial.tables import resources
+from hr_sandbox.luck import happens, luck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.luck import happens, luck
 from hr_sandbox.factorial.pools import keys_of
 from hr_sandbox.factorial.rows.parts import HOME
+from hr_sandbox.luck import happens, luck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,9 +6,9 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company.dice import ascii_name
-from hr_sandbox.factorial.luck import happens, luck
 from hr_sandbox.factorial.pools import ACCESS
 from hr_sandbox.factorial.rows.parts import HOME, latest
+from hr_sandbox.luck import happens, luck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.factorial.ids import wire
-from hr_sandbox.factorial.luck import luck
 from hr_sandbox.factorial.pools import COMPANY, WORKER, keys_of
+from hr_sandbox.luck import luck
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.factorial.ids import wire
-from hr_sandbox.factorial.luck import luck, pick
 from hr_sandbox.factorial.pools import keys_of
 from hr_sandbox.factorial.rows.parts import HOME, cents, latest
 from hr_sandbox.factorial.rows.projects import INTEGRATION
+from hr_sandbox.luck import luck, pick
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

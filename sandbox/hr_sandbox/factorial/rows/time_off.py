@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.company.absences import days_of
 from hr_sandbox.factorial.ids import wire
-from hr_sandbox.factorial.luck import happens, luck
 from hr_sandbox.factorial.pools import COMPANY, keys_of
 from hr_sandbox.factorial.rows.parts import HOME, cents, last_day_away, latest
+from hr_sandbox.luck import happens, luck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
