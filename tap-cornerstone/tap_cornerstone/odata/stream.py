@@ -45,6 +45,8 @@ TOO_LARGE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO
 NO_ACCESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND})
 LINKS = ("/$link", "/$deletedLink")
 """Ends of the context of what is no row among changes."""
+DELETED = "/$deletedEntity"
+"""The end of the context of a row that was deleted, where `@removed` does not say so."""
 
 
 class ODataStream(CornerstoneStream):
@@ -128,7 +130,7 @@ class ODataStream(CornerstoneStream):
         if records and self._is_error(records[-1]):
             raise Retry("the portal broke the page off")
         self._recover()
-        rows = [self._gone(record) if _is_gone(record) else record for record in records if not _is_link(record)]
+        rows = [row for record in records if (row := self._row(record)) is not None]
         if delta := links.member(body, "@odata.deltalink"):
             self._new_delta = self._path_of(delta)
         following = links.member(body, "@odata.nextlink")
@@ -143,6 +145,18 @@ class ODataStream(CornerstoneStream):
             return links.path_of(link, self.transport.api_url, self.service.root)
         except TapError as error:
             raise TapError(f"{self.name}: {error}") from None
+
+    def _row(self, record: Record) -> Record | None:
+        """The row of an entry: itself, what tells of a deletion, or None where it is about a relation."""
+        if record.keys() <= self.entity_set.columns.keys():  # most are nothing else, and there may be millions
+            return record
+        context = links.member(record, "@odata.context")
+        context = context if isinstance(context, str) else ""
+        if context.endswith(LINKS):
+            return None
+        if "@removed" in record or context.endswith(DELETED):
+            return self._gone(record)
+        return {name: value for name, value in record.items() if not name.startswith("@")}
 
     def _gone(self, record: Record) -> Record:
         """The key of a row that was deleted, and when this became known."""
@@ -240,8 +254,6 @@ class ODataStream(CornerstoneStream):
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record:
-        for name in [name for name in row if name.startswith("@")]:
-            del row[name]  # what OData says of a row
         for name, kind in self._odd:
             value = row.get(name)
             if value.__class__ is str:
@@ -253,18 +265,6 @@ def is_stamp(entity_set: EntitySet, name: str) -> bool:
     """Whether a column can tell when a row was touched, and be asked with."""
     column = entity_set.columns.get(name)
     return column is not None and column.type in MOMENTS and column.filterable
-
-
-def _is_gone(record: Record) -> bool:
-    """Whether a row of a delta says that another one was deleted, in either of the two shapes."""
-    context = links.member(record, "@odata.context")
-    return "@removed" in record or (isinstance(context, str) and context.endswith("/$deletedEntity"))
-
-
-def _is_link(record: Record) -> bool:
-    """Whether an entry among changes is about a relation, not a row."""
-    context = links.member(record, "@odata.context")
-    return isinstance(context, str) and context.endswith(LINKS)
 
 
 def stream_of(entity_set: EntitySet, service: Service, replication_key: str | None) -> type[ODataStream]:
