@@ -36,6 +36,7 @@ class Request:
         begins: Whether it begins a slice, or a part of one, so that it may be asked for in smaller parts.
         headers: Headers of its own.
         again: How often its list was begun anew, because the link to the next page had ended.
+        rows: How many records it asks for, where a list's pages are not all of one size.
     """
 
     path: str
@@ -47,6 +48,7 @@ class Request:
     begins: bool = field(default=False, compare=False)
     headers: tuple[tuple[str, str], ...] = ()
     again: int = 0
+    rows: int = field(default=1, compare=False)
 
 
 def query(*params: Params) -> tuple[tuple[str, str], ...]:

@@ -24,8 +24,8 @@ logger = logging.getLogger(__name__)
 
 PAGES_HELD = 512
 BYTES_HELD = 16 * 1024 * 1024
-"""What may wait for the main thread before only the page that it waits for is asked for. The bytes are those of the
-bodies; decoded they take about five times as much."""
+"""What may wait for the main thread or be under way before only the page that it waits for is asked for. The bytes are
+those of the bodies; decoded they take about five times as much."""
 
 TRIES = 8
 TRIES_TOO_SLOW = 2
@@ -50,6 +50,8 @@ class Task:
     asked: set[Request] = field(compare=False)
     tries: int = field(default=0, compare=False)
     not_before: float = field(default=0.0, compare=False)
+    expected: int = field(default=0, compare=False)
+    """Bytes that its page is taken to have, by the one before; none where there was none."""
 
 
 class Reading:
@@ -95,6 +97,7 @@ class Reading:
         self._failed_at: Position | None = None
         self._pages: dict[int, int] = {}
         self._counted: set[int] = set()
+        self._row_bytes = 0.0
 
     def ready(self, now: float, only: Position | None = None) -> tuple[Task | None, float]:
         """The first task (or that at a position) that may run now, left in the queue; else None and seconds to wait."""
@@ -111,6 +114,7 @@ class Reading:
     def start(self, task: Task) -> None:
         """Take a task off the queue: it runs."""
         self._queue.remove(task)
+        task.expected = int(self._row_bytes * task.request.rows)
         self.requests += 1
 
     def again(self, task: Task) -> None:
@@ -130,6 +134,7 @@ class Reading:
         if isinstance(result, Exception):
             self._fail(task.position)
         else:
+            self._row_bytes = result.size / task.request.rows
             self._queue_following(task, result.following)
         return True
 
@@ -298,7 +303,7 @@ class Scheduler:
             reading, task = found
             result: Page | Exception
             try:
-                result = reading.fetch(task.request, task.slice)
+                result = self._fetch(reading, task)
             except Retry as retry:
                 if self._again(reading, task, retry):
                     continue
@@ -313,6 +318,13 @@ class Scheduler:
                 if reading in self._readings and reading.finish(task, result) and not isinstance(result, Exception):
                     self._held(+1, result)
                 self._changed.notify_all()
+
+    def _fetch(self, reading: Reading, task: Task) -> Page:
+        try:
+            return reading.fetch(task.request, task.slice)
+        finally:
+            with self._changed:
+                self._bytes_held -= task.expected
 
     def _next(self) -> tuple[Reading, Task] | None:
         """Wait for a task that may run; None when the scheduler is closed."""
@@ -330,6 +342,7 @@ class Scheduler:
                         seconds = self._pacer.take(reading.endpoint)
                         if not seconds:
                             reading.start(task)
+                            self._bytes_held += task.expected
                             self._readings.remove(reading)
                             self._readings.append(reading)
                             return reading, task

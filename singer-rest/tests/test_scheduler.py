@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ class Vendor:
         self.pages = pages
         self.asked: list[tuple[int, int]] = []
         self.size = 10
+        self.rows = 1
 
     def slices(self, count: int = SLICES) -> Iterator[Slice | None]:
         return (Slice(columns={"number": number}) for number in range(count))
@@ -48,7 +50,7 @@ class Vendor:
         number, page = position(asked)
         self.asked.append((number, page))
         self.act(number, page)
-        following = [request(number, page + 1)] if page + 1 < self.pages else []
+        following = [replace(request(number, page + 1), rows=self.rows)] if page + 1 < self.pages else []
         return Page([{"id": f"{number}-{page}"}], following, part, self.size, NOW)
 
     def reading(self, slices: Iterator[Slice | None] | None = None, name: str = "list") -> Reading:
@@ -178,6 +180,30 @@ def test_a_full_budget_lets_only_the_wanted_page_through(
     # One page over the budget, and what each of the four workers had begun before it was full.
     assert len(wanted.asked) + len(ahead.asked) <= 1 + 1 + 4
     assert [record["id"] for page in pages for record in page.records] == IN_ORDER[1:]
+    assert ids(scheduler, readings[1]) == IN_ORDER
+
+
+def test_a_large_page_under_way_takes_its_room_before_it_is_there(run: Callable[..., Scheduler]) -> None:
+    under_way, may_come = threading.Event(), threading.Event()
+
+    def act(_: int, page: int) -> None:
+        if page == 1:
+            under_way.set()
+            assert may_come.wait(timeout=10)
+
+    large, ahead = Vendor(act), Vendor()
+    large.rows = module.BYTES_HELD // large.size
+    scheduler = run(4)
+    readings = [large.reading(large.slices(1)), ahead.reading()]
+    scheduler.add(readings[0])
+    pages = scheduler.pages(readings[0])
+    next(pages)
+    assert under_way.wait(timeout=10)
+    scheduler.add(readings[1])
+    time.sleep(0.1)
+    assert ahead.asked == []
+    may_come.set()
+    assert [record["id"] for page in pages for record in page.records] == IN_ORDER[1:PAGES]
     assert ids(scheduler, readings[1]) == IN_ORDER
 
 

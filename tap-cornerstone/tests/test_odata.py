@@ -84,7 +84,7 @@ def test_links_are_followed_as_they_are_with_the_page_size_on_each(things: Any, 
     output, vendor = things(answer)
     assert [record["user_id"] for record in output.records("things_core")] == [1, 2]
     assert [asked.query_text for asked in vendor.asked if asked.path == PATH] == ["", "$skiptoken=a%2Bb'c"]
-    assert prefers(vendor) == ["odata.maxpagesize=10000"] * 2
+    assert prefers(vendor) == ["odata.maxpagesize=1000", "odata.maxpagesize=10000"]
 
 
 def test_a_short_or_empty_page_is_not_the_last(things: Any) -> None:
@@ -129,7 +129,7 @@ def test_a_page_that_breaks_off_is_asked_for_again_in_half_and_nothing_of_it_lea
     output, vendor = things(answer)
     assert [record["user_id"] for record in output.records("things_core")] == [1, 2]
     sizes = [preferred.rpartition("=")[2] for preferred in prefers(vendor)]
-    assert sizes == ["10000", "10000", "5000", "2500"]
+    assert sizes == ["1000", "10000", "5000", "2500"]
     assert len(output.of("ACTIVATE_VERSION")) == 1
 
 
@@ -143,7 +143,7 @@ def test_page_sizes_recover_after_some_good_pages(things: Any) -> None:
     output, vendor = things(answer)
     assert len(output.records("things_core")) == 26
     sizes = [preferred.rpartition("=")[2] for preferred in prefers(vendor)]
-    assert sizes[:3] == ["10000", "10000", "5000"]
+    assert sizes[:3] == ["1000", "10000", "5000"]
     assert sizes[-1] == "10000"
 
 
@@ -221,7 +221,7 @@ def gone(form: str) -> dict[str, Any]:
 @pytest.mark.parametrize("form", ["entity", "removed", "keys"])
 def test_changes_are_followed_and_deletions_leave_with_their_key(things: Any, form: str) -> None:
     first, vendor = things(lambda _: page(row(5), row(6), deltaLink="things_core?deltatoken=one"), tracked=True)
-    assert prefers(vendor) == ["odata.track-changes, odata.maxpagesize=10000"]
+    assert prefers(vendor) == ["odata.track-changes, odata.maxpagesize=1000"]
     place = first.state["bookmarks"]["things_core"]
     assert place["delta_link"] == f"{vendor.url}{PATH}?deltatoken=one"
 
@@ -320,7 +320,7 @@ def test_a_place_that_is_gone_means_starting_over(things: Any) -> None:
 def test_too_many_requests_are_waited_for_and_pages_keep_their_size(things: Any) -> None:
     limited = iter([Answer({}, 429, {"Retry-After": "0"})])
     _, vendor = things(lambda _: next(limited, page(row(1))))
-    assert prefers(vendor) == ["odata.maxpagesize=10000"] * 2
+    assert prefers(vendor) == ["odata.maxpagesize=1000"] * 2
 
 
 @pytest.mark.parametrize("name", ["midstream_error_json", "midstream_error_html"])
@@ -426,7 +426,7 @@ def test_a_delta_without_a_new_link_keeps_the_old_one_and_says_so(things: Any, c
 def test_maintenance_is_waited_for_and_pages_keep_their_size(things: Any) -> None:
     resting = iter([Answer({}, 503, {"Retry-After": "0"}), Answer({}, 503)])
     _, vendor = things(lambda _: next(resting, page(row(1))))
-    assert prefers(vendor) == ["odata.maxpagesize=10000"] * 3
+    assert prefers(vendor) == ["odata.maxpagesize=1000"] * 3
 
 
 def test_another_portals_links_in_the_state_are_not_followed(things: Any) -> None:

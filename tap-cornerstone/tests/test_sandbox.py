@@ -111,11 +111,11 @@ FORMS = ["error", "html", "cut", "only-error", "page", "json-500", "xml-500", "h
 
 @pytest.mark.parametrize("form", FORMS)
 def test_large_pages_that_fail_are_read_in_smaller_ones(run: Any, sandbox: Sandbox, url: str, form: str) -> None:
-    sandbox.control("cornerstone/failure", stream="transcript_core", form=form, times=None, above=1000)
+    sandbox.control("cornerstone/failure", stream="transcript_core", form=form, times=None, above=400)
     output = run(url, "transcript_core", objects=["transcript_core"], views=[])
     assert compared(output, sandbox) > 100
     sizes = [request["headers"].get("prefer") for request in requests(sandbox, "transcript_core")]
-    assert "odata.maxpagesize=625" in str(sizes)
+    assert "odata.maxpagesize=250" in str(sizes)
 
 
 def test_rows_that_move_while_they_are_read_come_again_and_none_is_missing(

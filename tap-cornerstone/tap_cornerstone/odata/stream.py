@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tap_cornerstone.odata.metadata import EntitySet
     from tap_cornerstone.odata.services import Service
 
+FIRST_PAGE = 1_000
+"""Rows of a list's first page, by which the room for the next ones is reckoned: several lists begin together."""
 LARGEST_PAGE = 10_000
 SMALLEST_PAGE = 250
 GOOD_PAGES = 10
@@ -98,7 +100,7 @@ class ODataStream(CornerstoneStream):
 
     @override
     def page_request(self, part: Slice, since: datetime | None) -> Request:
-        return self._asking(self._delta or self._place or self._beginning)
+        return self._asking(self._delta or self._place or self._beginning, min(FIRST_PAGE, self._page_size))
 
     @property
     def _beginning(self) -> str:
@@ -108,8 +110,9 @@ class ODataStream(CornerstoneStream):
         ((column, moment),) = self.changed_since.params(self.since).items()
         return f"{self.path}?$filter={quote(f'{column} ge {moment}', safe='')}"
 
-    def _asking(self, path: str) -> Request:
-        return Request(path, (), self.path, headers=self._preferring(self._page_size))
+    def _asking(self, path: str, size: int | None = None) -> Request:
+        size = size or self._page_size
+        return Request(path, (), self.path, headers=self._preferring(size), rows=size)
 
     def _preferring(self, size: int) -> tuple[tuple[str, str], ...]:
         track = "odata.track-changes, " if self._tracks else ""
@@ -194,12 +197,12 @@ class ODataStream(CornerstoneStream):
 
     def _half(self, request: Request, reason: str) -> Request | None:
         """The request for the same page in half the size, unless it is the smallest."""
-        size = int(dict(request.headers)["Prefer"].rpartition("=")[2])
-        if size <= SMALLEST_PAGE:
+        if request.rows <= SMALLEST_PAGE:
             return None
-        self._page_size, self._good_pages = max(size // 2, SMALLEST_PAGE), 0
-        self.logger.info("%s: %s; asking for pages of %d rows.", self.name, reason, self._page_size)
-        return replace(request, headers=self._preferring(self._page_size))
+        size, self._good_pages = max(request.rows // 2, SMALLEST_PAGE), 0
+        self._page_size = size
+        self.logger.info("%s: %s; asking for pages of %d rows.", self.name, reason, size)
+        return replace(request, headers=self._preferring(size), rows=size)
 
     def _recover(self) -> None:
         """Ask for larger pages again once some came whole."""
