@@ -302,6 +302,7 @@ class SdkTap(Tap):
             raise RunError(
                 "No stream is selected. Select some in the catalog (with Meltano: `select:` of the extractor)."
             )
+        self._tell_what_is_not_on_offer()
         failed: list[str] = []
         self._run = run = self.run_of(selected, trial=False)
         try:
@@ -323,6 +324,14 @@ class SdkTap(Tap):
                 "were: the next run reads what is missing."
             )
         self._fail_where_all_is_skipped(len(selected))
+
+    def _tell_what_is_not_on_offer(self) -> None:
+        entries = self.input_catalog.items() if self.input_catalog else ()
+        gone = [name for name, entry in entries if name not in self.streams and entry.metadata.resolve_selection()[()]]
+        if gone:
+            self.logger.warning(
+                "The catalog selects what is not on offer any more, or not with these settings: %s.", ", ".join(gone)
+            )
 
     def _handle_termination(self, signum: int, frame: object) -> None:  # noqa: ARG002
         # The SDK would end with exit code 0, as if all had been read.

@@ -437,6 +437,20 @@ def test_an_older_catalog_loses_no_field(
     assert [line["record"] for line in lines if line["type"] == "RECORD"] == [{"id": "cat", "_extra": {"price": 5}}]
 
 
+@pytest.mark.parametrize("selected", [True, False])
+def test_what_the_catalog_selects_and_is_not_on_offer_is_named(
+    make_tap: Callable[..., Any], vendor: Host, capfdbinary: Any, caplog: pytest.LogCaptureFixture, *, selected: bool
+) -> None:
+    catalog = {"streams": [stream for stream in make_tap().catalog_dict["streams"] if stream["stream"] == "kinds"]}
+    gone = json.loads(json.dumps(catalog["streams"][0]).replace('"kinds"', '"dragons"'))
+    gone["metadata"] = [{"breadcrumb": [], "metadata": {"selected": selected}}]
+    type(make_tap())(
+        config={"api_url": vendor.url, "key": "k"}, catalog={"streams": [*catalog["streams"], gone]}
+    ).sync_all()
+    assert b'"kinds"' in capfdbinary.readouterr().out
+    assert ("not on offer any more, or not with these settings: dragons." in caplog.text) is selected
+
+
 def test_a_catalog_without_keys_still_knows_the_parents(
     make_tap: Callable[..., Any], vendor: Host, capfdbinary: Any
 ) -> None:

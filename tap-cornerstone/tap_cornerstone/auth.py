@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from singer_rest.transport import Transport
+
+logger = logging.getLogger(__name__)
 
 TOKEN_PATH = "/services/api/oauth2/token"  # noqa: S105 - a path
 REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -67,6 +70,7 @@ class GivenAuthenticator(Authenticator):
     def __init__(self, token: str) -> None:
         super().__init__()
         self._given = token
+        self._told = False
 
     @override
     def request_token(self) -> Token:
@@ -76,6 +80,9 @@ class GivenAuthenticator(Authenticator):
     def renew(self, endpoint: str, refused: Token) -> Token | None:
         if endpoint in self._answered:
             raise RunError("Cornerstone refuses the access token: it ended or was revoked. Set another `access_token`.")
+        if self._answered and not self._told:
+            self._told = True
+            logger.warning("If other streams are skipped from here on, the access token has ended: set another one.")
         return None
 
 

@@ -14,7 +14,7 @@ from typing_extensions import override
 from tap_cornerstone.auth import authenticator
 from tap_cornerstone.client import LOOK_BACK_MINUTES
 from tap_cornerstone.odata.services import OBJECTS, VIEWS, Described, Service, shipped
-from tap_cornerstone.odata.stream import is_stamp, stream_of
+from tap_cornerstone.odata.stream import NO_STAMP, is_stamp, stream_of
 from tap_cornerstone.streams import STREAMS
 from tap_cornerstone.streams.recruiting import STATUSES
 
@@ -222,11 +222,7 @@ class TapCornerstone(RestTap):
         """The column that tells when a row was touched; None: nothing does, or rows could not be told apart."""
         named = (self.config.get("replication_keys") or {}).get(entity_set.name)
         if named and not (entity_set.key and is_stamp(entity_set, named)):
-            self.logger.warning(
-                "`replication_keys` cannot be used for %s: it has no key, or no column of that name that holds moments "
-                "and may stand in a filter.",
-                entity_set.name,
-            )
+            self.logger.warning("`replication_keys` cannot be used for %s: %s.", entity_set.name, NO_STAMP)
             named = None
         named = named or TOUCHED
         return named if entity_set.key and is_stamp(entity_set, named) else None

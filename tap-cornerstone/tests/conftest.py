@@ -38,14 +38,15 @@ def run() -> Callable[..., Output]:
         url: str,
         *streams: str,
         state: dict[str, Any] | None = None,
+        catalog: dict[str, Any] | None = None,
         fails: list[Exception] | None = None,
         **config: Any,
     ) -> Output:
         credentials = {} if "access_token" in config else CREDENTIALS
         with captured() as raw:
             try:
-                tap = TapCornerstone(config={"api_url": url, **credentials, **config}, state=state)
-                for stream in tap.streams.values():
+                tap = TapCornerstone(config={"api_url": url, **credentials, **config}, state=state, catalog=catalog)
+                for stream in tap.streams.values() if catalog is None else ():
                     stream.selected = not streams or stream.name in streams
                 tap.sync_all()
             except Exception as error:

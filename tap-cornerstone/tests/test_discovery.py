@@ -9,6 +9,7 @@ import pytest
 from singer_rest import TapError
 from singer_rest.testing import Answer, Asked, Host
 from singer_sdk.exceptions import ConfigValidationError
+from tap_cornerstone.odata import metadata
 from tap_cornerstone.tap import TapCornerstone
 
 if TYPE_CHECKING:
@@ -68,6 +69,19 @@ def test_an_etag_saves_the_document(sandbox: Sandbox, url: str) -> None:
     sandbox.control("cornerstone/custom-field", kind="user", label="Shoe size")
     discovered(url, **config)
     assert [status for _, status in asked(sandbox)] == [200, 304, 200]
+
+
+def test_a_document_that_is_the_same_need_not_be_parsed_again(
+    sandbox: Sandbox, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config: dict[str, Any] = {"objects": ["users_core"], "views": [], "metadata_cache_hours": 0}
+    first = discovered(url, **config)
+    with monkeypatch.context() as context:
+        context.setattr(metadata, "parse", lambda _: pytest.fail("it is the same document"))
+        assert discovered(url, **config) == first
+    sandbox.control("cornerstone/custom-field", kind="user", label="Shoe size")
+    assert discovered(url, **{**config, "objects": ["users_cf_core"]})
+    assert [status for _, status in asked(sandbox)] == [200, 200, 200]
 
 
 def test_columns_that_appear_before_the_next_discovery_arrive_all_the_same(

@@ -31,6 +31,7 @@ EDMX = """<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/
 </Schema></edmx:DataServices></edmx:Edmx>"""
 TRACKED = '<Annotation Term="ExtendedMetadata.ObjectSupportsChangeTracking" Bool="true"/>'
 TOKEN = Answer({"access_token": "ZWRnZQ:s3cr3t", "expires_in": 3600, "token_type": "Bearer", "scope": "all"})
+TOUCHES = "_last_touched_dt_utc"
 TOUCHED = "2026-04-12T00:44:31.5666666+00:00"
 
 
@@ -442,6 +443,27 @@ def test_a_replication_key_that_cannot_be_is_a_warning(run: Any, portal: Start, 
     vendor = portal(serving(lambda _: page({"id": 1})))
     run(vendor.url, "vw_rpt_untouched", objects=[], views=["*"], replication_keys={"vw_rpt_untouched": "nothing"})
     assert "`replication_keys` cannot be used for vw_rpt_untouched" in caplog.text
+
+
+@pytest.mark.parametrize(("name", "key"), [("vw_rpt_untouched", "nothing"), ("vw_rpt_keyless", TOUCHES)])
+def test_a_replication_key_of_a_catalog_that_cannot_be_is_a_warning(
+    run: Any, portal: Start, caplog: Any, name: str, key: str
+) -> None:
+    vendor = portal(serving(lambda _: page({"id": 1})))
+    root = {"breadcrumb": [], "metadata": {"selected": True, "replication-key": key}}
+    schema = {"type": "object", "properties": {"id": {"type": ["integer", "null"]}}}
+    entry = {"tap_stream_id": name, "stream": name, "schema": schema, "metadata": [root]}
+    output = run(vendor.url, objects=[], views=["*"], catalog={"streams": [entry]})
+    assert f"{name}: the catalog's `replication-key` cannot be used" in caplog.text
+    assert len(output.of("ACTIVATE_VERSION", name)) == 1
+
+
+def test_a_given_token_may_lack_a_scope_or_have_ended(run: Any, portal: Start, caplog: Any) -> None:
+    refused = Answer({}, 401)
+    vendor = portal(serving(lambda asked: page(row(1)) if asked.path == PATH else refused))
+    run(vendor.url, "things_core", "vw_rpt_keyless", "vw_rpt_untouched", objects=["*"], views=["*"], access_token="t")
+    assert caplog.text.count("the access token has ended") == 1
+    assert caplog.text.count("needs the scope") == 2
 
 
 def test_a_state_of_views_that_are_not_offered_any_more_is_no_other_taps(run: Any, portal: Start) -> None:

@@ -72,11 +72,13 @@ class Kept(msgspec.Struct, frozen=True):
     Args:
         read_at: When it said so last, seconds since the epoch.
         etag: What it called this state; empty: it has no name for it.
+        digest: A hash of the document, which need not be read again while it is the same.
         sets: Its entity sets.
     """
 
     read_at: float
     etag: str
+    digest: str
     sets: list[EntitySet]
 
 
@@ -113,11 +115,13 @@ class Described:
             return kept.sets
         reply = self._ask(service, kept.etag if kept else "")
         if reply.status == HTTPStatus.NOT_MODIFIED and kept:
-            sets, etag = kept.sets, kept.etag
+            kept = msgspec.structs.replace(kept, read_at=time.time())
         else:
-            sets, etag = self._parsed(service, reply), reply.headers.get("ETag") or ""
-        self._write(file, Kept(time.time(), etag, list(sets)))
-        return sets
+            digest = hashlib.sha256(reply.body).hexdigest()
+            sets = kept.sets if kept and kept.digest == digest else self._parsed(service, reply)
+            kept = Kept(time.time(), reply.headers.get("ETag") or "", digest, sets)
+        self._write(file, kept)
+        return kept.sets
 
     def _ask(self, service: Service, etag: str) -> Reply:
         known = (("If-None-Match", etag),) if etag.isprintable() and etag.isascii() and etag else ()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from singer_rest import Reply, Slice
     from singer_rest.pages import Page, Record
+    from singer_sdk.singerlib import Catalog
 
     from tap_cornerstone.odata.metadata import EntitySet
     from tap_cornerstone.odata.services import Service
@@ -42,6 +43,7 @@ PART = re.compile(r"\s*(?:(\w+)\s*=\s*)?('(?:[^']|'')*'|[^',()]+?)\s*(?:,|$)")
 MOMENTS = {MOMENT: times.text, "Edm.Date": times.date}
 """The types of columns that may tell when a row was touched, and how a moment is written for them."""
 
+NO_STAMP = "it has no key, or no column of that name that holds moments and may stand in a filter"
 WITHOUT_DELTA = "asking for what was touched since, and what is deleted shows with a full refresh."
 TOO_LARGE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
 NO_ACCESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND})
@@ -66,9 +68,17 @@ class ODataStream(CornerstoneStream):
     def changed_since(self) -> ChangedSince | None:  # type: ignore[override]
         """How the column that tells when a row was touched stands in a filter, where it may."""
         name = self.replication_key or ""
-        if not is_stamp(self.entity_set, name):
+        if not (self.primary_keys and is_stamp(self.entity_set, name)):
             return None
         return ChangedSince(name, text=MOMENTS[self.entity_set.columns[name].type])
+
+    @override
+    def apply_catalog(self, catalog: Catalog) -> None:
+        super().apply_catalog(catalog)
+        if self.replication_key and not self.changed_since and self.selected:
+            self.logger.warning(
+                "%s: the catalog's `replication-key` cannot be used: %s. All is read.", self.name, NO_STAMP
+            )
 
     @property
     def _key(self) -> str | None:
