@@ -81,10 +81,17 @@ def read(api: Any, stream: str) -> list[Any]:  # noqa: PLR0911  one for each
     return {
         "employees": lambda: tokened(api, V2, "nextpagetoken", "7"),
         "organizational_units": lambda: units,
+        "termination_reasons": lambda: api.get(f"{V2}/termination-reasons")[1]["data"],
+        "employment_statuses": lambda: api.get(f"{V2}/employment-status")[1]["data"],
         "ou_types": lambda: api.get(f"{UNITS}/types")[1]["data"],
         "catalog": lambda: numbered(api, CATALOG),
         "skills": lambda: numbered(api, f"{SKILLS}/skills", "page"),
         "skill_categories": lambda: numbered(api, f"{SKILLS}/skill-categories", "page"),
+        "skill_category_links": lambda: [
+            {"_skill_id": skill["id"], **row}
+            for skill in numbered(api, f"{SKILLS}/skills", "page")
+            for row in api.get(f"{SKILLS}/skills/{skill['id']}/categories")[1]["data"]
+        ],
         "job_requisitions": lambda: numbered(api, f"{RECRUITING}/JobRequisitionDetails", "page", pageSize="3"),
     }[stream]()
 
@@ -93,6 +100,8 @@ def loads(api: Any, stream: str) -> list[Any]:
     jobs = [row for page in ("1", "2") for row in api.get(f"{LOADS}/jobs", {"page_number": page})[1]["jobs"]]
     if stream == "bulk_jobs":
         return jobs
+    if stream == "bulk_permissions":
+        return list(api.get(f"{LOADS}/permissions")[1]["permissions"])
     imports = [
         {"_job_id": job["id"], **row} for job in jobs for row in api.get(f"{LOADS}/jobs/{job['id']}")[1]["imports"]
     ]

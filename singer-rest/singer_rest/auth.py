@@ -23,6 +23,9 @@ TOKEN_TRIES = 5
 MARGIN = 60.0
 """Seconds before its end at which a token is renewed (a tenth of its life where that is less)."""
 
+AGE = 60.0
+"""Seconds after which a token may have ended, where its endpoint refuses some of what it is asked for."""
+
 
 @dataclass(frozen=True, repr=False)  # a token never stands in a log
 class Token:
@@ -37,7 +40,8 @@ class Authenticator(ABC):
 
     A 401 is not always a token's end: vendors answer it for missing rights too. So a 401 renews the token where the
     endpoint has answered before, or where the token's time is up. For endpoints that never answered this is tried until
-    one of them refuses a fresh token too; from then on their 401 means a missing right.
+    one of them refuses a fresh token too; from then on their 401 means a missing right. An endpoint that has answered,
+    and still refused a fresh token, refuses some of what it is asked for: a token is renewed for it once a minute.
 
     Args:
         clock: Seconds that only go forward.
@@ -51,9 +55,11 @@ class Authenticator(ABC):
         self._lock = threading.Lock()
         self._token: Token | None = None
         self._renew_at = 0.0
+        self._got_at = 0.0
         self._failed: Exception | None = None
         self._answered: set[str] = set()
         self._fresh_token_refused = False
+        self._choosy: set[str] = set()
 
     @abstractmethod
     def request_token(self) -> Token:
@@ -81,8 +87,11 @@ class Authenticator(ABC):
         with self._lock:
             if refused is not self._token:  # another worker was faster
                 return self._valid()
-            worth_it = endpoint in self._answered or self._clock() >= self._renew_at or not self._fresh_token_refused
-            if not worth_it:
+            if endpoint in self._answered:
+                worth_it = endpoint not in self._choosy or self._clock() >= self._got_at + AGE
+            else:
+                worth_it = not self._fresh_token_refused
+            if not (worth_it or self._clock() >= self._renew_at):
                 return None
             self._token = None
             return self._valid()
@@ -93,7 +102,9 @@ class Authenticator(ABC):
 
     def refused_fresh_token(self, endpoint: str) -> None:
         """Note that a token just renewed got a 401 too."""
-        if endpoint not in self._answered:
+        if endpoint in self._answered:
+            self._choosy.add(endpoint)
+        else:
             self._fresh_token_refused = True
 
     def _valid(self) -> Token:
@@ -105,7 +116,8 @@ class Authenticator(ABC):
             except Exception as error:
                 self._failed = error
                 raise
-            self._renew_at = self._clock() + self._token.lifetime - min(MARGIN, self._token.lifetime / 10)
+            self._got_at = self._clock()
+            self._renew_at = self._got_at + self._token.lifetime - min(MARGIN, self._token.lifetime / 10)
         return self._token
 
 

@@ -86,4 +86,4 @@ class Missing:
         if self._refused:
             yield f"{len(self._refused)} of the {self._parent} that it walks may not be read by this credential{kept}."
         if self._empty and whole:
-            yield f"{self._empty} of the answers held neither records nor an error, and count as empty lists{kept}."
+            yield f"{self._empty} of the answers lacked their list, or records that they told of{kept}."

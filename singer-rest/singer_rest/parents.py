@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
+    from singer_rest.pages import Record
     from singer_rest.slices import Ids, Window
 
 
@@ -41,7 +42,10 @@ class Children(Slices):
         self.param = self.ids_param = param
         self.changed = changed
         self.where = where
-        self.needs_record = where is not None
+
+    def needed(self, parent: Record) -> Record:
+        """What says whether it has children at all."""
+        return parent if self.where else {}
 
     def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
         """Yield a slice per parent, as their ids become known; what ended their listing ends this too."""
@@ -89,7 +93,10 @@ class Batches(Slices):
         self.size = size
         self.key = key
         self.column = column
-        self.needs_record = key is not None
+
+    def needed(self, parent: Record) -> Record:
+        """What is asked with."""
+        return {self.key: parent.get(self.key)} if self.key else {}
 
     def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yield a slice as soon as its ids are known, and one of what is left at the end of the parents' listing."""

@@ -53,7 +53,7 @@ class Listing:
         """What the children need to know of a parent; most need nothing, and there may be many parents."""
         kept: dict[str, Any] = {}
         for child in self._children:
-            kept |= record if child.slices.needs_record else {}
+            kept |= child.slices.needed(record)
             if child.slices.changed:
                 kept[child.slices.changed] = self.parent.changed_at(record)
         return kept
@@ -147,7 +147,7 @@ class Run:
             return None
         if name not in self._slices:
             self._slices[name] = sum(1 for _ in self._plan(stream))
-        return reading.done / self._slices[name]
+        return min(reading.done / self._slices[name], 1.0)  # what is finished may have left the plan
 
     def close(self) -> None:
         """Start no further request."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from singer_rest.pages import Params
+    from singer_rest.pages import Params, Record
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,6 @@ class Slices(ABC):
     """Name of the stream whose ids the slices walk, if they walk any."""
     changed: str | None = None
     """The column that holds the parent's replication key, where only parents that changed are walked."""
-    needs_record: bool = False
-    """Whether the slices depend on more of a parent than its id."""
-
     key: str | None = None
     """The parents' field that is asked with, where it is not their id."""
     ids_param: str | None = None
@@ -89,6 +86,10 @@ class Slices(ABC):
     def start(self, window: Window) -> datetime | None:  # noqa: ARG002
         """First moment that the slices of a window reach back to; None: without end."""
         return None
+
+    def needed(self, parent: Record) -> Record:  # noqa: ARG002
+        """What the slices depend on of a parent's record, beside its id; it is kept, and there may be many parents."""
+        return {}
 
 
 class Whole(Slices):
@@ -149,10 +150,13 @@ class Each(Slices):
         self.inner = inner
         self.parent = outer.parent or inner.parent
         self.changed = outer.changed or inner.changed
-        self.needs_record = outer.needs_record or inner.needs_record
         self.key = outer.key or inner.key
         self.ids_param = outer.ids_param or inner.ids_param
         self.days_params = outer.days_params or inner.days_params
+
+    def needed(self, parent: Record) -> Record:
+        """What either way depends on."""
+        return {**self.outer.needed(parent), **self.inner.needed(parent)}
 
     def start(self, window: Window) -> datetime | None:
         """First moment that the slices of a window reach back to."""

@@ -225,16 +225,16 @@ class RestStream(SdkStream):
         """Whether an answer says that the one parent, whose children were asked for, may not be read."""
         return False
 
-    def is_doubtful(self, body: Any) -> bool:  # noqa: ANN401, ARG002
-        """Whether a decoded body does not say that there are no records, but is taken for that."""
+    def is_doubtful(self, body: Any, request: Request) -> bool:  # noqa: ANN401, ARG002
+        """Whether a decoded body may lack records: it does not say that there are none, but is taken for that."""
         return False
 
     def instead(self, reply: Reply, request: Request) -> Request | None:  # noqa: ARG002
         """What to ask for instead, where an answer of status 400 or more says that it cannot be asked for so."""
         return None
 
-    def has_no_records(self, reply: Reply) -> bool:  # noqa: ARG002
-        """Whether an answer of status 400 or more says that this slice has no records to read."""
+    def has_no_records(self, reply: Reply, request: Request) -> bool:  # noqa: ARG002
+        """Whether an answer of status 400 or more says that there are no records to read there."""
         return False
 
     def parent_id(self, record: Record) -> str | None:
@@ -305,13 +305,13 @@ class RestStream(SdkStream):
                 raise Retry("the body is not what was promised") from None
             records, following = self.parse(body, request)
             following = self._narrowing.following(request, following)
-            doubtful = self.is_doubtful(body)
+            doubtful = self.is_doubtful(body, request)
             return Page(records, following, part, len(reply.body), reply.received, doubtful=doubtful)
         if (other := self.instead(reply, request)) is not None:
             return self._asking_again([other], request, part, reply.received)
         if page := self._page_of_no_parent(request, part, reply):
             return page
-        if self.has_no_records(reply):
+        if self.has_no_records(reply, request):
             return Page([], self._narrowing.following(request, ()), part, 0, reply.received)
         if self.lacks_access(reply):
             raise NoAccess(

@@ -59,6 +59,19 @@ def test_a_401_of_an_endpoint_that_answered_renews_each_time() -> None:
         assert renewed.value == expected
 
 
+def test_an_endpoint_that_refuses_some_of_what_it_is_asked_for_renews_once_a_minute() -> None:
+    auth = Counting()
+    auth.answered("/a")
+    assert auth.renew("/a", auth.token())
+    auth.refused_fresh_token("/a")
+    assert auth.renew("/a", auth.token()) is None
+    auth.answered("/b")
+    assert auth.renew("/b", auth.token())
+    auth.now += 61
+    assert auth.renew("/a", auth.token())
+    assert auth.asked == 4
+
+
 def test_a_401_before_anything_answered_renews() -> None:
     auth = Counting()
     renewed = auth.renew("/a", auth.token())

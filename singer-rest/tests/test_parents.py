@@ -160,9 +160,7 @@ def test_an_answer_that_says_nothing_is_an_empty_list_but_nothing_is_taken_for_g
     output = run("sales", start_date="2026-01-01", end_date="2026-03-31")
     assert [record["month"] for record in output.records("sales")] == ["2026-01-01", "2026-03-01"]
     assert output.of("ACTIVATE_VERSION") == []
-    assert (
-        "sales: 1 of the answers held neither records nor an error, and count as empty lists; so nothing" in caplog.text
-    )
+    assert "sales: 1 of the answers lacked their list, or records that they told of; so nothing" in caplog.text
 
 
 def test_a_slice_that_says_nothing_is_read_again_where_the_read_was_interrupted(

@@ -260,7 +260,7 @@ def test_batches_of_another_key_hold_each_value_once_and_leave_out_parents_witho
     listing = Parents(*((str(number), {"author_id": key}) for number, key in enumerate(keys)))
     listing.complete = True
     batches = Batches("posts", "ids[]", size=2, key="author_id")
-    assert batches.needs_record
+    assert batches.needed({"id": 5, "author_id": 7}) == {"author_id": 7}
     assert batched(batches, listing) == [("7", "8"), ("9",)]
 
 
@@ -302,7 +302,7 @@ def test_parents_may_be_cut_once_more_or_be_what_others_are_cut_into(inside: boo
     listing = Parents(("1", {}))
     children, values = Children("owners", "owner_id", where=lambda record: True), Values("type", "team", "office")
     each = Each(values, children) if inside else Each(children, values)
-    assert (each.parent, each.needs_record, each.changed) == ("owners", True, None)
+    assert (each.parent, each.needed({"id": 1}), each.changed) == ("owners", {"id": 1}, None)
     slices = each.plan(window(), listing)
     team = Slice({"type": "team"}, {"owner_id": "1"}, {"owner_id": "1"})
     office = Slice({"type": "office"}, {"owner_id": "1"}, {"owner_id": "1"})

@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 TOKEN_PATH = "/services/api/oauth2/token"  # noqa: S105 - a path
 REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+MOST_IN_A_ROW = 5
+"""Refusals of one employee after the other, and no answer between them, after which a given token has ended."""
+
 USUAL_LIFETIME = 3600.0
 """Seconds that a token is taken to live whose answer does not say it."""
 
@@ -71,6 +74,7 @@ class GivenAuthenticator(Authenticator):
         super().__init__()
         self._given = token
         self._told = False
+        self._in_a_row = 0
 
     @override
     def request_token(self) -> Token:
@@ -78,12 +82,20 @@ class GivenAuthenticator(Authenticator):
 
     @override
     def renew(self, endpoint: str, refused: Token) -> Token | None:
-        if endpoint in self._answered:
+        has_answered = endpoint in self._answered
+        self._in_a_row += has_answered
+        # One employee alone may be refused; where the token has ended, the next ones are too.
+        if has_answered and ("{" not in endpoint or self._in_a_row >= MOST_IN_A_ROW):
             raise RunError("Cornerstone refuses the access token: it ended or was revoked. Set another `access_token`.")
-        if self._answered and not self._told:
+        if self._answered and not has_answered and not self._told:
             self._told = True
             logger.warning("If other streams are skipped from here on, the access token has ended: set another one.")
         return None
+
+    @override
+    def answered(self, endpoint: str) -> None:
+        self._in_a_row = 0
+        super().answered(endpoint)
 
 
 def authenticator(config: Mapping[str, Any], transport: Transport, first_delay: float) -> Authenticator:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pendulum
 from singer_rest import Reply, RestStream
 from typing_extensions import override
 
+if TYPE_CHECKING:
+    from singer_rest.errors import Retry
+
 LOOK_BACK_MINUTES = 20
-LOST = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+NOT_ALLOWED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+LOST = NOT_ALLOWED | {HTTPStatus.NOT_FOUND}
+
+
+def is_resting(retry: Retry) -> bool:
+    """Whether the portal is not there for anybody, or asks to wait: what was asked for has nothing to do with it."""
+    return retry.throttled or retry.after is not None or retry.reason == f"status {HTTPStatus.SERVICE_UNAVAILABLE}"
 
 
 class CornerstoneStream(RestStream):

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from singer_rest import Slice, Slices
+from singer_rest import Slice, Slices, times
 from singer_rest.parents import walk
 from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from singer_rest.pages import Record
     from singer_rest.slices import Ids, Window
 
 MOST = 5
@@ -24,13 +25,18 @@ MOST = 5
 TRIES = 2
 """How often a run asks for a report that gives no answer."""
 
+LIVES = timedelta(days=31)
+"""How long after its job was made a report is asked for; the portal keeps it 30 days."""
+
 KEPT = timedelta(days=45)
-"""How long a report is remembered that no list names any more; it lives 30 days."""
+"""How long a report is remembered that no list names any more."""
 
 KEY = "reports"
 TEXT = re.compile(r"(?P<listed>\d{4}-\d\d-\d\d) (?P<import_id>.+)/(?P<kind>\w+)(?: (?P<downloads>\d+))?")
 COUNTS = ("successful_records", "successful_records_with_warnings", "error_records")
-UNDER_WAY = frozenset({"created", "in progress", "new", "pending", "processing", "queued", "running", "started"})
+NEEDED = ("status", "job_status", "job_created_date", "total_records", *COUNTS)
+OVER = re.compile(r"(?<!in)(?<!not )complet|finish|fail|success|succeed|done|processed|error|cancel|abort")
+"""What a status says, in small letters with blanks, of what is over."""
 
 Key = tuple[str, str]
 """An import, and which of its reports."""
@@ -42,7 +48,7 @@ class Report:
 
     Args:
         listed: The last day on which its import was listed.
-        downloads: How often it was asked for, as far as it may have counted.
+        downloads: How often it was downloaded, or may have been.
         is_read: Whether its rows were handed on, or cannot be had.
     """
 
@@ -59,29 +65,47 @@ class Downloads:
 
     Args:
         state: The stream's part of the tap's state.
-        today: The day of the run.
+        now: When the run began.
     """
 
-    def __init__(self, state: Mapping[str, Any], today: date) -> None:
+    def __init__(self, state: Mapping[str, Any], now: datetime) -> None:
         self._reports = dict(_read(state.get(KEY)))
-        self._today = today
+        self._now = now
+        self._today = now.date()
         self._tries: dict[Key, int] = {}
         self.fetched: set[Key] = set()
         """What this run downloaded, or learnt that it cannot be any more."""
         self.missing: set[Key] = set()
         self.spent = 0
         self.failed = 0
+        self.waiting: set[str] = set()
+        """Imports that are not over."""
+        self.given_up: set[Key] = set()
 
     def is_due(self, key: Key) -> bool:
         """Whether a report that is listed is still to be read."""
         report = self._reports.setdefault(key, Report(self._today))
         report.listed = self._today
+        if not report.is_read and report.downloads >= MOST:
+            self.given_up.add(key)
         return not report.is_read and report.downloads < MOST
 
-    def count(self, key: Key) -> int:
-        """Count a download; the tries of this run, or more where none is left for another one."""
+    def is_kept(self, row: Mapping[str, Any]) -> bool:
+        """Whether the portal still keeps the reports of an import; what does not say when it was made may be new."""
+        try:
+            return times.parse(row["job_created_date"]) >= self._now - LIVES
+        except (ValueError, AttributeError, TypeError, KeyError):
+            return True
+
+    def tried(self, key: Key, *, counts: bool) -> int:
+        """Take in that a report was asked for; the tries of this run, or more where no download is left.
+
+        Args:
+            key: The report.
+            counts: Whether it may have counted as a download, of which there are few.
+        """
         report = self._reports[key]
-        report.downloads += 1
+        report.downloads += counts
         self._tries[key] = self._tries.get(key, 0) + 1
         return self._tries[key] if report.downloads < MOST else max(self._tries[key], TRIES)
 
@@ -118,10 +142,13 @@ class Reports(Slices):
     """
 
     parent = "bulk_imports"
-    needs_record = True
 
     def __init__(self, downloads: Downloads) -> None:
         self._downloads = downloads
+
+    @override
+    def needed(self, parent: Record) -> Record:
+        return {name: parent.get(name) for name in NEEDED}
 
     @override
     def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
@@ -130,19 +157,25 @@ class Reports(Slices):
                 yield None
                 continue
             import_id, row = known
-            for kind in kinds(row) if is_finished(row) else ():
+            if not self._downloads.is_kept(row):
+                continue
+            if not is_finished(row):
+                self._downloads.waiting.add(import_id)
+                continue
+            for kind in kinds(row):
                 if self._downloads.is_due((import_id, kind)):
                     path = {"import_id": quote(import_id, safe=""), "kind": kind}
                     yield Slice(path=path, columns={"import_id": import_id, "kind": kind})
 
 
 def is_finished(row: Mapping[str, Any]) -> bool:
-    """Whether an import is over, so that its reports are whole."""
+    """Whether an import is over, so that its reports are whole: its status tells, or its job's, else its counts."""
+    for status in (row.get("status"), row.get("job_status")):
+        if status:
+            return bool(OVER.search(str(status).lower().replace("_", " ")))
     parts = [part for name in COUNTS if isinstance(part := row.get(name), int)]
     total = row.get("total_records")
-    if isinstance(total, int) and len(parts) == len(COUNTS):
-        return sum(parts) >= total
-    return str(row.get("status")).lower().replace("_", " ") not in UNDER_WAY
+    return not isinstance(total, int) or len(parts) < len(COUNTS) or sum(parts) >= total
 
 
 def kinds(row: Mapping[str, Any]) -> Iterator[str]:

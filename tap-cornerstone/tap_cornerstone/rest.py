@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_rest import Numbered, Rate, Reply, Request, Slice, TapError, query
 from singer_rest.errors import Retry
 from singer_rest.pages import Page
+from singer_rest.records import encode
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
 from tap_cornerstone import schemas
-from tap_cornerstone.client import CornerstoneStream
+from tap_cornerstone.client import NOT_ALLOWED, CornerstoneStream
 from tap_cornerstone.odata.links import member
 
 if TYPE_CHECKING:
@@ -33,7 +34,12 @@ MOST_STARTS = 5
 """How often a list is begun anew whose tokens ended."""
 
 GOOD = frozenset({"success", "ok"})
-FRAME = frozenset({"status", "timestamp", "count", "totalrecords", "pageinfo", "nextpagetoken"})
+BAD = re.compile("fail|error", re.IGNORECASE)
+PASSING = re.compile("5..|429")
+"""Statuses inside a good answer that may be another one the next time."""
+FRAME = frozenset(
+    {"status", "timestamp", "correlationid", "count", "totalrecords", "pageinfo", "nextpagetoken", "error"}
+)
 """What stands beside the records."""
 
 BOM = b"\xef\xbb\xbf"
@@ -41,7 +47,7 @@ NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 class FailedItem(TapError):  # noqa: N818 - it is an answer, not a fault
-    """The portal could not give an item, and says so inside a good answer."""
+    """The portal could not give what belongs to a parent, and says so inside a good answer."""
 
 
 class RestList(CornerstoneStream):
@@ -52,8 +58,11 @@ class RestList(CornerstoneStream):
     """How pages are asked for by number; None: each tells the token of the next one, or there is only one."""
     members: ClassVar[Sequence[str]] = ("data",)
     """Where the records are in the body, in small letters; the first that is there."""
-    rate: ClassVar[Rate | None] = Rate(417, 60)
-    """The documented limit."""
+    rate: ClassVar[Rate | None] = Rate(416, 60)
+    """The documented limit, which is 25,000 in an hour."""
+
+    _most_told = 0
+    _failed = 0
 
     @override
     def page_request(self, part: Slice, since: datetime | None) -> Request:
@@ -75,9 +84,20 @@ class RestList(CornerstoneStream):
     @override
     def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
         items = self._items(body)
+        failed = [item for item in items if _is_failed(item)]
+        if failed and self.slices.parent is not None:
+            raise FailedItem(self.name)
+        self._failed += len(failed)
+        self._most_told = max(self._most_told, _told(body))
         if self.pages and self.pages.is_again(request, items):
+            if len(items) >= self.pages.size:
+                raise TapError(
+                    f"{self.name}: {self.path} answers the same full page whatever its number, so the others cannot "
+                    "be read. Report it with this tap's version."
+                )
             return [], []  # a number that is not heeded brings the same page for ever
-        return [row for item in items for row in self.rows(item)], self._following(body, items, request)
+        rows = [row for item in items if item not in failed for row in self.rows(item)]
+        return rows, self._following(body, items, request)
 
     def rows(self, item: Record) -> list[Record]:
         """The records of an item in the body's list."""
@@ -87,18 +107,29 @@ class RestList(CornerstoneStream):
         """How many items the list holds; None where it is not told, or cannot be relied on."""
         return None
 
+    @override
+    def is_doubtful(self, body: Any, request: Request) -> bool:
+        if not self.versioned:
+            return False  # nothing is taken for gone anyway
+        lacks = isinstance(body, dict) and not request.begins and self._lacks(body, request)
+        return lacks or any(map(_is_failed, self._items(body)))
+
+    def _lacks(self, body: Record, request: Request) -> bool:
+        """Whether a page after the first lacks records that the portal tells of."""
+        told, params = _told(body), dict(request.params)
+        if 0 < told < self._most_told:
+            return True  # what left the list in the meantime has moved others to a page that was read before
+        if self._items(body):
+            return False
+        if TOKEN in params:
+            return bool(member(body, "count")) or member(body, "data") is None
+        return self.pages is not None and (int(params[self.pages.param]) - self.pages.first) * self.pages.size < told
+
     def _items(self, body: Any, *, alone: bool = False) -> list[Record]:  # noqa: ANN401 - what the portal sends
         found = self._found(body, alone=alone or self.slices.parent is not None)
         items = found if isinstance(found, list) else [found]
         if not all(isinstance(item, dict) for item in items):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. {self.advice(200)}")
-        for item in items:
-            result = member(item, "result")
-            if isinstance(result, str) and result.lower() not in GOOD and "reason" in map(str.lower, item):
-                raise FailedItem(
-                    f"{self.name}: {self.path} says inside a good answer that an item failed. Run again later; if it "
-                    "stays so, look for it in the portal."
-                )
         return items
 
     def _found(self, body: Any, *, alone: bool) -> Any:  # noqa: ANN401 - what the portal sends
@@ -112,15 +143,19 @@ class RestList(CornerstoneStream):
             return body
         names = {name.lower() for name in body}
         inner = next((name for name in self.members if name in names), None)
-        if inner is None and "error" in names:
+        if inner is None and member(body, "error"):
             raise Retry("the portal answered with an error")
         if inner is None:
             return ([] if names <= FRAME else body) if alone else None
         status = str(member(body, "status") or HTTPStatus.OK.value).lower()
+        if PASSING.fullmatch(status):
+            raise Retry(f"status {status} inside a good answer")
         if not status.startswith("2") and status not in GOOD:
             raise TapError(f"{self.name}: {self.path} says that it failed, inside a good answer. {self.advice(200)}")
         found = member(body, inner)
-        return [] if found is None else found
+        if isinstance(found, dict) and any(name.lower() in self.members for name in found):
+            return self._found(found, alone=True)
+        return [] if found is None or found == {} else found
 
     def _following(self, body: Any, items: list[Record], request: Request) -> list[Request]:  # noqa: ANN401
         token = member(body, TOKEN.lower()) if isinstance(body, dict) else None
@@ -148,13 +183,25 @@ class RestList(CornerstoneStream):
         try:
             return super().fetch(request, part)
         except FailedItem:
-            if self.slices.parent is None:
-                raise
             return Page([], (), part, 0, datetime.now(timezone.utc), gone=True)
 
     @override
     def is_gone(self, reply: Reply) -> bool:
         return self.slices.parent is not None and reply.status == HTTPStatus.NOT_FOUND
+
+    @override
+    def is_refused(self, reply: Reply) -> bool:
+        # What the service account may see can differ from one employee to the next.
+        return self.slices.parent is not None and reply.status in NOT_ALLOWED
+
+    @override
+    def finish_state(self, state: dict[str, Any]) -> None:
+        if self._failed:
+            self.logger.warning(
+                "%s: %d items failed in the portal, which says so inside good answers, and are not there.",
+                self.name,
+                self._failed,
+            )
 
     @cached_property
     def _kinds(self) -> Mapping[str, str]:
@@ -173,15 +220,35 @@ class RestList(CornerstoneStream):
         return row
 
 
+def first_of(item: Record, *names: str) -> Any:  # noqa: ANN401 - whatever the portal sent
+    """The value of the first of some members, in small letters, that has one."""
+    return next((value for name in names if (value := member(item, name)) is not None), None)
+
+
+def _is_failed(item: Record) -> bool:
+    """Whether the portal says of an item that it could not be given."""
+    result = member(item, "result")
+    return isinstance(result, str) and bool(BAD.search(result)) and "reason" in map(str.lower, item)
+
+
+def _told(body: Any) -> int:  # noqa: ANN401 - what the portal sends
+    """How many items a body says that its list holds; 0 where it does not."""
+    count = member(body, "totalrecords") if isinstance(body, dict) else None
+    return count if isinstance(count, int) else 0
+
+
 def straightened(value: Any, kind: str) -> Any:  # noqa: ANN401 - whatever the portal sent
     """A value in its type's one form: ids and numbers come as text or as numbers, and no number as empty text."""
     if kind == "string":
-        return str(value) if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else value
+        return value if value is None or isinstance(value, str) else encode(value).decode()
     if not isinstance(value, str):
         return value
     text = value.strip()
     if not text:
         return None
-    if not NUMBER.fullmatch(text) or (kind == "integer" and "." in text):
+    if not NUMBER.fullmatch(text):
         return value
-    return int(text) if "." not in text else Decimal(text)
+    number = Decimal(text) if "." in text else int(text)
+    if kind == "number":
+        return number
+    return int(number) if number == int(number) else value

@@ -239,6 +239,8 @@ class TapCornerstone(RestTap):
             errors.append("Set `corpname` (acme of https://acme.csod.com), or `api_url`.")
         if corpname and not CORPNAME.fullmatch(corpname):
             errors.append("Set `corpname` to the portal's name alone: acme of https://acme.csod.com.")
+        if not all(status.strip() for status in self.config.get("applicant_statuses") or ()):
+            errors.append("Set `applicant_statuses` to the names of statuses; one of them is empty.")
         for name, most in (("lookback_minutes", 100_000), ("metadata_cache_hours", 720)):
             if not 0 <= int(self.config.get(name) or 0) <= most:
                 errors.append(f"Set `{name}` to a number from 0 to {most}.")

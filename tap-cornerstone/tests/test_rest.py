@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -152,9 +153,9 @@ def test_choices_of_custom_fields_stand_beside_values(run: Any, portal: Start) -
 
 
 def test_the_skill_of_an_employee_is_known_by_its_id(run: Any, portal: Start) -> None:
-    skills = new([{"skillId": "a-1", "id": 5}, {"id": 77}])
+    skills = new([{"skillId": "a-1", "id": 5}, {"id": 77}, {"skill_id": "5"}, {"id": 9, "skill": {"id": 6}}])
     output = run(portal(answers(employees=new([{"id": 1}]), skills=skills)).url, "employee_skills", **ALL)
-    assert rows(output, "employee_skills", "employee_id", "skill_id") == [(1, "a-1"), (1, "77")]
+    assert rows(output, "employee_skills", "skill_id") == [("a-1",), ("77",), ("5",), ("6",)]
 
 
 def person(user: str, *trainings: dict[str, Any]) -> dict[str, Any]:
@@ -193,21 +194,124 @@ def queries(vendor: Host, name: str) -> list[dict[str, str]]:
     return [asked.query for asked in vendor.asked if name in asked.path]
 
 
-@pytest.mark.parametrize("item", [{"Result": "Success"}, {"TranscriptItem": None}, {"TranscriptItem": {"UserId": "u"}}])
-def test_a_user_without_transcripts_is_another_shape(run: Any, portal: Start, item: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "item", [{"Result": "Success"}, {"TranscriptItem": None}, {"TranscriptItem": {"Transcripts": 7}}]
+)
+def test_an_item_without_a_user_is_another_shape(run: Any, portal: Start, item: dict[str, Any]) -> None:
     fails: list[Exception] = []
     run(portal(lambda asked: old([item])).url, "transcripts", fails=fails, **ALL)
     assert fails
 
 
-def test_items_that_failed_inside_a_good_answer_are_an_error_without_their_words(
+def test_items_that_failed_inside_a_good_answer_are_counted_without_their_words_and_nothing_is_taken_for_gone(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    vendor = portal(lambda asked: old([{"Result": "Failure", "Reason": "Ms Secret has left"}]))
+    failed = {"Result": "Failure", "Reason": "Ms Secret has left"}
+    good = [{"Id": 1, "Result": "Successful", "Reason": ""}, {"Id": 2, "Result": "", "Reason": ""}]
+    output = run(portal(answers(JobRequisitionDetails=old([good[0], failed, good[1]]))).url, "job_requisitions", **ALL)
+    assert rows(output, "job_requisitions", "Id") == [(1,), (2,)]
+    assert "job_requisitions: 1 items failed in the portal" in caplog.text
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "Secret" not in caplog.text
+
+
+def test_a_failed_user_does_not_stop_transcripts_and_one_without_any_has_no_rows(run: Any, portal: Start) -> None:
+    items = [
+        {"Result": "Failure", "Reason": "x", "TranscriptItem": None},
+        {"TranscriptItem": {"UserId": "u", "Transcripts": None}},
+        person("v", {"LOID": "a", "Status": "Done", "RegistrationNumber": None}),
+    ]
+    items[2]["TranscriptItem"]["Status"] = "Active"
+    vendor = portal(lambda asked: old(items if asked.query["pageNumber"] == "1" else []))
+    output = run(vendor.url, "transcripts", start_date="2024-02-26", end_date="2024-02-26", **ALL)
+    assert rows(output, "transcripts", "UserId", "LOID", "RegistrationNumber", "Status") == [("v", "a", 1, "Done")]
+    assert output.records("transcripts")[0]["_extra"]["UserStatus"] == "Active"
+    assert output.state["bookmarks"]["transcripts"]["replication_key_value"]
+
+
+LACKING: dict[str, Callable[[Asked], Answer]] = {
+    "an empty page though more were told": lambda asked: old(
+        [{"ObjectId": str(n)} for n in range(50)] if asked.query["pageNumber"] == "1" else [], totalRecords=500
+    ),
+    "a list that shrinks": lambda asked: old(
+        [{"ObjectId": f"{asked.query['pageNumber']}-{n}"} for n in range(50)]
+        if asked.query["pageNumber"] < "3"
+        else [],
+        totalRecords=101 - int(asked.query["pageNumber"]),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LACKING)
+def test_where_a_list_lacks_rows_that_it_told_of_nothing_is_taken_for_gone(
+    run: Any, portal: Start, case: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    output = run(portal(LACKING[case]).url, "catalog", **ALL)
+    assert len(output.records("catalog")) in {50, 100}
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "lacked their list, or records that they told of" in caplog.text
+
+
+@pytest.mark.parametrize("body", [{"data": None}, {"data": [], "count": 50}])
+def test_a_page_that_says_nothing_after_others_takes_nothing_for_gone(run: Any, portal: Start, body: Any) -> None:
+    vendor = portal(
+        lambda asked: ok(body) if "nextPageToken" in asked.query else new([{"id": 1}], nextPageToken="more")
+    )
+    output = run(vendor.url, "employees", **ALL)
+    assert rows(output, "employees", "id") == [(1,)]
+    assert output.of("ACTIVATE_VERSION") == []
+
+
+def test_a_number_that_is_not_heeded_is_an_error_where_the_page_is_full(
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture
+) -> None:
     fails: list[Exception] = []
-    run(vendor.url, "job_requisitions", fails=fails, **ALL)
-    assert "says inside a good answer that an item failed" in caplog.text
-    assert "Secret" not in caplog.text + str(fails[0])
+    run(portal(lambda asked: new([{"id": n} for n in range(50)])).url, "skills", fails=fails, **ALL)
+    assert fails
+    assert "answers the same full page whatever its number" in caplog.text
+    assert run(portal(lambda asked: new([{"id": n} for n in range(49)])).url, "skills", **ALL).of("ACTIVATE_VERSION")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("credential", [{}, {"access_token": "given"}])
+def test_an_employee_that_may_not_be_read_holds_up_no_other(
+    run: Any, portal: Start, status: int, credential: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("employees"):
+            return new([{"id": number} for number in range(1, 17)])
+        return ok({}, status=status) if int(asked.path.split("/")[-2]) % 2 else new([{"id": 7}])
+
+    vendor = portal(answer)
+    output = run(vendor.url, "employee_groups", **credential, **ALL)
+    assert rows(output, "employee_groups", "employee_id") == [(number,) for number in range(2, 17, 2)]
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "8 of the employees that it walks may not be read" in caplog.text
+    assert len([asked for asked in vendor.asked if asked.method == "POST"]) <= 3
+
+
+WRAPPED = {
+    "employee_groups": ("groups", {"id": 1465, "groups": [{"id": 7}, {"id": 8}]}),
+    "employee_custom_fields": ("customfields", {"id": 1465, "customFields": [{"id": 7}, {"id": 8}]}),
+}
+
+
+@pytest.mark.parametrize("stream", WRAPPED)
+@pytest.mark.parametrize("framed", [False, True])
+def test_what_belongs_to_an_employee_may_stand_in_the_employee(
+    run: Any, portal: Start, stream: str, *, framed: bool
+) -> None:
+    name, body = WRAPPED[stream]
+    vendor = portal(answers(employees=new([{"id": 1465}]), **{name: new(body) if framed else ok(body)}))
+    assert rows(run(vendor.url, stream, **ALL), stream, "employee_id", "id") == [(1465, 7), (1465, 8)]
+
+
+@pytest.mark.parametrize("status", ["500", 503, "429"])
+def test_an_answer_that_says_inside_that_it_failed_for_now_is_asked_for_again(
+    run: Any, portal: Start, status: Any
+) -> None:
+    bodies = [{"status": status, "data": None}, {"status": "200", "data": [{"id": 1}]}]
+    assert run(portal(lambda asked: ok(bodies.pop(0))).url, "ou_types", **ALL).counts() == {"ou_types": 1}
 
 
 def test_a_training_whose_details_failed_is_gone_and_the_others_arrive(run: Any, portal: Start) -> None:
@@ -225,6 +329,8 @@ def test_a_training_whose_details_failed_is_gone_and_the_others_arrive(run: Any,
 def test_rosters_are_read_of_trainings_that_are_sessions_and_of_those_that_list_some(run: Any, portal: Start) -> None:
     details = {
         "e": {"ObjectId": "e", "Type": "Event", "Sessions": [{"SessionLOID": "S1"}, {"SessionLOID": "s2"}]},
+        "f": {"ObjectId": "f", "sessions": {"Session": [{"LOID": "s3"}, "s4"]}},
+        "g": {"ObjectId": "s5", "type": "ILT Session"},
         "s1": {"ObjectId": "s1", "Type": "Session"},
         "c": {"ObjectId": "c", "Type": "Curriculum", "Sessions": None},
     }
@@ -238,8 +344,10 @@ def test_rosters_are_read_of_trainings_that_are_sessions_and_of_those_that_list_
 
     vendor = portal(answer)
     output = run(vendor.url, "session_roster", **ALL)
-    assert rows(output, "session_roster", "SessionId", "UserId") == [("S1", "u1"), ("s2", "u1")]
-    assert sorted(query["sessionLOID"] for query in queries(vendor, "GetSessionRoster")) == ["S1", "s2"]
+    assert rows(output, "session_roster", "SessionId", "UserId") == [
+        (f"{'sS'[number == 1]}{number}", "u1") for number in range(1, 6)
+    ]
+    assert len(queries(vendor, "GetSessionRoster")) == 5
 
 
 def test_the_catalogue_is_asked_one_call_at_a_time(run: Any, portal: Start) -> None:
@@ -268,19 +376,26 @@ def test_one_requisition_is_no_list_and_no_endless_one(run: Any, portal: Start) 
     assert len(queries(vendor, "JobRequisition")) == 2
 
 
-def test_applicants_are_asked_for_by_status(run: Any, portal: Start) -> None:
+def test_applicants_are_asked_for_by_status(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
     def answer(asked: Asked) -> Answer:
         status = asked.query["CurrentStatus"]
         if status == "Gibt es nicht":
             return ok({"status": "400", "error": {"message": "CurrentStatus is not valid"}}, status=400)
-        applicants = [{"Id": 1, "RequisitionId": "req1"}, {"Id": 1, "RequisitionId": "req2"}]
+        applicants = [
+            {"Id": 1, "RequisitionId": "req1"},
+            {"Id": 1, "RequisitionId": "req2", "CurrentStatus": "In Prüfung"},
+            {"Id": 2},
+        ]
         return old(applicants if (status, asked.query["page"]) == ("Eingestellt", "1") else [])
 
     vendor = portal(answer)
     output = run(vendor.url, "job_applicants", applicant_statuses=["Eingestellt", "Gibt es nicht"], **ALL)
     found = rows(output, "job_applicants", "Id", "RequisitionId", "CurrentStatus")
-    assert found == [(1, "req1", "Eingestellt"), (1, "req2", "Eingestellt")]
+    assert found == [(1, "req1", "Eingestellt"), (1, "req2", "In Prüfung"), (2, "", "Eingestellt")]
     assert not output.of("ACTIVATE_VERSION")
+    assert "the portal has no status of these names: Gibt es nicht" in caplog.text
+    run(portal(answers()).url, "job_applicants", **ALL)
+    assert "nobody has a status that was asked for. Name those of your portal in `applicant_statuses`" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -391,19 +506,55 @@ def test_cells_without_a_name_or_with_the_same_one_are_kept(run: Any, portal: St
 
 UNFINISHED: list[dict[str, Any]] = [
     {"id": "i2", **COUNTS, "error_records": 0},
-    {"id": "i3", "status": "IN_PROGRESS"},
+    *(
+        {"id": status, **COUNTS, "status": status}
+        for status in ("IN_PROGRESS", "Not Started", "validating", "Incomplete")
+    ),
     {"id": "i4", **dict.fromkeys(COUNTS, 0)},
 ]
 
 
-def test_reports_of_imports_that_are_not_over_wait(run: Any, portal: Start) -> None:
-    vendor = portal(bulk([{**JOB, "imports": UNFINISHED}]))
+@pytest.mark.parametrize("status", [None, "IN_PROGRESS"])
+def test_reports_of_imports_that_are_not_over_wait(run: Any, portal: Start, status: str | None) -> None:
+    vendor = portal(bulk([{**JOB, "status": status, "imports": UNFINISHED}]))
     first = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
     assert not queries(vendor, "/imports/")
-    over = [{**row, **COUNTS, "status": "COMPLETED"} for row in UNFINISHED]
+    over = [{**row, **COUNTS, "total_records": 9, "status": "Completed with errors"} for row in UNFINISHED]
     vendor = portal(bulk([{**JOB, "imports": over}]))
     run(vendor.url, "bulk_imports", "bulk_import_reports", state=first.state, **BULK)
-    assert {asked.path.split("/")[-2] for asked in vendor.asked if "/imports/" in asked.path} == {"i2", "i3", "i4"}
+    assert len({asked.path.split("/")[-2] for asked in vendor.asked if "/imports/" in asked.path}) == len(UNFINISHED)
+
+
+def test_reports_that_are_not_kept_any_more_are_not_asked_for(run: Any, portal: Start) -> None:
+    now = datetime.now(timezone.utc)
+    jobs = [
+        {"id": f"j{days}", "status": "COMPLETED", "created_date": f"{now - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"}
+        for days in (2, 29, 40, 400)
+    ]
+    jobs = [{**job, "imports": [{"id": job["id"], **COUNTS}]} for job in jobs]
+    vendor = portal(bulk(jobs))
+    run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
+    assert {asked.path.split("/")[-2] for asked in vendor.asked if "/imports/" in asked.path} == {"j2", "j29"}
+
+
+def test_a_job_without_imports_has_no_rows_and_one_that_is_gone_is_no_error(run: Any, portal: Start) -> None:
+    listed = [{"id": "queued", "imports": None}, {"id": "gone"}, {"id": "j1"}]
+    one = {"queued": ok({"id": "queued", "imports": None}), "gone": ok({}, status=404)}
+
+    def answer(asked: Asked) -> Answer:
+        return one.get(asked.path.rpartition("/")[2]) or bulk(listed)(asked)
+
+    output = run(portal(answer).url, "bulk_imports", **BULK)
+    assert rows(output, "bulk_imports", "id", "job_id", "job_status") == [("i/1", "j1", "COMPLETED")]
+
+
+def test_a_report_with_quotes_as_they_come_is_read(run: Any, portal: Start) -> None:
+    text = b'User ID,Message\nx,"Manager "X" not found"\n'
+    vendor = portal(bulk([{**JOB, "imports": IMPORTS}], lambda asked: ok(text)))
+    records = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK).records("bulk_import_reports")
+    assert [record["cells"]["User ID"] for record in records] == ["x", "x"]
+    assert all("Manager" in record["cells"]["Message"] for record in records)
+    assert len(queries(vendor, "/imports/")) == 2
 
 
 def test_a_report_that_is_throttled_waits_and_counts_no_download(run: Any, portal: Start) -> None:
@@ -417,7 +568,7 @@ def test_a_report_that_is_throttled_waits_and_counts_no_download(run: Any, porta
     ]
 
 
-def test_a_report_that_is_not_there_is_given_up_after_five_runs(
+def test_a_report_that_is_not_there_is_asked_for_by_the_next_run(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     def report(asked: Asked) -> Answer:
@@ -429,7 +580,7 @@ def test_a_report_that_is_not_there_is_given_up_after_five_runs(
         state = run(vendor.url, "bulk_imports", "bulk_import_reports", state=state, **BULK).state
     kinds = [asked.path.rpartition("/")[2] for asked in vendor.asked if "/imports/" in asked.path]
     assert kinds.count("report") == 1
-    assert kinds.count("errors") == 5
+    assert kinds.count("errors") == 7
     assert "1 of the reports are not there" in caplog.text
 
 
@@ -469,6 +620,7 @@ SAMPLES = {
     "employee_v2_bare_array": "employees",
     "ous_page": "organizational_units",
     "bulk_jobs_page": "bulk_jobs",
+    "bulk_permissions": "bulk_permissions",
 }
 
 
@@ -486,7 +638,9 @@ def test_published_rows_arrive_whole(run: Any, portal: Start, samples: Path, nam
     vendor = portal(answer)
     stream = SAMPLES[name]
     output = run(vendor.url, stream, start_date="2024-02-20", end_date="2024-02-20", **ALL)
-    sent = body if isinstance(body, list) else body.get("data", body.get("jobs"))
+    sent = (
+        body if isinstance(body, list) else next(body[name] for name in ("data", "jobs", "permissions") if name in body)
+    )
     assert len(output.records(stream)) == len(sent)
     for row, record in zip(sent, output.records(stream), strict=True):
         assert {key: record[key] for key in row} == row

@@ -67,7 +67,7 @@ class FactorialStream(RestStream):
     @override
     def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
         is_first = "after_id" not in dict(request.params)
-        if self.is_doubtful(body) and is_first:
+        if self.is_doubtful(body, request) and is_first:
             return [], []  # an empty list, as some modules say it
         records = body.get("data") if isinstance(body, dict) else None
         meta = (body.get("meta") or {}) if isinstance(body, dict) else None
@@ -84,7 +84,7 @@ class FactorialStream(RestStream):
         return records, [Request(request.path, (*params, ("after_id", cursor)), request.endpoint)]
 
     @override
-    def is_doubtful(self, body: Any) -> bool:
+    def is_doubtful(self, body: Any, request: Request) -> bool:
         return isinstance(body, dict) and body.get("data") is None and body.get("errors", ()) is None
 
     @override

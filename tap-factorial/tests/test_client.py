@@ -234,7 +234,7 @@ def test_an_empty_list_that_says_so_with_errors_of_null_takes_no_rows_away(
     output = run(factorial(answer).url, "finance_contacts")
     assert output.counts() == {"finance_contacts": 1}
     assert output.of("ACTIVATE_VERSION") == []
-    assert "1 of the answers held neither records nor an error" in caplog.text
+    assert "1 of the answers lacked their list" in caplog.text
 
 
 def test_a_parent_that_may_not_be_read_leaves_the_children_of_the_others(

@@ -15,7 +15,7 @@ from singer_rest.errors import Retry
 from singer_rest.stream import ChangedSince
 from typing_extensions import override
 
-from tap_cornerstone.client import CornerstoneStream
+from tap_cornerstone.client import CornerstoneStream, is_resting
 from tap_cornerstone.odata import links
 from tap_cornerstone.odata.types import DELETED_AT, INTEGERS, MOMENT, NUMBERS, literal, schema_of, straightened
 
@@ -197,8 +197,7 @@ class ODataStream(CornerstoneStream):
 
     @override
     def smaller(self, request: Request, retry: Retry) -> Sequence[Request]:
-        # Large pages time out or break off; limits and maintenance have nothing to do with their size.
-        if retry.throttled or retry.after is not None or retry.reason == f"status {HTTPStatus.SERVICE_UNAVAILABLE}":
+        if is_resting(retry):  # large pages time out or break off
             return ()
         if other := self._half(request, retry.reason):
             return [other]

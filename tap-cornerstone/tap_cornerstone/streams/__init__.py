@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tap_cornerstone.streams.bulk import BulkImportReports, BulkImports, BulkJobs
+from tap_cornerstone.streams.bulk import BulkImportReports, BulkImports, BulkJobs, BulkPermissions
 from tap_cornerstone.streams.learning import Catalog, SessionRoster, TrainingDetails, Transcripts
-from tap_cornerstone.streams.people import EmployeeCustomFields, EmployeeEmploymentStatus, EmployeeGroups, Employees
+from tap_cornerstone.streams.people import (
+    EmployeeCustomFields,
+    EmployeeEmploymentStatus,
+    EmployeeGroups,
+    Employees,
+    EmploymentStatuses,
+    TerminationReasons,
+)
 from tap_cornerstone.streams.recruiting import JobApplicants, JobRequisitions
-from tap_cornerstone.streams.skills import EmployeeSkills, SkillCategories, Skills
+from tap_cornerstone.streams.skills import EmployeeSkills, SkillCategories, SkillCategoryLinks, Skills
 from tap_cornerstone.streams.units import OrganizationalUnits, OuLocalizations, OuTypes
 
 if TYPE_CHECKING:
@@ -20,12 +27,14 @@ STREAMS: Sequence[type[RestList]] = (
     BulkImportReports,
     BulkImports,
     BulkJobs,
+    BulkPermissions,
     Catalog,
     EmployeeCustomFields,
     EmployeeEmploymentStatus,
     EmployeeGroups,
     EmployeeSkills,
     Employees,
+    EmploymentStatuses,
     JobApplicants,
     JobRequisitions,
     OrganizationalUnits,
@@ -33,7 +42,9 @@ STREAMS: Sequence[type[RestList]] = (
     OuTypes,
     SessionRoster,
     SkillCategories,
+    SkillCategoryLinks,
     Skills,
+    TerminationReasons,
     TrainingDetails,
     Transcripts,
 )

@@ -11,14 +11,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from singer_rest import DateWindows, Numbered, Rate, Reply, Request, Slice, TapError
+from singer_rest import DateWindows, Numbered, Rate, Reply, Request, RunError, Slice, TapError
 from singer_rest.errors import Retry
 from singer_rest.pages import Page
 from typing_extensions import override
 
+from tap_cornerstone.client import is_resting
 from tap_cornerstone.odata.links import member
 from tap_cornerstone.reports import MOST, TRIES, Downloads, Reports
-from tap_cornerstone.rest import RestList
+from tap_cornerstone.rest import RestList, first_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ class BulkJobs(RestList):
     primary_keys = ("id",)
     slices = DateWindows("job_create_from_date", "job_create_to_date", days=31, days_back=30)
     versioned = False  # jobs before the first day are not gone
-    scope = "bulkapijob:read"
+    scope = "of the Bulk API"  # what it is called is not documented
     rate = Rate(5, 60)
     pages = Numbered("page_number", 100, first=1, limit="page_size")
     members = ("jobs", "data", "results", "items")
@@ -50,7 +51,7 @@ class BulkJobs(RestList):
 
     @override
     def rows(self, item: Record) -> list[Record]:
-        return [{**item, "id": item.get("id", item.get("job_id"))}]
+        return [{**item, "id": first_of(item, "id", "job_id", "jobid")}]
 
 
 class BulkImports(BulkJobs):
@@ -64,16 +65,37 @@ class BulkImports(BulkJobs):
             return [row for job in self._items(body, alone=True) for row in self._imports(job)], []
         jobs, following = super().parse(body, request)
         # The list need not tell of the imports; then each job does.
-        silent = [job for job in jobs if not isinstance(job.get("imports"), list)]
+        silent = [job for job in jobs if job["id"] and not isinstance(job.get("imports"), list)]
         told = [row for job in jobs if job not in silent for row in self._imports(job)]
         paths = [f"{self.path}/{quote(str(job['id']), safe='')}" for job in silent]
         return told, [*following, *(Request(path, (), JOB) for path in paths)]
 
     def _imports(self, job: Record) -> list[Record]:
-        found = job.get("imports")
+        found = job.get("imports") or []  # a job that waits has none yet
         if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
             raise TapError(f"{self.name}: the answer of {JOB} holds no imports. {self.advice(200)}")
-        return [{**row, "job_id": job.get("id", job.get("job_id"))} for row in found]
+        known = {
+            "job_id": first_of(job, "id", "job_id", "jobid"),
+            "job_status": job.get("status"),
+            "job_created_date": job.get("created_date"),
+        }
+        return [{**row, "id": first_of(row, "id", "import_id", "importid"), **known} for row in found]
+
+    @override
+    def has_no_records(self, reply: Reply, request: Request) -> bool:
+        # A job may have been listed on the last day that it is kept.
+        return request.endpoint == JOB and reply.status == HTTPStatus.NOT_FOUND
+
+
+class BulkPermissions(RestList):
+    """One row per kind of data that the client may load."""
+
+    name = "bulk_permissions"
+    path = f"{BULK}/permissions"
+    primary_keys = ("type",)
+    scope = "bulkapipermission:read"
+    rate = Rate(5, 60)
+    members = ("permissions", "data")
 
 
 class BulkImportReports(RestList):
@@ -86,13 +108,13 @@ class BulkImportReports(RestList):
     reads_ahead = False  # what is downloaded counts, so nothing is before its rows are wanted
     in_trials = False
     optional = True
-    scope = "bulkapiimport:read"
+    scope = "of the Bulk API"
     rate = Rate(10, 60)
 
     @cached_property
     def downloads(self) -> Downloads:
-        """Which reports were read, and how often each was asked for."""
-        return Downloads(self.stream_state, self._tap.started.date())
+        """Which reports were read, and how often each was downloaded."""
+        return Downloads(self.stream_state, self._tap.started)
 
     @property
     @override
@@ -113,9 +135,9 @@ class BulkImportReports(RestList):
             text = reply.body.decode("cp1252", errors="replace")
         csv.field_size_limit(LONGEST_CELL)
         try:
-            return [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
-        except csv.Error:
-            raise ValueError("not CSV") from None
+            return _lines(text, strict=True)
+        except csv.Error:  # quotes within a cell may stand there as they are
+            return _lines(text, strict=False)
 
     @override
     def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
@@ -132,19 +154,28 @@ class BulkImportReports(RestList):
         try:
             page = super().fetch(request, part)
         except Retry as retry:
-            if retry.throttled:
+            if retry.throttled or self.downloads.tried(key, counts=not is_resting(retry)) < TRIES:
                 raise
-            # It may have counted as a download, of which there are few.
-            if self.downloads.count(key) < TRIES:
-                raise
-            return Page([], (), part, 0, datetime.now(timezone.utc))
-        self.downloads.count(key)
-        # One that is not there may not be made yet, or not be kept any more.
-        (self.downloads.missing if page.gone else self.downloads.fetched).add(key)
+            return self._page_of_none(part)
+        except RunError:
+            raise
+        except TapError as error:
+            # One that is refused must not keep the others waiting: they do not live long.
+            self.logger.warning("%s", error)
+            return self._page_of_none(part)
+        if page.gone:  # it may not be made yet
+            self.downloads.missing.add(key)
+        elif not page.refused:
+            self.downloads.tried(key, counts=True)
+            self.downloads.fetched.add(key)
         return replace(page, gone=False)
 
+    @staticmethod
+    def _page_of_none(part: Slice) -> Page:
+        return Page([], (), part, 0, datetime.now(timezone.utc))
+
     @override
-    def has_no_records(self, reply: Reply) -> bool:
+    def has_no_records(self, reply: Reply, request: Request) -> bool:
         if reply.status == HTTPStatus.GONE:
             self.downloads.spent += 1
         return reply.status == HTTPStatus.GONE
@@ -157,6 +188,17 @@ class BulkImportReports(RestList):
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
         self.downloads.write(state)
+        if self.downloads.waiting:
+            self.logger.info(
+                "%s: %d of the imports are not over; their reports wait.", self.name, len(self.downloads.waiting)
+            )
+        if self.downloads.given_up:
+            self.logger.warning(
+                "%s: %d of the reports broke off each of the %d times that they can be downloaded, and are given up.",
+                self.name,
+                len(self.downloads.given_up),
+                MOST,
+            )
         if self.downloads.spent:
             self.logger.warning(
                 "%s: %d of the reports had been downloaded too often elsewhere, and cannot be read any more.",
@@ -165,15 +207,19 @@ class BulkImportReports(RestList):
             )
         if self.downloads.missing:
             self.logger.warning(
-                "%s: %d of the reports are not there; they are kept for 30 days.",
+                "%s: %d of the reports are not there; the next run asks for them again.",
                 self.name,
                 len(self.downloads.missing),
             )
         if self.downloads.failed:
             raise TapError(
-                f"{self.name}: {self.downloads.failed} of the reports gave no answer. The next run asks for them "
-                f"again, up to {MOST} times."
+                f"{self.name}: {self.downloads.failed} of the reports could not be read. The next run asks for them "
+                "again."
             )
+
+
+def _lines(text: str, *, strict: bool) -> list[list[str]]:
+    return [row for row in csv.reader(io.StringIO(text, newline=""), strict=strict) if row]
 
 
 def columns(header: list[str], cells: int) -> list[str]:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from singer_rest import Children, DayWindows, Numbered, Slice, Slices, TapError
 from singer_rest.parents import walk
 from typing_extensions import override
 
 from tap_cornerstone.odata.links import member
-from tap_cornerstone.rest import RestList
+from tap_cornerstone.rest import RestList, first_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from singer_rest.pages import Record
     from singer_rest.slices import Ids, Window
 
 SESSION = "session"
+SESSIONS = "sessions"
 
 
 class Transcripts(RestList):
@@ -36,12 +37,17 @@ class Transcripts(RestList):
     def rows(self, item: Record) -> list[Record]:
         # What changed stands below each user, beside who that is.
         person = member(item, "transcriptitem")
-        found = member(person, "transcripts") if isinstance(person, dict) else None
+        found = (member(person, "transcripts") or []) if isinstance(person, dict) else None
         if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
             raise TapError(f"{self.name}: the answer of {self.path} holds no transcripts. {self.advice(200)}")
         who = {name: value for name, value in person.items() if name.lower() != "transcripts"}
+        return [self._joined(who, row) for row in found]
+
+    @staticmethod
+    def _joined(who: Record, row: Record) -> Record:
+        own = {f"User{name}" if name in row else name: value for name, value in who.items()}
         # Who takes a training once more has it twice, where the portal tells of it.
-        return [{"RegistrationNumber": 1, **who, **row} for row in found]
+        return {**own, **row, "RegistrationNumber": row.get("RegistrationNumber") or 1}
 
 
 class Catalog(RestList):
@@ -77,7 +83,11 @@ class Sessions(Slices):
     """One slice per session that the details of trainings tell of: they are one, or list some."""
 
     parent = "training_details"
-    needs_record = True
+    key = "session"
+
+    @override
+    def needed(self, parent: Record) -> Record:
+        return {SESSIONS: list(sessions_of(parent))}
 
     @override
     def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
@@ -86,21 +96,25 @@ class Sessions(Slices):
             if known is None:
                 yield None
                 continue
-            for session_id in sessions_of(*known):
+            for session_id in known[1][SESSIONS]:
                 if session_id.lower() not in asked:
                     asked.add(session_id.lower())
                     yield Slice(params={"sessionLOID": session_id}, columns={"SessionId": session_id})
 
 
-def sessions_of(training_id: str, training: Mapping[str, Any]) -> Iterator[str]:
+def sessions_of(training: Record) -> Iterator[str]:
     """Ids of the sessions that a training's details tell of."""
-    kinds = (str(training.get(name)).lower() for name in ("Type", "TrainingType", "LOType"))
-    if SESSION in kinds:
-        yield training_id
-    listed = training.get("Sessions")
+    kinds = (str(member(training, name)).lower() for name in ("type", "trainingtype", "lotype"))
+    if any(kind.endswith(SESSION) for kind in kinds):
+        yield str(first_of(training, "objectid"))
+    listed = member(training, "sessions")
+    if isinstance(listed, dict):
+        listed = next(iter(listed.values()), None)
     for session in listed if isinstance(listed, list) else []:
-        session_id = member(session, "sessionloid") if isinstance(session, dict) else None
-        if session_id:
+        session_id = (
+            first_of(session, "sessionloid", "loid", "objectid", "id") if isinstance(session, dict) else session
+        )
+        if isinstance(session_id, (str, int)):
             yield str(session_id)
 
 

@@ -28,6 +28,26 @@ class Employees(RestList):
     rate = Rate(75, 60)
 
 
+class TerminationReasons(RestList):
+    """One row per reason why somebody leaves."""
+
+    name = "termination_reasons"
+    path = f"{EMPLOYEES}/termination-reasons"
+    primary_keys = ("id",)
+    scope = "employee:read"
+    rate = Rate(150, 60)
+
+
+class EmploymentStatuses(RestList):
+    """One row per status that an employment can have."""
+
+    name = "employment_statuses"
+    path = f"{EMPLOYEES}/employment-status"
+    primary_keys = ("id",)
+    scope = "employee:read"
+    rate = Rate(150, 60)
+
+
 class EmployeeGroups(RestList):
     """One row per group of an employee."""
 
@@ -38,6 +58,7 @@ class EmployeeGroups(RestList):
     optional = True  # a request per employee
     scope = "group:read"
     rate = Rate(150, 60)
+    members = ("data", "groups")
 
 
 class EmployeeCustomFields(RestList):
@@ -50,6 +71,7 @@ class EmployeeCustomFields(RestList):
     optional = True  # a request per employee
     scope = "employee:read"
     rate = Rate(150, 60)
+    members = ("data", "customfields", "usercustomfields")
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record | None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from singer_rest import Numbered, Values
+from singer_rest import Numbered, Request, Values
 from typing_extensions import override
 
-from tap_cornerstone.rest import RestList
+from tap_cornerstone.rest import RestList, first_of
 
 if TYPE_CHECKING:
     from singer_rest import Reply, Slices
+    from singer_rest.pages import Record
 
 RECRUITING = "/services/api/Recruiting"
 STATUSES = [
@@ -27,6 +29,10 @@ STATUSES = [
     "Withdrawn",
 ]
 """Statuses of applicants as portals have them from the beginning; each can rename them and add others."""
+
+STATUS = "CurrentStatus"
+ASKED = "_asked"
+NAME_THEM = "Name those of your portal in `applicant_statuses`; vw_rpt_job_requisition_applicant_status_local has them."
 
 
 class JobRequisitions(RestList):
@@ -50,14 +56,46 @@ class JobApplicants(RestList):
     scope = "jobapplicant:read"
     pages = Numbered("page", 100, first=1, limit="pageSize")
 
+    @cached_property
+    def _unknown(self) -> set[str]:
+        """The statuses that the portal does not have."""
+        return set()
+
     @property
     @override
     def slices(self) -> Slices:
         # The list answers one status at a time.
         statuses = self.config.get("applicant_statuses") or STATUSES
-        return Values("CurrentStatus", *statuses, column="CurrentStatus")
+        return Values(STATUS, *statuses, column=ASKED)
 
     @override
-    def has_no_records(self, reply: Reply) -> bool:
+    def rows(self, item: Record) -> list[Record]:
+        # Without one it could not be told from what else its applicant applied for.
+        requisition = first_of(item, "requisitionid", "jobrequisitionid", "reqid", "ref")
+        return [{**item, "RequisitionId": "" if requisition is None else requisition}]
+
+    @override
+    def post_process(self, row: Record, context: object = None) -> Record | None:
+        asked = row.pop(ASKED)
+        row[STATUS] = row.get(STATUS) or asked
+        return super().post_process(row, context)
+
+    @override
+    def has_no_records(self, reply: Reply, request: Request) -> bool:
         # The portal need not have all of the usual statuses.
-        return reply.status == HTTPStatus.BAD_REQUEST and b"currentstatus" in reply.body.lower()
+        is_unknown = (
+            reply.status == HTTPStatus.BAD_REQUEST and request.begins and STATUS.lower().encode() in reply.body.lower()
+        )
+        if is_unknown:
+            self._unknown.add(dict(request.params)[STATUS])
+        return is_unknown
+
+    @override
+    def finish_state(self, state: dict[str, Any]) -> None:
+        super().finish_state(state)
+        if self._unknown:
+            self.logger.warning(
+                "%s: the portal has no status of these names: %s.", self.name, ", ".join(sorted(self._unknown))
+            )
+        if not self.replication.rows_in_all:
+            self.logger.warning("%s: nobody has a status that was asked for. %s", self.name, NAME_THEM)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from singer_rest import Children, Numbered, Rate
 from typing_extensions import override
 
-from tap_cornerstone.rest import RestList
+from tap_cornerstone.odata.links import member
+from tap_cornerstone.rest import RestList, first_of
 
 if TYPE_CHECKING:
     from singer_rest.pages import Record
@@ -37,6 +38,18 @@ class SkillCategories(RestList):
     pages = Numbered("page", 50, first=1, limit="")
 
 
+class SkillCategoryLinks(RestList):
+    """One row per category that a skill is in."""
+
+    name = "skill_category_links"
+    path = f"{SKILLS}/skills/{{skill_id}}/categories"
+    primary_keys = ("skill_id", "id")
+    slices = Children("skills", "skill_id")
+    optional = True  # a request per skill
+    scope = "skill:read"
+    rate = Rate(100, 60)
+
+
 class EmployeeSkills(RestList):
     """One row per skill of an employee."""
 
@@ -51,4 +64,7 @@ class EmployeeSkills(RestList):
     @override
     def rows(self, item: Record) -> list[Record]:
         # What the skill's id is called here is not documented.
-        return [{**item, "skill_id": item.get("skillId", item.get("id"))}]
+        skill = member(item, "skill")
+        inner = first_of(skill, "id", "skillid") if isinstance(skill, dict) else None
+        found = first_of(item, "skillid", "skill_id")
+        return [{**item, "skill_id": next((id_ for id_ in (found, inner, item.get("id")) if id_ is not None), None)}]

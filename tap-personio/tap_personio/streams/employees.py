@@ -125,7 +125,7 @@ class ProfilePictures(V1Stream):
         return False
 
     @override
-    def has_no_records(self, reply: Reply) -> bool:
+    def has_no_records(self, reply: Reply, request: Request) -> bool:
         return reply.status == HTTPStatus.NOT_FOUND  # the picture was taken away meanwhile
 
     @override

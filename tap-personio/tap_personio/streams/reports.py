@@ -61,7 +61,7 @@ class ReportRows(PersonioStream):
         return [{"cells": row, "columns": columns} for row in rows], following
 
     @override
-    def has_no_records(self, reply: Reply) -> bool:
+    def has_no_records(self, reply: Reply, request: Request) -> bool:
         # Grouped reports and charts have no rows that the API could send.
         return reply.status == HTTPStatus.BAD_REQUEST and b"unsupported nested type" in reply.body.lower()
 

@@ -39,7 +39,6 @@ def transcript(row: Transcript) -> Json:
         "Title": row.training.title,
         "Type": TYPE_NAMES[row.training.type],
         "Status": NAMES[row.status_id],
-        "RegistrationNumber": row.reg_num,
         "RegistrationDate": _when(row.created),
         "StartDate": _when(row.started),
         "CompletionDate": _when(row.completed),
@@ -51,7 +50,7 @@ def transcript(row: Transcript) -> Json:
 
 def changed(context: Context, first: int, end: int) -> list[Json]:
     """What people who work here changed from a moment until another (exclusive)."""
-    rows = [row for row in context.stock.transcripts if first <= row.modified < end]
+    rows = [row for row in context.stock.transcripts if row.latest and first <= row.modified < end]
     found: list[Json] = []
     for number, taken in groupby(rows, key=lambda row: row.user_id):
         if context.stock.is_active(number):

@@ -120,9 +120,11 @@ def _report(kind: str) -> Callable[[Context, Call], Answer]:
     return answer
 
 
+PERMISSIONS: list[Json] = [{"type": kind, "permission": f"Bulk API - {label}"} for label, kind in LOADS]
+
+
 def _permissions(_context: Context, _call: Call) -> Answer:
-    rows = [{"type": kind, "permission": f"Bulk API - {label}"} for label, kind in LOADS]
-    return as_json({"permissions": rows}, media_type=JSON_TYPE)
+    return as_json({"permissions": PERMISSIONS}, media_type=JSON_TYPE)
 
 
 def _specification(_context: Context, _call: Call) -> Answer:
@@ -168,4 +170,13 @@ def _lines(context: Context, _first: date, _last: date) -> list[Json]:
     ]
 
 
-STREAMS = {"bulk_jobs": _all_jobs, "bulk_imports": _imports, "bulk_import_reports": _lines}
+def _all_permissions(_context: Context, _first: date, _last: date) -> list[Json]:
+    return PERMISSIONS
+
+
+STREAMS = {
+    "bulk_jobs": _all_jobs,
+    "bulk_imports": _imports,
+    "bulk_import_reports": _lines,
+    "bulk_permissions": _all_permissions,
+}

@@ -223,8 +223,12 @@ def _as_of(context: Context, call: Call) -> Answer:
     return as_json(row, media_type=JSON_TYPE)
 
 
+def _titled(rows: Iterable[tuple[int, str]]) -> list[Json]:
+    return [{"id": number, "title": title} for number, title in rows]
+
+
 def _named(rows: Iterable[tuple[int, str]]) -> Callable[[Context, Call], Answer]:
-    return lambda context, _call: listed(context, [{"id": number, "title": title} for number, title in rows])
+    return lambda context, _call: listed(context, _titled(rows))
 
 
 LOOK_UPS = ("ids", "userName", "externalId", "guid", "lastName", "firstName", "modifiedDate", "createdDate", "status")
@@ -267,5 +271,7 @@ STREAMS = {
     "employee_groups": _all_groups,
     "employee_custom_fields": _all_fields,
     "employee_employment_status": _all_statuses,
+    "termination_reasons": lambda _context, _first, _last: _titled(REASONS),
+    "employment_statuses": lambda _context, _first, _last: _titled(STATUSES),
 }
 MANNERS = {"employees": (BARE, CAMEL)}

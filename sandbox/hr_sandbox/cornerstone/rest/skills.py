@@ -65,8 +65,13 @@ def _category(_context: Context, call: Call) -> Answer:
     return as_json(_found(CATEGORIES, call), media_type=JSON_TYPE)
 
 
+def categories_of(skill: Json) -> list[Json]:
+    """The categories of a skill."""
+    return [pick(CATEGORIES, "category", skill["id"])]
+
+
 def _of_skill(context: Context, call: Call) -> Answer:
-    return listed(context, [pick(CATEGORIES, "category", _found(SKILLS, call)["id"])])
+    return listed(context, categories_of(_found(SKILLS, call)))
 
 
 def _children(context: Context, call: Call) -> Answer:
@@ -101,7 +106,7 @@ PAGES = ("page", "pageSize")
 ROUTES = (
     Route(f"{ROOT}/skills", "skills", SCOPE, _skills, PAGES, per_minute=RATE),
     Route(f"{ROOT}/skills/{{id}}", "skills", SCOPE, _skill, per_minute=RATE),
-    Route(f"{ROOT}/skills/{{id}}/categories", "skill_categories", SCOPE, _of_skill, per_minute=RATE),
+    Route(f"{ROOT}/skills/{{id}}/categories", "skill_category_links", SCOPE, _of_skill, per_minute=RATE),
     Route(f"{ROOT}/skill-categories", "skill_categories", SCOPE, _categories, PAGES, per_minute=RATE),
     Route(f"{ROOT}/skill-categories/{{id}}", "skill_categories", SCOPE, _category, per_minute=RATE),
     Route(f"{ROOT}/skill-categories/{{id}}/children", "skill_categories", SCOPE, _children, per_minute=RATE),
@@ -121,4 +126,13 @@ def _all_held(context: Context, _first: date, _last: date) -> list[Json]:
     return [row for person in context.stock.people for row in held(context, person.id)]
 
 
-STREAMS = {"skills": _all_skills, "skill_categories": _all_categories, "employee_skills": _all_held}
+def _all_links(_context: Context, _first: date, _last: date) -> list[Json]:
+    return [{"_skill_id": skill["id"], **row} for skill in SKILLS for row in categories_of(skill)]
+
+
+STREAMS = {
+    "skills": _all_skills,
+    "skill_categories": _all_categories,
+    "skill_category_links": _all_links,
+    "employee_skills": _all_held,
+}
