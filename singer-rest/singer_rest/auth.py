@@ -140,7 +140,8 @@ def post_for_token(transport: Transport, path: str, first_delay: float, **kwargs
         return until_answered(lambda: transport.post(path, **kwargs), first_delay)
     except Retry as retry:
         raise RunError(
-            f"The vendor's host gives no token ({retry.reason}). Check `api_url` and the network, or run again later."
+            f"The vendor's host gives no token ({retry.reason}). Check the address in the settings and the network, "
+            "or run again later."
         ) from None
 
 

@@ -28,7 +28,7 @@ class Command(SingerCommand):
         try:
             return super().main(*args, **kwargs)
         except ConfigValidationError as error:
-            sentences = error.errors
+            sentences = error.errors or [explain(error)]
         except Exception as error:  # noqa: BLE001 - the last place that can turn it into a sentence
             sentences = [explain(error)]
         for text in sentences:

@@ -284,6 +284,8 @@ class SdkTap(Tap):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         # The SDK's messages quote the value; the validator also fills in defaults.
         self.append_builtin_config(self.config_jsonschema)
+        for name in [name for name, value in self._config.items() if value is None]:
+            del self._config[name]  # a setting without a value has its default
         validator = JSONSchemaValidator(self.config_jsonschema)
         errors = [sentence(error, self.name) for error in validator.iter_errors(self._config)]
         errors = errors or self.check_config()
@@ -298,11 +300,11 @@ class SdkTap(Tap):
             TapError: At the end, if a stream failed or nothing could be read.
         """
         selected = [stream for stream in self.streams.values() if isinstance(stream, SdkStream) and stream.selected]
+        self._tell_what_is_not_on_offer()
         if not selected:
             raise RunError(
                 "No stream is selected. Select some in the catalog (with Meltano: `select:` of the extractor)."
             )
-        self._tell_what_is_not_on_offer()
         failed: list[str] = []
         self._run = run = self.run_of(selected, trial=False)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from singer_sdk import typing as th
 from singer_rest import times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from jsonschema import ValidationError
 
@@ -118,7 +119,10 @@ def sentence(error: ValidationError, name: str) -> str:
 def missing_setting(settings: Iterable[str], name: str) -> str:
     """Say which settings are missing, and where they may be given."""
     return " ".join(
-        f"Set `{setting}` (in the config, or as {_variable(name, setting)} in the environment)." for setting in settings
+        f"Set `{setting}`: {variable} is in the environment, but only --config=ENV reads that."
+        if os.environ.get(variable := _variable(name, setting))
+        else f"Set `{setting}` (in the config, or as {variable} in the environment)."
+        for setting in settings
     )
 
 
@@ -128,8 +132,8 @@ def wrong_variables(properties: Mapping[str, Any], name: str, environment: Mappi
         f"Set `{setting}` ({variable} in the environment) to a value of type {kind}."
         for setting, definition in properties.items()
         if (variable := _variable(name, setting)) in environment
-        for kind in ("integer", "object")
-        if kind in definition.get("type", ()) and not _is_json(environment[variable])
+        for kind, reads in (("integer", int), ("object", json.loads))
+        if kind in definition.get("type", ()) and not _can(reads, environment[variable])
     ]
 
 
@@ -138,9 +142,9 @@ def _variable(name: str, setting: str) -> str:
     return f"{name}_{setting}".upper().replace("-", "_")
 
 
-def _is_json(text: str) -> bool:
+def _can(read: Callable[[str], Any], text: str) -> bool:
     try:
-        json.loads(text)
+        read(text)
     except ValueError:
         return False
     return True

@@ -97,7 +97,8 @@ class RestTap(SdkTap):
         """Find settings that cannot work; a sentence for each."""
         missing: list[list[str]] = [[name for name in group if not self.config.get(name)] for group in self.credentials]
         if missing and all(missing):
-            nearest: list[str] = min(missing, key=len)
+            nothing_given = [list(group) for group in self.credentials] == missing
+            nearest: list[str] = missing[0] if nothing_given else min(missing, key=len)
             return [missing_setting(nearest, self.name)]
         return [
             *check_common(self.config),

@@ -110,6 +110,31 @@ def test_a_setting_in_the_environment_of_another_type(cli: Callable[..., Any], m
     assert "many" not in log
 
 
+@pytest.mark.parametrize("value", ["1.5", "1e2", "null", ""])
+def test_a_whole_number_in_the_environment_that_is_none(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("TAP_PETS_MAX_CONCURRENCY", value)
+    code, _, log = cli("--config=ENV")
+    assert code == 1
+    assert "Set `max_concurrency` (TAP_PETS_MAX_CONCURRENCY in the environment) to a value of type integer." in log
+
+
+def test_a_setting_that_the_environment_has_though_it_is_not_read(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAP_PETS_KEY", "k3y")
+    code, _, log = cli(config={"key": ""})
+    assert code == 1
+    assert "Set `key`: TAP_PETS_KEY is in the environment, but only --config=ENV reads that." in log
+
+
+def test_a_setting_without_a_value_has_its_default(cli: Callable[..., Any]) -> None:
+    code, out, _ = cli(config={"max_concurrency": None, "request_timeout": None, "optional_streams": None})
+    assert code == 0
+    assert '"RECORD"' in out
+
+
 def test_another_taps_state(cli: Callable[..., Any]) -> None:
     code, _, log = cli(state={"bookmarks": {"dogs": {"replication_key_value": "rex"}}})
     assert code == 1

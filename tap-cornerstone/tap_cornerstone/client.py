@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pendulum
 from singer_rest import Reply, RestStream
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from singer_rest.errors import Retry
 
 LOOK_BACK_MINUTES = 20
+PORTAL = "portal"
 NOT_ALLOWED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 LOST = NOT_ALLOWED | {HTTPStatus.NOT_FOUND}
 
@@ -33,6 +34,10 @@ class CornerstoneStream(RestStream):
         """How far before its bookmark a run reads again: what is reported lags by up to a quarter of an hour."""
         minutes = self.config.get("lookback_minutes")
         return pendulum.duration(minutes=LOOK_BACK_MINUTES if minutes is None else minutes)
+
+    @override
+    def finish_state(self, state: dict[str, Any]) -> None:
+        state[PORTAL] = self.transport.api_url  # rows and links of another one would be mixed with these
 
     @override
     def lacks_access(self, reply: Reply) -> bool:

@@ -196,6 +196,7 @@ class RestList(CornerstoneStream):
 
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
+        super().finish_state(state)
         if self._failed:
             self.logger.warning(
                 "%s: %d items failed in the portal, which says so inside good answers, and are not there.",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import Rate, RestTap, common_settings
+from singer_rest import Rate, RestTap, RunError, common_settings
 from singer_sdk import typing as th
 from typing_extensions import override
 
 from tap_cornerstone.auth import authenticator
-from tap_cornerstone.client import LOOK_BACK_MINUTES
+from tap_cornerstone.client import LOOK_BACK_MINUTES, PORTAL
 from tap_cornerstone.odata.services import OBJECTS, VIEWS, Described, Service, shipped
 from tap_cornerstone.odata.stream import NO_STAMP, is_stamp, stream_of
 from tap_cornerstone.streams import STREAMS
@@ -188,20 +188,21 @@ class TapCornerstone(RestTap):
             for service in (OBJECTS, VIEWS)
             for entity_set in self._sets(service)
         ]
+        for name in (self.config.get("replication_keys") or {}).keys() - {stream.name for stream in odata}:
+            self.logger.warning("`replication_keys` names %s, which is not among the views and objects on offer.", name)
         return list({stream.name: stream for stream in (*STREAMS, *reversed(odata))}.values())
 
     def _sets(self, service: Service) -> list[EntitySet]:
-        patterns = self.config.get(service.name, {"views": USUAL_VIEWS, "objects": USUAL_OBJECTS}[service.name])
+        usual = {"views": USUAL_VIEWS, "objects": USUAL_OBJECTS}[service.name]
+        patterns = self.config.get(service.name)
+        patterns = usual if patterns is None else patterns
         if not patterns:
             return []
         sets = self._described.sets(service) if self._has_portal else shipped()[service.name]
         for pattern in patterns:
-            if (
-                self._has_portal
-                and service.name in self.config
-                and not any(fnmatchcase(one.name, pattern) for one in sets)
-            ):
-                self.logger.info("`%s`: the portal has none that `%s` means.", service.name, pattern)
+            is_own = self._has_portal and pattern not in usual
+            if is_own and not any(fnmatchcase(one.name, pattern) for one in sets):
+                self.logger.warning("`%s`: the portal has none that `%s` means.", service.name, pattern)
         return [found for found in sets if any(fnmatchcase(found.name, pattern) for pattern in patterns)]
 
     @property
@@ -213,7 +214,7 @@ class TapCornerstone(RestTap):
     @cached_property
     def _described(self) -> Described:
         self._validate_config()  # discovery alone would not
-        client = f"{self.config.get('client_id')} {self.config.get('scope')}"
+        client = " ".join(str(self.config.get(name)) for name in ("client_id", "scope", "access_token"))
         hours = self.config.get("metadata_cache_hours")
         hours = USUAL_HOURS if hours is None else hours
         return Described(self.transport, self.authenticator, client, hours, self.first_delay)
@@ -228,17 +229,27 @@ class TapCornerstone(RestTap):
         return named if entity_set.key and is_stamp(entity_set, named) else None
 
     @override
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        portals = {part.get(PORTAL) for part in self.state.get("bookmarks", {}).values()} - {None}
+        if portals - {self.api_url}:
+            raise RunError(
+                "The state is of another portal than `corpname` or `api_url` names. Give each portal its own state "
+                "(with Meltano: an environment, or --state-id-suffix), or run a full refresh."
+            )
+
+    @override
     def may_have(self, name: str) -> bool:
         return super().may_have(name) or bool(OFFERED.search(name))
 
     @override
     def check_config(self) -> list[str]:
-        errors = super().check_config()
         corpname, url = self.config.get("corpname"), self.config.get("api_url")
         if not corpname and not url:
-            errors.append("Set `corpname` (acme of https://acme.csod.com), or `api_url`.")
+            return ["Set `corpname` (acme of https://acme.csod.com), or `api_url`."]
         if corpname and not CORPNAME.fullmatch(corpname):
-            errors.append("Set `corpname` to the portal's name alone: acme of https://acme.csod.com.")
+            return ["Set `corpname` to the portal's name alone: acme of https://acme.csod.com."]
+        errors = super().check_config()
         if not all(status.strip() for status in self.config.get("applicant_statuses") or ()):
             errors.append("Set `applicant_statuses` to the names of statuses; one of them is empty.")
         for name, most in (("lookback_minutes", 100_000), ("metadata_cache_hours", 720)):

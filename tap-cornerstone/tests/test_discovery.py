@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 from singer_rest import TapError
 from singer_rest.testing import Answer, Asked, Host
 from singer_sdk.exceptions import ConfigValidationError
-from tap_cornerstone.odata import metadata
+from tap_cornerstone.odata import metadata, services
 from tap_cornerstone.tap import TapCornerstone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from hr_sandbox.testing import Sandbox
 
@@ -58,6 +59,41 @@ def test_a_portal_offers_its_own_columns_and_is_asked_once_a_day(sandbox: Sandbo
     files = list(cache.iterdir())
     assert len(files) == 2
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
+def test_a_pattern_or_a_key_for_nothing_is_a_warning(
+    sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    discovered(url, objects=["nosuch_core"], views=[], replication_keys={"vw_typo": "x"})
+    assert "`objects`: the portal has none that `nosuch_core` means." in caplog.text
+    assert "`replication_keys` names vw_typo" in caplog.text
+
+
+def test_a_setting_of_null_has_its_default(sandbox: Sandbox, url: str) -> None:
+    assert discovered(url, objects=None, views=None) == discovered(url)
+
+
+def test_another_token_is_told_for_itself(sandbox: Sandbox, url: str) -> None:
+    for token in ("one", "two"):
+        with pytest.raises(TapError, match="may not read what objects"):
+            TapCornerstone(config={"api_url": url, "access_token": token}).catalog_dict  # noqa: B018
+    discovered(url, views=[])
+    with pytest.raises(TapError, match="or set another `access_token`"):
+        TapCornerstone(config={"api_url": url, "access_token": "one", "views": []}).catalog_dict  # noqa: B018
+
+
+@pytest.mark.parametrize("homeless", [False, True])
+def test_a_cache_that_cannot_be_written_is_done_without(
+    sandbox: Sandbox, url: str, cache: Path, monkeypatch: pytest.MonkeyPatch, *, homeless: bool
+) -> None:
+    if homeless:
+        monkeypatch.setattr(services, "user_cache_path", Mock(side_effect=RuntimeError("no home")))
+    else:
+        monkeypatch.setattr(Path, "replace", Mock(side_effect=OSError))
+    for _ in range(2):
+        assert discovered(url, objects=["users_core"], views=[])
+    assert len(asked(sandbox)) == 2
+    assert homeless or list(cache.iterdir()) == []
 
 
 def test_an_etag_saves_the_document(sandbox: Sandbox, url: str) -> None:
@@ -150,6 +186,8 @@ def test_replication_keys_are_the_stamp_the_named_one_or_none(url: str) -> None:
         ({"corpname": "https://acme.csod.com"}, "Set `corpname` to the portal's name alone"),
         ({"corpname": "acme", "client_secret": ""}, "Set `client_secret`"),
         ({"api_url": "acme"}, "Set `api_url` to an address"),
+        ({"corpname": "acme", "client_id": "", "client_secret": ""}, "Set `client_id`"),
+        ({"corpname": "acme", "applicant_statuses": ["Hired", " "]}, "Set `applicant_statuses`"),
         ({"corpname": "acme", "lookback_minutes": -1}, "Set `lookback_minutes` to a number from 0"),
         ({"corpname": "acme", "metadata_cache_hours": 9999}, "Set `metadata_cache_hours` to a number"),
         ({"corpname": "acme", "views": "vw_rpt_user"}, "views"),

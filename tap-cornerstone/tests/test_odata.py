@@ -430,6 +430,15 @@ def test_maintenance_is_waited_for_and_pages_keep_their_size(things: Any) -> Non
     assert prefers(vendor) == ["odata.maxpagesize=1000"] * 3
 
 
+def test_the_state_of_another_portal_is_refused(things: Any) -> None:
+    first, _ = things(lambda _: page(row(5)))
+    first.state["bookmarks"]["things_core"]["portal"] = "https://acme-stg.csod.com"
+    fails: list[Exception] = []
+    second, _ = things(lambda _: page(row(5)), state=first.state, fails=fails)
+    assert "The state is of another portal than `corpname` or `api_url` names." in str(fails[0])
+    assert second.messages == []
+
+
 def test_another_portals_links_in_the_state_are_not_followed(things: Any) -> None:
     first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
     place = first.state["bookmarks"]["things_core"]

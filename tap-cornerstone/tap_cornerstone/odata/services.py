@@ -7,11 +7,13 @@ import logging
 import os
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,7 +27,6 @@ from tap_cornerstone.odata.metadata import EntitySet, MetadataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from singer_rest import Authenticator, Reply
     from singer_rest.transport import Transport
@@ -145,7 +146,8 @@ class Described:
         if reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise TapError(
                 f"The credential may not read what {service.name} the portal has (status {reply.status}). Give it the "
-                f"scope {service.metadata_scope}, or set `{service.name}` to [] to leave them out."
+                f"scope {service.metadata_scope}, set `{service.name}` to [] to leave them out, or set another "
+                "`access_token` if one is given that has ended."
             )
         if reply.status != HTTPStatus.OK:
             raise TapError(
@@ -163,7 +165,11 @@ class Described:
         # Another client may be told less, and another version of the tap understand more.
         words = (self._transport.api_url, self._client, version("tap-cornerstone"))
         portal = hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]
-        return user_cache_path("tap-cornerstone", appauthor=False) / f"{portal}-{service.name}.json"
+        try:
+            folder = user_cache_path("tap-cornerstone", appauthor=False)
+        except RuntimeError:  # a user without a home
+            folder = Path(os.devnull)
+        return folder / f"{portal}-{service.name}.json"
 
     @staticmethod
     def _read(file: Path) -> Kept | None:
@@ -182,4 +188,6 @@ class Described:
                 opened.write(msgspec.json.encode(kept))
             beside.replace(file)
         except OSError:
+            with suppress(OSError):
+                beside.unlink()
             logger.info("What the portal offers cannot be kept for the next run: the cache cannot be written.")

@@ -108,6 +108,11 @@ class ODataStream(CornerstoneStream):
         except TapError:
             return None
 
+    @property
+    def reach(self) -> tuple[datetime | None, datetime | None]:
+        """First and last moment that this run reads; what is tracked is read whole, whatever the start."""
+        return (None, None) if self._tracks else super().reach
+
     @override
     def page_request(self, part: Slice, since: datetime | None) -> Request:
         return self._asking(self._delta or self._place or self._beginning, min(FIRST_PAGE, self._page_size))
@@ -255,6 +260,7 @@ class ODataStream(CornerstoneStream):
 
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
+        super().finish_state(state)
         if self._new_delta:
             state[DELTA] = f"{self.transport.api_url}{self._new_delta}"
         elif self._delta:  # it was good once more, and may be again

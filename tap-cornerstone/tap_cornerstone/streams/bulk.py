@@ -187,6 +187,7 @@ class BulkImportReports(RestList):
 
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
+        super().finish_state(state)
         self.downloads.write(state)
         if self.downloads.waiting:
             self.logger.info(
