@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-DAY_SECONDS = 86_400
 SATURDAY = 5
 # Letters that Unicode does not take apart into a base letter and an accent.
 WITHOUT_BASE_LETTER = {0xDF: "ss", 0x142: "l", 0x141: "L", 0xF8: "o", 0x131: "i"}

@@ -21,7 +21,6 @@ PLACES = ("office", "work_from_home", "business_trip", None)
 AHEAD = 14  # days for which there are estimates
 DAYS = ("workday", "saturday", "sunday")
 WEEKS = 6  # that have been reviewed
-SUNDAY = 6
 
 
 def shifts(company: Company) -> Iterator[Row]:
