@@ -74,6 +74,23 @@ class Duck:
             check=False,
         )
 
+    def start(
+        self,
+        *arguments: str,
+        stderr: int = subprocess.DEVNULL,
+        environment: dict[str, str] | None = None,
+        **settings: Any,
+    ) -> subprocess.Popen[str]:
+        """Starts a process of its own, to be fed and read by the test."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "target_duckdb", "--config", self.config_file(**settings), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
+
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.path)) as connection:
             connection.execute("SET TimeZone = 'UTC'")

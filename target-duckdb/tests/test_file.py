@@ -85,13 +85,7 @@ def test_a_locked_file_is_waited_for(duck: Any, schema: Any, record: Any, caplog
 
 
 def test_the_file_is_free_between_batches(duck: Any, schema: Any, record: Any) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "target_duckdb", "--config", duck.config_file(batch_size_rows=1)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as run:
+    with duck.start(batch_size_rows=1) as run:
         assert run.stdin is not None
         assert run.stdout is not None
         for n in range(3):
@@ -109,15 +103,6 @@ def test_two_targets_share_a_file(duck: Any, schema: Any, record: Any) -> None:
     for name in ("a", "b"):
         messages = [schema(name, COLUMNS, ["id"]), *(record(name, {"id": n}) for n in range(40))]
         (duck.folder / name).write_text("".join(json.dumps(message) + "\n" for message in messages))
-        command = [
-            sys.executable,
-            "-m",
-            "target_duckdb",
-            "--config",
-            duck.config_file(batch_size_rows=5),
-            "--input",
-            str(duck.folder / name),
-        ]
-        runs.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        runs.append(duck.start("--input", str(duck.folder / name), batch_size_rows=5))
     assert [(run.communicate(), run.returncode)[1] for run in runs] == [0, 0]
     assert duck.query("SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b)") == [(40, 40)]

@@ -24,13 +24,7 @@ def _errors(stderr: str) -> list[str]:
 
 
 def test_a_signal_does_not_lose_the_state_of_what_is_committed(duck: Any, schema: Any, record: Any) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "target_duckdb", "--config", duck.config_file(batch_size_rows=1)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as run:
+    with duck.start(batch_size_rows=1) as run:
         assert run.stdin is not None
         assert run.stdout is not None
         for messages in (
@@ -53,13 +47,7 @@ def test_a_run_that_is_stopped_keeps_its_batches_and_the_next_doubles_nothing(
 ) -> None:
     rows = [record("s", {"id": n, "name": "x"}) for n in range(25)]
     messages = [schema("s", COLUMNS, ["id"]), *rows[:12], STATE, *rows[12:]]
-    with subprocess.Popen(
-        [sys.executable, "-m", "target_duckdb", "--config", duck.config_file(batch_size_rows=10)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as run:
+    with duck.start(stderr=subprocess.PIPE, batch_size_rows=10) as run:
         assert run.stdin is not None
         assert run.stdout is not None
         assert run.stderr is not None
@@ -126,14 +114,11 @@ def test_a_full_disk(duck: Any, schema: Any, record: Any, rows: int, what: str) 
 
 
 def test_under_meltano_the_rest_of_the_input_is_taken_before_the_end(duck: Any) -> None:
-    command = [sys.executable, "-m", "target_duckdb", "--config", duck.config_file()]
-    environment = {**os.environ, "MELTANO_EXTRACTOR_NAME": "tap-x"}
-    with subprocess.Popen(
-        command, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
-    ) as run:
+    with duck.start(stderr=subprocess.PIPE, environment={"MELTANO_EXTRACTOR_NAME": "tap-x"}) as run:
         assert run.stdin is not None
         assert run.stderr is not None
         run.stdin.write("broken\n")
+        run.stdin.flush()
         while "ERROR" not in run.stderr.readline():
             pass
         for _ in range(20):
