@@ -23,6 +23,9 @@ TOKEN_TRIES = 5
 MARGIN = 60.0
 """Seconds before its end at which a token is renewed (a tenth of its life where that is less)."""
 
+USUAL_LIFETIME = 3600.0
+"""Seconds that a token is taken to live whose answer does not say it in a number."""
+
 AGE = 60.0
 """Seconds after which a token may have ended, where its endpoint refuses some of what it is asked for."""
 
@@ -119,6 +122,14 @@ class Authenticator(ABC):
             self._got_at = self._clock()
             self._renew_at = self._got_at + self._token.lifetime - min(MARGIN, self._token.lifetime / 10)
         return self._token
+
+
+def lifetime(seconds: Any) -> float:  # noqa: ANN401 - a number, a text, or nothing
+    """The seconds that a token lives, by what its answer says: a value that cannot be must not cost the token."""
+    try:
+        return max(float(seconds), 0.0) or USUAL_LIFETIME
+    except (ValueError, TypeError):
+        return USUAL_LIFETIME
 
 
 def post_for_token(transport: Transport, path: str, first_delay: float, **kwargs: Any) -> Reply:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from singer_rest import Authenticator, RunError, Token
-from singer_rest.auth import post_for_token
+from singer_rest.auth import lifetime, post_for_token
 from typing_extensions import override
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ TOKEN_PATH = "/services/api/oauth2/token"  # noqa: S105 - a path
 REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 MOST_IN_A_ROW = 5
 """Refusals of one employee after the other, and no answer between them, after which a given token has ended."""
-
-USUAL_LIFETIME = 3600.0
-"""Seconds that a token is taken to live whose answer does not say it."""
 
 
 class ClientAuthenticator(Authenticator):
@@ -64,7 +61,7 @@ class ClientAuthenticator(Authenticator):
                 f"The token request was answered with status {reply.status} and no token. Check `corpname` or "
                 "`api_url`."
             )
-        return Token(value, _lifetime(seconds))
+        return Token(value, lifetime(seconds))
 
 
 class GivenAuthenticator(Authenticator):
@@ -103,10 +100,3 @@ def authenticator(config: Mapping[str, Any], transport: Transport, first_delay: 
     if token := config.get("access_token"):
         return GivenAuthenticator(token)
     return ClientAuthenticator(transport, config, first_delay)
-
-
-def _lifetime(seconds: Any) -> float:  # noqa: ANN401 - a number, a text, or nothing
-    try:
-        return max(float(seconds), 0.0) or USUAL_LIFETIME
-    except (ValueError, TypeError):
-        return USUAL_LIFETIME

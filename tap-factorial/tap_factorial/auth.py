@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_rest import Authenticator, Request, RunError, Token
-from singer_rest.auth import post_for_token, until_answered
+from singer_rest.auth import lifetime, post_for_token, until_answered
 from singer_rest.errors import Retry
 from singer_rest.settings import missing_setting
 from singer_rest.token_file import Chain, Grant, RefreshingAuthenticator, TokenFile
@@ -37,9 +37,6 @@ WEEK = 7 * DAY
 
 CHECKED = 60.0
 """Seconds for which a credential that was good is taken to be so still: a 401 within them means a missing right."""
-
-UNKNOWN_LIFETIME = 3600.0
-"""Seconds that a token is taken to live whose answer does not say it in a number: the hour of the documentation."""
 
 LOGIN = "`tap-factorial login` (with Meltano: `meltano invoke tap-factorial:login`)"
 REFUSED_KEY = "Factorial refuses the API key. Check `api_key`, or make a new key in Factorial."
@@ -256,22 +253,13 @@ def read_grant(reply: Reply, refused: str) -> Grant:
     value = body.get("access_token")
     if reply.status < HTTPStatus.BAD_REQUEST and value and isinstance(value, str):
         following = body.get("refresh_token")
-        return Grant(value, _lifetime(body), following if isinstance(following, str) else None)
+        # `created_at` is by Factorial's clock and the rest by this machine's: counted from now, only the way is lost.
+        seconds = body.get("expires_in")
+        ends = None if seconds is None else lifetime(seconds)
+        return Grant(value, ends, following if isinstance(following, str) else None)
     problem = str(body.get("error"))
     if problem in {"invalid_client", "unauthorized_client"}:
         raise RunError(REFUSED_CLIENT)
     if problem == "invalid_grant":
         raise RunError(refused)
     raise RunError(f"The token request was answered with status {reply.status} and no token. Check `api_url`.")
-
-
-def _lifetime(body: Mapping[str, Any]) -> float | None:
-    # `created_at` is by Factorial's clock and the rest by this machine's: counted from now, only the answer's way is
-    # lost. A value that cannot be must not cost the refresh token beside it.
-    seconds = body.get("expires_in")
-    if seconds is None:
-        return None
-    try:
-        return max(float(seconds), 0.0) or UNKNOWN_LIFETIME
-    except (ValueError, TypeError):
-        return UNKNOWN_LIFETIME
