@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -21,6 +21,8 @@ from singer_rest import times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from singer_rest.tap import RestTap
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,13 @@ def host(answer: Callable[[Asked], Answer]) -> Iterator[Host]:
         thread.join()
 
 
+@contextmanager
+def hosts() -> Iterator[Callable[[Callable[[Asked], Answer]], Host]]:
+    """Start any number of hosts, which run until the block ends."""
+    with ExitStack() as stack:
+        yield lambda answer: stack.enter_context(host(answer))
+
+
 class Output:
     """The messages that a tap wrote."""
 
@@ -206,6 +215,30 @@ def captured() -> Iterator[io.BytesIO]:
         sys.stdout.flush()
         sys.stdout.detach()
         sys.stdout = before
+
+
+def written(run: Callable[[], object], fails: list[Exception] | None = None) -> Output:
+    """What a tap writes.
+
+    Args:
+        run: Runs it.
+        fails: Takes the error that ends it, which is raised otherwise.
+    """
+    with captured() as raw:
+        try:
+            run()
+        except Exception as error:
+            if fails is None:
+                raise
+            fails.append(error)
+    return Output(raw.getvalue())
+
+
+def synced(tap: RestTap, *streams: str, fails: list[Exception] | None = None) -> Output:
+    """What a tap writes of some streams, or of all."""
+    for stream in tap.streams.values():
+        stream.selected = not streams or stream.name in streams
+    return written(tap.sync_all, fails)
 
 
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")

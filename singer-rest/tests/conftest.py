@@ -25,7 +25,7 @@ from singer_rest import (
     common_settings,
     query,
 )
-from singer_rest.testing import Answer, Asked, Output, captured, host
+from singer_rest.testing import Answer, Asked, Output, host, written
 from singer_sdk import typing as th
 
 if TYPE_CHECKING:
@@ -259,14 +259,7 @@ def run(vendor: Host) -> Callable[..., Output]:
         *streams: str, state: dict[str, Any] | None = None, fails: list[Exception] | None = None, **config: Any
     ) -> Output:
         tap = tap_of(vendor.url, *streams, state=state, **config)
-        with captured() as raw:
-            try:
-                tap.sync_all()
-            except Exception as error:
-                if fails is None:
-                    raise
-                fails.append(error)
-        return Output(raw.getvalue())
+        return written(tap.sync_all, fails)
 
     return run
 

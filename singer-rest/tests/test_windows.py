@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_rest import Each, Sweep
 from singer_rest.backfill import KEY
-from singer_rest.testing import Answer, Output, captured
+from singer_rest.testing import Answer, Output, written
 from singer_rest.transport import Transport
 
 if TYPE_CHECKING:
@@ -102,14 +102,7 @@ def walk(make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyP
         tap = make_tap("walks", **{**WALKS, **options})
         monkeypatch.setattr(type(tap.streams["walks"]), "parse", following)
         tap.transport = Transport(vendor.url, {}, 0.3, tap.pacer)
-        with captured() as raw:
-            try:
-                tap.sync_all()
-            except Exception as error:
-                if fails is None:
-                    raise
-                fails.append(error)
-        return Output(raw.getvalue())
+        return written(tap.sync_all, fails)
 
     return walk
 

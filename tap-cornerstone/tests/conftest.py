@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hr_sandbox.testing import Sandbox, running
-from singer_rest.testing import Answer, Asked, Host, Output, captured, host
+from singer_rest.testing import Answer, Asked, Host, Output, hosts, written
 from tap_cornerstone.tap import TapCornerstone
 
 if TYPE_CHECKING:
@@ -43,17 +43,14 @@ def run() -> Callable[..., Output]:
         **config: Any,
     ) -> Output:
         credentials = {} if "access_token" in config else CREDENTIALS
-        with captured() as raw:
-            try:
-                tap = TapCornerstone(config={"api_url": url, **credentials, **config}, state=state, catalog=catalog)
-                for stream in tap.streams.values() if catalog is None else ():
-                    stream.selected = not streams or stream.name in streams
-                tap.sync_all()
-            except Exception as error:
-                if fails is None:
-                    raise
-                fails.append(error)
-        return Output(raw.getvalue())
+
+        def run_tap() -> None:
+            tap = TapCornerstone(config={"api_url": url, **credentials, **config}, state=state, catalog=catalog)
+            for stream in tap.streams.values() if catalog is None else ():
+                stream.selected = not streams or stream.name in streams
+            tap.sync_all()
+
+        return written(run_tap, fails)  # to discover may fail too
 
     return run
 
@@ -74,16 +71,8 @@ def url(sandbox: Sandbox) -> str:
 @pytest.fixture
 def portal() -> Iterator[Callable[[Callable[[Asked], Answer]], Host]]:
     """Start a host that gives tokens, and for all else answers as the given function does."""
-    contexts = []
-
-    def start(answer: Callable[[Asked], Answer]) -> Host:
-        context = host(lambda asked: TOKEN if asked.method == "POST" else answer(asked))
-        contexts.append(context)
-        return context.__enter__()
-
-    yield start
-    for context in contexts:
-        context.__exit__(None, None, None)
+    with hosts() as start:
+        yield lambda answer: start(lambda asked: TOKEN if asked.method == "POST" else answer(asked))
 
 
 @pytest.fixture(scope="session")

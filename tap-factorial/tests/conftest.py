@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hr_sandbox.testing import Sandbox, running
-from singer_rest.testing import Answer, Asked, Host, Output, captured, host
+from singer_rest.testing import Answer, Asked, Host, Output, hosts, synced
 from tap_factorial.tap import TapFactorial
 
 if TYPE_CHECKING:
@@ -32,16 +32,7 @@ def run() -> Callable[..., Output]:
         credentials = {} if {"access_token", "client_id"} & config.keys() else {"api_key": KEY}
         tap = TapFactorial(config={"api_url": url, **credentials, **config}, state=state)
         tap.first_delay = 0.001  # type: ignore[misc]
-        for stream in tap.streams.values():
-            stream.selected = not streams or stream.name in streams
-        with captured() as raw:
-            try:
-                tap.sync_all()
-            except Exception as error:
-                if fails is None:
-                    raise
-                fails.append(error)
-        return Output(raw.getvalue())
+        return synced(tap, *streams, fails=fails)
 
     return run
 
@@ -62,17 +53,10 @@ def url(sandbox: Sandbox) -> str:
 @pytest.fixture
 def factorial() -> Iterator[Callable[[Callable[[Asked], Answer]], Host]]:
     """Start a host that takes any credential, and for all else answers as the given function does."""
-    contexts = []
-
-    def start(answer: Callable[[Asked], Answer]) -> Host:
-        credentials = Answer({"data": [{"id": "access-0", "company_id": "1"}], "meta": {"has_next_page": False}})
-        context = host(lambda asked: credentials if asked.path.endswith("/api_public/credentials") else answer(asked))
-        contexts.append(context)
-        return context.__enter__()
-
-    yield start
-    for context in contexts:
-        context.__exit__(None, None, None)
+    credentials = Answer({"data": [{"id": "access-0", "company_id": "1"}], "meta": {"has_next_page": False}})
+    path = "/api_public/credentials"
+    with hosts() as start:
+        yield lambda answer: start(lambda asked: credentials if asked.path.endswith(path) else answer(asked))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hr_sandbox.testing import Sandbox, running
-from singer_rest.testing import Answer, Asked, Host, Output, captured, host
+from singer_rest.testing import Answer, Asked, Host, Output, hosts, synced
 from tap_personio.tap import TapPersonio
 
 if TYPE_CHECKING:
@@ -41,16 +41,7 @@ def run() -> Callable[..., Output]:
         tap = TapPersonio(config={**CREDENTIALS, **config}, state=state, catalog=catalog)
         tap.first_delay = 0.001  # type: ignore[misc]
         tap.rates = {}  # a host of the test's has no limits; the sandbox tells its own
-        for stream in tap.streams.values():
-            stream.selected = not streams or stream.name in streams
-        with captured() as raw:
-            try:
-                tap.sync_all()
-            except Exception as error:
-                if fails is None:
-                    raise
-                fails.append(error)
-        return Output(raw.getvalue())
+        return synced(tap, *streams, fails=fails)
 
     return run
 
@@ -65,16 +56,8 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def personio() -> Iterator[Callable[[Callable[[Asked], Answer]], Host]]:
     """Start a host that gives tokens, and for all else answers as the given function does."""
-    contexts = []
-
-    def start(answer: Callable[[Asked], Answer]) -> Host:
-        context = host(lambda asked: TOKENS.get(asked.path) or answer(asked))
-        contexts.append(context)
-        return context.__enter__()
-
-    yield start
-    for context in contexts:
-        context.__exit__(None, None, None)
+    with hosts() as start:
+        yield lambda answer: start(lambda asked: TOKENS.get(asked.path) or answer(asked))
 
 
 @pytest.fixture(scope="session")

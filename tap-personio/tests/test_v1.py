@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_rest import TapError
 from singer_rest.pacing import Pacer
-from singer_rest.testing import Answer, Asked, Output, captured, host
+from singer_rest.testing import Answer, Asked, host, written
 from tap_personio.tap import TapPersonio
 
 if TYPE_CHECKING:
@@ -108,9 +108,8 @@ def test_with_a_catalog_the_dictionary_is_not_asked_for_even_where_columns_are_l
         item["metadata"]["selected"] = item["breadcrumb"] != ["properties", "last_name"]
     catalog["streams"] = [entry]
     config = {"api_url": vendor.url, "client_id": "a", "client_secret": "b"}
-    with captured() as raw:
-        TapPersonio(config=config, catalog=catalog).sync_all()
-    assert Output(raw.getvalue()).records("employees") == [{"id": 1, "first_name": "Ada"}]
+    output = written(TapPersonio(config=config, catalog=catalog).sync_all)
+    assert output.records("employees") == [{"id": 1, "first_name": "Ada"}]
     assert DICTIONARY not in vendor.paths()
 
 
