@@ -473,6 +473,14 @@ def test_imports_come_from_the_list_of_jobs_or_from_each_job(run: Any, portal: S
     assert rows(output, "bulk_imports", "id", "job_id") == [("i/1", "j1"), ("i/1", "j%2F1")]
 
 
+def test_a_report_that_breaks_off_within_a_cell_is_asked_for_again(run: Any, portal: Start) -> None:
+    texts = [CSV, CSV[:60], CSV]
+    vendor = portal(bulk([{**JOB, "imports": IMPORTS}], lambda asked: ok(texts.pop())))
+    output = run(vendor.url, "bulk_imports", "bulk_import_reports", **BULK)
+    assert len(output.records("bulk_import_reports")) == 4
+    assert texts == []
+
+
 def test_jobs_are_asked_for_by_the_days_of_their_making(run: Any, portal: Start) -> None:
     vendor = portal(bulk([]))
     run(vendor.url, "bulk_jobs", **BULK)

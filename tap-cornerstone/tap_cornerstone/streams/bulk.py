@@ -136,8 +136,10 @@ class BulkImportReports(RestList):
         csv.field_size_limit(LONGEST_CELL)
         try:
             return _lines(text, strict=True)
-        except csv.Error:  # quotes within a cell may stand there as they are
-            return _lines(text, strict=False)
+        except csv.Error as error:
+            if "end of data" in str(error):
+                raise ValueError("it broke off within quotes") from None
+            return _lines(text, strict=False)  # quotes within a cell may stand there as they are
 
     @override
     def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
