@@ -1,0 +1,52 @@
+"""The tables of quirks name tests that are there."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TAPS = sorted(folder.parent for folder in ROOT.glob("tap-*/pyproject.toml"))
+HEAD = re.compile(r"\| what is odd \| what the tap does \| test \||\|(---\|)+")
+ROWS = [
+    pytest.param(tap, line, id=f"{tap.name}-{number}")
+    for tap in TAPS
+    for number, line in enumerate((tap / "QUIRKS.md").read_text().splitlines())
+    if line.startswith("|") and not HEAD.fullmatch(line)
+]
+
+
+@cache
+def known_to(tap: Path) -> set[str]:
+    """The names of tests that may show what a tap does: its own, those of what taps share, those of the whole."""
+    return {
+        name
+        for folder in (tap / "tests", ROOT / "singer-rest" / "tests", ROOT / "tests")
+        for file in folder.glob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", file.read_text(), flags=re.MULTILINE)
+    }
+
+
+@pytest.mark.parametrize(("tap", "row"), ROWS)
+def test_each_quirk_has_a_test(tap: Path, row: str) -> None:
+    odd, does, tests = (cell.strip() for cell in row.strip("|").split("|"))
+    assert odd
+    assert does
+    named = re.findall(r"`(test_\w+)`", tests)
+    assert tests == ", ".join(f"`{name}`" for name in named)
+    assert named
+    assert set(named) <= known_to(tap)
+
+
+@pytest.mark.parametrize(("name", "rows"), [("tap-cornerstone", 40), ("tap-factorial", 40), ("tap-personio", 50)])
+def test_the_tables_are_read(name: str, rows: int) -> None:
+    assert ROOT / name in TAPS
+    assert sum(row.values[0] == ROOT / name for row in ROWS) > rows
+
+
+@pytest.mark.parametrize("tap", TAPS, ids=lambda tap: tap.name)
+def test_the_page_is_found_from_the_taps_own(tap: Path) -> None:
+    assert "[QUIRKS.md](QUIRKS.md)" in (tap / "README.md").read_text()
