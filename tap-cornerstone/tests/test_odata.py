@@ -6,7 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from singer_rest import TapError
 from singer_rest.testing import Answer, Asked, Host
+from tap_cornerstone.odata import links
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,6 +210,58 @@ def test_views_without_a_key_or_a_stamp_are_read_whole_unless_a_column_is_named(
         assert [asked.path for asked in vendor.asked if "$filter" in asked.query] == asked_with
         versions = {message["stream"] for message in second.of("ACTIVATE_VERSION")}
         assert versions == set(views) - ({"vw_rpt_untouched"} if config else set())
+
+
+@pytest.mark.parametrize(
+    ("column", "filtered"),
+    [
+        ('Type="Edm.DateTimeOffset"', "modified ge 2026-04-12T00:24:31Z"),
+        ('Type="Edm.Date"', "modified ge 2026-04-11"),
+        ('Type="Edm.DateTimeOffset" FieldIsFilteringAllowed="false"', None),
+        ('Type="Edm.String"', None),
+    ],
+)
+def test_a_column_that_tells_when_a_row_changed_is_asked_with_as_its_type_wants(
+    run: Any, portal: Start, column: str, filtered: str | None
+) -> None:
+    served = serving(lambda _: page({"id": 1, "modified": TOUCHED[: 10 if 'Date"' in column else None]}))
+    document = EDMX.replace('Name="modified" Type="Edm.DateTimeOffset"', f'Name="modified" {column}').format(tracked="")
+    vendor = portal(lambda asked: Answer(document.encode()) if asked.path.endswith("$metadata") else served(asked))
+    config: dict[str, Any] = {"objects": [], "views": ["*"], "replication_keys": {"vw_rpt_untouched": "modified"}}
+    first = run(vendor.url, "vw_rpt_untouched", **config)
+    vendor.asked.clear()
+    run(vendor.url, "vw_rpt_untouched", state=first.state, **config)
+    (asked,) = [asked for asked in vendor.asked if asked.path == f"{VIEWS}/vw_rpt_untouched"]
+    assert (asked.query.get("$filter") or "")[:23] == (filtered or "")[:23]
+    assert bool(asked.query) is bool(filtered)
+
+
+@pytest.mark.parametrize("status", [408, 413])
+def test_a_page_that_is_too_large_is_asked_for_in_half(things: Any, status: int) -> None:
+    output, vendor = things(
+        lambda asked: Answer({}, status) if asked.headers["Prefer"].endswith("=1000") else page(row(1))
+    )
+    assert len(output.records("things_core")) == 1
+    assert prefers(vendor) == ["odata.maxpagesize=1000", "odata.maxpagesize=500"]
+
+
+@pytest.mark.parametrize(
+    ("portal_url", "link"),
+    [
+        ("https://acme.csod.com", "https://acme.csod.com/x/objects/a?$skiptoken=1"),
+        ("https://acme.csod.com", "http://acme.csod.com/x/objects/a?$skiptoken=1"),
+        ("https://acme.csod.com:443", "https://ACME.csod.com/x/objects/a?$skiptoken=1"),
+        ("https://acme.csod.com", "a?$skiptoken=1"),
+        ("https://acme.csod.com", "https://acme.csod.com:8443/x/objects/a?$skiptoken=1"),
+        ("http://127.0.0.1:8000", "https://127.0.0.1:8001/x/objects/a?$skiptoken=1"),
+    ],
+)
+def test_a_link_is_the_portals_whatever_scheme_a_proxy_makes_of_it(portal_url: str, link: str) -> None:
+    if ":8443" in link or ":8001" in link:
+        with pytest.raises(TapError, match="another host"):
+            links.path_of(link, portal_url, "/x/objects")
+    else:
+        assert links.path_of(link, portal_url, "/x/objects") == "/x/objects/a?$skiptoken=1"
 
 
 def gone(form: str) -> dict[str, Any]:

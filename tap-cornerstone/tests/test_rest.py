@@ -290,6 +290,22 @@ def test_an_employee_that_may_not_be_read_holds_up_no_other(
     assert len([asked for asked in vendor.asked if asked.method == "POST"]) <= 3
 
 
+def test_a_given_token_that_ends_ends_the_run(run: Any, portal: Start) -> None:
+    groups = 0
+
+    def answer(asked: Asked) -> Answer:
+        nonlocal groups
+        if asked.path.endswith("employees"):
+            return new([{"id": number} for number in range(40)])
+        groups += 1
+        return new([{"id": 7}]) if groups < 10 else ok({}, status=401)
+
+    fails: list[Exception] = []
+    run(portal(answer).url, "employee_groups", access_token="given", max_concurrency=1, fails=fails, **ALL)
+    assert "it ended or was revoked" in str(fails[0])
+    assert groups == 9 + 5
+
+
 WRAPPED = {
     "employee_groups": ("groups", {"id": 1465, "groups": [{"id": 7}, {"id": 8}]}),
     "employee_custom_fields": ("customfields", {"id": 1465, "customFields": [{"id": 7}, {"id": 8}]}),
