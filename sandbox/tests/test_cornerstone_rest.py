@@ -75,7 +75,11 @@ def read(api: Any, stream: str) -> list[Any]:  # noqa: PLR0911  one for each
         return [row for key in chosen for row in api.get(ROSTER, {"sessionLOID": key})[1]["data"]]
     if stream == "job_applicants":
         path = f"{RECRUITING}/JobApplicant"
-        return [row for status in APPLICANT_STATUSES for row in numbered(api, path, "page", CurrentStatus=status)]
+        return [
+            {"_CurrentStatus": status, **row}
+            for status in APPLICANT_STATUSES
+            for row in numbered(api, path, "page", CurrentStatus=status)
+        ]
     if stream.startswith("bulk"):
         return loads(api, stream)
     return {
@@ -331,25 +335,27 @@ def test_one_requisition_is_no_list(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     path = f"{RECRUITING}/JobRequisitionDetails"
     rows = api.vendor.records("job_requisitions", None, None, "")
-    _, body = api.get(path, {"ReqId": rows[0]["RequisitionId"]})
+    _, body = api.get(path, {"ReqId": rows[0]["Ref"]})
     assert (body["data"], body["totalRecords"]) == (rows[0], 1)
     assert {"CanAppy", "ReferalBonus"} <= rows[0].keys()
     api.vendor.set_manner("job_requisitions", "list")
-    assert api.get(path, {"reqid": rows[0]["RequisitionId"]})[1]["data"] == [rows[0]]
+    assert api.get(path, {"reqid": rows[0]["Ref"]})[1]["data"] == [rows[0]]
     assert api.get(path, {"Page": "99"})[1]["data"] == []
 
 
 def test_filters_of_requisitions_and_applicants(cornerstone: Any) -> None:
     path = f"{RECRUITING}/JobRequisitionDetails"
     rows = cornerstone.vendor.records("job_requisitions", None, None, "")
-    moment = sorted(row["LastModifiedDate"] for row in rows)[-3][:19]
+    moment = sorted(row["LastModificationDate"] for row in rows)[-3][:19]
     found = numbered(cornerstone, path, "page", lastModifiedSince=moment)
-    assert found == [row for row in rows if row["LastModifiedDate"][:19] >= moment]
-    day = sorted(row["CreateDate"] for row in rows)[2][:10]
+    assert found == [row for row in rows if row["LastModificationDate"][:19] >= moment]
+    day = sorted(row["CreateDateLocal"] for row in rows)[2][:10]
     found = numbered(cornerstone, path, "page", ToDate=day)
-    assert found == [row for row in rows if row["CreateDate"][:10] <= day]
+    assert found == [row for row in rows if row["CreateDateLocal"][:10] <= day]
     people = cornerstone.vendor.records("job_applicants", None, None, "")
-    closed = [row for row in people if row["CurrentStatus"] == "Closed"]
+    for row in people:
+        del row["_CurrentStatus"]
+    closed = [row for row in people if row["Status"] == "Closed"]
     day = sorted(row["StatusDate"] for row in closed)[-4]
     applicants = f"{RECRUITING}/JobApplicant"
     found = numbered(cornerstone, applicants, "page", CurrentStatus="Closed", StatusDate=day)

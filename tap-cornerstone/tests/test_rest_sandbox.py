@@ -38,6 +38,8 @@ def expected(sandbox: Sandbox, stream: str) -> list[dict[str, Any]]:
     for row in rows:
         if stream == "employee_custom_fields" and isinstance(row["value"], list):
             row["choices"], row["value"] = row["value"], None
+        if stream == "job_requisitions":
+            row["RangeLow"] = row["RangeLow"] or None
         if stream == "transcripts":
             row["RegistrationNumber"] = 1
         if stream == "employee_skills":

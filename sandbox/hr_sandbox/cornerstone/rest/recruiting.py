@@ -14,7 +14,7 @@ from hr_sandbox.cornerstone.rows.small import applicant_status
 from hr_sandbox.cornerstone.rows.units import FIRST
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
     from hr_sandbox.company.model import Application, Opening
     from hr_sandbox.cornerstone.rest.route import Call
@@ -33,18 +33,29 @@ def requisition(context: Context, row: Opening) -> Json:
     manager = people[row.recruiter_ids[0]] if row.recruiter_ids and row.recruiter_ids[0] in people else None
     return {
         "Id": row.id,
-        "RequisitionId": f"req{row.id}",
+        "Ref": f"req{row.id}",
         "Title": row.name,
         "Status": "Open" if row.published else "Draft",
         "DivisionId": FIRST[DIVISION] + row.department_id,
         "LocationId": FIRST[LOCATION] + row.office_id,
-        "HiringManager": None if manager is None else {"UserId": ref(manager), "Name": full(manager)},
+        "HiringManager": None if manager is None else {"Id": manager.id, "Name": full(manager), "Ref": ref(manager)},
         "CanAppy": row.published,
-        "ReferalBonus": None,
+        "ReferalBonus": None if row.id % 3 else "500.00",
+        "RangeLow": "",
+        "RangeHigh": 60_000 + row.id,
+        "Currency": "EUR",
         "Openings": 1,
-        "CreateDate": stamp(row.created_at),
-        "LastModifiedDate": stamp(row.updated_at),
+        "ApplicantCount": sum(one.opening_id == row.id for one in context.company.applications),
+        "EmploymentStatus": row.schedule,
+        "CareerSites": [],
+        "JobResponsibilities": None,
+        "CreateDateLocal": _local(row.created_at),
+        "LastModificationDate": stamp(row.updated_at),
     }
+
+
+def _local(moment: datetime) -> str:
+    return f"{moment.astimezone(HERE):%Y-%m-%dT%H:%M:%S}"
 
 
 def _requisitions(context: Context, call: Call) -> Answer:
@@ -57,7 +68,7 @@ def _requisitions(context: Context, call: Call) -> Answer:
     rows = []
     for opening in context.company.openings:
         row = requisition(context, opening)
-        created = opening.created_at.date()
+        created = opening.created_at.astimezone(HERE).date()
         changed = opening.updated_at.replace(tzinfo=None).isoformat()
         if (
             (first is None or created >= first)
@@ -65,7 +76,7 @@ def _requisitions(context: Context, call: Call) -> Answer:
             and (since is None or changed >= since)
             and (statuses is None or row["Status"] in statuses)
             and given.get("title", row["Title"]) == row["Title"]
-            and given.get("reqid", row["RequisitionId"]) == row["RequisitionId"]
+            and given.get("reqid", row["Ref"]) == row["Ref"]
             and given.get("divisionid", str(row["DivisionId"])) == str(row["DivisionId"])
             and given.get("locationid", str(row["LocationId"])) == str(row["LocationId"])
         ):
@@ -87,14 +98,17 @@ def applicant(context: Context, row: Application) -> Json:
     return {
         "Id": row.id,
         "RequisitionId": f"req{row.opening_id}",
+        "JobRequisitionId": row.opening_id,
         "FirstName": who.first_name,
         "LastName": who.last_name,
         "Email": who.email,
         "Phone": who.phone,
         "Source": row.channel,
-        "CurrentStatus": applicant_status(row),
+        "Status": applicant_status(row),
         "StatusDate": moved.astimezone(HERE).date().isoformat(),
-        "AppliedDate": row.applied_on.isoformat(),
+        "ApplicationReceivedDateLocal": row.applied_on.isoformat(),
+        "AverageRating": None,
+        "ConsiderForOtherJobs": row.anonymized,
     }
 
 
@@ -104,9 +118,7 @@ def _applicants(context: Context, call: Call) -> Answer:
         raise call.bad("CurrentStatus", "is needed")
     since = call.day("StatusDate", call.given.get("statusdate"))
     rows = [applicant(context, row) for row in context.company.applications]
-    rows = [
-        row for row in rows if row["CurrentStatus"] == status and (since is None or row["StatusDate"] >= f"{since}")
-    ]
+    rows = [row for row in rows if row["Status"] == status and (since is None or row["StatusDate"] >= f"{since}")]
     return old(call, _paged(call, rows), len(rows))
 
 
@@ -137,7 +149,8 @@ def _all(context: Context, _first: date, _last: date) -> list[Json]:
 
 
 def _everybody(context: Context, _first: date, _last: date) -> list[Json]:
-    return [applicant(context, row) for row in context.company.applications]
+    rows = [applicant(context, row) for row in context.company.applications]
+    return [{"_CurrentStatus": row["Status"], **row} for row in rows]
 
 
 STREAMS = {"job_requisitions": _all, "job_applicants": _everybody}
