@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pendulum
-from singer_rest import Reply, RestStream
+from singer_rest import Rate, Reply, RestStream
 from typing_extensions import override
 
 if TYPE_CHECKING:
@@ -16,6 +16,11 @@ LOOK_BACK_MINUTES = 20
 PORTAL = "portal"
 NOT_ALLOWED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 LOST = NOT_ALLOWED | {HTTPStatus.NOT_FOUND}
+
+
+def per_minute(requests: int) -> Rate:
+    """A documented limit. With the second's worth that may go at once, no minute must hold one too many."""
+    return Rate(requests, 61)
 
 
 def is_resting(retry: Retry) -> bool:

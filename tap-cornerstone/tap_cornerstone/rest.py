@@ -18,7 +18,7 @@ from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
 from tap_cornerstone import schemas
-from tap_cornerstone.client import NOT_ALLOWED, CornerstoneStream
+from tap_cornerstone.client import NOT_ALLOWED, CornerstoneStream, per_minute
 from tap_cornerstone.odata.links import member
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ class RestList(CornerstoneStream):
     """How pages are asked for by number; None: each tells the token of the next one, or there is only one."""
     members: ClassVar[Sequence[str]] = ("data",)
     """Where the records are in the body, in small letters; the first that is there."""
-    rate: ClassVar[Rate | None] = Rate(416, 60)
-    """The documented limit, which is 25,000 in an hour."""
+    rate: ClassVar[Rate | None] = per_minute(417)
+    """The documented limit."""
 
     _most_told = 0
     _failed = 0

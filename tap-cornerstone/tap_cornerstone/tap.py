@@ -7,12 +7,12 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import Rate, RestTap, RunError, common_settings
+from singer_rest import RestTap, RunError, common_settings
 from singer_sdk import typing as th
 from typing_extensions import override
 
 from tap_cornerstone.auth import authenticator
-from tap_cornerstone.client import LOOK_BACK_MINUTES, PORTAL
+from tap_cornerstone.client import LOOK_BACK_MINUTES, PORTAL, per_minute
 from tap_cornerstone.odata.services import OBJECTS, VIEWS, Described, Service, shipped
 from tap_cornerstone.odata.stream import NO_STAMP, is_stamp, stream_of
 from tap_cornerstone.streams import STREAMS
@@ -67,8 +67,8 @@ class TapCornerstone(RestTap):
     credentials = (("client_id", "client_secret"), ("access_token",))
     rates: ClassVar = {
         **{
-            f"{VIEWS.root}/vw_rpt_{name}": Rate(per_minute, 60)
-            for name, per_minute in {
+            f"{VIEWS.root}/vw_rpt_{name}": per_minute(requests)
+            for name, requests in {
                 "applicant": 500,
                 "ats_prescreening_questions": 720,
                 "filter_lo_ou": 1320,
@@ -87,7 +87,7 @@ class TapCornerstone(RestTap):
             }.items()
         },
         **{stream.path: stream.rate for stream in STREAMS if stream.rate},
-        "": Rate(400, 60),
+        "": per_minute(400),
     }
     config_jsonschema = th.PropertiesList(
         th.Property(

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from singer_rest.pacing import Pacer
 from singer_rest.testing import Answer, Asked, Host, Output
+from tap_cornerstone.client import per_minute
 from tap_cornerstone.streams import STREAMS
 from tap_cornerstone.tap import TapCornerstone
 
@@ -622,6 +624,17 @@ def test_what_no_list_names_any_more_is_forgotten(run: Any, portal: Start) -> No
     kept = run(vendor.url, "bulk_imports", "bulk_import_reports", state=state, **BULK).state
     texts = kept["bookmarks"]["bulk_import_reports"]["reports"]
     assert [text.partition(" ")[2] for text in texts] == ["x/report 2", "i/1/report", "i/1/errors"]
+
+
+@pytest.mark.parametrize("limit", [5, 75, 417, 2200])
+def test_no_minute_holds_one_request_too_many(limit: int) -> None:
+    now, sent = 0.0, []
+    pacer = Pacer({"": per_minute(limit)}, clock=lambda: now)
+    while now < 60:
+        seconds = pacer.take("/x")
+        sent += [] if seconds else [now]
+        now += seconds
+    assert limit * 0.95 - 1 < len(sent) <= limit
 
 
 def test_every_schema_is_plain_and_described() -> None:

@@ -11,12 +11,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from singer_rest import DateWindows, Numbered, Rate, Reply, Request, RunError, Slice, TapError
+from singer_rest import DateWindows, Numbered, Reply, Request, RunError, Slice, TapError
 from singer_rest.errors import Retry
 from singer_rest.pages import Page
 from typing_extensions import override
 
-from tap_cornerstone.client import is_resting
+from tap_cornerstone.client import is_resting, per_minute
 from tap_cornerstone.odata.links import member
 from tap_cornerstone.reports import MOST, TRIES, Downloads, Reports
 from tap_cornerstone.rest import RestList, first_of
@@ -40,7 +40,7 @@ class BulkJobs(RestList):
     slices = DateWindows("job_create_from_date", "job_create_to_date", days=31, days_back=30)
     versioned = False  # jobs before the first day are not gone
     scope = "of the Bulk API"  # what it is called is not documented
-    rate = Rate(5, 60)
+    rate = per_minute(5)
     pages = Numbered("page_number", 100, first=1, limit="page_size")
     members = ("jobs", "data", "results", "items")
 
@@ -94,7 +94,7 @@ class BulkPermissions(RestList):
     path = f"{BULK}/permissions"
     primary_keys = ("type",)
     scope = "bulkapipermission:read"
-    rate = Rate(5, 60)
+    rate = per_minute(5)
     members = ("permissions", "data")
 
 
@@ -109,7 +109,7 @@ class BulkImportReports(RestList):
     in_trials = False
     optional = True
     scope = "of the Bulk API"
-    rate = Rate(10, 60)
+    rate = per_minute(10)
 
     @cached_property
     def downloads(self) -> Downloads:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from singer_rest import Children, Rate
+from singer_rest import Children
 from typing_extensions import override
 
+from tap_cornerstone.client import per_minute
 from tap_cornerstone.rest import RestList
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Employees(RestList):
     page_size = 50
     reads_ahead = False  # the token of a page lives five minutes
     scope = "employee:read"
-    rate = Rate(75, 60)
+    rate = per_minute(75)
 
 
 class TerminationReasons(RestList):
@@ -35,7 +36,7 @@ class TerminationReasons(RestList):
     path = f"{EMPLOYEES}/termination-reasons"
     primary_keys = ("id",)
     scope = "employee:read"
-    rate = Rate(150, 60)
+    rate = per_minute(150)
 
 
 class EmploymentStatuses(RestList):
@@ -45,7 +46,7 @@ class EmploymentStatuses(RestList):
     path = f"{EMPLOYEES}/employment-status"
     primary_keys = ("id",)
     scope = "employee:read"
-    rate = Rate(150, 60)
+    rate = per_minute(150)
 
 
 class EmployeeGroups(RestList):
@@ -57,7 +58,7 @@ class EmployeeGroups(RestList):
     slices = Children("employees", "employee_id")
     optional = True  # a request per employee
     scope = "group:read"
-    rate = Rate(150, 60)
+    rate = per_minute(150)
     members = ("data", "groups")
 
 
@@ -70,7 +71,7 @@ class EmployeeCustomFields(RestList):
     slices = Children("employees", "employee_id")
     optional = True  # a request per employee
     scope = "employee:read"
-    rate = Rate(150, 60)
+    rate = per_minute(150)
     members = ("data", "customfields", "usercustomfields")
 
     @override
@@ -90,4 +91,4 @@ class EmployeeEmploymentStatus(RestList):
     slices = Children("employees", "employee_id")
     optional = True  # a request per employee
     scope = "employee:read"
-    rate = Rate(150, 60)
+    rate = per_minute(150)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from singer_rest import Children, Numbered, Rate
+from singer_rest import Children, Numbered
 from typing_extensions import override
 
+from tap_cornerstone.client import per_minute
 from tap_cornerstone.odata.links import member
 from tap_cornerstone.rest import RestList, first_of
 
@@ -23,7 +24,7 @@ class Skills(RestList):
     path = f"{SKILLS}/skills"
     primary_keys = ("id",)
     scope = "skill:read"
-    rate = Rate(100, 60)
+    rate = per_minute(100)
     pages = Numbered("page", 50, first=1, limit="")
 
 
@@ -34,7 +35,7 @@ class SkillCategories(RestList):
     path = f"{SKILLS}/skill-categories"
     primary_keys = ("id",)
     scope = "skill:read"
-    rate = Rate(100, 60)
+    rate = per_minute(100)
     pages = Numbered("page", 50, first=1, limit="")
 
 
@@ -47,7 +48,7 @@ class SkillCategoryLinks(RestList):
     slices = Children("skills", "skill_id")
     optional = True  # a request per skill
     scope = "skill:read"
-    rate = Rate(100, 60)
+    rate = per_minute(100)
 
 
 class EmployeeSkills(RestList):
@@ -59,7 +60,7 @@ class EmployeeSkills(RestList):
     slices = Children("employees", "employee_id")
     optional = True  # a request per employee
     scope = "skill:read"
-    rate = Rate(100, 60)
+    rate = per_minute(100)
 
     @override
     def rows(self, item: Record) -> list[Record]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from singer_rest import Children, Rate
+from singer_rest import Children
 
+from tap_cornerstone.client import per_minute
 from tap_cornerstone.rest import RestList
 
 ORGANIZATIONS = "/services/api/x/organizations/v1"
@@ -19,7 +20,7 @@ class OrganizationalUnits(RestList):
     params = {"includeInactive": "true"}  # noqa: RUF012 - read only
     reads_ahead = False  # the token of a page lives five minutes
     scope = "ou:read"
-    rate = Rate(300, 60)
+    rate = per_minute(300)
 
 
 class OuTypes(RestList):
@@ -29,7 +30,7 @@ class OuTypes(RestList):
     path = f"{ORGANIZATIONS}/types"
     primary_keys = ("id",)
     scope = "outype:read"
-    rate = Rate(300, 60)
+    rate = per_minute(300)
 
 
 class OuLocalizations(RestList):
@@ -41,4 +42,4 @@ class OuLocalizations(RestList):
     slices = Children("organizational_units", "ouId")
     optional = True  # a request per unit
     scope = "ou:read"
-    rate = Rate(300, 60)
+    rate = per_minute(300)
