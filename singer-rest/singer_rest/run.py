@@ -154,19 +154,37 @@ class Run:
         self._scheduler.close()
 
     def _list_parents(
-        self, stream: RestStream, read: Mapping[str, RestStream], stream_named: Callable[[str], RestStream]
+        self,
+        stream: RestStream,
+        read: Mapping[str, RestStream],
+        stream_named: Callable[[str], RestStream],
+        *,
+        apart: bool = False,
     ) -> None:
+        """Let the ids be listed that a stream walks.
+
+        Args:
+            stream: The stream.
+            read: The streams that are read, by name.
+            stream_named: Gives any stream.
+            apart: Whether they are needed before the first page is handed on, for what the stream itself lists.
+        """
         name = stream.slices.parent
-        if name is None or name in self._listings:
+        if name is None:
             return
+        listing = self._listings.get(name)
         own = read.get(name)
-        parent = own or stream_named(name)
-        self._list_parents(parent, read, stream_named)
-        children = [child for child in (*self.streams, *self._listed_apart) if child.slices.parent == name]
-        listing = self._listings[name] = Listing(parent, children or [stream])
-        wanted = listing.since
-        if own is None or (own.since and (wanted is None or own.since > wanted)):
-            self._listed_apart.append(parent)
+        if listing is None:
+            children = [child for child in self.streams if child.slices.parent == name]
+            children += [] if stream in children else [stream]
+            listing = self._listings[name] = Listing(own or stream_named(name), children)
+            wanted = listing.since
+            apart = apart or own is None or bool(own.since and (wanted is None or own.since > wanted))
+        elif not apart or listing.parent in self._listed_apart:
+            return
+        self._list_parents(listing.parent, read, stream_named, apart=apart)
+        if apart:
+            self._listed_apart.append(listing.parent)
 
     def _may_go_on(self, stream: RestStream) -> bool:
         """Whether a stream may leave out slices that an earlier run finished, and keep those that it finishes.

@@ -134,7 +134,8 @@ class Reading:
         if isinstance(result, Exception):
             self._fail(task.position)
         else:
-            self._row_bytes = result.size / task.request.rows
+            if result.size:  # not where it only says how else to ask
+                self._row_bytes = result.size / task.request.rows
             self._queue_following(task, result.following)
         return True
 

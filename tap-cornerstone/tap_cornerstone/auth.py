@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import Authenticator, RunError, Token
-from singer_rest.auth import lifetime, post_for_token
+from singer_rest import Authenticator, Request, RunError, Token
+from singer_rest.auth import AGE, lifetime, post_for_token
+from singer_rest.errors import Retry
 from typing_extensions import override
 
 if TYPE_CHECKING:
@@ -15,12 +15,10 @@ if TYPE_CHECKING:
 
     from singer_rest.transport import Transport
 
-logger = logging.getLogger(__name__)
-
 TOKEN_PATH = "/services/api/oauth2/token"  # noqa: S105 - a path
 REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-MOST_IN_A_ROW = 5
-"""Refusals of one employee after the other, and no answer between them, after which a given token has ended."""
+METADATA = "$metadata"
+"""The end of a path whose answer is large."""
 
 
 class ClientAuthenticator(Authenticator):
@@ -65,13 +63,21 @@ class ClientAuthenticator(Authenticator):
 
 
 class GivenAuthenticator(Authenticator):
-    """Sends a token of the settings, which nothing renews: what it never could read, it has no scope for."""
+    """Sends a token of the settings, which nothing renews.
 
-    def __init__(self, token: str) -> None:
+    A 401 may say that it has ended, that a scope is missing, or that the account may not see what was asked for. So
+    what answered before is asked for again, at most once a minute: if that is refused too, the token has ended.
+
+    Args:
+        transport: The way to the portal.
+        token: The token.
+    """
+
+    def __init__(self, transport: Transport, token: str) -> None:
         super().__init__()
+        self._transport = transport
         self._given = token
-        self._told = False
-        self._in_a_row = 0
+        self._asked_at = float("-inf")
 
     @override
     def request_token(self) -> Token:
@@ -79,24 +85,27 @@ class GivenAuthenticator(Authenticator):
 
     @override
     def renew(self, endpoint: str, refused: Token) -> Token | None:
-        has_answered = endpoint in self._answered
-        self._in_a_row += has_answered
-        # One employee alone may be refused; where the token has ended, the next ones are too.
-        if has_answered and ("{" not in endpoint or self._in_a_row >= MOST_IN_A_ROW):
+        with self._lock:
+            known = sorted(
+                (path for path in self._answered if "{" not in path), key=lambda path: path.endswith(METADATA)
+            )
+            is_due = bool(known) and self._clock() >= self._asked_at + AGE
+            self._asked_at = self._clock() if is_due else self._asked_at
+        if is_due and self._is_refused(known[0], refused):
             raise RunError("Cornerstone refuses the access token: it ended or was revoked. Set another `access_token`.")
-        if self._answered and not has_answered and not self._told:
-            self._told = True
-            logger.warning("If other streams are skipped from here on, the access token has ended: set another one.")
         return None
 
-    @override
-    def answered(self, endpoint: str) -> None:
-        self._in_a_row = 0
-        super().answered(endpoint)
+    def _is_refused(self, path: str, token: Token) -> bool:
+        # Without its parameters a list may be refused too, but not with 401.
+        request = Request(path, (), path, headers=(("Prefer", "odata.maxpagesize=1"),))
+        try:
+            return self._transport.get_once(request, self.headers(token)).status in self.refusals
+        except Retry:
+            return False
 
 
 def authenticator(config: Mapping[str, Any], transport: Transport, first_delay: float) -> Authenticator:
     """The authenticator for the credential that the settings hold."""
     if token := config.get("access_token"):
-        return GivenAuthenticator(token)
+        return GivenAuthenticator(transport, token)
     return ClientAuthenticator(transport, config, first_delay)

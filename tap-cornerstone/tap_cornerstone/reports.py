@@ -35,8 +35,13 @@ KEY = "reports"
 TEXT = re.compile(r"(?P<listed>\d{4}-\d\d-\d\d) (?P<import_id>.+)/(?P<kind>\w+)(?: (?P<downloads>\d+))?")
 COUNTS = ("successful_records", "successful_records_with_warnings", "error_records")
 NEEDED = ("status", "job_status", "job_created_date", "total_records", *COUNTS)
-OVER = re.compile(r"(?<!in)(?<!not )complet|finish|fail|success|succeed|done|processed|error|cancel|abort")
-"""What a status says, in small letters with blanks, of what is over."""
+WORDS = re.compile("([a-z])(?=[A-Z])")
+UNDER_WAY = re.compile(r"\b(not|un\w+|in|incomplete|being|to be|pending|queued|new|created|submitted|started|\w+ing)\b")
+OVER = re.compile(r"complet|finish|fail|success|succeed|done|processed|error|cancel|abort|reject")
+"""What a status says, in small letters with blanks; where it says neither, the counts do."""
+
+STUCK = timedelta(days=2)
+"""After how long an import that is not over is worth a word."""
 
 Key = tuple[str, str]
 """An import, and which of its reports."""
@@ -78,24 +83,24 @@ class Downloads:
         self.missing: set[Key] = set()
         self.spent = 0
         self.failed = 0
-        self.waiting: set[str] = set()
-        """Imports that are not over."""
+        self.stuck: set[str] = set()
+        """Imports that are not over, though their job is some days old."""
         self.given_up: set[Key] = set()
 
     def is_due(self, key: Key) -> bool:
         """Whether a report that is listed is still to be read."""
         report = self._reports.setdefault(key, Report(self._today))
         report.listed = self._today
-        if not report.is_read and report.downloads >= MOST:
+        if not report.is_read and report.downloads >= MOST and key not in self._tries:
             self.given_up.add(key)
         return not report.is_read and report.downloads < MOST
 
-    def is_kept(self, row: Mapping[str, Any]) -> bool:
-        """Whether the portal still keeps the reports of an import; what does not say when it was made may be new."""
+    def is_older(self, row: Mapping[str, Any], age: timedelta) -> bool:
+        """Whether an import's job is older than that; what does not say when it was made may be new."""
         try:
-            return times.parse(row["job_created_date"]) >= self._now - LIVES
+            return times.parse(row["job_created_date"]) < self._now - age
         except (ValueError, AttributeError, TypeError, KeyError):
-            return True
+            return False
 
     def tried(self, key: Key, *, counts: bool) -> int:
         """Take in that a report was asked for; the tries of this run, or more where no download is left.
@@ -157,10 +162,11 @@ class Reports(Slices):
                 yield None
                 continue
             import_id, row = known
-            if not self._downloads.is_kept(row):
+            if self._downloads.is_older(row, LIVES):
                 continue
             if not is_finished(row):
-                self._downloads.waiting.add(import_id)
+                if self._downloads.is_older(row, STUCK):
+                    self._downloads.stuck.add(import_id)
                 continue
             for kind in kinds(row):
                 if self._downloads.is_due((import_id, kind)):
@@ -171,8 +177,11 @@ class Reports(Slices):
 def is_finished(row: Mapping[str, Any]) -> bool:
     """Whether an import is over, so that its reports are whole: its status tells, or its job's, else its counts."""
     for status in (row.get("status"), row.get("job_status")):
-        if status:
-            return bool(OVER.search(str(status).lower().replace("_", " ")))
+        text = WORDS.sub(r"\1 ", str(status or "")).lower().replace("_", " ")
+        if UNDER_WAY.search(text):
+            return False
+        if OVER.search(text):
+            return True
     parts = [part for name in COUNTS if isinstance(part := row.get(name), int)]
     total = row.get("total_records")
     return not isinstance(total, int) or len(parts) < len(COUNTS) or sum(parts) >= total

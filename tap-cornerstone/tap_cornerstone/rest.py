@@ -33,7 +33,7 @@ ENDED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE
 MOST_STARTS = 5
 """How often a list is begun anew whose tokens ended."""
 
-GOOD = frozenset({"success", "ok"})
+GOOD = frozenset({"success", "successful", "ok", ""})
 BAD = re.compile("fail|error", re.IGNORECASE)
 PASSING = re.compile("5..|429")
 """Statuses inside a good answer that may be another one the next time."""
@@ -62,6 +62,7 @@ class RestList(CornerstoneStream):
     """The documented limit."""
 
     _most_told = 0
+    _came = 0
     _failed = 0
 
     @override
@@ -89,8 +90,9 @@ class RestList(CornerstoneStream):
             raise FailedItem(self.name)
         self._failed += len(failed)
         self._most_told = max(self._most_told, _told(body))
+        self._came = len(items) + (0 if request.begins else self._came)
         if self.pages and self.pages.is_again(request, items):
-            if len(items) >= self.pages.size:
+            if len(items) == self.pages.size and _told(body) != len(items):
                 raise TapError(
                     f"{self.name}: {self.path} answers the same full page whatever its number, so the others cannot "
                     "be read. Report it with this tap's version."
@@ -116,14 +118,15 @@ class RestList(CornerstoneStream):
 
     def _lacks(self, body: Record, request: Request) -> bool:
         """Whether a page after the first lacks records that the portal tells of."""
-        told, params = _told(body), dict(request.params)
-        if 0 < told < self._most_told:
+        told, here = _told(body), len(self._items(body))
+        if here < told < self._most_told:
             return True  # what left the list in the meantime has moved others to a page that was read before
-        if self._items(body):
+        if here:
             return False
-        if TOKEN in params:
-            return bool(member(body, "count")) or member(body, "data") is None
-        return self.pages is not None and (int(params[self.pages.param]) - self.pages.first) * self.pages.size < told
+        count = member(body, "count")
+        if TOKEN in dict(request.params) and isinstance(count, int):
+            return self._came < count
+        return self._came < told or (TOKEN in dict(request.params) and member(body, "data") is None)
 
     def _items(self, body: Any, *, alone: bool = False) -> list[Record]:  # noqa: ANN401 - what the portal sends
         found = self._found(body, alone=alone or self.slices.parent is not None)
@@ -147,10 +150,10 @@ class RestList(CornerstoneStream):
             raise Retry("the portal answered with an error")
         if inner is None:
             return ([] if names <= FRAME else body) if alone else None
-        status = str(member(body, "status") or HTTPStatus.OK.value).lower()
+        status = str(member(body, "status") or "")  # of the answer, or of the employee in it
         if PASSING.fullmatch(status):
             raise Retry(f"status {status} inside a good answer")
-        if not status.startswith("2") and status not in GOOD:
+        if BAD.search(status) or (status.isdigit() and not status.startswith("2")):
             raise TapError(f"{self.name}: {self.path} says that it failed, inside a good answer. {self.advice(200)}")
         found = member(body, inner)
         if isinstance(found, dict) and any(name.lower() in self.members for name in found):
@@ -183,7 +186,7 @@ class RestList(CornerstoneStream):
         try:
             return super().fetch(request, part)
         except FailedItem:
-            return Page([], (), part, 0, datetime.now(timezone.utc), gone=True)
+            return Page([], (), part, 0, datetime.now(timezone.utc), gone=True, doubtful=True)
 
     @override
     def is_gone(self, reply: Reply) -> bool:
@@ -229,7 +232,10 @@ def first_of(item: Record, *names: str) -> Any:  # noqa: ANN401 - whatever the p
 def _is_failed(item: Record) -> bool:
     """Whether the portal says of an item that it could not be given."""
     result = member(item, "result")
-    return isinstance(result, str) and bool(BAD.search(result)) and "reason" in map(str.lower, item)
+    if not isinstance(result, str) or "reason" not in map(str.lower, item):
+        return False
+    is_alone = all(value is None for name, value in item.items() if name.lower() not in {"result", "reason"})
+    return bool(BAD.search(result)) or (is_alone and result.lower() not in GOOD)
 
 
 def _told(body: Any) -> int:  # noqa: ANN401 - what the portal sends

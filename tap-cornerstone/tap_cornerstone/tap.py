@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from tap_cornerstone.auth import authenticator
 from tap_cornerstone.client import LOOK_BACK_MINUTES, PORTAL, per_minute
+from tap_cornerstone.odata import links
 from tap_cornerstone.odata.services import OBJECTS, VIEWS, Described, Service, shipped
 from tap_cornerstone.odata.stream import NO_STAMP, is_stamp, stream_of
 from tap_cornerstone.streams import STREAMS
@@ -188,7 +189,8 @@ class TapCornerstone(RestTap):
             for service in (OBJECTS, VIEWS)
             for entity_set in self._sets(service)
         ]
-        for name in (self.config.get("replication_keys") or {}).keys() - {stream.name for stream in odata}:
+        named = (self.config.get("replication_keys") or {}).keys() if self._has_portal else set()
+        for name in named - {stream.name for stream in odata}:
             self.logger.warning("`replication_keys` names %s, which is not among the views and objects on offer.", name)
         return list({stream.name: stream for stream in (*STREAMS, *reversed(odata))}.values())
 
@@ -214,10 +216,13 @@ class TapCornerstone(RestTap):
     @cached_property
     def _described(self) -> Described:
         self._validate_config()  # discovery alone would not
-        client = " ".join(str(self.config.get(name)) for name in ("client_id", "scope", "access_token"))
+        client = f"{self.config.get('client_id')} {self.config.get('scope')}"
         hours = self.config.get("metadata_cache_hours")
         hours = USUAL_HOURS if hours is None else hours
-        return Described(self.transport, self.authenticator, client, hours, self.first_delay)
+        token = self.config.get("access_token") or ""
+        return Described(
+            self.transport, self.authenticator, client, token=token, hours=hours, first_delay=self.first_delay
+        )
 
     def _replication_key(self, entity_set: EntitySet) -> str | None:
         """The column that tells when a row was touched; None: nothing does, or rows could not be told apart."""
@@ -232,7 +237,7 @@ class TapCornerstone(RestTap):
     def load_state(self, state: dict[str, Any]) -> None:
         super().load_state(state)
         portals = {part.get(PORTAL) for part in self.state.get("bookmarks", {}).values()} - {None}
-        if portals - {self.api_url}:
+        if not all(links.is_same(portal, self.api_url) for portal in portals):
             raise RunError(
                 "The state is of another portal than `corpname` or `api_url` names. Give each portal its own state "
                 "(with Meltano: an environment, or --state-id-suffix), or run a full refresh."

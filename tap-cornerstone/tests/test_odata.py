@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_rest import TapError
 from singer_rest.testing import Answer, Asked, Host
-from tap_cornerstone.odata import links
+from tap_cornerstone.odata import links, stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -262,6 +262,19 @@ def test_a_link_is_the_portals_whatever_scheme_a_proxy_makes_of_it(portal_url: s
             links.path_of(link, portal_url, "/x/objects")
     else:
         assert links.path_of(link, portal_url, "/x/objects") == "/x/objects/a?$skiptoken=1"
+
+
+def test_a_portal_is_known_by_its_host_in_any_letters() -> None:
+    assert links.is_same("https://ACME.csod.com:443/", "https://acme.csod.com")
+    assert not links.is_same("https://acme-stg.csod.com", "https://acme.csod.com")
+    assert not links.is_same(7, "https://acme.csod.com")
+
+
+def test_a_first_page_that_fails_once_does_not_make_the_others_small(things: Any) -> None:
+    answers = iter([Answer({}, 500), page(row(1), nextLink="things_core?$skiptoken=2"), page(row(2))])
+    output, vendor = things(lambda _: next(answers))
+    assert len(output.records("things_core")) == 2
+    assert [int(preferred.rpartition("=")[2]) for preferred in prefers(vendor)] == [1000, 500, 10000]
 
 
 def gone(form: str) -> dict[str, Any]:
@@ -521,12 +534,48 @@ def test_a_replication_key_of_a_catalog_that_cannot_be_is_a_warning(
     assert len(output.of("ACTIVATE_VERSION", name)) == 1
 
 
-def test_a_given_token_may_lack_a_scope_or_have_ended(run: Any, portal: Start, caplog: Any) -> None:
-    refused = Answer({}, 401)
-    vendor = portal(serving(lambda asked: page(row(1)) if asked.path == PATH else refused))
-    run(vendor.url, "things_core", "vw_rpt_keyless", "vw_rpt_untouched", objects=["*"], views=["*"], access_token="t")
-    assert caplog.text.count("the access token has ended") == 1
-    assert caplog.text.count("needs the scope") == 2
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_given_token_may_lack_a_scope_or_have_ended(run: Any, portal: Start, caplog: Any, *, ended: bool) -> None:
+    asked_for = 0
+
+    def answer(asked: Asked) -> Answer:
+        nonlocal asked_for
+        asked_for += asked.path == PATH
+        good = asked.path == PATH and not (ended and asked_for > 1)
+        return page(row(1)) if good else Answer({}, 401)
+
+    vendor = portal(serving(answer))
+    names = ("things_core", "vw_rpt_keyless", "vw_rpt_untouched")
+    fails: list[Exception] = []
+    config: dict[str, Any] = {"objects": ["*"], "views": ["*"], "access_token": "t", "max_concurrency": 1}
+    run(vendor.url, *names, fails=fails, **config)
+    assert asked_for == 2  # once more, to tell one from the other
+    if ended:
+        assert "it ended or was revoked" in str(fails[0])
+    else:
+        assert fails == []
+        assert caplog.text.count("needs the scope") == 2
+
+
+@pytest.mark.parametrize("kind", ["delta", "place"])
+def test_what_passes_does_not_cost_a_link_of_an_earlier_run(
+    things: Any, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "LARGEST_PAGE", 1000)
+    if kind == "delta":
+        first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
+    else:
+        halting = iter([page(row(5), nextLink="things_core?$skiptoken=2"), *[Answer({}, 422)] * 9])
+        first, _ = things(lambda _: next(halting), fails=[])
+    blips = iter([Answer({}, 500)] * 6)
+    second, vendor = things(
+        lambda _: next(blips, page(row(6), deltaLink="things_core?deltatoken=two")),
+        tracked=kind == "delta",
+        state=first.state,
+    )
+    assert [record["user_id"] for record in second.records("things_core")] == [6]
+    links = {asked.query_text for asked in vendor.asked if asked.path == PATH}
+    assert links == {"deltatoken=one" if kind == "delta" else "$skiptoken=2"}
 
 
 def test_a_state_of_views_that_are_not_offered_any_more_is_no_other_taps(run: Any, portal: Start) -> None:

@@ -210,9 +210,15 @@ def test_items_that_failed_inside_a_good_answer_are_counted_without_their_words_
 ) -> None:
     failed = {"Result": "Failure", "Reason": "Ms Secret has left"}
     good = [{"Id": 1, "Result": "Successful", "Reason": ""}, {"Id": 2, "Result": "", "Reason": ""}]
-    output = run(portal(answers(JobRequisitionDetails=old([good[0], failed, good[1]]))).url, "job_requisitions", **ALL)
+    output = run(
+        portal(
+            answers(JobRequisitionDetails=old([good[0], failed, {"Result": "Denied", "Reason": "Ms Secret"}, good[1]]))
+        ).url,
+        "job_requisitions",
+        **ALL,
+    )
     assert rows(output, "job_requisitions", "Id") == [(1,), (2,)]
-    assert "job_requisitions: 1 items failed in the portal" in caplog.text
+    assert "job_requisitions: 2 items failed in the portal" in caplog.text
     assert output.of("ACTIVATE_VERSION") == []
     assert "Secret" not in caplog.text
 
@@ -264,6 +270,61 @@ def test_a_page_that_says_nothing_after_others_takes_nothing_for_gone(run: Any, 
     assert output.of("ACTIVATE_VERSION") == []
 
 
+def numbered(asked: Asked, *sizes: int) -> list[dict[str, str]]:
+    """Rows of a page of so many."""
+    number = int(asked.query["pageNumber"])
+    return [{"ObjectId": f"{number}-{row}"} for row in range(sizes[number - 1] if number <= len(sizes) else 0)]
+
+
+WHOLE: dict[str, Callable[[Asked], Answer]] = {
+    "all at once": lambda _: new([{"ObjectId": str(n)} for n in range(300)]),
+    "as many as a page, and told so": lambda _: old([{"ObjectId": str(n)} for n in range(50)], totalRecords=50),
+    "larger pages": lambda asked: old(numbered(asked, 100, 20), totalRecords=120),
+    "each page's own total": lambda asked: old(rows := numbered(asked, 50, 20), totalRecords=len(rows)),
+}
+
+
+@pytest.mark.parametrize("case", WHOLE)
+def test_a_list_that_came_whole_is_whole_however_it_counts(run: Any, portal: Start, case: str) -> None:
+    output = run(portal(WHOLE[case]).url, "catalog", **ALL)
+    assert len(output.records("catalog")) in {300, 50, 120, 70}
+    assert len(output.of("ACTIVATE_VERSION")) == 1
+
+
+def test_a_last_page_that_counts_nothing_is_the_end(run: Any, portal: Start) -> None:
+    last = ok({"data": None, "count": 0})
+    vendor = portal(lambda asked: last if "nextPageToken" in asked.query else new([{"id": 1}], nextPageToken="more"))
+    assert len(run(vendor.url, "employees", **ALL).of("ACTIVATE_VERSION")) == 1
+
+
+def sessions(asked: Asked, many: int) -> Answer | None:
+    """A catalogue of one event with so many sessions."""
+    if asked.path.endswith("GlobalSearch"):
+        return old([{"ObjectId": "e"}] if asked.query["pageNumber"] == "1" else [])
+    if asked.path.endswith("GetDetails"):
+        return old([{"trainingItem": {"ObjectId": "e", "Sessions": [{"LOID": f"s{n}"} for n in range(many)]}}])
+    return None
+
+
+def test_a_roster_that_may_not_be_read_is_given_up_before_all_sessions_were_asked_for(
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    vendor = portal(lambda asked: sessions(asked, 400) or ok({}, status=401))
+    run(vendor.url, "session_roster", fails=[], **ALL)
+    assert "it needs the scope sessionroster:read" in caplog.text
+    assert len(queries(vendor, "GetSessionRoster")) < 200
+
+
+@pytest.mark.parametrize(
+    "selected", [("catalog", "session_roster"), ("session_roster",), ("catalog", "training_details", "session_roster")]
+)
+def test_rosters_are_read_whichever_of_the_lists_above_them_are_selected(
+    run: Any, portal: Start, selected: tuple[str, ...]
+) -> None:
+    output = run(portal(lambda asked: sessions(asked, 1) or old([{"UserId": "u1"}])).url, *selected, **ALL)
+    assert output.counts() == dict.fromkeys(selected, 1)
+
+
 def test_a_number_that_is_not_heeded_is_an_error_where_the_page_is_full(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -297,19 +358,22 @@ def test_a_given_token_that_ends_ends_the_run(run: Any, portal: Start) -> None:
 
     def answer(asked: Asked) -> Answer:
         nonlocal groups
+        if groups >= 10:
+            return ok({}, status=401)
         if asked.path.endswith("employees"):
             return new([{"id": number} for number in range(40)])
         groups += 1
-        return new([{"id": 7}]) if groups < 10 else ok({}, status=401)
+        return new([{"id": 7}])
 
     fails: list[Exception] = []
-    run(portal(answer).url, "employee_groups", access_token="given", max_concurrency=1, fails=fails, **ALL)
+    vendor = portal(answer)
+    run(vendor.url, "employee_groups", access_token="given", max_concurrency=1, fails=fails, **ALL)
     assert "it ended or was revoked" in str(fails[0])
-    assert groups == 9 + 5
+    assert len(vendor.asked) <= 1 + 10 + 2 + 1
 
 
 WRAPPED = {
-    "employee_groups": ("groups", {"id": 1465, "groups": [{"id": 7}, {"id": 8}]}),
+    "employee_groups": ("groups", {"id": 1465, "status": "Active", "groups": [{"id": 7}, {"id": 8}]}),
     "employee_custom_fields": ("customfields", {"id": 1465, "customFields": [{"id": 7}, {"id": 8}]}),
 }
 
@@ -342,6 +406,7 @@ def test_a_training_whose_details_failed_is_gone_and_the_others_arrive(run: Any,
 
     output = run(portal(answer).url, "training_details", **ALL)
     assert rows(output, "training_details", "ObjectId", "Duration") == [("b", 1.5)]
+    assert output.of("ACTIVATE_VERSION") == []
 
 
 def test_rosters_are_read_of_trainings_that_are_sessions_and_of_those_that_list_some(run: Any, portal: Start) -> None:
@@ -534,7 +599,7 @@ UNFINISHED: list[dict[str, Any]] = [
     {"id": "i2", **COUNTS, "error_records": 0},
     *(
         {"id": status, **COUNTS, "status": status}
-        for status in ("IN_PROGRESS", "Not Started", "validating", "Incomplete")
+        for status in ("IN_PROGRESS", "Not Started", "Incomplete", "Being processed", "NotCompleted", "Cancelling")
     ),
     {"id": "i4", **dict.fromkeys(COUNTS, 0)},
 ]
@@ -551,6 +616,23 @@ def test_reports_of_imports_that_are_not_over_wait(run: Any, portal: Start, stat
     assert len({asked.path.split("/")[-2] for asked in vendor.asked if "/imports/" in asked.path}) == len(UNFINISHED)
 
 
+@pytest.mark.parametrize("status", ["Rejected", "Abgeschlossen", "PARTIALLY_COMPLETED", "3", "Timed out", "Failed"])
+def test_reports_are_read_where_a_status_or_the_counts_say_that_an_import_is_over(
+    run: Any, portal: Start, status: str
+) -> None:
+    vendor = portal(bulk([{**JOB, "imports": [{**IMPORTS[0], "status": status}]}]))
+    assert run(vendor.url, "bulk_import_reports", "bulk_imports", **BULK).records("bulk_import_reports")
+
+
+def test_imports_that_are_not_over_after_days_are_told_of(
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = f"{datetime.now(timezone.utc) - timedelta(days=5):%Y-%m-%dT%H:%M:%SZ}"
+    job = {**JOB, "created_date": made, "imports": [{"id": "i", "status": "In progress"}]}
+    run(portal(bulk([job])).url, "bulk_import_reports", "bulk_imports", **BULK)
+    assert "1 of the imports are not over, though days old" in caplog.text
+
+
 def test_reports_that_are_not_kept_any_more_are_not_asked_for(run: Any, portal: Start) -> None:
     now = datetime.now(timezone.utc)
     jobs = [
@@ -564,14 +646,21 @@ def test_reports_that_are_not_kept_any_more_are_not_asked_for(run: Any, portal: 
 
 
 def test_a_job_without_imports_has_no_rows_and_one_that_is_gone_is_no_error(run: Any, portal: Start) -> None:
-    listed = [{"id": "queued", "imports": None}, {"id": "gone"}, {"id": "j1"}]
-    one = {"queued": ok({"id": "queued", "imports": None}), "gone": ok({}, status=404)}
+    listed = [{"id": "queued", "imports": None}, {"id": "gone"}, {"id": "j1"}, {"id": "framed"}]
+    one = {
+        "queued": ok({"id": "queued", "imports": None}),
+        "gone": ok({}, status=404),
+        "framed": ok({"job": {"id": "framed", "imports": [{"id": "i2"}]}}),
+    }
 
     def answer(asked: Asked) -> Answer:
         return one.get(asked.path.rpartition("/")[2]) or bulk(listed)(asked)
 
     output = run(portal(answer).url, "bulk_imports", **BULK)
-    assert rows(output, "bulk_imports", "id", "job_id", "job_status") == [("i/1", "j1", "COMPLETED")]
+    assert rows(output, "bulk_imports", "id", "job_id", "job_status") == [
+        ("i/1", "j1", "COMPLETED"),
+        ("i2", "framed", None),
+    ]
 
 
 def test_a_report_with_quotes_as_they_come_is_read(run: Any, portal: Start) -> None:

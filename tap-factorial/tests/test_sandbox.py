@@ -68,6 +68,10 @@ def test_older_versions_have_their_lists_and_the_same_ids(
     assert paths == {version}
 
 
+def days_ago(days: int) -> str:
+    return str(pendulum.now("UTC").subtract(days=days).to_date_string())
+
+
 def test_no_unwindowed_request_is_ever_made_for_shifts(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
     year = pendulum.now("UTC").year
     first = run(url, "attendance_shifts", date_window_days=31)
@@ -85,7 +89,7 @@ def test_no_unwindowed_request_is_ever_made_for_shifts(run: Callable[..., Any], 
 def test_shifts_go_on_from_the_day_before_the_last_run_whenever_they_changed(
     run: Callable[..., Any], sandbox: Sandbox, url: str
 ) -> None:
-    first = run(url, "attendance_shifts", start_date="2026-10-01", end_date="2026-11-30", date_window_days=31)
+    first = run(url, "attendance_shifts", start_date=days_ago(50), end_date=days_ago(-8), date_window_days=31)
     bookmark = first.state["bookmarks"]["attendance_shifts"]["replication_key_value"]
     assert bookmark > max(record["updated_at"] for record in first.records("attendance_shifts"))
     sandbox.clear_requests()
@@ -224,11 +228,12 @@ def test_windows_of_shifts_that_stall_are_halved(
 ) -> None:
     caplog.set_level(logging.INFO)
     sandbox.control("factorial/shifts", widest_days=2, stall_seconds=30)
-    settings = {"request_timeout": 1, "start_date": "2026-10-01", "end_date": "2026-11-30", "date_window_days": 7}
+    start = days_ago(50)
+    settings = {"request_timeout": 1, "start_date": start, "end_date": days_ago(-8), "date_window_days": 7}
     output = run(url, "attendance_shifts", **settings)
     shifts = sandbox.records("factorial", "attendance_shifts")
     assert {record["id"] for record in output.records("attendance_shifts")} == {
-        shift["id"] for shift in shifts if shift["date"] >= "2026-10-01"
+        shift["id"] for shift in shifts if shift["date"] >= start
     }
     assert "from now on they are read in parts of 2 days" in caplog.text
 

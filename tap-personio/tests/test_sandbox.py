@@ -45,7 +45,7 @@ def test_every_row_and_value_of_every_stream_arrives(run: Callable[..., Any], sa
     output = run(url(sandbox), discover=True, **everything(sandbox))
     counts = sandbox.counts()["personio"]
     assert set(counts) == set(KEYS)
-    assert output.counts() == counts
+    assert output.counts() == {stream: count for stream, count in counts.items() if count}
     for stream, count in counts.items():
         records = {key_of(stream, record): record for record in output.records(stream)}
         assert len(records) == count

@@ -28,9 +28,7 @@ def path_of(link: Any, api_url: str, root: str) -> str:  # noqa: ANN401 - what t
     """
     try:
         own, target = urlsplit(api_url), urlsplit(urljoin(f"{api_url}{root}/", link))
-        is_own = target.hostname == own.hostname and (
-            _port(target) == _port(own) or (_is_usual(own) and _is_usual(target))
-        )
+        is_own = _is_same(own, target)
     except (ValueError, TypeError, AttributeError):
         raise TapError("a link of the portal cannot be read. Run again later.") from None
     if not is_own or not target.path.startswith(f"{own.path}/"):
@@ -38,6 +36,19 @@ def path_of(link: Any, api_url: str, root: str) -> str:  # noqa: ANN401 - what t
     # Behind a proxy a portal may write http; what is asked is below its own address whatever it writes.
     path = str(target.path).removeprefix(own.path)
     return f"{path}?{target.query}" if target.query else path
+
+
+def is_same(url: Any, api_url: str) -> bool:  # noqa: ANN401 - what stands in a state
+    """Whether an address is that of the portal."""
+    try:
+        return _is_same(urlsplit(api_url), urlsplit(str(url)))
+    except ValueError:
+        return False
+
+
+def _is_same(own: SplitResult, target: SplitResult) -> bool:
+    is_port = _port(target) == _port(own) or (_is_usual(own) and _is_usual(target))
+    return target.hostname == own.hostname and is_port
 
 
 def _port(address: SplitResult) -> int | None:

@@ -73,12 +73,14 @@ class Kept(msgspec.Struct, frozen=True):
     Args:
         read_at: When it said so last, seconds since the epoch.
         etag: What it called this state; empty: it has no name for it.
+        token: A hash of the token that it said so to, where one is given; another may be told less.
         digest: A hash of the document, which need not be read again while it is the same.
         sets: Its entity sets.
     """
 
     read_at: float
     etag: str
+    token: str
     digest: str
     sets: list[EntitySet]
 
@@ -90,16 +92,25 @@ class Described:
         transport: The way to the portal.
         authenticator: What gives the token.
         client: Who asks.
+        token: The token, where one is given.
         hours: For how long what it said is good.
         first_delay: Seconds before the first repeat.
     """
 
     def __init__(
-        self, transport: Transport, authenticator: Authenticator, client: str, hours: float, first_delay: float
+        self,
+        transport: Transport,
+        authenticator: Authenticator,
+        client: str,
+        *,
+        token: str,
+        hours: float,
+        first_delay: float,
     ) -> None:
         self._transport = transport
         self._authenticator = authenticator
         self._client = client
+        self._token = hashlib.sha256(token.encode()).hexdigest() if token else ""
         self._seconds = hours * 3600
         self._first_delay = first_delay
 
@@ -112,15 +123,15 @@ class Described:
         """
         file = self._file(service)
         kept = self._read(file)
-        if kept and 0 <= time.time() - kept.read_at < self._seconds:
+        if kept and kept.token == self._token and 0 <= time.time() - kept.read_at < self._seconds:
             return kept.sets
         reply = self._ask(service, kept.etag if kept else "")
         if reply.status == HTTPStatus.NOT_MODIFIED and kept:
-            kept = msgspec.structs.replace(kept, read_at=time.time())
+            kept = msgspec.structs.replace(kept, read_at=time.time(), token=self._token)
         else:
             digest = hashlib.sha256(reply.body).hexdigest()
             sets = kept.sets if kept and kept.digest == digest else self._parsed(service, reply)
-            kept = Kept(time.time(), reply.headers.get("ETag") or "", digest, sets)
+            kept = Kept(time.time(), reply.headers.get("ETag") or "", self._token, digest, sets)
         self._write(file, kept)
         return kept.sets
 

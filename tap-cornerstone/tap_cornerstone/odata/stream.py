@@ -37,6 +37,9 @@ SMALLEST_PAGE = 250
 GOOD_PAGES = 10
 """Pages that have to come whole before larger ones are asked for again."""
 
+LINK_TRIES = 5
+"""How often a link of an earlier run is asked for in pages of the smallest size, after it failed in larger ones."""
+
 DELTA = "delta_link"
 ROW = re.compile(r"[^(]*\((.*)\)\s*", re.DOTALL)
 PART = re.compile(r"\s*(?:(\w+)\s*=\s*)?('(?:[^']|'')*'|[^',()]+?)\s*(?:,|$)")
@@ -61,6 +64,7 @@ class ODataStream(CornerstoneStream):
 
     _page_size = LARGEST_PAGE
     _good_pages = 0
+    _in_vain = 0
     _tracking = True
     _new_delta: str | None = None
 
@@ -108,14 +112,13 @@ class ODataStream(CornerstoneStream):
         except TapError:
             return None
 
-    @property
-    def reach(self) -> tuple[datetime | None, datetime | None]:
-        """First and last moment that this run reads; what is tracked is read whole, whatever the start."""
-        return (None, None) if self._tracks else super().reach
-
     @override
     def page_request(self, part: Slice, since: datetime | None) -> Request:
-        return self._asking(self._delta or self._place or self._beginning, min(FIRST_PAGE, self._page_size))
+        link = self._delta or self._place
+        return self._asking(link, self._page_size) if link else self._first()
+
+    def _first(self) -> Request:
+        return self._asking(self._beginning, min(FIRST_PAGE, self._page_size))
 
     @property
     def _beginning(self) -> str:
@@ -125,8 +128,7 @@ class ODataStream(CornerstoneStream):
         ((column, moment),) = self.changed_since.params(self.since).items()
         return f"{self.path}?$filter={quote(f'{column} ge {moment}', safe='')}"
 
-    def _asking(self, path: str, size: int | None = None) -> Request:
-        size = size or self._page_size
+    def _asking(self, path: str, size: int) -> Request:
         return Request(path, (), self.path, headers=self._preferring(size), rows=size)
 
     def _preferring(self, size: int) -> tuple[tuple[str, str], ...]:
@@ -152,7 +154,7 @@ class ODataStream(CornerstoneStream):
         if delta := links.member(body, "@odata.deltalink"):
             self._new_delta = self._path_of(delta)
         following = links.member(body, "@odata.nextlink")
-        return rows, [self._asking(self._path_of(following))] if following else []
+        return rows, [self._asking(self._path_of(following), self._page_size)] if following else []
 
     def _is_error(self, record: Record) -> bool:
         error = links.member(record, "error")
@@ -206,7 +208,8 @@ class ODataStream(CornerstoneStream):
             return ()
         if other := self._half(request, retry.reason):
             return [other]
-        again = self._again(request)
+        self._in_vain += 1  # a link is not given up for what may pass
+        again = self._again(request) if self._in_vain > LINK_TRIES else None
         return [again] if again else ()
 
     def _half(self, request: Request, reason: str) -> Request | None:
@@ -214,7 +217,8 @@ class ODataStream(CornerstoneStream):
         if request.rows <= SMALLEST_PAGE:
             return None
         size, self._good_pages = max(request.rows // 2, SMALLEST_PAGE), 0
-        self._page_size = size
+        if request.rows >= self._page_size:  # a first page is small from the beginning
+            self._page_size = size
         self.logger.info("%s: %s; asking for pages of %d rows.", self.name, reason, size)
         return replace(request, headers=self._preferring(size), rows=size)
 
@@ -234,7 +238,7 @@ class ODataStream(CornerstoneStream):
             # Some portals or objects do not, whatever their metadata says.
             self.logger.warning("%s: the portal does not track its changes; %s", self.name, WITHOUT_DELTA)
             self._tracking = False
-            return self._asking(self._beginning)
+            return self._first()
         return None
 
     def _again(self, request: Request) -> Request | None:
@@ -250,7 +254,7 @@ class ODataStream(CornerstoneStream):
             self.replication.read_whole()
         else:
             return None
-        return self._asking(self._beginning)
+        return self._first()
 
     @override
     def place_after(self, page: Page) -> str | None:

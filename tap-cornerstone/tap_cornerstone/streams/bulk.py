@@ -42,7 +42,7 @@ class BulkJobs(RestList):
     scope = "of the Bulk API"  # what it is called is not documented
     rate = per_minute(5)
     pages = Numbered("page_number", 100, first=1, limit="page_size")
-    members = ("jobs", "data", "results", "items")
+    members = ("jobs", "job", "data", "results", "items")
 
     @override
     def total(self, body: Any) -> int | None:
@@ -71,7 +71,8 @@ class BulkImports(BulkJobs):
         return told, [*following, *(Request(path, (), JOB) for path in paths)]
 
     def _imports(self, job: Record) -> list[Record]:
-        found = job.get("imports") or []  # a job that waits has none yet
+        found = job.get("imports", False)
+        found = [] if found is None else found  # a job that waits has none yet
         if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
             raise TapError(f"{self.name}: the answer of {JOB} holds no imports. {self.advice(200)}")
         known = {
@@ -191,9 +192,11 @@ class BulkImportReports(RestList):
     def finish_state(self, state: dict[str, Any]) -> None:
         super().finish_state(state)
         self.downloads.write(state)
-        if self.downloads.waiting:
-            self.logger.info(
-                "%s: %d of the imports are not over; their reports wait.", self.name, len(self.downloads.waiting)
+        if self.downloads.stuck:
+            self.logger.warning(
+                "%s: %d of the imports are not over, though days old; their reports wait.",
+                self.name,
+                len(self.downloads.stuck),
             )
         if self.downloads.given_up:
             self.logger.warning(

@@ -84,6 +84,7 @@ class Sessions(Slices):
 
     parent = "training_details"
     key = "session"
+    ids_param = "sessionLOID"
 
     @override
     def needed(self, parent: Record) -> Record:
@@ -99,7 +100,7 @@ class Sessions(Slices):
             for session_id in known[1][SESSIONS]:
                 if session_id.lower() not in asked:
                     asked.add(session_id.lower())
-                    yield Slice(params={"sessionLOID": session_id}, columns={"SessionId": session_id})
+                    yield Slice(params={self.ids_param: session_id}, columns={"SessionId": session_id})
 
 
 def sessions_of(training: Record) -> Iterator[str]:

@@ -93,9 +93,10 @@ class JobApplicants(RestList):
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
         super().finish_state(state)
-        if self._unknown:
+        unknown = self._unknown - set(STATUSES)  # that a portal lacks some of the usual ones is nothing to tell
+        if unknown:
             self.logger.warning(
-                "%s: the portal has no status of these names: %s.", self.name, ", ".join(sorted(self._unknown))
+                "%s: the portal has no status of these names: %s.", self.name, ", ".join(sorted(unknown))
             )
         if not self.replication.rows_in_all:
             self.logger.warning("%s: nobody has a status that was asked for. %s", self.name, NAME_THEM)
