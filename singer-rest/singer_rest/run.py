@@ -11,7 +11,7 @@ from singer_rest.errors import FilterRefused, NoAccess, RunError, TapError, TooS
 from singer_rest.scheduler import Reading, Scheduler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from singer_rest.pages import Page, Record
@@ -27,18 +27,18 @@ class Listing:
         children: The streams that walk it.
     """
 
-    def __init__(self, parent: RestStream, children: Sequence[RestStream]) -> None:
+    def __init__(self, parent: RestStream, children: list[RestStream]) -> None:
         self.parent = parent
+        self.children = children
         self.parents: list[tuple[str, Mapping[str, Any]]] = []
         self.complete = False
         self.error: Exception | None = None
-        self._children = children
         self._known: set[str] = set()
 
     @property
     def since(self) -> datetime | None:
         """From when on changed parents are wanted; None: all of them."""
-        wanted = [child.replication.since if child.slices.changed else None for child in self._children]
+        wanted = [child.replication.since if child.slices.changed else None for child in self.children]
         return None if None in wanted else min(since for since in wanted if since)
 
     def add(self, records: Iterable[Record]) -> None:
@@ -52,7 +52,7 @@ class Listing:
     def _kept(self, record: Record) -> Mapping[str, Any]:
         """What the children need to know of a parent; most need nothing, and there may be many parents."""
         kept: dict[str, Any] = {}
-        for child in self._children:
+        for child in self.children:
             kept |= child.slices.needed(record)
             if child.slices.changed:
                 kept[child.slices.changed] = self.parent.changed_at(record)
@@ -174,10 +174,13 @@ class Run:
             return
         listing = self._listings.get(name)
         own = read.get(name)
+        is_new = listing is None
         if listing is None:
             children = [child for child in self.streams if child.slices.parent == name]
-            children += [] if stream in children else [stream]
             listing = self._listings[name] = Listing(own or stream_named(name), children)
+        if stream not in listing.children:
+            listing.children.append(stream)
+        if is_new:
             wanted = listing.since
             apart = apart or own is None or bool(own.since and (wanted is None or own.since > wanted))
         elif not apart or listing.parent in self._listed_apart:
