@@ -172,12 +172,12 @@ class Run:
         name = stream.slices.parent
         if name is None:
             return
-        listing = self._listings.get(name)
         own = read.get(name)
-        is_new = listing is None
-        if listing is None:
+        is_new = name not in self._listings
+        if is_new:
             children = [child for child in self.streams if child.slices.parent == name]
-            listing = self._listings[name] = Listing(own or stream_named(name), children)
+            self._listings[name] = Listing(own or stream_named(name), children)
+        listing = self._listings[name]
         if stream not in listing.children:
             listing.children.append(stream)
         if is_new:

@@ -234,10 +234,15 @@ def written(run: Callable[[], object], fails: list[Exception] | None = None) -> 
     return Output(raw.getvalue())
 
 
-def synced(tap: RestTap, *streams: str, fails: list[Exception] | None = None) -> Output:
-    """What a tap writes of some streams, or of all."""
+def select(tap: RestTap, *streams: str) -> None:
+    """Select some streams of a tap, or all."""
     for stream in tap.streams.values():
         stream.selected = not streams or stream.name in streams
+
+
+def synced(tap: RestTap, *streams: str, fails: list[Exception] | None = None) -> Output:
+    """What a tap writes of some streams, or of all."""
+    select(tap, *streams)
     return written(tap.sync_all, fails)
 
 

@@ -25,7 +25,7 @@ from singer_rest import (
     common_settings,
     query,
 )
-from singer_rest.testing import Answer, Asked, Output, host, written
+from singer_rest.testing import Answer, Asked, Output, host, select, written
 from singer_sdk import typing as th
 
 if TYPE_CHECKING:
@@ -271,8 +271,7 @@ def tap_of(
     tap = PetTap(config={name: value for name, value in settings.items() if value is not None}, state=state)
     if started:
         tap.started = started
-    for stream in tap.streams.values():
-        stream.selected = not streams or stream.name in streams
+    select(tap, *streams)
     return tap
 
 

@@ -113,12 +113,13 @@ class RestList(CornerstoneStream):
     def is_doubtful(self, body: Any, request: Request) -> bool:
         if not self.versioned:
             return False  # nothing is taken for gone anyway
-        lacks = isinstance(body, dict) and not request.begins and self._lacks(body, request)
-        return lacks or any(map(_is_failed, self._items(body)))
+        items = self._items(body)
+        lacks = isinstance(body, dict) and not request.begins and self._lacks(body, len(items), request)
+        return lacks or any(map(_is_failed, items))
 
-    def _lacks(self, body: Record, request: Request) -> bool:
-        """Whether a page after the first lacks records that the portal tells of."""
-        told, here = _told(body), len(self._items(body))
+    def _lacks(self, body: Record, here: int, request: Request) -> bool:
+        """Whether a page after the first, with so many items, lacks some that the portal tells of."""
+        told = _told(body)
         if here < told < self._most_told:
             return True  # what left the list in the meantime has moved others to a page that was read before
         if here:

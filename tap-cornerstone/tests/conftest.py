@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hr_sandbox.testing import Sandbox, running
-from singer_rest.testing import Answer, Asked, Host, Output, hosts, written
+from singer_rest.testing import Answer, Asked, Host, Output, hosts, select, written
 from tap_cornerstone.tap import TapCornerstone
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def run() -> Callable[..., Output]:
 
         def run_tap() -> None:
             tap = TapCornerstone(config={"api_url": url, **credentials, **config}, state=state, catalog=catalog)
-            for stream in tap.streams.values() if catalog is None else ():
-                stream.selected = not streams or stream.name in streams
+            if catalog is None:
+                select(tap, *streams)
             tap.sync_all()
 
         return written(run_tap, fails)  # to discover may fail too

@@ -62,7 +62,9 @@ class BulkImports(BulkJobs):
     @override
     def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
         if request.endpoint == JOB:
-            return [row for job in self._items(body, alone=True) for row in self._imports(job)], []
+            return [
+                row for item in self._items(body, alone=True) for job in self.rows(item) for row in self._imports(job)
+            ], []
         jobs, following = super().parse(body, request)
         # The list need not tell of the imports; then each job does.
         silent = [job for job in jobs if job["id"] and not isinstance(job.get("imports"), list)]
@@ -76,7 +78,7 @@ class BulkImports(BulkJobs):
         if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
             raise TapError(f"{self.name}: the answer of {JOB} holds no imports. {self.advice(200)}")
         known = {
-            "job_id": first_of(job, "id", "job_id", "jobid"),
+            "job_id": job["id"],
             "job_status": job.get("status"),
             "job_created_date": job.get("created_date"),
         }
