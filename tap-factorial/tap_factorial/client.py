@@ -134,7 +134,11 @@ class FactorialStream(RestStream):
         """The fields that are text, or may hold some."""
         properties = self.effective_schema["properties"].items()
         kinds = {"string", "array", "object"}
-        return [(name, schema) for name, schema in properties if kinds.intersection(schema["type"]) and name != EXTRA]
+        return [
+            (name, schema)
+            for name, schema in properties
+            if kinds.intersection(schema.get("type", kinds)) and name != EXTRA
+        ]
 
 
 def _as_text(value: Any, schema: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - whatever the API sent

@@ -56,6 +56,7 @@ def test_a_described_field_becomes_a_column_that_may_be_null() -> None:
         due={"type": "string", "format": "date"},
         clock_in={"type": "string"},
         anything={},
+        task_id={},
     )
     assert found == {
         "name": TEXT,
@@ -67,7 +68,8 @@ def test_a_described_field_becomes_a_column_that_may_be_null() -> None:
         "starts_on": {**TEXT, "format": "date"},
         "due": {**TEXT, "format": "date"},
         "clock_in": TEXT,
-        "anything": TEXT,
+        "anything": {},
+        "task_id": TEXT,
     }
 
 
@@ -85,9 +87,41 @@ def test_nested_descriptions_keep_their_parts_and_end_where_they_contain_themsel
     assert columns(loop=loop)["loop"] == {"type": ["integer", "null"]}
 
 
-def test_a_field_of_any_type_is_a_text() -> None:
-    assert column("anything", described=True, resolve=Document(NEXT).resolve) == TEXT
-    assert column("several", {"type": "array", "items": True}, Document(NEXT).resolve)["items"] == TEXT
+def test_a_field_whose_type_is_not_told_has_none() -> None:
+    resolve = Document(NEXT).resolve
+    assert column("anything", described=True, resolve=resolve) == {}
+    assert column("several", {"type": "array", "items": True}, resolve) == {"type": ["array", "null"], "items": {}}
+    found = columns(
+        hours={"type": "object", "properties": {"units": {}, "total": {"description": "Of all days."}}},
+        rate={"type": "unknown"},
+        created_at={"type": ["unknown", "null"]},
+        cost={"oneOf": [{}, {"type": "null"}]},
+    )
+    assert found == {
+        "hours": {"type": ["object", "null"], "properties": {"units": {}, "total": {}}},
+        "rate": {},
+        "created_at": {},
+        "cost": {},
+    }
+
+
+def test_a_type_is_told_by_other_words_too() -> None:
+    found = columns(
+        state={"enum": ["open", "closed", None]},
+        level={"enum": [1, 2]},
+        done={"enum": [True]},
+        starts={"format": "date"},
+        tags={"items": {"type": "string"}},
+        by_day={"additionalProperties": {"type": "number"}},
+    )
+    assert found == {
+        "state": TEXT,
+        "level": {"type": ["integer", "null"]},
+        "done": {"type": ["boolean", "null"]},
+        "starts": {**TEXT, "format": "date"},
+        "tags": {"type": ["array", "null"], "items": TEXT},
+        "by_day": {"type": ["object", "null"]},
+    }
 
 
 @pytest.mark.parametrize(
@@ -98,6 +132,17 @@ def test_a_field_of_any_type_is_a_text() -> None:
         ({"type": ["array", "null"], "items": {}}, TEXT, {"type": ["array", "string", "null"], "items": {}}),
         ({**TEXT, "format": "date"}, TEXT, {**TEXT, "format": "date"}),
         ({**TEXT, "format": "date"}, {**TEXT, "format": "date-time"}, TEXT),
+        (TEXT, {}, {}),
+        (
+            {"type": ["array", "null"], "items": {}},
+            {"type": ["array", "null"], "items": TEXT},
+            {"type": ["array", "null"], "items": TEXT},
+        ),
+        (
+            {"type": ["object", "null"], "properties": {"a": TEXT, "b": TEXT}},
+            {"type": ["object", "null"], "properties": {"b": {}, "c": {}}},
+            {"type": ["object", "null"], "properties": {"a": TEXT, "b": {}, "c": {}}},
+        ),
     ],
 )
 def test_what_two_versions_say_is_joined_in_either_order(
@@ -269,7 +314,7 @@ def test_rows_that_are_described_in_parts_are_put_together(package: Path) -> Non
         ),
     )
     assert fields_of(package, "zoo_animals").keys() == {"id", "size", "tail", "_extra"}
-    assert fields_of(package, "zoo_animals")["tail"] == TEXT
+    assert fields_of(package, "zoo_animals")["tail"] == {}
     assert fields_of(package, "zoo_cages")["size"]["type"] == ["integer", "string", "null"]
 
 
@@ -363,6 +408,74 @@ def test_parameters_of_a_known_list_that_changed_are_named(package: Path) -> Non
         "look at: teams/teams takes updated_from, which its line does not use to ask for what changed",
         "look at: teams/teams requires kind, which its line does not give",
     ]
+
+
+def test_the_line_of_a_new_list_is_printed_as_it_is_written(package: Path) -> None:
+    lines = learn(package, NEXT)
+    written = (package / "lists.toml").read_text().splitlines()
+    added = [line.removeprefix("added: ") for line in lines if line.startswith("added: ") and " = " in line]
+    assert len(added) == 3
+    assert {line.partition("/")[2] for line in added} <= set(written)
+    assert all('since = "2027-01-01"' in line for line in added)
+
+
+def test_how_many_values_a_parameter_takes_is_heeded_for_new_lists_and_flagged_for_known_ones(package: Path) -> None:
+    five = {"description": "Payroll runs to read, at most 5 per request."}
+    few = parameter("payroll_run_ids[]", "array", items={"type": "string"}) | five
+    many = parameter("employee_ids[]", "array", items={"type": "string"}, maxItems=25)
+    lines = learn(
+        package,
+        description(
+            "2027-01-01",
+            compensations__payroll_runs=({}, []),
+            compensations__payroll_run_participants=({"payroll_run_id": TEXT}, [few]),
+            employees__employees=({"updated_at": TEXT}, []),
+            compensations__additional_compensations=({}, [many]),
+            contracts__contracts=({}, []),
+            contracts__contract_activity_periods=({}, [parameter("contract_id")]),
+        ),
+    )
+    rows = read((package / "lists.toml").read_text()).lists["compensations"]
+    assert (rows["payroll_run_participants"].parent, rows["payroll_run_participants"].at_once) == (
+        "compensations/payroll_runs",
+        5,
+    )
+    assert rows["additional_compensations"].at_once == 50
+    (flagged,) = [line for line in lines if "in one request" in line]
+    assert flagged.startswith("look at: compensations/additional_compensations takes 25 of employee_ids[] in one")
+    assert flagged.endswith("its line asks for 50")
+
+
+def test_a_list_without_a_key_is_flagged(package: Path) -> None:
+    document = description(
+        "2027-01-01",
+        project_management__exportable_expenses=({}, []),
+        cost_centers__resource_distributions=({"percentage": {"type": "number"}}, [parameter("resource_type")]),
+        job_catalog__tree_nodes=({}, []),
+    )
+    (data,) = (
+        operation["get"]["responses"]["200"]["content"]["application/json"]["schema"]["properties"]["data"]
+        for path, operation in document["paths"].items()
+        if path.endswith("/resource_distributions")
+    )
+    del data["items"]["properties"]["id"]
+    lines = learn(package, document)
+    added, *flagged = [line for line in lines if "key" in line]
+    assert added.startswith('added: cost_centers/resource_distributions = { since = "2027-01-01", key = [], ')
+    assert flagged == [
+        "look at: cost_centers/resource_distributions has no field that is its key by its name, and its line has none",
+        "look at: job_catalog/tree_nodes no longer has uuid, which is its key",
+        "look at: project_management/exportable_expenses has the field id, and its line has no key",
+    ]
+    assert "look at: cost_centers/resource_distributions requires resource_type, which nothing is known of" in lines
+
+
+def test_a_new_list_that_is_described_without_pages_comes_in_one_answer(package: Path) -> None:
+    paged = {"properties": {**rows_of({"properties": {"id": TEXT}})["properties"], "meta": {"type": "object"}}}
+    bare = {"type": "array", "items": {"properties": {"id": TEXT}}}  # as the oldest descriptions have all of them
+    learn(package, described(zoo__animals=paged, zoo__cages=rows_of({"properties": {"id": TEXT}}), zoo__keepers=bare))
+    zoo = read((package / "lists.toml").read_text()).lists["zoo"]
+    assert {name: row.one_answer for name, row in zoo.items()} == {"animals": False, "cages": True, "keepers": False}
 
 
 def test_what_cannot_be_read_is_a_sentence(package: Path) -> None:

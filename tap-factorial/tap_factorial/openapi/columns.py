@@ -10,13 +10,17 @@ if TYPE_CHECKING:
     from tap_factorial.openapi.document import Json
 
 NULL = "null"
+KINDS = frozenset({"string", "integer", "number", "boolean", "array", "object"})
 FORMATS = frozenset({"date", "date-time"})
+# What a description without a type tells of it.
+IMPLIED = (("properties", "object"), ("additionalProperties", "object"), ("items", "array"))
+NAMED = {str: "string", bool: "boolean", int: "integer", float: "number"}
 # What a text holds in time, by the end of its name, where the description says nothing. Times of day stay text.
 BY_NAME = (("_at", "date-time"), ("_on", "date"), ("_date", "date"), ("date", "date"))
 
 
 def column(name: str, described: object, resolve: Callable[[object], Json], inside: tuple[int, ...] = ()) -> Json:
-    """The schema of a field.
+    """The schema of a field; it is empty, and allows any value, where the description has no type.
 
     Every field may be null, whatever is described, and ids are texts in every version.
 
@@ -32,7 +36,10 @@ def column(name: str, described: object, resolve: Callable[[object], Json], insi
         return {"type": ["object", NULL]}
     inside = (*inside, *map(id, parts))
     kinds = _kinds(parts)
-    kinds = ["string" if is_id(name) and kind == "integer" else kind for kind in kinds] or ["string"]
+    if is_id(name):
+        kinds = ["string" if kind == "integer" else kind for kind in kinds] or ["string"]
+    if not kinds:
+        return {}
     found: Json = {"type": [*sorted(set(kinds)), NULL]}
     if kinds == ["string"]:
         form = described.get("format") or next((form for end, form in BY_NAME if name.endswith(end)), None)
@@ -82,19 +89,29 @@ def items_of(parts: list[Json]) -> object:
 
 
 def _kinds(parts: list[Json]) -> list[str]:
-    """The types that the parts of a description name."""
+    """The types that the parts of a description name; none where one of them names what is no type of JSON."""
     kinds = []
     for part in parts:
         own = part.get("type")
-        named = [own] if isinstance(own, str) else list(own or ())
-        kinds += named or (["object"] if "properties" in part else [])
-    return [kind for kind in kinds if kind in {"string", "integer", "number", "boolean", "array", "object"}]
+        kinds += [own] if isinstance(own, str) else list(own or _implied(part))
+    kinds = [kind for kind in kinds if kind != NULL]
+    return kinds if KINDS.issuperset(kinds) else []
+
+
+def _implied(part: Json) -> list[str]:
+    """The types that the other words of a description tell."""
+    kinds = [kind for word, kind in IMPLIED if word in part]
+    kinds += ["string"] if part.get("format") in FORMATS else []
+    return kinds + [NAMED[type(value)] for value in part.get("enum") or () if type(value) in NAMED]
 
 
 def joined(old: Json, new: Json) -> Json:
-    """The schema that holds what two versions say of a field; the order of the two does not matter."""
+    """The schema that holds what two versions say of a field; the order of the two does not matter.
+
+    Where one says nothing of its type, it may be any.
+    """
     if not old or not new:
-        return old or new
+        return {}
     kinds = {kind for schema in (old, new) for kind in schema["type"]}
     if "string" in kinds:
         kinds -= {"integer", "number", "boolean"}  # the tap writes them as text then
@@ -104,12 +121,13 @@ def joined(old: Json, new: Json) -> Json:
     formats = {schema["format"] for schema in (old, new) if "format" in schema}
     if len(formats) == 1:
         found["format"] = formats.pop()
-    if "items" in old or "items" in new:
-        found["items"] = joined(old.get("items", {}), new.get("items", {}))
+    items = [schema["items"] for schema in (old, new) if "items" in schema]
+    if items:
+        described = [item for item in items if item]  # older versions say nothing of what is in many arrays
+        found["items"] = joined(described[0], described[-1]) if described else {}
     inner = {**old.get("properties", {}), **new.get("properties", {})}
     if inner:
-        found["properties"] = {
-            name: joined(old.get("properties", {}).get(name, {}), new.get("properties", {}).get(name, {}))
-            for name in inner
-        }
+        parts = [schema.get("properties", {}) for schema in (old, new)]
+        told = {name: [part[name] for part in parts if name in part] for name in inner}
+        found["properties"] = {name: joined(said[0], said[-1]) for name, said in told.items()}
     return found

@@ -47,7 +47,8 @@ class Described:
             if path in document.lists:
                 changes += self._take_fields(document, path, row, is_newest=is_newest)
                 # An older version may lack what the line is about.
-                changes += differences(path, row, document.parameters(path)) if is_newest else []
+                if is_newest:
+                    changes += differences(path, row, document.fields(path), document.parameters(path))
         changes += [f"look at: the document refers to {it}, which it does not hold" for it in sorted(document.dangling)]
         return changes
 
@@ -88,14 +89,10 @@ class Described:
         for path in everything:
             module, name = path.split("/")
             old = lines.get(module, {}).get(name)
-            row = old
-            if row is None:
-                fields = document.fields(path)
-                row, unknown = rows.guessed(path, fields, document.parameters(path), everything)
-                changes.append(f"added: {path} = {rows.line(name, row).partition(' = ')[2]}")
-                changes += [f"look at: {path} requires {parameter}, which nothing is known of" for parameter in unknown]
-                changes += [] if fields else [f"look at: the document does not say what a row of {path} holds"]
+            row, unsure = (old, []) if old is not None else self._guessed(document, path, everything)
             row = rows.spans(row, [version for version in versions if path in has[version]], versions)
+            if old is None:
+                changes += [f"added: {path} = {rows.line(name, row).partition(' = ')[2]}", *unsure]
             if row != old:
                 new[path] = row
             if old is not None and row.get("until") != old.get("until"):
@@ -103,6 +100,18 @@ class Described:
         text = re.sub(r"(?m)^versions = .*$", f"versions = {json.dumps(versions)}", text)
         self._new[self._table] = rows.with_lines(text, new)
         return changes
+
+    @staticmethod
+    def _guessed(document: Document, path: str, lists: list[str]) -> tuple[Json, list[str]]:
+        """The line of a new list, and what a person should look at."""
+        fields = document.fields(path)
+        row, unknown = rows.guessed(path, fields, document.parameters(path), lists, pages=document.pages(path))
+        unsure = [f"look at: {path} requires {parameter}, which nothing is known of" for parameter in unknown]
+        if not fields:
+            unsure.append(f"look at: the document does not say what a row of {path} holds")
+        if row.get("key") == []:
+            unsure.append(f"look at: {path} has no field that is its key by its name, and its line has none")
+        return row, unsure
 
     def _take_fields(self, document: Document, path: str, row: Row, *, is_newest: bool) -> list[str]:
         file = self._schemas / f"{stream_name(path)}.json"
@@ -115,7 +124,8 @@ class Described:
             properties |= {name: _key(column(name, {}, document.resolve)) for name in row.key if name not in old}
         changes = []
         for name, schema in described.items():
-            found = joined(old.get(name, {}), column(name, schema, document.resolve))
+            found = column(name, schema, document.resolve)
+            found = joined(old[name], found) if name in old else found
             found = {**self._corrections.get(f"{path}.{name}", found)}
             if name in row.key:
                 found = _key(found)
@@ -154,7 +164,7 @@ def _change(field: str, old: Json | None, new: Json) -> str:
 
 
 def _key(schema: Json) -> Json:
-    return {**schema, "type": [kind for kind in schema["type"] if kind != NULL]}
+    return {**schema, "type": [kind for kind in schema.get("type", ["string"]) if kind != NULL]}
 
 
 def _text(properties: Json) -> str:
@@ -165,5 +175,7 @@ def _text(properties: Json) -> str:
 
 
 def _kind(schema: Json) -> str:
+    if "type" not in schema:
+        return "any type"
     kinds = " or ".join(kind for kind in schema["type"] if kind != NULL)
     return f"{kinds} ({schema['format']})" if "format" in schema else kinds

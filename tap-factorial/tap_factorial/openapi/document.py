@@ -77,12 +77,20 @@ class Document:
 
     def fields(self, name: str) -> Json:
         """The schema of a list's rows, by field, references and all; empty where they are not described."""
-        response = self.resolve(self._lists[name].get("responses", {}).get("200", {}))
-        described: Json = next(iter(response.get("content", {}).values()), {})
-        answer = parts_of(described.get("schema", {}), self.resolve)
+        answer = self._answer(name)
         data = properties_of(answer).get("data")
         rows = items_of(answer if data is None else parts_of(data, self.resolve))
         return properties_of(parts_of(rows or {}, self.resolve))
+
+    def pages(self, name: str) -> bool:
+        """Whether a list comes page by page; not where its answer is described without a word of pages."""
+        named = properties_of(self._answer(name))
+        return "data" not in named or "meta" in named
+
+    def _answer(self, name: str) -> list[Json]:
+        response = self.resolve(self._lists[name].get("responses", {}).get("200", {}))
+        described: Json = next(iter(response.get("content", {}).values()), {})
+        return parts_of(described.get("schema", {}), self.resolve)
 
     def parameters(self, name: str) -> list[Json]:
         """The query parameters of a list, each with its schema resolved."""

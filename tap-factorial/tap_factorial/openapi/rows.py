@@ -18,11 +18,16 @@ ENDS_OF_DAYS = ("_on", "_at", "_date", "date", "_gteq")
 AT_ONCE = 50
 # It is said to bring in what is pending, and leaves out everything else.
 MISLEADING = frozenset({"include_pending"})
+# How a parameter says how many values it takes in one request.
+AT_MOST = re.compile(
+    r"\b(?:at most|up to|no more than|maximum(?: of)?|max\.?)\s+(\d+)\b(?!-)|\b(\d+)(?:\s+\w+)?\s+at (?:the )?most\b",
+    re.IGNORECASE,
+)
 SECRET = re.compile(r".*(token|secret|password).*|challenge", re.IGNORECASE)
 
 
 def guessed(
-    name: str, fields: Collection[str], parameters: Iterable[Json], lists: Iterable[str]
+    name: str, fields: Collection[str], parameters: Iterable[Json], lists: Iterable[str], *, pages: bool = True
 ) -> tuple[Json, list[str]]:
     """The line of a new list, as far as its parameters tell.
 
@@ -31,6 +36,7 @@ def guessed(
         fields: The fields of its rows.
         parameters: Its query parameters.
         lists: All lists, among which its parent may be.
+        pages: Whether it comes page by page.
 
     Returns:
         The line, and the required parameters that nothing is known of.
@@ -59,6 +65,8 @@ def guessed(
         row["changed_since"] = since
         if "updated_at" not in fields:
             row["bookmark"] = "start"
+    if not pages:
+        row["one_answer"] = True
     row["drop"] = [field for field in fields if is_secret(field)]
     return {field: value for field, value in row.items() if value or field == "key"}, unknown
 
@@ -75,12 +83,26 @@ def _needed(row: Json, parameter: Json, name: str, lists: Iterable[str]) -> bool
     if choices:
         row.setdefault("send" if given.endswith("[]") else "sweep", {})[given] = choices
     elif parent := _parent(given, name.partition("/")[0], lists):
-        row |= {"parent": parent, "by": given, **({"at_once": AT_ONCE} if given.endswith("[]") else {})}
+        at_once = min(AT_ONCE, at_most(parameter) or AT_ONCE)
+        row |= {"parent": parent, "by": given, **({"at_once": at_once} if at_once > 1 else {})}
     elif given.endswith(ENDS_OF_DAYS):
         row.setdefault("today", []).append(given)
     else:
         return False
     return True
+
+
+def at_most(parameter: Json) -> int | None:
+    """How many values a parameter takes in one request; None: nothing is said of it."""
+    if not parameter["name"].endswith("[]"):
+        return 1
+    told = [parameter["schema"].get("maxItems"), *_numbers(parameter), *_numbers(parameter["schema"])]
+    return min((number for number in told if isinstance(number, int) and number > 0), default=None)
+
+
+def _numbers(described: Json) -> list[int]:
+    found = AT_MOST.finditer(str(described.get("description", "")))
+    return [int(match[1] or match[2]) for match in found]
 
 
 def is_flag(parameter: Json) -> bool:
