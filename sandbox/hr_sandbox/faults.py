@@ -21,6 +21,7 @@ RANDOM = (
     ("drop", None),
     ("truncated", None),
 )
+ANY = "*"
 HTTP_ERRORS = range(400, 600)
 MAX_SECONDS = 10_000_000
 
@@ -35,7 +36,7 @@ class Fault:
         status: of the kinds `status` and `retry-after`.
         times: how many requests it hits; None for all.
         after: how many matching requests pass before.
-        query: parameters that the request must have as well.
+        query: parameters that the request must have as well; `*` is any value.
         seconds: how long to wait, of the kinds `slow` and `retry-after`.
         form: whether a `Retry-After` is in `seconds` or a `date`.
     """
@@ -83,7 +84,8 @@ class Fault:
 
     def matches(self, paths: tuple[str | None, ...], query: Mapping[str, str]) -> bool:
         """Whether a request is one of those that it is for."""
-        return self.path in paths and all(query.get(name) == text for name, text in self.query.items())
+        given = all(name in query and text in {query[name], ANY} for name, text in self.query.items())
+        return given and self.path in paths
 
 
 def _count(value: object, least: int) -> bool:

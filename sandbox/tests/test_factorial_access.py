@@ -161,7 +161,18 @@ def test_logins_by_a_control(make_factorial: Any) -> None:
 @pytest.mark.parametrize(
     ("form", "status", "kind", "body"),
     [
-        ("json", 403, "application/json", b'{"errors":["Forbidden"]}'),
+        (
+            "json",
+            403,
+            "application/json",
+            b'{"errors":[{"code":"forbidden","message":"Forbidden","field":null}]}',
+        ),
+        (
+            "payment",
+            402,
+            "application/json",
+            b'{"errors":[{"code":"payment_required","message":"Payment Required","field":null}]}',
+        ),
         ("html", 403, "text/html; charset=utf-8", None),
         ("empty", 403, None, b""),
         ("null", 401, "application/json", b'{"errors":null}'),
@@ -177,6 +188,18 @@ def test_a_module_that_is_not_booked(make_factorial: Any, form: str, status: int
     assert api.get("employees/employees")[0] == 200
     api.vendor.grant(right="posts", endpoint=None)
     assert api.get("posts/groups")[0] == 200
+
+
+@pytest.mark.parametrize("status", [402, 404, 410, 428])
+def test_a_list_is_not_booked_or_gone(make_factorial: Any, status: int) -> None:
+    api = make_factorial()
+    api.vendor.revoke(right=None, endpoint="posts/groups", status=status)
+    api.controls["refusal"]({"module": "posts", "form": "json"})
+    given, body = api.get("posts/groups")
+    assert given == status
+    (error,) = body["errors"]
+    assert set(error) == {"code", "message", "field"}
+    assert error["code"] in {"payment_required", "missing_resource", "invalid_state"}
 
 
 def test_one_list_can_be_taken_away(make_factorial: Any) -> None:

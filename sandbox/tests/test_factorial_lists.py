@@ -92,6 +92,51 @@ def test_allowance_stats_page_by_employee(factorial: Any) -> None:
     assert factorial.get(f"timeoff/allowance_stats/{row['id'].partition('/')[0]}")[0] == 404
 
 
+def test_allowance_stats_are_asked_for_25_employees_at_most(factorial: Any) -> None:
+    people = ids(factorial.get("employees/employees")[1])
+    ask = lambda some: factorial.get("timeoff/allowance_stats", [("employee_ids[]", key) for key in some])  # noqa: E731
+    assert {row["employee_id"] for row in ask(people[:25])[1]["data"]} <= set(people[:25])
+    assert ask(people[:26])[0] in {400, 422}
+
+
+def test_the_address_of_the_company_and_that_of_the_person(factorial: Any) -> None:
+    rows = factorial.rows("employees/employees", EVERYBODY)
+    assert all(row["email"] == row["login_email"] for row in rows)
+    assert any(row["personal_email"] not in {None, row["email"]} for row in rows)
+
+
+def test_what_still_runs_has_a_time_on_no_day(factorial: Any) -> None:
+    rows = factorial.rows("attendance/open_shifts")
+    assert rows
+    assert {row["clock_in"][:11] for row in rows} == {"2000-01-01T"}
+
+
+@pytest.mark.parametrize("name", ["teams/teams", "ats/candidates", "attendance/shifts", "timeoff/allowance_stats"])
+def test_a_list_that_holds_rows_back_tells_of_them(make_factorial: Any, name: str) -> None:
+    api = make_factorial()
+    query = {"start_on": "2026-06-01", "end_on": "2026-06-17"} if name == "attendance/shifts" else {}
+    totals, rows = {page["meta"]["total"] for page in api.pages(name, query)}, api.rows(name, query)
+    api.vendor.set_manner(name, "short")
+    assert {page["meta"]["total"] for page in api.pages(name, query)} == totals
+    assert 0 < len(api.rows(name, query)) < len(rows)
+    api.vendor.set_manner(name, "short-once")
+    assert len(api.rows(name, query)) < len(rows)
+    assert api.rows(name, query) == rows
+
+
+def test_rows_without_their_key_and_errors_of_null(make_factorial: Any) -> None:
+    api = make_factorial()
+    rows = api.rows("teams/teams")
+    api.vendor.set_manner("teams/teams", "keyless")
+    odd = api.rows("teams/teams")
+    assert ["id" in row for row in odd] == [bool(index % 5) for index in range(len(rows))]
+    api.vendor.set_manner("teams/teams", "null-errors")
+    assert api.get("teams/teams") == (200, {"errors": None})
+    assert api.vendor.rights()["odd"] == {"teams/teams": "null-errors"}
+    api.vendor.set_manner("teams/teams", "normal")
+    assert api.rows("teams/teams") == rows
+
+
 def test_arrays_are_repeated_with_brackets(factorial: Any) -> None:
     one, two = ids(factorial.get("employees/employees")[1])[:2]
     ask = lambda *query: ids(factorial.get("employees/employees", [*EVERYBODY.items(), *query])[1])  # noqa: E731

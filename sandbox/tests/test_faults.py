@@ -27,6 +27,9 @@ def test_only_with_the_query() -> None:
     faults.add(Fault(path=PATHS[0], kind="html", query={"limit": "50"}))
     assert kinds(faults, 2) == [None, None]
     assert kinds(faults, 2, limit="50") == ["html", None]
+    faults.add(Fault(path=PATHS[0], kind="drop", query={"updated_at": "*"}))
+    assert kinds(faults, 1, limit="50") == [None]
+    assert kinds(faults, 2, updated_at="2026-01-01") == ["drop", None]
 
 
 def test_always_until_cleared() -> None:

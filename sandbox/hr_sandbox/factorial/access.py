@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hr_sandbox.messages import Answer
     from hr_sandbox.vendor import Json
 
-STATUSES = (401, 403, 404)
+STATUSES = (401, 402, 403, 404, 410, 428)
 PREFIX = "/api/{version}/resources/"
 
 

@@ -86,7 +86,11 @@ ONE_OF = {
     ),
     "timeoff/french_leave_day_counts": (("leave_ids[]",), ("from", "to")),
 }
-LONELY = {"performance/target_managers": "performance_review_process_ids[]"}  # takes one value only
+# How many values a parameter takes at most.
+AT_MOST = {
+    "performance/target_managers": ("performance_review_process_ids[]", 1),
+    "timeoff/allowance_stats": ("employee_ids[]", 25),
+}
 CONTACT_TYPE, VENDOR = "contact_type", "vendor"
 VIEWS = ("by_trash_bin", "by_pending_assignment")
 
@@ -104,8 +108,9 @@ def check_needs(query: Query) -> None:
     groups = ONE_OF.get(resource.name, ())
     if groups and not any(all(any(query.many(name)) for name in group) for group in groups):
         raise bad(resource.module, groups[0][0], "is missing, and nothing else bounds the request")
-    if resource.name in LONELY and len(query.many(LONELY[resource.name])) > 1:
-        raise bad(resource.module, LONELY[resource.name], "takes one id only")
+    name, most = AT_MOST.get(resource.name, ("", 0))
+    if len(query.many(name)) > most:
+        raise bad(resource.module, name, f"takes {most} at most")
 
 
 def tests(query: Query) -> list[Test]:

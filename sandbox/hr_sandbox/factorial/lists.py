@@ -48,11 +48,18 @@ NUMBERS = frozenset({"_company_id", "_project_id"})
 GATEWAY_TIMEOUT = 504
 
 
+SHORT, SHORT_ONCE, KEYLESS, NULL_ERRORS = "short", "short-once", "keyless", "null-errors"
+ODD_WAYS = (SHORT, SHORT_ONCE, KEYLESS, NULL_ERRORS)
+ONE_IN = 5  # rows of a page that are held back, or have no key: the first, and every fifth after it
+
+
 @dataclass(slots=True)
 class Manners:
     """How the lists behave, as the controls set it.
 
     Attributes:
+        odd: lists that answer in an odd way, by name: with fewer rows than their total says, once or always; with
+            rows without their key; with null errors instead of rows.
         ignored: parameters that a list no longer knows.
         or_later: whether the shifts' `updated_at` asks for later days too.
         unpaged: lists that answer all at once.
@@ -63,6 +70,7 @@ class Manners:
         most: shifts beyond which a request without a window is never answered.
     """
 
+    odd: dict[str, str] = field(default_factory=dict)
     ignored: dict[str, set[str]] = field(default_factory=dict)
     or_later: bool = False
     unpaged: set[str] = field(default_factory=lambda: {SHIFTS})
@@ -86,6 +94,8 @@ class Lists:
         """One page of a list, or all of one that does not page."""
         query = Query(resource, version, pairs, frozenset(self.manners.ignored.get(resource.name, ())))
         filters.check_needs(query)
+        if self.manners.odd.get(resource.name) == NULL_ERRORS:
+            return as_json({"errors": None})
         given = dict(pairs)
         if resource.name == SHIFTS:
             return self._shifts(query)
@@ -105,7 +115,19 @@ class Lists:
         return self._body(query, rows[part], meta)
 
     def _body(self, query: Query, rows: Sequence[Row], meta: Row) -> Answer:
-        return as_json({"data": self._show(query, list(rows)), "meta": meta})
+        return as_json({"data": self._odd(query.resource, self._show(query, list(rows)), meta), "meta": meta})
+
+    def _odd(self, resource: Resource, shown: list[Row], meta: Row) -> list[Row]:
+        """The rows of a page as an odd way makes them."""
+        way = self.manners.odd.get(resource.name)
+        if way in {SHORT, SHORT_ONCE}:
+            if way == SHORT_ONCE and not meta["has_next_page"]:
+                del self.manners.odd[resource.name]
+            return [row for index, row in enumerate(shown) if index % ONE_IN]
+        if way == KEYLESS:
+            for row in shown[::ONE_IN]:
+                row.pop(resource.key or "", None)
+        return shown
 
     def _show(self, query: Query, rows: list[Row]) -> list[Row]:
         hidden = frozenset(self._access.hidden.get(query.resource.name, ()))
@@ -149,7 +171,7 @@ class Lists:
     def _with_bulk(self, query: Query, rows: list[Row], places: range, tests: list[filters.Test]) -> Answer:
         """The body of shifts, those in bulk as text where nothing else is asked of them."""
         bulk = self.world.bulk
-        if tests or not places:
+        if tests or not places or SHIFTS in self.manners.odd:
             rows += [row for row in bulk.made(places) if all(test(row) for test in tests)]
             return self._body(query, rows, pages.whole(len(rows)))
         parts = [as_json(row).body.decode() for row in self._show(query, rows)]

@@ -5,22 +5,36 @@ from __future__ import annotations
 from hr_sandbox.luck import luck
 from hr_sandbox.messages import Answer, as_json
 
-BAD, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, UNPROCESSABLE = 400, 401, 403, 404, 422
+BAD, UNAUTHORIZED, PAYMENT_REQUIRED, FORBIDDEN, NOT_FOUND, UNPROCESSABLE = 400, 401, 402, 403, 404, 422
 TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
+    402: "Payment Required",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    410: "Gone",
+    428: "Precondition Required",
     429: "Too Many Requests",
     500: "Internal Server Error",
     502: "Bad Gateway",
     503: "Service Unavailable",
     504: "Gateway Timeout",
 }
+# Of the ten codes that errors have, those that a list answers with.
+CODES = {
+    400: "malformed_request",
+    401: "unauthorized",
+    402: "payment_required",
+    403: "forbidden",
+    404: "missing_resource",
+    410: "missing_resource",
+    422: "validation_failed",
+    428: "invalid_state",
+}
 GATEWAY = frozenset({502, 503, 504})
-JSON, HTML, EMPTY, NULL = "json", "html", "empty", "null"
-FORMS = (JSON, HTML, EMPTY, NULL)
+JSON, HTML, EMPTY, NULL, PAYMENT = "json", "html", "empty", "null", "payment"
+FORMS = (JSON, HTML, EMPTY, NULL, PAYMENT)
 
 
 class RefusalError(Exception):
@@ -44,11 +58,17 @@ def unauthorized() -> Answer:
     return as_json({"errors": None}, UNAUTHORIZED)
 
 
+def coded(status: int, message: str | None = None, name: str | None = None) -> Answer:
+    """An error as the newest description has it: with a code, a sentence, and the parameter that it is about."""
+    code, message = CODES.get(status, "unknown_error"), message or TITLES.get(status, "Error")
+    return as_json({"errors": [{"code": code, "message": message, "field": name}]}, status)
+
+
 def failure(status: int) -> Answer:
     """A failure of the vendor's own."""
     if status == UNAUTHORIZED:
         return unauthorized()
-    return page(status) if status in GATEWAY else as_json({"message": TITLES.get(status, "Error")}, status)
+    return page(status) if status in GATEWAY else coded(status)
 
 
 def forbidden(module: str, form: str | None, status: int | None) -> Answer:
@@ -56,29 +76,28 @@ def forbidden(module: str, form: str | None, status: int | None) -> Answer:
     form = form or FORMS[luck("forbidden", module) % 3]
     if form == NULL or status == UNAUTHORIZED:
         return as_json({"errors": None}, status or UNAUTHORIZED)
-    status = status or FORBIDDEN
+    status = status or (PAYMENT_REQUIRED if form == PAYMENT else FORBIDDEN)
     if form == HTML:
         return page(status)
-    return Answer(status) if form == EMPTY else as_json({"errors": [TITLES.get(status, "Forbidden")]}, status)
+    return Answer(status) if form == EMPTY else coded(status)
 
 
 def bad(module: str, name: str, sentence: str) -> RefusalError:
     """A parameter that cannot be, in the module's shape."""
     shapes = (
-        (BAD, {"errors": [f"{name}: {sentence}"]}),
-        (UNPROCESSABLE, {"errors": {name: [sentence]}}),
-        (BAD, {"message": f"{name}: {sentence}"}),
-        (BAD, {"detail": f"{name}: {sentence}"}),
+        coded(BAD, sentence, name),
+        as_json({"errors": {name: [sentence]}}, UNPROCESSABLE),
+        as_json({"message": f"{name}: {sentence}"}, BAD),
+        as_json({"detail": f"{name}: {sentence}"}, BAD),
     )
-    status, body = shapes[luck("errors", module) % len(shapes)]
-    return RefusalError(as_json(body, status))
+    return RefusalError(shapes[luck("errors", module) % len(shapes)])
 
 
 def bad_cursor(name: str) -> RefusalError:
     """A cursor that is none, a page size that cannot be: the same everywhere."""
-    return RefusalError(as_json({"errors": [f"{name} is invalid"]}, BAD))
+    return RefusalError(coded(BAD, "is invalid", name))
 
 
 def not_there() -> RefusalError:
     """There is no such record."""
-    return RefusalError(as_json({"errors": ["Record not found"]}, NOT_FOUND))
+    return RefusalError(coded(NOT_FOUND, "Record not found"))

@@ -12,7 +12,7 @@ from hr_sandbox.factorial.access import Access, path_of, resource_of, stream_of
 from hr_sandbox.factorial.auth import AUTHORIZE_PATH, TOKEN_PATH, Tokens
 from hr_sandbox.factorial.controls import FactorialControls
 from hr_sandbox.factorial.ids import CLUSTER
-from hr_sandbox.factorial.lists import Lists
+from hr_sandbox.factorial.lists import ODD_WAYS, Lists
 from hr_sandbox.factorial.refusals import RefusalError, failure, not_there, page, unauthorized
 from hr_sandbox.factorial.show import bodies
 from hr_sandbox.factorial.tables import newest, resources
@@ -196,6 +196,7 @@ class Factorial(Vendor):
             "ignored": {name: sorted(names) for name, names in manners.ignored.items()},
             "unpaged": sorted(manners.unpaged),
             "updated_since": manners.or_later,
+            "odd": dict(manners.odd),
         }
 
     def revoke(self, *, right: str | None, endpoint: str | None, status: int | None) -> Json:
@@ -221,13 +222,16 @@ class Factorial(Vendor):
     def set_manner(self, path: str, manner: str) -> Json:
         """Choose in which of its ways a list answers."""
         resource, manners = resource_of(path), self.lists.manners
-        known = (NORMAL, OR_LATER) if resource.name == SHIFTS else (NORMAL, UNPAGED)
+        known = (NORMAL, OR_LATER if resource.name == SHIFTS else UNPAGED, *ODD_WAYS)
         if manner not in known:
             raise ControlError(f"There is no manner {manner}; there are {', '.join(known)}.")
         if resource.name == SHIFTS:
             manners.or_later = manner == OR_LATER
         else:
             (manners.unpaged.add if manner == UNPAGED else manners.unpaged.discard)(resource.name)
+        manners.odd.pop(resource.name, None)
+        if manner in ODD_WAYS:
+            manners.odd[resource.name] = manner
         return {"path": path, "manner": manner}
 
     def duplicate(self, stream: str, key: str | None) -> Json:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PLACES = ("office", "work_from_home", "business_trip", None)
 AHEAD = 14  # days for which there are estimates
 DAYS = ("workday", "saturday", "sunday")
+ANY_DAY = "2000-01-01"  # what a time of day stands on, where only that is meant
 WEEKS = 6  # that have been reviewed
 
 
@@ -68,7 +69,7 @@ def open_shifts(company: Company) -> Iterator[Row]:
                 "employee_id": row.person_id,
                 "date": row.day,
                 "reference_date": row.day,
-                "clock_in": f"{row.starts_at.isoformat()}.000Z",
+                "clock_in": f"{ANY_DAY}T{row.starts_at.time().isoformat()}.000Z",
                 "clock_out": None,
                 "status": "opened",
                 "workable": row.type == "WORK",
