@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import RestTap, RunError, common_settings
+from singer_rest import RestTap, RunError, TapError, common_settings
+from singer_rest.errors import NoAccess
 from singer_sdk import typing as th
 from typing_extensions import override
 
@@ -20,7 +21,7 @@ from tap_cornerstone.streams import STREAMS
 from tap_cornerstone.streams.recruiting import STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from singer_rest import Authenticator, RestStream
 
@@ -59,6 +60,11 @@ USUAL_VIEWS = [
     "vw_rpt_user_cf",
 ]
 """Custom fields as the reports have them, and the words for their values, which no object has."""
+
+
+USUAL = {OBJECTS: USUAL_OBJECTS, VIEWS: USUAL_VIEWS}
+OF_OTHERS = {OBJECTS: re.compile("^vw_"), VIEWS: re.compile("_core$")}
+"""What the names of the other service's streams look like."""
 
 
 class TapCornerstone(RestTap):
@@ -186,20 +192,53 @@ class TapCornerstone(RestTap):
         """What the portal offers of views and objects, as far as it is wanted, and the lists over REST."""
         odata = [
             stream_of(entity_set, service, self._replication_key(entity_set))
-            for service in (OBJECTS, VIEWS)
-            for entity_set in self._sets(service)
+            for service, sets in self._offered.items()
+            for entity_set in sets
         ]
         named = (self.config.get("replication_keys") or {}).keys() if self._has_portal else set()
         for name in named - {stream.name for stream in odata}:
             self.logger.warning("`replication_keys` names %s, which is not among the views and objects on offer.", name)
         return list({stream.name: stream for stream in (*STREAMS, *reversed(odata))}.values())
 
+    @cached_property
+    def _offered(self) -> Mapping[Service, Sequence[EntitySet]]:
+        """What the services have of what is wanted.
+
+        A service that the credential may not know is left out by name, and the other streams are read all the same:
+        unless the catalog is being made, and would hold nothing of any service.
+        """
+        wanted = [service for service in (OBJECTS, VIEWS) if self._patterns(service) and self._is_selected(service)]
+        offered: dict[Service, Sequence[EntitySet]] = {}
+        refusals: dict[Service, str] = {}
+        for service in wanted:
+            try:
+                offered[service] = self._sets(service)
+            except NoAccess as error:
+                refusals[service] = str(error)
+        is_none_left = len(refusals) == len(wanted) and self.input_catalog is None
+        for service, sentence in refusals.items():
+            if is_none_left or self.config.get("on_missing_access") == "fail":
+                raise TapError(
+                    f"{sentence} Give it that scope, set `{service.name}` to [] to leave them out, or set another "
+                    "`access_token` if one is given that has ended."
+                )
+            self.logger.warning("%s They are left out; the run goes on.", sentence)
+        return offered
+
+    def _patterns(self, service: Service) -> Sequence[str]:
+        patterns: Sequence[str] | None = self.config.get(service.name)
+        return USUAL[service] if patterns is None else patterns
+
+    def _is_selected(self, service: Service) -> bool:
+        """Whether the user's catalog may select something of a service: if not, it need not be there."""
+        if self.input_catalog is None:
+            return True
+        names = {name for name, entry in self.input_catalog.items() if entry.metadata.resolve_selection()[()]}
+        others = names - {stream.name for stream in STREAMS}
+        return any(not OF_OTHERS[service].search(name) for name in others)
+
     def _sets(self, service: Service) -> list[EntitySet]:
-        usual = {"views": USUAL_VIEWS, "objects": USUAL_OBJECTS}[service.name]
-        patterns = self.config.get(service.name)
-        patterns = usual if patterns is None else patterns
-        if not patterns:
-            return []
+        usual, patterns = USUAL[service], self._patterns(service)
         sets = self._described.sets(service) if self._has_portal else shipped()[service.name]
         for pattern in patterns:
             is_own = self._has_portal and pattern not in usual

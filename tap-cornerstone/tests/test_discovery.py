@@ -75,7 +75,7 @@ def test_a_setting_of_null_has_its_default(sandbox: Sandbox, url: str) -> None:
 
 def test_another_token_is_told_for_itself(sandbox: Sandbox, url: str) -> None:
     for token in ("one", "two"):
-        with pytest.raises(TapError, match="may not read what objects"):
+        with pytest.raises(TapError, match="may not know which objects"):
             TapCornerstone(config={"api_url": url, "access_token": token}).catalog_dict  # noqa: B018
     discovered(url, views=[])
     with pytest.raises(TapError, match="or set another `access_token`"):
@@ -147,12 +147,12 @@ def test_a_portal_that_does_not_say_what_it_offers_is_an_error_unless_it_said_so
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (Answer({}, 401), "Give it the scope obj_metadata:read"),
+        (Answer({}, 401), "it needs the scope obj_metadata:read (status 401). Give it that scope"),
         (Answer({}, 403), "set `objects` to [] to leave them out"),
         (Answer({}, 404), "status 404"),
         (Answer(b"<html>", 302, {"Location": "/login"}), "status 302"),
-        (Answer(b"<html><body>Sign in<br></html>"), "cannot be read: it is not XML"),
-        (Answer(b"<edmx:Edmx"), "it broke off"),
+        (Answer(b"<html><body>Sign in<br></html>"), "does not describe its objects (it is not XML)"),
+        (Answer(b"<edmx:Edmx"), "(it breaks off). Run again later"),
         (Answer(b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>"), "it declares a document type"),
     ],
 )
@@ -203,3 +203,66 @@ def test_the_host_is_the_corpnames(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
     tap = TapCornerstone(config={**CREDENTIALS, "corpname": "acme-stg", "views": [], "objects": []})
     assert tap.transport.api_url == "https://acme-stg.csod.com"
+
+
+EDMX = """<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx"><edmx:DataServices>
+<Schema Namespace="Csod" xmlns="http://docs.oasis-open.org/odata/ns/edm"><EntityType Name="{0}">
+<Key><PropertyRef Name="id"/></Key><Property Name="id" Type="Edm.Int32" Nullable="false"/></EntityType></Schema>
+</edmx:DataServices></edmx:Edmx>"""
+BOTH: dict[str, Any] = {"objects": ["*"], "views": ["*"], "metadata_cache_hours": 0}
+
+
+def describing(odd: Answer, *, views_too: bool = False) -> Callable[[Asked], Answer]:
+    """A portal whose objects are described, and whose views are answered for so."""
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("$metadata"):
+            is_odd = "/views/" in asked.path or views_too
+            return odd if is_odd else Answer(EDMX.format("things_core").encode())
+        return Answer({"value": [{"id": 1}]} if asked.path.endswith("_core") else {"data": [{"id": 7}]})
+
+    return answer
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 410, 412, 428])
+def test_a_service_that_may_not_be_read_is_left_out_by_name_and_the_others_are_read(
+    run: Callable[..., Any], portal: Start, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    output = run(portal(describing(Answer({}, status))).url, "things_core", "ou_types", **BOTH)
+    assert output.counts() == {"things_core": 1, "ou_types": 1}
+    assert f"needs the scope reportingmetadata:view (status {status}). They are left out" in caplog.text
+    with pytest.raises(TapError, match="reportingmetadata:view"):
+        run(portal(describing(Answer({}, status))).url, on_missing_access="fail", **BOTH)
+
+
+def test_what_a_service_had_when_it_was_asked_last_stays_on_offer_where_it_may_not_be_asked_any_more(
+    run: Callable[..., Any], portal: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    vendor = portal(describing(Answer(EDMX.format("vw_rpt_x").encode())))
+    assert "vw_rpt_x" in discovered(vendor.url, **BOTH)
+    vendor.answer = portal(describing(Answer({}, 403))).answer
+    assert "vw_rpt_x" in discovered(vendor.url, **BOTH)
+    assert "Those are offered that it had when it was asked last." in caplog.text
+
+
+def test_a_run_whose_catalog_selects_nothing_of_a_service_does_not_ask_what_it_has(
+    run: Callable[..., Any], portal: Start
+) -> None:
+    vendor = portal(describing(Answer({}, 500), views_too=True))
+    schema = {"type": "object", "properties": {"id": {"type": ["integer", "null"]}}}
+    root = {"breadcrumb": [], "metadata": {"selected": True}}
+    entry = {"tap_stream_id": "ou_types", "stream": "ou_types", "schema": schema, "metadata": [root]}
+    assert run(vendor.url, catalog={"streams": [entry]}, **BOTH).counts() == {"ou_types": 1}
+    assert not [path for path in vendor.paths() if path.endswith("$metadata")]
+    entry = {**entry, "tap_stream_id": "things_core", "stream": "things_core"}
+    vendor.answer = portal(describing(Answer({}, 500))).answer
+    assert run(vendor.url, catalog={"streams": [entry]}, **BOTH).counts() == {"things_core": 1}
+    assert [path for path in vendor.paths() if path.endswith("$metadata")] == [
+        "/services/api/x/dataexporter/api/objects/$metadata"
+    ]
+
+
+def test_a_description_that_is_a_page_for_people_for_a_moment_is_asked_for_again(portal: Start) -> None:
+    bodies = [b"<html><body>Maintenance<br></html>", b"<edmx:Edmx", EDMX.format("things_core").encode()]
+    vendor = portal(lambda _: Answer(bodies.pop(0)))
+    assert "things_core" in discovered(vendor.url, objects=["*"], views=[])

@@ -82,20 +82,50 @@ def test_that_changes_are_tracked_may_be_said_in_three_places(attribute: str, te
 
 def test_types_of_the_portals_own_are_what_stands_behind_them_and_spaces_are_told_apart() -> None:
     text = """
-<EnumType Name="status"/><TypeDefinition Name="code" UnderlyingType="Edm.Int64"/>
+<EnumType Name="status"/><TypeDefinition Name="code" UnderlyingType="Edm.Int64"/><ComplexType Name="place"/>
 <EntityType Name="t"><Key><PropertyRef Name="k"/></Key><Property Name="k" Type="Csod.code"/>
-<Property Name="s" Type="Csod.status"/></EntityType>
+<Property Name="s" Type="Csod.status"/><Property Name="p" Type="Csod.place"/></EntityType>
 <EntityContainer Name="All"><EntitySet Name="x_core" EntityType="Csod.t"/><EntitySet Name="y_core" EntityType="B.t"/>
 </EntityContainer></Schema><Schema Namespace="B" xmlns="http://docs.oasis-open.org/odata/ns/edm">
 <EntityType Name="t"><Property Name="other" Type="Edm.String"/></EntityType>"""
     one, two = described(text)
-    assert one == EntitySet("x_core", {"k": Column("Edm.Int64"), "s": Column("Edm.String")}, ("k",))
+    assert one == EntitySet(
+        "x_core", {"k": Column("Edm.Int64"), "s": Column("Edm.String"), "p": Column("object")}, ("k",)
+    )
     assert two == EntitySet("y_core", {"other": Column("Edm.String")})
 
 
 def test_a_description_without_a_container_offers_its_types() -> None:
     (found,) = described('<EntityType Name="vw_rpt_x"><Property Name="a" Type="Edm.String"/></EntityType>')
     assert (found.name, found.key) == ("vw_rpt_x", ())
+
+
+def test_keys_are_found_whatever_their_case_and_columns_without_a_name_are_none() -> None:
+    (found,) = described("""
+<EntityType Name="user.core"><Key><PropertyRef Name="USER_ID"/><PropertyRef Name="gone"/></Key>
+<Property Type="Edm.Int32"/><Property Name="user_id" Type="Edm.Int32"/><Property Name="Code" Type="Edm.String"/>
+<Property Name="CODE" Type="Edm.Int64"/></EntityType>
+<EntityContainer Name="All"><EntitySet Name="user.core" EntityType="Csod.user.core"/></EntityContainer>""")
+    assert (found.name, found.key) == ("user.core", ("user_id", "gone"))
+    assert list(found.columns) == ["user_id", "Code", "CODE"]
+    assert schema_of(found)["properties"]["user_id"]["type"] == ["integer"]
+
+
+LABEL = '<Annotation Term="ExtendedMetadata.FieldPublicName" String="{}"/>'
+ODD_LABELS = [
+    b"Shoe\x0bsize",
+    b"\x00",
+    b"&#11;&#x1F;&#0;",
+    b"&nbsp;Gr&ouml;&szlig;e",
+    b"Gr\xf6\xdfe",
+    b"&amp;&#65;",
+]
+
+
+@pytest.mark.parametrize("label", ODD_LABELS)
+def test_a_label_that_xml_cannot_hold_costs_no_column(label: bytes) -> None:
+    text = (EDMX % OBJECT.format(inside=LABEL.format("@@"), beside="", apart="")).encode().replace(b"@@", label)
+    assert parse(text) == [thing()]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +160,9 @@ def test_odatas_types_become_json_schema() -> None:
         "on": Column("Edm.Date"),
         "clock": Column("Edm.TimeOfDay"),
         "many": Column("Collection(Edm.Int32)"),
-        "place": Column("Csod.Place"),
+        "place": Column("object"),
+        "unknown": Column("Csod.Place"),
+        "spot": Column("Edm.GeographyPoint"),
     }
     properties = schema_of(EntitySet("x", columns, ("id",)))["properties"]
     assert properties == {
@@ -144,6 +176,8 @@ def test_odatas_types_become_json_schema() -> None:
         "clock": {"type": ["string", "null"]},
         "many": {"type": ["array", "null"], "items": {}},
         "place": {"type": ["object", "null"]},
+        "unknown": {},
+        "spot": {},
         "_extra": properties["_extra"],
     }
     assert "_sdc_deleted_at" in schema_of(EntitySet("x", columns, ("id",), tracks_changes=True))["properties"]

@@ -15,26 +15,30 @@ def member(body: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - what the p
     return next((value for key, value in body.items() if key.lower() == name), None)
 
 
-def path_of(link: Any, api_url: str, root: str) -> str:  # noqa: ANN401 - what the portal sends
+def path_of(link: Any, api_url: str, path: str) -> str:  # noqa: ANN401 - what the portal sends
     """Where a link leads, below the portal's address; its query as it is.
+
+    The token goes to the portal's own address, whatever host a link names: of one to another host, such as the vendor's
+    second domain or the portal behind a proxy, only the query is taken.
 
     Args:
         link: The link, absolute or below the service's root.
         api_url: The portal.
-        root: The service's root.
+        path: The view's or object's own path, below the service's root.
 
     Raises:
-        TapError: If it leads to another host, where no token must go, or cannot be read.
+        TapError: If it cannot be read, or names neither this portal nor a place in the list.
     """
     try:
-        own, target = urlsplit(api_url), urlsplit(urljoin(f"{api_url}{root}/", link))
-        is_own = _is_same(own, target)
+        own, target = urlsplit(api_url), urlsplit(urljoin(f"{api_url}{path}", link))
+        is_own = _is_same(own, target) and target.path.startswith(f"{own.path}/")
     except (ValueError, TypeError, AttributeError):
         raise TapError("a link of the portal cannot be read. Run again later.") from None
-    if not is_own or not target.path.startswith(f"{own.path}/"):
+    if is_own:
+        # Behind a proxy a portal may write http; what is asked is below its own address whatever it writes.
+        path = str(target.path).removeprefix(own.path)
+    elif not target.query:
         raise TapError("a link leads to another host, and the token must not go there. Check `api_url`.")
-    # Behind a proxy a portal may write http; what is asked is below its own address whatever it writes.
-    path = str(target.path).removeprefix(own.path)
     return f"{path}?{target.query}" if target.query else path
 
 

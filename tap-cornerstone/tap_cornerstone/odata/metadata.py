@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from html.entities import name2codepoint
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,13 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 FALSE = frozenset({"false", "0", "no"})
+OBJECT = "object"
+"""The type of a column that holds a complex value which the document describes."""
+
+XML_ENTITIES = frozenset({"amp", "lt", "gt", "quot", "apos"})
+NO_XML = re.compile(
+    rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#0*([0-8]|1[124-9]|2\d|3[01]);|&#[xX]0*([0-8bcefBCEF]|1[0-9a-fA-F]);"
+)
+"""Characters that XML cannot hold, as they are or as references; a label that somebody typed in may."""
+
+NAMED = re.compile(rb"&(\w+);")
 
 
 class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     """A column.
 
     Args:
-        type: Its OData type, such as ``Edm.Int32``.
+        type: Its OData type, such as ``Edm.Int32``; ``object`` of a complex value.
         scale: Digits behind the point of a decimal, where they are declared.
         filterable: Whether it may stand in a filter.
     """
@@ -75,6 +87,8 @@ class Document:
                 self._types[name] = element
             elif kind == "EnumType":
                 self._simple[name] = "Edm.String"
+            elif kind == "ComplexType":
+                self._simple[name] = OBJECT
             elif kind == "TypeDefinition":
                 self._simple[name] = element.get("UnderlyingType", "Edm.String")
             elif kind == "Annotations":
@@ -94,16 +108,15 @@ class Document:
             self._says(holder, target, "ObjectSupportsChangeTracking") not in FALSE | {None}
             for holder, target in ((element, name), *((part, _short(kind)) for part in lineage))
         )
-        return EntitySet(
-            name,
-            {
-                found.get("Name", ""): self._column(found, _short(kind))
-                for part in lineage
-                for found in _children(part, "Property")
-            },
-            tuple(key for part in lineage for key in _key(part)),
-            tracks_changes=tracks,
-        )
+        columns = {
+            found.get("Name", ""): self._column(found, _short(kind))
+            for part in lineage
+            for found in _children(part, "Property")
+            if found.get("Name")
+        }
+        spelled = {column.lower(): column for column in reversed(columns)}
+        key = (part if part in columns else spelled.get(part.lower(), part) for one in lineage for part in _key(one))
+        return EntitySet(name, columns, tuple(dict.fromkeys(key)), tracks_changes=tracks)
 
     def _lineage(self, kind: str) -> list[etree._Element]:
         """A type and those that it extends, the first of them first."""
@@ -144,17 +157,37 @@ def parse(document: bytes) -> list[EntitySet]:
     Raises:
         MetadataError: If it is none. Entities of its own are refused: they are how such documents attack a reader.
     """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
-        root = etree.fromstring(document, parser)
+        root = _root(document)
     except etree.XMLSyntaxError:
-        raise MetadataError("it is not XML") from None
+        try:
+            root = _root(_mended(document))
+        except etree.XMLSyntaxError:
+            raise MetadataError("it is not XML") from None
     if root.getroottree().docinfo.doctype:
         raise MetadataError("it declares a document type")
     found = Document(root)
     if not found.sets:
         raise MetadataError("it describes nothing")
     return [found.entity_set(name) for name in sorted(found.sets)]
+
+
+def _root(document: bytes) -> etree._Element:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    return etree.fromstring(document, parser)
+
+
+def _mended(document: bytes) -> bytes:
+    """A document without what XML cannot hold: control characters, HTML's entities, bytes that are not UTF-8."""
+    text = NO_XML.sub(b"", document.decode("utf-8", "backslashreplace").encode())
+    return NAMED.sub(_numbered, text)
+
+
+def _numbered(found: re.Match[bytes]) -> bytes:
+    """One of HTML's entities by its number, which XML knows too."""
+    name = found[1].decode()
+    number = None if name in XML_ENTITIES else name2codepoint.get(name)
+    return found[0] if number is None else f"&#{number};".encode()
 
 
 def _key(element: etree._Element) -> Iterator[str]:

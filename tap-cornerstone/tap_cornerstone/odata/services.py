@@ -20,7 +20,7 @@ import msgspec
 from platformdirs import user_cache_path
 from singer_rest import Request, TapError
 from singer_rest.auth import until_answered
-from singer_rest.errors import Retry
+from singer_rest.errors import NoAccess, Retry
 
 from tap_cornerstone.odata import metadata
 from tap_cornerstone.odata.metadata import EntitySet, MetadataError
@@ -32,6 +32,18 @@ if TYPE_CHECKING:
     from singer_rest.transport import Transport
 
 logger = logging.getLogger(__name__)
+
+NOT_TOLD = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.PAYMENT_REQUIRED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.GONE,
+        HTTPStatus.PRECONDITION_FAILED,
+        HTTPStatus.PRECONDITION_REQUIRED,
+    }
+)
+"""What a credential gets that may not know what a service has, or a portal that has not booked it."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +130,7 @@ class Described:
         """The entity sets of a service.
 
         Raises:
+            NoAccess: If the credential may not know, and was not told before either.
             TapError: If the portal does not tell, and what it said before is too old: what the shipped catalogue
                 lacks, columns of the portal's own above all, would be lost without a word.
         """
@@ -125,52 +138,64 @@ class Described:
         kept = self._read(file)
         if kept and kept.token == self._token and 0 <= time.time() - kept.read_at < self._seconds:
             return kept.sets
-        reply = self._ask(service, kept.etag if kept else "")
+        reply, sets = self._ask(service, kept)
+        if reply.status in NOT_TOLD:
+            sentence = (
+                f"The credential may not know which {service.name} the portal has; it needs the scope "
+                f"{service.metadata_scope} (status {reply.status})."
+            )
+            if not kept or kept.token != self._token:
+                raise NoAccess(sentence)
+            logger.warning("%s Those are offered that it had when it was asked last.", sentence)
+            return kept.sets
         if reply.status == HTTPStatus.NOT_MODIFIED and kept:
             kept = msgspec.structs.replace(kept, read_at=time.time(), token=self._token)
         else:
             digest = hashlib.sha256(reply.body).hexdigest()
-            sets = kept.sets if kept and kept.digest == digest else self._parsed(service, reply)
-            kept = Kept(time.time(), reply.headers.get("ETag") or "", self._token, digest, sets)
+            kept = Kept(time.time(), reply.headers.get("ETag") or "", self._token, digest, list(sets))
         self._write(file, kept)
         return kept.sets
 
-    def _ask(self, service: Service, etag: str) -> Reply:
+    def _ask(self, service: Service, kept: Kept | None) -> tuple[Reply, Sequence[EntitySet]]:
+        """The portal's answer, and the entity sets in it."""
+        etag = kept.etag if kept else ""
         known = (("If-None-Match", etag),) if etag.isprintable() and etag.isascii() and etag else ()
         headers = (("Accept", "application/xml"), *known)
         request = Request(service.metadata_path, (), service.metadata_path, headers=headers)
 
+        sets: Sequence[EntitySet] = ()
+
         def ask() -> Reply:
+            nonlocal sets
             reply = self._transport.get(request, self._authenticator)
-            if reply.status == HTTPStatus.OK and not reply.body.rstrip().endswith(b">"):
-                raise Retry("it broke off")
+            if reply.status == HTTPStatus.OK:
+                sets = self._parsed(reply, kept)
             return reply
 
         try:
-            return until_answered(ask, self._first_delay)
+            reply = until_answered(ask, self._first_delay)
         except Retry as retry:
             raise TapError(
-                f"The portal does not describe its {service.name} ({retry.reason}). Run again later."
+                f"The portal does not describe its {service.name} ({retry.reason}). Run again later; if it stays so, "
+                "check `corpname` or `api_url`."
             ) from None
-
-    def _parsed(self, service: Service, reply: Reply) -> list[EntitySet]:
-        if reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            raise TapError(
-                f"The credential may not read what {service.name} the portal has (status {reply.status}). Give it the "
-                f"scope {service.metadata_scope}, set `{service.name}` to [] to leave them out, or set another "
-                "`access_token` if one is given that has ended."
-            )
-        if reply.status != HTTPStatus.OK:
+        if reply.status not in {HTTPStatus.OK, HTTPStatus.NOT_MODIFIED, *NOT_TOLD}:
             raise TapError(
                 f"The portal does not describe its {service.name}: status {reply.status}. Check `corpname` or "
                 f"`api_url`, or set `{service.name}` to [] to leave them out."
             )
+        return reply, sets
+
+    @staticmethod
+    def _parsed(reply: Reply, kept: Kept | None) -> Sequence[EntitySet]:
+        if kept and kept.digest == hashlib.sha256(reply.body).hexdigest():
+            return kept.sets
+        if not reply.body.rstrip().endswith(b">"):
+            raise Retry("it breaks off")
         try:
             return metadata.parse(reply.body)
-        except MetadataError as error:
-            raise TapError(
-                f"What the portal says of its {service.name} cannot be read: {error}. Check `corpname` or `api_url`."
-            ) from None
+        except MetadataError as error:  # a page for people may stand there for a while
+            raise Retry(str(error)) from None
 
     def _file(self, service: Service) -> Path:
         # Another client may be told less, and another version of the tap understand more.

@@ -108,7 +108,7 @@ class ODataStream(CornerstoneStream):
     def _kept(self, link: Any) -> str | None:  # noqa: ANN401 - what stands in a state
         """A link of the state, if it is one of this portal."""
         try:
-            return self._path_of(link) if link else None
+            return self._path_of(link) if link and links.is_same(link, self.transport.api_url) else None
         except TapError:
             return None
 
@@ -162,7 +162,7 @@ class ODataStream(CornerstoneStream):
 
     def _path_of(self, link: Any) -> str:  # noqa: ANN401 - what the portal sends
         try:
-            return links.path_of(link, self.transport.api_url, self.service.root)
+            return links.path_of(link, self.transport.api_url, self.path)
         except TapError as error:
             raise TapError(f"{self.name}: {error}") from None
 

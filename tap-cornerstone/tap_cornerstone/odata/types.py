@@ -6,11 +6,14 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from tap_cornerstone.odata.metadata import OBJECT
+
 if TYPE_CHECKING:
     from tap_cornerstone.odata.metadata import Column, EntitySet
 
 Json = dict[str, Any]
 
+TEXTS = ("Edm.String", "Edm.Guid", "Edm.TimeOfDay", "Edm.Duration", "Edm.Binary")
 TYPES: dict[str, Json] = {
     "Edm.Boolean": {"type": ["boolean", "null"]},
     "Edm.Byte": {"type": ["integer", "null"]},
@@ -23,8 +26,10 @@ TYPES: dict[str, Json] = {
     "Edm.Single": {"type": ["number", "null"]},
     "Edm.DateTimeOffset": {"type": ["string", "null"], "format": "date-time"},
     "Edm.Date": {"type": ["string", "null"], "format": "date"},
+    **{name: {"type": ["string", "null"]} for name in TEXTS},
+    OBJECT: {"type": ["object", "null"]},
 }
-"""All others are text: strings with their blanks, GUIDs, times of day, durations."""
+"""All others have no type, for their values may be anything; strings keep their blanks."""
 
 TEXT: Json = {"type": ["string", "null"]}
 EXTRA: Json = {"type": ["object", "null"], "description": "Fields that this schema does not list."}
@@ -46,8 +51,8 @@ def schema_of(entity_set: EntitySet) -> Json:
     """The JSON Schema of a view or object."""
     properties = {name: _column(column) for name, column in entity_set.columns.items()}
     for name in entity_set.key:
-        kinds = properties.get(name, TEXT)["type"]
-        properties[name] = {**properties.get(name, TEXT), "type": [kind for kind in kinds if kind != "null"]}
+        column = properties.get(name) or TEXT
+        properties[name] = {**column, "type": [kind for kind in column["type"] if kind != "null"]}
     if entity_set.tracks_changes:
         properties[DELETED_AT] = DELETED
     return {"type": "object", "properties": {**properties, "_extra": EXTRA}}
@@ -56,9 +61,7 @@ def schema_of(entity_set: EntitySet) -> Json:
 def _column(column: Column) -> Json:
     if column.type.startswith("Collection("):
         return {"type": ["array", "null"], "items": {}}
-    if not column.type.startswith("Edm."):
-        return {"type": ["object", "null"]}
-    schema = TYPES.get(column.type, TEXT)
+    schema = TYPES.get(column.type, {})
     if column.type == "Edm.Decimal" and column.scale:
         # Binary numbers do not hold decimals exactly.
         return {**schema, "multipleOf": float(f"1e-{column.scale}")}
