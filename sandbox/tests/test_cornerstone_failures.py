@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -130,3 +131,54 @@ def test_failures_that_cannot_be(make_cornerstone: Any) -> None:
     ):
         with pytest.raises(ControlError):
             api.controls["failure"](body)
+
+
+CATALOG = "/services/api/Catalog/GlobalSearch"
+
+
+def test_a_list_that_lacks_a_row_or_whose_first_one_failed_tells_the_same_number(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    good = json.loads(api.ask(CATALOG).body)
+    for form in ("short", "failed-item"):
+        api.vendor.rest.context.busy_until = 0  # the search before this one is over
+        api.controls["failure"]({"stream": "catalog", "form": form})
+        odd = json.loads(api.ask(CATALOG).body)
+        assert odd["totalRecords"] == good["totalRecords"]
+        rows = good["data"][:-1] if form == "short" else [{"Result": "Failure", "Reason": "Not available"}]
+        assert odd["data"][: len(rows)] == rows
+        assert len(odd["data"]) == len(good["data"]) - (form == "short")
+
+
+@pytest.mark.parametrize(("form", "status"), [("no-content", 204), ("nothing", 200)])
+def test_an_answer_without_a_body(make_cornerstone: Any, form: str, status: int) -> None:
+    api = make_cornerstone()
+    api.controls["failure"]({"stream": "employees", "form": form})
+    answer = api.ask(EMPLOYEES)
+    assert (answer.status, answer.body) == (status, b"")
+
+
+def test_reports_that_end_early_or_hold_a_byte_of_an_older_set(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    jobs = api.vendor.records("bulk_jobs", None, None, "")
+    one = next(row for job in jobs for row in job["imports"] if row["total_records"] > 3)
+    path = f"/services/api/x/bulk-api/v1/imports/{one['id']}/report"
+    good = api.ask(path).body
+    answers = {}
+    for form in ("gzip-cut", "line-cut", "stray-byte"):
+        api.controls["failure"]({"stream": "bulk_import_reports", "form": form})
+        answers[form] = api.ask(path)
+    assert answers["gzip-cut"].headers["content-encoding"] == "gzip"
+    begun = zlib.decompressobj(wbits=31).decompress(answers["gzip-cut"].body)
+    assert good.startswith(begun)
+    assert len(begun) < len(good)
+    assert answers["line-cut"].body == b"".join(good.splitlines(keepends=True)[:-1])
+    assert answers["stray-byte"].body == good[:-1] + b"\xe4\n"
+
+
+def test_transcripts_may_spell_the_trainings_id_otherwise(make_cornerstone: Any) -> None:
+    api = make_cornerstone()
+    rows = api.vendor.records("transcripts", None, None, "")
+    api.vendor.set_manner("transcripts", "LoId")
+    others = api.vendor.records("transcripts", None, None, "")
+    assert [row["LOID"] for row in rows] == [row["LoId"] for row in others]
+    assert "LOID" not in others[0]

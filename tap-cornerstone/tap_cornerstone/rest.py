@@ -213,7 +213,7 @@ class RestList(CornerstoneStream):
         """The fields that are text, or numbers, and nothing else."""
         kinds = {"string", "integer", "number"}
         properties = self.effective_schema["properties"].items()
-        named = {name: [kind for kind in schema["type"] if kind != "null"] for name, schema in properties}
+        named = {name: [kind for kind in schema.get("type", ()) if kind != "null"] for name, schema in properties}
         return {name: found[0] for name, found in named.items() if len(found) == 1 and found[0] in kinds}
 
     @override

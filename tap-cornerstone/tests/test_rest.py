@@ -177,11 +177,11 @@ def test_transcripts_stand_two_levels_down(run: Any, portal: Start) -> None:
 
     vendor = portal(answer)
     output = run(vendor.url, "transcripts", start_date="2024-02-26", end_date="2024-02-27", **ALL)
-    found = rows(output, "transcripts", "UserId", "LOID", "RegistrationNumber", "CompletionDate", "_extra")
+    found = rows(output, "transcripts", "UserId", "LOID", "RegistrationNumber", "CompletionDate", "Score")
     assert found == [
         ("u1", "a", 1, "2022-09-30T18:29:00Z", None),
         ("u1", "b", 1, None, None),
-        ("u2", "a", 2, None, {"Score": "88"}),
+        ("u2", "a", 2, None, 88),
     ]
     windows = [(query["ModificationStartDate"], query["ModificationEndDate"]) for query in queries(vendor, "Search")]
     assert sorted(set(windows)) == [
@@ -735,7 +735,7 @@ def test_every_schema_is_plain_and_described() -> None:
         assert set(stream.primary_keys) <= set(properties)
         for name, schema in properties.items():
             assert schema["description"].endswith(".")
-            assert ("null" in schema["type"]) == (name not in stream.primary_keys), name
+            assert ("null" in schema.get("type", ["null"])) == (name not in stream.primary_keys), name
             assert not {"enum", "pattern", "oneOf"} & set(schema)
         assert type(stream).scope
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 ERROR = '{"error":{"code":"","message":"An error has occurred."}}'
 ROWS = '"value":['
+LISTS = ("data", "jobs", "value")
+FAILED = {"Result": "Failure", "Reason": "Not available"}
+STRAY = b"\xe4"
 MOST_SECONDS = 10_000
 GOOD = 200
 
@@ -66,6 +71,37 @@ def _whole(answer: Answer, _request: Request) -> Answer:
     return Answer(answer.status, ERROR.encode(), dict(answer.headers), answer.seconds)
 
 
+def _changed(change: Callable[[list[Any]], list[Any]]) -> Callable[[Answer, Request], Answer]:
+    """The same frame around other rows: what it says of their number stays."""
+
+    def answer(answer: Answer, _request: Request) -> Answer:
+        body = json.loads(answer.body)
+        for name in LISTS if isinstance(body, dict) else ():
+            if isinstance(body.get(name), list):
+                body[name] = change(body[name])
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        return Answer(answer.status, text.encode(), dict(answer.headers), answer.seconds)
+
+    return answer
+
+
+def _zipped(answer: Answer, _request: Request) -> Answer:
+    """A body that is packed, and ends early: its length is what there is of it."""
+    packed = gzip.compress(answer.body)
+    headers = {**answer.headers, "content-encoding": "gzip"}
+    return Answer(answer.status, packed[: len(packed) * 2 // 3], headers, answer.seconds)
+
+
+def _without_last_line(answer: Answer, _request: Request) -> Answer:
+    lines = answer.body.splitlines(keepends=True)
+    return Answer(answer.status, b"".join(lines[:-1]), dict(answer.headers), answer.seconds)
+
+
+def _with_stray_byte(answer: Answer, _request: Request) -> Answer:
+    """A byte of an older set of characters at the end of the last line."""
+    return Answer(answer.status, answer.body.rstrip(b"\n") + STRAY + b"\n", dict(answer.headers), answer.seconds)
+
+
 FORMS: dict[str, Callable[[Answer, Request], Answer]] = {
     "error": _ending(ERROR, ","),
     "html": _ending(HTML_ERROR, ""),
@@ -78,6 +114,13 @@ FORMS: dict[str, Callable[[Answer, Request], Answer]] = {
     "html-500": lambda _, __: html(HTML_ERROR, 500),
     "timeout": lambda _, __: html("<!DOCTYPE html><html><body>Gateway Timeout</body></html>", 504),
     "slow": lambda answer, _: answer,
+    "no-content": lambda _, __: Answer(204),
+    "nothing": lambda answer, _: Answer(200, b"", dict(answer.headers)),
+    "short": _changed(lambda rows: rows[:-1]),
+    "failed-item": _changed(lambda rows: [dict(FAILED), *rows[1:]] if rows else rows),
+    "gzip-cut": _zipped,
+    "line-cut": _without_last_line,
+    "stray-byte": _with_stray_byte,
 }
 # What each part of a control has to be.
 KINDS: dict[str, Callable[[Any], bool]] = {

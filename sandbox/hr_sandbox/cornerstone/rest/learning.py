@@ -12,6 +12,7 @@ from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, old
 from hr_sandbox.cornerstone.rows.learning import NAMES, TYPE_NAMES
 from hr_sandbox.cornerstone.rows.parts import login, ref
 from hr_sandbox.cornerstone.ticks import DAY, moment_of, parse, ticks_of
+from hr_sandbox.luck import luck
 
 if TYPE_CHECKING:
     from datetime import date
@@ -26,18 +27,30 @@ DETAILS, ROSTER = "/services/api/LO/GetDetails", "/services/api/SessionRoster/Ge
 PAGE = 50
 SEARCH_SECONDS = 0.01  # that a search of the catalogue takes
 FROM, UNTIL = "ModificationStartDate", "ModificationEndDate"
+LOID, LO_ID = "LOID", "LoId"
+PROVIDERS = (None, "Nordlicht Akademie", "LearnCo")
+TOPIC_OF_ALL = "Compliance"
+HOURS, HOUR = 8, DAY // 24
 
 
 def _when(ticks: int | None) -> str | None:
     return None if ticks is None else stamp(moment_of(ticks))
 
 
-def transcript(row: Transcript) -> Json:
-    """One training of one person."""
+def transcript(row: Transcript, named: str = LOID) -> Json:
+    """One training of one person.
+
+    Args:
+        row: what is known of it.
+        named: what the id of the training is called.
+    """
+    training = row.training
+    is_session = training.parent_id is not None
     return {
-        "LOID": row.training.object_id,
-        "Title": row.training.title,
-        "Type": TYPE_NAMES[row.training.type],
+        named: training.object_id,
+        "Title": training.title,
+        "Type": TYPE_NAMES[training.type],
+        "LoType": training.type,
         "Status": NAMES[row.status_id],
         "RegistrationDate": _when(row.created),
         "StartDate": _when(row.started),
@@ -45,11 +58,21 @@ def transcript(row: Transcript) -> Json:
         "ModificationDate": _when(row.modified),
         "Score": row.score,
         "IsRequired": row.assignment_id is not None,
+        "TotalTime": f"{luck('total time', row.user_id, training.index) % 300 // 60:02}:00",
+        "TrainingHours": training.hours,
+        "ProviderName": PROVIDERS[training.index % len(PROVIDERS)],
+        "LoProviderId": training.index % len(PROVIDERS) or None,
+        "LaunchUrl": f"https://portal.example/Evaluations/EvalLaunch.aspx?loid={training.object_id}",
+        "Subjects": [TOPIC_OF_ALL] if training.index % 4 == 0 else [],
+        "Parts": [{"PartName": "1", "StartDateTime": _when(training.created)}] if is_session else None,
+        "StartDateTime": _when(training.created) if is_session else None,
+        "EndDateTime": _when(training.created + HOURS * HOUR) if is_session else None,
     }
 
 
 def changed(context: Context, first: int, end: int) -> list[Json]:
     """What people who work here changed from a moment until another (exclusive)."""
+    named = LO_ID if context.manners.get("transcripts") == LO_ID else LOID
     rows = [row for row in context.stock.transcripts if row.latest and first <= row.modified < end]
     found: list[Json] = []
     for number, taken in groupby(rows, key=lambda row: row.user_id):
@@ -60,7 +83,7 @@ def changed(context: Context, first: int, end: int) -> list[Json]:
                 "UserName": login(person),
                 "FirstName": person.first_name,
                 "LastName": person.last_name,
-                "Transcripts": [transcript(row) for row in taken],
+                "Transcripts": [transcript(row, named) for row in taken],
             }
             found.append({"TranscriptItem": item})
     return found
@@ -100,7 +123,9 @@ def _entry(row: Training) -> Json:
         "Title": row.title,
         "Type": TYPE_NAMES[row.type],
         "Duration": row.hours,
-        "Provider": None,
+        "Provider": PROVIDERS[row.index % len(PROVIDERS)],
+        "Price": {"Amount": row.price, "Currency": "EUR"},
+        "Customfields": [{"Name": "Cost centre", "Value": str(row.index % 9)}] if row.index % 3 == 0 else [],
         "CreateDate": _when(row.created),
         "DeepLinkURL": f"https://portal.example/DeepLink/?module=lodetails&lo={row.object_id}",
     }
@@ -122,7 +147,6 @@ def details(row: Training) -> Json:
     return {
         **_entry(row),
         "Active": row.active,
-        "Price": {"Amount": row.price, "Currency": "EUR"},
         "ModifiedDate": _when(row.modified),
         "ParentObjectId": row.parent_id,
         "AvailableLanguages": ["en-US", "de-DE"],
@@ -196,3 +220,4 @@ STREAMS = {
     "training_details": _all_details,
     "session_roster": _rosters,
 }
+MANNERS = {"transcripts": (LO_ID,)}

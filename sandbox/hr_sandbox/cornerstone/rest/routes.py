@@ -26,7 +26,7 @@ STREAMS: dict[str, Callable[[Context, date, date], list[Json]]] = {
     name: records for family in FAMILIES for name, records in family.STREAMS.items()
 }
 NORMAL = "normal"
-MANNERS: dict[str, tuple[str, ...]] = {**people.MANNERS, **recruiting.MANNERS}
+MANNERS: dict[str, tuple[str, ...]] = {**people.MANNERS, **learning.MANNERS, **recruiting.MANNERS}
 
 
 def route_of(path: str) -> tuple[Route, dict[str, str]] | None:
