@@ -18,7 +18,7 @@ from singer_rest.token_file import Chain, Grant, RefreshingAuthenticator, TokenF
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from singer_rest import Reply
     from singer_rest.transport import Transport
@@ -34,6 +34,8 @@ GROUPS = (("api_key",), ("access_token",), ("client_id", "client_secret", "refre
 DAY = 86_400
 WEEK = 7 * DAY
 """Seconds that a refresh token lives."""
+LONGEST = 3650 * DAY
+"""Seconds beyond which a token's life is taken to have no end: nobody means such a number."""
 
 CHECKED = 60.0
 """Seconds for which a credential that was good is taken to be so still: a 401 within them means a missing right."""
@@ -208,8 +210,10 @@ def check_credentials(config: Mapping[str, Any]) -> list[str]:
     if len(given) > 1:
         names = " and ".join(f"`{group[0]}`" for group in given)
         return [f"The settings hold {names}: leave one of them, as the tap takes one credential."]
-    if given[0][0] not in GROUPS[-1]:
-        return check_bare(config, given[0][0])
+    return check_bare(config, given[0]) or ([] if given[0][0] not in GROUPS[-1] else _check_application(config))
+
+
+def _check_application(config: Mapping[str, Any]) -> list[str]:
     if missing := [name for name in ("client_id", "client_secret") if not config.get(name)]:
         return [missing_setting(missing, NAME)]
     if not config.get("refresh_token") and not token_path(config).exists():
@@ -217,11 +221,10 @@ def check_credentials(config: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def check_bare(config: Mapping[str, Any], name: str) -> list[str]:
-    """Find a credential that cannot be a header: something else was pasted with it."""
-    if _BARE.fullmatch(config[name]):
-        return []
-    return [f"Set `{name}` to the bare text of the credential, without spaces and line breaks."]
+def check_bare(config: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Find credentials that cannot be sent as they are: something else was pasted with them."""
+    wrong = [name for name in names if not _BARE.fullmatch(config[name])]
+    return [f"Set `{name}` to the bare text of the credential, without spaces and line breaks." for name in wrong]
 
 
 def token_path(config: Mapping[str, Any]) -> Path:
@@ -251,15 +254,29 @@ def read_grant(reply: Reply, refused: str) -> Grant:
         body = None
     body = body if isinstance(body, dict) else {}
     value = body.get("access_token")
-    if reply.status < HTTPStatus.BAD_REQUEST and value and isinstance(value, str):
+    if reply.status < HTTPStatus.BAD_REQUEST and isinstance(value, str) and _BARE.fullmatch(value):
         following = body.get("refresh_token")
         # `created_at` is by Factorial's clock and the rest by this machine's: counted from now, only the way is lost.
-        seconds = body.get("expires_in")
-        ends = None if seconds is None else lifetime(seconds)
-        return Grant(value, ends, following if isinstance(following, str) else None)
+        lives = _lifetime(body.get("expires_in"))
+        return Grant(value, lives, following if following and isinstance(following, str) else None)
     problem = str(body.get("error"))
     if problem in {"invalid_client", "unauthorized_client"}:
         raise RunError(REFUSED_CLIENT)
     if problem == "invalid_grant":
         raise RunError(refused)
-    raise RunError(f"The token request was answered with status {reply.status} and no token. Check `api_url`.")
+    raise RunError(
+        f"The token request was answered with status {reply.status} and no token that can be used. Check `api_url`."
+    )
+
+
+def _lifetime(seconds: Any) -> float | None:  # noqa: ANN401 - a number, a text, or nothing
+    """The seconds that a token lives; None where nothing is said of its end, or what cannot be meant."""
+    if seconds is None:
+        return None
+    try:
+        is_absurd = not float(seconds) <= LONGEST  # also what is no number
+    except OverflowError:
+        is_absurd = True
+    except (ValueError, TypeError):
+        is_absurd = False
+    return None if is_absurd else lifetime(seconds)

@@ -18,12 +18,13 @@ from tap_factorial.openapi.columns import is_id
 from tap_factorial.slices import slices_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from singer_rest.pages import Record
+    from singer_rest.pages import Page, Record
 
     from tap_factorial.table import Row
+    from tap_factorial.tap import TapFactorial
 
 PAGE_SIZE = 100
 EARLIEST = pendulum.datetime(2000, 1, 1)
@@ -36,6 +37,8 @@ class FactorialStream(RestStream):
     schema: ClassVar[StreamSchema[str]] = StreamSchema(SchemaDirectory(schemas))
     page_size = PAGE_SIZE
     checks_filter = True
+
+    _tap: TapFactorial
 
     row: ClassVar[Row]
     scope: ClassVar[str | None] = None
@@ -110,6 +113,11 @@ class FactorialStream(RestStream):
     def row_module(cls) -> str:
         """The module that the list belongs to."""
         return cls.path.split("/")[4]
+
+    @override
+    def shaped(self, page: Page) -> Iterable[Record]:
+        self._tap.check_answered_as(self.path.partition("/resources/")[2], page.records)
+        return super().shaped(page)
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record:

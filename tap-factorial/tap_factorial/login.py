@@ -23,7 +23,7 @@ from singer_rest.settings import check_addresses, missing_setting
 from singer_rest.token_file import TokenFile, keep_login
 from singer_rest.transport import Transport
 
-from tap_factorial.auth import API_URL, NAME, TOKEN_PATH, issuer, read_grant, token_path
+from tap_factorial.auth import API_URL, NAME, TOKEN_PATH, check_bare, issuer, read_grant, token_path
 from tap_factorial.loopback import belongs, can_serve, listening
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def read_settings(configs: Iterable[str]) -> dict[str, Any]:
         raise RunError(f"Set `{wrong[0]}` to a value of type string.")
     if missing := [name for name in ("client_id", "client_secret") if not config.get(name)]:
         raise RunError(missing_setting(missing, NAME))
-    if errors := check_addresses(config, "api_url"):
+    if errors := check_bare(config, ("client_id", "client_secret")) + check_addresses(config, "api_url"):
         raise RunError(errors[0])
     return config
 

@@ -13,14 +13,17 @@ from typing_extensions import override
 from tap_factorial.auth import API_URL, authenticator, check_credentials
 from tap_factorial.streams import streams_of
 from tap_factorial.table import table
+from tap_factorial.versions import is_another, may_be_retired
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from singer_rest import Authenticator, RestStream
+    from singer_rest.pages import Record
 
 VERSION = re.compile(r"20\d\d-(01|04|07|10)-01")
 API_VERSION = "2026-10-01"
+NEWER_VERSION = "Set `api_version` to one that Factorial supports; that may take a newer release of this tap."
 
 
 class TapFactorial(RestTap):
@@ -28,6 +31,7 @@ class TapFactorial(RestTap):
 
     name = "tap-factorial"
     credentials = ()
+    _is_answered_otherwise = False
     # No limit is documented for reading; where an answer tells of one, it holds for all lists together.
     rates: ClassVar = {"*": Rate(1_000_000, shared=True)}
     config_jsonschema = th.PropertiesList(
@@ -130,4 +134,24 @@ class TapFactorial(RestTap):
                 version,
                 oldest,
             )
+        elif VERSION.fullmatch(version) and may_be_retired(version, self.started):
+            self.logger.warning(
+                "Factorial supports a version of its API for a year; %s is older, and may be answered as another one. "
+                "%s",
+                version,
+                NEWER_VERSION,
+            )
         return super().discover_streams()
+
+    def check_answered_as(self, path: str, records: Sequence[Record]) -> None:
+        """Say it once where records look like those of another version than the one that was asked for."""
+        version = str(self.config["api_version"])
+        if not self._is_answered_otherwise and is_another(version, path, records):
+            self._is_answered_otherwise = True
+            self.logger.warning(
+                "Factorial answers as another version of its API than %s: the ids of %s are not of the kind that it "
+                "has. Their values arrive all the same. %s",
+                version,
+                path,
+                NEWER_VERSION,
+            )

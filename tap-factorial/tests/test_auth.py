@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import stat
 import subprocess
 import sys
@@ -348,6 +349,32 @@ def test_an_odd_lifetime_does_not_lose_the_refresh_token(config: dict[str, Any],
     assert chain.refresh_token == "next"
 
 
+@pytest.mark.parametrize("absurd", [1e300, 10**400, "1e999", "nan", 10**12])
+def test_an_absurd_lifetime_counts_as_none(config: dict[str, Any], absurd: Any) -> None:
+    """Infinity and not a number have no JSON, but texts may hold them."""
+    body = {"access_token": "a", "refresh_token": "next", "expires_in": absurd, "created_at": absurd}
+    assert exchanged(body, config).lifetime == math.inf
+    chain = TokenFile(token_path(config)).read()
+    assert chain is not None
+    assert (chain.refresh_token, chain.expires_at) == ("next", None)
+
+
+def test_a_token_without_a_lifetime_is_renewed_once_it_is_refused(config: dict[str, Any]) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/oauth/token":
+            given = dict(pair.split("=") for pair in asked.body.decode().split("&"))["refresh_token"]
+            return Answer({"access_token": f"{given}-a", "refresh_token": f"{given}2"})
+        return Answer({"data": []}, 401 if asked.headers["Authorization"] == "Bearer r-a" else 200)
+
+    with host(answer) as vendor:
+        way = transport(vendor.url)
+        auth = OAuthAuthenticator({**config, "refresh_token": "r"}, Check(way, VERSION, 0.001))
+        assert read(auth, way) == 200
+    chain = TokenFile(token_path(config)).read()
+    assert chain is not None
+    assert (chain.access_token, chain.refresh_token) == ("r2-a", "r22")
+
+
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [
@@ -360,6 +387,8 @@ def test_an_odd_lifetime_does_not_lose_the_refresh_token(config: dict[str, Any],
         (b"<html>s3cret</html>", 200, "status 200 and no token"),
         ([{"access_token": "s3cret"}], 200, "status 200 and no token"),
         ({"refresh_token": "s3cret"}, 200, "status 200 and no token"),
+        ({"access_token": "s3cret\n"}, 200, "status 200 and no token"),
+        ({"access_token": "s3cret\u00e9"}, 200, "status 200 and no token"),
         (b"", 503, "gives no token"),
     ],
 )
@@ -397,6 +426,8 @@ def test_one_credential_is_enough(given: dict[str, str]) -> None:
         (CLIENT, ["Log in once with `tap-factorial login`", "meltano invoke tap-factorial:login", "`refresh_token`"]),
         ({"api_key": "s3cret \n"}, ["Set `api_key` to the bare text"]),
         ({"access_token": "Bearer s3cret"}, ["Set `access_token` to the bare text"]),
+        ({**CLIENT, "refresh_token": "s3cret\n"}, ["Set `refresh_token` to the bare text"]),
+        ({**CLIENT, **REFRESH, "client_secret": "s3cret\r\n"}, ["Set `client_secret` to the bare text"]),
     ],
 )
 def test_credentials_that_cannot_work_are_a_sentence(

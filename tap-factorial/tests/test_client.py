@@ -11,6 +11,7 @@ from singer_rest.testing import Answer, Asked, Host, host
 from singer_sdk.exceptions import ConfigValidationError
 from tap_factorial.table import stream_name, table
 from tap_factorial.tap import TapFactorial
+from tap_factorial.versions import is_another
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -514,6 +515,47 @@ def test_the_catalog_needs_neither_credentials_nor_network() -> None:
     assert {"trainings_sessions", "performance_review_processes", "finance_accounts"} <= names
     everything = {"optional_streams": ["*"], "integration_uuid": "u"}
     assert len(TapFactorial(config=everything, validate_config=False).streams) == 169
+
+
+@pytest.mark.parametrize(
+    ("version", "row", "said"),
+    [
+        ("2026-10-01", {"id": 7}, True),
+        ("2026-07-01", {"id": "7"}, False),
+        ("2026-04-01", {"id": 7}, False),
+        ("2026-04-01", {"id": "7"}, True),
+        ("2026-04-01", {"id": "7/8"}, False),
+        ("2026-04-01", {"name": "without"}, False),
+    ],
+)
+def test_a_version_that_is_answered_as_another_is_said_once(
+    run: Callable[..., Any],
+    factorial: Start,
+    caplog: pytest.LogCaptureFixture,
+    version: str,
+    row: dict[str, Any],
+    *,
+    said: bool,
+) -> None:
+    vendor = factorial(lambda asked: page(row))
+    run(vendor.url, "teams_teams", "locations_locations", api_version=version)
+    assert caplog.text.count(f"answers as another version of its API than {version}") == said
+
+
+@pytest.mark.parametrize(
+    ("version", "years", "said"), [("2026-10-01", 0, False), ("2026-10-01", 1, True), ("2026-01-01", 0, False)]
+)
+def test_a_version_that_is_older_than_a_year_is_said(
+    starts: Callable[[datetime], None], caplog: pytest.LogCaptureFixture, version: str, years: int, *, said: bool
+) -> None:
+    starts(STARTED.replace(year=STARTED.year + years, month=11))
+    TapFactorial(config={"api_key": "k", "api_version": version}).catalog_dict  # noqa: B018
+    assert caplog.text.count(f"{version} is older, and may be answered as another one") == said
+
+
+def test_ids_that_were_texts_before_are_no_sign_of_another_version() -> None:
+    assert not is_another("2026-04-01", "it_management/it_assets", [{"id": "7"}])
+    assert is_another("2026-10-01", "it_management/it_assets", [{"id": 7}])
 
 
 def test_a_dead_key_is_one_sentence(run: Callable[..., Any]) -> None:

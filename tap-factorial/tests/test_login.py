@@ -457,6 +457,7 @@ def test_settings_come_from_the_environment_as_meltano_gives_them(
         ({"client_id": None}, "Set `client_id` (in the config, or as TAP_FACTORIAL_CLIENT_ID in the environment)."),
         ({"client_secret": ""}, "Set `client_secret`"),
         ({"client_secret": 7}, "Set `client_secret` to a value of type string."),
+        ({"client_secret": "s\n"}, "Set `client_secret` to the bare text of the credential"),
         ({"api_url": "nowhere s3cret"}, "Set `api_url` to an address"),
     ],
 )

@@ -1,0 +1,54 @@
+"""Which version of its API Factorial answers as: one that is retired is answered as another, and nothing says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pendulum
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from singer_rest.pages import Record
+
+SUPPORTED = pendulum.duration(years=1)
+"""How long a version is answered as itself."""
+
+TEXT_IDS = "2026-07-01"
+"""From this version on ids are texts; before it they are numbers."""
+
+ALWAYS_TEXTS = frozenset(
+    {
+        "attendance/estimated_times",
+        "attendance/worked_times",
+        "it_management/it_asset_models",
+        "it_management/it_assets",
+        "performance/agreements",
+        "performance/review_process_estimated_targets",
+        "performance/review_process_targets",
+        "performance/target_managers",
+        "timeoff/allowance_stats",
+        "trainings/training_classes",
+    }
+)
+"""Lists whose ids were texts before that, too."""
+
+
+def may_be_retired(version: str, now: datetime) -> bool:
+    """Whether a version is so old that Factorial may not answer as it any more."""
+    return pendulum.parse(version) + SUPPORTED <= pendulum.instance(now)  # type: ignore[operator]
+
+
+def is_another(version: str, path: str, records: Sequence[Record]) -> bool:
+    """Whether records have ids of another version than the one that was asked for.
+
+    Args:
+        version: The version.
+        path: The list, by module and name.
+        records: Records as they came.
+    """
+    ids = [record.get("id") for record in records[:1]]
+    if version >= TEXT_IDS:
+        return any(type(value) is int for value in ids)
+    return path not in ALWAYS_TEXTS and any(isinstance(value, str) and value.isdigit() for value in ids)
