@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from singer_rest.errors import Retry, RunError
-from singer_rest.pacing import full_jitter
+from singer_rest.pacing import LONG_WAIT, MAX_WAIT, YEAR
+from singer_rest.retries import MAX_SILENCE, Attempts, GaveUp, RetryPolicy, allowing
+from singer_rest.transport import SENDABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +21,11 @@ if TYPE_CHECKING:
     from singer_rest.pages import Reply
     from singer_rest.transport import Transport
 
-TOKEN_TRIES = 5
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+MAX_TOKEN_ATTEMPTS = 5
 
 MARGIN = 60.0
 """Seconds before its end at which a token is renewed (a tenth of its life where that is less)."""
@@ -115,7 +122,7 @@ class Authenticator(ABC):
             raise self._failed
         if self._token is None or self._clock() >= self._renew_at:
             try:
-                self._token = self.request_token()
+                self._token = _checked(self.request_token())
             except Exception as error:
                 self._failed = error
                 raise
@@ -124,12 +131,27 @@ class Authenticator(ABC):
         return self._token
 
 
+def is_sendable(token: str) -> bool:
+    """Whether a header can hold a token."""
+    return SENDABLE.fullmatch(token) is not None
+
+
+def _checked(token: Token) -> Token:
+    if not is_sendable(token.value):
+        raise RunError(
+            "The access token cannot be sent in a header: it holds a line break or a character beyond ASCII. Check the "
+            "token in the settings; if there is none, report it to the vendor, who gave it."
+        )
+    return token
+
+
 def lifetime(seconds: Any) -> float:  # noqa: ANN401 - a number, a text, or nothing
     """The seconds that a token lives, by what its answer says: a value that cannot be must not cost the token."""
     try:
-        return max(float(seconds), 0.0) or USUAL_LIFETIME
-    except (ValueError, TypeError):
+        number = float(seconds)
+    except (ValueError, TypeError, OverflowError):
         return USUAL_LIFETIME
+    return number if 0 < number <= YEAR else USUAL_LIFETIME
 
 
 def post_for_token(transport: Transport, path: str, first_delay: float, **kwargs: Any) -> Reply:
@@ -147,31 +169,53 @@ def post_for_token(transport: Transport, path: str, first_delay: float, **kwargs
     Raises:
         RunError: If none comes.
     """
+    return until_granted(lambda: transport.post(path, **kwargs), first_delay, transport.max_wait)
+
+
+def until_granted(ask: Callable[[], T], first_delay: float, max_wait: float = MAX_WAIT) -> T:
+    """Do what asks for a token until it is answered.
+
+    Args:
+        ask: Asks once.
+        first_delay: Seconds before the first repeat; each further one doubles it, with full jitter.
+        max_wait: Seconds for which a limit may hold the request back.
+
+    Raises:
+        RunError: If no answer comes.
+    """
     try:
-        return until_answered(lambda: transport.post(path, **kwargs), first_delay)
+        return until_answered(ask, first_delay, max_wait)
     except Retry as retry:
-        raise RunError(
-            f"The vendor's host gives no token ({retry.reason}). Check the address in the settings and the network, "
-            "or run again later."
-        ) from None
+        advice = (
+            "Run again later, or raise `max_wait`."
+            if retry.throttled
+            else "Check the address in the settings and the network, or run again later."
+        )
+        raise RunError(f"The vendor's host gives no token ({retry.reason}). {advice}") from None
 
 
-def until_answered(send: Callable[[], Reply], first_delay: float) -> Reply:
+def until_answered(send: Callable[[], T], first_delay: float, max_wait: float = MAX_WAIT) -> T:
     """Send a request of the authenticator's own, which no scheduler repeats, until it is answered.
 
     Args:
         send: Sends it once.
         first_delay: Seconds before the first repeat; each further one doubles it, with full jitter.
+        max_wait: Seconds for which a limit may hold it back.
 
     Raises:
         Retry: The last one, if no answer comes.
     """
-    tried = 0
+    policy, attempts = RetryPolicy(first_delay, max_wait), Attempts()
     while True:
-        tried += 1
+        began = time.monotonic()
         try:
-            return send()
+            with allowing(MAX_SILENCE - attempts.silent):
+                return send()
         except Retry as retry:
-            if tried == TOKEN_TRIES:
-                raise
-            time.sleep(full_jitter(first_delay, tried) if retry.after is None else retry.after)
+            try:
+                delay = policy.delay(attempts, retry, time.monotonic() - began, MAX_TOKEN_ATTEMPTS)
+            except GaveUp as end:
+                raise (Retry(f"it {end}", throttled=True) if end.limited else retry) from None
+            if delay >= LONG_WAIT:
+                logger.info("A request before the lists: %s; going on in %.0f s", retry.reason, delay)
+        time.sleep(delay)

@@ -52,6 +52,8 @@ def explain(error: BaseException) -> str:
         return f"The settings cannot work ({type(error).__name__}). Look them up with --about."
     if isinstance(error, OSError) and error.filename is None:
         return output_sentence(error)
+    if isinstance(error, RecursionError):
+        return "A value is nested too deep to be read. Report it to the vendor, and leave its stream out until then."
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {frames[-1].filename.rpartition('site-packages')[2]}:{frames[-1].lineno}" if frames else ""
     return f"An unforeseen {type(error).__name__}{place} ended this. Please report it with this line."

@@ -23,11 +23,18 @@ ROUNDING = 1e-9
 LONGEST_DELAY = 60.0
 LONG_WAIT = 10.0
 """Seconds from which on a wait is worth a line."""
-LONGEST_PAUSE = 600.0
-"""Seconds after which a limit is tried again, whenever the vendor says that it is reset."""
+MAX_WAIT = 900.0
+"""Seconds that a limit may make a stream wait, unless the setting `max_wait` says otherwise."""
+YEAR = 366 * 86_400.0
+"""Seconds; a header that asks for a longer wait says nothing."""
 EPOCH = 1e8
 EPOCH_MILLISECONDS = 1e12
-"""From here on a number is no wait but a moment: in seconds, or in milliseconds, since 1970."""
+"""From here on a number is no wait but a timestamp: in seconds, or in milliseconds, since 1970."""
+SLOWEST_RATE = 1 / 600
+FASTEST_RATE = 1e6
+"""Requests per second; a header that tells of another rate says nothing."""
+MOST_REQUESTS = 1e9
+"""Requests; a header that tells of more says nothing."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +73,14 @@ class Bucket:
         missing = 1.0 - self.tokens if self.tokens < 1.0 - ROUNDING else 0.0
         return max(missing / self.per_second, self.paused_until - now, 0.0)
 
-    def learn(self, headers: Mapping[str, str], now: float) -> float:
+    def learn(self, headers: Mapping[str, str], now: float, max_wait: float) -> float:
         """Take over the rate, the burst and what is left, in whichever of three ways the headers say it.
+
+        Args:
+            headers: Those of an answer.
+            now: Seconds by the pacer's clock.
+            max_wait: Seconds of the longest pause. A limit that is reset later is asked all the same: its answer says
+                whether it holds.
 
         Returns:
             Seconds of a pause that begins; 0 where there is none, or one already.
@@ -76,8 +89,8 @@ class Bucket:
             _number(headers.get(f"x-ratelimit-{name}"))
             for name in ("replenish-rate", "burst-capacity", "remaining", "requested-tokens")
         )
-        cost = requested or 1.0  # of one request, in the gateway's tokens
-        if replenish:
+        cost = max(requested or 1.0, ROUNDING)  # of one request, in the gateway's tokens
+        if replenish and SLOWEST_RATE <= replenish / cost <= FASTEST_RATE:
             self.per_second = replenish / cost
         if burst:
             capacity = max(1.0, burst / cost)
@@ -88,15 +101,15 @@ class Bucket:
         hourly, left_of_it = (
             _number(headers.get(f"x-csod-{name}-urilevel")) for name in ("throttling-rate-limit", "requests-remaining")
         )
-        if hourly:
+        if hourly and SLOWEST_RATE <= hourly / 3660 <= FASTEST_RATE:
             # Its minutes begin with the first request; with what may go at once, no minute must hold one too many.
             self.per_second = hourly / 3660
         if left_of_it is not None:
-            self.tokens = min(self.tokens, max(left_of_it, 0.0))
+            self.tokens = min(self.tokens, left_of_it)
         left, reset = _number(headers.get("RateLimit-Remaining")), reset_after(headers)
         if left is not None and left >= 1:
             self.tokens = min(self.tokens, left)
-        elif left is not None and reset:
+        elif left is not None and reset and reset <= max_wait:
             is_paused = self.paused_until > now
             self.paused_until = max(self.paused_until, now + reset)
             return 0.0 if is_paused else reset
@@ -110,6 +123,7 @@ class Pacer:
         rates: Limit by endpoint; ``""`` is that of each endpoint that is not named; shared ones by glob pattern.
         overall: The user's own cap over all endpoints.
         clock: Seconds that only go forward.
+        max_wait: Seconds of the longest pause that an answer's headers can cause.
     """
 
     def __init__(
@@ -117,9 +131,11 @@ class Pacer:
         rates: Mapping[str, Rate],
         overall: Rate | None = None,
         clock: Callable[[], float] = time.monotonic,
+        max_wait: float = MAX_WAIT,
     ) -> None:
         self._rates = rates
         self._clock = clock
+        self._max_wait = max_wait
         self._lock = threading.Lock()
         self._endpoints: dict[str, Bucket] = {}
         self._shared = {pattern: Bucket(rate, clock()) for pattern, rate in rates.items() if rate.shared}
@@ -147,9 +163,16 @@ class Pacer:
         with self._lock:
             self.answered = True
             now = self._clock()
-            pause = max((bucket.learn(headers, now) for bucket in self._learning(endpoint, now)), default=0.0)
+            learning = self._learning(endpoint, now)
+            pause = max((bucket.learn(headers, now, self._max_wait) for bucket in learning), default=0.0)
         if pause >= LONG_WAIT:
             logger.info("%s: the vendor's limit is used up; going on in %.0f s", endpoint, pause)
+
+    def paused(self, endpoint: str) -> float:
+        """Seconds for which the vendor lets no request to an endpoint go; 0 where it does."""
+        with self._lock:
+            now = self._clock()
+            return max((bucket.paused_until - now for bucket in self._buckets(endpoint, now)), default=0.0)
 
     def pause(self, endpoint: str, seconds: float) -> None:
         """Let no request to the endpoint, and to those that share its limit, go for some seconds: the vendor asked."""
@@ -189,36 +212,45 @@ def full_jitter(first_delay: float, tries: int) -> float:
 
 
 def retry_after(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
-    """Seconds that a ``Retry-After`` header asks to wait, given in seconds or as a date; None without one."""
+    """Seconds that a ``Retry-After`` header asks to wait, given in seconds or as a date.
+
+    Returns:
+        The seconds; None without one, or where it cannot be meant: it is negative, or asks for more than a year.
+    """
     value = headers.get("Retry-After")
     if value is None:
         return None
-    number = _number(value)
+    number = _number(value, most=math.inf)
     if number is not None:
         return _seconds(number, now)
     try:
-        return max(0.0, times.http_date(value).timestamp() - now())
-    except ValueError:
+        return _wait(times.http_date(value).timestamp() - now())
+    except Exception:  # noqa: BLE001 - whatever the parser of dates stumbles over, no header may stop a run
         return None
 
 
 def reset_after(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
-    """Seconds until a ``RateLimit-Reset`` header lets requests go again, ten minutes at most; None without one."""
-    number = _number(headers.get("RateLimit-Reset"))
-    return None if number is None else min(_seconds(number, now), LONGEST_PAUSE)
+    """Seconds until a ``RateLimit-Reset`` header lets requests go again; None as for `retry_after`."""
+    number = _number(headers.get("RateLimit-Reset"), most=math.inf)
+    return None if number is None else _seconds(number, now)
 
 
-def _seconds(number: float, now: Callable[[], float]) -> float:
-    """Seconds to wait, from a number of them or from the moment when the wait ends."""
+def _seconds(number: float, now: Callable[[], float]) -> float | None:
+    """Seconds to wait, from a number of them or from the timestamp at which the wait ends."""
     if number >= EPOCH:
-        number = (number / 1000 if number >= EPOCH_MILLISECONDS else number) - now()
-    return max(0.0, number)
+        return _wait((number / 1000 if number >= EPOCH_MILLISECONDS else number) - now())
+    return _wait(number)
 
 
-def _number(value: str | None) -> float | None:
+def _wait(seconds: float) -> float | None:
+    """A wait that can be meant; what is over by now is none at all."""
+    return max(0.0, seconds) if -YEAR <= seconds <= YEAR else None
+
+
+def _number(value: str | None, most: float = MOST_REQUESTS) -> float | None:
     """A number of a header; None where there is none that can be reckoned with."""
     try:
-        number = float(value) if value is not None else None
+        number = float(value) if value is not None else math.nan
     except ValueError:
         return None
-    return number if number is not None and math.isfinite(number) else None
+    return number if math.isfinite(number) and 0 <= number <= most else None

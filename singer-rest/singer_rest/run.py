@@ -147,7 +147,8 @@ class Run:
             return None
         if name not in self._slices:
             self._slices[name] = sum(1 for _ in self._plan(stream))
-        return min(reading.done / self._slices[name], 1.0)  # what is finished may have left the plan
+        slices = max(self._slices[name], 1)  # what is finished has left the plan, which may be all of it
+        return min(reading.done / slices, 1.0)
 
     def close(self) -> None:
         """Start no further request."""

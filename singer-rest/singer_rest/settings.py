@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk import typing as th
 
 from singer_rest import times
+from singer_rest.pacing import MAX_WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -67,8 +68,16 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
             th.IntegerType,
             default=request_timeout,
             title="Request time-out",
-            description="Seconds to wait for a connection, and for each part of an answer; the whole of it may take "
-            "five times as long.",
+            description="Seconds to wait for a connection, and for each part of an answer. The whole of it may take "
+            "five times as long, and one request half an hour in all its tries.",
+        ),
+        th.Property(
+            "max_wait",
+            th.IntegerType,
+            default=int(MAX_WAIT),
+            title="Longest wait",
+            description="Seconds for which a limit of the vendor's may hold a request back (1 to 86400); then its "
+            "stream ends with an error, and the others go on.",
         ),
         th.Property(
             "user_agent",
@@ -179,6 +188,7 @@ def check_common(config: Mapping[str, Any]) -> list[str]:
             ("max_concurrency", 1, 64),
             ("requests_per_minute", 1, 1_000_000),
             ("request_timeout", 1, 3600),
+            ("max_wait", 1, 86_400),
         )
         if isinstance(config.get(name), (int, float)) and not low <= config[name] <= high
     ]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from singer_rest.errors import RunError
 from singer_rest.pacing import Pacer, Rate
+from singer_rest.retries import FIRST_DELAY
 from singer_rest.run import Run
-from singer_rest.scheduler import FIRST_DELAY, Scheduler
+from singer_rest.scheduler import Scheduler
 from singer_rest.sdk import SdkTap
 from singer_rest.settings import check_addresses, check_common, check_headers, missing_setting
 from singer_rest.transport import Transport
@@ -56,7 +57,8 @@ class RestTap(SdkTap):
     def pacer(self) -> Pacer:
         """The one pacer of this run."""
         per_minute = self.config.get("requests_per_minute")
-        return Pacer(self.rates, Rate(per_minute, 60, burst=1) if per_minute else None)
+        overall = Rate(per_minute, 60, burst=1) if per_minute else None
+        return Pacer(self.rates, overall, max_wait=self.config["max_wait"])
 
     @cached_property
     def transport(self) -> Transport:
@@ -66,7 +68,8 @@ class RestTap(SdkTap):
             "User-Agent": self.user_agent,
             **self.headers,
         }
-        return Transport(self.api_url, headers, self.config["request_timeout"], self.pacer)
+        timeout, max_wait = self.config["request_timeout"], self.config["max_wait"]
+        return Transport(self.api_url, headers, timeout, self.pacer, max_wait=max_wait)
 
     @property
     def api_url(self) -> str:
@@ -129,7 +132,8 @@ class RestTap(SdkTap):
     def run_of(self, streams: Sequence[SdkStream], *, trial: bool) -> Run:
         """Begin to fetch for some streams."""
         workers = 1 if trial else self.config["max_concurrency"]  # what a trial does not look at is not asked for
-        scheduler = Scheduler(workers, self.pacer, lambda: self.pacer.answered, self.first_delay)
+        max_wait = self.config["max_wait"]
+        scheduler = Scheduler(workers, self.pacer, lambda: self.pacer.answered, self.first_delay, max_wait)
         return Run(cast("Sequence[RestStream]", streams), self._stream_named, scheduler, trial=trial)
 
     def records_of(self, stream: RestStream) -> list[Record]:

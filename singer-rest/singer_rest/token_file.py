@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
+import logging
 import math
 import os
+import threading
 import time
 from abc import abstractmethod
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 from filelock import FileLock, Timeout
 
-from singer_rest.auth import MARGIN, Authenticator, Token
+from singer_rest.auth import MARGIN, Authenticator, Token, until_granted
 from singer_rest.errors import RunError
+from singer_rest.pacing import LONG_WAIT, MAX_WAIT
+from singer_rest.retries import FIRST_DELAY, allowed_seconds, allowing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LOCK_SECONDS = 120.0
+logger = logging.getLogger(__name__)
+
+LOCK_SECONDS = 600.0
+"""Seconds for which another run's exchange is waited for."""
+EXCHANGE_SECONDS = 540.0
+"""Seconds that one exchange may take, for others wait for it."""
+SETTLE_SECONDS = 10.0
+"""Seconds for which a run that is stopped waits for tokens that are on their way."""
 ROOM = 16 * 1024
 """Bytes that are taken on the disk before a refresh token is spent, so that its successor has a place."""
 
@@ -85,13 +98,20 @@ class TokenFile:
         """
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = FileLock(f"{self.path}.lock", timeout=LOCK_SECONDS, mode=0o600).acquire()
+            lock = FileLock(f"{self.path}.lock", mode=0o600)
+            try:
+                lock.acquire(timeout=min(LONG_WAIT, LOCK_SECONDS))
+            except Timeout:
+                logger.info("Another run holds the token file; it is waited for.")
+                lock.acquire(timeout=max(0.0, LOCK_SECONDS - LONG_WAIT))
         except Timeout:
             raise RunError("Another run holds the token file. Run again once it has ended.") from None
         except OSError:
             raise RunError("The token file cannot be written. Set `token_file` to a path that can.") from None
-        with lock:
+        try:
             yield
+        finally:
+            lock.release()
 
     def read(self) -> Chain | None:
         """The chain; None where there is none yet.
@@ -109,37 +129,80 @@ class TokenFile:
         except (OSError, msgspec.DecodeError):
             raise RunError("The token file cannot be read. Remove it, and log in again.") from None
 
-    @contextmanager
-    def replaced(self) -> Iterator[Callable[[Chain], None]]:
-        """Make room for the next chain, then take it: gives the function that writes it in the old one's place.
+    def exchanged(self, exchange: Callable[[], Grant], chain: Callable[[Grant], Chain]) -> Grant:
+        """Make room for the next chain, then ask for it and write it in the old one's place.
+
+        From the moment at which the vendor answers until the file is written, the new tokens are nowhere but in this
+        process. So nothing else is done in between, and a run that is stopped meanwhile waits for it.
+
+        Args:
+            exchange: Asks the vendor for the tokens.
+            chain: Makes the chain of them.
 
         Raises:
-            RunError: If there is no room; nothing is lost by then.
+            RunError: If there is no room, and nothing is lost; or if the disk fails after the tokens came.
+            Exception: What `exchange` raises; the file is as it was then.
         """
+        with _settled, self._room() as room:
+            grant = exchange()
+            try:
+                room.write(msgspec.json.encode(chain(grant)))  # the spaces after it are JSON too
+                os.fsync(room.fileno())
+                room.close()
+                self._beside.replace(self.path)
+                self._sync_folder()
+            except OSError:
+                raise RunError(
+                    "The token file could not be written after new tokens had come, so they are lost. Check the disk, "
+                    "and log in again."
+                ) from None
+        return grant
+
+    @contextmanager
+    def _room(self) -> Iterator[FileIO]:
+        """The file beside, open at its begin and as large as it will be."""
         try:
             self._beside.unlink(missing_ok=True)
-            descriptor = os.open(self._beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(b" " * ROOM)
-                file.flush()
-                os.fsync(descriptor)
+            room = FileIO(os.open(self._beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
         except OSError:
-            self._beside.unlink(missing_ok=True)
-            raise RunError(
-                "The token file cannot be written: is the disk full? Set `token_file` to a path that can; no token was "
-                "spent."
-            ) from None
+            raise _no_room() from None
         try:
-            yield self._write
+            with room:
+                try:
+                    room.write(b" " * ROOM)
+                    os.fsync(room.fileno())
+                    room.seek(0)
+                except OSError:
+                    raise _no_room() from None
+                self._sync_folder()
+                yield room
         finally:
             self._beside.unlink(missing_ok=True)
 
-    def _write(self, chain: Chain) -> None:
-        with self._beside.open("r+b") as file:
-            file.write(msgspec.json.encode(chain))  # the spaces after it are JSON too
-            file.flush()
-            os.fsync(file.fileno())
-        self._beside.replace(self.path)
+    def _sync_folder(self) -> None:
+        """Let a file's name be there too after the power failed; not every system can."""
+        with suppress(OSError):
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+def _no_room() -> RunError:
+    return RunError(
+        "The token file cannot be written: is the disk full? Set `token_file` to a path that can; no token was spent."
+    )
+
+
+_settled = threading.Lock()
+"""Held while tokens are on their way."""
+
+
+@atexit.register
+def _settle() -> None:
+    if _settled.acquire(timeout=SETTLE_SECONDS):
+        _settled.release()
 
 
 def keep_login(
@@ -156,22 +219,23 @@ def keep_login(
 
     Args:
         file: Where the chain is kept.
-        exchange: Asks the vendor for the tokens; called once the file is sure to take them.
+        exchange: Asks the vendor for the tokens, once; called when the file is sure to take them.
         configured: The refresh token of the settings.
         issuer: The host and the application that are asked.
         now: Seconds since the epoch.
 
     Raises:
-        RunError: If the file cannot be written, or what `exchange` raises; the file is as it was then.
+        RunError: If the file cannot be written.
+        Exception: What `exchange` raises; the file is as it was then.
     """
     with file.locked():
         try:
             before = file.read()
         except RunError:
             before = None  # a login is what mends it
-        with file.replaced() as write:
-            grant = exchange()
-            chain = Chain(
+
+        def chain(grant: Grant) -> Chain:
+            return Chain(
                 began_with=_hash(configured) or (before.began_with if before else ""),
                 refresh_token=grant.refresh_token or "",
                 obtained_at=now(),
@@ -179,8 +243,8 @@ def keep_login(
                 expires_at=_end(grant, now()),
                 issuer=issuer,
             )
-            write(chain)
-    return chain
+
+        return chain(file.exchanged(exchange, chain))
 
 
 class RefreshingAuthenticator(Authenticator):
@@ -191,24 +255,36 @@ class RefreshingAuthenticator(Authenticator):
         configured: The refresh token of the settings; one that did not begin the chain in the file begins a new one.
         issuer: The host and the application that are asked: tokens of another one are not sent there.
         now: Seconds since the epoch.
+        first_delay: Seconds before the first repeat; each further one doubles it, with full jitter.
+        max_wait: Seconds for which a limit may hold an exchange back.
     """
 
     def __init__(
-        self, file: TokenFile, configured: str | None, issuer: str = "", now: Callable[[], float] = time.time
+        self,
+        file: TokenFile,
+        configured: str | None,
+        issuer: str = "",
+        now: Callable[[], float] = time.time,
+        *,
+        first_delay: float = FIRST_DELAY,
+        max_wait: float = MAX_WAIT,
     ) -> None:
         super().__init__()
         self._file = file
         self._configured = configured
         self._issuer = issuer
         self._now = now
+        self._first_delay = first_delay
+        self._max_wait = max_wait
         self._given = ""
 
     @abstractmethod
     def exchange(self, chain: Chain) -> Grant:
-        """Ask the vendor for an access token, for the chain's refresh token.
+        """Ask the vendor once for an access token, for the chain's refresh token.
 
         Raises:
-            RunError: If it refuses, or cannot be reached.
+            Retry: If it may be asked again.
+            RunError: If it refuses.
         """
 
     @abstractmethod
@@ -230,35 +306,40 @@ class RefreshingAuthenticator(Authenticator):
 
     def request_token(self) -> Token:
         """Take the access token that is good, or spend the refresh token."""
-        with self._file.locked():
-            chain = self._chain()
-            if chain.refresh_token:
-                return self._taken_or_renewed(chain)
+        # Between attempts others may have the file, and renew the token meanwhile.
+        chain, token = until_granted(self._taken_or_renewed, self._first_delay, self._max_wait)
+        if token:
+            return token
         left = self._left(chain)
         if left <= 0:
             raise self.logged_out()
         return self.lasting(Token(chain.access_token, left))
 
-    def _taken_or_renewed(self, chain: Chain) -> Token:
-        left = self._left(chain)
-        # Another run may have renewed it meanwhile; the one that this run has used is not good any more.
-        if chain.access_token and chain.access_token != self._given and left > MARGIN:
-            self._given = chain.access_token
-            return Token(chain.access_token, left)
-        with self._file.replaced() as write:
-            grant = self.exchange(chain)
-            self._given = grant.access_token
-            write(
-                Chain(
-                    began_with=chain.began_with,
-                    refresh_token=grant.refresh_token or chain.refresh_token,
-                    obtained_at=self._now() if grant.refresh_token else chain.obtained_at,
-                    access_token=grant.access_token,
-                    expires_at=_end(grant, self._now()),
-                    issuer=self._issuer,
-                )
-            )
-        return Token(grant.access_token, math.inf if grant.lifetime is None else grant.lifetime)
+    def _taken_or_renewed(self) -> tuple[Chain, Token | None]:
+        """Try once to get a token; None where there is no refresh token that could give one."""
+        with self._file.locked():
+            chain = self._chain()
+            if not chain.refresh_token:
+                return chain, None
+            left = self._left(chain)
+            # Another run may have renewed it meanwhile; the one that this run has used is not good any more.
+            if chain.access_token and chain.access_token != self._given and left > MARGIN:
+                self._given = chain.access_token
+                return chain, Token(chain.access_token, left)
+            with allowing(min(EXCHANGE_SECONDS, allowed_seconds())):
+                grant = self._file.exchanged(lambda: self.exchange(chain), lambda grant: self._following(chain, grant))
+        self._given = grant.access_token
+        return chain, Token(grant.access_token, math.inf if grant.lifetime is None else grant.lifetime)
+
+    def _following(self, chain: Chain, grant: Grant) -> Chain:
+        return Chain(
+            began_with=chain.began_with,
+            refresh_token=grant.refresh_token or chain.refresh_token,
+            obtained_at=self._now() if grant.refresh_token else chain.obtained_at,
+            access_token=grant.access_token,
+            expires_at=_end(grant, self._now()),
+            issuer=self._issuer,
+        )
 
     def _left(self, chain: Chain) -> float:
         return math.inf if chain.expires_at is None else chain.expires_at - self._now()

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
+from contextlib import suppress
 from datetime import datetime, timezone
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import requests
-from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from singer_rest.errors import Retry, RunError, TapError
-from singer_rest.pacing import Pacer, reset_after, retry_after
+from singer_rest.pacing import MAX_WAIT, Pacer, reset_after, retry_after
 from singer_rest.pages import Reply, Request
+from singer_rest.retries import allowed_seconds
+from singer_rest.unpacking import ENCODINGS, BrokenBody, UnknownEncoding, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +32,14 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)
 CHUNK = 256 * 1024
 TIMEOUTS_PER_ANSWER = 5
 """Each part of an answer may come in time, and yet the whole of it never."""
+LATE = "no answer in time"
+ODD_ANSWERS = (
+    (requests.TooManyRedirects, "it leads from one address to the next"),
+    (requests.exceptions.InvalidHeader, "the answer's headers contradict each other"),  # those sent are checked before
+    (requests.exceptions.ContentDecodingError, "the body could not be unpacked"),
+)
+SENDABLE = re.compile(r"[\x21-\x7e][\x20-\x7e]*", re.ASCII)
+"""What a header's value can be."""
 
 
 class Transport:
@@ -39,14 +51,23 @@ class Transport:
         timeout: Seconds to wait for a connection and for each part of an answer; the whole has five times as long.
         pacer: Learns from the answers' headers.
         public: Whether no token is ever sent, so that a redirect may be followed.
+        max_wait: Seconds for which a limit may hold back requests that no scheduler repeats.
     """
 
     def __init__(
-        self, api_url: str, headers: Mapping[str, str], timeout: float, pacer: Pacer, *, public: bool = False
+        self,
+        api_url: str,
+        headers: Mapping[str, str],
+        timeout: float,
+        pacer: Pacer,
+        *,
+        public: bool = False,
+        max_wait: float = MAX_WAIT,
     ) -> None:
         self.api_url = api_url
         self._public = public
         self.pacer = pacer
+        self.max_wait = max_wait
         self._headers = headers
         self._timeout = timeout
         self._local = threading.local()
@@ -59,6 +80,7 @@ class Transport:
 
         Raises:
             Retry: If it may be sent again.
+            TapError: If it cannot be sent, or its answer cannot be read.
             RunError: If no token can be had.
         """
         if authenticator is None:
@@ -78,6 +100,7 @@ class Transport:
 
         Raises:
             Retry: If it may be sent again.
+            TapError: If it cannot be sent, or its answer cannot be read.
         """
         headers = {**headers, **dict(request.headers)}
         return self._send("GET", request.path, request.endpoint, params=request.params, headers=headers)
@@ -87,49 +110,49 @@ class Transport:
 
         Raises:
             Retry: If it may be sent again.
+            TapError: If it cannot be sent, or its answer cannot be read.
         """
         return self._send("POST", path, path, **kwargs)
 
     def _send(self, method: str, path: str, endpoint: str, **kwargs: Any) -> Reply:
         session = self._session()
-        deadline = time.monotonic() + TIMEOUTS_PER_ANSWER * self._timeout
+        _check_headers({**self._headers, **kwargs.get("headers", {})}, endpoint)
+        left = min(TIMEOUTS_PER_ANSWER * self._timeout, allowed_seconds())
+        if left <= 0:
+            raise Retry(LATE, slow=True)
+        deadline = time.monotonic() + left
         try:
             # A redirect could carry the token to another host, or end at a login page.
             response = session.request(
                 method,
                 self.api_url + path,
-                timeout=self._timeout,
+                timeout=min(self._timeout, left),
                 allow_redirects=self._public,
                 stream=True,
                 **kwargs,
             )
-        except requests.TooManyRedirects:
-            raise Retry("it leads from one address to the next") from None
-        except requests.exceptions.SSLError:
-            raise RunError(
-                "The host's certificate cannot be trusted. Check `api_url`, or name your own authority's file in the "
-                "environment variable REQUESTS_CA_BUNDLE."
-            ) from None
-        except requests.Timeout as error:
-            raise Retry("no answer in time", slow=not isinstance(error, requests.ConnectTimeout)) from None
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, ValueError):
-            raise TapError(
-                f"{endpoint} leads to an address that cannot be used. Check the address in the settings."
-            ) from None
-        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
-            raise Retry("the connection broke") from None
-        except requests.exceptions.ContentDecodingError:
-            raise Retry("the body could not be unpacked") from None
+        except (requests.RequestException, HTTPError, ValueError, OSError) as error:
+            raise _explained(error, endpoint) from None
         self.pacer.learn(endpoint, response.headers)
+        _raise_for_retry(response, deadline)
         body = _body(response, deadline)
-        _raise_for_retry(response)
+        try:
+            if body or _should_hold_something(response):
+                body = unpacked(body, response.headers.get("Content-Encoding") or "")
+        except BrokenBody as error:
+            raise Retry(str(error)) from None
+        except UnknownEncoding:
+            raise TapError(
+                f"{endpoint} answered in an encoding that was not asked for (asked for: {', '.join(ENCODINGS)}). Check "
+                "what stands between this machine and the vendor, such as a proxy."
+            ) from None
         return Reply(response.status_code, response.headers, body, datetime.now(timezone.utc))
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = requests.Session()
-            session.headers.update(self._headers)
+            session.headers.update({**self._headers, "Accept-Encoding": ", ".join(ENCODINGS)})
             # A .netrc must not replace the token's header.
             session.auth = _keep_headers
         return session
@@ -139,8 +162,37 @@ def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest
     return request
 
 
+def _check_headers(headers: Mapping[str, str], endpoint: str) -> None:
+    if wrong := [name for name, value in headers.items() if value and not SENDABLE.fullmatch(value)]:
+        raise TapError(
+            f"{endpoint} cannot be asked: the header {wrong[0]} would hold a line break or a character beyond ASCII. "
+            "Check the tokens and keys in the settings."
+        )
+
+
+def _explained(error: Exception, endpoint: str) -> Exception:
+    """What to raise where a request had no answer."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return RunError(
+            "The host's certificate cannot be trusted. Check `api_url`, or name your own authority's file in the "
+            "environment variable REQUESTS_CA_BUNDLE."
+        )
+    if isinstance(error, requests.Timeout):
+        return Retry(LATE, slow=not isinstance(error, requests.ConnectTimeout))
+    if reason := next((reason for kind, reason in ODD_ANSWERS if isinstance(error, kind)), None):
+        return Retry(reason)
+    if isinstance(error, ValueError):
+        return TapError(f"{endpoint} leads to an address that cannot be used. Check the address in the settings.")
+    if isinstance(error, (requests.RequestException, HTTPError)):
+        return Retry("the connection broke")
+    return RunError(
+        "The certificates that hosts are checked by cannot be read. Check the environment variables "
+        "REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE."
+    )
+
+
 def _body(response: requests.Response, deadline: float) -> bytes:
-    """The whole body, unpacked. Only where it came to its end can the connection be used again.
+    """The whole body, as it was sent. Only where it came to its end can the connection be used again.
 
     Raises:
         Retry: If it is not there in time, or not whole.
@@ -148,25 +200,34 @@ def _body(response: requests.Response, deadline: float) -> bytes:
     parts = []
     try:
         # What is there is taken as it comes: a read of a whole part would wait for that as long as bytes drip.
-        while part := response.raw.read1(CHUNK, decode_content=True):
+        while part := response.raw.read1(CHUNK, decode_content=False):
             parts.append(part)
             if time.monotonic() > deadline:
                 response.close()
-                raise Retry("no answer in time", slow=True)
+                raise Retry(LATE, slow=True)
     except ReadTimeoutError:
-        raise Retry("no answer in time", slow=True) from None
-    except DecodeError:
-        raise Retry("the body could not be unpacked") from None
+        raise Retry(LATE, slow=True) from None
     except HTTPError:
         raise Retry("the connection broke") from None
     return b"".join(parts)
 
 
-def _raise_for_retry(response: requests.Response) -> None:
+def _should_hold_something(response: requests.Response) -> bool:
+    """Whether a body that is empty may have been cut off, as far as the headers tell."""
+    return response.status_code == HTTPStatus.OK and response.headers.get("Content-Length") != "0"
+
+
+def _raise_for_retry(response: requests.Response, deadline: float) -> None:
     status = response.status_code
     after = retry_after(response.headers)
+    retry = None
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         after = reset_after(response.headers) if after is None else after
-        raise Retry("too many requests", after=after, throttled=True)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
-        raise Retry(f"status {status}", after=after, slow=status == HTTPStatus.GATEWAY_TIMEOUT)
+        retry = Retry("too many requests", after=after, throttled=True)
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
+        retry = Retry(f"status {status}", after=after, slow=status == HTTPStatus.GATEWAY_TIMEOUT)
+    if retry is None:
+        return
+    with suppress(Retry):  # its status says enough, however it ends
+        _body(response, deadline)
+    raise retry

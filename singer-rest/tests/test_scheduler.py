@@ -253,7 +253,7 @@ def test_tries_are_bounded_and_the_error_says_what_happened(run: Callable[..., S
     scheduler.add(reading)
     with pytest.raises(TapError, match=r"persons: /list gave no answer in 8 tries \(status 503\)"):
         ids(scheduler, reading)
-    assert len(vendor.asked) == module.TRIES
+    assert len(vendor.asked) == module.MAX_ATTEMPTS
 
 
 def test_a_host_that_never_answered_is_given_up_sooner() -> None:
@@ -429,7 +429,7 @@ def test_a_request_that_cannot_be_made_fails_its_stream(run: Callable[..., Sched
 def test_throttled_tries_do_not_use_up_the_others(
     run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left = [module.TRIES * 3]
+    left = [module.MAX_ATTEMPTS + 4]
 
     def act(number: int, page: int) -> None:
         if left[0]:

@@ -26,7 +26,7 @@ HEEDLESS = "the vendor sent older records too, as if it were not asked"
 @pytest.fixture(autouse=True)
 def checked(monkeypatch: pytest.MonkeyPatch, make_tap: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(type(make_tap().streams["owners"]).__mro__[1], "checks_filter", True)
-    monkeypatch.setattr("singer_rest.scheduler.TRIES", 2)
+    monkeypatch.setattr("singer_rest.scheduler.MAX_ATTEMPTS", 2)
     caplog.set_level(logging.INFO)
 
 
@@ -153,7 +153,7 @@ def test_what_changed_is_asked_for_twice_where_it_takes_too_long_and_its_first_s
     shop: Any,
     vendor: Host,
 ) -> None:
-    monkeypatch.setattr("singer_rest.scheduler.TRIES", 8)
+    monkeypatch.setattr("singer_rest.scheduler.MAX_ATTEMPTS", 8)
     monkeypatch.setattr(type(make_tap().streams["owners"]), "slices", Values("kind", "a", "b", "c"))
     shop.before = slow
     run("owners", state=state(owners=BOOKMARK), **OPTIONS)

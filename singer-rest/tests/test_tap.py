@@ -285,7 +285,7 @@ def test_a_parent_deleted_meanwhile_has_no_children(run: Callable[..., Any], sho
 def test_what_may_pass_is_asked_for_again(
     run: Callable[..., Any], shop: Any, broken: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("singer_rest.scheduler.THROTTLED_DELAY", 0.01)
+    monkeypatch.setattr("singer_rest.retries.THROTTLED_DELAY", 0.01)
     seen: set[str] = set()
 
     def first_time(asked: Asked) -> Answer | None:

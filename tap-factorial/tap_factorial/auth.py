@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_rest import Authenticator, Request, RunError, Token
-from singer_rest.auth import lifetime, post_for_token, until_answered
+from singer_rest.auth import lifetime, until_answered
 from singer_rest.errors import Retry
 from singer_rest.settings import missing_setting
 from singer_rest.token_file import Chain, Grant, RefreshingAuthenticator, TokenFile
@@ -82,7 +82,9 @@ class Check:
         path = f"/api/{self.version}/resources/api_public/credentials"
         request = Request(path, (), path)
         try:
-            reply = until_answered(lambda: self.transport.get_once(request, headers), self.first_delay)
+            reply = until_answered(
+                lambda: self.transport.get_once(request, headers), self.first_delay, self.transport.max_wait
+            )
         except Retry as retry:
             if self.transport.pacer.answered:  # the host is there, and the lists may well be
                 return False
@@ -142,7 +144,14 @@ class OAuthAuthenticator(RefreshingAuthenticator):
 
     def __init__(self, config: Mapping[str, Any], check: Check, now: Callable[[], float] = time.time) -> None:
         file = TokenFile(token_path(config))
-        super().__init__(file, config.get("refresh_token"), issuer(check.transport, config), now)
+        super().__init__(
+            file,
+            config.get("refresh_token"),
+            issuer(check.transport, config),
+            now,
+            first_delay=check.first_delay,
+            max_wait=check.transport.max_wait,
+        )
         self._client = {"client_id": config["client_id"], "client_secret": config["client_secret"]}
         self._check = check
 
@@ -150,8 +159,7 @@ class OAuthAuthenticator(RefreshingAuthenticator):
     def exchange(self, chain: Chain) -> Grant:
         form = {"grant_type": "refresh_token", "refresh_token": chain.refresh_token, **self._client}
         # Where the answer is lost on its way, a repeat is the only hope: Factorial may not have seen the request.
-        reply = post_for_token(self._check.transport, TOKEN_PATH, self._check.first_delay, data=form)
-        return read_grant(reply, self._refused(chain))
+        return read_grant(self._check.transport.post(TOKEN_PATH, data=form), self._refused(chain))
 
     def _refused(self, chain: Chain) -> str:
         age = self._now() - chain.obtained_at

@@ -16,9 +16,9 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import click
 from singer_rest import Pacer, RunError
-from singer_rest.auth import post_for_token
+from singer_rest.auth import until_granted
 from singer_rest.command import Command
-from singer_rest.scheduler import FIRST_DELAY
+from singer_rest.retries import FIRST_DELAY
 from singer_rest.settings import check_addresses, missing_setting
 from singer_rest.token_file import TokenFile, keep_login
 from singer_rest.transport import Transport
@@ -122,10 +122,11 @@ def login(
             "client_id": config["client_id"],
             "client_secret": config["client_secret"],
         }
-        return read_grant(post_for_token(transport, TOKEN_PATH, FIRST_DELAY, data=form), REFUSED_CODE)
+        return read_grant(transport.post(TOKEN_PATH, data=form), REFUSED_CODE)
 
     path = token_path(config)
-    chain = keep_login(TokenFile(path), exchange, config.get("refresh_token"), issuer(transport, config))
+    file, asked = TokenFile(path), issuer(transport, config)
+    chain = until_granted(lambda: keep_login(file, exchange, config.get("refresh_token"), asked), FIRST_DELAY)
     click.echo(_stored(chain, path, config))
 
 

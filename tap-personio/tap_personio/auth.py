@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from singer_rest import Authenticator, NoAccess, RunError, TapError, Token
-from singer_rest.auth import post_for_token
+from singer_rest.auth import is_sendable, lifetime, post_for_token
 from typing_extensions import override
 
 if TYPE_CHECKING:
@@ -45,14 +45,18 @@ class PersonioAuthenticator(Authenticator):
             raise self.refused("Personio refuses the credentials. Check `client_id` and `client_secret`.")
         try:
             value, seconds = self.read(reply.json())
-            seconds = float(seconds)
-        except (ValueError, LookupError, TypeError):
-            value, seconds = None, 0.0
-        if not value or not isinstance(value, str) or seconds <= 0:
+        except (ValueError, LookupError, TypeError, AttributeError):
+            value, seconds = None, None
+        if not value or not isinstance(value, str):
             raise self.refused(
                 f"The token request was answered with status {reply.status} and no token. Check `api_url`."
             )
-        return Token(value, seconds)
+        if not is_sendable(value):
+            raise self.refused(
+                "The token that it gave holds a line break or a character beyond ASCII, which no header takes. Report "
+                "it to Personio."
+            )
+        return Token(value, lifetime(seconds))
 
     def refused(self, sentence: str) -> TapError:
         """The error for when no token is given."""
@@ -73,7 +77,7 @@ class V2Authenticator(PersonioAuthenticator):
 
     @override
     def read(self, body: Any) -> tuple[Any, Any]:
-        return body["access_token"], body["expires_in"]
+        return body["access_token"], body.get("expires_in")
 
 
 class V1Authenticator(PersonioAuthenticator):
@@ -97,4 +101,4 @@ class V1Authenticator(PersonioAuthenticator):
 
     @override
     def read(self, body: Any) -> tuple[Any, Any]:
-        return body["data"]["token"], body["data"]["expires_in"]
+        return body["data"]["token"], body["data"].get("expires_in")

@@ -105,6 +105,7 @@ class TapPersonio(RestTap):
             self.config["request_timeout"],
             self.pacer,
             public=True,
+            max_wait=self.config["max_wait"],
         )
 
     @cached_property

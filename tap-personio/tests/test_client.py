@@ -159,7 +159,8 @@ def test_a_body_without_a_list_of_records_fails_its_stream(
         (Answer({}, 401), "refuses the credentials"),
         (Answer({}, 404), "status 404 and no token"),
         (Answer(b"<html>", 200), "status 200 and no token"),
-        (Answer({"access_token": "t"}, 200), "status 200 and no token"),
+        (Answer({"token": "t"}, 200), "status 200 and no token"),
+        (Answer({"access_token": "line\nbreak"}, 200), "line break"),
         (Answer({}, 503), "gives no token"),
     ],
 )

@@ -1,0 +1,201 @@
+"""One listing that the scheduler walks: which pages there are to ask for, and which have come."""
+
+from __future__ import annotations
+
+import math
+from bisect import insort
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from singer_rest.errors import TapError
+from singer_rest.retries import Attempts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from singer_rest.pages import Page, Request
+    from singer_rest.slices import Slice
+
+Position = tuple[int, int]
+"""Number of the slice and of the page within it: the order in which pages are handed on."""
+
+
+@dataclass(order=True)
+class Task:
+    """One page to ask for."""
+
+    position: Position
+    request: Request = field(compare=False)
+    slice: Slice = field(compare=False)
+    asked: set[int] = field(compare=False)
+    """Hashes of what its slice was asked for; there may be many pages."""
+    attempts: Attempts = field(default_factory=Attempts, compare=False)
+    not_before: float = field(default=0.0, compare=False)
+    expected: int = field(default=0, compare=False)
+    """Bytes that its page is taken to have, by the one before; none where there was none."""
+
+
+class Reading:
+    """One listing to walk: a stream's records, or the ids that its children need. The scheduler's lock guards it.
+
+    Args:
+        name: The stream's name, for messages.
+        slices: The slices in order; None in between: not known yet.
+        first: Makes the request for a slice's first page.
+        fetch: Sends a request and reads the page. It runs in a worker.
+        endpoint: What the pacer counts the requests under.
+        tentative: Whether there is another way to ask, if this one turns out to be too slow: so the first slice goes
+            alone, and few tries are enough.
+        ahead: Whether pages are asked for before the main thread waits for them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        slices: Iterator[Slice | None],
+        first: Callable[[Slice], Request],
+        fetch: Callable[[Request, Slice], Page],
+        endpoint: str,
+        *,
+        tentative: bool = False,
+        ahead: bool = True,
+    ) -> None:
+        self.name = name
+        self.endpoint = endpoint
+        self.tentative = tentative
+        self.ahead = ahead
+        self.fetch = fetch
+        self.requests = 0
+        self.last_slice: int | None = None
+        self.done = 0.0
+        """How many slices were taken; of one whose pages are counted, also the share taken."""
+        self._slices = slices
+        self._first = first
+        self._opened = 0
+        self._answered = False
+        self._queue: list[Task] = []
+        self._results: dict[Position, Page | BaseException] = {}
+        self._failed_at: Position | None = None
+        self._pages: dict[int, int] = {}
+        self._counted: set[int] = set()
+        self._row_bytes = 0.0
+
+    def ready(self, now: float, only: Position | None = None) -> tuple[Task | None, float]:
+        """The first task (or that at a position) that may run now, left in the queue; else None and seconds to wait."""
+        soonest = math.inf
+        for task in self._queue:
+            if only in {None, task.position}:
+                if task.not_before <= now:
+                    return task, 0.0
+                soonest = min(soonest, task.not_before - now)
+        if only is None and self._open():
+            return self._queue[-1], 0.0
+        return None, soonest
+
+    def start(self, task: Task) -> None:
+        """Take a task off the queue: it runs."""
+        self._queue.remove(task)
+        task.expected = int(self._row_bytes * task.request.rows)
+        self.requests += 1
+
+    def again(self, task: Task) -> None:
+        """Queue a task once more."""
+        insort(self._queue, task)
+
+    def drop(self, task: Task, error: TapError) -> None:
+        """Take a task that waits off the queue: it does not run, and this is why."""
+        self._queue.remove(task)
+        self.finish(task, error)
+
+    def finish(self, task: Task, result: Page | Exception) -> bool:
+        """Keep a page until it is wanted, and queue those after it; beyond an error nothing is asked for.
+
+        Returns:
+            Whether the result is kept.
+        """
+        if self._failed_at and task.position > self._failed_at:
+            return False
+        self._answered = True
+        self._results[task.position] = result
+        if isinstance(result, Exception):
+            self._fail(task.position)
+        else:
+            if result.size:  # not where it only says how else to ask
+                self._row_bytes = result.size / task.request.rows
+            self._queue_following(task, result.following)
+        return True
+
+    def _queue_following(self, task: Task, following: Sequence[Request]) -> None:
+        number, _ = task.position
+        if len(following) > 1:  # the next page alone may be followed by others
+            self._counted.add(number)
+        for request in following:
+            page = self._pages[number]
+            self._pages[number] += 1
+            if request.begins:  # a part of its own, or all of it again: its links may come up once more
+                task.asked.clear()
+            if hash(request) in task.asked:
+                self._fail((number, page))
+                self._results[number, page] = TapError(
+                    f"{self.name}: the link to the next page leads back to a page already read, so the list has no "
+                    "end. Run again later; if it stays so, report it to the vendor."
+                )
+                return
+            task.asked.add(hash(request))
+            insort(self._queue, Task((number, page), request, task.slice, task.asked))
+
+    def after(self, position: Position) -> Position:
+        """The position after one whose page has been taken: the next page of its slice, or the next slice."""
+        number, page = position
+        if page + 1 < self._pages[number]:
+            return number, page + 1
+        del self._pages[number]
+        self._counted.discard(number)
+        return number + 1, 0
+
+    def take(self, position: Position) -> Page | BaseException | None:
+        """Take out the result at a position; None: not there yet, or (`last_slice` tells) never."""
+        if position[0] == self._opened:
+            self._open()
+        result = self._results.pop(position, None)
+        if result is not None and not isinstance(result, BaseException):
+            number, page = position
+            pages = self._pages[number]
+            result.ends_slice = page + 1 == pages
+            if result.ends_slice or number in self._counted:
+                self.done = number + (page + 1) / pages
+        return result
+
+    def abandon(self) -> list[Page]:
+        """Forget everything; the pages that nobody took."""
+        self._fail((-1, 0))
+        left = [page for page in self._results.values() if not isinstance(page, BaseException)]
+        self._results.clear()
+        return left
+
+    def _fail(self, position: Position) -> None:
+        self._failed_at = min(position, self._failed_at or position)
+        self.last_slice = self._failed_at[0]
+        self._queue = [task for task in self._queue if task.position < position]
+
+    def _open(self) -> bool:
+        if self.last_slice is not None or (self.tentative and self._opened and not self._answered):
+            return False
+        try:
+            part = next(self._slices)
+            request = self._first(part) if part else None
+        except StopIteration:
+            self.last_slice = self._opened - 1
+            return False
+        except BaseException as error:  # it is raised where this slice is handed on
+            self._fail((self._opened, 0))
+            self._results[self._opened, 0] = error
+            if not isinstance(error, Exception):
+                raise
+            return False
+        if part is None or request is None:
+            return False
+        self._queue.append(Task((self._opened, 0), request, part, {hash(request)}))
+        self._pages[self._opened] = 1
+        self._opened += 1
+        return True
