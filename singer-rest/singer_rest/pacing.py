@@ -172,7 +172,7 @@ class Pacer:
         """Seconds for which the vendor lets no request to an endpoint go; 0 where it does."""
         with self._lock:
             now = self._clock()
-            return max((bucket.paused_until - now for bucket in self._buckets(endpoint, now)), default=0.0)
+            return max((0.0, *(bucket.paused_until - now for bucket in self._buckets(endpoint, now))))
 
     def pause(self, endpoint: str, seconds: float) -> None:
         """Let no request to the endpoint, and to those that share its limit, go for some seconds: the vendor asked."""

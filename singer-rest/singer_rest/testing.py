@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from singer_rest import times
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from singer_rest.tap import RestTap
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Answer:
         cut: Whether the connection ends before the body does.
         stall: Seconds to wait between the headers and the body.
         drip: Seconds to wait after each byte of the body.
+        raw: Bytes that are sent in the place of all this, headers included; then the connection ends.
     """
 
     body: Any = b""
@@ -60,6 +63,7 @@ class Answer:
     cut: bool = False
     stall: float = 0.0
     drip: float = 0.0
+    raw: bytes = b""
 
 
 class Host:
@@ -126,6 +130,10 @@ class Host:
                 query = dict(parse_qsl(url.query))
                 asked = Asked(self.command, url.path, query, dict(self.headers), body, query_text=url.query)
                 answer = host._handle(asked)
+                if answer.raw:
+                    self.wfile.write(answer.raw)
+                    self.close_connection = True
+                    return
                 content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
@@ -232,6 +240,36 @@ def written(run: Callable[[], object], fails: list[Exception] | None = None) -> 
                 raise
             fails.append(error)
     return Output(raw.getvalue())
+
+
+def ended(run: Callable[[], T], seconds: float = 60.0) -> T:
+    """What a run gives, or raises.
+
+    Args:
+        run: Runs it.
+        seconds: How long it may take at most.
+
+    Raises:
+        AssertionError: If it does not end by then.
+        RuntimeError: If it ends with what is no Exception.
+    """
+    given: list[T] = []
+    raised: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            given.append(run())
+        except BaseException as error:  # noqa: BLE001 - it is raised below
+            raised.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise AssertionError(f"The run does not end within {seconds:.0f} s.")
+    if raised:
+        raise raised[0] if isinstance(raised[0], Exception) else RuntimeError(type(raised[0]).__name__)
+    return given[0]
 
 
 def select(tap: RestTap, *streams: str) -> None:

@@ -6,8 +6,7 @@ import logging
 import time
 
 import pytest
-from singer_rest.pacing import LONGEST_DELAY, Pacer, Rate, full_jitter, reset_after, retry_after
-
+from singer_rest.pacing import LONGEST_DELAY, MAX_WAIT, Pacer, Rate, full_jitter, reset_after, retry_after
 
 ABSURD = (
     *("soon", "", " ", "nan", "inf", "-inf", "1e300", "-1e300", "1e999", "9" * 5000, "-5", "40000000", "1e15", "0x10"),
@@ -174,6 +173,34 @@ def test_headers_that_are_no_numbers_teach_nothing(clock: Clock) -> None:
     pacer = Pacer({"": Rate(1)}, clock=clock)
     pacer.learn("/a", {"x-ratelimit-replenish-rate": "many", "x-ratelimit-remaining": ""})
     assert pacer.take("/a") == 0.0
+
+
+LIMIT_HEADERS = (
+    *("x-ratelimit-replenish-rate", "x-ratelimit-burst-capacity", "x-ratelimit-remaining"),
+    *("x-ratelimit-requested-tokens", "x-csod-throttling-rate-limit-urilevel", "x-csod-requests-remaining-urilevel"),
+    *("RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Limit", "Retry-After"),
+)
+
+
+@pytest.mark.parametrize("value", [*ABSURD, "1e-300", "-0", "1e9", "0.0001"])
+def test_no_value_of_a_header_raises_or_holds_a_request_back_for_long(clock: Clock, value: str) -> None:
+    for changed in LIMIT_HEADERS:
+        for others in ("0", "1", "50", value):
+            pacer = Pacer({"": Rate(1)}, clock=clock)
+            pacer.learn("/a", {name: value if name == changed else others for name in LIMIT_HEADERS})
+            pacer.learn("/a", {name: value if name == changed else "1" for name in LIMIT_HEADERS})
+            waits = [pacer.take("/a") for _ in range(100)]
+            assert all(0 <= wait <= MAX_WAIT for wait in waits)
+
+
+def test_a_reset_beyond_the_longest_wait_is_no_pause(clock: Clock) -> None:
+    pacer = Pacer({"": Rate(10)}, clock=clock, max_wait=60)
+    pacer.learn("/a", {"RateLimit-Remaining": "0", "RateLimit-Reset": "61"})
+    assert pacer.paused("/a") == 0
+    assert pacer.take("/a") == 0.0
+    pacer.learn("/a", {"RateLimit-Remaining": "0", "RateLimit-Reset": "60"})
+    assert pacer.paused("/a") == 60
+    assert pacer.paused("/b") == 0
 
 
 @pytest.mark.parametrize(

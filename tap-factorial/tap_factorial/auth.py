@@ -174,8 +174,8 @@ class OAuthAuthenticator(RefreshingAuthenticator):
                 f"old. Log in again with {LOGIN}; a company token never ends."
             )
         return (
-            "Factorial refuses the refresh token: it was used elsewhere or revoked. Log in again with "
-            f"{LOGIN}, and give each tap that runs elsewhere a login of its own."
+            "Factorial refuses the refresh token: it was used elsewhere or revoked, or a run was killed as it renewed "
+            f"it. Log in again with {LOGIN}, and give each tap that runs elsewhere a login of its own."
         )
 
     @override

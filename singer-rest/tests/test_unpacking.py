@@ -1,0 +1,74 @@
+"""Packed bodies: whole ones, and those that end early."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+
+import pytest
+from singer_rest.unpacking import BrokenBody, UnknownEncoding, unpacked
+
+TEXT = b"".join(b"row %d\n" % number for number in range(300))
+GZIP = gzip.compress(TEXT)
+ZLIB = zlib.compress(TEXT)
+BARE = ZLIB[2:-4]  # without the frame that the standard wants
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "content"),
+    [
+        (TEXT, "", TEXT),
+        (TEXT, "identity", TEXT),
+        (b"", "", b""),
+        (GZIP, "gzip", TEXT),
+        (GZIP, " X-GZIP ", TEXT),
+        (gzip.compress(b""), "gzip", b""),
+        (GZIP + GZIP, "gzip", TEXT * 2),
+        (GZIP + b"\0" * 100, "gzip", TEXT),
+        (GZIP + b"<!-- a proxy's -->", "gzip", TEXT),
+        (ZLIB, "deflate", TEXT),
+        (ZLIB + b"behind", "deflate", TEXT),
+        (BARE, "deflate", TEXT),
+        (gzip.compress(ZLIB), "deflate, gzip", TEXT),
+        (gzip.compress(GZIP), "gzip,gzip", TEXT),
+    ],
+)
+def test_a_whole_body_is_unpacked(body: bytes, encoding: str, content: bytes) -> None:
+    assert unpacked(body, encoding) == content
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [(GZIP, "gzip"), (ZLIB, "deflate"), (BARE, "deflate"), (gzip.compress(ZLIB), "deflate, gzip")],
+)
+def test_a_body_that_ends_early_is_never_whole_wherever_it_ends(body: bytes, encoding: str) -> None:
+    for end in range(len(body)):
+        with pytest.raises(BrokenBody):
+            unpacked(body[:end], encoding)
+
+
+@pytest.mark.parametrize("end", [3, 10, len(GZIP) - 1])
+def test_a_further_member_that_ends_early_is_noticed_too(end: int) -> None:
+    with pytest.raises(BrokenBody):
+        unpacked(GZIP + GZIP[:end], "gzip")
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (TEXT, "gzip"),
+        (TEXT, "deflate"),
+        (GZIP[:-8] + b"\0" * 8, "gzip"),
+        (ZLIB[:-4] + b"\0" * 4, "deflate"),
+        (GZIP[:100] + b"\0\0\0\0" + GZIP[104:], "gzip"),
+    ],
+)
+def test_a_body_that_was_changed_on_its_way_is_broken(body: bytes, encoding: str) -> None:
+    with pytest.raises(BrokenBody):
+        unpacked(body, encoding)
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, br", "utf-8", ",".join(["gzip"] * 6)])
+def test_another_encoding_is_said_not_guessed(encoding: str) -> None:
+    with pytest.raises(UnknownEncoding):
+        unpacked(GZIP, encoding)
