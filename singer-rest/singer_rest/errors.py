@@ -10,7 +10,11 @@ class TapError(Exception):
     """A failure that the person who runs the tap can read; it ends one stream."""
 
 
-class TooSlow(TapError):  # noqa: N818 - there may be another way to ask
+class Unanswered(TapError):  # noqa: N818 - there may be another way to ask
+    """A request that gave no answer that is of use, however often it was sent."""
+
+
+class TooSlow(Unanswered):
     """A request that gave no answer in time, however often it was sent."""
 
 
@@ -34,11 +38,21 @@ class Retry(Exception):  # noqa: N818 - a request to try again, not a fault
         after: Seconds that the vendor asked to wait, if it did.
         throttled: Whether the vendor said that requests come too fast.
         slow: Whether the answer took too long, so that a request for less may be answered.
+        broken: Whether an answer came, and is of no use.
     """
 
-    def __init__(self, reason: str, *, after: float | None = None, throttled: bool = False, slow: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        after: float | None = None,
+        throttled: bool = False,
+        slow: bool = False,
+        broken: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.after = after
         self.throttled = throttled
         self.slow = slow
+        self.broken = broken

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from singer_rest.command import explain
-from singer_rest.errors import FilterRefused, NoAccess, RunError, TapError, TooSlow
+from singer_rest.errors import FilterRefused, NoAccess, RunError, TapError, TooSlow, Unanswered
 from singer_rest.scheduler import Reading, Scheduler
 
 if TYPE_CHECKING:
@@ -238,15 +238,15 @@ class Run:
             with closing(self._scheduler.pages(reading)) as pages:
                 for page in pages:
                     if may_start_over and not stream.is_heeded(page):
-                        what_came = "sent older records too, as if it were not asked"
+                        what_came = "ignored"
                         break
                     yield page
                 else:
                     return
-        except (TooSlow, FilterRefused) as error:
+        except (Unanswered, FilterRefused) as error:
             if not may_start_over:
                 raise
-            what_came = "gave no answer in time" if isinstance(error, TooSlow) else "refused the request"
+            what_came = _explained_filter(error)
         stream.start_over(what_came)
         yield from self._scheduler.pages(self._second(stream, reading))
 
@@ -277,6 +277,13 @@ class Run:
             if not listing.complete:
                 listing.end(error)
             self._scheduler.poke()
+
+
+def _explained_filter(error: Unanswered | FilterRefused) -> str:
+    """What the vendor did to the filter for what changed."""
+    if isinstance(error, FilterRefused):
+        return "refused"
+    return "gave no answer in time to" if isinstance(error, TooSlow) else "gave no answer of use to"
 
 
 def _explained(name: str, parent: str, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:

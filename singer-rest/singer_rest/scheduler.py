@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from singer_rest.command import explain
-from singer_rest.errors import Retry, RunError, TapError, TooSlow
+from singer_rest.errors import Retry, RunError, TapError, TooSlow, Unanswered
 from singer_rest.pacing import LONG_WAIT, MAX_WAIT
 from singer_rest.reading import Reading
 from singer_rest.retries import FIRST_DELAY, MAX_ATTEMPTS, MAX_SILENCE, GaveUp, RetryPolicy, allowing
@@ -32,6 +32,8 @@ those of the bodies; decoded they take about five times as much."""
 
 MAX_ATTEMPTS_SLOW = 2
 """Where there is another way to ask: each may take as long as the time-out."""
+MAX_ATTEMPTS_BROKEN = 3
+"""Where there is another way to ask, and the answer to the first request of a slice is of no use."""
 MAX_ATTEMPTS_UNANSWERED = 3
 """While the host has not answered anything yet."""
 CLOSING_SECONDS = 1.0
@@ -246,12 +248,18 @@ class Scheduler:
 
     def _again(self, reading: Reading, task: Task, retry: Retry, took: float) -> TapError | None:
         """Queue a task for another attempt; the error where it had its share."""
-        most = MAX_ATTEMPTS_SLOW if retry.slow and reading.tentative else MAX_ATTEMPTS
-        most = most if self._answered() else MAX_ATTEMPTS_UNANSWERED
+        most = MAX_ATTEMPTS if self._answered() else MAX_ATTEMPTS_UNANSWERED
+        # A later page that fails is no word on how the list was asked for.
+        is_trial = reading.tentative and task.request.begins
+        if reading.tentative and retry.slow:
+            most = min(most, MAX_ATTEMPTS_SLOW)
+        elif is_trial and retry.broken:
+            most = min(most, MAX_ATTEMPTS_BROKEN)
         try:
             delay = self._retries.delay(task.attempts, retry, took, most)
         except GaveUp as end:
-            return _error(reading, task, end, TooSlow if retry.slow and not end.limited else TapError)
+            kind = TooSlow if retry.slow else Unanswered if is_trial else TapError
+            return _error(reading, task, end, TapError if end.limited else kind)
         if delay >= LONG_WAIT:
             logger.info("%s: %s; going on in %.0f s", reading.name, retry.reason, delay)
         if retry.throttled or retry.after is not None:

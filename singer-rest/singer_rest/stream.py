@@ -267,7 +267,7 @@ class RestStream(SdkStream):
             what_came: What the vendor did when it was asked for what changed.
         """
         self.logger.warning(
-            "%s: asked for what changed, the vendor %s. Everything is read instead; the next run asks again.",
+            "%s: the vendor %s the incremental filter; falling back to a full read. The next run asks again.",
             self.name,
             what_came,
         )
@@ -302,7 +302,7 @@ class RestStream(SdkStream):
             try:
                 body = self.decode(reply)
             except ValueError:
-                raise Retry("the body is not what was promised") from None
+                raise Retry("the body is not what was promised", broken=True) from None
             records, following = self.parse(body, request)
             following = self._narrowing.following(request, following)
             doubtful = self.is_doubtful(body, request)

@@ -140,7 +140,7 @@ class Transport:
             if body or _should_hold_something(response):
                 body = unpacked(body, response.headers.get("Content-Encoding") or "")
         except BrokenBody as error:
-            raise Retry(str(error)) from None
+            raise Retry(str(error), broken=True) from None
         except UnknownEncoding:
             raise TapError(
                 f"{endpoint} answered in an encoding that was not asked for (asked for: {', '.join(ENCODINGS)}). Check "
@@ -225,7 +225,7 @@ def _raise_for_retry(response: requests.Response, deadline: float) -> None:
         after = reset_after(response.headers) if after is None else after
         retry = Retry("too many requests", after=after, throttled=True)
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
-        retry = Retry(f"status {status}", after=after, slow=status == HTTPStatus.GATEWAY_TIMEOUT)
+        retry = Retry(f"status {status}", after=after, slow=status == HTTPStatus.GATEWAY_TIMEOUT, broken=True)
     if retry is None:
         return
     with suppress(Retry):  # its status says enough, however it ends

@@ -20,7 +20,7 @@ STARTED = datetime(2026, 2, 10, tzinfo=timezone.utc)
 VERSION = int(STARTED.timestamp() * 1000)
 BOOKMARK = {"replication_key": "updated_at", "replication_key_value": "2026-01-03T00:00:00Z", "version": 7}
 OPTIONS: dict[str, Any] = {"start_date": None, "end_date": None, "started": STARTED}
-HEEDLESS = "the vendor sent older records too, as if it were not asked"
+HEEDLESS = "the vendor ignored the incremental filter; falling back to a full read"
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +72,7 @@ def test_a_filter_that_is_passed_over_makes_the_run_read_everything(
         "window_end": None,
     }
     assert len(warnings(caplog)) == 1
-    assert warnings(caplog)[0].startswith(f"owners: asked for what changed, {HEEDLESS}. Everything is read instead")
+    assert warnings(caplog)[0].startswith(f"owners: {HEEDLESS}.")
     assert f"owners: 3 rows in {len(vendor.asked)} requests" in caplog.text
 
 
@@ -142,7 +142,7 @@ def test_changes_that_do_not_come_in_time_make_the_run_read_everything(
     assert versions(output) == [("1", VERSION), ("2", VERSION), ("3", VERSION)]
     assert versions(output, "ACTIVATE_VERSION") == [(None, VERSION)]
     assert len(warnings(caplog)) == 1
-    assert "owners: asked for what changed, the vendor gave no answer in time. Everything is" in caplog.text
+    assert "owners: the vendor gave no answer in time to the incremental filter; falling back" in caplog.text
     assert "owners: 3 rows in 4 requests" in caplog.text
 
 
@@ -186,6 +186,73 @@ def test_a_list_that_tells_no_changes_is_read_whole_where_they_do_not_come_in_ti
     output = run("treats", state=state(treats=place), optional_streams=["treats"], **OPTIONS)
     assert versions(output, "ACTIVATE_VERSION", "treats") == [(None, VERSION)]
     assert output.state["bookmarks"]["treats"]["replication_key_value"] == "2026-02-10T00:00:00Z"
+
+
+BROKEN = {
+    "status 500": Answer({"message": "no"}, 500),
+    "status 502": Answer(b"<html>Bad Gateway</html>", 502),
+    "status 503": Answer(b"", 503),
+    "a page": Answer(b"<!doctype html><title>Sign in</title>", 200, {"Content-Type": "text/html"}),
+    "half a body": Answer(b'{"data": [{"id": "1"}, {"i', 200),
+    "a broken connection": Answer(b'{"data": [', 200, cut=True),
+}
+
+
+@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("stream", ["owners", "treats"])
+def test_a_filter_whose_answer_is_of_no_use_makes_the_run_read_everything(
+    run: Callable[..., Output],
+    shop: Any,
+    vendor: Host,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    stream: str,
+    answer: Answer,
+) -> None:
+    monkeypatch.setattr("singer_rest.scheduler.MAX_ATTEMPTS", 4)
+    everything = shop.answer if stream == "owners" else lambda asked: Answer({"data": [{"id": "1"}]})
+    vendor.answer = lambda asked: answer if "changed_after" in asked.query else everything(asked)
+    place = {"replication_key_value": "2026-01-03T00:00:00Z", "version": 7}
+    output = run(stream, state={"bookmarks": {stream: place}}, optional_streams=["treats"], **OPTIONS)
+    assert versions(output, "ACTIVATE_VERSION", stream) == [(None, VERSION)]
+    assert set(output.ids()[stream]) == ({"1", "2", "3"} if stream == "owners" else {"1"})
+    (warning,) = warnings(caplog)
+    assert warning.startswith(f"{stream}: the vendor gave no answer of use to the incremental filter; falling back")
+    asked = sum("changed_after" in asked.query for asked in vendor.asked)
+    assert asked == (4 if answer.cut else 3)
+
+
+def test_a_filter_that_fails_in_passing_is_asked_again_and_heeded(
+    run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("singer_rest.scheduler.MAX_ATTEMPTS", 8)
+    failures = [Answer({}, 500), Answer(b"<html>", 200)]
+    shop.before = lambda asked: failures.pop() if failures and "changed_after" in asked.query else None
+    assert versions(run("owners", state=state(owners=BOOKMARK), **OPTIONS)) == [("3", 7)]
+    assert warnings(caplog) == []
+
+
+def test_a_later_page_that_fails_is_no_word_on_the_filter_either(
+    run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.data["/owners"] = [{"id": id_, "updated_at": "2026-01-05T00:00:00Z"} for id_ in "1234"]
+    shop.before = lambda asked: Answer({}, 500) if "cursor" in asked.query else None
+    fails: list[Exception] = []
+    output = run("owners", state=state(owners=BOOKMARK), fails=fails, **OPTIONS)
+    assert "1 of 1 streams failed: owners" in str(fails[0])
+    assert output.of("STATE") == []
+    assert "falling back" not in caplog.text
+
+
+def test_a_host_that_fails_altogether_fails_the_stream_and_leaves_its_bookmark(
+    run: Callable[..., Output], shop: Any
+) -> None:
+    shop.before = lambda asked: Answer({}, 500) if asked.path == "/owners" else None
+    fails: list[Exception] = []
+    output = run("owners", "kinds", state=state(owners=BOOKMARK), fails=fails, **OPTIONS)
+    assert "1 of 2 streams failed: owners" in str(fails[0])
+    assert output.state["bookmarks"]["owners"] == BOOKMARK
 
 
 def test_everything_that_does_not_come_in_time_fails_as_usual(
@@ -305,7 +372,7 @@ def test_a_filter_that_is_refused_makes_the_run_read_everything(
     output = run("owners", state=state(owners=BOOKMARK), **OPTIONS)
     assert versions(output) == [("1", VERSION), ("2", VERSION), ("3", VERSION)]
     (warning,) = warnings(caplog)
-    assert warning.startswith("owners: asked for what changed, the vendor refused the request. Everything is read")
+    assert warning.startswith("owners: the vendor refused the incremental filter; falling back to a full read")
 
 
 def test_what_is_refused_without_the_filter_or_with_another_status_fails_as_usual(
@@ -329,7 +396,7 @@ def test_a_later_page_of_what_changed_that_is_refused_is_no_word_on_the_filter(
     shop.data["/owners"] = [{"id": id_, "updated_at": "2026-01-05T00:00:00Z"} for id_ in "1234"]
     shop.before = lambda asked: Answer({}, 422) if "cursor" in asked.query else None
     run("owners", state=state(owners=BOOKMARK), fails=[], **OPTIONS)
-    assert "Everything is read instead" not in caplog.text
+    assert "falling back" not in caplog.text
 
 
 @pytest.mark.usefixtures("heedless")

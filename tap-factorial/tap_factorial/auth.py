@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_rest import Authenticator, Request, RunError, Token
 from singer_rest.auth import lifetime, until_answered
 from singer_rest.errors import Retry
+from singer_rest.pacing import YEAR
 from singer_rest.settings import missing_setting
 from singer_rest.token_file import Chain, Grant, RefreshingAuthenticator, TokenFile
 from typing_extensions import override
@@ -34,8 +35,6 @@ GROUPS = (("api_key",), ("access_token",), ("client_id", "client_secret", "refre
 DAY = 86_400
 WEEK = 7 * DAY
 """Seconds that a refresh token lives."""
-LONGEST = 3650 * DAY
-"""Seconds beyond which a token's life is taken to have no end: nobody means such a number."""
 
 CHECKED = 60.0
 """Seconds for which a credential that was good is taken to be so still: a 401 within them means a missing right."""
@@ -278,11 +277,11 @@ def read_grant(reply: Reply, refused: str) -> Grant:
 
 
 def _lifetime(seconds: Any) -> float | None:  # noqa: ANN401 - a number, a text, or nothing
-    """The seconds that a token lives; None where nothing is said of its end, or what cannot be meant."""
+    """The seconds that a token lives; None where nothing is said of its end, or what nobody means."""
     if seconds is None:
         return None
     try:
-        is_absurd = not float(seconds) <= LONGEST  # also what is no number
+        is_absurd = not float(seconds) <= YEAR  # also what is no number
     except OverflowError:
         is_absurd = True
     except (ValueError, TypeError):

@@ -7,17 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 from singer_rest import ChangedSince, times
+from typing_extensions import override
 
 from tap_factorial.client import FactorialStream
 from tap_factorial.table import Row, sent, stream_name, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
 UNKNOWN_ZONE = pendulum.duration(days=1)
 """The look-back where a filter takes a day, and nothing says in which zone it begins."""
 LONG_RUNNING = pendulum.duration(weeks=1)
 """The look-back where a filter asks for when something began, and the row changes until it has ended."""
+
+
+class PerhapsByDay(ChangedSince):
+    """A filter that takes a timestamp, of which the vendor may heed the day alone: then earlier records come too."""
+
+    @override
+    def asked(self, since: datetime) -> datetime:
+        return ChangedSince(self.param, self.strict, times.date).asked(since)
 
 
 @cache
@@ -55,6 +65,8 @@ def _incremental(row: Row) -> dict[str, Any]:
         "replication_key": None if row.bookmark else "updated_at",
         "bookmark_is_start": row.bookmark == "start",
         # Some filters leave out the very moment that they are given; nobody says which.
-        "changed_since": ChangedSince(changed, strict=True, text=times.date if by_day else times.text),
+        "changed_since": (ChangedSince if by_day else PerhapsByDay)(
+            changed, strict=True, text=times.date if by_day else times.text
+        ),
         "look_back": UNKNOWN_ZONE if by_day else LONG_RUNNING if row.bookmark else FactorialStream.look_back,
     }

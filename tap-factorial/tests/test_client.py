@@ -296,6 +296,24 @@ def test_what_changed_is_asked_for_from_before_the_bookmark_and_a_second_earlier
     assert since == {path: {a_day} for path in since}
 
 
+@pytest.mark.parametrize(("changed", "heeded"), [("2026-03-10T00:30:00Z", True), ("2026-03-08T00:00:00Z", False)])
+def test_a_filter_for_a_timestamp_may_heed_the_day_alone(
+    run: Callable[..., Any],
+    factorial: Start,
+    starts: Callable[[datetime], None],
+    caplog: pytest.LogCaptureFixture,
+    changed: str,
+    *,
+    heeded: bool,
+) -> None:
+    starts(STARTED)
+    vendor = factorial(answers(contracts__contract_versions=page({"id": "1", "updated_at": changed})))
+    state = {"bookmarks": {"contracts_contract_versions": {"replication_key_value": "2026-03-10T08:30:15Z"}}}
+    output = run(vendor.url, "contracts_contract_versions", state=state)
+    assert ("falling back to a full read" not in caplog.text) == heeded
+    assert (output.of("ACTIVATE_VERSION") == []) == heeded
+
+
 def test_sync_runs_are_asked_for_from_long_ago_on_and_a_week_again_each_time(
     run: Callable[..., Any], factorial: Start, starts: Callable[[datetime], None]
 ) -> None:

@@ -113,6 +113,23 @@ def test_shifts_that_changed_arrive_whatever_their_filter_means(
     assert second.of("ACTIVATE_VERSION") == []
 
 
+@pytest.mark.parametrize("fault", [{"kind": "status", "status": 500}, {"kind": "html"}, {"kind": "truncated"}])
+def test_a_filter_of_shifts_that_the_vendor_cannot_answer_makes_them_be_read_by_windows(
+    run: Callable[..., Any], sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture, fault: dict[str, Any]
+) -> None:
+    span = {"start_date": days_ago(20), "end_date": days_ago(0)}
+    first = run(url, "attendance_shifts", **span)
+    path = f"{LISTS}attendance/shifts"
+    sandbox.control("fault", path=path, query={"updated_at": "*"}, times=None, **fault)
+    sandbox.clear_requests()
+    second = run(url, "attendance_shifts", state=first.state, **span)
+    assert second.counts() == first.counts()
+    assert len(second.of("ACTIVATE_VERSION")) == 1
+    assert "attendance_shifts: the vendor gave no answer of use to the incremental filter; falling back" in caplog.text
+    filtered = sum("updated_at" in query for query in asked(sandbox, "attendance/shifts"))
+    assert filtered == (8 if fault["kind"] == "truncated" else 3)
+
+
 EDITS = {
     "employees_employees": "first_name",
     "contracts_contract_versions": "job_title",
@@ -262,7 +279,7 @@ def test_a_filter_that_is_passed_over_makes_the_stream_be_read_whole(
     assert gone not in {record["id"] for record in records}
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1
-    assert "Everything is read instead" in warnings[0]
+    assert "falling back to a full read" in warnings[0]
     bookmark = second.state["bookmarks"][stream]
     assert bookmark["version"] == activated["version"]
     assert bookmark["replication_key_value"] >= first.state["bookmarks"][stream]["replication_key_value"]
