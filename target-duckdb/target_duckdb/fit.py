@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, NamedTuple
 
 from target_duckdb import types
 from target_duckdb.columns import SPOOL_TYPES, WIDE_INTEGERS, Column, Form
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import duckdb
 
@@ -31,18 +32,63 @@ PATTERNS = {
     "UHUGEINT": rf"{_WHOLE}(\.0+)?",
 }
 _DECIMAL = rf"-?{_WHOLE}(\.\d+)?"
+#: Types whose values may be written in other ways, too.
+_TIMES = frozenset({"DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS", "TIMESTAMPTZ_NS"})
+#: What turns the other ways into those of the patterns, after all letters were made large. DuckDB's expressions know no
+#: look-ahead.
+_REWRITES = (
+    (r"^(\d{4})(\d{2})(\d{2})([T ]|$)", r"\1-\2-\3\4"),  # 20240229T120000Z
+    (r"^(.{10}[T ]\d{2})(\d{2})(\d{2})", r"\1:\2:\3"),
+    (r"^(.{10}[T ]\d{2})(\d{2})([^\d:]|$)", r"\1:\2\3"),
+    (r"^(.{10}[T ]\d{2})([^\d:]|$)", r"\1:00\2"),
+    (r"(:\d{2}),(\d)", r"\1.\2"),  # the other decimal sign that ISO 8601 allows
+    (r" ?(UTC|GMT)$", "Z"),
+    (r" ([+-]\d{2}(:?\d{2})?)$", r"\1"),
+)
+_CUT = (r"(:\d{2}\.\d{6})\d{1,3}($|[^\d])", r"\1\2")  # a clock of nanoseconds, in a column of microseconds
 
 
-def value_sql(name: str, column_type: str) -> str:
-    """SQL for a spooled value as a value of its column's type."""
+def plain_time(text: str, column_type: str) -> str:
+    """A time that may be written in another way, as the pattern of its type wants it."""
+    text = text.upper()
+    for pattern, replacement in _rewrites(column_type, key=False):
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def _rewrites(column_type: str, *, key: bool) -> tuple[tuple[str, str], ...]:
+    # Two keys that differ in nanoseconds only must stay two.
+    return _REWRITES if key or column_type.endswith("_NS") else (*_REWRITES, _CUT)
+
+
+def _fits_rewritten(name: str, column_type: str, *, key: bool) -> tuple[str, str]:
+    """As `_fits`, for a time that may be written in another way."""
+    sql = f"upper({name})"
+    for pattern, replacement in _rewrites(column_type, key=key):
+        sql = f"regexp_replace({sql}, '{pattern}', '{replacement}')"
+    return _fits(sql, column_type)
+
+
+def value_sql(name: str, column_type: str, *, odd: bool = False, key: bool = False) -> str:
+    """SQL for a spooled value as a value of its column's type.
+
+    Args:
+        name: The spooled value.
+        column_type: The type.
+        odd: Whether some of the values are times that are written in another way, or empty texts for no time.
+        key: Whether the column is of the key.
+    """
     if column_type == "JSON":  # what DuckDB does not take as JSON is kept as a JSON string
         return f"coalesce(TRY_CAST({name} AS JSON), to_json({name}))"
+    if odd:
+        (plain, value), (_, other) = _fits(name, column_type), _fits_rewritten(name, column_type, key=key)
+        return f"CASE WHEN {plain} THEN {value} ELSE {other} END"
     if column_type == "DATE":
         return f"CAST(left({name}, 10) AS DATE)"
     return f"CAST({name} AS {column_type})"
 
 
-def text_sql(name: str, column: Column) -> str:
+def text_sql(name: str, column: Column, *, key: bool) -> str:
     """SQL for the text of a spooled value in a column that must become VARCHAR.
 
     What fits the column's own type always has the same text, the one that `types.convert` makes of such a value in the
@@ -62,16 +108,35 @@ def text_sql(name: str, column: Column) -> str:
     if column.type in {"VARCHAR", "JSON"}:
         return f"CAST({name} AS VARCHAR)"
     fits, value = _fits(name, column.type)
-    return f"CASE WHEN {fits} THEN CAST({value} AS VARCHAR) ELSE {name} END"
+    other = ""
+    if column.type in _TIMES:
+        fits_too, plain = _fits_rewritten(name, column.type, key=key)
+        other = f" WHEN {fits_too} THEN CAST({plain} AS VARCHAR)"
+    return f"CASE WHEN {fits} THEN CAST({value} AS VARCHAR){other} ELSE {name} END"
 
 
-def fitted_types(connection: duckdb.DuckDBPyConnection, source: str, columns: Sequence[Column]) -> list[str]:
+class Fit(NamedTuple):
+    """The type that holds all values of a column.
+
+    Attributes:
+        type: The type.
+        odd: Whether some of the values are times that are written in another way, or empty texts for no time.
+    """
+
+    type: str
+    odd: bool = False
+
+
+def fitted_types(
+    connection: duckdb.DuckDBPyConnection, source: str, columns: Sequence[Column], keys: Collection[str]
+) -> list[Fit]:
     """Says for each column the type that holds all its values.
 
     Args:
         connection: A connection.
         source: The table that holds the spooled rows; column number n is named `c<n>`.
         columns: The stream's columns.
+        keys: Names of its key properties, which no empty text may leave without a value.
 
     Returns:
         The columns' own types, or wider ones.
@@ -83,12 +148,23 @@ def fitted_types(connection: duckdb.DuckDBPyConnection, source: str, columns: Se
             continue
         checked.append(index)
         checks.append(_check(f"c{index}", column))
-    result = [column.type for column in columns]
+    result = [Fit(column.type) for column in columns]
     if checks:
         row = connection.execute(f"SELECT {', '.join(checks)} FROM {source}").fetchall()[0]  # noqa: S608 - own names
         for index, answer in zip(checked, row, strict=True):
-            result[index] = _answer(columns[index], answer)
+            result[index] = Fit(_answer(columns[index], answer))
+    for index, column in enumerate(columns):
+        if column.type in _TIMES and result[index].type != column.type:
+            check = _odd_check(f"c{index}", column, key=column.name in keys)
+            ((fits,),) = connection.execute(f"SELECT {check} FROM {source}").fetchall()  # noqa: S608 - own names
+            result[index] = Fit(column.type, odd=True) if fits else result[index]
     return result
+
+
+def _odd_check(name: str, column: Column, *, key: bool) -> str:
+    fits, others = _fits(name, column.type)[0], _fits_rewritten(name, column.type, key=key)[0]
+    none = "" if key else f" AND {name} <> ''"
+    return f"bool_and({fits} OR {others}) FILTER (WHERE {name} IS NOT NULL{none})"
 
 
 def _check(name: str, column: Column) -> str:

@@ -13,7 +13,7 @@ from target_duckdb import merge, native, types
 from target_duckdb.columns import DELETED_AT, METADATA_TYPES, TABLE_VERSION, Form
 from target_duckdb.database import STATE_TABLE, literal, quoted
 from target_duckdb.errors import MemoryTargetError, TargetError
-from target_duckdb.fit import fitted_types, text_sql, value_sql
+from target_duckdb.fit import Fit, fitted_types, text_sql, value_sql
 from target_duckdb.names import assign_names
 from target_duckdb.segments import ROW_FIELDS, Segment
 from target_duckdb.streams import Activate, Stream
@@ -169,12 +169,13 @@ class StreamLoad:
     def _load(self, segment: Segment) -> None:
         self._read(segment)
         fitted = self._fitted_types(segment)
-        self._table.ensure({name: type_ for name, type_, _ in fitted})
+        self._table.ensure({name: fit.type for name, fit, _ in fitted})
         types_, apart = self._table.columns, self._table.apart
         values = []
-        for name, type_, place in fitted:
+        for name, fit, place in fitted:
             carries = segment.carries(segment.sources(segment.columns[place].name, apart))
-            value = types.convert(_value(segment, place, type_), type_, types_[name])
+            key = segment.columns[place].name in self._stream.keys
+            value = types.convert(_value(segment, place, fit, key=key), fit.type, types_[name])
             values.append(merge.Value(name, value, carries))
         for name in self._metadata:
             column = self._names[name]
@@ -214,20 +215,22 @@ class StreamLoad:
             deleted_at = quoted(self._names[DELETED_AT])
             self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {deleted_at} IS NOT NULL")  # noqa: S608 - quoted names
 
-    def _fitted_types(self, segment: Segment) -> list[tuple[str, str, int]]:
+    def _fitted_types(self, segment: Segment) -> list[tuple[str, Fit, int]]:
         """Name in the table, type that holds all values, and place, of each column to load."""
         result = []
-        fitted = fitted_types(self._connection, merge.SPOOL, segment.columns)
-        for place, (column, type_) in enumerate(zip(segment.columns, fitted, strict=True)):
+        fitted = fitted_types(self._connection, merge.SPOOL, segment.columns, self._stream.keys)
+        for place, (column, fit) in enumerate(zip(segment.columns, fitted, strict=True)):
             if column.name in self._metadata:
                 continue
             name = self._names[column.name]
-            wide = types.union(self._table.columns.get(name, type_), type_)
+            wide = types.union(self._table.columns.get(name, fit.type), fit.type)
             if column.form is Form.NATIVE:
-                result.append((name, "JSON" if wide == "JSON" else type_, place))
+                result.append((name, Fit("JSON") if wide == "JSON" else fit, place))
                 continue
-            misfit = types.misfit(value_sql(f"s.c{place}", type_), type_, wide)
-            result.append((name, type_ if fits(self._connection, f"{merge.SPOOL} AS s", misfit) else "VARCHAR", place))
+            misfit = types.misfit(value_sql(f"s.c{place}", fit.type), fit.type, wide)
+            held = fits(self._connection, f"{merge.SPOOL} AS s", misfit)
+            # Text keeps what is empty.
+            result.append((name, fit if held and not (fit.odd and wide == "VARCHAR") else Fit("VARCHAR"), place))
         return result
 
     def _read(self, segment: Segment) -> None:
@@ -287,11 +290,11 @@ def _metadata_type(name: str, existing: str | None) -> str:
     return existing if existing in _WIDE_ENOUGH[own] else own
 
 
-def _value(segment: Segment, place: int, type_: str) -> str:
+def _value(segment: Segment, place: int, fit: Fit, *, key: bool) -> str:
     """SQL for a spooled value as a value of the type that its column was found to need."""
     column = segment.columns[place]
     if column.form is Form.NATIVE:
-        return native.value_sql(f"s.c{place}", column.type, type_)
-    if type_ == "VARCHAR" and column.type != type_:
-        return text_sql(f"s.c{place}", column)
-    return value_sql(f"s.c{place}", type_)
+        return native.value_sql(f"s.c{place}", column.type, fit.type)
+    if fit.type == "VARCHAR" and column.type != fit.type:
+        return text_sql(f"s.c{place}", column, key=key)
+    return value_sql(f"s.c{place}", fit.type, odd=fit.odd, key=key)

@@ -106,6 +106,8 @@ def _leaf_reader(type_: str, exact: Exact) -> Callable[[str], Any]:
             value = exact[form](text)
             if _fits(type_, value):
                 return value
+            if type_ in _TIMES and _fits(type_, plain := fit.plain_time(value, type_)):
+                return plain
         except ValueError:
             pass
         whole = form is Form.INTEGER and _WHOLE.fullmatch(exact[Form.TEXT](text))

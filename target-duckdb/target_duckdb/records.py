@@ -31,6 +31,9 @@ _FAST_TYPES: dict[Form, Any] = {
     Form.NATIVE: msgspec.Raw,
 }
 _INTEGER_TEXT = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
+#: A number, also where a string holds it: other than with zeros in front, these ways to write it say nothing more.
+_NUMBER_TEXT = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+_TRUTHS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 _ESCAPED_IN_NAMES = re.compile(r'["\\\x00-\x1f]')
 _NOT_FINITE = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}  # as DuckDB writes them
 _MAX_EXPONENT = 100  # a longer number is kept as it was written
@@ -221,14 +224,19 @@ def _plain_text(text: str) -> str:
 def _digits(text: str) -> str:
     """A number without exponent; what is no number stays as it is."""
     plain = _plain_text(text)
-    if "e" in plain or "E" in plain:
+    if _is_written_otherwise(plain):
         try:
             number = Decimal(plain)
         except InvalidOperation:
             return plain
-        if abs(number.adjusted()) <= _MAX_EXPONENT and number.is_finite():
+        if abs(number.adjusted()) <= _MAX_EXPONENT:
             return format(number, "f")
     return plain
+
+
+def _is_written_otherwise(text: str) -> bool:
+    """Whether a text is a number with a plus or an exponent."""
+    return ("e" in text or "E" in text or text.startswith("+")) and _NUMBER_TEXT.fullmatch(text) is not None
 
 
 def _is_whole(text: str) -> bool:
@@ -252,9 +260,9 @@ def _integer(text: str) -> int:
 def _whole(text: str) -> int:
     plain = _plain_text(text)
     if not _is_whole(plain):
-        if text.startswith('"') or text[0] not in "-0123456789":
+        if not _NUMBER_TEXT.fullmatch(plain):
             raise ValueError
-        number = _decimal(text)  # 1.0 and 1e2 are whole numbers too
+        number = _decimal(plain)  # 1.0 and 1e2 are whole numbers too
         if abs(number.adjusted()) > _MAX_EXPONENT or number != number.to_integral_value():
             raise ValueError
         plain = format(number.to_integral_value(), "f")
@@ -268,6 +276,7 @@ def _number(text: str) -> float | str:
             return plain  # JSON has no such numbers; DuckDB reads these words as them
         value = float(plain)
         same = repr(value) == plain or (_is_whole(plain) and abs(value) <= _EXACT_INTEGERS and _holds(plain, value))
+        same = same or (_is_written_otherwise(plain) and _holds(plain, value))
     else:
         same = text[0] in "-0123456789"
         value = float(text) if same else 0.0
@@ -291,10 +300,10 @@ def _holds(text: str, value: float) -> bool:
 
 
 def _boolean(text: str) -> bool:
-    plain = _plain_text(text)
-    if plain not in {"true", "false"}:
+    truth = _TRUTHS.get(_plain_text(text).lower())
+    if truth is None:
         raise ValueError
-    return plain == "true"
+    return truth
 
 
 _EXACT: dict[Form, Callable[[str], Any]] = {
@@ -322,7 +331,7 @@ def _widened(column: Column, text: str) -> str:
         return str(value) if value in _INT128 else _plain_text(text)
     if first is Form.NUMBER:
         return _NOT_FINITE[value] if isinstance(value, str) else _double_text(value)
-    return _plain_text(text)
+    return str(value).lower() if first is Form.BOOLEAN else _plain_text(text)
 
 
 def _double_text(value: float) -> str:

@@ -58,22 +58,39 @@ class _Scope:
 
 
 def _column_type(schema: Any, scope: _Scope) -> str:  # noqa: ANN401 - as above
-    if not isinstance(schema, dict):
+    asked = _asked(schema, scope)
+    if asked is None:
         return "JSON"
+    if all(is_text for _, is_text in asked):
+        # A format beside plain text says what the values mostly are; text that does not fit widens the column later.
+        asked = [part for part in asked if part[0] != "VARCHAR"] or asked
+    return reduce(union, (name for name, _ in asked)) if asked else "VARCHAR"
+
+
+def _asked(schema: Any, scope: _Scope) -> list[tuple[str, bool]] | None:  # noqa: ANN401 - as above
+    """The types that a schema, or its alternatives, allow, and whether each is one of JSON's strings.
+
+    None where it says nothing of types, as many parts of an `allOf` do; an empty list where it allows null alone.
+    """
+    if not isinstance(schema, dict):
+        return None
     named = known_type(schema.get("x-sql-datatype"))
     if named:
-        return named
+        return [(named, False)]
     reference = schema.get("$ref")
     if isinstance(reference, str) and reference not in scope.seen:
-        return _column_type(_resolve(reference, scope.root), replace(scope, seen=scope.seen | {reference}))
-    alternatives = [alternative for alternative in _alternatives(schema) if alternative != {"type": "null"}]
+        return _asked(_resolve(reference, scope.root), replace(scope, seen=scope.seen | {reference}))
     types = schema.get("type", _types_of_values(schema))
+    parts = [(part, _asked(part, scope)) for part in _alternatives(schema)]
+    # What parts without a type say, such as a format, holds for those that name one.
+    untyped = [part for part, asked in parts if asked is None and isinstance(part, dict)]
+    hints = {key: value for part in untyped for key, value in part.items()}
+    if types is None:
+        typed = [(part, asked) for part, asked in parts if asked is not None]
+        found = [(_asked({**hints, **part}, scope) if hints else asked) or [] for part, asked in typed]
+        return [each for asked in found for each in asked] or None
     names = [name for name in (types if isinstance(types, list) else [types]) if name != "null"]
-    if alternatives and types is None:
-        return reduce(union, (_column_type(alternative, scope) for alternative in alternatives))
-    if not names:
-        return "VARCHAR" if types is not None else "JSON"
-    return reduce(union, (_type_named(name, schema, scope) for name in names))
+    return [(_type_named(name, {**hints, **schema}, scope), name == "string") for name in names]
 
 
 def _alternatives(schema: dict[str, Any]) -> list[Any]:
@@ -200,7 +217,7 @@ def union(one: str, other: str) -> str:
     pair = {one, other}
     if "JSON" in pair:
         return "JSON"
-    for order in (_INTEGERS, _FLOATS, ("DATE",)):
+    for order in (_INTEGERS, _FLOATS, ("DATE", "TIMESTAMP"), ("DATE", "TIMESTAMPTZ")):
         if pair <= set(order):
             return max(one, other, key=order.index)
     if "DOUBLE" in pair and pair & set(_INTEGERS):
@@ -245,8 +262,9 @@ def convert(expression: str, source: str, target: str) -> str:
 
 
 def _convert_scalar(expression: str, source: str, target: str) -> str:
-    if target == "VARCHAR" and decimal_parts(source):
-        return trimmed(f"CAST({expression} AS VARCHAR)")
+    if target in {"VARCHAR", "JSON"} and decimal_parts(source):
+        text = rf"regexp_replace(CAST({expression} AS VARCHAR), '^(-?)\.', '\10.')"  # DuckDB may write no zero there
+        return trimmed(text) if target == "VARCHAR" else f"CAST({text} AS JSON)"
     if target == "VARCHAR" and source in _FLOATS:  # whole numbers as an integer column would write them
         whole = f"trunc({expression}) = {expression} AND abs({expression}) <= {_EXACT_IN_DOUBLE}"
         signed = f"{expression} = 0 AND signbit({expression})"

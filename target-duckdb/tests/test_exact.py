@@ -54,7 +54,8 @@ def _lines(*values: str) -> list[str]:
         (NUMBER, ["-0.0"], ['"abc"'], "-0.0"),
         (INTEGER, ["1", "1.0", "1e0", '"1"'], ['"abc"', "1.5"], "1"),
         ({**INTEGER, "maximum": 2**70}, ["1", "1.0", '"1"'], ['"007"'], "1"),
-        ({"type": "boolean"}, ["true", '"true"'], ['"abc"'], "true"),
+        ({"type": "boolean"}, ["true", '"true"', "1", '"1"'], ['"abc"'], "true"),
+        ({**_format("singer.decimal"), "scale": 38}, ['"0.5"', '"5E-1"', "0.500"], ['"7"'], "0.5"),
     ],
 )
 def test_a_key_that_is_widened_stays_one_row(
@@ -69,6 +70,33 @@ def test_a_key_that_is_widened_stays_one_row(
         rows = duck.query("SELECT k FROM s")
         assert len(rows) == len(expected)
         assert {k for (k,) in rows} == expected
+
+
+@pytest.mark.parametrize(
+    ("schemas", "forms", "type_"),
+    [
+        ([INTEGER, NUMBER], ["7", "7.0", "7E0", '"+7"'], "DOUBLE"),
+        ([INTEGER, _format("singer.decimal")], ["7", "7.0", "7E0", '"7.00"'], "DECIMAL(38,10)"),
+        ([INTEGER, {**_format("singer.decimal"), "scale": 38}], ["7", "7.0", '"7"'], "VARCHAR"),
+        ([INTEGER, {**INTEGER, "maximum": 2**70}, NUMBER], ["7", "7.0", '"7"', "7e0"], "DOUBLE"),
+        ([_format("singer.decimal"), NUMBER], ['"0.5"', "0.50", "5e-1"], "VARCHAR"),
+        ([NUMBER, STRING], ["7", '"7"'], "VARCHAR"),
+        ([{**_format("singer.decimal"), "scale": 2}, STRING], ['"-0.25"', '"-0.25"'], "VARCHAR"),
+        (
+            [_format("date"), _format("date-time"), _format("date")],
+            ['"2024-01-01"', '"2024-01-01T00:00:00Z"', '"20240101"'],
+            "TIMESTAMP WITH TIME ZONE",
+        ),
+    ],
+)
+def test_a_key_whose_schema_changes_stays_one_row(
+    duck: Any, schema: Any, schemas: list[Any], forms: list[str], type_: str
+) -> None:
+    for number, property_ in enumerate(schemas):
+        head = schema("s", {"k": property_, "v": STRING}, ["k"])
+        duck.load(head, *_lines(*(forms[:1] if number < len(schemas) - 1 else forms)))
+    assert duck.types("s")["k"] == type_
+    assert duck.query("SELECT v FROM s") == [(str(len(forms) - 1),)]
 
 
 @pytest.mark.parametrize(

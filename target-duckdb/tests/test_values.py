@@ -174,6 +174,8 @@ INSTANT = datetime(2024, 1, 1, 5, 0, 0, 123456, tzinfo=UTC)
         (INTEGER, ["-5", "1" * 40], "VARCHAR", ["-5", "1" * 40]),
         (INTEGER, ["1", "1" * 5000], "VARCHAR", ["1", "1" * 5000]),
         (INTEGER, ["1.0", "1e2", '"12"'], "BIGINT", [1, 100, 12]),
+        (INTEGER, ['"+7"', '"1e2"', '"1.2E1"', '"3.0"'], "BIGINT", [7, 100, 12, 3]),
+        (INTEGER, ["1", '"1e-2"', '"+-1"'], "VARCHAR", ["1", "1e-2", "+-1"]),
         (INTEGER, ["1", "true"], "VARCHAR", ["1", "true"]),
         (INTEGER, ["1", '"012"'], "VARCHAR", ["1", "012"]),
         (INTEGER, ["1", '""'], "VARCHAR", ["1", ""]),
@@ -184,9 +186,17 @@ INSTANT = datetime(2024, 1, 1, 5, 0, 0, 123456, tzinfo=UTC)
         (NUMBER, ["0.5", '"nan"'], "VARCHAR", ["0.5", "nan"]),
         (NUMBER, ["0.5", '"1.50"', '"1.5"'], "VARCHAR", ["0.5", "1.50", "1.5"]),
         (NUMBER, ['"1.5"', '"2"'], "DOUBLE", [1.5, 2.0]),
+        (NUMBER, ['"1.5E-7"', '"+2"', '"1e3"', '"+1.5"'], "DOUBLE", [1.5e-7, 2.0, 1000.0, 1.5]),
+        (NUMBER, ['"+9007199254740993"', '"1_0E2"'], "VARCHAR", ["+9007199254740993", "1_0E2"]),
         (NUMBER, ["Infinity", "-Infinity"], "DOUBLE", [math.inf, -math.inf]),
         ({"type": "boolean"}, ["true", '"false"'], "BOOLEAN", [True, False]),
-        ({"type": "boolean"}, ["true", "1"], "VARCHAR", ["true", "1"]),
+        (
+            {"type": "boolean"},
+            ["1", "0", '"1"', '"0"', "0.0", '"False"'],
+            "BOOLEAN",
+            [True, False, True, False, False, False],
+        ),
+        ({"type": "boolean"}, ["true", "1", "2"], "VARCHAR", ["true", "true", "2"]),
         (
             {"type": "string", "format": "date"},
             ['"2024-01-01"', '"2024-01-01T05:00:00"'],
@@ -197,7 +207,50 @@ INSTANT = datetime(2024, 1, 1, 5, 0, 0, 123456, tzinfo=UTC)
         ({"type": "string", "format": "date"}, ['"2024-02-30"'], "VARCHAR", ["2024-02-30"]),
         ({"type": "string", "format": "date"}, ['"soon"', "7"], "VARCHAR", ["soon", "7"]),
         ({"type": "string", "format": "time"}, ['"05:00:00+02:00"'], "VARCHAR", ["05:00:00+02:00"]),
-        (DATE_TIME, ['"2024-01-01T05:00:00.1234567Z"'], "VARCHAR", ["2024-01-01T05:00:00.1234567Z"]),
+        # Other ways to write a time. What is finer than a microsecond is cut.
+        (
+            DATE_TIME,
+            [
+                f'"{text}"'
+                for text in (
+                    "2024-01-01T05:00:00.1234567Z",
+                    "2024-01-01t05:00:00.123456789z",
+                    "2024-01-01T05:00:00,123456Z",
+                    "20240101T050000.123456Z",
+                    "20240101 070000.12345699+0200",
+                    "2024-01-01 05:00:00.123456 UTC",
+                    "2024-01-01 07:00:00.123456 +02:00",
+                )
+            ],
+            "TIMESTAMPTZ",
+            [INSTANT] * 7,
+        ),
+        (
+            DATE_TIME,
+            ['"20240101"', '"20240101T0000Z"', '"20240101T00"', '"2024-01-01T00Z"', '""'],
+            "TIMESTAMPTZ",
+            [datetime(2024, 1, 1, tzinfo=UTC)] * 4 + [None],
+        ),
+        (DATE_TIME, ['"20240101T050000.123456Z"', '""', '"soon"'], "VARCHAR", [f"{INSTANT}"[:-3], "", "soon"]),
+        (DATE_TIME, ['"20241301"', '"2024-W01-1"'], "VARCHAR", ["20241301", "2024-W01-1"]),
+        (
+            {**DATE_TIME, "x-sql-datatype": "TIMESTAMP"},
+            ['"20240101t050000.123456"', '"2024-01-01T05:00:00.123456789"'],
+            "TIMESTAMP",
+            [INSTANT.replace(tzinfo=None)] * 2,
+        ),
+        (
+            {"type": "string", "format": "date"},
+            ['"20240101"', '"20240101T000000Z"', '""'],
+            "DATE",
+            [date(2024, 1, 1)] * 2 + [None],
+        ),
+        (
+            {"type": "string", "format": "time"},
+            ['"05:00:00.1234567"', '"05:00:00,123456"'],
+            "TIME",
+            [time(5, 0, 0, 123456)] * 2,
+        ),
         (
             DATE_TIME,
             ['"2024-01-01T05:00:00.1234560Z"', '"2024-01-01 07:00:00.123456+0200"'],
@@ -229,6 +282,12 @@ INSTANT = datetime(2024, 1, 1, 5, 0, 0, 123456, tzinfo=UTC)
             ['"0E-10"', '"1E+3"', "1.5"],
             "DECIMAL(38,10)",
             [Decimal(0), Decimal(1000), Decimal("1.5")],
+        ),
+        (
+            {"type": "string", "format": "singer.decimal"},
+            ['"+1.50"', '"+1.5e1"'],
+            "DECIMAL(38,10)",
+            [Decimal("1.5"), Decimal(15)],
         ),
         ({"type": "string", "format": "singer.decimal"}, ['"NaN"', '"1.5"'], "VARCHAR", ["NaN", "1.5"]),
         (
