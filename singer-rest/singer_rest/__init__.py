@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from singer_rest import times
+from singer_rest.answers import Meaning
 from singer_rest.auth import Authenticator, Token
 from singer_rest.changes import ChangedSince
 from singer_rest.errors import NoAccess, RunError, TapError
 from singer_rest.pacing import Pacer, Rate
-from singer_rest.pages import Numbered, Reply, Request, query
+from singer_rest.pages import Numbered, Parsed, Reply, Request, query
 from singer_rest.parents import Batches, Children
 from singer_rest.settings import common_settings
 from singer_rest.slices import Each, Slice, Slices, Sweep, Values, Whole
@@ -23,10 +24,12 @@ __all__ = [
     "DateWindows",
     "DayWindows",
     "Each",
+    "Meaning",
     "Months",
     "NoAccess",
     "Numbered",
     "Pacer",
+    "Parsed",
     "Rate",
     "Reply",
     "Request",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from singer_rest.answers import Meaning
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -147,6 +149,28 @@ class Reply:
             return json.loads(self.body, parse_float=Decimal)
 
 
+@dataclass(frozen=True)
+class Parsed:
+    """What a body holds.
+
+    Args:
+        records: The records as the vendor sent them.
+        following: The requests for the pages after this one: none on the last page; the next one where each page tells
+            of the next; all of them, on the first page, where their number is known: then they are under way together.
+        told: How many items the vendor says that the whole list holds; None: it does not say, or cannot be relied on.
+        items: How many of these the body holds; None: one for each record.
+        failed: How many items the vendor says that it could not give.
+        maybe_incomplete: Whether the body may lack records: it does not say that there are none, but is taken for that.
+    """
+
+    records: list[Record]
+    following: Sequence[Request] = ()
+    told: int | None = None
+    items: int | None = None
+    failed: int = 0
+    maybe_incomplete: bool = False
+
+
 @dataclass
 class Page:
     """The records of one answer, in the vendor's order.
@@ -157,11 +181,16 @@ class Page:
         slice: The slice that the page belongs to.
         size: Bytes of the body.
         received: When the answer was there, UTC.
-        gone: Whether the parent, whose children were asked for, is no longer there.
-        refused: Whether the credential may not read the parent.
-        parent: The parent, as it was asked with, where the slice is of several.
-        doubtful: Whether the answer does not say that there are no records, but is taken for that.
+        meaning: What the answer means.
+        parent: The parent, as it was asked with, where the answer says that it is gone or forbidden.
+        told: How many items the vendor says that the list holds, if it does.
+        items: How many of these the page holds.
+        failed: How many items the vendor says that it could not give.
+        maybe_incomplete: Whether the answer does not say that there are no records, but is taken for that.
+        is_first: Whether a list begins with it: a slice may be read in several.
+        restarts: How often the list was begun anew.
         asks_again: Whether it answers nothing yet, and what follows is only another way to ask.
+        is_cut: Whether its list goes on, and is read in slices instead.
         ends_slice: Whether it is the last page of its slice; known once it is handed on.
     """
 
@@ -170,9 +199,14 @@ class Page:
     slice: Slice
     size: int
     received: datetime
-    gone: bool = False
-    refused: bool = False
+    meaning: Meaning = Meaning.RECORDS
     parent: str | None = None
-    doubtful: bool = False
+    told: int | None = None
+    items: int = 0
+    failed: int = 0
+    maybe_incomplete: bool = False
+    is_first: bool = False
+    restarts: int = 0
     asks_again: bool = False
+    is_cut: bool = False
     ends_slice: bool = False

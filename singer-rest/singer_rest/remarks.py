@@ -19,7 +19,8 @@ def remarks(stream: SdkStream) -> Iterator[str]:
         yield "nothing came back, so rows loaded earlier are kept. A lost right often looks like that."
     if stream.slices.key and not stream.was_asked_for:
         yield f"nothing was asked for: none of the {stream.slices.parent} that it walks has a {stream.slices.key}."
-    yield from stream.missing.remarks(whole=replication.whole and replication.rows_in_all > 0)
+    whole = replication.whole and replication.rows_in_all > 0
+    yield from stream.coverage.warnings(whole=whole, incremental=replication.has_bookmark)
     if replication.keyless_rows:
         yield (
             f"{replication.keyless_rows} of {replication.rows_in_all} records carry no {stream.replication_key}, so "
@@ -35,5 +36,5 @@ def remarks(stream: SdkStream) -> Iterator[str]:
     if shape.keyless:
         yield (
             f"{shape.keyless} records lack a part of their key ({', '.join(stream.primary_keys)}); a loader that "
-            "upserts cannot tell them apart."
+            f"upserts cannot tell them apart{', so no row is marked as deleted in this run' if whole else ''}."
         )

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from singer_rest.pages import Record
 
 
+DUE = "full_read_due"
+"""The key of a stream's state that says that the next run has to read everything."""
+
+
 class Replication:
     """One stream's place in time, read from its state and written back only once the stream was read whole.
 
@@ -71,13 +75,15 @@ class Replication:
         """First moment of a read that an earlier run began without a start of the user's."""
         same_key = key is not None and state.get("replication_key", key) == key
         self._bookmark = self._moment("replication_key_value") if same_key or by_start else None
+        self.has_bookmark = key is not None or by_start
+        """Whether later runs read what changed only."""
         self.whole = False
         """Whether everything in the table's window is read, not only what changed."""
         self.since = start_date
         """First moment that is wanted; None: everything."""
         self.version = version if versioned else None
         """What each RECORD carries, so that a later full read can tell the rows that are gone."""
-        if self._bookmark is None:
+        if self._bookmark is None or self._is_due():
             self.read_whole()
         else:
             from_bookmark = pendulum.instance(self._bookmark) - look_back
@@ -94,6 +100,23 @@ class Replication:
             kept = backfill.read(self._state)
             seen = (self._old_version or 0, (kept and kept[0].version) or 0)
             self.version = max(int(self._now.timestamp() * 1000), max(seen) + 1)
+
+    def note_due(self) -> bool:
+        """Note in the state that a whole read is due until one was finished, should this one fail.
+
+        After a full refresh that failed, the state may still hold the bookmark of an earlier run: read from there, what
+        was deleted would not show.
+
+        Returns:
+            Whether the state has changed.
+        """
+        if not (self.whole and self.has_bookmark) or self._state.get(DUE) is True:
+            return False
+        self._state[DUE] = True
+        return True
+
+    def _is_due(self) -> bool:
+        return self._state.get(DUE) is True or backfill.read(self._state) is not None
 
     def may_go_on(self, begun: Begun) -> bool:
         """Whether a whole read that an earlier run began is not over yet."""
@@ -153,13 +176,16 @@ class Replication:
         """
         return self.whole and self.version is not None and self.rows_in_all > 0 and self._covers_table(start, end)
 
-    def finish(self, start: datetime | None, end: datetime | None, *, versions: bool = True) -> None:
+    def finish(
+        self, start: datetime | None, end: datetime | None, *, versions: bool = True, incomplete: bool = False
+    ) -> None:
         """Write the state: the stream was read whole.
 
         Args:
             start: First moment that the read reached back to; None: without end.
             end: The user's last moment; None: none.
             versions: Whether the records carried the version.
+            incomplete: Whether records may be missing: then the bookmark stays where it was.
         """
         state = self._state
         if backfill.KEY in state:
@@ -170,6 +196,10 @@ class Replication:
                 state["window_start"] = times.text(start) if start else None
                 state["window_end"] = times.text(end) if end else None
             state["version"] = self.version
+        if incomplete:
+            return
+        if self.whole and DUE in state:
+            state[DUE] = False  # set, not removed: Meltano merges states
         if self._key:
             state["replication_key"] = self._key
             if self.keyless_rows:

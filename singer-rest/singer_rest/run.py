@@ -7,15 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from singer_rest.command import explain
+from singer_rest.coverage import Coverage, parents_of
 from singer_rest.errors import FilterRefused, NoAccess, RunError, TapError, TooSlow, Unanswered
 from singer_rest.scheduler import Reading, Scheduler
+from singer_rest.slices import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from singer_rest.pages import Page, Record
-    from singer_rest.slices import Slice, Window
+    from singer_rest.slices import Slice
     from singer_rest.stream import RestStream
 
 
@@ -33,6 +35,10 @@ class Listing:
         self.parents: list[tuple[str, Mapping[str, Any]]] = []
         self.complete = False
         self.error: Exception | None = None
+        self.without_id = 0
+        """Records that no children can be asked for with."""
+        self.coverage: Coverage | None = None
+        """What the listing covers, where it is none of the parent's own read."""
         self._known: set[str] = set()
 
     @property
@@ -45,6 +51,7 @@ class Listing:
         """Take in parents; one that is there already is not walked again."""
         for record in records:
             parent_id = self.parent.parent_id(record)
+            self.without_id += parent_id is None
             if parent_id is not None and parent_id not in self._known:
                 self._known.add(parent_id)
                 self.parents.append((parent_id, self._kept(record)))
@@ -103,6 +110,8 @@ class Run:
             for stream in self.streams
         }
         self._slices: dict[str, int] = {}
+        self._cut: dict[str, bool] = {}
+        """Streams whose list was asked for in one piece first, and whether it has to be cut."""
 
     def start(self) -> None:
         """Let the workers begin, and read the ids that no stream's own reading gives."""
@@ -117,10 +126,13 @@ class Run:
             self._scheduler.add(reading)
         for parent, reading in apart:
             # What ends a listing is kept in it, and ends the children when their turn comes.
-            with suppress(Exception), closing(self._noting_ids(parent, self._scheduler.pages(reading))) as pages:
+            listing = self._listings[parent.name]
+            listing.coverage = _coverage(parent)
+            covered = self._covered(parent, self._scheduler.pages(reading), listing.coverage)
+            with suppress(Exception), closing(self._noting_ids(parent, covered)) as pages:
                 for _ in pages:
                     if self._trial:
-                        self._listings[parent.name].complete = True
+                        listing.complete = True
                         break
 
     def pages(self, name: str) -> Iterator[Page]:
@@ -130,7 +142,7 @@ class Run:
             Exception: What ended the reading; the pages before it have been handed on.
         """
         stream, reading = self._readings[name]
-        pages = self._checked(stream, reading)
+        pages = self._covered(stream, self._checked(stream, reading))
         if name in self._listings and stream not in self._listed_apart:
             return self._noting_ids(stream, pages)
         return pages
@@ -146,7 +158,7 @@ class Run:
         if not reading.done or (listing and (listing.error or not listing.complete)):
             return None
         if name not in self._slices:
-            self._slices[name] = sum(1 for _ in self._plan(stream))
+            self._slices[name] = sum(1 for _ in self._plan(stream, probe=False)) + (name in self._cut)
         slices = max(self._slices[name], 1)  # what is finished has left the plan, which may be all of it
         return min(reading.done / slices, 1.0)
 
@@ -199,11 +211,21 @@ class Run:
         gives_ids = stream.name in self._listings and stream not in self._listed_apart
         return not (self._trial or gives_ids or stream.get_batch_config(stream.config))
 
-    def _plan(self, stream: RestStream) -> Iterator[Slice | None]:
+    def _plan(self, stream: RestStream, *, probe: bool = True) -> Iterator[Slice | None]:
         """The slices that this run reads of a stream."""
         if not self._reads(stream):
             return iter(())
-        return stream.backfill.unfinished(self._slices_of(stream, stream.window(stream.slices_since)))
+        window = stream.window(stream.slices_since)
+        plan = stream.backfill.unfinished(self._slices_of(stream, window))
+        whole = None if self._trial or stream.backfill.finished or not probe else stream.slices.probe(window)
+        return self._probed(stream.name, whole, plan) if whole else plan
+
+    def _probed(self, name: str, whole: Slice, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:
+        yield whole
+        while name not in self._cut:
+            yield None
+        if self._cut[name]:
+            yield from plan
 
     def _reads(self, stream: RestStream) -> bool:
         return stream.in_trials or not self._trial
@@ -257,9 +279,63 @@ class Run:
         second = self._reading(stream, stream.since, self._plan(stream))
         second.requests = first.requests
         self._slices.pop(stream.name, None)
+        self._cut.pop(stream.name, None)
         self._readings[stream.name] = stream, second
         self._scheduler.add(second)
         return second
+
+    def _covered(self, stream: RestStream, pages: Iterator[Page], apart: Coverage | None = None) -> Generator[Page]:
+        """A read's pages, then those of what has to be asked for again before it is believed.
+
+        Args:
+            stream: The stream.
+            pages: The pages.
+            apart: What the read covers, where it is none of the stream's own.
+        """
+        for page in pages:
+            (apart or stream.coverage).see(page)
+            if page.slice.is_probe and not page.asks_again:
+                self._cut[stream.name] = page.is_cut
+                self._scheduler.poke()
+            yield page
+        if self._trial:
+            return
+        coverage = apart or stream.coverage  # not before: the read may have been begun anew
+        if again := coverage.begin_again():
+            reading = self._reading(stream, stream.since, iter(again))
+            self._scheduler.add(reading)
+            for page in self._scheduler.pages(reading):
+                coverage.see(page)
+                yield page
+            if not apart:
+                self._readings[stream.name][1].requests += reading.requests
+        if coverage.not_found:
+            coverage.prove(self._present(stream))
+        if listing := self._listings.get(stream.slices.parent or ""):
+            coverage.see_parents(listing.coverage or listing.parent.coverage, listing.without_id)
+
+    def _present(self, stream: RestStream) -> set[str] | None:
+        """What the children of the parents are asked with that the vendor lists now; None: it cannot be told."""
+        listing = self._listings[stream.slices.parent or ""]
+        parent = listing.parent
+        if parent.slices.parent:  # to list them takes a request for each of theirs
+            return None
+        fresh, coverage = Listing(parent, listing.children), _coverage(parent)
+        reading = self._reading(parent, None, self._slices_of(parent, parent.window(None)))
+        self._scheduler.add(reading)
+        try:
+            for page in self._covered(parent, self._scheduler.pages(reading), coverage):
+                fresh.add(page.records)
+        except RunError:
+            raise
+        except TapError:
+            return None
+        if coverage.may_hold_rows or fresh.without_id:
+            return None
+        fresh.end()
+        window = Window(None if stream.slices.changed else stream.started, None, stream.started)
+        plan = stream.slices.plan(window, fresh)
+        return {parent for part in plan if part for parent in parents_of(part, stream.slices.ids_param)}
 
     def _noting_ids(self, stream: RestStream, pages: Iterator[Page]) -> Generator[Page]:
         listing = self._listings[stream.name]
@@ -284,6 +360,9 @@ def _explained_filter(error: Unanswered | FilterRefused) -> str:
     if isinstance(error, FilterRefused):
         return "refused"
     return "gave no answer in time to" if isinstance(error, TooSlow) else "gave no answer of use to"
+def _coverage(stream: RestStream) -> Coverage:
+    """What another read of a stream covers than its own."""
+    return Coverage(stream.name, stream.slices, stream.right(), has_key=bool(stream.primary_keys))
 
 
 def _explained(name: str, parent: str, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:

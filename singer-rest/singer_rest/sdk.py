@@ -21,9 +21,10 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.singerlib.catalog import StreamMetadata
 
+from singer_rest.answers import OF_PARENT
 from singer_rest.command import Command, checked_catalog, checked_state, explain
+from singer_rest.coverage import Coverage
 from singer_rest.errors import NoAccess, RunError, TapError
-from singer_rest.missing import Missing
 from singer_rest.progress import Progress
 from singer_rest.records import MessageWriter, record_lines
 from singer_rest.remarks import remarks
@@ -62,9 +63,9 @@ class SdkStream(Stream):
     _requests = 0
 
     @cached_property
-    def missing(self) -> Missing:
-        """What the stream goes on without."""
-        return Missing(self.name, self.slices.parent, self.right())
+    def coverage(self) -> Coverage:
+        """What this read covers."""
+        return Coverage(self.name, self.slices, self.right(), has_key=bool(self.primary_keys))
 
     @property
     def was_asked_for(self) -> bool:
@@ -181,11 +182,10 @@ class SdkStream(Stream):
         progress = Progress(self.name)
         try:
             for page in run.pages(self.name):
-                if page.asks_again:
+                if page.asks_again or page.is_cut:
                     continue
-                if self.missing.is_of_no_parent(page):
-                    if not self._pages:
-                        self.missing.give_up(at_end=False)
+                if page.meaning in OF_PARENT:
+                    self.coverage.raise_if_all_forbidden(at_end=False)
                     continue
                 if schema_due:  # a stream that may not be read gets no table
                     self._write_schema_message()
@@ -197,8 +197,7 @@ class SdkStream(Stream):
                 requests = run.requests(self.name)
                 if line := progress.line(self._handed_on, requests, lambda: run.share(self.name)):
                     self.logger.info("%s", line)
-            if not self._pages:
-                self.missing.give_up(at_end=True)
+            self.coverage.raise_if_all_forbidden(at_end=True)
             if schema_due:
                 self._write_schema_message()
             self._finish(write_messages=write_messages)
@@ -210,7 +209,7 @@ class SdkStream(Stream):
         """Note in the state what is finished with a page; whether it is worth a STATE message."""
         remembered = self.remember(page, self.stream_state)
         if page.ends_slice:
-            return (self.missing.is_read(page.slice) and self.backfill.keep(page.slice)) or remembered
+            return (self.coverage.is_read(page.slice) and self.backfill.keep(page.slice)) or remembered
         place = self.place_after(page)
         return (place is not None and self.backfill.keep_place(place)) or remembered
 
@@ -246,9 +245,10 @@ class SdkStream(Stream):
 
     def _finish(self, *, write_messages: bool) -> None:
         replication = self.replication
-        if write_messages and not self.missing.may_hold_rows and replication.activates(*self.reach):
+        holds_rows = self.coverage.may_hold_rows or self.shape.keyless > 0
+        if write_messages and not holds_rows and replication.activates(*self.reach):
             self._write_activate_version_message(replication.version or 0)
-        replication.finish(*self.reach, versions=write_messages)
+        replication.finish(*self.reach, versions=write_messages, incomplete=self.coverage.maybe_incomplete)
         self.finish_state(self.stream_state)
         for remark in remarks(self):
             self.logger.warning("%s: %s", self.name, remark)
@@ -308,6 +308,9 @@ class SdkTap(Tap):
         failed: list[str] = []
         self._run = run = self.run_of(selected, trial=False)
         try:
+            due = [stream for stream in run.streams if stream.replication.note_due()]
+            if due:
+                self.state_writer.write_state(self.state)
             run.start()
             for stream in run.streams:
                 try:

@@ -23,12 +23,14 @@ class Slice:
         columns: Values that each record of this part gets, by column.
         name: What the part is known by in later runs, which need not read it again: its first and its last moment, or
             day. None: it is read again, for it is not over yet, or there may be too many like it for the state.
+        is_probe: Whether it is all of the list, whose first page shows whether it has to be cut.
     """
 
     params: Params = field(default_factory=dict)
     path: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
+    is_probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,13 @@ class Slices(ABC):
 
         None in between says that the next slice is not known yet and is to be asked for again later.
         """
+
+    def probe(self, window: Window) -> Slice | None:  # noqa: ARG002
+        """All of the list as one slice, to be asked for first: only where it has a second page, the slices are read.
+
+        None: it is read in its slices from the beginning.
+        """
+        return None
 
     def start(self, window: Window) -> datetime | None:  # noqa: ARG002
         """First moment that the slices of a window reach back to; None: without end."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cached_property
 from http import HTTPStatus
@@ -14,11 +13,12 @@ import pendulum
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from singer_rest import times
+from singer_rest.answers import NO_ACCESS, OF_PARENT, Meaning, usual
 from singer_rest.backfill import Backfill
 from singer_rest.changes import ChangedSince, is_before
 from singer_rest.errors import FilterRefused, NoAccess, Retry, TapError
 from singer_rest.narrowing import Narrowing, joined, of_fewer_parents, parents_asked
-from singer_rest.pages import Page, Record, Reply, Request
+from singer_rest.pages import Page, Parsed, Record, Reply, Request
 from singer_rest.records import Shape
 from singer_rest.replication import Replication
 from singer_rest.sdk import SdkStream
@@ -41,9 +41,11 @@ CANNOT_ANSWER = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTI
 class RestStream(SdkStream):
     """A list of a REST API.
 
-    A subclass per vendor says how a page is asked for (`page_request`), where its records and its next page are
-    (`parse`) and what its errors mean (`lacks_access`, `is_gone`). A stream declares the attributes below, in this
-    order.
+    A subclass per vendor says how a page is asked for (`page_request`), what an answer means (`classify`), and where
+    its records and its next page are (`parse`). A stream declares the attributes below, in this order.
+
+    What runs in workers (`fetch`, `classify`, `decode`, `parse`) keeps nothing on the stream: what a slice has to
+    remember travels on its requests and pages.
     """
 
     name: str
@@ -162,6 +164,11 @@ class RestStream(SdkStream):
         return found.group(1) if found else "its right"
 
     @property
+    def started(self) -> datetime:
+        """When the run began, UTC."""
+        return self._tap.started
+
+    @property
     def transport(self) -> Transport:
         """The tap's way to the vendor."""
         return self._tap.transport
@@ -203,39 +210,16 @@ class RestStream(SdkStream):
         return reply.json()
 
     @abstractmethod
-    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:  # noqa: ANN401
-        """The records of a decoded body, and the requests for the pages after it.
-
-        That is none on the last page; the next one where each page tells of the next; all of them, on the first page,
-        where their number is known: then they are under way together.
+    def parse(self, body: Any, request: Request) -> Parsed:  # noqa: ANN401
+        """What a decoded body holds.
 
         Raises:
             TapError: If the body is not of the documented shape.
         """
 
-    @abstractmethod
-    def lacks_access(self, reply: Reply) -> bool:
-        """Whether an answer of status 400 or more says that the credential may not read this list."""
-
-    def is_gone(self, reply: Reply) -> bool:  # noqa: ARG002
-        """Whether an answer says that the parent, whose children were asked for, is no longer there."""
-        return False
-
-    def is_refused(self, reply: Reply) -> bool:  # noqa: ARG002
-        """Whether an answer says that the one parent, whose children were asked for, may not be read."""
-        return False
-
-    def is_doubtful(self, body: Any, request: Request) -> bool:  # noqa: ANN401, ARG002
-        """Whether a decoded body may lack records: it does not say that there are none, but is taken for that."""
-        return False
-
-    def instead(self, reply: Reply, request: Request) -> Request | None:  # noqa: ARG002
-        """What to ask for instead, where an answer of status 400 or more says that it cannot be asked for so."""
-        return None
-
-    def has_no_records(self, reply: Reply, request: Request) -> bool:  # noqa: ARG002
-        """Whether an answer of status 400 or more says that there are no records to read there."""
-        return False
+    def classify(self, reply: Reply, request: Request) -> Meaning | Request:  # noqa: ARG002
+        """What an answer means, or what to ask for instead; the one place that looks at an answer's status."""
+        return usual(reply.status, of_parent=self.slices.parent is not None)
 
     def parent_id(self, record: Record) -> str | None:
         """The id under which this stream's record is a parent; None: it has none, and no children."""
@@ -274,7 +258,7 @@ class RestStream(SdkStream):
         self._asks_for_changes = False
         self._slice = None
         self.replication.read_whole()
-        for begun in ("shape", "backfill", "missing"):  # made anew where they are needed
+        for begun in ("shape", "backfill", "coverage"):  # made anew where they are needed
             vars(self).pop(begun, None)
 
     def fetch(self, request: Request, part: Slice) -> Page:
@@ -298,31 +282,53 @@ class RestStream(SdkStream):
             reply = self.transport.get(request, self.authenticator)
         except NoAccess as error:
             raise NoAccess(f"{self.name}: {error}") from None
-        if reply.status == HTTPStatus.OK:
-            try:
-                body = self.decode(reply)
-            except ValueError:
-                raise Retry("the body is not what was promised", broken=True) from None
-            records, following = self.parse(body, request)
-            following = self._narrowing.following(request, following)
-            doubtful = self.is_doubtful(body, request)
-            return Page(records, following, part, len(reply.body), reply.received, doubtful=doubtful)
-        if (other := self.instead(reply, request)) is not None:
-            return self._asking_again([other], request, part, reply.received)
-        if page := self._page_of_no_parent(request, part, reply):
+        meaning = self.classify(reply, request)
+        if isinstance(meaning, Request):
+            return self._asking_again([meaning], request, part, reply.received)
+        if meaning is Meaning.RECORDS:
+            return self._page_of_records(reply, request, part)
+        if meaning in OF_PARENT and (page := self._page_of_parent(meaning, reply, request, part)):
             return page
-        if self.has_no_records(reply, request):
-            return Page([], self._narrowing.following(request, ()), part, 0, reply.received)
-        if self.lacks_access(reply):
-            raise NoAccess(
-                f"{self.name}: the credential may not read it; it needs {self.right()} "
-                f"(status {reply.status} from {request.endpoint})."
-            )
-        kind = FilterRefused if reply.status in CANNOT_ANSWER and self._asks_what_changed(request) else TapError
-        raise kind(
-            f"{self.name}: {request.endpoint} refused the request with status {reply.status}. "
-            f"{self.advice(reply.status)}"
+        if meaning in {Meaning.NO_RECORDS, Meaning.UNREADABLE}:
+            following = self._narrowing.following(request, ())
+            return Page([], following, part, 0, reply.received, meaning, is_first=request.begins)
+        if meaning is Meaning.RETRY:
+            raise Retry(f"status {reply.status}")
+        raise self._refusal(meaning, reply.status, request)
+
+    def _page_of_records(self, reply: Reply, request: Request, part: Slice) -> Page:
+        try:
+            body = self.decode(reply)
+        except ValueError:
+            raise Retry("the body is not what was promised", broken=True) from None
+        parsed = self.parse(body, request)
+        if part.is_probe and parsed.following:
+            return Page([], (), part, len(reply.body), reply.received, is_cut=True)
+        return Page(
+            parsed.records,
+            self._narrowing.following(request, parsed.following),
+            part,
+            len(reply.body),
+            reply.received,
+            told=parsed.told,
+            items=len(parsed.records) if parsed.items is None else parsed.items,
+            failed=parsed.failed,
+            maybe_incomplete=parsed.maybe_incomplete,
+            is_first=request.begins,
+            restarts=request.again,
         )
+
+    def _refusal(self, meaning: Meaning, status: int, request: Request) -> TapError:
+        answered = f"(status {status} from {request.endpoint})."
+        if meaning is Meaning.NOT_BOOKED:
+            return NoAccess(
+                f"{self.name}: the company has not booked it, or the vendor has switched it off {answered} It needs "
+                f"{self.right()}."
+            )
+        if meaning in NO_ACCESS | OF_PARENT:
+            return NoAccess(f"{self.name}: the credential may not read it; it needs {self.right()} {answered}")
+        kind = FilterRefused if status in CANNOT_ANSWER and self._asks_what_changed(request) else TapError
+        return kind(f"{self.name}: {request.endpoint} refused the request with status {status}. {self.advice(status)}")
 
     def _asks_what_changed(self, request: Request) -> bool:
         """Whether a request is the first to ask for what changed, and not one that a page told of."""
@@ -332,19 +338,18 @@ class RestStream(SdkStream):
     def _asking_again(self, others: Sequence[Request], request: Request, part: Slice, received: datetime) -> Page:
         return Page([], [joined([*others, *request.rest])], part, 0, received, asks_again=True)
 
-    def _page_of_no_parent(self, request: Request, part: Slice, reply: Reply) -> Page | None:
-        """The page where an answer says that a parent is gone or may not be read; None: it says something else."""
-        is_gone, is_refused = self.is_gone(reply), self.is_refused(reply)
+    def _page_of_parent(self, meaning: Meaning, reply: Reply, request: Request, part: Slice) -> Page | None:
+        """The page where an answer is about a parent; None: it is about several, and they cannot be parted."""
         param = self.slices.ids_param
         parents = parents_asked(request, param)
         if len(parents) > 1:
             # One of them may be gone, so the others' children must be asked for without it.
+            is_gone = meaning is Meaning.PARENT_GONE
             halves = of_fewer_parents(request, param) if is_gone and request.begins else []
             return self._asking_again(halves, request, part, reply.received) if halves else None
-        if not (is_gone or is_refused):
-            return None
-        page = Page([], self._narrowing.following(request, ()), part, 0, reply.received, parent=parents[0])
-        return replace(page, gone=is_gone, refused=not is_gone)
+        following = self._narrowing.following(request, ())
+        parent = parents[0] if param else None
+        return Page([], following, part, 0, reply.received, meaning, parent=parent, is_first=request.begins)
 
     def advice(self, status: int) -> str:
         """What the user can do about a request that was refused."""

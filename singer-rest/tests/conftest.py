@@ -12,7 +12,9 @@ from singer_rest import (
     Children,
     DateWindows,
     DayWindows,
+    Meaning,
     Months,
+    Parsed,
     Rate,
     Reply,
     Request,
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from singer_rest.pages import Record
     from singer_rest.testing import Host
 
 
@@ -58,24 +59,19 @@ class PetStream(RestStream):
         params = query({"limit": str(self.page_size)}, self.params, part.params, changed)
         return Request(self.path.format(**part.path), params, self.path)
 
-    def parse(self, body: Any, request: Request) -> tuple[list[Record], list[Request]]:
+    def parse(self, body: Any, request: Request) -> Parsed:
         if not isinstance(body, dict) or "data" not in body:
             raise TapError(f"{self.name}: no list of pets")
         cursors = body.get("all") or [body.get("next")]
         following = [Request(request.path, (("cursor", cursor),), request.endpoint) for cursor in cursors if cursor]
-        return [] if self.is_doubtful(body, request) else body["data"], following
+        if body["data"] == [None]:
+            return Parsed([], following, maybe_incomplete=True)
+        return Parsed(body["data"], following, told=body.get("total"))
 
-    def lacks_access(self, reply: Reply) -> bool:
-        return reply.status in {401, 403}
-
-    def is_gone(self, reply: Reply) -> bool:
-        return self.slices.parent is not None and reply.status == 404
-
-    def is_refused(self, reply: Reply) -> bool:
-        return self.slices.parent is not None and reply.status == 403
-
-    def is_doubtful(self, body: Any, request: Request) -> bool:  # noqa: ARG002
-        return isinstance(body, dict) and body.get("data") == [None]
+    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
+        if self.slices.parent is not None and reply.status in {403, 404}:
+            return Meaning.PARENT_GONE if reply.status == 404 else Meaning.PARENT_FORBIDDEN
+        return super().classify(reply, request)
 
 
 class Owners(PetStream):

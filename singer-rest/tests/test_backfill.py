@@ -127,6 +127,7 @@ def test_a_run_that_fails_keeps_the_finished_slices_and_leaves_bookmark_and_vers
     first = interrupted(calendar, visits, state={"bookmarks": {"visits": before}}, started=FIRST)
     assert place(first) == {
         **before,
+        "full_read_due": True,
         KEY: [
             {
                 "version": VERSION,
@@ -177,11 +178,12 @@ def test_a_state_stands_after_the_records_of_its_slices_and_moves_no_bookmark(
     calendar: Calendar, visits: Callable[..., Output]
 ) -> None:
     messages = visits().messages
-    states = [index for index, message in enumerate(messages) if message["type"] == "STATE"]
+    begun, *states = [index for index, message in enumerate(messages) if message["type"] == "STATE"]
+    assert messages[begun]["value"]["bookmarks"]["visits"] == {"full_read_due": True}
     assert len(states) == len(NAMES) + 1
     for number, index in enumerate(states[:-1]):
         state = messages[index]["value"]["bookmarks"]["visits"]
-        assert state.keys() == {KEY}
+        assert state.keys() == {KEY, "full_read_due"}
         assert state[KEY][1:] == NAMES[: number + 1]
         written = [message["record"]["id"][0] for message in messages[:index] if message["type"] == "RECORD"]
         assert written == [str(month) for month in range(1, number + 1) for _ in range(3)]
@@ -380,16 +382,38 @@ def test_children_are_not_kept_in_the_state(run: Callable[..., Output], shop: An
     assert KEY not in output.state["bookmarks"]["pets"]
 
 
-def test_what_changed_is_not_read_by_slices_and_a_list_left_over_is_set_to_null(
+BOOKMARK = {"replication_key": "updated_at", "replication_key_value": "2026-06-02T00:00:00Z", "version": 3}
+
+
+def test_a_full_refresh_that_failed_is_due_until_a_run_has_read_everything(
     calendar: Calendar, visits: Callable[..., Output]
 ) -> None:
-    first = interrupted(calendar, visits)
-    bookmark = {"replication_key": "updated_at", "replication_key_value": "2026-06-02T00:00:00Z"}
-    first.state["bookmarks"]["visits"] |= {**bookmark, "version": 3}
-    second = visits(state=first.state)
+    # A full refresh is a run without a state; what it writes is merged into the state of the runs before.
+    kept = merged(interrupted(calendar, visits).state, {"bookmarks": {"visits": dict(BOOKMARK)}})
+    second = visits(state=kept)
+    assert second.ids()["visits"][0] == "41"
+    assert versions(second, "ACTIVATE_VERSION") == versions(second) == {VERSION}
+    third = visits(state=merged(second.state, kept))
+    assert third.ids()["visits"] == ["63"]
+    assert third.of("ACTIVATE_VERSION") == []
+
+
+def test_what_failed_before_its_first_slice_was_read_is_due_too(
+    calendar: Calendar, visits: Callable[..., Output], vendor: Host
+) -> None:
+    vendor.answer = lambda asked: Answer({}, 422)
+    kept = merged(visits(fails=[]).state, {"bookmarks": {"visits": dict(BOOKMARK)}})
+    vendor.answer = calendar.answer
+    del calendar.visits[0]
+    second = visits(state=kept)
+    assert ids(second) == {row["id"] for row in calendar.visits}
+    assert len(second.of("ACTIVATE_VERSION")) == 1
+
+
+def test_what_changed_is_not_read_by_slices(calendar: Calendar, visits: Callable[..., Output]) -> None:
+    second = visits(state={"bookmarks": {"visits": dict(BOOKMARK)}})
     assert second.ids()["visits"] == ["62", "63"]
     assert versions(second) == {3}
-    assert place(second)[KEY] is None
 
 
 def test_stream_maps_go_on_too(calendar: Calendar, visits: Callable[..., Output]) -> None:

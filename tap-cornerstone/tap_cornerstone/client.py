@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pendulum
-from singer_rest import Rate, Reply, RestStream
+from singer_rest import Meaning, Rate, Reply, Request, RestStream
 from typing_extensions import override
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ class CornerstoneStream(RestStream):
         state[PORTAL] = self.transport.api_url  # rows and links of another one would be mixed with these
 
     @override
-    def lacks_access(self, reply: Reply) -> bool:
+    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
         # A missing scope is 401, a missing permission 403; a view that the portal lacks, 404.
-        return reply.status in LOST
+        return Meaning.NO_PERMISSION if reply.status in LOST else super().classify(reply, request)
 
     @override
     @classmethod

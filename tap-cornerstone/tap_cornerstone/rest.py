@@ -10,7 +10,7 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import Numbered, Rate, Reply, Request, Slice, TapError, query
+from singer_rest import Meaning, Numbered, Parsed, Rate, Reply, Request, Slice, TapError, query
 from singer_rest.errors import Retry
 from singer_rest.pages import Page
 from singer_rest.records import encode
@@ -61,10 +61,6 @@ class RestList(CornerstoneStream):
     rate: ClassVar[Rate | None] = per_minute(417)
     """The documented limit."""
 
-    _most_told = 0
-    _came = 0
-    _failed = 0
-
     @override
     def page_request(self, part: Slice, since: datetime | None) -> Request:
         size = {"pageSize": str(self.page_size)} if self.page_size else {}
@@ -83,23 +79,35 @@ class RestList(CornerstoneStream):
         return reply.json()
 
     @override
-    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
+    def parse(self, body: Any, request: Request) -> Parsed:
         items = self._items(body)
         failed = [item for item in items if _is_failed(item)]
         if failed and self.slices.parent is not None:
             raise FailedItem(self.name)
-        self._failed += len(failed)
-        self._most_told = max(self._most_told, _told(body))
-        self._came = len(items) + (0 if request.begins else self._came)
         if self.pages and self.pages.is_again(request, items):
             if len(items) == self.pages.size and _told(body) != len(items):
                 raise TapError(
                     f"{self.name}: {self.path} answers the same full page whatever its number, so the others cannot "
                     "be read. Report it with this tap's version."
                 )
-            return [], []  # a number that is not heeded brings the same page for ever
+            return Parsed([])  # a number that is not heeded brings the same page for ever
         rows = [row for item in items if item not in failed for row in self.rows(item)]
-        return rows, self._following(body, items, request)
+        following = self._following(body, items, request)
+        return Parsed(
+            rows,
+            following,
+            told=self.told(body),
+            items=len(items),
+            failed=len(failed),
+            maybe_incomplete=not items and TOKEN in dict(request.params) and member(body, "data") is None,
+        )
+
+    def told(self, body: Any) -> int | None:  # noqa: ANN401 - what the portal sends
+        """How many items the portal says that the whole list holds, if it does."""
+        if (told := _told(body) or self.total(body)) is not None:
+            return told
+        count = member(body, "count") if isinstance(body, dict) and self.page_size else None
+        return count if isinstance(count, int) and not isinstance(count, bool) else None
 
     def rows(self, item: Record) -> list[Record]:
         """The records of an item in the body's list."""
@@ -108,26 +116,6 @@ class RestList(CornerstoneStream):
     def total(self, body: Any) -> int | None:  # noqa: ANN401, ARG002 - what the portal sends
         """How many items the list holds; None where it is not told, or cannot be relied on."""
         return None
-
-    @override
-    def is_doubtful(self, body: Any, request: Request) -> bool:
-        if not self.versioned:
-            return False  # nothing is taken for gone anyway
-        items = self._items(body)
-        lacks = isinstance(body, dict) and not request.begins and self._lacks(body, len(items), request)
-        return lacks or any(map(_is_failed, items))
-
-    def _lacks(self, body: Record, here: int, request: Request) -> bool:
-        """Whether a page after the first, with so many items, lacks some that the portal tells of."""
-        told = _told(body)
-        if here < told < self._most_told:
-            return True  # what left the list in the meantime has moved others to a page that was read before
-        if here:
-            return False
-        count = member(body, "count")
-        if TOKEN in dict(request.params) and isinstance(count, int):
-            return self._came < count
-        return self._came < told or (TOKEN in dict(request.params) and member(body, "data") is None)
 
     def _items(self, body: Any, *, alone: bool = False) -> list[Record]:  # noqa: ANN401 - what the portal sends
         found = self._found(body, alone=alone or self.slices.parent is not None)
@@ -176,9 +164,17 @@ class RestList(CornerstoneStream):
         return tuple(pair for pair in request.params if pair[0] != TOKEN)
 
     @override
-    def instead(self, reply: Reply, request: Request) -> Request | None:
-        if reply.status not in ENDED or TOKEN not in dict(request.params) or request.again == MOST_STARTS:
-            return None
+    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
+        if reply.status in ENDED and TOKEN in dict(request.params) and request.again < MOST_STARTS:
+            return self._from_the_beginning(request)
+        if self.slices.parent is not None:
+            if reply.status == HTTPStatus.NOT_FOUND:
+                return Meaning.PARENT_GONE
+            if reply.status in NOT_ALLOWED:  # what the service account may see can differ from one to the next
+                return Meaning.PARENT_FORBIDDEN
+        return super().classify(reply, request)
+
+    def _from_the_beginning(self, request: Request) -> Request:
         self.logger.info("%s: the way to the next page has ended; the list is read from its beginning.", self.name)
         return replace(request, params=self._without_token(request), again=request.again + 1)
 
@@ -187,26 +183,7 @@ class RestList(CornerstoneStream):
         try:
             return super().fetch(request, part)
         except FailedItem:
-            return Page([], (), part, 0, datetime.now(timezone.utc), gone=True, doubtful=True)
-
-    @override
-    def is_gone(self, reply: Reply) -> bool:
-        return self.slices.parent is not None and reply.status == HTTPStatus.NOT_FOUND
-
-    @override
-    def is_refused(self, reply: Reply) -> bool:
-        # What the service account may see can differ from one employee to the next.
-        return self.slices.parent is not None and reply.status in NOT_ALLOWED
-
-    @override
-    def finish_state(self, state: dict[str, Any]) -> None:
-        super().finish_state(state)
-        if self._failed:
-            self.logger.warning(
-                "%s: %d items failed in the portal, which says so inside good answers, and are not there.",
-                self.name,
-                self._failed,
-            )
+            return Page([], (), part, 0, datetime.now(timezone.utc), Meaning.PARENT_GONE)
 
     @cached_property
     def _kinds(self) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pendulum
-from singer_rest import Reply, Request, RestStream, Slice, Slices, TapError, query
+from singer_rest import Meaning, Parsed, Reply, Request, RestStream, Slice, Slices, TapError, query
 from singer_rest.records import EXTRA
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
@@ -68,40 +68,34 @@ class FactorialStream(RestStream):
         return {**dict.fromkeys(self.row.today, today), **settings}
 
     @override
-    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
+    def parse(self, body: Any, request: Request) -> Parsed:
         is_first = "after_id" not in dict(request.params)
-        if self.is_doubtful(body, request) and is_first:
-            return [], []  # an empty list, as some modules say it
+        if is_first and isinstance(body, dict) and body.get("data") is None and body.get("errors", ()) is None:
+            return Parsed([], maybe_incomplete=True)  # an empty list, as some modules say it
         records = body.get("data") if isinstance(body, dict) else None
         meta = (body.get("meta") or {}) if isinstance(body, dict) else None
         if not (isinstance(meta, dict) and isinstance(records, list) and all(isinstance(row, dict) for row in records)):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
+        told = meta.get("total") if isinstance(meta.get("total"), int) else None
         if not meta.get("has_next_page"):
             if "has_next_page" not in meta and len(records) == PAGE_SIZE and not self.row.one_answer:
                 raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
-            return records, []
+            return Parsed(records, told=told)
         cursor = meta.get("end_cursor")
         if not isinstance(cursor, str) or not cursor:
             raise TapError(f"{self.name}: a page says that another follows, but not where. Run again later.")
         params = tuple(pair for pair in request.params if pair[0] != "after_id")
-        return records, [Request(request.path, (*params, ("after_id", cursor)), request.endpoint)]
+        return Parsed(records, [Request(request.path, (*params, ("after_id", cursor)), request.endpoint)], told=told)
 
     @override
-    def is_doubtful(self, body: Any, request: Request) -> bool:
-        return isinstance(body, dict) and body.get("data") is None and body.get("errors", ()) is None
-
-    @override
-    def lacks_access(self, reply: Reply) -> bool:
+    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
         # The body may be JSON, a page of the gateway, or nothing. A list that the version lacks is 404.
-        return reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
-
-    @override
-    def is_gone(self, reply: Reply) -> bool:
-        return reply.status == HTTPStatus.NOT_FOUND and self.slices.parent is not None
-
-    @override
-    def is_refused(self, reply: Reply) -> bool:
-        return reply.status == HTTPStatus.FORBIDDEN and self.slices.parent is not None
+        of_parent = self.slices.parent is not None
+        if reply.status == HTTPStatus.NOT_FOUND:
+            return Meaning.PARENT_GONE if of_parent else Meaning.NO_PERMISSION
+        if reply.status == HTTPStatus.FORBIDDEN and of_parent:
+            return Meaning.PARENT_FORBIDDEN
+        return super().classify(reply, request)
 
     @override
     @classmethod

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 import pendulum
-from singer_rest import Reply, Request, RestStream, Slice, TapError, query
+from singer_rest import Meaning, Parsed, Reply, Request, RestStream, Slice, TapError, query
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
 from tap_personio import schemas
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
-    from singer_rest.pages import Record
 
 VENDOR_HOST = "api.personio.de"
 ZONE_UNKNOWN = pendulum.duration(days=1)
@@ -41,7 +39,7 @@ class PersonioStream(RestStream):
         return Request(self.path.format(**part.path), query(limit, self.params, part.params, changed), self.path)
 
     @override
-    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
+    def parse(self, body: Any, request: Request) -> Parsed:
         records = body.get("_data") if isinstance(body, dict) else None
         if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
@@ -49,7 +47,7 @@ class PersonioStream(RestStream):
         for name in ("_meta", "links", "next"):
             link = link.get(name) if isinstance(link, dict) else None
         href = link.get("href") if isinstance(link, dict) else link
-        return records, [self._following(href, request)] if href else []
+        return Parsed(records, [self._following(href, request)] if href else [])
 
     def _following(self, href: Any, request: Request) -> Request:  # noqa: ANN401 - what the API sends
         # Links may be relative, carry the cursor alone, or name a path that does not exist, so only their query is
@@ -72,17 +70,12 @@ class PersonioStream(RestStream):
         return Request(request.path, tuple(params), request.endpoint)
 
     @override
-    def lacks_access(self, reply: Reply) -> bool:
-        # A missing right is a 403, but also a 401, a 404 for the whole endpoint, or a 400 that speaks of the token.
-        if reply.status == HTTPStatus.BAD_REQUEST:
-            return b"unauthorized token" in reply.body.lower()
-        return reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
-
-    @override
-    def is_gone(self, reply: Reply) -> bool:
-        # A person who was deleted since the listing is a 404 too, but not one of the endpoint.
-        return (
-            self.slices.parent is not None
-            and reply.status == HTTPStatus.NOT_FOUND
-            and b"endpoint" not in reply.body.lower()
-        )
+    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
+        body = reply.body.lower()
+        if reply.status == HTTPStatus.BAD_REQUEST and b"unauthorized token" in body:
+            return Meaning.NO_PERMISSION
+        if reply.status == HTTPStatus.NOT_FOUND:
+            # Of a person who was deleted since the listing, or of a whole endpoint that the credential may not read.
+            is_of_parent = self.slices.parent is not None and b"endpoint" not in body
+            return Meaning.PARENT_GONE if is_of_parent else Meaning.NO_PERMISSION
+        return super().classify(reply, request)

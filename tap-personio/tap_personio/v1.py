@@ -6,14 +6,14 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import Numbered, Reply, Request, Slice, TapError
+from singer_rest import Meaning, Numbered, Parsed, Reply, Request, Slice, TapError
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
 from tap_personio.values import count, straightener, unwrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from singer_rest import Authenticator
@@ -44,17 +44,17 @@ class V1Stream(PersonioStream):
         return Request(request.path, page + request.params, request.endpoint)
 
     @override
-    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
+    def parse(self, body: Any, request: Request) -> Parsed:
         records = self.rows(body.get("data")) if isinstance(body, dict) else None
         if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
         if self.pages and self.pages.is_again(request, records):
-            return [], []
+            return Parsed([])
         # The number of pages is not always right, that of the records is; it may be text, or missing.
         metadata = body.get("metadata")
         total = count(metadata.get("total_elements")) if isinstance(metadata, dict) else None
         following = self.pages.following(request, records, total) if self.pages else []
-        return [self.record(row) for row in records], following
+        return Parsed([self.record(row) for row in records], following, told=total, items=len(records))
 
     def rows(self, data: Any) -> Any:  # noqa: ANN401 - what the API sends
         """The list of records in the body's data."""
@@ -78,14 +78,7 @@ class V1Stream(PersonioStream):
         return row
 
     @override
-    def lacks_access(self, reply: Reply) -> bool:
-        return reply.status in {
-            HTTPStatus.UNAUTHORIZED,
-            HTTPStatus.FORBIDDEN,
-            HTTPStatus.NOT_FOUND,
-            HTTPStatus.GONE,  # v1 is being switched off list by list
-        }
-
-    @override
-    def is_gone(self, reply: Reply) -> bool:
-        return self.slices.parent is not None and reply.status == HTTPStatus.NOT_FOUND
+    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
+        if reply.status == HTTPStatus.NOT_FOUND and self.slices.parent is not None:
+            return Meaning.PARENT_GONE
+        return super().classify(reply, request)

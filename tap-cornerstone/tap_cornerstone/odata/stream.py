@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, unquote
 
-from singer_rest import Request, TapError, times
+from singer_rest import Meaning, Parsed, Request, TapError, times
 from singer_rest.errors import Retry
 from singer_rest.stream import ChangedSince
 from typing_extensions import override
@@ -141,7 +141,7 @@ class ODataStream(CornerstoneStream):
         return is_tracked and (self.replication.whole or self._delta is not None)
 
     @override
-    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
+    def parse(self, body: Any, request: Request) -> Parsed:
         if not isinstance(body, dict) or links.member(body, "error") is not None:
             raise Retry("the portal broke the page off")
         records = body.get("value")
@@ -154,7 +154,7 @@ class ODataStream(CornerstoneStream):
         if delta := links.member(body, "@odata.deltalink"):
             self._new_delta = self._path_of(delta)
         following = links.member(body, "@odata.nextlink")
-        return rows, [self._asking(self._path_of(following), self._page_size)] if following else []
+        return Parsed(rows, [self._asking(self._path_of(following), self._page_size)] if following else [])
 
     def _is_error(self, record: Record) -> bool:
         error = links.member(record, "error")
@@ -229,7 +229,11 @@ class ODataStream(CornerstoneStream):
             self._page_size, self._good_pages = min(self._page_size * 2, LARGEST_PAGE), 0
 
     @override
-    def instead(self, reply: Reply, request: Request) -> Request | None:
+    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
+        other = self._instead(reply, request) if reply.status >= HTTPStatus.BAD_REQUEST else None
+        return other or super().classify(reply, request)
+
+    def _instead(self, reply: Reply, request: Request) -> Request | None:
         if reply.status in TOO_LARGE and (other := self._half(request, f"status {reply.status}")):
             return other
         if again := self._again(request):

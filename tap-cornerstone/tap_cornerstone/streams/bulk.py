@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from singer_rest import DateWindows, Numbered, Reply, Request, RunError, Slice, TapError
+from singer_rest import DateWindows, Meaning, Numbered, Parsed, Reply, Request, RunError, Slice, TapError
 from singer_rest.errors import Retry
 from singer_rest.pages import Page
 from typing_extensions import override
@@ -22,8 +22,6 @@ from tap_cornerstone.reports import MOST, TRIES, Downloads, Reports
 from tap_cornerstone.rest import RestList, first_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from singer_rest.pages import Record
 
 BULK = "/services/api/x/bulk-api/v1"
@@ -60,17 +58,17 @@ class BulkImports(BulkJobs):
     name = "bulk_imports"
 
     @override
-    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
+    def parse(self, body: Any, request: Request) -> Parsed:
         if request.endpoint == JOB:
-            return [
-                row for item in self._items(body, alone=True) for job in self.rows(item) for row in self._imports(job)
-            ], []
-        jobs, following = super().parse(body, request)
+            jobs = [job for item in self._items(body, alone=True) for job in self.rows(item)]
+            return Parsed([row for job in jobs for row in self._imports(job)], items=0)
+        parsed = super().parse(body, request)
+        jobs = parsed.records
         # The list need not tell of the imports; then each job does.
         silent = [job for job in jobs if job["id"] and not isinstance(job.get("imports"), list)]
         told = [row for job in jobs if job not in silent for row in self._imports(job)]
         paths = [f"{self.path}/{quote(str(job['id']), safe='')}" for job in silent]
-        return told, [*following, *(Request(path, (), JOB) for path in paths)]
+        return replace(parsed, records=told, following=[*parsed.following, *(Request(path, (), JOB) for path in paths)])
 
     def _imports(self, job: Record) -> list[Record]:
         found = job.get("imports", False)
@@ -85,9 +83,11 @@ class BulkImports(BulkJobs):
         return [{**row, "id": first_of(row, "id", "import_id", "importid"), **known} for row in found]
 
     @override
-    def has_no_records(self, reply: Reply, request: Request) -> bool:
+    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
         # A job may have been listed on the last day that it is kept.
-        return request.endpoint == JOB and reply.status == HTTPStatus.NOT_FOUND
+        if request.endpoint == JOB and reply.status == HTTPStatus.NOT_FOUND:
+            return Meaning.NO_RECORDS
+        return super().classify(reply, request)
 
 
 class BulkPermissions(RestList):
@@ -145,13 +145,15 @@ class BulkImportReports(RestList):
             return _lines(text, strict=False)  # quotes within a cell may stand there as they are
 
     @override
-    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
+    def parse(self, body: Any, request: Request) -> Parsed:
         header, *lines = body or [[]]
         # Each load has columns of its own, so they stand together.
-        return [
-            {"row_number": number, "cells": dict(zip(columns(header, len(line)), line, strict=False))}
-            for number, line in enumerate(lines, 1)
-        ], []
+        return Parsed(
+            [
+                {"row_number": number, "cells": dict(zip(columns(header, len(line)), line, strict=False))}
+                for number, line in enumerate(lines, 1)
+            ]
+        )
 
     @override
     def fetch(self, request: Request, part: Slice) -> Page:
@@ -168,22 +170,24 @@ class BulkImportReports(RestList):
             # One that is refused must not keep the others waiting: they do not live long.
             self.logger.warning("%s", error)
             return self._page_of_none(part)
-        if page.gone:  # it may not be made yet
+        if page.meaning is Meaning.PARENT_GONE:  # it may not be made yet
             self.downloads.missing.add(key)
-        elif not page.refused:
+            return replace(page, meaning=Meaning.NO_RECORDS)
+        if page.meaning is not Meaning.PARENT_FORBIDDEN:
             self.downloads.tried(key, counts=True)
             self.downloads.fetched.add(key)
-        return replace(page, gone=False)
+        return page
 
     @staticmethod
     def _page_of_none(part: Slice) -> Page:
         return Page([], (), part, 0, datetime.now(timezone.utc))
 
     @override
-    def has_no_records(self, reply: Reply, request: Request) -> bool:
+    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
         if reply.status == HTTPStatus.GONE:
             self.downloads.spent += 1
-        return reply.status == HTTPStatus.GONE
+            return Meaning.NO_RECORDS
+        return super().classify(reply, request)
 
     @override
     def remember(self, page: Page, state: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import Numbered, Request, Values
+from singer_rest import Meaning, Numbered, Request, Values
 from typing_extensions import override
 
 from tap_cornerstone.rest import RestList, first_of
@@ -81,14 +81,15 @@ class JobApplicants(RestList):
         return super().post_process(row, context)
 
     @override
-    def has_no_records(self, reply: Reply, request: Request) -> bool:
+    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
         # The portal need not have all of the usual statuses.
         is_unknown = (
             reply.status == HTTPStatus.BAD_REQUEST and request.begins and STATUS.lower().encode() in reply.body.lower()
         )
         if is_unknown:
             self._unknown.add(dict(request.params)[STATUS])
-        return is_unknown
+            return Meaning.NO_RECORDS
+        return super().classify(reply, request)
 
     @override
     def finish_state(self, state: dict[str, Any]) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from lxml import etree
-from singer_rest import Reply, Request, Values
+from singer_rest import Meaning, Parsed, Reply, Request, Values
 from typing_extensions import override
 
 from tap_personio.v1 import V1Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from singer_rest.pages import Record
     from singer_rest.transport import Transport
 
 
@@ -49,12 +47,12 @@ class OpenPositions(V1Stream):
         return root
 
     @override
-    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
-        return [_by_name(position) for position in body.iter("position")], ()
+    def parse(self, body: Any, request: Request) -> Parsed:
+        return Parsed([_by_name(position) for position in body.iter("position")])
 
     @override
-    def lacks_access(self, reply: Reply) -> bool:
-        return False
+    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
+        return Meaning.RECORDS if reply.status == HTTPStatus.OK else Meaning.ERROR
 
     @override
     def advice(self, status: int) -> str:

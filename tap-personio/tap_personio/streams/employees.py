@@ -6,7 +6,7 @@ import hashlib
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import ChangedSince, Children, Numbered, Reply, Request, times
+from singer_rest import ChangedSince, Children, Meaning, Numbered, Parsed, Reply, Request, times
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
@@ -16,7 +16,7 @@ from tap_personio.v1 import V1Stream
 from tap_personio.values import straightener, unwrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from singer_rest.pages import Record
 
@@ -121,13 +121,11 @@ class ProfilePictures(V1Stream):
         }
 
     @override
-    def is_gone(self, reply: Reply) -> bool:
-        return False
+    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
+        if reply.status == HTTPStatus.NOT_FOUND:
+            return Meaning.NO_RECORDS  # the picture was taken away meanwhile
+        return super().classify(reply, request)
 
     @override
-    def has_no_records(self, reply: Reply, request: Request) -> bool:
-        return reply.status == HTTPStatus.NOT_FOUND  # the picture was taken away meanwhile
-
-    @override
-    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
-        return [{"url": f"{self.transport.api_url}{request.path}", **body}], ()
+    def parse(self, body: Any, request: Request) -> Parsed:
+        return Parsed([{"url": f"{self.transport.api_url}{request.path}", **body}])

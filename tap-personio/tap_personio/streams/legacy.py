@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import ChangedSince, Children, Numbered, Request, SpreadOverMonths, times
+from singer_rest import ChangedSince, Children, Numbered, Parsed, Request, SpreadOverMonths, times
 from typing_extensions import override
 
 from tap_personio.client import ZONE_UNKNOWN
@@ -13,7 +13,7 @@ from tap_personio.v1 import V1Stream
 from tap_personio.values import count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from singer_rest.pages import Page, Record
 
@@ -110,26 +110,26 @@ class CustomReportRows(LegacyStream):
         return row.get("attributes") or {}  # a report, with its rows as they are
 
     @override
-    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
-        reports, _ = super().parse(body, request)
-        rows = [row for report in reports for row in report.get("items") or [] if isinstance(row, dict)]
+    def parse(self, body: Any, request: Request) -> Parsed:
+        reports = super().parse(body, request)
+        rows = [row for report in reports.records for row in report.get("items") or [] if isinstance(row, dict)]
         metadata = body.get("metadata")
         told = count(metadata.get("current_page")) if isinstance(metadata, dict) else None
         size = min(count(body.get("limit")) or PEOPLE, PEOPLE)
         if request.counted or not rows or len({row.get("employee_id") for row in rows}) < size:
-            return rows, []
+            return Parsed(rows)
         # Where pages begin is not documented: the first answer says its number, and the second shows whether that is
         # the number to ask with.
         asked = count(dict(request.params).get("page"))
         if asked is not None and told is not None and told < asked - 1:
-            return [], []  # the vendor does not heed the number
+            return Parsed([])  # the vendor does not heed the number
         page = asked if asked is not None else told or 0
         following = [self._page(request, page + 1)]
         if (asked, told) == (1, 0):
-            return [], following  # the first page again: it is asked for as 1, and called 0
+            return Parsed([], following)  # the first page again: it is asked for as 1, and called 0
         if (asked, told) == (2, 3):
             following.append(self._page(request, 1, counted=True))  # it was left out: asked for as 1, and called 2
-        return rows, following
+        return Parsed(rows, following)
 
     def _page(self, request: Request, page: int, *, counted: bool = False) -> Request:
         params = (("limit", str(PEOPLE)), ("page", str(page)))

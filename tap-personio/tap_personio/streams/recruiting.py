@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from singer_rest import ChangedSince, Children, Request
+from singer_rest import ChangedSince, Children, Parsed, Request
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from singer_rest.pages import Record
 
 
 class RecruitingStream(PersonioStream):
@@ -21,14 +16,14 @@ class RecruitingStream(PersonioStream):
     moments: tuple[str, ...] = ("created_at", "updated_at")
 
     @override
-    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
-        records, following = super().parse(body, request)
-        for row in records:
+    def parse(self, body: Any, request: Request) -> Parsed:
+        parsed = super().parse(body, request)
+        for row in parsed.records:
             for name in self.moments:
                 if isinstance(row.get(name), dict):
                     row[f"{name}_timezone"] = row[name].get("timezone")
                     row[name] = row[name].get("date-time")
-        return records, following
+        return parsed
 
 
 class ChangingStream(RecruitingStream):

@@ -5,15 +5,14 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import Children, Reply, Request, TapError
+from singer_rest import Children, Meaning, Parsed, Reply, Request, TapError
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from singer_rest import Slice
     from singer_rest.pages import Page, Record
 
 
@@ -51,28 +50,21 @@ class ReportRows(PersonioStream):
     cursor_alone = True
 
     @override
-    def parse(self, body: Any, request: Request) -> tuple[list[Record], Sequence[Request]]:
+    def parse(self, body: Any, request: Request) -> Parsed:
         rows = body.get("_data") if isinstance(body, dict) else None
         meta = body.get("_meta") if isinstance(body, dict) else None
         if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
             raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Check `api_url`.")
         columns = meta.get("columns") if isinstance(meta, dict) else None
-        _, following = super().parse({"_data": [], "_meta": meta}, request)
-        return [{"cells": row, "columns": columns} for row in rows], following
+        following = super().parse({"_data": [], "_meta": meta}, request).following
+        return Parsed([{"cells": row, "columns": columns} for row in rows], following)
 
     @override
-    def has_no_records(self, reply: Reply, request: Request) -> bool:
+    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
         # Grouped reports and charts have no rows that the API could send.
-        return reply.status == HTTPStatus.BAD_REQUEST and b"unsupported nested type" in reply.body.lower()
-
-    @override
-    def fetch(self, request: Request, part: Slice) -> Page:
-        page = super().fetch(request, part)
-        if not page.size and not page.gone:
-            self.logger.warning(
-                "report_rows: report %s is grouped or a chart, and has no rows to read.", part.columns["report_id"]
-            )
-        return page
+        if reply.status == HTTPStatus.BAD_REQUEST and b"unsupported nested type" in reply.body.lower():
+            return Meaning.UNREADABLE
+        return super().classify(reply, request)
 
     @override
     def shaped(self, page: Page) -> Iterable[Record]:

@@ -1,0 +1,62 @@
+"""What a vendor's answer means."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from http import HTTPStatus
+
+
+class Meaning(Enum):
+    """What an answer says; beside these, a stream's `classify` may give a request to ask with instead."""
+
+    RECORDS = auto()
+    """A page of records."""
+    NO_RECORDS = auto()
+    """There are none."""
+    NO_PERMISSION = auto()
+    """The credential may not read the endpoint."""
+    NOT_BOOKED = auto()
+    """The company has not booked the module, or the vendor has switched the endpoint off."""
+    PARENT_GONE = auto()
+    """The one parent whose children were asked for is not found."""
+    PARENT_FORBIDDEN = auto()
+    """The credential may not read the one parent whose children were asked for."""
+    UNREADABLE = auto()
+    """The vendor cannot give this one slice to anybody; it can give others."""
+    RETRY = auto()
+    """It may be another answer the next time."""
+    ERROR = auto()
+    """Something else went wrong."""
+
+
+OF_PARENT = frozenset({Meaning.PARENT_GONE, Meaning.PARENT_FORBIDDEN})
+NO_ACCESS = frozenset({Meaning.NO_PERMISSION, Meaning.NOT_BOOKED})
+
+NOT_BOOKED = frozenset(
+    {
+        HTTPStatus.PAYMENT_REQUIRED,
+        HTTPStatus.GONE,
+        HTTPStatus.PRECONDITION_FAILED,
+        HTTPStatus.PRECONDITION_REQUIRED,
+    }
+)
+
+
+def usual(status: int, *, of_parent: bool) -> Meaning:
+    """What a status means with most vendors.
+
+    Args:
+        status: The HTTP status.
+        of_parent: Whether the children of one parent were asked for: then it may differ from one to the next.
+    """
+    if status == HTTPStatus.OK:
+        return Meaning.RECORDS
+    if status == HTTPStatus.NO_CONTENT:
+        return Meaning.NO_RECORDS
+    if status == HTTPStatus.GONE and of_parent:
+        return Meaning.PARENT_GONE
+    if status in NOT_BOOKED:
+        return Meaning.PARENT_FORBIDDEN if of_parent else Meaning.NOT_BOOKED
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return Meaning.NO_PERMISSION
+    return Meaning.ERROR

@@ -1,0 +1,248 @@
+"""What a stream's read covers: which answers may lack records, and what is asked for again before it is believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from singer_rest.answers import Meaning
+from singer_rest.errors import NoAccess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from singer_rest.pages import Page
+    from singer_rest.slices import Slice, Slices
+
+MANY_PARENTS = 100
+"""After so many that were not found or forbidden, and none that was read, the others are not asked for."""
+MOST_NAMED = 20
+"""How many slices a sentence names."""
+
+
+@dataclass
+class _List:
+    """One list of a slice, from its first page on.
+
+    Args:
+        told: How many items the vendor says that it holds.
+        came: How many came.
+        restarts: How often it was begun anew.
+    """
+
+    told: int = 0
+    came: int = 0
+    restarts: int = 0
+
+    @property
+    def lacks(self) -> bool:
+        return self.came < self.told
+
+
+class Coverage:
+    """What is known of one read of a stream, page by page, in the order in which they are handed on.
+
+    Answers that may lack records are asked for once more when the rest is read: parents that were not found, lists with
+    fewer items than the vendor tells of. What lacks them then is counted, and nothing is taken for gone.
+
+    Args:
+        stream: The stream's name, for messages.
+        slices: How it is cut.
+        permission: The permission that the credential needs.
+        has_key: Whether it has a primary key, so that its records may be handed on twice.
+    """
+
+    def __init__(self, stream: str, slices: Slices, permission: str, *, has_key: bool) -> None:
+        self._stream = stream
+        self._slices = slices
+        self._parent = slices.parent
+        self._permission = permission
+        self._has_key = has_key
+        self._is_second = False
+        self._slice: Slice | None = None
+        self._list = _List()
+        self._handed_on = 0
+        self._lacks = self._lacks_parent = False
+        self._incomplete: list[tuple[Slice, bool]] = []
+        self._not_found: dict[str, list[Slice]] = {}
+        self._gone: set[str] = set()
+        self._forbidden: set[str] = set()
+        self._unreadable: list[str] = []
+        self._failed = 0
+        self._read_any = False
+        self._parents_incomplete = self._parents_hidden = False
+
+    def see(self, page: Page) -> None:
+        """Take in a page."""
+        if page.asks_again or page.is_cut:
+            return
+        if page.slice is not self._slice:
+            self._slice, self._list, self._handed_on = page.slice, _List(), 0
+            self._lacks = self._lacks_parent = False
+        if page.meaning is Meaning.PARENT_GONE:
+            # It may have been asked for more than once: for other days, in another view.
+            self._not_found.setdefault(self._parent_of(page), []).append(self._of_one_parent(page))
+            self._lacks_parent = True
+        elif page.meaning is Meaning.PARENT_FORBIDDEN:
+            self._forbidden.add(self._parent_of(page))
+        elif page.meaning is Meaning.UNREADABLE:
+            self._read_any = True
+            self._unreadable.append(", ".join(str(value) for value in page.slice.columns.values()) or "all of it")
+        else:
+            self._read_any = True
+            self._count(page)
+        if page.ends_slice:
+            self._lacks = self._lacks or self._list.lacks
+            if self._lacks:
+                self._incomplete.append((page.slice, self._handed_on > 0))
+
+    def _count(self, page: Page) -> None:
+        """Compare what came of a list, from its first page on, with how much the vendor tells of."""
+        if page.is_first:
+            if page.restarts <= self._list.restarts:  # what came of a list that was begun anew does not count
+                self._lacks = self._lacks or self._list.lacks
+            self._list = _List(restarts=page.restarts)
+        self._list.told = max(self._list.told, page.told or 0)
+        self._list.came += page.items
+        self._handed_on += len(page.records)
+        self._failed += page.failed
+        self._lacks = self._lacks or page.maybe_incomplete or page.failed > 0
+
+    def _parent_of(self, page: Page) -> str:
+        return page.parent or parents_of(page.slice, self._slices.ids_param)[0]
+
+    def _of_one_parent(self, page: Page) -> Slice:
+        param = self._slices.ids_param
+        if param and page.parent:
+            return replace(page.slice, params={**page.slice.params, param: (page.parent,)})
+        return replace(page.slice)
+
+    def is_read(self, part: Slice) -> bool:
+        """Whether all answers for the slice that is handed on said what it holds."""
+        return part is not self._slice or not (self._lacks or self._lacks_parent)
+
+    def begin_again(self) -> list[Slice]:
+        """The slices to ask for again, now that the rest is read; what they lack then is lacking."""
+        if self._is_second or (self._not_found and not self._read_any and self._met >= MANY_PARENTS):
+            return []
+        self._is_second, self._slice = True, None
+        again = [part for slices in self._not_found.values() for part in slices]
+        self._not_found.clear()
+        # Without a key, what has been handed on would be there twice.
+        again += [replace(part) for part, came in self._incomplete if self._has_key or not came]
+        self._incomplete = [(part, came) for part, came in self._incomplete if came and not self._has_key]
+        if not self._incomplete:
+            self._failed = 0
+        return again
+
+    @property
+    def not_found(self) -> set[str]:
+        """Parents that were not found, not even the second time."""
+        return set(self._not_found)
+
+    def prove(self, present: set[str] | None) -> None:
+        """Take in which parents the vendor lists now: those that are not among them are gone.
+
+        Args:
+            present: What their children are asked with; None: it could not be read.
+        """
+        if present:
+            self._gone = {parent for parent in self._not_found if parent not in present}
+            for parent in self._gone:
+                del self._not_found[parent]
+
+    def see_parents(self, parents: Coverage, without_id: int) -> None:
+        """Take in what is known of the list of the parents.
+
+        Args:
+            parents: What it covers.
+            without_id: How many of its records have no id to ask with.
+        """
+        self._parents_incomplete = parents.maybe_incomplete
+        self._parents_hidden = parents.may_hold_rows or without_id > 0
+
+    @property
+    def maybe_incomplete(self) -> bool:
+        """Whether records may be there that did not come, though the credential may read them."""
+        return bool(self._not_found or self._incomplete or self._parents_incomplete)
+
+    @property
+    def may_hold_rows(self) -> bool:
+        """Whether rows may be there that did not come: then a row that did not come may not be taken for gone."""
+        return bool(self.maybe_incomplete or self._forbidden or self._unreadable or self._parents_hidden)
+
+    @property
+    def _met(self) -> int:
+        return len(self._not_found) + len(self._gone) + len(self._forbidden)
+
+    def raise_if_all_forbidden(self, *, at_end: bool) -> None:
+        """Take parents that are all forbidden, or not found though they are listed, for a missing permission.
+
+        Raises:
+            NoAccess: If it is so.
+        """
+        if self._read_any or not (self._not_found or self._forbidden) or not (at_end or self._met >= MANY_PARENTS):
+            return
+        first = "" if at_end else "first "
+        if self._forbidden:
+            raise NoAccess(
+                f"{self._stream}: the credential may not read it; it needs {self._permission} (it was refused for each "
+                f"of the {first}{self._met} {self._parent} that it walks)."
+            )
+        raise NoAccess(
+            f"{self._stream}: none of the {first}{self._met} {self._parent} that it walks was found. The credential "
+            f"may not read it; it needs {self._permission}."
+        )
+
+    def warnings(self, *, whole: bool, incremental: bool) -> Iterator[str]:
+        """A sentence for each kind of what is missing.
+
+        Args:
+            whole: Whether everything was read, so that what did not come would be gone.
+            incremental: Whether the stream has a bookmark.
+        """
+        kept = ", so no row is marked as deleted in this run" if whole else ""
+        held = ", and the next run reads from the same bookmark again" if incremental else ""
+        if self._gone:
+            yield f"{len(self._gone)} of the {self._parent} that it walks were gone when their turn came."
+        if self._not_found:
+            yield (
+                f"{len(self._not_found)} of the {self._parent} that it walks were not found twice, though the vendor "
+                f"still lists them{kept}{held}."
+            )
+        if self._forbidden:
+            count = len(self._forbidden)
+            yield f"{count} of the {self._parent} that it walks may not be read by this credential{kept}."
+        if self._unreadable:
+            yield (
+                f"the vendor could not give {len(self._unreadable)} of the {self._parent or 'slices'}{kept}: "
+                f"{_named(self._unreadable)}."
+            )
+        if self._failed:
+            yield f"{self._failed} items failed at the vendor, which says so inside good answers, and are not there."
+        if self._incomplete:
+            yield (
+                f"{len(self._incomplete)} of its lists came twice with fewer records than the vendor tells of, or "
+                f"without saying that there are none{kept}{held}."
+            )
+        if self._parents_hidden:
+            held = held if self._parents_incomplete else ""
+            yield f"some of the {self._parent} may be missing from those that it walks{kept}{held}."
+
+
+def parents_of(part: Slice, param: str | None) -> Sequence[str]:
+    """What the children of a slice's parents are asked with.
+
+    Args:
+        part: The slice.
+        param: The parameter that takes the parents' ids; None: they stand in the path.
+    """
+    values = part.params.get(param, ()) if param else ()
+    if values:
+        return [values] if isinstance(values, str) else list(values)
+    return [repr(sorted(part.path.items()))]
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
