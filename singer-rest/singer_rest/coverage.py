@@ -106,7 +106,8 @@ class Coverage:
         self._list.came += page.items
         self._handed_on += len(page.records)
         self._failed += page.failed
-        self._lacks = self._lacks or page.maybe_incomplete or page.failed > 0
+        # An item that failed twice is one that the vendor cannot give.
+        self._lacks = self._lacks or page.maybe_incomplete or (page.failed > 0 and not self._is_second)
 
     def _parent_of(self, page: Page) -> str:
         return page.parent or parents_of(page.slice, self._slices.ids_param)[0]
@@ -169,7 +170,9 @@ class Coverage:
     @property
     def may_hold_rows(self) -> bool:
         """Whether rows may be there that did not come: then a row that did not come may not be taken for gone."""
-        return bool(self.maybe_incomplete or self._forbidden or self._unreadable or self._parents_hidden)
+        return bool(
+            self.maybe_incomplete or self._forbidden or self._unreadable or self._failed or self._parents_hidden
+        )
 
     @property
     def _met(self) -> int:
@@ -219,7 +222,7 @@ class Coverage:
                 f"{_named(self._unreadable)}."
             )
         if self._failed:
-            yield f"{self._failed} items failed at the vendor, which says so inside good answers, and are not there."
+            yield f"{self._failed} items failed at the vendor, which says so inside good answers, and are not there{kept}."
         if self._incomplete:
             yield (
                 f"{len(self._incomplete)} of its lists came twice with fewer records than the vendor tells of, or "

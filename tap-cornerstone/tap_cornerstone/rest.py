@@ -99,8 +99,12 @@ class RestList(CornerstoneStream):
             told=self.told(body),
             items=len(items),
             failed=len(failed),
-            maybe_incomplete=not items and TOKEN in dict(request.params) and member(body, "data") is None,
+            maybe_incomplete=not items and TOKEN in dict(request.params) and self._tells_nothing(body),
         )
+
+    def _tells_nothing(self, body: Any) -> bool:  # noqa: ANN401 - what the portal sends
+        """Whether a body has no list, and does not say that it has none either."""
+        return isinstance(body, dict) and member(body, "data") is None and self.told(body) is None
 
     def told(self, body: Any) -> int | None:  # noqa: ANN401 - what the portal sends
         """How many items the portal says that the whole list holds, if it does."""
