@@ -222,7 +222,7 @@ class Coverage:
                 f"{_named(self._unreadable)}."
             )
         if self._failed:
-            yield f"{self._failed} items failed at the vendor, which says so inside good answers, and are not there{kept}."
+            yield f"{self._failed} items failed at the vendor, by its own answers, and are not there{kept}."
         if self._incomplete:
             yield (
                 f"{len(self._incomplete)} of its lists came twice with fewer records than the vendor tells of, or "

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     Start = Callable[[Callable[[Asked], Answer]], Host]
 
 LISTS = "/api/2026-10-01/resources/"
-LAST = {"has_next_page": False, "has_previous_page": False, "limit": 100, "total": 1}
-EMPTY = Answer({"data": [], "meta": LAST})
+LAST = {"has_next_page": False, "has_previous_page": False, "limit": 100}
+EMPTY = Answer({"data": [], "meta": {**LAST, "total": 0}})
 
 
 def page(*rows: dict[str, Any], **meta: Any) -> Answer:
