@@ -360,6 +360,8 @@ def _explained_filter(error: Unanswered | FilterRefused) -> str:
     if isinstance(error, FilterRefused):
         return "refused"
     return "gave no answer in time to" if isinstance(error, TooSlow) else "gave no answer of use to"
+
+
 def _coverage(stream: RestStream) -> Coverage:
     """What another read of a stream covers than its own."""
     return Coverage(stream.name, stream.slices, stream.right(), has_key=bool(stream.primary_keys))
