@@ -52,7 +52,7 @@ class Answer:
         delay: Seconds to wait before.
         cut: Whether the connection ends before the body does.
         stall: Seconds to wait between the headers and the body.
-        drip: Seconds to wait after each byte of the body.
+        drip: Seconds to wait after each byte of the body, or of what is sent raw.
         raw: Bytes that are sent in the place of all this, headers included; then the connection ends.
     """
 
@@ -131,8 +131,8 @@ class Host:
                 asked = Asked(self.command, url.path, query, dict(self.headers), body, query_text=url.query)
                 answer = host._handle(asked)
                 if answer.raw:
-                    self.wfile.write(answer.raw)
                     self.close_connection = True
+                    self._write(answer.raw, answer.drip)
                     return
                 content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
                 self.send_response(answer.status)
@@ -141,11 +141,15 @@ class Host:
                 self.send_header("Content-Length", str(len(content) + (100 if answer.cut else 0)))
                 self.end_headers()
                 time.sleep(answer.stall)
-                with suppress(ConnectionError):  # who asked may have given up
-                    for start in range(0, len(content), 1 if answer.drip else max(len(content), 1)):
-                        self.wfile.write(content[start:] if not answer.drip else content[start : start + 1])
-                        time.sleep(answer.drip)
+                self._write(content, answer.drip)
                 self.close_connection = answer.cut
+
+            def _write(self, content: bytes, drip: float) -> None:
+                size = 1 if drip else max(len(content), 1)
+                with suppress(ConnectionError):  # who asked may have given up
+                    for start in range(0, len(content), size):
+                        self.wfile.write(content[start : start + size])
+                        time.sleep(drip)
 
             do_GET = do_POST = _reply  # noqa: N815 - names that http.server asks for
 

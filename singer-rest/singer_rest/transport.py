@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from singer_rest.connections import Adapter, ending_by
 from singer_rest.errors import Retry, RunError, TapError
 from singer_rest.pacing import MAX_WAIT, Pacer, reset_after, retry_after
 from singer_rest.pages import Reply, Request
@@ -32,6 +33,8 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)
 CHUNK = 256 * 1024
 TIMEOUTS_PER_ANSWER = 5
 """Each part of an answer may come in time, and yet the whole of it never."""
+CONNECT_SECONDS = 60.0
+"""Seconds to wait for a connection at most; a host may have several addresses."""
 LATE = "no answer in time"
 ODD_ANSWERS = (
     (requests.TooManyRedirects, "it leads from one address to the next"),
@@ -115,30 +118,17 @@ class Transport:
         return self._send("POST", path, path, **kwargs)
 
     def _send(self, method: str, path: str, endpoint: str, **kwargs: Any) -> Reply:
-        session = self._session()
         _check_headers({**self._headers, **kwargs.get("headers", {})}, endpoint)
-        left = min(TIMEOUTS_PER_ANSWER * self._timeout, allowed_seconds())
-        if left <= 0:
+        seconds = min(TIMEOUTS_PER_ANSWER * self._timeout, allowed_seconds())
+        if seconds <= 0:
             raise Retry(LATE, slow=True)
-        deadline = time.monotonic() + left
+        with ending_by(time.monotonic() + seconds):
+            response = self._answer(method, path, endpoint, min(self._timeout, seconds), kwargs)
+            self.pacer.learn(endpoint, response.headers)
+            _raise_for_retry(response)
+            body = _body(response)
         try:
-            # A redirect could carry the token to another host, or end at a login page.
-            response = session.request(
-                method,
-                self.api_url + path,
-                timeout=min(self._timeout, left),
-                allow_redirects=self._public,
-                stream=True,
-                **kwargs,
-            )
-        except (requests.RequestException, HTTPError, ValueError, OSError) as error:
-            raise _explained(error, endpoint) from None
-        self.pacer.learn(endpoint, response.headers)
-        _raise_for_retry(response, deadline)
-        body = _body(response, deadline)
-        try:
-            if body or _should_hold_something(response):
-                body = unpacked(body, response.headers.get("Content-Encoding") or "")
+            body = unpacked(body, response.headers.get("Content-Encoding") or "") if body else _empty(response)
         except BrokenBody as error:
             raise Retry(str(error), broken=True) from None
         except UnknownEncoding:
@@ -148,11 +138,29 @@ class Transport:
             ) from None
         return Reply(response.status_code, response.headers, body, datetime.now(timezone.utc))
 
+    def _answer(
+        self, method: str, path: str, endpoint: str, timeout: float, kwargs: dict[str, Any]
+    ) -> requests.Response:
+        try:
+            # A redirect could carry the token to another host, or end at a login page.
+            return self._session().request(
+                method,
+                self.api_url + path,
+                timeout=(min(timeout, CONNECT_SECONDS), timeout),
+                allow_redirects=self._public,
+                stream=True,
+                **kwargs,
+            )
+        except (requests.RequestException, HTTPError, ValueError, OSError) as error:
+            raise _explained(error, endpoint) from None
+
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = requests.Session()
             session.headers.update({**self._headers, "Accept-Encoding": ", ".join(ENCODINGS)})
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, Adapter())
             # A .netrc must not replace the token's header.
             session.auth = _keep_headers
         return session
@@ -191,7 +199,7 @@ def _explained(error: Exception, endpoint: str) -> Exception:
     )
 
 
-def _body(response: requests.Response, deadline: float) -> bytes:
+def _body(response: requests.Response) -> bytes:
     """The whole body, as it was sent. Only where it came to its end can the connection be used again.
 
     Raises:
@@ -202,9 +210,6 @@ def _body(response: requests.Response, deadline: float) -> bytes:
         # What is there is taken as it comes: a read of a whole part would wait for that as long as bytes drip.
         while part := response.raw.read1(CHUNK, decode_content=False):
             parts.append(part)
-            if time.monotonic() > deadline:
-                response.close()
-                raise Retry(LATE, slow=True)
     except ReadTimeoutError:
         raise Retry(LATE, slow=True) from None
     except HTTPError:
@@ -212,12 +217,21 @@ def _body(response: requests.Response, deadline: float) -> bytes:
     return b"".join(parts)
 
 
-def _should_hold_something(response: requests.Response) -> bool:
-    """Whether a body that is empty may have been cut off, as far as the headers tell."""
-    return response.status_code == HTTPStatus.OK and response.headers.get("Content-Length") != "0"
+def _empty(response: requests.Response) -> bytes:
+    """The body where nothing came.
+
+    Raises:
+        BrokenBody: If the headers do not tell that there is none: even they may have been cut off.
+    """
+    told = response.headers.get("Content-Length") == "0" or (
+        "Transfer-Encoding" in response.headers and "Content-Encoding" not in response.headers
+    )
+    if response.status_code == HTTPStatus.OK and not told:
+        raise BrokenBody("the body ended early")
+    return b""
 
 
-def _raise_for_retry(response: requests.Response, deadline: float) -> None:
+def _raise_for_retry(response: requests.Response) -> None:
     status = response.status_code
     after = retry_after(response.headers)
     retry = None
@@ -229,5 +243,5 @@ def _raise_for_retry(response: requests.Response, deadline: float) -> None:
     if retry is None:
         return
     with suppress(Retry):  # its status says enough, however it ends
-        _body(response, deadline)
+        _body(response)
     raise retry

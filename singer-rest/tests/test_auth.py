@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from singer_rest import Authenticator, RunError, Token
+from singer_rest.auth import USUAL_LIFETIME, lifetime, until_answered, until_granted
+from singer_rest.errors import Retry
 
 
 class Counting(Authenticator):
@@ -129,3 +134,52 @@ def test_refused_credentials_are_not_tried_again_by_the_next_worker() -> None:
 def test_a_token_does_not_show_itself() -> None:
     assert "secret" not in repr(Token("secret", 1.0))
     assert "secret" not in str(Token("secret", 1.0))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(None, "", "soon", "NaN", float("nan"), float("inf"), "-inf", -5, "-5", 0),
+        *(1e300, "1e300", 10**400, "9" * 999, [], {}),
+    ],
+    ids=lambda said: f"{type(said).__name__} {str(said)[:9]}",
+)
+def test_a_life_that_cannot_be_meant_is_the_usual_one(said: Any) -> None:
+    assert lifetime(said) == USUAL_LIFETIME
+
+
+@pytest.mark.parametrize(("said", "seconds"), [(86_400, 86_400.0), ("7200", 7200.0), (Decimal("0.5"), 0.5)])
+def test_a_life_is_read_as_number_or_text(said: Any, seconds: float) -> None:
+    assert lifetime(said) == seconds
+
+
+def test_a_request_of_its_own_waits_no_longer_than_a_limit_may_take_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    waits = [Retry("too many requests", after=seconds, throttled=True) for seconds in (30, 5, 901)]
+
+    def send() -> None:
+        raise waits.pop(0)
+
+    with pytest.raises(RunError, match=r"gives no token \(it asks to wait 15 minutes, longer than `max_wait` allows"):
+        until_granted(send, 0.5)
+    assert slept == [30, 5]
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["A request before the lists: too many requests; going on in 30 s"]
+
+
+def test_a_limit_costs_a_request_of_its_own_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    throttled = Retry("too many requests", after=1, throttled=True)
+    answers: list[Any] = [*[throttled] * 30, *[Retry("it broke")] * 4, "token"]
+
+    def send() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, Retry):
+            raise answer
+        return str(answer)
+
+    assert until_answered(send, 0.001) == "token"

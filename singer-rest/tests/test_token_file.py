@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from singer_rest import RunError
+from singer_rest.errors import Retry
+from singer_rest.testing import ended
 from singer_rest.token_file import Chain, Grant, RefreshingAuthenticator, TokenFile, keep_login
 
 if TYPE_CHECKING:
@@ -291,6 +293,54 @@ def test_many_taps_at_once_spend_one_token(path: Path) -> None:
     assert vendor.spent == 1
 
 
+class Throttling(Vendor):
+    """One that asks to wait."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    def exchange(self, refresh_token: str) -> Grant:  # noqa: ARG002
+        raise Retry("too many requests", after=self.seconds, throttled=True)
+
+
+def test_while_one_run_waits_to_ask_again_another_may_renew_the_token_which_is_spent_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor = Vendor()
+    values: list[str] = []
+
+    def sleep(seconds: float) -> None:
+        values.append(Tap(path, vendor).token().value)  # it would wait for the lock for ever
+
+    monkeypatch.setattr("time.sleep", sleep)
+    values.append(ended(lambda: Tap(path, Throttling(60)).token().value))
+    assert values == ["access-1", "access-1"]
+    assert vendor.spent == 1
+
+
+def test_a_limit_that_does_not_end_leaves_the_token_and_says_how_long_it_asks_to_wait(path: Path) -> None:
+    with pytest.raises(RunError, match=r"gives no token \(it asks to wait 24 hours, longer than `max_wait` allows"):
+        ended(lambda: Tap(path, Throttling(86_400)).token())
+    assert Tap(path, Vendor()).token().value == "access-1"
+
+
+def test_a_disk_that_fails_after_the_tokens_came_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(Vendor):
+        def exchange(self, refresh_token: str) -> Grant:
+            grant = super().exchange(refresh_token)
+            monkeypatch.setattr(os, "fsync", failing)
+            return grant
+
+    def failing(descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with pytest.raises(
+        RunError, match=r"after new tokens had come, so they are lost\. Check the disk"
+    ):
+        Tap(path, Failing()).token()
+
+
 RUN = """
 import sys
 from pathlib import Path
@@ -321,3 +371,41 @@ def test_processes_at_once_go_along_one_chain(path: Path) -> None:
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     values = [process.communicate()[0].strip() for process in processes]
     assert sorted(values) == [f"access-{number}" for number in (1, 2, 3, 4)]
+
+
+STOPPED = """
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from singer_rest.token_file import Grant, RefreshingAuthenticator, TokenFile
+
+
+class Tap(RefreshingAuthenticator):
+    logged_out = None
+
+    def exchange(self, chain):
+        print("asked", flush=True)
+        time.sleep(0.5)  # the answer is on its way
+        return Grant("access-1", 3600.0, "refresh-1")
+
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+tap = Tap(TokenFile(Path(sys.argv[1])), "pasted-0")
+threading.Thread(target=tap.token, daemon=True).start()
+time.sleep(60)
+"""
+
+
+def test_a_run_that_is_stopped_while_tokens_are_on_their_way_keeps_them(path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", STOPPED, str(path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process.stdout:
+        assert process.stdout.readline() == "asked\n"
+        process.terminate()
+        assert process.wait(60) == 143
+    chain = TokenFile(path).read()
+    assert chain is not None
+    assert (chain.refresh_token, chain.access_token) == ("refresh-1", "access-1")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from singer_rest import Authenticator, Pacer, Request, RunError, Token
+from singer_rest import Authenticator, Pacer, Request, RunError, TapError, Token
 from singer_rest.auth import post_for_token
 from singer_rest.errors import Retry
-from singer_rest.testing import Answer, host
+from singer_rest.retries import allowing
+from singer_rest.testing import Answer, ended, host
 from singer_rest.transport import Transport
 
 if TYPE_CHECKING:
@@ -165,6 +167,144 @@ def test_a_connection_that_takes_too_long_does_not_get_better_by_asking_for_less
 def test_what_is_an_answer(status: int) -> None:
     with host(lambda asked: Answer({}, status)) as vendor:
         assert transport(vendor.url).get(REQUEST, Fixed()).status == status
+
+
+ROWS = b"[%s]" % b", ".join(b'{"id": %d}' % number for number in range(200))
+PACKED = gzip.compress(ROWS)
+
+
+def raw(*headers: bytes, body: bytes, status: bytes = b"200 OK") -> Answer:
+    return Answer(raw=b"\r\n".join([b"HTTP/1.1 " + status, *headers, b"Connection: close", b"", body]))
+
+
+def chunked(*parts: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
+    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + end
+
+
+CHUNKED, GZIP = b"Transfer-Encoding: chunked", b"Content-Encoding: gzip"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        raw(b"Content-Length: %d" % len(ROWS), body=ROWS),
+        raw(body=ROWS),
+        raw(CHUNKED, body=chunked(ROWS[:100], ROWS[100:])),
+        raw(GZIP, b"Content-Length: %d" % len(PACKED), body=PACKED),
+        raw(GZIP, body=PACKED),
+        raw(GZIP, CHUNKED, body=chunked(*(PACKED[place : place + 1] for place in range(len(PACKED))))),
+        raw(b"Content-Encoding: deflate", body=zlib.compress(ROWS)),
+        raw(b"Content-Encoding: identity", body=ROWS),
+    ],
+)
+def test_a_whole_body_is_taken_however_it_is_sent(answer: Answer) -> None:
+    with host(lambda asked: answer) as vendor:
+        assert transport(vendor.url).get(REQUEST, None).body == ROWS
+        assert vendor.asked[0].headers["Accept-Encoding"] == "gzip, deflate"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (raw(b"Content-Length: %d" % len(ROWS), body=ROWS[:-1]), "the connection broke"),
+        (raw(b"Content-Length: %d" % len(ROWS), body=b""), "the connection broke"),
+        (raw(GZIP, b"Content-Length: %d" % len(PACKED), body=PACKED[:-1]), "the connection broke"),
+        (raw(GZIP, b"Content-Length: %d" % (len(PACKED) - 9), body=PACKED[:-9]), "the body ended early"),
+        (raw(GZIP, body=PACKED[:-1]), "the body ended early"),
+        (raw(GZIP, body=PACKED[:30]), "the body ended early"),
+        (raw(GZIP, body=b""), "the body ended early"),
+        (raw(GZIP, CHUNKED, body=chunked(PACKED[:100])), "the body ended early"),
+        (raw(b"Content-Encoding: deflate", body=zlib.compress(ROWS)[:-1]), "the body ended early"),
+        (raw(CHUNKED, body=chunked(ROWS[:100], end=b"")), "the connection broke"),
+        (raw(CHUNKED, body=chunked(ROWS[:100], end=b"5\r\nab")), "the connection broke"),
+        (raw(CHUNKED, body=b"not a number\r\n"), "the connection broke"),
+        (raw(CHUNKED, body=b""), "the connection broke"),
+        (raw(b"Content-Length: 5", b"Content-Length: 7", body=b"[1, 2]"), "the answer's headers contradict each other"),
+        (Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Le"), "the body ended early"),
+        (Answer(raw=b"an echo\r\n"), "the connection broke"),
+        (raw(*[b"X-%d: x" % number for number in range(200)], body=ROWS), "the connection broke"),
+    ],
+)
+def test_a_body_that_ends_early_is_asked_for_again_however_it_is_sent(answer: Answer, reason: str) -> None:
+    with host(lambda asked: answer) as vendor, pytest.raises(Retry) as raised:
+        transport(vendor.url).get(REQUEST, None)
+    assert raised.value.reason == reason
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+def test_an_answer_that_has_no_body_is_whole_whatever_its_headers_say(status: bytes) -> None:
+    headers = (b"Content-Length: 500", GZIP)
+    with host(lambda asked: raw(*headers, body=b"", status=status)) as vendor:
+        reply = transport(vendor.url).get(REQUEST, None)
+    assert (reply.status, reply.body) == (int(status[:3]), b"")
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_an_empty_body_that_is_told_so_is_whole(status: int) -> None:
+    with host(lambda asked: Answer(b"", status, {"Content-Encoding": "gzip"})) as vendor:
+        assert transport(vendor.url).get(REQUEST, None).body == b""
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_status_says_enough_where_its_body_is_broken(status: int) -> None:
+    for answer in (
+        Answer({}, status, {"Retry-After": "7"}, cut=True),
+        Answer(b"?", status, {"Retry-After": "7", "Content-Encoding": "br"}),
+    ):
+        with host(lambda asked, answer=answer: answer) as vendor, pytest.raises(Retry) as raised:
+            transport(vendor.url).get(REQUEST, None)
+        assert raised.value.after == 7
+
+
+def test_an_encoding_that_was_not_asked_for_is_an_error_of_its_own() -> None:
+    answer = Answer(b"\x8b\x00\x80{}\x03", headers={"Content-Encoding": "br"})
+    said = r"/a answered in an encoding that was not asked for \(asked for: gzip, deflate\)"
+    with host(lambda asked: answer) as vendor, pytest.raises(TapError, match=said):
+        transport(vendor.url).get(REQUEST, None)
+
+
+@pytest.mark.parametrize(
+    "token", ["line\nbreak", "line\r\nX-Other: 1", " begins", "k\u0142ucz", "\u00fc", "\0", "tab\t"]
+)
+def test_a_token_that_no_header_takes_is_said_to_be_that(token: str) -> None:
+    class Odd(Fixed):
+        def request_token(self) -> Token:
+            return Token(token, 3600)
+
+    with host(lambda asked: Answer({})) as vendor:
+        with pytest.raises(RunError, match="The access token cannot be sent in a header") as raised:
+            transport(vendor.url).get(REQUEST, Odd())
+        assert token.strip() not in str(raised.value)
+        with pytest.raises(
+            TapError, match="the header Authorization would hold a line break or a character beyond ASCII"
+        ):
+            transport(vendor.url).get_once(REQUEST, {"Authorization": token})
+        assert vendor.asked == []
+
+
+def test_authorities_that_cannot_be_read_are_no_broken_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/authorities.pem")
+    with pytest.raises(RunError, match="REQUESTS_CA_BUNDLE"):
+        transport("https://127.0.0.1:9").get(REQUEST, None)
+
+
+@pytest.mark.parametrize(
+    "head", [b"H", b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 100 Continue\r\n\r\n" * 9]
+)
+def test_a_head_that_drips_without_end_is_not_waited_for(head: bytes) -> None:
+    answer = Answer(raw=head + b"X-Long: " + b"x" * 60_000, drip=0.02)
+    with host(lambda asked: answer) as vendor, pytest.raises(Retry, match="no answer in time") as raised:
+        ended(lambda: transport(vendor.url, timeout=0.1).get(REQUEST, None))
+    assert raised.value.slow
+
+
+def test_a_request_that_may_take_no_time_is_not_sent_and_one_that_may_take_little_ends_then() -> None:
+    with host(lambda asked: Answer({"a": "x" * 400}, drip=0.01)) as vendor:
+        for seconds, requests_sent in ((0.0, 0), (0.3, 1)):
+            with allowing(seconds), pytest.raises(Retry, match="no answer in time") as raised:
+                transport(vendor.url, timeout=60).get(REQUEST, None)
+            assert raised.value.slow
+            assert len(vendor.asked) == requests_sent
 
 
 def test_a_host_that_is_not_there() -> None:

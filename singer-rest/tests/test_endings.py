@@ -1,0 +1,209 @@
+"""Whatever goes wrong, wherever: the run ends, and ends with an error."""
+
+from __future__ import annotations
+
+import threading
+import time
+from email.utils import formatdate
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest import Months, RestStream, RunError, TapError
+from singer_rest.pacing import Pacer
+from singer_rest.reading import Reading
+from singer_rest.scheduler import Scheduler
+from singer_rest.testing import Answer, Asked, ended
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+STREAMS = ("kinds", "owners", "pets", "sales")
+
+
+class Odd(BaseException):
+    """What no `except Exception` catches."""
+
+
+def failing(error: BaseException, after: int = 0) -> Callable[..., Any]:
+    """A function that fails, after some calls that give nothing."""
+    left = [after]
+
+    def fail(*_: object, **__: object) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise error
+
+    return fail
+
+
+def on_call(target: Any, name: str, error: BaseException, number: int = 2) -> Callable[[pytest.MonkeyPatch], None]:
+    """Let a function's call of a number, and all after it, fail."""
+    function, fail = getattr(target, name), failing(error, number - 1)
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        fail()
+        return function(*args, **kwargs)
+
+    return lambda monkeypatch: monkeypatch.setattr(target, name, called)
+
+
+def in_the_plan(error: BaseException) -> Callable[[pytest.MonkeyPatch], None]:
+    def slices(self: Any, *_: Any) -> Iterator[Any]:
+        yield None
+        raise error
+
+    return lambda monkeypatch: monkeypatch.setattr(Months, "plan", slices)
+
+
+PLACES: dict[str, Callable[[BaseException], Callable[[pytest.MonkeyPatch], None]]] = {
+    "a task that is due": lambda error: on_call(Reading, "ready", error),
+    "a task that begins": lambda error: on_call(Reading, "start", error),
+    "a task that is sent again": lambda error: on_call(Reading, "again", error, 1),
+    "a task that is done": lambda error: on_call(Reading, "finish", error),
+    "the pages after one": lambda error: on_call(Reading, "_queue_following", error),
+    "leave for a request": lambda error: on_call(Pacer, "take", error),
+    "what headers teach": lambda error: on_call(Pacer, "learn", error),
+    "a pause": lambda error: on_call(Pacer, "pause", error, 1),
+    "a fetch": lambda error: on_call(RestStream, "fetch", error),
+    "a decoded body": lambda error: on_call(RestStream, "decode", error),
+    "the first request": lambda error: on_call(RestStream, "first_request", error),
+    "the plan of the slices": in_the_plan,
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("error", [RuntimeError("x"), MemoryError(), SystemExit(0), Odd()], ids=repr)
+def test_what_fails_ends_the_run_with_an_error(
+    place: str,
+    error: BaseException,
+    monkeypatch: pytest.MonkeyPatch,
+    make_tap: Callable[..., Any],
+    shop: Any,
+) -> None:
+    throttled = [Answer({}, 429, {"Retry-After": "0"})]
+    shop.before = lambda asked: throttled.pop() if throttled else None
+    tap = make_tap(*STREAMS, max_concurrency=2)
+    PLACES[place](error)(monkeypatch)
+    with pytest.raises((TapError, RuntimeError)):
+        ended(tap.sync_all)
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_what_ends_a_worker_is_told_with_its_place_and_ends_the_others(
+    monkeypatch: pytest.MonkeyPatch, make_tap: Callable[..., Any], workers: int
+) -> None:
+    monkeypatch.setattr(Reading, "finish", failing(Odd("a value")))
+    tap = make_tap(*STREAMS, max_concurrency=workers)
+    with pytest.raises(RunError, match=r"An unforeseen Odd at .*test_endings\.py:\d+ ended this") as raised:
+        ended(tap.sync_all)
+    assert "a value" not in str(raised.value)
+
+
+def threads_of(most: int) -> SimpleNamespace:
+    """The threads of a system that lets no more start."""
+    left = [most]
+
+    class Thread(threading.Thread):
+        def start(self) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise RuntimeError("can't start new thread")
+            super().start()
+
+    return SimpleNamespace(Thread=Thread, Condition=threading.Condition)
+
+
+def test_a_system_that_lets_no_thread_start_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, make_tap: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr("singer_rest.scheduler.threading", threads_of(0))
+    with pytest.raises(RunError, match="lets no thread start"):
+        ended(make_tap("kinds").sync_all)
+
+
+def test_a_system_that_lets_few_threads_start_is_read_with_those(
+    monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("singer_rest.scheduler.threading", threads_of(2))
+    assert ended(lambda: run("kinds", "owners")).counts() == {"kinds": 3, "owners": 3}
+    assert "lets only 2 of 8 threads start" in caplog.text
+
+
+def test_workers_that_are_gone_without_a_word_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("singer_rest.scheduler.CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(Scheduler, "_work", lambda self: None)
+    scheduler = Scheduler(2, Pacer({}))
+    reading = Reading("kinds", iter((None,)), failing(TapError("x")), failing(TapError("x")), "/kinds")
+    scheduler.add(reading)
+    with pytest.raises(RunError, match="A worker ended without a word"):
+        ended(lambda: list(scheduler.pages(reading)))
+    scheduler.close()
+
+
+LIMITS = {
+    "a day in seconds": {"Retry-After": "86400"},
+    "a date tomorrow": {"Retry-After": formatdate(time.time() + 86_400, usegmt=True)},
+    "small waits without end": {"Retry-After": "0.2"},
+    "no wait at all": {},
+    "an absurd one": {"Retry-After": "1e300"},
+    "a reset": {"RateLimit-Reset": "80000"},
+}
+
+
+@pytest.mark.parametrize("headers", LIMITS.values(), ids=LIMITS)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_limit_that_does_not_end_ends_its_stream_and_no_other(
+    run: Callable[..., Any], shop: Any, headers: dict[str, str], status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.before = lambda asked: Answer({}, status, headers) if asked.query.get("cursor") == "2" else None
+    state = {
+        "bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-01T00:00:00Z"}}
+    }
+    fails: list[Exception] = []
+    output = ended(lambda: run("kinds", "owners", "sales", state=state, fails=fails, max_wait=1))
+    assert "2 of 3 streams failed: kinds, owners" in str(fails[0])
+    assert output.counts() == {"kinds": 2, "owners": 2, "sales": 3}
+    assert output.state["bookmarks"]["owners"]["replication_key_value"] == "2026-01-01T00:00:00Z"
+    said = [record.getMessage() for record in caplog.records if "owners: /owners" in record.getMessage()]
+    assert len(said) == 1
+    assert said[0].endswith(": what was read before is kept.")
+    if status == 429 or headers == LIMITS["a day in seconds"]:
+        assert "`max_wait`" in said[0]
+
+
+def test_what_a_day_would_be_waited_for_is_said_in_hours(
+    run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.refusals["/kinds"] = Answer({}, 429, {"Retry-After": "86400"})
+    fails: list[Exception] = []
+    ended(lambda: run("kinds", fails=fails))
+    assert (
+        "kinds: /kinds asks to wait 24 hours, longer than `max_wait` allows (15 minutes). Run again later, or raise "
+        "`max_wait`: what was read before is kept."
+    ) in caplog.text
+
+
+def test_pauses_between_good_answers_are_kept_to_and_end_nothing(run: Callable[..., Any], shop: Any) -> None:
+    used_up = {"RateLimit-Remaining": "0", "RateLimit-Reset": "0.1"}
+
+    def answer(asked: Asked) -> Answer | None:
+        found = shop_answer(asked)
+        return Answer(found.body, found.status, used_up)
+
+    shop_answer = shop.answer
+    shop.before = lambda asked: None
+    shop.answer = answer
+    assert ended(lambda: run("kinds", "owners", max_wait=1)).counts() == {"kinds": 3, "owners": 3}
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"data": ' * 2000 + b"1" + b"}" * 2000])
+def test_values_that_are_nested_without_end_are_said_and_end_their_stream(
+    run: Callable[..., Any], shop: Any, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.refusals["/kinds"] = Answer(body)
+    fails: list[Exception] = []
+    output = ended(lambda: run("kinds", "owners", fails=fails))
+    assert "kinds: /kinds answered with values that are nested too deep to be read" in caplog.text
+    assert "Traceback" not in caplog.text
+    assert output.counts() == {"owners": 3}
