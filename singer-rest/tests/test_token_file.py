@@ -335,9 +335,7 @@ def test_a_disk_that_fails_after_the_tokens_came_is_said(path: Path, monkeypatch
     def failing(descriptor: int) -> None:
         raise OSError(5, "Input/output error")
 
-    with pytest.raises(
-        RunError, match=r"after new tokens had come, so they are lost\. Check the disk"
-    ):
+    with pytest.raises(RunError, match=r"after new tokens had come, so they are lost\. Check the disk"):
         Tap(path, Failing()).token()
 
 
