@@ -1,0 +1,287 @@
+"""What did not come is asked for again; only what the vendor does not list any more is gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest import Batches, DateWindows, Each, Values
+from singer_rest.testing import Answer, Asked, Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from singer_rest.testing import Host
+
+NOT_FOUND = Answer({"error": "not found"}, 404)
+WORKERS = pytest.mark.parametrize("workers", [1, 32])
+
+
+def activated(output: Output) -> set[str]:
+    return {message["stream"] for message in output.of("ACTIVATE_VERSION")}
+
+
+def times(vendor: Host, path: str) -> int:
+    return vendor.paths().get(path, 0)
+
+
+class Failing:
+    """Answers the first requests for a path with something else."""
+
+    def __init__(self, path: str, answer: Answer, times: int = 1) -> None:
+        self.path, self.refusal, self.left = path, answer, times
+
+    def __call__(self, asked: Asked) -> Answer | None:
+        if asked.path != self.path or not self.left:
+            return None
+        self.left -= 1
+        return self.refusal
+
+
+@WORKERS
+def test_a_parent_that_is_not_found_once_is_asked_for_again_at_the_end(
+    run: Callable[..., Output], shop: Any, vendor: Host, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.before = Failing("/owners/2/pets", NOT_FOUND)
+    output = run("owners", "pets", max_concurrency=workers, start_date=None)
+    assert sorted(output.ids()["pets"]) == ["1a", "1b", "2a", "2b", "3a", "3b"]
+    assert activated(output) == {"owners", "pets"}
+    assert [asked.path for asked in vendor.asked][-1] == "/owners/2/pets"
+    assert "owners that it walks" not in caplog.text
+
+
+@WORKERS
+def test_a_parent_that_is_listed_is_not_gone_however_often_it_is_not_found(
+    run: Callable[..., Output], shop: Any, vendor: Host, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.refusals["/owners/2/pets"] = NOT_FOUND
+    output = run("owners", "pets", max_concurrency=workers, start_date=None)
+    assert output.ids()["pets"] == ["1a", "1b", "3a", "3b"]
+    assert activated(output) == {"owners"}
+    assert times(vendor, "/owners/2/pets") == 2
+    assert "pets: 1 of the owners that it walks were not found twice, though the vendor still lists them" in caplog.text
+
+
+@WORKERS
+def test_a_parent_that_is_not_listed_any_more_is_gone(
+    run: Callable[..., Output], shop: Any, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def leaves(asked: Asked) -> Answer | None:
+        if asked.path != "/owners/2/pets":
+            return None
+        shop.data["/owners"] = [row for row in shop.data["/owners"] if row["id"] != "2"]
+        return NOT_FOUND
+
+    shop.before = leaves
+    output = run("owners", "pets", max_concurrency=workers, start_date=None)
+    assert output.ids()["pets"] == ["1a", "1b", "3a", "3b"]
+    assert activated(output) == {"owners", "pets"}
+    assert "pets: 1 of the owners that it walks were gone when their turn came." in caplog.text
+
+
+@pytest.mark.parametrize(
+    "list_of_parents", [Answer({"data": []}), Answer({"data": [None]}), Answer({}, 403), NOT_FOUND]
+)
+def test_a_list_of_parents_that_cannot_be_read_proves_nothing(
+    run: Callable[..., Output], shop: Any, list_of_parents: Answer, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(asked: Asked) -> Answer | None:
+        if asked.path == "/owners/2/pets":
+            shop.refusals["/owners"] = list_of_parents
+            return NOT_FOUND
+        return None
+
+    shop.before = answer
+    output = run("pets", max_concurrency=1, start_date=None)
+    assert activated(output) == set()
+    assert "not found twice" in caplog.text
+
+
+def test_a_parent_of_a_batch_is_asked_for_again_alone(
+    run: Callable[..., Output], shop: Any, make_tap: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pets = type(make_tap().streams["pets"])
+    monkeypatch.setattr(pets, "path", "/pets")
+    monkeypatch.setattr(pets, "slices", Each(Batches("owners", "ids", size=1), DateWindows("from", "to", days=40)))
+    asked_for: list[tuple[str, str]] = []
+
+    def answer(asked: Asked) -> Answer | None:
+        if asked.path != "/pets":
+            return None
+        what = (asked.query["ids"], asked.query["from"])
+        asked_for.append(what)
+        return (
+            NOT_FOUND if what[0] == "2" and asked_for.count(what) == 1 else Answer({"data": [{"id": "-".join(what)}]})
+        )
+
+    shop.before = answer
+    output = run("owners", "pets", start_date="2026-01-01", end_date="2026-02-28")
+    assert len(set(output.ids()["pets"])) == len(set(asked_for)) == 3 * 2
+    assert activated(output) == {"owners", "pets"}
+
+
+def test_the_bookmark_of_children_stays_where_one_may_lack_some(
+    run: Callable[..., Output],
+    shop: Any,
+    make_tap: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(type(make_tap().streams["pets"]), "replication_key", "updated_at")
+    for owner in "123":
+        shop.data[f"/owners/{owner}/pets"] = [{"id": owner, "updated_at": "2026-02-01T00:00:00Z"}]
+    first = run("owners", "pets", start_date=None)
+    before = dict(first.state["bookmarks"]["pets"])
+    assert before["replication_key_value"] == "2026-02-01T00:00:00Z"
+    shop.data["/owners/1/pets"][0]["updated_at"] = "2026-02-03T00:00:00Z"
+    shop.refusals["/owners/2/pets"] = NOT_FOUND
+    second = run("owners", "pets", start_date=None, state=first.state)
+    assert second.state["bookmarks"]["pets"] == before
+    assert "and the next run reads from the same bookmark again" in caplog.text
+    shop.refusals.clear()
+    third = run("owners", "pets", start_date=None, state=second.state)
+    assert third.state["bookmarks"]["pets"]["replication_key_value"] == "2026-02-03T00:00:00Z"
+
+
+def listed(*rows: str, total: int | None) -> Answer:
+    return Answer({"data": [{"id": row} for row in rows], "total": total})
+
+
+@WORKERS
+def test_a_list_with_fewer_records_than_it_tells_of_is_asked_for_again(
+    run: Callable[..., Output], shop: Any, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.before = Failing("/kinds", listed("cat", total=3))
+    output = run("kinds", max_concurrency=workers)
+    assert set(output.ids()["kinds"]) == {"cat", "dog", "fish"}
+    assert activated(output) == {"kinds"}
+    assert "came again" not in caplog.text
+
+
+@WORKERS
+def test_one_that_stays_short_keeps_its_rows_and_says_so(
+    run: Callable[..., Output], shop: Any, vendor: Host, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.refusals["/kinds"] = listed("cat", total=3)
+    output = run("kinds", max_concurrency=workers)
+    assert times(vendor, "/kinds") == 2
+    assert activated(output) == set()
+    assert "kinds: 1 of its lists came twice with fewer records than the vendor tells of" in caplog.text
+    assert "so no row is marked as deleted in this run" in caplog.text
+
+
+@pytest.mark.parametrize("total", [0, 1, 2, None])
+def test_a_total_that_is_too_small_or_none_holds_nothing_up(
+    run: Callable[..., Output], shop: Any, vendor: Host, total: int | None
+) -> None:
+    shop.refusals["/kinds"] = listed("cat", "dog", total=total)
+    assert activated(run("kinds")) == {"kinds"}
+    assert times(vendor, "/kinds") == 1
+
+
+def test_what_a_first_read_may_lack_is_read_whole_by_the_next_run(run: Callable[..., Output], shop: Any) -> None:
+    rows = shop.data["/owners"]
+    shop.refusals["/owners"] = Answer({"data": rows[:1], "total": 3})
+    first = run("owners", start_date=None)
+    assert "replication_key_value" not in first.state["bookmarks"]["owners"]
+    shop.refusals.clear()
+    second = run("owners", start_date=None, state=first.state)
+    assert second.ids()["owners"] == ["1", "2", "3"]
+    assert activated(second) == {"owners"}
+
+
+def test_only_the_slice_that_is_short_is_asked_for_again(
+    run: Callable[..., Output], make_tap: Any, monkeypatch: pytest.MonkeyPatch, vendor: Host
+) -> None:
+    monkeypatch.setattr(type(make_tap().streams["kinds"]), "slices", Values("kind", *"abcd"))
+    vendor.answer = lambda asked: listed(asked.query["kind"], total=2 if asked.query["kind"] == "b" else 1)
+    run("kinds")
+    assert sorted(query["kind"] for query in vendor.queries("/kinds")) == ["a", "b", "b", "c", "d"]
+
+
+def test_rows_without_a_key_are_not_asked_for_twice(
+    run: Callable[..., Output], make_tap: Any, monkeypatch: pytest.MonkeyPatch, shop: Any, vendor: Host
+) -> None:
+    monkeypatch.setattr(type(make_tap().streams["kinds"]), "primary_keys", ())
+    shop.refusals["/kinds"] = listed("cat", total=3)
+    output = run("kinds")
+    assert times(vendor, "/kinds") == 1
+    assert len(output.records("kinds")) == 1
+    assert activated(output) == set()
+
+
+@pytest.mark.parametrize("streams", [("pets",), ("owners", "pets")])
+@pytest.mark.parametrize("owner", [{"id": None}, {}])
+def test_children_of_a_parent_without_an_id_may_be_there(
+    run: Callable[..., Output],
+    shop: Any,
+    streams: tuple[str, ...],
+    owner: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shop.data["/owners"].append(owner)
+    output = run(*streams, start_date=None)
+    assert len(output.records("pets")) == 6
+    assert activated(output) == set()
+    assert "pets: some of the owners may be missing from those that it walks" in caplog.text
+
+
+@pytest.mark.parametrize("streams", [("pets",), ("owners", "pets")])
+def test_children_of_parents_that_did_not_come_may_be_there(
+    run: Callable[..., Output], shop: Any, streams: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.refusals["/owners"] = Answer({"data": shop.data["/owners"][:2], "total": 3})
+    output = run(*streams, start_date=None)
+    assert output.ids()["pets"] == ["1a", "1b", "2a", "2b"]
+    assert activated(output) == set()
+    assert "pets: some of the owners may be missing from those that it walks" in caplog.text
+
+
+@pytest.mark.parametrize("status", [402, 410, 412, 428])
+def test_what_is_not_booked_or_switched_off_is_skipped_by_name(
+    run: Callable[..., Output], shop: Any, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.refusals["/kinds"] = Answer({}, status)
+    output = run("kinds", "owners", start_date=None)
+    assert output.ids() == {"owners": ["1", "2", "3"]}
+    assert f"kinds: the company has not booked it, or the vendor has switched it off (status {status}" in caplog.text
+    assert "Skipped; the run goes on." in caplog.text
+
+
+@pytest.mark.parametrize("status", [402, 412, 428])
+def test_one_parent_whose_children_are_not_booked_holds_up_no_other(
+    run: Callable[..., Output], shop: Any, status: int
+) -> None:
+    shop.refusals["/owners/2/pets"] = Answer({}, status)
+    output = run("owners", "pets", start_date=None)
+    assert output.ids()["pets"] == ["1a", "1b", "3a", "3b"]
+    assert activated(output) == {"owners"}
+
+
+def test_an_empty_answer_is_no_records(run: Callable[..., Output], shop: Any) -> None:
+    shop.refusals["/kinds"] = shop.refusals["/owners/2/pets"] = Answer(b"", 204)
+    output = run("kinds", "owners", "pets", start_date=None)
+    assert output.ids() == {"owners": ["1", "2", "3"], "pets": ["1a", "1b", "3a", "3b"]}
+    assert activated(output) == {"owners", "pets"}
+
+
+def test_a_short_list_is_not_cut_and_a_long_one_is_asked_for_once_first(
+    run: Callable[..., Output], shop: Any, vendor: Host
+) -> None:
+    options = {"optional_streams": ["visits"], "start_date": None, "end_date": None}
+    shop.data["/visits"] = [{"id": str(number), "updated_at": "2026-01-05T00:00:00Z"} for number in (1, 2)]
+    assert run("visits", **options).ids()["visits"] == ["1", "2"]
+    assert vendor.queries("/visits") == [{"limit": "2"}]
+
+    vendor.asked.clear()
+    shop.data["/visits"].append({"id": "3", "updated_at": "2026-01-05T00:00:00Z"})
+    shop.before = lambda asked: (
+        listed("1", "2", "3", total=3)
+        if asked.query.get("before", "")[:7] == "2026-01"
+        else (listed(total=0) if asked.query.keys() & {"after", "before"} else None)
+    )
+    assert run("visits", **options).ids()["visits"] == ["1", "2", "3"]
+    first, *others = vendor.queries("/visits")
+    assert first == {"limit": "2"}
+    assert others
+    assert all(query.keys() & {"after", "before"} for query in others)
