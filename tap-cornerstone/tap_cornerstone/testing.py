@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_rest.testing import meaning
 
-from tap_cornerstone.tap import TapCornerstone
+from tap_cornerstone.tap import TOUCHED, TapCornerstone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,3 +25,39 @@ def key_of(key: Sequence[str], record: dict[str, Any]) -> tuple[str, ...]:
     """
     names = key or sorted(name for name in record if not name.startswith("_sdc") and name != "_extra")
     return tuple(str(meaning(record.get(name))) for name in names)
+
+
+def emitted(stream: str, bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Bodies of the REST families as rows, others as they are.
+
+    What stands in the address only is a column, and so is what the tap makes.
+
+    Args:
+        stream: The stream's name.
+        bodies: What the portal sent, and what stood in its address under names with an underscore.
+    """
+    rows = [{_column(name): value for name, value in body.items()} for body in bodies]
+    for row in rows:
+        if stream == "employee_custom_fields" and isinstance(row["value"], list):
+            row["choices"], row["value"] = row["value"], None
+        if stream == "job_requisitions":
+            row["RangeLow"] = row["RangeLow"] or None
+        if stream == "transcripts":
+            row["RegistrationNumber"] = 1
+        if stream == "employee_skills":
+            row |= {"employee_id": row["employeeId"], "skill_id": row["skillId"]}
+    if stream == "bulk_import_reports":
+        known = {"import_id", "row_number"}
+        return [
+            {
+                **{name: row[name] for name in known},
+                "kind": "report",
+                "cells": {name: value for name, value in row.items() if name not in known},
+            }
+            for row in rows
+        ]
+    return rows
+
+
+def _column(name: str) -> str:
+    return name if name == TOUCHED else name.removeprefix("_")

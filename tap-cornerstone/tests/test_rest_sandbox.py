@@ -14,7 +14,7 @@ from tap_cornerstone.streams import STREAMS
 from tap_cornerstone.streams.bulk import BulkImportReports
 from tap_cornerstone.streams.people import Employees
 from tap_cornerstone.tap import TapCornerstone
-from tap_cornerstone.testing import key_of
+from tap_cornerstone.testing import emitted, key_of
 
 if TYPE_CHECKING:
     from hr_sandbox.testing import Sandbox
@@ -31,30 +31,8 @@ def asked(sandbox: Sandbox, path: str) -> list[dict[str, Any]]:
 
 
 def expected(sandbox: Sandbox, stream: str) -> list[dict[str, Any]]:
-    """The sandbox's rows, with what stands in the address only as columns, and those columns that the tap makes."""
-    rows = [
-        {name.removeprefix("_"): value for name, value in row.items()} for row in sandbox.records("cornerstone", stream)
-    ]
-    for row in rows:
-        if stream == "employee_custom_fields" and isinstance(row["value"], list):
-            row["choices"], row["value"] = row["value"], None
-        if stream == "job_requisitions":
-            row["RangeLow"] = row["RangeLow"] or None
-        if stream == "transcripts":
-            row["RegistrationNumber"] = 1
-        if stream == "employee_skills":
-            row |= {"employee_id": row["employeeId"], "skill_id": row["skillId"]}
-    if stream == "bulk_import_reports":
-        known = {"import_id", "row_number"}
-        rows = [
-            {
-                **{name: row[name] for name in known},
-                "kind": "report",
-                "cells": {name: value for name, value in row.items() if name not in known},
-            }
-            for row in rows
-        ]
-    return rows
+    """The sandbox's rows as the tap's records should be."""
+    return emitted(stream, sandbox.records("cornerstone", stream))
 
 
 def compared(output: Output, sandbox: Sandbox, *streams: str) -> int:
