@@ -79,6 +79,12 @@ class Reading:
         self._pages: dict[int, int] = {}
         self._counted: set[int] = set()
         self._row_bytes = 0.0
+        self._under_way = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of it is under way or waits to be."""
+        return not (self._queue or self._under_way)
 
     def ready(self, now: float, only: Position | None = None) -> tuple[Task | None, float]:
         """The first task (or that at a position) that may run now, left in the queue; else None and seconds to wait."""
@@ -97,15 +103,17 @@ class Reading:
         self._queue.remove(task)
         task.expected = int(self._row_bytes * task.request.rows)
         self.requests += 1
+        self._under_way += 1
 
     def again(self, task: Task) -> None:
-        """Queue a task once more."""
+        """Queue a task once more that ran in vain."""
+        self._under_way -= 1
         insort(self._queue, task)
 
     def drop(self, task: Task, error: TapError) -> None:
         """Take a task that waits off the queue: it does not run, and this is why."""
         self._queue.remove(task)
-        self.finish(task, error)
+        self._keep(task, error)
 
     def finish(self, task: Task, result: Page | Exception) -> bool:
         """Keep a page until it is wanted, and queue those after it; beyond an error nothing is asked for.
@@ -113,6 +121,10 @@ class Reading:
         Returns:
             Whether the result is kept.
         """
+        self._under_way -= 1
+        return self._keep(task, result)
+
+    def _keep(self, task: Task, result: Page | Exception) -> bool:
         if self._failed_at and task.position > self._failed_at:
             return False
         self._answered = True

@@ -141,6 +141,11 @@ class Scheduler:
             while (result := reading.take(position)) is None:
                 if reading.last_slice is not None and position[0] > reading.last_slice:
                     return None
+                if reading.is_idle:  # what its slices are is told by the thread that waits here
+                    raise TapError(
+                        f"{reading.name}: there is nothing left to ask for, and yet no end. Please report it with this "
+                        "tap's version."
+                    )
                 self._changed.wait(CHECK_SECONDS)
                 self._check_workers()
             if isinstance(result, Exception):

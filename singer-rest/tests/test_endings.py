@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from email.utils import formatdate
+from itertools import repeat
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +140,14 @@ def test_workers_that_are_gone_without_a_word_are_noticed(monkeypatch: pytest.Mo
     with pytest.raises(RunError, match="A worker ended without a word"):
         ended(lambda: list(scheduler.pages(reading)))
     scheduler.close()
+
+
+def test_a_plan_that_never_tells_its_next_slice_is_not_waited_for(
+    make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Months, "plan", lambda *_: repeat(None))
+    with pytest.raises(TapError, match="1 of 2 streams failed: sales"):
+        ended(make_tap("kinds", "sales").sync_all)
 
 
 LIMITS = {

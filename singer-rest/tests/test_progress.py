@@ -122,6 +122,12 @@ def test_of_a_read_that_goes_on_the_share_is_that_of_the_rest(lines: Callable[..
     assert lines("sales", state=state, start_date="2021-01-01", end_date="2021-04-30") == ["50 % done", "100 % done"]
 
 
+def test_of_a_read_whose_last_slice_is_noted_as_finished_the_share_is_all(
+    lines: Callable[..., list[str]], shop: Any
+) -> None:
+    assert lines("sales", start_date="2021-04-01", end_date="2021-04-30") == ["100 % done"]
+
+
 def test_the_share_of_children_is_that_of_their_parents(lines: Callable[..., list[str]], shop: Any) -> None:
     shop.data["/owners"].append({"id": "4", "updated_at": "2026-01-04T00:00:00Z"})
     shop.data["/owners/4/pets"] = []

@@ -1,0 +1,39 @@
+"""Tokens, as their answers tell of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from singer_rest import Pacer, RunError, Token
+from singer_rest.auth import USUAL_LIFETIME
+from singer_rest.testing import Answer, host
+from singer_rest.transport import Transport
+from tap_cornerstone.auth import authenticator
+
+
+def token(body: dict[str, Any]) -> Token:
+    config = {"client_id": "id", "client_secret": "secret", "scope": "all"}
+    with host(lambda asked: Answer(body)) as vendor:
+        return authenticator(config, Transport(vendor.url, {}, 5, Pacer({})), 0.001).token()
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({"expires_in": 7200}, 7200),
+        ({"expires_in": "7200"}, 7200),
+        ({}, USUAL_LIFETIME),
+        *[({"expires_in": odd}, USUAL_LIFETIME) for odd in (None, "", "soon", -1, 0, 1e300, float("nan"), [], {})],
+    ],
+    ids=str,
+)
+def test_a_token_is_used_whatever_is_said_of_its_life(fields: dict[str, Any], seconds: float) -> None:
+    found = token({"access_token": "edge:1", **fields})
+    assert (found.value, found.lifetime) == ("edge:1", seconds)
+
+
+@pytest.mark.parametrize("odd", ["two\nlines", "k\u0142ucz", " "])
+def test_a_token_that_no_header_takes_is_said_to_be_that(odd: str) -> None:
+    with pytest.raises(RunError, match="The access token cannot be sent in a header"):
+        token({"access_token": odd})

@@ -1,0 +1,51 @@
+"""Tokens of both versions of the API, as their answers tell of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest import NoAccess, Pacer, RunError, TapError
+from singer_rest.auth import USUAL_LIFETIME
+from singer_rest.testing import Answer, host
+from singer_rest.transport import Transport
+from tap_personio.auth import V1Authenticator, V2Authenticator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from singer_rest import Authenticator
+
+V1 = (V1Authenticator, lambda fields: {"success": True, "data": {"token": fields.pop("token"), **fields}})
+V2 = (V2Authenticator, lambda fields: {"access_token": fields.pop("token"), "token_type": "Bearer", **fields})
+
+
+def token(version: tuple[Any, Callable[[Any], Any]], **fields: Any) -> Any:
+    authenticator, body = version
+    answer = Answer(body({"token": "t0ken", **fields}))
+    with host(lambda asked: answer) as vendor:
+        asking: Authenticator = authenticator(Transport(vendor.url, {}, 5, Pacer({})), "id", "secret", 0.001)
+        return asking.token()
+
+
+@pytest.mark.parametrize("version", [V1, V2], ids=["v1", "v2"])
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({"expires_in": 7200}, 7200),
+        ({"expires_in": "7200"}, 7200),
+        ({}, USUAL_LIFETIME),
+        *[({"expires_in": odd}, USUAL_LIFETIME) for odd in (None, "", "soon", -1, 0, 1e300, float("nan"), [], {})],
+    ],
+    ids=str,
+)
+def test_a_token_is_used_whatever_is_said_of_its_life(version: Any, fields: dict[str, Any], seconds: float) -> None:
+    found = token(version, **fields)
+    assert (found.value, found.lifetime) == ("t0ken", seconds)
+
+
+@pytest.mark.parametrize(("version", "error"), [(V1, NoAccess), (V2, RunError)], ids=["v1", "v2"])
+@pytest.mark.parametrize("odd", ["two\nlines", "k\u0142ucz", " "])
+def test_a_token_that_no_header_takes_is_said_to_be_that(version: Any, error: type[TapError], odd: str) -> None:
+    with pytest.raises(error, match="holds a line break or a character beyond ASCII"):
+        token(version, token=odd)
