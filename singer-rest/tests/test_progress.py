@@ -6,11 +6,12 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from singer_rest import Months, Slice
 from singer_rest.progress import PROGRESS_SECONDS, Progress
 from singer_rest.testing import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class Clock:
@@ -122,10 +123,17 @@ def test_of_a_read_that_goes_on_the_share_is_that_of_the_rest(lines: Callable[..
     assert lines("sales", state=state, start_date="2021-01-01", end_date="2021-04-30") == ["50 % done", "100 % done"]
 
 
-def test_of_a_read_whose_last_slice_is_noted_as_finished_the_share_is_all(
-    lines: Callable[..., list[str]], shop: Any
+def test_where_the_plan_has_nothing_left_as_it_is_counted_all_is_done(
+    lines: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert lines("sales", start_date="2021-04-01", end_date="2021-04-30") == ["100 % done"]
+    plan, planned = Months.plan, list[bool]()
+
+    def left(self: Months, *args: Any) -> Iterator[Slice | None]:
+        planned.append(True)
+        return plan(self, *args) if len(planned) == 1 else iter(())
+
+    monkeypatch.setattr(Months, "plan", left)
+    assert lines("sales", start_date="2021-03-01", end_date="2021-04-30") == ["100 % done", "100 % done"]
 
 
 def test_the_share_of_children_is_that_of_their_parents(lines: Callable[..., list[str]], shop: Any) -> None:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from singer_rest import scheduler as module
-from singer_rest.errors import Retry, TapError
+from singer_rest.errors import Retry, TapError, TooSlow
 from singer_rest.pacing import Pacer
 from singer_rest.pages import Page, Request
+from singer_rest.retries import allowed_seconds
 from singer_rest.scheduler import Reading, Scheduler
 from singer_rest.slices import Slice
+from singer_rest.testing import ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -287,6 +289,46 @@ def test_too_many_requests_stops_every_worker_of_that_endpoint(run: Callable[...
     assert ids(scheduler, reading) == IN_ORDER
     # The other three may have been under way; after that nothing until the pause is over.
     assert sum(throttled_at[0] < at < throttled_at[0] + 0.25 for at in times) <= 3
+
+
+def test_silence_is_waited_for_so_long_in_all_tries_and_each_may_take_what_is_left(
+    run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for where in ("singer_rest.scheduler.MAX_SILENCE", "singer_rest.retries.MAX_SILENCE"):
+        monkeypatch.setattr(where, 0.3)
+    left: list[float] = []
+
+    def act(number: int, page: int) -> None:
+        left.append(allowed_seconds())
+        time.sleep(0.2)
+        raise Retry("no answer in time", slow=True)
+
+    vendor = Vendor(act)
+    scheduler = run(1)
+    reading = vendor.reading(vendor.slices(1), name="persons")
+    scheduler.add(reading)
+    said = r"persons: /list gave no answer in 0 seconds, which is as long as one request is waited for \(2 tries"
+    with pytest.raises(TooSlow, match=said):
+        ended(lambda: ids(scheduler, reading))
+    assert left[0] == 0.3
+    assert left[1] <= 0.1
+
+
+def test_pauses_that_do_not_end_hold_a_request_back_no_longer_than_they_may() -> None:
+    class Closed(Pacer):
+        def take(self, endpoint: str) -> float:  # noqa: ARG002
+            return 0.01
+
+        def paused(self, endpoint: str) -> float:  # noqa: ARG002
+            return 0.01
+
+    vendor, scheduler = Vendor(), Scheduler(2, Closed({}), max_wait=0.1)
+    reading = vendor.reading(name="persons")
+    scheduler.add(reading)
+    with pytest.raises(TapError, match="persons: /list lets nothing through: after 0 seconds it asks to wait"):
+        ended(lambda: ids(scheduler, reading))
+    assert vendor.asked == []
+    scheduler.close()
 
 
 def test_a_link_that_leads_back_ends_the_stream_after_its_pages(run: Callable[..., Scheduler]) -> None:
