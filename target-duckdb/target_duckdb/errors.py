@@ -52,10 +52,51 @@ _DUCKDB_SENTENCES = (
         "The setting `path` names no DuckDB file, or a damaged one: restore it, or name another file.",
     ),
     (
+        ("constraint",),
+        "A constraint on a table in the DuckDB file refuses what this batch would make of it: drop or change it.",
+    ),
+    (
         ("failed to write", "could not write", "could not fsync", "input/output error", "failed to truncate"),
         "The DuckDB file could not be written: check the disk that holds it.",
     ),
 )
+
+
+#: What DuckDB says of a constraint -> its kind.
+_CONSTRAINTS = {
+    "not null": "NOT NULL",
+    "check constraint": "CHECK",
+    "foreign key": "FOREIGN KEY",
+    "primary key or unique": "PRIMARY KEY or UNIQUE",
+    "primary key": "PRIMARY KEY",
+    "unique": "UNIQUE",
+}
+_NOT_NULL = "NOT NULL constraint failed: "
+
+
+def constraint_sentence(error: duckdb.ConstraintException, stream: str, table: str) -> str:
+    """Says which constraint, of the user's own, refuses the records of a stream.
+
+    Args:
+        error: The error that DuckDB raised; it quotes values.
+        stream: The stream's name.
+        table: The name of its table.
+
+    Returns:
+        One sentence.
+    """
+    text = str(error)
+    kind = next((kind for needle, kind in _CONSTRAINTS.items() if needle in text.lower()), "")
+    place = f"table '{table}'"
+    if _NOT_NULL in text:
+        column = text.partition(_NOT_NULL)[2].removeprefix(f"{table}.").removeprefix(f'"{table}".').strip('"')
+        place = f"column '{column}' of table '{table}'"
+    if kind == "FOREIGN KEY" and "still referenced" in text:
+        place += " from another table"
+    return (
+        f"Stream '{stream}': a {kind} constraint on {place} refuses what its records say: drop it, or change it."
+        " Nothing of this batch was kept."
+    )
 
 
 def duckdb_sentence(error: duckdb.Error) -> str:

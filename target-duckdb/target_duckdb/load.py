@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from target_duckdb import merge, native, types
+from target_duckdb import merge, native, types, versions
 from target_duckdb.columns import DELETED_AT, METADATA_TYPES, TABLE_VERSION, Form
 from target_duckdb.database import STATE_TABLE, literal, quoted
-from target_duckdb.errors import MemoryTargetError, TargetError
+from target_duckdb.errors import MemoryTargetError, TargetError, constraint_sentence
 from target_duckdb.fit import Fit, fitted_types, text_sql, value_sql
 from target_duckdb.names import assign_names
 from target_duckdb.segments import ROW_FIELDS, Segment
 from target_duckdb.streams import Activate, Stream
 from target_duckdb.tables import Tables, fits
+from target_duckdb.versions import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -97,7 +98,11 @@ class Loader:
         with self.database.transaction(temp_directory, frugal=frugal) as connection:
             tables = Tables(connection, self.database.catalog(connection), self.schema)
             for stream in streams:
-                self.method(connection, tables, stream, hard_delete=self.hard_delete).run()
+                load = self.method(connection, tables, stream, hard_delete=self.hard_delete)
+                try:
+                    load.run()
+                except duckdb.ConstraintException as error:
+                    raise TargetError(constraint_sentence(error, stream.name, load.table_name)) from None
             if state is not None:
                 self._write_state(connection, tables.sql_name(STATE_TABLE), state)
 
@@ -119,6 +124,11 @@ class StreamLoad:
         self._tables = tables
         self._stream = stream
         self._hard_delete = hard_delete
+
+    @property
+    def table_name(self) -> str:
+        """The name of the table that was loaded into last."""
+        return self._table.name
 
     def run(self) -> None:
         """Makes the table and does the stream's steps in order."""
@@ -182,17 +192,7 @@ class StreamLoad:
             values.append(merge.Value(column, f"CAST({_METADATA_SQL[name]} AS {types_[column]})"))
         if apart:
             values += self._cleared(segment, {value.column for value in values})
-        try:
-            self._merge(values)
-        except duckdb.ConstraintException as error:
-            _, _, failed = str(error).partition("NOT NULL constraint failed: ")
-            columns = [name for name in types_ if failed.endswith((f".{name}", f".{quoted(name)}"))]
-            if not columns:
-                raise
-            raise TargetError(
-                f"Column '{columns[0]}' of the table of stream '{self._stream.name}' is NOT NULL, but not every record"
-                " has a value for it: drop that constraint first."
-            ) from None
+        self._merge(values)
 
     def _cleared(self, segment: Segment, own: set[str]) -> Iterator[merge.Value]:
         """Columns that other ones of the segment stand for: an object whole, or its flat columns. They become NULL."""
@@ -208,7 +208,8 @@ class StreamLoad:
         """Brings the rows of the spool into the table."""
         if self._table.keys:
             keys = [self._names[key] for key in self._table.keys]
-            merge.upsert(self._connection, self._table, values, keys)
+            with versions.kept(self._connection, self._table, values, keys):
+                merge.upsert(self._connection, self._table, values, keys)
         else:
             merge.append(self._connection, self._table, values)
         if self._hard_delete and DELETED_AT in self._metadata:
@@ -252,7 +253,7 @@ class StreamLoad:
         A tap that sends ACTIVATE_VERSION first may send what changed only: what a loader that knew no versions has
         loaded stays then. Rows that came before, or those of an older version, say that the stream was read whole.
         """
-        version, deleted_at = version_of(self._names[TABLE_VERSION]), quoted(self._names[DELETED_AT])
+        version, deleted_at = version_of(quoted(self._names[TABLE_VERSION])), quoted(self._names[DELETED_AT])
         older = f"{version} < {step.version:d}"
         if step.after_rows or not fits(self._connection, self._table.sql, older):
             self._warn_of_rows_without_version(self._table)
@@ -267,7 +268,7 @@ class StreamLoad:
     def _warn_of_rows_without_version(self, table: Table) -> None:
         """Says how many live rows a version deletes that were loaded without any."""
         version, deleted_at = table.find(TABLE_VERSION), table.find(DELETED_AT)
-        live = [f"{version_of(version)} IS NULL"] if version else []
+        live = [f"{version_of(quoted(version))} IS NULL"] if version else []
         live += [f"{quoted(deleted_at)} IS NULL"] if deleted_at else []
         where = f" WHERE {' AND '.join(live)}" if live else ""
         rows = self._connection.execute(f"SELECT count(*) FROM {table.sql}{where}").fetchall()[0][0]  # noqa: S608 - quoted names
@@ -277,11 +278,6 @@ class StreamLoad:
                 self._stream.name,
                 rows,
             )
-
-
-def version_of(column: str) -> str:
-    """SQL for the version in a column, whatever its type; NULL for what is none."""
-    return f"TRY_CAST({quoted(column)} AS HUGEINT)"
 
 
 def _metadata_type(name: str, existing: str | None) -> str:

@@ -45,7 +45,7 @@ def append(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Val
 def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value], keys: list[str]) -> None:
     """Replaces the rows whose keys came, and adds the others; of several rows with one key the last wins.
 
-    Columns of the table that the stream does not have keep what they hold.
+    Columns of the table that the stream does not have keep what they hold; in a new row they get their defaults.
 
     Args:
         connection: A connection in a transaction.
@@ -77,11 +77,21 @@ def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Val
         f"CASE WHEN k.h{place} THEN k.v{place} ELSE t.{quoted(value.column)} END" if value.carries else f"k.v{place}"
         for place, value in enumerate(values)
     ] + [f"t.{quoted(name)}" for name in others]
+    defaults = not table.defaults.keys().isdisjoint(others)
     for rows in _merged_rows(connection, values, key_sql) if partial else [_last_rows(connection, values, key_sql)]:
         connection.execute(
             f"INSERT INTO {table.sql} ({columns}) SELECT {', '.join(results)} FROM ({rows}) AS k"  # noqa: S608 - quoted names
-            f" LEFT JOIN {_OLD} AS t ON {same}"
+            f" {'' if defaults else 'LEFT '}JOIN {_OLD} AS t ON {same}"
         )
+        if defaults:
+            own = ", ".join(quoted(name) for name in number)
+            new = ", ".join(
+                f"CASE WHEN k.h{place} THEN k.v{place} END" if value.carries else f"k.v{place}"
+                for place, value in enumerate(values)
+            )
+            connection.execute(
+                f"INSERT INTO {table.sql} ({own}) SELECT {new} FROM ({rows}) AS k ANTI JOIN {_OLD} AS t ON {same}"  # noqa: S608 - quoted names
+            )
     connection.execute(f"DROP TABLE {_OLD}")
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from target_duckdb import merge
-from target_duckdb.columns import TABLE_VERSION
-from target_duckdb.load import StreamLoad, version_of
+from target_duckdb.load import StreamLoad
 from target_duckdb.streams import Activate
+from target_duckdb.versions import newest_of
 
 if TYPE_CHECKING:
     from target_duckdb.tables import Table
@@ -51,12 +51,8 @@ class OverwriteLoad(StreamLoad):
 
     def _active_version(self) -> int | None:
         """The version of the rows in the stream's own table; they may be from another `load_method`."""
-        found = [] if self._main.version is None else [self._main.version]
-        column = self._main.find(TABLE_VERSION)
-        if column is not None:
-            rows = self._connection.execute(f"SELECT max({version_of(column)}) FROM {self._main.sql}").fetchall()  # noqa: S608 - quoted names
-            found += [int(value) for (value,) in rows if value is not None]
-        return max(found, default=None)
+        found = (self._main.version, newest_of(self._connection, self._main))
+        return max((version for version in found if version is not None), default=None)
 
     def _table_of(self, version: int | None) -> Table:
         """Where rows of a version go: what is not newer than all that is known changes the table itself."""
@@ -92,8 +88,10 @@ class OverwriteLoad(StreamLoad):
     @override
     def _activate(self, step: Activate) -> None:
         if not self._displaces(step.version):
-            self._use(self._main)
-            super()._activate(step)
+            # What an older version sent first may have waited in a table that a newer one has dropped.
+            if step.version == self._active:
+                self._use(self._main)
+                super()._activate(step)
             return
         if self._active is None and self._tables.waiting(self._main) != step.version and self._has_rows():
             # What follows may be changes only, so these rows, which had no version, are taken for some of this one.

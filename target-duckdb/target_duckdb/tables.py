@@ -34,6 +34,7 @@ class Table:
         name: Its name.
         columns: Types by column name, without generated ones; none where the table does not exist yet.
         generated: Names of columns that DuckDB computes.
+        defaults: SQL of the defaults of columns that have one.
         version: The version of its rows, where whole versions are swapped in.
         aside: Whether it holds rows that wait for their version to be activated.
         held: Columns by the property that they hold, where that has another name.
@@ -49,6 +50,7 @@ class Table:
     name: str
     columns: dict[str, str] = field(default_factory=dict)
     generated: frozenset[str] = frozenset()
+    defaults: dict[str, str] = field(default_factory=dict)
     version: int | None = None
     aside: bool = False
     held: dict[str, str] = field(default_factory=dict)
@@ -168,15 +170,18 @@ class Tables:
         self._columns: dict[str, dict[str, str]] = {}
         self._asides: dict[str, Table] = {}
         self._generated: set[tuple[str, str]] = set()
-        for table, column, type_, generated in self._list(
-            "SELECT table_name, column_name, data_type, is_generated FROM duckdb_columns()"
+        self._defaults: dict[str, dict[str, str]] = {}
+        for table, column, type_, generated, default in self._list(
+            "SELECT table_name, column_name, data_type, is_generated, column_default FROM duckdb_columns()"
             " WHERE database_name = ? AND schema_name = ? ORDER BY column_index"
         ):
             columns = self._columns.setdefault(table, {})
             if generated:
                 self._generated.add((table, column))
-            else:
-                columns[column] = types.LONG_NAMES.get(type_, type_)
+                continue
+            columns[column] = types.LONG_NAMES.get(type_, type_)
+            if default not in {None, "NULL"}:
+                self._defaults.setdefault(table, {})[column] = default
 
     def _list(self, sql: str) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, [self._catalog, self._schema]).fetchall()
@@ -212,6 +217,7 @@ class Tables:
             raise TargetError(sentence[0].upper() + sentence[1:])
         table.columns = self._columns.get(name, {})
         table.generated = frozenset(column for owner, column in self._generated if owner == name)
+        table.defaults = self._defaults.get(name, {})
         if self._comments[name] is None:
             table.write_comment()
         else:
@@ -262,11 +268,13 @@ class Tables:
         name = name or free_name(f"{main.name}__next", {name.lower() for name in self._comments})
         sql = self.sql_name(name)
         table = Table(self._connection, main.stream, sql, main.keys, name, columns, version=version, aside=True)
-        table.held, table.apart = main.held, main.apart
+        table.held, table.apart, table.defaults = main.held, main.apart, main.defaults
         if columns:
             table.remember(_held(note), _apart(note))
         else:
             table.ensure(main.columns)
+            for column, default in main.defaults.items():
+                self._connection.execute(f"ALTER TABLE {sql} ALTER COLUMN {quoted(column)} SET DEFAULT {default}")
             self._comments[name], self._columns[name] = table.comment, table.columns
         self._asides[main.stream] = table
         return table
@@ -292,6 +300,7 @@ class Tables:
         table = replace(side, sql=main.sql, name=main.name, aside=False)
         table.write_comment()
         self._comments[main.name], self._columns[main.name] = table.comment, table.columns
+        self._defaults[main.name] = table.defaults
         return table
 
     def _primary_key(self, table: str) -> list[str] | None:

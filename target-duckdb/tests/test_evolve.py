@@ -235,11 +235,67 @@ def test_a_table_with_a_primary_key_is_loaded_and_its_key_known(duck: Any, schem
         duck.load(schema("r", {"name": STRING}, ["name"]))
 
 
-@pytest.mark.parametrize("column", ["mine", "is mine", "name"])
-def test_a_column_that_must_not_be_null_is_named(duck: Any, schema: Any, record: Any, column: str) -> None:
-    duck.query(f'CREATE TABLE s (id BIGINT, "{column}" VARCHAR NOT NULL)')
-    with pytest.raises(TargetError, match=f"^Column '{column}' of the table of stream 's' is NOT NULL, but not every"):
-        duck.load(schema("s", {"id": INTEGER, "name": STRING}, ["id"]), record("s", {"id": 1, "name": None}))
+@pytest.mark.parametrize(
+    ("definition", "kind", "place"),
+    [
+        ("mine VARCHAR NOT NULL", "NOT NULL", "column 'mine' of table 's'"),
+        ('"is mine" VARCHAR NOT NULL', "NOT NULL", "column 'is mine' of table 's'"),
+        ("name VARCHAR NOT NULL", "NOT NULL", "column 'name' of table 's'"),
+        ("name VARCHAR CHECK (name <> 'secret')", "CHECK", "table 's'"),
+        ("name VARCHAR, CHECK (name IS DISTINCT FROM 'secret')", "CHECK", "table 's'"),
+        ("name VARCHAR UNIQUE", "(PRIMARY KEY or )?UNIQUE", "table 's'"),
+        ("name VARCHAR REFERENCES other (name)", "FOREIGN KEY", "table 's'"),
+        ("name VARCHAR UNIQUE CHECK (name <> 'secret')", "CHECK", "table 's'"),
+    ],
+)
+def test_a_constraint_that_refuses_is_named(
+    *, duck: Any, schema: Any, record: Any, definition: str, kind: str, place: str
+) -> None:
+    duck.query("CREATE TABLE other (name VARCHAR PRIMARY KEY)")
+    duck.query(f"CREATE TABLE s (id BIGINT, {definition})")
+    head = schema("s", {"id": INTEGER, "name": STRING}, ["id"])
+    names = ["secret", "secret", None]
+    with pytest.raises(TargetError, match=rf"^Stream 's': a {kind} constraint on {place} refuses") as caught:
+        duck.load(
+            head, *(record("s", {"id": n, "name": name}) for n, name in enumerate(names)), {"type": "STATE", "value": 1}
+        )
+    assert "secret" not in str(caught.value)
+    assert duck.query("SELECT count(*) FROM s") == [(0,)]
+
+
+def test_rows_that_another_table_refers_to_are_named(duck: Any, schema: Any, record: Any) -> None:
+    duck.query("CREATE TABLE s (id BIGINT PRIMARY KEY, name VARCHAR); INSERT INTO s VALUES (1, 'a')")
+    duck.query("CREATE TABLE mine (id BIGINT REFERENCES s (id)); INSERT INTO mine VALUES (1)")
+    with pytest.raises(
+        TargetError, match=r"^Stream 's': a FOREIGN KEY constraint on table 's' from another table refuses"
+    ):
+        duck.load(schema("s", {"id": INTEGER, "name": STRING}, ["id"]), record("s", {"id": 1, "name": "b"}))
+
+
+@pytest.mark.parametrize("method", ["upsert", "append-only", "overwrite"])
+@pytest.mark.parametrize("mark", [{}, {"_sdc_deleted_at": "2024-01-01T00:00:00Z"}])
+def test_columns_of_the_users_own_get_their_defaults(
+    *, duck: Any, schema: Any, record: Any, method: str, mark: dict[str, str]
+) -> None:
+    duck.query("CREATE SEQUENCE numbers")
+    duck.query(
+        "CREATE TABLE s (id BIGINT, made TIMESTAMP DEFAULT now(), kind INTEGER NOT NULL DEFAULT 7, name VARCHAR,"
+        " number BIGINT DEFAULT nextval('numbers'), free VARCHAR)"
+    )
+    head = schema("s", {"id": INTEGER, "name": STRING}, ["id"])
+    messages = [record("s", {"id": n, "name": "a"}, version=1) for n in (1, 2)]
+    duck.load(head, *messages, {"type": "ACTIVATE_VERSION", "stream": "s", "version": 1}, load_method=method)
+    before = duck.query("SELECT id, made, number FROM s ORDER BY id")
+    assert [number for *_, number in before] == [1, 2]
+    duck.query("UPDATE s SET kind = 8, free = 'mine' WHERE id = 2")
+    duck.load(head, *(record("s", {"id": n, "name": "b", **mark}, version=1) for n in (2, 3)), load_method=method)
+    rows = duck.query("SELECT id, kind, free, name, made IS NOT NULL, number FROM s ORDER BY id, number")
+    new = (3, 7, None, "b", True, 4 if method == "append-only" else 3)
+    if method == "append-only":
+        assert rows[2:] == [(2, 7, None, "b", True, 3), new]
+    else:
+        assert rows == [(1, 7, None, "a", True, 1), (2, 8, "mine", "b", True, 2), new]
+        assert duck.query("SELECT id, made, number FROM s WHERE id < 3 ORDER BY id") == before
 
 
 def test_a_view_in_the_place_of_a_table(duck: Any, schema: Any) -> None:

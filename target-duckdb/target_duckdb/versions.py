@@ -1,0 +1,95 @@
+"""The version of a row never goes down: a record of an older version, or of none, changes the row's values only."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from target_duckdb.columns import TABLE_VERSION
+from target_duckdb.database import quoted
+from target_duckdb.merge import SPOOL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+
+    from target_duckdb.merge import Value
+    from target_duckdb.tables import Table
+
+_NEWEST = "temp.main._newest"
+
+
+def version_of(expression: str, type_: str = "VARCHAR") -> str:
+    """SQL for the version in a column of any type; NULL for what is none."""
+    return expression if type_ == "BIGINT" else f"TRY_CAST({expression} AS HUGEINT)"
+
+
+@contextmanager
+def kept(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value], keys: list[str]) -> Iterator[None]:
+    """Gives rows that are upserted meanwhile the newest version that they had or came with; of none, the newest known.
+
+    Two full reads may overlap in one table, and a run that reads changes only may send no versions. Where their records
+    took a version away, the activation of the newer one would delete rows that it holds.
+
+    Args:
+        connection: A connection in a transaction.
+        table: The table, not changed yet.
+        values: What each column gets.
+        keys: The table's key columns.
+    """
+    column = table.find(TABLE_VERSION)
+    newest = None if column is None else _newest(connection, table, column)
+    if column is None or newest is None:
+        yield
+        return
+    sql = {value.column: value.sql for value in values}
+    names = [f"k{place}" for place in range(len(keys))]
+    came = ", ".join(f"{sql[key]} AS {name}" for key, name in zip(keys, names, strict=True))
+    held = ", ".join(f"t.{quoted(key)}" for key in keys)
+    same = " AND ".join(f"t.{quoted(key)} = k.{name}" for key, name in zip(keys, names, strict=True))
+    version = version_of(f"t.{quoted(column)}")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE _newest AS WITH came AS (SELECT {came}, s.version FROM {SPOOL} AS s)"  # noqa: S608 - quoted names
+        f" SELECT {', '.join(names)}, coalesce(max(version), {newest}) AS version FROM (FROM came UNION ALL"
+        f" SELECT {held}, {version} FROM {table.sql} AS t SEMI JOIN came AS k ON {same}) GROUP BY {', '.join(names)}"
+    )
+    yield
+    connection.execute(
+        f"UPDATE {table.sql} AS t SET {quoted(column)} = k.version FROM {_NEWEST} AS k WHERE {same}"  # noqa: S608 - quoted names
+        f" AND {version} IS DISTINCT FROM k.version"
+    )
+    connection.execute(f"DROP TABLE {_NEWEST}")
+
+
+def newest_of(connection: duckdb.DuckDBPyConnection, table: Table) -> int | None:
+    """The newest version in a table, if it holds any."""
+    column = table.find(TABLE_VERSION)
+    if column is None or table.empty:
+        return None
+    version = version_of(quoted(column), table.columns[column])
+    (newest,) = _one(connection, f"SELECT max({version}) FROM {table.sql}")  # noqa: S608 - quoted names
+    return None if newest is None else int(newest)
+
+
+def _newest(connection: duckdb.DuckDBPyConnection, table: Table, column: str) -> int | None:
+    """The newest version in the table and the spool, if a version could go down."""
+    rows, oldest, newest, numbered = _one(
+        connection,
+        f"SELECT count(*), min(s.version), max(s.version), count(s.version) FROM {SPOOL} AS s",  # noqa: S608 - own names
+    )
+    if numbered == rows and oldest == newest and not table.empty:
+        # Most tables hold none that is newer, which DuckDB knows without a look at their rows.
+        version = version_of(quoted(column), table.columns[column])
+        newer = f"SELECT count(*) FROM (SELECT 1 FROM {table.sql} WHERE {version} > {oldest:d} LIMIT 1)"  # noqa: S608 - quoted names
+        if not _one(connection, newer)[0]:
+            return None
+    elif numbered == rows and oldest == newest:
+        return None
+    known = [version for version in (newest_of(connection, table), newest) if version is not None]
+    return max(known, default=None)
+
+
+def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+    (row,) = connection.execute(sql).fetchall()
+    return tuple(row)

@@ -1,0 +1,115 @@
+"""Versions never go down: full reads that overlap, and records without a version, mark no live row as deleted."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+INTEGER = {"type": ["null", "integer"]}
+HEAD = {
+    "type": "SCHEMA",
+    "stream": "s",
+    "schema": {"properties": {"id": INTEGER, "v": INTEGER}},
+    "key_properties": ["id"],
+}
+
+
+def _row(number: int, version: int | None, value: int = 0) -> dict[str, Any]:
+    message = {"type": "RECORD", "stream": "s", "record": {"id": number, "v": value}}
+    return message if version is None else {**message, "version": version}
+
+
+def _activate(version: int) -> dict[str, Any]:
+    return {"type": "ACTIVATE_VERSION", "stream": "s", "version": version}
+
+
+def _live(duck: Any) -> list[int]:
+    return [number for (number,) in duck.query("SELECT id FROM s WHERE _sdc_deleted_at IS NULL ORDER BY 1")]
+
+
+def _interleavings(one: list[Any], other: list[Any]) -> Any:
+    """All orders in which the messages of two runs may come, each run's own in its order."""
+    for places in itertools.combinations(range(len(one) + len(other)), len(one)):
+        first, second = iter(one), iter(other)
+        yield [next(first) if place in places else next(second) for place in range(len(one) + len(other))]
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_full_reads_that_overlap_delete_no_row_that_both_hold(*, duck: Any, hard: bool) -> None:
+    older = [_row(1, 10), _row(2, 10), _activate(10)]
+    newer = [_row(1, 20), _row(2, 20), _activate(20)]
+    orders = [
+        [HEAD, _row(1, 5), _row(2, 5), _row(3, 5), _activate(5), *order]
+        for order in [*_interleavings(older, newer)][::2]
+    ]
+    steps = zip(*orders, strict=True)  # each in a stream of its own, and each step of all in about one batch
+    messages = [{**message, "stream": f"s{n}"} for step in steps for n, message in enumerate(step)]
+    duck.load(*messages, batch_size_rows=len(orders) // 2, hard_delete=hard)
+    for n in range(len(orders)):
+        rows = duck.query(f"SELECT id, _sdc_table_version FROM s{n} WHERE _sdc_deleted_at IS NULL ORDER BY 1")
+        assert rows == [(1, 20), (2, 20)], orders[n]
+        assert duck.query(f"SELECT count(*) FROM s{n}") == [(2 if hard else 3,)]
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_the_values_are_those_that_came_last(duck: Any, size: int) -> None:
+    duck.load(
+        HEAD,
+        *(_row(1, version, value) for value, version in enumerate((20, 10, None, 30, 20, None))),
+        *(_row(2, version, value) for value, version in enumerate((5, 10, None))),
+        _row(3, None, 1),
+        batch_size_rows=size,
+    )
+    assert duck.query("SELECT id, v, _sdc_table_version FROM s ORDER BY 1") == [(1, 5, 30), (2, 2, 10), (3, 1, 30)]
+
+
+def test_changes_that_come_during_a_full_read_stay(duck: Any) -> None:
+    duck.load(HEAD, _row(1, 10), _row(2, 10), _activate(10))
+    duck.load(HEAD, _row(1, 20))
+    duck.load(HEAD, _row(1, None, 1), _row(2, None, 1), _row(3, None, 1))  # another run, of changes only
+    duck.load(HEAD, _row(2, 20), _activate(20))
+    assert _live(duck) == [1, 2, 3]
+    duck.load(HEAD, _row(1, 30), _row(2, 30), _activate(30))
+    assert _live(duck) == [1, 2]
+
+
+def test_without_a_version_anywhere_there_is_none(duck: Any) -> None:
+    for _ in range(2):
+        duck.load(HEAD, _row(1, None), _row(2, None), add_metadata_columns=True)
+        assert duck.query("SELECT DISTINCT _sdc_table_version FROM s") == [(None,)]
+    duck.load(HEAD, _row(1, 10), _activate(10))  # what no version ever held is gone where one is whole
+    assert _live(duck) == [1]
+
+
+def test_what_comes_late_is_live_until_a_newer_version_lacks_it(duck: Any) -> None:
+    duck.load(HEAD, _row(1, 10), _row(2, 10), _activate(10))
+    duck.load(HEAD, _row(1, 20), _activate(20))
+    assert _live(duck) == [1]
+    duck.load(HEAD, _row(2, 10), _row(3, 10), _activate(10))
+    assert _live(duck) == [1, 2, 3]
+    assert duck.query("SELECT _sdc_table_version FROM s ORDER BY id") == [(20,), (10,), (10,)]
+    duck.load(HEAD, _row(1, 30), _activate(30))
+    assert _live(duck) == [1]
+
+
+@pytest.mark.parametrize("type_", ["VARCHAR", "HUGEINT", "DOUBLE", "INTEGER"])
+def test_a_version_in_a_column_of_another_type(duck: Any, type_: str) -> None:
+    duck.query(f"CREATE TABLE s (id BIGINT, v BIGINT, _sdc_table_version {type_}, _sdc_deleted_at TIMESTAMPTZ)")
+    duck.load(HEAD, _row(1, 9), _row(2, 10))
+    duck.load(HEAD, _row(1, 10), _row(2, 9), _row(3, None))
+    assert duck.query("SELECT CAST(_sdc_table_version AS INTEGER) FROM s ORDER BY id") == [(10,), (10,), (10,)]
+
+
+@pytest.mark.parametrize("late", [_row(2, 10), _row(2, None)])
+def test_overwriting_reads_that_overlap_lose_nothing_between_them(duck: Any, late: Any) -> None:
+    duck.load(HEAD, _row(1, 5), _row(2, 5), _activate(5), load_method="overwrite")
+    duck.load(HEAD, _row(1, 10), load_method="overwrite")  # waits, until the newer one begins
+    duck.load(HEAD, _row(1, 20), load_method="overwrite")
+    duck.load(HEAD, late, _activate(10), load_method="overwrite")
+    assert _live(duck) == [1, 2]
+    duck.load(HEAD, _row(2, 20), _activate(20), load_method="overwrite")
+    duck.load(HEAD, late, _activate(10), load_method="overwrite")
+    assert _live(duck) == [1, 2]
+    assert duck.query("SELECT _sdc_table_version FROM s ORDER BY id") == [(20,), (20,)]
