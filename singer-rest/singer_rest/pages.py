@@ -21,6 +21,11 @@ Record = dict[str, Any]
 Params = Mapping[str, str | Sequence[str]]
 """Query parameters; one with several values is sent once for each, in their order."""
 
+MAX_TOTAL = 1_000_000_000
+"""Records; a vendor that tells of more in one list tells nothing."""
+MAX_PAGES_AHEAD = 20_000
+"""Pages of one list that are known at a time; the last of them tells of the next ones."""
+
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -93,13 +98,14 @@ class Numbered:
         """
         if request.counted or not records:
             return []
+        total = total if total and total <= MAX_TOTAL else None
         params = dict(request.params)
         number, size = int(params[self.param]), int(params.get(self.limit, self.size))
         done = number - self.first + (len(records) if self.by_record else 1)
         if total and number == self.first and len(records) < min(size, total):
             size = len(records)
         pages = -(-(total or 0) // size) - (-(-done // size) if self.by_record else done)
-        pages = max(pages, 1 if not total or len(records) >= size else 0)
+        pages = min(max(pages, 1 if not total or len(records) >= size else 0), MAX_PAGES_AHEAD)
         step = size if self.by_record else 1
         following = []
         for page in range(pages):

@@ -41,3 +41,22 @@ def test_pages_by_number_may_have_no_parameter_for_their_size() -> None:
     assert pages.following(second, [], None) == []
     assert pages.is_again(second, [{"id": "cat"}])
     assert [page.params for page in pages.following(first, [{}] * 50, 120)] == [(("page", "2"),), (("page", "3"),)]
+
+
+def test_a_total_that_cannot_be_meant_is_none() -> None:
+    pages = Numbered("page", 2, limit="")
+    following = pages.following(Request("/a", (("page", "0"),), "/a"), [{"id": 1}, {"id": 2}], 10**15)
+    assert [request.params for request in following] == [(("page", "1"),)]
+
+
+def test_of_a_long_list_so_many_pages_are_known_at_a_time_and_all_in_the_end(monkeypatch: Any) -> None:
+    monkeypatch.setattr("singer_rest.pages.MAX_PAGES_AHEAD", 20)
+    pages, total = Numbered("page", 1, limit=""), 50
+    queue, asked, most = [Request("/a", (("page", "0"),), "/a")], 0, 0
+    while queue:
+        number = int(dict(queue[0].params)["page"])
+        queue += pages.following(queue.pop(0), [{"id": number}] if number < total else [], total)
+        asked, most = asked + 1, max(most, len(queue))
+        assert number == asked - 1
+    assert asked == total + 1
+    assert most == 20
