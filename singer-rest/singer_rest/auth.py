@@ -194,13 +194,16 @@ def until_granted(ask: Callable[[], T], first_delay: float, max_wait: float = MA
         raise RunError(f"The vendor's host gives no token ({retry.reason}). {advice}") from None
 
 
-def until_answered(send: Callable[[], T], first_delay: float, max_wait: float = MAX_WAIT) -> T:
+def until_answered(
+    send: Callable[[], T], first_delay: float, max_wait: float = MAX_WAIT, what: str = "the token request"
+) -> T:
     """Send a request of the authenticator's own, which no scheduler repeats, until it is answered.
 
     Args:
         send: Sends it once.
         first_delay: Seconds before the first repeat; each further one doubles it, with full jitter.
         max_wait: Seconds for which a limit may hold it back.
+        what: What it is, for the log.
 
     Raises:
         Retry: The last one, if no answer comes.
@@ -217,5 +220,5 @@ def until_answered(send: Callable[[], T], first_delay: float, max_wait: float = 
             except GaveUp as end:
                 raise (Retry(f"it {end}", throttled=True) if end.limited else retry) from None
             if delay >= LONG_WAIT:
-                logger.info("A request before the lists: %s; going on in %.0f s", retry.reason, delay)
+                logger.info("%s: %s; going on in %.0f s", what, retry.reason, delay)
         time.sleep(delay)

@@ -168,7 +168,7 @@ def test_a_request_of_its_own_waits_no_longer_than_a_limit_may_take_and_says_so(
         until_granted(send, 0.5)
     assert slept == [30, 5]
     told = [record.getMessage() for record in caplog.records]
-    assert told == ["A request before the lists: too many requests; going on in 30 s"]
+    assert told == ["the token request: too many requests; going on in 30 s"]
 
 
 def test_a_limit_costs_a_request_of_its_own_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,10 @@ class Check:
         request = Request(path, (), path)
         try:
             reply = until_answered(
-                lambda: self.transport.get_once(request, headers), self.first_delay, self.transport.max_wait
+                lambda: self.transport.get_once(request, headers),
+                self.first_delay,
+                self.transport.max_wait,
+                "the look at the credential",
             )
         except Retry as retry:
             if self.transport.pacer.answered:  # the host is there, and the lists may well be

@@ -173,7 +173,7 @@ class Described:
             return reply
 
         try:
-            reply = until_answered(ask, self._first_delay, self._transport.max_wait)
+            reply = until_answered(ask, self._first_delay, self._transport.max_wait, service.metadata_path)
         except Retry as retry:
             raise TapError(
                 f"The portal does not describe its {service.name} ({retry.reason}). Run again later; if it stays so, "
