@@ -188,3 +188,17 @@ def test_bad_input_is_a_sentence_and_changes_nothing(
     assert "Traceback" not in result.stdout
     assert "wr0ng" not in result.stdout
     assert project.tables() == before
+
+
+def test_what_a_full_refresh_that_failed_owes_is_read_by_the_next_run(project: Project) -> None:
+    absence = project.rows("absence_periods")[0]["id"]
+    project.sandbox.control("delete", kind="absence_period", id=absence)
+    project.sandbox.control("fault", path="/personio/v2/absence-periods", status=418, times=None)
+    failed = project.run("--full-refresh")
+    assert failed.returncode == 1
+    assert "absence_periods" in failed.stdout
+    project.sandbox.control("fault", method="DELETE")
+    result = project.run()
+    assert result.returncode == 0, result.stdout
+    assert absence in {row["id"] for row in project.rows("absence_periods", deleted=True)}
+    assert {stream: len(rows) for stream, rows in project.tables().items()} == project.expected()
