@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pendulum
 from singer_rest import Meaning, Parsed, Reply, Request, RestStream, Slice, Slices, TapError, query
+from singer_rest.errors import Retry
 from singer_rest.records import EXTRA
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
@@ -69,16 +70,19 @@ class FactorialStream(RestStream):
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
-        is_first = "after_id" not in dict(request.params)
-        if is_first and isinstance(body, dict) and body.get("data") is None and body.get("errors", ()) is None:
+        if isinstance(body, dict) and body.get("data") is None and body.get("errors", ()) is None:
+            if "after_id" in dict(request.params):  # of a list that has begun it cannot be the end
+                raise Retry("a page without its rows", broken=True)
             return Parsed([], maybe_incomplete=True)  # an empty list, as some modules say it
         records = body.get("data") if isinstance(body, dict) else None
         meta = (body.get("meta") or {}) if isinstance(body, dict) else None
         if not (isinstance(meta, dict) and isinstance(records, list) and all(isinstance(row, dict) for row in records)):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
-        told = meta.get("total") if isinstance(meta.get("total"), int) else None
+        total = meta.get("total")
+        told = total if type(total) is int and self.row.total else None
         if not meta.get("has_next_page"):
-            if "has_next_page" not in meta and len(records) == PAGE_SIZE and not self.row.one_answer:
+            is_all = meta.get("has_next_page") is False or self.row.one_answer or told == len(records)
+            if len(records) == PAGE_SIZE and not is_all:
                 raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
             return Parsed(records, told=told)
         cursor = meta.get("end_cursor")
@@ -91,9 +95,11 @@ class FactorialStream(RestStream):
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
         # The body may be JSON, a page of the gateway, or nothing. A list that the version lacks is 404.
         of_parent = self.slices.parent is not None
+        if reply.status == HTTPStatus.PAYMENT_REQUIRED:  # it is about the module, whatever is asked for
+            return Meaning.NOT_BOOKED
         if reply.status == HTTPStatus.NOT_FOUND:
             return Meaning.PARENT_GONE if of_parent else Meaning.NO_PERMISSION
-        if reply.status == HTTPStatus.FORBIDDEN and of_parent:
+        if reply.status in {HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT} and of_parent:
             return Meaning.PARENT_FORBIDDEN
         return super().classify(reply, request)
 

@@ -395,6 +395,10 @@ def test_a_body_with_little_or_no_word_of_pages_is_the_last_one(
     [
         ({"data": [{"id": str(number)} for number in range(100)]}, "does not say whether another follows"),
         (
+            {"data": [{"id": str(number)} for number in range(100)], "meta": {"has_next_page": None, "total": True}},
+            "does not say whether another follows",
+        ),
+        (
             {"data": [{"id": "1"}], "meta": {"has_next_page": True, "end_cursor": None}},
             "that another follows, but not where",
         ),
@@ -482,6 +486,91 @@ def test_a_list_that_is_not_found_is_skipped_by_name(
     assert f"(status 404 from {LISTS}posts/posts)" in caplog.text
     assert "posts_comments: it walks posts_posts" in caplog.text
     assert vendor.paths()[f"{LISTS}posts/posts"] == 1
+
+
+@pytest.mark.parametrize("status", [402, 410, 428])
+def test_a_list_that_is_not_booked_is_skipped_by_name_and_what_walks_it(
+    run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    refusal = Answer({"errors": [{"code": "payment_required", "message": "s3cret", "field": None}]}, status)
+    vendor = factorial(answers(posts__posts=refusal, teams__teams=page({"id": "1"})))
+    output = run(vendor.url, "posts_posts", "posts_comments", "teams_teams")
+    assert output.counts() == {"teams_teams": 1}
+    assert {message["stream"] for message in output.of("SCHEMA")} == {"teams_teams"}
+    assert "posts_posts: the company has not booked it, or the vendor has switched it off" in caplog.text
+    assert "It needs the scope posts, and a plan that includes the module posts" in caplog.text
+    assert "posts_comments: it walks posts_posts" in caplog.text
+    assert "api_url" not in caplog.text
+    assert "s3cret" not in caplog.text
+    assert vendor.paths()[f"{LISTS}posts/posts"] == 1
+
+
+def test_a_module_that_is_not_paid_for_is_asked_for_one_parent_only(run: Callable[..., Any], factorial: Start) -> None:
+    tasks = page(*({"id": str(number)} for number in range(40)))
+    vendor = factorial(answers(tasks__tasks=tasks, tasks__task_files=Answer(b"", 402)))
+    output = run(vendor.url, "tasks_tasks", "tasks_task_files", max_concurrency=1)
+    assert output.counts() == {"tasks_tasks": 40}
+    assert vendor.paths()[f"{LISTS}tasks/task_files"] == 1
+
+
+@pytest.mark.parametrize("status", [409, 428])
+def test_one_parent_whose_children_cannot_be_had_leaves_those_of_the_others(
+    run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("tasks/tasks"):
+            return page({"id": "1"}, {"id": "2"})
+        return Answer(b"", status) if asked.query["task_id"] == "1" else page({"id": "9", "task_id": "2"})
+
+    output = run(factorial(answer).url, "tasks_task_files")
+    assert [record["id"] for record in output.records("tasks_task_files")] == ["9"]
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "1 of the tasks_tasks that it walks" in caplog.text
+
+
+def test_an_empty_list_that_may_be_none_does_not_move_the_bookmark(run: Callable[..., Any], factorial: Start) -> None:
+    """Of two slices only one says what it holds: the rows of the other must not fall behind the bookmark."""
+
+    def answer(asked: Asked) -> Answer:
+        if asked.query["contact_type"] == "vendor":
+            return Answer({"errors": None})
+        return page({"id": "1", "updated_at": "2026-03-11T00:00:00Z"})
+
+    vendor = factorial(answer)
+    place = {"replication_key": "updated_at", "replication_key_value": "2026-03-01T00:00:00Z", "version": 7}
+    output = run(vendor.url, "finance_contacts", state={"bookmarks": {"finance_contacts": place}})
+    assert output.counts() == {"finance_contacts": 1}
+    assert output.state["bookmarks"]["finance_contacts"]["replication_key_value"] == "2026-03-01T00:00:00Z"
+    assert [query["contact_type"] for query in vendor.queries(f"{LISTS}finance/contacts")].count("vendor") == 2
+
+
+def test_errors_of_null_in_the_place_of_a_later_page_are_no_end_of_the_list(
+    run: Callable[..., Any], factorial: Start
+) -> None:
+    odd = [Answer({"errors": None})] * 2
+
+    def answer(asked: Asked) -> Answer:
+        if "after_id" not in asked.query:
+            return page({"id": "1"}, has_next_page=True, end_cursor="MQ==")
+        return odd.pop() if odd else page({"id": "2"})
+
+    assert run(factorial(answer).url, "teams_teams").counts() == {"teams_teams": 2}
+
+
+def test_the_total_of_balances_counts_employees_and_is_no_number_of_rows(
+    run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    vendor = factorial(answers(timeoff__allowance_stats=page({"id": "1/2/2026-03-12"}, total=3)))
+    output = run(vendor.url, "timeoff_allowance_stats")
+    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert vendor.paths()[f"{LISTS}timeoff/allowance_stats"] == 1
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_a_full_page_is_the_last_one_where_the_total_says_so(run: Callable[..., Any], factorial: Start) -> None:
+    rows = [{"id": str(number)} for number in range(100)]
+    meta = {"has_next_page": None, "total": 100}
+    assert run(factorial(lambda asked: page(*rows, **meta)).url, "teams_teams").counts() == {"teams_teams": 100}
 
 
 def test_children_of_a_parent_that_is_gone_are_left_out(run: Callable[..., Any], factorial: Start) -> None:

@@ -170,7 +170,7 @@ def test_what_is_deleted_is_missing_under_the_new_version(run: Callable[..., Any
     assert [record["deleted_at"] is not None for record in gone] == [True]
 
 
-@pytest.mark.parametrize("form", ["json", "html", "empty", "null"])
+@pytest.mark.parametrize("form", ["json", "html", "empty", "null", "payment"])
 def test_modules_that_are_not_booked_are_skipped_by_name(
     run: Callable[..., Any], sandbox: Sandbox, url: str, form: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -180,12 +180,40 @@ def test_modules_that_are_not_booked_are_skipped_by_name(
     assert set(output.counts()) == {"teams_teams"}
     assert {message["stream"] for message in output.of("SCHEMA")} == {"teams_teams"}
     for stream in ("posts_posts", "posts_comments", "posts_groups"):
-        assert f"{stream}: the credential may not read it; it needs the scope posts" in caplog.text or (
-            f"{stream}: it walks posts_posts" in caplog.text
-        )
+        said = "company has not booked it" if form == "payment" else "credential may not read it"
+        assert f"{stream}: the {said}" in caplog.text or f"{stream}: it walks posts_posts" in caplog.text
     fails: list[Exception] = []
     run(url, "posts_posts", fails=fails)
     assert "Nothing could be read" in str(fails[0])
+
+
+@pytest.mark.parametrize("stream", ["teams_teams", "ats_candidates", "attendance_shifts"])
+def test_rows_that_a_list_tells_of_and_holds_back_are_not_taken_for_gone(
+    run: Callable[..., Any], sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture, stream: str
+) -> None:
+    path = stream.replace("_", "/", 1)
+    span = {"start_date": days_ago(12), "end_date": days_ago(0)} if stream == "attendance_shifts" else {}
+    ids = {record["id"] for record in run(url, stream, **span).records(stream)}
+    for manner, all_came in (("short", False), ("short-once", True)):
+        caplog.clear()
+        sandbox.control("manner", vendor="factorial", path=path, manner=manner)
+        output = run(url, stream, **span)
+        assert ({record["id"] for record in output.records(stream)} == ids) == all_came
+        assert bool(output.of("ACTIVATE_VERSION")) == all_came
+        assert ("with fewer records than the vendor tells of" in caplog.text) != all_came
+
+
+def test_a_list_without_rows_that_says_so_with_null_errors_takes_none_away(
+    run: Callable[..., Any], sandbox: Sandbox, url: str
+) -> None:
+    first = run(url, "teams_teams")
+    sandbox.control("manner", vendor="factorial", path="teams/teams", manner="null-errors")
+    second = run(url, "teams_teams", state=first.state)
+    assert second.of("ACTIVATE_VERSION") == []
+    sandbox.control("manner", vendor="factorial", path="teams/teams", manner="normal")
+    third = run(url, "teams_teams", state=second.state)
+    assert third.counts() == first.counts()
+    assert len(third.of("ACTIVATE_VERSION")) == 1
 
 
 def test_a_hundred_modules_that_are_not_booked_do_not_renew_the_credential_a_hundred_times(
