@@ -40,13 +40,18 @@ def test_published_credentials_arrive_whole(run: Callable[..., Any], factorial: 
 
 def test_the_published_meta_is_understood(run: Callable[..., Any], factorial: Any, samples: Path) -> None:
     body = json.loads((samples / "pagination_meta_example.json").read_text())
-    last = {"data": [{"id": "28"}], "meta": {"has_next_page": False}}
+    total, limit = body["meta"]["total"], body["meta"]["limit"]
+    rows = [{"id": str(number)} for number in range(total)]
+    body["data"] = rows[:limit]
+    last = {"data": rows[limit:], "meta": {**body["meta"], "has_next_page": False}}
 
     def answer(asked: Asked) -> Answer:
         return Answer(last if "after_id" in asked.query else body)
 
     vendor = factorial(answer)
-    assert run(vendor.url, "teams_teams").counts() == {"teams_teams": 1}
+    output = run(vendor.url, "teams_teams")
+    assert output.counts() == {"teams_teams": total}
+    assert len(output.of("ACTIVATE_VERSION")) == 1
     assert vendor.queries(f"{LISTS}teams/teams")[1]["after_id"] == body["meta"]["end_cursor"]
 
 
