@@ -44,6 +44,7 @@ class Request:
         headers: Headers of its own.
         again: How often its list was begun anew, because the link to the next page had ended.
         rows: How many records it asks for, where a list's pages are not all of one size.
+        note: What its slice has to remember; the stream's own.
     """
 
     path: str
@@ -56,6 +57,7 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     again: int = 0
     rows: int = field(default=1, compare=False)
+    note: Any = field(default=None, compare=False)
 
 
 def query(*params: Params) -> tuple[tuple[str, str], ...]:
@@ -167,6 +169,7 @@ class Parsed:
         items: How many of these the body holds; None: one for each record.
         failed: How many items the vendor says that it could not give.
         maybe_incomplete: Whether the body may lack records: it does not say that there are none, but is taken for that.
+        note: What the stream has to know once the page is handed on; its own.
     """
 
     records: list[Record]
@@ -175,6 +178,7 @@ class Parsed:
     items: int | None = None
     failed: int = 0
     maybe_incomplete: bool = False
+    note: Any = None
 
 
 @dataclass
@@ -198,6 +202,7 @@ class Page:
         asks_again: Whether it answers nothing yet, and what follows is only another way to ask.
         is_cut: Whether its list goes on, and is read in slices instead.
         ends_slice: Whether it is the last page of its slice; known once it is handed on.
+        note: What the stream has to know of it; its own.
     """
 
     records: list[Record]
@@ -216,3 +221,4 @@ class Page:
     asks_again: bool = False
     is_cut: bool = False
     ends_slice: bool = False
+    note: Any = None

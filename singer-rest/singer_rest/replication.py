@@ -98,7 +98,7 @@ class Replication:
         self._began = self._now
         if self._versioned:
             kept = backfill.read(self._state)
-            seen = (self._old_version or 0, (kept and kept[0].version) or 0)
+            seen = (self._old_version or 0, (kept and kept[0].version) or 0, self.version or 0)
             self.version = max(int(self._now.timestamp() * 1000), max(seen) + 1)
 
     def note_due(self) -> bool:

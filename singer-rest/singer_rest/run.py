@@ -255,20 +255,28 @@ class Run:
 
     def _checked(self, stream: RestStream, reading: Reading) -> Generator[Page]:
         """The pages of a reading, and where they show that what changed cannot be had, those of everything."""
-        may_start_over = self._may_start_over(stream)
+        may_start_over, is_first = self._may_start_over(stream), True
         try:
             with closing(self._scheduler.pages(reading)) as pages:
                 for page in pages:
                     if may_start_over and not stream.is_heeded(page):
                         what_came = "ignored"
                         break
+                    is_first = is_first and page.asks_again
                     yield page
                 else:
                     return
-        except (Unanswered, FilterRefused) as error:
-            if not may_start_over:
+        except (RunError, NoAccess):
+            raise
+        except TapError as error:
+            if may_start_over and isinstance(error, (Unanswered, FilterRefused)):
+                what_came = _explained_filter(error)
+            elif self._trial or not stream.falls_back(error, is_first=is_first):
                 raise
-            what_came = _explained_filter(error)
+            else:
+                stream.begin_anew()
+                yield from self._checked(stream, self._second(stream, reading))
+                return
         stream.start_over(what_came)
         yield from self._scheduler.pages(self._second(stream, reading))
 

@@ -256,6 +256,21 @@ class RestStream(SdkStream):
             what_came,
         )
         self._asks_for_changes = False
+        self.begin_anew()
+
+    def falls_back(self, error: TapError, *, is_first: bool) -> bool:  # noqa: ARG002
+        """Whether everything is read instead, where what an earlier run left to go on with cannot be had.
+
+        The main thread asks, once the reading has ended.
+
+        Args:
+            error: What ended it; no missing permission.
+            is_first: Whether it came before the first page.
+        """
+        return False
+
+    def begin_anew(self) -> None:
+        """Read everything, as if nothing had been read; the main thread calls it before another reading."""
         self._slice = None
         self.replication.read_whole()
         for begun in ("shape", "backfill", "coverage"):  # made anew where they are needed
@@ -316,6 +331,7 @@ class RestStream(SdkStream):
             maybe_incomplete=parsed.maybe_incomplete,
             is_first=request.begins,
             restarts=request.again,
+            note=parsed.note,
         )
 
     def _refusal(self, meaning: Meaning, status: int, request: Request) -> TapError:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ from singer_rest.parents import walk
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from singer_rest.pages import Record
     from singer_rest.slices import Ids, Window
@@ -23,7 +24,7 @@ MOST = 5
 """How often a report can be downloaded; then it is answered with 410."""
 
 TRIES = 2
-"""How often a run asks for a report that gives no answer."""
+"""How often a run asks for a report that gives no answer, or not all of its lines."""
 
 LIVES = timedelta(days=31)
 """How long after its job was made a report is asked for; the portal keeps it 30 days."""
@@ -34,6 +35,9 @@ KEPT = timedelta(days=45)
 KEY = "reports"
 TEXT = re.compile(r"(?P<listed>\d{4}-\d\d-\d\d) (?P<import_id>.+)/(?P<kind>\w+)(?: (?P<downloads>\d+))?")
 COUNTS = ("successful_records", "successful_records_with_warnings", "error_records")
+LINES = {"report": "total_records", "warnings": COUNTS[1], "errors": COUNTS[2]}
+"""The reports of an import, and where the import tells how many lines each has."""
+
 NEEDED = ("status", "job_status", "job_created_date", "total_records", *COUNTS)
 WORDS = re.compile("([a-z])(?=[A-Z])")
 UNDER_WAY = re.compile(r"\b(not|un\w+|in|incomplete|being|to be|pending|queued|new|created|submitted|started|\w+ing)\b")
@@ -43,12 +47,93 @@ OVER = re.compile(r"complet|finish|fail|success|succeed|done|processed|error|can
 STUCK = timedelta(days=2)
 """After how long an import that is not over is worth a word."""
 
+MOST_NAMED = 10
+"""How many reports a sentence names."""
+
 Key = tuple[str, str]
 """An import, and which of its reports."""
 
 
+class End(Enum):
+    """What became of a report in a run."""
+
+    READ = auto()
+    """All of it was handed on."""
+    SHORT = auto()
+    """It was handed on, but fewer lines came than the import tells of, or it broke off."""
+    MISSING = auto()
+    """It is not there; it may not be made yet."""
+    SPENT = auto()
+    """It was downloaded too often elsewhere."""
+    FAILED = auto()
+    """It could not be read."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What a run knows of one report; it travels on its requests and on the page that is handed on.
+
+    Args:
+        downloads: How often this run downloaded it, or may have.
+        tries: How often it was asked for.
+        records: The most lines that came so far.
+        is_open: Whether the last of them has no end.
+        has_odd_bytes: Whether they hold bytes that could not be decoded.
+        end: What became of it.
+    """
+
+    downloads: int = 0
+    tries: int = 0
+    records: Sequence[Record] = ()
+    is_open: bool = False
+    has_odd_bytes: bool = False
+    end: End | None = None
+
+    def better(self, before: Attempt) -> Attempt:
+        """What came this time, or before where that was more, after one more download."""
+        best = self if len(self.records) >= len(before.records) else before
+        return replace(best, downloads=before.downloads + 1, tries=before.tries + 1)
+
+    def is_whole(self, before: Attempt, lines: int | None) -> bool:
+        """Whether all of a report came.
+
+        Args:
+            before: What came before. A last line without an end may have been cut; not if it is the same twice.
+            lines: How many lines its import tells of; None: it does not.
+        """
+        is_cut = self.is_open and not (before.is_open and before.records == self.records)
+        return not is_cut and len(self.records) >= (lines or 0)
+
+    def again(self, *, counts: bool = True) -> Attempt:
+        """Once more.
+
+        Args:
+            counts: Whether it may have counted as a download, of which there are few.
+        """
+        return replace(self, downloads=self.downloads + counts, tries=self.tries + 1)
+
+
+@dataclass(frozen=True)
+class ReportSlice(Slice):
+    """A report to read.
+
+    Args:
+        key: The report.
+        lines: How many lines the import tells of; None: it does not.
+        downloads: How often earlier runs downloaded it.
+    """
+
+    key: Key = ("", "")
+    lines: int | None = None
+    downloads: int = 0
+
+    def may_try(self, attempt: Attempt) -> bool:
+        """Whether it may be asked for once more in this run."""
+        return attempt.tries < TRIES and self.downloads + attempt.downloads < MOST
+
+
 @dataclass
-class Report:
+class Known:
     """What is known of a report.
 
     Args:
@@ -66,7 +151,7 @@ class Downloads:
     """Which reports were read, and how often each was asked for: kept in the stream's state, as one list of texts.
 
     A text is such as ``2026-11-22 5f1c2f9e/errors``; behind it stands how often one was asked for that is still to be
-    read. A worker counts, the main thread notes what was handed on.
+    read.
 
     Args:
         state: The stream's part of the tap's state.
@@ -74,26 +159,29 @@ class Downloads:
     """
 
     def __init__(self, state: Mapping[str, Any], now: datetime) -> None:
-        self._reports = dict(_read(state.get(KEY)))
+        self._before = dict(_read(state.get(KEY)))
+        self._reports = {key: replace(known) for key, known in self._before.items()}
         self._now = now
         self._today = now.date()
-        self._tries: dict[Key, int] = {}
-        self.fetched: set[Key] = set()
-        """What this run downloaded, or learnt that it cannot be any more."""
-        self.missing: set[Key] = set()
-        self.spent = 0
-        self.failed = 0
+        self._ended: dict[End, list[str]] = {end: [] for end in End}
+        self.odd_bytes: list[str] = []
+        """Reports with bytes that could not be decoded."""
+        self.listed: set[Key] = set()
         self.stuck: set[str] = set()
         """Imports that are not over, though their job is some days old."""
         self.given_up: set[Key] = set()
+        """Reports that no run asks for any more."""
 
-    def is_due(self, key: Key) -> bool:
-        """Whether a report that is listed is still to be read."""
-        report = self._reports.setdefault(key, Report(self._today))
-        report.listed = self._today
-        if not report.is_read and report.downloads >= MOST and key not in self._tries:
+    def before(self, key: Key) -> int | None:
+        """How often earlier runs downloaded a report that is listed; None: it is not to be read any more."""
+        self.listed.add(key)
+        known = self._before.get(key) or Known(self._today)
+        if known.is_read:
+            return None
+        if known.downloads >= MOST:
             self.given_up.add(key)
-        return not report.is_read and report.downloads < MOST
+            return None
+        return known.downloads
 
     def is_older(self, row: Mapping[str, Any], age: timedelta) -> bool:
         """Whether an import's job is older than that; what does not say when it was made may be new."""
@@ -102,41 +190,47 @@ class Downloads:
         except (ValueError, AttributeError, TypeError, KeyError):
             return False
 
-    def tried(self, key: Key, *, counts: bool) -> int:
-        """Take in that a report was asked for; the tries of this run, or more where no download is left.
-
-        Args:
-            key: The report.
-            counts: Whether it may have counted as a download, of which there are few.
-        """
-        report = self._reports[key]
-        report.downloads += counts
-        self._tries[key] = self._tries.get(key, 0) + 1
-        return self._tries[key] if report.downloads < MOST else max(self._tries[key], TRIES)
-
-    def note(self, key: Key, state: dict[str, Any]) -> None:
-        """Note that a report was handed on, or could not be had in this run."""
-        self._reports[key].is_read = key in self.fetched
-        self.failed += key not in self.fetched | self.missing
+    def note(self, part: ReportSlice, attempt: Attempt, state: dict[str, Any]) -> None:
+        """Note what became of a report, once its page is handed on."""
+        end = attempt.end or End.READ
+        known = self._reports.setdefault(part.key, Known(self._today))
+        known.downloads += attempt.downloads
+        known.is_read = end in {End.READ, End.SPENT}
+        came = f" ({len(attempt.records)} of {part.lines} lines)" if end is End.SHORT and part.lines else ""
+        self._ended[end].append(f"{'/'.join(part.key)}{came}")
+        if attempt.has_odd_bytes:
+            self.odd_bytes.append("/".join(part.key))
         self.write(state)
+
+    def ended(self, end: End) -> Sequence[str]:
+        """The reports of this run that ended so."""
+        return self._ended[end]
 
     def write(self, state: dict[str, Any]) -> None:
         """Write the list to the stream's state, without what nothing lists any more."""
+        for key in self.listed & self._reports.keys():
+            self._reports[key].listed = self._today
         state[KEY] = [
-            f"{report.listed} {'/'.join(key)}{'' if report.is_read else f' {report.downloads}'}"
-            for key, report in self._reports.items()
-            if report.downloads and self._today - report.listed <= KEPT
+            f"{known.listed} {'/'.join(key)}{'' if known.is_read else f' {known.downloads}'}"
+            for key, known in self._reports.items()
+            if (known.downloads or known.is_read) and self._today - known.listed <= KEPT
         ]
 
 
-def _read(texts: Any) -> Iterator[tuple[Key, Report]]:  # noqa: ANN401 - whatever the state holds
+def named(names: Sequence[str]) -> str:
+    """Some names, as a sentence has them."""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{', '.join(names[:MOST_NAMED])}{more}"
+
+
+def _read(texts: Any) -> Iterator[tuple[Key, Known]]:  # noqa: ANN401 - whatever the state holds
     """The reports in a state. One that cannot be read is downloaded again, which loses nothing."""
     for text in texts if isinstance(texts, list) else ():
         with suppress(ValueError):
             if found := TEXT.fullmatch(str(text)):
                 downloads = int(found["downloads"] or 1)
                 listed = date.fromisoformat(found["listed"])
-                yield (found["import_id"], found["kind"]), Report(listed, downloads, is_read=not found["downloads"])
+                yield (found["import_id"], found["kind"]), Known(listed, downloads, is_read=not found["downloads"])
 
 
 class Reports(Slices):
@@ -168,10 +262,22 @@ class Reports(Slices):
                 if self._downloads.is_older(row, STUCK):
                     self._downloads.stuck.add(import_id)
                 continue
-            for kind in kinds(row):
-                if self._downloads.is_due((import_id, kind)):
-                    path = {"import_id": quote(import_id, safe=""), "kind": kind}
-                    yield Slice(path=path, columns={"import_id": import_id, "kind": kind})
+            yield from self._of(import_id, row)
+
+    def _of(self, import_id: str, row: Mapping[str, Any]) -> Iterator[Slice]:
+        for kind, name in LINES.items():
+            lines = _count(row.get(name))
+            if lines == 0:
+                continue  # one that the counts do not speak of may hold something
+            downloads = self._downloads.before((import_id, kind))
+            if downloads is not None:
+                yield ReportSlice(
+                    path={"import_id": quote(import_id, safe=""), "kind": kind},
+                    columns={"import_id": import_id, "kind": kind},
+                    key=(import_id, kind),
+                    lines=lines,
+                    downloads=downloads,
+                )
 
 
 def is_finished(row: Mapping[str, Any]) -> bool:
@@ -182,13 +288,14 @@ def is_finished(row: Mapping[str, Any]) -> bool:
             return False
         if OVER.search(text):
             return True
-    parts = [part for name in COUNTS if isinstance(part := row.get(name), int)]
-    total = row.get("total_records")
-    return not isinstance(total, int) or len(parts) < len(COUNTS) or sum(parts) >= total
+    parts = [part for name in COUNTS if (part := _count(row.get(name))) is not None]
+    total = _count(row.get("total_records"))
+    return total is None or len(parts) < len(COUNTS) or sum(parts) >= total
 
 
-def kinds(row: Mapping[str, Any]) -> Iterator[str]:
-    """The reports of an import that hold anything; one that its counts do not speak of may."""
-    for kind, name in (("report", "total_records"), ("warnings", COUNTS[1]), ("errors", COUNTS[2])):
-        if row.get(name) != 0:
-            yield kind
+def _count(value: Any) -> int | None:  # noqa: ANN401 - what the portal sends
+    """A number of lines, whether it comes as a number or as text; None where there is none."""
+    try:
+        return int(value)
+    except (ValueError, TypeError, OverflowError):
+        return None

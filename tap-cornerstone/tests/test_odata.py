@@ -290,7 +290,7 @@ def gone(form: str) -> dict[str, Any]:
     context = "https://x/objects/$metadata#things_core/$deletedEntity"
     return {
         "entity": {"@odata.context": context, "id": "things_core(user_id=5,code='A''S,')", "reason": "deleted"},
-        "removed": {"@removed": {"reason": "deleted"}, "@odata.id": "things_core(user_id=5,code='A%27%27S,')"},
+        "removed": {"@odata.removed": {"reason": "deleted"}, "@odata.id": "things_core(user_id=5,code='A%27%27S,')"},
         "keys": {"@removed": {"reason": "deleted"}, "user_id": 5, "code": "A'S,"},
     }[form]
 
@@ -321,30 +321,108 @@ def test_changes_are_followed_and_deletions_leave_with_their_key(things: Any, fo
     assert second.of("ACTIVATE_VERSION") == []
 
 
-def test_a_deletion_whose_key_cannot_be_read_is_an_error_and_keeps_the_old_link(things: Any, caplog: Any) -> None:
-    first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
-    fails: list[Exception] = []
-    strange = {"@removed": {"reason": "deleted"}, "id": "things_core(5)"}
-    second, _ = things(lambda _: page(strange), tracked=True, state=first.state, fails=fails)
-    assert "its key cannot be read" in caplog.text
-    assert second.state.get("bookmarks", first.state["bookmarks"]) == first.state["bookmarks"]
+GONE = {"@removed": {"reason": "deleted"}, "id": "things_core(5)"}
+"""A deletion whose key cannot be read: the object has two parts of it."""
+
+ENDED = {
+    "400": Answer({"error": {}}, 400),
+    "404": Answer({"error": {}}, 404),
+    "410": Answer({"error": {}}, 410),
+    "501": Answer({"error": {}}, 501),
+    "no answer": Answer({}, 500),
+    "no rows": Answer({"value": 7}),
+    "no key": page(GONE),
+}
 
 
-@pytest.mark.parametrize("status", [400, 404, 410, 501])
-def test_a_delta_link_that_ended_falls_back_to_the_bookmark_and_says_so(things: Any, caplog: Any, status: int) -> None:
-    first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
+@pytest.mark.parametrize("how", ENDED)
+def test_where_changes_are_not_told_any_more_all_is_read_and_tracked_anew(things: Any, caplog: Any, how: str) -> None:
+    first, _ = things(lambda _: page(row(5), row(6), deltaLink="things_core?deltatoken=one"), tracked=True)
 
     def answer(asked: Asked) -> Answer:
-        return Answer({"error": {}}, status) if "deltatoken" in asked.query_text else page(row(5))
+        if asked.query_text == "deltatoken=one":
+            return ENDED[how]
+        return page(row(6), deltaLink="things_core?deltatoken=two")
 
     caplog.clear()
     second, vendor = things(answer, tracked=True, state=first.state)
-    queries = [asked.query for asked in vendor.asked if asked.path == PATH]
-    assert queries[1] == {"$filter": "_last_touched_dt_utc ge 2026-04-12T00:24:31Z"}
-    assert "track" not in prefers(vendor)[1]
-    assert "what is deleted shows with a full refresh" in caplog.text
+    assert [asked.query_text for asked in vendor.asked if asked.path == PATH][-1] == ""
+    assert prefers(vendor)[-1] == "odata.track-changes, odata.maxpagesize=1000"
+    assert "Everything is read instead, so that what was deleted meanwhile shows too." in caplog.text
+    assert [record["user_id"] for record in second.records("things_core")] == [6]
+    (activated,) = second.of("ACTIVATE_VERSION")  # row 5 is gone
+    assert activated["version"] == second.of("RECORD")[0]["version"] > first.of("RECORD")[0]["version"]
+    assert second.state["bookmarks"]["things_core"]["delta_link"].endswith("deltatoken=two")
+    third, vendor = things(
+        lambda _: page(gone("keys"), deltaLink="x?deltatoken=three"), tracked=True, state=second.state
+    )
+    assert [asked.query_text for asked in vendor.asked if asked.path == PATH] == ["deltatoken=two"]
+    assert third.records("things_core")[0]["_sdc_deleted_at"]
+
+
+def test_a_whole_read_in_the_place_of_changes_that_fails_too_is_an_error_and_comes_again(things: Any) -> None:
+    first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
+    fails: list[Exception] = []
+    second, _ = things(lambda _: Answer({}, 418), tracked=True, state=first.state, fails=fails)
+    assert fails
+    assert second.of("ACTIVATE_VERSION") == []
+    state = {**first.state, **second.state}
+    third, _ = things(lambda _: page(row(6), deltaLink="things_core?deltatoken=two"), tracked=True, state=state)
+    assert [record["user_id"] for record in third.records("things_core")] == [6]
+
+
+def test_an_object_that_tracks_no_more_is_read_whole_once_and_by_what_was_touched_from_then_on(
+    things: Any, caplog: Any
+) -> None:
+    first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
+
+    def answer(asked: Asked) -> Answer:
+        tracks = "track" in asked.headers["Prefer"] or "deltatoken" in asked.query_text
+        return Answer({"error": {}}, 501) if tracks else page(row(6))
+
+    second, _ = things(answer, tracked=True, state=first.state)
+    assert len(second.of("ACTIVATE_VERSION")) == 1
     assert second.state["bookmarks"]["things_core"]["delta_link"] is None
-    assert second.counts() == {"things_core": 1}
+    assert "does not track its changes; asking for what was touched since" in caplog.text
+    _, vendor = things(answer, tracked=True, state=second.state)
+    assert [set(asked.query) for asked in vendor.asked if asked.path == PATH] == [{"$filter"}]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_permission_that_is_missing_costs_no_link(things: Any, caplog: Any, status: int) -> None:
+    first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
+    fails: list[Exception] = []
+    second, vendor = things(lambda _: Answer({}, status), tracked=True, state=first.state, fails=fails)
+    assert "Nothing could be read" in str(fails[0])
+    assert {asked.query_text for asked in vendor.asked if asked.path == PATH} == {"deltatoken=one"}
+    kept = {**first.state, **second.state}["bookmarks"]["things_core"]["delta_link"]
+    assert kept.endswith("deltatoken=one")
+
+
+def test_a_link_to_the_next_page_that_ends_while_it_is_read_begins_the_list_anew(things: Any) -> None:
+    ended = iter([Answer({"error": {}}, 410)])
+
+    def answer(asked: Asked) -> Answer:
+        number = int(asked.query_text.rpartition("=")[2] or 0)
+        if number == 2 and (answer := next(ended, None)):
+            return answer
+        return page(row(number), **({"nextLink": f"things_core?$skiptoken={number + 1}"} if number < 3 else {}))
+
+    output, _ = things(answer)
+    assert [record["user_id"] for record in output.records("things_core")] == [0, 1, 0, 1, 2, 3]
+    versions = [message["version"] for message in output.of("RECORD")]
+    assert versions[0] < versions[2]
+    assert [message["version"] for message in output.of("ACTIVATE_VERSION")] == [versions[2]]
+
+
+def test_links_that_always_end_are_an_error_after_some_starts(things: Any) -> None:
+    fails: list[Exception] = []
+    _, vendor = things(
+        lambda asked: Answer({}, 410) if asked.query_text else page(row(1), nextLink="things_core?$skiptoken=2"),
+        fails=fails,
+    )
+    assert fails
+    assert [asked.query_text for asked in vendor.asked if asked.path == PATH].count("") == 1 + 3
 
 
 def test_an_object_that_does_not_track_after_all_is_read_without(things: Any) -> None:
@@ -574,7 +652,7 @@ def test_what_passes_does_not_cost_a_link_of_an_earlier_run(
     if kind == "delta":
         first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
     else:
-        halting = iter([page(row(5), nextLink="things_core?$skiptoken=2"), *[Answer({}, 422)] * 9])
+        halting = iter([page(row(5), nextLink="things_core?$skiptoken=2"), *[Answer({}, 418)] * 9])
         first, _ = things(lambda _: next(halting), fails=[])
     blips = iter([Answer({}, 500)] * 6)
     second, vendor = things(

@@ -186,7 +186,7 @@ def test_a_report_that_fails_is_asked_for_twice_a_run_and_five_times_at_most(
         state = output.state
     assert "given up" not in caplog.text
     assert run(url, *LATE, state=state, **lately).records(*REPORTS) == []
-    assert "1 of the reports broke off each of the 5 times that they can be downloaded" in caplog.text
+    assert "1 of the reports could not be read whole in the 5 times that they can be downloaded" in caplog.text
     assert downloads(sandbox).count(f"{victim}/report") == 5
     others = [path for path in downloads(sandbox) if path != f"{victim}/report"]
     assert len(set(others)) == len(others)

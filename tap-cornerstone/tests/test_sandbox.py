@@ -96,15 +96,22 @@ def test_what_is_deleted_leaves_with_its_key_where_changes_are_tracked(
     assert run(url, "user_ou_core", state=second.state, **config).counts() == {}
 
 
-def test_delta_links_that_ended_fall_back_to_what_was_touched(
+def test_deletions_show_though_the_delta_link_ended_and_are_followed_again_from_then_on(
     run: Any, sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     config: dict[str, Any] = {"objects": ["user_ou_core"], "views": []}
     first = run(url, "user_ou_core", **config)
+    addresses = [f"{record['user_id']},{record['ou_id']}" for record in first.records("user_ou_core")[3:5]]
+    sandbox.control("cornerstone/delete", stream="user_ou_core", id=addresses[0])
     sandbox.control("cornerstone/expire-links", kind="delta")
     second = run(url, "user_ou_core", state=first.state, **config)
-    assert second.counts()["user_ou_core"] < first.counts()["user_ou_core"]
-    assert "what is deleted shows with a full refresh" in caplog.text
+    assert "what was deleted meanwhile shows too" in caplog.text
+    assert compared(second, sandbox) == first.counts()["user_ou_core"] - 1
+    assert len(second.of("ACTIVATE_VERSION")) == 1
+    sandbox.control("cornerstone/delete", stream="user_ou_core", id=addresses[1])
+    (gone,) = run(url, "user_ou_core", state=second.state, **config).records("user_ou_core")
+    assert f"{gone['user_id']},{gone['ou_id']}" == addresses[1]
+    assert gone["_sdc_deleted_at"]
 
 
 FORMS = ["error", "html", "cut", "only-error", "page", "json-500", "xml-500", "html-500", "timeout"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -37,8 +37,11 @@ SMALLEST_PAGE = 250
 GOOD_PAGES = 10
 """Pages that have to come whole before larger ones are asked for again."""
 
-LINK_TRIES = 5
-"""How often a link of an earlier run is asked for in pages of the smallest size, after it failed in larger ones."""
+SLOW_STEP = 8
+"""By how much pages shrink that did not come in time: each of them may take as long as the time-out."""
+
+MOST_STARTS = 3
+"""How often a run reads everything from the beginning where a link was good no more."""
 
 DELTA = "delta_link"
 ROW = re.compile(r"[^(]*\((.*)\)\s*", re.DOTALL)
@@ -49,11 +52,65 @@ MOMENTS = {MOMENT: times.text, "Edm.Date": times.date}
 NO_STAMP = "it has no key, or no column of that name that holds moments and may stand in a filter"
 WITHOUT_DELTA = "asking for what was touched since, and what is deleted shows with a full refresh."
 TOO_LARGE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
-NO_ACCESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND})
+UNTRACKED = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.NOT_ACCEPTABLE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.NOT_IMPLEMENTED,
+    }
+)
+"""What is answered by an object that does not track its changes, whatever its metadata says."""
+
+LINK_ENDED = UNTRACKED | {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+"""What a link is answered with that is not known any more, or for ever; the object itself may be."""
+
 LINKS = ("/$link", "/$deletedLink")
 """Ends of the context of what is no row among changes."""
+REMOVED = ("@removed", "@odata.removed")
 DELETED = "/$deletedEntity"
 """The end of the context of a row that was deleted, where `@removed` does not say so."""
+
+
+class LinkEnded(TapError):  # noqa: N818 - there is another way to ask
+    """A link, or what came by it, is good no more; the list is read from its beginning."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a list is asked for; it travels on its requests.
+
+    Args:
+        rows: Rows of the pages to come.
+        good: Pages that came whole since they have this size.
+        tracks: Whether the object is asked to track its changes, where it says that it does.
+    """
+
+    rows: int = LARGEST_PAGE
+    good: int = 0
+    tracks: bool = True
+
+    def after_good_page(self) -> Pace:
+        """The pace once a page came whole: larger ones are asked for again after some."""
+        if self.rows >= LARGEST_PAGE:
+            return self
+        if self.good + 1 < GOOD_PAGES:
+            return replace(self, good=self.good + 1)
+        return replace(self, rows=min(self.rows * 2, LARGEST_PAGE), good=0)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a page tells of the whole list; it travels on the page.
+
+    Args:
+        delta: The path of what will have changed; None: it does not say.
+        tracks: Whether the object tracks its changes.
+    """
+
+    delta: str | None
+    tracks: bool
 
 
 class ODataStream(CornerstoneStream):
@@ -62,11 +119,8 @@ class ODataStream(CornerstoneStream):
     service: ClassVar[Service]
     entity_set: ClassVar[EntitySet]
 
-    _page_size = LARGEST_PAGE
-    _good_pages = 0
-    _in_vain = 0
-    _tracking = True
-    _new_delta: str | None = None
+    _starts = 0
+    _told: Told | None = None
 
     @property
     def changed_since(self) -> ChangedSince | None:  # type: ignore[override]
@@ -95,7 +149,7 @@ class ODataStream(CornerstoneStream):
         wanted = INTEGERS | NUMBERS | {MOMENT}
         return [(name, column.type) for name, column in self.entity_set.columns.items() if column.type in wanted]
 
-    @cached_property
+    @property
     def _delta(self) -> str | None:
         """Where what changed since the last run is told, deletions too."""
         return None if self.replication.whole else self._kept(self.stream_state.get(DELTA))
@@ -115,29 +169,27 @@ class ODataStream(CornerstoneStream):
     @override
     def page_request(self, part: Slice, since: datetime | None) -> Request:
         link = self._delta or self._place
-        return self._asking(link, self._page_size) if link else self._first()
+        return self._asking(link, LARGEST_PAGE, Pace()) if link else self._first(Pace())
 
-    def _first(self) -> Request:
-        return self._asking(self._beginning, min(FIRST_PAGE, self._page_size))
+    def _first(self, pace: Pace) -> Request:
+        return self._asking(self._beginning(pace), min(FIRST_PAGE, pace.rows), pace)
 
-    @property
-    def _beginning(self) -> str:
+    def _beginning(self, pace: Pace) -> str:
         # What is asked for with a filter cannot be tracked.
-        if self.since is None or self.changed_since is None or self._tracks:
+        if self.since is None or self.changed_since is None or self._tracks(pace):
             return self.path
         ((column, moment),) = self.changed_since.params(self.since).items()
         return f"{self.path}?$filter={quote(f'{column} ge {moment}', safe='')}"
 
-    def _asking(self, path: str, size: int) -> Request:
-        return Request(path, (), self.path, headers=self._preferring(size), rows=size)
+    def _asking(self, path: str, size: int, pace: Pace) -> Request:
+        return Request(path, (), self.path, headers=self._preferring(size, pace), rows=size, note=pace)
 
-    def _preferring(self, size: int) -> tuple[tuple[str, str], ...]:
-        track = "odata.track-changes, " if self._tracks else ""
+    def _preferring(self, size: int, pace: Pace) -> tuple[tuple[str, str], ...]:
+        track = "odata.track-changes, " if self._tracks(pace) else ""
         return (("Prefer", f"{track}odata.maxpagesize={size}"),)
 
-    @property
-    def _tracks(self) -> bool:
-        is_tracked = self.entity_set.tracks_changes and self._tracking
+    def _tracks(self, pace: Pace) -> bool:
+        is_tracked = self.entity_set.tracks_changes and pace.tracks
         return is_tracked and (self.replication.whole or self._delta is not None)
 
     @override
@@ -149,12 +201,14 @@ class ODataStream(CornerstoneStream):
             raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Check `corpname` or `api_url`.")
         if records and self._is_error(records[-1]):
             raise Retry("the portal broke the page off")
-        self._recover()
         rows = [row for record in records if (row := self._row(record)) is not None]
-        if delta := links.member(body, "@odata.deltalink"):
-            self._new_delta = self._path_of(delta)
-        following = links.member(body, "@odata.nextlink")
-        return Parsed(rows, [self._asking(self._path_of(following), self._page_size)] if following else [])
+        pace = _pace(request).after_good_page()
+        delta, following = (links.member(body, f"@odata.{name}link") for name in ("delta", "next"))
+        return Parsed(
+            rows,
+            [self._asking(self._path_of(following), pace.rows, pace)] if following else [],
+            note=Told(self._path_of(delta) if delta else None, pace.tracks),
+        )
 
     def _is_error(self, record: Record) -> bool:
         error = links.member(record, "error")
@@ -174,7 +228,7 @@ class ODataStream(CornerstoneStream):
         context = context if isinstance(context, str) else ""
         if context.endswith(LINKS):
             return None
-        if "@removed" in record or context.endswith(DELETED):
+        if context.endswith(DELETED) or any(name in record for name in REMOVED):
             return self._gone(record)
         return {name: value for name, value in record.items() if not name.startswith("@")}
 
@@ -185,8 +239,8 @@ class ODataStream(CornerstoneStream):
         with suppress(ValueError):
             key = {**self._key_of(unquote(address)), **key}
         if set(key) != set(self.entity_set.key):
-            raise TapError(f"{self.name}: a row was deleted, but its key cannot be read. Run with a full refresh.")
-        return {**key, DELETED_AT: times.text(self._tap.started)}
+            raise LinkEnded(f"{self.name}: a row was deleted, but its key cannot be read. Run with a full refresh.")
+        return {**key, DELETED_AT: times.text(self.started)}
 
     def _key_of(self, address: str) -> Record:
         """The key in a row's address, such as ``user_ou_core(user_id=5,ou_id=77)``."""
@@ -206,59 +260,55 @@ class ODataStream(CornerstoneStream):
     def smaller(self, request: Request, retry: Retry) -> Sequence[Request]:
         if is_resting(retry):  # large pages time out or break off
             return ()
-        if other := self._half(request, retry.reason):
-            return [other]
-        self._in_vain += 1  # a link is not given up for what may pass
-        again = self._again(request) if self._in_vain > LINK_TRIES else None
-        return [again] if again else ()
+        other = self._smaller(request, retry.reason, SLOW_STEP if retry.slow else 2)
+        return [other] if other else ()
 
-    def _half(self, request: Request, reason: str) -> Request | None:
-        """The request for the same page in half the size, unless it is the smallest."""
+    def _smaller(self, request: Request, reason: str, step: int) -> Request | None:
+        """The request for the same page with fewer rows, unless it is the smallest."""
         if request.rows <= SMALLEST_PAGE:
             return None
-        size, self._good_pages = max(request.rows // 2, SMALLEST_PAGE), 0
-        if request.rows >= self._page_size:  # a first page is small from the beginning
-            self._page_size = size
+        size, pace = max(request.rows // step, SMALLEST_PAGE), _pace(request)
+        # A first page is small from the beginning, and says nothing of the others.
+        pace = replace(pace, rows=size if request.rows >= pace.rows else pace.rows, good=0)
         self.logger.info("%s: %s; asking for pages of %d rows.", self.name, reason, size)
-        return replace(request, headers=self._preferring(size), rows=size)
-
-    def _recover(self) -> None:
-        """Ask for larger pages again once some came whole."""
-        self._good_pages += 1
-        if self._page_size < LARGEST_PAGE and self._good_pages >= GOOD_PAGES:
-            self._page_size, self._good_pages = min(self._page_size * 2, LARGEST_PAGE), 0
+        return replace(request, headers=self._preferring(size, pace), rows=size, note=pace)
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        other = self._instead(reply, request) if reply.status >= HTTPStatus.BAD_REQUEST else None
-        return other or super().classify(reply, request)
-
-    def _instead(self, reply: Reply, request: Request) -> Request | None:
-        if reply.status in TOO_LARGE and (other := self._half(request, f"status {reply.status}")):
+        status, pace = reply.status, _pace(request)
+        if status in TOO_LARGE and (other := self._smaller(request, f"status {status}", 2)):
             return other
-        if again := self._again(request):
-            return again
-        if self._tracks and reply.status not in NO_ACCESS:
-            # Some portals or objects do not, whatever their metadata says.
-            self.logger.warning("%s: the portal does not track its changes; %s", self.name, WITHOUT_DELTA)
-            self._tracking = False
-            return self._first()
-        return None
+        is_first = request.path == self._beginning(pace)
+        if status in LINK_ENDED and not is_first:
+            raise LinkEnded(f"{self.name}: a link of the portal is good no more (status {status}). Run again later.")
+        if status in UNTRACKED and is_first and self._tracks(pace):
+            return self._first(replace(pace, tracks=False))
+        return super().classify(reply, request)
 
-    def _again(self, request: Request) -> Request | None:
-        """What to ask for where a link of an earlier run is not good any more; None where it was no such link."""
-        if self._delta and request.path == self._delta:
+    @override
+    def falls_back(self, error: TapError, *, is_first: bool) -> bool:
+        by_delta, by_place = self._delta is not None, self._place is not None
+        # What passes costs no link: a page is given up only after some tries.
+        is_link = isinstance(error, LinkEnded) or (is_first and (by_delta or by_place))
+        if not is_link or self._starts == MOST_STARTS:
+            return False
+        self._starts += 1
+        self._told = None
+        if by_delta:
             self.logger.warning(
-                "%s: what changed since the last run is not told any more; %s", self.name, WITHOUT_DELTA
+                "%s: what changed since the last run is not told any more. Everything is read instead, so that what "
+                "was deleted meanwhile shows too.",
+                self.name,
             )
-            self._delta, self._tracking = None, False
-        elif self._place and request.path == self._place:
-            self.logger.info("%s: the place where the last run left off is gone; starting over.", self.name)
-            self.backfill.forget()
-            self.replication.read_whole()
         else:
-            return None
-        return self._first()
+            self.logger.info("%s: a link to the next page is good no more; starting over.", self.name)
+        self.backfill.forget()
+        return True
+
+    @override
+    def remember(self, page: Page, state: dict[str, Any]) -> bool:
+        self._told = page.note
+        return False
 
     @override
     def place_after(self, page: Page) -> str | None:
@@ -269,13 +319,17 @@ class ODataStream(CornerstoneStream):
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
         super().finish_state(state)
-        if self._new_delta:
-            state[DELTA] = f"{self.transport.api_url}{self._new_delta}"
-        elif self._delta:  # it was good once more, and may be again
+        told = self._told or Told(None, tracks=True)
+        if told.delta:
+            state[DELTA] = f"{self.transport.api_url}{told.delta}"
+            return
+        if self._delta:  # it was good once more, and may be again
             self.logger.warning("%s: the portal gave no new link to what will change; the old one is kept.", self.name)
-        elif self._tracks:
-            self.logger.warning("%s: the portal gave no link to what will change; %s", self.name, WITHOUT_DELTA)
-        elif state.get(DELTA):
+            return
+        if self.entity_set.tracks_changes and self.replication.whole:
+            what = "gave no link to what will change" if told.tracks else "does not track its changes"
+            self.logger.warning("%s: the portal %s; %s", self.name, what, WITHOUT_DELTA)
+        if state.get(DELTA):
             state[DELTA] = None  # set, not removed: Meltano merges states
 
     @override
@@ -285,6 +339,10 @@ class ODataStream(CornerstoneStream):
             if value.__class__ is str:
                 row[name] = straightened(value, kind)
         return row
+
+
+def _pace(request: Request) -> Pace:
+    return request.note if isinstance(request.note, Pace) else Pace()
 
 
 def is_stamp(entity_set: EntitySet, name: str) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cached_property
@@ -16,17 +14,23 @@ from singer_rest.errors import Retry
 from singer_rest.pages import Page
 from typing_extensions import override
 
+from tap_cornerstone import report_text
 from tap_cornerstone.client import is_resting, per_minute
 from tap_cornerstone.odata.links import member
-from tap_cornerstone.reports import MOST, TRIES, Downloads, Reports
+from tap_cornerstone.reports import MOST, Attempt, Downloads, End, Reports, ReportSlice, named
 from tap_cornerstone.rest import RestList, first_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from singer_rest.pages import Record
+
+    from tap_cornerstone.report_text import Report
 
 BULK = "/services/api/x/bulk-api/v1"
 JOB = f"{BULK}/jobs/{{job_id}}"
-LONGEST_CELL = 2**31 - 1
+ENDS = {Meaning.PARENT_GONE: End.MISSING, Meaning.UNREADABLE: End.SPENT}
+"""What became of a report, by what its answer means."""
 
 
 class BulkJobs(RestList):
@@ -117,7 +121,7 @@ class BulkImportReports(RestList):
     @cached_property
     def downloads(self) -> Downloads:
         """Which reports were read, and how often each was downloaded."""
-        return Downloads(self.stream_state, self._tap.started)
+        return Downloads(self.stream_state, self.started)
 
     @property
     @override
@@ -126,112 +130,105 @@ class BulkImportReports(RestList):
 
     @override
     def page_request(self, part: Slice, since: datetime | None) -> Request:
-        return Request(self.path.format(**part.path), (), self.path, headers=(("Accept", "text/csv, */*"),))
+        headers = (("Accept", "text/csv, */*"),)
+        return Request(self.path.format(**part.path), (), self.path, headers=headers, note=Attempt())
 
     @override
-    def decode(self, reply: Reply) -> list[list[str]]:
-        if reply.body.lstrip()[:1] == b"<":
-            raise ValueError("a page instead of a report")
-        try:
-            text = reply.body.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = reply.body.decode("cp1252", errors="replace")
-        csv.field_size_limit(LONGEST_CELL)
-        try:
-            return _lines(text, strict=True)
-        except csv.Error as error:
-            if "end of data" in str(error):
-                raise ValueError("it broke off within quotes") from None
-            return _lines(text, strict=False)  # quotes within a cell may stand there as they are
+    def decode(self, reply: Reply) -> Report:
+        return report_text.read(reply)
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
-        header, *lines = body or [[]]
+        header, *lines = body.lines or [[]]
         # Each load has columns of its own, so they stand together.
-        return Parsed(
-            [
-                {"row_number": number, "cells": dict(zip(columns(header, len(line)), line, strict=False))}
-                for number, line in enumerate(lines, 1)
-            ]
-        )
+        records = [
+            {"row_number": number, "cells": dict(zip(columns(header, len(line)), line, strict=False))}
+            for number, line in enumerate(lines, 1)
+        ]
+        return Parsed(records, note=Attempt(records=records, is_open=body.is_open, has_odd_bytes=body.has_odd_bytes))
+
+    @override
+    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
+        return Meaning.UNREADABLE if reply.status == HTTPStatus.GONE else super().classify(reply, request)
 
     @override
     def fetch(self, request: Request, part: Slice) -> Page:
-        key = (part.columns["import_id"], part.columns["kind"])
+        before: Attempt = request.note
         try:
             page = super().fetch(request, part)
         except Retry as retry:
-            if retry.throttled or self.downloads.tried(key, counts=not is_resting(retry)) < TRIES:
+            if retry.throttled:
                 raise
-            return self._page_of_none(part)
+            return self._page_or_next(before.again(counts=not is_resting(retry)), request, part, End.FAILED)
         except RunError:
             raise
         except TapError as error:
             # One that is refused must not keep the others waiting: they do not live long.
             self.logger.warning("%s", error)
-            return self._page_of_none(part)
-        if page.meaning is Meaning.PARENT_GONE:  # it may not be made yet
-            self.downloads.missing.add(key)
-            return replace(page, meaning=Meaning.NO_RECORDS)
-        if page.meaning is not Meaning.PARENT_FORBIDDEN:
-            self.downloads.tried(key, counts=True)
-            self.downloads.fetched.add(key)
-        return page
+            return self._page_of(before, part, End.FAILED)
+        if page.meaning in ENDS:
+            return self._page_of(before, part, ENDS[page.meaning])
+        if page.meaning is Meaning.PARENT_FORBIDDEN:
+            return page
+        here: Attempt = page.note or Attempt()  # without content
+        attempt = here.better(before)
+        if not here.is_whole(before, part.lines if isinstance(part, ReportSlice) else None):
+            return self._page_or_next(attempt, request, part, End.SHORT)
+        return replace(page, meaning=Meaning.RECORDS, note=replace(attempt, end=End.READ))
+
+    def _page_or_next(self, attempt: Attempt, request: Request, part: Slice, end: End) -> Page:
+        """Ask for a report once more, or hand on what came of it."""
+        if isinstance(part, ReportSlice) and part.may_try(attempt):
+            again = replace(request, note=attempt, begins=True)
+            return Page([], [again], part, 0, datetime.now(timezone.utc), asks_again=True)
+        return self._page_of(attempt, part, End.SHORT if attempt.records else end)
 
     @staticmethod
-    def _page_of_none(part: Slice) -> Page:
-        return Page([], (), part, 0, datetime.now(timezone.utc))
-
-    @override
-    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        if reply.status == HTTPStatus.GONE:
-            self.downloads.spent += 1
-            return Meaning.NO_RECORDS
-        return super().classify(reply, request)
+    def _page_of(attempt: Attempt, part: Slice, end: End) -> Page:
+        note = replace(attempt, end=end)
+        return Page(list(attempt.records), (), part, 0, datetime.now(timezone.utc), note=note)
 
     @override
     def remember(self, page: Page, state: dict[str, Any]) -> bool:
-        self.downloads.note((page.slice.columns["import_id"], page.slice.columns["kind"]), state)
+        if isinstance(page.slice, ReportSlice):
+            self.downloads.note(page.slice, page.note, state)
         return True
 
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
         super().finish_state(state)
         self.downloads.write(state)
-        if self.downloads.stuck:
-            self.logger.warning(
-                "%s: %d of the imports are not over, though days old; their reports wait.",
-                self.name,
-                len(self.downloads.stuck),
-            )
-        if self.downloads.given_up:
-            self.logger.warning(
-                "%s: %d of the reports broke off each of the %d times that they can be downloaded, and are given up.",
-                self.name,
-                len(self.downloads.given_up),
-                MOST,
-            )
-        if self.downloads.spent:
-            self.logger.warning(
-                "%s: %d of the reports had been downloaded too often elsewhere, and cannot be read any more.",
-                self.name,
-                self.downloads.spent,
-            )
-        if self.downloads.missing:
-            self.logger.warning(
-                "%s: %d of the reports are not there; the next run asks for them again.",
-                self.name,
-                len(self.downloads.missing),
-            )
-        if self.downloads.failed:
+        for sentence in self._sentences():
+            self.logger.warning("%s: %s", self.name, sentence)
+        if failed := self.downloads.ended(End.FAILED):
             raise TapError(
-                f"{self.name}: {self.downloads.failed} of the reports could not be read. The next run asks for them "
-                "again."
+                f"{self.name}: {len(failed)} of the reports could not be read. The next run asks for them again."
             )
 
-
-def _lines(text: str, *, strict: bool) -> list[list[str]]:
-    return [row for row in csv.reader(io.StringIO(text, newline=""), strict=strict) if row]
+    def _sentences(self) -> Iterator[str]:
+        """A sentence for each kind of reports that are not there whole."""
+        downloads = self.downloads
+        if downloads.stuck:
+            yield f"{len(downloads.stuck)} of the imports are not over, though days old; their reports wait."
+        if short := downloads.ended(End.SHORT):
+            yield (
+                f"{len(short)} of the reports have fewer lines than their import tells of, or broke off: "
+                f"{named(short)}. What came is kept; the next run downloads them again."
+            )
+        if downloads.given_up:
+            yield (
+                f"{len(downloads.given_up)} of the reports could not be read whole in the {MOST} times that they can "
+                "be downloaded, and are given up."
+            )
+        if spent := downloads.ended(End.SPENT):
+            yield f"{len(spent)} of the reports had been downloaded too often elsewhere, and cannot be read any more."
+        if missing := downloads.ended(End.MISSING):
+            yield f"{len(missing)} of the reports are not there; the next run asks for them again."
+        if odd := downloads.odd_bytes:
+            yield (
+                f"{len(odd)} of the reports hold bytes that are not UTF-8, which stand in their cells as \\xe4 and the "
+                f"like: {named(odd)}."
+            )
 
 
 def columns(header: list[str], cells: int) -> list[str]:

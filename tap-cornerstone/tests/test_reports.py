@@ -1,0 +1,176 @@
+"""Reports of imports: how many lines came, whether they came to their end, and in which encoding."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest.testing import Answer, Asked, Host, Output
+from tap_cornerstone.report_text import decoded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.testing import Sandbox
+
+    Start = Callable[[Callable[[Asked], Answer]], Host]
+
+ALL: dict[str, Any] = {"objects": [], "views": [], "optional_streams": ["*"]}
+FAST = {"x-csod-throttling-rate-limit-urilevel": "360000000"}
+REPORTS = "bulk_import_reports"
+HEADER = "User ID,Status"
+LINES = [f"ref{number},Success" for number in range(6)]
+WHOLE = "\n".join([HEADER, *LINES, ""])
+
+
+def importing(*reports: Any, **counts: Any) -> Callable[[Asked], Answer]:
+    """A portal with one import of six lines, whose report is answered so, one after the other."""
+    made = f"{datetime.now(timezone.utc) - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+    known = {"total_records": len(LINES), "successful_records_with_warnings": 0, "error_records": 0, **counts}
+    job = {"id": "j", "status": "COMPLETED", "created_date": made, "imports": [{"id": "i", **known}]}
+    answers = iter(reports)
+
+    def answer(asked: Asked) -> Answer:
+        if "/imports/" not in asked.path:
+            return Answer({"jobs": [job], "total_count": 1}, headers=FAST)
+        found = next(answers)
+        return found if isinstance(found, Answer) else Answer(found.encode(), headers=FAST)
+
+    return answer
+
+
+def downloads(vendor: Host) -> int:
+    return len([asked for asked in vendor.asked if "/imports/" in asked.path])
+
+
+def noted(output: Output) -> list[str]:
+    """What the state notes of reports, without the day."""
+    return [text.partition(" ")[2] for text in output.state["bookmarks"][REPORTS]["reports"]]
+
+
+SHORT = "\n".join([HEADER, *LINES[:2], ""])
+
+
+@pytest.mark.parametrize("total", [6, "6"], ids=["number", "text"])
+def test_a_report_with_fewer_lines_than_its_import_tells_of_is_downloaded_again(
+    run: Any, portal: Start, total: Any
+) -> None:
+    vendor = portal(importing(SHORT, WHOLE, total_records=total))
+    output = run(vendor.url, REPORTS, **ALL)
+    assert [record["cells"]["User ID"] for record in output.records(REPORTS)] == [f"ref{n}" for n in range(6)]
+    assert noted(output) == ["i/report"]
+
+
+def test_a_report_that_stays_short_is_kept_and_told_of_and_asked_for_by_later_runs_until_five_downloads(
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    shorter = "\n".join([HEADER, LINES[0], ""])
+    vendor = portal(importing(SHORT, shorter, shorter, SHORT, SHORT))
+    state: dict[str, Any] = {}
+    for count in (2, 4, 5):
+        output = run(vendor.url, REPORTS, state=state, **ALL)
+        assert len(output.records(REPORTS)) == 2  # the most that came
+        assert noted(output) == [f"i/report {count}"]
+        assert downloads(vendor) == count
+        state = output.state
+    assert "have fewer lines than their import tells of, or broke off: i/report (2 of 6 lines)." in caplog.text
+    assert "given up" not in caplog.text
+    assert run(vendor.url, REPORTS, state=state, **ALL).records(REPORTS) == []
+    assert "1 of the reports could not be read whole in the 5 times that they can be downloaded" in caplog.text
+
+
+def test_a_short_report_is_noted_as_read_once_it_came_whole(run: Any, portal: Start) -> None:
+    vendor = portal(importing(SHORT, Answer({}, 500), WHOLE))
+    first = run(vendor.url, REPORTS, **ALL)
+    assert len(first.records(REPORTS)) == 2
+    second = run(vendor.url, REPORTS, state=first.state, **ALL)
+    assert len(second.records(REPORTS)) == 6
+    assert noted(second) == ["i/report"]
+
+
+@pytest.mark.parametrize("answer", [Answer(b"", 204), Answer(b"")], ids=["no content", "nothing"])
+def test_a_report_without_anything_is_short_where_its_import_has_lines(run: Any, portal: Start, answer: Answer) -> None:
+    vendor = portal(importing(answer, WHOLE))
+    assert len(run(vendor.url, REPORTS, **ALL).records(REPORTS)) == 6
+    vendor = portal(importing(answer, total_records=None))
+    assert run(vendor.url, REPORTS, **ALL).records(REPORTS) == []
+    assert downloads(vendor) == 1
+
+
+@pytest.mark.parametrize("total", [6, None])
+@pytest.mark.parametrize("end", [-1, -3, -9])
+def test_a_report_whose_last_line_has_no_end_is_downloaded_again_unless_it_is_the_same_twice(
+    run: Any, portal: Start, total: int | None, end: int
+) -> None:
+    for second in (WHOLE, WHOLE[:end]):
+        vendor = portal(importing(WHOLE[:end], second, total_records=total))
+        output = run(vendor.url, REPORTS, **ALL)
+        last = output.records(REPORTS)[-1]["cells"]
+        assert last == dict(zip(HEADER.split(","), second.strip().split("\n")[-1].split(","), strict=False))
+        assert noted(output) == ["i/report"]
+        assert downloads(vendor) == 2
+
+
+BYTES = {
+    "UTF-8": ("Zoë,ß".encode(), "", "Zoë,ß"),
+    "UTF-8 with a mark": ("\ufeffZoë".encode(), "", "Zoë"),
+    "UTF-16 with a mark": ("Zoë".encode("utf-16"), "", "Zoë"),
+    "UTF-16 without": ("Zoë".encode("utf-16-le"), "text/csv; charset=UTF-16LE", "Zoë"),
+    "named": ("Zoë".encode("cp1252"), 'text/csv; charset="windows-1252"', "Zoë"),
+    "named by habit": ("Zoë".encode(), "text/csv; charset=ISO-8859-1", "Zoë"),
+    "no encoding": ("Zoë".encode(), "text/csv; charset=base64", "Zoë"),
+}
+
+
+@pytest.mark.parametrize("how", BYTES)
+def test_a_report_is_read_in_its_own_encoding(how: str) -> None:
+    body, content_type, text = BYTES[how]
+    assert decoded(body, content_type) == (text, False)
+
+
+def test_bytes_that_cannot_be_decoded_are_kept_in_sight_and_the_others_are_what_they_are() -> None:
+    text, has_odd_bytes = decoded("Zoë ".encode() + b"M\xfcller \\xfc C:\\temp", "")
+    assert (text, has_odd_bytes) == ("Zoë M\\xfcller \\x5cxfc C:\\temp", True)
+    back = text.encode().replace(b"\\xfc", b"\xfc").replace(b"\\x5c", b"\\")
+    assert back == "Zoë ".encode() + b"M\xfcller \\xfc C:\\temp"
+    assert decoded("é".encode("utf-16")[:-1], "")[1]
+
+
+def test_a_report_with_bytes_that_are_not_utf8_is_named(
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = WHOLE.replace("ref1", "Zoë").encode().replace(b"ref2", b"ref\xe4")
+    vendor = portal(importing(Answer(body, headers=FAST)))
+    output = run(vendor.url, REPORTS, **ALL)
+    users = [record["cells"]["User ID"] for record in output.records(REPORTS)]
+    assert users[1:3] == ["Zoë", "ref\\xe4"]
+    sentence = (
+        "1 of the reports hold bytes that are not UTF-8, which stand in their cells as \\xe4 and the like: i/report"
+    )
+    assert sentence in caplog.text
+    assert noted(output) == ["i/report"]
+
+
+@pytest.mark.parametrize(
+    ("form", "times"), [("gzip-cut", 1), ("line-cut", 1), ("cut", 1), ("gzip-cut", None), ("line-cut", None)]
+)
+def test_a_report_that_ends_early_is_not_noted_as_read(
+    run: Any, sandbox: Sandbox, url: str, form: str, times: int | None
+) -> None:
+    config = {**ALL, "start_date": sandbox.records("cornerstone", "bulk_jobs")[1]["created_date"][:10]}
+    lines = [row for row in sandbox.records("cornerstone", "bulk_imports") if row["total_records"] > 1]
+    assert lines
+    whole = run(url, REPORTS, **config)
+    sandbox.control("cornerstone/reset-downloads")
+    sandbox.control("cornerstone/failure", stream=REPORTS, form=form, times=times)
+    fails: list[Exception] = []
+    output = run(url, REPORTS, fails=fails, **config)
+    texts = output.state["bookmarks"][REPORTS]["reports"]
+    assert all(len(text.split(" ")) == (2 if times else 3) for text in texts)
+    if times:
+        assert output.records(REPORTS) == whole.records(REPORTS)
+        return
+    sandbox.control("cornerstone/clear-failures")
+    later = run(url, REPORTS, state=output.state, **config)
+    assert later.records(REPORTS) == whole.records(REPORTS)
