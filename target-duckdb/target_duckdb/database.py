@@ -37,6 +37,7 @@ _DEFAULT_SIZE = 512 * 1000**2
 _TOKEN_SETTING = "motherduck_token"  # noqa: S105 - a name
 IN_MEMORY = ":memory:"
 STATE_TABLE = "_singer_state"
+REJECTED_TABLE = "_rejected"
 
 
 def _is_remote(path: str) -> bool:

@@ -19,6 +19,10 @@ class LineError(Exception):
     """What is wrong with the line at hand; the reader adds the line's number and makes it a TargetError."""
 
 
+class RecordError(LineError):
+    """Why a record cannot be loaded, as a sentence that begins with "its record"; its line is as it should be."""
+
+
 _NO_EXTENSION = "failed to download extension"
 # What DuckDB says -> what we say. DuckDB's own sentences may quote values, so they are never passed on.
 _DUCKDB_SENTENCES = (

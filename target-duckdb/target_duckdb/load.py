@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,11 +10,12 @@ import duckdb
 
 from target_duckdb import merge, native, types, versions
 from target_duckdb.columns import DELETED_AT, METADATA_TYPES, TABLE_VERSION, Form
-from target_duckdb.database import STATE_TABLE, literal, quoted
+from target_duckdb.database import STATE_TABLE, quoted
 from target_duckdb.errors import MemoryTargetError, TargetError, constraint_sentence
 from target_duckdb.fit import Fit, fitted_types, text_sql, value_sql
 from target_duckdb.names import assign_names
 from target_duckdb.segments import ROW_FIELDS, Segment
+from target_duckdb.spool import SMALLEST_OBJECT_SIZE
 from target_duckdb.streams import Activate, Stream
 from target_duckdb.tables import Tables, fits
 from target_duckdb.versions import version_of
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from target_duckdb.database import Database
+    from target_duckdb.rejected import Rejected
     from target_duckdb.tables import Table
 
 logger = logging.getLogger("target-duckdb")
@@ -43,8 +44,6 @@ _WIDE_ENOUGH = {
     "BIGINT": {"BIGINT", "HUGEINT", "UBIGINT", "UHUGEINT", "DOUBLE", "VARCHAR", "JSON"},
     "TIMESTAMPTZ": {"TIMESTAMPTZ", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "VARCHAR", "JSON"},
 }
-_GLOB = re.compile(r"[*?\[]")  # a folder's name may hold what DuckDB takes for a pattern
-_SMALLEST_OBJECT_SIZE = 1 << 20
 _FRUGAL_COLUMNS = 500  # of all tables of a batch
 
 
@@ -66,11 +65,12 @@ class Loader:
     hard_delete: bool
     method: type[StreamLoad]
 
-    def commit(self, streams: Iterable[Stream], state: str | None, temp_directory: Path) -> None:
+    def commit(self, streams: Iterable[Stream], rejected: Rejected, state: str | None, temp_directory: Path) -> None:
         """Loads all that waits, with the state, or nothing.
 
         Args:
             streams: The streams; those that have nothing new are left alone.
+            rejected: What could not be loaded.
             state: The state as JSON text, None for none.
             temp_directory: Where DuckDB puts what does not fit into memory.
 
@@ -80,21 +80,24 @@ class Loader:
         streams = [stream for stream in streams if stream.fresh or stream.steps]
         for stream in streams:
             stream.flush()
+        rejected.flush()
         segments = [segment for stream in streams for segment in stream.segments]
         frugal = (
-            max((segment.file.longest for segment in segments), default=0) <= _SMALLEST_OBJECT_SIZE
+            max((segment.file.longest for segment in segments), default=rejected.longest) <= SMALLEST_OBJECT_SIZE
             and sum(len(segment.columns) for segment in segments) <= _FRUGAL_COLUMNS
         )
         if frugal:
             try:
-                self._commit(streams, state, temp_directory, frugal=True)
+                self._commit(streams, rejected, state, temp_directory, frugal=True)
             except MemoryTargetError:
                 logger.info("DuckDB needs more memory for this batch: trying again with all that it may take.")
             else:
                 return
-        self._commit(streams, state, temp_directory, frugal=False)
+        self._commit(streams, rejected, state, temp_directory, frugal=False)
 
-    def _commit(self, streams: list[Stream], state: str | None, temp_directory: Path, *, frugal: bool) -> None:
+    def _commit(
+        self, streams: list[Stream], rejected: Rejected, state: str | None, temp_directory: Path, *, frugal: bool
+    ) -> None:
         with self.database.transaction(temp_directory, frugal=frugal) as connection:
             tables = Tables(connection, self.database.catalog(connection), self.schema)
             for stream in streams:
@@ -103,6 +106,7 @@ class Loader:
                     load.run()
                 except duckdb.ConstraintException as error:
                     raise TargetError(constraint_sentence(error, stream.name, load.table_name)) from None
+            rejected.load(connection, tables)
             if state is not None:
                 self._write_state(connection, tables.sql_name(STATE_TABLE), state)
 
@@ -211,7 +215,7 @@ class StreamLoad:
             with versions.kept(self._connection, self._table, values, keys):
                 merge.upsert(self._connection, self._table, values, keys)
         else:
-            merge.append(self._connection, self._table, values)
+            merge.append(self._connection, self._table, versions.filled(self._connection, self._table, values))
         if self._hard_delete and DELETED_AT in self._metadata:
             deleted_at = quoted(self._names[DELETED_AT])
             self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {deleted_at} IS NOT NULL")  # noqa: S608 - quoted names
@@ -235,17 +239,8 @@ class StreamLoad:
         return result
 
     def _read(self, segment: Segment) -> None:
-        forms = [(f"c{place}", column.spool_type) for place, column in enumerate(segment.columns)]
-        fields = [*ROW_FIELDS.items(), *forms]
-        lists = ", ".join(f"{name}: '{type_}[]'" for name, type_ in fields)
-        # A field that a line lacks, or that is shorter than others, is filled up with NULL.
-        rows = ", ".join(f"unnest({name}) AS {name}" for name, _ in fields)
-        path = literal(_GLOB.sub(r"[\g<0>]", str(segment.file.path)))
-        size = max(_SMALLEST_OBJECT_SIZE, segment.file.longest + 16)
-        self._connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE _spool AS SELECT {rows} FROM read_json({path},"  # noqa: S608 - own names
-            f" format = 'newline_delimited', columns = {{{lists}}}, maximum_object_size = {size})"
-        )
+        fields = ROW_FIELDS | {f"c{place}": column.spool_type for place, column in enumerate(segment.columns)}
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE _spool AS {segment.file.select(fields)}")
 
     def _activate(self, step: Activate) -> None:
         """Deletes the rows of older versions, and those without a version where the activated one is known to be whole.

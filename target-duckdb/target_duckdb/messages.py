@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
-from target_duckdb.errors import LineError, TargetError
+from target_duckdb.errors import LineError, RecordError, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,6 +39,8 @@ _decode = msgspec.json.Decoder(Message).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 _BLOCK_BYTES = 1 << 18
+NESTED_TOO_DEEP = "its record is nested too deeply."
+NO_UTF_8 = "its record is not UTF-8 text."
 #: The beginning of a RECORD line as the usual writers write it.
 _RECORD_START = re.compile(rb'\{"type": ?"RECORD", ?"stream": ?"([^"\\]*)"')
 #: Shorter runs are not worth it.
@@ -77,13 +79,18 @@ def fields_of(record: msgspec.Raw) -> dict[str, msgspec.Raw]:
     """The fields of a record, or of an object in it, each as JSON text.
 
     Raises:
-        LineError: It is no object, or not JSON.
+        RecordError: It is no object, or nested too deeply.
+        LineError: It is not JSON.
     """
     for text in (record, repair(bytes(record))):
         try:
             return _decode_fields(text)
         except msgspec.ValidationError:
-            raise LineError("its record is not an object.") from None
+            raise RecordError("its record is not an object.") from None
+        except RecursionError:
+            raise RecordError(NESTED_TOO_DEEP) from None
+        except UnicodeDecodeError:
+            raise RecordError(NO_UTF_8) from None
         except msgspec.DecodeError:
             continue
     raise LineError("it is not JSON.")
@@ -118,6 +125,8 @@ class MessageReader(GenericSingerReader[bytes]):
     line_number = 0
     #: Takes the first of some RECORD lines of one stream, which it names, and says how many. 0: they must go singly.
     take_run: Callable[[str, list[bytes]], int] = staticmethod(lambda _stream, _lines: 0)
+    #: Takes a line with a record of a stream that cannot be read, and the reason; says whether it did.
+    set_aside: Callable[[str, bytes, str], bool] = staticmethod(lambda _stream, _line, _reason: False)
     #: What to do before reading ends with an error or a signal.
     save: Callable[[], None] = staticmethod(lambda: None)
 
@@ -176,9 +185,16 @@ class MessageReader(GenericSingerReader[bytes]):
         try:
             message = decode_message(line)
             callbacks.get(message.type, _unknown)(message)
-        except (LineError, RecursionError) as error:
-            reason = error if isinstance(error, LineError) else "its values are nested too deeply."
-            raise TargetError(f"Line {self.line_number} of the input cannot be loaded: {reason}") from None
+        except RecursionError:
+            match = _RECORD_START.match(line)
+            stream = str(match[1], "utf-8", "replace") if match else ""
+            if match is None or not self.set_aside(stream, line, NESTED_TOO_DEEP):
+                reason = NESTED_TOO_DEEP if match else "its values are nested too deeply."
+                raise TargetError(f"Line {self.line_number} of the input cannot be loaded: {reason}") from None
+            counts["RECORD"] += 1
+            return
+        except LineError as error:
+            raise TargetError(f"Line {self.line_number} of the input cannot be loaded: {error}") from None
         counts[message.type] += 1
 
 

@@ -11,8 +11,8 @@ import msgspec
 
 from target_duckdb import native, nested
 from target_duckdb.columns import DELETED_AT, Column, Form
-from target_duckdb.errors import LineError
-from target_duckdb.messages import fields_of, repair, text_of
+from target_duckdb.errors import RecordError
+from target_duckdb.messages import NO_UTF_8, fields_of, repair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -147,14 +147,18 @@ class RecordDecoder:
 
         Raises:
             MisfitError: A column must be widened first.
-            LineError: The record is not an object, is not UTF-8 text, or lacks a key.
+            RecordError: The record is not an object, is not UTF-8 text, or lacks a key.
+            LineError: It is not JSON.
         """
-        texts = {name: text_of(raw) for name, raw in fields_of(record).items()}
+        try:
+            texts = {name: str(bytes(raw), "utf-8") for name, raw in fields_of(record).items()}
+        except UnicodeDecodeError:
+            raise RecordError(NO_UTF_8) from None
         values: list[Any] = []
         for index, column in enumerate(self.columns):
             text = texts.get(column.name, "null")
             if text == "null" and column.name in self.keys:
-                raise LineError(f"its record has no value for the key property '{column.name}'.")
+                raise RecordError(f"its record has no value for the key property '{column.name}'.")
             values.append(None if text == "null" else self._exactly(index, column, text))
         deleted = texts.get(DELETED_AT, "null")
         values.append(None if deleted in _NOT_DELETED else _plain_text(deleted))

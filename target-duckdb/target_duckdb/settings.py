@@ -69,6 +69,17 @@ SETTINGS = th.PropertiesList(
         description="Whether deleted rows are removed instead of marked in `_sdc_deleted_at`.",
     ),
     th.Property(
+        "on_bad_record",
+        th.StringType,
+        default="set_aside",
+        allowed_values=["set_aside", "fail"],
+        title="On Bad Record",
+        description=(
+            "What to do with a record that cannot be loaded, such as one without a value for its key. `set_aside`: keep"
+            " it in the table `_rejected`, and go on. `fail`: end the run."
+        ),
+    ),
+    th.Property(
         "primary_key_required",
         th.BooleanType,
         default=False,

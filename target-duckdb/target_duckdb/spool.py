@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -14,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from target_duckdb.database import literal
 from target_duckdb.errors import TargetError, os_sentence
 
 if sys.platform != "win32":
     import fcntl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 logger = logging.getLogger("target-duckdb")
 
@@ -29,6 +31,9 @@ _LOCK = "lock"
 #: A folder without a lock file is younger than its owner's next lines of code, or older than this and left behind.
 _GRACE_SECONDS = 3600
 _CHUNK_ROWS = 1000
+_GLOB = re.compile(r"[*?\[]")  # a folder's name may hold what DuckDB takes for a pattern
+#: What DuckDB allows for one line at least.
+SMALLEST_OBJECT_SIZE = 1 << 20
 _CHUNK_BYTES = 1 << 18
 
 _encode_lines = msgspec.json.Encoder().encode_lines
@@ -147,6 +152,22 @@ class SpoolFile:
         self._directory.append(self.path, b"".join(self._lines))
         self._lines.clear()
         self._lines_bytes = 0
+
+    def select(self, fields: Mapping[str, str]) -> str:
+        """SQL that gives the rows, once all were written.
+
+        Args:
+            fields: The fields to read, and the types with which DuckDB reads them.
+        """
+        lists = ", ".join(f"{name}: '{type_}[]'" for name, type_ in fields.items())
+        # A field that a line lacks, or that is shorter than others, is filled up with NULL.
+        rows = ", ".join(f"unnest({name}) AS {name}" for name in fields)
+        path = literal(_GLOB.sub(r"[\g<0>]", str(self.path)))
+        size = max(SMALLEST_OBJECT_SIZE, self.longest + 16)
+        return (
+            f"SELECT {rows} FROM read_json({path}, format = 'newline_delimited',"  # noqa: S608 - own names
+            f" columns = {{{lists}}}, maximum_object_size = {size})"
+        )
 
     def flush(self) -> None:
         """Writes what is still in memory."""

@@ -12,7 +12,7 @@ import msgspec
 
 from target_duckdb import types
 from target_duckdb.columns import Column, columns_of
-from target_duckdb.errors import LineError
+from target_duckdb.errors import LineError, RecordError
 from target_duckdb.flatten import Flattener
 from target_duckdb.records import MisfitError, RecordDecoder
 from target_duckdb.runs import ODD, RunDecoder
@@ -75,6 +75,8 @@ class Stream:
         deletes: Whether it sends marks of deletion.
         warned: What was warned about, each once.
         flatten: How many levels of objects to take apart.
+        loaded: How many of its records came that can be loaded.
+        rejected: How many came that cannot.
         native: Whether nested values become STRUCT and LIST columns.
         by_version: Whether rows of different versions are kept apart.
         aside: The table in which rows wait for their version to be activated.
@@ -93,6 +95,8 @@ class Stream:
     warned: set[tuple[str, str]] = field(default_factory=set)
     flatten: int = 0
     native: bool = False
+    loaded: int = 0
+    rejected: int = 0
     by_version: bool = False
     aside: str | None = None
 
@@ -186,6 +190,7 @@ class Stream:
         for version in set(run.versions) if without < len(lines) else ():
             self._see_version(version)
         rows = len(lines)
+        self.loaded += rows
         segment, part = self._place(run.versions[0])
         received, nothing = [time.time_ns() // 1000] * rows, [None] * rows
         segment.file.add_columns(
@@ -200,11 +205,12 @@ class Stream:
             message: A RECORD message.
 
         Raises:
-            LineError: The record cannot be loaded.
+            RecordError: The record cannot be loaded.
+            LineError: The line is not JSON.
         """
         record = message.record
         if not record:
-            raise LineError("it has no record.")
+            raise RecordError("its record is missing.")
         if self._flat is not None:
             record = self._flat.record(record)
             if shadowed := {name for name in self._flat.shadowed if ("shadowed", name) not in self.warned}:
@@ -228,6 +234,7 @@ class Stream:
         row = (now, message.version, message.time_extracted, places, part.number, *values)
         # A nested value stands twice in the spool, once as text.
         segment.file.add(part.fields, row, len(record) * 3 if self.native else len(record))
+        self.loaded += 1
 
     def _see_version(self, version: int | None) -> None:
         if version is None:
@@ -290,6 +297,13 @@ class Stream:
         if self._seen_without_version:
             logger.warning(
                 "Stream '%s': ACTIVATE_VERSION is ignored, because records of this run came without a version.",
+                self.name,
+            )
+            return
+        if self.rejected > self.loaded:
+            logger.warning(
+                "Stream '%s': ACTIVATE_VERSION is ignored, because more of its records were set aside than loaded: what"
+                " seems to be gone may be among them.",
                 self.name,
             )
             return

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from target_duckdb import types
-from target_duckdb.database import STATE_TABLE, literal, quoted
+from target_duckdb.database import REJECTED_TABLE, STATE_TABLE, literal, quoted
 from target_duckdb.errors import TargetError
 from target_duckdb.names import free_name
 from target_duckdb.streams import key_change
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("target-duckdb")
 
 _STREAM, _ASIDE = "singer_stream", "singer_aside"  # whose table it is, in its comment
+_REJECTED = {"stream": "VARCHAR", "record": "JSON", "reason": "VARCHAR", "received": "TIMESTAMPTZ"}
+_REJECTED_NAME = re.compile(rf"{REJECTED_TABLE}(_\d+)?")
 
 
 @dataclass
@@ -230,10 +233,29 @@ class Tables:
             if note.get(_STREAM) == stream:
                 return name, note
         # Tables of other streams are not for this one, even where their names differ only in case.
-        foreign = {name.lower() for name, note in notes.items() if note.keys() & {_STREAM, _ASIDE}} | {STATE_TABLE}
+        foreign = {name.lower() for name, note in notes.items() if note.keys() & {_STREAM, _ASIDE}}
+        foreign |= {STATE_TABLE, REJECTED_TABLE, *filter(self._is_rejected, notes)}
         name = free_name(stream, foreign)
         name = next((existing for existing in notes if existing.lower() == name.lower()), name)
         return name, notes.get(name, {})
+
+    def rejected(self) -> str:
+        """Finds or makes the table for records that cannot be loaded; what is named so and looks otherwise stays."""
+        views = "SELECT view_name FROM duckdb_views() WHERE database_name = ? AND schema_name = ?"
+        taken = {name.lower() for (name,) in self._list(views)}
+        for name in self._comments:
+            if self._is_rejected(name):
+                return name
+            taken.add(name.lower())
+        name = free_name(REJECTED_TABLE, taken)
+        columns = ", ".join(f"{column} {type_}" for column, type_ in _REJECTED.items())
+        self._connection.execute(f"CREATE TABLE {self.sql_name(name)} ({columns})")
+        self._comments[name], self._columns[name] = None, dict(_REJECTED)
+        return name
+
+    def _is_rejected(self, name: str) -> bool:
+        known = _REJECTED_NAME.fullmatch(name) and not _note(self._comments[name])
+        return bool(known) and _REJECTED.items() <= self._columns.get(name, {}).items()
 
     def _aside(self, main: Table) -> tuple[str | None, dict[str, Any]]:
         """The name of the table in which rows of a stream wait, if there is one, and what its comment says."""

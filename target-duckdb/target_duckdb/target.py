@@ -17,11 +17,12 @@ from singer_sdk.plugin_base import _ConfigInput
 
 from target_duckdb.batch import BatchFiles
 from target_duckdb.database import size_of
-from target_duckdb.errors import LineError, TargetError
+from target_duckdb.errors import LineError, RecordError, TargetError
 from target_duckdb.load import Loader, StreamLoad
-from target_duckdb.messages import Message, text_of
+from target_duckdb.messages import NESTED_TOO_DEEP, Message, text_of
 from target_duckdb.methods import AppendOnlyLoad, OverwriteLoad
 from target_duckdb.plugin import Plugin, home
+from target_duckdb.rejected import Rejected
 from target_duckdb.spool import SpoolDirectory
 from target_duckdb.streams import Stream
 
@@ -61,7 +62,9 @@ class TargetDuckDB(Plugin):
         self._spool = SpoolDirectory(home(temp_dir) if temp_dir else None)
         self._streams: dict[str, Stream] = {}
         reader = cast("MessageReader", self.message_reader)
-        reader.take_run, reader.save = self._take_run, self._save_state
+        reader.take_run, reader.save, reader.set_aside = self._take_run, self._save, self._set_aside
+        self._rejected = Rejected(self._spool)
+        self._sets_aside = self.config["on_bad_record"] == "set_aside"
         self._batch_rows: int = self.config["batch_size_rows"]
         self._batch_bytes = min(_BATCH_BYTES, max(1, size_of(self.config["memory_limit"]) // _BATCH_SHARE))
         self._rows = self._bytes = self._columns = 0
@@ -105,7 +108,31 @@ class TargetDuckDB(Plugin):
             size *= _TURNS_FACTOR
         if self._bytes and self._bytes + size > self._batch_bytes * _OVERSHOOT:
             self._commit()
-        self._stream(message.stream).add(message)
+        stream = self._stream(message.stream)
+        try:
+            stream.add(message)
+        except (RecordError, RecursionError) as error:
+            if not self._sets_aside:
+                raise
+            reason = str(error) if isinstance(error, RecordError) else NESTED_TOO_DEEP
+            self._reject(stream, bytes(message.record) or None, reason)
+        self._count(size)
+
+    def _set_aside(self, name: str, line: bytes, reason: str) -> bool:
+        """Sets a line aside whose record cannot be read."""
+        stream = self._streams.get(name)
+        if stream is None or not self._sets_aside:
+            return False
+        self._reject(stream, line, reason)
+        self._count(len(line))
+        return True
+
+    def _reject(self, stream: Stream, record: bytes | None, reason: str) -> None:
+        stream.rejected += 1
+        self._rejected.add(stream.name, record, reason)
+
+    def _count(self, size: int) -> None:
+        """Counts a record; commits where the batch is full."""
         self._rows += 1
         self._bytes += size
         if self._rows >= self._batch_rows or self._bytes >= self._batch_bytes:
@@ -155,8 +182,9 @@ class TargetDuckDB(Plugin):
                 raise LineError(f"{place}: {error}") from None
 
     def process_endofpipe(self) -> None:
-        """Commits what is left; names what waits for a version that was not activated."""
+        """Commits what is left; names what was set aside, and what waits for a version that was not activated."""
         self._commit()
+        self._rejected.warn()
         for stream in self._streams.values():
             if stream.aside:
                 self.logger.warning(
@@ -189,14 +217,15 @@ class TargetDuckDB(Plugin):
     def _commit(self) -> None:
         """Commits all rows and the state, then says the state."""
         state, streams = self._pending_state, list(self._streams.values())
-        if state is None and not any(stream.fresh or stream.steps for stream in streams):
+        if state is None and not self._rejected and not any(stream.fresh or stream.steps for stream in streams):
             return
         self._committing = True
-        self._loader.commit(streams, state, self._spool.path / "duckdb")
+        self._loader.commit(streams, self._rejected, state, self._spool.path / "duckdb")
         if state is not None:
             _write_line(state)
-        if self._rows:
-            self.logger.info("Committed a batch of %d rows.", self._rows)
+        if rows := self._rows - len(self._rejected):
+            self.logger.info("Committed a batch of %d rows.", rows)
+        self._rejected.clear()
         for stream in streams:
             stream.clear()
         self._pending_state = self._covered_state = None
@@ -205,12 +234,13 @@ class TargetDuckDB(Plugin):
         self._touched.clear()
         self._last_commit = time.monotonic()
 
-    def _save_state(self) -> None:
+    def _save(self) -> None:
         """Where the input ends badly, commits and says the state of what is committed, if it was not said yet."""
+        self._rejected.warn()
         state = self._covered_state
         if state is not None and not self._committing:
             with suppress(TargetError):  # what ended the run is said, not this
-                self._loader.commit((), state, self._spool.path / "duckdb")
+                self._loader.commit((), Rejected(self._spool), state, self._spool.path / "duckdb")
                 _write_line(state)
 
     def close(self) -> None:

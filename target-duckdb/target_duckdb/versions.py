@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from target_duckdb.columns import TABLE_VERSION
@@ -60,6 +61,16 @@ def kept(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value
         f" AND {version} IS DISTINCT FROM k.version"
     )
     connection.execute(f"DROP TABLE {_NEWEST}")
+
+
+def filled(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value]) -> list[Value]:
+    """The values of rows that are added, those without a version with the newest known one."""
+    column = table.find(TABLE_VERSION)
+    newest = None if column is None else _newest(connection, table, column)
+    if column is None or newest is None:
+        return values
+    version = f"coalesce(s.version, CAST({newest} AS {table.columns[column]}))"
+    return [replace(value, sql=version) if value.column == column else value for value in values]
 
 
 def newest_of(connection: duckdb.DuckDBPyConnection, table: Table) -> int | None:

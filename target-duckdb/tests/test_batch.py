@@ -166,7 +166,7 @@ def test_a_record_that_cannot_be_loaded(duck: Any, schema: Any, rows: list[str],
     _write(files[0], ['{"id": 1}'])
     _write(files[1], rows)
     with pytest.raises(TargetError) as caught:
-        duck.load(schema("s", {"id": INTEGER, "name": STRING}, ["id"]), _batch(*files))
+        duck.load(schema("s", {"id": INTEGER, "name": STRING}, ["id"]), _batch(*files), on_bad_record="fail")
     assert str(caught.value).startswith(f"Line 2 of the input cannot be loaded: {reason}")
     assert "secret" not in str(caught.value)
     assert not duck.path.exists()

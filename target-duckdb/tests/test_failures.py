@@ -35,7 +35,10 @@ def _batch(encoding: str, manifest: str = '["/none/secret"]') -> str:
             b'{"type": "RECORD", "stream": "s", "record": {"id": 9, "name": "secret"',
             "it is not JSON, or it is cut off.",
         ),
-        (b'{"type": "RECORD", "stream": "s", "record": {"id": 9, "name": "secret\xff"}}', "it is not UTF-8 text."),
+        (
+            b'{"type": "RECORD", "stream": "s", "record": {"id": 9, "name": "secret\xff"}}',
+            "its record is not UTF-8 text.",
+        ),
         ('{"type": "RECORD", "stream": "t", "record": {"id": "secret"}}', "its stream 't' has had no SCHEMA message."),
         (
             '{"type": "RECORD", "stream": "s", "record": {"name": "secret"}}',
@@ -46,7 +49,7 @@ def _batch(encoding: str, manifest: str = '["/none/secret"]') -> str:
             "its record has no value for the key property 'id'.",
         ),
         ('{"type": "RECORD", "stream": "s", "record": ["secret"]}', "its record is not an object."),
-        ('{"type": "RECORD", "stream": "s"}', "it has no record."),
+        ('{"type": "RECORD", "stream": "s"}', "its record is missing."),
         ('{"type": "SECRET", "value": "secret"}', "its message type is unknown."),
         (b'{"type": "STATE", "value": "\xff"}', "it is not UTF-8 text."),
         ('{"type": "STATE", "value": ' + "[" * 99_999 + "]" * 99_999 + "}", "its values are nested too deeply."),
@@ -86,7 +89,7 @@ def test_a_broken_line_ends_the_run_and_its_batch(
     messages = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1}), STATE, record("s", {"id": 2})]
     lost = [record("s", {"id": 3}), {"type": "STATE", "value": {"bookmark": 2}}]
     with pytest.raises(TargetError) as caught:
-        duck.load(*messages, *lost, line, batch_size_rows=2)
+        duck.load(*messages, *lost, line, batch_size_rows=2, on_bad_record="fail")
     assert str(caught.value) == f"Line 7 of the input cannot be loaded: {sentence}"
     assert capsys.readouterr().out == '{"bookmark": 1}\n'
     assert duck.query("SELECT id FROM s ORDER BY 1") == [(1,), (2,)]
@@ -101,7 +104,7 @@ def test_a_broken_line_ends_the_run_and_its_batch(
 @pytest.mark.parametrize("value", [{"k": None}, {}])
 def test_a_key_of_any_type_must_have_a_value(duck: Any, schema: Any, record: Any, property_: Any, value: Any) -> None:
     with pytest.raises(TargetError, match="has no value for the key property 'k'"):
-        duck.load(schema("s", {"k": property_}, ["k"]), record("s", value))
+        duck.load(schema("s", {"k": property_}, ["k"]), record("s", value), on_bad_record="fail")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from target_duckdb.errors import TargetError
 
 INTEGER = {"type": ["null", "integer"]}
 STRING = {"type": ["null", "string"]}
@@ -105,11 +104,6 @@ def test_schemas_that_grow_and_alternate(duck: Any, schema: Any, record: Any) ->
     one, two = record("s", {"id": 1, "o": {"a": "x"}}), record("s", {"id": 2, "o": {"b": "y"}})
     duck.load(first, one, second, two, first, one, second, two, data_flattening_max_level=1)
     assert duck.query("SELECT id, o__a, o__b FROM s ORDER BY 1") == [(1, "x", None), (2, None, "y")]
-
-
-def test_a_record_that_is_no_object(duck: Any, schema: Any) -> None:
-    with pytest.raises(TargetError, match=r"Line 2 .* its record is not an object"):
-        duck.load(schema("s", COLUMNS), '{"type": "RECORD", "stream": "s", "record": [1]}', data_flattening_max_level=1)
 
 
 @pytest.mark.parametrize("type_", [["object", ["x"]], {"object": 1}, [], ["object", {}], 5])

@@ -1,0 +1,174 @@
+"""Records that cannot be loaded are set aside, and hold up nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from target_duckdb.errors import TargetError
+
+INTEGER = {"type": ["null", "integer"]}
+STRING = {"type": ["null", "string"]}
+COLUMNS = {"id": INTEGER, "name": STRING}
+STATE = {"type": "STATE", "value": {"bookmark": 1}}
+NO_KEY = "The record has no value for the key property 'id'."
+
+
+def _raw(record: str, stream: str = "s") -> bytes:
+    return f'{{"type": "RECORD", "stream": "{stream}", "record": {record}}}'.encode("latin-1")
+
+
+def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
+
+
+@pytest.mark.parametrize("size", [2, 1000])
+@pytest.mark.parametrize("method", ["upsert", "append-only", "overwrite"])
+def test_what_cannot_be_loaded_is_set_aside_and_the_rest_loaded(
+    *, duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture, size: int, method: str
+) -> None:
+    good = [record("s", {"id": n, "name": "x"}) for n in range(6)]
+    bad = ['{"name": "secret"}', '{"id": null, "name": "b"}', '["secret"]', '"secret"', "5", "null"]
+    messages = [message for pair in zip(good, map(_raw, bad), strict=True) for message in pair]
+    states = duck.load(
+        schema("s", COLUMNS, ["id"]),
+        *messages,
+        '{"type": "RECORD", "stream": "s"}',
+        schema("t", COLUMNS, ["id"]),
+        record("t", {"id": 1}),
+        STATE,
+        batch_size_rows=size,
+        load_method=method,
+    )
+    assert states[-1] == '{"bookmark": 1}'
+    assert duck.query("SELECT count(*) FROM s") == [(6,)]
+    assert duck.query("SELECT count(*) FROM t") == [(1,)]
+    rows = duck.query(
+        "SELECT stream, record, reason, received > now() - INTERVAL 1 HOUR FROM _rejected ORDER BY received"
+    )
+    no_object, missing = "The record is not an object.", "The record is missing."
+    reasons = [NO_KEY, NO_KEY, no_object, no_object, no_object, no_object, missing]
+    assert rows == [("s", text, reason, True) for text, reason in zip([*bad, None], reasons, strict=True)]
+    (told,) = [warning for warning in _warnings(caplog) if "_rejected" in warning]
+    assert told.startswith(
+        "Stream 's': 7 of its records could not be loaded and were set aside in the table '_rejected'."
+    )
+    assert told.endswith(f" {no_object} (4) {NO_KEY} (2) {missing} (1)")
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("record", "kept"),
+    [
+        (r'{"name": "\ud800"}', r'{"name": "\\ud800"}'),
+        ('{"name": NaN}', '{"name": "NaN"}'),
+        ('{"id": 1, "name": "\xff"}', json.dumps(r'{"id": 1, "name": "\xff"}')),
+        ('{"id": 1, "\xff": 1}', json.dumps(r'{"id": 1, "\xff": 1}')),
+        ('{"n": 12345678901234567.890, "a":[ ]}', '{"n": 12345678901234567.890, "a":[ ]}'),
+    ],
+)
+def test_the_record_is_kept_as_it_came(duck: Any, schema: Any, record: str, kept: str) -> None:
+    duck.load(schema("s", COLUMNS, ["id"]), _raw('{"id": 1}'), _raw(record))
+    assert duck.query("SELECT CAST(record AS VARCHAR) FROM _rejected") == [(kept,)]
+    assert duck.query("SELECT id FROM s") == [(1,)]
+
+
+def test_a_record_that_nothing_can_read(duck: Any, schema: Any) -> None:
+    deep = "[" * 5000 + "]" * 5000
+    messages = [schema("s", {"id": INTEGER, "v": {}}, ["id"]), _raw(f'{{"id": 1, "v": {deep}}}'), _raw('{"id": 2}')]
+    duck.load(*messages)
+    assert duck.query("SELECT id FROM s") == [(2,)]
+    ((text, reason),) = duck.query("SELECT record ->> '$', reason FROM _rejected")
+    assert deep in text
+    assert reason == "The record is nested too deeply."
+    with pytest.raises(TargetError, match=r"^Line 2 of the input cannot be loaded: its record is nested too deeply\.$"):
+        duck.load(*messages, on_bad_record="fail")
+
+
+def test_records_in_files(duck: Any, schema: Any, caplog: pytest.LogCaptureFixture) -> None:
+    path = duck.folder / "a.jsonl"
+    deep = '{"id": 5, "name": ' + "[" * 5000 + "]" * 5000 + "}"
+    rows = ['{"id": 1}', '{"name": "x"}', "[1]", deep, '{"id": 2}']
+    path.write_text("\n".join(rows))
+    batch = {"type": "BATCH", "stream": "s", "encoding": {"format": "jsonl"}, "manifest": [str(path)]}
+    duck.load(schema("s", COLUMNS, ["id"]), batch)
+    assert duck.query("SELECT id FROM s ORDER BY 1") == [(1,), (2,)]
+    assert duck.query("SELECT reason FROM _rejected ORDER BY received") == [
+        (NO_KEY,),
+        ("The record is not an object.",),
+        ("The record is nested too deeply.",),
+    ]
+    assert len(_warnings(caplog)) == 1
+
+
+def test_flattened_records_are_kept_whole(duck: Any, schema: Any, record: Any) -> None:
+    head = schema("s", {"id": INTEGER, "a": {"type": "object", "properties": {"b": INTEGER}}}, ["id"])
+    messages = [record("s", {"a": {"b": 1}}), _raw("[1]"), record("s", {"id": 1, "a": {"b": 2}})]
+    duck.load(head, *messages, data_flattening_max_level=1)
+    assert duck.query("FROM s") == [(1, 2)]
+    assert duck.query("SELECT record FROM _rejected ORDER BY received") == [('{"a": {"b": 1}}',), ("[1]",)]
+
+
+def test_nothing_is_set_aside_of_a_batch_that_is_not_kept(
+    duck: Any, schema: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    messages = [schema("s", COLUMNS, ["id"]), *(_raw(f'{{"name": "{n}"}}') for n in range(5))]
+    with pytest.raises(TargetError, match="not JSON"):
+        duck.load(*messages, "{bad", batch_size_rows=2)
+    assert duck.query("SELECT record ->> 'name' FROM _rejected ORDER BY 1") == [("0",), ("1",), ("2",), ("3",)]
+    assert [warning for warning in _warnings(caplog) if "4 of its records" in warning]
+
+
+def test_streams_and_tables_of_that_name(duck: Any, schema: Any, record: Any) -> None:
+    messages = [
+        schema("_rejected", COLUMNS, ["id"]),
+        record("_rejected", {"id": 1}),
+        record("_rejected", {"name": "x"}),
+    ]
+    for n in (1, 2):
+        duck.load(*messages)
+        assert duck.query("SELECT id FROM _rejected_2") == [(1,)]
+        assert duck.query("SELECT stream FROM _rejected") == [("_rejected",)] * n
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE _rejected (id BIGINT, reason VARCHAR); INSERT INTO _rejected VALUES (7, 'mine')",
+        "CREATE VIEW _Rejected AS SELECT 7 AS id, 'mine' AS reason",
+    ],
+)
+def test_what_somebody_else_calls_so_is_left_alone(duck: Any, schema: Any, record: Any, sql: str) -> None:
+    duck.query(sql)
+    head = schema("s", COLUMNS, ["id"])
+    for n in (1, 2):
+        duck.load(
+            head, record("s", {"name": "x"}), schema("_rejected_2", COLUMNS, ["id"]), record("_rejected_2", {"id": n})
+        )
+    assert duck.query("SELECT id, reason FROM _rejected") == [(7, "mine")]
+    assert duck.query("SELECT id FROM _rejected_2 ORDER BY 1") == [(1,), (2,)]
+    assert duck.query("SELECT stream FROM _rejected_3") == [("s",)] * 2
+
+
+def test_columns_that_the_user_adds_stay(duck: Any, schema: Any, record: Any) -> None:
+    messages = [schema("s", COLUMNS, ["id"]), record("s", {"name": "x"})]
+    duck.load(*messages)
+    duck.query("ALTER TABLE _rejected ADD COLUMN seen BOOLEAN DEFAULT false; COMMENT ON TABLE _rejected IS 'look here'")
+    duck.load(*messages)
+    assert duck.query("SELECT stream, seen FROM _rejected") == [("s", False)] * 2
+
+
+@pytest.mark.parametrize(("bad", "live"), [(1, [1]), (2, [1, 2])])
+def test_a_version_whose_records_are_mostly_set_aside_deletes_nothing(
+    *, duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture, bad: int, live: list[int]
+) -> None:
+    def activate(version: int) -> dict[str, Any]:
+        return {"type": "ACTIVATE_VERSION", "stream": "s", "version": version}
+
+    head = schema("s", COLUMNS, ["id"])
+    duck.load(head, *(record("s", {"id": n}, version=1) for n in (1, 2)), activate(1))
+    rejected = [record("s", {"name": "x"}, version=2)] * bad
+    duck.load(head, record("s", {"id": 1}, version=2), *rejected, activate(2))
+    assert duck.query("SELECT id FROM s WHERE _sdc_deleted_at IS NULL ORDER BY 1") == [(n,) for n in live]
+    assert ("ACTIVATE_VERSION is ignored" in caplog.text) == (bad > 1)
