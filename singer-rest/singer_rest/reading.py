@@ -7,7 +7,7 @@ from bisect import insort
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from singer_rest.errors import TapError
+from singer_rest.errors import TapError, Unanswered
 from singer_rest.retries import Attempts
 
 if TYPE_CHECKING:
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from singer_rest.pages import Page, Request
     from singer_rest.slices import Slice
+
+MAX_FAILED_IN_A_ROW = 3
+MAX_FAILED = 20
+"""After so many slices without an answer, the rest is not asked for: it is the vendor that fails, or the network."""
 
 Position = tuple[int, int]
 """Number of the slice and of the page within it: the order in which pages are handed on."""
@@ -76,6 +80,11 @@ class Reading:
         self._queue: list[Task] = []
         self._results: dict[Position, Page | BaseException] = {}
         self._failed_at: Position | None = None
+        self.failures: list[Unanswered] = []
+        """What ended single slices, while the others went on."""
+        self._failed_in_a_row = 0
+        self._ended_at: dict[int, int] = {}
+        """The pages that ended slices early, by the number of the slice."""
         self._pages: dict[int, int] = {}
         self._counted: set[int] = set()
         self._row_bytes = 0.0
@@ -125,11 +134,15 @@ class Reading:
         return self._keep(task, result)
 
     def _keep(self, task: Task, result: Page | Exception) -> bool:
-        if self._failed_at and task.position > self._failed_at:
+        number, page = task.position
+        if (self._failed_at and task.position > self._failed_at) or page > self._ended_at.get(number, page):
             return False
         self._answered = True
         self._results[task.position] = result
-        if isinstance(result, Exception):
+        if isinstance(result, Unanswered) and not self.tentative:
+            self._ended_at[number] = page
+            self._queue = [other for other in self._queue if other.position[0] != number or other < task]
+        elif isinstance(result, Exception):
             self._fail(task.position)
         else:
             if result.size:  # not where it only says how else to ask
@@ -161,6 +174,26 @@ class Reading:
         number, page = position
         if page + 1 < self._pages[number]:
             return number, page + 1
+        self._failed_in_a_row = 0
+        return self._leave(number)
+
+    def leave_out(self, position: Position, error: Unanswered) -> tuple[Position, list[Page]] | None:
+        """Go on without the rest of a slice that has no answer, so that the others do not wait for it for ever.
+
+        Returns:
+            The first position of the next slice, and pages that nobody takes now; None: there are too many such slices.
+        """
+        number, _ = position
+        self.failures.append(error)
+        self._failed_in_a_row += 1
+        if number not in self._ended_at or self._failed_in_a_row >= MAX_FAILED_IN_A_ROW:
+            return None
+        if len(self.failures) >= MAX_FAILED:
+            return None
+        late = [self._results.pop(place) for place in list(self._results) if place[0] == number]
+        return self._leave(number), [page for page in late if not isinstance(page, BaseException)]
+
+    def _leave(self, number: int) -> Position:
         del self._pages[number]
         self._counted.discard(number)
         return number + 1, 0

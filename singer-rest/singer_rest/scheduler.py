@@ -100,7 +100,7 @@ class Scheduler:
             self._changed.notify_all()
 
     def pages(self, reading: Reading) -> Generator[Page]:
-        """Yield a reading's pages, slice after slice.
+        """Yield a reading's pages, slice after slice; one that has no answer is left out, and raised at the end.
 
         Raises:
             Exception: What ended the reading; the pages before it have been handed on.
@@ -108,16 +108,35 @@ class Scheduler:
         """
         position = (0, 0)
         try:
-            while (page := self._wait(reading, position)) is not None:
+            while True:
+                try:
+                    page = self._wait(reading, position)
+                except Unanswered as error:
+                    position = self._after_failure(reading, position, error)
+                    continue
+                if page is None:
+                    break
                 yield page
                 with self._changed:
                     position = reading.after(position)
+            if reading.failures:
+                raise _failure(reading)
         finally:
             with self._changed:
                 self._readings.remove(reading)
                 for page in reading.abandon():
                     self._held(-1, page)
                 self._changed.notify_all()
+
+    def _after_failure(self, reading: Reading, position: Position, error: Unanswered) -> Position:
+        with self._guarded():
+            left = reading.leave_out(position, error)
+            for page in left[1] if left else ():
+                self._held(-1, page)
+            self._changed.notify_all()
+        if left is None:
+            raise _failure(reading)
+        return left[0]
 
     def poke(self) -> None:
         """Wake the workers: slices that were not known may be known now."""
@@ -263,7 +282,7 @@ class Scheduler:
         try:
             delay = self._retries.delay(task.attempts, retry, took, most)
         except GaveUp as end:
-            kind = TooSlow if retry.slow else Unanswered if is_trial else TapError
+            kind = TooSlow if retry.slow else TapError if reading.tentative and not is_trial else Unanswered
             return _error(reading, task, end, TapError if end.limited else kind)
         if delay >= LONG_WAIT:
             logger.info("%s: %s; going on in %.0f s", reading.name, retry.reason, delay)
@@ -278,4 +297,11 @@ class Scheduler:
 
 
 def _error(reading: Reading, task: Task, end: GaveUp, kind: type[TapError] = TapError) -> TapError:
-    return kind(f"{reading.name}: {task.request.endpoint} {end}. {end.advice}: what was read before is kept.")
+    part = f" for {task.slice.name}" if task.slice.name else ""
+    return kind(f"{reading.name}: {task.request.endpoint} {end}{part}. {end.advice}: what was read before is kept.")
+
+
+def _failure(reading: Reading) -> Unanswered:
+    """What ends a reading some of whose slices had no answer."""
+    first, *others = reading.failures
+    return type(first)(f"{first} So it was with {len(others)} more of its slices.") if others else first

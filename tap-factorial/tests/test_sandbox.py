@@ -130,6 +130,29 @@ def test_a_filter_of_shifts_that_the_vendor_cannot_answer_makes_them_be_read_by_
     assert filtered == (8 if fault["kind"] == "truncated" else 3)
 
 
+def test_a_window_of_shifts_that_is_never_answered_holds_up_no_other_and_is_read_once_it_is(
+    run: Callable[..., Any], sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    span = {"start_date": days_ago(30), "end_date": days_ago(1)}
+    ids = {record["id"] for record in run(url, "attendance_shifts", **span).records("attendance_shifts")}
+    days = sorted({query["start_on"] for query in asked(sandbox, "attendance/shifts") if "start_on" in query})
+    broken = f"{LISTS}attendance/shifts"
+    sandbox.control("fault", path=broken, query={"start_on": days[1]}, times=None, kind="status", status=500)
+    fails: list[Exception] = []
+    first = run(url, "attendance_shifts", "teams_teams", fails=fails, **span)
+    assert "1 of 2 streams failed: attendance_shifts" in str(fails[0])
+    assert f"gave no answer in 8 tries (status 500) for {days[1]}/" in caplog.text
+    lacking = ids - {record["id"] for record in first.records("attendance_shifts")}
+    assert 0 < len(lacking) < len(ids) / 2
+    assert first.of("ACTIVATE_VERSION", "attendance_shifts") == []
+    sandbox.control("fault", method="DELETE")
+    sandbox.clear_requests()
+    second = run(url, "attendance_shifts", state=first.state, **span)
+    assert lacking <= {record["id"] for record in second.records("attendance_shifts")}
+    assert [query["start_on"] for query in asked(sandbox, "attendance/shifts")] == [days[1]]
+    assert len(second.of("ACTIVATE_VERSION")) == 1
+
+
 EDITS = {
     "employees_employees": "first_name",
     "contracts_contract_versions": "job_title",
