@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import datetime, timezone
 from decimal import Decimal
 from functools import cached_property
 from http import HTTPStatus
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_rest import Meaning, Numbered, Parsed, Rate, Reply, Request, Slice, TapError, query
 from singer_rest.errors import Retry
-from singer_rest.pages import Page
 from singer_rest.records import encode
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
@@ -23,6 +21,7 @@ from tap_cornerstone.odata.links import member
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from singer_rest.pages import Record
 
@@ -37,17 +36,12 @@ GOOD = frozenset({"success", "successful", "ok", ""})
 BAD = re.compile("fail|error", re.IGNORECASE)
 PASSING = re.compile("5..|429")
 """Statuses inside a good answer that may be another one the next time."""
-FRAME = frozenset(
-    {"status", "timestamp", "correlationid", "count", "totalrecords", "pageinfo", "nextpagetoken", "error"}
-)
+TOTALS = ("totalrecords", "total_count", "totalcount")
+FRAME = frozenset({"status", "timestamp", "correlationid", "count", *TOTALS, "pageinfo", "nextpagetoken", "error"})
 """What stands beside the records."""
 
 BOM = b"\xef\xbb\xbf"
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
-
-
-class FailedItem(TapError):  # noqa: N818 - it is an answer, not a fault
-    """The portal could not give what belongs to a parent, and says so inside a good answer."""
 
 
 class RestList(CornerstoneStream):
@@ -81,24 +75,21 @@ class RestList(CornerstoneStream):
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
         items = self._items(body)
-        failed = [item for item in items if _is_failed(item)]
-        if failed and self.slices.parent is not None:
-            raise FailedItem(self.name)
+        good = [item for item in items if not _is_failed(item)]
         if self.pages and self.pages.is_again(request, items):
-            if len(items) == self.pages.size and _told(body) != len(items):
+            if len(items) == self.pages.size and told_total(body) != len(items):
                 raise TapError(
                     f"{self.name}: {self.path} answers the same full page whatever its number, so the others cannot "
                     "be read. Report it with this tap's version."
                 )
             return Parsed([])  # a number that is not heeded brings the same page for ever
-        rows = [row for item in items if item not in failed for row in self.rows(item)]
-        following = self._following(body, items, request)
+        rows = [row for item in good for row in self.rows(item)]
         return Parsed(
             rows,
-            following,
+            self._following(body, items, request),
             told=self.told(body),
-            items=len(items),
-            failed=len(failed),
+            items=max(len(items), len(rows)),  # what is told may be of either
+            failed=len(items) - len(good),
             maybe_incomplete=not items and TOKEN in dict(request.params) and self._tells_nothing(body),
         )
 
@@ -107,11 +98,9 @@ class RestList(CornerstoneStream):
         return isinstance(body, dict) and member(body, "data") is None and self.told(body) is None
 
     def told(self, body: Any) -> int | None:  # noqa: ANN401 - what the portal sends
-        """How many items the portal says that the whole list holds, if it does."""
-        if (told := _told(body) or self.total(body)) is not None:
-            return told
-        count = member(body, "count") if isinstance(body, dict) and self.page_size else None
-        return count if isinstance(count, int) and not isinstance(count, bool) else None
+        """How many items the portal says that the whole list holds, or this page of it; None: it does not say."""
+        counts = [told_total(body), self.total(body), _count(member(body, "count")) if isinstance(body, dict) else None]
+        return max((count for count in counts if count is not None), default=None)
 
     def rows(self, item: Record) -> list[Record]:
         """The records of an item in the body's list."""
@@ -182,13 +171,6 @@ class RestList(CornerstoneStream):
         self.logger.info("%s: the way to the next page has ended; the list is read from its beginning.", self.name)
         return replace(request, params=self._without_token(request), again=request.again + 1)
 
-    @override
-    def fetch(self, request: Request, part: Slice) -> Page:
-        try:
-            return super().fetch(request, part)
-        except FailedItem:
-            return Page([], (), part, 0, datetime.now(timezone.utc), Meaning.PARENT_GONE)
-
     @cached_property
     def _kinds(self) -> Mapping[str, str]:
         """The fields that are text, or numbers, and nothing else."""
@@ -220,10 +202,15 @@ def _is_failed(item: Record) -> bool:
     return bool(BAD.search(result)) or (is_alone and result.lower() not in GOOD)
 
 
-def _told(body: Any) -> int:  # noqa: ANN401 - what the portal sends
-    """How many items a body says that its list holds; 0 where it does not."""
-    count = member(body, "totalrecords") if isinstance(body, dict) else None
-    return count if isinstance(count, int) else 0
+def told_total(body: Any) -> int | None:  # noqa: ANN401 - what the portal sends
+    """How many items a body says that its list holds; None where it does not."""
+    return _count(first_of(body, *TOTALS)) if isinstance(body, dict) else None
+
+
+def _count(value: Any) -> int | None:  # noqa: ANN401 - what the portal sends
+    """A number of items, whether it comes as a number or as text; None where it is none."""
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    return int(value) if is_count or (isinstance(value, str) and value.isdecimal()) else None
 
 
 def straightened(value: Any, kind: str) -> Any:  # noqa: ANN401 - whatever the portal sent

@@ -16,9 +16,8 @@ from typing_extensions import override
 
 from tap_cornerstone import report_text
 from tap_cornerstone.client import is_resting, per_minute
-from tap_cornerstone.odata.links import member
 from tap_cornerstone.reports import MOST, Attempt, Downloads, End, Reports, ReportSlice, named
-from tap_cornerstone.rest import RestList, first_of
+from tap_cornerstone.rest import RestList, first_of, told_total
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +47,7 @@ class BulkJobs(RestList):
 
     @override
     def total(self, body: Any) -> int | None:
-        count = member(body, "total_count") if isinstance(body, dict) else None
-        return count if isinstance(count, int) else None
+        return told_total(body)
 
     @override
     def rows(self, item: Record) -> list[Record]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,8 @@ from typing_extensions import override
 from tap_cornerstone.rest import RestList, first_of
 
 if TYPE_CHECKING:
-    from singer_rest import Reply, Slices
-    from singer_rest.pages import Record
+    from singer_rest import Reply, Slice, Slices
+    from singer_rest.pages import Page, Record
 
 RECRUITING = "/services/api/Recruiting"
 STATUSES = [
@@ -86,10 +87,20 @@ class JobApplicants(RestList):
         is_unknown = (
             reply.status == HTTPStatus.BAD_REQUEST and request.begins and STATUS.lower().encode() in reply.body.lower()
         )
-        if is_unknown:
-            self._unknown.add(dict(request.params)[STATUS])
-            return Meaning.NO_RECORDS
-        return super().classify(reply, request)
+        return Meaning.UNREADABLE if is_unknown else super().classify(reply, request)
+
+    @override
+    def fetch(self, request: Request, part: Slice) -> Page:
+        page = super().fetch(request, part)
+        if page.meaning is Meaning.UNREADABLE:  # there is nobody of such a status
+            return replace(page, meaning=Meaning.NO_RECORDS, note=part.params[STATUS])
+        return page
+
+    @override
+    def remember(self, page: Page, state: dict[str, Any]) -> bool:
+        if page.note:
+            self._unknown.add(page.note)
+        return False
 
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
