@@ -10,6 +10,8 @@ from singer_rest.errors import NoAccess, RunError, TapError
 from singer_rest.pacing import Pacer, Rate
 from singer_rest.pages import Numbered, Parsed, Reply, Request, query
 from singer_rest.parents import Batches, Children
+from singer_rest.schemas import is_reserved
+from singer_rest.secret_names import is_secret
 from singer_rest.settings import common_settings
 from singer_rest.slices import Each, Slice, Slices, Sweep, Values, Whole
 from singer_rest.stream import RestStream
@@ -45,6 +47,8 @@ __all__ = [
     "Values",
     "Whole",
     "common_settings",
+    "is_reserved",
+    "is_secret",
     "query",
     "times",
 ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from singer_rest import deep
 from singer_rest.answers import Meaning
 
 if TYPE_CHECKING:
@@ -151,10 +152,18 @@ class Reply:
             ValueError: If the body is not JSON.
         """
         try:
-            return _decoder.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            # The standard library also reads what a strict decoder refuses, such as half a surrogate pair.
-            return json.loads(self.body, parse_float=Decimal)
+            return _decoded(self.body)
+        except RecursionError:
+            return _decoded(deep.shallow(self.body.decode(json.detect_encoding(self.body), "surrogatepass")))
+
+
+def _decoded(body: bytes | str) -> Any:  # noqa: ANN401 - whatever the vendor sent
+    try:
+        return _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeError):
+        # The standard library also reads what a strict decoder refuses, such as half a surrogate pair. NaN and its like
+        # stay as text: as numbers they would be written as null.
+        return json.loads(body, parse_float=Decimal, parse_constant=str)
 
 
 @dataclass(frozen=True)

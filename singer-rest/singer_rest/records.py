@@ -1,138 +1,128 @@
-"""Records on their way out: fields that no schema lists, timestamps, duplicates, RECORD lines."""
+"""Records brought to their stream's schema: nothing is lost, nothing that is a secret leaves."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-from singer_sdk.io_base import SingerMessageType
-from singer_sdk.singerlib.encoding import GenericSingerWriter
-from singer_sdk.singerlib.json import serialize_json
+from singer_sdk.helpers._catalog import pop_deselected_record_properties
+from singer_sdk.singerlib import SelectionMask
 
-from singer_rest import times
-from singer_rest.command import output_sentence
-from singer_rest.errors import RunError
+from singer_rest.coercion import Coercion, plain_type
+from singer_rest.messages import encode
+from singer_rest.scalars import MISFIT, as_extra
+from singer_rest.schemas import EXTRA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime
-
-    from singer_sdk.singerlib.encoding.simple import Message
+    from collections.abc import Collection, Sequence
 
     from singer_rest.pages import Record
 
-EXTRA = "_extra"
-MOST_SEEN = 1_000_000
-"""Keys of a slice that are remembered to find those that come again; beyond that a loader's upsert has to do."""
-
-_encoder = msgspec.json.Encoder(decimal_format="number")
+MAX_TRACKED_KEYS = 200_000
+"""Keys of a slice that are remembered to find those that come again: some 20 MB. Those beyond it are not looked for; a
+loader's upsert has to do."""
 
 
 class Shape:
-    """Fits records to a stream's schema without losing anything.
+    """Fits records to a stream's schema.
+
+    What the schema does not list, and what is of another type than its column and cannot be brought to it, is kept in
+    the object `_extra`, under its own name; so is a field that the vendor itself calls `_extra`.
 
     Args:
         schema: The stream's JSON Schema.
         keys: Its primary keys.
+        look_alikes: Fields that only look like secrets by their names.
+        free_names: Columns in which the customer names the fields: none is a secret by our judgement.
+        mask: What the user selected; nothing is kept of what is not.
     """
 
-    def __init__(self, schema: dict[str, Any], keys: Sequence[str]) -> None:
-        properties = schema["properties"]
+    def __init__(
+        self,
+        schema: dict[str, Any],
+        keys: Sequence[str],
+        *,
+        look_alikes: Collection[str] = (),
+        free_names: Collection[str] = (),
+        mask: SelectionMask | None = None,
+    ) -> None:
+        properties = {name: part for name, part in schema["properties"].items() if name != EXTRA}
+        self._judged, self._free = Coercion(look_alikes), Coercion(judges=False)
         self._known = properties.keys()
+        self._free_names = free_names
+        self._as_it_is = {name: plain_type(part) for name, part in properties.items()}
+        self._coercers = {name: self._coercion(name).of(part) for name, part in properties.items()}
         self._keys = keys
-        self._texts = [name for name in keys if properties.get(name, {}).get("type") in ("string", ["string"])]
-        self._moments = [
-            name
-            for name, definition in properties.items()
-            if definition.get("format") == "date-time" and "x-sql-datatype" not in definition
-        ]
+        self._mask = mask or SelectionMask()
+        self.keeps_extra = self._mask["properties", EXTRA]
         self.unlisted: set[str] = set()
+        self.misfits: set[str] = set()
+        """Columns with values of another type, which are in `_extra`."""
         self.repeated = 0
         self.keyless = 0
+        self.tracks_all_keys = True
         self._seen: set[int] = set()
+
+    @property
+    def secrets(self) -> Collection[str]:
+        """Fields that were dropped, for they are secrets by their names."""
+        return self._judged.secrets
+
+    def _coercion(self, name: str) -> Coercion:
+        return self._free if name in self._free_names else self._judged
 
     def start_slice(self) -> None:
         """Forget the keys of the slice before: a record may come again in another slice."""
         self._seen.clear()
 
     def fit(self, record: Record) -> Record:
-        """Move unlisted root fields into ``_extra``, write moments in UTC with ``Z``, check the key."""
-        unlisted = record.keys() - self._known
-        if unlisted:
-            record[EXTRA] = {name: record.pop(name) for name in sorted(unlisted)}
-            self.unlisted |= unlisted
-        for name in self._moments:
-            value = record.get(name)
-            if isinstance(value, str) and not value.endswith("Z"):
-                record[name] = _utc(value)
-        for name in self._texts:
-            if isinstance(record.get(name), int):  # an id is text, whatever the vendor makes of it
-                record[name] = str(record[name])
+        """Bring a record to the schema, and check its key."""
+        extra: Record = {}
+        if not record.keys() <= self._known:
+            extra = {name: record.pop(name) for name in sorted(record.keys() - self._known)}
+            self._keep_unlisted(extra)
+        as_it_is, coercers = self._as_it_is, self._coercers
+        for name, value in record.items():
+            if value is None or value.__class__ is as_it_is[name]:
+                continue
+            found = coercers[name](value)
+            if found is MISFIT:
+                self._keep_misfit(name, value, extra)
+                record[name] = None
+            elif found is not value:
+                record[name] = found
+        if extra:
+            record[EXTRA] = extra
         if self._keys:
-            self.keyless += any(record.get(name) is None for name in self._keys)
-            key = hash(tuple(_hashable(record.get(name)) for name in self._keys))
-            if key in self._seen:
-                self.repeated += 1
-            elif len(self._seen) < MOST_SEEN:
-                self._seen.add(key)
+            self._check_key(record)
         return record
 
+    def _keep_unlisted(self, extra: Record) -> None:
+        self._judged.drop_secrets(extra)
+        for name, value in extra.items():
+            extra[name] = as_extra(self._coercion(name).clean(value))
+        self.unlisted |= extra.keys()
 
-def _utc(value: str) -> str:
-    try:
-        return times.text(times.parse(value))
-    except ValueError:
-        return value  # the loader keeps what it cannot read as a time
+    def _keep_misfit(self, name: str, value: Any, extra: Record) -> None:  # noqa: ANN401
+        place = ("properties", name)
+        if not self._mask[place]:
+            return
+        if isinstance(value, dict):
+            pop_deselected_record_properties(value, {}, self._mask, place)
+        extra[name] = as_extra(self._coercion(name).clean(value))
+        self.misfits.add(name)
 
-
-def _hashable(value: object) -> Hashable:
-    return value if isinstance(value, Hashable) else json.dumps(value, sort_keys=True, default=str)
-
-
-def encode(value: object) -> bytes:
-    """Encode as JSON in UTF-8; Decimals as numbers, digit by digit."""
-    try:
-        return _encoder.encode(value)
-    except UnicodeEncodeError:
-        # Half a surrogate pair has no UTF-8; it has an escape.
-        return serialize_json(value).encode()
-
-
-def record_lines(stream: str, records: Iterable[Record], version: int | None, extracted: datetime) -> bytes:
-    """RECORD lines for a page, the same bytes as one message each would give."""
-    head = b'{"type":"RECORD","stream":' + encode(stream) + b',"record":'
-    tail = b',"version":' + encode(version) if version is not None else b""
-    tail += b',"time_extracted":' + encode(extracted) + b"}\n"
-    return b"".join(head + encode(record) + tail for record in records)
-
-
-class MessageWriter(GenericSingerWriter[bytes, "Message"]):
-    """Writes messages to stdout; RECORD lines stay in its buffer until a STATE or SCHEMA follows."""
-
-    def serialize_message(self, message: Message) -> bytes:
-        """Encode one message as one line."""
-        return encode(message.to_dict()) + b"\n"
-
-    def write_message(self, message: Message) -> None:
-        """Write one message.
-
-        Raises:
-            RunError: If the output takes no more.
-        """
-        self.write_lines(self.format_message(message), flush=message.type != SingerMessageType.RECORD)
-
-    def write_lines(self, lines: bytes, *, flush: bool = False) -> None:
-        """Write lines that are encoded already.
-
-        Raises:
-            RunError: If the output takes no more.
-        """
+    def _check_key(self, record: Record) -> None:
+        values = tuple([record.get(name) for name in self._keys])
+        if None in values:
+            self.keyless += 1
+            return
         try:
-            sys.stdout.buffer.write(lines)
-            if flush:
-                sys.stdout.buffer.flush()
-        except OSError as error:
-            raise RunError(output_sentence(error)) from None
+            key = hash(values)
+        except TypeError:
+            key = hash(encode(values))
+        if key in self._seen:
+            self.repeated += 1
+        elif len(self._seen) < MAX_TRACKED_KEYS:
+            self._seen.add(key)
+        else:
+            self.tracks_all_keys = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from singer_rest.records import EXTRA
+from singer_rest.schemas import EXTRA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,15 +26,23 @@ def remarks(stream: SdkStream) -> Iterator[str]:
             f"{replication.keyless_rows} of {replication.rows_in_all} records carry no {stream.replication_key}, so "
             f"the next run reads the stream whole again. {stream.keyless_advice}"
         ).rstrip()
+    kept = f"are kept in `{EXTRA}`" if shape.keeps_extra else f"are lost, because the catalog does not select `{EXTRA}`"
     if shape.unlisted:
-        yield f"fields that the schema does not list are kept in `{EXTRA}`: {', '.join(sorted(shape.unlisted))}"
-    if shape.repeated:
+        yield f"fields that the schema does not list {kept}: {', '.join(sorted(shape.unlisted))}"
+    if shape.misfits:
         yield (
-            f"{shape.repeated} records came again with the key of an earlier one in the same list; a loader that "
-            "upserts keeps the later one."
+            f"values of another type than their columns {kept}, and the columns left empty: "
+            f"{', '.join(sorted(shape.misfits))}"
+        )
+    if shape.repeated:
+        at_least = "" if shape.tracks_all_keys else "at least "
+        yield (
+            f"{at_least}{shape.repeated} records came again with the key of an earlier one in the same list; a loader "
+            "that upserts keeps the later one."
         )
     if shape.keyless:
+        kept = ", and no row is marked as deleted in this run" if whole else ""
         yield (
-            f"{shape.keyless} records lack a part of their key ({', '.join(stream.primary_keys)}); a loader that "
-            f"upserts cannot tell them apart{', so no row is marked as deleted in this run' if whole else ''}."
+            f"{shape.keyless} records lack a part of their key ({', '.join(stream.primary_keys)}); target-duckdb sets "
+            f"them aside, another loader may refuse them{kept}."
         )

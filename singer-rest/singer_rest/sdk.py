@@ -14,20 +14,20 @@ from abc import abstractmethod
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-from singer_sdk import Stream, Tap
+from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.plugin_base import JSONSchemaValidator
-from singer_sdk.singerlib.catalog import StreamMetadata
 
 from singer_rest.answers import OF_PARENT
 from singer_rest.command import Command, checked_catalog, checked_state, explain
 from singer_rest.coverage import Coverage
 from singer_rest.errors import NoAccess, RunError, TapError
+from singer_rest.messages import MessageWriter, record_lines
 from singer_rest.progress import Progress
-from singer_rest.records import MessageWriter, record_lines
 from singer_rest.remarks import remarks
+from singer_rest.schemas import CompletedStream
 from singer_rest.settings import sentence, wrong_variables
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import click
-    from singer_sdk.singerlib import Catalog
 
     from singer_rest.backfill import Backfill
     from singer_rest.pages import Page, Record
@@ -49,7 +48,7 @@ SIGNAL_EXIT = 128
 """Plus the signal: the exit code of who is stopped by one."""
 
 
-class SdkStream(Stream):
+class SdkStream(CompletedStream):
     """A stream as the SDK sees it, synced the way that `RestStream` declares it."""
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # the values come from JSON already
@@ -120,15 +119,6 @@ class SdkStream(Stream):
     @abstractmethod
     def shaped(self, page: Page) -> Iterable[Record]:
         """The page's records as they are emitted."""
-
-    def apply_catalog(self, catalog: Catalog) -> None:
-        """Take over what the user's catalog says."""
-        super().apply_catalog(catalog)
-        # The SDK lets the method that discovery wrote win over the one that the user sets beside it.
-        entry = catalog.get_stream(self.name)
-        root = entry.metadata.get(()) if entry else None
-        if isinstance(root, StreamMetadata) and root.forced_replication_method:
-            self.forced_replication_method = root.forced_replication_method
 
     def get_records(self, context: object) -> Iterable[Record]:  # noqa: ARG002
         """Yield the records, for who asks for them one by one; the sync itself writes them page by page."""
@@ -224,10 +214,12 @@ class SdkStream(Stream):
                 self._tap.message_writer.write_lines(
                     record_lines(self.name, some, self.replication.version, page.received)
                 )
+            self._handed_on += len(records)
+            return
         for record in records:
             self._check_max_record_limit(self._handed_on)
             self._handed_on += 1
-            if write_messages and not whole_pages:
+            if write_messages:
                 self._stream_version = self.replication.version
                 for message in self._generate_record_messages(record):
                     message.time_extracted = page.received
@@ -252,6 +244,8 @@ class SdkStream(Stream):
         self.finish_state(self.stream_state)
         for remark in remarks(self):
             self.logger.warning("%s: %s", self.name, remark)
+        if dropped := ", ".join(sorted(self.shape.secrets)):
+            self.logger.info("%s: fields that are secrets by their names do not leave: %s", self.name, dropped)
 
 
 class SdkTap(Tap):
@@ -280,6 +274,12 @@ class SdkTap(Tap):
                 raise
             errors = wrong_variables(self.config_jsonschema["properties"], self.name, os.environ)
             raise ConfigValidationError("The environment cannot work", errors=errors) from None
+
+    def setup_mapper(self) -> None:
+        """Make the stream maps, of the catalog as the streams have completed it."""
+        if self.input_catalog is not None:
+            _ = self.streams
+        super().setup_mapper()
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         # The SDK's messages quote the value; the validator also fills in defaults.

@@ -126,7 +126,8 @@ class RestStream(SdkStream):
     @cached_property
     def shape(self) -> Shape:
         """Fits records to the schema."""
-        return Shape(self.effective_schema, self.primary_keys)
+        names = {"look_alikes": self.look_alikes, "free_names": self.free_names}
+        return Shape(self.effective_schema, self.primary_keys, **names, mask=self.mask)
 
     @property
     def since(self) -> datetime | None:

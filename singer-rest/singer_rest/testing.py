@@ -316,4 +316,4 @@ def meaning(value: Any) -> Any:  # noqa: ANN401
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if NUMBER.fullmatch(text):
         return f"{Decimal(text).normalize():f}"
-    return times.text(times.parse(text)) if MOMENT.fullmatch(text) else text
+    return times.text(times.parse(text)).removesuffix("T00:00:00Z") if MOMENT.fullmatch(text) else text

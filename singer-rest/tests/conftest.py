@@ -46,10 +46,9 @@ class PetStream(RestStream):
         th.Property("visit_id", th.StringType),
         th.Property("month", th.DateType),
         th.Property("name", th.StringType),
-        th.Property("secret", th.StringType),
+        th.Property("note", th.StringType),
         th.Property("price", th.NumberType),
         th.Property("updated_at", th.DateTimeType),
-        th.Property("_extra", th.ObjectType(additional_properties=True)),
     ).to_dict()
     primary_keys = ("id",)
     page_size = 2

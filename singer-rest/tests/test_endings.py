@@ -206,11 +206,24 @@ def test_pauses_between_good_answers_are_kept_to_and_end_nothing(run: Callable[.
     assert ended(lambda: run("kinds", "owners", max_wait=1)).counts() == {"kinds": 3, "owners": 3}
 
 
-@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"data": ' * 2000 + b"1" + b"}" * 2000])
-def test_values_that_are_nested_without_end_are_said_and_end_their_stream(
-    run: Callable[..., Any], shop: Any, body: bytes, caplog: pytest.LogCaptureFixture
+def test_a_record_that_is_nested_two_thousand_levels_deep_arrives_with_its_depth_as_text(
+    run: Callable[..., Any], shop: Any
 ) -> None:
-    shop.refusals["/kinds"] = Answer(body)
+    deep = b'{"a": ' * 2000 + b"1" + b"}" * 2000
+    shop.refusals["/kinds"] = Answer(b'{"data": [{"id": "1", "deep": ' + deep + b'}, {"id": "2"}]}')
+    first, second = ended(lambda: run("kinds")).records("kinds")
+    assert second == {"id": "2"}
+    inner = first["_extra"]["deep"]
+    while isinstance(inner, dict):
+        inner = inner["a"]
+    assert inner.startswith('{"a": {"a": ')
+    assert inner.count("a") > 1800
+
+
+def test_values_that_are_nested_without_end_are_said_and_end_their_stream(
+    run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.refusals["/kinds"] = Answer(b"[" * 100_000)
     fails: list[Exception] = []
     output = ended(lambda: run("kinds", "owners", fails=fails))
     assert "kinds: /kinds answered with values that are nested too deep to be read" in caplog.text

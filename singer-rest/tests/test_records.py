@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from datetime import datetime, timezone
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from singer_rest.messages import MessageWriter, encode, record_lines
 from singer_rest.pages import Reply
-from singer_rest.records import MessageWriter, Shape, encode, record_lines
+from singer_rest.records import Shape
+from singer_sdk.singerlib import SelectionMask
 from singer_sdk.singerlib.encoding.simple import RecordMessage
 
 NOW = datetime(2026, 11, 22, 5, 0, 1, 234567, tzinfo=timezone.utc)
@@ -17,6 +20,9 @@ SCHEMA = {
         "id": {"type": "string"},
         "updated_at": {"type": ["string", "null"], "format": "date-time"},
         "local": {"type": ["string", "null"], "format": "date-time", "x-sql-datatype": "TIMESTAMP"},
+        "count": {"type": ["integer", "null"]},
+        "price": {"type": ["number", "null"]},
+        "tags": {"type": ["array", "null"], "items": {"type": ["string", "null"]}},
         "_extra": {"type": ["object", "null"]},
     }
 }
@@ -42,14 +48,69 @@ def test_fields_that_no_schema_lists_are_kept_in_extra_and_named(shape: Shape) -
         ("2026-11-22T06:00:00+0100", "2026-11-22T05:00:00Z"),
         ("2026-11-22 06:00:00.5+01:00", "2026-11-22T05:00:00.500000Z"),
         ("2026-11-22", "2026-11-22T00:00:00Z"),
-        ("last Tuesday", "last Tuesday"),
-        ("", ""),
+        ("2026-11-22t05:00:00z", "2026-11-22T05:00:00Z"),
+        ("20261122T050000Z", "2026-11-22T05:00:00Z"),
+        ("2026-11-22T05:00:00.1234567Z", "2026-11-22T05:00:00.123456Z"),
+        ("2026-11-22T05:00:00.123456789+00:00", "2026-11-22T05:00:00.123456Z"),
+        ("2024-02-29T05:00:00.5Z", "2024-02-29T05:00:00.5Z"),
+        (" 2026-11-22T05:00:00Z ", "2026-11-22T05:00:00Z"),
+        ("2026-11-22T05:00Z", "2026-11-22T05:00:00Z"),
+        ("", None),
+        ("  ", None),
         (None, None),
-        (5, 5),
     ],
 )
-def test_timestamps_are_utc_with_z_and_what_is_none_stays_as_it_is(shape: Shape, sent: object, emitted: object) -> None:
-    assert shape.fit({"id": "1", "updated_at": sent})["updated_at"] == emitted
+def test_timestamps_are_utc_with_z(shape: Shape, sent: object, emitted: object) -> None:
+    assert shape.fit({"id": "1", "updated_at": sent}) == {"id": "1", "updated_at": emitted}
+    assert not shape.misfits
+
+
+@pytest.mark.parametrize(
+    "sent", ["last Tuesday", 5, True, ["2026-11-22"], "2023-02-29T05:00:00Z", "0001-01-01T00:00:00+05:00"]
+)
+def test_what_is_no_timestamp_is_kept_in_extra_and_named(shape: Shape, sent: object) -> None:
+    assert shape.fit({"id": "1", "updated_at": sent}) == {"id": "1", "updated_at": None, "_extra": {"updated_at": sent}}
+    assert shape.misfits == {"updated_at"}
+
+
+def test_what_its_column_cannot_hold_is_kept_under_its_name_and_the_column_is_empty(shape: Shape) -> None:
+    nested = {"a": {"b": 2**64}}
+    record = shape.fit({"id": {"n": 1}, "count": 2**64, "tags": [nested], "price": "NaN", "new": 1})
+    assert record == {
+        "id": None,
+        "count": None,
+        "tags": None,
+        "price": None,
+        "_extra": {
+            "id": {"n": 1},
+            "count": "18446744073709551616",
+            "tags": [{"a": {"b": "18446744073709551616"}}],
+            "price": "NaN",
+            "new": 1,
+        },
+    }
+    assert shape.misfits == {"id", "count", "tags", "price"}
+    assert shape.keyless == 1
+
+
+def test_a_field_that_the_vendor_calls_extra_is_kept_in_extra(shape: Shape) -> None:
+    record = shape.fit({"id": "1", "_extra": {"mine": 1}, "_sdc_deleted_at": "never", "new": 2})
+    assert record == {"id": "1", "_extra": {"_extra": {"mine": 1}, "_sdc_deleted_at": "never", "new": 2}}
+
+
+def test_nothing_is_kept_of_what_is_not_selected() -> None:
+    mask = SelectionMask({("properties", "count"): False, ("properties", "tags", "properties", "b"): False})
+    shape = Shape(SCHEMA, ("id",), mask=mask)
+    record = shape.fit({"id": "1", "count": "many", "tags": {"a": 1, "b": 2}})
+    assert record["_extra"] == {"tags": {"a": 1}}
+    assert shape.misfits == {"tags"}
+
+
+def test_keys_beyond_a_bound_are_not_remembered(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("singer_rest.records.MAX_TRACKED_KEYS", 2)
+    for identity in ("1", "2", "3", "3", "1"):
+        shape.fit({"id": identity})
+    assert (shape.repeated, shape.tracks_all_keys) == (1, False)
 
 
 def test_a_local_time_stays_local(shape: Shape) -> None:
@@ -57,12 +118,13 @@ def test_a_local_time_stays_local(shape: Shape) -> None:
 
 
 def test_repeated_keys_are_counted_within_a_slice_only(shape: Shape) -> None:
-    for identity in ("1", "2", "1", None, None, ["x"], ["x"]):
+    for identity in ("1", "2", "1", 1, None, None):
         shape.fit({"id": identity})
-    assert shape.repeated == 3
+    assert shape.repeated == 2
+    assert shape.keyless == 2
     shape.start_slice()
     shape.fit({"id": "1"})
-    assert shape.repeated == 3
+    assert shape.repeated == 2
 
 
 def test_without_keys_nothing_repeats() -> None:
@@ -92,15 +154,43 @@ def test_a_body_that_is_no_json_is_an_error() -> None:
             Reply(200, {}, body, NOW).json()
 
 
+def test_what_is_no_number_in_a_body_stays_as_its_text() -> None:
+    body = b'{"a":NaN,"b":[-Infinity,1e999,1180591620717411303424]}'
+    assert Reply(200, {}, body, NOW).json() == {"a": "NaN", "b": ["-Infinity", Decimal("1e999"), 2**70]}
+
+
+def nested(depth: int, inner: str) -> str:
+    return '{"a":[' * depth + inner + "]}" * depth
+
+
+def test_a_body_that_is_nested_too_deep_is_read_and_written_with_its_depth_as_text() -> None:
+    inner = nested(1000, '"}]\\u00fc\\ud800"')
+    found = Reply(200, {}, f'[{{"id":1,"deep":{inner},"name":"n"}}]'.encode(), NOW).json()
+    assert (found[0]["id"], found[0]["name"]) == (1, "n")
+    text = json.loads(encode(found), parse_float=Decimal)[0]["deep"]
+    for _ in range(49):
+        text = text["a"][0]
+    assert text == nested(951, '"}]\\u00fc\\ud800"')
+
+
+def test_a_record_that_is_nested_too_deep_is_written_with_its_depth_as_text(shape: Shape) -> None:
+    value: Any = "\ud800"
+    for _ in range(2000):
+        value = {"a": [value, {"password": "s"}]}
+    record = shape.fit({"id": "1", "deep": value})
+    line = record_lines("persons", [record], None, NOW)
+    assert b"password" not in line
+    assert json.loads(line)["record"]["_extra"]["deep"]["a"][1] == {}
+
+
 @pytest.mark.parametrize("version", [None, 1795323600000])
 def test_a_page_at_once_gives_the_bytes_of_one_message_each(version: int | None) -> None:
     records = [{"id": "1", "n": Decimal("1.10"), "m": None}, {"id": "ü", "list": [1, {"a": True}]}]
     writer = MessageWriter()
-    single = b"".join(
-        writer.format_message(RecordMessage("persons", record, version=version, time_extracted=NOW))
-        for record in records
-    )
+    messages = [RecordMessage("persons", record, version=version, time_extracted=NOW) for record in records]
+    single = b"".join(encode(message.to_dict()) + b"\n" for message in messages)
     assert record_lines("persons", records, version, NOW) == single
+    assert b"".join(map(writer.format_message, messages)) == single
 
 
 def test_a_page_with_half_a_surrogate_pair_can_be_written() -> None:

@@ -436,6 +436,43 @@ def test_an_older_catalog_loses_no_field(
     assert [line["record"] for line in lines if line["type"] == "RECORD"] == [{"id": "cat", "_extra": {"price": 5}}]
 
 
+@pytest.mark.parametrize(
+    ("selected", "extra", "sentence"),
+    [
+        (None, {"legs": 4, "price": "much"}, "are kept in `_extra`"),
+        (False, None, "are lost, because the catalog does not select `_extra`"),
+    ],
+)
+def test_a_catalog_without_extra_gets_it_and_one_that_does_not_select_it_is_heeded_aloud(
+    make_tap: Callable[..., Any],
+    shop: Any,
+    capfdbinary: Any,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    selected: bool | None,
+    extra: Any,
+    sentence: str,
+) -> None:
+    shop.data["/kinds"] = [{"id": "cat", "price": "much", "legs": 4}]
+    catalog = make_tap().catalog_dict
+    for stream in catalog["streams"]:
+        del stream["schema"]["properties"]["_extra"]
+        kept = [entry for entry in stream["metadata"] if entry["breadcrumb"] != ["properties", "_extra"]]
+        if selected is not None:
+            kept.append({"breadcrumb": ["properties", "_extra"], "metadata": {"selected": selected}})
+        next(entry for entry in kept if not entry["breadcrumb"])["metadata"]["selected"] = stream["stream"] == "kinds"
+        stream["metadata"] = kept
+    tap = type(make_tap())(config=dict(make_tap().config), catalog=catalog)
+    tap.sync_all()
+    messages = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+    (record,) = [message["record"] for message in messages if message["type"] == "RECORD"]
+    assert record.pop("_extra", None) == extra
+    assert record == {"id": "cat", "price": None}
+    assert ("_extra" in messages[0]["schema"]["properties"]) == (extra is not None)
+    assert f"fields that the schema does not list {sentence}: legs" in caplog.text
+    assert f"values of another type than their columns {sentence}, and the columns left empty: price" in caplog.text
+
+
 @pytest.mark.parametrize("selected", [True, False])
 def test_what_the_catalog_selects_and_is_not_on_offer_is_named(
     make_tap: Callable[..., Any], vendor: Host, capfdbinary: Any, caplog: pytest.LogCaptureFixture, *, selected: bool
@@ -474,9 +511,9 @@ def test_a_filter_of_a_stream_map_does_not_hold_up_the_bookmark(run: Callable[..
 def test_deselected_properties_stay_at_home_and_the_rest_is_the_same(
     make_tap: Callable[..., Any], shop: Any, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    shop.data["/owners"] = [{"id": "1", "secret": "s", "name": "n", "updated_at": "2026-01-01T00:00:00Z"}]
+    shop.data["/owners"] = [{"id": "1", "note": "s", "name": "n", "updated_at": "2026-01-01T00:00:00Z"}]
     tap = make_tap("owners")
-    tap.streams["owners"].metadata["properties", "secret"].selected = False
+    tap.streams["owners"].metadata["properties", "note"].selected = False
     tap.streams["owners"]._mask = None
     tap.sync_all()
     lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
@@ -488,7 +525,8 @@ def test_deselected_properties_stay_at_home_and_the_rest_is_the_same(
 def test_both_ways_of_writing_give_the_same_bytes(
     run: Callable[..., Any], shop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop.data["/kinds"] = [{"id": "ü", "price": 1.1, "legs": [1, {"a": None}]}, {"id": "2", "name": "\ud800"}]
+    odd = {"id": 2, "name": "\ud800", "price": "1e3", "updated_at": "never", "_extra": 1, "token": "t"}
+    shop.data["/kinds"] = [{"id": "ü", "price": 1.1, "legs": [1, {"a": None}]}, odd]
     fast = run("kinds")
     monkeypatch.setattr("singer_rest.sdk.SdkStream._writes_whole_pages", False)
     slow = run("kinds")

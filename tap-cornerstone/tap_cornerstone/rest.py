@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_rest import Meaning, Numbered, Parsed, Rate, Reply, Request, Slice, TapError, query
 from singer_rest.errors import Retry
-from singer_rest.records import encode
+from singer_rest.messages import encode
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 

@@ -178,7 +178,6 @@ def test_odatas_types_become_json_schema() -> None:
         "place": {"type": ["object", "null"]},
         "unknown": {},
         "spot": {},
-        "_extra": properties["_extra"],
     }
     assert "_sdc_deleted_at" in schema_of(EntitySet("x", columns, ("id",), tracks_changes=True))["properties"]
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pendulum
 from singer_rest import Meaning, Parsed, Reply, Request, RestStream, Slice, Slices, TapError, query
 from singer_rest.errors import Retry
-from singer_rest.records import EXTRA
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
@@ -142,11 +141,7 @@ class FactorialStream(RestStream):
         """The fields that are text, or may hold some."""
         properties = self.effective_schema["properties"].items()
         kinds = {"string", "array", "object"}
-        return [
-            (name, schema)
-            for name, schema in properties
-            if kinds.intersection(schema.get("type", kinds)) and name != EXTRA
-        ]
+        return [(name, schema) for name, schema in properties if kinds.intersection(schema.get("type", kinds))]
 
 
 def _as_text(value: Any, schema: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - whatever the API sent

@@ -238,7 +238,6 @@ def test_a_new_version_brings_lists_and_columns_and_says_what_changed(package: P
     employees = json.loads((package / "schemas" / "employees_employees.json").read_text())["properties"]
     assert employees["shoe_size"] == {"type": ["integer", "null"]}
     assert employees["nationality"] == {**TEXT, "deprecated": True}
-    assert list(employees)[-1] == "_extra"
 
 
 def test_what_was_learned_once_is_not_learned_again(package: Path) -> None:
@@ -278,7 +277,7 @@ def test_fields_that_are_secrets_by_their_name_are_dropped_from_new_lists_and_na
     robots = read((package / "lists.toml").read_text()).lists["teams"]["robots"]
     assert robots.drop == ("Client_Secret", "challenge")
     schema = json.loads((package / "schemas" / "teams_robots.json").read_text())
-    assert set(schema["properties"]) == {"id", "pin", "device", "_extra"}
+    assert set(schema["properties"]) == {"id", "pin", "device"}
     assert [line for line in lines if line.startswith("look at")] == [
         "look at: teams/robots.device.password_hash may be a secret, and leaves",
         "look at: teams/teams.api_token may be a secret, and leaves",
@@ -313,7 +312,7 @@ def test_rows_that_are_described_in_parts_are_put_together(package: Path) -> Non
             zoo__cages={"allOf": [rows_of({"oneOf": [base, {"properties": {"size": {"type": "string"}}}]}), {}]},
         ),
     )
-    assert fields_of(package, "zoo_animals").keys() == {"id", "size", "tail", "_extra"}
+    assert fields_of(package, "zoo_animals").keys() == {"id", "size", "tail"}
     assert fields_of(package, "zoo_animals")["tail"] == {}
     assert fields_of(package, "zoo_cages")["size"]["type"] == ["integer", "string", "null"]
 
@@ -330,8 +329,7 @@ def test_a_list_that_is_not_described_holds_up_no_other(package: Path) -> None:
     assert "look at: the document does not say what a row of zoo/animals holds" in lines
     assert "look at: the document does not say what a row of zoo/cages holds" in lines
     assert "look at: the document refers to #/components/schemas/nowhere, which it does not hold" in lines
-    key = {"id": {"type": ["string"]}, "_extra": before["_extra"]}
-    assert fields_of(package, "zoo_animals") == fields_of(package, "zoo_cages") == key
+    assert fields_of(package, "zoo_animals") == fields_of(package, "zoo_cages") == {"id": {"type": ["string"]}}
     assert fields_of(package, "teams_teams") == before
     assert set(read((package / "lists.toml").read_text()).lists["zoo"]) == {"animals", "cages", "keepers"}
 

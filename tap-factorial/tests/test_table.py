@@ -58,7 +58,6 @@ def test_a_schema_holds_what_its_line_names_and_nothing_that_refuses_a_value(pat
     assert not set(row.drop) & set(properties)
     assert not [name for part in parts(schema(path)) for name in part.get("properties", {}) if is_secret(name)]
     assert "updated_at" in properties or row.bookmark or not (row.changed_since or row.changed_on)
-    assert "_extra" in properties
     for name, definition in properties.items():
         assert ("null" in definition.get("type", ["null"])) != (name in row.key), name
         for part in parts(definition):

@@ -222,6 +222,8 @@ class ODataStream(CornerstoneStream):
 
     def _row(self, record: Record) -> Record | None:
         """The row of an entry: itself, what tells of a deletion, or None where it is about a relation."""
+        if DELETED_AT in record:  # a column of the portal's own says nothing of a deletion
+            record[f"portal{DELETED_AT}"] = record.pop(DELETED_AT)
         if record.keys() <= self.entity_set.columns.keys():  # most are nothing else, and there may be millions
             return record
         context = links.member(record, "@odata.context")

@@ -6,6 +6,8 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from singer_rest import is_reserved
+
 from tap_cornerstone.odata.metadata import OBJECT
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ TYPES: dict[str, Json] = {
 """All others have no type, for their values may be anything; strings keep their blanks."""
 
 TEXT: Json = {"type": ["string", "null"]}
-EXTRA: Json = {"type": ["object", "null"], "description": "Fields that this schema does not list."}
 DELETED: Json = {
     "type": ["string", "null"],
     "format": "date-time",
@@ -49,13 +50,13 @@ NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 def schema_of(entity_set: EntitySet) -> Json:
     """The JSON Schema of a view or object."""
-    properties = {name: _column(column) for name, column in entity_set.columns.items()}
+    properties = {name: _column(column) for name, column in entity_set.columns.items() if not is_reserved(name)}
     for name in entity_set.key:
         column = properties.get(name) or TEXT
         properties[name] = {**column, "type": [kind for kind in column["type"] if kind != "null"]}
     if entity_set.tracks_changes:
         properties[DELETED_AT] = DELETED
-    return {"type": "object", "properties": {**properties, "_extra": EXTRA}}
+    return {"type": "object", "properties": properties}
 
 
 def _column(column: Column) -> Json:

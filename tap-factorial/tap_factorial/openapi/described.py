@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from tap_factorial.openapi.document import Document, Json
 
-EXTRA: Json = {"type": ["object", NULL], "description": "Fields that this schema does not list."}
-
 
 class Described:
     """The schemas and the table in the package's folder. What documents add is kept until it is written.
@@ -135,7 +133,7 @@ class Described:
                 changes.append(_change(f"{path}.{name}", old.get(name), found))
             properties[name] = found
             changes += [f"look at: {path}.{place} may be a secret, and leaves" for place in _secrets(name, found)]
-        own = {**row.added_columns, "_extra": EXTRA}
+        own = row.added_columns
         if is_newest:
             for name in old.keys() - described.keys() - own.keys():
                 if not old[name].get("deprecated"):

@@ -6,7 +6,7 @@ import hashlib
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import ChangedSince, Children, Meaning, Numbered, Parsed, Reply, Request, times
+from singer_rest import ChangedSince, Children, Meaning, Numbered, Parsed, Reply, Request, is_reserved, times
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
@@ -40,9 +40,9 @@ class AttributesSchema(StreamSchema[str]):
             return schema  # it has the columns already
         properties = schema["properties"]
         own = {
-            attribute["key"]: {**TYPES.get(str(attribute.get("type")), TEXT), "description": attribute.get("label")}
+            key: {**TYPES.get(str(attribute.get("type")), TEXT), "description": attribute.get("label")}
             for attribute in stream._tap.employee_attributes  # noqa: SLF001
-            if isinstance(attribute.get("key"), str) and attribute["key"] not in properties
+            if isinstance(key := attribute.get("key"), str) and key not in properties and not is_reserved(key)
         }
         return {**schema, "properties": {**properties, **own}}
 

@@ -1,0 +1,57 @@
+"""Fields that are secrets by their names: they never leave a tap, whether a schema lists them or not.
+
+A name is one where it speaks of a token, a secret, a password, a challenge, an API key or the like, and does not only
+describe one: ``access_token`` and ``passwordHash`` are secrets; ``token_type``, ``password_changed_at`` and
+``has_password`` are not, nor are tokens of pages. A stream's `look_alikes` names what stays all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+SECRETS = ("token", "secret", "password", "passwd", "passphrase", "passcode", "passkey", "apikey", "privatekey")
+"""Words, or ends of words, that name one."""
+
+SHORT = frozenset({"pwd", "jwt", "otp", "totp", "bearer", "cookie"})
+"""Words that do so only as a whole."""
+
+KEYS = frozenset({"api", "private", "secret", "access", "signing", "encryption", "auth", "ssh", "shared", "master"})
+"""What makes a key a secret; a key of another kind tells records apart."""
+
+WHOLE = frozenset({"authorization", "credentials", "authorization header", "custom headers", "http headers"})
+"""Names that are secrets as a whole: within longer ones, people are authorized, and have credentials."""
+
+ASKS = frozenset({"has", "is", "must", "needs", "requires", "can", "may", "should", "allow", "allows", "use", "uses"})
+"""First words of names that answer yes or no."""
+
+DESCRIBES = frozenset(
+    {
+        *("at", "on", "by", "date", "dt", "time", "timestamp", "until", "expires", "expiry", "expiration", "expired"),
+        *("changed", "updated", "created", "type", "types", "status", "state", "count", "length", "age", "id", "ids"),
+        *("enabled", "disabled", "required", "allowed", "policy", "name", "names", "scope", "scopes", "in", "used"),
+    }
+)
+"""Last words of names that tell something of a secret, and not the secret."""
+
+PAGES = ("page", "next", "cursor", "continuation", "sync", "delta", "skip")
+"""Tokens of these kinds only say where a list goes on."""
+
+
+@lru_cache(maxsize=16_384)
+def is_secret(name: str) -> bool:
+    """Whether a field is a secret by its name, however its words are joined."""
+    words = [word.lower() for word in WORD.findall(name)]
+    if not words or words[0] in ASKS or words[-1] in DESCRIBES:
+        return False
+    if words[-1] == "challenge":  # in the plural, or before other words, it is what people speak of
+        return True
+    return " ".join(words) in WHOLE or any(_is_one(words, place) for place in range(len(words)))
+
+
+def _is_one(words: list[str], place: int) -> bool:
+    word, before = words[place].removesuffix("s"), words[place - 1] if place else ""
+    if word.endswith("token"):
+        return not f"{before}{word.removesuffix('token')}".endswith(PAGES)
+    return word.endswith(SECRETS) or word in SHORT or (word == "key" and before in KEYS)
