@@ -23,9 +23,8 @@ from typing_extensions import Self
 from faults import processes, verdict
 from faults.changes import change
 from faults.processes import write_json
-from faults.runs import Mode, Run, merged, whole_lines
-from faults.vendors import CLIENT_ID, CLIENT_SECRET
-from faults.verdict import SCHEMA, Differences, Verdict
+from faults.runs import Mode, Run
+from faults.verdict import SCHEMA, Differences
 from faults.wire import Proxy
 
 if TYPE_CHECKING:
@@ -150,7 +149,7 @@ class Bench:
             stdout=folder / "states.out",
             limit=limit,
         )
-        return Run(tap, load, whole_lines(out.read_bytes()))
+        return Run(tap, load, out)
 
     def arguments(
         self, folder: Path, streams: Collection[str], state: Mapping[str, Any] | None, **config: Any
@@ -198,19 +197,25 @@ class Bench:
         change(self.sandbox, self.vendor, self.keys, chance, CHANGES)
         self.right = self.folder / f"right-{self.day}.duckdb"
         self.proxy.clear()
-        usual = self._faultless(self.right).log
+        whole = self._faultless(self.right)
+        self.sizes = dict.fromkeys((Mode.FIRST, Mode.REFRESH), whole.sizes)
         self.requests = {mode: self.proxy.asked() for mode in (Mode.FIRST, Mode.REFRESH)}
         self.opened = {mode: self.proxy.opened() for mode in (Mode.FIRST, Mode.REFRESH)}
         second = self.folder / f"second-{self.day}.duckdb"
         shutil.copyfile(self.begin, second)
         self.proxy.clear()
         run = self._clean(second, self.state)
+        self.sizes[Mode.INCREMENTAL] = run.sizes
         self.requests[Mode.INCREMENTAL] = self.proxy.asked()
         self.opened[Mode.INCREMENTAL] = self.proxy.opened()
-        self.usual = {verdict.shape(line) for line in verdict.loud_lines(usual + run.log)}
+        self.usual = {verdict.shape(line) for line in verdict.loud_lines(whole.log + run.log)}
         # What no list tells of since the last run is as it was; all else is as it is now.
         self._refuse_wrong(self._unlike((self.right, self.begin), second, self.keys), "an incremental run", run)
         self.second = second
+        self.third = self.folder / f"third-{self.day}.duckdb"
+        shutil.copyfile(self.begin, self.third)
+        run = self._clean(self.third, None)
+        self._refuse_wrong(self._unlike((self.right, self.begin), self.third, self.keys), "a full refresh", run)
 
     def _faultless(self, database: Path) -> Run:
         run = self._clean(database, None)
@@ -223,14 +228,19 @@ class Bench:
         return self.run(self.new_folder(), database, state=state)
 
     def _refuse_wrong(self, wrong: Differences, what: str, run: Run) -> None:
-        if wrong or not run.succeeded or not run.lines_whole:
-            told = "; ".join(f"{stream}: {difference}" for stream, difference in wrong.items())
-            raise BenchError(f"{self.vendor.tap}: {what} without faults is not exact: {told or run}")
+        if wrong or not run.succeeded or run.broken:
+            told = verdict.told(wrong) or str(run)
+            raise BenchError(f"{self.vendor.tap}: {what} without faults is not exact: {told}")
 
     def reset(self) -> None:
         """Let the vendor forget what earlier trials used up."""
         if self.vendor.name == "cornerstone":
             self.sandbox.control("cornerstone/reset-downloads")
+
+    def expected(self, mode: Mode, streams: Collection[str]) -> tuple[int, int]:
+        """About how many requests a run makes, and how many bytes it writes."""
+        asked = sum(self.requests[mode].get(self.endpoints.get(stream, ""), 0) for stream in streams)
+        return max(asked, 3), sum(self.sizes[mode].get(stream, 0) for stream in streams)
 
     def start(self, mode: Mode, folder: Path) -> tuple[Path, dict[str, Any] | None]:
         """The file and the state that a trial begins with."""
@@ -239,62 +249,12 @@ class Bench:
             shutil.copyfile(self.begin, database)
         return database, self.state if mode is Mode.INCREMENTAL else None
 
-    def login(self, folder: Path) -> dict[str, Any]:
-        """Settings of a new login at Factorial, instead of a key."""
-        tokens = self.sandbox.control("factorial/login")
-        return {
-            "api_key": None,
-            "client_id": CLIENT_ID,
-            "client_secret": CLIENT_SECRET,
-            "refresh_token": tokens["refresh_token"],
-            "token_file": str(folder / "tokens.json"),
-        }
-
-    def repair(
-        self,
-        folder: Path,
-        database: Path,
-        mode: Mode,
-        streams: Collection[str],
-        lenient: Collection[str] = (),
-        **config: Any,
-    ) -> tuple[Run, Differences]:
-        """Run again without a fault, from the state that the loader committed.
-
-        Args:
-            folder: The trial's.
-            database: Its file.
-            mode: How it began.
-            streams: Those that are read.
-            lenient: Those that were not read in full, and said so: what is gone may show later.
-            config: Further settings of the tap.
-
-        Returns:
-            The run, and what is still wrong.
-        """
-        committed = verdict.state_of(database)
-        untouched = mode is Mode.REFRESH and committed == self.state
-        if mode is Mode.REFRESH and committed:
-            committed = merged(self.state, committed)  # as Meltano keeps what a run that failed has written
-        self.reset()
-        ran = self.run(folder, database, streams=streams, state=committed, **config)
-        deletions = mode is not Mode.INCREMENTAL and not untouched
-        wrong = self.wrong(database, streams, deletions=deletions)
-        later = self.wrong(database, [*wrong.keys() & {*lenient}], deletions=False) if lenient else {}
-        return ran, {name: later.get(name, one) for name, one in wrong.items() if name not in lenient or name in later}
-
     # What came of it
 
-    def wrong(self, database: Path, streams: Collection[str], *, deletions: bool) -> Differences:
-        """What is not as it should be.
-
-        Args:
-            database: The DuckDB file.
-            streams: Those that were read.
-            deletions: Whether rows that are gone must be marked as deleted, though only a full read shows that.
-        """
-        keys = {stream: self.keys[stream] for stream in streams}
-        return self._unlike((self.right,) if deletions else (self.second, self.right), database, keys)
+    def wrong(self, database: Path, streams: Collection[str], mode: Mode) -> Differences:
+        """What is not as it should be after a run that began in some way."""
+        references = {Mode.FIRST: (), Mode.REFRESH: (self.third,), Mode.INCREMENTAL: (self.second,)}[mode]
+        return self._unlike((*references, self.right), database, {stream: self.keys[stream] for stream in streams})
 
     @staticmethod
     def _unlike(references: Sequence[Path], database: Path, keys: Mapping[str, Sequence[str]]) -> Differences:
@@ -304,17 +264,3 @@ class Bench:
             other = verdict.compared(reference, database, {stream: keys[stream] for stream in wrong})
             wrong = {stream: wrong[stream] & other[stream] for stream in other if wrong[stream] & other[stream]}
         return wrong
-
-    def judge(self, run: Run, database: Path, mode: Mode, streams: Collection[str]) -> tuple[Verdict, str]:
-        """Whether a run that met a fault was exact, or said that it was not."""
-        if run.hung:
-            return Verdict.HANG, str(run)
-        if broken := run.broken:
-            return Verdict.BROKEN, f"{broken}: {run}"
-        wrong = self.wrong(database, streams or self.keys, deletions=mode is not Mode.INCREMENTAL)
-        if run.succeeded and not wrong:
-            return Verdict.EXACT, ""
-        silent = wrong.keys() - verdict.named(wrong.keys(), run.log, self.usual) if run.succeeded else ()
-        if silent:
-            return Verdict.SILENT, "; ".join(f"{stream}: {wrong[stream]}" for stream in sorted(silent))
-        return Verdict.ALOUD, str(run)

@@ -78,7 +78,8 @@ def _packed(reply: Reply, pack: Callable[[bytes], bytes] = gzip.compress, encodi
 def _cut(reply: Reply, keep: float | int, *, told: bool) -> Iterable[Step] | None:  # noqa: PYI041 - a share, or bytes
     """An answer that ends early; its length is told as what came, or not at all."""
     length = int(len(reply.body) * keep) if isinstance(keep, float) else len(reply.body) + keep
-    if not 0 < length < len(reply.body):
+    unseen = not told and reply.header("content-type").startswith("image/")  # nothing says where a picture ends
+    if unseen or not 0 < length < len(reply.body):
         return None
     body = reply.body[:length]
     return (reply.head("Connection: close", length=length if told else None), body, End.CLOSED)
@@ -87,7 +88,7 @@ def _cut(reply: Reply, keep: float | int, *, told: bool) -> Iterable[Step] | Non
 def _cut_at_a_line(reply: Reply) -> Iterable[Step] | None:
     """Half of a table, without a length: nothing in it says that it is half."""
     lines = reply.body.splitlines(keepends=True)
-    if len(lines) < 4 or "json" in reply.header("content-type"):  # noqa: PLR2004 - half of less is no table
+    if len(lines) < 4 or not reply.header("content-type").startswith("text/csv"):  # noqa: PLR2004 - half of less is none
         return None
     return (reply.head("Connection: close", length=None), b"".join(lines[: len(lines) // 2]), End.CLOSED)
 

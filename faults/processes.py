@@ -117,7 +117,8 @@ def write_json(path: Path, content: object) -> Path:
 @functools.cache
 def _forks() -> Any:  # noqa: ANN401 - the context's own class is private
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, *(module for module, _ in COMMANDS.values())])
+    # The command line too: each process looks at it anew, and would import what it imports.
+    context.set_forkserver_preload(["faults.__main__", *(module for module, _ in COMMANDS.values())])
     return context
 
 

@@ -9,23 +9,21 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from faults import verdict
 from faults.bench import Bench
 from faults.kinds import ALWAYS, KINDS, Kind
+from faults.place import LOGIN, Place
 from faults.runs import Mode
 from faults.trials import Outcome
 from faults.vendors import VENDORS
-from faults.verdict import Verdict
+from faults.verdict import FAILURES, Verdict, told
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterable, Mapping
 
-    from faults.runs import Run
     from faults.trials import Book, Options
-    from faults.verdict import Differences
     from faults.wire import Asked, Reply, Step
 
 PART = "proxy"
@@ -35,7 +33,6 @@ OTHERS = 10
 LIMIT = 90.0
 """Seconds: what may be waited for is 3 seconds long (`max_wait`), and a request is given up after 5."""
 
-LOGIN = "Log in again"
 OAUTH = "POST /factorial/oauth/token"
 
 
@@ -115,8 +112,7 @@ def run(options: Options, book: Book) -> None:
 
 def _learn_tokens(bench: Bench) -> None:
     """Let the proxy see how tokens are given."""
-    folder = bench.new_folder()
-    bench.run(folder, folder / "x.duckdb", streams=["teams_teams"], **bench.login(folder))
+    Place(bench, Mode.FIRST, ["teams_teams"], oauth=True).run()
 
 
 def plan(bench: Bench, number: int, chance: random.Random) -> Trial | None:
@@ -163,19 +159,19 @@ def _fits(bench: Bench, kind: Kind, endpoint: str, mode: Mode) -> bool:
 def tried(bench: Bench, trial: Trial) -> Outcome:
     """Run behind the proxy, then without it."""
     started = time.monotonic()
-    place = Place(bench, trial)
+    place = Place(bench, trial.mode, trial.streams, oauth=trial.oauth, request_timeout=1 if trial.kind.patient else 5)
     meddler = Meddler(trial.kind, trial.endpoint, trial.after, trial.times)
     bench.proxy.meddle = meddler
     try:
-        ran = place.run()
+        ran = place.run(LIMIT)
     finally:
         bench.proxy.meddle = None
-    found, detail = bench.judge(ran, place.database, trial.mode, trial.streams)
+    found, detail = place.judge(ran)
     if trial.kind.harmless and found is not Verdict.EXACT:
         found, detail = Verdict.BROKEN, f"nothing was lost on the way, and yet: {found.value}: {detail}"
     if not meddler.hits:
         detail = "the fault was not met"
-    if found not in verdict.FAILURES:
+    if found not in FAILURES:
         again, wrong = place.repair(ran)
         if trial.oauth and meddler.forwarded and LOGIN in again.log:
             # The vendor gave the next refresh token, and it was lost on its way.
@@ -183,39 +179,7 @@ def tried(bench: Bench, trial: Trial) -> Outcome:
             again, wrong = place.repair(ran)
             found = Verdict.LOGIN
         if wrong or not again.succeeded:
-            told = "; ".join(f"{stream}: {difference}" for stream, difference in wrong.items())
-            detail = f"first ({found.value}) {ran}\n     then {again}\n     {told}"
+            detail = f"first ({found.value}) {ran}\n     then {again}\n     {told(wrong)}"
             found = Verdict.UNREPAIRED
     seconds = time.monotonic() - started
     return Outcome(PART, bench.vendor.name, trial.number, trial.kind.group, found, str(trial), detail, seconds=seconds)
-
-
-class Place:
-    """Where a trial is made: its folder, file, state and settings."""
-
-    def __init__(self, bench: Bench, trial: Trial) -> None:
-        self.bench, self.trial = bench, trial
-        self.folder = bench.new_folder()
-        self.database, self.state = bench.start(trial.mode, self.folder)
-        self.config: dict[str, Any] = {"request_timeout": 1 if trial.kind.patient else 5}
-        if trial.oauth:
-            self.log_in()
-
-    def log_in(self) -> None:
-        """Take the tokens of a new login."""
-        self.config |= self.bench.login(self.folder)
-
-    def run(self) -> Run:
-        """Run the tap and the loader."""
-        self.bench.reset()
-        self.bench.proxy.clear()
-        return self.bench.run(
-            self.folder, self.database, streams=self.trial.streams, state=self.state, limit=LIMIT, **self.config
-        )
-
-    def repair(self, ran: Run) -> tuple[Run, Differences]:
-        """Run once more, without a fault."""
-        streams = self.trial.streams
-        # What was left out with a warning may show what is gone later on.
-        lenient = verdict.named(streams, ran.log, self.bench.usual) if ran.succeeded else set()
-        return self.bench.repair(self.folder, self.database, self.trial.mode, streams, lenient, **self.config)

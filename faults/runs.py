@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from faults import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from faults.processes import Ended
 
@@ -34,12 +36,14 @@ class Run:
     Args:
         tap: How the tap ended.
         load: How the loader ended.
-        lines_whole: Whether every line that the tap wrote is JSON.
+        out: What the tap wrote.
+        may_be_cut: Whether the tap could not help it that its last line is not whole.
     """
 
     tap: Ended
     load: Ended
-    lines_whole: bool = True
+    out: Path
+    may_be_cut: bool = False
 
     @property
     def log(self) -> str:
@@ -57,9 +61,18 @@ class Run:
         return (self.tap.code, self.load.code) == (0, 0)
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """Bytes that the tap wrote, by stream."""
+        found: Counter[str] = Counter()
+        for line in self.out.read_bytes().splitlines(keepends=True):
+            if stream := json.loads(line).get("stream"):
+                found[stream] += len(line)
+        return dict(found)
+
+    @property
     def broken(self) -> str:
         """What no run may do, in words; empty where it did not."""
-        if not self.lines_whole:
+        if not self.may_be_cut and not whole_lines(self.out.read_bytes()):
             return "standard output has lines that are not whole"
         return next((f"the log holds {text!r}" for text in NEVER if text in self.log), "")
 

@@ -6,6 +6,7 @@ import json
 import random
 import sys
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,10 @@ from faults.verdict import FAILURES, Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+
+SHOWN = 12
+"""Outcomes of a kind and a trial that are worth a line on the screen each."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,7 @@ class Book:
     seed: int
     file: Path | None = None
     outcomes: list[Outcome] = field(default_factory=list)
+    _shown: Counter[tuple[Verdict, int]] = field(default_factory=Counter)
     _since: float = field(default_factory=time.monotonic)
 
     def add(self, outcome: Outcome) -> None:
@@ -105,6 +111,9 @@ class Book:
         if self.file:
             with self.file.open("a") as lines:
                 lines.write(json.dumps(outcome.as_json()) + "\n")
+        self._shown[outcome.verdict, outcome.trial] += 1
+        if self._shown[outcome.verdict, outcome.trial] > SHOWN:
+            return
         sign = "FAIL" if outcome.failed else "  ok"
         text = f"{sign} {outcome.part} {outcome.vendor} {outcome.trial}: {outcome.what}: {outcome.verdict.value}"
         if outcome.failed:

@@ -82,6 +82,11 @@ class Difference:
 Differences = dict[str, Difference]
 
 
+def told(differences: Mapping[str, Difference]) -> str:
+    """All of it in words."""
+    return "; ".join(f"{stream}: {difference}" for stream, difference in differences.items())
+
+
 def rows_of(database: Path, stream: str) -> list[Row]:
     """A table's rows, nested values decoded; none where there is no table."""
     if not database.exists():

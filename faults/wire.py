@@ -9,6 +9,7 @@ import socket
 import socketserver
 import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -129,6 +130,8 @@ class Proxy:
         self.upstream = urlsplit(upstream).netloc
         self.meddle: Meddle | None = None
         self.stopped = threading.Event()
+        self.token_at: float | None = None
+        """When a token was last asked for (`time.monotonic`)."""
         self.samples: dict[str, tuple[Asked, Reply]] = {}
         """By endpoint: the request whose answer was the largest so far, and that answer."""
         self._seen: Counter[str] = Counter()
@@ -179,6 +182,8 @@ class Proxy:
         """A request with its number."""
         with self._lock:
             number = self._seen[asked.endpoint]
+            if asked.method == "POST":
+                self.token_at = time.monotonic()
             self._seen[asked.endpoint] += 1
             self._opened[asked.endpoint] += not PAGE.search(asked.target)
         return replace(asked, number=number)

@@ -1,0 +1,156 @@
+"""A tap and a loader under way, the way a shell or Meltano joins them, and what stops one of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from faults.processes import BIN, Ended, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+CHUNK = 1 << 14
+POLL = 0.0005
+
+
+class Pipeline:
+    """`tap | target-duckdb`, with a hand between them that notes what passes.
+
+    Args:
+        folder: Where outputs and logs go.
+        tap: The tap's command line.
+        loader: The loader's.
+        on_bytes: Is told how many bytes the tap has written so far.
+    """
+
+    def __init__(
+        self, folder: Path, tap: Sequence[str], loader: Sequence[str], on_bytes: Callable[[int], None]
+    ) -> None:
+        self.folder = folder
+        self.on_bytes = on_bytes
+        self._started = time.monotonic()
+        self._logs = {name: (folder / f"{name}.log").open("wb") for name in ("tap", "loader")}
+        self.processes = {
+            "tap": self._start("tap", tap, stdin=subprocess.DEVNULL),
+            "loader": self._start("loader", loader, stdin=subprocess.PIPE),
+        }
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._pump, self._take_states)]
+        for thread in self._threads:
+            thread.start()
+
+    def _start(self, name: str, command: Sequence[str], stdin: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [BIN / command[0], *command[1:]],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=self._logs[name],
+            env=environment(self.folder),
+            bufsize=0,
+        )
+
+    def _pump(self) -> None:
+        out, into = _pipe(self.processes["tap"].stdout), _pipe(self.processes["loader"].stdin)
+        with (self.folder / "tap.out").open("wb") as copy, suppress(OSError, ValueError):
+            passed = 0
+            while part := out.read(CHUNK):
+                copy.write(part)
+                passed += len(part)
+                self.on_bytes(passed)
+                view = memoryview(part)
+                while view:
+                    view = view[into.write(view) :]
+        # A loader that has gone is a pipe that is broken, for the tap too; a tap that has gone is the end of the input.
+        for end in (out, into):
+            with suppress(OSError):
+                end.close()
+
+    def _take_states(self) -> None:
+        out = _pipe(self.processes["loader"].stdout)
+        with (self.folder / "states.out").open("wb", buffering=0) as copy, suppress(OSError, ValueError):
+            while part := out.read(CHUNK):
+                copy.write(part)
+
+    def break_pipe(self, name: str) -> None:
+        """Take nothing more of what a process writes."""
+        with suppress(OSError):
+            # The descriptor alone: a read that waits holds the object.
+            os.dup2(os.open(os.devnull, os.O_RDONLY), _pipe(self.processes[name].stdout).fileno())
+
+    def send(self, name: str, number: signal.Signals) -> bool:
+        """Send a signal; whether there was somebody to get it."""
+        process = self.processes[name]
+        while process.poll() is None:
+            # Until it has set its handlers, it ends as any program of Python's does, and has done nothing.
+            if number == signal.SIGKILL or _handles_signals(process.pid):
+                process.send_signal(number)
+                return True
+            time.sleep(POLL)
+        return False
+
+    def wait(self, limit: float) -> dict[str, Ended]:
+        """How both ended; one that has not within so many seconds is killed."""
+        end = time.monotonic() + limit
+        codes: dict[str, int | None] = {}
+        for name, process in self.processes.items():
+            try:
+                codes[name] = process.wait(max(0.1, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                codes[name] = None
+                process.kill()
+                process.wait()
+        for thread in self._threads:
+            thread.join(limit)
+        seconds = time.monotonic() - self._started
+        for log in self._logs.values():
+            log.close()
+        return {
+            name: Ended(code, (self.folder / f"{name}.log").read_text(errors="replace"), seconds)
+            for name, code in codes.items()
+        }
+
+
+def _handles_signals(process: int) -> bool:
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:  # another system, or it has just ended
+        return True
+    return bool(int(status.partition("SigCgt:")[2].split()[0], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def _pipe(end: IO[bytes] | None) -> IO[bytes]:
+    if end is None:
+        raise AssertionError
+    return end
+
+
+def watch_commits(database: Path, done: threading.Event, on_commit: Callable[[], None]) -> threading.Thread:
+    """Call a function each time that a transaction is being written.
+
+    Args:
+        database: The file that is loaded into.
+        done: Ends the watch.
+        on_commit: Is called while the loader writes.
+    """
+    log = database.with_name(f"{database.name}.wal")
+
+    def watch() -> None:
+        size = 0
+        while not done.wait(POLL):
+            try:
+                now = log.stat().st_size
+            except OSError:
+                now = 0
+            if now > size:
+                on_commit()
+            size = now
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    return thread
