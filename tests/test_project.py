@@ -18,9 +18,10 @@ from target_duckdb.target import TargetDuckDB
 ROOT = Path(__file__).parent.parent
 PROJECT = YAML(typ="safe").load(ROOT / "meltano.yml")
 PLUGINS = {plugin["name"]: plugin for kind in PROJECT["plugins"].values() for plugin in kind}
-OF_THE_SDK = {"stream_maps", "stream_map_config", "faker_config", "batch_config"} | {
-    f"flattening_{name}" for name in ("enabled", "max_depth", "max_level", "max_key_length", "separator")
-}
+OF_THE_SDK = {
+    *("stream_maps", "stream_map_config", "faker_config", "batch_config"),
+    *("add_record_metadata", "process_activate_version_messages"),
+} | {f"flattening_{name}" for name in ("enabled", "max_depth", "max_level", "max_key_length", "separator")}
 
 
 def test_the_project_is_valid_for_meltano() -> None:

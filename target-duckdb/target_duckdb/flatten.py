@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
+from singer_sdk.helpers._flattening import DEFAULT_MAX_KEY_LENGTH, flatten_key
 
 from target_duckdb.columns import DELETED_AT
 from target_duckdb.messages import fields_of
 from target_duckdb.segments import SEPARATOR
 
 _NULL = msgspec.Raw(b"null")
+_Tree: TypeAlias = "dict[str, tuple[str, _Tree | None]]"
+
+
+class Flattening(NamedTuple):
+    """How objects are taken apart.
+
+    Attributes:
+        max_level: How many levels of them; 0 for none.
+        separator: What stands between the names of an object and of its property.
+        max_key_length: How long the name of a flat column may be; the names of objects in longer ones are shortened.
+    """
+
+    max_level: int = 0
+    separator: str = SEPARATOR
+    max_key_length: int = DEFAULT_MAX_KEY_LENGTH
+
+    def name(self, parents: list[str], name: str) -> str:
+        """The name of the flat column of a property."""
+        return flatten_key(name, parents, self.separator, max_key_length=self.max_key_length)
 
 
 class Flattener:
@@ -19,7 +39,7 @@ class Flattener:
     Args:
         schema: The stream's schema.
         keys: Its key properties; these stay whole.
-        max_level: How many levels of objects to take apart.
+        options: How to take objects apart.
 
     Attributes:
         schema: The schema with flat properties.
@@ -28,30 +48,31 @@ class Flattener:
         shadowed: Fields of records that the schema does not list and whose names are flat ones: they are left out.
     """
 
-    def __init__(self, schema: dict[str, Any], keys: tuple[str, ...], max_level: int) -> None:
+    def __init__(self, schema: dict[str, Any], keys: tuple[str, ...], options: Flattening) -> None:
         self.objects: set[str] = set()
         self.shadowed: set[str] = set()
         self._keys = keys
+        self._options = options
         properties = schema.get("properties")
         properties = properties if isinstance(properties, dict) else {}
         self._flat: dict[str, Any] = {}
         self._taken = set(properties)
-        self._tree = self._take_apart(properties, "", max_level)
+        self._tree = self._take_apart(properties, [], options.max_level)
         self.schema = {**schema, "properties": self._flat}
 
-    def _take_apart(self, properties: dict[str, Any], prefix: str, levels: int) -> dict[str, Any]:
-        """Fills the flat schema. Answers, by name, the tree of an object that is taken apart, None for all else."""
-        tree: dict[str, Any] = {}
+    def _take_apart(self, properties: dict[str, Any], parents: list[str], levels: int) -> _Tree:
+        """Fills the flat schema. Answers, by name, the flat name, and the tree of an object that is taken apart."""
+        tree: _Tree = {}
         for name, schema in properties.items():
-            full = prefix + name
+            full = self._options.name(parents, name) if parents else name
             inner = _properties(schema) if levels and full not in self._keys else {}
-            names = {f"{full}{SEPARATOR}{key}" for key in inner}
-            if not inner or names & self._taken:  # an object whose names are others' stays whole
-                self._flat[full], tree[name] = schema, None
+            names = {self._options.name([*parents, name], key) for key in inner}
+            if not inner or names & self._taken or len(names) < len(inner):  # its names are others': it stays whole
+                self._flat[full], tree[name] = schema, (full, None)
                 continue
             self._taken |= names
             self.objects.add(full)
-            tree[name] = self._take_apart(inner, full + SEPARATOR, levels - 1)
+            tree[name] = (full, self._take_apart(inner, [*parents, name], levels - 1))
         return tree
 
     def record(self, record: msgspec.Raw) -> msgspec.Raw:
@@ -62,29 +83,30 @@ class Flattener:
         """
         found: dict[str, msgspec.Raw] = {}
         fields = fields_of(record)
-        self._collect(fields, self._tree, "", found)
+        self._collect(fields, self._tree, None, found)
         if DELETED_AT in fields:  # such a record touches only what it carries: of an object that it carries, all
-            for name, inner in self._tree.items():
+            for name, (_, inner) in self._tree.items():
                 if name in fields and inner is not None:
-                    _fill(found, inner, name + SEPARATOR)
+                    _fill(found, inner)
         return _object(found)
 
     def _collect(
-        self, fields: dict[str, msgspec.Raw], tree: dict[str, Any], prefix: str, found: dict[str, msgspec.Raw]
+        self, fields: dict[str, msgspec.Raw], tree: _Tree, whole: str | None, found: dict[str, msgspec.Raw]
     ) -> None:
+        """Finds the flat fields of an object, whose own flat name is `whole`."""
         unlisted: dict[str, msgspec.Raw] = {}
         for name, value in fields.items():
-            inner = tree.get(name)
-            if prefix and name not in tree:
+            full, inner = tree.get(name, (name, None))
+            if whole is not None and name not in tree:
                 unlisted[name] = value
             elif inner is not None and bytes(value).startswith(b"{"):
-                self._collect(fields_of(value), inner, prefix + name + SEPARATOR, found)
+                self._collect(fields_of(value), inner, full, found)
             elif name not in tree and (name in self._flat or name in self.objects):
                 self.shadowed.add(name)
             elif inner is None or bytes(value) != b"null":
-                found[prefix + name] = value
-        if unlisted:
-            found[prefix.removesuffix(SEPARATOR)] = _object(unlisted)
+                found[full] = value
+        if unlisted and whole is not None:
+            found[whole] = _object(unlisted)
 
 
 def _properties(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - a schema may be anything
@@ -97,13 +119,13 @@ def _properties(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - a schema may b
     return properties if not whole and isinstance(properties, dict) else {}
 
 
-def _fill(found: dict[str, msgspec.Raw], tree: dict[str, Any], prefix: str) -> None:
+def _fill(found: dict[str, msgspec.Raw], tree: _Tree) -> None:
     """Makes what is missing of an object a null."""
-    for name, inner in tree.items():
+    for full, inner in tree.values():
         if inner is None:
-            found.setdefault(prefix + name, _NULL)
+            found.setdefault(full, _NULL)
         else:
-            _fill(found, inner, prefix + name + SEPARATOR)
+            _fill(found, inner)
 
 
 def _object(fields: dict[str, msgspec.Raw]) -> msgspec.Raw:

@@ -13,6 +13,8 @@ from singer_sdk.target_base import Target
 
 from target_duckdb.database import IN_MEMORY, Attachment, Database
 from target_duckdb.errors import TargetError
+from target_duckdb.flatten import Flattening
+from target_duckdb.maps import broken_expressions, nearest
 from target_duckdb.messages import MessageReader
 from target_duckdb.settings import SETTINGS
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 _OWN_SCHEMAS = {"information_schema", "pg_catalog"}
 _OWN_CATALOGS = {"temp", "system"}
+_UNUSED = ("validate_records",)  # of the SDK's; a value that does not fit its type is kept
+_LONGEST_RULE = 100
+_VARIABLES = {"loglevel"}  # of the environment, and no settings
 
 
 class Plugin(Target):
@@ -38,6 +43,8 @@ class Plugin(Target):
         PluginCapabilities.ABOUT,
         PluginCapabilities.ACTIVATE_VERSION,
         PluginCapabilities.BATCH,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STREAM_MAPS,
         PluginCapabilities.STRUCTURED_LOGGING,
         TargetCapabilities.HARD_DELETE,
         TargetCapabilities.TARGET_SCHEMA,
@@ -45,8 +52,12 @@ class Plugin(Target):
     config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS.to_dict()
 
     def __init__(self, **options: Any) -> None:
+        config = _without_nulls(options.get("config") or {})
+        prefix = self._env_var_prefix if options.get("parse_env_config") else None
+        names = [name.removeprefix(prefix).lower() for name in os.environ if name.startswith(prefix)] if prefix else []
+        self._variables = [name for name in names if name not in _VARIABLES]
         try:
-            super().__init__(**{**options, "setup_mapper": False})
+            super().__init__(**{**options, "config": config, "setup_mapper": False})
         except ValueError:  # the SDK's own error prints the value
             raise TargetError(
                 "A TARGET_DUCKDB_ variable of the environment does not have its setting's type."
@@ -63,17 +74,33 @@ class Plugin(Target):
             catalog=self.config.get("catalog"),
         )
 
-    @classmethod
-    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        """Adds nothing: the SDK's own settings (stream maps, batch storage) have no meaning here."""
+    @property
+    def flattening(self) -> Flattening:
+        """How objects are taken apart; the SDK's settings for it are heeded too."""
+        level = self.config["data_flattening_max_level"]
+        if not level and self.config.get("flattening_enabled"):
+            level = self.config["flattening_max_depth"]
+        given = {
+            name: self.config[f"flattening_{name}"]
+            for name in ("separator", "max_key_length")
+            if f"flattening_{name}" in self.config
+        }
+        return Flattening(level, **given)
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Names the settings that are wrong, never their values."""
+        """Names the settings that are wrong, or unknown, never their values."""
+        self.append_builtin_config(self.config_jsonschema)
         errors = []
         for error in JSONSchemaValidator(self.config_jsonschema).iter_errors(self._config):
             name = ".".join(str(part) for part in error.path)
             rule = f"{error.validator}: {json.dumps(error.validator_value)}"
-            errors.append(f"The setting {name} is not valid ({rule}). {_description(name)}".rstrip())
+            rule = f" ({rule})" if len(rule) <= _LONGEST_RULE else ""
+            errors.append(f"The setting {name} is not valid{rule}. {_description(name)}".rstrip())
+        self._warn_of_unknown()
+        stream_maps = self._config.get("stream_maps")
+        errors += broken_expressions(stream_maps) if isinstance(stream_maps, dict) else []
+        if self._config.get("flattening_enabled") and "flattening_max_depth" not in self._config:
+            errors.append("The setting flattening_enabled needs flattening_max_depth: how many levels to take apart.")
         path = self._config.get("path") or self._config.get("filepath")
         if not path:
             errors.append("The setting path is missing: name the DuckDB file to load into.")
@@ -94,6 +121,13 @@ class Plugin(Target):
         if errors and raise_errors:
             raise ConfigValidationError("The settings are not valid.", errors=errors, schema=self.config_jsonschema)
         return errors
+
+    def _warn_of_unknown(self) -> None:
+        """Names settings that do not exist. Those that begin with an underscore are taken for remarks."""
+        known = [*self.config_jsonschema["properties"], *_UNUSED]
+        for name in [*self._config, *self._variables]:
+            if name not in known and not name.startswith("_"):
+                self.logger.warning("The setting '%s' is not known and has no effect.%s", name, nearest(name, known))
 
     def _is_lost(self, catalog: str, in_memory: bool) -> bool:  # noqa: FBT001 - private
         """Whether a catalog is DuckDB's own, or is attached in memory."""
@@ -121,6 +155,17 @@ class Plugin(Target):
 def home(path: str) -> str:
     """A path with the user's folder in the place of `~`, as DuckDB itself would read it; other text as it is."""
     return os.path.expanduser(path)  # noqa: PTH111 - it may be `md:hr`, and pathlib fails where no folder is known
+
+
+def _without_nulls(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings without those that are null, which have their defaults. In stream maps, a null has a meaning."""
+    config = {name: value for name, value in config.items() if value is not None}
+    if isinstance(config.get("attach"), list):
+        config["attach"] = [
+            {name: value for name, value in item.items() if value is not None} if isinstance(item, dict) else item
+            for item in config["attach"]
+        ]
+    return config
 
 
 def _description(setting: str) -> str:

@@ -50,6 +50,7 @@ class Segment:
         version: The version of its first row: of all its rows where versions are kept apart.
         columns: The columns of all parts; number n is field `c<n>` of the file.
         parts: Rows of a part touch its columns only.
+        separator: What stands between the names of an object and of its property in that of a flat column.
         partial: Whether some row is a mark of deletion, which touches only the columns that it carries.
     """
 
@@ -58,6 +59,7 @@ class Segment:
     columns: list[Column] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     partial: bool = False
+    separator: str = SEPARATOR
 
     def __post_init__(self) -> None:
         self._places: dict[str, int] = {}
@@ -105,10 +107,10 @@ class Segment:
                 continue
             names = {place: self.columns[place].name.lower() for place in part.places} if apart else {}
             if name.lower() in map(str.lower, part.objects):
-                start = name.lower() + SEPARATOR
+                start = name.lower() + self.separator
                 places = [place for place, other in names.items() if other.startswith(start)]
             else:
-                wholes = {place: other + SEPARATOR for place, other in names.items() if other in apart}
+                wholes = {place: other + self.separator for place, other in names.items() if other in apart}
                 places = [place for place, start in wholes.items() if name.lower().startswith(start)]
             if places:
                 found[part.number or 0] = places

@@ -13,13 +13,14 @@ import msgspec
 from target_duckdb import types
 from target_duckdb.columns import Column, columns_of
 from target_duckdb.errors import LineError, RecordError
-from target_duckdb.flatten import Flattener
+from target_duckdb.flatten import Flattener, Flattening
 from target_duckdb.records import MisfitError, RecordDecoder
 from target_duckdb.runs import ODD, RunDecoder
-from target_duckdb.segments import SEPARATOR, Part, Segment
+from target_duckdb.segments import Part, Segment
 from target_duckdb.spool import SpoolDirectory, SpoolFile
 
 if TYPE_CHECKING:
+    from target_duckdb.maps import Route
     from target_duckdb.messages import Message
 
 logger = logging.getLogger("target-duckdb")
@@ -74,10 +75,12 @@ class Stream:
         versioned: Whether it sends versions.
         deletes: Whether it sends marks of deletion.
         warned: What was warned about, each once.
-        flatten: How many levels of objects to take apart.
+        flatten: How objects are taken apart.
         loaded: How many of its records came that can be loaded.
         rejected: How many came that cannot.
         native: Whether nested values become STRUCT and LIST columns.
+        route: Where its records come from at present.
+        sources: The names, in the input, of the streams that it is made of.
         by_version: Whether rows of different versions are kept apart.
         aside: The table in which rows wait for their version to be activated.
     """
@@ -93,10 +96,12 @@ class Stream:
     deletes: bool = False
     fresh: bool = True
     warned: set[tuple[str, str]] = field(default_factory=set)
-    flatten: int = 0
+    flatten: Flattening = field(default_factory=Flattening)
     native: bool = False
     loaded: int = 0
     rejected: int = 0
+    route: Route | None = None
+    sources: set[str] = field(default_factory=set)
     by_version: bool = False
     aside: str | None = None
 
@@ -130,7 +135,7 @@ class Stream:
             self.declared = known.declared
             self._take(known)
             return
-        flat = Flattener(schema, keys, self.flatten) if self.flatten else None
+        flat = Flattener(schema, keys, self.flatten) if self.flatten.max_level else None
         original, schema = schema, flat.schema if flat else schema
         columns = columns_of(schema, metadata=self.metadata, native=self.native)
         missing = [key for key in keys if key not in {column.name for column in columns}]
@@ -173,7 +178,7 @@ class Stream:
 
     def add_run(self, lines: list[bytes]) -> bool:
         """Takes the records of RECORD lines of this stream if nothing in them is odd; says whether it did."""
-        if self.flatten:
+        if self.flatten.max_level:
             return False  # each record must be taken apart first
         layout = self._layout
         try:
@@ -252,7 +257,7 @@ class Stream:
             objects = frozenset(self._flat.objects) if self._flat else frozenset()
             part = self._segment.part(self.columns, objects) if self._segment else None
             if self._segment is None or part is None:
-                self._segment = Segment(SpoolFile(self.directory), version)
+                self._segment = Segment(SpoolFile(self.directory), version, separator=self.flatten.separator)
                 self.steps.append(self._segment)
                 part = self._segment.part(self.columns, objects)
             self._part = part
@@ -285,7 +290,9 @@ class Stream:
         if values[-1] is None:
             return values, None
         objects = self._flat.objects if self._flat else ()
-        return values, names | {name for name in objects if any(other.startswith(name + SEPARATOR) for other in names)}
+        return values, names | {
+            name for name in objects if any(other.startswith(name + self.flatten.separator) for other in names)
+        }
 
     def _warn_of_unlisted(self, names: set[str]) -> None:
         logger.warning(
@@ -299,6 +306,14 @@ class Stream:
                 "Stream '%s': ACTIVATE_VERSION is ignored, because records of this run came without a version.",
                 self.name,
             )
+            return
+        if len(self.sources) > 1:
+            if ("version", "sources") not in self.warned:
+                self.warned.add(("version", "sources"))
+                logger.warning(
+                    "Stream '%s': ACTIVATE_VERSION is ignored, because stream maps load several streams into it.",
+                    self.name,
+                )
             return
         if self.rejected > self.loaded:
             logger.warning(

@@ -19,6 +19,7 @@ from target_duckdb.batch import BatchFiles
 from target_duckdb.database import size_of
 from target_duckdb.errors import LineError, RecordError, TargetError
 from target_duckdb.load import Loader, StreamLoad
+from target_duckdb.maps import Route, Router
 from target_duckdb.messages import NESTED_TOO_DEEP, Message, text_of
 from target_duckdb.methods import AppendOnlyLoad, OverwriteLoad
 from target_duckdb.plugin import Plugin, home
@@ -60,7 +61,9 @@ class TargetDuckDB(Plugin):
         )
         temp_dir = self.config.get("temp_dir")
         self._spool = SpoolDirectory(home(temp_dir) if temp_dir else None)
-        self._streams: dict[str, Stream] = {}
+        self._router = Router(self.config)
+        self._routes: dict[str, tuple[Route, ...]] = {}  # by the name in the input
+        self._streams: dict[str, Stream] = {}  # by the name under which they are loaded
         reader = cast("MessageReader", self.message_reader)
         reader.take_run, reader.save, reader.set_aside = self._take_run, self._save, self._set_aside
         self._rejected = Rejected(self._spool)
@@ -80,56 +83,77 @@ class TargetDuckDB(Plugin):
         schema = json.loads(text_of(message.schema)) if message.schema else None
         if not message.stream or not isinstance(schema, dict):
             raise LineError("its SCHEMA message lacks a stream or a schema.")
-        keys = tuple(message.key_properties or ())
-        if not keys and self.config["primary_key_required"]:
-            raise LineError(
-                f"stream '{message.stream}' has no key properties; the setting primary_key_required asks for them."
-            )
-        stream = self._streams.get(message.stream)
+        routes = self._router.routes(message.stream, schema, tuple(message.key_properties or ()))
+        for route in routes:
+            if not route.keys and self.config["primary_key_required"]:
+                raise LineError(
+                    f"stream '{route.name}' has no key properties; the setting primary_key_required asks for them."
+                )
+            self._enter(route)
+        self._routes[message.stream] = routes
+
+    def _enter(self, route: Route) -> Stream:
+        """The stream that a route leads to, with the route's schema."""
+        stream = self._streams.get(route.name)
         if stream is None:
-            stream = Stream(message.stream, self._spool, metadata=self.config["add_metadata_columns"])
-            stream.flatten = self.config["data_flattening_max_level"]
+            metadata = self.config["add_metadata_columns"] or self.config.get("add_record_metadata", False)
+            stream = Stream(route.name, self._spool, metadata=metadata, flatten=self.flattening)
             stream.native = self.config["nested"] == "native"
             stream.by_version = self.config["load_method"] == "overwrite"
-        stream.set_schema(schema, keys)
-        self._streams[message.stream] = stream
-        if stream.fresh:
-            self._touch(stream)
+        if stream.route is not route:
+            stream.set_schema(route.schema, route.keys)
+            stream.route = route
+            stream.sources.add(route.source)
+            self._streams[route.name] = stream
+            if stream.fresh:
+                self._touch(stream)
+        return stream
 
     def _process_record_message(self, message: Message) -> None:  # type: ignore[override]
         self._add(message)
 
     def _add(self, message: Message) -> None:
+        for route in self._routes_of(message.stream):
+            try:
+                record = route.record(message.record)
+            except RecordError as error:
+                self._fall_short(self._enter(route), None, error)
+                self._count(len(message.record))
+                continue
+            if record is not None:
+                self._add_to(route, message if route.map is None else msgspec.structs.replace(message, record=record))
+
+    def _add_to(self, route: Route, message: Message) -> None:
         size = len(message.record)
         if size >= _LARGE_RECORD:
             size *= 2
-        stream = self._streams.get(message.stream or "")
-        if stream is not None and stream.by_turns:
+        stream = self._enter(route)
+        if stream.by_turns:
             size *= _TURNS_FACTOR
         if self._bytes and self._bytes + size > self._batch_bytes * _OVERSHOOT:
             self._commit()
-        stream = self._stream(message.stream)
+        self._touch(stream)
         try:
             stream.add(message)
         except (RecordError, RecursionError) as error:
-            if not self._sets_aside:
-                raise
-            reason = str(error) if isinstance(error, RecordError) else NESTED_TOO_DEEP
-            self._reject(stream, bytes(message.record) or None, reason)
+            self._fall_short(stream, bytes(message.record) or None, error)
         self._count(size)
+
+    def _fall_short(self, stream: Stream, record: bytes | None, error: RecordError | RecursionError) -> None:
+        """Sets a record aside that cannot be loaded, or ends the run."""
+        if not self._sets_aside:
+            raise error
+        stream.rejected += 1
+        self._rejected.add(stream.name, record, str(error) if isinstance(error, RecordError) else NESTED_TOO_DEEP)
 
     def _set_aside(self, name: str, line: bytes, reason: str) -> bool:
         """Sets a line aside whose record cannot be read."""
-        stream = self._streams.get(name)
-        if stream is None or not self._sets_aside:
+        if name not in self._routes or not self._sets_aside:
             return False
-        self._reject(stream, line, reason)
-        self._count(len(line))
+        for route in self._routes[name]:  # what a map could not change must not be kept
+            self._fall_short(self._enter(route), None if route.map else line, RecordError(reason))
+            self._count(len(line))
         return True
-
-    def _reject(self, stream: Stream, record: bytes | None, reason: str) -> None:
-        stream.rejected += 1
-        self._rejected.add(stream.name, record, reason)
 
     def _count(self, size: int) -> None:
         """Counts a record; commits where the batch is full."""
@@ -140,13 +164,16 @@ class TargetDuckDB(Plugin):
 
     def _take_run(self, name: str, lines: list[bytes]) -> int:
         """Takes the first of some RECORD lines of one stream if nothing in them is odd; says how many."""
-        if name not in self._streams:
+        routes = self._routes.get(name, ())
+        if len(routes) != 1 or routes[0].map:
             return 0
+        stream = self._enter(routes[0])
         lines = lines[: self._batch_rows - self._rows]
-        size = sum(map(len, lines)) * (_TURNS_FACTOR if self._streams[name].by_turns else 1)
+        size = sum(map(len, lines)) * (_TURNS_FACTOR if stream.by_turns else 1)
         if self._bytes + size > self._batch_bytes or size > _LARGEST_RUN:
             return 0  # one by one, to end the batch where it is full
-        if not self._stream(name).add_run(lines):
+        self._touch(stream)
+        if not stream.add_run(lines):
             return 0
         self._rows += len(lines)
         self._bytes += size
@@ -170,10 +197,16 @@ class TargetDuckDB(Plugin):
     def _process_activate_version_message(self, message: Message) -> None:  # type: ignore[override]
         if message.version is None:
             raise LineError("its ACTIVATE_VERSION message has no version.")
-        self._stream(message.stream).activate(message.version)
+        if not self.config["process_activate_version_messages"]:
+            return
+        for route in self._routes_of(message.stream):
+            stream = self._enter(route)
+            self._touch(stream)
+            stream.activate(message.version)
 
     def _process_batch_message(self, message: Message) -> None:  # type: ignore[override]
-        self._stream(message.stream)
+        if not self._routes_of(message.stream):
+            return
         files = BatchFiles(self._spool.path, self.config["memory_limit"])
         for place, record in files.records(message.encoding, message.manifest):
             try:
@@ -185,6 +218,7 @@ class TargetDuckDB(Plugin):
         """Commits what is left; names what was set aside, and what waits for a version that was not activated."""
         self._commit()
         self._rejected.warn()
+        self._router.warn_of_streams(self._routes)
         for stream in self._streams.values():
             if stream.aside:
                 self.logger.warning(
@@ -194,14 +228,13 @@ class TargetDuckDB(Plugin):
                     stream.aside,
                 )
 
-    def _stream(self, name: str | None) -> Stream:
+    def _routes_of(self, name: str | None) -> tuple[Route, ...]:
         if not name:
             raise LineError("its message names no stream.")
-        stream = self._streams.get(name)
-        if stream is None:
+        routes = self._routes.get(name)
+        if routes is None:
             raise LineError(f"its stream '{name}' has had no SCHEMA message.")
-        self._touch(stream)
-        return stream
+        return routes
 
     def _touch(self, stream: Stream) -> None:
         """Notes that the batch holds something of a stream; commits what it holds if it gets too wide."""

@@ -40,6 +40,8 @@ def test_about_names_every_setting() -> None:
         "activate-version",
         "batch",
         "hard-delete",
+        "schema-flattening",
+        "stream-maps",
         "structured-logging",
         "target-schema",
     }
@@ -52,6 +54,7 @@ def test_about_names_every_setting() -> None:
         "add_metadata_columns": False,
         "load_method": "upsert",
         "hard_delete": False,
+        "on_bad_record": "set_aside",
         "primary_key_required": False,
         "data_flattening_max_level": 0,
         "nested": "json",
@@ -62,6 +65,12 @@ def test_about_names_every_setting() -> None:
         "token": None,
         "attach": None,
         "catalog": None,
+        # The SDK's own.
+        "add_record_metadata": None,
+        "process_activate_version_messages": True,
+        "batch_config": None,
+        **dict.fromkeys(("stream_maps", "stream_map_config", "faker_config")),
+        **{f"flattening_{name}": None for name in ("enabled", "max_depth", "max_key_length", "separator")},
     }
     assert {name for name in settings if settings[name].get("secret")} == {"token", "attach"}
 
