@@ -59,6 +59,7 @@ def cli(
         ({"max_concurrency": 0}, "Set `max_concurrency` to a number from 1 to 64."),
         ({"max_concurrency": "many"}, "Set `max_concurrency` to a value of type integer."),
         ({"requests_per_minute": 0}, "Set `requests_per_minute`"),
+        ({"max_wait": 0}, "Set `max_wait` to a number from 1 to 86400."),
         ({"on_missing_access": "garbage"}, "Set `on_missing_access` to one of: skip, fail"),
         ("{not json", "The file given with --config cannot be read as JSON."),
         ({"api_url": "http://.com"}, "Set `api_url`"),
