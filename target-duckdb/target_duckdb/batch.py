@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,7 @@ def _jsonl(url: str, compression: str | None) -> Iterator[bytes]:
     with fsspec.open(url, "rb", compression=compression) as file:
         for line in file:
             if not line.isspace():
-                yield line.strip()
+                yield line.strip().removeprefix(codecs.BOM_UTF8)
 
 
 def _field(name: str, type_: str) -> str:

@@ -108,21 +108,18 @@ def _spool_type(tree: nested.Tree) -> str:
     return f"{_spool_type(tree.item)}[]" if isinstance(tree, nested.List) else Column("", tree).spool_type
 
 
-def columns_of(schema: Mapping[str, Any], *, metadata: bool, native: bool = False) -> tuple[Column, ...]:
-    """The columns that a stream's schema asks for, in its order.
+def columns_of(schema: Mapping[str, Any], *, native: bool = False) -> tuple[Column, ...]:
+    """The columns that a stream's schema asks for, in its order; the mark of deletion is none of them.
 
     Args:
         schema: The schema of a SCHEMA message.
-        metadata: Whether the target fills all metadata columns; else it leaves the tap's own alone, but for the mark
-            of deletion, which always is the target's.
         native: Whether nested values become STRUCT and LIST columns instead of JSON.
     """
-    taken = METADATA_TYPES if metadata else {DELETED_AT}
     properties = schema.get("properties")
     if not isinstance(properties, dict):
         return ()
     return tuple(
         Column(name, types.column_type(value, dict(schema), native=native))
         for name, value in properties.items()
-        if name not in taken
+        if name != DELETED_AT
     )

@@ -136,7 +136,7 @@ def fitted_types(
         connection: A connection.
         source: The table that holds the spooled rows; column number n is named `c<n>`.
         columns: The stream's columns.
-        keys: Names of its key properties, which no empty text may leave without a value.
+        keys: Names of its key properties in small letters; no empty text may leave these without a value.
 
     Returns:
         The columns' own types, or wider ones.
@@ -155,7 +155,7 @@ def fitted_types(
             result[index] = Fit(_answer(columns[index], answer))
     for index, column in enumerate(columns):
         if column.type in _TIMES and result[index].type != column.type:
-            check = _odd_check(f"c{index}", column, key=column.name in keys)
+            check = _odd_check(f"c{index}", column, key=column.name.lower() in keys)
             ((fits,),) = connection.execute(f"SELECT {check} FROM {source}").fetchall()  # noqa: S608 - own names
             result[index] = Fit(column.type, odd=True) if fits else result[index]
     return result

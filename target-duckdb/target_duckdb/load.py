@@ -147,18 +147,33 @@ class StreamLoad:
         """Makes a table the one to load into, with all columns that the stream needs."""
         stream = self._stream
         self._table = table
-        properties = dict.fromkeys(stream.declared)
-        for segment in stream.segments:
-            properties |= dict.fromkeys(column.name for column in segment.columns)
+        schemas = [*(names for segment in stream.segments for names in segment.schemas), [*stream.declared]]
+        properties = dict.fromkeys(name for names in schemas for name in names)
         self._metadata = self._metadata_columns(properties)
         own = [name for name in properties if name not in self._metadata]
-        self._names = assign_names([*self._metadata, *own], table.columns, table.generated, table.held)
+        schemas = [[*self._metadata, *names] for names in schemas]
+        self._names = assign_names([*self._metadata, *own], table.columns, table.generated, table.held, schemas)
+        for noted, key in zip(table.noted, table.keys, strict=True) if table.noted else ():
+            if table.columns and table.find(noted) != self._names[key]:
+                raise TargetError(self._key_error)
         self._warn_of_names(own)
         table.remember(self._names, stream.objects)
         self._table.ensure(
             {self._names[name]: type_ for name, type_ in stream.declared.items() if name in own}
             | {self._names[name]: _metadata_type(name, table.columns.get(self._names[name])) for name in self._metadata}
         )
+
+    @property
+    def _key_error(self) -> str:
+        return (
+            f"Stream '{self._stream.name}': properties that differ only in case have changed places in its key:"
+            " rename or drop its table and load the stream again in full."
+        )
+
+    @property
+    def _key_names(self) -> set[str]:
+        """The names of the key properties in small letters: one may be written in several ways."""
+        return {key.lower() for key in self._stream.keys}
 
     def _metadata_columns(self, properties: Iterable[str]) -> list[str]:
         """The metadata columns to fill: those asked for, and those that the table has already."""
@@ -188,12 +203,18 @@ class StreamLoad:
         values = []
         for name, fit, place in fitted:
             carries = segment.carries(segment.sources(segment.columns[place].name, apart))
-            key = segment.columns[place].name in self._stream.keys
+            key = segment.columns[place].name.lower() in self._key_names
             value = types.convert(_value(segment, place, fit, key=key), fit.type, types_[name])
             values.append(merge.Value(name, value, carries))
+        sent = {value.column: value.sql for value in values}
+        values = [value for value in values if value.column not in {self._names[name] for name in self._metadata}]
         for name in self._metadata:
             column = self._names[name]
-            values.append(merge.Value(column, f"CAST({_METADATA_SQL[name]} AS {types_[column]})"))
+            value = f"CAST({_METADATA_SQL[name]} AS {types_[column]})"
+            if column in sent:  # the tap's own, but for the version, which a message says
+                both = (value, sent[column]) if name == TABLE_VERSION else (sent[column], value)
+                value = f"coalesce({', '.join(both)})"
+            values.append(merge.Value(column, value))
         if apart:
             values += self._cleared(segment, {value.column for value in values})
         self._merge(values)
@@ -212,6 +233,11 @@ class StreamLoad:
         """Brings the rows of the spool into the table."""
         if self._table.keys:
             keys = [self._names[key] for key in self._table.keys]
+            if not {*keys} <= {value.column for value in values}:  # two schemas of a batch, and two columns for one key
+                raise TargetError(self._key_error)
+            if TABLE_VERSION in self._stream.declared and not self._stream.versioned:  # the tap's own, as it says it
+                merge.upsert(self._connection, self._table, values, keys)
+                return
             with versions.kept(self._connection, self._table, values, keys):
                 merge.upsert(self._connection, self._table, values, keys)
         else:
@@ -223,10 +249,8 @@ class StreamLoad:
     def _fitted_types(self, segment: Segment) -> list[tuple[str, Fit, int]]:
         """Name in the table, type that holds all values, and place, of each column to load."""
         result = []
-        fitted = fitted_types(self._connection, merge.SPOOL, segment.columns, self._stream.keys)
+        fitted = fitted_types(self._connection, merge.SPOOL, segment.columns, self._key_names)
         for place, (column, fit) in enumerate(zip(segment.columns, fitted, strict=True)):
-            if column.name in self._metadata:
-                continue
             name = self._names[column.name]
             wide = types.union(self._table.columns.get(name, fit.type), fit.type)
             if column.form is Form.NATIVE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import sys
 from collections import Counter
@@ -39,6 +40,12 @@ _decode = msgspec.json.Decoder(Message).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 _BLOCK_BYTES = 1 << 18
+_LONGEST_NAME = 40  # of a message type that is told
+_NO_UTF_16 = (
+    "The input is UTF-16 text, as some shells of Windows write it into a file: Singer messages are UTF-8. Pipe the tap"
+    " into the target, or write the file as UTF-8."
+)
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"{\0", b"\0{")
 NESTED_TOO_DEEP = "its record is nested too deeply."
 NO_UTF_8 = "its record is not UTF-8 text."
 #: The beginning of a RECORD line as the usual writers write it.
@@ -102,6 +109,7 @@ def decode_message(line: bytes) -> Message:
     Raises:
         LineError: The line is not JSON, or not a Singer message.
     """
+    line = line.removeprefix(codecs.BOM_UTF8)  # of a file that some editors and shells wrote
     for text in (line, None):
         try:
             return _decode(line if text is None else text)
@@ -114,8 +122,10 @@ def decode_message(line: bytes) -> Message:
     raise LineError("it is not JSON, or it is cut off.")
 
 
-def _unknown(_: Message) -> None:
-    raise LineError("its message type is unknown.")
+def _unknown(message: Message) -> None:
+    name = "".join(letter for letter in message.type if letter.isprintable())
+    name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
+    raise LineError(f"its message type '{name}' is unknown.")
 
 
 class MessageReader(GenericSingerReader[bytes]):
@@ -194,6 +204,8 @@ class MessageReader(GenericSingerReader[bytes]):
             counts["RECORD"] += 1
             return
         except LineError as error:
+            if self.line_number == 1 and line.startswith(_UTF_16):
+                raise TargetError(_NO_UTF_16) from None
             raise TargetError(f"Line {self.line_number} of the input cannot be loaded: {error}") from None
         counts[message.type] += 1
 

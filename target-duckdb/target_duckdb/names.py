@@ -6,57 +6,110 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 
 def assign_names(
-    wanted: Iterable[str], existing: Iterable[str], reserved: Iterable[str] = (), held: Mapping[str, str] | None = None
+    wanted: Iterable[str],
+    existing: Iterable[str],
+    reserved: Iterable[str] = (),
+    held: Mapping[str, str] | None = None,
+    schemas: Iterable[Collection[str]] | None = None,
 ) -> dict[str, str]:
     """Gives each name one that DuckDB, which does not tell upper from lower case, can keep apart.
 
-    A name keeps the column that it had. Else what exists under exactly its name is its own; else the first comes first,
-    and a later one that differs only in case gets `_2`, `_3` and so on. The answer is the same in every run over the
-    same table.
+    Names that differ only in case are one property, written anew, unless a schema has both. A name keeps the column
+    that it had. Else what exists under exactly its name is its own; else the first comes first, and a later one that
+    differs only in case, and must be kept apart, gets `_2`, `_3` and so on. The answer is the same in every run over
+    the same table.
 
     Args:
         wanted: The names as the tap says them.
         existing: The names in the database.
         reserved: Names in the database that nothing can be loaded into.
         held: The names in the database that other names are known to have; no further name gets these.
+        schemas: The names that occur together; by default all that are wanted.
 
     Returns:
         The name to use, by wanted name.
     """
-    wanted = list(wanted)
-    present = {name.lower(): name for name in existing}
-    known = {name: present[column.lower()] for name, column in (held or {}).items() if column.lower() in present}
-    names = {name: known[name] for name in wanted if name in known}
-    taken = {name.lower() for name in known.values()}
-    names |= {
-        name: name
-        for name in wanted
-        if name not in names and name.lower() not in taken and present.get(name.lower()) == name
-    }
-    foreign = {name.lower() for name in reserved}
-    taken |= {name.lower() for name in names.values()} | foreign
-    for name in wanted:
-        if name not in names and name.lower() in present.keys() | foreign:
-            # Another column differs only in case: without a note, this name may have its suffix from an earlier run.
-            pattern = re.compile(re.escape(name) + r"_(\d+)")
-            earlier = {
-                int(match[1]): found
-                for found in present.values()
-                if (match := pattern.fullmatch(found)) and found.lower() not in taken
-            }
-            if earlier:
-                names[name] = earlier[min(earlier)]
-                taken.add(names[name].lower())
-    for name in wanted:
-        if name not in names:
-            candidate = free_name(name, taken)
-            names[name] = present.get(candidate.lower(), candidate)
-            taken.add(candidate.lower())
-    return names
+    wanted = list(dict.fromkeys(wanted))
+    names = _Names(existing, reserved, held or {}, wanted, [wanted] if schemas is None else schemas)
+    for step in (names.take_held, names.take_exact, names.take_suffixed, names.take_new):
+        for name in wanted:
+            if name not in names.found:
+                step(name)
+    return {name: names.found[name] for name in wanted}
+
+
+class _Names:
+    def __init__(
+        self,
+        existing: Iterable[str],
+        reserved: Iterable[str],
+        held: Mapping[str, str],
+        wanted: Collection[str],
+        schemas: Iterable[Collection[str]],
+    ) -> None:
+        self.found: dict[str, str] = {}
+        self._columns = {name.lower(): name for name in existing}
+        self._present = dict(self._columns)
+        self._foreign = {name.lower() for name in reserved}
+        self._wanted = frozenset(wanted)
+        self._schemas = [frozenset(names) for names in schemas]
+        self._held = {
+            name: self._present[column.lower()] for name, column in held.items() if column.lower() in self._present
+        }
+        self._owners: dict[str, set[str]] = {}
+        for name, column in self._held.items():
+            if name not in self._wanted:
+                self._owners.setdefault(column.lower(), set()).add(name)
+
+    def _apart(self, one: str, other: str) -> bool:
+        return one.lower() != other.lower() or any(one in names and other in names for names in self._schemas)
+
+    def _is_free(self, name: str, column: str) -> bool:
+        owners = self._owners.get(column.lower(), ())
+        return column.lower() not in self._foreign and not any(self._apart(name, owner) for owner in owners)
+
+    def _give(self, name: str, column: str) -> None:
+        self.found[name] = column
+        self._columns.setdefault(column.lower(), column)
+        self._owners.setdefault(column.lower(), set()).add(name)
+
+    def take_held(self, name: str) -> None:
+        """Takes the column that the name is known to have, unless that is now another's by its very name."""
+        column = self._held.get(name)
+        if column is None or not self._is_free(name, column):
+            return
+        if column not in self._wanted or column.lower() != name.lower() or not self._apart(name, column):
+            self._give(name, column)
+
+    def take_exact(self, name: str) -> None:
+        """Takes the column of exactly the name."""
+        if self._present.get(name.lower()) == name and self._is_free(name, name):
+            self._give(name, name)
+
+    def take_suffixed(self, name: str) -> None:
+        """Takes a column that the name may have had before its table had a note: another differs only in case."""
+        if name.lower() not in self._present.keys() | self._foreign:
+            return
+        pattern = re.compile(re.escape(name) + r"_(\d+)")
+        taken = self._owners.keys() | self._foreign
+        earlier = {
+            int(match[1]): found
+            for found in self._present.values()
+            if (match := pattern.fullmatch(found)) and found.lower() not in taken
+        }
+        if earlier:
+            self._give(name, earlier[min(earlier)])
+
+    def take_new(self, name: str) -> None:
+        """Takes a column that differs only in case, or a new one."""
+        column = name.replace("\0", "_") or "_"
+        if not self._is_free(name, column):
+            column = free_name(name, {*self._owners, *self._foreign})
+        self._give(name, self._columns.get(column.lower(), column))
 
 
 def free_name(name: str, taken: set[str]) -> str:

@@ -63,6 +63,7 @@ class Segment:
 
     def __post_init__(self) -> None:
         self._places: dict[str, int] = {}
+        self._spellings: dict[str, set[str]] = {}
         self._by_columns: dict[tuple[tuple[Column, ...], frozenset[str]], Part] = {}
 
     def part(self, columns: tuple[Column, ...], objects: frozenset[str] = frozenset()) -> Part | None:
@@ -70,13 +71,18 @@ class Segment:
         known = self._by_columns.get((columns, objects))
         if known is not None:
             return known
+        own = {column.name for column in columns}
         for column in columns:
             place = self._places.get(column.name)
             if place is not None and self.columns[place] != column:
                 return None
+            # A name that is written anew has the same column in the table, which one segment cannot fill twice.
+            if not self._spellings.get(column.name.lower(), own) <= own:
+                return None
         for column in columns:
             if column.name not in self._places:
                 self._places[column.name] = len(self.columns)
+                self._spellings.setdefault(column.name.lower(), set()).add(column.name)
                 self.columns.append(column)
         places = tuple(self._places[column.name] for column in columns)
         names = [name for name in ROW_FIELDS if name != "deleted"]
@@ -85,6 +91,11 @@ class Segment:
         self.parts.append(part)
         self._by_columns[columns, objects] = part
         return part
+
+    @property
+    def schemas(self) -> list[list[str]]:
+        """The names of the columns of each part."""
+        return [[self.columns[place].name for place in part.places] for part in self.parts]
 
     def sources(self, name: str, apart: Collection[str]) -> dict[int, list[int]]:
         """Which columns say what the rows of each part hold in a column of the table.

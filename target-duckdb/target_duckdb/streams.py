@@ -122,22 +122,20 @@ class Stream:
             LineError: The key changed, or is not among the properties.
         """
         if self._schema is not None:
-            if set(keys) != set(self.keys):
-                raise LineError(key_change(self.name, self.keys, keys))
-            keys = self.keys  # the order does not matter
+            keys = same_keys(self.name, self.keys, keys)
             if schema == self._schema:
                 return
             self._layouts[self._text] = self._layout
         text = json.dumps(schema)
         known = self._layouts.get(text)
         if known is not None:
-            self._schema, self._text, self.fresh = schema, text, True
+            self._schema, self._text, self.keys, self.fresh = schema, text, keys, True
             self.declared = known.declared
             self._take(known)
             return
         flat = Flattener(schema, keys, self.flatten) if self.flatten.max_level else None
         original, schema = schema, flat.schema if flat else schema
-        columns = columns_of(schema, metadata=self.metadata, native=self.native)
+        columns = columns_of(schema, native=self.native)
         missing = [key for key in keys if key not in {column.name for column in columns}]
         if missing:
             raise LineError(
@@ -354,6 +352,24 @@ class Stream:
         self.steps.clear()
         self._segment = self._part = None
         self.fresh = False
+
+
+def same_keys(stream: str, old: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
+    """The key properties in their old order; one may be written anew in another case.
+
+    Args:
+        stream: The stream's name.
+        old: The key as it is known.
+        new: The key as the tap says it.
+
+    Raises:
+        LineError: The key is another one.
+    """
+    spelled = {name.lower(): name for name in new} | {name: name for name in new}
+    names = tuple(spelled.get(name, spelled.get(name.lower(), "")) for name in old)
+    if set(names) != set(new) or len(old) != len(new):
+        raise LineError(key_change(stream, old, new))
+    return names
 
 
 def key_change(stream: str, old: tuple[str, ...], new: tuple[str, ...]) -> str:

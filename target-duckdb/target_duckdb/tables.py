@@ -12,9 +12,9 @@ import duckdb
 
 from target_duckdb import types
 from target_duckdb.database import REJECTED_TABLE, STATE_TABLE, literal, quoted
-from target_duckdb.errors import TargetError
+from target_duckdb.errors import LineError, TargetError
 from target_duckdb.names import free_name
-from target_duckdb.streams import key_change
+from target_duckdb.streams import same_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,6 +34,7 @@ class Table:
         stream: The stream that it holds.
         sql: Its full name, quoted.
         keys: The stream's key properties.
+        noted: The same as they were first called, where they are known; only their case may differ.
         name: Its name.
         columns: Types by column name, without generated ones; none where the table does not exist yet.
         generated: Names of columns that DuckDB computes.
@@ -51,6 +52,7 @@ class Table:
     sql: str
     keys: tuple[str, ...]
     name: str
+    noted: tuple[str, ...] = ()
     columns: dict[str, str] = field(default_factory=dict)
     generated: frozenset[str] = frozenset()
     defaults: dict[str, str] = field(default_factory=dict)
@@ -64,7 +66,10 @@ class Table:
     @property
     def comment(self) -> str:
         """Whose table it is and its key, as JSON: without a PRIMARY KEY nothing else says it."""
-        note: dict[str, Any] = {_ASIDE if self.aside else _STREAM: self.stream, "key_properties": list(self.keys)}
+        note: dict[str, Any] = {
+            _ASIDE if self.aside else _STREAM: self.stream,
+            "key_properties": list(self.noted or self.keys),
+        }
         if self.version is not None:
             note["version"] = self.version
         if self.held:
@@ -215,9 +220,13 @@ class Tables:
         known = note.get("key_properties")
         if known is None:
             known = self._primary_key(name)
-        if known is not None and set(known) != set(keys):
-            sentence = key_change(stream, tuple(known), keys)
-            raise TargetError(sentence[0].upper() + sentence[1:])
+        if known is not None:
+            table.noted = tuple(known)
+            try:
+                keys = table.keys = same_keys(stream, table.noted, keys)
+            except LineError as error:
+                sentence = str(error)
+                raise TargetError(sentence[0].upper() + sentence[1:]) from None
         table.columns = self._columns.get(name, {})
         table.generated = frozenset(column for owner, column in self._generated if owner == name)
         table.defaults = self._defaults.get(name, {})
@@ -289,7 +298,8 @@ class Tables:
             self._connection.execute(f"DROP TABLE {self.sql_name(name)}")
         name = name or free_name(f"{main.name}__next", {name.lower() for name in self._comments})
         sql = self.sql_name(name)
-        table = Table(self._connection, main.stream, sql, main.keys, name, columns, version=version, aside=True)
+        table = Table(self._connection, main.stream, sql, main.keys, name, main.noted)
+        table.columns, table.version, table.aside = columns, version, True
         table.held, table.apart, table.defaults = main.held, main.apart, main.defaults
         if columns:
             table.remember(_held(note), _apart(note))

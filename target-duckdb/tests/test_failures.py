@@ -50,7 +50,8 @@ def _batch(encoding: str, manifest: str = '["/none/secret"]') -> str:
         ),
         ('{"type": "RECORD", "stream": "s", "record": ["secret"]}', "its record is not an object."),
         ('{"type": "RECORD", "stream": "s"}', "its record is missing."),
-        ('{"type": "SECRET", "value": "secret"}', "its message type is unknown."),
+        ('{"type": "SECRET", "value": "secret"}', "its message type 'SECRET' is unknown."),
+        ('{"type": "' + "x\\n" * 99 + '"}', f"its message type '{'x' * 40}...' is unknown."),
         (b'{"type": "STATE", "value": "\xff"}', "it is not UTF-8 text."),
         ('{"type": "STATE", "value": ' + "[" * 99_999 + "]" * 99_999 + "}", "its values are nested too deeply."),
         ('{"type": "STATE"}', "its STATE message has no value."),
@@ -94,7 +95,7 @@ def test_a_broken_line_ends_the_run_and_its_batch(
     assert capsys.readouterr().out == '{"bookmark": 1}\n'
     assert duck.query("SELECT id FROM s ORDER BY 1") == [(1,), (2,)]
     assert duck.state() == [("main", '{"bookmark": 1}')]
-    assert "secret" not in (caplog.text + str(caught.value)).lower().replace("secret message", "")
+    assert "secret" not in (caplog.text + str(caught.value)).replace("type 'SECRET'", "").lower()
     assert list(duck.spool.iterdir()) == []
 
 

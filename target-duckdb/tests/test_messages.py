@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
+import json
+from typing import Any
+
 import pytest
-from target_duckdb.errors import LineError
+from target_duckdb.errors import LineError, TargetError
 from target_duckdb.messages import decode_message, repair
 
 
@@ -42,3 +46,23 @@ def test_repair(text: bytes, repaired: bytes) -> None:
 def test_what_is_no_message_is_refused(line: bytes, sentence: str) -> None:
     with pytest.raises(LineError, match=sentence):
         decode_message(line)
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r\n\r\n", "\n  \n"])
+def test_a_byte_order_mark_and_any_ends_of_lines(duck: Any, schema: Any, record: Any, ends: str) -> None:
+    messages = [schema("s", {"id": {"type": "integer"}}, ["id"]), *(record("s", {"id": n}) for n in range(9))]
+    text = ends.join(json.dumps(message) for message in messages) + ends
+    for marked in (codecs.BOM_UTF8 + text.encode(), (codecs.BOM_UTF8 + text.encode()) * 2):  # two files in a row
+        duck.load(marked)
+        assert duck.query("SELECT count(*) FROM s") == [(9,)]
+    path = duck.folder / "a.jsonl"
+    path.write_bytes(codecs.BOM_UTF8 + b'{"id": 9}' + ends.encode())
+    batch = {"type": "BATCH", "stream": "s", "encoding": {"format": "jsonl"}, "manifest": [str(path)]}
+    duck.load(messages[0], batch)
+    assert duck.query("SELECT count(*) FROM s") == [(10,)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_another_encoding_is_named(duck: Any, schema: Any, encoding: str) -> None:
+    with pytest.raises(TargetError, match=r"^The input is UTF-16 text.*are UTF-8"):
+        duck.load(json.dumps(schema("s", {"id": {"type": "integer"}})).encode(encoding))

@@ -1,0 +1,144 @@
+"""A property whose name changes in case only is the same column; what the tap calls `_sdc_...` is kept."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from target_duckdb.errors import TargetError
+
+INTEGER = {"type": ["null", "integer"]}
+STRING = {"type": ["null", "string"]}
+INSTANT = {"type": ["null", "string"], "format": "date-time"}
+
+
+def _messages(schema: Any, record: Any, number: int, *names: str, key: str = "id") -> list[Any]:
+    head = schema("s", {key: INTEGER, **dict.fromkeys(names, STRING)}, [key])
+    return [head, record("s", {key: number, **{name: f"{name}{number}" for name in names}})]
+
+
+@pytest.mark.parametrize("size", [1, 100])
+@pytest.mark.parametrize("runs", ["aAaA", "AaA", "aaA"])
+def test_a_property_that_is_renamed_in_case_only_keeps_its_column(
+    *, duck: Any, schema: Any, record: Any, runs: str, size: int
+) -> None:
+    messages = [_messages(schema, record, number, name) for number, name in enumerate(runs)]
+    expected = [(number, f"{name}{number}") for number, name in enumerate(runs)]
+    for method in ("upsert", "append-only"):
+        duck.load(*itertools.chain(*messages), batch_size_rows=size, load_method=method)
+        assert list(duck.types("s")) == ["id", runs[0]]
+        assert duck.query("FROM s ORDER BY id") == expected
+        duck.query("DROP TABLE s")
+        for run in messages:
+            duck.load(*run, load_method=method)
+        assert list(duck.types("s")) == ["id", runs[0]]
+        assert duck.query("FROM s ORDER BY id") == expected
+        duck.query("DROP TABLE s")
+
+
+def test_a_waiting_version_knows_the_other_name(duck: Any, schema: Any, record: Any) -> None:
+    for version, name in ((1, "a"), (2, "A")):
+        head = schema("s", {"id": INTEGER, name: STRING}, ["id"])
+        messages = [head, record("s", {"id": 1, name: name}, version=version)]
+        duck.load(*messages, {"type": "ACTIVATE_VERSION", "stream": "s", "version": version}, load_method="overwrite")
+    assert duck.query("SELECT id, a FROM s") == [(1, "A")]
+    assert [name for name in duck.types("s") if name.lower().startswith("a")] == ["a"]
+
+
+def test_a_schema_that_has_both_has_two_columns(duck: Any, schema: Any, record: Any) -> None:
+    runs = [("a",), ("A",), ("a", "A"), ("A",), ("a",), ("A", "a")]
+    for number, names in enumerate(runs):
+        duck.load(*_messages(schema, record, number, *names))
+    assert list(duck.types("s")) == ["id", "a", "A_2"]
+    assert duck.query("FROM s ORDER BY id") == [
+        (0, "a0", None),
+        (1, "A1", None),
+        (2, "a2", "A2"),
+        (3, None, "A3"),
+        (4, "a4", None),
+        (5, "a5", "A5"),
+    ]
+    duck.query("DROP TABLE s")
+    messages = (_messages(schema, record, number, *names) for number, names in enumerate(runs))
+    duck.load(*itertools.chain(*messages))
+    assert duck.query("SELECT count(a), count(A_2) FROM s") == [(4, 4)]
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_key_that_is_renamed_in_case_only_is_the_same_key(
+    *, duck: Any, schema: Any, record: Any, at_once: bool
+) -> None:
+    runs = [_messages(schema, record, number, "v", key=key) for number in (1, 2) for key in ("id", "ID", "Id")]
+    for messages in [itertools.chain(*runs)] if at_once else runs:
+        duck.load(*messages)
+    assert list(duck.types("s")) == ["id", "v"]
+    assert duck.query("FROM s ORDER BY id") == [(1, "v1"), (2, "v2")]
+    duck.load(*_messages(schema, record, 3, "v", key="iD"), batch_size_rows=1)
+    with pytest.raises(TargetError, match="differ only in case have changed places in its key"):
+        duck.load(schema("s", {"id": INTEGER, "ID": INTEGER, "v": STRING}, ["ID"]), record("s", {"id": 1, "ID": 2}))
+
+
+def test_a_key_that_changes_places_with_its_like_is_an_error(duck: Any, schema: Any, record: Any) -> None:
+    messages = [*_messages(schema, record, 1, "v", key="id"), *_messages(schema, record, 1, "v", key="ID")]
+    both = schema("s", {"id": INTEGER, "ID": INTEGER, "v": STRING}, ["ID"])
+    with pytest.raises(TargetError, match="differ only in case have changed places in its key"):
+        duck.load(*messages, both, record("s", {"id": 1, "ID": 2}))
+
+
+def test_flat_columns_are_found_whatever_their_case(duck: Any, schema: Any, record: Any) -> None:
+    for name in ("home", "Home"):
+        inner = {"type": "object", "properties": {"city": STRING}}
+        head = schema("s", {"id": INTEGER, name: inner}, ["id"])
+        duck.load(head, record("s", {"id": 1, name: {"city": name}}), data_flattening_max_level=1)
+    assert list(duck.types("s")) == ["id", "home__city"]
+    assert duck.query("FROM s") == [(1, "Home")]
+
+
+# Metadata
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_the_tap_says_in_metadata_columns_is_kept(*, duck: Any, schema: Any, record: Any, asked: bool) -> None:
+    own = {
+        "_sdc_extracted_at": INSTANT,
+        "_sdc_batched_at": INSTANT,
+        "_sdc_sequence": INTEGER,
+        "_sdc_deleted_at": INSTANT,
+    }
+    head = schema("s", {"id": INTEGER, **own, "_sdc_table_version": INTEGER, "_sdc_other": STRING}, ["id"])
+    said = "2020-01-01T00:00:00Z"
+    values = {"_sdc_extracted_at": said, "_sdc_batched_at": said, "_sdc_sequence": 5, "_sdc_table_version": 7}
+    rows = [
+        record("s", {"id": 1, **values, "_sdc_other": "x"}, time_extracted="2024-01-01T00:00:00Z"),
+        record("s", {"id": 2, "_sdc_deleted_at": said}, time_extracted="2024-01-01T00:00:00Z"),
+    ]
+    duck.load(head, *rows, add_metadata_columns=asked)
+    duck.load(head, record("s", {**rows[0]["record"], "_sdc_table_version": 6}), add_metadata_columns=asked)
+    day = datetime(2020, 1, 1, tzinfo=UTC)
+    names = ", ".join(name for name in (*own, "_sdc_table_version", "_sdc_other"))
+    assert duck.query(f"SELECT {names} FROM s WHERE id = 1") == [(day, day, 5, None, 6, "x")]
+    assert duck.query("SELECT _sdc_deleted_at FROM s WHERE id = 2") == [(day,)]
+    if asked:
+        received = duck.query("SELECT _sdc_extracted_at, _sdc_batched_at > _sdc_extracted_at FROM s WHERE id = 2")
+        assert received == [(datetime(2024, 1, 1, tzinfo=UTC), True)]
+
+
+def test_the_version_of_a_message_is_the_version(duck: Any, schema: Any, record: Any) -> None:
+    head = schema("s", {"id": INTEGER, "_sdc_table_version": INTEGER}, ["id"])
+    duck.load(head, record("s", {"id": 1, "_sdc_table_version": 9}), record("s", {"id": 2, "_sdc_table_version": 1}))
+    duck.load(
+        head,
+        record("s", {"id": 1, "_sdc_table_version": 1}, version=10),
+        {"type": "ACTIVATE_VERSION", "stream": "s", "version": 10},
+    )
+    assert duck.query("SELECT id, _sdc_table_version FROM s WHERE _sdc_deleted_at IS NULL") == [(1, 10)]
+
+
+def test_metadata_of_another_type_is_kept_as_text(duck: Any, schema: Any, record: Any) -> None:
+    head = schema("s", {"id": INTEGER, "_sdc_batched_at": STRING}, ["id"])
+    duck.load(
+        head, record("s", {"id": 1, "_sdc_batched_at": "soon"}), record("s", {"id": 2}), add_metadata_columns=True
+    )
+    assert duck.query("SELECT _sdc_batched_at = 'soon' FROM s ORDER BY id") == [(True,), (False,)]
