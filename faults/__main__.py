@@ -7,11 +7,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from faults import killer, mutator, proxy
+from faults import days, killer, mutator, proxy
 from faults.trials import Book, Options
 from faults.vendors import VENDORS
 
-PARTS = {"killer": killer.run, "mutator": mutator.run, "proxy": proxy.run}
+PARTS = {"days": days.run, "killer": killer.run, "mutator": mutator.run, "proxy": proxy.run}
 SEED = 7
 
 

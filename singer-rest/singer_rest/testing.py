@@ -11,7 +11,7 @@ import time
 from collections import Counter, defaultdict
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -309,11 +309,8 @@ def meaning(value: Any) -> Any:  # noqa: ANN401
         return {name: meaning(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [meaning(inner) for inner in value]
-    if isinstance(value, datetime) and value.tzinfo:
-        return times.text(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = value.isoformat() if isinstance(value, date) else str(value)
+    text = text.lower() if isinstance(value, bool) else text
     if NUMBER.fullmatch(text):
         return f"{Decimal(text).normalize():f}"
     return times.text(times.parse(text)).removesuffix("T00:00:00Z") if MOMENT.fullmatch(text) else text
