@@ -72,7 +72,7 @@ def _personio(stream: str, bodies: list[Row]) -> list[Row]:
 
 
 def _factorial(stream: str, bodies: list[Row]) -> list[Row]:
-    rows = [factorial.emitted(stream, body) for body in bodies]
+    rows = [factorial.emitted(body) for body in bodies]
     for row in rows:
         if stream != "documents_documents":  # of others the sandbox notes it for itself
             row.pop("by_trash_bin", None)

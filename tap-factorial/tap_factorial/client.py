@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,7 +17,7 @@ from tap_factorial.openapi.columns import is_id
 from tap_factorial.slices import slices_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from singer_rest.pages import Page, Record
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from tap_factorial.tap import TapFactorial
 
 PAGE_SIZE = 100
+CONTAINERS = frozenset({dict, list})
+ID_HOLDERS = CONTAINERS | {int}
 EARLIEST = pendulum.datetime(2000, 1, 1)
 """What changed since is asked for from here, where the parameter is required and everything is wanted."""
 
@@ -78,17 +79,19 @@ class FactorialStream(RestStream):
         if not (isinstance(meta, dict) and isinstance(records, list) and all(isinstance(row, dict) for row in records)):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
         total = meta.get("total")
-        told = total if type(total) is int and self.row.total else None
+        told = total if type(total) is int else None
+        items = None if self.row.total == "rows" else PAGE_SIZE  # at most so many, which is all that can be known
         if not meta.get("has_next_page"):
-            is_all = meta.get("has_next_page") is False or self.row.one_answer or told == len(records)
+            is_all = meta.get("has_next_page") is False or self.row.one_answer or (told == len(records) and not items)
             if len(records) == PAGE_SIZE and not is_all:
                 raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
-            return Parsed(records, told=told)
+            return Parsed(records, told=told, items=items)
         cursor = meta.get("end_cursor")
         if not isinstance(cursor, str) or not cursor:
             raise TapError(f"{self.name}: a page says that another follows, but not where. Run again later.")
         params = tuple(pair for pair in request.params if pair[0] != "after_id")
-        return Parsed(records, [Request(request.path, (*params, ("after_id", cursor)), request.endpoint)], told=told)
+        following = Request(request.path, (*params, ("after_id", cursor)), request.endpoint)
+        return Parsed(records, [following], told=told, items=items)
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
@@ -120,47 +123,30 @@ class FactorialStream(RestStream):
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record:
-        for name in self.row.drop:
-            row.pop(name, None)
         for name in self.row.kept_settings:
             row[name] = self.config[self.row.setting[name]]
-        for name, schema in self._texts:
-            value = row.get(name)
-            if value is not None and value.__class__ is not str:
-                row[name] = _as_text(value, schema, name)
-        for name in row.keys() - self._described:
-            row[name] = _as_text(row[name], {}, name)
+        for name, value in row.items():
+            if value.__class__ in ID_HOLDERS:
+                row[name] = _with_text_ids(name, value)
         return row
 
-    @cached_property
-    def _described(self) -> Collection[str]:
-        return set(self.effective_schema["properties"])
 
-    @cached_property
-    def _texts(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
-        """The fields that are text, or may hold some."""
-        properties = self.effective_schema["properties"].items()
-        kinds = {"string", "array", "object"}
-        return [(name, schema) for name, schema in properties if kinds.intersection(schema.get("type", kinds))]
+def _with_text_ids(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever the API sent
+    """A value with the ids in it as text, by the names of fields, for older versions have numbers there.
 
-
-def _as_text(value: Any, schema: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - whatever the API sent
-    """A value with its ids, and what else is declared to be text, as text: older versions have numbers there.
-
-    Args:
-        value: The value.
-        schema: Its schema; empty where it is not described: then its name tells whether it is an id.
-        name: The field's name.
+    Those of described fields become text by their schema; this is for all that nobody describes.
     """
-    if isinstance(value, dict):
-        properties = schema.get("properties") or {}
-        return {inner: _as_text(part, properties.get(inner, {}), inner) for inner, part in value.items()}
-    if isinstance(value, list):
-        items = schema.get("items") or {}
-        return [_as_text(part, items, name) for part in value]
-    kinds = schema.get("type") or (["string"] if value.__class__ is int and is_id(name) else [])
-    if "string" not in kinds or isinstance(value, str) or value is None:
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, (int, Decimal)) else value
+    if value.__class__ is int:
+        return str(value) if is_id(name) else value
+    left = [(name, value)]  # not by recursion: nobody says how deep it is
+    while left:
+        name, part = left.pop()
+        fields = part if part.__class__ is dict else [name] * len(part)
+        places = [*part] if part.__class__ is dict else range(len(part))
+        for field, place in zip(fields, places, strict=True):
+            inner = part[place]
+            if inner.__class__ is int and is_id(field):
+                part[place] = str(inner)
+            elif inner.__class__ in CONTAINERS:
+                left.append((field, inner))
+    return value

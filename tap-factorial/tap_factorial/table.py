@@ -45,8 +45,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     bookmark: Literal["start"] | None = None
     always: bool = False
     one_answer: bool = False
-    total: bool = True
-    drop: tuple[str, ...] = ()
+    total: Literal["rows", "limit"] = "rows"
     unsent: tuple[str, ...] = ()
 
     @property

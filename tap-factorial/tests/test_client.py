@@ -227,6 +227,86 @@ def test_ids_are_text_in_what_no_schema_describes_too(run: Callable[..., Any], f
     ]
 
 
+TYPES = [
+    # A decimal as text, as a number, and what is none.
+    ("timeoff_allowance_stats", "total", {"0.0": "0.0", 2.5: "2.5", 3: "3", "": ""}, {}),
+    ("trainings_sessions", "duration", {2.5: "2.5", "2:30": "2:30"}, {}),
+    ("expenses_mileages", "origin_latitude", {47.1: "47.1"}, {}),
+    # Seconds since 1970.
+    ("timeoff_allowance_incidences", "created_at", {1767225600: 1767225600, "1767225600": 1767225600}, {}),
+    ("timeoff_allowance_incidences", "updated_at", {}, {"2026-01-01T00:00:00Z": "2026-01-01T00:00:00Z"}),
+    # A time of day on 2000-01-01; alone it is no timestamp.
+    (
+        "attendance_open_shifts",
+        "clock_in",
+        {"2000-01-01T08:30:00.000Z": "2000-01-01T08:30:00.000Z"},
+        {"08:30": "08:30"},
+    ),
+    ("attendance_shifts", "clock_in", {"08:30": "08:30"}, {}),
+    (
+        "payroll_supplements",
+        "created_at",
+        {"2026-01-01T10:00:00+01:00": "2026-01-01T09:00:00Z", "": None},
+        {True: True},
+    ),
+    # Dates and enumerations that are empty.
+    ("employees_employees", "terminated_on", {"": None, "2024-02-29": "2024-02-29"}, {"soon": "soon"}),
+    ("employees_employees", "gender", {"": ""}, {}),
+    # Amounts in cents, and numbers in fields of text.
+    ("contracts_contract_versions", "working_hours", {4000: 4000, "4000": 4000}, {}),
+    ("employees_employees", "postal_code", {8001: "8001"}, {}),
+    ("custom_fields_values", "value", {True: "true", 5: "5", 2.5: "2.5"}, {}),
+]
+
+
+@pytest.mark.parametrize(("stream", "field", "fits", "misfits"), TYPES, ids=[f"{case[0]}.{case[1]}" for case in TYPES])
+def test_values_of_other_types_than_described_fit_or_are_kept_apart(
+    run: Callable[..., Any], factorial: Start, *, stream: str, field: str, fits: dict[Any, Any], misfits: dict[Any, Any]
+) -> None:
+    sent = [*fits, *misfits]
+    rows = page(*({"id": str(number), field: value} for number, value in enumerate(sent)), total=len(sent))
+    day = {"start_date": "2026-03-02", "end_date": "2026-03-02"} if stream == "attendance_shifts" else {}
+    records = run(factorial(lambda asked: rows).url, stream, **day).records(stream)
+    assert [record[field] for record in records] == [*fits.values(), *(None for _ in misfits)]
+    assert [record["_extra"][field] for record in records[len(fits) :]] == [*misfits.values()]
+    assert not any(record.get("_extra") for record in records[: len(fits)])
+
+
+def test_days_and_hours_whose_type_nobody_describes_stay_as_they_are(run: Callable[..., Any], factorial: Start) -> None:
+    by_day = {"used_units_by_day": {"days": {"2026-03-02": 1.0}, "hours": 8}, "workable_units_by_day": None}
+    vendor = factorial(answers(timeoff__leaves=page({"id": "1", "duration_by_day_attributes": by_day})))
+    output = run(vendor.url, "timeoff_leaves")
+    assert output.records("timeoff_leaves") == [{"id": "1", "duration_by_day_attributes": by_day}]
+
+
+def test_estimated_times_without_an_id_are_known_by_employee_and_day(run: Callable[..., Any], factorial: Start) -> None:
+    rows = page(*({"employee_id": 7, "date": f"2026-03-0{day}", "minutes": 480} for day in (2, 3)))
+    vendor = factorial(answers(employees__employees=page({"id": "7"}), attendance__estimated_times=rows))
+    span = {"start_date": "2026-03-02", "end_date": "2026-03-03", "optional_streams": ["attendance_estimated_times"]}
+    output = run(vendor.url, "attendance_estimated_times", **span)
+    (schema,) = output.of("SCHEMA", "attendance_estimated_times")
+    assert schema["key_properties"] == ["employee_id", "date"]
+    assert {(record["employee_id"], record["date"]) for record in output.records("attendance_estimated_times")} == {
+        ("7", "2026-03-02"),
+        ("7", "2026-03-03"),
+    }
+    assert len(output.of("ACTIVATE_VERSION")) == 1
+
+
+def test_ids_of_what_nobody_describes_are_found_however_deep_they_are(
+    run: Callable[..., Any], factorial: Start
+) -> None:
+    deep: Any = {"id": 7}
+    for _ in range(90):
+        deep = {"part": [deep]}
+    vendor = factorial(answers(timeoff__leaves=page({"id": "1", "duration_attributes": deep})))
+    output = run(vendor.url, "timeoff_leaves")
+    found = output.records("timeoff_leaves")[0]["duration_attributes"]
+    for _ in range(90):
+        (found,) = found["part"]
+    assert found == {"id": "7"}
+
+
 def test_the_secret_of_a_webhook_never_leaves(run: Callable[..., Any], factorial: Start) -> None:
     hook = {"id": "1", "challenge": "s3cr3t", "target_url": "https://example.test"}
     output = run(
@@ -557,14 +637,15 @@ def test_errors_of_null_in_the_place_of_a_later_page_are_no_end_of_the_list(
     assert run(factorial(answer).url, "teams_teams").counts() == {"teams_teams": 2}
 
 
-def test_the_total_of_balances_counts_employees_and_is_no_number_of_rows(
-    run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("total", "whole"), [(1, True), (3, True), (100, True), (101, False)])
+def test_the_total_of_balances_counts_employees_a_hundred_of_whom_are_on_a_page(
+    run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture, total: int, *, whole: bool
 ) -> None:
-    vendor = factorial(answers(timeoff__allowance_stats=page({"id": "1/2/2026-03-12"}, total=3)))
-    output = run(vendor.url, "timeoff_allowance_stats")
-    assert len(output.of("ACTIVATE_VERSION")) == 1
-    assert vendor.paths()[f"{LISTS}timeoff/allowance_stats"] == 1
-    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+    """Some may have no balance, and some several; but a page that is missing shows."""
+    rows = [{"id": f"1/{number}/2026-03-12"} for number in range(2)]
+    output = run(factorial(answers(timeoff__allowance_stats=page(*rows, total=total))).url, "timeoff_allowance_stats")
+    assert bool(output.of("ACTIVATE_VERSION")) == whole
+    assert ("fewer records than the vendor tells of" not in caplog.text) == whole
 
 
 def test_a_full_page_is_the_last_one_where_the_total_says_so(run: Callable[..., Any], factorial: Start) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from singer_rest import is_secret
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -49,7 +51,9 @@ def column(name: str, described: object, resolve: Callable[[object], Json], insi
         items = items_of(parts)
         found["items"] = column(name, items, resolve, inside) if items else {}
     if "object" in kinds and (properties := properties_of(parts)):
-        found["properties"] = {inner: column(inner, value, resolve, inside) for inner, value in properties.items()}
+        found["properties"] = {
+            inner: column(inner, value, resolve, inside) for inner, value in properties.items() if not is_secret(inner)
+        }
     return found
 
 

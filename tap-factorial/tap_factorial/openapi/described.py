@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import tomlkit
+from singer_rest import is_secret
 
 from tap_factorial.openapi import rows
 from tap_factorial.openapi.columns import NULL, column, joined
@@ -115,7 +116,7 @@ class Described:
         file = self._schemas / f"{stream_name(path)}.json"
         is_there = file in self._new or file.exists()
         old: Json = json.loads(self._text(file))["properties"] if is_there else {}
-        described = {name: schema for name, schema in document.fields(path).items() if name not in row.drop}
+        described = {name: schema for name, schema in document.fields(path).items() if not is_secret(name)}
         properties = dict(old)
         if not described:  # what was known of it stays so
             is_newest = False
@@ -132,7 +133,6 @@ class Described:
             if old and found != old.get(name):
                 changes.append(_change(f"{path}.{name}", old.get(name), found))
             properties[name] = found
-            changes += [f"look at: {path}.{place} may be a secret, and leaves" for place in _secrets(name, found)]
         own = row.added_columns
         if is_newest:
             for name in old.keys() - described.keys() - own.keys():
@@ -144,13 +144,6 @@ class Described:
             properties[name] = _key(schema) if name in row.key else schema
         self._new[file] = _text(properties)
         return changes
-
-
-def _secrets(name: str, schema: Json) -> list[str]:
-    """Where a field, or one inside it, holds a secret by its name."""
-    inner = {**schema.get("properties", {}), **schema.get("items", {}).get("properties", {})}
-    places = [f"{name}.{place}" for field, part in inner.items() for place in _secrets(field, part)]
-    return [name, *places] if rows.is_secret(name) else places
 
 
 def _change(field: str, old: Json | None, new: Json) -> str:

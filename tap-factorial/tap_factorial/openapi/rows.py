@@ -23,7 +23,6 @@ AT_MOST = re.compile(
     r"\b(?:at most|up to|no more than|maximum(?: of)?|max\.?)\s+(\d+)\b(?!-)|\b(\d+)(?:\s+\w+)?\s+at (?:the )?most\b",
     re.IGNORECASE,
 )
-SECRET = re.compile(r".*(token|secret|password).*|challenge", re.IGNORECASE)
 
 
 def guessed(
@@ -67,13 +66,7 @@ def guessed(
             row["bookmark"] = "start"
     if not pages:
         row["one_answer"] = True
-    row["drop"] = [field for field in fields if is_secret(field)]
     return {field: value for field, value in row.items() if value or field == "key"}, unknown
-
-
-def is_secret(field: str) -> bool:
-    """Whether a field holds a secret, by its name."""
-    return bool(SECRET.fullmatch(field))
 
 
 def _needed(row: Json, parameter: Json, name: str, lists: Iterable[str]) -> bool:
