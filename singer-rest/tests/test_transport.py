@@ -96,8 +96,9 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
     ],
 )
 def test_what_may_be_sent_again(answer: Answer, reason: str, after: float | None, throttled: bool) -> None:  # noqa: FBT001
+    timeout = 0.3 if reason == "no answer in time" else 30
     with host(lambda asked: answer) as vendor, pytest.raises(Retry) as raised:
-        transport(vendor.url, timeout=0.3).get(REQUEST, Fixed())
+        transport(vendor.url, timeout).get(REQUEST, Fixed())
     assert (raised.value.reason, raised.value.after, raised.value.throttled) == (reason, after, throttled)
 
 
@@ -114,14 +115,15 @@ def test_what_may_be_sent_again(answer: Answer, reason: str, after: float | None
     ],
 )
 def test_what_took_too_long_is_told_from_what_broke(answer: Answer, slow: bool) -> None:  # noqa: FBT001
+    timeout = 0.3 if slow and answer.status != 504 else 30
     with host(lambda asked: answer) as vendor, pytest.raises(Retry) as raised:
-        transport(vendor.url, timeout=0.3).get(REQUEST, None)
+        transport(vendor.url, timeout).get(REQUEST, None)
     assert raised.value.slow is slow
 
 
 def test_an_answer_that_drips_but_comes_in_time_is_whole() -> None:
-    with host(lambda asked: Answer({"a": "x" * 10}, drip=0.04)) as vendor:
-        assert transport(vendor.url, timeout=0.3).get(REQUEST, None).json() == {"a": "x" * 10}
+    with host(lambda asked: Answer({"a": "x" * 10}, drip=0.06)) as vendor:
+        assert transport(vendor.url, timeout=1).get(REQUEST, None).json() == {"a": "x" * 10}
 
 
 def test_a_connection_is_used_again_after_every_answer_that_came_whole() -> None:
@@ -219,7 +221,6 @@ def test_a_whole_body_is_taken_however_it_is_sent(answer: Answer) -> None:
         (raw(CHUNKED, body=chunked(ROWS[:100], end=b"5\r\nab")), "the connection broke"),
         (raw(CHUNKED, body=b"not a number\r\n"), "the connection broke"),
         (raw(CHUNKED, body=b""), "the connection broke"),
-        (raw(b"Content-Length: 5", b"Content-Length: 7", body=b"[1, 2]"), "the answer's headers contradict each other"),
         (Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Le"), "the body ended early"),
         (Answer(raw=b"an echo\r\n"), "the connection broke"),
         (raw(*[b"X-%d: x" % number for number in range(200)], body=ROWS), "the connection broke"),
@@ -229,6 +230,15 @@ def test_a_body_that_ends_early_is_asked_for_again_however_it_is_sent(answer: An
     with host(lambda asked: answer) as vendor, pytest.raises(Retry) as raised:
         transport(vendor.url).get(REQUEST, None)
     assert raised.value.reason == reason
+
+
+def test_two_lengths_of_one_answer_are_no_fault_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    def contradictory(*_: object, **__: object) -> None:  # urllib3 leaves the socket of a real one to be collected
+        raise requests.exceptions.InvalidHeader
+
+    monkeypatch.setattr("requests.Session.request", contradictory)
+    with pytest.raises(Retry, match="the answer's headers contradict each other"):
+        transport("http://127.0.0.1:9").get(REQUEST, None)
 
 
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
@@ -293,14 +303,19 @@ def test_authorities_that_cannot_be_read_are_no_broken_connection(monkeypatch: p
 )
 def test_a_head_that_drips_without_end_is_not_waited_for(head: bytes) -> None:
     answer = Answer(raw=head + b"X-Long: " + b"x" * 60_000, drip=0.02)
+
+    def ask() -> None:
+        with allowing(0.6):
+            transport(vendor.url, timeout=30).get(REQUEST, None)
+
     with host(lambda asked: answer) as vendor, pytest.raises(Retry, match="no answer in time") as raised:
-        ended(lambda: transport(vendor.url, timeout=0.1).get(REQUEST, None))
+        ended(ask)
     assert raised.value.slow
 
 
 def test_a_request_that_may_take_no_time_is_not_sent_and_one_that_may_take_little_ends_then() -> None:
     with host(lambda asked: Answer({"a": "x" * 400}, drip=0.01)) as vendor:
-        for seconds, requests_sent in ((0.0, 0), (0.3, 1)):
+        for seconds, requests_sent in ((0.0, 0), (1.0, 1)):
             with allowing(seconds), pytest.raises(Retry, match="no answer in time") as raised:
                 transport(vendor.url, timeout=60).get(REQUEST, None)
             assert raised.value.slow
