@@ -56,3 +56,5 @@ class Retry(Exception):  # noqa: N818 - a request to try again, not a fault
         self.throttled = throttled
         self.slow = slow
         self.broken = broken
+        self.took = 0.0
+        """Seconds until it was known."""

@@ -45,6 +45,7 @@ class Request:
         headers: Headers of its own.
         again: How often its list was begun anew, because the link to the next page had ended.
         rows: How many records it asks for, where a list's pages are not all of one size.
+        silent: Seconds that the same records were asked for in vain before, in another way.
         note: What its slice has to remember; the stream's own.
     """
 
@@ -58,6 +59,7 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     again: int = 0
     rows: int = field(default=1, compare=False)
+    silent: float = field(default=0.0, compare=False)
     note: Any = field(default=None, compare=False)
 
 

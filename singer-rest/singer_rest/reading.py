@@ -167,7 +167,8 @@ class Reading:
                 )
                 return
             task.asked.add(hash(request))
-            insort(self._queue, Task((number, page), request, task.slice, task.asked))
+            attempts = Attempts(silent=request.silent)
+            insort(self._queue, Task((number, page), request, task.slice, task.asked, attempts))
 
     def after(self, position: Position) -> Position:
         """The position after one whose page has been taken: the next page of its slice, or the next slice."""

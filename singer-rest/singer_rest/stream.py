@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from abc import abstractmethod
 from datetime import datetime, timezone
 from functools import cached_property
@@ -16,7 +17,7 @@ from singer_rest import times
 from singer_rest.answers import NO_ACCESS, OF_PARENT, Meaning, usual
 from singer_rest.backfill import Backfill
 from singer_rest.changes import ChangedSince, is_before
-from singer_rest.errors import FilterRefused, NoAccess, Retry, TapError
+from singer_rest.errors import FilterRefused, NoAccess, Retry, TapError, Unanswered
 from singer_rest.narrowing import Narrowing, joined, of_fewer_parents, parents_asked
 from singer_rest.pages import Page, Parsed, Record, Reply, Request
 from singer_rest.records import Shape
@@ -283,15 +284,22 @@ class RestStream(SdkStream):
         Raises:
             Retry: If it may be asked for again.
             NoAccess: If the credential may not read this list.
+            Unanswered: If what came of one parent is of no use, which is no word on the others.
             TapError: If the vendor refuses the request for another reason.
         """
+        began = time.monotonic()
         try:
             return self._fetched(request, part)
         except Retry as retry:
+            retry.took = time.monotonic() - began
             smaller = self.smaller(request, retry)
             if not smaller:
                 raise
             return self._asking_again(smaller, request, part, datetime.now(timezone.utc))
+        except TapError as error:
+            if type(error) is TapError and self.slices.parent is not None:
+                raise Unanswered(str(error)) from None
+            raise
 
     def _fetched(self, request: Request, part: Slice) -> Page:
         try:

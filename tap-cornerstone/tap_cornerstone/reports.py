@@ -26,6 +26,9 @@ MOST = 5
 TRIES = 2
 """How often a run asks for a report that gives no answer, or not all of its lines."""
 
+MOST_LATE = 3
+"""After so many reports in a row that were not answered in time, the others are not asked for in this run."""
+
 LIVES = timedelta(days=31)
 """How long after its job was made a report is asked for; the portal keeps it 30 days."""
 
@@ -79,6 +82,7 @@ class Attempt:
         records: The most lines that came so far.
         is_open: Whether the last of them has no end.
         has_odd_bytes: Whether they hold bytes that could not be decoded.
+        is_late: Whether no answer came in time, the last time.
         end: What became of it.
     """
 
@@ -87,6 +91,7 @@ class Attempt:
     records: Sequence[Record] = ()
     is_open: bool = False
     has_odd_bytes: bool = False
+    is_late: bool = False
     end: End | None = None
 
     def better(self, before: Attempt) -> Attempt:
@@ -104,13 +109,14 @@ class Attempt:
         is_cut = self.is_open and not (before.is_open and before.records == self.records)
         return not is_cut and len(self.records) >= (lines or 0)
 
-    def again(self, *, counts: bool = True) -> Attempt:
-        """Once more.
+    def in_vain(self, *, counts: bool, is_late: bool) -> Attempt:
+        """After one more time without an answer.
 
         Args:
             counts: Whether it may have counted as a download, of which there are few.
+            is_late: Whether the answer did not come in time.
         """
-        return replace(self, downloads=self.downloads + counts, tries=self.tries + 1)
+        return replace(self, downloads=self.downloads + counts, tries=self.tries + 1, is_late=is_late)
 
 
 @dataclass(frozen=True)
@@ -171,6 +177,8 @@ class Downloads:
         """Imports that are not over, though their job is some days old."""
         self.given_up: set[Key] = set()
         """Reports that no run asks for any more."""
+        self.late_in_a_row = 0
+        """How many reports, up to the last one, were not answered in time."""
 
     def before(self, key: Key) -> int | None:
         """How often earlier runs downloaded a report that is listed; None: it is not to be read any more."""
@@ -196,6 +204,7 @@ class Downloads:
         known = self._reports.setdefault(part.key, Known(self._today))
         known.downloads += attempt.downloads
         known.is_read = end in {End.READ, End.SPENT}
+        self.late_in_a_row = self.late_in_a_row + 1 if end is End.FAILED and attempt.is_late else 0
         came = f" ({len(attempt.records)} of {part.lines} lines)" if end is End.SHORT and part.lines else ""
         self._ended[end].append(f"{'/'.join(part.key)}{came}")
         if attempt.has_odd_bytes:

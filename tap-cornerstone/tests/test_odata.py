@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import TapError
+from singer_rest import Slice, TapError
+from singer_rest.errors import Retry
 from singer_rest.testing import Answer, Asked, Host
 from tap_cornerstone.odata import links, stream
+from tap_cornerstone.tap import TapCornerstone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +143,21 @@ def test_a_page_that_breaks_off_is_asked_for_again_in_half_and_nothing_of_it_lea
     sizes = [preferred.rpartition("=")[2] for preferred in prefers(vendor)]
     assert sizes == ["1000", "10000", "5000", "2500"]
     assert len(output.of("ACTIVATE_VERSION")) == 1
+
+
+def test_pages_that_do_not_come_in_time_shrink_faster_and_are_waited_for_no_longer_in_all(url: str) -> None:
+    credentials = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
+    tap = TapCornerstone(config={"api_url": url, **credentials, "objects": ["users_core"], "views": []})
+    users = tap.streams["users_core"]
+    assert isinstance(users, stream.ODataStream)
+    request = replace(users.page_request(Slice(), None), rows=10_000)
+    late = Retry("no answer in time", slow=True)
+    late.took = 300.0
+    waited = []
+    while others := users.smaller(request, late):
+        (request,) = others
+        waited.append((request.rows, request.silent))
+    assert waited == [(1250, 300.0), (250, 600.0)]
 
 
 def test_page_sizes_recover_after_some_good_pages(things: Any) -> None:

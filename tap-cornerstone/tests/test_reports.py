@@ -112,6 +112,18 @@ def test_a_report_whose_last_line_has_no_end_is_downloaded_again_unless_it_is_th
         assert downloads(vendor) == 2
 
 
+def test_reports_that_are_not_answered_in_time_are_not_waited_for_one_after_the_other(
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    counts = {"successful_records_with_warnings": 2, "error_records": 2}
+    vendor = portal(importing(*[Answer({}, 504)] * 6, **counts))
+    fails: list[Exception] = []
+    output = run(vendor.url, REPORTS, fails=fails, **ALL)
+    assert fails
+    assert "3 reports in a row were not answered in time" in caplog.text
+    assert noted(output)[:2] == ["i/report 2", "i/warnings 2"]
+
+
 BYTES = {
     "UTF-8": ("Zoë,ß".encode(), "", "Zoë,ß"),
     "UTF-8 with a mark": ("\ufeffZoë".encode(), "", "Zoë"),

@@ -146,6 +146,36 @@ def test_an_employee_that_is_gone_is_no_error_and_one_without_anything_has_no_ro
     assert "1 of the employees that it walks were not found twice, though the vendor still lists them" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "odd", [ok({}, status=400), ok({"status": "Failed", "data": None}), ok({"data": [1]}), ok("x")], ids=str
+)
+def test_an_employee_with_an_odd_answer_holds_up_no_other_and_fails_the_stream_at_its_end(
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture, odd: Answer
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("employees"):
+            return new([{"id": number} for number in range(1, 9)])
+        return odd if asked.path.split("/")[-2] in {"3", "5"} else new([{"id": 9}])
+
+    fails: list[Exception] = []
+    output = run(portal(answer).url, "employee_groups", fails=fails, **ALL)
+    found = rows(output, "employee_groups", "employee_id")
+    assert found == [(1,), (2,), (4,), (6,), (7,), (8,)]
+    assert "1 of 1 streams failed" in str(fails[0])
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "So it was with 1 more of its slices." in caplog.text
+
+
+def test_an_employee_some_of_whose_groups_failed_keeps_the_others(
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    groups = new([{"id": 7}, {"Result": "Failure", "Reason": "x"}, {"id": 8}])
+    output = run(portal(answers(employees=new([{"id": 1}]), groups=groups)).url, "employee_groups", **ALL)
+    assert {record["id"] for record in output.records("employee_groups")} == {7, 8}
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "1 items failed at the vendor" in caplog.text
+
+
 def test_choices_of_custom_fields_stand_beside_values(run: Any, portal: Start) -> None:
     choices = [{"valueId": 1, "title": "M", "isSelected": True}]
     fields = new([{"id": 1, "name": "Größe", "value": choices}, {"id": 2, "name": "Motto", "value": "M"}])

@@ -263,7 +263,7 @@ class ODataStream(CornerstoneStream):
         if is_resting(retry):  # large pages time out or break off
             return ()
         other = self._smaller(request, retry.reason, SLOW_STEP if retry.slow else 2)
-        return [other] if other else ()
+        return [replace(other, silent=request.silent + retry.took)] if other else ()
 
     def _smaller(self, request: Request, reason: str, step: int) -> Request | None:
         """The request for the same page with fewer rows, unless it is the smallest."""

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from tap_cornerstone import report_text
 from tap_cornerstone.client import is_resting, per_minute
-from tap_cornerstone.reports import MOST, Attempt, Downloads, End, Reports, ReportSlice, named
+from tap_cornerstone.reports import MOST, MOST_LATE, Attempt, Downloads, End, Reports, ReportSlice, named
 from tap_cornerstone.rest import RestList, first_of, told_total
 
 if TYPE_CHECKING:
@@ -157,7 +157,8 @@ class BulkImportReports(RestList):
         except Retry as retry:
             if retry.throttled:
                 raise
-            return self._page_or_next(before.again(counts=not is_resting(retry)), request, part, End.FAILED)
+            attempt = before.in_vain(counts=not is_resting(retry), is_late=retry.slow)
+            return self._page_or_next(attempt, request, part, End.FAILED)
         except RunError:
             raise
         except TapError as error:
@@ -190,6 +191,11 @@ class BulkImportReports(RestList):
     def remember(self, page: Page, state: dict[str, Any]) -> bool:
         if isinstance(page.slice, ReportSlice):
             self.downloads.note(page.slice, page.note, state)
+        if self.downloads.late_in_a_row == MOST_LATE:
+            raise TapError(
+                f"{self.name}: {MOST_LATE} reports in a row were not answered in time, so the others are not asked "
+                "for. Run again later: what was read before is kept."
+            )
         return True
 
     @override
