@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from decimal import Decimal
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_rest import Meaning, Numbered, Parsed, Rate, Reply, Request, Slice, TapError, query
 from singer_rest.errors import Retry
-from singer_rest.messages import encode
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
@@ -41,7 +39,6 @@ FRAME = frozenset({"status", "timestamp", "correlationid", "count", *TOTALS, "pa
 """What stands beside the records."""
 
 BOM = b"\xef\xbb\xbf"
-NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 class RestList(CornerstoneStream):
@@ -83,7 +80,7 @@ class RestList(CornerstoneStream):
                     "be read. Report it with this tap's version."
                 )
             return Parsed([])  # a number that is not heeded brings the same page for ever
-        rows = [row for item in good for row in self.rows(item)]
+        rows = [self.spelled(row) for item in good for row in self.rows(item)]
         return Parsed(
             rows,
             self._following(body, items, request),
@@ -172,19 +169,17 @@ class RestList(CornerstoneStream):
         return replace(request, params=self._without_token(request), again=request.again + 1)
 
     @cached_property
-    def _kinds(self) -> Mapping[str, str]:
-        """The fields that are text, or numbers, and nothing else."""
-        kinds = {"string", "integer", "number"}
-        properties = self.effective_schema["properties"].items()
-        named = {name: [kind for kind in schema.get("type", ()) if kind != "null"] for name, schema in properties}
-        return {name: found[0] for name, found in named.items() if len(found) == 1 and found[0] in kinds}
+    def _spellings(self) -> Mapping[str, str]:
+        """The columns by their names in small letters."""
+        return {name.lower(): name for name in self.schema["properties"]}
 
-    @override
-    def post_process(self, row: Record, context: object = None) -> Record | None:
-        for name, kind in self._kinds.items():
-            value = row.get(name)
-            if value is not None:
-                row[name] = straightened(value, kind)
+    def spelled(self, row: Record) -> Record:
+        """A record whose fields are spelled as the columns are: the families differ, and so do portals."""
+        columns = self._spellings
+        for name in [name for name in row if columns.get(name.lower(), name) != name]:
+            column = columns[name.lower()]
+            if row.get(column) is None:
+                row[column] = row.pop(name)
         return row
 
 
@@ -211,20 +206,3 @@ def _count(value: Any) -> int | None:  # noqa: ANN401 - what the portal sends
     """A number of items, whether it comes as a number or as text; None where it is none."""
     is_count = isinstance(value, int) and not isinstance(value, bool)
     return int(value) if is_count or (isinstance(value, str) and value.isdecimal()) else None
-
-
-def straightened(value: Any, kind: str) -> Any:  # noqa: ANN401 - whatever the portal sent
-    """A value in its type's one form: ids and numbers come as text or as numbers, and no number as empty text."""
-    if kind == "string":
-        return value if value is None or isinstance(value, str) else encode(value).decode()
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    if not text:
-        return None
-    if not NUMBER.fullmatch(text):
-        return value
-    number = Decimal(text) if "." in text else int(text)
-    if kind == "number":
-        return number
-    return int(number) if number == int(number) else value

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 from tap_cornerstone.odata.metadata import Column, EntitySet, MetadataError, parse
 from tap_cornerstone.odata.services import shipped
-from tap_cornerstone.odata.types import schema_of, straightened
+from tap_cornerstone.odata.types import schema_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -180,25 +179,6 @@ def test_odatas_types_become_json_schema() -> None:
         "spot": {},
     }
     assert "_sdc_deleted_at" in schema_of(EntitySet("x", columns, ("id",), tracks_changes=True))["properties"]
-
-
-@pytest.mark.parametrize(
-    ("value", "kind", "found"),
-    [
-        ("65540", "Edm.Int64", 65540),
-        ("-7", "Edm.Int32", -7),
-        (65541, "Edm.Int64", 65541),
-        ("DONE", "Edm.Int32", "DONE"),
-        ("12.50", "Edm.Decimal", Decimal("12.50")),
-        ("INF", "Edm.Double", "INF"),
-        ("2019-03-14T17:07:16.0033333Z", "Edm.DateTimeOffset", "2019-03-14T17:07:16.003333Z"),
-        ("2026-04-12T00:44:31.5666666+00:00", "Edm.DateTimeOffset", "2026-04-12T00:44:31.566666+00:00"),
-        ("2026-04-12T00:44:31.56Z", "Edm.DateTimeOffset", "2026-04-12T00:44:31.56Z"),
-        ("2026-04-12T00:44:31Z", "Edm.DateTimeOffset", "2026-04-12T00:44:31Z"),
-    ],
-)
-def test_values_get_their_types_one_form(value: object, kind: str, found: object) -> None:
-    assert straightened(value, kind) == found
 
 
 def test_the_shipped_catalogue_has_every_known_name() -> None:

@@ -213,6 +213,65 @@ def test_values_keep_their_blanks_and_get_their_types(things: Any) -> None:
     }
 
 
+TYPED = """<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx"><edmx:DataServices>
+<Schema Namespace="Csod" xmlns="http://docs.oasis-open.org/odata/ns/edm"><EntityType Name="things_core">
+<Key><PropertyRef Name="id"/></Key><Property Name="id" Type="Edm.Guid"/><Property Name="v" Type="{}"/></EntityType>
+</Schema></edmx:DataServices></edmx:Edmx>"""
+FORMS: list[tuple[str, Any, Any]] = [
+    ("Edm.Double", "1.5E-7", 1.5e-7),
+    ("Edm.Double", "+2.5e3", 2500),
+    ("Edm.Double", "INF", None),
+    ("Edm.Single", "NaN", None),
+    ("Edm.Decimal", "12.50", 12.5),
+    ("Edm.Int64", "9007199254740993", 9007199254740993),
+    ("Edm.Int32", "-7", -7),
+    ("Edm.Int32", 7.0, 7),
+    ("Edm.Int32", "DONE", None),
+    ("Edm.Boolean", 1, True),
+    ("Edm.Boolean", "false", False),
+    ("Edm.Date", "2024-02-29", "2024-02-29"),
+    ("Edm.DateTimeOffset", "2019-03-14T17:07:16.0033333Z", "2019-03-14T17:07:16.003333Z"),
+    ("Edm.DateTimeOffset", "2026-04-12t00:44:31.5+02:00", "2026-04-11T22:44:31.500000Z"),
+    ("Edm.DateTimeOffset", "someday", None),
+    ("Edm.Duration", "P1DT2H", "P1DT2H"),
+    ("Edm.TimeOfDay", "07:30:00.0000000", "07:30:00.0000000"),
+    ("Edm.Guid", "0F8FAD5B-D9CB-469F-A165-70867728950E", "0F8FAD5B-D9CB-469F-A165-70867728950E"),
+    ("Edm.Guid", 5, "5"),
+    ("Edm.String", "AS  ", "AS  "),
+    ("Collection(Edm.String)", ["a", 1], ["a", 1]),
+    ("Collection(Edm.String)", "a", None),
+    ("Csod.Unknown", {"a": 1}, {"a": 1}),
+    ("Edm.GeographyPoint", "anything", "anything"),
+]
+
+
+@pytest.mark.parametrize(("kind", "value", "found"), FORMS)
+def test_values_come_as_their_types_or_are_kept_beside(
+    run: Any, portal: Start, kind: str, value: Any, found: Any
+) -> None:
+    guid = "0F8FAD5B-D9CB-469F-A165-70867728950E"
+
+    def answer(asked: Asked) -> Answer:
+        return (
+            Answer(TYPED.format(kind).encode()) if asked.path.endswith("$metadata") else page({"id": guid, "v": value})
+        )
+
+    output = run(portal(answer).url, "things_core", objects=["*"], views=[])
+    (record,) = output.records("things_core")
+    assert (record["id"], record["v"], record.get("_extra")) == (
+        guid,
+        found,
+        None if found is not None else {"v": value},
+    )
+
+
+@pytest.mark.parametrize("kind", ["Edm.Date", "Edm.DateTimeOffset", "Edm.Int64", "Edm.Double", "Edm.Boolean"])
+def test_an_empty_text_is_no_value(run: Any, portal: Start, kind: str) -> None:
+    document = Answer(TYPED.format(kind).encode())
+    vendor = portal(lambda asked: document if asked.path.endswith("$metadata") else page({"id": "a", "v": ""}))
+    assert run(vendor.url, "things_core", objects=["*"], views=[]).records("things_core") == [{"id": "a", "v": None}]
+
+
 def test_what_was_touched_since_is_asked_for_with_a_look_back(things: Any) -> None:
     first, _ = things(lambda _: page(row(1)))
     second, vendor = things(lambda _: page(row(1)), state=first.state, lookback_minutes=44)

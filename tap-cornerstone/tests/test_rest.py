@@ -440,6 +440,23 @@ def test_a_training_whose_details_failed_is_gone_and_the_others_arrive(run: Any,
     assert output.of("ACTIVATE_VERSION") == []
 
 
+def test_fields_are_found_whatever_their_case_in_parents_too(run: Any, portal: Start) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("employees"):
+            return new([{"ID": 5, "externalID": "a", "firstname": "Zoë", "FirstName": None, "FIRSTNAME": "Zoe"}])
+        return new([{"Id": 7, "NAME": "Alle"}])
+
+    output = run(portal(answer).url, "employees", "employee_groups", **ALL)
+    (employee,) = output.records("employees")
+    assert employee == {
+        "id": 5,
+        "externalId": "a",
+        "firstName": "Zoë",
+        "_extra": {"FIRSTNAME": "Zoe", "FirstName": None},
+    }
+    assert rows(output, "employee_groups", "employee_id", "id", "name") == [(5, 7, "Alle")]
+
+
 def test_rosters_are_read_of_trainings_that_are_sessions_and_of_those_that_list_some(run: Any, portal: Start) -> None:
     details = {
         "e": {"ObjectId": "e", "Type": "Event", "Sessions": [{"SessionLOID": "S1"}, {"SessionLOID": "s2"}]},

@@ -293,6 +293,12 @@ def test_employees_come_in_each_of_their_forms(run: Any, sandbox: Sandbox, url: 
     assert compared(run(url, "employees", **PART), sandbox, "employees")
 
 
+def test_transcripts_come_in_either_spelling_of_their_trainings_id(run: Any, sandbox: Sandbox, url: str) -> None:
+    usual = run(url, "transcripts", **PART)
+    sandbox.control("manner", vendor="cornerstone", path="transcripts", manner="LoId")
+    assert run(url, "transcripts", **PART).records("transcripts") == usual.records("transcripts")
+
+
 FORMS = ["error", "html", "cut", "only-error", "page", "json-500", "xml-500", "html-500", "timeout"]
 
 

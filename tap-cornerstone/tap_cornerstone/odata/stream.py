@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, unquote
@@ -17,7 +16,7 @@ from typing_extensions import override
 
 from tap_cornerstone.client import CornerstoneStream, is_resting
 from tap_cornerstone.odata import links
-from tap_cornerstone.odata.types import DELETED_AT, INTEGERS, MOMENT, NUMBERS, literal, schema_of, straightened
+from tap_cornerstone.odata.types import DELETED_AT, MOMENT, literal, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,12 +141,6 @@ class ODataStream(CornerstoneStream):
     def _key(self) -> str | None:
         # A column that somebody names in a catalog may be none that can be asked with.
         return super()._key if self.changed_since else None
-
-    @cached_property
-    def _odd(self) -> list[tuple[str, str]]:
-        """The columns whose values may come in more than one form."""
-        wanted = INTEGERS | NUMBERS | {MOMENT}
-        return [(name, column.type) for name, column in self.entity_set.columns.items() if column.type in wanted]
 
     @property
     def _delta(self) -> str | None:
@@ -333,14 +326,6 @@ class ODataStream(CornerstoneStream):
             self.logger.warning("%s: the portal %s; %s", self.name, what, WITHOUT_DELTA)
         if state.get(DELTA):
             state[DELTA] = None  # set, not removed: Meltano merges states
-
-    @override
-    def post_process(self, row: Record, context: object = None) -> Record:
-        for name, kind in self._odd:
-            value = row.get(name)
-            if value.__class__ is str:
-                row[name] = straightened(value, kind)
-        return row
 
 
 def _pace(request: Request) -> Pace:

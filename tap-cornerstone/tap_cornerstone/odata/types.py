@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from singer_rest import is_reserved
@@ -41,11 +39,7 @@ DELETED: Json = {
 }
 DELETED_AT = "_sdc_deleted_at"
 INTEGERS = frozenset(name for name, schema in TYPES.items() if "integer" in schema["type"])
-NUMBERS = frozenset({"Edm.Decimal", "Edm.Double", "Edm.Single"})
 MOMENT = "Edm.DateTimeOffset"
-FRACTION = re.compile(r"([^.]*\.\d{6})\d+")
-DIGITS = re.compile(r"-?\d+")
-NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 def schema_of(entity_set: EntitySet) -> Json:
@@ -69,25 +63,6 @@ def _column(column: Column) -> Json:
     return schema
 
 
-def straightened(value: Any, kind: str) -> Any:  # noqa: ANN401 - whatever the portal sent
-    """A value in its type's one form: some integers come as text, moments with more digits than others can hold."""
-    if not isinstance(value, str):
-        return value
-    if kind == MOMENT:
-        return _microseconds(value)
-    if kind in INTEGERS and DIGITS.fullmatch(value):
-        return int(value)
-    if kind in NUMBERS and NUMBER.fullmatch(value):
-        return Decimal(value)
-    return value
-
-
-def _microseconds(value: str) -> str:
-    """A moment with at most six digits behind the second; the seventh, a tenth of a microsecond, fits nowhere."""
-    found = FRACTION.match(value)
-    return value[: found.end(1)] + value[found.end() :] if found else value
-
-
 def literal(text: str, kind: str) -> Any:  # noqa: ANN401 - a key's value
     """A value as it stands in the address of a row, such as the 5 in ``users_core(user_id=5)``.
 
@@ -100,4 +75,4 @@ def literal(text: str, kind: str) -> Any:  # noqa: ANN401 - a key's value
         return text[1:-1].replace("''", "'")
     if text == "null":
         raise ValueError("no key is null")
-    return {"true": True, "false": False}.get(text, text) if kind == "Edm.Boolean" else straightened(text, kind)
+    return text

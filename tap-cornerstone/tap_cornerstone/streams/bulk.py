@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from tap_cornerstone import report_text
 from tap_cornerstone.client import is_resting, per_minute
+from tap_cornerstone.odata.links import member
 from tap_cornerstone.reports import MOST, MOST_LATE, Attempt, Downloads, End, Reports, ReportSlice, named
 from tap_cornerstone.rest import RestList, first_of, told_total
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tap_cornerstone.report_text import Report
 
 BULK = "/services/api/x/bulk-api/v1"
+IMPORTS = "imports"
 JOB = f"{BULK}/jobs/{{job_id}}"
 ENDS = {Meaning.PARENT_GONE: End.MISSING, Meaning.UNREADABLE: End.SPENT}
 """What became of a report, by what its answer means."""
@@ -67,22 +69,24 @@ class BulkImports(BulkJobs):
         parsed = super().parse(body, request)
         jobs = parsed.records
         # The list need not tell of the imports; then each job does.
-        silent = [job for job in jobs if job["id"] and not isinstance(job.get("imports"), list)]
+        silent = [job for job in jobs if job["id"] and not isinstance(member(job, IMPORTS), list)]
         told = [row for job in jobs if job not in silent for row in self._imports(job)]
         paths = [f"{self.path}/{quote(str(job['id']), safe='')}" for job in silent]
         return replace(parsed, records=told, following=[*parsed.following, *(Request(path, (), JOB) for path in paths)])
 
     def _imports(self, job: Record) -> list[Record]:
-        found = job.get("imports", False)
-        found = [] if found is None else found  # a job that waits has none yet
+        found = member(job, IMPORTS)
+        if found is None and any(name.lower() == IMPORTS for name in job):
+            found = []  # a job that waits has none yet
         if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
             raise TapError(f"{self.name}: the answer of {JOB} holds no imports. {self.advice(200)}")
         known = {
             "job_id": job["id"],
-            "job_status": job.get("status"),
-            "job_created_date": job.get("created_date"),
+            "job_status": member(job, "status"),
+            "job_created_date": member(job, "created_date"),
         }
-        return [{**row, "id": first_of(row, "id", "import_id", "importid"), **known} for row in found]
+        rows = ({**row, "id": first_of(row, "id", "import_id", "importid"), **known} for row in found)
+        return [self.spelled(row) for row in rows]
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:

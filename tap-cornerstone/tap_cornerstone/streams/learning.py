@@ -47,7 +47,7 @@ class Transcripts(RestList):
     def _joined(who: Record, row: Record) -> Record:
         own = {f"User{name}" if name in row else name: value for name, value in who.items()}
         # Who takes a training once more has it twice, where the portal tells of it.
-        return {**own, **row, "RegistrationNumber": row.get("RegistrationNumber") or 1}
+        return {**own, **row, "RegistrationNumber": first_of(row, "registrationnumber") or 1}
 
 
 class Catalog(RestList):

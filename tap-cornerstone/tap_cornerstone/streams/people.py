@@ -79,7 +79,7 @@ class EmployeeCustomFields(RestList):
         # A value is text, or a list of what can be chosen.
         if isinstance(row.get("value"), list):
             row["choices"], row["value"] = row["value"], None
-        return super().post_process(row, context)
+        return row
 
 
 class EmployeeEmploymentStatus(RestList):

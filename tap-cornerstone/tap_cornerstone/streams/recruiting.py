@@ -79,7 +79,7 @@ class JobApplicants(RestList):
     def post_process(self, row: Record, context: object = None) -> Record | None:
         asked = row.pop(ASKED)
         row[STATUS] = row.get(STATUS) or asked
-        return super().post_process(row, context)
+        return row
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
