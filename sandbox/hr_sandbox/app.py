@@ -14,7 +14,6 @@ from hr_sandbox.cornerstone import Cornerstone
 from hr_sandbox.factorial import Factorial
 from hr_sandbox.faults import Faults
 from hr_sandbox.personio import Personio
-from hr_sandbox.personio.careers import Careers
 from hr_sandbox.traffic import Log, VendorApp
 
 if TYPE_CHECKING:
@@ -27,12 +26,12 @@ if TYPE_CHECKING:
 def make_app(options: Options) -> Starlette:
     """Make the company and everything that serves it."""
     company = build_company(options.employees, options.seed, options.today)
-    vendors: dict[str, Vendor] = {
-        made.name: made for made in (vendor(company, options) for vendor in (Personio, Factorial, Cornerstone))
-    }
+    personio = Personio(company, options)
+    made = (personio, Factorial(company, options), Cornerstone(company, options))
+    vendors: dict[str, Vendor] = {vendor.name: vendor for vendor in made}
     faults = Faults(options.fault_rate, options.seed)
     log = Log()
-    sites: dict[str, Site] = {**vendors, Careers.name: Careers(company)}
+    sites: dict[str, Site] = {**vendors, personio.careers.name: personio.careers}
     controls = Controls(company, vendors, faults, log, tuple(sites))
     latency = options.latency_ms / 1000
     return Starlette(

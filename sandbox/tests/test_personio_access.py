@@ -78,3 +78,58 @@ def test_what_cannot_be_set(make_api: Any) -> None:
     ):
         with pytest.raises(ControlError):
             wrong()
+
+
+@pytest.mark.parametrize("status", [402, 410, 412, 428])
+def test_what_is_not_booked_has_a_status_of_its_own(make_api: Any, status: int) -> None:
+    api = make_api()
+    api.vendor.revoke(right=None, endpoint="/v2/legal-entities", status=status)
+    answered, body, _ = api.get("/v2/legal-entities")
+    assert (answered, bool(body["errors"][0]["title"])) == (status, True)
+    assert api.get("/v2/cost-centers")[0] == 200
+
+
+def test_an_empty_list_without_content(make_api: Any) -> None:
+    api = make_api()
+    choose = api.vendor.controls()["mode"]
+    choose({"path": "/v2/persons", "mode": "no-content"})
+    status, body, _ = api.get("/v2/persons", {"updated_at.gt": "2100-01-01T00:00:00Z"})
+    assert (status, body) == (204, None)
+    assert api.get("/v2/persons")[0] == 200
+    choose({"path": "/v2/persons", "mode": "normal"})
+    assert api.get("/v2/persons", {"updated_at.gt": "2100-01-01T00:00:00Z"})[1]["_data"] == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "status", "said"),
+    [
+        ("no-element", 400, "no element matching"),
+        ("not-found", 400, "not found"),
+        ("gone", 404, "id"),
+        ("forbidden", 403, "no access"),
+    ],
+)
+def test_a_report_that_is_listed_and_cannot_be_read(make_api: Any, mode: str, status: int, said: str) -> None:
+    api = make_api()
+    first, second, *_ = (row["id"] for row in api.walk("/v2/reports"))
+    api.vendor.controls()["mode"]({"path": "/v2/reports/{id}", "mode": mode, "id": first})
+    answered, body, _ = api.get(f"/v2/reports/{first}")
+    assert answered == status
+    assert said in str(body)
+    assert api.get(f"/v2/reports/{second}")[0] == 200
+    assert api.vendor.rights()["modes"] == [{"path": "/v2/reports/{id}", "mode": mode, "id": first}]
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({"path": "/v2/nothing", "mode": "utc"}, "no modes of /v2/nothing"),
+        ({"path": "/v2/persons", "mode": "utc"}, "no mode utc of /v2/persons"),
+        ({"path": "/v2/persons", "mode": "no-content", "id": "1"}, "is for all"),
+        ({"path": "/v2/persons"}, "needs path, mode"),
+        ({"path": "/v2/persons", "mode": "normal", "more": 1}, "nothing else"),
+    ],
+)
+def test_a_mode_that_cannot_be_is_refused(make_api: Any, body: Any, sentence: str) -> None:
+    with pytest.raises(ControlError, match=sentence):
+        make_api(employees=12).vendor.controls()["mode"](body)

@@ -94,6 +94,7 @@ def test_a_cursor_is_of_one_endpoint(api: Any) -> None:
         ("relative", "/v2/persons?updated_at.gt=2010-01-01T00%3A00%3A00Z&limit=10&cursor="),
         ("cursor-only", f"{ROOT}/v2/persons?cursor="),
         ("wrong-path", f"{ROOT}/v2/moved/persons?cursor="),
+        ("other-domain", "https://api.personio.com/v2/persons?updated_at.gt=2010-01-01T00%3A00%3A00Z&limit=10&cursor="),
         ("foreign", "https://elsewhere.example/v2/persons?cursor="),
     ],
 )

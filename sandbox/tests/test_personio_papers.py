@@ -89,6 +89,7 @@ def test_webhooks(api: Any) -> None:
     name = "document.deleted"
     assert api.walk(WEBHOOKS, enabled_events=name) == [row for row in rows if name in row["enabled_events"]]
     assert api.get(f"{WEBHOOKS}/{rows[0]['id']}")[1] == rows[0]
+    assert all(row["description"] and row["token"].startswith("Bearer ") for row in rows)  # what it sends is shown
     since = f"{api.company.today - timedelta(30)}"
     for row in rows:
         events = api.walk(f"{WEBHOOKS}/{row['id']}/events", limit="200")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -10,22 +12,60 @@ ROOT = "/v2/recruiting"
 STREAMS = ("applications", "candidates", "jobs")
 
 
+def utc(said: Any) -> str:
+    """A timestamp as the filters take it: the text says its offset itself, or is local in the zone beside it."""
+    value = datetime.fromisoformat(said["date-time"])
+    value = value if value.tzinfo else value.replace(tzinfo=ZoneInfo(said["timezone"]))
+    return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 @pytest.mark.parametrize("name", STREAMS)
 def test_newest_first_and_one_bound_at_a_time(api: Any, name: str) -> None:
     path = f"{ROOT}/{name}"
     rows = api.walk(path, limit="7")
-    stamps = [row["updated_at"]["date-time"] for row in rows]
+    stamps = [utc(row["updated_at"]) for row in rows]
     assert stamps == sorted(stamps, reverse=True)
     assert {tuple(row["created_at"]) for row in rows} == {("date-time", "timezone")}
     middle = stamps[len(stamps) // 2]
     later = api.walk(path, **{"updated_at.gt": middle})
     earlier = api.walk(path, **{"updated_at.lt": middle})
-    assert [row["id"] for row in later] == [row["id"] for row in rows if row["updated_at"]["date-time"] > middle]
+    assert [row["id"] for row in later] == [row["id"] for row in rows if utc(row["updated_at"]) > middle]
     assert len(later) + len(earlier) == len(rows) - stamps.count(middle)
     assert api.get(path, {"updated_at.gt": "2020-01-01T00:00:00Z", "updated_at.lt": middle})[0] == 400
     assert api.get(path, {"limit": "201"})[0] == 400
     assert api.get(f"{path}/{rows[0]['id']}")[1] == rows[0]
     assert api.get(f"{path}/1")[0] == 404
+
+
+def test_local_times_stand_beside_their_zone_and_the_hour_that_comes_twice_says_which_it_is(make_api: Any) -> None:
+    api = make_api()
+    rows = api.walk(f"{ROOT}/applications")
+    assert len({row["updated_at"]["timezone"] for row in rows}) > 1
+    assert not any(row["updated_at"]["date-time"].endswith("Z") for row in rows)
+    assert {row["updated_at"]["timezone"] for row in api.walk(f"{ROOT}/candidates")} == {"UTC"}
+    job = next(row for row in api.company.openings if api.company.offices[row.office_id].timezone == "Europe/Berlin")
+    job.created_at = datetime(2025, 10, 26, 1, 30, tzinfo=UTC)  # half past two for the second time
+    shown = api.get(f"{ROOT}/jobs/{job.id}")[1]["created_at"]
+    assert shown == {"date-time": "2025-10-26T02:30:00+01:00", "timezone": "Europe/Berlin"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "members"),
+    [
+        ("utc", {"date-time", "timezone"}),
+        ("underscore", {"date_time", "timezone"}),
+        ("unknown-zone", {"date-time", "timezone"}),
+    ],
+)
+def test_other_ways_to_write_a_timestamp(make_api: Any, mode: str, members: set[str]) -> None:
+    api = make_api()
+    usual = api.walk(f"{ROOT}/jobs")
+    choose = api.vendor.controls()["mode"]
+    choose({"path": f"{ROOT}/jobs", "mode": mode})
+    rows = api.walk(f"{ROOT}/jobs")
+    assert {frozenset(row["created_at"]) for row in rows} == {frozenset(members)}
+    choose({"path": f"{ROOT}/jobs", "mode": "plain"})
+    assert [row["created_at"] for row in api.walk(f"{ROOT}/jobs")] == [utc(row["created_at"]) for row in usual]
 
 
 def test_references_hold(api: Any) -> None:
@@ -51,13 +91,13 @@ def test_stages_of_an_application(api: Any) -> None:
     without_id = 0
     for row in api.walk(f"{ROOT}/applications"):
         steps = api.walk(f"{ROOT}/applications/{row['id']}/stage-transitions")
-        stamps = [step["entered_at"]["date-time"] for step in steps]
+        stamps = [utc(step["entered_at"]) for step in steps]
         assert stamps == sorted(set(stamps), reverse=True)
         assert steps[0]["stage"] == row["current_stage"]
         assert set(steps[0]) == {"entered_at", "stage"}
         without_id += steps[0]["stage"]["id"] is None
-        assert stamps[-1] == row["created_at"]["date-time"]
-        assert stamps[0] <= row["updated_at"]["date-time"] < f"{api.company.today}"
+        assert stamps[-1] == utc(row["created_at"])
+        assert stamps[0] <= utc(row["updated_at"]) < f"{api.company.today}"
     assert without_id
     assert api.get(f"{ROOT}/applications/1/stage-transitions")[0] == 404
 

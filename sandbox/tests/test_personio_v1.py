@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from hr_sandbox.limits import Buckets, TokenLimit
 from hr_sandbox.messages import Request
-from hr_sandbox.personio.careers import Careers, positions
+from hr_sandbox.personio.careers import LANGUAGES, positions
 
 ROOT = "http://127.0.0.1:1/personio"
 PEOPLE = "/v1/company/employees"
@@ -188,22 +188,64 @@ def test_headers_are_checked(api: Any) -> None:
     assert api.get(f"{PEOPLE}/attributes", **{"x-personio-app-id": "MY_APP_1"})[0] == 200
 
 
-@pytest.mark.parametrize("language", ["de", "en", "pt"])
+@pytest.mark.parametrize("language", ["de", "en", "cs"])
 def test_open_positions(api: Any, language: str) -> None:
-    site = Careers(api.company)
+    site = api.vendor.careers
     answer = site.answer(Request("GET", "/xml", (("language", language),)))
     assert answer.headers["content-type"].startswith("application/xml")
     root = ET.fromstring(answer.body)  # noqa: S314  written here
     assert root.tag == "workzag-jobs"
     truth = positions(api.company)
     assert [int(node.findtext("id") or 0) for node in root] == [row["id"] for row in truth] != []
-    assert 7 * len(truth) == api.vendor.count("open_positions", api.company.today, api.company.today)
+    assert len(LANGUAGES) * len(truth) == api.vendor.count("open_positions", api.company.today, api.company.today)
     texts = root.findall("position/jobDescriptions/jobDescription/value")
     assert (texts[0].text or "").startswith("<p>")
 
 
 def test_the_career_site_refuses(api: Any) -> None:
-    site = Careers(api.company)
+    site = api.vendor.careers
     for query in ((), (("language", "xx"),), (("language", "de"), ("page", "2"))):
         assert site.answer(Request("GET", "/xml", query)).status == 400
     assert site.answer(Request("GET", "/jobs")).status == 404
+
+
+def test_feeds_that_say_more_of_a_position(make_api: Any) -> None:
+    api = make_api(employees=130)
+    shown = {name for row in positions(api.company) for name in row}
+    assert {"workplaceType", "additionalOffices"} <= shown
+    root = ET.fromstring(api.vendor.careers.answer(FEED).body)  # noqa: S314  written here
+    assert len(root.findall("position/additionalOffices")) > len(root.findall("position/salaryInformation/min")) > 0
+
+
+FEED = Request("GET", "/xml", (("language", "it"),), root=f"{ROOT}-careers")
+
+
+@pytest.mark.parametrize(
+    ("mode", "status", "part"),
+    [
+        ("missing", 404, b"<!doctype html>"),
+        ("robots", 403, b"human"),
+        ("page", 200, b"<!doctype html>"),
+        ("moved", 307, b""),
+        ("control-characters", 200, b"\x0b"),
+        ("entities", 200, b"&nbsp;"),
+        ("deep", 200, b"<level><level>"),
+    ],
+)
+def test_a_feed_in_each_of_its_modes(make_api: Any, mode: str, status: int, part: bytes) -> None:
+    api = make_api(employees=12)
+    usual = api.vendor.careers.answer(FEED)
+    api.vendor.controls()["mode"]({"path": "/xml", "mode": mode, "id": "it"})
+    answer = api.vendor.careers.answer(FEED)
+    assert answer.status == status
+    assert part in answer.body
+    german = Request("GET", "/xml", (("language", "de"),))
+    assert api.vendor.careers.answer(german).body == usual.body
+
+
+def test_a_token_that_does_not_say_how_long_it_is_good(make_api: Any) -> None:
+    api = make_api(employees=12)
+    api.vendor.set_manner("/v1/auth", "no-expiry")
+    _, body, _ = api.post_json("/v1/auth", CLIENT)
+    assert set(body["data"]) == {"token", "scope"}
+    assert api.get(PEOPLE, authorization=f"Bearer {body['data']['token']}")[0] == 200

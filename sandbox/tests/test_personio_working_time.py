@@ -21,9 +21,13 @@ def test_the_days_of_an_absence(api: Any) -> None:
     half = next(row for row in rows if row["starts_from"]["type"] == "SECOND_HALF")
     first = api.walk(f"/v2/absence-periods/{half['id']}/breakdowns")[0]
     assert first["effective_duration"]["value"] == 0.5
-    hours = next(row for row in rows if row["starts_from"]["type"] is None)
-    (only,) = api.walk(f"/v2/absence-periods/{hours['id']}/breakdowns")
-    assert only["effective_duration"]["unit"] == "HOUR"
+    of_hours = [
+        api.walk(f"/v2/absence-periods/{row['id']}/breakdowns") for row in rows if row["starts_from"]["type"] is None
+    ]
+    assert {part["effective_duration"]["unit"] for parts in of_hours for part in parts} == {"HOUR"}
+    assert any(len(parts) > len({part["date"] for part in parts}) for parts in of_hours)  # two parts of one day
+    numbers = [row["_number"] for row in api.vendor.records("absence_period_breakdowns", None, None, "")]
+    assert set(numbers) == {1, 2}
     assert api.get("/v2/absence-periods/nothing/breakdowns")[0] == 404
 
 
@@ -45,7 +49,7 @@ def test_days_come_in_pages_of_28(api: Any) -> None:
 def test_attendances(api: Any) -> None:
     rows = api.walk(PERIODS)
     assert {row["type"] for row in rows} == {"WORK", "BREAK"}
-    assert {row["approval"]["status"] for row in rows} == {"PENDING", "CONFIRMED", "REJECTED"}
+    assert {row["approval"]["status"] for row in rows} == {"PENDING", "CONFIRMED", "REJECTED", "EXPIRED"}
     assert any(row["end"] is None for row in rows)
     projects = {row["id"] for row in api.walk(PROJECTS)}
     for row in rows:
@@ -83,6 +87,8 @@ def test_times_of_attendances_have_no_zone(api: Any, name: str) -> None:
 
 def test_filters_of_attendances(api: Any) -> None:
     everything = api.walk(PERIODS)
+    expired = [row for row in everything if row["approval"]["status"] == "EXPIRED"]
+    assert api.walk(PERIODS, status="EXPIRED") == expired != []
     stamp = sorted(row["updated_at"] for row in everything)[-20]
     later = api.walk(PERIODS, **{"updated_at.gte": stamp.rstrip("Z")})
     assert [row["id"] for row in later] == [row["id"] for row in everything if row["updated_at"] >= stamp]
@@ -151,7 +157,8 @@ def test_members(api: Any) -> None:
     people = {row["id"] for row in api.walk("/v2/persons", limit="50")}
     for row in api.walk(PROJECTS):
         members = api.walk(f"{PROJECTS}/{row['id']}/members")
-        assert {member["id"] for member in members} <= people
+        assert {member["person"]["id"] for member in members} <= people
+        assert all(set(member) == {"person"} for member in members)
         assert bool(members) != bool(row["parent_project"] or row["assigned_to_all"])
     path = f"{PROJECTS}/{row['id']}/members"
     assert api.get(path, {"limit": "201"})[0] == 422

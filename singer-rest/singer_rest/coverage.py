@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from singer_rest.answers import Meaning
-from singer_rest.errors import NoAccess
+from singer_rest.errors import NoAccess, TapError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from singer_rest.pages import Page
     from singer_rest.slices import Slice, Slices
@@ -50,14 +50,30 @@ class Coverage:
         slices: How it is cut.
         permission: The permission that the credential needs.
         has_key: Whether it has a primary key, so that its records may be handed on twice.
+        names_parents: Whether sentences may name parents.
+        unreadable_advice: What the user can do where the vendor cannot give some of the slices.
+        all_unreadable: Why the stream fails where it can give none; empty: it does not.
     """
 
-    def __init__(self, stream: str, slices: Slices, permission: str, *, has_key: bool) -> None:
+    def __init__(
+        self,
+        stream: str,
+        slices: Slices,
+        permission: str,
+        *,
+        has_key: bool,
+        names_parents: bool = False,
+        unreadable_advice: str = "",
+        all_unreadable: str = "",
+    ) -> None:
         self._stream = stream
         self._slices = slices
         self._parent = slices.parent
         self._permission = permission
         self._has_key = has_key
+        self._names_parents = names_parents
+        self._unreadable_advice = unreadable_advice
+        self._all_unreadable = all_unreadable
         self._is_second = False
         self._slice: Slice | None = None
         self._list = _List()
@@ -66,7 +82,7 @@ class Coverage:
         self._incomplete: list[tuple[Slice, bool]] = []
         self._not_found: dict[str, list[Slice]] = {}
         self._gone: set[str] = set()
-        self._forbidden: set[str] = set()
+        self._forbidden: dict[str, Slice] = {}
         self._unreadable: list[str] = []
         self._failed = 0
         self._read_any = False
@@ -84,10 +100,10 @@ class Coverage:
             self._not_found.setdefault(self._parent_of(page), []).append(self._of_one_parent(page))
             self._lacks_parent = True
         elif page.meaning is Meaning.PARENT_FORBIDDEN:
-            self._forbidden.add(self._parent_of(page))
+            self._forbidden[self._parent_of(page)] = page.slice
         elif page.meaning is Meaning.UNREADABLE:
-            self._read_any = True
-            self._unreadable.append(", ".join(str(value) for value in page.slice.columns.values()) or "all of it")
+            self._unreadable.append(_name(page.slice))
+            self._lacks_parent = True
         else:
             self._read_any = True
             self._count(page)
@@ -124,7 +140,7 @@ class Coverage:
 
     def begin_again(self) -> list[Slice]:
         """The slices to ask for again, now that the rest is read; what they lack then is lacking."""
-        if self._is_second or (self._not_found and not self._read_any and self._met >= MANY_PARENTS):
+        if self._is_second or (self._not_found and self._none_answered and self._met >= MANY_PARENTS):
             return []
         self._is_second, self._slice = True, None
         again = [part for slices in self._not_found.values() for part in slices]
@@ -175,16 +191,33 @@ class Coverage:
         )
 
     @property
+    def _none_answered(self) -> bool:
+        """Whether nothing was read, and nothing is known to be unreadable for all."""
+        return not (self._read_any or self._unreadable)
+
+    @property
     def _met(self) -> int:
         return len(self._not_found) + len(self._gone) + len(self._forbidden)
 
-    def raise_if_all_forbidden(self, *, at_end: bool) -> None:
+    def raise_if_nothing_read(self) -> None:
+        """Fail, at the end, where the vendor could give nothing at all.
+
+        Raises:
+            NoAccess: If all parents are forbidden, or not found though they are listed.
+            TapError: If all slices are unreadable, and the stream fails then.
+        """
+        self.raise_if_all_forbidden(at_end=True)
+        if self._unreadable and not self._read_any and self._all_unreadable:
+            raise TapError(f"{self._stream}: {self._all_unreadable}")
+
+    def raise_if_all_forbidden(self, *, at_end: bool = False) -> None:
         """Take parents that are all forbidden, or not found though they are listed, for a missing permission.
 
         Raises:
             NoAccess: If it is so.
         """
-        if self._read_any or not (self._not_found or self._forbidden) or not (at_end or self._met >= MANY_PARENTS):
+        missing = self._not_found or self._forbidden
+        if not (missing and self._none_answered and (at_end or self._met >= MANY_PARENTS)):
             return
         first = "" if at_end else "first "
         if self._forbidden:
@@ -211,16 +244,17 @@ class Coverage:
         if self._not_found:
             yield (
                 f"{len(self._not_found)} of the {self._parent} that it walks were not found twice, though the vendor "
-                f"still lists them{kept}{held}."
+                f"still lists them{kept}{held}{self._names(parts[0] for parts in self._not_found.values())}."
             )
         if self._forbidden:
             count = len(self._forbidden)
-            yield f"{count} of the {self._parent} that it walks may not be read by this credential{kept}."
+            names = self._names(self._forbidden.values())
+            yield f"{count} of the {self._parent} that it walks may not be read by this credential{kept}{names}."
         if self._unreadable:
             yield (
                 f"the vendor could not give {len(self._unreadable)} of the {self._parent or 'slices'}{kept}: "
-                f"{_named(self._unreadable)}."
-            )
+                f"{_named(self._unreadable)}. {self._unreadable_advice}"
+            ).rstrip()
         if self._failed:
             yield f"{self._failed} items failed at the vendor, by its own answers, and are not there{kept}."
         if self._incomplete:
@@ -231,6 +265,13 @@ class Coverage:
         if self._parents_hidden:
             held = held if self._parents_incomplete else ""
             yield f"some of the {self._parent} may be missing from those that it walks{kept}{held}."
+
+    def _names(self, slices: Iterable[Slice]) -> str:
+        return f": {_named([_name(part) for part in slices])}" if self._names_parents else ""
+
+
+def _name(part: Slice) -> str:
+    return ", ".join(str(value) for value in part.columns.values()) or "all of it"
 
 
 def parents_of(part: Slice, param: str | None) -> Sequence[str]:

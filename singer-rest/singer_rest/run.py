@@ -78,7 +78,7 @@ class Run:
         for parent, reading in apart:
             # What ends a listing is kept in it, and ends the children when their turn comes.
             listing = self._listings[parent.name]
-            listing.coverage = _coverage(parent)
+            listing.coverage = parent.new_coverage()
             covered = self._covered(parent, self._scheduler.pages(reading), listing.coverage)
             with suppress(Exception), closing(self._noting_ids(parent, covered)) as pages:
                 for _ in pages:
@@ -279,7 +279,7 @@ class Run:
         parent = listing.parent
         if parent.slices.parent:  # to list them takes a request for each of theirs
             return None
-        fresh, coverage = Listing(parent, listing.children), _coverage(parent)
+        fresh, coverage = Listing(parent, listing.children), parent.new_coverage()
         reading = self._reading(parent, None, self._slices_of(parent, parent.window(None)))
         self._scheduler.add(reading)
         try:
@@ -319,11 +319,6 @@ def _explained_filter(error: Unanswered | FilterRefused) -> str:
     if isinstance(error, FilterRefused):
         return "refused"
     return "gave no answer in time to" if isinstance(error, TooSlow) else "gave no answer of use to"
-
-
-def _coverage(stream: RestStream) -> Coverage:
-    """What another read of a stream covers than its own."""
-    return Coverage(stream.name, stream.slices, stream.right(), has_key=bool(stream.primary_keys))
 
 
 def _explained(name: str, parent: str, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:

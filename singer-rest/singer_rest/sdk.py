@@ -22,7 +22,6 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 
 from singer_rest.answers import OF_PARENT
 from singer_rest.command import Command, checked_catalog, checked_state, explain
-from singer_rest.coverage import Coverage
 from singer_rest.errors import NoAccess, RunError, TapError
 from singer_rest.messages import MessageWriter, record_lines
 from singer_rest.progress import Progress
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     import click
 
     from singer_rest.backfill import Backfill
+    from singer_rest.coverage import Coverage
     from singer_rest.pages import Page, Record
     from singer_rest.records import Shape
     from singer_rest.replication import Replication
@@ -61,10 +61,10 @@ class SdkStream(CompletedStream):
     _handed_on = 0
     _requests = 0
 
-    @cached_property
+    @property
+    @abstractmethod
     def coverage(self) -> Coverage:
         """What this read covers."""
-        return Coverage(self.name, self.slices, self.right(), has_key=bool(self.primary_keys))
 
     @property
     def was_asked_for(self) -> bool:
@@ -175,7 +175,7 @@ class SdkStream(CompletedStream):
                 if page.asks_again or page.is_cut:
                     continue
                 if page.meaning in OF_PARENT:
-                    self.coverage.raise_if_all_forbidden(at_end=False)
+                    self.coverage.raise_if_all_forbidden()
                     continue
                 if schema_due:  # a stream that may not be read gets no table
                     self._write_schema_message()
@@ -187,7 +187,7 @@ class SdkStream(CompletedStream):
                 requests = run.requests(self.name)
                 if line := progress.line(self._handed_on, requests, lambda: run.share(self.name)):
                     self.logger.info("%s", line)
-            self.coverage.raise_if_all_forbidden(at_end=True)
+            self.coverage.raise_if_nothing_read()
             if schema_due:
                 self._write_schema_message()
             self._finish(write_messages=write_messages)

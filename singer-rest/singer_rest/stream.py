@@ -17,6 +17,7 @@ from singer_rest import times
 from singer_rest.answers import NO_ACCESS, OF_PARENT, Meaning, usual
 from singer_rest.backfill import Backfill
 from singer_rest.changes import ChangedSince, is_before
+from singer_rest.coverage import Coverage
 from singer_rest.errors import FilterRefused, NoAccess, Retry, TapError, Unanswered
 from singer_rest.narrowing import Narrowing, joined, of_fewer_parents, parents_asked
 from singer_rest.pages import Page, Parsed, Record, Reply, Request
@@ -68,6 +69,12 @@ class RestStream(SdkStream):
     reads_ahead: ClassVar[bool] = True
     """Whether pages are asked for before their turn; False: one request at a time, for links to pages end soon, or the
     vendor wants no more than one."""
+    names_parents: ClassVar[bool] = False
+    """Whether warnings name the parents whose children could not be read; not where they are people."""
+    unreadable_advice: ClassVar[str] = ""
+    """What the user can do where the vendor cannot give some of the slices."""
+    all_unreadable: ClassVar[str] = ""
+    """Why the stream fails where the vendor can give none of them; empty: it does not."""
     in_trials: ClassVar[bool] = True
     """Whether a test of the connection reads it; False where even one request costs something."""
     optional: ClassVar[bool] = False
@@ -123,6 +130,23 @@ class RestStream(SdkStream):
         if self.bookmark_is_start and not self.forced_replication_method:
             return REPLICATION_INCREMENTAL
         return super().replication_method
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """What this read covers."""
+        return self.new_coverage()
+
+    def new_coverage(self) -> Coverage:
+        """What another read of the stream covers, of which nothing is known yet."""
+        return Coverage(
+            self.name,
+            self.slices,
+            self.right(),
+            has_key=bool(self.primary_keys),
+            names_parents=self.names_parents,
+            unreadable_advice=self.unreadable_advice,
+            all_unreadable=self.all_unreadable,
+        )
 
     @cached_property
     def shape(self) -> Shape:
@@ -226,7 +250,8 @@ class RestStream(SdkStream):
     def parent_id(self, record: Record) -> str | None:
         """The id under which this stream's record is a parent; None: it has none, and no children."""
         parent_id = record.get(type(self).primary_keys[0])  # whatever keys a catalog asks for
-        return None if parent_id is None else str(parent_id)
+        is_id = isinstance(parent_id, (str, int)) and not isinstance(parent_id, bool)
+        return (str(parent_id) or None) if is_id else None
 
     def changed_at(self, record: Record) -> str | None:
         """When this stream's record changed, for children that can only have changed with it."""

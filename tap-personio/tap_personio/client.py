@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-VENDOR_HOST = "api.personio.de"
+VENDOR_DOMAINS = (".personio.de", ".personio.com")
+"""Of links that are good whichever host they name: only their query is used, and the token goes to `api_url` alone."""
 ZONE_UNKNOWN = pendulum.duration(days=1)
 """The look-back where a filter takes a day or a local time, and nothing says in which zone."""
 
@@ -56,8 +57,9 @@ class PersonioStream(RestStream):
             link = urlsplit(href)
         except (ValueError, TypeError, AttributeError):
             raise TapError(f"{self.name}: the link to the next page cannot be read. Run again later.") from None
+        host = link.hostname or ""
         own_host = urlsplit(self.transport.api_url).hostname
-        if link.hostname not in {None, own_host, VENDOR_HOST}:
+        if host and host != own_host and not f".{host}".endswith(VENDOR_DOMAINS):
             raise TapError(
                 f"{self.name}: the link to the next page leads to another host, and the token must not go there. "
                 "Check `api_url`."

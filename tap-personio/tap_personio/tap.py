@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from tap_personio.auth import V1Authenticator, V2Authenticator
 from tap_personio.streams import STREAMS
+from tap_personio.streams.careers import LANGUAGES
 from tap_personio.streams.employees import EmployeeAttributes
 
 if TYPE_CHECKING:
@@ -69,6 +70,13 @@ class TapPersonio(RestTap):
             th.StringType,
             title="Careers URL",
             description="Your public career site, such as https://acme.jobs.personio.com; offers open_positions.",
+        ),
+        th.Property(
+            "careers_languages",
+            th.ArrayType(th.StringType),
+            default=list(LANGUAGES),
+            title="Career languages",
+            description="Languages of the career site that open_positions reads; those that the site has are enough.",
         ),
         th.Property(
             "legacy_v1_streams",

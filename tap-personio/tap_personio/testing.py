@@ -8,6 +8,7 @@ from collections import Counter
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from singer_rest import times
 
@@ -20,6 +21,9 @@ UNTIDY = {stream.name for stream in STREAMS if not stream.path.startswith("/v2/"
 
 BY_DEFAULT = set(TapPersonio(validate_config=False).streams)
 """Streams that no setting has to switch on."""
+
+SECRETS = {"token", "custom_headers"}
+"""What the vendor shows of a webhook and no record holds."""
 
 MIDNIGHT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]00:00(:00)?(\.0+)?(Z|[+-]\d{2}:?\d{2})?")
 MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:.*")
@@ -64,17 +68,22 @@ def emitted(body: dict[str, Any]) -> dict[str, Any]:
     """
     row: dict[str, Any] = {}
     for name, value in body.items():
-        if name == "cells" or (name == "type" and "attributes" in body):
+        if name in {"cells", *SECRETS} or (name == "type" and "attributes" in body):
             continue  # a report's cells are another matter; what v1 wraps records in says nothing
         if name == "attributes" and isinstance(value, dict):
             row |= {key: _unwrapped(item) for key, item in value.items()}
         elif name == "custom_attributes":
             row[name] = {item["id"]: item["value"] for item in value}
         elif isinstance(value, dict) and set(value) == {"date-time", "timezone"}:
-            row[name], row[f"{name}_timezone"] = value["date-time"], value["timezone"]
+            row[name], row[f"{name}_timezone"] = _utc(**value), value["timezone"]
         else:
             row[name.removeprefix("_") if name != "_meta" else name] = value
     return row
+
+
+def _utc(**said: str) -> str:
+    timestamp = datetime.fromisoformat(said["date-time"].replace("Z", "+00:00"))
+    return times.text(timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=ZoneInfo(said["timezone"])))
 
 
 def _unwrapped(value: Any) -> Any:  # noqa: ANN401

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from singer_rest import times
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ]00:00(:00(\.0+)?)?(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII)
 NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?", re.ASCII)
 CELL = {"label", "value", "type", "universal_id"}
+MOST_DIGITS = 18
 BOOLEANS = {"true": True, "false": False}
 
 
@@ -34,9 +36,17 @@ def unwrapped(value: Any) -> Any:  # noqa: ANN401 - what the API sends
     return {name: unwrapped(item) for name, item in value.items()}
 
 
+def member(value: Any, *names: str) -> Any:  # noqa: ANN401 - what the API sends
+    """What stands in an object under a name, and in that under the next; None where there is no such object."""
+    for name in names:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
 def count(value: Any) -> int | None:  # noqa: ANN401 - what the API sends
     """A count, which may be sent as text; None where it is none."""
-    return int(value) if str(value).isdecimal() else None
+    text = str(value)
+    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None
 
 
 def straightener(definition: Mapping[str, Any]) -> Callable[[Any], Any]:

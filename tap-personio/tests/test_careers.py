@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_rest.testing import Answer, Asked
 from singer_sdk.exceptions import ConfigValidationError
+from tap_personio.streams.careers import LANGUAGES
 from tap_personio.tap import TapPersonio
 
 if TYPE_CHECKING:
@@ -25,6 +26,27 @@ FEED = """<?xml version="1.0" encoding="UTF-8"?>
   <jobDescription><name>Profil</name><value/></jobDescription></jobDescriptions>
   <createdAt>2016-05-31T12:14:07+0200</createdAt></position></workzag-jobs>"""
 XML = {"Content-Type": "application/xml"}
+EMPTY = Answer(b'<?xml version="1.0"?><workzag-jobs/>', headers=XML)
+
+
+def feed(position: str) -> bytes:
+    """A feed of one position."""
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<workzag-jobs><position>{position}</position></workzag-jobs>'
+    return text.encode("utf-8", "surrogatepass")
+
+
+@pytest.fixture
+def position(run: Callable[..., Any], personio: Any) -> Callable[[str | bytes], dict[str, Any]]:
+    """The record of the one position in a feed, given as its inner XML, or whole."""
+
+    def read(body: str | bytes) -> dict[str, Any]:
+        answer = Answer(body if isinstance(body, bytes) else feed(body), headers=XML)
+        site = personio(lambda asked: answer)
+        output = run(personio(unasked).url, "open_positions", careers_url=site.url, careers_languages=["de"])
+        (record,) = output.records("open_positions")
+        return dict(record)
+
+    return read
 
 
 def test_open_positions_are_read_in_each_language_without_a_token_even_where_the_site_has_moved(
@@ -35,7 +57,7 @@ def test_open_positions_are_read_in_each_language_without_a_token_even_where_the
     vendor = personio(unasked)
     output = run(vendor.url, "open_positions", careers_url=f"{moved.url}/xml")
     records = output.records("open_positions")
-    assert [record["language"] for record in records] == ["de", "en", "fr", "es", "nl", "it", "pt"]
+    assert [record["language"] for record in records] == list(LANGUAGES)
     assert records[0] == {
         "id": 410,
         "language": "de",
@@ -49,6 +71,17 @@ def test_open_positions_are_read_in_each_language_without_a_token_even_where_the
     assert all("Authorization" not in asked.headers for asked in site.asked)
 
 
+@pytest.mark.parametrize("ending", ["", "/", "/xml"])
+def test_the_languages_and_the_address_are_those_that_the_settings_say(
+    run: Callable[..., Any], personio: Any, ending: str
+) -> None:
+    site = personio(lambda asked: EMPTY)
+    languages = ["cs", " DE ", "de"]
+    run(personio(unasked).url, "open_positions", careers_url=f"{site.url}{ending}", careers_languages=languages)
+    assert sorted(query["language"] for query in site.queries("/xml")) == ["cs", "de"]
+    assert set(site.paths()) == {"/xml"}
+
+
 def test_open_positions_are_offered_only_with_the_address_of_the_site() -> None:
     assert "open_positions" not in TapPersonio(config={"optional_streams": ["*"]}, validate_config=False).streams
     with_site = TapPersonio(config={"careers_url": "https://acme.jobs.personio.com"}, validate_config=False)
@@ -56,23 +89,144 @@ def test_open_positions_are_offered_only_with_the_address_of_the_site() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Ba\x0bker", "Baker"),
+        ("Ba&#11;ker&#x1F;", "Baker"),
+        ("\x1b[1mCook\uffff", "[1mCook"),
+        ("a&nbsp;b &euro;&auml;&amp;&lt;&#65;", "a\xa0b €ä&<A"),
+        ("R&D, 1 < 2, &unheard; &#99999999;", "R&D, 1 < 2, &unheard; &#99999999;"),
+        ("<![CDATA[&nbsp; <b>\x0b</b>]]>", "&nbsp; <b></b>"),
+        ("half \ud83d, whole \ud83d\ude00", "half \ufffd, whole 😀"),
+    ],
+)
+def test_what_xml_does_not_know_costs_nothing_but_itself(
+    position: Callable[[str], dict[str, Any]], text: str, name: str
+) -> None:
+    record = position(f"<id>1</id><name>{text}</name><office>Köln</office>")
+    assert (record["name"], record["office"]) == (name, "Köln")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        feed("<id>1</id><name>Caf\xe9</name>").decode().encode("latin-1"),
+        feed("<id>1</id><name>Caf\xe9</name>").replace(b"UTF-8", b"ISO-8859-1").decode().encode("latin-1"),
+        b"\n\n" + feed("<id>1</id><name>Caf\xe9</name>"),
+        b"\xef\xbb\xbf" + feed("<id>1</id><name>Caf\xe9</name>"),
+        feed("<id>1</id><name>Caf\xe9</name>").decode().replace("UTF-8", "UTF-16").encode("utf-16"),
+    ],
+    ids=["another encoding", "it says so", "blank lines", "a mark", "two bytes each"],
+)
+def test_a_feed_in_any_encoding_is_read(position: Callable[[bytes], dict[str, Any]], body: bytes) -> None:
+    assert position(body)["name"] == "Café"
+
+
+def test_elements_keep_their_names_but_in_lists_that_are_known(position: Callable[[str], dict[str, Any]]) -> None:
+    record = position(
+        "<id>1</id><workplaceType>hybrid</workplaceType><additionalOffices><office>A</office><office>B</office>"
+        "</additionalOffices><jobDescriptions><jobDescription><name>A</name><value><p>x &amp; y</p><ul/></value>"
+        "</jobDescription></jobDescriptions><salaryInformation><min>3000</min><max>4000.50</max><type>monthly</type>"
+        "</salaryInformation><hours><week>40</week></hours><benefits><benefit>a</benefit><benefit>b</benefit></benefits>"
+        '<text>so <b>it</b> is</text><tag lang="de">x</tag>'
+    )
+    assert record["workplaceType"] == "hybrid"
+    assert record["additionalOffices"] == ["A", "B"]
+    assert record["jobDescriptions"] == [{"name": "A", "value": "<p>x &amp; y</p><ul/>"}]
+    assert record["salaryInformation"] == {"min": 3000, "max": 4000.5, "type": "monthly"}
+    assert record["_extra"] == {
+        "hours": {"week": "40"},
+        "benefits": {"benefit": ["a", "b"]},
+        "text": "so <b>it</b> is",
+        "tag": "x",
+        "tag@lang": "de",
+    }
+    alone = position("<id>1</id><salaryInformation><currencyCode>EUR</currencyCode></salaryInformation>")
+    assert alone["salaryInformation"] == {"currencyCode": "EUR"}
+
+
+def test_two_thousand_levels_are_kept(position: Callable[[str], dict[str, Any]]) -> None:
+    levels = 2000
+    record = position(f"<id>1</id><deep>{'<x>' * levels}end{'</x>' * levels}</deep>")
+    found, depth = record["_extra"]["deep"], 0
+    while isinstance(found, dict):
+        found, depth = found["x"], depth + 1
+    assert 0 < depth < levels
+    assert depth + found.count("<x>") == levels
+    assert "end" in found
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"<!doctype html><title>Sign in</title>",
-        b"<workzag-jobs><position><id>1</id>",
         b'<!DOCTYPE x [<!ENTITY e "aaaa">]><workzag-jobs><position><id>&e;</id></position></workzag-jobs>',
         b"<feed><position><id>1</id></position></feed>",
+        b'{"error": "no"}',
     ],
-    ids=["a page", "broken off", "entities", "another feed"],
+    ids=["a page", "entities", "another feed", "no XML"],
 )
-def test_a_feed_that_is_none_fails_its_stream_and_emits_nothing(
+def test_what_is_no_feed_is_asked_for_once_and_names_the_setting(
     run: Callable[..., Any], personio: Any, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     site = personio(lambda asked: Answer(body, headers=XML))
     fails: list[Exception] = []
     output = run(personio(unasked).url, "open_positions", careers_url=site.url, fails=fails)
     assert output.records("open_positions") == []
-    assert "the body is not what was promised" in caplog.text
+    assert "open_positions" in str(fails[0])
+    assert "`careers_url`" in caplog.text
+    assert len(site.asked) <= len(LANGUAGES)
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        Answer(b"<html>nope</html>", 404),
+        Answer(b"<!doctype html><title>Are you a human?</title>", 403, {"Content-Type": "text/html"}),
+        Answer(b"<!doctype html><title>Are you a human?</title>", 405, {"Content-Type": "text/html"}),
+        Answer(b"<!doctype html><title>Are you a human?</title>", 200, {"Content-Type": "text/html"}),
+        Answer(b"", 307),
+        Answer(b"", 202),
+    ],
+    ids=["404", "403", "405", "a page", "307", "202"],
+)
+def test_a_language_without_a_feed_is_named_its_rows_are_kept_and_the_others_are_read(
+    run: Callable[..., Any], personio: Any, missing: Answer, caplog: pytest.LogCaptureFixture
+) -> None:
+    there = {"de", "it"}
+
+    def answer(asked: Asked) -> Answer:
+        language = asked.query["language"]
+        return Answer(feed(f"<id>1</id><name>{language}</name>"), headers=XML) if language in there else missing
+
+    site, vendor = personio(answer), personio(unasked)
+    settings: dict[str, Any] = {"careers_url": site.url, "careers_languages": ["de", "it"]}
+    first = run(vendor.url, "open_positions", **settings)
+    assert len(first.of("ACTIVATE_VERSION")) == 1
+    there.remove("it")
+    second = run(vendor.url, "open_positions", state=first.state, **settings)
+    assert [row["language"] for row in second.records("open_positions")] == ["de"]
+    assert second.of("ACTIVATE_VERSION") == []
+    assert "no row is marked as deleted in this run: it. " in caplog.text
+    assert "`careers_languages`" in caplog.text
+    assert len(site.asked) == 4
+
+
+def test_a_language_without_positions_is_none_that_is_missing(run: Callable[..., Any], personio: Any) -> None:
+    answers = {"de": Answer(feed("<id>1</id>"), headers=XML), "it": EMPTY, "fr": Answer(b"", 204)}
+    site = personio(lambda asked: answers[asked.query["language"]])
+    output = run(personio(unasked).url, "open_positions", careers_url=site.url, careers_languages=list(answers))
+    assert len(output.of("ACTIVATE_VERSION")) == 1
+
+
+def test_a_feed_that_breaks_off_is_asked_for_again(
+    run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = feed("<id>1</id><name>Cook</name>")
+    bodies = [whole[: len(whole) // 2], b"", whole]
+    site = personio(lambda asked: Answer(bodies.pop(0), headers=XML))
+    output = run(personio(unasked).url, "open_positions", careers_url=site.url, careers_languages=["de"])
+    assert [record["name"] for record in output.records("open_positions")] == ["Cook"]
 
 
 def test_a_wrong_address_of_the_site_is_named(
@@ -80,7 +234,7 @@ def test_a_wrong_address_of_the_site_is_named(
 ) -> None:
     site = personio(lambda asked: Answer(b"nothing here", 404))
     run(personio(unasked).url, "open_positions", careers_url=site.url, fails=[])
-    assert "Check `careers_url`." in caplog.text
+    assert "Check `careers_url`" in caplog.text
 
 
 def test_an_address_of_the_site_that_is_none_is_a_sentence() -> None:

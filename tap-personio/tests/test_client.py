@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 from singer_rest import RunError
@@ -131,6 +132,65 @@ def test_the_token_goes_to_no_other_host(run: Callable[..., Any], personio: Any)
         run(vendor.url, "absence_types", fails=fails)
         assert other.asked == []
     assert "absence_types" in str(fails[0])
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "https://api.personio.com",
+        "http://API.personio.de:8443",
+        "//eu.api.personio.com",
+        "https://127.0.0.1:1",
+        "/v2/absence-types",
+        "",
+    ],
+)
+def test_a_link_may_name_any_host_of_the_vendors_and_the_token_stays_at_home(
+    run: Callable[..., Any], personio: Any, before: str
+) -> None:
+    first = {"_data": [{"id": "1"}], "_meta": {"links": {"next": {"href": f"{before}?cursor=2"}}}}
+    vendor = personio(lambda asked: Answer({"_data": [{"id": "2"}]} if "cursor" in asked.query else first))
+    assert run(vendor.url, "absence_types").counts() == {"absence_types": 2}
+    assert vendor.queries("/v2/absence-types") == [{"limit": "100"}, {"cursor": "2", "limit": "100"}]
+
+
+@pytest.mark.parametrize("host", ["personio.example", "api.personio.com.evil.example", "notpersonio.de"])
+def test_a_link_to_a_host_that_only_looks_like_the_vendors_is_not_followed(
+    run: Callable[..., Any], personio: Any, host: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = {"_data": [], "_meta": {"links": {"next": {"href": f"https://{host}/v2/absence-types?cursor=2"}}}}
+    vendor = personio(lambda asked: Answer(body))
+    run(vendor.url, "absence_types", fails=[])
+    assert "another host" in caplog.text
+    assert vendor.queries("/v2/absence-types") == [{"limit": "100"}]
+
+
+def test_an_empty_list_without_content_is_empty(run: Callable[..., Any], personio: Any) -> None:
+    vendor = personio(lambda asked: Answer(b"", 204) if asked.path == "/v2/absence-types" else answer_persons(asked))
+    output = run(vendor.url, "absence_types", "persons")
+    assert output.counts() == {"persons": 1}
+
+
+@pytest.mark.parametrize("parent", [7, "a/b", "a b?", "ü"])
+def test_the_id_of_a_parent_in_any_form_is_one_part_of_the_path(
+    run: Callable[..., Any], personio: Any, parent: Any
+) -> None:
+    body = {"_data": [{"id": parent}]}
+    vendor = personio(lambda asked: Answer(body if asked.path == "/v2/persons" else {"_data": [{"id": "e"}]}))
+    (record,) = run(vendor.url, "employments").records("employments")
+    assert record["person_id"] == str(parent)
+    asked = [asked.path for asked in vendor.asked if asked.path.endswith("/employments")]
+    assert [unquote(path) for path in asked] == [f"/v2/persons/{parent}/employments"]
+    assert all(path.count("/") == 4 for path in asked)
+
+
+@pytest.mark.parametrize("parent", [None, {"a": 1}, ["1"], True, ""])
+def test_a_person_without_an_id_stops_nothing(run: Callable[..., Any], personio: Any, parent: Any) -> None:
+    persons = {"_data": [{"id": parent}, {"id": "2"}, {"name": "x"}]}
+    vendor = personio(lambda asked: Answer(persons if asked.path == "/v2/persons" else {"_data": [{"id": "e"}]}))
+    output = run(vendor.url, "persons", "employments")
+    assert output.counts() == {"persons": 3, "employments": 1}
+    assert [asked.path for asked in vendor.asked if "employments" in asked.path] == ["/v2/persons/2/employments"]
 
 
 def test_a_redirect_is_not_followed(run: Callable[..., Any], personio: Any) -> None:
@@ -264,8 +324,13 @@ def test_no_address_with_an_id_reaches_the_log_at_its_lowest_level(
     assert "77001" not in caplog.text
 
 
-def test_a_precondition_that_failed_is_an_error_that_names_its_stream(
-    run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("status", [402, 410, 412, 428])
+def test_a_list_that_is_not_booked_is_skipped_by_name(
+    run: Callable[..., Any], personio: Any, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run(personio(lambda asked: Answer({}, 412)).url, "org_units", fails=[])
-    assert "org_units: /v2/org-units refused the request with status 412" in caplog.text
+    refused = Answer({"errors": [{"detail": "geheim"}]}, status)
+    vendor = personio(lambda asked: refused if asked.path == "/v2/legal-entities" else Answer({"_data": [{"id": "1"}]}))
+    output = run(vendor.url, "legal_entities", "cost_centers")
+    assert output.counts() == {"cost_centers": 1}
+    assert "legal_entities: the company has not booked it" in caplog.text
+    assert "geheim" not in caplog.text

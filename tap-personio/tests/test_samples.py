@@ -140,6 +140,7 @@ def test_published_lists_of_v1_arrive_with_every_value(
     run: Callable[..., Any], personio: Any, samples: Path, stream: str, name: str
 ) -> None:
     body = json.loads((samples / f"{name}.json").read_text())
+    body.get("metadata", {})["total_elements"] = len(body["data"])  # published pages show one of several
     path = next(declared.path for declared in STREAMS if declared.name == stream).format(employee_id=1)
 
     def answer(asked: Asked) -> Answer:

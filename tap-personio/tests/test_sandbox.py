@@ -199,7 +199,7 @@ def test_a_stream_that_fails_on_page_two_keeps_its_bookmark(run: Callable[..., A
     assert second.counts()["org_units"] == first.counts()["org_units"]
 
 
-@pytest.mark.parametrize("style", ["absolute", "relative", "cursor-only", "wrong-path"])
+@pytest.mark.parametrize("style", ["absolute", "relative", "cursor-only", "wrong-path", "other-domain"])
 @pytest.mark.parametrize("stream", ["persons", "employments", "absence_periods", "compensations", "org_units"])
 def test_next_links_of_every_style_lead_to_every_row(
     run: Callable[..., Any], sandbox: Sandbox, style: str, stream: str

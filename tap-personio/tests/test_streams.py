@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,12 @@ def lists(**bodies: Any) -> Callable[[Asked], Answer]:
     """Answer paths (with - for /) by their records; anything else is empty."""
     by_path = {f"/v2/{path.replace('__', '/').replace('_', '-')}": records for path, records in bodies.items()}
     return lambda asked: Answer({"_data": by_path.get(asked.path, []), "data": []})
+
+
+def long(asked: Asked) -> Answer | None:
+    """The first of many pages, where a list is asked for without a window or a bookmark."""
+    is_narrowed = any("." in name or name.endswith("_date") for name in asked.query)
+    return None if is_narrowed else Answer({"_data": [{"id": "x"}], "_meta": {"links": {"next": "?cursor=2"}}})
 
 
 def state(stream: str, key: str, value: str) -> dict[str, Any]:
@@ -57,19 +65,21 @@ def test_attendances_are_asked_for_without_a_zone(run: Callable[..., Any], perso
 
 def test_attendances_keep_their_local_times_and_open_ends(run: Callable[..., Any], personio: Any) -> None:
     running = {"id": "a", "type": "WORK", "start": {"date_time": "2026-03-01T09:00:00"}, "end": None}
-    march = "2026-03-01T00:00:00"
-    vendor = personio(
-        lambda asked: Answer({"_data": [running] if asked.query.get("start.date_time.gte") == march else []})
-    )
+    vendor = personio(lists(attendance_periods=[running]))
     assert run(vendor.url, "attendance_periods").records("attendance_periods") == [running]
+    assert len(vendor.queries("/v2/attendance-periods")) == 1
 
 
 def test_attendances_are_read_by_month_at_first_with_all_that_lies_before_and_after_and_in_one_piece_later(
     run: Callable[..., Any], personio: Any
 ) -> None:
-    vendor = personio(lists(attendance_periods=[{"id": "a", "updated_at": "2026-03-01T00:00:00Z"}]))
+    vendor = personio(
+        lambda asked: long(asked) or Answer({"_data": [{"id": "a", "updated_at": "2026-03-01T00:00:00Z"}]})
+    )
     first = run(vendor.url, "attendance_periods")
-    queries = sorted(vendor.queries("/v2/attendance-periods"), key=lambda query: query.get("start.date_time.gte", ""))
+    all_at_once, *queries = vendor.queries("/v2/attendance-periods")
+    assert all_at_once == {"limit": "100"}
+    queries.sort(key=lambda query: query.get("start.date_time.gte", ""))
     assert "start.date_time.gte" not in queries[0]
     assert "start.date_time.lte" not in queries[-1]
     for earlier, later in itertools.pairwise(queries):
@@ -94,7 +104,8 @@ def test_a_first_read_that_is_interrupted_goes_on_with_the_months_that_are_missi
 
     def answer(asked: Asked) -> Answer:
         first = asked.query.get(after, "")
-        return Answer({}, 422) if first in broken else Answer({"_data": [{"id": first}]})
+        refused = Answer({}, 422) if first in broken else None
+        return refused or long(asked) or Answer({"_data": [{"id": first}]})
 
     vendor = personio(answer)
     fails: list[Exception] = []
@@ -121,11 +132,36 @@ def test_members_are_read_of_projects_that_have_a_list_of_their_own(run: Callabl
         {"id": "2", "assigned_to_all": True},
         {"id": "3", "assigned_to_all": False, "parent_project": {"id": "1"}},
     ]
-    vendor = personio(lists(projects=projects, projects__1__members=[{"id": "77"}]))
+    vendor = personio(lists(projects=projects, projects__1__members=[{"person": {"id": "77"}}]))
     output = run(vendor.url, "projects", "project_members")
-    assert output.records("project_members") == [{"id": "77", "project_id": "1"}]
+    assert output.records("project_members") == [{"project_id": "1", "person_id": "77", "person": {"id": "77"}}]
     assert vendor.paths() == {"/v2/auth/token": 1, "/v2/projects": 1, "/v2/projects/1/members": 1}
     assert vendor.queries("/v2/projects")[0]["include"].count(",") == 3
+
+
+@pytest.mark.parametrize("parent", ["1", ["1"], 7, {"id": None}, {}])
+def test_a_parent_of_a_project_in_any_shape_stops_nothing(run: Callable[..., Any], personio: Any, parent: Any) -> None:
+    vendor = personio(lists(projects=[{"id": "1", "parent_project": parent}], projects__1__members=[{"person": None}]))
+    (record,) = run(vendor.url, "project_members").records("project_members")
+    assert (record["project_id"], record["person_id"]) == ("1", None)
+
+
+def test_rows_of_the_same_day_of_an_absence_are_numbered_over_its_pages(run: Callable[..., Any], personio: Any) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/v2/absence-periods":
+            return Answer({"_data": [{"id": "1"}, {"id": "2"}]})
+        if "cursor" in asked.query:
+            return Answer({"_data": [hours("2026-04-02", 1), hours("2026-04-03", 3)]})
+        return Answer(
+            {"_data": [hours("2026-04-01", 4), hours("2026-04-02", 2)], "_meta": {"links": {"next": "?cursor=2"}}}
+        )
+
+    def hours(day: str, value: int) -> dict[str, Any]:
+        return {"date": day, "effective_duration": {"unit": "HOUR", "value": value}}
+
+    output = run(personio(answer).url, "absence_period_breakdowns", optional_streams=["*"])
+    rows = [tuple(row[name] for name in ("date", "number")) for row in output.records("absence_period_breakdowns")]
+    assert rows == [("2026-04-01", 1), ("2026-04-02", 1), ("2026-04-02", 2), ("2026-04-03", 1)] * 2
 
 
 def test_breakdowns_are_off_until_they_are_named(run: Callable[..., Any], personio: Any) -> None:
@@ -149,7 +185,12 @@ def test_breakdowns_are_read_of_absences_that_changed(run: Callable[..., Any], p
     vendor.asked.clear()
     second = run(vendor.url, "absence_period_breakdowns", state=first.state, **options)
     assert second.records("absence_period_breakdowns") == [
-        {"date": "2026-04-03", "absence_period_id": "3", "absence_period_updated_at": "2026-03-03T00:00:00Z"}
+        {
+            "date": "2026-04-03",
+            "number": 1,
+            "absence_period_id": "3",
+            "absence_period_updated_at": "2026-03-03T00:00:00Z",
+        }
     ]
     assert vendor.queries("/v2/absence-periods") == [{"limit": "100", "updated_at.gte": "2026-03-02T23:55:00Z"}]
 
@@ -172,6 +213,61 @@ def test_an_absences_own_narrowed_run_serves_breakdowns_that_stand_where_it_stan
 
 
 MOMENT = {"date-time": "2026-03-01T10:00:00Z", "timezone": "Europe/Berlin"}
+
+
+def local(text: str, zone: Any) -> dict[str, Any]:
+    return {"date-time": text, "timezone": zone}
+
+
+@pytest.mark.parametrize(
+    ("said", "timestamp"),
+    [
+        (local("2026-07-01T10:00:00", "Europe/Berlin"), "2026-07-01T08:00:00Z"),
+        ({"date_time": "2026-07-01T10:00:00", "timezone": "Europe/Berlin"}, "2026-07-01T08:00:00Z"),
+        ({"dateTime": "2026-07-01 10:00", "timeZone": "America/New_York"}, "2026-07-01T14:00:00Z"),
+        (local("2026-07-01T10:00:00Z", "Europe/Berlin"), "2026-07-01T10:00:00Z"),
+        (local("2026-07-01T10:00:00+0530", "Europe/Berlin"), "2026-07-01T04:30:00Z"),
+        (local("2026-07-01T10:00:00", "+02:00"), "2026-07-01T08:00:00Z"),
+        ("2026-07-01T10:00:00+02:00[Europe/Berlin]", "2026-07-01T08:00:00Z"),
+        # An hour that comes twice is the first of the two, one that never comes is an hour later.
+        (local("2026-10-25T02:30:00", "Europe/Berlin"), "2026-10-25T00:30:00Z"),
+        (local("2026-03-29T02:30:00", "Europe/Berlin"), "2026-03-29T01:30:00Z"),
+    ],
+)
+def test_a_timestamp_of_recruiting_is_of_its_zone_unless_it_says_its_offset_itself(
+    run: Callable[..., Any], personio: Any, said: Any, timestamp: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    vendor = personio(lists(recruiting__applications=[{"id": "1", "created_at": said}]))
+    (record,) = run(vendor.url, "recruiting_applications").records("recruiting_applications")
+    assert record["created_at"] == timestamp
+    assert "taken for UTC" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "2026-07-01T10:00:00",
+        local("2026-07-01T10:00:00", "Mars/Olympus_Mons"),
+        local("2026-07-01T10:00:00", None),
+        {"date-time": "2026-07-01T10:00:00"},
+    ],
+)
+def test_a_local_time_in_no_known_zone_is_utc_and_said_once(
+    run: Callable[..., Any], personio: Any, said: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [{"id": str(number), "updated_at": said} for number in range(3)]
+    output = run(personio(lists(recruiting__candidates=rows)).url, "recruiting_candidates")
+    assert {record["updated_at"] for record in output.records("recruiting_candidates")} == {"2026-07-01T10:00:00Z"}
+    assert caplog.text.count("taken for UTC") == 1
+
+
+def test_what_else_stands_in_a_timestamp_is_kept(run: Callable[..., Any], personio: Any) -> None:
+    said = {"date-time": "2026-07-01T10:00:00Z", "timezone": "UTC", "precision": 3}
+    vendor = personio(lists(recruiting__jobs=[{"id": "1", "created_at": said, "updated_at": {"seconds": 7}}]))
+    (record,) = run(vendor.url, "recruiting_jobs").records("recruiting_jobs")
+    assert record["created_at"] == "2026-07-01T10:00:00Z"
+    assert record["_extra"]["created_at_details"] == {"precision": 3}
+    assert '"seconds":7' in str(record).replace("'", '"').replace(" ", "")
 
 
 @pytest.mark.parametrize("stream", ["applications", "candidates", "jobs"])
@@ -318,7 +414,65 @@ def test_a_grouped_report_is_named(run: Callable[..., Any], personio: Any, caplo
         personio(lambda asked: Answer({"_data": [{"id": "r9"}]}) if asked.path == "/v2/reports" else refused).url,
         "report_rows",
     )
-    assert caplog.text.count("report r9 is grouped") == 1
+    assert "report_rows: the vendor could not give 1 of the reports: r9." in caplog.text
+    assert "API access" in caplog.text
+
+
+UNREADABLE = [
+    Answer({"error": {"message": "Array contains no element matching the predicate."}}, 400),
+    Answer({"errors": [{"status": "400", "title": "Bad Request", "detail": "Report with r2 not found."}]}, 400),
+    Answer({"errors": [{"title": "geheim"}]}, 422),
+    Answer({"errors": [{"title": "Forbidden"}]}, 403),
+    Answer({"errors": [{"title": "Resource not found"}]}, 404),
+]
+
+
+@pytest.mark.parametrize("refused", UNREADABLE, ids=["no element", "not found", "422", "403", "404"])
+def test_a_report_that_cannot_be_read_is_named_and_its_rows_are_kept_and_the_others_are_read(
+    run: Callable[..., Any], personio: Any, refused: Answer, caplog: pytest.LogCaptureFixture
+) -> None:
+    readable = {"r1", "r2", "r3"}
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/v2/reports":
+            return Answer({"_data": [{"id": name} for name in ("r1", "r2", "r3")]})
+        is_readable = asked.path.rpartition("/")[2] in readable
+        return Answer(report([cells("Ada", 1)])) if is_readable else refused
+
+    vendor = personio(answer)
+    first = run(vendor.url, "report_rows")
+    assert len(first.of("ACTIVATE_VERSION")) == 1
+    readable.remove("r2")
+    second = run(vendor.url, "report_rows", state=first.state)
+    assert {row["report_id"] for row in second.records("report_rows")} == {"r1", "r3"}
+    assert second.of("ACTIVATE_VERSION") == []
+    assert re.search(r"report_rows: .* of the reports.*no row is marked as deleted in this run.*: r2\.", caplog.text)
+    assert "start_date" not in caplog.text
+    assert "geheim" not in caplog.text
+
+
+def test_a_report_that_was_not_found_for_a_moment_is_read_in_the_end(run: Callable[..., Any], personio: Any) -> None:
+    answers = [Answer({"errors": [{"title": "Resource not found"}]}, 404), Answer(report([cells("Ada", 1)]))]
+    vendor = personio(
+        lambda asked: Answer({"_data": [{"id": "r1"}]}) if asked.path == "/v2/reports" else answers.pop(0)
+    )
+    output = run(vendor.url, "report_rows")
+    assert len(output.records("report_rows")) == 1
+    assert len(output.of("ACTIVATE_VERSION")) == 1
+
+
+@pytest.mark.parametrize("columns", [{"name": "x"}, "x", [None, 7, ["x"]], None])
+def test_columns_and_rows_of_a_report_in_any_shape_lose_nothing(
+    run: Callable[..., Any], personio: Any, columns: Any
+) -> None:
+    body = {"_meta": {"columns": columns, "links": None}, "_data": [[1, 2], None, {"a": 1}]}
+    vendor = personio(lambda asked: Answer({"_data": [{"id": "r"}]} if asked.path == "/v2/reports" else body))
+    rows = run(vendor.url, "report_rows").records("report_rows")
+    assert [row["values"] for row in rows] == [
+        {"column_1": 1, "column_2": 2},
+        {"column_1": None},
+        {"column_1": {"a": 1}},
+    ]
 
 
 def test_the_right_to_reports_is_missing_with_a_400(run: Callable[..., Any], personio: Any) -> None:
@@ -348,3 +502,14 @@ def test_an_attribute_without_an_id_is_known_by_its_name(run: Callable[..., Any]
         "first_name",
         "7",
     ]
+
+
+def test_the_secrets_of_a_webhook_never_leave(
+    run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    secrets = {"token": "Bearer geheim", "custom_headers": {"X-Key": "geheim"}, "auth": {"token": "geheim"}}
+    shown = {"id": "w", "description": "Payroll", "auth_type": "BEARER", "url": "https://x.example/hook"}
+    output = run(personio(lists(webhooks=[{**shown, **secrets}])).url, "webhooks")
+    (record,) = output.records("webhooks")
+    assert {name: record[name] for name in shown} == shown
+    assert "geheim" not in json.dumps(record) + caplog.text

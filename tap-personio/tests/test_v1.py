@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hr_sandbox.testing import running
 from singer_rest import TapError
 from singer_rest.pacing import Pacer
 from singer_rest.testing import Answer, Asked, host, written
@@ -444,7 +445,9 @@ def test_a_list_of_v1_that_may_not_be_read_or_is_switched_off_is_skipped(
         return Answer({}, status) if asked.path == "/v1/company/time-offs" else v1([])
 
     output = run(personio(answer).url, "time_offs", "time_off_types", legacy_v1_streams=True)
-    assert "time_offs: the credential may not read it; it needs absences:read" in caplog.text
+    said = "the company has not booked it" if status == 410 else "the credential may not read it"
+    assert f"time_offs: {said}" in caplog.text
+    assert "absences:read" in caplog.text
     assert [message["stream"] for message in output.of("SCHEMA")] == ["time_off_types"]
 
 
@@ -468,15 +471,24 @@ def test_legacy_lists_are_offered_only_where_they_are_asked_for() -> None:
 def test_attendances_are_read_by_whole_days_from_1970_on_and_each_day_once(
     run: Callable[..., Any], personio: Any
 ) -> None:
-    vendor = personio(lists())
+    def answer(asked: Asked) -> Answer:
+        is_all = asked.query.get("start_date") == "1970-01-01" and not asked.query["end_date"].endswith("-12-31")
+        return v1([attendance(number) for number in range(200 if is_all else 0)])
+
+    def attendance(number: int) -> dict[str, Any]:
+        return {"id": number, "type": "AttendancePeriod", "attributes": {"updated_at": "2026-03-01T10:00:00Z"}}
+
+    vendor = personio(answer)
     run(vendor.url, "attendances", legacy_v1_streams=True)
-    queries = sorted(vendor.queries("/v1/company/attendances"), key=lambda query: query["start_date"])
+    first, *queries = vendor.queries("/v1/company/attendances")
+    assert first["start_date"] == "1970-01-01"
+    queries.sort(key=lambda query: query["start_date"])
     assert queries[0]["start_date"] == "1970-01-01"
     assert queries[0]["end_date"].endswith("-12-31")
     assert queries[1]["start_date"].endswith("-01-01")
     assert queries[1]["end_date"].endswith("-01-31")
-    assert all(query["includePending"] == "true" for query in queries)
-    vendor.asked.clear()
+    assert all(query["includePending"] == "true" for query in [first, *queries])
+    vendor = personio(lists())
     run(
         vendor.url,
         "attendances",
@@ -565,3 +577,24 @@ def test_v1_is_paced_as_documented() -> None:
     pacer = Pacer(TapPersonio.rates, clock=lambda: 0.0)
     taken = sum(not pacer.take(path) for path in (EMPLOYEES, balance) * 100)
     assert taken == int(2000 / 60)  # one second's share, of both together
+
+
+@pytest.mark.parametrize(
+    ("sent", "value"),
+    [(0, False), (1, True), ("1", True), (True, True), (None, None)],
+    ids=["0", "1", "text", "true", "null"],
+)
+def test_half_days_in_each_form_are_booleans(run: Callable[..., Any], personio: Any, sent: Any, value: Any) -> None:
+    row = {"type": "TimeOffPeriod", "attributes": {"id": 1, "half_day_start": sent, "half_day_end": 0}}
+    output = run(personio(lists(time_offs=[row])).url, "time_offs", legacy_v1_streams=True)
+    (record,) = output.records("time_offs")
+    assert record["half_day_start"] is value
+    assert record["half_day_end"] is False
+
+
+def test_a_v1_token_that_does_not_say_how_long_it_is_good_is_used(run: Callable[..., Any]) -> None:
+    with running(employees=40, requests_per_minute=600_000) as sandbox:
+        sandbox.control("manner", vendor="personio", path="/v1/auth", manner="no-expiry")
+        output = run(f"{sandbox.url}/personio", "employee_attributes", "document_categories")
+        assert set(output.counts()) == {"employee_attributes", "document_categories"}
+        assert [row["path"] for row in sandbox.requests()].count("/personio/v1/auth") == 1

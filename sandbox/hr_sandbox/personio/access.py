@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hr_sandbox.personio.endpoint import Endpoint
     from hr_sandbox.vendor import Json
 
-STATUSES = (400, 401, 403, 404)
+STATUSES = (400, 401, 402, 403, 404, 410, 412, 428)
 CUSTOM = "custom_attributes"
 
 
@@ -30,7 +30,7 @@ class Access:
         endpoints = tuple(endpoints)
         self._paths = (*(endpoint.path for endpoint in endpoints), *more)
         self._scopes = tuple(sorted({endpoint.right for endpoint in endpoints}))
-        self.rights = (*self._scopes, *sorted(set(more.values())))
+        self.rights = (*self._scopes, *sorted(set(more.values()) - set(self._scopes)))
         self.denied: dict[str, int | None] = {}  # right or endpoint -> status, None for the endpoint's own
         self.hidden: set[str] = set()  # `stream.attribute`
 

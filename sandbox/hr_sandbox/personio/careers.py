@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
+from zoneinfo import ZoneInfo
 
+from hr_sandbox.luck import happens, pick
 from hr_sandbox.messages import Answer
+from hr_sandbox.personio.modes import (
+    CAREERS,
+    CONTROL,
+    DEEP,
+    ENTITIES,
+    MISSING,
+    MOVED,
+    NORMAL,
+    PAGE,
+    ROBOTS,
+    Modes,
+)
 from hr_sandbox.vendor import Site
 
 if TYPE_CHECKING:
@@ -13,8 +27,12 @@ if TYPE_CHECKING:
     from hr_sandbox.messages import Request
     from hr_sandbox.vendor import Json
 
-PATH = "/xml"
-LANGUAGES = ("de", "en", "fr", "es", "nl", "it", "pt")
+LANGUAGES = ("de", "en", "fr", "es", "nl", "it", "pt", "sv", "fi", "pl", "cs")
+WORKPLACES = ("onsite", "hybrid", "remote")
+PAID_PERCENT = 10  # openings that say what is paid
+DEPTH = 2000
+ELSEWHERE = "/not-found"
+SYMBOLS = {"EUR": "€", "PLN": "zł", "GBP": "£", "JPY": "¥"}
 EXPERIENCE = {"entry-level": "lt-1", "experienced": "2-5", "executive": "10-15", "student": "lt-1"}
 
 
@@ -46,20 +64,47 @@ def positions(company: Company) -> list[Json]:
                 "keywords": f"{job.family},{office.city},büro",
                 "occupation": job.family,
                 "occupationCategory": job.family,
-                "createdAt": row.created_at.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                "createdAt": row.created_at.astimezone(ZoneInfo(office.timezone)).isoformat(),
+                "workplaceType": pick(WORKPLACES, "workplace", row.id),
             }
         )
+        if row.id % 4 == 0:
+            others = [other.name for other in company.offices if other.id != office.id]
+            shown[-1]["additionalOffices"] = others[: 1 + row.id // 4 % 2]
+        if happens(PAID_PERCENT, "paid", row.id):
+            currency = company.legal_entities[office.legal_entity_id].currency
+            shown[-1]["salaryInformation"] = {
+                "min": str(job.pay),
+                "max": f"{job.pay * 1.25:.2f}",
+                "currencyCode": currency,
+                "currencySymbol": SYMBOLS.get(currency, currency),
+                "type": "yearly",
+            }
     return shown
 
 
 def _element(name: str, value: object) -> str:
     if isinstance(value, list):
-        parts = "".join(
-            f"<jobDescription><name>{escape(row['name'])}</name><value><![CDATA[{row['value']}]]></value></jobDescription>"
-            for row in value
-        )
-        return f"<{name}>{parts}</{name}>"
+        return f"<{name}>{''.join(_item(row) for row in value)}</{name}>"
+    if isinstance(value, dict):
+        return f"<{name}>{''.join(_element(*part) for part in value.items())}</{name}>"
     return f"<{name}>{escape(str(value))}</{name}>"
+
+
+def _item(row: Json | str) -> str:
+    if isinstance(row, str):
+        return _element("office", row)
+    return (
+        f"<jobDescription><name>{escape(row['name'])}</name><value><![CDATA[{row['value']}]]></value></jobDescription>"
+    )
+
+
+# What stands before the first position's name, where the feed is hardly XML.
+ODD = {
+    CONTROL: "\x0b\x1f&#8;",
+    ENTITIES: "&nbsp;&ouml; R&D ",
+    DEEP: f"</name><levels>{'<level>' * DEPTH}{'</level>' * DEPTH}</levels><name>",
+}
 
 
 class Careers(Site):
@@ -67,19 +112,37 @@ class Careers(Site):
 
     name = "personio-careers"
 
+    def __init__(self, company: Company, modes: Modes) -> None:
+        """Show the openings of this company, each language in its mode."""
+        super().__init__(company)
+        self._modes = modes
+
     def answer(self, request: Request) -> Answer:
         """Answer a request: nobody has to sign in."""
         query = dict(request.query)
-        if request.path != PATH or request.method != "GET":
+        if request.path != CAREERS or request.method != "GET":
             return self.error(404, request)
         if query.get("language") not in LANGUAGES or len(request.query) > 1:
             return self.error(400, request)
+        mode = self._modes.of(CAREERS, query["language"])
+        if mode in {MISSING, ROBOTS, PAGE, MOVED}:
+            return self._page(mode, request)
         body = "".join(
             f"<position>{''.join(_element(name, value) for name, value in row.items())}</position>"
             for row in positions(self.company)
         )
+        if mode != NORMAL:
+            body = body.replace("<name>", f"<name>{ODD[mode]}", 1)
         text = f'<?xml version="1.0" encoding="UTF-8"?>\n<workzag-jobs>{body}</workzag-jobs>\n'
         return Answer(200, text.encode(), {"content-type": "application/xml; charset=utf-8"})
+
+    def _page(self, mode: str, request: Request) -> Answer:
+        """What stands in the place of a feed."""
+        if mode == MOVED:
+            return Answer(307, b"", {"location": f"{request.root}{ELSEWHERE}"})
+        answer = self.error({MISSING: 404, ROBOTS: 403}.get(mode, 200), request)
+        answer.body += b"<script>document.title = 'Are you a human?'</script>"
+        return answer
 
     def error(self, status: int, request: Request) -> Answer:
         """A page, as a site for people has."""
@@ -88,4 +151,4 @@ class Careers(Site):
 
     def template(self, path: str) -> str | None:
         """The one path."""
-        return path if path == PATH else None
+        return path if path == CAREERS else None

@@ -11,6 +11,7 @@ from hr_sandbox.limits import Rate
 from hr_sandbox.personio.cursors import CursorError, Position
 from hr_sandbox.personio.errors import ApiError, bad_filter, bad_value, problem
 from hr_sandbox.personio.links import Links
+from hr_sandbox.personio.modes import NORMAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,12 +36,13 @@ Rows = list[Any]  # records of the company; the endpoint's own functions know th
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a body is rendered with: the company, the vendor's address, the query, the rights."""
+    """What a body is rendered with: the company, the vendor's address, the query, the rights, the endpoint's mode."""
 
     company: Company
     root: str
     values: Mapping[str, Any] = field(default_factory=dict)
     rights: frozenset[str] | None = None  # None for all of them
+    mode: str = NORMAL
 
 
 def by_key(table: Callable[[Company], Table[Any]]) -> Callable[[Company, Values], Any]:

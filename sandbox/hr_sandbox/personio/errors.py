@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox import clock
 from hr_sandbox.messages import Answer, as_json
+from hr_sandbox.personio.modes import GONE, NO_ELEMENT, NOT_FOUND
 
 if TYPE_CHECKING:
     from hr_sandbox.vendor import Json
@@ -18,11 +19,14 @@ PROBLEM = "application/problem+json"
 _TEXTS = {
     400: ("Bad request", "A request parameter is not valid.", "bad_request"),
     401: ("Unauthorized Request", "The request is not authorized.", "unauthorized"),
+    402: ("Payment required", "The company has not booked this.", "payment_required"),
     403: ("Forbidden", "The credential has no access to this resource.", "forbidden"),
     404: ("Resource not found", "No resource has this id.", "resource_not_found"),
     405: ("Method not allowed", "The endpoint does not know this method.", "method_not_allowed"),
+    410: ("Gone", "The endpoint was switched off.", "gone"),
     412: ("Precondition failed", "A precondition of the request does not hold.", "precondition_failed"),
     422: ("Unprocessable entity", "A request parameter cannot be processed.", "unprocessable_entity"),
+    428: ("Precondition required", "A precondition of the request is missing.", "precondition_required"),
     429: ("Too many requests", "The rate limit is used up.", "too_many_requests"),
     500: ("Internal Server Error", "The request could not be processed.", "internal_server_error"),
     502: ("Bad Gateway", "The request could not be processed.", "bad_gateway"),
@@ -72,6 +76,15 @@ def bad_filter(name: str) -> ApiError:
 def no_endpoint(path: str) -> Answer:
     """Nothing is served under this path, or not for this credential."""
     return problem(404, f"The endpoint with {path} was not found", "Not found")
+
+
+def unreadable_report(mode: str, key: str) -> Answer:
+    """A report that is listed and cannot be read, in the words of the mode."""
+    if mode == NO_ELEMENT:
+        return as_json({"error": {"message": "Array contains no element matching the predicate."}}, 400)
+    if mode == NOT_FOUND:
+        return problem(400, f"Report with {key} not found.", "Bad Request")
+    return problem(404 if mode == GONE else 403)
 
 
 def no_right(status: int, path: str) -> Answer:

@@ -9,8 +9,19 @@ from urllib.parse import urlencode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+OTHER_DOMAIN = "https://api.personio.com"  # the vendor's own as well
 FOREIGN_HOST = "https://elsewhere.example"
-STYLES = ("normal", "absolute", "relative", "cursor-only", "wrong-path", "foreign", "repeated", "missing")
+STYLES = (
+    "normal",
+    "absolute",
+    "relative",
+    "cursor-only",
+    "wrong-path",
+    "other-domain",
+    "foreign",
+    "repeated",
+    "missing",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,7 @@ class Links:
             "relative": replace(self, carries_query=True, path=None, host=""),
             "cursor-only": replace(self, carries_query=False, path=None),
             "wrong-path": replace(self, path=f"/v2/moved/{path.rpartition('/')[2]}"),
+            "other-domain": replace(self, carries_query=True, path=None, host=OTHER_DOMAIN),
             "foreign": replace(self, host=FOREIGN_HOST),
             "repeated": replace(self, repeats=True),
             "missing": replace(self, missing=True),

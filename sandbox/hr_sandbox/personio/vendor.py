@@ -10,12 +10,14 @@ from hr_sandbox.limits import Buckets, Rate, TokenLimit
 from hr_sandbox.messages import Answer, as_json
 from hr_sandbox.personio.access import CUSTOM, Access
 from hr_sandbox.personio.auth import REVOKE_PATH, TOKEN_PATH, Tokens
+from hr_sandbox.personio.careers import Careers
 from hr_sandbox.personio.catalogue import ENDPOINTS
 from hr_sandbox.personio.cursors import Cursors, Position
 from hr_sandbox.personio.derived import DERIVED
 from hr_sandbox.personio.endpoint import USUAL_RATE, ItemEndpoint, ListEndpoint, View, Walks, page_start
-from hr_sandbox.personio.errors import ApiError, bad_filter, no_endpoint, no_right, problem
+from hr_sandbox.personio.errors import ApiError, bad_filter, no_endpoint, no_right, problem, unreadable_report
 from hr_sandbox.personio.links import STYLES
+from hr_sandbox.personio.modes import NO_CONTENT, REFUSALS, Modes
 from hr_sandbox.personio.v1 import V1
 from hr_sandbox.personio.v1.api import ROUTES
 from hr_sandbox.personio.v1.employees import attributes_of
@@ -23,7 +25,7 @@ from hr_sandbox.personio.v1.people import STREAM
 from hr_sandbox.vendor import ControlError, Vendor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import date
 
     from hr_sandbox.company import Company
@@ -60,6 +62,8 @@ class Personio(Vendor):
         self._cursors = Cursors(f"personio/{company.seed}")
         self._walks = Walks()
         self._styles: dict[str, str] = {}
+        self.modes = Modes(row.path for row in ENDPOINTS if isinstance(row, ListEndpoint))
+        self.careers = Careers(company, self.modes)
         self._twice: dict[str, set[str]] = {}
         self._routes = [(_pattern(endpoint.path), endpoint) for endpoint in ENDPOINTS]
         self._lists = {row.stream: row for row in ENDPOINTS if isinstance(row, ListEndpoint)}
@@ -156,7 +160,8 @@ class Personio(Vendor):
         if isinstance(endpoint, ListEndpoint):
             return self._page(endpoint, request, raw, path_values, rights)
         assert isinstance(endpoint, ItemEndpoint)  # noqa: S101  there are two kinds
-        body = endpoint.body(View(self.company, request.root, rights=rights), raw, path_values)
+        view = View(self.company, request.root, rights=rights, mode=self.modes.of(endpoint.path))
+        body = endpoint.body(view, raw, path_values)
         return self.access.show(endpoint.stream, body)
 
     def _page(
@@ -167,11 +172,16 @@ class Personio(Vendor):
         path_values: Values,
         rights: frozenset[str],
     ) -> Json:
+        mode = self.modes.of(endpoint.path, path_values.get("id"))
+        if mode in REFUSALS:
+            raise ApiError(unreadable_report(mode, path_values["id"]))
         cursor = raw.get("cursor")
         position = endpoint.position(request.path, raw, self._cursors)
         values = {**endpoint.parse(position.query), **path_values}
         twice = self._twice.get(endpoint.stream, set())
         rows = self._walks.rows(endpoint, self.company, position, values, twice)
+        if mode == NO_CONTENT and not rows:
+            raise ApiError(Answer(204))
         start = page_start(rows, position)
         page = rows[start : start + position.limit]
         links = endpoint.links.styled(self._styles.get(endpoint.path, "normal"), endpoint.path)
@@ -180,7 +190,7 @@ class Personio(Vendor):
             following = self._cursors.write(position if links.repeats else _after(position, start, page))
         query = {**position.query, "limit": str(position.limit)}
         meta = links.meta(root=request.root, path=request.path, query=query, this=cursor, following=following)
-        view = View(self.company, request.root, values, rights)
+        view = View(self.company, request.root, values, rights, mode)
         body = {"_data": list(self._render(endpoint, page, view)), **meta}
         if endpoint.beside:
             extra = endpoint.beside(view)
@@ -191,6 +201,17 @@ class Personio(Vendor):
         return (self.access.show(endpoint.stream, endpoint.render(row, view)) for row in rows)
 
     # Controls
+
+    def controls(self) -> dict[str, Callable[[Json], Json]]:
+        """Controls of its own: the mode of an endpoint."""
+        return {"mode": self._choose_mode}
+
+    def _choose_mode(self, body: Json) -> Json:
+        given = {name: body.pop(name, None) for name in ("path", "mode", "id")}
+        path, mode, key = given.values()
+        if body or not (isinstance(path, str) and isinstance(mode, str) and isinstance(key, str | None)):
+            raise ControlError("A mode needs path, mode, and an id where it is not for all, each a text; nothing else.")
+        return self.modes.choose(path, mode, key)
 
     def count(self, stream: str, first: date | None, last: date | None) -> int:
         """How many rows a stream gives without a bookmark, over this window of days where one is asked for."""
@@ -224,6 +245,7 @@ class Personio(Vendor):
             "hidden": sorted(self.access.hidden),
             "links": self._styles,
             "manners": self._v1.manners,
+            "modes": self.modes.show(),
             "duplicates": {stream: sorted(keys) for stream, keys in self._twice.items()},
         }
 

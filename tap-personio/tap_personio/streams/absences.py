@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import TYPE_CHECKING
+
 from singer_rest import ChangedSince, Children
+from typing_extensions import override
 
 from tap_personio.client import PersonioStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from singer_rest.pages import Page, Record
 
 
 class AbsenceTypes(PersonioStream):
@@ -28,12 +37,25 @@ class AbsencePeriods(PersonioStream):
 
 
 class AbsencePeriodBreakdowns(PersonioStream):
-    """One row per day of an absence, with its duration. Right: personio:absences:read."""
+    """One row per day of an absence, or part of it, with its duration. Right: personio:absences:read."""
 
     name = "absence_period_breakdowns"
     path = "/v2/absence-periods/{absence_period_id}/breakdowns"
-    primary_keys = ("absence_period_id", "date")
+    primary_keys = ("absence_period_id", "date", "number")
     replication_key = "absence_period_updated_at"
     slices = Children("absence_periods", "absence_period_id", changed="absence_period_updated_at")
     page_size = 28
     optional = True  # a request per absence, ten a second
+
+    _numbers: Counter[str]
+
+    @override
+    def shaped(self, page: Page) -> Iterable[Record]:
+        # One entry for each day, the vendor says; of hours, two of one day were seen, and a row has no id.
+        if page.slice is not self._slice:
+            self._numbers = Counter()
+        for row in page.records:
+            day = str(row.get("date"))
+            self._numbers[day] += 1
+            row["number"] = self._numbers[day]
+        return super().shaped(page)

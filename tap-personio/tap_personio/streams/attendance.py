@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from singer_rest import ChangedSince, Children, SpreadOverMonths, times
+from typing_extensions import override
 
 from tap_personio.client import ZONE_UNKNOWN, PersonioStream
+from tap_personio.values import member
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from singer_rest.pages import Record
+
 
 def has_members(project: Mapping[str, Any]) -> bool:
     """Whether a project has a list of its own: sub-projects have none, nor those that everybody may book on."""
-    return not project.get("assigned_to_all") and not (project.get("parent_project") or {}).get("id")
+    return not project.get("assigned_to_all") and not member(project, "parent_project", "id")
 
 
 class AttendancePeriods(PersonioStream):
@@ -47,6 +51,11 @@ class ProjectMembers(PersonioStream):
 
     name = "project_members"
     path = "/v2/projects/{project_id}/members"
-    primary_keys = ("project_id", "id")
+    primary_keys = ("project_id", "person_id")
     slices = Children("projects", "project_id", where=has_members)
     page_size = 200
+
+    @override
+    def post_process(self, row: Record, context: object = None) -> Record:
+        row["person_id"] = member(row, "person", "id")  # all that a row has
+        return row

@@ -5,14 +5,22 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from lxml import etree
 from singer_rest import Meaning, Parsed, Reply, Request, Values
 from typing_extensions import override
 
+from tap_personio import feed
 from tap_personio.v1 import V1Stream
+from tap_personio.values import straightener
 
 if TYPE_CHECKING:
+    from lxml import etree
+    from singer_rest.pages import Record
     from singer_rest.transport import Transport
+
+LANGUAGES = ("de", "en", "fr", "es", "nl", "it", "pt", "sv", "fi", "pl", "cs")
+"""The languages that career sites have."""
+
+_amount = straightener({"type": "number"})
 
 
 class OpenPositions(V1Stream):
@@ -21,8 +29,18 @@ class OpenPositions(V1Stream):
     name = "open_positions"
     path = "/xml"
     primary_keys = ("id", "language")
-    slices = Values("language", "de", "en", "fr", "es", "nl", "it", "pt", column="language")
     setting = "careers_url"
+    unreadable_advice = "If the site does not have these languages, leave them out of `careers_languages`."
+    all_unreadable = (
+        "the career site answers with an error, or with a page for people, where its feed should be, in each language. "
+        "Check `careers_url`; if it is right, the site takes the tap for a robot: run again later."
+    )
+
+    @property
+    @override
+    def slices(self) -> Values:
+        languages = (str(language).strip().lower() for language in self.config.get("careers_languages") or LANGUAGES)
+        return Values("language", *dict.fromkeys(languages), column="language")
 
     @property
     @override
@@ -36,48 +54,27 @@ class OpenPositions(V1Stream):
 
     @override
     def decode(self, reply: Reply) -> etree._Element:
-        # Neither entities nor addresses in the document are followed.
-        parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
-        try:
-            root = etree.fromstring(reply.body, parser)
-        except etree.XMLSyntaxError:
-            raise ValueError("not XML") from None
-        if root.tag != "workzag-jobs" or root.getroottree().docinfo.doctype:
-            raise ValueError("not the feed of a career site")
+        root, mended = feed.read(reply.body)
+        if mended:
+            self.logger.warning(
+                "%s: a feed held characters or entities that XML cannot hold; it was mended.", self.name
+            )
         return root
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
-        return Parsed([_by_name(position) for position in body.iter("position")])
+        return Parsed(feed.positions(body))
+
+    @override
+    def post_process(self, row: Record, context: object = None) -> Record:
+        salary = row.get("salaryInformation")
+        if isinstance(salary, dict):
+            salary |= {name: _amount(salary[name]) for name in ("min", "max") if name in salary}
+        return super().post_process(row, context)
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        return Meaning.RECORDS if reply.status == HTTPStatus.OK else Meaning.ERROR
-
-    @override
-    def advice(self, status: int) -> str:
-        return "Check `careers_url`."
-
-
-def _content(element: etree._Element) -> Any:  # noqa: ANN401 - text, an object, or a list of either
-    """What an element holds: text, or its children: one by name, or a list of those with the same name."""
-    children = list(element)
-    if not children:
-        return element.text
-    if len({child.tag for child in children}) == 1:
-        return [_content(child) for child in children]
-    return _by_name(element)
-
-
-def _by_name(element: etree._Element) -> dict[str, Any]:
-    """An element's children by name; those with the same name as a list."""
-    content: dict[str, Any] = {}
-    for child in element:
-        name = str(child.tag)
-        if name not in content:
-            content[name] = _content(child)
-        elif isinstance(content[name], list):
-            content[name].append(_content(child))
-        else:
-            content[name] = [content[name], _content(child)]
-    return content
+        # A site lacks a language, or asks whether a human is there: the others may be read.
+        if reply.status == HTTPStatus.OK:
+            return Meaning.RECORDS if feed.is_feed(reply.body) else Meaning.UNREADABLE
+        return Meaning.NO_RECORDS if reply.status == HTTPStatus.NO_CONTENT else Meaning.UNREADABLE

@@ -9,7 +9,7 @@ from tap_personio.v1 import V1Stream
 
 
 class Documents(PersonioStream):
-    """One row per document of a person. Right: personio:documents:read."""
+    """One row per document of a person. Right: documents:read."""
 
     name = "documents"
     path = "/v2/document-management/documents"

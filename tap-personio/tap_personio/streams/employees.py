@@ -13,7 +13,7 @@ from typing_extensions import override
 from tap_personio import schemas
 from tap_personio.client import ZONE_UNKNOWN
 from tap_personio.v1 import V1Stream
-from tap_personio.values import straightener, unwrapped
+from tap_personio.values import member, straightener, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +100,7 @@ class AbsenceBalances(V1Stream):
 
 def has_picture(person: Mapping[str, Any]) -> bool:
     """Whether a person has a picture."""
-    return bool((person.get("profile_picture") or {}).get("url"))
+    return bool(member(person, "profile_picture", "url"))
 
 
 class ProfilePictures(V1Stream):

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from singer_rest import ChangedSince, Children, Parsed, Request
 from typing_extensions import override
 
+from tap_personio import zones
 from tap_personio.client import PersonioStream
+
+if TYPE_CHECKING:
+    from singer_rest.pages import Record
 
 
 class RecruitingStream(PersonioStream):
-    """A list of recruiting: moments are objects, which no replication key can be."""
+    """A list of recruiting: timestamps are objects, which no replication key can be."""
 
-    moments: tuple[str, ...] = ("created_at", "updated_at")
+    timestamps: tuple[str, ...] = ("created_at", "updated_at")
+
+    _zone_missed = False
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
         parsed = super().parse(body, request)
         for row in parsed.records:
-            for name in self.moments:
-                if isinstance(row.get(name), dict):
-                    row[f"{name}_timezone"] = row[name].get("timezone")
-                    row[name] = row[name].get("date-time")
+            for name in self.timestamps:
+                zones.flatten(row, name)
         return parsed
+
+    @override
+    def post_process(self, row: Record, context: object = None) -> Record:
+        if not self._zone_missed and any(zones.is_local(row.get(name)) for name in self.timestamps):
+            self._zone_missed = True
+            self.logger.warning(
+                "%s: some timestamps are local times in a time zone that is not named or not known; they are taken "
+                "for UTC.",
+                self.name,
+            )
+        return row
 
 
 class ChangingStream(RecruitingStream):
@@ -64,7 +79,7 @@ class RecruitingStageTransitions(RecruitingStream):
     primary_keys = ("application_id", "entered_at")
     replication_key = "application_updated_at"
     slices = Children("recruiting_applications", "application_id", changed="application_updated_at")
-    moments = ("entered_at",)
+    timestamps = ("entered_at",)
 
 
 class RecruitingCategories(PersonioStream):

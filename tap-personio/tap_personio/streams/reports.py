@@ -47,24 +47,36 @@ class ReportRows(PersonioStream):
     primary_keys = ("report_id", "row_number")
     slices = Children("reports", "report_id")
     page_size = 1000  # without a limit all rows come at once
+    names_parents = True
+    unreadable_advice = (
+        "Such are grouped reports, charts, and reports over what is no longer there: switch off their API access in "
+        "Personio, or change them."
+    )
     cursor_alone = True
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
         rows = body.get("_data") if isinstance(body, dict) else None
         meta = body.get("_meta") if isinstance(body, dict) else None
-        if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        if not isinstance(rows, list):
             raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Check `api_url`.")
-        columns = meta.get("columns") if isinstance(meta, dict) else None
+        told = meta.get("columns") if isinstance(meta, dict) else None
+        columns = told if isinstance(told, list) else None
         following = super().parse({"_data": [], "_meta": meta}, request).following
-        return Parsed([{"cells": row, "columns": columns} for row in rows], following)
+        cells = (row if isinstance(row, list) else [row] for row in rows)
+        return Parsed([{"cells": row, "columns": columns} for row in cells], following)
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        # Grouped reports and charts have no rows that the API could send.
-        if reply.status == HTTPStatus.BAD_REQUEST and b"unsupported nested type" in reply.body.lower():
-            return Meaning.UNREADABLE
-        return super().classify(reply, request)
+        meaning = super().classify(reply, request)
+        if reply.status == HTTPStatus.FORBIDDEN:
+            return Meaning.PARENT_FORBIDDEN
+        # A report may be one that the API cannot give: for its form, or for what it is made of. The others it can.
+        is_unreadable = meaning is Meaning.ERROR and reply.status in {
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+        }
+        return Meaning.UNREADABLE if is_unreadable else meaning
 
     @override
     def shaped(self, page: Page) -> Iterable[Record]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hr_sandbox.company.model import Document, Report, Table
     from hr_sandbox.company.reports import ReportRow
 
-DOCUMENTS = "personio:documents:read"
+DOCUMENTS = "documents:read"  # the one name without the prefix
 REPORTS = "personio:reports:read"
 WEBHOOKS = "personio:webhooks:read"
 LARGEST = 200

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.company.absences import days_of
 from hr_sandbox.company.dice import months_after
+from hr_sandbox.company.model import AbsenceDay
 from hr_sandbox.limits import Rate
 from hr_sandbox.personio.endpoint import Endpoint, ItemEndpoint, ListEndpoint, Values, by_key
 from hr_sandbox.personio.errors import ApiError, bad_value, problem
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Absence, AbsenceDay, Compensation, Employment, Person, Table
+    from hr_sandbox.company.model import Absence, Compensation, Employment, Person, Table
 
 PERSONS = "personio:persons:read"
 ABSENCES = "personio:absences:read"
@@ -38,6 +39,9 @@ ORG_UNITS = "personio:org-units:read"
 
 PERSONS_RATE = Rate(30, 100)
 ABSENCES_RATE = Rate(10, 10)
+
+LONG_HOURS = 1.5
+AFTER_BREAK = 10_000_000  # no day has such a number
 
 STRICT = ("", "gt", "lt")
 INCLUSIVE = ("gte", "lte")
@@ -72,11 +76,21 @@ def _ends_after(row: Absence, moment: Any) -> bool:  # noqa: ANN401  what a filt
 
 
 def _breakdowns(company: Company, values: Values) -> list[AbsenceDay]:
-    """The days of an absence that exists."""
+    """The days of an absence that exists; where hours lie on both sides of a break, a day comes twice."""
     row = company.absences.find(values["id"])
     if row is None:
         raise ApiError(problem(404))
-    return list(days_of(row, company.today))
+    if row.start_half is not None or row.id % 3:
+        return list(days_of(row, company.today))
+    parts = []
+    for part in days_of(row, company.today):
+        if part.amount < LONG_HOURS:
+            parts.append(part)
+            continue
+        before = round(part.amount / 2, 2)
+        parts.append(AbsenceDay(part.id, part.day, before))
+        parts.append(AbsenceDay(part.id + AFTER_BREAK, part.day, round(part.amount - before, 2)))
+    return parts
 
 
 # The date filters ask which absences overlap a window, whichever end a filter is named after: an absence
@@ -234,7 +248,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         default_limit=28,
         max_limit=28,
         passes=lambda company, *_: [{"id": row.uuid} for row in company.absences],
-        marks=lambda values, _: {"_absence_period_id": values["id"]},
+        marks=lambda values, row: {"_absence_period_id": values["id"], "_number": 1 + (row.id > AFTER_BREAK)},
     ),
     ItemEndpoint(
         path="/v2/absence-periods/{id}",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hr_sandbox.company.model import Attendance, Person, Project
 
 ATTENDANCES = "personio:attendances:read"
-STATES = ("PENDING", "CONFIRMED", "REJECTED")
+STATES = ("PENDING", "CONFIRMED", "REJECTED", "EXPIRED")
 INCLUSIVE = ("gte", "lte")
 REFUSED_TIME = "Invalid request content"
 
@@ -39,7 +39,7 @@ _ORDERS: dict[str, Callable[[Attendance], Any]] = {
     # What runs has no end yet: it comes behind everything that has one.
     "end.date_time": lambda row: (row.ends_at is None, row.ends_at or row.starts_at),
     "updated_at": lambda row: row.updated_at,
-    "status": lambda row: row.approval,
+    "status": render.approval,
 }
 
 
@@ -84,7 +84,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             listed("id", lambda row: str(row.uuid)),
             listed("person.id", lambda row: str(row.person_id)),
             listed("project.id", lambda row: str(row.project_id)),
-            exact("status", lambda row: str(row.approval), one_of(*STATES)),
+            exact("status", render.approval, one_of(*STATES)),
             *compared("start.date_time", lambda row: row.starts_at, INCLUSIVE, plain_time, REFUSED_TIME),
             *compared("end.date_time", lambda row: row.ends_at, INCLUSIVE, plain_time, REFUSED_TIME),
             *compared("attribution_date", lambda row: row.day, INCLUSIVE, day),
@@ -137,6 +137,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         max_limit=200,
         limit_status=422,
         passes=lambda company, *_: [{"id": str(row.id)} for row in company.projects],
-        marks=lambda values, _: {"_project_id": values["id"]},
+        marks=lambda values, row: {"_project_id": values["id"], "_person_id": str(row.id)},
     ),
 )

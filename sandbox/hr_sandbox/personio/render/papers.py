@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.clock import rfc3339
 from hr_sandbox.company.reports import ATTRIBUTES, Money, Option
+from hr_sandbox.luck import luck
 from hr_sandbox.personio.render.parts import iso, ref
 
 if TYPE_CHECKING:
@@ -98,12 +99,20 @@ def _cell(attribute: Attribute, value: Any) -> Json:  # noqa: ANN401  what a rep
     return cell
 
 
+def secret_of(row: Webhook) -> str:
+    """What is sent to a webhook's address to prove who sends."""
+    return f"{luck('webhook', row.uuid):08x}{luck('secret', row.uuid):08x}"
+
+
 def webhook(row: Webhook, _view: View) -> Json:
-    """A webhook; its secret is never shown."""
+    """A webhook, its secrets included: who may read webhooks is shown them."""
     return {
         "id": row.uuid,
-        "name": row.name,
+        "description": row.name,
         "url": row.url,
+        "auth_type": "BEARER",
+        "token": f"Bearer {secret_of(row)}",
+        "custom_headers": {"X-Webhook-Key": secret_of(row)[::-1]},
         "status": row.status,
         "enabled_events": list(row.names),
         "created_at": rfc3339(row.created_at),

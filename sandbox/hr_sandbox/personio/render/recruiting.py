@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from hr_sandbox.clock import rfc3339
+from hr_sandbox.personio import modes
 from hr_sandbox.personio.render.parts import iso, ref
 
 if TYPE_CHECKING:
@@ -15,9 +17,25 @@ if TYPE_CHECKING:
     from hr_sandbox.vendor import Json
 
 
-def moment(value: datetime) -> Json:
-    """A moment as recruiting writes it: an object."""
-    return {"date-time": rfc3339(value), "timezone": "UTC"}
+def moment(value: datetime, zone: str | None, view: View) -> Json | str:
+    """A moment as recruiting writes it: an object of a local time and its zone, or of UTC.
+
+    Where the clocks are put back an hour comes twice, so the text says which one it is.
+    """
+    if zone is None or view.mode in {modes.UTC, modes.PLAIN}:
+        text, zone = rfc3339(value), zone or "UTC"
+    else:
+        local = value.astimezone(ZoneInfo(zone))
+        is_twice = local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
+        text = (local if is_twice else local.replace(tzinfo=None)).isoformat()
+    if view.mode == modes.PLAIN:
+        return text
+    zone = "Mars/Olympus_Mons" if view.mode == modes.NOWHERE else zone
+    return {"date_time" if view.mode == modes.UNDERSCORE else "date-time": text, "timezone": zone}
+
+
+def _zone(row: Opening, view: View) -> str:
+    return view.company.offices[row.office_id].timezone
 
 
 def stage(row: Stage) -> Json:
@@ -44,8 +62,8 @@ def opening(row: Opening, view: View) -> Json:
         **_summary(row, view),
         "hiring_team": [{"person": ref(number), "role": "RECRUITER"} for number in row.recruiter_ids],
         "company": ref(company.offices[row.office_id].legal_entity_id),
-        "created_at": moment(row.created_at),
-        "updated_at": moment(row.updated_at),
+        "created_at": moment(row.created_at, _zone(row, view), view),
+        "updated_at": moment(row.updated_at, _zone(row, view), view),
     }
 
 
@@ -73,8 +91,8 @@ def candidate(row: Candidate, view: View) -> Json:
         "linkedin_profile": row.profile,
         "available_from": iso(row.available_from),
         "applications": [ref(other.id) for other in view.company.applications.of(row.id)],
-        "created_at": moment(row.created_at),
-        "updated_at": moment(row.updated_at),
+        "created_at": moment(row.created_at, None, view),
+        "updated_at": moment(row.updated_at, None, view),
     }
 
 
@@ -93,11 +111,13 @@ def application(row: Application, view: View) -> Json:
         "channel": {"id": str(sum(map(ord, row.channel))), "name": row.channel},
         "hiring_team": [{"person": ref(number), "role": "RECRUITER"} for number in job.recruiter_ids],
         "is_anonymized": row.anonymized,
-        "created_at": moment(row.created_at),
-        "updated_at": moment(row.updated_at),
+        "created_at": moment(row.created_at, _zone(job, view), view),
+        "updated_at": moment(row.updated_at, _zone(job, view), view),
     }
 
 
-def transition(row: Transition, _view: View) -> Json:
+def transition(row: Transition, view: View) -> Json:
     """A step of an application; it has no id."""
-    return {"entered_at": moment(row.entered_at), "stage": stage(row.stage)}
+    of = view.company.applications.find(view.values["id"])
+    zone = _zone(view.company.openings[of.opening_id], view) if of else None
+    return {"entered_at": moment(row.entered_at, zone, view), "stage": stage(row.stage)}

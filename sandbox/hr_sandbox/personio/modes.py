@@ -1,0 +1,69 @@
+"""Odd ways in which endpoints answer at some accounts, switched on by a control."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hr_sandbox.vendor import ControlError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hr_sandbox.vendor import Json
+
+NORMAL = "normal"
+NO_CONTENT = "no-content"
+"""204 where a list is empty."""
+
+UTC, UNDERSCORE, PLAIN, NOWHERE = "utc", "underscore", "plain", "unknown-zone"
+SPELLINGS = (UTC, UNDERSCORE, PLAIN, NOWHERE)
+"""Timestamps of recruiting: in UTC, with an underscore in the name, as a text, in a zone that does not exist."""
+RECRUITING = (
+    "/v2/recruiting/applications",
+    "/v2/recruiting/applications/{id}/stage-transitions",
+    "/v2/recruiting/candidates",
+    "/v2/recruiting/jobs",
+)
+
+NO_ELEMENT, NOT_FOUND, GONE, FORBIDDEN = "no-element", "not-found", "gone", "forbidden"
+REPORT = "/v2/reports/{id}"
+REFUSALS = (NO_ELEMENT, NOT_FOUND, GONE, FORBIDDEN)
+"""A report that is listed, and cannot be read: 400 in two more ways, 404, 403."""
+
+CAREERS = "/xml"
+MISSING, ROBOTS, PAGE, MOVED = "missing", "robots", "page", "moved"
+CONTROL, ENTITIES, DEEP = "control-characters", "entities", "deep"
+FEEDS = (MISSING, ROBOTS, PAGE, MOVED, CONTROL, ENTITIES, DEEP)
+"""A feed that is 404, refused to robots, a page for people, or elsewhere; or one that is hardly XML."""
+
+
+class Modes:
+    """Which endpoints answer oddly, and for whom."""
+
+    def __init__(self, lists: Iterable[str]) -> None:
+        """Let these lists, and the career site, answer as usual."""
+        self._ways: dict[str, tuple[str, ...]] = dict.fromkeys(lists, (NORMAL, NO_CONTENT))
+        for path in RECRUITING:
+            self._ways[path] += SPELLINGS
+        self._ways[REPORT] += REFUSALS
+        self._ways[CAREERS] = (NORMAL, *FEEDS)
+        self._chosen: dict[tuple[str, str | None], str] = {}
+
+    def choose(self, path: str, mode: str, key: str | None) -> Json:
+        """Choose how an endpoint answers: for all, or for one report or one language of the career site."""
+        if path not in self._ways:
+            raise ControlError(f"There are no modes of {path}; there are some of {', '.join(self._ways)}.")
+        if mode not in self._ways[path]:
+            raise ControlError(f"There is no mode {mode} of {path}; there are {', '.join(self._ways[path])}.")
+        if key is not None and path not in {REPORT, CAREERS}:
+            raise ControlError(f"A mode of {path} is for all.")
+        self._chosen[path, key] = mode
+        return {"path": path, "mode": mode, "id": key}
+
+    def of(self, path: str, key: str | None = None) -> str:
+        """How an endpoint answers."""
+        return self._chosen.get((path, key)) or self._chosen.get((path, None), NORMAL)
+
+    def show(self) -> list[Json]:
+        """What was chosen."""
+        return [{"path": path, "mode": mode, "id": key} for (path, key), mode in self._chosen.items()]
