@@ -1,5 +1,29 @@
-"""`python -m target_duckdb`."""
+"""`target-duckdb`, and `python -m target_duckdb`."""
 
-from target_duckdb.target import TargetDuckDB
+from __future__ import annotations
 
-TargetDuckDB.cli()
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    os.write(sys.stderr.fileno(), f"target-duckdb was stopped by signal {number} before it began.\n".encode())
+    os._exit(128 + number)
+
+
+def main() -> None:
+    """Runs the command. Its imports take a second, in which a signal ends it without a traceback, too."""
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
+    from target_duckdb.target import TargetDuckDB  # noqa: PLC0415
+
+    TargetDuckDB.cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import logging
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,22 @@ from target_duckdb.database import literal, quoted
 from target_duckdb.errors import LineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
+logger = logging.getLogger("target-duckdb")
+
 _ROWS = 1000
+#: Of jsonl; others are not known to notice that a file ends early.
+_COMPRESSIONS = frozenset({None, "gzip", "bz2", "xz", "lzma"})
+_START_BYTES = 64
+_PARQUET = b"PAR1"
+_MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ": "xz", b"]\0\0": "lzma"}
 _GLOB = re.compile(r"[*?\[]")  # a file's name may hold what DuckDB takes for a pattern
+
+
+class _NoParquetError(Exception):
+    """A file is called Parquet, and is none."""
 
 
 class BatchFiles:
@@ -33,16 +45,12 @@ class BatchFiles:
     def __init__(self, folder: Path, memory_limit: str) -> None:
         self._folder = folder
         self._memory_limit = memory_limit
-        self._readers: dict[str, Callable[[str, str | None], Iterator[bytes]]] = {
-            "jsonl": _jsonl,
-            "parquet": self._parquet,
-        }
 
     def records(self, encoding: dict[str, Any] | None, manifest: list[str] | None) -> Iterator[tuple[str, bytes]]:
         """Reads all files.
 
         Args:
-            encoding: `format` (`jsonl` or `parquet`) and `compression` (of jsonl: none, `gzip`, and what fsspec knows).
+            encoding: `format` (`jsonl` or `parquet`) and `compression` (of jsonl: none, `gzip`, `bz2`, `xz` or `lzma`).
             manifest: Paths, or URLs that fsspec knows.
 
         Yields:
@@ -52,18 +60,18 @@ class BatchFiles:
             LineError: A file cannot be read. The sentence names its place, since a URL may hold a secret.
         """
         encoding = encoding or {}
-        read = self._readers.get(str(encoding.get("format")))
+        kind = str(encoding.get("format"))
         compression = encoding.get("compression")
         compression = None if compression in {None, "", "none"} else str(compression)
-        if read is None:
+        if kind not in {"jsonl", "parquet"}:
             raise LineError("its BATCH message has an encoding other than jsonl and parquet.")
-        if read is _jsonl and compression and compression not in fsspec.available_compressions():
+        if kind == "jsonl" and compression not in _COMPRESSIONS:
             raise LineError("its BATCH message has a compression that is not known here: let the tap use gzip.")
         if manifest is None:
             raise LineError("its BATCH message has no manifest.")
         for number, url in enumerate(manifest, start=1):
             place = f"file {number} of its manifest"
-            rows = enumerate(read(url, compression), start=1)
+            rows = enumerate(self._read(url, kind, compression), start=1)
             while True:
                 try:
                     row, record = next(rows)
@@ -73,7 +81,24 @@ class BatchFiles:
                     raise LineError(f"{place} {_reason(error)}") from None
                 yield f"record {row} of {place}", record
 
-    def _parquet(self, url: str, _compression: str | None) -> Iterator[bytes]:
+    def _read(self, url: str, kind: str, compression: str | None) -> Iterator[bytes]:
+        """Reads a file as what it is, whatever its encoding says."""
+        with fsspec.open(url, "rb") as file:
+            start = file.read(_START_BYTES)
+        is_parquet = start.startswith(_PARQUET)
+        found = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), None)
+        is_json = start.removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"{", b"["))
+        if not (found or is_json or is_parquet):
+            if compression and not start:
+                raise EOFError
+            found = compression  # which finds out what is wrong with it
+        if (kind == "parquet") != is_parquet or (kind == "jsonl" and found != compression):
+            if kind == "parquet":
+                raise _NoParquetError
+            logger.warning("A file of a BATCH message is not what its encoding says: it is read as what it is.")
+        yield from self._parquet(url) if is_parquet else _jsonl(url, found)
+
+    def _parquet(self, url: str) -> Iterator[bytes]:
         system, path = fsspec.core.url_to_fs(url)
         local = str(path)
         copy = None

@@ -22,7 +22,7 @@ from target_duckdb.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 logger = logging.getLogger("target-duckdb")
 
@@ -121,12 +121,18 @@ class Database:
             # A batch is too small to be shared out: more threads take more memory, and more time in sum.
             "threads": 1,
         }
+        #: What to do just before a transaction is committed; an error there rolls it back.
+        self.before_commit: Callable[[], None] = lambda: None
         self._remote = _is_remote(path)
         self._is_file = not self._remote and path != IN_MEMORY
         if token and self._remote:
             self._config[_TOKEN_SETTING] = token
         elif token and any(_is_remote(item.path) for item in self._attach):
             os.environ[_TOKEN_SETTING] = token  # DuckDB knows the setting only once MotherDuck's extension is loaded
+
+    def hurry(self) -> None:
+        """Waits no longer for a file that another process has open."""
+        self._lock_timeout = 0.0
 
     def check(self) -> None:
         """Looks at the path, and makes its folder, before any input is read.
@@ -174,6 +180,7 @@ class Database:
                 connection.begin()
                 yield connection
                 committing = True
+                self.before_commit()
                 connection.commit()
             except BaseException:
                 with suppress(duckdb.Error):

@@ -137,6 +137,8 @@ class MessageReader(GenericSingerReader[bytes]):
     take_run: Callable[[str, list[bytes]], int] = staticmethod(lambda _stream, _lines: 0)
     #: Takes a line with a record of a stream that cannot be read, and the reason; says whether it did.
     set_aside: Callable[[str, bytes, str], bool] = staticmethod(lambda _stream, _line, _reason: False)
+    #: Ends the run if a signal came.
+    heed_signals: Callable[[], None] = staticmethod(lambda: None)
     #: What to do before reading ends with an error or a signal.
     save: Callable[[], None] = staticmethod(lambda: None)
 
@@ -170,6 +172,7 @@ class MessageReader(GenericSingerReader[bytes]):
         counts: Counter[str] = Counter()
         try:
             for lines in _blocks(getattr(source, "buffer", source)):
+                self.heed_signals()
                 self._process_block(lines, callbacks, counts)
         except (Exception, SystemExit):
             self.save()

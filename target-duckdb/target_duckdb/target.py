@@ -1,35 +1,28 @@
-"""The target: its settings, its command, and when a batch is committed."""
+"""The target: what it does with each message, and when a batch is committed."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
-import threading
 import time
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import click
 import msgspec
-from singer_sdk.exceptions import ConfigValidationError
-from singer_sdk.plugin_base import _ConfigInput
 
 from target_duckdb.batch import BatchFiles
+from target_duckdb.command import Command, write_line
 from target_duckdb.database import size_of
 from target_duckdb.errors import LineError, RecordError, TargetError
 from target_duckdb.load import Loader, StreamLoad
 from target_duckdb.maps import Route, Router
 from target_duckdb.messages import NESTED_TOO_DEEP, Message, text_of
 from target_duckdb.methods import AppendOnlyLoad, OverwriteLoad
-from target_duckdb.plugin import Plugin, home
+from target_duckdb.plugin import home
 from target_duckdb.rejected import Rejected
 from target_duckdb.spool import SpoolDirectory
 from target_duckdb.streams import Stream
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from target_duckdb.messages import MessageReader
 
 _BATCH_BYTES = 256 << 20  # at most
@@ -40,17 +33,16 @@ _TURNS_FACTOR = 8  # how much more rows count that may have to be merged column 
 _OVERSHOOT = 1.25  # a record that would make a batch so much larger begins the next one
 _BATCH_SECONDS = 60.0
 _BATCH_COLUMNS = 3000  # each column of each table in a transaction takes some 25 kB of DuckDB's memory
-_READ_ON_SECONDS = 60.0
-_SIGNAL_EXIT = 128
 _METHODS = {"upsert": StreamLoad, "append-only": AppendOnlyLoad, "overwrite": OverwriteLoad}
 
 
-class TargetDuckDB(Plugin):
+class TargetDuckDB(Command):
     """Singer target for DuckDB: every row and value arrives, rows and state in one transaction."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.database.check()
+        self.database.before_commit = self.hold_signals
         method = self.config["load_method"]
         self._loader = Loader(
             self.database,
@@ -66,6 +58,7 @@ class TargetDuckDB(Plugin):
         self._streams: dict[str, Stream] = {}  # by the name under which they are loaded
         reader = cast("MessageReader", self.message_reader)
         reader.take_run, reader.save, reader.set_aside = self._take_run, self._save, self._set_aside
+        reader.heed_signals = self.heed_signals
         self._rejected = Rejected(self._spool)
         self._sets_aside = self.config["on_bad_record"] == "set_aside"
         self._batch_rows: int = self.config["batch_size_rows"]
@@ -255,7 +248,7 @@ class TargetDuckDB(Plugin):
         self._committing = True
         self._loader.commit(streams, self._rejected, state, self._spool.path / "duckdb")
         if state is not None:
-            _write_line(state)
+            write_line(state)
         if rows := self._rows - len(self._rejected):
             self.logger.info("Committed a batch of %d rows.", rows)
         self._rejected.clear()
@@ -266,111 +259,20 @@ class TargetDuckDB(Plugin):
         self._rows = self._bytes = self._columns = 0
         self._touched.clear()
         self._last_commit = time.monotonic()
+        self.release_signals()
 
     def _save(self) -> None:
         """Where the input ends badly, commits and says the state of what is committed, if it was not said yet."""
         self._rejected.warn()
         state = self._covered_state
+        if self.stopped:
+            self.database.hurry()
+        self.database.before_commit = lambda: None
         if state is not None and not self._committing:
             with suppress(TargetError):  # what ended the run is said, not this
                 self._loader.commit((), Rejected(self._spool), state, self._spool.path / "duckdb")
-                _write_line(state)
+                write_line(state)
 
     def close(self) -> None:
         """Removes the spool."""
         self._spool.close()
-
-    # The command
-
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's form
-        """Ends the run; what is committed stays."""
-        self.logger.info("Stopped by signal %d: what was not committed yet is not kept.", signum)
-        sys.exit(_SIGNAL_EXIT + signum)
-
-    @classmethod
-    def get_singer_command(cls) -> click.Command:
-        """The command, with `--committed-state`."""
-        command = super().get_singer_command()
-        help_ = "Print the state that the rows in the database belong to, and end."
-        command.params.append(click.Option(["--committed-state"], is_flag=True, help=help_))
-        return command
-
-    @classmethod
-    def invoke(  # type: ignore[override] # the SDK's own signature, which its base does not share
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: _ConfigInput | None = None,
-        file_input: IO[str] | None = None,
-        committed_state: bool = False,
-    ) -> None:
-        """Runs the target.
-
-        Args:
-            about: Whether to say what the target is, and end.
-            about_format: `json` or `markdown`, for `about`.
-            config: The configuration, as the command line gave it.
-            file_input: Where to read messages from; standard input by default.
-            committed_state: Whether to print the state that the rows in the database belong to, and end.
-        """
-        if about:
-            cls.print_about(about_format)
-            return
-        config = config or _ConfigInput()
-        target: TargetDuckDB | None = None
-        try:
-            if committed_state:
-                plugin = Plugin(config=config.config, parse_env_config=config.parse_env)
-                _write_line(plugin.database.committed_state(plugin.schema, plugin.state_id))
-                return
-            target = cls(config=config.config, parse_env_config=config.parse_env)
-            target.listen(file_input)
-        except ConfigValidationError as error:
-            fail(cls, " ".join(error.errors))
-        except TargetError as error:
-            fail(cls, str(error))
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it ends
-            fail(cls, "Standard output was closed before the state could be written to it.")
-        except Exception as error:  # noqa: BLE001 - a traceback could hold data
-            fail(cls, _unexpected(error))
-        finally:
-            if target is not None:
-                target.close()
-
-
-def fail(cls: type[TargetDuckDB], sentence: str) -> NoReturn:
-    """Logs one sentence and ends with exit code 1."""
-    cls.logger.error(sentence)
-    if "MELTANO_EXTRACTOR_NAME" in os.environ:
-        _read_on()
-    sys.exit(1)
-
-
-def _write_line(text: str) -> None:
-    sys.stdout.buffer.write(f"{text}\n".encode())  # UTF-8, whatever the locale
-    sys.stdout.buffer.flush()
-
-
-def _read_on() -> None:
-    """Takes what the tap still sends, for a while, and drops it.
-
-    Meltano 4.4 buries the sentence under a traceback of its own where a loader goes while rows are on their way to it.
-    """
-
-    def drop() -> None:
-        while os.read(sys.stdin.fileno(), 1 << 16):
-            pass
-
-    reader = threading.Thread(target=drop, daemon=True)
-    reader.start()
-    reader.join(_READ_ON_SECONDS)
-
-
-def _unexpected(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    where = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "?"  # noqa: PTH119
-    return f"Unexpected error ({type(error).__name__} at {where}); its message is not shown because it may hold data."

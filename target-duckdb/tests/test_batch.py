@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
-import json
+import lzma
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -172,10 +173,64 @@ def test_a_record_that_cannot_be_loaded(duck: Any, schema: Any, rows: list[str],
     assert not duck.path.exists()
 
 
-@pytest.mark.parametrize(("format_", "compression"), [("jsonl", "gzip"), ("parquet", None)])
-def test_a_file_that_is_damaged(duck: Any, schema: Any, format_: str, compression: str | None) -> None:
+@pytest.mark.parametrize(
+    ("format_", "compression", "packed"),
+    [
+        ("jsonl", "gzip", gzip),
+        ("jsonl", None, gzip),
+        ("jsonl", "bz2", bz2),
+        ("jsonl", "xz", lzma),
+        ("parquet", None, gzip),
+    ],
+)
+def test_a_file_that_is_damaged(
+    *, duck: Any, schema: Any, format_: str, compression: str | None, packed: Any, parquet: Any
+) -> None:
     path = duck.folder / "secret"
-    for data in (b"no such thing", gzip.compress(json.dumps({"id": 1}).encode() * 99)[:-9]):
+    row = b'{"id": 1}\n'
+    with open(parquet("SELECT 1 AS id"), "rb") as file:  # noqa: PTH123 - its name is text
+        cut_short = file.read()[:-9]
+    rest = [b"no such thing", b""] if compression or format_ == "parquet" else []
+    for data in (*rest, packed.compress(row * 99)[:-9], packed.compress(row * 99_999)[:-99], cut_short):
         path.write_bytes(data)
         with pytest.raises(TargetError, match=r"file 1 of its manifest cannot be read \(\w+\): it is damaged"):
             duck.load(schema("s", {"id": INTEGER}, ["id"]), _batch(path, format_=format_, compression=compression))
+        assert not duck.path.exists()
+
+
+def test_a_file_that_ends_in_the_midst_of_a_record(duck: Any, schema: Any) -> None:
+    path = duck.folder / "a.jsonl"
+    path.write_bytes(b'{"id": 1}\n{"id": 2')
+    with pytest.raises(TargetError, match=r"record 2 of file 1 of its manifest: it is not JSON\.$"):
+        duck.load(schema("s", {"id": INTEGER}, ["id"]), _batch(path))
+
+
+@pytest.mark.parametrize("label", [None, "gzip", "bz2", "parquet"])
+@pytest.mark.parametrize("packed", [None, gzip, bz2, lzma, "parquet"])
+def test_a_file_is_read_as_what_it_is(
+    *, duck: Any, schema: Any, parquet: Any, label: str | None, packed: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = duck.folder / "a"
+    rows = b'\xef\xbb\xbf {"id": 1}\n{"id": 2}'
+    if packed == "parquet":
+        path = parquet("SELECT unnest([1, 2]) AS id")
+    else:
+        path.write_bytes(packed.compress(rows) if packed else rows)
+    encoding = {"format_": "parquet"} if label == "parquet" else {"compression": label}
+    messages = [schema("s", {"id": INTEGER}, ["id"]), _batch(path, **encoding)]
+    if label == "parquet" != packed:
+        with pytest.raises(TargetError, match=r"cannot be read \(\w+\): it is damaged, not what its encoding says"):
+            duck.load(*messages)
+        return
+    duck.load(*messages)
+    assert duck.query("SELECT id FROM s ORDER BY 1") == [(1,), (2,)]
+    assert ("not what its encoding says" in caplog.text) == (
+        label != {gzip: "gzip", bz2: "bz2", lzma: "xz"}.get(packed, packed)
+    )
+
+
+def test_an_empty_file_holds_no_record(duck: Any, schema: Any) -> None:
+    path = duck.folder / "a.jsonl"
+    path.write_bytes(b"")
+    duck.load(schema("s", {"id": INTEGER}, ["id"]), _batch(path))
+    assert duck.query("SELECT count(*) FROM s") == [(0,)]

@@ -15,9 +15,7 @@ COLUMNS = {"id": INTEGER, "name": STRING}
 STATE = {"type": "STATE", "value": {"bookmark": 1}}
 
 
-_DAMAGED = (
-    "file 1 of its manifest cannot be read (IOException): it is damaged, not what its encoding says, or out of reach."
-)
+_NOT_KNOWN = "its BATCH message has a compression that is not known here: let the tap use gzip."
 _UNKNOWN_STORAGE = (
     "file 1 of its manifest is of a kind of storage that is not known here: install fsspec's package for it, such as"
     " s3fs or gcsfs."
@@ -69,11 +67,13 @@ def _batch(encoding: str, manifest: str = '["/none/secret"]') -> str:
         ),
         (
             _batch('{"format": "jsonl", "compression": "secret"}'),
-            "its BATCH message has a compression that is not known here: let the tap use gzip.",
+            _NOT_KNOWN,
         ),
         (_batch('{"format": "jsonl"}', "null"), "its BATCH message has no manifest."),
         (_batch('{"format": "jsonl"}'), "file 1 of its manifest does not exist."),
-        (_batch('{"format": "parquet"}'), _DAMAGED),
+        (_batch('{"format": "parquet"}'), "file 1 of its manifest does not exist."),
+        (_batch('{"format": "jsonl", "compression": "zstd"}'), _NOT_KNOWN),
+        (_batch('{"format": "jsonl", "compression": "zip"}'), _NOT_KNOWN),
         (_batch('{"format": "jsonl"}', '["secret://x"]'), _UNKNOWN_STORAGE),
     ],
 )

@@ -1,0 +1,178 @@
+"""The command: what it takes, how it ends, and what it does when it is stopped by a signal."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+import click
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.plugin_base import _ConfigInput
+
+from target_duckdb.errors import TargetError
+from target_duckdb.plugin import Plugin
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+_READ_ON_SECONDS = 60.0
+_SIGNAL_EXIT = 128
+
+
+class StoppedError(SystemExit):
+    """A signal ends the run.
+
+    Attributes:
+        number: The signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(_SIGNAL_EXIT + number)
+        self.number = number
+
+
+class Command(Plugin):
+    """The target as a command."""
+
+    #: The signal that ends the run, once one came.
+    stopped = 0
+    _held = False
+    _ended = False
+
+    def close(self) -> None:
+        """Removes what the run needed."""
+
+    def hold_signals(self) -> None:
+        """Lets a signal wait from here on: what is about to be committed is said, too.
+
+        Raises:
+            StoppedError: One came before, in the midst of what does not let it through, such as a query.
+        """
+        self.heed_signals()
+        self._held = True
+
+    def release_signals(self) -> None:
+        """Lets signals through again.
+
+        Raises:
+            StoppedError: One came meanwhile.
+        """
+        self._held = False
+        self.heed_signals()
+
+    def heed_signals(self) -> None:
+        """Ends the run if a signal came that got lost on its way: some code does not let exceptions through.
+
+        Raises:
+            StoppedError: One came.
+        """
+        if self.stopped and not self._ended:
+            raise StoppedError(self.stopped)
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's form
+        """Ends the run; what is committed stays. Only the first signal counts."""
+        if self.stopped or self._ended:
+            return
+        self.stopped = signum
+        if not self._held:
+            raise StoppedError(signum)
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """The command, with `--committed-state`."""
+        command = super().get_singer_command()
+        help_ = "Print the state that the rows in the database belong to, and end."
+        command.params.append(click.Option(["--committed-state"], is_flag=True, help=help_))
+        return command
+
+    @classmethod
+    def invoke(  # type: ignore[override] # the SDK's own signature, which its base does not share
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        file_input: IO[str] | None = None,
+        committed_state: bool = False,
+    ) -> None:
+        """Runs the target.
+
+        Args:
+            about: Whether to say what the target is, and end.
+            about_format: `json` or `markdown`, for `about`.
+            config: The configuration, as the command line gave it.
+            file_input: Where to read messages from; standard input by default.
+            committed_state: Whether to print the state that the rows in the database belong to, and end.
+        """
+        if about:
+            cls.print_about(about_format)
+            return
+        config = config or _ConfigInput()
+        target: Command | None = None
+        try:
+            if committed_state:
+                plugin = Plugin(config=config.config, parse_env_config=config.parse_env)
+                write_line(plugin.database.committed_state(plugin.schema, plugin.state_id))
+                return
+            target = cls(config=config.config, parse_env_config=config.parse_env)
+            target.listen(file_input)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a traceback could hold data
+            cls._end(target, error)
+        finally:
+            if target is not None:
+                target._ended = True  # a signal from here on changes nothing
+                target.close()
+
+    @classmethod
+    def _end(cls, target: Command | None, error: Exception | SystemExit) -> NoReturn:
+        """Says why the run ends, in a sentence."""
+        number = error.number if isinstance(error, StoppedError) else target.stopped if target is not None else 0
+        if number:
+            cls.logger.warning("Stopped by signal %d: what was not committed yet is not kept.", number)
+            sys.exit(_SIGNAL_EXIT + number)
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it ends
+        if isinstance(error, SystemExit):
+            raise error
+        cls.logger.error(_sentence(error))
+        if "MELTANO_EXTRACTOR_NAME" in os.environ:
+            _read_on()
+        sys.exit(1)
+
+
+def write_line(text: str) -> None:
+    """Writes a line to standard output, as UTF-8 whatever the locale."""
+    sys.stdout.buffer.write(f"{text}\n".encode())
+    sys.stdout.buffer.flush()
+
+
+def _read_on() -> None:
+    """Takes what the tap still sends, for a while, and drops it.
+
+    Meltano 4.4 buries the sentence under a traceback of its own where a loader goes while rows are on their way to it.
+    """
+
+    def drop() -> None:
+        while os.read(sys.stdin.fileno(), 1 << 16):
+            pass
+
+    reader = threading.Thread(target=drop, daemon=True)
+    reader.start()
+    reader.join(_READ_ON_SECONDS)
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong, without a record's content or a secret."""
+    if isinstance(error, ConfigValidationError):
+        return " ".join(error.errors)
+    if isinstance(error, TargetError):
+        return str(error)
+    if isinstance(error, BrokenPipeError):
+        return "Standard output was closed before the state could be written to it."
+    trace: Any = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    where = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "?"  # noqa: PTH119
+    return f"Unexpected error ({type(error).__name__} at {where}); its message is not shown because it may hold data."

@@ -1,0 +1,131 @@
+"""A signal, whenever it comes, ends the run with its exit code and a sentence, and the file is what was said."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from target_duckdb import load, merge, spool, streams, target
+from target_duckdb.target import TargetDuckDB
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INTEGER = {"type": "integer"}
+
+
+def _kill(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+def _before(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, act: Callable[..., None]) -> None:
+    """Makes something happen just before a function runs, the second time that it is called."""
+    function, calls = getattr(owner, name), []
+
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            act(*arguments)
+        return function(*arguments, **named)
+
+    monkeypatch.setattr(owner, name, wrapped)
+
+
+def _run(duck: Any, schema: Any, record: Any, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[int]]:
+    """Runs the command over batches of two rows, with a state after each. Answers its exit code, and the states."""
+    rows: list[Any] = []
+    for n in range(8):
+        rows += [record("s", {"id": n}), {"type": "STATE", "value": n}]
+    source = duck.folder / "input"
+    source.write_text("\n".join(map(json.dumps, [schema("s", {"id": INTEGER}, ["id"]), *rows])))
+    with pytest.raises(SystemExit) as caught:
+        TargetDuckDB.get_singer_command().main(
+            ["--config", duck.config_file(batch_size_rows=2), "--input", str(source)], standalone_mode=True
+        )
+    assert isinstance(caught.value.code, int)
+    assert list(duck.spool.iterdir()) == []
+    return caught.value.code, [int(line) for line in capsys.readouterr().out.split()]
+
+
+def _in_a_query(number: int) -> Callable[..., None]:
+    """DuckDB does not let the exception of a signal's handler through."""
+
+    def act(connection: Any, *_: Any) -> None:
+        timer = threading.Timer(0.1, _kill, [number])
+        timer.start()
+        connection.execute("SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b").fetchall()
+
+    return act
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("owner", "name", "said"),
+    [
+        (streams.Stream, "add", 0),
+        (spool.SpoolFile, "flush", 0),
+        (load.Loader, "_write_state", 0),
+        (merge, "upsert", 0),
+        (target, "write_line", 2),  # what is committed is said
+    ],
+)
+def test_a_signal_while_a_batch_is_on_its_way(
+    *,
+    duck: Any,
+    schema: Any,
+    record: Any,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: Any,
+    name: str,
+    said: int,
+    number: signal.Signals,
+) -> None:
+    act = _in_a_query(number) if owner is merge else lambda *_: [_kill(number), _kill(signal.SIGTERM)]
+    _before(monkeypatch, owner, name, act)
+    code, states = _run(duck, schema, record, capsys)
+    assert code == 128 + number
+    told = [entry.getMessage() for entry in caplog.records if entry.levelname in {"WARNING", "ERROR"}]
+    assert told == [f"Stopped by signal {number:d}: what was not committed yet is not kept."]
+    # A state comes after its row, and a batch ends with its second row.
+    assert states == ([0, 2] if said else [] if owner is streams.Stream else [0])
+    assert duck.query("SELECT count(*) FROM duckdb_tables()")[0][0] == (2 if states else 0)
+    if states:
+        assert duck.state() == [("main", str(states[-1]))]
+        assert duck.query("SELECT count(*) FROM s") == [(states[-1] + 2,)]
+
+
+def test_a_signal_when_all_is_done_changes_nothing(
+    duck: Any, schema: Any, record: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = spool.SpoolDirectory.close
+    monkeypatch.setattr(spool.SpoolDirectory, "close", lambda directory: [_kill(signal.SIGINT), close(directory)])
+    source = duck.folder / "input"
+    source.write_text("")
+    TargetDuckDB.get_singer_command().main(
+        ["--config", duck.config_file(), "--input", str(source)], standalone_mode=False
+    )
+    assert list(duck.spool.iterdir()) == []
+
+
+_EARLY = (
+    "import os, runpy, signal, sys\n"
+    "class Finder:\n"
+    "    def find_spec(self, name, *_):\n"
+    "        name == 'singer_sdk' and os.kill(os.getpid(), signal.SIGINT)\n"
+    "sys.meta_path.insert(0, Finder())\n"
+    "runpy.run_module('target_duckdb', run_name='__main__')\n"
+)
+
+
+def test_a_signal_before_the_run_begins() -> None:
+    run = subprocess.run([sys.executable, "-c", _EARLY], capture_output=True, text=True, check=False)
+    assert run.returncode == 130
+    assert run.stderr == "target-duckdb was stopped by signal 2 before it began.\n"
