@@ -648,6 +648,22 @@ def test_the_total_of_balances_counts_employees_a_hundred_of_whom_are_on_a_page(
     assert ("fewer records than the vendor tells of" not in caplog.text) == whole
 
 
+def test_a_list_that_shrinks_while_it_is_read_is_read_again_and_is_whole_then(
+    run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    totals = [3, 2]
+
+    def answer(asked: Asked) -> Answer:
+        if "after_id" not in asked.query:
+            return page({"id": "1"}, has_next_page=True, end_cursor="MQ==", total=totals.pop(0))
+        return page({"id": "3"}, total=2)  # the second was deleted
+
+    output = run(factorial(answer).url, "teams_teams")
+    assert {record["id"] for record in output.records("teams_teams")} == {"1", "3"}
+    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
 def test_a_full_page_is_the_last_one_where_the_total_says_so(run: Callable[..., Any], factorial: Start) -> None:
     rows = [{"id": str(number)} for number in range(100)]
     meta = {"has_next_page": None, "total": 100}
