@@ -32,6 +32,7 @@ class Meaning(Enum):
 OF_PARENT = frozenset({Meaning.PARENT_GONE, Meaning.PARENT_FORBIDDEN})
 NO_ACCESS = frozenset({Meaning.NO_PERMISSION, Meaning.NOT_BOOKED})
 
+CANNOT_ANSWER = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 NOT_BOOKED = frozenset(
     {
         HTTPStatus.PAYMENT_REQUIRED,
@@ -60,3 +61,27 @@ def usual(status: int, *, of_parent: bool) -> Meaning:
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return Meaning.NO_PERMISSION
     return Meaning.ERROR
+
+
+def usual_advice(status: int) -> str:
+    """What the user can do about a request that was refused."""
+    if status in CANNOT_ANSWER:
+        return "Check `start_date` and `end_date`; if they are right, report it with this tap's version."
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return "Check `api_url`: it leads elsewhere."
+    return "Check `api_url`; if it is right, report it with this tap's version."
+
+
+def no_access(meaning: Meaning, permission: str, status: int, endpoint: str) -> str:
+    """What it means that a stream may not be read.
+
+    Args:
+        meaning: What the answer says.
+        permission: The permission that the credential needs.
+        status: The HTTP status.
+        endpoint: What was asked.
+    """
+    answered = f"(status {status} from {endpoint})."
+    if meaning is Meaning.NOT_BOOKED:
+        return f"the company has not booked it, or the vendor has switched it off {answered} It needs {permission}."
+    return f"the credential may not read it; it needs {permission} {answered}"

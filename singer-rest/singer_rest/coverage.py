@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from singer_rest.pages import Page
     from singer_rest.slices import Slice, Slices
+    from singer_rest.stream import RestStream
 
 MANY_PARENTS = 100
 """After so many that were not found or forbidden, and none that was read, the others are not asked for."""
@@ -87,6 +88,19 @@ class Coverage:
         self._failed = 0
         self._read_any = False
         self._parents_incomplete = self._parents_hidden = False
+
+    @classmethod
+    def of(cls, stream: RestStream) -> Coverage:
+        """What a read of a stream covers, of which nothing is known yet."""
+        return cls(
+            stream.name,
+            stream.slices,
+            stream.right(),
+            has_key=bool(stream.primary_keys),
+            names_parents=stream.names_parents,
+            unreadable_advice=stream.unreadable_advice,
+            all_unreadable=stream.all_unreadable,
+        )
 
     def see(self, page: Page) -> None:
         """Take in a page."""

@@ -78,7 +78,7 @@ class Run:
         for parent, reading in apart:
             # What ends a listing is kept in it, and ends the children when their turn comes.
             listing = self._listings[parent.name]
-            listing.coverage = parent.new_coverage()
+            listing.coverage = Coverage.of(parent)
             covered = self._covered(parent, self._scheduler.pages(reading), listing.coverage)
             with suppress(Exception), closing(self._noting_ids(parent, covered)) as pages:
                 for _ in pages:
@@ -279,7 +279,7 @@ class Run:
         parent = listing.parent
         if parent.slices.parent:  # to list them takes a request for each of theirs
             return None
-        fresh, coverage = Listing(parent, listing.children), parent.new_coverage()
+        fresh, coverage = Listing(parent, listing.children), Coverage.of(parent)
         reading = self._reading(parent, None, self._slices_of(parent, parent.window(None)))
         self._scheduler.add(reading)
         try:

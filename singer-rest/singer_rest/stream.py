@@ -7,14 +7,13 @@ import time
 from abc import abstractmethod
 from datetime import datetime, timezone
 from functools import cached_property
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pendulum
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from singer_rest import times
-from singer_rest.answers import NO_ACCESS, OF_PARENT, Meaning, usual
+from singer_rest.answers import CANNOT_ANSWER, NO_ACCESS, OF_PARENT, Meaning, no_access, usual, usual_advice
 from singer_rest.backfill import Backfill
 from singer_rest.changes import ChangedSince, is_before
 from singer_rest.coverage import Coverage
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["ChangedSince", "RestStream"]
-
-CANNOT_ANSWER = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
 class RestStream(SdkStream):
@@ -134,19 +131,7 @@ class RestStream(SdkStream):
     @cached_property
     def coverage(self) -> Coverage:
         """What this read covers."""
-        return self.new_coverage()
-
-    def new_coverage(self) -> Coverage:
-        """What another read of the stream covers, of which nothing is known yet."""
-        return Coverage(
-            self.name,
-            self.slices,
-            self.right(),
-            has_key=bool(self.primary_keys),
-            names_parents=self.names_parents,
-            unreadable_advice=self.unreadable_advice,
-            all_unreadable=self.all_unreadable,
-        )
+        return Coverage.of(self)
 
     @cached_property
     def shape(self) -> Shape:
@@ -369,14 +354,8 @@ class RestStream(SdkStream):
         )
 
     def _refusal(self, meaning: Meaning, status: int, request: Request) -> TapError:
-        answered = f"(status {status} from {request.endpoint})."
-        if meaning is Meaning.NOT_BOOKED:
-            return NoAccess(
-                f"{self.name}: the company has not booked it, or the vendor has switched it off {answered} It needs "
-                f"{self.right()}."
-            )
         if meaning in NO_ACCESS | OF_PARENT:
-            return NoAccess(f"{self.name}: the credential may not read it; it needs {self.right()} {answered}")
+            return NoAccess(f"{self.name}: {no_access(meaning, self.right(), status, request.endpoint)}")
         kind = FilterRefused if status in CANNOT_ANSWER and self._asks_what_changed(request) else TapError
         return kind(f"{self.name}: {request.endpoint} refused the request with status {status}. {self.advice(status)}")
 
@@ -403,11 +382,7 @@ class RestStream(SdkStream):
 
     def advice(self, status: int) -> str:
         """What the user can do about a request that was refused."""
-        if status in CANNOT_ANSWER:
-            return "Check `start_date` and `end_date`; if they are right, report it with this tap's version."
-        if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-            return "Check `api_url`: it leads elsewhere."
-        return "Check `api_url`; if it is right, report it with this tap's version."
+        return usual_advice(status)
 
     def place_after(self, page: Page) -> str | None:  # noqa: ARG002
         """Where a list that is read in one piece goes on after a page, if a later run may begin there."""
