@@ -1,0 +1,125 @@
+"""Every stream of each tap with one request at a time and with 32: the same rows, the same conclusions from them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections import Counter
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hr_sandbox.testing import Sandbox, running
+from singer_rest.tap import RestTap
+from singer_rest.testing import Output, synced
+from tap_cornerstone.tap import TapCornerstone
+from tap_factorial.tap import TapFactorial
+from tap_personio.tap import TapPersonio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+CLIENT = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
+ALL = {"optional_streams": ["*"]}
+TOKEN = re.compile(r"token=[^&\"]*")
+"""What each answer makes anew, in links that a state keeps."""
+
+
+def fault(sandbox: Sandbox, path: str, status: int, **more: Any) -> None:
+    """Let a path answer so, each time."""
+    sandbox.control("fault", path=path, kind="status", status=status, times=None, **more)
+
+
+def odd_personio(sandbox: Sandbox) -> None:
+    """Parents that are not found, and never answered; a record that comes twice; a permission that is missing."""
+    persons = [row["id"] for row in sandbox.records("personio", "persons")]
+    for person, status in zip(persons, (404, 500), strict=False):
+        fault(sandbox, f"/personio/v2/persons/{person}/employments", status)
+    sandbox.control("duplicate", vendor="personio", stream="persons", id=persons[-1])
+    sandbox.control("revoke", vendor="personio", right="personio:compensations:read")
+
+
+def odd_factorial(sandbox: Sandbox) -> None:
+    """Lists that are shorter than they say, rows without a key, modules that are not booked."""
+    lists = {"teams/teams": "short", "contracts/contract_versions": "short", "ats/candidates": "keyless"}
+    for path, manner in lists.items():
+        sandbox.control("manner", vendor="factorial", path=path, manner=manner)
+    sandbox.control("revoke", vendor="factorial", right="posts", status=402)
+    fault(sandbox, "/factorial/api/2026-10-01/resources/locations/locations", 500)
+
+
+def odd_cornerstone(sandbox: Sandbox) -> None:
+    """Lists that are shorter than they say, items that failed, employees that are refused, pages that break off."""
+    root = "/cornerstone/services/api/x"
+    employees = [row["id"] for row in sandbox.records("cornerstone", "employees")]
+    for employee, status in zip(employees, (404, 403, 401, 400, 500), strict=False):
+        fault(sandbox, f"{root}/users/v2/employees/{employee}/groups", status)
+    imports = [row["id"] for row in sandbox.records("cornerstone", "bulk_imports") if row["total_records"] > 1]
+    for import_id, status in zip(imports, (404, 410, 500), strict=False):
+        fault(sandbox, f"{root}/bulk-api/v1/imports/{import_id}/report", status)
+    forms = {
+        "skills": "short",
+        "organizational_units": "short",
+        "transcripts": "failed-item",
+        "training_details": "failed-item",
+        "bulk_jobs": "short",
+        "bulk_import_reports": "stray-byte",
+        "employee_skills": "no-content",
+        "ou_core": "error",
+    }
+    for stream, form in forms.items():
+        sandbox.control("cornerstone/failure", stream=stream, form=form, times=None)
+    for stream in ("transcript_core", "users_core"):
+        sandbox.control("cornerstone/short-pages", stream=stream, rows=40)
+        sandbox.control("cornerstone/failure", stream=stream, form="cut", times=None, above=2000)
+    sandbox.control("revoke", vendor="cornerstone", right="obj_training_core:read")
+
+
+def days_ago(days: int) -> str:
+    """A day of the past."""
+    return f"{datetime.now(timezone.utc) - timedelta(days=days):%Y-%m-%d}"
+
+
+TAPS: dict[str, tuple[type[RestTap], dict[str, Any], Callable[[Sandbox], None]]] = {
+    "personio": (TapPersonio, {**CLIENT, "legacy_v1_streams": True, "start_date": days_ago(70)}, odd_personio),
+    "factorial": (TapFactorial, {"api_key": "sandbox-api-key", "start_date": days_ago(70)}, odd_factorial),
+    "cornerstone": (TapCornerstone, {**CLIENT, "start_date": days_ago(3)}, odd_cornerstone),
+}
+
+
+def concluded(output: Output, log: list[logging.LogRecord]) -> dict[str, Any]:
+    """What a run came to, whatever the order of its records and warnings."""
+    records = Counter((message["stream"], json.dumps(message["record"])) for message in output.of("RECORD"))
+    return {
+        "records": records,
+        "versions": sorted(json.dumps(message) for message in output.of("ACTIVATE_VERSION")),
+        "state": TOKEN.sub("token", json.dumps(output.state, sort_keys=True)),
+        "said": Counter(entry.getMessage() for entry in log if entry.levelno >= logging.WARNING),
+    }
+
+
+@pytest.mark.parametrize("vendor", TAPS)
+def test_it_does_not_matter_how_many_requests_are_under_way(
+    vendor: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    tap_class, config, make_odd = TAPS[vendor]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(RestTap, "started", datetime.now(timezone.utc))
+    monkeypatch.setattr(RestTap, "first_delay", 0.0001)
+    found = []
+    with running(employees=10, requests_per_minute=6_000_000) as sandbox:
+        make_odd(sandbox)
+        for requests in (1, 32):
+            caplog.clear()
+            fails: list[Exception] = []
+            tap = tap_class(config={"api_url": f"{sandbox.url}/{vendor}", "max_concurrency": requests, **config, **ALL})
+            output = synced(tap, fails=fails)
+            found.append({**concluded(output, caplog.records), "fails": [str(error) for error in fails]})
+            sandbox.control("cornerstone/reset-downloads")
+    one, many = found
+    assert one["records"]
+    assert one["versions"]
+    assert one["fails"]
+    assert one == many
