@@ -7,11 +7,19 @@ import sys
 import tempfile
 from pathlib import Path
 
-from faults import days, killer, mutator, proxy
+from faults import days, killer, markers, mutator, orchestrated, pairs, proxy
 from faults.trials import Book, Options
 from faults.vendors import VENDORS
 
-PARTS = {"days": days.run, "killer": killer.run, "mutator": mutator.run, "proxy": proxy.run}
+PARTS = {
+    "days": days.run,
+    "killer": killer.run,
+    "mutator": mutator.run,
+    "meltano": orchestrated.run,
+    "markers": markers.run,
+    "pairs": pairs.run,
+    "proxy": proxy.run,
+}
 SEED = 7
 
 

@@ -52,14 +52,18 @@ class Bench:
         vendor: Whose sandbox.
         folder: Where files go.
         seed: Of the changes between A and B.
+        config: Settings of every run of the tap.
         options: Those of the sandbox, such as `token_ttl`.
     """
 
-    def __init__(self, vendor: Vendor, folder: Path, seed: int, **options: Any) -> None:
+    def __init__(
+        self, vendor: Vendor, folder: Path, seed: int, config: Mapping[str, Any] | None = None, /, **options: Any
+    ) -> None:
         self.vendor = vendor
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.seed = seed
+        self._settings = {"request_timeout": 5, "max_wait": 3, **(config or {})}
         self._options = {"employees": EMPLOYEES, "requests_per_minute": UNLIMITED, **options}
         self._stack = ExitStack()
         self._runs = 0
@@ -123,7 +127,7 @@ class Bench:
         streams: Collection[str] = (),
         state: Mapping[str, Any] | None = None,
         limit: float = processes.LIMIT,
-        loader: Mapping[str, Any] | None = None,
+        variables: Mapping[str, str] | None = None,
         **config: Any,
     ) -> Run:
         """Run the tap, then the loader with what it wrote.
@@ -134,20 +138,26 @@ class Bench:
             streams: Those that are selected; all, if none is named.
             state: What the tap begins with.
             limit: Seconds that each may take.
-            loader: Further settings of the loader.
+            variables: Further ones of the environment.
             config: Further settings of the tap.
         """
         out = folder / "tap.out"
         tap = processes.run(
-            self.vendor.tap, self.arguments(folder, streams, state, **config), folder, stdout=out, limit=limit
+            self.vendor.tap,
+            self.arguments(folder, streams, state, **config),
+            folder,
+            stdout=out,
+            limit=limit,
+            variables=variables,
         )
         load = processes.run(
             "target-duckdb",
-            ["--config", str(self.loader_config(folder, database, **(loader or {})))],
+            ["--config", str(self.loader_config(folder, database))],
             folder,
             stdin=out,
             stdout=folder / "states.out",
             limit=limit,
+            variables=variables,
         )
         return Run(tap, load, out)
 
@@ -172,7 +182,7 @@ class Bench:
         return write_json(folder / "target.json", settings)
 
     def _config(self, folder: Path | None = None, **more: Any) -> Path:
-        settings = self.vendor.config(self.proxy.url, **{"request_timeout": 5, "max_wait": 3, **more})
+        settings = self.vendor.config(self.proxy.url, **{**self._settings, **more})
         return write_json((folder or self.folder) / "config.json", settings)
 
     def _chosen(self, streams: Collection[str]) -> dict[str, Any]:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from singer_rest import times
 
 from faults import verdict
 from faults.bench import Bench
@@ -63,17 +66,25 @@ class Life:
     _seen: defaultdict[str, set[Key]] = field(default_factory=lambda: defaultdict(set))
     """Keys that were there since a stream was last read whole: of those that go, nobody hears before it is again."""
     _owed: set[str] = field(default_factory=set)
+    _late: defaultdict[str, set[Key]] = field(default_factory=lambda: defaultdict(set))
+    """Keys of rows that came with a stamp from before the run before: only a read of everything brings them."""
+    _began: str = ""
 
     def __post_init__(self) -> None:
         self.database = self.bench.folder / "life.duckdb"
         self.incremental = {
-            entry["tap_stream_id"] for entry in self.bench.catalog["streams"] if entry.get("replication_key")
+            entry["tap_stream_id"]
+            for entry in self.bench.catalog["streams"]
+            if entry["replication_method"] == "INCREMENTAL"
         }
-        self.stamps = {entry["tap_stream_id"]: entry.get("replication_key") for entry in self.bench.catalog["streams"]}
+        self.stamps = {
+            entry["tap_stream_id"]: entry.get("replication_key") for entry in self.bench.catalog["streams"]
+        } | self.bench.vendor.stamps
 
     def live(self, day: int) -> tuple[Verdict, str]:
         """Let a day pass: changes, a run, a comparison."""
         bench, vendor = self.bench, self.bench.vendor
+        self._began, since = times.text(datetime.now(UTC)), self._began
         if day > 1:
             change(bench.sandbox, vendor, bench.keys, self.chance, CHANGES)
         if day == EXPIRED and vendor.name == "cornerstone":
@@ -91,7 +102,7 @@ class Life:
             bench.reset()
         committed = verdict.state_of(self.database) or {}
         self.state = committed if ran.succeeded else merged(self.state or {}, committed)
-        return self._judge(day, ran)
+        return self._judge(day, ran, since)
 
     def _failing(self) -> Callable[[Asked, Callable[[], Reply]], Iterable[Step] | None]:
         """Let some endpoints answer no more, some of them from their second request on."""
@@ -106,7 +117,7 @@ class Life:
 
         return meddle
 
-    def _judge(self, day: int, ran: Run) -> tuple[Verdict, str]:
+    def _judge(self, day: int, ran: Run, since: str) -> tuple[Verdict, str]:
         if ran.hung:
             return Verdict.HANG, str(ran)
         if ran.broken:
@@ -114,12 +125,12 @@ class Life:
         if (day == FAILS) == ran.succeeded:
             return Verdict.BROKEN, f"day {day} ended otherwise than it should: {ran}"
         named = verdict.named(self.bench.keys, ran.log)
-        wrong = self._wrong(day, named)
+        wrong = self._wrong(day, named, since)
         if wrong:
             return Verdict.SILENT, f"{verdict.told(wrong)}\n     {ran}"
         return (Verdict.ALOUD if day in {FAILS, REVOKED} else Verdict.EXACT), ""
 
-    def _wrong(self, day: int, named: set[str]) -> verdict.Differences:
+    def _wrong(self, day: int, named: set[str], since: str) -> verdict.Differences:
         """What is not as it should be, and what will be allowed tomorrow."""
         bench = self.bench
         bodies = bench.bodies(bench.keys)
@@ -129,29 +140,34 @@ class Life:
             rows = {key_of(names, row): row for row in bench.vendor.emitted(stream, bodies[stream])}
             aloud = day in {FAILS, REVOKED} and stream in named
             whole = day in FULL or stream not in self.incremental or stream in self._owed
-            if stream in found:
+            if stream in found and (whole or stream not in bench.vendor.once):
                 difference = found[stream]
                 if aloud:
                     difference.missing, difference.changed = [], []
                 if aloud or stream in named or not whole or not self._versioned(stream):
                     difference.extra = [key for key in difference.extra if key not in self._seen[stream]]
-                difference.changed = self._noticeable(stream, difference.changed, rows)
+                if not whole and (stamp := self.stamps[stream]):
+                    self._forget_the_unnoticeable(stream, stamp, difference, rows, since)
                 if difference:
                     silent[stream] = difference
             if whole and not aloud and stream not in named:
                 self._seen[stream].clear()
+                self._late[stream].clear()
             self._seen[stream] |= rows.keys()
             self._owed = self._owed | {stream} if aloud and day == FAILS else self._owed - {stream}
         return silent
 
-    def _noticeable(self, stream: str, changed: list[Key], rows: Mapping[Key, Row]) -> list[Key]:
-        """Those whose own stamp changed: of others, an incremental list does not tell."""
-        stamp = self.stamps[stream]
-        if not changed or not stamp or stream in self._owed:
-            return changed
+    def _forget_the_unnoticeable(
+        self, stream: str, stamp: str, difference: verdict.Difference, rows: Mapping[Key, Row], since: str
+    ) -> None:
+        """Take out what no incremental list tells of: what changed and came without a new stamp."""
         names = self.bench.keys[stream]
         there = {key_of(names, row): row for row in verdict.live(verdict.rows_of(self.database, stream))}
-        return [key for key in changed if key_of([stamp], rows[key]) != key_of([stamp], there[key])]
+        difference.changed = [
+            key for key in difference.changed if key_of([stamp], rows[key]) != key_of([stamp], there[key])
+        ]
+        self._late[stream] |= {key for key in difference.missing if key_of([stamp], rows[key]) < (since,)}
+        difference.missing = [key for key in difference.missing if key not in self._late[stream]]
 
     def _versioned(self, stream: str) -> bool:
         """Whether deletions show at all: an API may forget what is old."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import random
@@ -112,14 +112,15 @@ class Moment:
         return committing
 
 
-def choose(chance: random.Random, *, tokens: bool) -> Moment:
+def choose(chance: random.Random, *, tokens: bool, bytes_pass: bool = True) -> Moment:
     """Choose a moment.
 
     Args:
         chance: Chooses.
         tokens: Whether the tap gets tokens at all.
+        bytes_pass: Whether somebody counts what the tap writes.
     """
-    whats: list[Any] = [REQUEST, REQUEST, BYTES, COMMIT, COMMIT, *([TOKEN, TOKEN] if tokens else [])]
+    whats = [REQUEST, REQUEST, COMMIT, COMMIT, *[BYTES] * bytes_pass, *[TOKEN, TOKEN] * tokens]
     return Moment(
         what=chance.choice(whats),
         share=chance.random(),

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 from faults.processes import BIN, Ended, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 CHUNK = 1 << 14
 POLL = 0.0005
@@ -28,12 +28,19 @@ class Pipeline:
         tap: The tap's command line.
         loader: The loader's.
         on_bytes: Is told how many bytes the tap has written so far.
+        variables: Further ones of the environment.
     """
 
     def __init__(
-        self, folder: Path, tap: Sequence[str], loader: Sequence[str], on_bytes: Callable[[int], None]
+        self,
+        folder: Path,
+        tap: Sequence[str],
+        loader: Sequence[str],
+        on_bytes: Callable[[int], None] = lambda _passed: None,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
+        self._variables = {**environment(folder), **(variables or {})}
         self.on_bytes = on_bytes
         self._started = time.monotonic()
         self._logs = {name: (folder / f"{name}.log").open("wb") for name in ("tap", "loader")}
@@ -51,7 +58,7 @@ class Pipeline:
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=self._logs[name],
-            env=environment(self.folder),
+            env=self._variables,
             bufsize=0,
         )
 

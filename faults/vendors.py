@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from singer_rest.testing import differs, meaning
@@ -34,6 +34,8 @@ class Vendor:
         emitted: What the sandbox's bodies of a stream are as rows.
         differs: Names of the fields in which a record does not say what a row says.
         walked: Streams whose rows others are asked for by: the sandbox would not forget those with them.
+        once: Streams of which each part is read once, though the sandbox makes it anew from the company as it is.
+        stamps: By stream: the field that tells when a row changed, where the catalog names none.
     """
 
     name: str
@@ -42,6 +44,8 @@ class Vendor:
     emitted: Callable[[str, list[Row]], list[Row]]
     differs: Callable[[str, Row, Row], set[str]]
     walked: frozenset[str] = frozenset()
+    once: frozenset[str] = frozenset()
+    stamps: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tap(self) -> str:
@@ -105,5 +109,7 @@ CORNERSTONE = Vendor(
     everything={"optional_streams": ["*"]},
     emitted=_cornerstone,
     differs=lambda _stream, row, record: differs(row, record),
+    once=frozenset({"bulk_import_reports"}),
+    stamps={"transcripts": "ModificationDate"},
 )
 VENDORS = {vendor.name: vendor for vendor in (PERSONIO, FACTORIAL, CORNERSTONE)}

@@ -164,7 +164,7 @@ Print = tuple[tuple[tuple[str, str], ...], int, int]
 """Columns with their types, how many rows are live, and what they come to."""
 
 
-def prints(database: Path) -> dict[str, Print]:
+def prints(database: Path, schema: str = SCHEMA) -> dict[str, Print]:
     """What tells tables apart whose live rows are not the very same, by stream."""
     if not database.exists():
         return {}
@@ -172,7 +172,7 @@ def prints(database: Path) -> dict[str, Print]:
     with _opened(database) as connection:
         for table, column, kind in connection.execute(
             "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE schema_name = ? ORDER BY ALL",
-            [SCHEMA],
+            [schema],
         ).fetchall():
             columns.setdefault(table, []).append((column, kind))
         found = {}
@@ -181,7 +181,7 @@ def prints(database: Path) -> dict[str, Print]:
             names = ", ".join(f'"{name}"' for name, _ in own)
             where = f"WHERE {DELETED} IS NULL" if len(own) < len(typed) else ""
             count, total = connection.execute(
-                f'SELECT count(*), sum(hash({names})::HUGEINT) FROM "{SCHEMA}"."{table}" {where}'
+                f'SELECT count(*), sum(hash({names})::HUGEINT) FROM "{schema}"."{table}" {where}'
             ).fetchall()[0]
             found[table] = (own, count, total or 0)
     return found
