@@ -43,6 +43,10 @@ NOT_BOOKED = frozenset(
 )
 
 
+PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+"""What a host, or one in between, answers to a request that came at a bad moment."""
+
+
 def usual(status: int, *, of_parent: bool) -> Meaning:
     """What a status means with most vendors.
 
@@ -60,7 +64,7 @@ def usual(status: int, *, of_parent: bool) -> Meaning:
         return Meaning.PARENT_FORBIDDEN if of_parent else Meaning.NOT_BOOKED
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return Meaning.NO_PERMISSION
-    return Meaning.ERROR
+    return Meaning.RETRY if status in PASSING else Meaning.ERROR
 
 
 def usual_advice(status: int) -> str:

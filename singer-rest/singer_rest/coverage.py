@@ -39,6 +39,11 @@ class _List:
     def lacks(self) -> bool:
         return self.came < self.told
 
+    @property
+    def beyond(self) -> int | None:
+        """How many came beyond what was told of; None: nothing was told."""
+        return max(self.came - self.told, 0) if self.told else None
+
 
 class Coverage:
     """What is known of one read of a stream, page by page, in the order in which they are handed on.
@@ -78,7 +83,8 @@ class Coverage:
         self._is_second = False
         self._slice: Slice | None = None
         self._list = _List()
-        self._handed_on = 0
+        self._handed_on = self._repeated = 0
+        self._beyond: int | None = None
         self._lacks = self._lacks_parent = False
         self._incomplete: list[tuple[Slice, bool]] = []
         self._not_found: dict[str, list[Slice]] = {}
@@ -108,6 +114,7 @@ class Coverage:
             return
         if page.slice is not self._slice:
             self._slice, self._list, self._handed_on = page.slice, _List(), 0
+            self._repeated, self._beyond = 0, None
             self._lacks = self._lacks_parent = False
         if page.meaning is Meaning.PARENT_GONE:
             # It may have been asked for more than once: for other days, in another view.
@@ -122,7 +129,7 @@ class Coverage:
             self._read_any = True
             self._count(page)
         if page.ends_slice:
-            self._lacks = self._lacks or self._list.lacks
+            self._close_list()
             if self._lacks:
                 self._incomplete.append((page.slice, self._handed_on > 0))
 
@@ -130,7 +137,7 @@ class Coverage:
         """Compare what came of a list, from its first page on, with how much the vendor tells of."""
         if page.is_first:
             if page.restarts <= self._list.restarts:  # what came of a list that was begun anew does not count
-                self._lacks = self._lacks or self._list.lacks
+                self._close_list()
             self._list = _List(restarts=page.restarts)
         self._list.told = max(self._list.told, page.told or 0)
         self._list.came += page.items
@@ -138,6 +145,24 @@ class Coverage:
         self._failed += page.failed
         # An item that failed twice is one that the vendor cannot give.
         self._lacks = self._lacks or page.maybe_incomplete or (page.failed > 0 and not self._is_second)
+
+    def _close_list(self) -> None:
+        self._lacks = self._lacks or self._list.lacks
+        if (beyond := self._list.beyond) is not None:
+            self._beyond = (self._beyond or 0) + beyond
+
+    def see_repeated(self, page: Page, repeated: int) -> None:
+        """Take in how many of a page's records had the key of an earlier one of its slice.
+
+        Where no more came than the vendor tells of, each of them stands in the place of one that did not come.
+        """
+        if page.slice is not self._slice:
+            return
+        self._repeated += repeated
+        is_short = self._beyond is not None and self._repeated > self._beyond
+        if page.ends_slice and is_short and not self._lacks:
+            self._lacks = True
+            self._incomplete.append((page.slice, True))
 
     def _parent_of(self, page: Page) -> str:
         return page.parent or parents_of(page.slice, self._slices.ids_param)[0]

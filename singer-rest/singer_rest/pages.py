@@ -27,6 +27,9 @@ MAX_TOTAL = 1_000_000_000
 MAX_PAGES_AHEAD = 20_000
 """Pages of one list that are known at a time; the last of them tells of the next ones."""
 
+MAX_DIGITS = 1000
+"""Digits of a whole number that is read as one; Python itself refuses to read or write some thousands."""
+
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -162,10 +165,23 @@ class Reply:
 def _decoded(body: bytes | str) -> Any:  # noqa: ANN401 - whatever the vendor sent
     try:
         return _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, ValueError, ArithmeticError):
         # The standard library also reads what a strict decoder refuses, such as half a surrogate pair. NaN and its like
         # stay as text: as numbers they would be written as null.
-        return json.loads(body, parse_float=Decimal, parse_constant=str)
+        return json.loads(body, parse_float=_fraction, parse_int=_whole, parse_constant=str)
+
+
+def _fraction(digits: str) -> Decimal | str:
+    """A number with a fraction or an exponent; beyond what can be counted with, its text."""
+    try:
+        return Decimal(digits)
+    except ArithmeticError:
+        return digits
+
+
+def _whole(digits: str) -> int | str:
+    """A whole number; of more digits than anybody counts with, its text."""
+    return int(digits) if len(digits) <= MAX_DIGITS else digits
 
 
 @dataclass(frozen=True)

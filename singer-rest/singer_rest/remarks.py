@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING
 from singer_rest.schemas import EXTRA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from singer_rest.sdk import SdkStream
+
+MAX_NAMES = 100
+"""Fields that one line names."""
+MAX_LETTERS = 100
+"""Letters of a field's name that a line shows."""
 
 
 def remarks(stream: SdkStream) -> Iterator[str]:
     """The sentences."""
     replication, shape = stream.replication, stream.shape
+    if replication.bookmark_is_ahead:
+        yield (
+            "the bookmark was ahead of this machine's clock, so everything was read again. A clock was wrong, then or "
+            "now; check it."
+        )
     if replication.is_emptied:
         yield "nothing came back, so rows loaded earlier are kept. A lost right often looks like that."
     if stream.slices.key and not stream.was_asked_for:
@@ -28,12 +38,9 @@ def remarks(stream: SdkStream) -> Iterator[str]:
         ).rstrip()
     kept = f"are kept in `{EXTRA}`" if shape.keeps_extra else f"are lost, because the catalog does not select `{EXTRA}`"
     if shape.unlisted:
-        yield f"fields that the schema does not list {kept}: {', '.join(sorted(shape.unlisted))}"
+        yield f"fields that the schema does not list {kept}: {named(shape.unlisted)}"
     if shape.misfits:
-        yield (
-            f"values of another type than their columns {kept}, and the columns left empty: "
-            f"{', '.join(sorted(shape.misfits))}"
-        )
+        yield (f"values of another type than their columns {kept}, and the columns left empty: {named(shape.misfits)}")
     if shape.repeated:
         at_least = "" if shape.tracks_all_keys else "at least "
         yield (
@@ -46,3 +53,14 @@ def remarks(stream: SdkStream) -> Iterator[str]:
             f"{shape.keyless} records lack a part of their key ({', '.join(stream.primary_keys)}); target-duckdb sets "
             f"them aside, another loader may refuse them{kept}."
         )
+
+
+def named(fields: Collection[str]) -> str:
+    """Names of fields as a log shows them: some of them, not at any length, on one line.
+
+    A vendor may send any text as a name.
+    """
+    shown = [name if name.isprintable() else ascii(name)[1:-1] for name in sorted(fields)[:MAX_NAMES]]
+    shown = [name if len(name) <= MAX_LETTERS else f"{name[:MAX_LETTERS]}..." for name in shown]
+    more = len(fields) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

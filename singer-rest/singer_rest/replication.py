@@ -83,7 +83,9 @@ class Replication:
         """First moment that is wanted; None: everything."""
         self.version = version if versioned else None
         """What each RECORD carries, so that a later full read can tell the rows that are gone."""
-        if self._bookmark is None or self._is_due():
+        self.bookmark_is_ahead = self._bookmark is not None and pendulum.instance(self._bookmark) - look_back > now
+        """Whether the bookmark lies ahead of the clock: nobody knows what was read, so everything is read again."""
+        if self._bookmark is None or self.bookmark_is_ahead or self._is_due():
             self.read_whole()
         else:
             from_bookmark = pendulum.instance(self._bookmark) - look_back

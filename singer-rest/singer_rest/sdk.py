@@ -25,7 +25,7 @@ from singer_rest.command import Command, checked_catalog, checked_state, explain
 from singer_rest.errors import NoAccess, RunError, TapError
 from singer_rest.messages import MessageWriter, record_lines
 from singer_rest.progress import Progress
-from singer_rest.remarks import remarks
+from singer_rest.remarks import named, remarks
 from singer_rest.schemas import CompletedStream
 from singer_rest.settings import sentence, wrong_variables
 
@@ -204,10 +204,11 @@ class SdkStream(CompletedStream):
         return (place is not None and self.backfill.keep_place(place)) or remembered
 
     def _emit(self, page: Page, *, write_messages: bool) -> Iterator[Record]:
+        repeated = self.shape.repeated
         records = list(self.shaped(page))
+        self.coverage.see_repeated(page, self.shape.repeated - repeated)
         self.replication.see(records)
-        whole_pages = write_messages and self._writes_whole_pages
-        if whole_pages:
+        if write_messages and self._writes_whole_pages:
             # A part at a time: pages may be large, and their lines need not be there all at once.
             for begin in range(0, len(records), WRITTEN_AT_ONCE):
                 some = records[begin : begin + WRITTEN_AT_ONCE]
@@ -244,7 +245,7 @@ class SdkStream(CompletedStream):
         self.finish_state(self.stream_state)
         for remark in remarks(self):
             self.logger.warning("%s: %s", self.name, remark)
-        if dropped := ", ".join(sorted(self.shape.secrets)):
+        if dropped := named(self.shape.secrets):
             self.logger.info("%s: fields that are secrets by their names do not leave: %s", self.name, dropped)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import Numbered, Request, query
+from singer_rest import Numbered, Reply, Request, query
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,3 +62,10 @@ def test_of_a_long_list_so_many_pages_are_known_at_a_time_and_all_in_the_end(mon
         assert number == asked - 1
     assert asked == total + 1
     assert most == 20
+
+
+def test_numbers_that_nobody_can_count_with_are_texts() -> None:
+    digits, exponent = b"1" * 6000, b"1e99999999999999999999999"
+    body = b'{"digits": %b, "exponent": %b, "number": 1.50}' % (digits, exponent)
+    found = Reply(200, {}, body, datetime.now(timezone.utc)).json()
+    assert found == {"digits": digits.decode(), "exponent": exponent.decode(), "number": Decimal("1.50")}

@@ -11,6 +11,7 @@ import pytest
 from singer_rest.messages import MessageWriter, encode, record_lines
 from singer_rest.pages import Reply
 from singer_rest.records import Shape
+from singer_rest.remarks import named
 from singer_sdk.singerlib import SelectionMask
 from singer_sdk.singerlib.encoding.simple import RecordMessage
 
@@ -197,3 +198,10 @@ def test_a_page_with_half_a_surrogate_pair_can_be_written() -> None:
     exact = Decimal("12345678901234567.89")
     line = record_lines("persons", [{"id": "\ud800", "n": exact}], None, NOW)
     assert json.loads(line, parse_float=Decimal)["record"] == {"id": "\ud800", "n": exact}
+
+
+def test_names_of_fields_stand_on_one_line_of_a_log_at_no_great_length() -> None:
+    assert named({"b", "a"}) == "a, b"
+    assert named({"a\nERROR", "\x1b[31m", "größe"}) == "\\x1b[31m, a\\nERROR, größe"
+    assert named({"x" * 5000}) == "x" * 100 + "..."
+    assert named({f"{number:03}" for number in range(250)}).endswith("098, 099 and 150 more")

@@ -192,3 +192,14 @@ def test_records_without_versions_leave_the_version_alone() -> None:
     run.see([{"updated_at": "2026-11-01T00:00:00Z"}])
     run.finish(None, None, versions=False)
     assert state == bookmark("2026-11-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(("ahead", "whole"), [(timedelta(minutes=4), False), (timedelta(days=400), True)])
+def test_a_bookmark_ahead_of_the_clock_is_not_believed(ahead: timedelta, whole: bool) -> None:  # noqa: FBT001
+    state = bookmark((NOW + ahead).isoformat(), version=7)
+    run = replication(state)
+    assert (run.whole, run.bookmark_is_ahead) == (whole, whole)
+    if whole:
+        run.see([{"updated_at": "2026-10-31T23:57:00Z"}])
+        run.finish(None, None)
+        assert state["replication_key_value"] == "2026-10-31T23:57:00Z"
