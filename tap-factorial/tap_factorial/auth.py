@@ -80,13 +80,17 @@ class Check:
         """
         path = f"/api/{self.version}/resources/api_public/credentials"
         request = Request(path, (), path)
+
+        def look() -> Reply:
+            reply = self.transport.get_once(request, headers)
+            if reply.status == HTTPStatus.UNAUTHORIZED:
+                # A single answer does not end a run: it may be another one's, or of a bad moment.
+                time.sleep(self.first_delay)
+                reply = self.transport.get_once(request, headers)
+            return reply
+
         try:
-            reply = until_answered(
-                lambda: self.transport.get_once(request, headers),
-                self.first_delay,
-                self.transport.max_wait,
-                "the look at the credential",
-            )
+            reply = until_answered(look, self.first_delay, self.transport.max_wait, "the look at the credential")
         except Retry as retry:
             if self.transport.pacer.answered:  # the host is there, and the lists may well be
                 return False

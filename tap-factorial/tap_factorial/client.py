@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pendulum
 from singer_rest import Meaning, Parsed, Reply, Request, RestStream, Slice, Slices, TapError, query
 from singer_rest.errors import Retry
+from singer_rest.scalars import integer
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from tap_factorial.tap import TapFactorial
 
 PAGE_SIZE = 100
+MANY_ALIKE = 100
+"""Empty pages, or pages of rows without a key, that may follow one another; each says that the list goes on."""
 CONTAINERS = frozenset({dict, list})
 ID_HOLDERS = CONTAINERS | {int}
 EARLIEST = pendulum.datetime(2000, 1, 1)
@@ -74,29 +78,52 @@ class FactorialStream(RestStream):
             if "after_id" in dict(request.params):  # of a list that has begun it cannot be the end
                 raise Retry("a page without its rows", broken=True)
             return Parsed([], maybe_incomplete=True)  # an empty list, as some modules say it
-        records = body.get("data") if isinstance(body, dict) else None
+        rows = body.get("data") if isinstance(body, dict) else None
         meta = (body.get("meta") or {}) if isinstance(body, dict) else None
-        if not (isinstance(meta, dict) and isinstance(records, list) and all(isinstance(row, dict) for row in records)):
+        records = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        if not (isinstance(meta, dict) and isinstance(rows, list) and (records or not rows)):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
-        total = meta.get("total")
-        told = total if type(total) is int else None
-        items = None if self.row.total == "rows" else PAGE_SIZE  # at most so many, which is all that can be known
-        if not meta.get("has_next_page"):
-            is_all = meta.get("has_next_page") is False or self.row.one_answer or (told == len(records) and not items)
-            if len(records) == PAGE_SIZE and not is_all:
+        told = _count(meta.get("total"))
+        # Where it counts something else, there are at most so many, which is all that can be known.
+        items = len(rows) if self.row.total == "rows" else PAGE_SIZE
+        parsed = Parsed(records, told=told, items=items, failed=len(rows) - len(records))
+        goes_on = meta.get("has_next_page")
+        if not goes_on or goes_on == "false":
+            is_all = goes_on in {False, "false"} or self.row.one_answer or (told == items == len(rows))
+            if len(rows) >= min(_count(meta.get("limit")) or PAGE_SIZE, PAGE_SIZE) and rows and not is_all:
                 raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
-            return Parsed(records, told=told, items=items)
+            return parsed
         cursor = meta.get("end_cursor")
+        cursor = str(cursor) if type(cursor) is int else cursor
         if not isinstance(cursor, str) or not cursor:
             raise TapError(f"{self.name}: a page says that another follows, but not where. Run again later.")
         params = tuple(pair for pair in request.params if pair[0] != "after_id")
-        following = Request(request.path, (*params, ("after_id", cursor)), request.endpoint)
-        return Parsed(records, [following], told=told, items=items)
+        note = self._moves_on(rows, request.note)
+        return replace(
+            parsed, following=[Request(request.path, (*params, ("after_id", cursor)), request.endpoint, note=note)]
+        )
+
+    def _moves_on(self, rows: list[Any], before: tuple[int, int] | None) -> tuple[int, int]:
+        """What the next page has to know of this one: its rows, and how many in a row were like it.
+
+        Raises:
+            TapError: If pages are alike that should not be: cursors that are new each time would lead on for ever.
+        """
+        seen = hash(repr(rows))
+        alike = before[1] + 1 if before and before[0] == seen else 0
+        if alike >= (1 if rows and self.row.key else MANY_ALIKE):
+            raise TapError(
+                f"{self.name}: the same page comes again and again, so the list has no end. Run again later; if it "
+                "stays so, report it to the vendor."
+            )
+        return seen, alike
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
         # The body may be JSON, a page of the gateway, or nothing. A list that the version lacks is 404.
         of_parent = self.slices.parent is not None
+        if reply.status == HTTPStatus.NO_CONTENT and "after_id" in dict(request.params):
+            return Meaning.RETRY  # a page said that another follows
         if reply.status == HTTPStatus.PAYMENT_REQUIRED:  # it is about the module, whatever is asked for
             return Meaning.NOT_BOOKED
         if reply.status == HTTPStatus.NOT_FOUND:
@@ -129,6 +156,12 @@ class FactorialStream(RestStream):
             if value.__class__ in ID_HOLDERS:
                 row[name] = _with_text_ids(name, value)
         return row
+
+
+def _count(value: Any) -> int | None:  # noqa: ANN401 - whatever the API sent
+    """A number of rows; None where there is none that can be read."""
+    found = None if isinstance(value, bool) or value is None else integer(value)
+    return found if isinstance(found, int) else None
 
 
 def _with_text_ids(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever the API sent

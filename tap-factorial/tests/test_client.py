@@ -486,10 +486,11 @@ def test_a_body_with_little_or_no_word_of_pages_is_the_last_one(
         ({"data": [{"id": "1"}], "meta": "none"}, "holds no list of records"),
         ({"data": [{"id": "1"}], "meta": [1]}, "holds no list of records"),
         ({"data": ["1"]}, "holds no list of records"),
+        ({"data": [{"id": "1"}], "meta": {"limit": 1, "end_cursor": "MQ=="}}, "does not say whether another follows"),
         ([{"id": "1"}], "holds no list of records"),
         (
             {"data": [{"id": "1"}], "meta": {"has_next_page": True, "end_cursor": "MQ=="}},
-            "leads back to a page already read",
+            "the same page comes again and again",
         ),
     ],
 )
@@ -501,6 +502,85 @@ def test_a_body_that_could_hide_rows_ends_the_stream(
     assert "1 of 1 streams failed: teams_teams" in str(fails[0])
     assert sentence in caplog.text
     assert output.of("ACTIVATE_VERSION") == []
+
+
+def pages(first: Answer, *later: Answer) -> Callable[[Asked], Answer]:
+    """A list of teams whose first page is always the same, and whose later ones come in this order."""
+    left = [*later]
+    return lambda asked: EMPTY if asked.path != f"{LISTS}teams/teams" else _next(asked, first, left)
+
+
+def _next(asked: Asked, first: Answer, left: list[Answer]) -> Answer:
+    return left.pop(0) if "after_id" in asked.query else first
+
+
+GOES_ON = {"has_next_page": True, "end_cursor": "MQ=="}
+
+
+def test_a_row_that_is_no_object_holds_up_no_other_and_takes_none_away(
+    run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = Answer({"data": [{"id": "1"}, None, {"id": "2"}], "meta": {**LAST, "total": 3}})
+    output = run(factorial(answers(teams__teams=rows)).url, "teams_teams")
+    assert {record["id"] for record in output.records("teams_teams")} == {"1", "2"}
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "teams_teams: 1 items failed at the vendor" in caplog.text
+
+
+@pytest.mark.parametrize("status", [204, 408, 425])
+def test_no_content_in_the_place_of_a_later_page_is_no_end_of_the_list(
+    run: Callable[..., Any], factorial: Start, status: int
+) -> None:
+    vendor = factorial(pages(page({"id": "1"}, **GOES_ON), Answer(None, status), page({"id": "2"})))
+    output = run(vendor.url, "teams_teams")
+    assert [record["id"] for record in output.records("teams_teams")] == ["1", "2"]
+    assert len(output.of("ACTIVATE_VERSION")) == 1
+
+
+@pytest.mark.parametrize("rows", [[{"id": "1"}], []])
+def test_cursors_that_are_new_each_time_lead_on_no_list_for_ever(
+    run: Callable[..., Any], factorial: Start, rows: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    vendor = factorial(lambda asked: page(*rows, has_next_page=True, end_cursor=asked.query.get("after_id", "c") + "c"))
+    fails: list[Exception] = []
+    run(vendor.url, "teams_teams", fails=fails)
+    assert "1 of 1 streams failed" in str(fails[0])
+    assert "the same page comes again and again" in caplog.text
+    assert len(vendor.asked) < 110
+
+
+def test_words_on_pages_may_be_of_other_types(run: Callable[..., Any], factorial: Start) -> None:
+    last = page(*({"id": str(number)} for number in range(2, 102)), has_next_page="false", total="101")
+    vendor = factorial(pages(page({"id": "1"}, has_next_page=1, end_cursor=16, total="101"), last))
+    output = run(vendor.url, "teams_teams")
+    assert output.counts() == {"teams_teams": 101}
+    assert len(output.of("ACTIVATE_VERSION")) == 1
+    assert vendor.queries(f"{LISTS}teams/teams")[1]["after_id"] == "16"
+
+
+def test_a_total_in_a_text_counts(run: Callable[..., Any], factorial: Start) -> None:
+    output = run(factorial(answers(teams__teams=page({"id": "1"}, total="3"))).url, "teams_teams")
+    assert output.of("ACTIVATE_VERSION") == []
+
+
+def test_a_row_that_comes_twice_stands_in_for_no_other(
+    run: Callable[..., Any], factorial: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    twice = [{"id": "1"}, {"id": "1"}, {"id": "2"}]
+    vendor = factorial(answers(teams__teams=page(*twice, total=3), locations__locations=page(*twice, total=2)))
+    output = run(vendor.url, "teams_teams", "locations_locations")
+    assert [message["stream"] for message in output.of("ACTIVATE_VERSION")] == ["locations_locations"]
+    assert "teams_teams: 1 of its lists came twice with fewer records than the vendor tells of" in caplog.text
+
+
+def test_a_single_refusal_of_the_credential_ends_no_run(run: Callable[..., Any]) -> None:
+    refusals = [Answer({"errors": None}, 401)]
+    known = answers(teams__teams=page({"id": "1"}))
+    with host(
+        lambda asked: refusals.pop() if refusals and asked.path.endswith("/api_public/credentials") else known(asked)
+    ) as vendor:
+        assert run(vendor.url, "teams_teams").counts() == {"teams_teams": 1}
+    assert not refusals
 
 
 def test_a_hundred_shifts_are_no_full_page(run: Callable[..., Any], factorial: Start) -> None:
