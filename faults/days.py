@@ -77,9 +77,8 @@ class Life:
             for entry in self.bench.catalog["streams"]
             if entry["replication_method"] == "INCREMENTAL"
         }
-        self.stamps = {
-            entry["tap_stream_id"]: entry.get("replication_key") for entry in self.bench.catalog["streams"]
-        } | self.bench.vendor.stamps
+        keys = {entry["tap_stream_id"]: entry.get("replication_key") for entry in self.bench.catalog["streams"]}
+        self.stamps: dict[str, str | None] = {**keys, **self.bench.vendor.stamps}
 
     def live(self, day: int) -> tuple[Verdict, str]:
         """Let a day pass: changes, a run, a comparison."""
@@ -140,7 +139,7 @@ class Life:
             rows = {key_of(names, row): row for row in bench.vendor.emitted(stream, bodies[stream])}
             aloud = day in {FAILS, REVOKED} and stream in named
             whole = day in FULL or stream not in self.incremental or stream in self._owed
-            if stream in found and (whole or stream not in bench.vendor.once):
+            if stream in found and (day in FULL or stream not in bench.vendor.once):
                 difference = found[stream]
                 if aloud:
                     difference.missing, difference.changed = [], []
