@@ -106,7 +106,9 @@ class Shape:
         place = ("properties", name)
         if not self._mask[place]:
             return
-        if isinstance(value, dict):
+        # Only where a part of it is not selected: the SDK looks by recursion, and a vendor may nest without end.
+        within = any(not selected and part[: len(place)] == place for part, selected in self._mask.items())
+        if within and isinstance(value, dict):
             pop_deselected_record_properties(value, {}, self._mask, place)
         extra[name] = as_extra(self._coercion(name).clean(value))
         self.misfits.add(name)
