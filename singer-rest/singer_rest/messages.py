@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import select
 import sys
 from typing import TYPE_CHECKING
 
 import msgspec
-from singer_sdk.io_base import SingerMessageType
 from singer_sdk.singerlib.encoding import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import RecordMessage
 from singer_sdk.singerlib.json import serialize_json
@@ -16,12 +17,15 @@ from singer_rest.command import output_sentence
 from singer_rest.errors import RunError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from singer_sdk.singerlib.encoding.simple import Message
 
     from singer_rest.pages import Record
+
+PART_BYTES = 65_536
+"""What is written at once, and the rest of its last line."""
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -46,7 +50,25 @@ def record_lines(stream: str, records: Iterable[Record], version: int | None, ex
 
 
 class MessageWriter(GenericSingerWriter[bytes, "Message"]):
-    """Writes messages to stdout; RECORD lines stay in its buffer until a STATE or SCHEMA follows."""
+    """Writes messages to stdout.
+
+    A signal cuts no line: what it wants done is done between two writes of whole lines.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_writing = False
+        self._stop: Callable[[], None] | None = None
+
+    def when_whole(self, stop: Callable[[], None]) -> None:
+        """Do something once no line is half written; asked again in the meantime, it is done at once.
+
+        Args:
+            stop: What a signal wants done.
+        """
+        if not self._is_writing or self._stop:
+            stop()
+        self._stop = stop
 
     def serialize_message(self, message: Message) -> bytes:
         """Encode one message as one line."""
@@ -60,17 +82,46 @@ class MessageWriter(GenericSingerWriter[bytes, "Message"]):
         Raises:
             RunError: If the output takes no more.
         """
-        self.write_lines(self.format_message(message), flush=message.type != SingerMessageType.RECORD)
+        self.write_lines(self.format_message(message))
 
-    def write_lines(self, lines: bytes, *, flush: bool = False) -> None:
+    def write_lines(self, lines: bytes) -> None:
         """Write lines that are encoded already.
 
         Raises:
             RunError: If the output takes no more.
         """
-        try:
-            sys.stdout.buffer.write(lines)
-            if flush:
-                sys.stdout.buffer.flush()
-        except OSError as error:
-            raise RunError(output_sentence(error)) from None
+        for part in _parts(lines):
+            self._is_writing = True
+            try:
+                _write(part)
+            except OSError as error:
+                raise RunError(output_sentence(error)) from None
+            finally:
+                self._is_writing = False
+            if self._stop:
+                self._stop()
+
+
+def _parts(lines: bytes) -> Iterator[bytes]:
+    """Whole lines, so few that a signal does not wait for long."""
+    begin = 0
+    while begin < len(lines):
+        end = lines.find(b"\n", begin + PART_BYTES) + 1 or len(lines)
+        yield lines[begin:end]
+        begin = end
+
+
+def _write(lines: bytes) -> None:
+    """Write all, whatever signals come: an output without a buffer (PYTHONUNBUFFERED) may take a part at a time."""
+    buffer = sys.stdout.buffer
+    buffer.flush()
+    raw = buffer if isinstance(buffer, io.RawIOBase) else getattr(buffer, "raw", None)
+    if raw is None:
+        buffer.write(lines)
+        return
+    left = memoryview(lines)
+    while left:
+        written = raw.write(left)
+        if written is None:  # an output that does not block is full
+            select.select([], [raw], [])
+        left = left[written or 0 :]

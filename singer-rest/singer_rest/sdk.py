@@ -12,28 +12,25 @@ import sys
 import time
 from abc import abstractmethod
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.plugin_base import JSONSchemaValidator
 
 from singer_rest.answers import OF_PARENT
-from singer_rest.command import Command, checked_catalog, checked_state, explain
+from singer_rest.command import CommandTap, explain
 from singer_rest.errors import NoAccess, RunError, TapError
 from singer_rest.messages import MessageWriter, record_lines
 from singer_rest.progress import Progress
 from singer_rest.remarks import named, remarks
 from singer_rest.schemas import CompletedStream
-from singer_rest.settings import sentence, wrong_variables
+from singer_rest.settings import sentence, unknown_settings, wrong_variables
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
     from datetime import datetime
-
-    import click
 
     from singer_rest.backfill import Backfill
     from singer_rest.coverage import Coverage
@@ -249,7 +246,7 @@ class SdkStream(CompletedStream):
             self.logger.info("%s: fields that are secrets by their names do not leave: %s", self.name, dropped)
 
 
-class SdkTap(Tap):
+class SdkTap(CommandTap):
     """A tap as the SDK sees it: settings checked without showing values, streams synced together."""
 
     message_writer_class = MessageWriter
@@ -268,6 +265,8 @@ class SdkTap(Tap):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.skipped = []
         self._run: Run | None = None
+        self._environment = os.environ if kwargs.get("parse_env_config") else {}
+        self._has_warned = False
         try:
             super().__init__(*args, **kwargs)
         except ValueError:
@@ -287,12 +286,20 @@ class SdkTap(Tap):
         self.append_builtin_config(self.config_jsonschema)
         for name in [name for name, value in self._config.items() if value is None]:
             del self._config[name]  # a setting without a value has its default
+        self._warn_of_unknown_settings()
         validator = JSONSchemaValidator(self.config_jsonschema)
         errors = [sentence(error, self.name) for error in validator.iter_errors(self._config)]
         errors = errors or self.check_config()
         if errors and raise_errors:
             raise ConfigValidationError("The settings cannot work", errors=errors)
         return errors
+
+    def _warn_of_unknown_settings(self) -> None:
+        if not self._has_warned:
+            known = self.config_jsonschema["properties"]
+            for text in unknown_settings(self._config, known, self.name, self._environment):
+                self.logger.warning("%s", text)
+        self._has_warned = True
 
     def sync_all(self) -> None:  # type: ignore[misc]
         """Read every selected stream; a failure ends its stream alone.
@@ -340,7 +347,13 @@ class SdkTap(Tap):
             )
 
     def _handle_termination(self, signum: int, frame: object) -> None:  # noqa: ARG002
-        # The SDK would end with exit code 0, as if all had been read.
+        # The SDK would end with exit code 0, as if all had been read, and in the middle of a line.
+        if writer := getattr(self, "message_writer", None):
+            writer.when_whole(lambda: self._stop(signum))
+        else:
+            self._stop(signum)
+
+    def _stop(self, signum: int) -> None:
         self.logger.error(
             "Stopped by a signal: what was finished is in the state, and the next run reads what is missing."
         )
@@ -372,29 +385,3 @@ class SdkTap(Tap):
     def _fail_where_all_is_skipped(self, streams: int) -> None:
         if len(self.skipped) == streams:
             raise TapError("Nothing could be read: the credential has no right to any selected stream.")
-
-    @classmethod
-    def get_singer_command(cls) -> click.Command:
-        """The tap's command line."""
-        command = super().get_singer_command()
-        return Command(
-            name=command.name,
-            callback=command.callback,
-            context_settings=command.context_settings,
-            params=command.params,
-            help=command.help,
-            logger=cls.logger,
-        )
-
-    @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401
-        """Read the config files."""
-        try:
-            return super().cb_config(ctx, param, value)
-        except (OSError, ValueError, TypeError):
-            raise RunError("The file given with --config cannot be read as JSON. Check its path and content.") from None
-
-    @classmethod
-    def invoke(cls, *, state: IO[str] | None = None, catalog: IO[str] | None = None, **kwargs: Any) -> None:
-        """Run the tap."""
-        super().invoke(state=checked_state(state), catalog=checked_catalog(catalog), **kwargs)

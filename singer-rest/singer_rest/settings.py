@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
@@ -144,6 +145,35 @@ def wrong_variables(properties: Mapping[str, Any], name: str, environment: Mappi
         for kind, reads in (("integer", int), ("object", json.loads))
         if kind in definition.get("type", ()) and not _can(reads, environment[variable])
     ]
+
+
+def unknown_settings(
+    config: Mapping[str, Any], known: Iterable[str], name: str, environment: Mapping[str, str]
+) -> list[str]:
+    """Find settings that there are none of, such as one that is misspelt; a sentence for each.
+
+    Args:
+        config: The settings that are given.
+        known: The settings that there are, the SDK's own too.
+        name: The plugin's name.
+        environment: The variables that settings are read from; empty where they are not.
+    """
+    names = sorted(known)
+    by_variable = {_variable(name, setting): setting for setting in names}
+    prefix = _variable(name, "")
+    # Names that begin with an underscore are Meltano's own.
+    strays = [setting for setting in config if setting not in names and not setting.startswith("_")]
+    strays += [
+        variable
+        for variable in environment
+        if variable.startswith(prefix) and variable not in by_variable and not variable.startswith(f"{prefix}_")
+    ]
+    sentences = []
+    for stray in strays:
+        near = difflib.get_close_matches(stray, [*names, *by_variable], n=1)
+        advice = f" Did you mean `{near[0]}`?" if near else f" Look them up with `{name} --about`."
+        sentences.append(f"There is no setting `{stray}`, so it changes nothing.{advice}")
+    return sentences
 
 
 def _variable(name: str, setting: str) -> str:

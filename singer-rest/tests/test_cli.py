@@ -136,6 +136,41 @@ def test_a_setting_without_a_value_has_its_default(cli: Callable[..., Any]) -> N
     assert '"RECORD"' in out
 
 
+@pytest.mark.parametrize(
+    ("setting", "advice"),
+    [
+        ("start_dat", "Did you mean `start_date`?"),
+        ("max_concurency", "Did you mean `max_concurrency`?"),
+        ("flatening_enabled", "Did you mean `flattening_enabled`?"),
+        ("colour", "Look them up with `tap-pets --about`."),
+    ],
+)
+def test_a_setting_that_there_is_none_of_is_named_without_its_value(
+    cli: Callable[..., Any], setting: str, advice: str
+) -> None:
+    code, _, log = cli(config={setting: "2019-07-01"})
+    assert code == 0
+    assert log.count(f"There is no setting `{setting}`, so it changes nothing. {advice}") == 1
+    assert "2019-07-01" not in log
+
+
+def test_what_the_sdk_and_meltano_set_is_known(cli: Callable[..., Any]) -> None:
+    settings = {"stream_maps": {}, "stream_map_config": {}, "flattening_enabled": False, "faker_config": {}}
+    _, _, log = cli(config={**settings, "batch_config": None, "_select": ["*.*"]})
+    assert "There is no setting" not in log
+
+
+def test_a_variable_of_the_environment_that_is_no_setting_is_named(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAP_PETS_START_DAT", "2019-07-01")
+    monkeypatch.setenv("TAP_PETS__LOAD_SCHEMA", "pets")
+    assert "There is no setting" not in cli()[2]
+    _, _, log = cli("--config=ENV")
+    assert "no setting `TAP_PETS_START_DAT`, so it changes nothing. Did you mean `TAP_PETS_START_DATE`?" in log
+    assert log.count("There is no setting") == 1
+
+
 def test_another_taps_state(cli: Callable[..., Any]) -> None:
     code, _, log = cli(state={"bookmarks": {"dogs": {"replication_key_value": "rex"}}})
     assert code == 1
