@@ -48,8 +48,9 @@ class _List:
 class Coverage:
     """What is known of one read of a stream, page by page, in the order in which they are handed on.
 
-    Answers that may lack records are asked for once more when the rest is read: parents that were not found, lists with
-    fewer items than the vendor tells of. What lacks them then is counted, and nothing is taken for gone.
+    Answers that may lack records are asked for once more when the rest is read: parents that were not found or were
+    refused while others were read, lists with fewer items than the vendor tells of. What lacks them then is counted,
+    and nothing is taken for gone.
 
     Args:
         stream: The stream's name, for messages.
@@ -89,7 +90,7 @@ class Coverage:
         self._incomplete: list[tuple[Slice, bool]] = []
         self._not_found: dict[str, list[Slice]] = {}
         self._gone: set[str] = set()
-        self._forbidden: dict[str, Slice] = {}
+        self._forbidden: dict[str, list[Slice]] = {}
         self._unreadable: list[str] = []
         self._failed = 0
         self._read_any = False
@@ -121,7 +122,7 @@ class Coverage:
             self._not_found.setdefault(self._parent_of(page), []).append(self._of_one_parent(page))
             self._lacks_parent = True
         elif page.meaning is Meaning.PARENT_FORBIDDEN:
-            self._forbidden[self._parent_of(page)] = page.slice
+            self._forbidden.setdefault(self._parent_of(page), []).append(self._of_one_parent(page))
         elif page.meaning is Meaning.UNREADABLE:
             self._unreadable.append(_name(page.slice))
             self._lacks_parent = True
@@ -184,6 +185,9 @@ class Coverage:
         self._is_second, self._slice = True, None
         again = [part for slices in self._not_found.values() for part in slices]
         self._not_found.clear()
+        if self._read_any:  # where all are refused, the permission is missing
+            again += [part for slices in self._forbidden.values() for part in slices]
+            self._forbidden.clear()
         # Without a key, what has been handed on would be there twice.
         again += [replace(part) for part, came in self._incomplete if self._has_key or not came]
         self._incomplete = [(part, came) for part, came in self._incomplete if came and not self._has_key]
@@ -287,7 +291,7 @@ class Coverage:
             )
         if self._forbidden:
             count = len(self._forbidden)
-            names = self._names(self._forbidden.values())
+            names = self._names(parts[0] for parts in self._forbidden.values())
             yield f"{count} of the {self._parent} that it walks may not be read by this credential{kept}{names}."
         if self._unreadable:
             yield (

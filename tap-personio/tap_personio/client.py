@@ -12,6 +12,7 @@ from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
 from tap_personio import schemas
+from tap_personio.values import without_nulls
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,14 +42,15 @@ class PersonioStream(RestStream):
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
-        records = body.get("_data") if isinstance(body, dict) else None
-        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        listed = body.get("_data") if isinstance(body, dict) else None
+        records, failed = without_nulls(listed)
+        if not isinstance(listed, list) or not all(isinstance(record, dict) for record in records):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
         link = body
         for name in ("_meta", "links", "next"):
             link = link.get(name) if isinstance(link, dict) else None
         href = link.get("href") if isinstance(link, dict) else link
-        return Parsed(records, [self._following(href, request)] if href else [])
+        return Parsed(records, [self._following(href, request)] if href else [], failed=failed)
 
     def _following(self, href: Any, request: Request) -> Request:  # noqa: ANN401 - what the API sends
         # Links may be relative, carry the cursor alone, or name a path that does not exist, so only their query is
@@ -65,7 +67,7 @@ class PersonioStream(RestStream):
                 "Check `api_url`."
             )
         params = parse_qsl(link.query, keep_blank_values=True)
-        if self.cursor_alone:
+        if self.cursor_alone and "cursor" in dict(params):
             params = [(name, value) for name, value in params if name == "cursor"]
         elif self.page_size and "limit" not in dict(params):
             params.append(("limit", str(self.page_size)))
@@ -73,11 +75,12 @@ class PersonioStream(RestStream):
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        body = reply.body.lower()
-        if reply.status == HTTPStatus.BAD_REQUEST and b"unauthorized token" in body:
-            return Meaning.NO_PERMISSION
+        # One parent's children may be refused, or not found for a moment, while the others' are there: only where it is
+        # so with all of them is the permission missing, whatever the words are.
+        is_of_parent = self.slices.parent is not None
         if reply.status == HTTPStatus.NOT_FOUND:
-            # Of a person who was deleted since the listing, or of a whole endpoint that the credential may not read.
-            is_of_parent = self.slices.parent is not None and b"endpoint" not in body
             return Meaning.PARENT_GONE if is_of_parent else Meaning.NO_PERMISSION
+        is_unauthorized = reply.status == HTTPStatus.BAD_REQUEST and b"unauthorized token" in reply.body.lower()
+        if is_unauthorized or reply.status == HTTPStatus.FORBIDDEN:
+            return Meaning.PARENT_FORBIDDEN if is_of_parent else Meaning.NO_PERMISSION
         return super().classify(reply, request)

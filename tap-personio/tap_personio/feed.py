@@ -20,7 +20,7 @@ DEEPEST = 20
 
 _PROLOG = re.compile(r"\ufeff?(?:\s|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _NAME = re.compile(r"<(?:[\w.-]+:)?([\w.-]+)")
-_DECLARATION = re.compile(r"\s*<\?xml\b.*?\?>", re.DOTALL)
+_DECLARATION = re.compile(r"<\?xml\b.*?\?>", re.DOTALL)
 _ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.-]+)[\"']")
 _CDATA = re.compile(r"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -103,7 +103,9 @@ def _escaped(found: re.Match[str]) -> str:
 
 def positions(root: etree._Element) -> list[dict[str, Any]]:
     """The positions of a feed, each an object by the names of its elements."""
-    return [_by_name(element, 1) for element in root.iter("{*}position")]
+    found = root.iter("{*}position")
+    # One within another is a field of it.
+    return [_by_name(element, 1) for element in found if next(element.iterancestors("{*}position"), None) is None]
 
 
 def _content(element: etree._Element, depth: int) -> Any:  # noqa: ANN401 - text, an object, or a list of either

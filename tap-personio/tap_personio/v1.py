@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import Meaning, Numbered, Parsed, Reply, Request, Slice, TapError
+from singer_rest import Numbered, Parsed, Request, Slice, TapError
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
-from tap_personio.values import count, straightener, unwrapped
+from tap_personio.values import as_list, count, straightener, unwrapped, without_nulls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,16 +44,19 @@ class V1Stream(PersonioStream):
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
-        records = self.rows(body.get("data")) if isinstance(body, dict) else None
-        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        if isinstance(body, dict) and body.get("success") is False:
+            raise TapError(f"{self.name}: {self.path} answered that it failed. Run again later.")
+        listed = as_list(self.rows(body.get("data"))) if isinstance(body, dict) else None
+        records, failed = without_nulls(listed)
+        if not isinstance(listed, list) or not all(isinstance(record, dict) for record in records):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
-        if self.pages and self.pages.is_again(request, records):
+        if self.pages and self.pages.is_again(request, listed):
             return Parsed([])
         # The number of pages is not always right, that of the records is; it may be text, or missing.
         metadata = body.get("metadata")
         total = count(metadata.get("total_elements")) if isinstance(metadata, dict) else None
-        following = self.pages.following(request, records, total) if self.pages else []
-        return Parsed([self.record(row) for row in records], following, told=total, items=len(records))
+        following = self.pages.following(request, listed, total) if self.pages else []
+        return Parsed([self.record(row) for row in records], following, told=total, items=len(listed), failed=failed)
 
     def rows(self, data: Any) -> Any:  # noqa: ANN401 - what the API sends
         """The list of records in the body's data."""
@@ -76,9 +78,3 @@ class V1Stream(PersonioStream):
             if name in straighteners:
                 row[name] = straighteners[name](value)
         return row
-
-    @override
-    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        if reply.status == HTTPStatus.NOT_FOUND and self.slices.parent is not None:
-            return Meaning.PARENT_GONE
-        return super().classify(reply, request)

@@ -43,6 +43,17 @@ def member(value: Any, *names: str) -> Any:  # noqa: ANN401 - what the API sends
     return value
 
 
+def as_list(value: Any) -> Any:  # noqa: ANN401 - what the API sends
+    """A list that has no items, or gaps between them, which PHP writes as an object; others as they are."""
+    return list(value.values()) if isinstance(value, dict) and all(map(str.isdecimal, value)) else value
+
+
+def without_nulls(items: Any) -> tuple[list[Any], int]:  # noqa: ANN401 - what the API sends
+    """The items of a list, and how many beside them are null: a record that the vendor could not give."""
+    given = [item for item in items if item is not None] if isinstance(items, list) else []
+    return given, len(items) - len(given) if isinstance(items, list) else 0
+
+
 def count(value: Any) -> int | None:  # noqa: ANN401 - what the API sends
     """A count, which may be sent as text; None where it is none."""
     text = str(value)

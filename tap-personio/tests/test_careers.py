@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest.testing import Answer, Asked
 from singer_sdk.exceptions import ConfigValidationError
+from tap_personio.feed import positions, read
 from tap_personio.streams.careers import LANGUAGES
 from tap_personio.tap import TapPersonio
 
@@ -243,3 +245,17 @@ def test_an_address_of_the_site_that_is_none_is_a_sentence() -> None:
     (sentence,) = error.value.errors
     assert sentence.startswith("Set `careers_url` to an address")
     assert "acme secret" not in sentence
+
+
+def test_a_field_that_is_called_like_a_position_is_none() -> None:
+    root, _ = read(b"<workzag-jobs><position><id>1</id><position>Cook</position></position></workzag-jobs>")
+    assert positions(root) == [{"id": "1", "position": "Cook"}]
+
+
+def test_a_feed_with_many_blanks_that_has_to_be_mended_is_read_at_once() -> None:
+    blanks = b" " * 200_000
+    began = time.monotonic()
+    root, mended = read(b"<workzag-jobs><position><name>a&nbsp;" + blanks + b"b</name></position></workzag-jobs>")
+    assert time.monotonic() - began < 10  # it grew with the square of the blanks
+    assert mended
+    assert positions(root)[0]["name"].endswith(" b")

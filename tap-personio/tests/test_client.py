@@ -334,3 +334,41 @@ def test_a_list_that_is_not_booked_is_skipped_by_name(
     assert output.counts() == {"cost_centers": 1}
     assert "legal_entities: the company has not booked it" in caplog.text
     assert "geheim" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        Answer({"errors": [{"title": "Forbidden"}]}, 403),
+        Answer({"errors": [{"title": "Unauthorized token"}]}, 400),
+        Answer({"errors": [{"detail": "The endpoint with /v2/persons/1/employments was not found"}]}, 404),
+    ],
+    ids=["403", "400", "404"],
+)
+@pytest.mark.parametrize("passes", [1, 0])
+def test_a_person_whose_employments_are_refused_holds_up_no_other_and_is_asked_for_again(
+    run: Callable[..., Any], personio: Any, refused: Answer, passes: int
+) -> None:
+    asked_before: list[str] = []
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/v2/persons":
+            return Answer({"_data": [{"id": number} for number in "123"]})
+        number = asked.path.split("/")[3]
+        is_refused = number == "1" and not (passes and asked.path in asked_before)
+        asked_before.append(asked.path)
+        return refused if is_refused else Answer({"_data": [{"id": f"e{number}"}]})
+
+    output = run(personio(answer).url, "employments")
+    assert sorted(output.ids()["employments"]) == (["e1", "e2", "e3"] if passes else ["e2", "e3"])
+    assert len(output.of("ACTIVATE_VERSION")) == passes
+    assert asked_before.count("/v2/persons/1/employments") == 2
+
+
+def test_a_record_that_is_null_holds_up_no_other_and_nothing_is_taken_for_gone(
+    run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    output = run(personio(lambda asked: Answer({"_data": [{"id": "1"}, None, {"id": "2"}]})).url, "absence_types")
+    assert set(output.ids()["absence_types"]) == {"1", "2"}
+    assert not output.of("ACTIVATE_VERSION")
+    assert "1 items failed at the vendor" in caplog.text

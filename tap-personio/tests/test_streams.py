@@ -130,7 +130,8 @@ def test_members_are_read_of_projects_that_have_a_list_of_their_own(run: Callabl
     projects = [
         {"id": "1", "assigned_to_all": False, "parent_project": None},
         {"id": "2", "assigned_to_all": True},
-        {"id": "3", "assigned_to_all": False, "parent_project": {"id": "1"}},
+        {"id": "3", "assigned_to_all": "1", "parent_project": {"id": "1"}},
+        {"id": "4", "assigned_to_all": "true"},
     ]
     vendor = personio(lists(projects=projects, projects__1__members=[{"person": {"id": "77"}}]))
     output = run(vendor.url, "projects", "project_members")
@@ -513,3 +514,23 @@ def test_the_secrets_of_a_webhook_never_leave(
     (record,) = output.records("webhooks")
     assert {name: record[name] for name in shown} == shown
     assert "geheim" not in json.dumps(record) + caplog.text
+
+
+@pytest.mark.parametrize("word", ["false", "0", "", 0, None], ids=repr)
+def test_a_flag_in_any_form_hides_no_members(run: Callable[..., Any], personio: Any, word: Any) -> None:
+    members = [{"person": {"id": "77"}}]
+    vendor = personio(lists(projects=[{"id": "1", "assigned_to_all": word}], projects__1__members=members))
+    assert run(vendor.url, "project_members").counts() == {"project_members": 1}
+
+
+def test_the_rows_of_a_report_go_on_where_the_link_has_no_cursor(run: Callable[..., Any], personio: Any) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/v2/reports":
+            return Answer({"_data": [{"id": "r"}]})
+        if asked.query.get("offset") == "1":
+            return Answer({"_data": [["b"]]})
+        links = {"next": {"href": "/v2/reports/r?offset=1"}}
+        return Answer({"_data": [["a"]], "_meta": {"columns": [{"name": "N"}], "links": links}})
+
+    records = run(personio(answer).url, "report_rows").records("report_rows")
+    assert [(record["row_number"], record["values"]) for record in records] == [(1, {"N": "a"}), (2, {"N": "b"})]

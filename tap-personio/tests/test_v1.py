@@ -598,3 +598,92 @@ def test_a_v1_token_that_does_not_say_how_long_it_is_good_is_used(run: Callable[
         output = run(f"{sandbox.url}/personio", "employee_attributes", "document_categories")
         assert set(output.counts()) == {"employee_attributes", "document_categories"}
         assert [row["path"] for row in sandbox.requests()].count("/personio/v1/auth") == 1
+
+
+def test_a_picture_that_is_not_found_is_not_gone_while_the_vendor_tells_of_it(
+    run: Callable[..., Any], personio: Any
+) -> None:
+    missing, listed = ["2"], ["1", "2"]
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/v2/persons":
+            people = [{"id": number, "profile_picture": {"url": "u"} if number in listed else None} for number in "12"]
+            return Answer({"_data": people})
+        return Answer({"success": False}, 404) if asked.path.split("/")[4] in missing else Answer(b"PNG")
+
+    vendor = personio(answer)
+    output = run(vendor.url, "profile_pictures", optional_streams=["*"])
+    assert [record["person_id"] for record in output.records("profile_pictures")] == ["1"]
+    assert not output.of("ACTIVATE_VERSION")
+    listed.remove("2")
+    assert run(vendor.url, "profile_pictures", optional_streams=["*"]).of("ACTIVATE_VERSION")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"attributes": ["x"]},
+        {"attributes": {"items": {"0": {"employee_id": 1}}}},
+        {"attributes": {"items": [1]}},
+        {},
+    ],
+)
+def test_a_custom_report_in_an_odd_shape_holds_up_no_other_and_is_not_taken_for_empty(
+    run: Callable[..., Any], personio: Any, odd: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    reports = "/v1/company/custom-reports/reports"
+    good = {"attributes": {"items": [{"employee_id": 1}, {"employee_id": [2]}, {"employee_id": "1"}]}}
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == reports:
+            return v1([{"attributes": {"id": name}} for name in "ab"])
+        return v1([odd if asked.path.endswith("/a") else good])
+
+    fails: list[Exception] = []
+    output = run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True, fails=fails)
+    numbers = [(record["employee_id"], record["row_number"]) for record in output.records("custom_report_rows")]
+    assert numbers == [(1, 1), (None, 1), (1, 2)]
+    assert fails
+    assert "holds no rows" in caplog.text
+    assert not output.of("ACTIVATE_VERSION")
+
+
+@pytest.mark.parametrize(("data", "count"), [({}, 0), ({"1": {"id": 7}, "3": {"id": 8}}, 2), ([], 0)])
+def test_a_list_that_is_written_as_an_object_is_a_list(
+    run: Callable[..., Any], personio: Any, data: Any, count: int
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        return (
+            v1([employee(1), employee(2)])
+            if asked.path == EMPLOYEES
+            else v1(data if "/1/" in asked.path else [{"id": 9}])
+        )
+
+    assert run(personio(answer).url, "absence_balances").counts() == {"absence_balances": count + 1}
+
+
+def test_an_answer_that_says_that_it_failed_is_no_empty_list(
+    run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path == EMPLOYEES:
+            return v1([employee(1), employee(2)])
+        return Answer({"success": False, "data": []}) if "/1/" in asked.path else v1([{"id": 9}])
+
+    fails: list[Exception] = []
+    output = run(personio(answer).url, "absence_balances", fails=fails)
+    assert fails
+    assert "answered that it failed" in caplog.text
+    assert not output.of("ACTIVATE_VERSION")
+
+
+def test_an_attribute_without_a_label_has_no_description(run: Callable[..., Any], personio: Any) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path == DICTIONARY:
+            return v1([{"key": "dynamic_1", "type": "standard"}, {"key": "dynamic_2", "type": "integer", "label": 5}])
+        return v1([employee(1, dynamic_1=attribute("x"))])
+
+    (schema,) = run(personio(answer).url, "employees", discover=True).of("SCHEMA")
+    properties = schema["schema"]["properties"]
+    assert properties["dynamic_1"] == {"type": ["string", "null"]}
+    assert properties["dynamic_2"] == {"type": ["integer", "null"]}

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def has_members(project: Mapping[str, Any]) -> bool:
     """Whether a project has a list of its own: sub-projects have none, nor those that everybody may book on."""
-    return not project.get("assigned_to_all") and not member(project, "parent_project", "id")
+    is_open_to_all = str(project.get("assigned_to_all")).strip().lower() in {"true", "1"}
+    return not is_open_to_all and not member(project, "parent_project", "id")
 
 
 class AttendancePeriods(PersonioStream):

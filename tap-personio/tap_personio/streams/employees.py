@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import ChangedSince, Children, Meaning, Numbered, Parsed, Reply, Request, is_reserved, times
+from singer_rest import ChangedSince, Children, Numbered, Parsed, Reply, Request, is_reserved, times
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
@@ -30,6 +29,10 @@ TEXT = {"type": ["string", "null"]}
 """The type of an attribute whose type is standard, list, link, multiline, or new."""
 
 
+def _described(label: Any) -> dict[str, Any]:  # noqa: ANN401 - what the API sends
+    return {"description": label} if isinstance(label, str) else {}
+
+
 class AttributesSchema(StreamSchema[str]):
     """The shipped schema, and a column for each attribute that the company defined itself."""
 
@@ -40,7 +43,7 @@ class AttributesSchema(StreamSchema[str]):
             return schema  # it has the columns already
         properties = schema["properties"]
         own = {
-            key: {**TYPES.get(str(attribute.get("type")), TEXT), "description": attribute.get("label")}
+            key: {**TYPES.get(str(attribute.get("type")), TEXT), **_described(attribute.get("label"))}
             for attribute in stream._tap.employee_attributes  # noqa: SLF001
             if isinstance(key := attribute.get("key"), str) and key not in properties and not is_reserved(key)
         }
@@ -119,12 +122,6 @@ class ProfilePictures(V1Stream):
             "size": len(reply.body),
             "sha256": hashlib.sha256(reply.body).hexdigest(),
         }
-
-    @override
-    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        if reply.status == HTTPStatus.NOT_FOUND:
-            return Meaning.NO_RECORDS  # the picture was taken away meanwhile
-        return super().classify(reply, request)
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:

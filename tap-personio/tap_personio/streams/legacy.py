@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import ChangedSince, Children, Numbered, Parsed, Request, SpreadOverMonths, times
+from singer_rest import ChangedSince, Children, Numbered, Parsed, Request, SpreadOverMonths, TapError, times
 from typing_extensions import override
 
 from tap_personio.client import ZONE_UNKNOWN
@@ -107,16 +107,22 @@ class CustomReportRows(LegacyStream):
 
     @override
     def record(self, row: Record) -> Record:
-        return row.get("attributes") or {}  # a report, with its rows as they are
+        report = row.get("attributes")  # with its rows as they are
+        items = report.get("items") if isinstance(report, dict) else row
+        if items is None:
+            return {"items": []}
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Report it to Personio.")
+        return {"items": items}
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
         reports = super().parse(body, request)
-        rows = [row for report in reports.records for row in report.get("items") or [] if isinstance(row, dict)]
+        rows = [row for report in reports.records for row in report["items"]]
         metadata = body.get("metadata")
         told = count(metadata.get("current_page")) if isinstance(metadata, dict) else None
         size = min(count(body.get("limit")) or PEOPLE, PEOPLE)
-        if request.counted or not rows or len({row.get("employee_id") for row in rows}) < size:
+        if request.counted or not rows or len({str(row.get("employee_id")) for row in rows}) < size:
             return Parsed(rows)
         # Where pages begin is not documented: the first answer says its number, and the second shows whether that is
         # the number to ask with.
@@ -138,9 +144,9 @@ class CustomReportRows(LegacyStream):
     @override
     def shaped(self, page: Page) -> Iterable[Record]:
         # An employee's rows stand on one page.
-        numbers: dict[Any, int] = {}
+        numbers: dict[str, int] = {}
         for row in page.records:
-            employee = row.get("employee_id")
+            employee = str(row.get("employee_id"))
             row["row_number"] = numbers[employee] = numbers.get(employee, 0) + 1
         return super().shaped(page)
 

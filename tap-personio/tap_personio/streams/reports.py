@@ -69,8 +69,6 @@ class ReportRows(PersonioStream):
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
         meaning = super().classify(reply, request)
-        if reply.status == HTTPStatus.FORBIDDEN:
-            return Meaning.PARENT_FORBIDDEN
         # A report may be one that the API cannot give: for its form, or for what it is made of. The others it can.
         is_unreadable = meaning is Meaning.ERROR and reply.status in {
             HTTPStatus.BAD_REQUEST,
