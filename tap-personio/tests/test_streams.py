@@ -415,7 +415,7 @@ def test_a_grouped_report_is_named(run: Callable[..., Any], personio: Any, caplo
         personio(lambda asked: Answer({"_data": [{"id": "r9"}]}) if asked.path == "/v2/reports" else refused).url,
         "report_rows",
     )
-    assert "report_rows: the vendor could not give 1 of the reports: r9." in caplog.text
+    assert "report_rows: report r9 is grouped or a chart, and has no rows to read." in caplog.text
     assert "API access" in caplog.text
 
 
