@@ -72,8 +72,7 @@ class ReportRows(PersonioStream):
         if reply.status == HTTPStatus.BAD_REQUEST and b"unsupported nested type" in reply.body.lower():
             report_id = unquote(request.path.rpartition("/")[2])
             self.logger.warning(
-                "%s: report %s is grouped or a chart, and has no rows to read. Switch off its API access in Personio, or "
-                "make it a plain list.",
+                "%s: report %s is grouped or a chart, and has no rows to read. Switch off its API access in Personio.",
                 self.name,
                 report_id,
             )
