@@ -150,6 +150,7 @@ def test_a_portal_that_does_not_say_what_it_offers_is_an_error_unless_it_said_so
         (Answer({}, 401), "it needs the scope obj_metadata:read (status 401). Give it that scope"),
         (Answer({}, 403), "set `objects` to [] to leave them out"),
         (Answer({}, 404), "status 404"),
+        (Answer(b"", 304), "status 304"),
         (Answer(b"<html>", 302, {"Location": "/login"}), "status 302"),
         (Answer(b"<html><body>Sign in<br></html>"), "does not describe its objects (it is not XML)"),
         (Answer(b"<edmx:Edmx"), "(it breaks off). Run again later"),

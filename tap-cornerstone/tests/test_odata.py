@@ -295,6 +295,71 @@ def test_views_without_a_key_or_a_stamp_are_read_whole_unless_a_column_is_named(
         assert versions == set(views) - ({"vw_rpt_untouched"} if config else set())
 
 
+@pytest.mark.parametrize("status", [400, 422, 500, 504])
+@pytest.mark.parametrize("start_date", [None, "2020-01-01"])
+def test_a_filter_that_the_portal_does_not_take_makes_all_be_read(
+    things: Any, caplog: Any, status: int, start_date: str | None
+) -> None:
+    config = {"start_date": start_date} if start_date else {}
+    first, _ = things(lambda _: page(row(1), row(2)), **config)
+
+    def answer(asked: Asked) -> Answer:
+        return Answer({}, status) if "$filter" in asked.query else page(row(2))
+
+    second, vendor = things(answer, state=first.state, **config)
+    assert [asked.query for asked in vendor.asked if asked.path == PATH][-1] == {}
+    assert "what was touched since cannot be asked for; everything is read instead" in caplog.text
+    assert [record["user_id"] for record in second.records("things_core")] == [2]
+    assert len(second.of("ACTIVATE_VERSION")) == 1
+    assert second.state["bookmarks"]["things_core"]["replication_key_value"] == "2026-04-12T00:44:31.566666Z"
+
+
+def test_a_full_page_without_a_link_is_asked_for_once_more_to_tell_whether_it_is_the_last(
+    things: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    for name, size in {"FIRST_PAGE": 4, "LARGEST_PAGE": 8, "SMALLEST_PAGE": 2}.items():
+        monkeypatch.setattr(stream, name, size)
+
+    def portal_with(total: int, *, links: bool) -> Callable[[Asked], Answer]:
+        def answer(asked: Asked) -> Answer:
+            size, start = int(asked.headers["Prefer"].rpartition("=")[2]), int(asked.query_text.rpartition("=")[2] or 0)
+            rows = [row(number) for number in range(start, min(start + size, total))]
+            more = links and start + size < total
+            return page(*rows, **({"nextLink": f"things_core?$skiptoken={start + size}"} if more else {}))
+
+        return answer
+
+    for total, told, pages in ((4, True, 2), (12, True, 4), (20, True, 5), (6, False, 2), (3, False, 1)):
+        output, vendor = things(portal_with(total, links=told))
+        assert [record["user_id"] for record in output.records("things_core")] == list(range(total))
+        assert len(output.of("ACTIVATE_VERSION")) == 1
+        assert len(prefers(vendor)) == pages
+    fails: list[Exception] = []
+    output, _ = things(portal_with(30, links=False), fails=fails)
+    assert fails
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "a full page does not say whether another follows" in caplog.text
+
+
+def test_fewer_rows_than_a_count_tells_of_take_nothing_for_gone(things: Any) -> None:
+    output, vendor = things(lambda _: page(row(1), row(2), count=3))
+    assert output.of("ACTIVATE_VERSION") == []
+    assert len(prefers(vendor)) == 2  # they are asked for again
+    assert len(things(lambda _: page(row(1), row(2), count=2))[0].of("ACTIVATE_VERSION")) == 1
+
+
+def test_links_that_lead_in_a_circle_end_the_stream(things: Any, caplog: Any) -> None:
+    fails: list[Exception] = []
+    output, vendor = things(
+        lambda asked: page(row(1), nextLink=f"things_core?$skiptoken={'b' if asked.query_text.endswith('a') else 'a'}"),
+        fails=fails,
+    )
+    assert fails
+    assert "leads back to a page already read" in caplog.text
+    assert len(prefers(vendor)) < 6
+    assert output.of("ACTIVATE_VERSION") == []
+
+
 @pytest.mark.parametrize(
     ("column", "filtered"),
     [

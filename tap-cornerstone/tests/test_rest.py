@@ -464,6 +464,7 @@ def test_rosters_are_read_of_trainings_that_are_sessions_and_of_those_that_list_
         "g": {"ObjectId": "s5", "type": "ILT Session"},
         "s1": {"ObjectId": "s1", "Type": "Session"},
         "c": {"ObjectId": "c", "Type": "Curriculum", "Sessions": None},
+        "d": {"Type": "Session"},
     }
 
     def answer(asked: Asked) -> Answer:

@@ -179,7 +179,7 @@ class Described:
                 f"The portal does not describe its {service.name} ({retry.reason}). Run again later; if it stays so, "
                 "check `corpname` or `api_url`."
             ) from None
-        if reply.status not in {HTTPStatus.OK, HTTPStatus.NOT_MODIFIED, *NOT_TOLD}:
+        if reply.status not in {HTTPStatus.OK, *NOT_TOLD, *([HTTPStatus.NOT_MODIFIED] if kept else [])}:
             raise TapError(
                 f"The portal does not describe its {service.name}: status {reply.status}. Check `corpname` or "
                 f"`api_url`, or set `{service.name}` to [] to leave them out."

@@ -84,19 +84,21 @@ class Pace:
         rows: Rows of the pages to come.
         good: Pages that came whole since they have this size.
         tracks: Whether the object is asked to track its changes, where it says that it does.
+        is_second: Whether its next page is asked for once more, in another size, because it was full and led nowhere.
     """
 
-    rows: int = LARGEST_PAGE
+    rows: int
     good: int = 0
     tracks: bool = True
+    is_second: bool = False
 
     def after_good_page(self) -> Pace:
         """The pace once a page came whole: larger ones are asked for again after some."""
         if self.rows >= LARGEST_PAGE:
-            return self
+            return replace(self, is_second=False)
         if self.good + 1 < GOOD_PAGES:
-            return replace(self, good=self.good + 1)
-        return replace(self, rows=min(self.rows * 2, LARGEST_PAGE), good=0)
+            return replace(self, good=self.good + 1, is_second=False)
+        return replace(self, rows=min(self.rows * 2, LARGEST_PAGE), good=0, is_second=False)
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class ODataStream(CornerstoneStream):
     @override
     def page_request(self, part: Slice, since: datetime | None) -> Request:
         link = self._delta or self._place
-        return self._asking(link, LARGEST_PAGE, Pace()) if link else self._first(Pace())
+        return self._asking(link, LARGEST_PAGE, Pace(LARGEST_PAGE)) if link else self._first(Pace(LARGEST_PAGE))
 
     def _first(self, pace: Pace) -> Request:
         return self._asking(self._beginning(pace), min(FIRST_PAGE, pace.rows), pace)
@@ -195,13 +197,27 @@ class ODataStream(CornerstoneStream):
         if records and self._is_error(records[-1]):
             raise Retry("the portal broke the page off")
         rows = [row for record in records if (row := self._row(record)) is not None]
-        pace = _pace(request).after_good_page()
         delta, following = (links.member(body, f"@odata.{name}link") for name in ("delta", "next"))
+        if len(records) == request.rows and not (delta or following):
+            return self._once_more(request)
+        pace = _pace(request).after_good_page()
+        count = links.member(body, "@odata.count")
         return Parsed(
             rows,
             [self._asking(self._path_of(following), pace.rows, pace)] if following else [],
+            told=count if isinstance(count, int) else None,
+            items=len(records),
             note=Told(self._path_of(delta) if delta else None, pace.tracks),
         )
+
+    def _once_more(self, request: Request) -> Parsed:
+        """Ask in another size for a page that is full and does not say whether another follows: it may be the last."""
+        pace = _pace(request)
+        if pace.is_second:
+            raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
+        rows = LARGEST_PAGE if request.rows < LARGEST_PAGE else LARGEST_PAGE // 2
+        other = self._asking(request.path, rows, replace(pace, is_second=True))
+        return Parsed([], [replace(other, begins=request.begins)], items=0)
 
     def _is_error(self, record: Record) -> bool:
         error = links.member(record, "error")
@@ -283,9 +299,10 @@ class ODataStream(CornerstoneStream):
     @override
     def falls_back(self, error: TapError, *, is_first: bool) -> bool:
         by_delta, by_place = self._delta is not None, self._place is not None
+        by_filter = not by_place and "?" in self._beginning(Pace(LARGEST_PAGE))
         # What passes costs no link: a page is given up only after some tries.
-        is_link = isinstance(error, LinkEnded) or (is_first and (by_delta or by_place))
-        if not is_link or self._starts == MOST_STARTS:
+        is_way = isinstance(error, LinkEnded) or (is_first and (by_delta or by_place or by_filter))
+        if not is_way or self._starts == MOST_STARTS:
             return False
         self._starts += 1
         self._told = None
@@ -295,6 +312,12 @@ class ODataStream(CornerstoneStream):
                 "was deleted meanwhile shows too.",
                 self.name,
             )
+        elif by_filter and is_first:
+            self.logger.warning(
+                "%s: what was touched since cannot be asked for; everything is read instead. The next run asks again.",
+                self.name,
+            )
+            self._asks_for_changes = False
         else:
             self.logger.info("%s: a link to the next page is good no more; starting over.", self.name)
         self.backfill.forget()
@@ -329,7 +352,7 @@ class ODataStream(CornerstoneStream):
 
 
 def _pace(request: Request) -> Pace:
-    return request.note if isinstance(request.note, Pace) else Pace()
+    return request.note if isinstance(request.note, Pace) else Pace(LARGEST_PAGE)
 
 
 def is_stamp(entity_set: EntitySet, name: str) -> bool:

@@ -106,8 +106,9 @@ class Sessions(Slices):
 def sessions_of(training: Record) -> Iterator[str]:
     """Ids of the sessions that a training's details tell of."""
     kinds = (str(member(training, name)).lower() for name in ("type", "trainingtype", "lotype"))
-    if any(kind.endswith(SESSION) for kind in kinds):
-        yield str(first_of(training, "objectid"))
+    own = first_of(training, "objectid")
+    if own is not None and any(kind.endswith(SESSION) for kind in kinds):
+        yield str(own)
     listed = member(training, "sessions")
     if isinstance(listed, dict):
         listed = next(iter(listed.values()), None)
