@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+_MOST_CHECKS = 100  # in a query: each pattern takes half a megabyte
 _OFFSET = r"([Zz]|[+-]\d{2}(:?\d{2})?)"
 _CLOCK = r"\d{2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?"  # DuckDB drops a seventh digit
 _NANO_CLOCK = _CLOCK.replace("6", "9")
@@ -149,9 +150,10 @@ def fitted_types(
         checked.append(index)
         checks.append(_check(f"c{index}", column))
     result = [Fit(column.type) for column in columns]
-    if checks:
-        row = connection.execute(f"SELECT {', '.join(checks)} FROM {source}").fetchall()[0]  # noqa: S608 - own names
-        for index, answer in zip(checked, row, strict=True):
+    for start in range(0, len(checks), _MOST_CHECKS):
+        part = slice(start, start + _MOST_CHECKS)
+        row = connection.execute(f"SELECT {', '.join(checks[part])} FROM {source}").fetchall()[0]  # noqa: S608 - own names
+        for index, answer in zip(checked[part], row, strict=True):
             result[index] = Fit(_answer(columns[index], answer))
     for index, column in enumerate(columns):
         if column.type in _TIMES and result[index].type != column.type:

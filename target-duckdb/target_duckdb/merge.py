@@ -62,9 +62,9 @@ def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Val
     partial = any(value.carries for value in values)
     with_old = bool(others) or partial
     if with_old:
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE _old AS SELECT t.* FROM {table.sql} AS t SEMI JOIN {key_rows} AS k ON {same}"  # noqa: S608 - quoted names
-        )
+        kept = dict.fromkeys([*keys, *others, *(value.column for value in values if value.carries)])
+        old = f"SELECT {', '.join(f't.{quoted(name)}' for name in kept)} FROM {table.sql} AS t"  # noqa: S608 - quoted names
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE _old AS {old} SEMI JOIN {key_rows} AS k ON {same}")
     if not table.empty:
         connection.execute(f"DELETE FROM {table.sql} AS t USING {key_rows} AS k WHERE {same}")  # noqa: S608 - quoted names
     table.empty = False

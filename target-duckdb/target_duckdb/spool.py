@@ -95,14 +95,16 @@ class SpoolFile:
 
     Args:
         directory: Where to make it.
+        wide: Whether its rows have so many fields that lists would take too much of DuckDB's memory: an object per row.
 
     Attributes:
         path: Where it is.
         longest: Bytes of its longest line.
     """
 
-    def __init__(self, directory: SpoolDirectory) -> None:
+    def __init__(self, directory: SpoolDirectory, *, wide: bool = False) -> None:
         self._directory = directory
+        self._wide = wide
         self._fields: Sequence[str] = ()
         self._rows: list[Sequence[Any]] = []
         self._rows_bytes = 0
@@ -133,20 +135,25 @@ class SpoolFile:
             self._rows_bytes = 0
 
     def _add_line(self, fields: Iterable[str], columns: Iterable[Sequence[Any]]) -> None:
-        line = _encode_lines(
-            [
+        objects: Iterable[dict[str, Any]]
+        if self._wide:
+            names, rows = [*fields], zip(*columns, strict=True)
+            objects = ({n: value for n, value in zip(names, row, strict=True) if value is not None} for row in rows)
+        else:
+            objects = [
                 {
                     field: values
                     for field, values in zip(fields, columns, strict=True)
                     if values[0] is not None or values.count(None) < len(values)
                 }
             ]
-        )
-        self.longest = max(self.longest, len(line))
-        self._lines.append(line)
-        self._lines_bytes += len(line)
-        if self._lines_bytes >= _CHUNK_BYTES:
-            self._write()
+        for item in objects:
+            line = _encode_lines([item])
+            self.longest = max(self.longest, len(line))
+            self._lines.append(line)
+            self._lines_bytes += len(line)
+            if self._lines_bytes >= _CHUNK_BYTES:
+                self._write()
 
     def _write(self) -> None:
         self._directory.append(self.path, b"".join(self._lines))
@@ -159,14 +166,15 @@ class SpoolFile:
         Args:
             fields: The fields to read, and the types with which DuckDB reads them.
         """
-        lists = ", ".join(f"{name}: '{type_}[]'" for name, type_ in fields.items())
+        suffix = "" if self._wide else "[]"
+        types = ", ".join(f"{name}: '{type_}{suffix}'" for name, type_ in fields.items())
         # A field that a line lacks, or that is shorter than others, is filled up with NULL.
-        rows = ", ".join(f"unnest({name}) AS {name}" for name in fields)
+        rows = ", ".join(name if self._wide else f"unnest({name}) AS {name}" for name in fields)
         path = literal(_GLOB.sub(r"[\g<0>]", str(self.path)))
         size = max(SMALLEST_OBJECT_SIZE, self.longest + 16)
         return (
             f"SELECT {rows} FROM read_json({path}, format = 'newline_delimited',"  # noqa: S608 - own names
-            f" columns = {{{lists}}}, maximum_object_size = {size})"
+            f" columns = {{{types}}}, maximum_object_size = {size})"
         )
 
     def flush(self) -> None:

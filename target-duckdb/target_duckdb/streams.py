@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("target-duckdb")
 
 _MOST_LAYOUTS = 100
+_WIDE = 500  # columns
 
 
 @dataclass
@@ -255,11 +256,14 @@ class Stream:
             objects = frozenset(self._flat.objects) if self._flat else frozenset()
             part = self._segment.part(self.columns, objects) if self._segment else None
             if self._segment is None or part is None:
-                self._segment = Segment(SpoolFile(self.directory), version, separator=self.flatten.separator)
+                self._segment = Segment(self._file(), version, separator=self.flatten.separator)
                 self.steps.append(self._segment)
                 part = self._segment.part(self.columns, objects)
             self._part = part
         return self._segment, cast("Part", self._part)
+
+    def _file(self) -> SpoolFile:
+        return SpoolFile(self.directory, wide=len(self.columns) > _WIDE)
 
     def _decode_exactly(self, record: msgspec.Raw) -> tuple[list[Any], set[str] | None]:
         while True:

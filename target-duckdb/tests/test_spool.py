@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from target_duckdb import spool
@@ -107,3 +108,14 @@ def test_folders_without_a_lock_go_only_when_they_are_old(tmp_path: Path) -> Non
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match=r"temp_dir.*no such file or directory"):
         SpoolDirectory(str(tmp_path / "none"))
+
+
+def test_a_table_of_many_columns(duck: Any, schema: Any, record: Any) -> None:
+    kinds = ({"type": "string", "format": "date"}, {"type": "integer"}, {"type": "object"}, {"type": "string"})
+    columns = {f"c{n}": kinds[n % 4] for n in range(510)}
+    values = {f"c{n}": ("2024-01-01", n, {"a": n}, f"{n}")[n % 4] for n in range(510) if n % 3}
+    expected = {f"c{n}": (date(2024, 1, 1), n, json.dumps({"a": n}), f"{n}")[n % 4] for n in range(510) if n % 3}
+    head = schema("s", {"id": {"type": "integer"}, **columns}, ["id"])
+    for _ in range(2):
+        duck.load(head, *(record("s", {"id": n, **values}) for n in range(20)))
+        assert duck.query("FROM s ORDER BY id") == [(n, *(expected.get(name) for name in columns)) for n in range(20)]
