@@ -44,13 +44,21 @@ def read(reply: Reply) -> Report:
     """Read a report.
 
     Raises:
-        ValueError: If it is a page instead, or ends within a cell.
+        ValueError: If it is a page or an error instead, or ends within a cell.
     """
-    if reply.body.lstrip()[:1] == b"<":
+    if reply.body.lstrip()[:1] == b"<" or _is_json(reply):
         raise ValueError("a page instead of a report")
     text, has_odd_bytes = decoded(reply.body, reply.headers.get("Content-Type") or "")
     lines = _lines(text)
     return Report(lines, has_odd_bytes, bool(lines) and not text.endswith(("\n", "\r")))
+
+
+def _is_json(reply: Reply) -> bool:
+    """Whether an object came, such as one that tells of an error."""
+    try:
+        return reply.body.lstrip()[:1] == b"{" and isinstance(reply.json(), dict)
+    except ValueError:
+        return False
 
 
 def decoded(body: bytes, content_type: str) -> tuple[str, bool]:

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from tap_cornerstone import schemas
 from tap_cornerstone.client import NOT_ALLOWED, CornerstoneStream, per_minute
-from tap_cornerstone.odata.links import member
+from tap_cornerstone.odata.links import count_of, member
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 TOKEN = "nextPageToken"  # noqa: S105 - a parameter
 ENDED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 """What a page's token is answered with whose time is up."""
+
+MANY_ALIKE = 10
+"""Pages in a row that may hold the same items."""
+MANY_EMPTY = 1_000
+"""Empty pages that may follow one another; each says that the list goes on."""
 
 MOST_STARTS = 5
 """How often a list is begun anew whose tokens ended."""
@@ -71,7 +76,8 @@ class RestList(CornerstoneStream):
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
-        items = self._items(body)
+        found = self._found_items(body)
+        items = [item for item in found if isinstance(item, dict)]
         good = [item for item in items if not _is_failed(item)]
         if self.pages and self.pages.is_again(request, items):
             if len(items) == self.pages.size and told_total(body) != len(items):
@@ -80,13 +86,15 @@ class RestList(CornerstoneStream):
                     "be read. Report it with this tap's version."
                 )
             return Parsed([])  # a number that is not heeded brings the same page for ever
+        if self.pages and request.note is not None and request.note == _beginning(items):
+            return Parsed([])  # beyond the last page some lists begin anew
         rows = [self.spelled(row) for item in good for row in self.rows(item)]
         return Parsed(
             rows,
             self._following(body, items, request),
             told=self.told(body),
-            items=max(len(items), len(rows)),  # what is told may be of either
-            failed=len(items) - len(good),
+            items=max(len(found), len(rows)),  # what is told may be of either
+            failed=len(found) - len(good),
             maybe_incomplete=not items and TOKEN in dict(request.params) and self._tells_nothing(body),
         )
 
@@ -96,7 +104,11 @@ class RestList(CornerstoneStream):
 
     def told(self, body: Any) -> int | None:  # noqa: ANN401 - what the portal sends
         """How many items the portal says that the whole list holds, or this page of it; None: it does not say."""
-        counts = [told_total(body), self.total(body), _count(member(body, "count")) if isinstance(body, dict) else None]
+        counts = [
+            told_total(body),
+            self.total(body),
+            count_of(member(body, "count")) if isinstance(body, dict) else None,
+        ]
         return max((count for count in counts if count is not None), default=None)
 
     def rows(self, item: Record) -> list[Record]:
@@ -107,10 +119,11 @@ class RestList(CornerstoneStream):
         """How many items the list holds; None where it is not told, or cannot be relied on."""
         return None
 
-    def _items(self, body: Any, *, alone: bool = False) -> list[Record]:  # noqa: ANN401 - what the portal sends
+    def _found_items(self, body: Any, *, alone: bool = False) -> list[Any]:  # noqa: ANN401 - what the portal sends
+        """What is in a body's list; single entries may be no records, where others are."""
         found = self._found(body, alone=alone or self.slices.parent is not None)
         items = found if isinstance(found, list) else [found]
-        if not all(isinstance(item, dict) for item in items):
+        if items and not any(isinstance(item, dict) for item in items):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. {self.advice(200)}")
         return items
 
@@ -142,12 +155,30 @@ class RestList(CornerstoneStream):
     def _following(self, body: Any, items: list[Record], request: Request) -> list[Request]:  # noqa: ANN401
         token = member(body, TOKEN.lower()) if isinstance(body, dict) else None
         if token:
-            return [replace(request, params=(*self._without_token(request), (TOKEN, str(token))))]
+            params = (*self._without_token(request), (TOKEN, str(token)))
+            return [replace(request, params=params, note=self._moves_on(items, request))]
         if self.pages:
-            return self.pages.following(request, items, self.total(body))
+            first = _beginning(items) if request.before is None else request.note
+            return [replace(other, note=first) for other in self.pages.following(request, items, self.total(body))]
         if isinstance(body, list) and self.page_size == len(items):
             raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
         return []
+
+    def _moves_on(self, items: list[Record], request: Request) -> tuple[int, int]:
+        """What the page after a token has to know of this one: its items, and how many in a row were like it.
+
+        Raises:
+            TapError: If pages are alike that should not be: tokens that are new each time would lead on for ever.
+        """
+        seen = hash(repr(items))
+        before: tuple[int, int] | None = request.note
+        alike = before[1] + 1 if before and before[0] == seen else 0
+        if alike >= (MANY_ALIKE if items else MANY_EMPTY):
+            raise TapError(
+                f"{self.name}: the same page comes again and again, so the list has no end. Run again later; if it "
+                "stays so, report it to the vendor."
+            )
+        return seen, alike
 
     @staticmethod
     def _without_token(request: Request) -> tuple[tuple[str, str], ...]:
@@ -157,6 +188,8 @@ class RestList(CornerstoneStream):
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
         if reply.status in ENDED and TOKEN in dict(request.params) and request.again < MOST_STARTS:
             return self._from_the_beginning(request)
+        if reply.status == HTTPStatus.NO_CONTENT and TOKEN in dict(request.params):
+            return Meaning.RETRY  # a page said that another follows
         if self.slices.parent is not None:
             if reply.status == HTTPStatus.NOT_FOUND:
                 return Meaning.PARENT_GONE
@@ -166,7 +199,7 @@ class RestList(CornerstoneStream):
 
     def _from_the_beginning(self, request: Request) -> Request:
         self.logger.info("%s: the way to the next page has ended; the list is read from its beginning.", self.name)
-        return replace(request, params=self._without_token(request), again=request.again + 1)
+        return replace(request, params=self._without_token(request), note=None, again=request.again + 1)
 
     @cached_property
     def _spellings(self) -> Mapping[str, str]:
@@ -188,6 +221,10 @@ def first_of(item: Record, *names: str) -> Any:  # noqa: ANN401 - whatever the p
     return next((value for name in names if (value := member(item, name)) is not None), None)
 
 
+def _beginning(items: list[Record]) -> int | None:
+    return hash(repr(items[:1])) if items else None
+
+
 def _is_failed(item: Record) -> bool:
     """Whether the portal says of an item that it could not be given."""
     result = member(item, "result")
@@ -199,10 +236,4 @@ def _is_failed(item: Record) -> bool:
 
 def told_total(body: Any) -> int | None:  # noqa: ANN401 - what the portal sends
     """How many items a body says that its list holds; None where it does not."""
-    return _count(first_of(body, *TOTALS)) if isinstance(body, dict) else None
-
-
-def _count(value: Any) -> int | None:  # noqa: ANN401 - what the portal sends
-    """A number of items, whether it comes as a number or as text; None where it is none."""
-    is_count = isinstance(value, int) and not isinstance(value, bool)
-    return int(value) if is_count or (isinstance(value, str) and value.isdecimal()) else None
+    return count_of(first_of(body, *TOTALS)) if isinstance(body, dict) else None

@@ -817,3 +817,66 @@ def test_what_odata_says_of_a_row_is_no_column(things: Any) -> None:
     relation = {"@odata.context": "x/$metadata#things_core/$link", "source": "a", "target": "b"}
     output, _ = things(lambda _: page(row(1, **{"@odata.etag": "W/1"}), relation))
     assert [set(record) for record in output.records("things_core")] == [{"user_id", "code", "_last_touched_dt_utc"}]
+
+
+def test_an_entry_that_is_no_row_holds_up_no_other_and_no_row_is_taken_for_gone(things: Any, caplog: Any) -> None:
+    output, _ = things(lambda _: page(row(1), None, 5, row(2)))
+    assert {record["user_id"] for record in output.records("things_core")} == {1, 2}
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "2 items failed at the vendor" in caplog.text
+
+
+def test_a_delta_link_is_kept_where_an_entry_of_its_answer_cannot_be_read(things: Any) -> None:
+    link = f"{PATH}?deltatoken="
+    first, _ = things(lambda _: page(row(1), deltaLink=f"{link}1"), tracked=True)
+    state = first.state
+    second, _ = things(lambda _: page(row(2), None, deltaLink=f"{link}2"), tracked=True, state=state)
+    kept = second.state["bookmarks"]["things_core"]["delta_link"]
+    assert kept.endswith("deltatoken=1")
+
+
+def test_rows_are_gone_only_where_the_portal_says_so_whatever_the_spelling(things: Any) -> None:
+    address = "https://acme.example/things_core(user_id=4,code='AS  ')"
+    changes = [
+        row(1, **{"@removed": None}),
+        {"user_id": 2, "code": "AS  ", "@Removed": {"reason": "deleted"}},
+        {"@odata.context": "#things_core/$DeletedEntity", "user_id": 3, "code": "AS  "},
+        {"@odata.context": "#things_core/$deletedEntity", "Id": address, "user_id": None},
+    ]
+    first, _ = things(lambda _: page(row(1), deltaLink=f"{PATH}?deltatoken=1"), tracked=True)
+    output, _ = things(lambda _: page(*changes, deltaLink="?deltatoken=2"), tracked=True, state=first.state)
+    gone = {record["user_id"]: bool(record.get("_sdc_deleted_at")) for record in output.records("things_core")}
+    assert gone == {1: False, 2: True, 3: True, 4: True}
+
+
+def test_no_content_in_the_place_of_a_later_page_is_no_end_of_the_list(things: Any) -> None:
+    met: list[str] = []
+
+    def answer(asked: Asked) -> Answer:
+        met.append(asked.query_text)
+        if not asked.query_text:
+            return page(row(1), nextLink="things_core?$skiptoken=1")
+        return Answer(b"", status=204) if len(met) == 2 else page(row(2))
+
+    output, _ = things(answer)
+    assert [record["user_id"] for record in output.records("things_core")] == [1, 2]
+
+
+def test_links_that_are_new_each_time_lead_on_no_list_for_ever(things: Any, caplog: Any) -> None:
+    fails: list[Exception] = []
+    output, vendor = things(
+        lambda asked: page(
+            row(1), nextLink=f"things_core?$skiptoken={len(asked.query_text)}{'0' * len(asked.query_text)}"
+        ),
+        fails=fails,
+    )
+    assert fails
+    assert "has no end" in caplog.text
+    assert output.of("ACTIVATE_VERSION") == []
+    assert len(vendor.asked) < 30
+
+
+def test_fewer_rows_than_the_portal_counts_are_not_all(things: Any, caplog: Any) -> None:
+    output, _ = things(lambda _: page(row(1), row(2), count=3))
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "fewer records than the vendor tells of" in caplog.text

@@ -840,3 +840,54 @@ def test_the_published_report_and_xml_are_understood(run: Any, portal: Start, sa
     fails: list[Exception] = []
     run(portal(lambda asked: ok(xml)).url, "job_requisitions", fails=fails, **ALL)
     assert fails
+
+
+def test_an_item_that_is_no_record_holds_up_no_other(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
+    vendor = portal(lambda _: new([{"id": 1}, None, "x", {"id": 2}]))
+    output = run(vendor.url, "termination_reasons", **ALL)
+    assert {record["id"] for record in output.records("termination_reasons")} == {1, 2}
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "2 items failed at the vendor" in caplog.text
+
+
+def test_no_content_behind_a_token_is_no_end_of_the_list(run: Any, portal: Start) -> None:
+    met: list[str] = []
+
+    def answer(asked: Asked) -> Answer:
+        if "nextPageToken" not in asked.query:
+            return new([{"id": 1}], nextPageToken="a")
+        met.append(asked.query_text)
+        return Answer(b"", status=204, headers=FAST) if len(met) == 1 else new([{"id": 2}])
+
+    assert rows(run(portal(answer).url, "employees", **ALL), "employees", "id") == [(1,), (2,)]
+
+
+def test_tokens_that_are_new_each_time_lead_on_no_list_for_ever(
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    fails: list[Exception] = []
+    vendor = portal(lambda asked: new([{"id": 1}], nextPageToken=f"{asked.query_text[-20:]}1"))
+    output = run(vendor.url, "employees", fails=fails, **ALL)
+    assert fails
+    assert "has no end" in caplog.text
+    assert output.of("ACTIVATE_VERSION") == []
+    assert len(vendor.asked) < 30
+
+
+def test_a_list_that_begins_anew_beyond_its_last_page_ends_there(run: Any, portal: Start) -> None:
+    pages = [[{"Id": 1}, {"Id": 2}], [{"Id": 3}, {"Id": 4}]]
+    vendor = portal(lambda asked: old(pages[(int(asked.query["page"]) - 1) % 2]))
+    output = run(vendor.url, "job_requisitions", **ALL)
+    assert rows(output, "job_requisitions", "Id") == [(1,), (2,), (3,), (4,)]
+
+
+def test_a_job_that_cannot_be_read_holds_up_no_other(run: Any, portal: Start, caplog: pytest.LogCaptureFixture) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("/jobs/odd"):
+            return ok({"job": {"id": "odd", "imports": "none"}})
+        jobs = [{"id": "odd", "imports": {}}, {"status": "x"}, {"id": "j", "imports": [{"id": "i"}, None]}]
+        return ok({"jobs": jobs if asked.query["page_number"] == "1" else []})
+
+    output = run(portal(answer).url, "bulk_imports", **ALL)
+    assert {record["id"] for record in output.records("bulk_imports")} == {"i"}
+    assert "items failed at the vendor" in caplog.text

@@ -7,12 +7,21 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from singer_rest import TapError
 
+LONGEST_COUNT = 20
+"""Digits of a number that comes as text; one of more counts nothing."""
 USUAL_PORTS = {"https": 443, "http": 80}
 
 
 def member(body: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - what the portal sends
     """A control member such as ``@odata.nextLink``, whatever its case."""
     return next((value for key, value in body.items() if key.lower() == name), None)
+
+
+def count_of(value: Any) -> int | None:  # noqa: ANN401 - what the portal sends
+    """A number of items, whether it comes as a number or as text; None where it is none."""
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    is_text = isinstance(value, str) and value.isdecimal() and len(value) < LONGEST_COUNT
+    return int(value) if is_count or is_text else None
 
 
 def path_of(link: Any, api_url: str, path: str) -> str:  # noqa: ANN401 - what the portal sends

@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from tap_cornerstone.client import CornerstoneStream, is_resting
 from tap_cornerstone.odata import links
+from tap_cornerstone.odata.links import count_of, member
 from tap_cornerstone.odata.types import DELETED_AT, MOMENT, literal, schema_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ GOOD_PAGES = 10
 
 SLOW_STEP = 8
 """By how much pages shrink that did not come in time: each of them may take as long as the time-out."""
+
+MANY_ALIKE = 10
+"""Pages in a row that may hold the same rows of a key."""
+MANY_EMPTY = 1_000
+"""Empty pages, or pages of rows without a key, that may follow one another; each says that the list goes on."""
 
 MOST_STARTS = 3
 """How often a run reads everything from the beginning where a link was good no more."""
@@ -65,11 +71,13 @@ UNTRACKED = frozenset(
 LINK_ENDED = UNTRACKED | {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 """What a link is answered with that is not known any more, or for ever; the object itself may be."""
 
-LINKS = ("/$link", "/$deletedLink")
+LINKS = ("/$link", "/$deletedlink")
 """Ends of the context of what is no row among changes."""
 REMOVED = ("@removed", "@odata.removed")
-DELETED = "/$deletedEntity"
-"""The end of the context of a row that was deleted, where `@removed` does not say so."""
+NOT_REMOVED = (None, False)
+"""What stands under these names where the row is there."""
+DELETED = "/$deletedentity"
+"""The end of the context, in small letters, of a row that was deleted, where `@removed` does not say so."""
 
 
 class LinkEnded(TapError):  # noqa: N818 - there is another way to ask
@@ -85,12 +93,16 @@ class Pace:
         good: Pages that came whole since they have this size.
         tracks: Whether the object is asked to track its changes, where it says that it does.
         is_second: Whether its next page is asked for once more, in another size, because it was full and led nowhere.
+        seen: What tells the rows of the page before from others.
+        alike: How many pages in a row had the same.
     """
 
     rows: int
     good: int = 0
     tracks: bool = True
     is_second: bool = False
+    seen: int = 0
+    alike: int = 0
 
     def after_good_page(self) -> Pace:
         """The pace once a page came whole: larger ones are asked for again after some."""
@@ -189,24 +201,25 @@ class ODataStream(CornerstoneStream):
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
-        if not isinstance(body, dict) or links.member(body, "error") is not None:
+        if not isinstance(body, dict) or member(body, "error") is not None:
             raise Retry("the portal broke the page off")
         records = body.get("value")
-        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        entries = [record for record in records if isinstance(record, dict)] if isinstance(records, list) else []
+        if not isinstance(records, list) or (records and not entries):
             raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Check `corpname` or `api_url`.")
-        if records and self._is_error(records[-1]):
+        if entries and self._is_error(entries[-1]):
             raise Retry("the portal broke the page off")
-        rows = [row for record in records if (row := self._row(record)) is not None]
-        delta, following = (links.member(body, f"@odata.{name}link") for name in ("delta", "next"))
+        rows = [row for record in entries if (row := self._row(record)) is not None]
+        delta, following = (member(body, f"@odata.{name}link") for name in ("delta", "next"))
         if len(records) == request.rows and not (delta or following):
             return self._once_more(request)
-        pace = _pace(request).after_good_page()
-        count = links.member(body, "@odata.count")
+        pace = self._moving_on(records, _pace(request).after_good_page())
         return Parsed(
             rows,
             [self._asking(self._path_of(following), pace.rows, pace)] if following else [],
-            told=count if isinstance(count, int) else None,
+            told=self._told_count(body, request),
             items=len(records),
+            failed=len(records) - len(entries),
             note=Told(self._path_of(delta) if delta else None, pace.tracks),
         )
 
@@ -219,8 +232,27 @@ class ODataStream(CornerstoneStream):
         other = self._asking(request.path, rows, replace(pace, is_second=True))
         return Parsed([], [replace(other, begins=request.begins)], items=0)
 
+    def _told_count(self, body: Record, request: Request) -> int | None:
+        """How many rows the portal says that the list holds, where it does so unasked and all of it is read."""
+        return count_of(member(body, "@odata.count")) if request.path == self._beginning(_pace(request)) else None
+
+    def _moving_on(self, records: list[Any], pace: Pace) -> Pace:
+        """The pace after a page; links that are new each time must not lead on for ever.
+
+        Raises:
+            TapError: If pages are alike that should not be.
+        """
+        seen = hash((len(records), repr(records[:1]), repr(records[-1:])))
+        alike = pace.alike + 1 if seen == pace.seen else 0
+        if alike >= (MANY_ALIKE if records and self.entity_set.key else MANY_EMPTY):
+            raise TapError(
+                f"{self.name}: the same page comes again and again, so the list has no end. Run again later; if it "
+                "stays so, report it to the vendor."
+            )
+        return replace(pace, seen=seen, alike=alike)
+
     def _is_error(self, record: Record) -> bool:
-        error = links.member(record, "error")
+        error = member(record, "error")
         return isinstance(error, dict) and not any(name.lower() == "error" for name in self.entity_set.columns)
 
     def _path_of(self, link: Any) -> str:  # noqa: ANN401 - what the portal sends
@@ -235,20 +267,23 @@ class ODataStream(CornerstoneStream):
             record[f"portal{DELETED_AT}"] = record.pop(DELETED_AT)
         if record.keys() <= self.entity_set.columns.keys():  # most are nothing else, and there may be millions
             return record
-        context = links.member(record, "@odata.context")
+        context = member(record, "@odata.context")
         context = context if isinstance(context, str) else ""
-        if context.endswith(LINKS):
+        if context.lower().endswith(LINKS):
             return None
-        if context.endswith(DELETED) or any(name in record for name in REMOVED):
+        is_removed = any(name.lower() in REMOVED and value not in NOT_REMOVED for name, value in record.items())
+        if context.lower().endswith(DELETED) or is_removed:
             return self._gone(record)
         return {name: value for name, value in record.items() if not name.startswith("@")}
 
     def _gone(self, record: Record) -> Record:
         """The key of a row that was deleted, and when this became known."""
-        key = {name: record[name] for name in self.entity_set.key if name in record}
-        address = str(record.get("id") or record.get("@odata.id") or record.get("@id") or "").rpartition("/")[2]
-        with suppress(ValueError):
-            key = {**self._key_of(unquote(address)), **key}
+        key = {name: record[name] for name in self.entity_set.key if record.get(name) is not None}
+        for name in ("id", "@odata.id", "@id"):
+            address = member(record, name)
+            with suppress(ValueError):
+                told = self._key_of(unquote(str(address or "").rpartition("/")[2]))
+                key = {**told, **{part: value for part, value in key.items() if value != address}}
         if set(key) != set(self.entity_set.key):
             raise LinkEnded(f"{self.name}: a row was deleted, but its key cannot be read. Run with a full refresh.")
         return {**key, DELETED_AT: times.text(self.started)}
@@ -290,6 +325,8 @@ class ODataStream(CornerstoneStream):
         if status in TOO_LARGE and (other := self._smaller(request, f"status {status}", 2)):
             return other
         is_first = request.path == self._beginning(pace)
+        if status == HTTPStatus.NO_CONTENT and not (is_first or request.begins):
+            return Meaning.RETRY  # a page said that another follows
         if status in LINK_ENDED and not is_first:
             raise LinkEnded(f"{self.name}: a link of the portal is good no more (status {status}). Run again later.")
         if status in UNTRACKED and is_first and self._tracks(pace):
@@ -331,13 +368,17 @@ class ODataStream(CornerstoneStream):
     @override
     def place_after(self, page: Page) -> str | None:
         # Rows without a key would be there twice where a run goes on before the last ones that were loaded.
-        goes_on = self.replication.whole and self.primary_keys and page.records and page.following
+        # A run that goes on behind what did not come would not know of it.
+        is_all = self.coverage.is_read(page.slice) and not self.coverage.may_hold_rows
+        goes_on = is_all and self.replication.whole and self.primary_keys and page.records and page.following
         return f"{self.transport.api_url}{page.following[0].path}" if goes_on else None
 
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
         super().finish_state(state)
         told = self._told or Told(None, tracks=True)
+        if self._delta and self.coverage.may_hold_rows:
+            return  # what is told by the old link again did not come whole
         if told.delta:
             state[DELTA] = f"{self.transport.api_url}{told.delta}"
             return

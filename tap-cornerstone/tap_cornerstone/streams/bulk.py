@@ -64,29 +64,40 @@ class BulkImports(BulkJobs):
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
         if request.endpoint == JOB:
-            jobs = [job for item in self._items(body, alone=True) for job in self.rows(item)]
-            return Parsed([row for job in jobs for row in self._imports(job)], items=0)
+            found = self._found_items(body, alone=True)
+            jobs = [job for item in found if isinstance(item, dict) for job in self.rows(item)]
+            told, failed = self._told_by(jobs)
+            return Parsed(told, items=0, failed=failed + len(found) - len(jobs))
         parsed = super().parse(body, request)
         jobs = parsed.records
         # The list need not tell of the imports; then each job does.
         silent = [job for job in jobs if job["id"] and not isinstance(member(job, IMPORTS), list)]
-        told = [row for job in jobs if job not in silent for row in self._imports(job)]
+        told, failed = self._told_by([job for job in jobs if job not in silent])
         paths = [f"{self.path}/{quote(str(job['id']), safe='')}" for job in silent]
-        return replace(parsed, records=told, following=[*parsed.following, *(Request(path, (), JOB) for path in paths)])
+        following = [*parsed.following, *(Request(path, (), JOB) for path in paths)]
+        return replace(parsed, records=told, following=following, failed=parsed.failed + failed)
 
-    def _imports(self, job: Record) -> list[Record]:
+    def _told_by(self, jobs: list[Record]) -> tuple[list[Record], int]:
+        """The imports that jobs tell of, and how many jobs or imports cannot be read; they hold up no others."""
+        found = [self._imports(job) for job in jobs]
+        good = [row for rows in found for row in rows or () if row is not None]
+        return good, sum(1 for rows in found for row in ([None] if rows is None else rows) if row is None)
+
+    def _imports(self, job: Record) -> list[Record | None] | None:
         found = member(job, IMPORTS)
         if found is None and any(name.lower() == IMPORTS for name in job):
             found = []  # a job that waits has none yet
-        if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-            raise TapError(f"{self.name}: the answer of {JOB} holds no imports. {self.advice(200)}")
+        if not isinstance(found, list):
+            return None
         known = {
             "job_id": job["id"],
             "job_status": member(job, "status"),
             "job_created_date": member(job, "created_date"),
         }
-        rows = ({**row, "id": first_of(row, "id", "import_id", "importid"), **known} for row in found)
-        return [self.spelled(row) for row in rows]
+        return [self._joined(row, known) if isinstance(row, dict) else None for row in found]
+
+    def _joined(self, row: Record, known: Record) -> Record:
+        return self.spelled({**row, "id": first_of(row, "id", "import_id", "importid"), **known})
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
