@@ -6,7 +6,9 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from singer_rest import Reply
 from singer_rest.testing import Answer, Asked, Host, Output
+from tap_cornerstone import report_text
 from tap_cornerstone.report_text import decoded
 
 if TYPE_CHECKING:
@@ -186,3 +188,9 @@ def test_a_report_that_ends_early_is_not_noted_as_read(
     sandbox.control("cornerstone/clear-failures")
     later = run(url, REPORTS, state=output.state, **config)
     assert later.records(REPORTS) == whole.records(REPORTS)
+
+
+def test_an_error_in_json_is_no_report() -> None:
+    reply = Reply(200, {}, b'{\n"error": {"message": "later"}\n}', datetime.now(timezone.utc))
+    with pytest.raises(ValueError, match="instead of a report"):
+        report_text.read(reply)
