@@ -29,11 +29,13 @@ class _List:
         told: How many items the vendor says that it holds.
         came: How many came.
         restarts: How often it was begun anew.
+        counts_records: Whether its records are the items that the vendor counts, not what stands in them.
     """
 
     told: int = 0
     came: int = 0
     restarts: int = 0
+    counts_records: bool = True
 
     @property
     def lacks(self) -> bool:
@@ -41,8 +43,8 @@ class _List:
 
     @property
     def beyond(self) -> int | None:
-        """How many came beyond what was told of; None: nothing was told."""
-        return max(self.came - self.told, 0) if self.told else None
+        """How many came beyond what was told of; None: nothing was told of the records."""
+        return max(self.came - self.told, 0) if self.told and self.counts_records else None
 
 
 class Coverage:
@@ -142,6 +144,7 @@ class Coverage:
             self._list = _List(restarts=page.restarts)
         self._list.told = max(self._list.told, page.told or 0)
         self._list.came += page.items
+        self._list.counts_records &= page.items == len(page.records)
         self._handed_on += len(page.records)
         self._failed += page.failed
         # An item that failed twice is one that the vendor cannot give.
