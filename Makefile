@@ -10,7 +10,7 @@ export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
 export MELTANO_CLI_DISABLE_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench faults hub docs clean
+.PHONY: help setup demo test lint format bench faults test-faults hub docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,8 +49,11 @@ bench: setup ## Requests at a time; a first and a second run; the loader beside 
 	$(BIN)/python benchmarks/runs.py
 	$(BIN)/python benchmarks/loader.py
 
-faults: setup ## Answers that are bad: PART=proxy, SEED=8 for other choices
-	$(BIN)/python -m faults $(or $(PART),proxy) --seed $(or $(SEED),7)
+faults: setup ## An hour of kills, bad answers and odd values (PART=proxy: one part; SEED=8: other choices)
+	$(BIN)/python -m faults $(or $(PART),all) --seed $(or $(SEED),7)
+
+test-faults: setup ## A small part of each part of `make faults`, as tests
+	FAULTS=1 $(BIN)/pytest tests/test_faults.py
 
 hub: setup ## Write the Meltano Hub definitions anew
 	$(BIN)/python hub/write.py

@@ -38,6 +38,7 @@ PART = "markers"
 PERSON = "zqxperson"
 PAY = 98765432100000
 SECRET = "zqxsecret"  # noqa: S105 - a word to look for
+PLANTED = re.compile(rf"(?:{PERSON}|{SECRET})\d+|{PAY // 10**5}\d{{5}}")
 LIMIT = 180.0
 OTHERS = 0o077
 KEPT = re.compile(
@@ -124,27 +125,24 @@ class Search:
     """
 
     def __init__(self, planter: Planter) -> None:
-        self._words = planter.words | planter.secrets
-        self._secrets = planter.secrets
+        self._tokens = {secret for secret in planter.secrets if not secret.startswith(SECRET)}
         self.found: list[str] = []
         self.places = 0
 
-    def _look(self, words: set[str], text: str, where: str) -> None:
+    def _look(self, text: str, where: str, *, secrets: bool = False) -> None:
         self.places += 1
-        for word in (PERSON, SECRET) if words is self._words else (SECRET,):
-            if (at := text.find(word)) >= 0:
-                self.found.append(f"{where} holds {text[max(0, at - 80) : at + 20]!r}")
-        for word in words:
-            if not word.startswith((PERSON, SECRET)) and word in text:
-                self.found.append(f"{where} holds {word[:6]}...")
+        for found in PLANTED.finditer(text):
+            if not secrets or found[0].startswith(SECRET):
+                self.found.append(f"{where} holds {text[max(0, found.start() - 80) : found.end()]!r}")
+        self.found += [f"{where} holds a token" for token in self._tokens if token in text]
 
     def log(self, text: str, where: str) -> None:
         """Look through what may hold none at all."""
-        self._look(self._words, text, where)
+        self._look(text, where)
 
     def rows(self, text: str, where: str) -> None:
         """Look through what may hold persons, and no secret."""
-        self._look(self._secrets, text, where)
+        self._look(text, where, secrets=True)
 
     def files(self, folder: Path) -> None:
         """Look through files that others can read, but for the trial's own."""
@@ -152,9 +150,7 @@ class Search:
             if not path.is_file() or path.is_symlink() or path.name in OWN:
                 continue
             if path.stat().st_mode & OTHERS:
-                self._look(
-                    self._words, path.read_bytes().decode("utf-8", "replace"), f"{path.name}, which others can read,"
-                )
+                self._look(path.read_bytes().decode("utf-8", "replace"), f"{path.name}, which others can read,")
             if path.suffix == ".duckdb" and path.stat().st_mode & OTHERS:
                 self.found.append(f"others can read {path.name}")
 

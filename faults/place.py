@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from faults.bench import Bench
     from faults.verdict import Differences
 
-LOGIN = "Log in again"
+LOGIN = "tap-factorial login"
 """What a tap says where only a new login helps."""
 
 

@@ -6,11 +6,13 @@ A trial that is about signals starts the real commands. All others take a proces
 
 from __future__ import annotations
 
+import faulthandler
 import functools
 import importlib
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -100,6 +102,8 @@ def run(
     process.join(limit)
     hung = process.is_alive()
     if hung:
+        os.kill(process.pid, signal.SIGUSR1)  # where it stands goes to its log
+        process.join(1)
         process.kill()
         process.join()
     code = None if hung else process.exitcode
@@ -134,6 +138,7 @@ def _become(command: str, arguments: list[str], files: tuple[str, str, str], var
     sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False, buffering=1)
+    faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
     module, name = COMMANDS[command]
     plugin = getattr(importlib.import_module(module), name)
     if command.startswith("tap-"):

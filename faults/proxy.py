@@ -128,7 +128,7 @@ def plan(bench: Bench, number: int, chance: random.Random) -> Trial | None:
         return None
     endpoint = chance.choice(sorted(places))
     there = [stream for stream, path in bench.endpoints.items() if path == endpoint]
-    others = chance.sample(sorted(bench.keys), OTHERS)
+    others = chance.sample(sorted(bench.keys), min(OTHERS, len(bench.keys)))
     return Trial(
         number=number,
         kind=kind,

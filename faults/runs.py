@@ -77,7 +77,7 @@ class Run:
         return next((f"the log holds {text!r}" for text in NEVER if text in self.log), "")
 
     def __str__(self) -> str:
-        loud = verdict.loud_lines(self.log)[-3:]
+        loud = self.log.splitlines()[-60:] if self.hung else verdict.loud_lines(self.log)[-3:]
         return f"tap {self.tap.code}, loader {self.load.code}" + "".join(f"\n      {line}" for line in loud)
 
 

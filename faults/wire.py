@@ -252,6 +252,9 @@ class _Handler(socketserver.StreamRequestHandler):
         if asked is None:
             return False
         proxy = self.server.proxy
+        if asked.target.startswith("/_control/"):
+            self.connection.sendall(upstream.ask(asked).whole())
+            return True
         asked = proxy.counted(asked)
         ask = functools.cache(lambda: proxy.noted(asked, upstream.ask(asked)))
         steps = proxy.meddle(asked, ask) if proxy.meddle else None

@@ -204,9 +204,9 @@ def test_a_revoked_company_login_says_to_log_in_again(sandbox: Sandbox, login: L
     before = len(sandbox.requests())
     with pytest.raises(RunError, match=r"it was revoked, or .* Log in again with `tap-factorial login` \(with Meltano"):
         login.status()
-    assert [request["path"] for request in sandbox.requests()[before:]] == [
-        f"/factorial/api/{VERSION}/resources/api_public/credentials"
-    ]
+    path = f"/factorial/api/{VERSION}/resources/api_public/credentials"
+    # One refusal may pass: it is believed once it comes again.
+    assert [request["path"] for request in sandbox.requests()[before:]] == [path] * 2
 
 
 def test_an_unbooked_module_does_not_end_a_company_login(sandbox: Sandbox, login: Login) -> None:
