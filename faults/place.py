@@ -35,7 +35,8 @@ class Place:
     ) -> None:
         self.bench = bench
         self.mode = mode
-        self.streams = streams
+        # A login has a list of its own credentials, and the reference was made with a key.
+        self.streams = [name for name in streams if not (oauth and name in bench.vendor.by_credential)]
         self.config = config
         self.folder = bench.new_folder()
         self.database, self.state = bench.start(mode, self.folder)

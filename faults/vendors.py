@@ -36,6 +36,7 @@ class Vendor:
         walked: Streams whose rows others are asked for by: the sandbox would not forget those with them.
         once: Streams of which each part is read once, though the sandbox makes it anew from the company as it is.
         stamps: By stream: the field that tells when a row changed, where the catalog names none.
+        by_credential: Streams whose rows depend on the credential that reads them.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Vendor:
     walked: frozenset[str] = frozenset()
     once: frozenset[str] = frozenset()
     stamps: Mapping[str, str] = field(default_factory=dict)
+    by_credential: frozenset[str] = frozenset()
 
     @property
     def tap(self) -> str:
@@ -102,6 +104,7 @@ FACTORIAL = Vendor(
     emitted=_factorial,
     differs=lambda _stream, row, record: differs(row, record),
     walked=frozenset({*WALKED, "persons"}),
+    by_credential=frozenset({"api_public_credentials"}),
 )
 CORNERSTONE = Vendor(
     name="cornerstone",
