@@ -10,7 +10,6 @@ from hr_sandbox.vendor import ControlError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hr_sandbox.cornerstone.auth import Token
     from hr_sandbox.vendor import Json
 
 STATUSES = (401, 403, 404)
@@ -35,12 +34,18 @@ class Access:
         """Whether the application has these scopes."""
         return all(scope in self.scopes and scope not in self.denied for scope in scopes)
 
-    def refusal(self, scope: str, endpoint: str, token: Token) -> int | None:
-        """The status where something may not be read."""
+    def refusal(self, scope: str, endpoint: str, scopes: frozenset[str] | None) -> int | None:
+        """Return the status of the refusal, or None if the endpoint may be read.
+
+        Args:
+            scope: what the endpoint requires.
+            endpoint: the name of its stream.
+            scopes: those of the token; None for all.
+        """
         for target in (endpoint, scope):
             if target in self.denied:
                 return self.denied[target]
-        return None if token.scopes is None or scope in token.scopes else STATUSES[0]
+        return None if scopes is None or scope in scopes else STATUSES[0]
 
     def revoke(self, right: str | None, endpoint: str | None, status: int | None) -> Json:
         """Take a scope or an endpoint away."""

@@ -11,8 +11,10 @@ from hr_sandbox.cornerstone.tables import TOUCHED
 from hr_sandbox.cornerstone.ticks import DAY, MINUTE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hr_sandbox.cornerstone.rows.parts import Row
-    from hr_sandbox.cornerstone.world import World
+    from hr_sandbox.cornerstone.stock import Stock
 
 USERS = frozenset({"users_core", "vw_rpt_user"})
 TRANSCRIPTS = frozenset({"transcript_core", "vw_rpt_transcript"})
@@ -26,9 +28,13 @@ KEY = "_key"
 class Bulk:
     """So many users, and so many transcripts of them."""
 
-    def __init__(self, world: World) -> None:
-        """Have none yet."""
-        self._world = world
+    def __init__(self, stock: Callable[[], Stock]) -> None:
+        """Start with no rows.
+
+        Args:
+            stock: returns the trainings as they are now.
+        """
+        self._stock = stock
         self.users = 0
         self.transcripts = 0
         self._trainings: list[str] = []
@@ -36,7 +42,7 @@ class Bulk:
     def set(self, users: int, transcripts: int) -> None:
         """Have so many."""
         self.users, self.transcripts = users, transcripts
-        self._trainings = [row.object_id for row in self._world.stock.trainings]
+        self._trainings = [row.object_id for row in self._stock().trainings]
 
     def size(self, table: str) -> int:
         """How many rows a table has in bulk."""
@@ -45,7 +51,7 @@ class Bulk:
     def stamp(self, table: str, place: int) -> int:
         """When a row was touched: later for higher places, and the same for many."""
         step = DAYS * DAY // (self.size(table) // TIED + 1)
-        return self._world.stock.latest - DAYS * DAY + place // TIED * step
+        return self._stock().latest - DAYS * DAY + place // TIED * step
 
     def since(self, table: str, ticks: int) -> int:
         """The first place that was touched at a moment or later."""

@@ -14,8 +14,13 @@ from hr_sandbox.vendor import ControlError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hr_sandbox.cornerstone.auth import Tokens
+    from hr_sandbox.cornerstone.failures import Failures
+    from hr_sandbox.cornerstone.metadata import Metadata
+    from hr_sandbox.cornerstone.odata import OData
+    from hr_sandbox.cornerstone.rest import Rest
     from hr_sandbox.cornerstone.tables import Column, EntitySet
-    from hr_sandbox.cornerstone.vendor import Cornerstone
+    from hr_sandbox.cornerstone.throttle import Throttle
     from hr_sandbox.cornerstone.world import Key
     from hr_sandbox.vendor import Json
 
@@ -29,10 +34,18 @@ ON = "on"
 class CornerstoneControls:
     """Changes rows, and how they are served."""
 
-    def __init__(self, vendor: Cornerstone) -> None:
-        """Control this vendor."""
-        self._vendor = vendor
-        self._world = vendor.odata.world
+    def __init__(
+        self, *, odata: OData, rest: Rest, tokens: Tokens, throttle: Throttle, failures: Failures, metadata: Metadata
+    ) -> None:
+        """Control these parts of the vendor."""
+        self._odata = odata
+        self._world = odata.world
+        self._rest = rest
+        self._tokens = tokens
+        self._throttle = throttle
+        self._failures = failures
+        self._metadata = metadata
+        self._streams = frozenset((*entity_sets(), *rest.streams))
 
     def routes(self) -> dict[str, Callable[[Json], Json]]:
         """What can be asked for, by name."""
@@ -116,54 +129,54 @@ class CornerstoneControls:
         _nothing_else(body)
         if shape not in SHAPES:
             raise ControlError(f"There is no shape {shape}; there are {', '.join(SHAPES)}.")
-        self._vendor.odata.shape = shape
+        self._odata.shape = shape
         return {"shape": shape}
 
     def etag(self, body: Json) -> Json:
         """Let the metadata have an ETag, or not."""
-        self._vendor.etags = _flag(body, ON)
+        self._metadata.etags = _flag(body, ON)
         _nothing_else(body)
-        return {ON: self._vendor.etags}
+        return {ON: self._metadata.etags}
 
     def expire_links(self, body: Json) -> Json:
         """End all links to next pages, or to changes, now."""
         kind = self._kind(body)
         _nothing_else(body)
-        self._vendor.odata.links.expire(kind)
+        self._odata.links.expire(kind)
         return {"expired": kind}
 
     def expires_in(self, body: Json) -> Json:
         """Choose how the answer to a token request says how long it is valid."""
         form = _text(body, "form")
         _nothing_else(body)
-        return self._vendor.tokens.set_expiry(form)
+        return self._tokens.set_expiry(form)
 
     def failure(self, body: Json) -> Json:
         """Let answers go wrong."""
-        return {"failure": self._vendor.failures.add(body, frozenset(self._vendor.streams))}
+        return {"failure": self._failures.add(body, self._streams)}
 
     def clear_failures(self, body: Json) -> Json:
         """Forget the failures to come."""
         _nothing_else(body)
-        return {"cleared": self._vendor.failures.clear()}
+        return {"cleared": self._failures.clear()}
 
     def int64(self, body: Json) -> Json:
         """Choose whether long whole numbers are written as texts."""
-        self._vendor.odata.show.long_texts = _flag(body, "texts")
+        self._odata.show.long_texts = _flag(body, "texts")
         _nothing_else(body)
-        return {"texts": self._vendor.odata.show.long_texts}
+        return {"texts": self._odata.show.long_texts}
 
     def link_life(self, body: Json) -> Json:
         """How long links are good."""
         kind, seconds = self._kind(body), _seconds(body, "seconds")
         _nothing_else(body)
-        self._vendor.odata.links.lives[kind] = seconds
+        self._odata.links.lives[kind] = seconds
         return {"kind": kind, "seconds": seconds}
 
     def reset_downloads(self, body: Json) -> Json:
         """Let reports of imports be read as if they never were."""
         _nothing_else(body)
-        downloads = self._vendor.rest.context.downloads
+        downloads = self._rest.context.downloads
         count = sum(downloads.values())
         downloads.clear()
         return {"forgotten": count}
@@ -176,17 +189,17 @@ class CornerstoneControls:
         _nothing_else(body)
         if not rows:
             raise ControlError("The value of rows is 1 or more.")
-        self._vendor.odata.short[table.name] = (rows, empty)
+        self._odata.short[table.name] = (rows, empty)
         return {"stream": table.name, "rows": rows, "empty": empty}
 
     def throttling(self, body: Json) -> Json:
         """Let requests be limited or not, or one stream in another way."""
-        throttle = self._vendor.throttle
+        throttle = self._throttle
         if ON in body:
             throttle.on = _flag(body, ON)
         if "stream" in body:
             stream = _text(body, "stream")
-            if stream not in self._vendor.streams:
+            if stream not in self._streams:
                 raise ControlError(f"There is no stream {stream}.")
             throttle.limits[stream] = _count(body, "per_minute", 0, MOST_TRANSCRIPTS)
         _nothing_else(body)
@@ -203,7 +216,7 @@ class CornerstoneControls:
         return {"tracked": sorted(self._world.portal.tracked)}
 
     def _kind(self, body: Json) -> str:
-        kind, lives = _text(body, "kind"), self._vendor.odata.links.lives
+        kind, lives = _text(body, "kind"), self._odata.links.lives
         if kind not in lives:
             raise ControlError(f"There is no kind {kind}; there are {', '.join(lives)}.")
         return kind

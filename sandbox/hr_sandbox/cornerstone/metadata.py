@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
@@ -11,6 +12,7 @@ from hr_sandbox.messages import Answer, as_json
 if TYPE_CHECKING:
     from hr_sandbox.cornerstone.portal import Portal
     from hr_sandbox.cornerstone.tables import Column, EntitySet
+    from hr_sandbox.messages import Request
 
 JSON_TYPE = "application/json; odata.metadata=minimal"
 ODATA = {"odata-version": "4.0"}
@@ -37,6 +39,7 @@ class Metadata:
     def __init__(self, portal: Portal) -> None:
         """Describe this portal."""
         self._portal = portal
+        self.etags = False
         self._made: dict[str, tuple[int, bytes]] = {}
 
     def document(self, service: str) -> bytes:
@@ -47,9 +50,16 @@ class Metadata:
             self._made[service] = made
         return made[1]
 
-    def answer(self, service: str) -> Answer:
-        """The document, whatever kind of body was asked for."""
-        return Answer(200, self.document(service), {"content-type": "application/xml", **ODATA})
+    def answer(self, service: str, request: Request) -> Answer:
+        """The document, whatever kind of body the client accepts."""
+        body = self.document(service)
+        headers = {"content-type": "application/xml", **ODATA}
+        if self.etags:
+            tag = f'W/"{blake2b(body, digest_size=8).hexdigest()}"'
+            if request.headers.get("if-none-match") == tag:
+                return Answer(304, b"", {"etag": tag})
+            headers["etag"] = tag
+        return Answer(200, body, headers)
 
     def _write(self, service: str) -> str:
         tables, namespace = of_service(service), NAMESPACES[service]

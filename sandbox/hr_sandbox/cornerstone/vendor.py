@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.access import Access
@@ -33,14 +32,13 @@ from hr_sandbox.cornerstone.rest import ROUTES, Rest, route_of
 from hr_sandbox.cornerstone.tables import METADATA_SCOPES, ROOTS, USUAL_THROTTLE, entity_sets
 from hr_sandbox.cornerstone.throttle import Throttle
 from hr_sandbox.cornerstone.world import World
-from hr_sandbox.messages import Answer
 from hr_sandbox.vendor import ControlError, Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.company import Company
-    from hr_sandbox.messages import Request
+    from hr_sandbox.messages import Answer, Request
     from hr_sandbox.options import Options
     from hr_sandbox.vendor import Json
 
@@ -68,7 +66,6 @@ class Cornerstone(Vendor):
         self.failures = Failures()
         self.odata = OData(World(company, portal, clock), Links(clock))
         self.rest = Rest(self.odata.world)
-        self.etags = False
         self._metadata = Metadata(portal)
 
     # Requests
@@ -141,7 +138,7 @@ class Cornerstone(Vendor):
             return refuse(UNAUTHORIZED)
         if request.method != "GET":
             return refuse(NOT_ALLOWED)
-        status = self.access.refusal(scope, endpoint, token)
+        status = self.access.refusal(scope, endpoint, token.scopes)
         return None if status is None else refuse(status)
 
     def _odata(self, service: str, rest: str, request: Request) -> Answer:
@@ -176,13 +173,7 @@ class Cornerstone(Vendor):
             raise RefusalError(failure(400, "This document has no options."))
         if not rest:
             return service_document(service, request.root)
-        answer = self._metadata.answer(service)
-        if self.etags:
-            tag = f'W/"{blake2b(answer.body, digest_size=8).hexdigest()}"'
-            if request.headers.get("if-none-match") == tag:
-                return Answer(304, b"", {"etag": tag})
-            answer.headers["etag"] = tag
-        return answer
+        return self._metadata.answer(service, request)
 
     # Controls
 
@@ -193,7 +184,15 @@ class Cornerstone(Vendor):
 
     def controls(self) -> dict[str, Callable[[Json], Json]]:
         """Controls of its own, by name."""
-        return CornerstoneControls(self).routes()
+        controls = CornerstoneControls(
+            odata=self.odata,
+            rest=self.rest,
+            tokens=self.tokens,
+            throttle=self.throttle,
+            failures=self.failures,
+            metadata=self._metadata,
+        )
+        return controls.routes()
 
     def count(self, stream: str, first: date | None, last: date | None) -> int:
         """How many rows a stream gives without a bookmark, over this window of days where one is asked for."""

@@ -51,7 +51,7 @@ class World:
         self.company = company
         self.portal = portal
         self.clock = clock
-        self.bulk = Bulk(self)
+        self.bulk = Bulk(lambda: self.stock)
         self._stock: tuple[int, Stock] | None = None
         self._inventor: Inventor | None = None
         self._changes = count(1)
