@@ -76,16 +76,24 @@ def usual_advice(status: int) -> str:
     return "Check `api_url`; if it is right, report it with this tap's version."
 
 
-def no_access(meaning: Meaning, permission: str, status: int, endpoint: str) -> str:
+def no_access(meaning: Meaning, permission: str | None, status: int, endpoint: str) -> str:
     """What it means that a stream may not be read.
 
     Args:
         meaning: What the answer says.
-        permission: The permission that the credential needs.
+        permission: The permission that the credential needs; None: the endpoint is public.
         status: The HTTP status.
         endpoint: What was asked.
     """
     answered = f"(status {status} from {endpoint})."
     if meaning is Meaning.NOT_BOOKED:
-        return f"the company has not booked it, or the vendor has switched it off {answered} It needs {permission}."
-    return f"the credential may not read it; it needs {permission} {answered}"
+        needed = f" It needs {permission}." if permission else ""
+        return f"the company has not booked it, or the vendor has switched it off {answered}{needed}"
+    return f"{forbidden(permission)} {answered}"
+
+
+def forbidden(permission: str | None) -> str:
+    """What it means that an endpoint is refused, with the permission that it needs; None: it is public."""
+    if permission is None:
+        return "the vendor refuses it, though it needs no permission"
+    return f"the credential may not read it; it needs {permission}"

@@ -48,10 +48,11 @@ class Token:
 class Authenticator(ABC):
     """Keeps a valid access token.
 
-    A 401 is not always a token's end: vendors answer it for missing rights too. So a 401 renews the token where the
-    endpoint has answered before, or where the token's time is up. For endpoints that never answered this is tried until
-    one of them refuses a fresh token too; from then on their 401 means a missing right. An endpoint that has answered,
-    and still refused a fresh token, refuses some of what it is asked for: a token is renewed for it once a minute.
+    A 401 does not always mean that the token has expired: vendors also answer it for missing permissions. So a 401
+    renews the token if the endpoint has answered before, or if the token has expired. For endpoints that have never
+    answered, this is tried until one of them refuses a fresh token too; from then on their 401 means a missing
+    permission. An endpoint that has answered, and still refused a fresh token, serves only some requests: the token is
+    renewed for it at most once a minute.
 
     Args:
         clock: Seconds that only go forward.
@@ -93,7 +94,7 @@ class Authenticator(ABC):
             return self._valid()
 
     def renew(self, endpoint: str, refused: Token) -> Token | None:
-        """Answer a 401: the token to repeat the request with, or None where the 401 means a missing right."""
+        """Answer a 401: the token to repeat the request with; None: the 401 means a missing permission."""
         with self._lock:
             if refused is not self._token:  # another worker was faster
                 return self._valid()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from singer_rest.answers import Meaning
+from singer_rest.answers import Meaning, forbidden
 from singer_rest.errors import NoAccess, TapError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Coverage:
     Args:
         stream: The stream's name, for messages.
         slices: How it is cut.
-        permission: The permission that the credential needs.
+        permission: The permission that the credential needs; None: the stream is public.
         has_key: Whether it has a primary key, so that its records may be handed on twice.
         names_parents: Whether sentences may name parents.
         unreadable_advice: What the user can do where the vendor cannot give some of the slices.
@@ -68,7 +68,7 @@ class Coverage:
         self,
         stream: str,
         slices: Slices,
-        permission: str,
+        permission: str | None,
         *,
         has_key: bool,
         names_parents: bool = False,
@@ -104,7 +104,7 @@ class Coverage:
         return cls(
             stream.name,
             stream.slices,
-            stream.right(),
+            stream.permission,
             has_key=bool(stream.primary_keys),
             names_parents=stream.names_parents,
             unreadable_advice=stream.unreadable_advice,
@@ -266,14 +266,15 @@ class Coverage:
         if not (missing and self._none_answered and (at_end or self._met >= MANY_PARENTS)):
             return
         first = "" if at_end else "first "
+        sentence = forbidden(self._permission)
         if self._forbidden:
             raise NoAccess(
-                f"{self._stream}: the credential may not read it; it needs {self._permission} (it was refused for each "
-                f"of the {first}{self._met} {self._parent} that it walks)."
+                f"{self._stream}: {sentence} (it was refused for each of the {first}{self._met} {self._parent} that it "
+                "walks)."
             )
         raise NoAccess(
-            f"{self._stream}: none of the {first}{self._met} {self._parent} that it walks was found. The credential "
-            f"may not read it; it needs {self._permission}."
+            f"{self._stream}: none of the {first}{self._met} {self._parent} that it walks was found. "
+            f"{sentence[0].upper()}{sentence[1:]}."
         )
 
     def warnings(self, *, whole: bool, incremental: bool) -> Iterator[str]:

@@ -27,7 +27,7 @@ class RunError(TapError):
 
 
 class NoAccess(TapError):  # noqa: N818 - it is an answer, not a fault
-    """The credential may not read this stream. The message names the right that it lacks."""
+    """The credential may not read this stream. The message names the permission that it lacks."""
 
 
 class Retry(Exception):  # noqa: N818 - a request to try again, not a fault

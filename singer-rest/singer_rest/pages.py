@@ -40,7 +40,7 @@ class Request:
     Args:
         path: The path, with its placeholders filled in.
         params: The query, in the order in which it is sent; a name may stand more than once.
-        endpoint: The path with its placeholders: what a rate limit and a right hold for.
+        endpoint: The path with its placeholders: what a rate limit and a permission hold for.
         counted: Whether a page before it said that more follow, and asked for them.
         before: What the page before it begins with, to tell a vendor that does not heed a page's number.
         rest: What is asked for where no page follows its own: the other parts of a slice that is read in parts.

@@ -26,7 +26,7 @@ def remarks(stream: SdkStream) -> Iterator[str]:
             "now; check it."
         )
     if replication.is_emptied:
-        yield "nothing came back, so rows loaded earlier are kept. A lost right often looks like that."
+        yield "nothing came back, so rows loaded earlier are kept. A lost permission often looks like that."
     if stream.slices.key and not stream.was_asked_for:
         yield f"nothing was asked for: none of the {stream.slices.parent} that it walks has a {stream.slices.key}."
     whole = replication.whole and replication.rows_in_all > 0

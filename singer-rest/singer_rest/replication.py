@@ -211,7 +211,7 @@ class Replication:
                 latest = max(self._latest, self._bookmark or self._latest)
                 state["replication_key_value"] = times.text(min(latest, self._began))
         elif self._by_start and self.rows_in_all:
-            # Where nothing came the right may be lost, and what changes meanwhile is asked for once it is back.
+            # Where nothing came the permission may be lost, and what changes meanwhile is asked for once it is back.
             state["replication_key_value"] = times.text(min(self._began, end) if end else self._began)
 
     def _covers_table(self, start: datetime | None, end: datetime | None) -> bool:

@@ -93,11 +93,6 @@ class SdkStream(CompletedStream):
     def reach(self) -> tuple[datetime | None, datetime | None]:
         """First and last moment that this run reads; None: without end."""
 
-    @classmethod
-    @abstractmethod
-    def right(cls) -> str:
-        """The right that the credential needs."""
-
     @abstractmethod
     def place_after(self, page: Page) -> str | None:
         """Where a list that is read in one piece goes on after a page, if a later run may begin there."""
@@ -384,4 +379,4 @@ class SdkTap(CommandTap):
 
     def _fail_where_all_is_skipped(self, streams: int) -> None:
         if len(self.skipped) == streams:
-            raise TapError("Nothing could be read: the credential has no right to any selected stream.")
+            raise TapError("Nothing could be read: the credential has no permission for any selected stream.")

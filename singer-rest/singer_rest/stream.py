@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from abc import abstractmethod
 from datetime import datetime, timezone
@@ -50,6 +49,8 @@ class RestStream(SdkStream):
     name: str
     path: str
     """Below `api_url`; placeholders in braces are filled by the slices."""
+    permission: ClassVar[str | None]
+    """What the credential needs to read it, in the vendor's words; None: it is public."""
     primary_keys: Sequence[str] = ()
     replication_key: str | None = None
     changed_since: ClassVar[ChangedSince | None] = None
@@ -80,6 +81,19 @@ class RestStream(SdkStream):
     """The setting without which the stream is not in the catalog."""
 
     _tap: RestTap
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a stream that does not state its permission.
+
+        Raises:
+            TypeError: If it does not.
+        """
+        super().__init_subclass__(**kwargs)
+        if hasattr(cls, "name") and not hasattr(cls, "permission"):
+            raise TypeError(
+                f"{cls.name}: set `permission` to what the credential needs to read it, or to None if it is public."
+            )
+
     _slice: Slice | None = None
     _asks_for_changes = True
 
@@ -167,12 +181,6 @@ class RestStream(SdkStream):
         window = self.window(self.replication.since)
         start = self.slices.start(window)
         return (start, window.until) if start else (self.since, None)
-
-    @classmethod
-    def right(cls) -> str:
-        """The right that the credential needs, as the docstring names it."""
-        found = re.search(r"Right: (\S+?)\.?\s", f"{cls.__doc__} ")
-        return found.group(1) if found else "its right"
 
     @property
     def started(self) -> datetime:
@@ -355,7 +363,7 @@ class RestStream(SdkStream):
 
     def _refusal(self, meaning: Meaning, status: int, request: Request) -> TapError:
         if meaning in NO_ACCESS | OF_PARENT:
-            return NoAccess(f"{self.name}: {no_access(meaning, self.right(), status, request.endpoint)}")
+            return NoAccess(f"{self.name}: {no_access(meaning, self.permission, status, request.endpoint)}")
         kind = FilterRefused if status in CANNOT_ANSWER and self._asks_what_changed(request) else TapError
         return kind(f"{self.name}: {request.endpoint} refused the request with status {status}. {self.advice(status)}")
 

@@ -294,7 +294,7 @@ class RefreshingAuthenticator(Authenticator):
     def lasting(self, token: Token) -> Token:
         """Answer for an access token without a refresh token: as nothing can renew it, a 401 ends the run.
 
-        A vendor whose 401 may mean a missing right asks here whether the token is good, whenever it is asked for.
+        A vendor whose 401 may mean a missing permission asks here whether the token is good, whenever it is asked for.
 
         Raises:
             RunError: If it is not.

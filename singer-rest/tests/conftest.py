@@ -74,52 +74,58 @@ class PetStream(RestStream):
 
 
 class Owners(PetStream):
-    """One row per owner. Right: owners:read."""
+    """One row per owner."""
 
     name = "owners"
     path = "/owners"
+    permission = "owners:read"
     replication_key = "updated_at"
     changed_since = ChangedSince("changed_after", strict=True)
 
 
 class Pets(PetStream):
-    """One row per pet. Right: pets:read."""
+    """One row per pet."""
 
     name = "pets"
     path = "/owners/{owner_id}/pets"
+    permission = "pets:read"
     slices = Children("owners", "owner_id")
 
 
 class Sales(PetStream):
-    """One row per sale and month. Right: sales:read."""
+    """One row per sale and month."""
 
     name = "sales"
     path = "/sales"
+    permission = "sales:read"
     primary_keys = ("id", "month")
     replication_key = "month"
     slices = Months("from", "to")
 
 
 class Kinds(PetStream):
-    """One row per kind. Right: kinds:read."""
+    """One row per kind."""
 
     name = "kinds"
     path = "/kinds"
+    permission = "kinds:read"
 
 
 class Quarantines(PetStream):
-    """One row per quarantine. Right: quarantines:read."""
+    """One row per quarantine."""
 
     name = "quarantines"
     path = "/quarantines"
+    permission = "quarantines:read"
     optional = True
 
 
 class Treats(PetStream):
-    """One row per treat. Right: treats:read."""
+    """One row per treat."""
 
     name = "treats"
     path = "/treats"
+    permission = "treats:read"
     changed_since = ChangedSince("changed_after")
     bookmark_is_start = True
     slices = SpreadOverMonths("after", "before", years_back=0)
@@ -127,10 +133,11 @@ class Treats(PetStream):
 
 
 class Visits(PetStream):
-    """One row per visit. Right: visits:read."""
+    """One row per visit."""
 
     name = "visits"
     path = "/visits"
+    permission = "visits:read"
     replication_key = "updated_at"
     changed_since = ChangedSince("changed_after")
     slices = SpreadOverMonths("after", "before", years_back=0)
@@ -138,19 +145,21 @@ class Visits(PetStream):
 
 
 class Guests(PetStream):
-    """One row per guest of a visit. Right: guests:read."""
+    """One row per guest of a visit."""
 
     name = "guests"
     path = "/visits/{visit_id}/guests"
+    permission = "guests:read"
     slices = Children("visits", "visit_id")
     optional = True
 
 
 class Walks(PetStream):
-    """One row per walk. Right: walks:read."""
+    """One row per walk."""
 
     name = "walks"
     path = "/walks"
+    permission = "walks:read"
     replication_key = "updated_at"
     changed_since = ChangedSince("changed_after")
     optional = True
@@ -161,10 +170,11 @@ class Walks(PetStream):
 
 
 class Strolls(PetStream):
-    """One row per stroll. Right: strolls:read."""
+    """One row per stroll."""
 
     name = "strolls"
     path = "/strolls"
+    permission = "strolls:read"
     bookmark_is_start = True
     slices = DayWindows("after", "before", days_back=3)
     versioned = False

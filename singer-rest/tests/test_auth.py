@@ -84,7 +84,7 @@ def test_a_401_before_anything_answered_renews() -> None:
     assert renewed.value == "token-2"
 
 
-def test_a_hundred_endpoints_without_a_right_renew_once() -> None:
+def test_a_hundred_endpoints_without_a_permission_renew_once() -> None:
     auth = Counting()
     auth.token()
     auth.answered("/readable")

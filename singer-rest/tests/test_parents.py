@@ -118,7 +118,7 @@ def test_a_parent_that_may_not_be_read_holds_up_no_other_and_nothing_is_taken_fo
 
 
 @pytest.mark.parametrize("mode", ["skip", "fail"])
-def test_where_every_parent_is_refused_the_right_is_missing(
+def test_where_every_parent_is_refused_the_permission_is_missing(
     run: Callable[..., Output], shop: Any, mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.refusals = {f"/owners/{owner}/pets": Answer({}, 403 if owner > 1 else 404) for owner in (1, 2, 3)}
@@ -130,7 +130,7 @@ def test_where_every_parent_is_refused_the_right_is_missing(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_what_is_refused_for_several_parents_together_or_without_a_credential_is_a_missing_right(
+def test_what_is_refused_for_several_parents_together_or_without_a_credential_is_a_missing_permission(
     run: Callable[..., Output],
     shop: Any,
     batches: Callable[..., Batched],

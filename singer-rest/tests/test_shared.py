@@ -58,7 +58,7 @@ def test_one_authenticator_gives_one_token_to_all_streams_and_workers(
     assert {asked.headers["Authorization"] for asked in vendor.asked} == {"Bearer token-1"}
 
 
-def test_missing_rights_renew_the_token_once_in_a_run(
+def test_missing_permissions_renew_the_token_once_in_a_run(
     make_tap: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.before = lambda asked: None if asked.path == "/owners" else Answer({}, 401)

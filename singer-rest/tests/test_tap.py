@@ -223,7 +223,7 @@ def test_limits_are_learned_from_refusals_too(run: Callable[..., Any], shop: Any
     assert tap.pacer._endpoints["/kinds"].per_second == 7
 
 
-def test_no_access_skips_the_stream_with_one_warning_that_names_the_right(
+def test_no_access_skips_the_stream_with_one_warning_that_names_the_permission(
     run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.refusals["/sales"] = Answer({"error": "for Jane Doe only"}, 403)
@@ -259,7 +259,7 @@ def test_no_access_to_anything_fails(run: Callable[..., Any], shop: Any) -> None
     assert "Nothing could be read" in str(fails[0])
 
 
-def test_a_401_that_a_new_token_cures_is_no_missing_right(run: Callable[..., Any], shop: Any) -> None:
+def test_a_401_that_a_new_token_cures_is_no_missing_permission(run: Callable[..., Any], shop: Any) -> None:
     shop.before = lambda asked: Answer({}, 401) if asked.headers["Authorization"] == "Bearer token-1" else None
     assert run().ids() == ALL
 
@@ -554,7 +554,7 @@ def test_a_trial_reads_a_record_of_each_stream(make_tap: Callable[..., Any], ven
     assert vendor.paths()["/owners"] <= 4
 
 
-def test_a_trial_without_any_right_fails(make_tap: Callable[..., Any], shop: Any) -> None:
+def test_a_trial_without_any_permission_fails(make_tap: Callable[..., Any], shop: Any) -> None:
     shop.before = lambda asked: Answer({}, 403)
     with pytest.raises(TapError, match="Nothing could be read"):
         make_tap().run_connection_test()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pendulum
 from singer_rest import Meaning, Rate, Reply, Request, RestStream
@@ -31,9 +31,6 @@ def is_resting(retry: Retry) -> bool:
 class CornerstoneStream(RestStream):
     """A list of Cornerstone's, over OData or REST."""
 
-    scope: ClassVar[str]
-    """The OAuth scope that it needs."""
-
     @property
     def look_back(self) -> pendulum.Duration:  # type: ignore[override]
         """How far before its bookmark a run reads again: what is reported lags by up to a quarter of an hour."""
@@ -48,11 +45,6 @@ class CornerstoneStream(RestStream):
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
         # A missing scope is 401, a missing permission 403; a view that the portal lacks, 404.
         return Meaning.NO_PERMISSION if reply.status in LOST else super().classify(reply, request)
-
-    @override
-    @classmethod
-    def right(cls) -> str:
-        return f"the scope {cls.scope}"
 
     @override
     def advice(self, status: int) -> str:

@@ -786,7 +786,7 @@ def test_every_schema_is_plain_and_described() -> None:
             assert schema["description"].endswith(".")
             assert ("null" in schema.get("type", ["null"])) == (name not in stream.primary_keys), name
             assert not {"enum", "pattern", "oneOf"} & set(schema)
-        assert type(stream).scope
+        assert type(stream).permission
 
 
 SAMPLES = {

@@ -37,7 +37,7 @@ WEEK = 7 * DAY
 """Seconds that a refresh token lives."""
 
 CHECKED = 60.0
-"""Seconds for which a credential that was good is taken to be so still: a 401 within them means a missing right."""
+"""Seconds for which a credential that was accepted counts as valid: a 401 within them means a missing permission."""
 
 LOGIN = "`tap-factorial login` (with Meltano: `meltano invoke tap-factorial:login`)"
 REFUSED_KEY = "Factorial refuses the API key. Check `api_key`, or make a new key in Factorial."
@@ -60,7 +60,7 @@ _BARE = re.compile(r"[\x21-\x7e]+")
 
 @dataclass(frozen=True)
 class Check:
-    """Asks for the one list that any credential may read, to tell a dead credential from a missing right.
+    """Asks for the one list that any credential may read, to tell a dead credential from a missing permission.
 
     Args:
         transport: The way to Factorial.

@@ -46,7 +46,6 @@ class FactorialStream(RestStream):
     _tap: TapFactorial
 
     row: ClassVar[Row]
-    scope: ClassVar[str | None] = None
 
     @override
     @cached_property
@@ -131,17 +130,6 @@ class FactorialStream(RestStream):
         if reply.status in {HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT} and of_parent:
             return Meaning.PARENT_FORBIDDEN
         return super().classify(reply, request)
-
-    @override
-    @classmethod
-    def right(cls) -> str:
-        scope = f"the scope {cls.scope}" if cls.scope else "a scope for it"
-        return f"{scope}, and a plan that includes the module {cls.row_module()}"
-
-    @classmethod
-    def row_module(cls) -> str:
-        """The module that the list belongs to."""
-        return cls.path.split("/")[4]
 
     @override
     def shaped(self, page: Page) -> Iterable[Record]:

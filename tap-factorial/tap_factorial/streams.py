@@ -46,14 +46,20 @@ def _stream(path: str, row: Row, version: str) -> type[FactorialStream]:
         "__doc__": f"One row per record of {name.replace('_', ' ')} in the module {module}.",
         "name": stream_name(path),
         "path": f"/api/{version}/resources/{path}",
+        "permission": permission_of(module),
         "primary_keys": row.key,
         "params": {param: sent(value) for param, value in row.send.items()},
         "optional": row.optional,
         "setting": next(iter(row.setting.values()), None),
         "row": row,
-        "scope": table().scopes.get(module),
     }
     return type(stream_name(path), (FactorialStream,), attributes | _incremental(row))
+
+
+def permission_of(module: str) -> str:
+    """What a credential needs to read the lists of a module."""
+    scope = table().scopes.get(module)
+    return f"{f'the scope {scope}' if scope else 'a scope for it'}, and a plan that includes the module {module}"
 
 
 def _incremental(row: Row) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def test_a_given_token_reads_and_is_a_sentence_once_it_is_dead(sandbox: Sandbox,
         assert given["access_token"] not in str(error.value)
 
 
-def test_unbooked_modules_that_answer_401_are_missing_rights_and_not_a_dead_key(sandbox: Sandbox) -> None:
+def test_unbooked_modules_that_answer_401_are_missing_permissions_and_not_a_dead_key(sandbox: Sandbox) -> None:
     way = factorial(sandbox)
     names = [f"finance/{name}" for name in ("accounts", "contacts", "categories", "cost_centers", "budget_options")]
     sandbox.control("revoke", vendor="factorial", right="finance", status=401)

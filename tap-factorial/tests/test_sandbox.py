@@ -1,4 +1,4 @@
-"""Whole runs against the sandbox: counts, values, increments, rights, faults."""
+"""Whole runs against the sandbox: counts, values, increments, permissions, faults."""
 
 from __future__ import annotations
 

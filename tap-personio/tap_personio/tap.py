@@ -118,7 +118,7 @@ class TapPersonio(RestTap):
 
     @cached_property
     def employee_attributes(self) -> Sequence[Mapping[str, Any]]:
-        """The attributes that the company gives its employees; none without credentials, or without the right.
+        """The attributes that the company gives its employees; none without credentials, or without the permission.
 
         Raises:
             TapError: If they cannot be read.

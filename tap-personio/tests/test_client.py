@@ -229,7 +229,7 @@ def test_no_token_is_a_sentence(run: Callable[..., Any], answer: Answer, sentenc
         run(vendor.url, "absence_types")
 
 
-def test_a_person_who_is_gone_meanwhile_has_no_employments_but_a_missing_endpoint_is_a_missing_right(
+def test_a_person_who_is_gone_meanwhile_has_no_employments_but_a_missing_endpoint_is_a_missing_permission(
     run: Callable[..., Any], personio: Any
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -271,7 +271,7 @@ def test_a_person_who_is_gone_by_then_has_no_employments_and_it_is_said(
 
 
 @pytest.mark.parametrize("mode", ["skip", "fail"])
-def test_where_no_person_is_found_the_right_is_missing(
+def test_where_no_person_is_found_the_permission_is_missing(
     run: Callable[..., Any], personio: Any, mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     fails: list[Exception] = []

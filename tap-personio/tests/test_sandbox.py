@@ -1,4 +1,4 @@
-"""Whole runs against the sandbox: counts, values, increments, rights, faults."""
+"""Whole runs against the sandbox: counts, values, increments, permissions, faults."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_a_start_date_asks_for_later_changes_only(run: Callable[..., Any], sandb
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 400])
-def test_a_missing_right_in_each_of_its_forms_skips_its_streams(
+def test_a_missing_permission_in_each_of_its_forms_skips_its_streams(
     run: Callable[..., Any], sandbox: Sandbox, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.control("revoke", vendor="personio", endpoint="/v2/absence-periods", status=status)
@@ -129,7 +129,7 @@ def test_a_missing_right_in_each_of_its_forms_skips_its_streams(
     assert "personio:absences:read" in refusals[0]
 
 
-def test_without_the_right_to_persons_their_employments_are_skipped_too(
+def test_without_the_permission_for_persons_their_employments_are_skipped_too(
     run: Callable[..., Any], sandbox: Sandbox
 ) -> None:
     sandbox.control("revoke", vendor="personio", right="personio:persons:read")

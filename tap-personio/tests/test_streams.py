@@ -476,7 +476,7 @@ def test_columns_and_rows_of_a_report_in_any_shape_lose_nothing(
     ]
 
 
-def test_the_right_to_reports_is_missing_with_a_400(run: Callable[..., Any], personio: Any) -> None:
+def test_the_permission_for_reports_is_missing_with_a_400(run: Callable[..., Any], personio: Any) -> None:
     fails: list[Exception] = []
     run(personio(lambda asked: Answer({"errors": [{"title": "Unauthorized token"}]}, 400)).url, "reports", fails=fails)
     assert "Nothing could be read" in str(fails[0])

@@ -191,7 +191,7 @@ def test_attributes_that_the_catalog_does_not_have_arrive_straightened_in_extra(
     assert DICTIONARY not in vendor.paths()
 
 
-def test_without_the_right_to_the_dictionary_it_is_said_and_the_attributes_arrive_in_extra(
+def test_without_the_permission_for_the_dictionary_it_is_said_and_the_attributes_arrive_in_extra(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(asked: Asked) -> Answer:

@@ -414,10 +414,10 @@ def stream_of(entity_set: EntitySet, service: Service, replication_key: str | No
         "__doc__": f"One row per row of {entity_set.name}.",
         "name": entity_set.name,
         "path": f"{service.root}/{entity_set.name}",
+        "permission": f"the scope {service.scope.format(entity_set.name)}",
         "primary_keys": entity_set.key,
         "replication_key": replication_key,
         "schema": schema_of(entity_set),
-        "scope": service.scope.format(entity_set.name),
         "service": service,
         "entity_set": entity_set,
     }

@@ -39,10 +39,10 @@ class BulkJobs(RestList):
 
     name = "bulk_jobs"
     path = f"{BULK}/jobs"
+    permission = "the scope of the Bulk API"  # what it is called is not documented
     primary_keys = ("id",)
     slices = DateWindows("job_create_from_date", "job_create_to_date", days=31, days_back=30)
     versioned = False  # jobs before the first day are not gone
-    scope = "of the Bulk API"  # what it is called is not documented
     rate = per_minute(5)
     pages = Numbered("page_number", 100, first=1, limit="page_size")
     members = ("jobs", "job", "data", "results", "items")
@@ -112,8 +112,8 @@ class BulkPermissions(RestList):
 
     name = "bulk_permissions"
     path = f"{BULK}/permissions"
+    permission = "the scope bulkapipermission:read"
     primary_keys = ("type",)
-    scope = "bulkapipermission:read"
     rate = per_minute(5)
     members = ("permissions", "data")
 
@@ -123,12 +123,12 @@ class BulkImportReports(RestList):
 
     name = "bulk_import_reports"
     path = f"{BULK}/imports/{{import_id}}/{{kind}}"
+    permission = "the scope of the Bulk API"
     primary_keys = ("import_id", "kind", "row_number")
     versioned = False  # each is read once
     reads_ahead = False  # what is downloaded counts, so nothing is before its rows are wanted
     in_trials = False
     optional = True
-    scope = "of the Bulk API"
     rate = per_minute(10)
 
     @cached_property

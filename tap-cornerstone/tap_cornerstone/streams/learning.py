@@ -26,11 +26,11 @@ class Transcripts(RestList):
 
     name = "transcripts"
     path = "/services/api/LOTranscript/TranscriptSearch"
+    permission = "the scope transcript:read"
     primary_keys = ("UserId", "LOID", "RegistrationNumber")
     bookmark_is_start = True
     slices = DayWindows("ModificationStartDate", "ModificationEndDate", days_back=30)
     versioned = False  # those who left are not told any more, and what they have learnt is not gone
-    scope = "transcript:read"
     pages = Numbered("pageNumber", 50, first=1, limit="")
 
     @override
@@ -55,9 +55,9 @@ class Catalog(RestList):
 
     name = "catalog"
     path = "/services/api/Catalog/GlobalSearch"
+    permission = "the scope training:read"
     primary_keys = ("ObjectId",)
     reads_ahead = False  # one call at a time
-    scope = "training:read"
     pages = Numbered("pageNumber", 50, first=1, limit="")
 
 
@@ -66,10 +66,10 @@ class TrainingDetails(RestList):
 
     name = "training_details"
     path = "/services/api/LO/GetDetails"
+    permission = "the scope training:read"
     primary_keys = ("ObjectId",)
     slices = Children("catalog", "ObjectId", param="ObjectID")
     optional = True  # a request per training
-    scope = "training:read"
 
     @override
     def rows(self, item: Record) -> list[Record]:
@@ -125,7 +125,7 @@ class SessionRoster(RestList):
 
     name = "session_roster"
     path = "/services/api/SessionRoster/GetSessionRoster"
+    permission = "the scope sessionroster:read"
     primary_keys = ("SessionId", "UserId")
     slices = Sessions()
     optional = True  # a request per session, and one per training
-    scope = "sessionroster:read"

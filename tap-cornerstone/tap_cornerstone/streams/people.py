@@ -22,10 +22,10 @@ class Employees(RestList):
     # What `modifiedDate` leaves out is not documented, so everything is read.
     name = "employees"
     path = EMPLOYEES
+    permission = "the scope employee:read"
     primary_keys = ("id",)
     page_size = 50
     reads_ahead = False  # the token of a page lives five minutes
-    scope = "employee:read"
     rate = per_minute(75)
 
 
@@ -34,8 +34,8 @@ class TerminationReasons(RestList):
 
     name = "termination_reasons"
     path = f"{EMPLOYEES}/termination-reasons"
+    permission = "the scope employee:read"
     primary_keys = ("id",)
-    scope = "employee:read"
     rate = per_minute(150)
 
 
@@ -44,8 +44,8 @@ class EmploymentStatuses(RestList):
 
     name = "employment_statuses"
     path = f"{EMPLOYEES}/employment-status"
+    permission = "the scope employee:read"
     primary_keys = ("id",)
-    scope = "employee:read"
     rate = per_minute(150)
 
 
@@ -54,10 +54,10 @@ class EmployeeGroups(RestList):
 
     name = "employee_groups"
     path = f"{EMPLOYEES}/{{employee_id}}/groups"
+    permission = "the scope group:read"
     primary_keys = ("employee_id", "id")
     slices = Children("employees", "employee_id")
     optional = True  # a request per employee
-    scope = "group:read"
     rate = per_minute(150)
     members = ("data", "groups")
 
@@ -67,10 +67,10 @@ class EmployeeCustomFields(RestList):
 
     name = "employee_custom_fields"
     path = f"{EMPLOYEES}/{{employee_id}}/customfields"
+    permission = "the scope employee:read"
     primary_keys = ("employee_id", "id")
     slices = Children("employees", "employee_id")
     optional = True  # a request per employee
-    scope = "employee:read"
     rate = per_minute(150)
     members = ("data", "customfields", "usercustomfields")
 
@@ -87,8 +87,8 @@ class EmployeeEmploymentStatus(RestList):
 
     name = "employee_employment_status"
     path = f"{EMPLOYEES}/{{employee_id}}/employment-status"
+    permission = "the scope employee:read"
     primary_keys = ("employee_id",)
     slices = Children("employees", "employee_id")
     optional = True  # a request per employee
-    scope = "employee:read"
     rate = per_minute(150)

@@ -42,8 +42,8 @@ class JobRequisitions(RestList):
     # `lastModifiedSince` passes over what changed in postings, so everything is read.
     name = "job_requisitions"
     path = f"{RECRUITING}/JobRequisitionDetails"
+    permission = "the scope jobrequisition:read"
     primary_keys = ("Id",)
-    scope = "jobrequisition:read"
     pages = Numbered("page", 100, first=1, limit="pageSize")
 
 
@@ -52,9 +52,9 @@ class JobApplicants(RestList):
 
     name = "job_applicants"
     path = f"{RECRUITING}/JobApplicant"
+    permission = "the scope jobapplicant:read"
     primary_keys = ("Id", "RequisitionId")
     versioned = False  # who moves on to a status that was asked for already, or is not asked for, is not gone
-    scope = "jobapplicant:read"
     pages = Numbered("page", 100, first=1, limit="pageSize")
 
     @cached_property

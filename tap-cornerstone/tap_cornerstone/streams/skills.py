@@ -22,8 +22,8 @@ class Skills(RestList):
 
     name = "skills"
     path = f"{SKILLS}/skills"
+    permission = "the scope skill:read"
     primary_keys = ("id",)
-    scope = "skill:read"
     rate = per_minute(100)
     pages = Numbered("page", 50, first=1, limit="")
 
@@ -33,8 +33,8 @@ class SkillCategories(RestList):
 
     name = "skill_categories"
     path = f"{SKILLS}/skill-categories"
+    permission = "the scope skill:read"
     primary_keys = ("id",)
-    scope = "skill:read"
     rate = per_minute(100)
     pages = Numbered("page", 50, first=1, limit="")
 
@@ -44,10 +44,10 @@ class SkillCategoryLinks(RestList):
 
     name = "skill_category_links"
     path = f"{SKILLS}/skills/{{skill_id}}/categories"
+    permission = "the scope skill:read"
     primary_keys = ("skill_id", "id")
     slices = Children("skills", "skill_id")
     optional = True  # a request per skill
-    scope = "skill:read"
     rate = per_minute(100)
 
 
@@ -56,10 +56,10 @@ class EmployeeSkills(RestList):
 
     name = "employee_skills"
     path = f"{SKILLS}/employees/{{employee_id}}/skills"
+    permission = "the scope skill:read"
     primary_keys = ("employee_id", "skill_id")
     slices = Children("employees", "employee_id")
     optional = True  # a request per employee
-    scope = "skill:read"
     rate = per_minute(100)
 
     @override

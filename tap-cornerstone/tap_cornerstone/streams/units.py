@@ -15,11 +15,11 @@ class OrganizationalUnits(RestList):
 
     name = "organizational_units"
     path = f"{ORGANIZATIONS}/ous"
+    permission = "the scope ou:read"
     primary_keys = ("id",)
     page_size = 100
     params = {"includeInactive": "true"}  # noqa: RUF012 - read only
     reads_ahead = False  # the token of a page lives five minutes
-    scope = "ou:read"
     rate = per_minute(300)
 
 
@@ -28,8 +28,8 @@ class OuTypes(RestList):
 
     name = "ou_types"
     path = f"{ORGANIZATIONS}/types"
+    permission = "the scope outype:read"
     primary_keys = ("id",)
-    scope = "outype:read"
     rate = per_minute(300)
 
 
@@ -38,8 +38,8 @@ class OuLocalizations(RestList):
 
     name = "ou_localizations"
     path = f"{ORGANIZATIONS}/ous/{{ouId}}/localizations"
+    permission = "the scope ou:read"
     primary_keys = ("ouId", "language")
     slices = Children("organizational_units", "ouId")
     optional = True  # a request per unit
-    scope = "ou:read"
     rate = per_minute(300)

@@ -17,19 +17,21 @@ if TYPE_CHECKING:
 
 
 class AbsenceTypes(PersonioStream):
-    """One row per type of absence. Right: personio:absences:read."""
+    """One row per type of absence."""
 
     name = "absence_types"
     path = "/v2/absence-types"
+    permission = "personio:absences:read"
     primary_keys = ("id",)
     page_size = 100
 
 
 class AbsencePeriods(PersonioStream):
-    """One row per absence of a person, planned ones too. Right: personio:absences:read."""
+    """One row per absence of a person, planned ones too."""
 
     name = "absence_periods"
     path = "/v2/absence-periods"
+    permission = "personio:absences:read"
     primary_keys = ("id",)
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_at.gte")
@@ -37,10 +39,11 @@ class AbsencePeriods(PersonioStream):
 
 
 class AbsencePeriodBreakdowns(PersonioStream):
-    """One row per day of an absence, or part of it, with its duration. Right: personio:absences:read."""
+    """One row per day of an absence, or part of it, with its duration."""
 
     name = "absence_period_breakdowns"
     path = "/v2/absence-periods/{absence_period_id}/breakdowns"
+    permission = "personio:absences:read"
     primary_keys = ("absence_period_id", "date", "number")
     replication_key = "absence_period_updated_at"
     slices = Children("absence_periods", "absence_period_id", changed="absence_period_updated_at")

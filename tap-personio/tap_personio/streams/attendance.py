@@ -23,10 +23,11 @@ def has_members(project: Mapping[str, Any]) -> bool:
 
 
 class AttendancePeriods(PersonioStream):
-    """One row per stretch of work or break. Right: personio:attendances:read."""
+    """One row per stretch of work or break."""
 
     name = "attendance_periods"
     path = "/v2/attendance-periods"
+    permission = "personio:attendances:read"
     primary_keys = ("id",)
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_at.gte", text=times.zoneless)  # with a zone the API refuses it
@@ -36,10 +37,11 @@ class AttendancePeriods(PersonioStream):
 
 
 class Projects(PersonioStream):
-    """One row per project. Right: personio:attendances:read."""
+    """One row per project."""
 
     name = "projects"
     path = "/v2/projects"
+    permission = "personio:attendances:read"
     primary_keys = ("id",)
     page_size = 200
     params = {  # noqa: RUF012 - read only
@@ -48,10 +50,11 @@ class Projects(PersonioStream):
 
 
 class ProjectMembers(PersonioStream):
-    """One row per member of a project. Right: personio:attendances:read."""
+    """One row per member of a project."""
 
     name = "project_members"
     path = "/v2/projects/{project_id}/members"
+    permission = "personio:attendances:read"
     primary_keys = ("project_id", "person_id")
     slices = Children("projects", "project_id", where=has_members)
     page_size = 200

@@ -24,10 +24,11 @@ _amount = straightener({"type": "number"})
 
 
 class OpenPositions(V1Stream):
-    """One row per opening on the career site and language. Right: none, the site is public."""
+    """One row per opening on the career site and language."""
 
     name = "open_positions"
     path = "/xml"
+    permission = None
     primary_keys = ("id", "language")
     setting = "careers_url"
     unreadable_advice = "If the site does not have these languages, leave them out of `careers_languages`."

@@ -9,10 +9,11 @@ from tap_personio.v1 import V1Stream
 
 
 class Documents(PersonioStream):
-    """One row per document of a person. Right: documents:read."""
+    """One row per document of a person."""
 
     name = "documents"
     path = "/v2/document-management/documents"
+    permission = "documents:read"
     primary_keys = ("id",)
     replication_key = "created_at"  # changes and deletions show in a full refresh
     changed_since = ChangedSince("created_at.gte", text=times.date)
@@ -22,8 +23,9 @@ class Documents(PersonioStream):
 
 
 class DocumentCategories(V1Stream):
-    """One row per category of documents. Right: documents:read."""
+    """One row per category of documents."""
 
     name = "document_categories"
     path = "/v1/company/document-categories"
+    permission = "documents:read"
     primary_keys = ("id",)

@@ -51,12 +51,13 @@ class AttributesSchema(StreamSchema[str]):
 
 
 class Employees(V1Stream):
-    """One row per employee, each attribute a column by its key. Right: employees:read."""
+    """One row per employee, each attribute a column by its key."""
 
     schema: ClassVar[StreamSchema[str]] = AttributesSchema(SchemaDirectory(schemas))
 
     name = "employees"
     path = "/v1/company/employees"
+    permission = "employees:read"
     primary_keys = ("id",)
     replication_key = "last_modified_at"
     changed_since = ChangedSince("updated_since", strict=True, text=times.zoneless)
@@ -85,18 +86,20 @@ class Employees(V1Stream):
 
 
 class EmployeeAttributes(V1Stream):
-    """One row per attribute of employees: what the columns `dynamic_N` mean. Right: employees:read."""
+    """One row per attribute of employees: what the columns `dynamic_N` mean."""
 
     name = "employee_attributes"
     path = "/v1/company/employees/attributes"
+    permission = "employees:read"
     primary_keys = ("key",)
 
 
 class AbsenceBalances(V1Stream):
-    """One row per employee and type of absence: what is left today. Right: absences:read."""
+    """One row per employee and type of absence: what is left today."""
 
     name = "absence_balances"
     path = "/v1/company/employees/{employee_id}/absences/balance"
+    permission = "absences:read"
     primary_keys = ("employee_id", "id")
     slices = Children("employees", "employee_id")
 
@@ -107,10 +110,11 @@ def has_picture(person: Mapping[str, Any]) -> bool:
 
 
 class ProfilePictures(V1Stream):
-    """One row per person with a picture: where it is, its type, size and hash. Right: employees:read."""
+    """One row per person with a picture: where it is, its type, size and hash."""
 
     name = "profile_pictures"
     path = "/v1/company/employees/{person_id}/profile-picture"
+    permission = "employees:read"
     primary_keys = ("person_id",)
     slices = Children("persons", "person_id", where=has_picture)
     optional = True  # a request per person, and each answers the whole picture

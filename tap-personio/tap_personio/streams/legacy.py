@@ -29,10 +29,11 @@ class LegacyStream(V1Stream):
 
 
 class Attendances(LegacyStream):
-    """One row per attendance. Right: attendances:read."""
+    """One row per attendance."""
 
     name = "attendances"
     path = "/v1/company/attendances"
+    permission = "attendances:read"
     primary_keys = ("id",)
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_from", text=times.zoneless)
@@ -49,18 +50,20 @@ class Attendances(LegacyStream):
 
 
 class AttendanceProjects(LegacyStream):
-    """One row per project. Right: attendances:read."""
+    """One row per project."""
 
     name = "attendance_projects"
     path = "/v1/company/attendances/projects"
+    permission = "attendances:read"
     primary_keys = ("id",)
 
 
 class TimeOffs(LegacyStream):
-    """One row per absence by days. Right: absences:read."""
+    """One row per absence by days."""
 
     name = "time_offs"
     path = "/v1/company/time-offs"
+    permission = "absences:read"
     primary_keys = ("id",)
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_from", text=times.date)
@@ -69,19 +72,21 @@ class TimeOffs(LegacyStream):
 
 
 class TimeOffTypes(LegacyStream):
-    """One row per type of absence. Right: absences:read."""
+    """One row per type of absence."""
 
     name = "time_off_types"
     path = "/v1/company/time-off-types"
+    permission = "absences:read"
     primary_keys = ("id",)
     pages = Numbered("offset", 200, by_record=True)
 
 
 class AbsencePeriodsV1(LegacyStream):
-    """One row per absence by hours. Right: absences:read."""
+    """One row per absence by hours."""
 
     name = "absence_periods_v1"
     path = "/v1/company/absence-periods"
+    permission = "absences:read"
     primary_keys = ("id",)
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_from")
@@ -89,18 +94,20 @@ class AbsencePeriodsV1(LegacyStream):
 
 
 class CustomReports(LegacyStream):
-    """One row per custom report. Right: custom-reports:read."""
+    """One row per custom report."""
 
     name = "custom_reports"
     path = "/v1/company/custom-reports/reports"
+    permission = "custom-reports:read"
     primary_keys = ("id",)
 
 
 class CustomReportRows(LegacyStream):
-    """One row per employee of a custom report, or per change of one. Right: custom-reports:read."""
+    """One row per employee of a custom report, or per change of one."""
 
     name = "custom_report_rows"
     path = "/v1/company/custom-reports/reports/{report_id}"
+    permission = "custom-reports:read"
     primary_keys = ("report_id", "employee_id", "row_number")
     slices = Children("custom_reports", "report_id")
     params = {"limit": str(PEOPLE)}  # noqa: RUF012 - read only
@@ -152,10 +159,11 @@ class CustomReportRows(LegacyStream):
 
 
 class CustomReportColumns(LegacyStream):
-    """One row per column that custom reports can hold. Right: custom-reports:read."""
+    """One row per column that custom reports can hold."""
 
     name = "custom_report_columns"
     path = "/v1/company/custom-reports/columns"
+    permission = "custom-reports:read"
     primary_keys = ("attribute_id",)
 
     @override

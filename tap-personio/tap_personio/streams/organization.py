@@ -8,10 +8,11 @@ from tap_personio.client import PersonioStream
 
 
 class OrgUnits(PersonioStream):
-    """One row per department or team. Right: personio:org-units:read."""
+    """One row per department or team."""
 
     name = "org_units"
     path = "/v2/org-units"
+    permission = "personio:org-units:read"
     primary_keys = ("type", "id")  # an id is unique within its type only
     slices = Values("type", "department", "team", column="type")
     page_size = 100
@@ -19,45 +20,50 @@ class OrgUnits(PersonioStream):
 
 
 class CostCenters(PersonioStream):
-    """One row per cost center. Right: personio:cost-centers:read."""
+    """One row per cost center."""
 
     name = "cost_centers"
     path = "/v2/cost-centers"
+    permission = "personio:cost-centers:read"
     primary_keys = ("id",)
     page_size = 100
 
 
 class Workplaces(PersonioStream):
-    """One row per workplace, formerly office. Right: personio:workplaces:read."""
+    """One row per workplace, formerly office."""
 
     name = "workplaces"
     path = "/v2/workplaces"
+    permission = "personio:workplaces:read"
     primary_keys = ("id",)
     page_size = 100
 
 
 class LegalEntities(PersonioStream):
-    """One row per legal entity. Right: personio:legal-entities:read."""
+    """One row per legal entity."""
 
     name = "legal_entities"
     path = "/v2/legal-entities"
+    permission = "personio:legal-entities:read"
     primary_keys = ("id",)
     page_size = 100
 
 
 class Jobs(PersonioStream):
-    """One row per job of the catalogue; openings are in recruiting_jobs. Right: personio:jobs:read."""
+    """One row per job of the catalogue; openings are in recruiting_jobs."""
 
     name = "jobs"
     path = "/v2/jobs"
+    permission = "personio:jobs:read"
     primary_keys = ("id",)
     page_size = 100
 
 
 class SalaryBands(PersonioStream):
-    """One row per salary band. Right: personio:salary-bands:read."""
+    """One row per salary band."""
 
     name = "salary_bands"
     path = "/v2/salary-bands"
+    permission = "personio:salary-bands:read"
     primary_keys = ("id",)
     page_size = 100

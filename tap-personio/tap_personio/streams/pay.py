@@ -9,10 +9,11 @@ from tap_personio.client import PersonioStream
 
 
 class Compensations(PersonioStream):
-    """One row per compensation of a person in a month. Right: personio:compensations:read."""
+    """One row per compensation of a person in a month."""
 
     name = "compensations"
     path = "/v2/compensations"
+    permission = "personio:compensations:read"
     primary_keys = ("id", "month")  # the vendor repeats the id in each month
     replication_key = "month"
     look_back = pendulum.duration(months=3)  # payroll corrects months that are past
@@ -21,9 +22,10 @@ class Compensations(PersonioStream):
 
 
 class CompensationTypes(PersonioStream):
-    """One row per type of compensation. Right: personio:compensations:read."""
+    """One row per type of compensation."""
 
     name = "compensation_types"
     path = "/v2/compensations/types"
+    permission = "personio:compensations:read"
     primary_keys = ("id",)
     page_size = 100

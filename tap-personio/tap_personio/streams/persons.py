@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 class Persons(PersonioStream):
-    """One row per person. Right: personio:persons:read."""
+    """One row per person."""
 
     name = "persons"
     path = "/v2/persons"
+    permission = "personio:persons:read"
     primary_keys = ("id",)
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_at.gt", strict=True)
@@ -45,10 +46,11 @@ class Persons(PersonioStream):
 
 
 class Employments(PersonioStream):
-    """One row per employment of a person. Right: personio:persons:read."""
+    """One row per employment of a person."""
 
     name = "employments"
     path = "/v2/persons/{person_id}/employments"
+    permission = "personio:persons:read"
     primary_keys = ("id",)
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_at.gt", strict=True)

@@ -51,31 +51,35 @@ class ChangingStream(RecruitingStream):
 
 
 class RecruitingApplications(ChangingStream):
-    """One row per application. Right: personio:recruiting:read."""
+    """One row per application."""
 
     name = "recruiting_applications"
     path = "/v2/recruiting/applications"
+    permission = "personio:recruiting:read"
 
 
 class RecruitingCandidates(ChangingStream):
-    """One row per candidate. Right: personio:recruiting:read."""
+    """One row per candidate."""
 
     name = "recruiting_candidates"
     path = "/v2/recruiting/candidates"
+    permission = "personio:recruiting:read"
 
 
 class RecruitingJobs(ChangingStream):
-    """One row per opening. Right: personio:recruiting:read."""
+    """One row per opening."""
 
     name = "recruiting_jobs"
     path = "/v2/recruiting/jobs"
+    permission = "personio:recruiting:read"
 
 
 class RecruitingStageTransitions(RecruitingStream):
-    """One row per stage that an application came to. Right: personio:recruiting:read."""
+    """One row per stage that an application came to."""
 
     name = "recruiting_stage_transitions"
     path = "/v2/recruiting/applications/{application_id}/stage-transitions"
+    permission = "personio:recruiting:read"
     primary_keys = ("application_id", "entered_at")
     replication_key = "application_updated_at"
     slices = Children("recruiting_applications", "application_id", changed="application_updated_at")
@@ -83,8 +87,9 @@ class RecruitingStageTransitions(RecruitingStream):
 
 
 class RecruitingCategories(PersonioStream):
-    """One row per category of openings, with its stages. Right: personio:recruiting:read."""
+    """One row per category of openings, with its stages."""
 
     name = "recruiting_categories"
     path = "/v2/recruiting/categories"
+    permission = "personio:recruiting:read"
     primary_keys = ("id",)

@@ -18,19 +18,21 @@ if TYPE_CHECKING:
 
 
 class Reports(PersonioStream):
-    """One row per report that the API may read. Right: personio:reports:read."""
+    """One row per report that the API may read."""
 
     name = "reports"
     path = "/v2/reports"
+    permission = "personio:reports:read"
     primary_keys = ("id",)
     cursor_alone = True
 
 
 class ReportAttributes(PersonioStream):
-    """One row per attribute that reports can hold. Right: personio:reports:read."""
+    """One row per attribute that reports can hold."""
 
     name = "report_attributes"
     path = "/v2/reports/attributes"
+    permission = "personio:reports:read"
     primary_keys = ("id",)
 
     @override
@@ -41,10 +43,11 @@ class ReportAttributes(PersonioStream):
 
 
 class ReportRows(PersonioStream):
-    """One row per row of a report, its cells by column. Right: personio:reports:read."""
+    """One row per row of a report, its cells by column."""
 
     name = "report_rows"
     path = "/v2/reports/{report_id}"
+    permission = "personio:reports:read"
     primary_keys = ("report_id", "row_number")
     slices = Children("reports", "report_id")
     page_size = 1000  # without a limit all rows come at once

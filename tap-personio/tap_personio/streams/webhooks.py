@@ -8,19 +8,21 @@ from tap_personio.client import PersonioStream
 
 
 class Webhooks(PersonioStream):
-    """One row per webhook. Right: personio:webhooks:read."""
+    """One row per webhook."""
 
     name = "webhooks"
     path = "/v2/webhooks"
+    permission = "personio:webhooks:read"
     primary_keys = ("id",)
     page_size = 200
 
 
 class WebhookEvents(PersonioStream):
-    """One row per event of a webhook. Right: personio:webhooks:read."""
+    """One row per event of a webhook."""
 
     name = "webhook_events"
     path = "/v2/webhooks/{webhook_id}/events"
+    permission = "personio:webhooks:read"
     primary_keys = ("webhook_id", "id")
     replication_key = "occurred_at"
     changed_since = ChangedSince("occurred_at.gte")
@@ -30,10 +32,11 @@ class WebhookEvents(PersonioStream):
 
 
 class WebhookActivity(PersonioStream):
-    """One row per delivery of an event. Right: personio:webhooks:read."""
+    """One row per delivery of an event."""
 
     name = "webhook_activity"
     path = "/v2/webhooks/{webhook_id}/activity"
+    permission = "personio:webhooks:read"
     primary_keys = ("webhook_id", "id")
     replication_key = "completed_at"
     changed_since = ChangedSince("completed_at.gte")

@@ -1,0 +1,37 @@
+"""What a stream has to declare, and what its declaration is used for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest.answers import Meaning, no_access
+from singer_rest.stream import RestStream
+from singer_rest.testing import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def test_a_stream_without_a_permission_is_refused() -> None:
+    with pytest.raises(TypeError, match="colours: set `permission` to what the credential needs"):
+        type("Colours", (RestStream,), {"name": "colours", "path": "/colours"})
+
+
+def test_a_base_class_without_a_name_needs_none() -> None:
+    type("Base", (RestStream,), {})
+
+
+def test_the_refusal_of_a_public_stream_names_no_permission(
+    make_tap: Callable[..., Any], shop: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.refusals["/kinds"] = Answer({}, 403)
+    tap = make_tap("kinds", "owners")
+    monkeypatch.setattr(type(tap.streams["kinds"]), "permission", None)
+    tap.sync_all()
+    assert "kinds: the vendor refuses it, though it needs no permission (status 403 from /kinds)." in caplog.text
+
+
+def test_a_public_endpoint_that_is_switched_off_names_no_permission() -> None:
+    sentence = no_access(Meaning.NOT_BOOKED, None, 410, "/kinds")
+    assert sentence.endswith("switched it off (status 410 from /kinds).")
