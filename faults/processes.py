@@ -155,7 +155,7 @@ def _hurry(tap: Any) -> None:  # noqa: ANN401 - any tap's class
     """Shorten the waits before repeats, and leave the vendor's documented limits to the sandbox."""
     tap.first_delay = HASTY
     tap.rates = {}
-    for name in ("singer_rest.retries", "singer_rest.http.retries", "singer_rest.fetch.retries"):
+    for name in ("singer_rest.http.retries", "singer_rest.http.retries", "singer_rest.fetch.retries"):
         with suppress(ImportError):
             module = importlib.import_module(name)
             for constant, seconds in SHORT_WAITS.items():

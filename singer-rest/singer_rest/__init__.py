@@ -3,40 +3,62 @@
 from __future__ import annotations
 
 from singer_rest import times
-from singer_rest.answers import Meaning
-from singer_rest.auth import Authenticator, Token
+from singer_rest.aliases import Record
 from singer_rest.changes import ChangedSince
-from singer_rest.errors import NoAccess, RunError, TapError
-from singer_rest.pacing import Pacer, Rate
-from singer_rest.pages import Numbered, Parsed, Reply, Request, query
-from singer_rest.parents import Batches, Children
-from singer_rest.schemas import is_reserved
-from singer_rest.secret_names import is_secret
-from singer_rest.settings import common_settings
-from singer_rest.slices import Each, Slice, Slices, Sweep, Values, Whole
+from singer_rest.errors import NoAccess, Retry, RunError, TapError
+from singer_rest.fetch.answers import Meaning
+from singer_rest.fetch.page import Page, Parsed
+from singer_rest.http.auth import AGE, Authenticator, Token
+from singer_rest.http.headers import is_sendable
+from singer_rest.http.paginators import Numbered
+from singer_rest.http.rate_limits import YEAR, Pacer, Rate
+from singer_rest.http.request import Reply, Request, query
+from singer_rest.http.retries import FIRST_DELAY
+from singer_rest.http.token_file import Chain, Grant, RefreshingAuthenticator, TokenFile, keep_login
+from singer_rest.http.token_requests import lifetime, post_for_token, until_answered, until_granted
+from singer_rest.http.transport import Transport
+from singer_rest.settings import check_addresses, common_settings, missing_setting
+from singer_rest.singer.command import Command
+from singer_rest.singer.scalars import integer
+from singer_rest.singer.schemas import is_reserved
+from singer_rest.singer.secret_names import is_secret
+from singer_rest.slices.base import Ids, Slice, Slices, Whole, Window
+from singer_rest.slices.params import Each, Sweep, Values
+from singer_rest.slices.parents import Batches, Children, walk
+from singer_rest.slices.windows import DateWindows, DayWindows, Months, SpreadOverMonths
 from singer_rest.stream import RestStream
 from singer_rest.tap import RestTap
-from singer_rest.windows import DateWindows, DayWindows, Months, SpreadOverMonths
 
 __all__ = [
+    "AGE",
+    "FIRST_DELAY",
+    "YEAR",
     "Authenticator",
     "Batches",
+    "Chain",
     "ChangedSince",
     "Children",
+    "Command",
     "DateWindows",
     "DayWindows",
     "Each",
+    "Grant",
+    "Ids",
     "Meaning",
     "Months",
     "NoAccess",
     "Numbered",
     "Pacer",
+    "Page",
     "Parsed",
     "Rate",
+    "Record",
+    "RefreshingAuthenticator",
     "Reply",
     "Request",
     "RestStream",
     "RestTap",
+    "Retry",
     "RunError",
     "Slice",
     "Slices",
@@ -44,11 +66,24 @@ __all__ = [
     "Sweep",
     "TapError",
     "Token",
+    "TokenFile",
+    "Transport",
     "Values",
     "Whole",
+    "Window",
+    "check_addresses",
     "common_settings",
+    "integer",
     "is_reserved",
     "is_secret",
+    "is_sendable",
+    "keep_login",
+    "lifetime",
+    "missing_setting",
+    "post_for_token",
     "query",
     "times",
+    "until_answered",
+    "until_granted",
+    "walk",
 ]

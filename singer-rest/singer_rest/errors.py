@@ -5,6 +5,10 @@ No message here holds a response body, a token, a setting's value or a query val
 
 from __future__ import annotations
 
+import traceback
+
+from singer_sdk.exceptions import ConfigurationError, MappingError
+
 
 class TapError(Exception):
     """A failure that the person who runs the tap can read; it ends one stream."""
@@ -58,3 +62,26 @@ class Retry(Exception):  # noqa: N818 - a request to try again, not a fault
         self.broken = broken
         self.took = 0.0
         """Seconds until it was known."""
+
+
+def explain(error: BaseException) -> str:
+    """A sentence for a failure. Of an error that nobody foresaw it tells kind and place: its text may hold a record."""
+    if isinstance(error, TapError):
+        return str(error)
+    if isinstance(error, MappingError):
+        return "The stream maps cannot be applied. Check `stream_maps` and `stream_map_config`."
+    if isinstance(error, ConfigurationError):
+        return f"The settings cannot work ({type(error).__name__}). Look them up with --about."
+    if isinstance(error, OSError) and error.filename is None:
+        return output_sentence(error)
+    if isinstance(error, RecursionError):
+        return "A value is nested too deep to be read. Report it to the vendor, and leave its stream out until then."
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {frames[-1].filename.rpartition('site-packages')[2]}:{frames[-1].lineno}" if frames else ""
+    return f"An unforeseen {type(error).__name__}{place} ended this. Please report it with this line."
+
+
+def output_sentence(error: OSError) -> str:
+    """A sentence for an output that takes no more: a closed pipe, a full disk."""
+    reason = (error.strerror or type(error).__name__).lower()
+    return f"The output cannot be written ({reason}). Check the loader behind the pipe, or the disk, and run again."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk import typing as th
 
 from singer_rest import times
-from singer_rest.pacing import MAX_WAIT
+from singer_rest.http.rate_limits import MAX_WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -12,25 +12,26 @@ import pendulum
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from singer_rest import times
-from singer_rest.answers import CANNOT_ANSWER, NO_ACCESS, OF_PARENT, Meaning, no_access, usual, usual_advice
-from singer_rest.backfill import Backfill
 from singer_rest.changes import ChangedSince, is_before
-from singer_rest.coverage import Coverage
 from singer_rest.errors import FilterRefused, NoAccess, Retry, TapError, Unanswered
-from singer_rest.narrowing import Narrowing, joined, of_fewer_parents, parents_asked
-from singer_rest.pages import Page, Parsed, Record, Reply, Request
-from singer_rest.records import Shape
-from singer_rest.replication import Replication
-from singer_rest.sdk import SdkStream
-from singer_rest.slices import Slice, Slices, Whole, Window
+from singer_rest.fetch.answers import CANNOT_ANSWER, NO_ACCESS, OF_PARENT, Meaning, no_access, usual, usual_advice
+from singer_rest.fetch.coverage import Coverage
+from singer_rest.fetch.page import Page, Parsed
+from singer_rest.fetch.window_splitter import Narrowing, joined, of_fewer_parents, parents_asked
+from singer_rest.http.request import Reply, Request
+from singer_rest.singer.records import Shape
+from singer_rest.singer.sdk import SdkStream
+from singer_rest.slices.base import Slice, Slices, Whole, Window
+from singer_rest.state.backfill import Backfill
+from singer_rest.state.replication import Replication
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from singer_rest.auth import Authenticator
-    from singer_rest.pages import Params
+    from singer_rest.aliases import Params, Record
+    from singer_rest.http.auth import Authenticator
+    from singer_rest.http.transport import Transport
     from singer_rest.tap import RestTap
-    from singer_rest.transport import Transport
 
 
 __all__ = ["ChangedSince", "RestStream"]

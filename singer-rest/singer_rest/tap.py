@@ -9,20 +9,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from singer_rest.errors import RunError
-from singer_rest.pacing import Pacer, Rate
-from singer_rest.retries import FIRST_DELAY
-from singer_rest.run import Run
-from singer_rest.scheduler import Scheduler
-from singer_rest.sdk import SdkTap
+from singer_rest.fetch.fetcher import Run
+from singer_rest.fetch.scheduler import Scheduler
+from singer_rest.http.rate_limits import Pacer, Rate
+from singer_rest.http.retries import FIRST_DELAY
+from singer_rest.http.transport import Transport
 from singer_rest.settings import check_addresses, check_common, check_headers, missing_setting
-from singer_rest.transport import Transport
+from singer_rest.singer.sdk import SdkTap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from singer_rest.auth import Authenticator
-    from singer_rest.pages import Record
-    from singer_rest.sdk import SdkStream
+    from singer_rest.aliases import Record
+    from singer_rest.http.auth import Authenticator
+    from singer_rest.singer.sdk import SdkStream
     from singer_rest.stream import RestStream
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from singer_rest import Authenticator, RunError, Token
-from singer_rest.auth import USUAL_LIFETIME, lifetime, until_answered, until_granted
 from singer_rest.errors import Retry
+from singer_rest.http.token_requests import USUAL_LIFETIME, lifetime, until_answered, until_granted
 
 
 class Counting(Authenticator):

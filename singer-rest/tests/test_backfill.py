@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest.backfill import KEY
+from singer_rest.state.checkpoint import KEY
 from singer_rest.testing import Answer, Output
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest.sdk import explain
+from singer_rest.errors import explain
 from singer_rest.testing import Answer
 
 if TYPE_CHECKING:

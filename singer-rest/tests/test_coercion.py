@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from singer_rest.coercion import Coercion
-from singer_rest.scalars import MISFIT, as_extra
+from singer_rest.singer.coercion import Coercion
+from singer_rest.singer.scalars import MISFIT, as_extra
 
 STRING, NUMBER, INTEGER, BOOLEAN = ({"type": [kind, "null"]} for kind in ("string", "number", "integer", "boolean"))
 OBJECT, ARRAY = {"type": ["object", "null"]}, {"type": ["array", "null"]}

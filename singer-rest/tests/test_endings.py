@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import Months, RestStream, RunError, TapError
-from singer_rest.pacing import Pacer
-from singer_rest.reading import Reading
-from singer_rest.scheduler import Scheduler
+from singer_rest.fetch.scheduler import Scheduler
+from singer_rest.fetch.stream_fetch import Reading
+from singer_rest.http.rate_limits import Pacer
 from singer_rest.testing import Answer, Asked, ended
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def threads_of(most: int) -> SimpleNamespace:
 def test_a_system_that_lets_no_thread_start_is_a_sentence(
     monkeypatch: pytest.MonkeyPatch, make_tap: Callable[..., Any]
 ) -> None:
-    monkeypatch.setattr("singer_rest.scheduler.threading", threads_of(0))
+    monkeypatch.setattr("singer_rest.fetch.scheduler.threading", threads_of(0))
     with pytest.raises(RunError, match="lets no thread start"):
         ended(make_tap("kinds").sync_all)
 
@@ -126,13 +126,13 @@ def test_a_system_that_lets_no_thread_start_is_a_sentence(
 def test_a_system_that_lets_few_threads_start_is_read_with_those(
     monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("singer_rest.scheduler.threading", threads_of(2))
+    monkeypatch.setattr("singer_rest.fetch.scheduler.threading", threads_of(2))
     assert ended(lambda: run("kinds", "owners")).counts() == {"kinds": 3, "owners": 3}
     assert "lets only 2 of 8 threads start" in caplog.text
 
 
 def test_workers_that_are_gone_without_a_word_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("singer_rest.scheduler.CHECK_SECONDS", 0.01)
+    monkeypatch.setattr("singer_rest.fetch.scheduler.CHECK_SECONDS", 0.01)
     monkeypatch.setattr(Scheduler, "_work", lambda self: None)
     scheduler = Scheduler(2, Pacer({}))
     reading = Reading("kinds", iter((None,)), failing(TapError("x")), failing(TapError("x")), "/kinds")

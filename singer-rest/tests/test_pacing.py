@@ -6,7 +6,7 @@ import logging
 import time
 
 import pytest
-from singer_rest.pacing import LONGEST_DELAY, MAX_WAIT, Pacer, Rate, full_jitter, reset_after, retry_after
+from singer_rest.http.rate_limits import LONGEST_DELAY, MAX_WAIT, Pacer, Rate, full_jitter, reset_after, retry_after
 
 ABSURD = (
     *("soon", "", " ", "nan", "inf", "-inf", "1e300", "-1e300", "1e999", "9" * 5000, "-5", "40000000", "1e15", "0x10"),

@@ -52,7 +52,7 @@ def test_a_total_that_cannot_be_meant_is_none() -> None:
 
 
 def test_of_a_long_list_so_many_pages_are_known_at_a_time_and_all_in_the_end(monkeypatch: Any) -> None:
-    monkeypatch.setattr("singer_rest.pages.MAX_PAGES_AHEAD", 20)
+    monkeypatch.setattr("singer_rest.http.paginators.MAX_PAGES_AHEAD", 20)
     pages, total = Numbered("page", 1, limit=""), 50
     queue, asked, most = [Request("/a", (("page", "0"),), "/a")], 0, 0
     while queue:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import Months, Slice
-from singer_rest.progress import PROGRESS_SECONDS, Progress
+from singer_rest.singer.progress import PROGRESS_SECONDS, Progress
 from singer_rest.testing import Answer
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def lines(
     run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> Callable[..., list[str]]:
     """Run the tap with a line after each page; gives what each says after the rate, without the time left."""
-    monkeypatch.setattr("singer_rest.progress.PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("singer_rest.singer.progress.PROGRESS_SECONDS", 0.0)
     caplog.set_level(logging.INFO)
 
     def lines(stream: str, *others: str, **options: Any) -> list[str]:

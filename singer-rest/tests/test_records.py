@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from singer_rest.messages import MessageWriter, encode, record_lines
-from singer_rest.pages import Reply
-from singer_rest.records import Shape
-from singer_rest.remarks import named
+from singer_rest.http.request import Reply
+from singer_rest.singer.messages import MessageWriter, encode, record_lines
+from singer_rest.singer.records import Shape
+from singer_rest.singer.warnings import named
 from singer_sdk.singerlib import SelectionMask
 from singer_sdk.singerlib.encoding.simple import RecordMessage
 
@@ -108,7 +108,7 @@ def test_nothing_is_kept_of_what_is_not_selected() -> None:
 
 
 def test_keys_beyond_a_bound_are_not_remembered(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("singer_rest.records.MAX_TRACKED_KEYS", 2)
+    monkeypatch.setattr("singer_rest.singer.records.MAX_TRACKED_KEYS", 2)
     for identity in ("1", "2", "3", "3", "1"):
         shape.fit({"id": identity})
     assert (shape.repeated, shape.tracks_all_keys) == (1, False)

@@ -8,7 +8,7 @@ from typing import Any
 import pendulum
 import pytest
 from singer_rest.errors import RunError
-from singer_rest.replication import Replication
+from singer_rest.state.replication import Replication
 
 NOW = datetime(2026, 11, 22, 5, tzinfo=timezone.utc)
 VERSION = int(NOW.timestamp() * 1000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from singer_rest.errors import Retry
-from singer_rest.retries import MAX_SILENCE, Attempts, GaveUp, RetryPolicy, spoken
+from singer_rest.http.retries import MAX_SILENCE, Attempts, GaveUp, RetryPolicy, spoken
 
 BROKE = Retry("the connection broke")
 TOO_MANY = Retry("too many requests", throttled=True)

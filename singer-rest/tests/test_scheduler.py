@@ -10,13 +10,15 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import pytest
-from singer_rest import scheduler as module
 from singer_rest.errors import Retry, TapError, TooSlow, Unanswered
-from singer_rest.pacing import Pacer
-from singer_rest.pages import Page, Request
-from singer_rest.retries import allowed_seconds
-from singer_rest.scheduler import Reading, Scheduler
-from singer_rest.slices import Slice
+from singer_rest.fetch import scheduler as module
+from singer_rest.fetch.page import Page
+from singer_rest.fetch.scheduler import Scheduler
+from singer_rest.fetch.stream_fetch import Reading
+from singer_rest.http.rate_limits import Pacer
+from singer_rest.http.request import Request
+from singer_rest.http.retries import allowed_seconds
+from singer_rest.slices.base import Slice
 from singer_rest.testing import ended
 
 if TYPE_CHECKING:
@@ -369,7 +371,7 @@ def test_too_many_requests_stops_every_worker_of_that_endpoint(run: Callable[...
 def test_silence_is_waited_for_so_long_in_all_tries_and_each_may_take_what_is_left(
     run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for where in ("singer_rest.scheduler.MAX_SILENCE", "singer_rest.retries.MAX_SILENCE"):
+    for where in ("singer_rest.fetch.scheduler.MAX_SILENCE", "singer_rest.http.retries.MAX_SILENCE"):
         monkeypatch.setattr(where, 0.3)
     left: list[float] = []
 

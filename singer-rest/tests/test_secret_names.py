@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from singer_rest.records import Shape
-from singer_rest.schemas import completed
-from singer_rest.secret_names import is_secret
+from singer_rest.singer.records import Shape
+from singer_rest.singer.schemas import completed
+from singer_rest.singer.secret_names import is_secret
 
 SECRETS = """
     token accessToken access_token API-Token tokens webhook_token nextoken client_secret clientsecret SECRET secret_key

@@ -20,7 +20,7 @@ from singer_rest import (
     Values,
     Whole,
 )
-from singer_rest.slices import Window
+from singer_rest.slices.base import Window
 
 NOW = datetime(2026, 11, 22, 5, tzinfo=timezone.utc)
 

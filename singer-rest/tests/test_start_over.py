@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import ChangedSince, Children, Values, times
-from singer_rest.backfill import KEY
+from singer_rest.state.checkpoint import KEY
 from singer_rest.testing import Answer, Output
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ HEEDLESS = "the vendor ignored the incremental filter; falling back to a full re
 @pytest.fixture(autouse=True)
 def checked(monkeypatch: pytest.MonkeyPatch, make_tap: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(type(make_tap().streams["owners"]).__mro__[1], "checks_filter", True)
-    monkeypatch.setattr("singer_rest.scheduler.MAX_ATTEMPTS", 2)
+    monkeypatch.setattr("singer_rest.fetch.scheduler.MAX_ATTEMPTS", 2)
     caplog.set_level(logging.INFO)
 
 
@@ -153,7 +153,7 @@ def test_what_changed_is_asked_for_twice_where_it_takes_too_long_and_its_first_s
     shop: Any,
     vendor: Host,
 ) -> None:
-    monkeypatch.setattr("singer_rest.scheduler.MAX_ATTEMPTS", 8)
+    monkeypatch.setattr("singer_rest.fetch.scheduler.MAX_ATTEMPTS", 8)
     monkeypatch.setattr(type(make_tap().streams["owners"]), "slices", Values("kind", "a", "b", "c"))
     shop.before = slow
     run("owners", state=state(owners=BOOKMARK), **OPTIONS)
@@ -210,7 +210,7 @@ def test_a_filter_whose_answer_is_of_no_use_makes_the_run_read_everything(
     stream: str,
     answer: Answer,
 ) -> None:
-    monkeypatch.setattr("singer_rest.scheduler.MAX_ATTEMPTS", 4)
+    monkeypatch.setattr("singer_rest.fetch.scheduler.MAX_ATTEMPTS", 4)
     everything = shop.answer if stream == "owners" else lambda asked: Answer({"data": [{"id": "1"}]})
     vendor.answer = lambda asked: answer if "changed_after" in asked.query else everything(asked)
     place = {"replication_key_value": "2026-01-03T00:00:00Z", "version": 7}
@@ -226,7 +226,7 @@ def test_a_filter_whose_answer_is_of_no_use_makes_the_run_read_everything(
 def test_a_filter_that_fails_in_passing_is_asked_again_and_heeded(
     run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("singer_rest.scheduler.MAX_ATTEMPTS", 8)
+    monkeypatch.setattr("singer_rest.fetch.scheduler.MAX_ATTEMPTS", 8)
     failures = [Answer({}, 500), Answer(b"<html>", 200)]
     shop.before = lambda asked: failures.pop() if failures and "changed_after" in asked.query else None
     assert versions(run("owners", state=state(owners=BOOKMARK), **OPTIONS)) == [("3", 7)]

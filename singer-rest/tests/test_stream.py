@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest.answers import Meaning, no_access
+from singer_rest.fetch.answers import Meaning, no_access
 from singer_rest.stream import RestStream
 from singer_rest.testing import Answer
 

@@ -64,7 +64,7 @@ def test_long_streams_tell_how_far_they_are(
     run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr("singer_rest.progress.PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("singer_rest.singer.progress.PROGRESS_SECONDS", 0.0)
     run("kinds")
     assert "kinds: 2 rows in" in caplog.text
     assert "so far" in caplog.text
@@ -168,7 +168,7 @@ def test_a_parent_that_breaks_where_its_records_are_taken_fails_its_children_too
     def broken(*_: object) -> None:
         raise KeyError
 
-    monkeypatch.setattr("singer_rest.replication.Replication.see", broken)
+    monkeypatch.setattr("singer_rest.state.replication.Replication.see", broken)
     fails: list[Exception] = []
     output = run("owners", "pets", fails=fails, start_date=None)
     assert output.of("ACTIVATE_VERSION") == []
@@ -285,7 +285,7 @@ def test_a_parent_deleted_meanwhile_has_no_children(run: Callable[..., Any], sho
 def test_what_may_pass_is_asked_for_again(
     run: Callable[..., Any], shop: Any, broken: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("singer_rest.retries.THROTTLED_DELAY", 0.01)
+    monkeypatch.setattr("singer_rest.http.retries.THROTTLED_DELAY", 0.01)
     seen: set[str] = set()
 
     def first_time(asked: Asked) -> Answer | None:
@@ -528,7 +528,7 @@ def test_both_ways_of_writing_give_the_same_bytes(
     odd = {"id": 2, "name": "\ud800", "price": "1e3", "updated_at": "never", "_extra": 1, "token": "t"}
     shop.data["/kinds"] = [{"id": "ü", "price": 1.1, "legs": [1, {"a": None}]}, odd]
     fast = run("kinds")
-    monkeypatch.setattr("singer_rest.sdk.SdkStream._writes_whole_pages", False)
+    monkeypatch.setattr("singer_rest.singer.sdk.SdkStream._writes_whole_pages", False)
     slow = run("kinds")
     for output in (fast, slow):
         for message in output.messages:

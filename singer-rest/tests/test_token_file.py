@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from singer_rest import RunError
 from singer_rest.errors import Retry
+from singer_rest.http.token_file import Chain, Grant, RefreshingAuthenticator, TokenFile, keep_login
 from singer_rest.testing import ended
-from singer_rest.token_file import Chain, Grant, RefreshingAuthenticator, TokenFile, keep_login
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -344,7 +344,7 @@ import sys
 from pathlib import Path
 
 from singer_rest import RunError
-from singer_rest.token_file import Grant, RefreshingAuthenticator, TokenFile
+from singer_rest.http.token_file import Grant, RefreshingAuthenticator, TokenFile
 
 counter = Path(sys.argv[1])
 
@@ -378,7 +378,7 @@ import threading
 import time
 from pathlib import Path
 
-from singer_rest.token_file import Grant, RefreshingAuthenticator, TokenFile
+from singer_rest.http.token_file import Grant, RefreshingAuthenticator, TokenFile
 
 
 class Tap(RefreshingAuthenticator):

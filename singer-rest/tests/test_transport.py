@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from singer_rest import Authenticator, Pacer, Request, RunError, TapError, Token
-from singer_rest.auth import post_for_token
 from singer_rest.errors import Retry
-from singer_rest.retries import allowing
+from singer_rest.http.retries import allowing
+from singer_rest.http.token_requests import post_for_token
+from singer_rest.http.transport import Transport
 from singer_rest.testing import Answer, ended, host
-from singer_rest.transport import Transport
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ import gzip
 import zlib
 
 import pytest
-from singer_rest.unpacking import BrokenBody, UnknownEncoding, unpacked
+from singer_rest.http.unpacking import BrokenBody, UnknownEncoding, unpacked
 
 TEXT = b"".join(b"row %d\n" % number for number in range(300))
 GZIP = gzip.compress(TEXT, mtime=0)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import Each, Parsed, Sweep
-from singer_rest.backfill import KEY
+from singer_rest.http.transport import Transport
+from singer_rest.state.checkpoint import KEY
 from singer_rest.testing import Answer, Output, written
-from singer_rest.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,7 +142,7 @@ def test_finished_windows_keep_their_names_however_they_were_read(walk: Callable
 def test_a_day_that_takes_too_long_is_asked_for_again_and_fails_in_the_end(
     walk: Callable[..., Output], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("singer_rest.scheduler.MAX_ATTEMPTS", 3)
+    monkeypatch.setattr("singer_rest.fetch.scheduler.MAX_ATTEMPTS", 3)
     meadow = Meadow(0, Answer({}, 504))
     fails: list[Exception] = []
     walk(meadow, fails=fails, start_date="2026-01-04", end_date="2026-02-02")

@@ -5,15 +5,13 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import Authenticator, Request, RunError, Token
-from singer_rest.auth import AGE, lifetime, post_for_token
-from singer_rest.errors import Retry
+from singer_rest import AGE, Authenticator, Request, Retry, RunError, Token, lifetime, post_for_token
 from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from singer_rest.transport import Transport
+    from singer_rest import Transport
 
 TOKEN_PATH = "/services/api/oauth2/token"  # noqa: S105 - a path
 REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})

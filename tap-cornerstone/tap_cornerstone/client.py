@@ -10,7 +10,7 @@ from singer_rest import Meaning, Rate, Reply, Request, RestStream
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from singer_rest.errors import Retry
+    from singer_rest import Retry
 
 LOOK_BACK_MINUTES = 20
 PORTAL = "portal"

@@ -10,15 +10,13 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from singer_rest import Slice, Slices, times
-from singer_rest.parents import walk
+from singer_rest import Slice, Slices, times, walk
 from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from singer_rest.pages import Record
-    from singer_rest.slices import Ids, Window
+    from singer_rest import Ids, Record, Window
 
 MOST = 5
 """How often a report can be downloaded; then it is answered with 410."""

@@ -8,8 +8,7 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import Meaning, Numbered, Parsed, Rate, Reply, Request, Slice, TapError, query
-from singer_rest.errors import Retry
+from singer_rest import Meaning, Numbered, Parsed, Rate, Reply, Request, Retry, Slice, TapError, query
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from singer_rest.pages import Record
+    from singer_rest import Record
 
 TOKEN = "nextPageToken"  # noqa: S105 - a parameter
 ENDED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})

@@ -7,8 +7,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import RestTap, RunError, TapError, common_settings
-from singer_rest.errors import NoAccess
+from singer_rest import NoAccess, RestTap, RunError, TapError, common_settings
 from singer_sdk import typing as th
 from typing_extensions import override
 

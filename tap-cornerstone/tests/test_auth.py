@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from singer_rest import Pacer, RunError, Token
-from singer_rest.auth import USUAL_LIFETIME
+from singer_rest.http.token_requests import USUAL_LIFETIME
+from singer_rest.http.transport import Transport
 from singer_rest.testing import Answer, host
-from singer_rest.transport import Transport
 from tap_cornerstone.auth import authenticator
 
 

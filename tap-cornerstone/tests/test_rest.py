@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest.pacing import Pacer
+from singer_rest.http.rate_limits import Pacer
 from singer_rest.testing import Answer, Asked, Host, Output
 from tap_cornerstone.client import per_minute
 from tap_cornerstone.streams import STREAMS

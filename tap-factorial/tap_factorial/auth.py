@@ -10,19 +10,27 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import Authenticator, Request, RunError, Token
-from singer_rest.auth import lifetime, until_answered
-from singer_rest.errors import Retry
-from singer_rest.pacing import YEAR
-from singer_rest.settings import missing_setting
-from singer_rest.token_file import Chain, Grant, RefreshingAuthenticator, TokenFile
+from singer_rest import (
+    YEAR,
+    Authenticator,
+    Chain,
+    Grant,
+    RefreshingAuthenticator,
+    Request,
+    Retry,
+    RunError,
+    Token,
+    TokenFile,
+    lifetime,
+    missing_setting,
+    until_answered,
+)
 from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from singer_rest import Reply
-    from singer_rest.transport import Transport
+    from singer_rest import Reply, Transport
 
 NAME = "tap-factorial"
 API_URL = "https://api.factorialhr.com"

@@ -8,9 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pendulum
-from singer_rest import Meaning, Parsed, Reply, Request, RestStream, Slice, Slices, TapError, query
-from singer_rest.errors import Retry
-from singer_rest.scalars import integer
+from singer_rest import Meaning, Parsed, Reply, Request, RestStream, Retry, Slice, Slices, TapError, integer, query
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from singer_rest.pages import Page, Record
+    from singer_rest import Page, Record
 
     from tap_factorial.table import Row
     from tap_factorial.tap import TapFactorial

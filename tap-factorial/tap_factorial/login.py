@@ -15,13 +15,18 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import click
-from singer_rest import Pacer, RunError
-from singer_rest.auth import until_granted
-from singer_rest.command import Command
-from singer_rest.retries import FIRST_DELAY
-from singer_rest.settings import check_addresses, missing_setting
-from singer_rest.token_file import TokenFile, keep_login
-from singer_rest.transport import Transport
+from singer_rest import (
+    FIRST_DELAY,
+    Command,
+    Pacer,
+    RunError,
+    TokenFile,
+    Transport,
+    check_addresses,
+    keep_login,
+    missing_setting,
+    until_granted,
+)
 
 from tap_factorial.auth import API_URL, NAME, TOKEN_PATH, check_bare, issuer, read_grant, token_path
 from tap_factorial.loopback import belongs, can_serve, listening
@@ -29,7 +34,7 @@ from tap_factorial.loopback import belongs, can_serve, listening
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from singer_rest.token_file import Chain, Grant
+    from singer_rest import Chain, Grant
 
 AUTHORIZE_PATH = "/oauth/authorize"
 REDIRECT_URI = "http://127.0.0.1:8914/callback"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from singer_rest.slices import Ids, Window
+    from singer_rest import Ids, Window
 
     from tap_factorial.table import Row
 

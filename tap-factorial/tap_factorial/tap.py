@@ -18,8 +18,7 @@ from tap_factorial.versions import is_another, may_be_retired
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from singer_rest import Authenticator, RestStream
-    from singer_rest.pages import Record
+    from singer_rest import Authenticator, Record, RestStream
 
 VERSION = re.compile(r"20\d\d-(01|04|07|10)-01")
 API_VERSION = "2026-10-01"

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from singer_rest.pages import Record
+    from singer_rest import Record
 
 SUPPORTED = pendulum.duration(years=1)
 """How long a version is answered as itself."""

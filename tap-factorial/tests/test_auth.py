@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hr_sandbox.testing import Sandbox, running
 from singer_rest import Pacer, Request, RunError
+from singer_rest.http.token_file import TokenFile
+from singer_rest.http.transport import Transport
 from singer_rest.testing import Answer, Asked, host
-from singer_rest.token_file import TokenFile
-from singer_rest.transport import Transport
 from tap_factorial.auth import (
     Check,
     KeyAuthenticator,
@@ -298,7 +298,7 @@ import sys
 import time
 
 from singer_rest import Pacer, Request
-from singer_rest.transport import Transport
+from singer_rest.http.transport import Transport
 from tap_factorial.auth import Check, OAuthAuthenticator
 
 url, config = sys.argv[1], json.loads(sys.argv[2])

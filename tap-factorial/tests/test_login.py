@@ -17,9 +17,9 @@ import pytest
 import requests
 from hr_sandbox.testing import Sandbox, running
 from singer_rest import Pacer, Request, RunError
+from singer_rest.http.token_file import Chain, TokenFile
+from singer_rest.http.transport import Transport
 from singer_rest.testing import Answer, Asked, host
-from singer_rest.token_file import Chain, TokenFile
-from singer_rest.transport import Transport
 from tap_factorial.__main__ import main
 from tap_factorial.auth import authenticator
 from tap_factorial.loopback import can_serve, listening

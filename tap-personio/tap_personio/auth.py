@@ -6,13 +6,11 @@ from abc import abstractmethod
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import Authenticator, NoAccess, RunError, TapError, Token
-from singer_rest.auth import is_sendable, lifetime, post_for_token
+from singer_rest import Authenticator, NoAccess, RunError, TapError, Token, is_sendable, lifetime, post_for_token
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from singer_rest import Reply
-    from singer_rest.transport import Transport
+    from singer_rest import Reply, Transport
 
 REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import NoAccess, Rate, RestTap, common_settings
-from singer_rest.settings import check_addresses
-from singer_rest.transport import Transport
+from singer_rest import NoAccess, Rate, RestTap, Transport, check_addresses, common_settings
 from singer_sdk import typing as th
 from typing_extensions import override
 

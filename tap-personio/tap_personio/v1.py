@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from singer_rest import Authenticator
-    from singer_rest.pages import Record
+    from singer_rest import Authenticator, Record
 
     from tap_personio.tap import TapPersonio
 

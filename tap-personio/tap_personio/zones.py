@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from singer_rest import times
 
 if TYPE_CHECKING:
-    from singer_rest.pages import Record
+    from singer_rest import Record
 
 TIMESTAMP = {"datetime"}
 ZONE = {"timezone", "timezoneid", "zone", "zoneid"}

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import NoAccess, Pacer, RunError, TapError
-from singer_rest.auth import USUAL_LIFETIME
+from singer_rest.http.token_requests import USUAL_LIFETIME
+from singer_rest.http.transport import Transport
 from singer_rest.testing import Answer, host
-from singer_rest.transport import Transport
 from tap_personio.auth import V1Authenticator, V2Authenticator
 
 if TYPE_CHECKING:

@@ -171,7 +171,7 @@ def test_a_token_revoked_by_the_vendor_is_renewed_once(run: Callable[..., Any], 
 
 
 def test_one_request_in_ten_may_fail(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("singer_rest.retries.THROTTLED_DELAY", 0.01)
+    monkeypatch.setattr("singer_rest.http.retries.THROTTLED_DELAY", 0.01)
     with running(employees=40, requests_per_minute=600_000, fault_rate=0.1) as sandbox:
         output = run(url(sandbox))
         assert output.counts() == expected(sandbox)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hr_sandbox.testing import running
 from singer_rest import TapError
-from singer_rest.pacing import Pacer
+from singer_rest.http.rate_limits import Pacer
 from singer_rest.testing import Answer, Asked, host, written
 from tap_personio.tap import TapPersonio
 

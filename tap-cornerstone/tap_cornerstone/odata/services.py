@@ -18,9 +18,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from platformdirs import user_cache_path
-from singer_rest import Request, TapError
-from singer_rest.auth import until_answered
-from singer_rest.errors import NoAccess, Retry
+from singer_rest import NoAccess, Request, Retry, TapError, until_answered
 
 from tap_cornerstone.odata import metadata
 from tap_cornerstone.odata.metadata import EntitySet, MetadataError
@@ -28,8 +26,7 @@ from tap_cornerstone.odata.metadata import EntitySet, MetadataError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from singer_rest import Authenticator, Reply
-    from singer_rest.transport import Transport
+    from singer_rest import Authenticator, Reply, Transport
 
 logger = logging.getLogger(__name__)
 

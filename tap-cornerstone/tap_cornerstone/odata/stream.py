@@ -9,9 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, unquote
 
-from singer_rest import Meaning, Parsed, Request, TapError, times
-from singer_rest.errors import Retry
-from singer_rest.stream import ChangedSince
+from singer_rest import ChangedSince, Meaning, Parsed, Request, Retry, TapError, times
 from typing_extensions import override
 
 from tap_cornerstone.client import CornerstoneStream, is_resting
@@ -23,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from singer_rest import Reply, Slice
-    from singer_rest.pages import Page, Record
+    from singer_rest import Page, Record, Reply, Slice
     from singer_sdk.singerlib import Catalog
 
     from tap_cornerstone.odata.metadata import EntitySet

@@ -9,9 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from singer_rest import DateWindows, Meaning, Numbered, Parsed, Reply, Request, RunError, Slice, TapError
-from singer_rest.errors import Retry
-from singer_rest.pages import Page
+from singer_rest import DateWindows, Meaning, Numbered, Page, Parsed, Reply, Request, Retry, RunError, Slice, TapError
 from typing_extensions import override
 
 from tap_cornerstone import report_text
@@ -23,7 +21,7 @@ from tap_cornerstone.rest import RestList, first_of, told_total
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from singer_rest.pages import Record
+    from singer_rest import Record
 
     from tap_cornerstone.report_text import Report
 

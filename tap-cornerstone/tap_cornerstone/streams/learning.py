@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from singer_rest import Children, DayWindows, Numbered, Slice, Slices, TapError
-from singer_rest.parents import walk
+from singer_rest import Children, DayWindows, Numbered, Slice, Slices, TapError, walk
 from typing_extensions import override
 
 from tap_cornerstone.odata.links import member
@@ -14,8 +13,7 @@ from tap_cornerstone.rest import RestList, first_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from singer_rest.pages import Record
-    from singer_rest.slices import Ids, Window
+    from singer_rest import Ids, Record, Window
 
 SESSION = "session"
 SESSIONS = "sessions"

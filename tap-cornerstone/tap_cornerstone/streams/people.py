@@ -11,7 +11,7 @@ from tap_cornerstone.client import per_minute
 from tap_cornerstone.rest import RestList
 
 if TYPE_CHECKING:
-    from singer_rest.pages import Record
+    from singer_rest import Record
 
 EMPLOYEES = "/services/api/x/users/v2/employees"
 

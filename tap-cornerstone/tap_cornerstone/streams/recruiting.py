@@ -13,8 +13,7 @@ from typing_extensions import override
 from tap_cornerstone.rest import RestList, first_of
 
 if TYPE_CHECKING:
-    from singer_rest import Reply, Slice, Slices
-    from singer_rest.pages import Page, Record
+    from singer_rest import Page, Record, Reply, Slice, Slices
 
 RECRUITING = "/services/api/Recruiting"
 STATUSES = [

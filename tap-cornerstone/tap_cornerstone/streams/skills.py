@@ -12,7 +12,7 @@ from tap_cornerstone.odata.links import member
 from tap_cornerstone.rest import RestList, first_of
 
 if TYPE_CHECKING:
-    from singer_rest.pages import Record
+    from singer_rest import Record
 
 SKILLS = "/services/api/x/skills/v1"
 

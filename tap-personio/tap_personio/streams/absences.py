@@ -13,7 +13,7 @@ from tap_personio.client import PersonioStream
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from singer_rest.pages import Page, Record
+    from singer_rest import Page, Record
 
 
 class AbsenceTypes(PersonioStream):

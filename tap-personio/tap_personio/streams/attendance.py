@@ -13,7 +13,7 @@ from tap_personio.values import member
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from singer_rest.pages import Record
+    from singer_rest import Record
 
 
 def has_members(project: Mapping[str, Any]) -> bool:

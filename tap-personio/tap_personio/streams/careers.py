@@ -14,8 +14,7 @@ from tap_personio.values import straightener
 
 if TYPE_CHECKING:
     from lxml import etree
-    from singer_rest.pages import Record
-    from singer_rest.transport import Transport
+    from singer_rest import Record, Transport
 
 LANGUAGES = ("de", "en", "fr", "es", "nl", "it", "pt", "sv", "fi", "pl", "cs")
 """The languages that career sites have."""

@@ -17,7 +17,7 @@ from tap_personio.values import member, straightener, unwrapped
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from singer_rest.pages import Record
+    from singer_rest import Record
 
 TYPES: dict[str, dict[str, Any]] = {
     "integer": {"type": ["integer", "null"]},

@@ -15,7 +15,7 @@ from tap_personio.values import count
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from singer_rest.pages import Page, Record
+    from singer_rest import Page, Record
 
 
 PEOPLE = 200

@@ -10,7 +10,7 @@ from typing_extensions import override
 from tap_personio.client import PersonioStream
 
 if TYPE_CHECKING:
-    from singer_rest.pages import Record
+    from singer_rest import Record
 
 
 class Persons(PersonioStream):

@@ -11,7 +11,7 @@ from tap_personio import zones
 from tap_personio.client import PersonioStream
 
 if TYPE_CHECKING:
-    from singer_rest.pages import Record
+    from singer_rest import Record
 
 
 class RecruitingStream(PersonioStream):

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.singerlib import SelectionMask
 
-from singer_rest.coercion import Coercion, plain_type
-from singer_rest.messages import encode
-from singer_rest.scalars import MISFIT, as_extra
-from singer_rest.schemas import EXTRA
+from singer_rest.singer.coercion import Coercion, plain_type
+from singer_rest.singer.messages import encode
+from singer_rest.singer.scalars import MISFIT, as_extra
+from singer_rest.singer.schemas import EXTRA
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from singer_rest.pages import Record
+    from singer_rest.aliases import Record
 
 MAX_TRACKED_KEYS = 200_000
 """Keys of a slice that are remembered to find those that come again: some 20 MB. Those beyond it are not looked for; a

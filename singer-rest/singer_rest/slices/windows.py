@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pendulum
 
 from singer_rest import times
-from singer_rest.slices import Slice, Slices
+from singer_rest.slices.base import Slice, Slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from singer_rest.slices import Ids, Window
+    from singer_rest.slices.base import Ids, Window
 
 
 def _start(window: Window, years_back: int, days_back: int | None = None) -> pendulum.DateTime:

@@ -6,19 +6,19 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from singer_rest.command import explain
-from singer_rest.coverage import Coverage, parents_of
-from singer_rest.errors import FilterRefused, NoAccess, RunError, TapError, TooSlow, Unanswered
-from singer_rest.listing import Listing
-from singer_rest.scheduler import Reading, Scheduler
-from singer_rest.slices import Window
+from singer_rest.errors import FilterRefused, NoAccess, RunError, TapError, TooSlow, Unanswered, explain
+from singer_rest.fetch.coverage import Coverage, parents_of
+from singer_rest.fetch.parent_index import Listing
+from singer_rest.fetch.stream_fetch import Reading
+from singer_rest.slices.base import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from singer_rest.pages import Page
-    from singer_rest.slices import Slice
+    from singer_rest.fetch.page import Page
+    from singer_rest.fetch.scheduler import Scheduler
+    from singer_rest.slices.base import Slice
     from singer_rest.stream import RestStream
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_sdk import Stream, singerlib
 from singer_sdk.singerlib.catalog import StreamMetadata
 
-from singer_rest.secret_names import is_secret
+from singer_rest.singer.secret_names import is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Collection

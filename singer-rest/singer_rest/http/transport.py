@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from contextlib import suppress
@@ -14,17 +13,18 @@ from typing import TYPE_CHECKING, Any
 import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from singer_rest.connections import Adapter, ending_by
 from singer_rest.errors import Retry, RunError, TapError
-from singer_rest.pacing import MAX_WAIT, Pacer, reset_after, retry_after
-from singer_rest.pages import Reply, Request
-from singer_rest.retries import allowed_seconds
-from singer_rest.unpacking import ENCODINGS, BrokenBody, UnknownEncoding, unpacked
+from singer_rest.http.connections import Adapter, ending_by
+from singer_rest.http.headers import _check_headers
+from singer_rest.http.rate_limits import MAX_WAIT, Pacer, reset_after, retry_after
+from singer_rest.http.request import Reply, Request
+from singer_rest.http.retries import allowed_seconds
+from singer_rest.http.unpacking import ENCODINGS, BrokenBody, UnknownEncoding, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from singer_rest.auth import Authenticator
+    from singer_rest.http.auth import Authenticator
 
 # What it says at lower levels, and of headers that it cannot read, holds whole addresses: with ids, with cursors.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -41,8 +41,6 @@ ODD_ANSWERS = (
     (requests.exceptions.InvalidHeader, "the answer's headers contradict each other"),  # those sent are checked before
     (requests.exceptions.ContentDecodingError, "the body could not be unpacked"),
 )
-SENDABLE = re.compile(r"[\x21-\x7e][\x20-\x7e]*", re.ASCII)
-"""What a header's value can be."""
 
 
 class Transport:
@@ -168,14 +166,6 @@ class Transport:
 
 def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
-
-
-def _check_headers(headers: Mapping[str, str], endpoint: str) -> None:
-    if wrong := [name for name, value in headers.items() if value and not SENDABLE.fullmatch(value)]:
-        raise TapError(
-            f"{endpoint} cannot be asked: the header {wrong[0]} would hold a line break or a character beyond ASCII. "
-            "Check the tokens and keys in the settings."
-        )
 
 
 def _explained(error: Exception, endpoint: str) -> Exception:

@@ -6,18 +6,17 @@ import io
 import logging
 import os
 import sys
-import traceback
 from typing import IO, Any
 
 import click
 from singer_sdk import Tap
-from singer_sdk.exceptions import ConfigurationError, ConfigValidationError, MappingError
+from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._util import load_json
 from singer_sdk.plugin_base import SingerCommand
 from singer_sdk.singerlib import Catalog
 
-from singer_rest.errors import RunError, TapError
-from singer_rest.memory import share_heaps
+from singer_rest.errors import RunError, explain, output_sentence
+from singer_rest.singer.memory import share_heaps
 
 
 class Command(SingerCommand):
@@ -84,29 +83,6 @@ class CommandTap(Tap):
     def invoke(cls, *, state: IO[str] | None = None, catalog: IO[str] | None = None, **kwargs: Any) -> None:
         """Run the tap."""
         super().invoke(state=checked_state(state), catalog=checked_catalog(catalog), **kwargs)
-
-
-def explain(error: BaseException) -> str:
-    """A sentence for a failure. Of an error that nobody foresaw it tells kind and place: its text may hold a record."""
-    if isinstance(error, TapError):
-        return str(error)
-    if isinstance(error, MappingError):
-        return "The stream maps cannot be applied. Check `stream_maps` and `stream_map_config`."
-    if isinstance(error, ConfigurationError):
-        return f"The settings cannot work ({type(error).__name__}). Look them up with --about."
-    if isinstance(error, OSError) and error.filename is None:
-        return output_sentence(error)
-    if isinstance(error, RecursionError):
-        return "A value is nested too deep to be read. Report it to the vendor, and leave its stream out until then."
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {frames[-1].filename.rpartition('site-packages')[2]}:{frames[-1].lineno}" if frames else ""
-    return f"An unforeseen {type(error).__name__}{place} ended this. Please report it with this line."
-
-
-def output_sentence(error: OSError) -> str:
-    """A sentence for an output that takes no more: a closed pipe, a full disk."""
-    reason = (error.strerror or type(error).__name__).lower()
-    return f"The output cannot be written ({reason}). Check the loader behind the pipe, or the disk, and run again."
 
 
 def checked_state(file: IO[str] | None) -> IO[str] | None:

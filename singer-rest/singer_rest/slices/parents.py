@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from singer_rest import times
-from singer_rest.slices import Slice, Slices
+from singer_rest.slices.base import Slice, Slices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-    from singer_rest.pages import Record
-    from singer_rest.slices import Ids, Window
+    from singer_rest.aliases import Record
+    from singer_rest.slices.base import Ids, Window
 
 
 class Children(Slices):

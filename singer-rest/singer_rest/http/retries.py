@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from singer_rest.pacing import MAX_WAIT, full_jitter
+from singer_rest.http.rate_limits import MAX_WAIT, full_jitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

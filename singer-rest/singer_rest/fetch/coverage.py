@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from singer_rest.answers import Meaning, forbidden
 from singer_rest.errors import NoAccess, TapError
+from singer_rest.fetch.answers import Meaning, forbidden
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from singer_rest.pages import Page
-    from singer_rest.slices import Slice, Slices
+    from singer_rest.fetch.page import Page
+    from singer_rest.slices.base import Slice, Slices
     from singer_rest.stream import RestStream
 
 MANY_PARENTS = 100

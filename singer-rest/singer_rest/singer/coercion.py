@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from singer_rest.scalars import MISFIT, boolean, date, integer, local_time, number, text, timestamp
-from singer_rest.secret_names import is_secret
+from singer_rest.singer.scalars import MISFIT, boolean, date, integer, local_time, number, text, timestamp
+from singer_rest.singer.secret_names import is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -8,18 +8,17 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from singer_rest.command import explain
-from singer_rest.errors import Retry, RunError, TapError, TooSlow, Unanswered
-from singer_rest.pacing import LONG_WAIT, MAX_WAIT
-from singer_rest.reading import Reading
-from singer_rest.retries import FIRST_DELAY, MAX_ATTEMPTS, MAX_SILENCE, GaveUp, RetryPolicy, allowing
+from singer_rest.errors import Retry, RunError, TapError, TooSlow, Unanswered, explain
+from singer_rest.fetch.stream_fetch import Reading
+from singer_rest.http.rate_limits import LONG_WAIT, MAX_WAIT
+from singer_rest.http.retries import FIRST_DELAY, MAX_ATTEMPTS, MAX_SILENCE, GaveUp, RetryPolicy, allowing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from singer_rest.pacing import Pacer
-    from singer_rest.pages import Page
-    from singer_rest.reading import Position, Task
+    from singer_rest.fetch.page import Page
+    from singer_rest.fetch.stream_fetch import Position, Task
+    from singer_rest.http.rate_limits import Pacer
 
 __all__ = ["Reading", "Scheduler"]
 

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 
-from singer_rest import backfill, times
-from singer_rest.backfill import Begun
+from singer_rest import times
 from singer_rest.errors import RunError
+from singer_rest.state import checkpoint
+from singer_rest.state.checkpoint import Begun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from singer_rest.pages import Record
+    from singer_rest.aliases import Record
 
 
 DUE = "full_read_due"
@@ -99,7 +100,7 @@ class Replication:
         self.rows = self.keyless_rows = self.earlier_rows = 0
         self._began = self._now
         if self._versioned:
-            kept = backfill.read(self._state)
+            kept = checkpoint.read(self._state)
             seen = (self._old_version or 0, (kept and kept[0].version) or 0, self.version or 0)
             self.version = max(int(self._now.timestamp() * 1000), max(seen) + 1)
 
@@ -118,7 +119,7 @@ class Replication:
         return True
 
     def _is_due(self) -> bool:
-        return self._state.get(DUE) is True or backfill.read(self._state) is not None
+        return self._state.get(DUE) is True or checkpoint.read(self._state) is not None
 
     def may_go_on(self, begun: Begun) -> bool:
         """Whether a whole read that an earlier run began is not over yet."""
@@ -190,8 +191,8 @@ class Replication:
             incomplete: Whether records may be missing: then the bookmark stays where it was.
         """
         state = self._state
-        if backfill.KEY in state:
-            state[backfill.KEY] = None  # set, not removed: Meltano merges states
+        if checkpoint.KEY in state:
+            state[checkpoint.KEY] = None  # set, not removed: Meltano merges states
         # A table that never had a row has no version: should rows come later, there is nothing to tell them from.
         if self.whole and versions and self.version is not None and (self.rows_in_all or self._old_version is not None):
             if self._covers_table(start, end):
@@ -223,7 +224,7 @@ class Replication:
         return starts_early and ends_late
 
     def _begun_since(self) -> datetime | None:
-        kept = backfill.read(self._state)
+        kept = checkpoint.read(self._state)
         made_with = kept[0].made_with if kept else {}
         try:
             return None if made_with.get("start_date") else times.parse(made_with.get("window_start") or "")

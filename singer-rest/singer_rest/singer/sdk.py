@@ -19,26 +19,27 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.plugin_base import JSONSchemaValidator
 
-from singer_rest.answers import OF_PARENT
-from singer_rest.command import CommandTap, explain
-from singer_rest.errors import NoAccess, RunError, TapError
-from singer_rest.messages import MessageWriter, record_lines
-from singer_rest.progress import Progress
-from singer_rest.remarks import named, remarks
-from singer_rest.schemas import CompletedStream
+from singer_rest.errors import NoAccess, RunError, TapError, explain
+from singer_rest.fetch.answers import OF_PARENT
 from singer_rest.settings import sentence, unknown_settings, wrong_variables
+from singer_rest.singer.command import CommandTap
+from singer_rest.singer.messages import MessageWriter, record_lines
+from singer_rest.singer.progress import Progress
+from singer_rest.singer.schemas import CompletedStream
+from singer_rest.singer.warnings import named, remarks
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from singer_rest.backfill import Backfill
-    from singer_rest.coverage import Coverage
-    from singer_rest.pages import Page, Record
-    from singer_rest.records import Shape
-    from singer_rest.replication import Replication
-    from singer_rest.run import Run
-    from singer_rest.slices import Slices
+    from singer_rest.aliases import Record
+    from singer_rest.fetch.coverage import Coverage
+    from singer_rest.fetch.fetcher import Run
+    from singer_rest.fetch.page import Page
+    from singer_rest.singer.records import Shape
+    from singer_rest.slices.base import Slices
+    from singer_rest.state.backfill import Backfill
+    from singer_rest.state.replication import Replication
 
 WRITTEN_AT_ONCE = 1000
 SIGNAL_EXIT = 128

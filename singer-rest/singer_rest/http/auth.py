@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from singer_rest.errors import Retry, RunError
-from singer_rest.pacing import LONG_WAIT, MAX_WAIT, YEAR
-from singer_rest.retries import MAX_SILENCE, Attempts, GaveUp, RetryPolicy, allowing
-from singer_rest.transport import SENDABLE
+from singer_rest.errors import RunError
+from singer_rest.http.headers import is_sendable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from singer_rest.pages import Reply
-    from singer_rest.transport import Transport
-
-T = TypeVar("T")
-
-logger = logging.getLogger(__name__)
-
-MAX_TOKEN_ATTEMPTS = 5
 
 MARGIN = 60.0
 """Seconds before its end at which a token is renewed (a tenth of its life where that is less)."""
 
-USUAL_LIFETIME = 3600.0
-"""Seconds that a token is taken to live whose answer does not say it in a number."""
 
 AGE = 60.0
 """Seconds after which a token may have ended, where its endpoint refuses some of what it is asked for."""
@@ -132,11 +119,6 @@ class Authenticator(ABC):
         return self._token
 
 
-def is_sendable(token: str) -> bool:
-    """Whether a header can hold a token."""
-    return SENDABLE.fullmatch(token) is not None
-
-
 def _checked(token: Token) -> Token:
     if not is_sendable(token.value):
         raise RunError(
@@ -144,82 +126,3 @@ def _checked(token: Token) -> Token:
             "token in the settings; if there is none, report it to the vendor, who gave it."
         )
     return token
-
-
-def lifetime(seconds: Any) -> float:  # noqa: ANN401 - a number, a text, or nothing
-    """The seconds that a token lives, by what its answer says: a value that cannot be must not cost the token."""
-    try:
-        number = float(seconds)
-    except (ValueError, TypeError, OverflowError):
-        return USUAL_LIFETIME
-    return number if 0 < number <= YEAR else USUAL_LIFETIME
-
-
-def post_for_token(transport: Transport, path: str, first_delay: float, **kwargs: Any) -> Reply:
-    """Send a token request until it is answered.
-
-    Args:
-        transport: The way to the vendor.
-        path: The token endpoint, below `api_url`.
-        first_delay: Seconds before the first repeat; each further one doubles it, with full jitter.
-        kwargs: The body, as requests takes it.
-
-    Returns:
-        The answer, whatever its status below 500 but 429.
-
-    Raises:
-        RunError: If none comes.
-    """
-    return until_granted(lambda: transport.post(path, **kwargs), first_delay, transport.max_wait)
-
-
-def until_granted(ask: Callable[[], T], first_delay: float, max_wait: float = MAX_WAIT) -> T:
-    """Do what asks for a token until it is answered.
-
-    Args:
-        ask: Asks once.
-        first_delay: Seconds before the first repeat; each further one doubles it, with full jitter.
-        max_wait: Seconds for which a limit may hold the request back.
-
-    Raises:
-        RunError: If no answer comes.
-    """
-    try:
-        return until_answered(ask, first_delay, max_wait)
-    except Retry as retry:
-        advice = (
-            "Run again later, or raise `max_wait`."
-            if retry.throttled
-            else "Check the address in the settings and the network, or run again later."
-        )
-        raise RunError(f"The vendor's host gives no token ({retry.reason}). {advice}") from None
-
-
-def until_answered(
-    send: Callable[[], T], first_delay: float, max_wait: float = MAX_WAIT, what: str = "the token request"
-) -> T:
-    """Send a request of the authenticator's own, which no scheduler repeats, until it is answered.
-
-    Args:
-        send: Sends it once.
-        first_delay: Seconds before the first repeat; each further one doubles it, with full jitter.
-        max_wait: Seconds for which a limit may hold it back.
-        what: What it is, for the log.
-
-    Raises:
-        Retry: The last one, if no answer comes.
-    """
-    policy, attempts = RetryPolicy(first_delay, max_wait), Attempts()
-    while True:
-        began = time.monotonic()
-        try:
-            with allowing(MAX_SILENCE - attempts.silent):
-                return send()
-        except Retry as retry:
-            try:
-                delay = policy.delay(attempts, retry, time.monotonic() - began, MAX_TOKEN_ATTEMPTS)
-            except GaveUp as end:
-                raise (Retry(f"it {end}", throttled=True) if end.limited else retry) from None
-            if delay >= LONG_WAIT:
-                logger.info("%s: %s; going on in %.0f s", what, retry.reason, delay)
-        time.sleep(delay)

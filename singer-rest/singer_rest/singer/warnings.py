@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from singer_rest.schemas import EXTRA
+from singer_rest.singer.schemas import EXTRA
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from singer_rest.sdk import SdkStream
+    from singer_rest.singer.sdk import SdkStream
 
 MAX_NAMES = 100
 """Fields that one line names."""

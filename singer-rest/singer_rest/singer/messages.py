@@ -12,9 +12,8 @@ from singer_sdk.singerlib.encoding import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import RecordMessage
 from singer_sdk.singerlib.json import serialize_json
 
-from singer_rest import deep
-from singer_rest.command import output_sentence
-from singer_rest.errors import RunError
+from singer_rest import nesting as deep
+from singer_rest.errors import RunError, output_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.singerlib.encoding.simple import Message
 
-    from singer_rest.pages import Record
+    from singer_rest.aliases import Record
 
 PART_BYTES = 65_536
 """What is written at once, and the rest of its last line."""

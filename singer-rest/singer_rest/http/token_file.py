@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 import msgspec
 from filelock import FileLock, Timeout
 
-from singer_rest.auth import MARGIN, Authenticator, Token, until_granted
 from singer_rest.errors import RunError
-from singer_rest.pacing import LONG_WAIT, MAX_WAIT
-from singer_rest.retries import FIRST_DELAY, allowed_seconds, allowing
+from singer_rest.http.auth import MARGIN, Authenticator, Token
+from singer_rest.http.rate_limits import LONG_WAIT, MAX_WAIT
+from singer_rest.http.retries import FIRST_DELAY, allowed_seconds, allowing
+from singer_rest.http.token_requests import until_granted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from singer_rest.coverage import Coverage
-    from singer_rest.pages import Record
+    from singer_rest.aliases import Record
+    from singer_rest.fetch.coverage import Coverage
     from singer_rest.stream import RestStream
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from singer_rest.pages import Request
+    from singer_rest.http.request import Request
 
 logger = logging.getLogger(__name__)
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from singer_rest.errors import TapError, Unanswered
-from singer_rest.retries import Attempts
+from singer_rest.http.retries import Attempts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from singer_rest.pages import Page, Request
-    from singer_rest.slices import Slice
+    from singer_rest.fetch.page import Page
+    from singer_rest.http.request import Request
+    from singer_rest.slices.base import Slice
 
 MAX_FAILED_IN_A_ROW = 3
 MAX_FAILED = 20

@@ -1,0 +1,1 @@
+"""Requests to the vendor: authentication, rate limits, retries, pagination."""

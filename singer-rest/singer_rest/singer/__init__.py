@@ -1,0 +1,1 @@
+"""The Singer side: the SDK, schemas, records, messages, the command line."""

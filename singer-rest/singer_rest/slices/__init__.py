@@ -1,0 +1,1 @@
+"""Ways to divide a stream into slices that are fetched independently."""

@@ -1,0 +1,1 @@
+"""Bookmarks, table versions and checkpoints."""
