@@ -60,7 +60,7 @@ test-faults: setup ## A small part of each part of `make faults`, as tests
 hub: setup ## Write the Meltano Hub definitions anew
 	$(BIN)/python hub/write.py
 
-docs: setup ## Write what stands in the pages by the code
+docs: setup ## Write the tables and counts in the pages from the code
 	$(BIN)/python docs/pages.py
 
 clean: ## Remove what was made here: environments, outputs, caches

@@ -1,27 +1,181 @@
-"""Write the pages, and parts of pages, that follow from the code.
+"""Write the tables and counts of the pages that follow from the code.
 
     python docs/pages.py
 
-The part of a page stands between two comments, `<!-- lists -->` and `<!-- /lists -->`.
+What is written stands between two comments with the same name: `<!-- factorial.count -->169<!-- /factorial.count -->`.
+`parts` lists the names. Every Markdown page may use them, in a sentence or on lines of their own.
 """
 
 from __future__ import annotations
 
+import inspect
+import json
+import re
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from tap_cornerstone.streams import STREAMS as CORNERSTONE_REST
+from tap_cornerstone.tap import TapCornerstone
 from tap_factorial.table import Row, stream_name, table
+from tap_factorial.tap import TapFactorial
+from tap_personio.tap import TapPersonio
+from target_duckdb.settings import SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from singer_rest import RestStream, RestTap
 
 ROOT = Path(__file__).parent.parent
-FACTORIAL = ROOT / "tap-factorial" / "README.md"
+PART = re.compile(r"<!-- ([\w.-]+) -->.*?<!-- /\1 -->", re.DOTALL)
+ALL: dict[str, Any] = {"optional_streams": ["*"]}
+CAREERS = {"careers_url": "https://acme.jobs.personio.com"}
+LONGEST_DEFAULT = 60
+"""Characters of a setting's default that a table shows."""
+
+UNITS = {1: "a second", 60: "a minute", 61: "a minute"}
+"""How limits are written, by their seconds."""
 
 
-def lists_of_factorial() -> str:
-    """A table of all lists, by module."""
-    found = ["| module | scope | streams |", "|---|---|---|"]
-    for module, rows in sorted(table().lists.items()):
-        streams = ", ".join(f"`{stream_name(f'{module}/{name}')}`{_marks(row)}" for name, row in rows.items())
-        found.append(f"| {module} | {table().scopes.get(module, '')} | {streams} |")
-    return "\n".join(found)
+@cache
+def parts() -> dict[str, str]:
+    """What stands in the pages, by name."""
+    personio, cornerstone = (
+        _streams(TapPersonio, legacy_v1_streams=True, **CAREERS, **ALL),
+        _streams(TapCornerstone, **ALL),
+    )
+    rest = [stream for stream in cornerstone if isinstance(stream, tuple(CORNERSTONE_REST))]
+    of_v2 = [stream for stream in personio if stream.path.startswith("/v2/")]
+    legacy = [stream for stream in personio if stream.setting == "legacy_v1_streams"]
+    of_v1 = [stream for stream in personio if stream not in of_v2 and stream not in legacy]
+    found = {
+        "personio.settings": settings(_own(TapPersonio)),
+        "personio.streams_v2": streams(of_v2),
+        "personio.streams_v1": streams(of_v1),
+        "personio.streams_legacy": streams(legacy, setting="legacy_v1_streams"),
+        "personio.count": str(len(personio)),
+        "personio.count_default": str(len(_streams(TapPersonio, **CAREERS))),
+        "factorial.settings": settings(_own(TapFactorial)),
+        "factorial.streams": streams_of_factorial(),
+        "factorial.count": str(len(table().rows(table().versions[-1]))),
+        "factorial.count_default": str(len(_streams(TapFactorial))),
+        "factorial.version": table().versions[-1],
+        "cornerstone.settings": settings(_own(TapCornerstone)),
+        "cornerstone.streams": streams(rest),
+        "cornerstone.count": str(len(rest)),
+        "cornerstone.count_default": str(len(_streams(TapCornerstone))),
+        "cornerstone.count_known": str(len(_streams(TapCornerstone, objects=["*"], views=["*"])) - _default(rest)),
+        "duckdb.settings": settings(SETTINGS.to_dict()["properties"]),
+    }
+    return found | {f"factorial.count_{version}": str(len(table().rows(version))) for version in table().versions}
+
+
+def _streams(tap: type[RestTap], **config: object) -> Sequence[RestStream]:
+    """The streams that a tap offers without credentials, by name."""
+    found: Any = tap(config=config, validate_config=False).streams.values()
+    return sorted(found, key=lambda stream: stream.name)
+
+
+def _default(streams: Iterable[RestStream]) -> int:
+    return sum(not stream.optional for stream in streams)
+
+
+def streams(some: Iterable[RestStream], setting: str | None = None) -> str:
+    """A table of streams.
+
+    Args:
+        some: The streams.
+        setting: The setting that switches on all of them; others are named beside their stream.
+    """
+    rows = [
+        (
+            f"`{stream.name}`{_condition(stream, setting)}",
+            _text(_description(stream)[0]),
+            ", ".join(f"`{name}`" for name in stream.primary_keys),
+            _incremental(stream),
+            _requests(stream),
+            _permission(stream),
+            _text(_description(stream)[1]),
+        )
+        for stream in some
+    ]
+    return _table(("stream", "one row per", "key", "incremental by", "requests", "permission", "notes"), rows)
+
+
+def _condition(stream: RestStream, setting: str | None) -> str:
+    if stream.optional:
+        return " (off)"
+    return f" (with `{stream.setting}`)" if stream.setting and stream.setting != setting else ""
+
+
+def _description(stream: RestStream) -> tuple[str, str]:
+    """What one row is, and what else the docstring says."""
+    first, _, rest = inspect.cleandoc(type(stream).__doc__ or "").partition("\n\n")
+    return first.removeprefix("One row per ").rstrip("."), " ".join(rest.split())
+
+
+def _incremental(stream: RestStream) -> str:
+    if changed := stream.slices.changed:
+        return f"rows of `{stream.slices.parent}` that changed (`{changed}`)"
+    if stream.replication_key:
+        return f"`{stream.replication_key}`"
+    return "start of the last run" if stream.bookmark_is_start else "full table"
+
+
+def _requests(stream: RestStream) -> str:
+    """How many requests a full read takes."""
+    pages = getattr(stream, "pages", None)
+    size = pages.size if pages else stream.page_size
+    number = f"rows / {size}" if size else "1"
+    if stream.slices.parent:
+        number = f"1{' or more' if size else ''} per row of `{stream.slices.parent}`"
+    rate = stream._tap.rates.get(stream.path)  # noqa: SLF001 - a stream's way to its tap
+    return f"{number}, {rate.requests:g} {UNITS[int(rate.seconds)]}" if rate else number
+
+
+def _permission(stream: RestStream) -> str:
+    """The permission, its name in a code span."""
+    needed = (stream.permission or "none: public").removeprefix("the ")
+    return re.sub(r"[\w-]+(:[\w-]+)+", r"`\g<0>`", needed)
+
+
+def _own(tap: type[RestTap]) -> dict[str, Any]:
+    """The properties of a tap's config but those that every tap of the SDK has."""
+    of_the_sdk: dict[str, Any] = {"properties": {}}
+    tap.append_builtin_config(of_the_sdk)
+    found = tap.config_jsonschema["properties"].items()
+    return {name: schema for name, schema in found if name not in of_the_sdk["properties"]}
+
+
+def settings(properties: dict[str, Any]) -> str:
+    """A table of settings."""
+    rows = [
+        (f"`{name}`", _value(schema.get("default")), _text(schema["description"]))
+        for name, schema in properties.items()
+    ]
+    return _table(("setting", "default", "description"), rows)
+
+
+def _value(default: Any) -> str:  # noqa: ANN401 - JSON
+    """A setting's default."""
+    if default in (None, "", [], {}):
+        return ""
+    text = default if isinstance(default, str) else json.dumps(default)
+    return f"`{text}`" if len(text) <= LONGEST_DEFAULT else f"{len(default)} values, see `--about`"
+
+
+def streams_of_factorial() -> str:
+    """A table of all of Factorial's lists, by module."""
+    rows = [
+        (
+            module,
+            table().scopes.get(module, ""),
+            ", ".join(f"`{stream_name(f'{module}/{name}')}`{_marks(row)}" for name, row in lists.items()),
+        )
+        for module, lists in sorted(table().lists.items())
+    ]
+    return _table(("module", "scope", "streams"), rows)
 
 
 def _marks(row: Row) -> str:
@@ -34,7 +188,7 @@ def _marks(row: Row) -> str:
     if row.changed_since or row.changed_on:
         marks.append("incremental")
     if row.parent:
-        marks.append(f"walks `{stream_name(row.parent)}`")
+        marks.append(f"per row of `{stream_name(row.parent)}`")
     if row.window:
         marks.append("by dates")
     if row.requests:
@@ -48,19 +202,29 @@ def _marks(row: Row) -> str:
     return f" ({'; '.join(marks)})" if marks else ""
 
 
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([lines[0], f"|{'---|' * len(head)}", *lines[1:]])
+
+
+def _text(text: str) -> str:
+    """A sentence in a cell of a table."""
+    return text.replace("|", "\\|")
+
+
 def files() -> dict[Path, str]:
-    """The pages and what stands in them."""
-    parts = {FACTORIAL: {"lists": lists_of_factorial()}}
-    return {page: _with(page.read_text(), some) for page, some in parts.items()}
+    """The pages with parts from the code, and what should stand in them."""
+    folders = [folder for folder in ROOT.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
+    pages = [*ROOT.glob("*.md"), *(page for folder in folders for page in folder.rglob("*.md"))]
+    texts = {page: page.read_text() for page in sorted(pages)}
+    return {page: PART.sub(_written, text) for page, text in texts.items() if PART.search(text)}
 
 
-def _with(text: str, parts: dict[str, str]) -> str:
-    for name, part in parts.items():
-        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        head, _, rest = text.partition(begin)
-        _, _, tail = rest.partition(end)
-        text = f"{head}{begin}\n{part}\n{end}{tail}"
-    return text
+def _written(found: re.Match[str]) -> str:
+    name = found[1]
+    part = parts()[name]
+    between = "\n" if "\n" in part else ""
+    return f"<!-- {name} -->{between}{part}{between}<!-- /{name} -->"
 
 
 def main() -> None:

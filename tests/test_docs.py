@@ -1,27 +1,96 @@
-"""The pages say what the code says now."""
+"""The pages say what the code says, and no stream is forgotten in them."""
 
 from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tap_factorial.table import stream_name, table
+import pytest
+from tap_cornerstone.rest import RestList
+from tap_cornerstone.streams import STREAMS as CORNERSTONE
+from tap_factorial.streams import streams_of
+from tap_factorial.table import table
+from tap_personio.client import PersonioStream
+from tap_personio.streams import STREAMS as PERSONIO
 
-DOCS = Path(__file__).parent.parent / "docs"
-_spec = importlib.util.spec_from_file_location("pages", DOCS / "pages.py")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from singer_rest import RestStream
+
+ROOT = Path(__file__).parent.parent
+_spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "pages.py")
 assert _spec is not None
 assert _spec.loader is not None
 pages = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(pages)
 
+FACTORIAL = {stream.name: stream for version in table().versions for stream in streams_of(version)}
+STREAMS: dict[str, list[type[RestStream]]] = {
+    "tap-personio": list(PERSONIO),
+    "tap-factorial": list(FACTORIAL.values()),
+    "tap-cornerstone": list(CORNERSTONE),
+}
+TAPS = sorted(STREAMS)
 
-def test_the_pages_are_those_that_the_code_gives() -> None:
-    for path, text in pages.files().items():
-        assert path.read_text() == text, "write them anew: make docs"
+
+@pytest.mark.parametrize("page", pages.files(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_is_what_the_code_gives(page: Path) -> None:
+    assert page.read_text() == pages.files()[page], f"{page.name} is stale: run `make docs` and commit what it changes"
 
 
-def test_every_list_of_factorial_stands_in_its_page() -> None:
-    page = pages.FACTORIAL.read_text()
-    for module, rows in table().lists.items():
-        for name in rows:
-            assert f"`{stream_name(f'{module}/{name}')}`" in page
+def test_every_part_is_in_a_page() -> None:
+    texts = "".join(pages.files().values())
+    unused = [name for name in pages.parts() if f"<!-- {name} -->" not in texts]
+    assert not unused, f"remove from `parts` in docs/pages.py, or put into a page: {unused}"
+
+
+@pytest.mark.parametrize("name", ["personio.count", "factorial.count", "cornerstone.count_known"])
+def test_counts_are_not_written_by_hand(name: str) -> None:
+    count = pages.parts()[name]
+    for page, text in pages.files().items():
+        by_hand = pages.PART.sub("", text)
+        for unit in ("streams", "lists", "names"):
+            assert f" {count} {unit}" not in by_hand, (
+                f"{page.name}: write <!-- {name} -->{count}<!-- /{name} --> {unit}"
+            )
+
+
+def _declared(base: type[RestStream]) -> Iterator[type[RestStream]]:
+    for stream in base.__subclasses__():
+        if hasattr(stream, "name") and stream.__module__.partition(".")[2].startswith("streams."):
+            yield stream
+        yield from _declared(stream)
+
+
+@pytest.mark.parametrize(("tap", "base"), [("tap-personio", PersonioStream), ("tap-cornerstone", RestList)])
+def test_every_stream_is_listed(tap: str, base: type[RestStream]) -> None:
+    missing = {stream.__name__ for stream in _declared(base)} - {stream.__name__ for stream in STREAMS[tap]}
+    assert not missing, f"add to STREAMS in {tap}'s streams/__init__.py: {missing}"
+
+
+@pytest.mark.parametrize("tap", TAPS)
+def test_every_stream_says_what_a_row_is(tap: str) -> None:
+    for stream in STREAMS[tap]:
+        first, _, rest = (stream.__doc__ or "").partition("\n")
+        text = f"{stream.__module__}.{stream.__name__}: begin the docstring with a line 'One row per ....'"
+        assert first.startswith("One row per "), text
+        assert first.endswith("."), text
+        assert not rest or rest.startswith("\n"), text
+
+
+@pytest.mark.parametrize("tap", TAPS)
+def test_every_stream_is_in_the_taps_page(tap: str) -> None:
+    page = (ROOT / tap / "README.md").read_text()
+    missing = [stream.name for stream in STREAMS[tap] if f"`{stream.name}`" not in page]
+    assert not missing, (
+        f"not in {tap}/README.md: run `make docs`, and see that a part of docs/pages.py has them: {missing}"
+    )
+
+
+@pytest.mark.parametrize("tap", TAPS)
+def test_every_stream_is_in_the_changelog(tap: str) -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    missing = [stream.name for stream in STREAMS[tap] if f"`{stream.name}`" not in changelog]
+    assert not missing, f"add a line to CHANGELOG.md, under Unreleased, that names the new streams of {tap}: {missing}"

@@ -32,7 +32,9 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def test_the_files_say_what_the_plugins_say_now() -> None:
-    assert {path: path.read_text() for path in FILES} == write.files(), "write them anew: make hub"
+    assert {path: path.read_text() for path in FILES} == write.files(), (
+        "a definition is stale: run `make hub` and commit what it changes"
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)

@@ -37,54 +37,60 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
             th.StringType,
             default=api_url,
             title="API URL",
-            description="The vendor's host, or a sandbox's.",
+            description="Base URL of the vendor's API, or of a sandbox.",
         ),
         th.Property(
             "start_date",
             th.DateTimeType,
             title="Start date",
-            description="Read what changed, or lies, after this date or date-time; without a zone it means UTC.",
+            description=(
+                "Read what changed, or is dated, from this date or date-time on; without a time zone it means UTC."
+            ),
         ),
         th.Property(
             "end_date",
             th.DateTimeType,
             title="End date",
-            description="Last date of streams that are read by date windows.",
+            description="Last date or date-time of streams that are read by date windows.",
         ),
         th.Property(
             "max_concurrency",
             th.IntegerType,
             default=8,
             title="Requests at a time",
-            description="Requests that may be under way at the same time (1 to 64).",
+            description="Maximum number of concurrent requests (1 to 64).",
         ),
         th.Property(
             "requests_per_minute",
             th.IntegerType,
             title="Requests per minute",
-            description="A cap of your own on requests per minute, beside the vendor's limits.",
+            description="Your own cap on requests per minute, in addition to the vendor's limits.",
         ),
         th.Property(
             "request_timeout",
             th.IntegerType,
             default=request_timeout,
             title="Request time-out",
-            description="Seconds to wait for a connection, and for each part of an answer. The whole of it may take "
-            "five times as long, and one request half an hour in all its tries.",
+            description=(
+                "Seconds to wait for a connection, and for each part of a response. The whole response may take five "
+                "times as long, and one request half an hour including its retries."
+            ),
         ),
         th.Property(
             "max_wait",
             th.IntegerType,
             default=int(MAX_WAIT),
             title="Longest wait",
-            description="Seconds for which a limit of the vendor's may hold a request back (1 to 86400); then its "
-            "stream ends with an error, and the others go on.",
+            description=(
+                "Maximum number of seconds that a rate limit may hold a request back (1 to 86400). A stream that would "
+                "have to wait longer fails; the others go on."
+            ),
         ),
         th.Property(
             "user_agent",
             th.StringType,
             title="User agent",
-            description="The User-Agent header of each request.",
+            description="The User-Agent header; by default the tap's name and version.",
         ),
         th.Property(
             "on_missing_access",
@@ -92,14 +98,17 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
             default="skip",
             allowed_values=["skip", "fail"],
             title="On missing access",
-            description="A stream that the credential may not read is skipped with a warning, or fails the run.",
+            description=(
+                "What to do with a stream that the credential has no permission for: `skip` it with a warning, or "
+                "`fail` the run."
+            ),
         ),
         th.Property(
             "optional_streams",
             th.ArrayType(th.StringType),
             default=[],
             title="Optional streams",
-            description='Streams that are off by default, as glob patterns; ["*"] offers all.',
+            description='Streams to offer that are off by default, as glob patterns; `["*"]` offers all.',
         ),
     ]
 

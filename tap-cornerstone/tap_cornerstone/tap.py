@@ -100,7 +100,7 @@ class TapCornerstone(RestTap):
             "corpname",
             th.StringType,
             title="Corporation name",
-            description="The portal's name: acme of https://acme.csod.com, acme-stg of its stage.",
+            description="The portal's name: `acme` for https://acme.csod.com, `acme-stg` for its stage.",
         ),
         th.Property(
             "client_id",
@@ -120,36 +120,43 @@ class TapCornerstone(RestTap):
             th.StringType,
             secret=True,
             title="Access token",
-            description="A token as it is, where something else asks for it.",
+            description="An access token as it is, in place of `client_id` and `client_secret`.",
         ),
         th.Property(
             "scope",
             th.StringType,
             default="all",
             title="Scope",
-            description="Scopes to ask for, separated by blanks; all asks for what the application has.",
+            description="Scopes to ask for, separated by spaces; `all` asks for what the application has.",
         ),
         th.Property(
             "objects",
             th.ArrayType(th.StringType),
             default=USUAL_OBJECTS,
             title="Objects",
-            description='Data Exporter objects to offer, as glob patterns; ["*"] offers all.',
+            description=(
+                'Data Exporter objects to offer, as glob patterns; `["*"]` offers all, `[]` none. By default those of '
+                "users, units, training, transcripts and assignments."
+            ),
         ),
         th.Property(
             "views",
             th.ArrayType(th.StringType),
             default=USUAL_VIEWS,
             title="Views",
-            description='Reporting views to offer, as glob patterns; ["*"] offers all.',
+            description=(
+                'Reporting views to offer, as glob patterns; `["*"]` offers all, `[]` none. By default those of custom '
+                "fields."
+            ),
         ),
         th.Property(
             "replication_keys",
             th.ObjectType(additional_properties=th.StringType),
             default={},
             title="Replication keys",
-            description="By view: the column that tells when a row changed, where the portal has no "
-            "_last_touched_dt_utc.",
+            description=(
+                "By view: the column that tells when a row changed, where the portal has no `_last_touched_dt_utc`."
+            ),
         ),
         th.Property(
             "lookback_minutes",
@@ -163,14 +170,14 @@ class TapCornerstone(RestTap):
             th.IntegerType,
             default=USUAL_HOURS,
             title="Hours of the metadata cache",
-            description="For how many hours what the portal offers is not asked for again (0 to 720).",
+            description="Hours for which the portal's description of its views and objects is cached (0 to 720).",
         ),
         th.Property(
             "applicant_statuses",
             th.ArrayType(th.StringType),
             default=STATUSES,
             title="Statuses of applicants",
-            description="Statuses that job_applicants are asked for, one after the other: name your portal's own.",
+            description="Statuses that `job_applicants` is asked for, one after the other: name your portal's own.",
         ),
         *common_settings(api_url=None, request_timeout=300),
     ).to_dict()

@@ -66,34 +66,40 @@ class TapFactorial(RestTap):
             th.StringType,
             secret=True,
             title="Refresh token",
-            description="The refresh token that begins the chain; its successors are kept in token_file.",
+            description=(
+                "The refresh token to begin with; its successors are kept in `token_file`. Another one that you set "
+                "later begins anew."
+            ),
         ),
         th.Property(
             "token_file",
             th.StringType,
             title="Token file",
-            description="Where the tokens of `tap-factorial login`, and refreshed ones, are kept; by default "
-            ".secrets/tap-factorial.json in the Meltano project.",
+            description=(
+                "Where the tokens of `tap-factorial login`, and refreshed ones, are kept; by default "
+                "`.secrets/tap-factorial.json` in the Meltano project or the current folder."
+            ),
         ),
         th.Property(
             "api_version",
             th.StringType,
             default=API_VERSION,
             title="API version",
-            description="The version of the API, such as 2026-10-01: its lists are offered.",
+            description="The version of the API, such as 2026-10-01, whose lists are offered.",
         ),
         th.Property(
             "date_window_days",
             th.IntegerType,
             title="Days of a date window",
-            description="How many days lists that are read by date windows are asked for at once (1 to 366); by "
-            "default what suits the list.",
+            description=(
+                "Days per request of lists that are read by date windows (1 to 366); by default what suits the list."
+            ),
         ),
         th.Property(
             "integration_uuid",
             th.StringType,
             title="Integration UUID",
-            description="UUID of a marketplace integration of yours; offers its settings and its sync runs.",
+            description="UUID of a marketplace integration of yours; offers its two streams.",
         ),
         *common_settings(api_url=API_URL),
     ).to_dict()

@@ -67,21 +67,24 @@ class TapPersonio(RestTap):
             "careers_url",
             th.StringType,
             title="Careers URL",
-            description="Your public career site, such as https://acme.jobs.personio.com; offers open_positions.",
+            description="Your public career site, such as https://acme.jobs.personio.com; offers `open_positions`.",
         ),
         th.Property(
             "careers_languages",
             th.ArrayType(th.StringType),
             default=list(LANGUAGES),
             title="Career languages",
-            description="Languages of the career site that open_positions reads; those that the site has are enough.",
+            description=(
+                "Languages of the career site that `open_positions` reads. Rows in other languages are then marked as "
+                "deleted."
+            ),
         ),
         th.Property(
             "legacy_v1_streams",
             th.BooleanType,
             default=False,
             title="Legacy v1 streams",
-            description="Offer the lists of the v1 API that v2 replaces, until Personio switches them off.",
+            description="Offer the v1 lists that v2 replaces, until Personio switches them off.",
         ),
         *common_settings(api_url="https://api.personio.de"),
     ).to_dict()

@@ -21,7 +21,10 @@ SETTINGS = th.PropertiesList(
         "path",
         th.StringType,
         title="Path",
-        description="The DuckDB file to load into. It and its folder are made where they do not exist.",
+        description=(
+            "The DuckDB file to load into; required, under this name or as `filepath`. The file and its folder are "
+            "created if they do not exist; a new file has mode 0600, an existing one keeps its mode."
+        ),
     ),
     th.Property("filepath", th.StringType, title="File Path", description="Another name for `path`."),
     th.Property(
@@ -44,9 +47,9 @@ SETTINGS = th.PropertiesList(
         default=False,
         title="Add Metadata Columns",
         description=(
-            "Whether to fill `_sdc_extracted_at`, `_sdc_received_at`, `_sdc_batched_at`, `_sdc_sequence`,"
-            " `_sdc_table_version` and `_sdc_deleted_at`. The last two are there in any case where a stream sends"
-            " versions."
+            "Whether to fill `_sdc_extracted_at`, `_sdc_received_at`, `_sdc_batched_at`, `_sdc_sequence` (milliseconds "
+            "since 1970), `_sdc_table_version` and `_sdc_deleted_at`. The last two are there in any case where a "
+            "stream sends versions. Where the tap's schema has one of these columns, the tap's values are kept."
         ),
     ),
     th.Property(
@@ -119,7 +122,10 @@ SETTINGS = th.PropertiesList(
         th.StringType,
         default="512MB",
         title="Memory Limit",
-        description="What DuckDB may take, as DuckDB writes it.",
+        description=(
+            "Memory that DuckDB may use, as DuckDB writes it. Most batches use up to 160 MB of it; a batch that needs "
+            "more is tried again with all of it. Python needs about 100 MB in addition."
+        ),
     ),
     th.Property(
         "temp_dir",
@@ -131,14 +137,17 @@ SETTINGS = th.PropertiesList(
         "state_id",
         th.StringType,
         title="State ID",
-        description="Whose state the row of the table `_singer_state` is; by default the schema's name.",
+        description=(
+            "Whose state the row of the table `_singer_state` is; by default the schema's name. Taps that share a "
+            "schema need one each."
+        ),
     ),
     th.Property(
         "token",
         th.StringType,
         secret=True,
         title="MotherDuck Token",
-        description="For databases whose path begins with `md:`.",
+        description="A MotherDuck token, for databases whose path begins with `md:`.",
     ),
     th.Property(
         "attach",

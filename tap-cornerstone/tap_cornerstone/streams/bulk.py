@@ -33,7 +33,10 @@ ENDS = {Meaning.PARENT_GONE: End.MISSING, Meaning.UNREADABLE: End.SPENT}
 
 
 class BulkJobs(RestList):
-    """One row per job of the Bulk API; without a start, of the last 30 days."""
+    """One row per job of the Bulk API.
+
+    The last 30 days, or from `start_date` on.
+    """
 
     name = "bulk_jobs"
     path = f"{BULK}/jobs"
@@ -55,7 +58,10 @@ class BulkJobs(RestList):
 
 
 class BulkImports(BulkJobs):
-    """One row per import of a job of the Bulk API; without a start, of the last 30 days."""
+    """One row per import of a job of the Bulk API.
+
+    The last 30 days, or from `start_date` on.
+    """
 
     name = "bulk_imports"
 
@@ -117,7 +123,10 @@ class BulkPermissions(RestList):
 
 
 class BulkImportReports(RestList):
-    """One row per line of an import's report, of its warnings and of its errors."""
+    """One row per line of an import's report, of its warnings and of its errors.
+
+    Imports that have not been read yet, 1 to 3 requests each. `cells` holds a line by column.
+    """
 
     name = "bulk_import_reports"
     path = f"{BULK}/imports/{{import_id}}/{{kind}}"

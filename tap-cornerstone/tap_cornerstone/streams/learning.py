@@ -20,7 +20,10 @@ SESSIONS = "sessions"
 
 
 class Transcripts(RestList):
-    """One row per training on an active user's transcript that changed; without a start, in the last 30 days."""
+    """One row per training on an active user's transcript that changed.
+
+    An incremental run reads the days since the last run, a first one the last 30 days; one or more requests per day.
+    """
 
     name = "transcripts"
     path = "/services/api/LOTranscript/TranscriptSearch"
@@ -49,7 +52,10 @@ class Transcripts(RestList):
 
 
 class Catalog(RestList):
-    """One row per training that can be found."""
+    """One row per training that can be found.
+
+    One request at a time.
+    """
 
     name = "catalog"
     path = "/services/api/Catalog/GlobalSearch"
@@ -119,7 +125,10 @@ def sessions_of(training: Record) -> Iterator[str]:
 
 
 class SessionRoster(RestList):
-    """One row per person on the roster of a session."""
+    """One row per person on the roster of a session.
+
+    Also needs a request per training.
+    """
 
     name = "session_roster"
     path = "/services/api/SessionRoster/GetSessionRoster"

@@ -47,7 +47,10 @@ class JobRequisitions(RestList):
 
 
 class JobApplicants(RestList):
-    """One row per application for a requisition."""
+    """One row per application for a requisition.
+
+    One or more requests per status in `applicant_statuses`.
+    """
 
     name = "job_applicants"
     path = f"{RECRUITING}/JobApplicant"

@@ -23,7 +23,10 @@ def has_members(project: Mapping[str, Any]) -> bool:
 
 
 class AttendancePeriods(PersonioStream):
-    """One row per stretch of work or break."""
+    """One row per stretch of work or break.
+
+    A first read of more than one page goes by month.
+    """
 
     name = "attendance_periods"
     path = "/v2/attendance-periods"
@@ -50,7 +53,10 @@ class Projects(PersonioStream):
 
 
 class ProjectMembers(PersonioStream):
-    """One row per member of a project."""
+    """One row per member of a project.
+
+    Only projects with members of their own are asked for them.
+    """
 
     name = "project_members"
     path = "/v2/projects/{project_id}/members"

@@ -23,7 +23,10 @@ _amount = straightener({"type": "number"})
 
 
 class OpenPositions(V1Stream):
-    """One row per opening on the career site and language."""
+    """One row per opening on the career site and language.
+
+    One request per language.
+    """
 
     name = "open_positions"
     path = "/xml"

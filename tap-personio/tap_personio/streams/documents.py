@@ -9,7 +9,10 @@ from tap_personio.v1 import V1Stream
 
 
 class Documents(PersonioStream):
-    """One row per document of a person."""
+    """One row per document of a person.
+
+    Without the content. An incremental run brings new documents only, and asks for those of every person.
+    """
 
     name = "documents"
     path = "/v2/document-management/documents"

@@ -110,7 +110,10 @@ def has_picture(person: Mapping[str, Any]) -> bool:
 
 
 class ProfilePictures(V1Stream):
-    """One row per person with a picture: where it is, its type, size and hash."""
+    """One row per person with a picture: where it is, its type, size and hash.
+
+    Each request downloads the whole picture.
+    """
 
     name = "profile_pictures"
     path = "/v1/company/employees/{person_id}/profile-picture"

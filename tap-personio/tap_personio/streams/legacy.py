@@ -29,7 +29,10 @@ class LegacyStream(V1Stream):
 
 
 class Attendances(LegacyStream):
-    """One row per attendance."""
+    """One row per attendance.
+
+    In v2: `attendance_periods`. A first read of more than one page goes by month.
+    """
 
     name = "attendances"
     path = "/v1/company/attendances"
@@ -50,7 +53,10 @@ class Attendances(LegacyStream):
 
 
 class AttendanceProjects(LegacyStream):
-    """One row per project."""
+    """One row per project.
+
+    In v2: `projects`.
+    """
 
     name = "attendance_projects"
     path = "/v1/company/attendances/projects"
@@ -59,7 +65,10 @@ class AttendanceProjects(LegacyStream):
 
 
 class TimeOffs(LegacyStream):
-    """One row per absence by days."""
+    """One row per absence by days.
+
+    In v2: `absence_periods`.
+    """
 
     name = "time_offs"
     path = "/v1/company/time-offs"
@@ -72,7 +81,10 @@ class TimeOffs(LegacyStream):
 
 
 class TimeOffTypes(LegacyStream):
-    """One row per type of absence."""
+    """One row per type of absence.
+
+    In v2: `absence_types`.
+    """
 
     name = "time_off_types"
     path = "/v1/company/time-off-types"
@@ -82,7 +94,10 @@ class TimeOffTypes(LegacyStream):
 
 
 class AbsencePeriodsV1(LegacyStream):
-    """One row per absence by hours."""
+    """One row per absence by hours.
+
+    In v2: `absence_periods`.
+    """
 
     name = "absence_periods_v1"
     path = "/v1/company/absence-periods"
@@ -94,7 +109,10 @@ class AbsencePeriodsV1(LegacyStream):
 
 
 class CustomReports(LegacyStream):
-    """One row per custom report."""
+    """One row per custom report.
+
+    In v2: `reports`.
+    """
 
     name = "custom_reports"
     path = "/v1/company/custom-reports/reports"
@@ -103,7 +121,10 @@ class CustomReports(LegacyStream):
 
 
 class CustomReportRows(LegacyStream):
-    """One row per employee of a custom report, or per change of one."""
+    """One row per employee of a custom report, or per change of one.
+
+    In v2: `report_rows`. Employees / 200 requests per report.
+    """
 
     name = "custom_report_rows"
     path = "/v1/company/custom-reports/reports/{report_id}"
@@ -159,7 +180,10 @@ class CustomReportRows(LegacyStream):
 
 
 class CustomReportColumns(LegacyStream):
-    """One row per column that custom reports can hold."""
+    """One row per column that custom reports can hold.
+
+    In v2: `report_attributes`.
+    """
 
     name = "custom_report_columns"
     path = "/v1/company/custom-reports/columns"

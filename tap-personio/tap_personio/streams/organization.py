@@ -8,7 +8,10 @@ from tap_personio.client import PersonioStream
 
 
 class OrgUnits(PersonioStream):
-    """One row per department or team."""
+    """One row per department or team.
+
+    Departments and teams are asked for separately.
+    """
 
     name = "org_units"
     path = "/v2/org-units"

@@ -9,7 +9,10 @@ from tap_personio.client import PersonioStream
 
 
 class Compensations(PersonioStream):
-    """One row per compensation of a person in a month."""
+    """One row per compensation of a person in a month.
+
+    One or more requests per month; an incremental run reads the last three months again.
+    """
 
     name = "compensations"
     path = "/v2/compensations"

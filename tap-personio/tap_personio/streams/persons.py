@@ -46,7 +46,10 @@ class Persons(PersonioStream):
 
 
 class Employments(PersonioStream):
-    """One row per employment of a person."""
+    """One row per employment of a person.
+
+    Employments change without their person, so an incremental run asks for those of every person.
+    """
 
     name = "employments"
     path = "/v2/persons/{person_id}/employments"

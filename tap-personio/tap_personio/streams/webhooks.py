@@ -18,7 +18,10 @@ class Webhooks(PersonioStream):
 
 
 class WebhookEvents(PersonioStream):
-    """One row per event of a webhook."""
+    """One row per event of a webhook.
+
+    Deletions among them. The API keeps 30 days.
+    """
 
     name = "webhook_events"
     path = "/v2/webhooks/{webhook_id}/events"
@@ -32,7 +35,10 @@ class WebhookEvents(PersonioStream):
 
 
 class WebhookActivity(PersonioStream):
-    """One row per delivery of an event."""
+    """One row per delivery of an event.
+
+    The API keeps 30 days.
+    """
 
     name = "webhook_activity"
     path = "/v2/webhooks/{webhook_id}/activity"
