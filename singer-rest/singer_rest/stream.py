@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from singer_rest.aliases import Params, Record
     from singer_rest.http.auth import Authenticator
     from singer_rest.http.transport import Transport
-    from singer_rest.tap import RestTap
 
 
 __all__ = ["ChangedSince", "RestStream"]
@@ -80,8 +79,6 @@ class RestStream(SdkStream):
     """Whether the stream is in the catalog only where `optional_streams` names it."""
     setting: ClassVar[str | None] = None
     """The setting without which the stream is not in the catalog."""
-
-    _tap: RestTap
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a stream that does not state its permission.
@@ -146,7 +143,24 @@ class RestStream(SdkStream):
     @cached_property
     def coverage(self) -> Coverage:
         """What this read covers."""
-        return Coverage.of(self)
+        return self.new_coverage()
+
+    def new_coverage(self) -> Coverage:
+        """What a read of the stream covers, of which nothing is known yet."""
+        return Coverage(
+            self.name,
+            self.slices,
+            self.permission,
+            has_key=bool(self.primary_keys),
+            names_parents=self.names_parents,
+            unreadable_advice=self.unreadable_advice,
+            all_unreadable=self.all_unreadable,
+        )
+
+    @property
+    def writes_batches(self) -> bool:
+        """Whether the records go to BATCH files."""
+        return self.get_batch_config(self.config) is not None
 
     @cached_property
     def shape(self) -> Shape:

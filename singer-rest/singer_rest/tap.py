@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from singer_rest.aliases import Record
     from singer_rest.http.auth import Authenticator
-    from singer_rest.singer.sdk import SdkStream
+    from singer_rest.singer.sync import SyncedStream
     from singer_rest.stream import RestStream
 
 
@@ -129,7 +129,7 @@ class RestTap(SdkTap):
         """Whether a stream of this name could be one of this tap's, on offer or not."""
         return any(stream_type.name == name for stream_type in self.stream_types)
 
-    def run_of(self, streams: Sequence[SdkStream], *, trial: bool) -> Run:
+    def run_of(self, streams: Sequence[SyncedStream], *, trial: bool) -> Run:
         """Begin to fetch for some streams."""
         workers = 1 if trial else self.config["max_concurrency"]  # what a trial does not look at is not asked for
         max_wait = self.config["max_wait"]

@@ -528,7 +528,7 @@ def test_both_ways_of_writing_give_the_same_bytes(
     odd = {"id": 2, "name": "\ud800", "price": "1e3", "updated_at": "never", "_extra": 1, "token": "t"}
     shop.data["/kinds"] = [{"id": "ü", "price": 1.1, "legs": [1, {"a": None}]}, odd]
     fast = run("kinds")
-    monkeypatch.setattr("singer_rest.singer.sdk.SdkStream._writes_whole_pages", False)
+    monkeypatch.setattr("singer_rest.singer.sync.SyncedStream._writes_whole_pages", False)
     slow = run("kinds")
     for output in (fast, slow):
         for message in output.messages:

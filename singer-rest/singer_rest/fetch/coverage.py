@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from singer_rest.fetch.page import Page
     from singer_rest.slices.base import Slice, Slices
-    from singer_rest.stream import RestStream
 
 MANY_PARENTS = 100
 """After so many that were not found or forbidden, and none that was read, the others are not asked for."""
@@ -97,19 +96,6 @@ class Coverage:
         self._failed = 0
         self._read_any = False
         self._parents_incomplete = self._parents_hidden = False
-
-    @classmethod
-    def of(cls, stream: RestStream) -> Coverage:
-        """What a read of a stream covers, of which nothing is known yet."""
-        return cls(
-            stream.name,
-            stream.slices,
-            stream.permission,
-            has_key=bool(stream.primary_keys),
-            names_parents=stream.names_parents,
-            unreadable_advice=stream.unreadable_advice,
-            all_unreadable=stream.all_unreadable,
-        )
 
     def see(self, page: Page) -> None:
         """Take in a page."""

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from singer_rest.fetch.page import Page
     from singer_rest.fetch.scheduler import Scheduler
+    from singer_rest.fetch.source import Source
     from singer_rest.slices.base import Slice
-    from singer_rest.stream import RestStream
 
 
 class Run:
@@ -34,8 +34,8 @@ class Run:
 
     def __init__(
         self,
-        streams: Iterable[RestStream],
-        stream_named: Callable[[str], RestStream],
+        streams: Iterable[Source],
+        stream_named: Callable[[str], Source],
         scheduler: Scheduler,
         *,
         trial: bool = False,
@@ -46,7 +46,7 @@ class Run:
         self._trial = trial
         self._listings: dict[str, Listing] = {}
         # A parent's own reading gives the ids, unless it asks only for what changed; then one more listing does.
-        self._listed_apart: list[RestStream] = []
+        self._listed_apart: list[Source] = []
         for stream in self.streams:
             if self._reads(stream):
                 self._list_parents(stream, read, stream_named)
@@ -64,6 +64,11 @@ class Run:
         self._cut: dict[str, bool] = {}
         """Streams whose list was asked for in one piece first, and whether it has to be cut."""
 
+    @property
+    def order(self) -> list[str]:
+        """The names of the streams, parents before their children."""
+        return [stream.name for stream in self.streams]
+
     def start(self) -> None:
         """Let the workers begin, and read the ids that no stream's own reading gives."""
         apart = [
@@ -78,7 +83,7 @@ class Run:
         for parent, reading in apart:
             # What ends a listing is kept in it, and ends the children when their turn comes.
             listing = self._listings[parent.name]
-            listing.coverage = Coverage.of(parent)
+            listing.coverage = parent.new_coverage()
             covered = self._covered(parent, self._scheduler.pages(reading), listing.coverage)
             with suppress(Exception), closing(self._noting_ids(parent, covered)) as pages:
                 for _ in pages:
@@ -119,9 +124,9 @@ class Run:
 
     def _list_parents(
         self,
-        stream: RestStream,
-        read: Mapping[str, RestStream],
-        stream_named: Callable[[str], RestStream],
+        stream: Source,
+        read: Mapping[str, Source],
+        stream_named: Callable[[str], Source],
         *,
         apart: bool = False,
     ) -> None:
@@ -153,16 +158,16 @@ class Run:
         if apart:
             self._listed_apart.append(listing.parent)
 
-    def _may_go_on(self, stream: RestStream) -> bool:
+    def _may_go_on(self, stream: Source) -> bool:
         """Whether a stream may leave out slices that an earlier run finished, and keep those that it finishes.
 
         Not where its own reading gives the ids for its children, who need all of them. Not in batches, whose records
         carry no version and may leave after the STATE.
         """
         gives_ids = stream.name in self._listings and stream not in self._listed_apart
-        return not (self._trial or gives_ids or stream.get_batch_config(stream.config))
+        return not (self._trial or gives_ids or stream.writes_batches)
 
-    def _plan(self, stream: RestStream, *, probe: bool = True) -> Iterator[Slice | None]:
+    def _plan(self, stream: Source, *, probe: bool = True) -> Iterator[Slice | None]:
         """The slices that this run reads of a stream."""
         if not self._reads(stream):
             return iter(())
@@ -178,20 +183,20 @@ class Run:
         if self._cut[name]:
             yield from plan
 
-    def _reads(self, stream: RestStream) -> bool:
+    def _reads(self, stream: Source) -> bool:
         return stream.in_trials or not self._trial
 
-    def _slices_of(self, stream: RestStream, window: Window) -> Iterator[Slice | None]:
+    def _slices_of(self, stream: Source, window: Window) -> Iterator[Slice | None]:
         parent = stream.slices.parent
         if self._trial:
             window = replace(window, whole=False)  # some records, from wherever they lie
         return stream.slices.plan(window, self._listings[parent] if parent else None)
 
-    def _may_start_over(self, stream: RestStream) -> bool:
+    def _may_start_over(self, stream: Source) -> bool:
         return stream.may_start_over and not self._trial
 
     def _reading(
-        self, stream: RestStream, since: datetime | None, plan: Iterator[Slice | None], *, tentative: bool = False
+        self, stream: Source, since: datetime | None, plan: Iterator[Slice | None], *, tentative: bool = False
     ) -> Reading:
         parent = stream.slices.parent
         return Reading(
@@ -204,7 +209,7 @@ class Run:
             ahead=stream.reads_ahead,
         )
 
-    def _checked(self, stream: RestStream, reading: Reading) -> Generator[Page]:
+    def _checked(self, stream: Source, reading: Reading) -> Generator[Page]:
         """The pages of a reading, and where they show that what changed cannot be had, those of everything."""
         may_start_over, is_first = self._may_start_over(stream), True
         try:
@@ -231,7 +236,7 @@ class Run:
         stream.start_over(what_came)
         yield from self._scheduler.pages(self._second(stream, reading))
 
-    def _second(self, stream: RestStream, first: Reading) -> Reading:
+    def _second(self, stream: Source, first: Reading) -> Reading:
         """Another reading of a stream, in the place of the first one."""
         if self._may_go_on(stream):
             stream.backfill.begin()
@@ -243,7 +248,7 @@ class Run:
         self._scheduler.add(second)
         return second
 
-    def _covered(self, stream: RestStream, pages: Iterator[Page], apart: Coverage | None = None) -> Generator[Page]:
+    def _covered(self, stream: Source, pages: Iterator[Page], apart: Coverage | None = None) -> Generator[Page]:
         """A read's pages, then those of what has to be asked for again before it is believed.
 
         Args:
@@ -273,13 +278,13 @@ class Run:
         if listing := self._listings.get(stream.slices.parent or ""):
             coverage.see_parents(listing.coverage or listing.parent.coverage, listing.without_id)
 
-    def _present(self, stream: RestStream) -> set[str] | None:
+    def _present(self, stream: Source) -> set[str] | None:
         """What the children of the parents are asked with that the vendor lists now; None: it cannot be told."""
         listing = self._listings[stream.slices.parent or ""]
         parent = listing.parent
         if parent.slices.parent:  # to list them takes a request for each of theirs
             return None
-        fresh, coverage = Listing(parent, listing.children), Coverage.of(parent)
+        fresh, coverage = Listing(parent, listing.children), parent.new_coverage()
         reading = self._reading(parent, None, self._slices_of(parent, parent.window(None)))
         self._scheduler.add(reading)
         try:
@@ -296,7 +301,7 @@ class Run:
         plan = stream.slices.plan(window, fresh)
         return {parent for part in plan if part for parent in parents_of(part, stream.slices.ids_param)}
 
-    def _noting_ids(self, stream: RestStream, pages: Iterator[Page]) -> Generator[Page]:
+    def _noting_ids(self, stream: Source, pages: Iterator[Page]) -> Generator[Page]:
         listing = self._listings[stream.name]
         error: Exception | None = TapError(f"{stream.name} was not read to its end")
         try:
@@ -333,9 +338,9 @@ def _explained(name: str, parent: str, plan: Iterator[Slice | None]) -> Iterator
         raise TapError(f"{name}: it walks {parent}, which could not be read to its end. {explain(error)}") from None
 
 
-def _parents_first(streams: Mapping[str, RestStream]) -> list[RestStream]:
+def _parents_first(streams: Mapping[str, Source]) -> list[Source]:
     """Order streams so that ids are known as early as can be: parents, theirs before them, then the rest by name."""
-    ordered: dict[str, RestStream] = {}
+    ordered: dict[str, Source] = {}
 
     def place(name: str) -> None:
         if name in streams:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from singer_rest.aliases import Record
     from singer_rest.fetch.coverage import Coverage
-    from singer_rest.stream import RestStream
+    from singer_rest.fetch.source import Source
 
 
 class Listing:
@@ -21,7 +21,7 @@ class Listing:
         children: The streams that walk it.
     """
 
-    def __init__(self, parent: RestStream, children: list[RestStream]) -> None:
+    def __init__(self, parent: Source, children: list[Source]) -> None:
         self.parent = parent
         self.children = children
         self.parents: list[tuple[str, Mapping[str, Any]]] = []

@@ -1,158 +1,49 @@
 """The seam to the Singer SDK: every override of its private or final parts stands here.
 
 The SDK syncs one stream after another, ends at the first failure, keeps half-read maxima in the state and sends
-ACTIVATE_VERSION before the records. Here streams are fetched together, a failure ends its stream alone, the state is
-written once a stream was read whole, and ACTIVATE_VERSION stands after the last record.
+ACTIVATE_VERSION before the records; `singer_rest.singer.sync` does otherwise.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import time
 from abc import abstractmethod
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.conform import TypeConformanceLevel
-from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.plugin_base import JSONSchemaValidator
 
-from singer_rest.errors import NoAccess, RunError, TapError, explain
-from singer_rest.fetch.answers import OF_PARENT
 from singer_rest.settings import sentence, unknown_settings, wrong_variables
-from singer_rest.singer.command import CommandTap
-from singer_rest.singer.messages import MessageWriter, record_lines
-from singer_rest.singer.progress import Progress
-from singer_rest.singer.schemas import CompletedStream
-from singer_rest.singer.warnings import named, remarks
+from singer_rest.singer.messages import MessageWriter
+from singer_rest.singer.sync import SyncedStream, SyncingTap
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Generator, Iterable
 
     from singer_rest.aliases import Record
-    from singer_rest.fetch.coverage import Coverage
-    from singer_rest.fetch.fetcher import Run
-    from singer_rest.fetch.page import Page
-    from singer_rest.singer.records import Shape
-    from singer_rest.slices.base import Slices
-    from singer_rest.state.backfill import Backfill
-    from singer_rest.state.replication import Replication
 
-WRITTEN_AT_ONCE = 1000
 SIGNAL_EXIT = 128
 """Plus the signal: the exit code of who is stopped by one."""
 
 
-class SdkStream(CompletedStream):
+class SdkStream(SyncedStream):
     """A stream as the SDK sees it, synced the way that `RestStream` declares it."""
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # the values come from JSON already
 
-    keyless_advice: ClassVar[str] = ""
-    """What the user can do where records carry no replication key."""
-
-    _tap: SdkTap
-    _pages = 0
-    _handed_on = 0
-    _requests = 0
-
-    @property
-    @abstractmethod
-    def coverage(self) -> Coverage:
-        """What this read covers."""
-
-    @property
-    def was_asked_for(self) -> bool:
-        """Whether there was anything to ask for: children of no parent are not."""
-        return self._pages > 0
-
-    @property
-    @abstractmethod
-    def slices(self) -> Slices:
-        """How the stream is cut."""
-
-    @property
-    @abstractmethod
-    def replication(self) -> Replication:
-        """Where the stream starts and ends."""
-
-    @property
-    @abstractmethod
-    def backfill(self) -> Backfill:
-        """The slices of a whole read that are finished."""
-
-    @property
-    @abstractmethod
-    def shape(self) -> Shape:
-        """Fits records to the schema."""
-
-    @property
-    @abstractmethod
-    def reach(self) -> tuple[datetime | None, datetime | None]:
-        """First and last moment that this run reads; None: without end."""
-
-    @abstractmethod
-    def place_after(self, page: Page) -> str | None:
-        """Where a list that is read in one piece goes on after a page, if a later run may begin there."""
-
-    def remember(self, page: Page, state: dict[str, Any]) -> bool:  # noqa: ARG002
-        """Note in the stream's state what later runs have to know of a page that was handed on.
-
-        Returns:
-            Whether it is worth a STATE message.
-        """
-        return False
-
-    def finish_state(self, state: dict[str, Any]) -> None:
-        """Note in the stream's state what else the next run has to know; the stream was read whole."""
-
-    @abstractmethod
-    def shaped(self, page: Page) -> Iterable[Record]:
-        """The page's records as they are emitted."""
-
     def get_records(self, context: object) -> Iterable[Record]:  # noqa: ARG002
         """Yield the records, for who asks for them one by one; the sync itself writes them page by page."""
-        return self._sync_records(write_messages=False)
+        return self.emitted(write_messages=False)
 
     def sync(self, context: object = None) -> None:  # type: ignore[misc] # noqa: ARG002
-        """Read the stream and write its messages: SCHEMA, RECORDs, ACTIVATE_VERSION, STATE.
+        """Read the stream and write its messages.
 
         Raises:
             TapError: If it could not be read whole. Its state is as it was.
         """
-        since, _ = self.reach
-        self.logger.info(
-            "%s: reading %s%s%s",
-            self.name,
-            "everything" if self.replication.whole else "what changed",
-            f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else "",
-            ", but not what a run that was interrupted has read" if self.backfill.finished else "",
-        )
-        started_at = time.monotonic()
-        try:
-            if batch_config := self.get_batch_config(self.config):
-                self._write_schema_message()
-                self._sync_batches(batch_config)
-            else:
-                for _ in self._sync_records():
-                    pass
-            self._tap.state_writer.write_state(self.tap_state)
-        except NoAccess as error:
-            if self._pages or self.config.get("on_missing_access") == "fail":
-                raise TapError(str(error)) from None
-            self.logger.warning("%s Skipped; the run goes on.", error)
-            self._tap.skipped.append(self.name)
-            return
-        self.logger.info(
-            "%s: %d rows in %d requests, %.1f s",
-            self.name,
-            self._handed_on,
-            self._requests,
-            time.monotonic() - started_at,
-        )
+        self.read_and_write()
 
     def _sync_records(
         self,
@@ -160,107 +51,20 @@ class SdkStream(CompletedStream):
         *,
         write_messages: bool = True,
     ) -> Generator[Record]:
-        run = self._tap.run_for(self)
-        schema_due = write_messages
-        progress = Progress(self.name)
-        try:
-            for page in run.pages(self.name):
-                if page.asks_again or page.is_cut:
-                    continue
-                if page.meaning in OF_PARENT:
-                    self.coverage.raise_if_all_forbidden()
-                    continue
-                if schema_due:  # a stream that may not be read gets no table
-                    self._write_schema_message()
-                    schema_due = False
-                self._pages += 1
-                yield from self._emit(page, write_messages=write_messages)
-                if self._keeps_place(page):
-                    self._tap.state_writer.write_state(self.tap_state)
-                requests = run.requests(self.name)
-                if line := progress.line(self._handed_on, requests, lambda: run.share(self.name)):
-                    self.logger.info("%s", line)
-            self.coverage.raise_if_nothing_read()
-            if schema_due:
-                self._write_schema_message()
-            self._finish(write_messages=write_messages)
-        finally:
-            self._requests = run.requests(self.name)
-            self._tap.leave(run)
-
-    def _keeps_place(self, page: Page) -> bool:
-        """Note in the state what is finished with a page; whether it is worth a STATE message."""
-        remembered = self.remember(page, self.stream_state)
-        if page.ends_slice:
-            return (self.coverage.is_read(page.slice) and self.backfill.keep(page.slice)) or remembered
-        place = self.place_after(page)
-        return (place is not None and self.backfill.keep_place(place)) or remembered
-
-    def _emit(self, page: Page, *, write_messages: bool) -> Iterator[Record]:
-        repeated = self.shape.repeated
-        records = list(self.shaped(page))
-        self.coverage.see_repeated(page, self.shape.repeated - repeated)
-        self.replication.see(records)
-        if write_messages and self._writes_whole_pages:
-            # A part at a time: pages may be large, and their lines need not be there all at once.
-            for begin in range(0, len(records), WRITTEN_AT_ONCE):
-                some = records[begin : begin + WRITTEN_AT_ONCE]
-                self._tap.message_writer.write_lines(
-                    record_lines(self.name, some, self.replication.version, page.received)
-                )
-            self._handed_on += len(records)
-            return
-        for record in records:
-            self._check_max_record_limit(self._handed_on)
-            self._handed_on += 1
-            if write_messages:
-                self._stream_version = self.replication.version
-                for message in self._generate_record_messages(record):
-                    message.time_extracted = page.received
-                    self._tap.write_message(message)
-            yield record
-
-    @cached_property
-    def _writes_whole_pages(self) -> bool:
-        """Whether records leave as they are, so that a page can be written at once."""
-        return (
-            self.ABORT_AT_RECORD_COUNT is None
-            and all(self.mask.values())
-            and all(type(item) is SameRecordTransform and not item.flattening_enabled for item in self.stream_maps)
-        )
-
-    def _finish(self, *, write_messages: bool) -> None:
-        replication = self.replication
-        holds_rows = self.coverage.may_hold_rows or self.shape.keyless > 0
-        if write_messages and not holds_rows and replication.activates(*self.reach):
-            self._write_activate_version_message(replication.version or 0)
-        replication.finish(*self.reach, versions=write_messages, incomplete=self.coverage.maybe_incomplete)
-        self.finish_state(self.stream_state)
-        for remark in remarks(self):
-            self.logger.warning("%s: %s", self.name, remark)
-        if dropped := named(self.shape.secrets):
-            self.logger.info("%s: fields that are secrets by their names do not leave: %s", self.name, dropped)
+        return self.emitted(write_messages=write_messages)
 
 
-class SdkTap(CommandTap):
+class SdkTap(SyncingTap):
     """A tap as the SDK sees it: settings checked without showing values, streams synced together."""
 
     message_writer_class = MessageWriter
-    message_writer: MessageWriter
-
-    skipped: list[str]
 
     @abstractmethod
     def check_config(self) -> list[str]:
         """Find settings that cannot work; a sentence for each."""
 
-    @abstractmethod
-    def run_of(self, streams: Sequence[SdkStream], *, trial: bool) -> Run:
-        """Begin to fetch for some streams."""
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.skipped = []
-        self._run: Run | None = None
         self._environment = os.environ if kwargs.get("parse_env_config") else {}
         self._has_warned = False
         try:
@@ -303,44 +107,7 @@ class SdkTap(CommandTap):
         Raises:
             TapError: At the end, if a stream failed or nothing could be read.
         """
-        selected = [stream for stream in self.streams.values() if isinstance(stream, SdkStream) and stream.selected]
-        self._tell_what_is_not_on_offer()
-        if not selected:
-            raise RunError(
-                "No stream is selected. Select some in the catalog (with Meltano: `select:` of the extractor)."
-            )
-        failed: list[str] = []
-        self._run = run = self.run_of(selected, trial=False)
-        try:
-            due = [stream for stream in run.streams if stream.replication.note_due()]
-            if due:
-                self.state_writer.write_state(self.state)
-            run.start()
-            for stream in run.streams:
-                try:
-                    stream.sync()
-                except RunError:
-                    raise
-                except Exception as error:  # noqa: BLE001 - the other streams go on
-                    self.logger.error("%s", explain(error))  # noqa: TRY400 - no traceback: it may hold records
-                    failed.append(stream.name)
-        finally:
-            run.close()
-            self._run = None
-        if failed:
-            raise TapError(
-                f"{len(failed)} of {len(selected)} streams failed: {', '.join(failed)}. Their bookmarks are as they "
-                "were: the next run reads what is missing."
-            )
-        self._fail_where_all_is_skipped(len(selected))
-
-    def _tell_what_is_not_on_offer(self) -> None:
-        entries = self.input_catalog.items() if self.input_catalog else ()
-        gone = [name for name, entry in entries if name not in self.streams and entry.metadata.resolve_selection()[()]]
-        if gone:
-            self.logger.warning(
-                "The catalog selects what is not on offer any more, or not with these settings: %s.", ", ".join(gone)
-            )
+        self.read_selected()
 
     def _handle_termination(self, signum: int, frame: object) -> None:  # noqa: ARG002
         # The SDK would end with exit code 0, as if all had been read, and in the middle of a line.
@@ -362,22 +129,5 @@ class SdkTap(CommandTap):
             TapError: If a stream fails, or none may be read.
         """
         succeeded = super().run_connection_test()
-        self._fail_where_all_is_skipped(len(self.streams))
+        self.fail_where_all_is_skipped(len(self.streams))
         return succeeded
-
-    def run_for(self, stream: SdkStream) -> Run:
-        """The run that fetches for a stream: that of `sync_all`, else one of its own for a trial."""
-        if self._run:
-            return self._run
-        run = self.run_of([stream], trial=True)
-        run.start()
-        return run
-
-    def leave(self, run: Run) -> None:
-        """End a stream's own run."""
-        if run is not self._run:
-            run.close()
-
-    def _fail_where_all_is_skipped(self, streams: int) -> None:
-        if len(self.skipped) == streams:
-            raise TapError("Nothing could be read: the credential has no permission for any selected stream.")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from singer_rest.singer.schemas import EXTRA
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
-    from singer_rest.singer.sdk import SdkStream
+    from singer_rest.fetch.coverage import Coverage
+    from singer_rest.singer.records import Shape
+    from singer_rest.slices.base import Slices
+    from singer_rest.state.replication import Replication
 
 MAX_NAMES = 100
 """Fields that one line names."""
@@ -17,7 +20,35 @@ MAX_LETTERS = 100
 """Letters of a field's name that a line shows."""
 
 
-def remarks(stream: SdkStream) -> Iterator[str]:
+class ReadStream(Protocol):
+    """A stream that was read, as far as warnings need it."""
+
+    replication_key: str | None
+    primary_keys: Sequence[str]
+    keyless_advice: ClassVar[str]
+
+    @property
+    def replication(self) -> Replication:
+        """Where the stream starts and ends."""
+
+    @property
+    def coverage(self) -> Coverage:
+        """What the read covers."""
+
+    @property
+    def shape(self) -> Shape:
+        """Fits records to the schema."""
+
+    @property
+    def slices(self) -> Slices:
+        """How the stream is divided."""
+
+    @property
+    def was_asked_for(self) -> bool:
+        """Whether there was anything to request."""
+
+
+def remarks(stream: ReadStream) -> Iterator[str]:
     """The sentences."""
     replication, shape = stream.replication, stream.shape
     if replication.bookmark_is_ahead:

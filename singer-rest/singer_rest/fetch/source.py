@@ -1,0 +1,98 @@
+"""What the fetcher needs to know of a stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from singer_rest.aliases import Record
+    from singer_rest.errors import TapError
+    from singer_rest.fetch.coverage import Coverage
+    from singer_rest.fetch.page import Page
+    from singer_rest.http.request import Request
+    from singer_rest.slices.base import Slice, Slices, Window
+    from singer_rest.state.backfill import Backfill
+    from singer_rest.state.replication import Replication
+
+
+class Source(Protocol):
+    """A stream as the fetcher sees it; `RestStream` documents each member."""
+
+    name: str
+    path: str
+
+    @property
+    def slices(self) -> Slices:
+        """How the stream is divided."""
+
+    @property
+    def replication(self) -> Replication:
+        """Where the stream starts and ends."""
+
+    @property
+    def backfill(self) -> Backfill:
+        """The finished slices of a full read."""
+
+    @property
+    def coverage(self) -> Coverage:
+        """What this read covers."""
+
+    @property
+    def started(self) -> datetime:
+        """When the run began, UTC."""
+
+    @property
+    def since(self) -> datetime | None:
+        """The lower bound of the incremental filter; None for a full read."""
+
+    @property
+    def slices_since(self) -> datetime | None:
+        """The earliest timestamp that the slices must reach back to; None for their default."""
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether pages are fetched before they are needed."""
+
+    @property
+    def in_trials(self) -> bool:
+        """Whether a connection test reads the stream."""
+
+    @property
+    def may_start_over(self) -> bool:
+        """Whether a full read replaces an incremental one that fails."""
+
+    @property
+    def writes_batches(self) -> bool:
+        """Whether the records go to BATCH files."""
+
+    def window(self, since: datetime | None) -> Window:
+        """The time window to read."""
+
+    def first_request(self, part: Slice, since: datetime | None) -> Request:
+        """The request for the first page of a slice."""
+
+    def fetch(self, request: Request, part: Slice) -> Page:
+        """Fetch one page; runs in a worker thread."""
+
+    def parent_id(self, record: Record) -> str | None:
+        """The id of a record as the parent of others."""
+
+    def changed_at(self, record: Record) -> str | None:
+        """When a record last changed."""
+
+    def is_heeded(self, page: Page) -> bool:
+        """Whether a page holds nothing older than the incremental filter asks for."""
+
+    def start_over(self, what_came: str) -> None:
+        """Fall back to a full read."""
+
+    def falls_back(self, error: TapError, *, is_first: bool) -> bool:
+        """Whether an error is answered with another read instead of a failure."""
+
+    def begin_anew(self) -> None:
+        """Discard what has been read so far."""
+
+    def new_coverage(self) -> Coverage:
+        """Empty coverage of another read of the stream."""
