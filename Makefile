@@ -37,10 +37,11 @@ demo: setup ## An invented company through Meltano into DuckDB, and what arrived
 test: setup ## Every test
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile
 
-lint: setup ## ruff, its formatter's check, mypy
+lint: setup ## ruff, its formatter's check, mypy, import contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 format: setup ## Format and mend what ruff can
 	$(BIN)/ruff format

@@ -13,7 +13,7 @@ import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tap_cornerstone.streams import STREAMS as CORNERSTONE_REST
 from tap_cornerstone.tap import TapCornerstone
@@ -130,7 +130,8 @@ def _requests(stream: RestStream) -> str:
     number = f"rows / {size}" if size else "1"
     if stream.slices.parent:
         number = f"1{' or more' if size else ''} per row of `{stream.slices.parent}`"
-    rate = stream._tap.rates.get(stream.path)  # noqa: SLF001 - a stream's way to its tap
+    tap = cast("RestTap", stream._tap)  # noqa: SLF001 - a stream's way to its tap
+    rate = tap.rates.get(stream.path)
     return f"{number}, {rate.requests:g} {UNITS[int(rate.seconds)]}" if rate else number
 
 

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pendulum
-from singer_rest import Meaning, Parsed, Reply, Request, RestStream, Retry, Slice, Slices, TapError, integer, query
+from singer_rest import (
+    Meaning,
+    Parsed,
+    Reply,
+    Request,
+    RestStream,
+    RestTap,
+    Retry,
+    Slice,
+    Slices,
+    TapError,
+    integer,
+    query,
+)
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
@@ -17,13 +31,12 @@ from tap_factorial.openapi.columns import is_id
 from tap_factorial.slices import slices_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from singer_rest import Page, Record
 
     from tap_factorial.table import Row
-    from tap_factorial.tap import TapFactorial
 
 PAGE_SIZE = 100
 MANY_ALIKE = 100
@@ -34,6 +47,14 @@ EARLIEST = pendulum.datetime(2000, 1, 1)
 """What changed since is asked for from here, where the parameter is required and everything is wanted."""
 
 
+class FactorialTap(RestTap):
+    """What Factorial's streams need from their tap."""
+
+    @abstractmethod
+    def check_answered_as(self, path: str, records: Sequence[Record]) -> None:
+        """Warn once if records look like those of another API version than the one requested."""
+
+
 class FactorialStream(RestStream):
     """A list of Factorial's API. What is particular about one stands in its row of the table."""
 
@@ -41,7 +62,7 @@ class FactorialStream(RestStream):
     page_size = PAGE_SIZE
     checks_filter = True
 
-    _tap: TapFactorial
+    _tap: FactorialTap
 
     row: ClassVar[Row]
 

@@ -6,11 +6,12 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from singer_rest import Rate, RestTap, common_settings
+from singer_rest import Rate, common_settings
 from singer_sdk import typing as th
 from typing_extensions import override
 
 from tap_factorial.auth import API_URL, authenticator, check_credentials
+from tap_factorial.client import FactorialTap
 from tap_factorial.streams import streams_of
 from tap_factorial.table import table
 from tap_factorial.versions import is_another, may_be_retired
@@ -25,7 +26,7 @@ API_VERSION = "2026-10-01"
 NEWER_VERSION = "Set `api_version` to one that Factorial supports; that may take a newer release of this tap."
 
 
-class TapFactorial(RestTap):
+class TapFactorial(FactorialTap):
     """Singer tap for Factorial: every list of its public API, from employees and contracts to finance and time."""
 
     name = "tap-factorial"
@@ -148,6 +149,7 @@ class TapFactorial(RestTap):
             )
         return super().discover_streams()
 
+    @override
     def check_answered_as(self, path: str, records: Sequence[Record]) -> None:
         """Say it once where records look like those of another version than the one that was asked for."""
         version = str(self.config["api_version"])

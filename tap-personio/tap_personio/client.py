@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 import pendulum
-from singer_rest import Meaning, Parsed, Reply, Request, RestStream, Slice, TapError, query
+from singer_rest import Meaning, Parsed, Reply, Request, RestStream, RestTap, Slice, TapError, query
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
@@ -15,13 +16,35 @@ from tap_personio import schemas
 from tap_personio.values import without_nulls
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
+
+    from singer_rest import Authenticator, Transport
 
 
 VENDOR_DOMAINS = (".personio.de", ".personio.com")
 """Of links that are good whichever host they name: only their query is used, and the token goes to `api_url` alone."""
 ZONE_UNKNOWN = pendulum.duration(days=1)
 """The look-back where a filter takes a day or a local time, and nothing says in which zone."""
+
+
+class PersonioTap(RestTap):
+    """What Personio's streams need from their tap."""
+
+    @property
+    @abstractmethod
+    def v1_authenticator(self) -> Authenticator:
+        """The authenticator for the v1 API, one per run."""
+
+    @property
+    @abstractmethod
+    def careers(self) -> Transport:
+        """The transport for the career site, which gets no token."""
+
+    @property
+    @abstractmethod
+    def employee_attributes(self) -> Sequence[Mapping[str, Any]]:
+        """The employee attributes that the company defines."""
 
 
 class PersonioStream(RestStream):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import NoAccess, Rate, RestTap, Transport, check_addresses, common_settings
+from singer_rest import NoAccess, Rate, Transport, check_addresses, common_settings
 from singer_sdk import typing as th
 from typing_extensions import override
 
 from tap_personio.auth import V1Authenticator, V2Authenticator
+from tap_personio.client import PersonioTap
 from tap_personio.streams import STREAMS
 from tap_personio.streams.careers import LANGUAGES
 from tap_personio.streams.employees import EmployeeAttributes
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from singer_rest import Authenticator
 
 
-class TapPersonio(RestTap):
+class TapPersonio(PersonioTap):
     """Singer tap for Personio: people, absences, attendances, pay, organization, recruiting, documents, reports."""
 
     name = "tap-personio"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from singer_rest import Authenticator, Record
 
-    from tap_personio.tap import TapPersonio
+    from tap_personio.client import PersonioTap
 
 
 class V1Stream(PersonioStream):
@@ -26,7 +26,7 @@ class V1Stream(PersonioStream):
     pages: ClassVar[Numbered | None] = None
     """How pages are asked for; None: the list has only one."""
 
-    _tap: TapPersonio
+    _tap: PersonioTap
 
     @property
     @override

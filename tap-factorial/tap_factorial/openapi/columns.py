@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from singer_rest import is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_factorial.openapi.document import Json
+
+Json = dict[str, Any]
 
 NULL = "null"
 KINDS = frozenset({"string", "integer", "number", "boolean", "array", "object"})

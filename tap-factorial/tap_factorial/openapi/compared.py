@@ -13,7 +13,7 @@ from tap_factorial.openapi.rows import CHANGED_SINCE, at_most, is_flag
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from tap_factorial.openapi.document import Json
+    from tap_factorial.openapi.columns import Json
     from tap_factorial.table import Row
 
 

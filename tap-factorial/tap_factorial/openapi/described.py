@@ -19,7 +19,8 @@ from tap_factorial.table import Row, Table, read, stream_name
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tap_factorial.openapi.document import Document, Json
+    from tap_factorial.openapi.columns import Json
+    from tap_factorial.openapi.document import Document
 
 
 class Described:

@@ -9,9 +9,7 @@ from typing import Any
 
 import requests
 
-from tap_factorial.openapi.columns import items_of, parts_of, properties_of
-
-Json = dict[str, Any]
+from tap_factorial.openapi.columns import Json, items_of, parts_of, properties_of
 
 LIST = re.compile(r"/api/(\d{4}-\d{2}-\d{2})/resources/([\w-]+/[\w-]+)/?")
 YAML = re.compile(r"""(?m)^["']?openapi["']?\s*:""")

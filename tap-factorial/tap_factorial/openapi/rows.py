@@ -10,7 +10,7 @@ import tomlkit
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from tap_factorial.openapi.document import Json
+    from tap_factorial.openapi.columns import Json
 
 WINDOWS = (("start_on", "end_on"), ("starts_on", "ends_on"), ("start_date", "end_date"), ("from", "to"))
 CHANGED_SINCE = ("updated_at_gteq", "updated_from", "updated_after")
