@@ -1,6 +1,7 @@
 # What can be done here: make help
 PYTHON ?= python3
 BIN := .venv/bin
+OLDEST ?= python3.10
 
 # The project's own environment, whatever another one is active.
 unexport VIRTUAL_ENV
@@ -12,10 +13,10 @@ export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
 export MELTANO_CLI_DISABLE_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench faults test-faults hub docs clean
+.PHONY: help setup demo test test-oldest lint format build publish bench faults test-faults hub docs clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready .meltano/.ready ## Make .venv with everything in it, as uv.lock says, and Meltano's plugins
 
@@ -37,6 +38,15 @@ demo: setup ## An invented company through Meltano into DuckDB, and what arrived
 test: setup ## Every test
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile
 
+# The sandbox, which the taps' own tests need, does not run on it.
+test-oldest: ## Tests of singer-rest, and discovery by each tap, on their oldest Python (OLDEST=python3.10)
+	$(OLDEST) -m venv --clear .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check 'pytest>=9.1,<10' 'singer-sdk[testing]' \
+	  ./singer-rest ./tap-personio ./tap-factorial ./tap-cornerstone
+	.venv-oldest/bin/python -m pytest singer-rest/tests
+	@for tap in tap-personio tap-factorial tap-cornerstone; do \
+	  .venv-oldest/bin/$$tap --discover > /dev/null || exit 1; done
+
 lint: setup ## ruff, its formatter's check, mypy, import contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -46,6 +56,19 @@ lint: setup ## ruff, its formatter's check, mypy, import contracts
 format: setup ## Format and mend what ruff can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+build: setup ## Build the packages into dist/, and run each from an environment of its own
+	rm -rf dist
+	$(BIN)/uv build --all-packages --no-build-isolation --quiet --out-dir dist
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python dist/.venv
+	$(BIN)/uv pip install --quiet --python dist/.venv dist/*.whl
+	@for name in tap-personio tap-factorial tap-cornerstone target-duckdb hr-sandbox; do \
+	  dist/.venv/bin/$$name --help > /dev/null || exit 1; done
+	rm -rf dist/.venv
+
+publish: ## Upload dist/ to the package index, as the release workflow does (TAG=v1.2.3)
+	@for file in dist/*.whl; do case $$file in *-$(TAG:v%=%)-*) ;; *) echo "$$file is not of $(TAG)"; exit 1;; esac; done
+	$(BIN)/uv publish --trusted-publishing always dist/*
 
 bench: setup ## Requests at a time; a first and a second run; the loader beside the published one
 	$(BIN)/python benchmarks/concurrency.py
@@ -65,5 +88,5 @@ docs: setup ## Write the tables and counts in the pages from the code
 	$(BIN)/python docs/pages.py
 
 clean: ## Remove what was made here: environments, outputs, caches
-	rm -rf .venv .meltano output .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-oldest .meltano output dist .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,105 @@
+"""What a public repository has around its code: workflows, templates, commands that exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import tomllib
+from ruamel.yaml import YAML
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob(".github/*.md")]
+SCHEMAS = {
+    "vendor.github-workflows": ".github/workflows/*.yml",
+    "vendor.github-issue-forms": ".github/ISSUE_TEMPLATE/[!c]*.yml",
+    "vendor.dependabot": ".github/dependabot.yml",
+}
+
+
+def load(path: Path) -> Any:
+    return YAML(typ="safe").load(path)
+
+
+def steps(path: Path) -> Iterator[dict[str, Any]]:
+    for job in load(path)["jobs"].values():
+        yield from job["steps"]
+
+
+def job(workflow: str, name: str) -> Any:
+    return load(ROOT / ".github" / "workflows" / f"{workflow}.yml")["jobs"][name]
+
+
+def made(text: str) -> set[str]:
+    """The targets that `make` is called with in a text."""
+    calls = re.findall(r"\bmake((?: [a-z-]+)+)", text)
+    return {target for call in calls for target in call.split()}
+
+
+def oldest(folder: str) -> str:
+    project = tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["project"]
+    return str(project["requires-python"]).removeprefix(">=")
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_files_have_the_form_that_github_takes(schema: str) -> None:
+    files = sorted(ROOT.glob(SCHEMAS[schema]))
+    assert files
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *map(str, files)]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_run_make_targets_that_exist(path: Path) -> None:
+    commands = [step["run"] for step in steps(path) if "run" in step]
+    assert commands
+    for command in commands:
+        assert made(command), f"{path.name}: run a target of the Makefile, so that it can be run here too: {command}"
+        assert made(command) <= TARGETS, f"{path.name}: no target of the Makefile: {made(command) - TARGETS}"
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_pin_actions_and_permissions(path: Path) -> None:
+    assert load(path)["permissions"] == {"contents": "read"}, f"{path.name}: grant more in the job that needs it"
+    for step in steps(path):
+        if "uses" in step:
+            assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+", step["uses"]), (
+                f"{path.name}: pin {step['uses']} to a major version"
+            )
+
+
+def test_workflows_run_what_the_judge_runs() -> None:
+    judged = made((ROOT / ".ci" / "run").read_text())
+    run = {target for step in steps(ROOT / ".github" / "workflows" / "ci.yml") for target in made(step.get("run", ""))}
+    assert judged <= run
+
+
+def test_workflows_begin_with_the_oldest_pythons() -> None:
+    assert job("ci", "test")["strategy"]["matrix"]["python-version"][0] == oldest(".")
+    for folder in ("singer-rest", "tap-personio", "tap-factorial", "tap-cornerstone"):
+        assert job("ci", "test-oldest")["steps"][1]["with"]["python-version"].split()[0] == oldest(folder)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages_name_make_targets_that_exist(page: Path) -> None:
+    commands = re.findall(r"(?:^    |`)(make [a-z][^`\n#]*)", page.read_text(), re.MULTILINE)
+    for command in commands:
+        assert made(command) <= TARGETS, f"{page.name}: no target of the Makefile: {made(command) - TARGETS}"
+
+
+def test_pre_commit_uses_the_tools_of_the_lock() -> None:
+    for repository in load(ROOT / ".pre-commit-config.yaml")["repos"]:
+        assert repository["repo"] == "local"
+        for hook in repository["hooks"]:
+            assert hook["language"] == "system"
+            assert hook["entry"].startswith(".venv/bin/")
