@@ -45,9 +45,9 @@ FAILING = 12
 """Endpoints that answer no more on the day that fails."""
 
 PERMISSIONS: dict[str, dict[str, Any]] = {
-    "personio": {"right": "personio:absences:read"},
-    "factorial": {"right": "finance"},
-    "cornerstone": {"right": "obj_users_core:read"},
+    "personio": {"permission": "personio:absences:read"},
+    "factorial": {"permission": "finance"},
+    "cornerstone": {"permission": "obj_users_core:read"},
 }
 
 

@@ -38,15 +38,15 @@ def odd_personio(sandbox: Sandbox) -> None:
     for person, status in zip(persons, (404, 500), strict=False):
         fault(sandbox, f"/personio/v2/persons/{person}/employments", status)
     sandbox.control("duplicate", vendor="personio", stream="persons", id=persons[-1])
-    sandbox.control("revoke", vendor="personio", right="personio:compensations:read")
+    sandbox.control("revoke", vendor="personio", permission="personio:compensations:read")
 
 
 def odd_factorial(sandbox: Sandbox) -> None:
     """Lists that are shorter than they say, rows without a key, modules that are not booked."""
     lists = {"teams/teams": "short", "contracts/contract_versions": "short", "ats/candidates": "keyless"}
-    for path, manner in lists.items():
-        sandbox.control("manner", vendor="factorial", path=path, manner=manner)
-    sandbox.control("revoke", vendor="factorial", right="posts", status=402)
+    for path, mode in lists.items():
+        sandbox.control("mode", vendor="factorial", path=path, mode=mode)
+    sandbox.control("revoke", vendor="factorial", permission="posts", status=402)
     fault(sandbox, "/factorial/api/2026-10-01/resources/locations/locations", 500)
 
 
@@ -74,7 +74,7 @@ def odd_cornerstone(sandbox: Sandbox) -> None:
     for stream in ("transcript_core", "users_core"):
         sandbox.control("cornerstone/short-pages", stream=stream, rows=40)
         sandbox.control("cornerstone/failure", stream=stream, form="cut", times=None, above=2000)
-    sandbox.control("revoke", vendor="cornerstone", right="obj_training_core:read")
+    sandbox.control("revoke", vendor="cornerstone", permission="obj_training_core:read")
 
 
 def days_ago(days: int) -> str:

@@ -9,12 +9,12 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount
 
 from hr_sandbox.company import build_company
-from hr_sandbox.control import Controls
+from hr_sandbox.controls import Controls
 from hr_sandbox.cornerstone import Cornerstone
 from hr_sandbox.factorial import Factorial
-from hr_sandbox.faults import Faults
+from hr_sandbox.http.faults import Faults
+from hr_sandbox.http.traffic import Log, VendorApp
 from hr_sandbox.personio import Personio
-from hr_sandbox.traffic import Log, VendorApp
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -7,8 +7,8 @@ import sys
 from datetime import date
 from typing import TYPE_CHECKING, NoReturn
 
+from hr_sandbox.http.server import Server
 from hr_sandbox.options import OptionError, Options
-from hr_sandbox.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,6 +10,6 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def rfc3339(moment: datetime) -> str:
-    """A UTC moment as vendors write it: to the second, with Z."""
-    return f"{moment.replace(tzinfo=None).isoformat()}Z"
+def rfc3339(timestamp: datetime) -> str:
+    """A UTC timestamp as vendors write it: to the second, with Z."""
+    return f"{timestamp.replace(tzinfo=None).isoformat()}Z"

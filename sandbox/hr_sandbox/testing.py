@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from hr_sandbox.http.server import Server
 from hr_sandbox.options import Options
-from hr_sandbox.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ class Sandbox:
         Raises:
             ValueError: the control refused; the message is its sentence.
         """
-        reads = path.partition("?")[0] in {"counts", "records", "requests", "rights"}
+        reads = path.partition("?")[0] in {"counts", "records", "requests", "permissions"}
         request = Request(  # noqa: S310  always http
             f"{self.url}/_control/{path}",
             data=None if reads or method == "DELETE" else json.dumps(body).encode(),

@@ -6,13 +6,13 @@ from abc import ABC, abstractmethod
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.company.dice import months_after
+from hr_sandbox.company.seeded_random import months_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.company import Company
-    from hr_sandbox.messages import Answer, Request
+    from hr_sandbox.http.messages import Request, Response
 
 Json = dict[str, Any]
 YEARS_BACK = 5
@@ -32,11 +32,11 @@ class Site(ABC):
         self.company = company
 
     @abstractmethod
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answer a request, errors included."""
 
     @abstractmethod
-    def error(self, status: int, request: Request) -> Answer:
+    def error(self, status: int, request: Request) -> Response:
         """The body for a failure of its own, such as 429, 500, 502 or 503."""
 
     @abstractmethod
@@ -67,16 +67,16 @@ class Vendor(Site):
         """The bodies of a stream's rows without a bookmark, everything allowed."""
 
     @abstractmethod
-    def rights(self) -> Json:
-        """Which rights, attributes, link styles and duplicates are set."""
+    def permissions(self) -> Json:
+        """Which permissions, attributes, link styles and duplicates are set."""
 
     @abstractmethod
-    def revoke(self, *, right: str | None, endpoint: str | None, status: int | None) -> Json:
-        """Take away a right or one endpoint."""
+    def revoke(self, *, permission: str | None, endpoint: str | None, status: int | None) -> Json:
+        """Take away a permission or one endpoint."""
 
     @abstractmethod
-    def grant(self, *, right: str | None, endpoint: str | None) -> Json:
-        """Give back a right or one endpoint."""
+    def grant(self, *, permission: str | None, endpoint: str | None) -> Json:
+        """Give back a permission or one endpoint."""
 
     @abstractmethod
     def expire_tokens(self) -> Json:
@@ -91,8 +91,8 @@ class Vendor(Site):
         """Choose how an endpoint's links look."""
 
     @abstractmethod
-    def set_manner(self, path: str, manner: str) -> Json:
-        """Choose in which of its ways an endpoint answers."""
+    def set_mode(self, path: str, mode: str, key: str | None = None) -> Json:
+        """Set how an endpoint responds; a key limits this to one of its records."""
 
     @abstractmethod
     def duplicate(self, stream: str, key: str | None) -> Json:

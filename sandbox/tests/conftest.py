@@ -13,7 +13,7 @@ from hr_sandbox.company import build_company
 from hr_sandbox.company.changes import Changes
 from hr_sandbox.cornerstone import Cornerstone
 from hr_sandbox.factorial import Factorial
-from hr_sandbox.messages import Answer, Request
+from hr_sandbox.http.messages import Request, Response
 from hr_sandbox.options import Options
 from hr_sandbox.personio import Personio
 from hr_sandbox.testing import running
@@ -113,7 +113,7 @@ class Factorials:
         self.controls = self.vendor.controls()
         self.headers = {"x-api-key": "sandbox-api-key"}
 
-    def ask(self, path: str, query: Any = (), method: str = "GET", **headers: str) -> Answer:
+    def ask(self, path: str, query: Any = (), method: str = "GET", **headers: str) -> Response:
         """An answer as it is; names of headers with underscores; the key stays out where others are given."""
         pairs = tuple(query.items()) if isinstance(query, dict) else tuple(query)
         named = {name.replace("_", "-"): text for name, text in headers.items()}
@@ -174,7 +174,7 @@ class Cornerstones:
         self.vendor.throttle.on = False
         self.headers = {"accept": JSON, "authorization": f"Bearer {self.token()}"}
 
-    def sign_in(self, **members: Any) -> Answer:
+    def sign_in(self, **members: Any) -> Response:
         given = {
             "clientId": "sandbox-client",
             "clientSecret": "sandbox-secret",
@@ -190,7 +190,7 @@ class Cornerstones:
     def token(self, scope: str = "all") -> str:
         return str(json.loads(self.sign_in(scope=scope).body)["access_token"])
 
-    def ask(self, path: str, query: Any = (), method: str = "GET", **headers: str) -> Answer:
+    def ask(self, path: str, query: Any = (), method: str = "GET", **headers: str) -> Response:
         """An answer as it is; a name without a path is a view, an object, or a link."""
         if "://" in path:
             parts = urlsplit(path)

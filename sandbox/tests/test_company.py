@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hr_sandbox.company import Company, build_company
 from hr_sandbox.company.absences import over_days
-from hr_sandbox.company.dice import Dice
+from hr_sandbox.company.seeded_random import SeededRandom
 
 TODAY = date(2026, 6, 17)
 
@@ -164,14 +164,14 @@ def test_absences_in_hours_over_days_have_nothing_in_the_way(monkeypatch: pytest
     company = build_company(40, 7, TODAY)
     row = next(row for row in company.absences if row.start_half is None and row.ends_at)
     following = replace(row, id=1, uuid="next", starts_at=row.starts_at + timedelta(hours=12), ends_at=None)
-    dice = Dice(1, TODAY)
-    monkeypatch.setattr(dice, "chance", lambda _: True)
+    rng = SeededRandom(1, TODAY)
+    monkeypatch.setattr(rng, "chance", lambda _: True)
     company.absences.add(following)
     row.ends_at = ends = row.starts_at + timedelta(hours=1)
-    over_days(company, dice)
+    over_days(company, rng)
     assert row.ends_at == ends
     company.absences.remove(following)
-    over_days(company, dice)
+    over_days(company, rng)
     assert row.ends_at.date() > row.starts_at.date()
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hr_sandbox.messages import Request
+from hr_sandbox.http.messages import Request
 from hr_sandbox.vendor import ControlError
 
 OBJECTS, VIEWS = "/services/api/x/dataexporter/api/objects", "/services/api/x/odata/api/views"
@@ -83,19 +83,19 @@ def test_scopes_of_a_token(make_cornerstone: Any) -> None:
 
 def test_scopes_are_taken_and_given_back(make_cornerstone: Any) -> None:
     api = make_cornerstone()
-    api.vendor.revoke(right="vw_rpt_user:read", endpoint=None, status=None)
-    api.vendor.revoke(right=None, endpoint="vw_rpt_ou", status=403)
-    api.vendor.revoke(right=None, endpoint="ou_types", status=404)
+    api.vendor.revoke(permission="vw_rpt_user:read", endpoint=None, status=None)
+    api.vendor.revoke(permission=None, endpoint="vw_rpt_ou", status=403)
+    api.vendor.revoke(permission=None, endpoint="ou_types", status=404)
     assert (api.get("vw_rpt_user")[0], api.get("vw_rpt_ou")[0]) == (401, 403)
     assert api.get("/services/api/x/organizations/v1/types")[0] == 404
     assert api.get("vw_rpt_user_base")[0] == 200
     assert json.loads(api.sign_in(scope="vw_rpt_user:read").body)["error"] == "invalid_scope"
-    assert "vw_rpt_user:read" in api.vendor.rights()["revoked"]
-    assert api.vendor.grant(right="vw_rpt_user:read", endpoint=None)["changed"]
+    assert "vw_rpt_user:read" in api.vendor.permissions()["revoked"]
+    assert api.vendor.grant(permission="vw_rpt_user:read", endpoint=None)["changed"]
     assert api.get("vw_rpt_user")[0] == 200
-    for given in ({"right": "x"}, {"endpoint": "x"}, {}, {"right": "vw_rpt_ou:read", "status": 500}):
+    for given in ({"permission": "x"}, {"endpoint": "x"}, {}, {"permission": "vw_rpt_ou:read", "status": 500}):
         with pytest.raises(ControlError):
-            api.vendor.revoke(**{"right": None, "endpoint": None, "status": None, **given})
+            api.vendor.revoke(**{"permission": None, "endpoint": None, "status": None, **given})
 
 
 def test_each_view_has_its_own_limit(make_cornerstone: Any) -> None:

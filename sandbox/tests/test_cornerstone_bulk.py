@@ -111,7 +111,7 @@ def test_on_a_server(sandbox: Any) -> None:
     sandbox.control("fault", path=path, kind="truncated")
     with pytest.raises(requests.exceptions.RequestException):
         requests.get(f"{sandbox.url}{path}", headers=headers, timeout=60).json()
-    sandbox.control("revoke", vendor="cornerstone", right="obj_users_core:read")
+    sandbox.control("revoke", vendor="cornerstone", permission="obj_users_core:read")
     assert requests.get(f"{sandbox.url}{path}", headers=headers, timeout=60).status_code == 401
     with pytest.raises(ValueError, match="There is no stream"):
         sandbox.control("cornerstone/failure", stream="nothing")

@@ -178,7 +178,7 @@ def test_reports_that_end_early_or_hold_a_byte_of_an_older_set(make_cornerstone:
 def test_transcripts_may_spell_the_trainings_id_otherwise(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     rows = api.vendor.records("transcripts", None, None, "")
-    api.vendor.set_manner("transcripts", "LoId")
+    api.vendor.set_mode("transcripts", "LoId")
     others = api.vendor.records("transcripts", None, None, "")
     assert [row["LOID"] for row in rows] == [row["LoId"] for row in others]
     assert "LOID" not in others[0]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from hr_sandbox.cornerstone.tables import EXPORTER, REPORTING, TOUCHED, entity_sets, of_service
-from hr_sandbox.cornerstone.ticks import parse, text_of
+from hr_sandbox.cornerstone.timestamps import format_timestamp, parse_timestamp
 
 OBJECTS, VIEWS = "/services/api/x/dataexporter/api/objects", "/services/api/x/odata/api/views"
 SKIP, TOP, FILTER, COUNT, ORDER, SELECT = "$skip", "$top", "$filter", "$count", "$orderby", "$select"
@@ -63,18 +63,18 @@ def test_values_have_the_types_of_their_columns(cornerstone: Any) -> None:
                 assert value is not None or name not in {*table.key, TOUCHED}
                 if column.type == "Edm.DateTimeOffset" and value is not None:
                     assert value.endswith("+00:00" if table.service == EXPORTER else "Z")
-                    assert parse(value) is not None
+                    assert parse_timestamp(value) is not None
                 if isinstance(value, str) and column.padded:
                     assert len(value) == column.width
 
 
 def test_moments_keep_seven_digits() -> None:
     for text in ("2019-03-14T17:07:16.0033333Z", "2019-03-14T17:07:16Z", "1969-12-31T23:59:59.9999999Z"):
-        ticks = parse(text)
+        ticks = parse_timestamp(text)
         assert ticks is not None
-        assert text_of(ticks) == text
-    assert parse("2019-03-14T19:07:16+02:00") == parse("2019-03-14T17:07:16Z")
-    assert parse("2019-13-14T19:07:16Z") is None
+        assert format_timestamp(ticks) == text
+    assert parse_timestamp("2019-03-14T19:07:16+02:00") == parse_timestamp("2019-03-14T17:07:16Z")
+    assert parse_timestamp("2019-13-14T19:07:16Z") is None
 
 
 def test_most_stamps_are_the_very_same(cornerstone: Any) -> None:
@@ -233,10 +233,10 @@ def test_blanks_at_the_end_do_not_count(cornerstone: Any) -> None:
 
 def test_what_was_touched_since(cornerstone: Any) -> None:
     rows = cornerstone.rows("transcript_core")
-    moment = sorted(row[TOUCHED] for row in rows)[-40]
-    written = moment.replace("+00:00", "Z")
+    timestamp = sorted(row[TOUCHED] for row in rows)[-40]
+    written = timestamp.replace("+00:00", "Z")
     found = cornerstone.rows("transcript_core", {FILTER: f"{TOUCHED} ge {written}"}, prefer="odata.maxpagesize=7")
-    assert found == [row for row in rows if row[TOUCHED] >= moment]
+    assert found == [row for row in rows if row[TOUCHED] >= timestamp]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from hr_sandbox.cornerstone.rest import Rest
-from hr_sandbox.cornerstone.rows.small import APPLICANT_STATUSES
+from hr_sandbox.cornerstone.rows.other import APPLICANT_STATUSES
 
 V1, V2 = "/services/api/x/users/v1/employees", "/services/api/x/users/v2/employees"
 UNITS, SKILLS = "/services/api/x/organizations/v1", "/services/api/x/skills/v1"
@@ -159,11 +159,11 @@ def test_tokens_of_pages(make_cornerstone: Any) -> None:
     assert (status, body["error"][0]) == (400, {"field": "nextPageToken", "message": "has expired"})
 
 
-def test_manners_of_employees(make_cornerstone: Any) -> None:
+def test_modes_of_employees(make_cornerstone: Any) -> None:
     api = make_cornerstone()
-    api.vendor.set_manner("employees", "camel")
+    api.vendor.set_mode("employees", "camel")
     assert "nextPageToken" in api.get(V2)[1]
-    api.vendor.set_manner(V2, "bare")
+    api.vendor.set_mode(V2, "bare")
     assert len(api.get(V2)[1]) == api.vendor.count("employees", None, None)
 
 
@@ -178,9 +178,9 @@ def test_looking_employees_up(cornerstone: Any) -> None:
     }
     assert sum(map(len, found.values())) == len(rows)
     assert {row["workerStatus"]["active"] for row in found["inactive"]} == {False}
-    moment = sorted(row["employeeMetaData"]["modifiedDate"] for row in rows)[-5]
-    late = [row for row in rows if row["employeeMetaData"]["modifiedDate"] >= moment]
-    assert cornerstone.get(V2, {"modifiedDate": moment})[1]["data"] == late
+    timestamp = sorted(row["employeeMetaData"]["modifiedDate"] for row in rows)[-5]
+    late = [row for row in rows if row["employeeMetaData"]["modifiedDate"] >= timestamp]
+    assert cornerstone.get(V2, {"modifiedDate": timestamp})[1]["data"] == late
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_one_requisition_is_no_list(make_cornerstone: Any) -> None:
     _, body = api.get(path, {"ReqId": rows[0]["Ref"]})
     assert (body["data"], body["totalRecords"]) == (rows[0], 1)
     assert {"CanAppy", "ReferalBonus"} <= rows[0].keys()
-    api.vendor.set_manner("job_requisitions", "list")
+    api.vendor.set_mode("job_requisitions", "list")
     assert api.get(path, {"reqid": rows[0]["Ref"]})[1]["data"] == [rows[0]]
     assert api.get(path, {"Page": "99"})[1]["data"] == []
 
@@ -346,9 +346,9 @@ def test_one_requisition_is_no_list(make_cornerstone: Any) -> None:
 def test_filters_of_requisitions_and_applicants(cornerstone: Any) -> None:
     path = f"{RECRUITING}/JobRequisitionDetails"
     rows = cornerstone.vendor.records("job_requisitions", None, None, "")
-    moment = sorted(row["LastModificationDate"] for row in rows)[-3][:19]
-    found = numbered(cornerstone, path, "page", lastModifiedSince=moment)
-    assert found == [row for row in rows if row["LastModificationDate"][:19] >= moment]
+    timestamp = sorted(row["LastModificationDate"] for row in rows)[-3][:19]
+    found = numbered(cornerstone, path, "page", lastModifiedSince=timestamp)
+    assert found == [row for row in rows if row["LastModificationDate"][:19] >= timestamp]
     day = sorted(row["CreateDateLocal"] for row in rows)[2][:10]
     found = numbered(cornerstone, path, "page", ToDate=day)
     assert found == [row for row in rows if row["CreateDateLocal"][:10] <= day]

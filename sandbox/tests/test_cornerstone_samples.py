@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from xml.etree import ElementTree as ET
 
 import pytest
-from hr_sandbox.messages import Request
+from hr_sandbox.http.messages import Request
 
 SAMPLES = os.environ.get("VENDOR_SAMPLES")
 V2 = "/services/api/x/users/v2/employees"
@@ -65,7 +65,7 @@ def test_who_may_not(make_cornerstone: Any) -> None:
     ours = again(api, theirs, authorization="Bearer none")
     assert (ours.status, shape(json.loads(ours.body))) == (401, shape(theirs["response"]["body"]))
     assert json.loads(ours.body)["error"]["message"] == theirs["response"]["body"]["error"]["message"]
-    api.vendor.revoke(right="vw_rpt_user:read", endpoint=None, status=403)
+    api.vendor.revoke(permission="vw_rpt_user:read", endpoint=None, status=403)
     ours, theirs = again(api, sample("reporting_403")), sample("reporting_403")
     assert (ours.status, shape(json.loads(ours.body))) == (403, shape(theirs["response"]["body"]))
     api.controls["throttling"]({"on": True, "stream": "vw_rpt_user", "per_minute": 0})
@@ -176,7 +176,7 @@ def test_employees(make_cornerstone: Any) -> None:
     assert set(theirs["data"][0]) <= set(ours["data"][0])
     last = json.loads(again(api, {"request": {"url": "https://x/?status=active&lastName=nobody"}}, V2).body)
     assert last["nextpagetoken"] is sample("employee_v2_page2_last")["response"]["body"]["nextpagetoken"]
-    api.vendor.set_manner("employees", "bare")
+    api.vendor.set_mode("employees", "bare")
     bare = sample("employee_v2_bare_array")["response"]["body"]
     ours = json.loads(again(api, {"request": {"url": "https://x/"}}, V2).body)
     assert set(bare[0]) <= set(ours[0])

@@ -180,20 +180,20 @@ def test_logins_by_a_control(make_factorial: Any) -> None:
 )
 def test_a_module_that_is_not_booked(make_factorial: Any, form: str, status: int, kind: str, body: bytes) -> None:
     api = make_factorial()
-    api.vendor.revoke(right="posts", endpoint=None, status=None)
+    api.vendor.revoke(permission="posts", endpoint=None, status=None)
     api.controls["refusal"]({"module": "posts", "form": form})
     answer = api.ask("/api/2026-10-01/resources/posts/groups", **{"x-api-key": "sandbox-api-key"})
     assert (answer.status, answer.headers.get("content-type")) == (status, kind)
     assert body is None or answer.body == body
     assert api.get("employees/employees")[0] == 200
-    api.vendor.grant(right="posts", endpoint=None)
+    api.vendor.grant(permission="posts", endpoint=None)
     assert api.get("posts/groups")[0] == 200
 
 
 @pytest.mark.parametrize("status", [402, 404, 410, 428])
 def test_a_list_is_not_booked_or_gone(make_factorial: Any, status: int) -> None:
     api = make_factorial()
-    api.vendor.revoke(right=None, endpoint="posts/groups", status=status)
+    api.vendor.revoke(permission=None, endpoint="posts/groups", status=status)
     api.controls["refusal"]({"module": "posts", "form": "json"})
     given, body = api.get("posts/groups")
     assert given == status
@@ -205,18 +205,18 @@ def test_a_list_is_not_booked_or_gone(make_factorial: Any, status: int) -> None:
 def test_one_list_can_be_taken_away(make_factorial: Any) -> None:
     api = make_factorial()
     for path in ("finance/accounts", "/api/{version}/resources/finance/accounts"):
-        api.vendor.revoke(right=None, endpoint=path, status=404)
+        api.vendor.revoke(permission=None, endpoint=path, status=404)
         assert api.get("finance/accounts")[0] == 404
         assert api.get("finance/tax_types")[0] == 200
-        assert api.vendor.rights()["revoked"] == {"finance/accounts": 404}
-    for right, endpoint in (
+        assert api.vendor.permissions()["revoked"] == {"finance/accounts": 404}
+    for permission, endpoint in (
         ("nothing", None),
         (None, "finance/nothing"),
         (None, None),
         ("finance", "finance/accounts"),
     ):
         with pytest.raises(ControlError):
-            api.vendor.revoke(right=right, endpoint=endpoint, status=None)
+            api.vendor.revoke(permission=permission, endpoint=endpoint, status=None)
 
 
 def test_an_attribute_that_may_not_be_seen_is_null(make_factorial: Any) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import requests
-from hr_sandbox.factorial.bounds import BOUNDS
-from hr_sandbox.factorial.ids import wire
+from hr_sandbox.factorial.date_filters import BOUNDS
+from hr_sandbox.factorial.ids import to_api_id
 from hr_sandbox.factorial.tables import newest
 from hr_sandbox.vendor import ControlError
 
@@ -62,8 +62,8 @@ def test_only_the_day_of_employees_counts(factorial: Any) -> None:
     stamps = sorted(row["updated_at"] for row in factorial.rows("employees/employees", EVERYBODY))
     latest = next(stamp for stamp in reversed(stamps) if stamp[11:] < "20:00")
 
-    def ask(moment: str) -> list[Any]:
-        return list(factorial.rows("employees/employees", {**EVERYBODY, "updated_at_gteq": moment}))
+    def ask(timestamp: str) -> list[Any]:
+        return list(factorial.rows("employees/employees", {**EVERYBODY, "updated_at_gteq": timestamp}))
 
     assert ask(f"{latest[:10]}T23:59:59Z") == ask(latest[:10])
     assert latest in {row["updated_at"] for row in ask(f"{latest[:10]}T23:59:59Z")}
@@ -74,10 +74,10 @@ def test_shifts_of_the_very_day_or_since(make_factorial: Any) -> None:
     days = sorted({row["updated_at"][:10] for row in api.vendor.records("attendance_shifts", None, None, "")})
     ask = lambda day: {row["updated_at"][:10] for row in api.get("attendance/shifts", {"updated_at": day})[1]["data"]}  # noqa: E731
     assert ask(days[-3]) == {days[-3]}
-    api.vendor.set_manner("/api/{version}/resources/attendance/shifts", "updated-since")
+    api.vendor.set_mode("/api/{version}/resources/attendance/shifts", "updated-since")
     assert ask(days[-3]) == set(days[-3:])
     with pytest.raises(ControlError):
-        api.vendor.set_manner("attendance/shifts", "unpaged")
+        api.vendor.set_mode("attendance/shifts", "unpaged")
 
 
 def test_a_filter_that_is_ignored(make_factorial: Any) -> None:
@@ -126,7 +126,7 @@ def test_an_absence_that_is_deleted_stays_and_says_so(make_factorial: Any) -> No
 def test_the_latest_of_several_stamps_counts(make_factorial: Any) -> None:
     api = make_factorial()
     absence = next(iter(api.company.absences))
-    key = str(wire(absence.id))
+    key = str(to_api_id(absence.id))
     api.rows("timeoff/leaves", ALL_LEAVES)
     api.changes.edit("person", str(absence.person_id), "last_name", "Ødegård")  # stands in the leave, too
     first = api.get(f"timeoff/leaves/{key}")[1]["updated_at"]
@@ -221,7 +221,7 @@ def test_a_million_shifts(make_factorial: Any) -> None:
     assert api.get("attendance/shifts")[0] == 504
     with pytest.raises(ControlError):
         api.vendor.records("attendance_shifts", None, None, "")
-    bulk = api.vendor.lists.world.bulk
+    bulk = api.vendor.endpoints.store.bulk
     days = [bulk.between(bulk.first_day.replace(month=month), bulk.first_day.replace(month=month)) for month in (1, 2)]
     assert all(400 < len(places) < 600 for places in days)
     for places in days:
@@ -249,10 +249,10 @@ def test_a_million_shifts(make_factorial: Any) -> None:
 
 def test_any_list_may_come_all_at_once(make_factorial: Any) -> None:
     api = make_factorial()
-    api.vendor.set_manner("banking/transactions", "unpaged")
+    api.vendor.set_mode("banking/transactions", "unpaged")
     body = api.get("banking/transactions", {"limit": "5"})[1]
     assert (len(body["data"]), body["meta"]["limit"], body["meta"]["has_next_page"]) == (340, None, False)
-    api.vendor.set_manner("banking/transactions", "normal")
+    api.vendor.set_mode("banking/transactions", "normal")
     assert len(api.get("banking/transactions")[1]["data"]) == 100
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hr_sandbox.factorial.bounds import BOUNDS
+from hr_sandbox.factorial.date_filters import BOUNDS
 from hr_sandbox.factorial.describe import describe, write
 from hr_sandbox.factorial.filters import CALLED, ONE_OF, TRUE_ONLY
-from hr_sandbox.factorial.hidden import EMPTY, VANISHING
-from hr_sandbox.factorial.pools import MEANT, SIZES
+from hr_sandbox.factorial.id_pools import MEANT, SIZES
+from hr_sandbox.factorial.include_flags import EMPTY, VANISHING
 from hr_sandbox.factorial.rows import BUILDERS
 from hr_sandbox.factorial.tables import newest, resources
 from hr_sandbox.factorial.versions import LIVE

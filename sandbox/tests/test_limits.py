@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hr_sandbox.limits import Buckets, Rate, TokenLimit
+from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
 
 
 class Clock:

@@ -20,19 +20,19 @@ DEFAULTS = {
 @pytest.mark.parametrize("path", sorted(DEFAULTS))
 def test_a_missing_right_as_the_endpoint_answers_it(make_api: Any, path: str) -> None:
     api = make_api()
-    right = next(row.right for _, row in api.vendor._routes if row.path == path)
-    api.vendor.revoke(right=right, endpoint=None, status=None)
+    permission = next(row.permission for _, row in api.vendor._routes if row.path == path)
+    api.vendor.revoke(permission=permission, endpoint=None, status=None)
     status, body, _ = api.get(path, {"type": "team"} if path == "/v2/org-units" else {})
     assert status == DEFAULTS[path]
     assert body["errors"][0]["title"] == TITLES[status]
-    api.vendor.grant(right=right, endpoint=None)
+    api.vendor.grant(permission=permission, endpoint=None)
     assert api.get(path, {"type": "team"} if path == "/v2/org-units" else {})[0] == 200
 
 
 @pytest.mark.parametrize("status", sorted(TITLES))
 def test_a_missing_right_with_a_chosen_status(make_api: Any, status: int) -> None:
     api = make_api()
-    api.vendor.revoke(right=None, endpoint="/v2/absence-types", status=status)
+    api.vendor.revoke(permission=None, endpoint="/v2/absence-types", status=status)
     answered, body, _ = api.get("/v2/absence-types")
     assert (answered, body["errors"][0]["title"]) == (status, TITLES[status])
     assert api.get("/v2/absence-periods")[0] == 200
@@ -40,7 +40,7 @@ def test_a_missing_right_with_a_chosen_status(make_api: Any, status: int) -> Non
 
 def test_a_revoked_right_is_no_scope(make_api: Any) -> None:
     api = make_api()
-    api.vendor.revoke(right="personio:persons:read", endpoint=None, status=None)
+    api.vendor.revoke(permission="personio:persons:read", endpoint=None, status=None)
     form = {"grant_type": "client_credentials", "client_id": "sandbox-client", "client_secret": "sandbox-secret"}
     _, body, _ = api.post("/v2/auth/token", form)
     assert "personio:persons:read" not in body["scope"]
@@ -64,10 +64,10 @@ def test_what_cannot_be_set(make_api: Any) -> None:
     vendor: Any = make_api().vendor
     wrong: Any
     for wrong in (
-        lambda: vendor.revoke(right="personio:all:read", endpoint=None, status=None),
-        lambda: vendor.revoke(right=None, endpoint="/v2/nothing", status=None),
-        lambda: vendor.revoke(right=None, endpoint=None, status=None),
-        lambda: vendor.revoke(right="personio:persons:read", endpoint=None, status=500),
+        lambda: vendor.revoke(permission="personio:all:read", endpoint=None, status=None),
+        lambda: vendor.revoke(permission=None, endpoint="/v2/nothing", status=None),
+        lambda: vendor.revoke(permission=None, endpoint=None, status=None),
+        lambda: vendor.revoke(permission="personio:persons:read", endpoint=None, status=500),
         lambda: vendor.allow("persons.id", allowed=False),
         lambda: vendor.allow("persons.shoe_size", allowed=False),
         lambda: vendor.allow("things.id", allowed=False),
@@ -83,7 +83,7 @@ def test_what_cannot_be_set(make_api: Any) -> None:
 @pytest.mark.parametrize("status", [402, 410, 412, 428])
 def test_what_is_not_booked_has_a_status_of_its_own(make_api: Any, status: int) -> None:
     api = make_api()
-    api.vendor.revoke(right=None, endpoint="/v2/legal-entities", status=status)
+    api.vendor.revoke(permission=None, endpoint="/v2/legal-entities", status=status)
     answered, body, _ = api.get("/v2/legal-entities")
     assert (answered, bool(body["errors"][0]["title"])) == (status, True)
     assert api.get("/v2/cost-centers")[0] == 200
@@ -91,12 +91,11 @@ def test_what_is_not_booked_has_a_status_of_its_own(make_api: Any, status: int) 
 
 def test_an_empty_list_without_content(make_api: Any) -> None:
     api = make_api()
-    choose = api.vendor.controls()["mode"]
-    choose({"path": "/v2/persons", "mode": "no-content"})
+    api.vendor.set_mode("/v2/persons", "no-content")
     status, body, _ = api.get("/v2/persons", {"updated_at.gt": "2100-01-01T00:00:00Z"})
     assert (status, body) == (204, None)
     assert api.get("/v2/persons")[0] == 200
-    choose({"path": "/v2/persons", "mode": "normal"})
+    api.vendor.set_mode("/v2/persons", "normal")
     assert api.get("/v2/persons", {"updated_at.gt": "2100-01-01T00:00:00Z"})[1]["_data"] == []
 
 
@@ -112,24 +111,22 @@ def test_an_empty_list_without_content(make_api: Any) -> None:
 def test_a_report_that_is_listed_and_cannot_be_read(make_api: Any, mode: str, status: int, said: str) -> None:
     api = make_api()
     first, second, *_ = (row["id"] for row in api.walk("/v2/reports"))
-    api.vendor.controls()["mode"]({"path": "/v2/reports/{id}", "mode": mode, "id": first})
+    api.vendor.set_mode("/v2/reports/{id}", mode, first)
     answered, body, _ = api.get(f"/v2/reports/{first}")
     assert answered == status
     assert said in str(body)
     assert api.get(f"/v2/reports/{second}")[0] == 200
-    assert api.vendor.rights()["modes"] == [{"path": "/v2/reports/{id}", "mode": mode, "id": first}]
+    assert api.vendor.permissions()["modes"] == [{"path": "/v2/reports/{id}", "mode": mode, "id": first}]
 
 
 @pytest.mark.parametrize(
-    ("body", "sentence"),
+    ("path", "mode", "key", "sentence"),
     [
-        ({"path": "/v2/nothing", "mode": "utc"}, "no modes of /v2/nothing"),
-        ({"path": "/v2/persons", "mode": "utc"}, "no mode utc of /v2/persons"),
-        ({"path": "/v2/persons", "mode": "no-content", "id": "1"}, "is for all"),
-        ({"path": "/v2/persons"}, "needs path, mode"),
-        ({"path": "/v2/persons", "mode": "normal", "more": 1}, "nothing else"),
+        ("/v2/nothing", "utc", None, "no modes of /v2/nothing"),
+        ("/v2/persons", "utc", None, "no mode utc of /v2/persons"),
+        ("/v2/persons", "no-content", "1", "is for all"),
     ],
 )
-def test_a_mode_that_cannot_be_is_refused(make_api: Any, body: Any, sentence: str) -> None:
+def test_a_mode_that_cannot_be_is_refused(make_api: Any, path: str, mode: str, key: str | None, sentence: str) -> None:
     with pytest.raises(ControlError, match=sentence):
-        make_api(employees=12).vendor.controls()["mode"](body)
+        make_api(employees=12).vendor.set_mode(path, mode, key)

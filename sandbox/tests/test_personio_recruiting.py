@@ -60,11 +60,10 @@ def test_local_times_stand_beside_their_zone_and_the_hour_that_comes_twice_says_
 def test_other_ways_to_write_a_timestamp(make_api: Any, mode: str, members: set[str]) -> None:
     api = make_api()
     usual = api.walk(f"{ROOT}/jobs")
-    choose = api.vendor.controls()["mode"]
-    choose({"path": f"{ROOT}/jobs", "mode": mode})
+    api.vendor.set_mode(f"{ROOT}/jobs", mode)
     rows = api.walk(f"{ROOT}/jobs")
     assert {frozenset(row["created_at"]) for row in rows} == {frozenset(members)}
-    choose({"path": f"{ROOT}/jobs", "mode": "plain"})
+    api.vendor.set_mode(f"{ROOT}/jobs", "plain")
     assert [row["created_at"] for row in api.walk(f"{ROOT}/jobs")] == [utc(row["created_at"]) for row in usual]
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from hr_sandbox.limits import Buckets, TokenLimit
-from hr_sandbox.messages import Request
+from hr_sandbox.http.limits import Buckets, TokenLimit
+from hr_sandbox.http.messages import Request
 from hr_sandbox.personio.careers import LANGUAGES, positions
 
 ROOT = "http://127.0.0.1:1/personio"
@@ -142,7 +142,7 @@ def test_rights_and_attributes(make_api: Any) -> None:
     api = make_api(employees=12)
     assert api.get("/v1/nothing")[0] == 404
     assert api.post(PEOPLE, {})[0] == 405
-    api.vendor.revoke(right="absences:read", endpoint=None, status=None)
+    api.vendor.revoke(permission="absences:read", endpoint=None, status=None)
     person = next(iter(api.company.people)).id
     assert api.get(f"{PEOPLE}/{person}/absences/balance")[0] == 403
     assert "absences:read" not in api.post_json("/v1/auth", CLIENT)[1]["data"]["scope"]
@@ -235,7 +235,7 @@ FEED = Request("GET", "/xml", (("language", "it"),), root=f"{ROOT}-careers")
 def test_a_feed_in_each_of_its_modes(make_api: Any, mode: str, status: int, part: bytes) -> None:
     api = make_api(employees=12)
     usual = api.vendor.careers.answer(FEED)
-    api.vendor.controls()["mode"]({"path": "/xml", "mode": mode, "id": "it"})
+    api.vendor.set_mode("/xml", mode, "it")
     answer = api.vendor.careers.answer(FEED)
     assert answer.status == status
     assert part in answer.body
@@ -245,7 +245,7 @@ def test_a_feed_in_each_of_its_modes(make_api: Any, mode: str, status: int, part
 
 def test_a_token_that_does_not_say_how_long_it_is_good(make_api: Any) -> None:
     api = make_api(employees=12)
-    api.vendor.set_manner("/v1/auth", "no-expiry")
+    api.vendor.set_mode("/v1/auth", "no-expiry")
     _, body, _ = api.post_json("/v1/auth", CLIENT)
     assert set(body["data"]) == {"token", "scope"}
     assert api.get(PEOPLE, authorization=f"Bearer {body['data']['token']}")[0] == 200

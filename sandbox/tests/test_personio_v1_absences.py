@@ -78,20 +78,20 @@ def test_the_offset_is_a_page(api: Any) -> None:
 
 
 @pytest.mark.parametrize("path", [DAYS, HOURS])
-def test_the_manners_of_metadata(make_api: Any, path: str) -> None:
+def test_the_modes_of_metadata(make_api: Any, path: str) -> None:
     api = make_api(employees=30)
     _, normal, _ = api.get(path, {"limit": "20"})
-    api.vendor.set_manner(path, "no-metadata")
+    api.vendor.set_mode(path, "no-metadata")
     assert "metadata" not in api.get(path, {"limit": "20"})[1]
-    api.vendor.set_manner(path, "text-metadata")
+    api.vendor.set_mode(path, "text-metadata")
     assert api.get(path, {"limit": "20"})[1]["metadata"] == {
         name: str(value) for name, value in normal["metadata"].items()
     }
-    api.vendor.set_manner(path, "zero-pages")
+    api.vendor.set_mode(path, "zero-pages")
     second = api.get(path, {"limit": "20", "offset": "2"})[1]
     assert second["metadata"] == {**normal["metadata"], "current_page": 1, "total_pages": 0}
     assert second["data"]
-    api.vendor.set_manner(path, "normal")
+    api.vendor.set_mode(path, "normal")
     assert api.get(path, {"limit": "20"})[1] == normal
 
 
@@ -231,6 +231,6 @@ def test_what_is_not_there(api: Any) -> None:
 
 def test_the_right(make_api: Any) -> None:
     api = make_api(employees=12)
-    api.vendor.revoke(right="absences:read", endpoint=None, status=None)
+    api.vendor.revoke(permission="absences:read", endpoint=None, status=None)
     for path in (TYPES, DAYS, f"{DAYS}/1", HOURS):
         assert api.get(path)[0] == 403

@@ -118,13 +118,13 @@ def test_nights(make_api: Any) -> None:
     rows = every(api)
     nights = [row for row in rows if (row["attributes"]["end_time"] or "9") < row["attributes"]["start_time"]]
     assert nights
-    api.vendor.set_manner(PATH, "refuse-nights")
+    api.vendor.set_mode(PATH, "refuse-nights")
     status, body, _ = api.get(PATH, ALL)
     assert (status, body["success"], body["error"]["code"]) == (422, False, 422)
     dates = {row["attributes"]["date"] for row in nights}
     quiet = next(row["attributes"]["date"] for row in rows if row["attributes"]["date"] not in dates)
     assert api.get(PATH, {**ALL, "start_date": quiet, "end_date": quiet})[0] == 200
-    api.vendor.set_manner(PATH, "normal")
+    api.vendor.set_mode(PATH, "normal")
     assert every(api) == rows
 
 
@@ -174,11 +174,11 @@ def test_projects_come_all_at_once(api: Any) -> None:
 
 def test_the_right(make_api: Any) -> None:
     api = make_api(employees=12)
-    api.vendor.revoke(right="attendances:read", endpoint=None, status=None)
+    api.vendor.revoke(permission="attendances:read", endpoint=None, status=None)
     for path, query in ((PATH, ALL), (f"{PATH}/projects", {})):
         status, body, _ = api.get(path, query)
         assert (status, body["error"]["code"]) == (403, 403)
-    api.vendor.grant(right="attendances:read", endpoint=None)
-    api.vendor.revoke(right=None, endpoint=PATH, status=401)
+    api.vendor.grant(permission="attendances:read", endpoint=None)
+    api.vendor.revoke(permission=None, endpoint=PATH, status=401)
     assert api.get(PATH, ALL)[0] == 401
     assert api.get(f"{PATH}/projects")[0] == 200

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 import pytest
-from hr_sandbox.personio.catalogue import ENDPOINTS
+from hr_sandbox.personio.endpoints import ENDPOINTS
 
 PERIODS, PROJECTS = "/v2/attendance-periods", "/v2/projects"
 

@@ -26,9 +26,9 @@ def test_counts_records_and_rights(sandbox: Any, get_token: Any) -> None:
     assert 0 < window["compensations"] < counts["compensations"]
     page = get(f"{sandbox.url}/personio/v2/persons", get_token(sandbox), limit="50").json()
     assert page["_data"] == sandbox.records("personio", "persons")
-    rights = sandbox.control("rights")["personio"]
-    assert "personio:persons:read" in rights["granted"]
-    assert rights["revoked"] == {}
+    permissions = sandbox.control("permissions")["personio"]
+    assert "personio:persons:read" in permissions["granted"]
+    assert permissions["revoked"] == {}
 
 
 def test_records_link_to_the_address_that_was_asked(sandbox: Any) -> None:
@@ -64,12 +64,12 @@ def test_hire_terminate_delete(sandbox: Any) -> None:
 def test_rights_tokens_and_attributes(sandbox: Any, get_token: Any) -> None:
     headers = get_token(sandbox)
     url = f"{sandbox.url}/personio/v2/absence-types"
-    sandbox.control("revoke", vendor="personio", right="personio:absences:read", status=403)
+    sandbox.control("revoke", vendor="personio", permission="personio:absences:read", status=403)
     assert get(url, headers).status_code == 403
-    sandbox.control("grant", vendor="personio", right="personio:absences:read")
+    sandbox.control("grant", vendor="personio", permission="personio:absences:read")
     sandbox.control("allow-list", vendor="personio", attribute="absence_types.category", allowed=False)
     assert "category" not in get(url, headers).json()["_data"][0]
-    assert sandbox.control("rights")["personio"]["hidden"] == ["absence_types.category"]
+    assert sandbox.control("permissions")["personio"]["hidden"] == ["absence_types.category"]
     assert sandbox.control("expire-tokens")["personio"] == {"expired": 1}
     assert get(url, headers).status_code == 401
 
@@ -92,9 +92,9 @@ def test_the_older_lists(sandbox: Any, get_token: Any) -> None:
     url = f"{sandbox.url}/personio/v1/company"
     window = {"start_date": "2020-01-01", "end_date": "2026-12-31"}
     assert get(f"{url}/attendances", headers, **window).status_code == 200
-    said = sandbox.control("manner", vendor="personio", path="/v1/company/attendances", manner="refuse-nights")
-    assert said == {"path": "/v1/company/attendances", "manner": "refuse-nights"}
-    assert sandbox.control("rights")["personio"]["manners"] == {"/v1/company/attendances": "refuse-nights"}
+    said = sandbox.control("mode", vendor="personio", path="/v1/company/attendances", mode="refuse-nights")
+    assert said == {"path": "/v1/company/attendances", "mode": "refuse-nights", "id": None}
+    assert sandbox.control("permissions")["personio"]["modes"] == [said]
     # As declared, for all reports; and every parameter is in the log.
     sandbox.control("fault", path="/personio/v1/company/custom-reports/reports/{id}", kind="status", status=500)
     report = sandbox.records("personio", "custom_reports")[0]["attributes"]["id"]
@@ -125,13 +125,17 @@ def test_the_older_lists(sandbox: Any, get_token: Any) -> None:
         ("delete", {"kind": "person", "id": "1"}),
         ("delete", {"kind": "person", "id": "1", "force": True}),
         ("revoke", {"vendor": "personio"}),
-        ("revoke", {"vendor": "personal", "right": "x"}),
-        ("grant", {"right": "x"}),
+        ("revoke", {"vendor": "personal", "permission": "x"}),
+        ("grant", {"permission": "x"}),
         ("expire-tokens", {"vendor": "x"}),
         ("allow-list", {"vendor": "personio", "attribute": "persons.email", "allowed": "no"}),
         ("links", {"vendor": "personio", "path": "/v2/persons", "style": "odd"}),
-        ("manner", {"vendor": "personio", "path": "/v2/persons", "manner": "normal"}),
-        ("manner", {"vendor": "personio", "path": "/v1/company/time-offs", "manner": "odd"}),
+        ("mode", {"vendor": "personio", "path": "/v2/nothing", "mode": "normal"}),
+        ("mode", {"vendor": "personio", "path": 5}),
+        ("mode", {"vendor": "personio", "path": "/v2/persons", "mode": "normal", "more": 1}),
+        ("mode", {"vendor": "factorial", "path": "teams/teams", "mode": "unpaged", "id": "1"}),
+        ("mode", {"vendor": "cornerstone", "path": "employees", "mode": "bare", "id": "1"}),
+        ("mode", {"vendor": "personio", "path": "/v1/company/time-offs", "mode": "odd"}),
         ("fault", {"path": "/v2/persons"}),
         ("fault", {"kind": "drop"}),
         ("duplicate", {"vendor": "personio", "stream": "x"}),

@@ -245,7 +245,7 @@ def test_missing_scopes_skip_their_streams_by_name(
 ) -> None:
     for scope in SCOPES:
         if scope != "employee:read":
-            sandbox.control("revoke", vendor="cornerstone", right=scope)
+            sandbox.control("revoke", vendor="cornerstone", permission=scope)
     output = run(url, **ALL)
     skipped = [name for scope, names in SCOPES.items() if scope != "employee:read" for name in names]
     for scope, names in SCOPES.items():
@@ -258,7 +258,7 @@ def test_missing_scopes_skip_their_streams_by_name(
 def test_the_scopes_of_bulk_streams_are_named_too(
     run: Any, sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sandbox.control("revoke", vendor="cornerstone", right="bulkapi:read")
+    sandbox.control("revoke", vendor="cornerstone", permission="bulkapi:read")
     run(url, "bulk_jobs", "bulk_imports", "bulk_import_reports", "ou_types", **ALL)
     assert "bulk_jobs: the credential may not read it; it needs the scope of the Bulk API (status 401" in caplog.text
     assert "bulk_import_reports: it walks bulk_imports" in caplog.text
@@ -288,15 +288,15 @@ def test_tokens_of_pages_that_ended_begin_the_list_anew(
         assert len(asked(sandbox, "x/users/v2/employees")) == len(sent) // 50 + 1 + 2 + 1
 
 
-@pytest.mark.parametrize("manner", ["bare", "camel"])
-def test_employees_come_in_each_of_their_forms(run: Any, sandbox: Sandbox, url: str, manner: str) -> None:
-    sandbox.control("manner", vendor="cornerstone", path="employees", manner=manner)
+@pytest.mark.parametrize("mode", ["bare", "camel"])
+def test_employees_come_in_each_of_their_forms(run: Any, sandbox: Sandbox, url: str, mode: str) -> None:
+    sandbox.control("mode", vendor="cornerstone", path="employees", mode=mode)
     assert compared(run(url, "employees", **PART), sandbox, "employees")
 
 
 def test_transcripts_come_in_either_spelling_of_their_trainings_id(run: Any, sandbox: Sandbox, url: str) -> None:
     usual = run(url, "transcripts", **PART)
-    sandbox.control("manner", vendor="cornerstone", path="transcripts", manner="LoId")
+    sandbox.control("mode", vendor="cornerstone", path="transcripts", mode="LoId")
     assert run(url, "transcripts", **PART).records("transcripts") == usual.records("transcripts")
 
 
@@ -330,7 +330,7 @@ def test_nothing_of_a_record_or_a_credential_reaches_the_log_or_the_state(
     run: Any, sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    sandbox.control("revoke", vendor="cornerstone", right="group:read")
+    sandbox.control("revoke", vendor="cornerstone", permission="group:read")
     output = run(url, "employees", "employee_groups", "job_applicants", "bulk_import_reports", **ALL)
     people = output.records("employees")
     secrets = {str(person[name]) for person in people for name in ("lastName", "primaryEmail")} - {"None", ""}

@@ -152,7 +152,7 @@ def test_rows_that_move_while_they_are_read_come_again_and_none_is_missing(
 def test_a_missing_scope_skips_that_view_alone(
     run: Any, sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sandbox.control("revoke", vendor="cornerstone", right="obj_users_core:read")
+    sandbox.control("revoke", vendor="cornerstone", permission="obj_users_core:read")
     output = run(url, "users_core", "ou_core", objects=["users_core", "ou_core"], views=[])
     assert set(output.counts()) == {"ou_core"}
     assert "users_core: the credential may not read it; it needs the scope obj_users_core:read" in caplog.text

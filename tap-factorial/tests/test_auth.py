@@ -126,7 +126,7 @@ def test_a_given_token_reads_and_is_a_sentence_once_it_is_dead(sandbox: Sandbox,
 def test_unbooked_modules_that_answer_401_are_missing_permissions_and_not_a_dead_key(sandbox: Sandbox) -> None:
     way = factorial(sandbox)
     names = [f"finance/{name}" for name in ("accounts", "contacts", "categories", "cost_centers", "budget_options")]
-    sandbox.control("revoke", vendor="factorial", right="finance", status=401)
+    sandbox.control("revoke", vendor="factorial", permission="finance", status=401)
     auth = authenticator({"api_key": "sandbox-api-key"}, way, VERSION, 0.001)
     assert {read(auth, way, name) for name in names} == {401}
     assert read(auth, way) == 200
@@ -135,7 +135,7 @@ def test_unbooked_modules_that_answer_401_are_missing_permissions_and_not_a_dead
 
 def test_a_token_that_dies_among_unbooked_modules_is_found_dead_within_a_minute(sandbox: Sandbox) -> None:
     way = factorial(sandbox)
-    sandbox.control("revoke", vendor="factorial", right="finance", status=401)
+    sandbox.control("revoke", vendor="factorial", permission="finance", status=401)
     given = {"access_token": sandbox.control("factorial/login")["access_token"]}
     auth = authenticator(given, way, VERSION, 0.001)
     clock = [1000.0]

@@ -211,7 +211,7 @@ def test_a_revoked_company_login_says_to_log_in_again(sandbox: Sandbox, login: L
 
 def test_an_unbooked_module_does_not_end_a_company_login(sandbox: Sandbox, login: Login) -> None:
     login()
-    sandbox.control("revoke", vendor="factorial", right="teams", status=401)
+    sandbox.control("revoke", vendor="factorial", permission="teams", status=401)
     assert login.status() == 401
 
 

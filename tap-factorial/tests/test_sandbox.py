@@ -106,7 +106,7 @@ def test_shifts_that_changed_arrive_whatever_their_filter_means(
     first = run(url, "attendance_shifts")
     shift = first.records("attendance_shifts")[7]
     if or_later:
-        sandbox.control("manner", vendor="factorial", path="attendance/shifts", manner="updated-since")
+        sandbox.control("mode", vendor="factorial", path="attendance/shifts", mode="updated-since")
     sandbox.control("factorial/edit", stream="attendance_shifts", id=shift["id"], field="minutes", value=77)
     second = run(url, "attendance_shifts", state=first.state)
     assert {record["minutes"] for record in second.records("attendance_shifts") if record["id"] == shift["id"]} == {77}
@@ -198,7 +198,7 @@ def test_modules_that_are_not_booked_are_skipped_by_name(
     run: Callable[..., Any], sandbox: Sandbox, url: str, form: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.control("factorial/refusal", module="posts", form=form)
-    sandbox.control("revoke", vendor="factorial", right="posts")
+    sandbox.control("revoke", vendor="factorial", permission="posts")
     output = run(url, "posts_posts", "posts_comments", "posts_groups", "teams_teams")
     assert set(output.counts()) == {"teams_teams"}
     assert {message["stream"] for message in output.of("SCHEMA")} == {"teams_teams"}
@@ -217,9 +217,9 @@ def test_rows_that_a_list_tells_of_and_holds_back_are_not_taken_for_gone(
     path = stream.replace("_", "/", 1)
     span = {"start_date": days_ago(12), "end_date": days_ago(0)} if stream == "attendance_shifts" else {}
     ids = {record["id"] for record in run(url, stream, **span).records(stream)}
-    for manner, all_came in (("short", False), ("short-once", True)):
+    for mode, all_came in (("short", False), ("short-once", True)):
         caplog.clear()
-        sandbox.control("manner", vendor="factorial", path=path, manner=manner)
+        sandbox.control("mode", vendor="factorial", path=path, mode=mode)
         output = run(url, stream, **span)
         assert ({record["id"] for record in output.records(stream)} == ids) == all_came
         assert bool(output.of("ACTIVATE_VERSION")) == all_came
@@ -230,10 +230,10 @@ def test_a_list_without_rows_that_says_so_with_null_errors_takes_none_away(
     run: Callable[..., Any], sandbox: Sandbox, url: str
 ) -> None:
     first = run(url, "teams_teams")
-    sandbox.control("manner", vendor="factorial", path="teams/teams", manner="null-errors")
+    sandbox.control("mode", vendor="factorial", path="teams/teams", mode="null-errors")
     second = run(url, "teams_teams", state=first.state)
     assert second.of("ACTIVATE_VERSION") == []
-    sandbox.control("manner", vendor="factorial", path="teams/teams", manner="normal")
+    sandbox.control("mode", vendor="factorial", path="teams/teams", mode="normal")
     third = run(url, "teams_teams", state=second.state)
     assert third.counts() == first.counts()
     assert len(third.of("ACTIVATE_VERSION")) == 1
@@ -245,7 +245,7 @@ def test_a_hundred_modules_that_are_not_booked_do_not_renew_the_credential_a_hun
     for module in table().lists:
         if module not in {"api_public", "teams"}:
             sandbox.control("factorial/refusal", module=module, form="null")
-            sandbox.control("revoke", vendor="factorial", right=module)
+            sandbox.control("revoke", vendor="factorial", permission=module)
     output = run(url)
     assert {"teams_teams", "api_public_credentials"} <= set(output.counts())
     assert len(asked(sandbox, "api_public/credentials")) < 20
@@ -282,7 +282,7 @@ def test_nothing_of_a_record_or_a_credential_reaches_the_log_or_the_state(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     sandbox.control("factorial/refusal", module="posts", form="json")
-    sandbox.control("revoke", vendor="factorial", right="posts")
+    sandbox.control("revoke", vendor="factorial", permission="posts")
     output = run(url, "employees_employees", "posts_posts", "finance_accounts")
     people = output.records("employees_employees")
     secrets = {person[name] for person in people for name in ("last_name", "email", "bank_number")} - {None, ""}

@@ -132,7 +132,7 @@ def test_a_missing_permission_in_each_of_its_forms_skips_its_streams(
 def test_without_the_permission_for_persons_their_employments_are_skipped_too(
     run: Callable[..., Any], sandbox: Sandbox
 ) -> None:
-    sandbox.control("revoke", vendor="personio", right="personio:persons:read")
+    sandbox.control("revoke", vendor="personio", permission="personio:persons:read")
     counts = run(url(sandbox)).counts()
     assert "persons" not in counts
     assert "employments" not in counts

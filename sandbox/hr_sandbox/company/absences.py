@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company import catalogue
-from hr_sandbox.company.dice import SATURDAY, workday
+from hr_sandbox.company import seed_data
 from hr_sandbox.company.model import Absence, AbsenceDay, AbsenceType, Company, Employment
+from hr_sandbox.company.seeded_random import SATURDAY, workday
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hr_sandbox.company.dice import Dice
+    from hr_sandbox.company.seeded_random import SeededRandom
 
 PER_YEAR = 2.5
 PLANNED_DAYS = 365
@@ -28,12 +28,12 @@ ILLNESS = "SICK_LEAVE"
 class Absences:
     """Makes the absences of people."""
 
-    def __init__(self, company: Company, dice: Dice) -> None:
+    def __init__(self, company: Company, rng: SeededRandom) -> None:
         """Make absences for this company."""
         self.company = company
-        self.dice = dice
+        self.rng = rng
         self._types = list(company.absence_types)
-        self._shares = [share for *_, share in catalogue.ABSENCE_TYPES]
+        self._shares = [share for *_, share in seed_data.ABSENCE_TYPES]
         self._leave = next(row for row in self._types if row.category == "PARENTAL_LEAVE")
         self._vacation = self._types[0]
 
@@ -44,20 +44,20 @@ class Absences:
                 self._during(employment)
 
     def _during(self, employment: Employment) -> None:
-        dice, today = self.dice, self.company.today
+        rng, today = self.rng, self.company.today
         horizon = today + timedelta(PLANNED_DAYS)
         last = min(employment.end_date or horizon, horizon)
         leave_from = today - timedelta(LEAVE_DAYS) if employment.status == "LEAVE" else None
         day = employment.start_date
         while True:
             pace = PER_YEAR if day < today else PER_YEAR / 2
-            day = workday(day + timedelta(1 + int(dice.random.expovariate(pace / 365))))
+            day = workday(day + timedelta(1 + int(rng.random.expovariate(pace / 365))))
             if leave_from and day >= leave_from - timedelta(1):
                 self._long_leave(employment, workday(leave_from))
                 return
             if day >= last:
                 return
-            kind = dice.weighted(self._types, self._shares) if day <= today else self._vacation
+            kind = rng.weighted(self._types, self._shares) if day <= today else self._vacation
             limit = min(last, leave_from - timedelta(1)) if leave_from else last
             if kind.unit == "HOURLY":
                 self._hours(employment, kind, day)
@@ -66,28 +66,28 @@ class Absences:
 
     def _long_leave(self, employment: Employment, first: date) -> None:
         """The leave that the employment's status speaks of: some do not know yet when they come back."""
-        end = None if self.dice.chance(0.5) else self.company.today + timedelta(self.dice.number(20, 300))
+        end = None if self.rng.chance(0.5) else self.company.today + timedelta(self.rng.number(20, 300))
         if end and employment.end_date:
             end = min(end, employment.end_date)
         until = self._at(end + timedelta(1)) if end else None
         self._add(employment, self._leave, self._at(first), until, (FIRST, SECOND if until else None))
 
     def _days(self, employment: Employment, kind: AbsenceType, first: date, last: date) -> date:
-        dice, today = self.dice, self.company.today
+        rng, today = self.rng, self.company.today
         recent = 0 <= (today - first).days < ILL_NOW_DAYS and employment.end_date is None
         if recent and kind.category == ILLNESS:
             self._add(employment, kind, self._at(first), None, (FIRST, None))
             return last
-        final = min(first + timedelta(dice.weighted((0, 1, 2, 4, 6, 13), (30, 15, 15, 15, 15, 10))), last)
+        final = min(first + timedelta(rng.weighted((0, 1, 2, 4, 6, 13), (30, 15, 15, 15, 15, 10))), last)
         halves = (FIRST, SECOND)
-        if dice.chance(0.12):
-            halves = dice.pick(((SECOND, SECOND), (FIRST, FIRST))) if first == final else (SECOND, SECOND)
+        if rng.chance(0.12):
+            halves = rng.choice(((SECOND, SECOND), (FIRST, FIRST))) if first == final else (SECOND, SECOND)
         self._add(employment, kind, self._at(first), self._at(final + timedelta(1)), halves)
         return final + timedelta(1)
 
     def _hours(self, employment: Employment, kind: AbsenceType, day: date) -> None:
-        start = datetime.combine(day, time(self.dice.number(8, 14), self.dice.pick((0, 15, 30))))
-        end = start + timedelta(minutes=self.dice.pick((45, 60, 90, 120, 240)))
+        start = datetime.combine(day, time(self.rng.number(8, 14), self.rng.choice((0, 15, 30))))
+        end = start + timedelta(minutes=self.rng.choice((45, 60, 90, 120, 240)))
         self._add(employment, kind, start, end, (None, None))
 
     @staticmethod
@@ -102,15 +102,15 @@ class Absences:
         end: datetime | None,
         halves: tuple[str | None, str | None],
     ) -> None:
-        dice, today = self.dice, self.company.today
-        lead = 0 if kind.category == ILLNESS else dice.number(1, 60)
+        rng, today = self.rng, self.company.today
+        lead = 0 if kind.category == ILLNESS else rng.number(1, 60)
         known_since = self.company.people[employment.person_id].created_at
-        created_at = max(dice.stamp(min(start.date() - timedelta(lead), today)), known_since)
-        pending = start.date() > today and dice.chance(0.3)
+        created_at = max(rng.stamp(min(start.date() - timedelta(lead), today)), known_since)
+        pending = start.date() > today and rng.chance(0.3)
         self.company.absences.add(
             Absence(
                 id=self.company.absences.next_id(),
-                uuid=dice.uuid(),
+                uuid=rng.uuid(),
                 person_id=employment.person_id,
                 type_id=kind.id,
                 starts_at=start,
@@ -118,22 +118,22 @@ class Absences:
                 start_half=halves[0],
                 end_half=halves[1],
                 timezone=self.company.offices[employment.office_id].timezone,
-                comment=dice.pick(catalogue.COMMENTS),
-                approval="PENDING" if pending else dice.weighted(("APPROVED", "REJECTED"), (95, 5)),
+                comment=rng.choice(seed_data.COMMENTS),
+                approval="PENDING" if pending else rng.weighted(("APPROVED", "REJECTED"), (95, 5)),
                 created_at=created_at,
-                updated_at=dice.later(created_at, 0.25),
+                updated_at=rng.later(created_at, 0.25),
             )
         )
 
 
-def over_days(company: Company, dice: Dice) -> None:
+def over_days(company: Company, rng: SeededRandom) -> None:
     """Let some absences in hours go on until the morning of a later day, where nothing is in the way."""
     hourly = {row.id for row in company.absence_types if row.unit == "HOURLY"}
     for row in company.absences:
-        if row.type_id not in hourly or not dice.chance(SEVERAL_SHARE):
+        if row.type_id not in hourly or not rng.chance(SEVERAL_SHARE):
             continue
-        day = workday(row.starts_at.date() + timedelta(dice.number(1, 2)))
-        end = datetime.combine(day, time(dice.number(10, 12), dice.pick((0, 30))))
+        day = workday(row.starts_at.date() + timedelta(rng.number(1, 2)))
+        end = datetime.combine(day, time(rng.number(10, 12), rng.choice((0, 30))))
         others = [other for other in company.absences.of(row.person_id) if other is not row]
         free = all(other.starts_at >= end or (other.ends_at or end) <= row.starts_at for other in others)
         stints = company.employments.of(row.person_id)

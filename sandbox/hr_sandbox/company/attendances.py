@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company.dice import SATURDAY
 from hr_sandbox.company.model import Attendance, Company, Employment, Project
+from hr_sandbox.company.seeded_random import SATURDAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hr_sandbox.company.dice import Dice
+    from hr_sandbox.company.seeded_random import SeededRandom
 
 WORKING_DAYS = 60
 MOST_PERSON_DAYS = 18_000  # a larger company has fewer days, so that it is still made in seconds
@@ -25,10 +25,10 @@ Part = tuple[str, datetime, datetime | None]
 class Attendances:
     """Makes the working time of people who work now."""
 
-    def __init__(self, company: Company, dice: Dice) -> None:
+    def __init__(self, company: Company, rng: SeededRandom) -> None:
         """Make working time for this company."""
         self.company = company
-        self.dice = dice
+        self.rng = rng
         self._open: dict[int, list[Project]] = {}
         for project in company.projects:
             self._let_book(project)
@@ -60,37 +60,37 @@ class Attendances:
         return days[::-1]
 
     def _of(self, employment: Employment, days: list[date]) -> None:
-        dice = self.dice
+        rng = self.rng
         away = self._away(employment.person_id, days[0])
-        nightly = dice.chance(0.04)
-        manner = dice.weighted(("whole", "halves", "plain"), (50, 25, 25))
+        nightly = rng.chance(0.04)
+        mode = rng.weighted(("whole", "halves", "plain"), (50, 25, 25))
         share = employment.weekly_working_hours / 40
         week = 5 if share > 0.7 else 4  # noqa: PLR2004  short weeks are four days
         for day in days:
             if day < employment.start_date or day.weekday() >= week:
                 continue
-            if day in away and not dice.chance(0.02):
+            if day in away and not rng.chance(0.02):
                 continue
-            if dice.chance(0.03):
+            if rng.chance(0.03):
                 continue
-            minutes = int(share * 480) + dice.number(-6, 12) * 5
-            start = datetime.combine(day, time(22) if nightly else time(7 + dice.number(0, 2), dice.pick((0, 15, 30))))
-            forgotten = day == days[-1] and dice.chance(0.08)
-            parts = self._so_far(self._parts(start, minutes, manner))
+            minutes = int(share * 480) + rng.number(-6, 12) * 5
+            start = datetime.combine(day, time(22) if nightly else time(7 + rng.number(0, 2), rng.choice((0, 15, 30))))
+            forgotten = day == days[-1] and rng.chance(0.08)
+            parts = self._so_far(self._parts(start, minutes, mode))
             if forgotten:
-                kind, begin, _ = parts[-1] if manner == "halves" else parts[0]
-                parts = [*parts[:-1], (kind, begin, None)] if manner == "halves" else [(kind, begin, None)]
+                kind, begin, _ = parts[-1] if mode == "halves" else parts[0]
+                parts = [*parts[:-1], (kind, begin, None)] if mode == "halves" else [(kind, begin, None)]
             self._add(employment, day, parts, on_time_off=day in away)
 
     @staticmethod
-    def _parts(start: datetime, minutes: int, manner: str) -> Iterator[Part]:
+    def _parts(start: datetime, minutes: int, mode: str) -> Iterator[Part]:
         """Breaks lie within the work, or between two works."""
         pause = 30 if minutes > 360 else 0  # noqa: PLR2004  nobody has to rest before six hours
         middle = start + timedelta(minutes=minutes // 2 // 5 * 5)
         end = start + timedelta(minutes=minutes + pause)
-        if manner == "plain" or not pause:
+        if mode == "plain" or not pause:
             yield "WORK", start, start + timedelta(minutes=minutes)
-        elif manner == "whole":
+        elif mode == "whole":
             yield "WORK", start, end
             yield "BREAK", middle, middle + timedelta(minutes=pause)
         else:
@@ -118,24 +118,24 @@ class Attendances:
         return away
 
     def _add(self, employment: Employment, day: date, parts: list[Part], *, on_time_off: bool) -> None:
-        dice, company = self.dice, self.company
+        rng, company = self.rng, self.company
         projects = self._open.get(employment.person_id)
-        project = dice.pick(projects) if projects and dice.chance(0.7) else None
+        project = rng.choice(projects) if projects and rng.chance(0.7) else None
         recent = (company.today - day).days <= REVIEW_DAYS
-        approval = dice.weighted(("CONFIRMED", "PENDING", "REJECTED"), (60, 39, 1) if recent else (97, 2, 1))
-        automatic = dice.chance(0.05)
-        comment = dice.pick(COMMENTS)
+        approval = rng.weighted(("CONFIRMED", "PENDING", "REJECTED"), (60, 39, 1) if recent else (97, 2, 1))
+        automatic = rng.chance(0.05)
+        comment = rng.choice(COMMENTS)
         last = parts[-1][2] or parts[-1][1]
-        created_at = min(last.replace(tzinfo=UTC) + timedelta(seconds=dice.number(1, 900)), dice.latest)
+        created_at = min(last.replace(tzinfo=UTC) + timedelta(seconds=rng.number(1, 900)), rng.latest)
         updated_at = created_at
-        if dice.chance(0.2):
-            updated_at = min(created_at + timedelta(seconds=dice.number(60, 500_000)), dice.latest)
+        if rng.chance(0.2):
+            updated_at = min(created_at + timedelta(seconds=rng.number(60, 500_000)), rng.latest)
         for kind, start, end in parts:
             work = kind == "WORK"
             company.attendances.add(
                 Attendance(
                     id=company.attendances.next_id(),
-                    uuid=dice.uuid(),
+                    uuid=rng.uuid(),
                     person_id=employment.person_id,
                     type=kind,
                     starts_at=start,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company import catalogue
+from hr_sandbox.company import seed_data
 from hr_sandbox.company.absences import Absences, over_days
 from hr_sandbox.company.attendances import Attendances
 from hr_sandbox.company.careers import Careers
 from hr_sandbox.company.custom_reports import CustomReports
-from hr_sandbox.company.dice import Dice
 from hr_sandbox.company.documents import Documents
 from hr_sandbox.company.model import (
     AbsenceType,
@@ -30,6 +29,7 @@ from hr_sandbox.company.people import People
 from hr_sandbox.company.projects import Projects
 from hr_sandbox.company.recruiting import Recruiting
 from hr_sandbox.company.reports import Reports
+from hr_sandbox.company.seeded_random import SeededRandom
 from hr_sandbox.company.webhooks import Webhooks
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ def build_company(employees: int, seed: int, today: date) -> Company:
     Returns:
         A company whose stamps all lie before today.
     """
-    company = Company(catalogue.NAME, catalogue.DOMAIN, seed, today)
-    dice = Dice(f"{seed}/{today}/{employees}", today)
-    _structure(company, dice, employees)
-    people, careers = People(company, dice), Careers(company, dice)
-    pay, absences = Pay(company, dice), Absences(company, dice)
+    company = Company(seed_data.NAME, seed_data.DOMAIN, seed, today)
+    rng = SeededRandom(f"{seed}/{today}/{employees}", today)
+    _structure(company, rng, employees)
+    people, careers = People(company, rng), Careers(company, rng)
+    pay, absences = Pay(company, rng), Absences(company, rng)
     for hired_on in people.hiring_days(employees):
         person, office = people.hire(hired_on)
         employments = careers.start(person, office, hired_on)
@@ -61,51 +61,51 @@ def build_company(employees: int, seed: int, today: date) -> Company:
         absences.history(employments)
     people.bulk_imports()
     # Each part has chances of its own: one that is added or changed leaves the others as they were.
-    _salary_bands(company, _dice(company, "bands"))
-    over_days(company, _dice(company, "hours"))
-    Projects(company, _dice(company, "projects")).make()
-    Attendances(company, _dice(company, "attendances")).make()
-    Recruiting(company, _dice(company, "recruiting")).make()
-    Documents(company, _dice(company, "documents")).make()
-    Reports(company, _dice(company, "reports")).make()
-    CustomReports(company, _dice(company, "custom reports")).make()
-    Webhooks(company, _dice(company, "webhooks")).make()
+    _salary_bands(company, _rng(company, "bands"))
+    over_days(company, _rng(company, "hours"))
+    Projects(company, _rng(company, "projects")).make()
+    Attendances(company, _rng(company, "attendances")).make()
+    Recruiting(company, _rng(company, "recruiting")).make()
+    Documents(company, _rng(company, "documents")).make()
+    Reports(company, _rng(company, "reports")).make()
+    CustomReports(company, _rng(company, "custom reports")).make()
+    Webhooks(company, _rng(company, "webhooks")).make()
     return company
 
 
-def _dice(company: Company, part: str) -> Dice:
-    return Dice(f"{part}/{company.seed}/{company.today}/{len(company.people)}", company.today)
+def _rng(company: Company, part: str) -> SeededRandom:
+    return SeededRandom(f"{part}/{company.seed}/{company.today}/{len(company.people)}", company.today)
 
 
-def _structure(company: Company, dice: Dice, employees: int) -> None:
+def _structure(company: Company, rng: SeededRandom, employees: int) -> None:
     _places(company)
-    for name in catalogue.COST_CENTERS:
-        company.cost_centers.add(CostCenter(company.cost_centers.next_id(3), dice.uuid(), name))
-    for family, (_, _, _, jobs) in catalogue.FAMILIES.items():
+    for name in seed_data.COST_CENTERS:
+        company.cost_centers.add(CostCenter(company.cost_centers.next_id(3), rng.uuid(), name))
+    for family, (_, _, _, jobs) in seed_data.FAMILIES.items():
         for name, pay in jobs:
             grade = None if family == "production" else 4 + pay // 10_000
-            company.jobs.add(Job(company.jobs.next_id(), dice.uuid(), name, family, pay, grade))
+            company.jobs.add(Job(company.jobs.next_id(), rng.uuid(), name, family, pay, grade))
     _departments(company)
     _teams(company, employees)
-    for name, category, unit, _ in catalogue.ABSENCE_TYPES:
+    for name, category, unit, _ in seed_data.ABSENCE_TYPES:
         number = company.absence_types.next_id()
-        company.absence_types.add(AbsenceType(number, dice.uuid(), name, category, unit))
-    for name, category in catalogue.COMPENSATION_TYPES:
+        company.absence_types.add(AbsenceType(number, rng.uuid(), name, category, unit))
+    for name, category in seed_data.COMPENSATION_TYPES:
         number = company.compensation_types.next_id()
-        company.compensation_types.add(CompensationType(number, dice.uuid(), name, category))
-    company.attributes = [AttributeDefinition(*row) for row in catalogue.ATTRIBUTES]
+        company.compensation_types.add(CompensationType(number, rng.uuid(), name, category))
+    company.attributes = [AttributeDefinition(*row) for row in seed_data.ATTRIBUTES]
 
 
-def _salary_bands(company: Company, dice: Dice) -> None:
+def _salary_bands(company: Company, rng: SeededRandom) -> None:
     for job in company.jobs:
         if job.grade is None:
             continue
         for currency in sorted({row.currency for row in company.legal_entities}):
-            middle = job.pay * catalogue.RATES[currency]
+            middle = job.pay * seed_data.RATES[currency]
             company.salary_bands.add(
                 SalaryBand(
                     id=company.salary_bands.next_id(),
-                    uuid=dice.uuid(),
+                    uuid=rng.uuid(),
                     name=f"{job.name} {currency}",
                     job_id=job.id,
                     currency=currency,
@@ -117,9 +117,9 @@ def _salary_bands(company: Company, dice: Dice) -> None:
 
 def _places(company: Company) -> None:
     entities: dict[str, LegalEntity] = {}
-    for plan in catalogue.OFFICES:
+    for plan in seed_data.OFFICES:
         if plan.entity not in entities:
-            founded = company.today - timedelta(365 * catalogue.YEARS + 900 - 150 * len(entities))
+            founded = company.today - timedelta(365 * seed_data.YEARS + 900 - 150 * len(entities))
             entity = LegalEntity(
                 id=company.legal_entities.next_id(),
                 name=f"{company.name} {plan.entity}",
@@ -150,9 +150,9 @@ def _departments(company: Company) -> None:
     root = add(company.name, "NLI", None, "management")
     of_family = {
         family: add(name, abbreviation, root.id, family)
-        for family, (name, abbreviation, _, _) in catalogue.FAMILIES.items()
+        for family, (name, abbreviation, _, _) in seed_data.FAMILIES.items()
     }
-    for name, abbreviation, family in catalogue.SUB_DEPARTMENTS:
+    for name, abbreviation, family in seed_data.SUB_DEPARTMENTS:
         add(name, abbreviation, of_family[family].id, family)
 
 
@@ -166,8 +166,8 @@ def _teams(company: Company, employees: int) -> None:
     first = {
         name: add(name, None, department)
         for department in company.departments
-        if department.family in catalogue.FAMILIES and department.parent_id == company.departments[401].id
-        for name in catalogue.FAMILIES[department.family][2]
+        if department.family in seed_data.FAMILIES and department.parent_id == company.departments[401].id
+        for name in seed_data.FAMILIES[department.family][2]
     }
     parents = list(first.values())
     for index in range(3 + employees // PEOPLE_PER_EXTRA_TEAM):

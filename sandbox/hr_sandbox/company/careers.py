@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company import catalogue
-from hr_sandbox.company.dice import workday
+from hr_sandbox.company import seed_data
 from hr_sandbox.company.model import Company, Department, Employment, Job, Office, Person, Team, Termination
+from hr_sandbox.company.seeded_random import workday
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hr_sandbox.company.dice import Dice
+    from hr_sandbox.company.seeded_random import SeededRandom
 
 Stint = tuple[date, date | None]
 
@@ -24,16 +24,16 @@ SPAN = 12  # direct reports, at most
 SEASONAL_HELPER = 5  # the person who comes for every trade fair
 SEASONS = 53  # more employments than any page of them holds
 LONGEST_FAIR = 20  # days
-SHORTEST = 90  # days of an employment before anything else happens
+SHORTEST = 90  # days of an employment before anything else stable_chance
 
 
 class Careers:
     """Makes the employments of people, in the order in which people come."""
 
-    def __init__(self, company: Company, dice: Dice) -> None:
+    def __init__(self, company: Company, rng: SeededRandom) -> None:
         """Make employments for this company."""
         self.company = company
-        self.dice = dice
+        self.rng = rng
         self._jobs: dict[str, list[Job]] = {}
         for job in company.jobs:
             self._jobs.setdefault(job.family, []).append(job)
@@ -50,8 +50,8 @@ class Careers:
     def start(self, person: Person, office: Office, first_day: date) -> list[Employment]:
         """Make all employments of a person who starts on this day, oldest first."""
         position = len(self.company.people)
-        external = position > SEASONAL_HELPER and self.dice.chance(0.05)
-        family = self.dice.pick(tuple(catalogue.FAMILIES))
+        external = position > SEASONAL_HELPER and self.rng.chance(0.05)
+        family = self.rng.choice(tuple(seed_data.FAMILIES))
         if position == 1:
             stints: list[Stint] = [(first_day, None)]
         elif position == SEASONAL_HELPER:
@@ -66,7 +66,7 @@ class Careers:
 
     def join(self, person: Person, office: Office, first_day: date) -> Employment:
         """Make one open employment for a person who is hired while the company is served."""
-        family = self.dice.pick([row for row in catalogue.FAMILIES if row in self._jobs and row in self._departments])
+        family = self.rng.choice([row for row in seed_data.FAMILIES if row in self._jobs and row in self._departments])
         heads = [row.person_id for row in self.company.employments if row.supervisor_id is None]
         heads.sort(key=lambda head: not self._employed(head, first_day))
         self._leads = {"management": heads} if heads else {}
@@ -76,20 +76,20 @@ class Careers:
         every = (self.company.today - first_day).days // SEASONS
         for index in range(SEASONS if every > LONGEST_FAIR else 1):
             day = first_day + timedelta(index * every)
-            yield day, day + timedelta(self.dice.number(4, LONGEST_FAIR) - 1)
+            yield day, day + timedelta(self.rng.number(4, LONGEST_FAIR) - 1)
 
     def _stints(self, first_day: date) -> Iterator[Stint]:
         """Days from first to last of each employment; the next begins the day after, or after a break."""
-        dice, today = self.dice, self.company.today
+        rng, today = self.rng, self.company.today
         start = first_day
         while True:
             room = (today - start).days
-            if room < SHORTEST or dice.chance(0.55):
+            if room < SHORTEST or rng.chance(0.55):
                 yield start, None
                 return
-            end = start + timedelta(dice.number(SHORTEST, max(SHORTEST, room + 60)))
+            end = start + timedelta(rng.number(SHORTEST, max(SHORTEST, room + 60)))
             yield start, end
-            gap = dice.weighted((0, None, dice.number(100, 700)), (45, 38, 17))
+            gap = rng.weighted((0, None, rng.number(100, 700)), (45, 38, 17))
             if gap is None or end + timedelta(gap + 1) >= today:
                 return
             start = workday(end + timedelta(gap + 1)) if gap else end + timedelta(1)
@@ -104,42 +104,42 @@ class Careers:
         following: Stint | None,
         external: bool,
     ) -> Employment:
-        dice, company = self.dice, self.company
+        rng, company = self.rng, self.company
         start, end = stint
-        department = dice.pick(self._departments[family])
+        department = rng.choice(self._departments[family])
         teams = self._teams.get(department.id, [])
-        job = dice.pick(self._jobs[family])
+        job = rng.choice(self._jobs[family])
         full = FULL_TIME[office.country]
-        created_at = max(dice.stamp(min(start - timedelta(dice.number(1, 40)), company.today)), person.created_at)
+        created_at = max(rng.stamp(min(start - timedelta(rng.number(1, 40)), company.today)), person.created_at)
         first = not self._leads
         row = Employment(
             id=company.employments.next_id(),
-            uuid=dice.uuid(),
+            uuid=rng.uuid(),
             person_id=person.id,
             title="Geschäftsführerin" if first else job.name,
             status="ACTIVE",
             type="EXTERNAL" if external else "INTERNAL",
-            weekly_working_hours=full if dice.chance(0.75) else dice.pick((20, 24, 30, 32.5)),
+            weekly_working_hours=full if rng.chance(0.75) else rng.choice((20, 24, 30, 32.5)),
             full_time_weekly_working_hours=full,
             start_date=start,
             end_date=end,
-            probation_end_date=self._probation_end(start, end) if dice.chance(0.8) else None,
-            contract_end_date=self._contract_end(start, end) if dice.chance(0.1) else None,
+            probation_end_date=self._probation_end(start, end) if rng.chance(0.8) else None,
+            contract_end_date=self._contract_end(start, end) if rng.chance(0.1) else None,
             supervisor_id=None if first else self._supervisor(family, person.id, start),
             office_id=office.id,
             legal_entity_id=office.legal_entity_id,
             department_id=department.id,
-            team_id=dice.pick(teams).id if teams and dice.chance(0.85) else None,
+            team_id=rng.choice(teams).id if teams and rng.chance(0.85) else None,
             job_id=None if external else job.id,
             cost_centers=self._split(),
             termination=self._termination(start, end, following),
             created_at=created_at,
-            updated_at=dice.later(created_at, 0.6),
+            updated_at=rng.later(created_at, 0.6),
         )
         row.status = self._status(row)
         row.updated_at = self._touched(row)
         company.employments.add(row)
-        if first or (end is None and not external and dice.chance(0.15)):
+        if first or (end is None and not external and rng.chance(0.15)):
             self._leads.setdefault("management" if first else family, []).append(person.id)
         return row
 
@@ -165,8 +165,8 @@ class Careers:
         if row.status == "INACTIVE" and row.end_date:
             days.append(row.end_date)
         # At the hour of its creation: no more chances than for an employment that goes on.
-        moments = [datetime.combine(day, row.created_at.timetz()) for day in days]
-        return max([row.updated_at, *moments])
+        timestamps = [datetime.combine(day, row.created_at.timetz()) for day in days]
+        return max([row.updated_at, *timestamps])
 
     def _status(self, row: Employment) -> str:
         today = self.company.today
@@ -175,7 +175,7 @@ class Careers:
         if row.end_date is not None and row.end_date < today:
             return "INACTIVE"
         settled = row.supervisor_id is not None and (today - row.start_date).days > SHORTEST
-        return "LEAVE" if settled and row.type == "INTERNAL" and self.dice.chance(0.04) else "ACTIVE"
+        return "LEAVE" if settled and row.type == "INTERNAL" and self.rng.chance(0.04) else "ACTIVE"
 
     def _supervisor(self, family: str, person_id: int, day: date) -> int:
         """Somebody who came earlier, so that the tree has no circle, and who is there on the day."""
@@ -183,7 +183,7 @@ class Careers:
         leads = self._leads.get(family, [])
         open_leads = [lead for lead in leads[-8:] if lead != person_id and self._reports.get(lead, 0) < SPAN]
         present = [lead for lead in open_leads if self._employed(lead, day)]
-        lead = self.dice.pick(present or [head]) if open_leads else head
+        lead = self.rng.choice(present or [head]) if open_leads else head
         self._reports[lead] = self._reports.get(lead, 0) + 1
         return lead
 
@@ -192,16 +192,16 @@ class Careers:
         return any(row.start_date <= day and (row.end_date is None or day <= row.end_date) for row in stints)
 
     def _split(self) -> list[tuple[int, float]]:
-        first, second = self.dice.pick(self._cost_centers), self.dice.pick(self._cost_centers)
-        if first == second or self.dice.chance(0.85):
+        first, second = self.rng.choice(self._cost_centers), self.rng.choice(self._cost_centers)
+        if first == second or self.rng.chance(0.85):
             return [(first, 100)]
-        weight = self.dice.pick((50, 60, 62.5, 80))
+        weight = self.rng.choice((50, 60, 62.5, 80))
         return [(first, weight), (second, 100 - weight)]
 
     def _termination(self, start: date, end: date | None, following: Stint | None) -> Termination | None:
         if end is None or (following and following[0] == end + timedelta(1)):
             return None
-        kind, reason = self.dice.pick(catalogue.TERMINATIONS)
-        decided = max(start, min(end, self.company.today) - timedelta(self.dice.number(10, 90)))
-        decided = min(decided, self.dice.latest.date())
-        return Termination(end, end - timedelta(self.dice.number(0, 3)), decided, kind, reason)
+        kind, reason = self.rng.choice(seed_data.TERMINATIONS)
+        decided = max(start, min(end, self.company.today) - timedelta(self.rng.number(10, 90)))
+        decided = min(decided, self.rng.latest.date())
+        return Termination(end, end - timedelta(self.rng.number(0, 3)), decided, kind, reason)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox import clock
 from hr_sandbox.company.careers import Careers
-from hr_sandbox.company.dice import Dice
 from hr_sandbox.company.model import Application, Company, Person, Table, Termination, Transition, key_of
-from hr_sandbox.company.needs import is_needed, owned_by, referred
 from hr_sandbox.company.pay import Pay
 from hr_sandbox.company.people import People
 from hr_sandbox.company.recruiting import ENDS
+from hr_sandbox.company.references import is_referenced, owned_by, referenced_table
+from hr_sandbox.company.seeded_random import SeededRandom
 from hr_sandbox.company.webhooks import NAMES, Webhooks
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class Changes:
         """Change this company."""
         self.company = company
         self._now = now
-        self._dice = Dice(f"changes/{company.seed}", company.today)
-        self._webhooks = Webhooks(company, Dice(f"webhooks/changes/{company.seed}", company.today))
+        self._rng = SeededRandom(f"changes/{company.seed}", company.today)
+        self._webhooks = Webhooks(company, SeededRandom(f"webhooks/changes/{company.seed}", company.today))
         self._tables: dict[str, Table[Any]] = {table.kind: table for table in company.tables()}
 
     @property
@@ -73,14 +73,14 @@ class Changes:
         start = start_date or self.company.today
         parsed = {name: self._parse(Person, name, value) for name, value in given.items()}
         # Made anew each time: offices, jobs and teams may have come and gone.
-        people, careers = People(self.company, self._dice), Careers(self.company, self._dice)
+        people, careers = People(self.company, self._rng), Careers(self.company, self._rng)
         person, office = people.hire(start)
         for name, value in parsed.items():
             setattr(person, name, value)
         if "email" not in parsed:
             person.email = people.email(person)
         employment = careers.join(person, office, start)
-        Pay(self.company, self._dice).history([employment])
+        Pay(self.company, self._rng).history([employment])
         for row in (person, employment):
             row.created_at = row.updated_at = self._now()
         rows: list[tuple[str, Record]] = [("person", person), ("employment", employment)]
@@ -125,7 +125,7 @@ class Changes:
         """Delete a record, and what belongs to it; refused while others need it."""
         table = self._table(kind)
         row = self._find(table, key)
-        if is_needed(self.company, kind, row.id):
+        if is_referenced(self.company, kind, row.id):
             raise ChangeError(f"The {kind} {key} is still needed by other records.")
         changes = [_change("deleted", kind, row)]
         for child in owned_by(self.company, kind, row.id):
@@ -213,7 +213,7 @@ class Changes:
 
     def _others(self, table: Table[Any], field: str) -> Table[Any] | None:
         """The table that a field's number stands in, or None."""
-        return self.company.people if field == "supervisor_id" else referred(self.company, table, field)
+        return self.company.people if field == "supervisor_id" else referenced_table(self.company, table, field)
 
     def _supervisors(self, person_id: int) -> list[int]:
         """The supervisors of all of a person's employments."""
@@ -242,8 +242,8 @@ class Changes:
         stages = {stage.name or stage.kind: stage for stage in (*own, *ENDS.values())}
         if not isinstance(value, str) or value not in stages:
             raise ChangeError(f"There is no stage {value}; there are {', '.join(stages)}.")
-        moment = max(self._now(), row.transitions[-1].entered_at + timedelta(seconds=1))
-        row.transitions.append(Transition(len(row.transitions) + 1, moment, stages[value]))
+        timestamp = max(self._now(), row.transitions[-1].entered_at + timedelta(seconds=1))
+        row.transitions.append(Transition(len(row.transitions) + 1, timestamp, stages[value]))
 
     def _table(self, kind: str) -> Table[Any]:
         if kind not in self._tables:

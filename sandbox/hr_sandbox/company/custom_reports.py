@@ -9,7 +9,7 @@ from hr_sandbox.company.custom_cells import Word
 from hr_sandbox.company.model import Company, CustomReport
 
 if TYPE_CHECKING:
-    from hr_sandbox.company.dice import Dice
+    from hr_sandbox.company.seeded_random import SeededRandom
 
 POINT, TIMEFRAME, HISTORY = "point_in_time", "timeframe", "historical_data"
 AWAY, PERIODS = "absence_", ":periods"
@@ -46,10 +46,10 @@ def columns_of(company: Company) -> dict[str, tuple[Word, str]]:
 class CustomReports:
     """Makes the reports of a company that has everything else."""
 
-    def __init__(self, company: Company, dice: Dice) -> None:
+    def __init__(self, company: Company, rng: SeededRandom) -> None:
         """Make reports for this company."""
         self.company = company
-        self.dice = dice
+        self.rng = rng
 
     def make(self) -> None:
         """Make all of them."""
@@ -86,14 +86,14 @@ class CustomReports:
         columns: tuple[str, ...],
         filters: tuple[tuple[str, str, str], ...] = (),
     ) -> None:
-        table, dice = self.company.custom_reports, self.dice
-        author = dice.pick(list(self.company.people))
-        created_at = dice.stamp(self.company.today - timedelta(dice.number(30, 900)))
-        updated_at = dice.later(created_at, 0.5)
+        table, rng = self.company.custom_reports, self.rng
+        author = rng.choice(list(self.company.people))
+        created_at = rng.stamp(self.company.today - timedelta(rng.number(30, 900)))
+        updated_at = rng.later(created_at, 0.5)
         table.add(
             CustomReport(
                 table.next_id(),
-                dice.uuid(),
+                rng.uuid(),
                 name,
                 f"{name} ({self.company.name})",
                 (author.first_name, author.last_name),
@@ -103,6 +103,6 @@ class CustomReports:
                 filters,
                 created_at,
                 updated_at,
-                dice.later(updated_at, 1),
+                rng.later(updated_at, 1),
             )
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company.catalogue import RATES
-from hr_sandbox.company.dice import months_after
 from hr_sandbox.company.model import Company, Compensation, Employment
+from hr_sandbox.company.seed_data import RATES
+from hr_sandbox.company.seeded_random import months_after
 
 if TYPE_CHECKING:
-    from hr_sandbox.company.dice import Dice
+    from hr_sandbox.company.seeded_random import SeededRandom
 
 HOURS_PER_YEAR = 2080
 DAY = timedelta(1)
@@ -19,10 +19,10 @@ DAY = timedelta(1)
 class Pay:
     """Makes the compensations of people."""
 
-    def __init__(self, company: Company, dice: Dice) -> None:
+    def __init__(self, company: Company, rng: SeededRandom) -> None:
         """Make compensations for this company."""
         self.company = company
-        self.dice = dice
+        self.rng = rng
         self._types = {row.category: row.id for row in company.compensation_types}
 
     def history(self, employments: list[Employment]) -> None:
@@ -31,45 +31,45 @@ class Pay:
             self._salary(employment)
             if employment.type == "INTERNAL":
                 self._bonuses(employment)
-                if self.dice.chance(0.15) and "RECURRING" in self._types:
+                if self.rng.chance(0.15) and "RECURRING" in self._types:
                     amount = self._money(employment, 600) / 12
                     self._add(employment, "RECURRING", round(amount, 2), "MONTHLY", (employment.start_date, None))
 
     def _salary(self, employment: Employment) -> None:
-        dice = self.dice
+        rng = self.rng
         hourly = employment.type == "EXTERNAL" or employment.job_id is None
         base = self.company.jobs[employment.job_id].pay if employment.job_id else 52_000
         share = employment.weekly_working_hours / employment.full_time_weekly_working_hours
-        yearly = base * dice.number(85, 130) / 100 * (1 if hourly else share)
-        interval = None if hourly else dice.weighted(("MONTHLY", "YEARLY"), (70, 30))
+        yearly = base * rng.number(85, 130) / 100 * (1 if hourly else share)
+        interval = None if hourly else rng.weighted(("MONTHLY", "YEARLY"), (70, 30))
         divisor = {None: HOURS_PER_YEAR, "MONTHLY": 12, "YEARLY": 1}[interval]
         days = [employment.start_date, *self._raises(employment)]
         for start, following in zip(days, [*days[1:], None], strict=True):
             amount = self._money(employment, yearly) / divisor
-            amount = round(amount, 2) if hourly or dice.chance(0.3) else round(amount)
+            amount = round(amount, 2) if hourly or rng.chance(0.3) else round(amount)
             end = following - DAY if following else employment.end_date
             self._add(employment, "HOURLY" if hourly else "FIXED_SALARY", amount, interval, (start, end))
-            yearly *= 1 + dice.number(10, 70) / 1000
+            yearly *= 1 + rng.number(10, 70) / 1000
 
     def _raises(self, employment: Employment) -> list[date]:
         """Most raises are on the first of a month, a few within one."""
-        dice = self.dice
+        rng = self.rng
         last = min(employment.end_date or self.company.today, self.company.today + timedelta(60))
         days = []
-        month = months_after(employment.start_date, dice.number(9, 20))
+        month = months_after(employment.start_date, rng.number(9, 20))
         while month < last:
-            day = month + timedelta(dice.number(5, 24)) if dice.chance(0.12) else month
+            day = month + timedelta(rng.number(5, 24)) if rng.chance(0.12) else month
             if day < last:
                 days.append(day)
-            month = months_after(month, dice.number(9, 24))
+            month = months_after(month, rng.number(9, 24))
         return days
 
     def _bonuses(self, employment: Employment) -> None:
         for year in range(employment.start_date.year + 1, self.company.today.year + 1):
             payday = date(year, 3, 1)
             last = min(employment.end_date or self.company.today, self.company.today)
-            if employment.start_date <= payday <= last and self.dice.chance(0.3):
-                amount = round(self._money(employment, self.dice.number(8, 60) * 100), 2)
+            if employment.start_date <= payday <= last and self.rng.chance(0.3):
+                amount = round(self._money(employment, self.rng.number(8, 60) * 100), 2)
                 last_day = months_after(payday, 1) - DAY
                 self._add(employment, "ONE_TIME", amount, None, (payday, last_day))
 
@@ -90,7 +90,7 @@ class Pay:
         return self.company.compensations.add(
             Compensation(
                 id=self.company.compensations.next_id(),
-                uuid=self.dice.uuid(),
+                uuid=self.rng.uuid(),
                 person_id=employment.person_id,
                 type_id=self._types[category],
                 amount=amount,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company import catalogue
-from hr_sandbox.company.dice import ascii_name
+from hr_sandbox.company import seed_data
 from hr_sandbox.company.model import Application, Candidate, Category, Company, Opening, Stage, Transition
+from hr_sandbox.company.seeded_random import ascii_name
 
 if TYPE_CHECKING:
-    from hr_sandbox.company.dice import Dice
     from hr_sandbox.company.model import Employment, Person
+    from hr_sandbox.company.seeded_random import SeededRandom
 
 YEARS_BACK = 2
 MOST_CANDIDATES = 3000
@@ -25,17 +25,17 @@ SENIORITIES = ("entry-level", "experienced", "executive", "student")
 class Recruiting:
     """Makes the openings and applications of a company that has its people."""
 
-    def __init__(self, company: Company, dice: Dice) -> None:
+    def __init__(self, company: Company, rng: SeededRandom) -> None:
         """Recruit for this company."""
         self.company = company
-        self.dice = dice
+        self.rng = rng
         self._first = company.today - timedelta(365 * YEARS_BACK)
 
     def make(self) -> None:
         """Make everything."""
         self._categories()
         self._openings(4 + len(self.company.people) // 12)
-        hired = [row for row in self.company.people if self._start(row) > self._first and self.dice.chance(0.6)]
+        hired = [row for row in self.company.people if self._start(row) > self._first and self.rng.chance(0.6)]
         for person in hired[-MOST_CANDIDATES // 4 :]:
             self._hired(person)
         for _ in range(min(len(self.company.people) * 3 // 4, MOST_CANDIDATES)):
@@ -43,7 +43,7 @@ class Recruiting:
 
     def _categories(self) -> None:
         number = 300
-        for name, own in catalogue.RECRUITING:
+        for name, own in seed_data.RECRUITING:
             stages = []
             for stage, kind in own:
                 number += 1
@@ -51,28 +51,28 @@ class Recruiting:
             self.company.categories.add(Category(self.company.categories.next_id(), name, tuple(stages)))
 
     def _openings(self, count: int) -> None:
-        dice, company = self.dice, self.company
+        rng, company = self.rng, self.company
         jobs, offices, departments = list(company.jobs), list(company.offices), list(company.departments)
         people = [row.person_id for row in company.employments if row.status == "ACTIVE"]
         categories = list(company.categories)
         for _ in range(count):
-            job, office = dice.pick(jobs), dice.pick(offices)
-            created_at = dice.stamp(dice.day(self._first - timedelta(60), company.today - timedelta(15)))
+            job, office = rng.choice(jobs), rng.choice(offices)
+            created_at = rng.stamp(rng.day(self._first - timedelta(60), company.today - timedelta(15)))
             old = (company.today - created_at.date()).days > 240  # noqa: PLR2004  most are filled by then
             company.openings.add(
                 Opening(
-                    id=company.openings.next_id(dice.number(1, 40)),
-                    name=f"{job.name} ({dice.pick(('m/w/d', 'all genders', 'h/f', office.city))})",
+                    id=company.openings.next_id(rng.number(1, 40)),
+                    name=f"{job.name} ({rng.choice(('m/w/d', 'all genders', 'h/f', office.city))})",
                     category_id=categories[OWN_FAMILIES.get(job.family, 0)].id,
                     department_id=next(row.id for row in departments if row.family == job.family),
                     office_id=office.id,
                     job_id=job.id,
-                    recruiter_ids=sorted({dice.pick(people) for _ in range(dice.number(1, 3))}) if people else [],
-                    published=not old or dice.chance(0.1),
-                    schedule=dice.weighted(("full-time", "part-time"), (85, 15)),
-                    seniority=dice.weighted(SENIORITIES, (30, 55, 5, 10)),
+                    recruiter_ids=sorted({rng.choice(people) for _ in range(rng.number(1, 3))}) if people else [],
+                    published=not old or rng.chance(0.1),
+                    schedule=rng.weighted(("full-time", "part-time"), (85, 15)),
+                    seniority=rng.weighted(SENIORITIES, (30, 55, 5, 10)),
                     created_at=created_at,
-                    updated_at=dice.later(created_at, 0.7),
+                    updated_at=rng.later(created_at, 0.7),
                 )
             )
 
@@ -82,39 +82,39 @@ class Recruiting:
 
     def _hired(self, person: Person) -> None:
         """Who works here came through an application, where there was an opening for their work."""
-        dice = self.dice
+        rng = self.rng
         job = self.company.employments.of(person.id)[0].job_id
         until = person.created_at.date() - timedelta(5)
         fitting = [row for row in self.company.openings if row.job_id == job and row.created_at.date() < until]
         if fitting:
-            opening = dice.pick(fitting)
+            opening = rng.choice(fitting)
             candidate = self._candidate(person.first_name, person.last_name, person.gender, opening, until)
             self._apply(candidate, opening, "ACCEPTED", until)
 
     def _other(self) -> None:
-        dice = self.dice
+        rng = self.rng
         openings = list(self.company.openings)
-        opening = dice.pick(openings)
-        names = dice.names(dice.pick(self.company.offices[opening.office_id].locales))
-        male = dice.chance(0.5)
+        opening = rng.choice(openings)
+        names = rng.names(rng.choice(self.company.offices[opening.office_id].locales))
+        male = rng.chance(0.5)
         first_name = names.first_name_male() if male else names.first_name_female()
         last_name = names.last_name_male() if male else names.last_name_female()
-        gender = dice.weighted(("MALE" if male else "FEMALE", None), (70, 30))
+        gender = rng.weighted(("MALE" if male else "FEMALE", None), (70, 30))
         candidate = self._candidate(first_name, last_name, gender, opening, self.company.today - timedelta(2))
-        end = dice.weighted((None, "REJECTED", "WITHDRAWN"), (30, 58, 12) if opening.published else (0, 80, 20))
+        end = rng.weighted((None, "REJECTED", "WITHDRAWN"), (30, 58, 12) if opening.published else (0, 80, 20))
         self._apply(candidate, opening, end, self.company.today)
-        if dice.chance(0.15):
+        if rng.chance(0.15):
             later = [row for row in openings if row.created_at > candidate.created_at]
             if later:
-                self._apply(candidate, dice.pick(later), "REJECTED", self.company.today)
+                self._apply(candidate, rng.choice(later), "REJECTED", self.company.today)
 
     def _candidate(
         self, first_name: str, last_name: str, gender: str | None, opening: Opening, until: date
     ) -> Candidate:
-        dice, company = self.dice, self.company
-        number = company.candidates.next_id(dice.number(1, 5))
+        rng, company = self.rng, self.company
+        number = company.candidates.next_id(rng.number(1, 5))
         name = ".".join(filter(None, (ascii_name(first_name), ascii_name(last_name)))) or "mail"
-        created_at = dice.stamp(dice.day(opening.created_at.date() + timedelta(1), until))
+        created_at = rng.stamp(rng.day(opening.created_at.date() + timedelta(1), until))
         return company.candidates.add(
             Candidate(
                 id=number,
@@ -122,42 +122,42 @@ class Recruiting:
                 last_name=last_name,
                 email=f"{name}.{number}@mail.example",
                 gender=gender,
-                phone=f"+49 30 {dice.number(100_000, 999_999)}" if dice.chance(0.6) else None,
-                location=company.offices[opening.office_id].city if dice.chance(0.7) else None,
-                birthday=dice.day(date(1960, 1, 1), date(2004, 1, 1)) if dice.chance(0.2) else None,
-                profile=f"https://profiles.example/{name}-{number}" if dice.chance(0.4) else None,
-                available_from=company.today + timedelta(dice.number(0, 120)) if dice.chance(0.3) else None,
+                phone=f"+49 30 {rng.number(100_000, 999_999)}" if rng.chance(0.6) else None,
+                location=company.offices[opening.office_id].city if rng.chance(0.7) else None,
+                birthday=rng.day(date(1960, 1, 1), date(2004, 1, 1)) if rng.chance(0.2) else None,
+                profile=f"https://profiles.example/{name}-{number}" if rng.chance(0.4) else None,
+                available_from=company.today + timedelta(rng.number(0, 120)) if rng.chance(0.3) else None,
                 created_at=created_at,
-                updated_at=dice.later(created_at, 0.4),
+                updated_at=rng.later(created_at, 0.4),
             )
         )
 
     def _apply(self, candidate: Candidate, opening: Opening, end: str | None, until: date) -> None:
-        dice, company = self.dice, self.company
+        rng, company = self.rng, self.company
         day = min(max(candidate.created_at.date(), opening.created_at.date() + timedelta(1)), until)
-        created_at = max(dice.stamp(day), candidate.created_at)
+        created_at = max(rng.stamp(day), candidate.created_at)
         stages = company.categories[opening.category_id].stages
-        way = [NEW, *stages[: len(stages) if end == "ACCEPTED" else dice.number(0, len(stages))]]
+        way = [NEW, *stages[: len(stages) if end == "ACCEPTED" else rng.number(0, len(stages))]]
         way += [ENDS[end]] if end else []
-        latest = min(datetime.combine(until + timedelta(1), time(), UTC), dice.latest)
+        latest = min(datetime.combine(until + timedelta(1), time(), UTC), rng.latest)
         span = min(int((latest - created_at).total_seconds()), LONGEST_DAYS * 86_400)
         if span <= len(way):
             way = way[:1]
-        seconds = [0, *sorted(dice.random.sample(range(1, span), len(way) - 1))] if len(way) > 1 else [0]
+        seconds = [0, *sorted(rng.random.sample(range(1, span), len(way) - 1))] if len(way) > 1 else [0]
         transitions = [
             Transition(index, created_at + timedelta(seconds=offset), stage)
             for index, (stage, offset) in enumerate(zip(way, seconds, strict=True), 1)
         ]
         company.applications.add(
             Application(
-                id=company.applications.next_id(dice.number(1, 6)),
+                id=company.applications.next_id(rng.number(1, 6)),
                 candidate_id=candidate.id,
                 opening_id=opening.id,
                 applied_on=created_at.date(),
-                channel=dice.pick(catalogue.CHANNELS),
-                anonymized=end == "REJECTED" and dice.chance(0.05),
+                channel=rng.choice(seed_data.CHANNELS),
+                anonymized=end == "REJECTED" and rng.chance(0.05),
                 created_at=created_at,
-                updated_at=dice.later(transitions[-1].entered_at, 0.3),
+                updated_at=rng.later(transitions[-1].entered_at, 0.3),
                 transitions=transitions,
             )
         )

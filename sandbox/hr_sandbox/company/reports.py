@@ -11,7 +11,7 @@ from hr_sandbox.company.model import Company, Report
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hr_sandbox.company.dice import Dice
+    from hr_sandbox.company.seeded_random import SeededRandom
 
 
 class Money(NamedTuple):
@@ -124,17 +124,17 @@ PLANS: tuple[tuple[str, str, tuple[str, ...], bool, bool], ...] = (
 class Reports:
     """Makes the reports of a company."""
 
-    def __init__(self, company: Company, dice: Dice) -> None:
+    def __init__(self, company: Company, rng: SeededRandom) -> None:
         """Make reports for this company."""
         self.company = company
-        self.dice = dice
+        self.rng = rng
 
     def make(self) -> None:
         """Make all of them."""
-        table, dice = self.company.reports, self.dice
+        table, rng = self.company.reports, self.rng
         for plan in PLANS:
-            created_at = dice.stamp(self.company.today - timedelta(dice.number(30, 900)))
-            table.add(Report(table.next_id(), dice.uuid(), *plan, created_at, dice.later(created_at, 0.5)))
+            created_at = rng.stamp(self.company.today - timedelta(rng.number(30, 900)))
+            table.add(Report(table.next_id(), rng.uuid(), *plan, created_at, rng.later(created_at, 0.5)))
 
 
 def rows_of(report: Report, company: Company) -> list[ReportRow]:

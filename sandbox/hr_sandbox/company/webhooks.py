@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.company import catalogue
+from hr_sandbox.company import seed_data
 from hr_sandbox.company.model import Company, Delivery, Event, Webhook, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from hr_sandbox.company.dice import Dice
+    from hr_sandbox.company.seeded_random import SeededRandom
 
 DAYS = 30  # of history
 # A kind of record and what happened to it, and how it is told.
@@ -29,32 +29,32 @@ Told = tuple[datetime, str, str]  # when, which event, whose id
 class Webhooks:
     """Makes webhooks and their events."""
 
-    def __init__(self, company: Company, dice: Dice) -> None:
+    def __init__(self, company: Company, rng: SeededRandom) -> None:
         """Tell of this company's changes."""
         self.company = company
-        self.dice = dice
+        self.rng = rng
 
     def make(self) -> None:
         """Make the webhooks, and what they told of until yesterday."""
-        company, dice = self.company, self.dice
-        for name, url, status, names in catalogue.WEBHOOKS:
-            created_at = dice.stamp(company.today - timedelta(dice.number(100, 600)))
+        company, rng = self.company, self.rng
+        for name, url, status, names in seed_data.WEBHOOKS:
+            created_at = rng.stamp(company.today - timedelta(rng.number(100, 600)))
             number = company.webhooks.next_id()
-            row = Webhook(number, dice.uuid(), name, url, status, names, created_at, dice.later(created_at, 0.5))
+            row = Webhook(number, rng.uuid(), name, url, status, names, created_at, rng.later(created_at, 0.5))
             company.webhooks.add(row)
         self.tell(sorted(self._history()))
 
     def tell(self, told: Iterable[Told]) -> None:
         """Tell all webhooks that are enabled and want to know."""
         listening = [row for row in self.company.webhooks if row.status == "ENABLED"]
-        for moment, name, subject in told:
+        for timestamp, name, subject in told:
             for webhook in listening:
                 if name in webhook.names:
-                    self._event(webhook, moment, name, subject)
+                    self._event(webhook, timestamp, name, subject)
 
     def _history(self) -> Iterator[Told]:
         """What the stamps of records say, and deletions of records that nobody can see any more."""
-        company, dice = self.company, self.dice
+        company, rng = self.company, self.rng
         since = datetime.combine(company.today - timedelta(DAYS), time(), UTC)
         tables: tuple[Iterable[Any], ...] = (
             company.people,
@@ -72,27 +72,27 @@ class Webhooks:
                 if changed >= since and changed != row.created_at:
                     yield changed, NAMES[kind, "updated"], key_of(row)
         for kind in kinds[2:]:
-            for _ in range(dice.number(2, 6)):
-                day = company.today - timedelta(dice.number(1, DAYS - 1))
-                yield dice.stamp(day), NAMES[kind, "deleted"], dice.uuid()
+            for _ in range(rng.number(2, 6)):
+                day = company.today - timedelta(rng.number(1, DAYS - 1))
+                yield rng.stamp(day), NAMES[kind, "deleted"], rng.uuid()
 
-    def _event(self, webhook: Webhook, moment: datetime, name: str, subject: str) -> None:
-        company, dice = self.company, self.dice
+    def _event(self, webhook: Webhook, timestamp: datetime, name: str, subject: str) -> None:
+        company, rng = self.company, self.rng
         number = company.events.next_id()
-        event = company.events.add(Event(number, dice.uuid(), webhook.id, name, subject, moment))
-        attempts = dice.pick(ATTEMPTS)
-        completed_at = moment + timedelta(seconds=1)
+        event = company.events.add(Event(number, rng.uuid(), webhook.id, name, subject, timestamp))
+        attempts = rng.choice(ATTEMPTS)
+        completed_at = timestamp + timedelta(seconds=1)
         for index, status in enumerate(attempts):
             company.deliveries.add(
                 Delivery(
                     id=company.deliveries.next_id(),
-                    uuid=dice.uuid(),
+                    uuid=rng.uuid(),
                     webhook_id=webhook.id,
                     event_id=event.uuid,
                     name=name,
                     delivered=status == 200,  # noqa: PLR2004  the one status that means so
                     status=status,
-                    again_id=dice.uuid() if index else None,
+                    again_id=rng.uuid() if index else None,
                     completed_at=completed_at + index * PAUSE,
                 )
             )

@@ -47,27 +47,29 @@ class Access:
                 return self.denied[target]
         return None if scopes is None or scope in scopes else STATUSES[0]
 
-    def revoke(self, right: str | None, endpoint: str | None, status: int | None) -> Json:
+    def revoke(self, permission: str | None, endpoint: str | None, status: int | None) -> Json:
         """Take a scope or an endpoint away."""
-        target = self._target(right, endpoint)
+        target = self._target(permission, endpoint)
         if status is not None and status not in STATUSES:
-            raise ControlError(f"The status of a missing right is one of {', '.join(map(str, STATUSES))}.")
+            raise ControlError(f"The status of a missing permission is one of {', '.join(map(str, STATUSES))}.")
         self.denied[target] = status or STATUSES[0]
         return {"revoked": target, "status": self.denied[target]}
 
-    def grant(self, right: str | None, endpoint: str | None) -> Json:
+    def grant(self, permission: str | None, endpoint: str | None) -> Json:
         """Give a scope or an endpoint back."""
-        target = self._target(right, endpoint)
+        target = self._target(permission, endpoint)
         return {"granted": target, "changed": self.denied.pop(target, None) is not None}
 
-    def _target(self, right: str | None, endpoint: str | None) -> str:
-        if right is not None and endpoint is None:
-            if right not in self.scopes:
-                raise ControlError(f"There is no right {right}; they are such as vw_rpt_user:read and employee:read.")
-            return right
-        if endpoint is not None and right is None:
+    def _target(self, permission: str | None, endpoint: str | None) -> str:
+        if permission is not None and endpoint is None:
+            if permission not in self.scopes:
+                raise ControlError(
+                    f"There is no permission {permission}; they are such as vw_rpt_user:read and employee:read."
+                )
+            return permission
+        if endpoint is not None and permission is None:
             name = endpoint.rpartition("/")[2]
             if name not in self._endpoints:
                 raise ControlError(f"There is no endpoint {endpoint}; they are named as the streams are.")
             return name
-        raise ControlError("Name either a right or an endpoint.")
+        raise ControlError("Name either a permission or an endpoint.")

@@ -8,14 +8,14 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.refusals import JSON_TYPE
-from hr_sandbox.messages import Answer, as_json
+from hr_sandbox.cornerstone.errors import JSON_TYPE
+from hr_sandbox.http.messages import Response, json_response
 from hr_sandbox.vendor import ControlError
 
 if TYPE_CHECKING:
     from hr_sandbox.cornerstone.access import Access
     from hr_sandbox.cornerstone.clock import Clock
-    from hr_sandbox.messages import Request
+    from hr_sandbox.http.messages import Request
     from hr_sandbox.vendor import Json
 
 TOKEN_PATH = "/services/api/oauth2/token"  # noqa: S105  a path
@@ -51,7 +51,7 @@ class Tokens:
         self._tokens: dict[str, Token] = {}
         self._expiry = EXPIRIES[0]
 
-    def issue(self, request: Request) -> Answer:
+    def issue(self, request: Request) -> Response:
         """Answer a request for a token."""
         media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
         try:
@@ -78,7 +78,7 @@ class Tokens:
             "text": {"expires_in": str(int(self._lifetime))},
             "absent": {},
         }
-        return as_json(
+        return json_response(
             {"access_token": name, **forms[self._expiry], "token_type": "Bearer", "scope": given["scope"]},
             media_type=JSON_TYPE,
             cache_control="no-store",
@@ -104,5 +104,5 @@ class Tokens:
         return {"expires_in": form}
 
 
-def _refused(problem: str) -> Answer:
-    return as_json({"error": problem, "error_description": DESCRIPTIONS[problem]}, 400, JSON_TYPE)
+def _refused(problem: str) -> Response:
+    return json_response({"error": problem, "error_description": DESCRIPTIONS[problem]}, 400, JSON_TYPE)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.cornerstone.rows.parts import ACTIVE
-from hr_sandbox.cornerstone.stock import DONE
+from hr_sandbox.cornerstone.rows.common import ACTIVE
+from hr_sandbox.cornerstone.snapshot import DONE
 from hr_sandbox.cornerstone.tables import TOUCHED
-from hr_sandbox.cornerstone.ticks import DAY, MINUTE
+from hr_sandbox.cornerstone.timestamps import DAY, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hr_sandbox.cornerstone.rows.parts import Row
-    from hr_sandbox.cornerstone.stock import Stock
+    from hr_sandbox.cornerstone.rows.common import Row
+    from hr_sandbox.cornerstone.snapshot import Snapshot
 
 USERS = frozenset({"users_core", "vw_rpt_user"})
 TRANSCRIPTS = frozenset({"transcript_core", "vw_rpt_transcript"})
@@ -28,13 +28,13 @@ KEY = "_key"
 class Bulk:
     """So many users, and so many transcripts of them."""
 
-    def __init__(self, stock: Callable[[], Stock]) -> None:
+    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
         """Start with no rows.
 
         Args:
-            stock: returns the trainings as they are now.
+            snapshot: returns the trainings as they are now.
         """
-        self._stock = stock
+        self._snapshot = snapshot
         self.users = 0
         self.transcripts = 0
         self._trainings: list[str] = []
@@ -42,7 +42,7 @@ class Bulk:
     def set(self, users: int, transcripts: int) -> None:
         """Have so many."""
         self.users, self.transcripts = users, transcripts
-        self._trainings = [row.object_id for row in self._stock().trainings]
+        self._trainings = [row.object_id for row in self._snapshot().trainings]
 
     def size(self, table: str) -> int:
         """How many rows a table has in bulk."""
@@ -51,10 +51,10 @@ class Bulk:
     def stamp(self, table: str, place: int) -> int:
         """When a row was touched: later for higher places, and the same for many."""
         step = DAYS * DAY // (self.size(table) // TIED + 1)
-        return self._stock().latest - DAYS * DAY + place // TIED * step
+        return self._snapshot().latest - DAYS * DAY + place // TIED * step
 
     def since(self, table: str, ticks: int) -> int:
-        """The first place that was touched at a moment or later."""
+        """The first place that was touched at a timestamp or later."""
         return bisect_left(range(self.size(table)), ticks, key=lambda place: self.stamp(table, place))
 
     def row(self, table: str, place: int) -> Row:

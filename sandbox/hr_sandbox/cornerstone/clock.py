@@ -10,7 +10,7 @@ class Clock:
     """Time for tokens, links and limits, and for the stamps of changes."""
 
     def __init__(self) -> None:
-        """Be right."""
+        """Be permission."""
         self._ahead = 0.0
 
     def forward(self, seconds: float) -> None:

@@ -8,20 +8,20 @@ from hr_sandbox.cornerstone.bulk import TRANSCRIPTS, USERS
 from hr_sandbox.cornerstone.odata import SHAPES
 from hr_sandbox.cornerstone.query import MOST
 from hr_sandbox.cornerstone.tables import EXPORTER, TOUCHED, entity_sets
-from hr_sandbox.cornerstone.ticks import parse
+from hr_sandbox.cornerstone.timestamps import parse_timestamp
 from hr_sandbox.vendor import ControlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.cornerstone.auth import Tokens
-    from hr_sandbox.cornerstone.failures import Failures
     from hr_sandbox.cornerstone.metadata import Metadata
     from hr_sandbox.cornerstone.odata import OData
+    from hr_sandbox.cornerstone.response_faults import ResponseFaults
     from hr_sandbox.cornerstone.rest import Rest
+    from hr_sandbox.cornerstone.store import Key
     from hr_sandbox.cornerstone.tables import Column, EntitySet
     from hr_sandbox.cornerstone.throttle import Throttle
-    from hr_sandbox.cornerstone.world import Key
     from hr_sandbox.vendor import Json
 
 MOST_USERS, MOST_TRANSCRIPTS = 100_000, 20_000_000
@@ -35,11 +35,18 @@ class CornerstoneControls:
     """Changes rows, and how they are served."""
 
     def __init__(
-        self, *, odata: OData, rest: Rest, tokens: Tokens, throttle: Throttle, failures: Failures, metadata: Metadata
+        self,
+        *,
+        odata: OData,
+        rest: Rest,
+        tokens: Tokens,
+        throttle: Throttle,
+        failures: ResponseFaults,
+        metadata: Metadata,
     ) -> None:
         """Control these parts of the vendor."""
         self._odata = odata
-        self._world = odata.world
+        self._store = odata.store
         self._rest = rest
         self._tokens = tokens
         self._throttle = throttle
@@ -76,17 +83,17 @@ class CornerstoneControls:
         name, value = _text(body, "field"), body.pop("value", None)
         ago = _count(body, "seconds_ago", 0, MOST_SECONDS)
         _nothing_else(body)
-        column = self._world.portal.columns(table).get(name)
+        column = self._store.portal.columns(table).get(name)
         if column is None or name in {*table.key, TOUCHED}:
             raise ControlError(f"There is no field {name} that can be changed.")
-        self._world.edit(table.name, key, {name: _parsed(column, value)}, ago=ago)
+        self._store.edit(table.name, key, {name: _parsed(column, value)}, ago=ago)
         return _changed("updated", table, text)
 
     def delete(self, body: Json) -> Json:
         """Delete a row, there and nowhere else."""
         table, key, text = self._row(body)
         _nothing_else(body)
-        self._world.delete(table.name, key)
+        self._store.delete(table.name, key)
         return _changed("deleted", table, text)
 
     def touch(self, body: Json) -> Json:
@@ -94,12 +101,12 @@ class CornerstoneControls:
         table, key, text = self._row(body)
         ago = _count(body, "seconds_ago", 0, MOST_SECONDS)
         _nothing_else(body)
-        self._world.edit(table.name, key, {}, ago=ago)
+        self._store.edit(table.name, key, {}, ago=ago)
         return _changed("touched", table, text)
 
     def bulk(self, body: Json) -> Json:
         """How many users and transcripts there are in bulk."""
-        bulk = self._world.bulk
+        bulk = self._store.bulk
         transcripts = _count(body, "transcripts", bulk.transcripts, MOST_TRANSCRIPTS)
         least = min(MOST_USERS, -(-transcripts // PER_USER))
         users = _count(body, "users", max(bulk.users, least), MOST_USERS)
@@ -113,15 +120,15 @@ class CornerstoneControls:
         """Let time pass for tokens, links and limits."""
         seconds = _seconds(body, "seconds")
         _nothing_else(body)
-        self._world.clock.forward(seconds or 0)
-        return {"now": self._world.clock.now().isoformat()}
+        self._store.clock.forward(seconds or 0)
+        return {"now": self._store.clock.now().isoformat()}
 
     def custom_field(self, body: Json) -> Json:
         """Make a field of the portal's own."""
         kind, label = _text(body, "kind"), _text(body, "label")
         type_ = str(body.pop("type", "text"))
         _nothing_else(body)
-        return self._world.portal.add(kind, label, type_)
+        return self._store.portal.add(kind, label, type_)
 
     def delta_shape(self, body: Json) -> Json:
         """Choose how rows that are gone look among changes."""
@@ -162,9 +169,9 @@ class CornerstoneControls:
 
     def int64(self, body: Json) -> Json:
         """Choose whether long whole numbers are written as texts."""
-        self._odata.show.long_texts = _flag(body, "texts")
+        self._odata.renderer.long_texts = _flag(body, "texts")
         _nothing_else(body)
-        return {"texts": self._odata.show.long_texts}
+        return {"texts": self._odata.renderer.long_texts}
 
     def link_life(self, body: Json) -> Json:
         """How long links are good."""
@@ -212,8 +219,8 @@ class CornerstoneControls:
         _nothing_else(body)
         if table.service != EXPORTER:
             raise ControlError("Views do not track changes.")
-        self._world.portal.track(table.name, tracked=tracked)
-        return {"tracked": sorted(self._world.portal.tracked)}
+        self._store.portal.track(table.name, tracked=tracked)
+        return {"tracked": sorted(self._store.portal.tracked)}
 
     def _kind(self, body: Json) -> str:
         kind, lives = _text(body, "kind"), self._odata.links.lives
@@ -232,7 +239,7 @@ class CornerstoneControls:
         """The table, the key and how it was written: the parts of the key with commas between."""
         table, text = self._table(body), body.pop("id", None)
         parts = str(text).split(",")
-        rows = self._world.rows(table.name)
+        rows = self._store.rows(table.name)
         found = next((row["_key"] for row in rows if [str(part) for part in row["_key"]] == parts), None)
         if found is None:
             raise ControlError(f"The stream {table.name} has no record {text}.")
@@ -247,7 +254,9 @@ def _parsed(column: Column, value: Any) -> Any:  # noqa: ANN401  what JSON holds
         **dict.fromkeys(NUMBERS, (int,)),
     }.get(column.type, (str,))
     wrong = not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)
-    if value is not None and (wrong or (column.type == "Edm.DateTimeOffset" and parse(value, bare_days=True) is None)):
+    if value is not None and (
+        wrong or (column.type == "Edm.DateTimeOffset" and parse_timestamp(value, bare_days=True) is None)
+    ):
         raise ControlError(f"The field {column.name} cannot be {value!r}.")
     return value
 

@@ -19,7 +19,7 @@ Json = dict[str, Any]
 TABLES = Path(__file__).parent / "described"
 TOUCHED = "_last_touched_dt_utc"
 USUAL_THROTTLE = 400
-INT, TEXT, FLAG, GUID, MOMENT = "Edm.Int32", "Edm.String", "Edm.Boolean", "Edm.Guid", "Edm.DateTimeOffset"
+INT, TEXT, FLAG, GUID, TIMESTAMP = "Edm.Int32", "Edm.String", "Edm.Boolean", "Edm.Guid", "Edm.DateTimeOffset"
 DECIMAL = "Edm.Decimal"
 # How types of databases are declared by the service itself.
 NATIVE = {
@@ -46,13 +46,13 @@ USUAL = {
     TEXT: "nvarchar(250)",
     FLAG: "bit",
     GUID: "uuid",
-    MOMENT: "datetime(3)",
+    TIMESTAMP: "datetime(3)",
     DECIMAL: "decimal(9,2)",
     "Edm.Int64": "bigint",
     "Edm.Byte": "byte",
     "Edm.Double": "float",
 }
-BY_NAME = ((r".*object_id", GUID), (r".*(_id|_num)", INT), (r".*_dt", MOMENT), (r"is_.*", FLAG))
+BY_NAME = ((r".*object_id", GUID), (r".*(_id|_num)", INT), (r".*_dt", TIMESTAMP), (r"is_.*", FLAG))
 # Every object has a key, where it is not public too.
 KEYS = {
     "subject_training_core": ["object_id", "subject_id"],
@@ -80,19 +80,19 @@ OURS: dict[str, tuple[dict[str, str], list[str]]] = {
         ["type_id", "culture_id"],
     ),
     "training_ilt_session_core": (
-        {"object_id": GUID, "event_object_id": GUID, "start_dt": MOMENT, "end_dt": MOMENT},
+        {"object_id": GUID, "event_object_id": GUID, "start_dt": TIMESTAMP, "end_dt": TIMESTAMP},
         ["object_id"],
     ),
     "training_part_attendance_core": ({"part_id": INT}, []),
-    "training_purchase_core": ({"purchase_id": INT, "purchase_dt": MOMENT, **SALE}, ["purchase_id"]),
+    "training_purchase_core": ({"purchase_id": INT, "purchase_dt": TIMESTAMP, **SALE}, ["purchase_id"]),
     "user_ou_pivoted_core": ({"user_id": INT}, ["user_id"]),
-    "vw_rpt_applicant": ({"applicant_status": TEXT, "applicant_email": TEXT, "applied_dt": MOMENT}, []),
+    "vw_rpt_applicant": ({"applicant_status": TEXT, "applicant_email": TEXT, "applied_dt": TIMESTAMP}, []),
     "vw_rpt_culture": ({"culture_id": INT, "culture_name": TEXT}, []),
     "vw_rpt_ou_cf": ({"ou_id": INT}, []),
     "vw_rpt_ou_cf2": ({"ou_id": INT}, []),
     "vw_rpt_ou_type": ({"type_id": INT, "title": TEXT}, []),
-    "vw_rpt_recruiting": ({"ats_req_title": TEXT, "ats_req_create_dt": MOMENT}, []),
-    "vw_rpt_transaction": ({"transaction_id": INT, "transaction_dt": MOMENT, **SALE}, []),
+    "vw_rpt_recruiting": ({"ats_req_title": TEXT, "ats_req_create_dt": TIMESTAMP}, []),
+    "vw_rpt_transaction": ({"transaction_id": INT, "transaction_dt": TIMESTAMP, **SALE}, []),
     "vw_rpt_user_base": ({"user_id": INT, "user_status_id": INT, **PERSON}, ["user_id"]),
     "vw_rpt_user_groups": ({"user_id": INT}, []),
     "vw_rpt_user_ou_info": ({"user_id": INT}, []),
@@ -103,7 +103,7 @@ TITLES = re.compile(r"user_(div|pos|grade|center|location|ou_\d+)(_parent|_paren
 
 def _type(name: str, type_: str, said: str) -> str:
     if name == TOUCHED:
-        return MOMENT
+        return TIMESTAMP
     if said == "nvarchar":  # where no length is said, nobody looked
         return next((kind for pattern, kind in BY_NAME if re.fullmatch(pattern, name)), type_)
     if type_ != "number":
@@ -142,7 +142,7 @@ def _made_up(name: str, *, core: bool) -> tuple[dict[str, str], list[str]]:
     if base.startswith(("user", "transcript", "scorm", "assessment", "performance", "goal", "compensation")):
         columns["user_id"] = INT
     prefix = "" if core else f"{base}_"
-    columns |= {f"{prefix}title": TEXT, f"{prefix}active": FLAG, f"{prefix}create_dt": MOMENT}
+    columns |= {f"{prefix}title": TEXT, f"{prefix}active": FLAG, f"{prefix}create_dt": TIMESTAMP}
     return columns, [key] if core else []
 
 
@@ -158,7 +158,7 @@ def describe(views: Json) -> dict[str, dict[str, Json]]:
             ours, our_key = _made_up(name, core=core)
         columns = {**public, **{column: type_ for column, type_ in ours.items() if column not in public}}
         if core:
-            columns.setdefault(TOUCHED, MOMENT)
+            columns.setdefault(TOUCHED, TIMESTAMP)
         row: Json = {"key": view["key"] or KEYS.get(name) or our_key}
         if view.get("throttle_per_minute", USUAL_THROTTLE) != USUAL_THROTTLE and view.get("throttle_per_minute"):
             row["throttle"] = view["throttle_per_minute"]

@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.cornerstone.refusals import bad
+from hr_sandbox.cornerstone.errors import bad_request
 from hr_sandbox.cornerstone.tables import TOUCHED
-from hr_sandbox.cornerstone.ticks import parse
+from hr_sandbox.cornerstone.timestamps import parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Test = Callable[[Getter], bool]
 
 TOKENS = re.compile(
-    r"\s*(?:(?P<moment>\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?)"
+    r"\s*(?:(?P<timestamp>\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?)"
     r"|(?P<guid>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
     r"|(?P<number>-?\d+(?:\.\d+)?)(?![\w.])|(?P<text>'(?:[^']|'')*')"
     r"|(?P<name>[A-Za-z_]\w*(?:\.\w+)?)|(?P<sign>[(),]))"
@@ -36,7 +36,7 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 KINDS = {
     "Edm.String": "text",
     "Edm.Boolean": "boolean",
-    "Edm.DateTimeOffset": "moment",
+    "Edm.DateTimeOffset": "timestamp",
     "Edm.Guid": "guid",
 }
 UNORDERED = frozenset({"boolean", "guid"})
@@ -44,12 +44,12 @@ END = ("end", "")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Condition:
     """A part of a condition.
 
     Attributes:
         test: whether a row is meant.
-        bounds: comparisons of the stamp that must all hold.
+        bounds: comparisons of the format_time that must all hold.
         only: whether the bounds say everything.
     """
 
@@ -58,7 +58,7 @@ class Part:
     only: bool = False
 
 
-class Reader:
+class FilterParser:
     """Reads one condition."""
 
     def __init__(self, text: str, columns: dict[str, Column], indexed: Iterable[str]) -> None:
@@ -70,16 +70,16 @@ class Reader:
         while text[place:].strip():
             found = TOKENS.match(text, place)
             if found is None:
-                raise bad(f"Syntax error at position {place} in the filter.")
+                raise bad_request(f"Syntax error at position {place} in the filter.")
             self._tokens.append((str(found.lastgroup), found[str(found.lastgroup)]))
             place = found.end()
         self._tokens.reverse()
 
-    def read(self) -> Part:
+    def read(self) -> Condition:
         """The whole condition."""
         part = self._any()
         if self._tokens:
-            raise bad(f"Syntax error at {self._tokens[-1][1]} in the filter.")
+            raise bad_request(f"Syntax error at {self._tokens[-1][1]} in the filter.")
         return part
 
     def _peek(self) -> tuple[str, str]:
@@ -88,10 +88,10 @@ class Reader:
     def _take(self, *wanted: str) -> str:
         kind, text = self._tokens.pop() if self._tokens else END
         if wanted and text not in wanted and kind not in wanted:
-            raise bad(f"Syntax error at {text or 'the end'} in the filter.")
+            raise bad_request(f"Syntax error at {text or 'the end'} in the filter.")
         return text
 
-    def _any(self) -> Part:
+    def _any(self) -> Condition:
         parts = [self._all()]
         while self._peek() == ("name", "or"):
             self._take()
@@ -99,9 +99,9 @@ class Reader:
         if len(parts) == 1:
             return parts[0]
         tests = [part.test for part in parts]
-        return Part(lambda get: any(test(get) for test in tests))
+        return Condition(lambda get: any(test(get) for test in tests))
 
-    def _all(self) -> Part:
+    def _all(self) -> Condition:
         parts = [self._one()]
         while self._peek() == ("name", "and"):
             self._take()
@@ -110,13 +110,13 @@ class Reader:
             return parts[0]
         tests = [part.test for part in parts]
         bounds = tuple(bound for part in parts for bound in part.bounds)
-        return Part(lambda get: all(test(get) for test in tests), bounds, all(part.only for part in parts))
+        return Condition(lambda get: all(test(get) for test in tests), bounds, all(part.only for part in parts))
 
-    def _one(self) -> Part:
+    def _one(self) -> Condition:
         if self._peek() == ("name", "not"):
             self._take()
             inner = self._one().test
-            return Part(lambda get: not inner(get))
+            return Condition(lambda get: not inner(get))
         if self._peek() == ("sign", "("):
             self._take()
             part = self._any()
@@ -126,7 +126,7 @@ class Reader:
             return self._called()
         return self._compared()
 
-    def _called(self) -> Part:
+    def _called(self) -> Condition:
         name = self._take()
         self._take("(")
         column = self._column()
@@ -134,12 +134,12 @@ class Reader:
         kind, text = self._literal()
         self._take(")")
         if kind != "text" or column.type != "Edm.String":
-            raise bad(f"The function {name} takes texts.")
+            raise bad_request(f"The function {name} takes texts.")
         if name == "contains":
-            return Part(lambda get: text in (get(column) or ""))
-        return Part(lambda get: (get(column) or "").startswith(text))
+            return Condition(lambda get: text in (get(column) or ""))
+        return Condition(lambda get: (get(column) or "").startswith(text))
 
-    def _compared(self) -> Part:
+    def _compared(self) -> Condition:
         column = self._column()
         sign = self._take("name")
         if sign == "in":
@@ -149,9 +149,9 @@ class Reader:
                 self._take()
                 values.append(self._fitting(column, self._literal(), sign))
             self._take(")")
-            return Part(lambda get: _bare(get(column)) in values)
+            return Condition(lambda get: _bare(get(column)) in values)
         if sign not in COMPARE:
-            raise bad(f"There is no operator {sign}.")
+            raise bad_request(f"There is no operator {sign}.")
         value = self._fitting(column, self._literal(), sign)
         compare = COMPARE[sign]
 
@@ -162,26 +162,26 @@ class Reader:
             return compare(held, value)
 
         bound = column.name == TOUCHED and sign not in {"ne", "eq"} and value is not None
-        return Part(test, ((sign, value),) if bound else (), bound)
+        return Condition(test, ((sign, value),) if bound else (), bound)
 
     def _column(self) -> Column:
         name = self._take("name")
         if name not in self._columns:
-            raise bad(f"Could not find a property named '{name}'.")
+            raise bad_request(f"Could not find a property named '{name}'.")
         if name not in self._indexed:
-            raise bad(f"Filtering by '{name}' is not allowed: it is not in an index.")
+            raise bad_request(f"Filtering by '{name}' is not allowed: it is not in an index.")
         return self._columns[name]
 
     def _literal(self) -> tuple[str, Any]:
         kind, text = self._peek()
-        self._take("moment", "guid", "number", "text", "name")
+        self._take("timestamp", "guid", "number", "text", "name")
         if kind == "name":
             return self._named(text)
         if kind == "text":
             return kind, text[1:-1].replace("''", "'").rstrip()
         if kind == "number":
             return kind, float(text) if "." in text else int(text)
-        return kind, text.lower() if kind == "guid" else _moment(text, bare_days=False)
+        return kind, text.lower() if kind == "guid" else _timestamp(text, bare_days=False)
 
     def _named(self, text: str) -> tuple[str, Any]:
         if text in {"true", "false"}:
@@ -189,17 +189,17 @@ class Reader:
         if text == "null":
             return "null", None
         if text != "cast":
-            raise bad(f"Syntax error at {text} in the filter.")
+            raise bad_request(f"Syntax error at {text} in the filter.")
         self._take("(")
         inner = self._take("text")[1:-1]
         self._take(",")
         wanted = self._take("name")
         self._take(")")
         if wanted == "Edm.DateTimeOffset":
-            return "moment", _moment(inner, bare_days=True)
+            return "timestamp", _timestamp(inner, bare_days=True)
         if wanted == "Edm.Guid" and re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", inner):
             return "guid", inner.lower()
-        raise bad(f"Cannot cast to {wanted}.")
+        raise bad_request(f"Cannot cast to {wanted}.")
 
     @staticmethod
     def _fitting(column: Column, literal: tuple[str, Any], sign: str) -> Any:  # noqa: ANN401  any literal
@@ -209,14 +209,16 @@ class Reader:
         if kind == "null" and sign in {"eq", "ne"}:
             return None
         if kind != wanted or (sign not in {"eq", "ne", "in"} and wanted in UNORDERED):
-            raise bad(f"A value of the kind {kind} cannot be compared with '{column.name}' ({column.type}) by {sign}.")
+            raise bad_request(
+                f"A value of the kind {kind} cannot be compared with '{column.name}' ({column.type}) by {sign}."
+            )
         return value
 
 
-def _moment(text: str, *, bare_days: bool) -> int:
-    ticks = parse(text, bare_days=bare_days)
+def _timestamp(text: str, *, bare_days: bool) -> int:
+    ticks = parse_timestamp(text, bare_days=bare_days)
     if ticks is None:
-        raise bad(f"'{text}' is not a moment with a zone.")
+        raise bad_request(f"'{text}' is not a timestamp with a zone.")
     return ticks
 
 
@@ -226,7 +228,7 @@ def _bare(value: Any) -> Any:  # noqa: ANN401  any of OData
 
 
 def span(bounds: Iterable[tuple[str, int]]) -> tuple[int | None, int | None]:
-    """The first moment that is meant, and the first one that is not any more."""
+    """The first timestamp that is meant, and the first one that is not any more."""
     first: int | None = None
     end: int | None = None
     for sign, ticks in bounds:

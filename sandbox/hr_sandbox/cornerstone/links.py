@@ -7,10 +7,10 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from hr_sandbox.cornerstone.errors import GONE, ApiError, bad_request, error_response
 from hr_sandbox.cornerstone.query import TOKEN
-from hr_sandbox.cornerstone.refusals import GONE, RefusalError, bad, failure
-from hr_sandbox.cornerstone.seal import Payload, Seal
 from hr_sandbox.cornerstone.tables import ROOTS
+from hr_sandbox.http.signed_cursor import Payload, SignedCursors
 
 if TYPE_CHECKING:
     from hr_sandbox.cornerstone.clock import Clock
@@ -33,24 +33,24 @@ class Links:
     clock: Clock
     styles: dict[str, str] = field(default_factory=dict)
     lives: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(("next", "delta")))
-    _seal: Seal = field(default_factory=Seal)
+    _cursors: SignedCursors = field(default_factory=SignedCursors)
     _ended: dict[str, float] = field(default_factory=dict)
     _number: int = 0
 
     def token(self, kind: str, payload: Payload) -> str:
         """A token of a kind."""
         self._number += 1
-        return self._seal.close({**payload, "kind": kind, "at": self.clock.seconds(), "n": self._number})
+        return self._cursors.close({**payload, "kind": kind, "at": self.clock.seconds(), "n": self._number})
 
     def open(self, kind: str, text: str, table: str) -> Payload:
         """What is in a token; refused where it is none of this table's, or too old."""
-        payload = self._seal.open(text)
+        payload = self._cursors.open(text)
         if payload is None or payload["kind"] != kind or payload["table"] != table:
-            raise bad("The token is not valid.")
+            raise bad_request("The token is not valid.")
         life = self.lives[kind]
         old = life is not None and payload["at"] + life <= self.clock.seconds()
         if old or payload["n"] <= self._ended.get(kind, 0):
-            raise RefusalError(failure(GONE, "The token has expired."))
+            raise ApiError(error_response(GONE, "The token has expired."))
         return payload
 
     def expire(self, kind: str) -> None:

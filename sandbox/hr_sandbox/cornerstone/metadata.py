@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
 from hr_sandbox.cornerstone.tables import EXPORTER, NAMESPACES, ROOTS, of_service
-from hr_sandbox.messages import Answer, as_json
+from hr_sandbox.http.messages import Response, json_response
 
 if TYPE_CHECKING:
     from hr_sandbox.cornerstone.portal import Portal
     from hr_sandbox.cornerstone.tables import Column, EntitySet
-    from hr_sandbox.messages import Request
+    from hr_sandbox.http.messages import Request
 
 JSON_TYPE = "application/json; odata.metadata=minimal"
 ODATA = {"odata-version": "4.0"}
@@ -24,11 +24,11 @@ HEAD = (
 TAIL = "</edmx:DataServices></edmx:Edmx>"
 
 
-def service_document(service: str, root: str) -> Answer:
+def service_document(service: str, root: str) -> Response:
     """The names of all sets."""
     value = [{"name": row.name, "kind": "EntitySet", "url": row.name} for row in of_service(service)]
     body = {"@odata.context": f"{root}{ROOTS[service]}/$metadata", "value": value}
-    answer = as_json(body, media_type=JSON_TYPE)
+    answer = json_response(body, media_type=JSON_TYPE)
     answer.headers |= ODATA
     return answer
 
@@ -50,16 +50,16 @@ class Metadata:
             self._made[service] = made
         return made[1]
 
-    def answer(self, service: str, request: Request) -> Answer:
+    def answer(self, service: str, request: Request) -> Response:
         """The document, whatever kind of body the client accepts."""
         body = self.document(service)
         headers = {"content-type": "application/xml", **ODATA}
         if self.etags:
             tag = f'W/"{blake2b(body, digest_size=8).hexdigest()}"'
             if request.headers.get("if-none-match") == tag:
-                return Answer(304, b"", {"etag": tag})
+                return Response(304, b"", {"etag": tag})
             headers["etag"] = tag
-        return Answer(200, body, headers)
+        return Response(200, body, headers)
 
     def _write(self, service: str) -> str:
         tables, namespace = of_service(service), NAMESPACES[service]

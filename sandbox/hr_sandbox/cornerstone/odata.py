@@ -5,31 +5,31 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from hr_sandbox.cornerstone.errors import NOT_FOUND, ApiError, bad_request, error_response, not_implemented
 from hr_sandbox.cornerstone.links import Links, fingerprint
 from hr_sandbox.cornerstone.metadata import JSON_TYPE, ODATA
-from hr_sandbox.cornerstone.query import DELTA, TRACK, Preferences, asked, check_accept, preferences
-from hr_sandbox.cornerstone.refusals import NOT_FOUND, RefusalError, bad, failure, not_implemented
+from hr_sandbox.cornerstone.query import DELTA, TRACK, Preferences, check_accept, parse_query, preferences
+from hr_sandbox.cornerstone.render import Renderer, to_json
 from hr_sandbox.cornerstone.selection import Selection
-from hr_sandbox.cornerstone.show import Show, dumped
+from hr_sandbox.cornerstone.store import KEY
 from hr_sandbox.cornerstone.tables import EXPORTER, ROOTS
-from hr_sandbox.cornerstone.world import KEY
-from hr_sandbox.messages import Answer
+from hr_sandbox.http.messages import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hr_sandbox.cornerstone.query import Asked
-    from hr_sandbox.cornerstone.rows.parts import Row
+    from hr_sandbox.cornerstone.query import Query
+    from hr_sandbox.cornerstone.rows.common import Row
+    from hr_sandbox.cornerstone.store import Key, Store
     from hr_sandbox.cornerstone.tables import EntitySet
-    from hr_sandbox.cornerstone.world import Key, World
-    from hr_sandbox.messages import Request
+    from hr_sandbox.http.messages import Request
 
 SHAPES = ("entity", "removed", "removed-id")
 KEY_PART = re.compile(r"(?:(\w+)=)?(-?\d+|[0-9a-fA-F-]{36}|'(?:[^']|'')*')")
 
 
 class OData:
-    """Reads tables of a world.
+    """Reads tables of a store.
 
     Attributes:
         twice: rows that stand on two pages, by table.
@@ -37,39 +37,39 @@ class OData:
         short: the most rows that a table's pages have, and whether the first one has none.
     """
 
-    def __init__(self, world: World, links: Links) -> None:
+    def __init__(self, store: Store, links: Links) -> None:
         """Read these."""
-        self.world = world
+        self.store = store
         self.links = links
-        self.show = Show(world)
+        self.renderer = Renderer(store)
         self.twice: dict[str, Key] = {}
         self.shape = SHAPES[0]
         self.short: dict[str, tuple[int, bool]] = {}
         self._kept: tuple[tuple[object, ...], list[Row], Selection] | None = None
 
-    def answer(self, table: EntitySet, request: Request) -> Answer:
+    def answer(self, table: EntitySet, request: Request) -> Response:
         """A page of a table, or of its changes."""
         check_accept(request)
         prefer = preferences(request)
         if table.service == EXPORTER and any(name == DELTA for name, _ in request.query):
             return self._changes(table, request, prefer)
-        query = asked(table, self.world.portal.columns(table), request)
+        query = parse_query(table, self.store.portal.columns(table), request)
         begun = self.links.open("next", query.token, table.name) if query.token is not None else {}
         if begun and begun["options"] != fingerprint(query.options):
-            raise bad("The token belongs to another query.")
+            raise bad_request("The token belongs to another query.")
         if "until" in begun:
             return self._changed(table, request, prefer, begun)
         if not begun and prefer.track:
-            if table.service != EXPORTER or table.name not in self.world.portal.tracked:
+            if table.service != EXPORTER or table.name not in self.store.portal.tracked:
                 return not_implemented()
             if query.options:
-                raise bad("Changes are tracked of whole objects only.")
-            begun = {"track": self.world.sequence(table.name)}
+                raise bad_request("Changes are tracked of whole objects only.")
+            begun = {"track": self.store.sequence(table.name)}
         return self._page(table, request, prefer, query, begun)
 
     def _page(
-        self, table: EntitySet, request: Request, prefer: Preferences, query: Asked, begun: dict[str, Any]
-    ) -> Answer:
+        self, table: EntitySet, request: Request, prefer: Preferences, query: Query, begun: dict[str, Any]
+    ) -> Response:
         found = self._selection(table, query)
         start = found.after(begun["after"]) if "after" in begun else query.skip
         left = begun.get("left", query.top)
@@ -79,9 +79,9 @@ class OData:
         rows, places, twice = found.cut(start, end)
         columns = query.columns
         texts = [
-            *self.show.texts(table, columns, rows),
-            *self.show.bulk(table, columns, places),
-            *self.show.texts(table, columns, twice),
+            *self.renderer.texts(table, columns, rows),
+            *self.renderer.bulk(table, columns, places),
+            *self.renderer.texts(table, columns, twice),
         ]
         left = None if left is None else left - (end - start)
         tail: dict[str, Any] = {}
@@ -102,18 +102,18 @@ class OData:
             answer.headers["preference-applied"] = TRACK
         return answer
 
-    def _selection(self, table: EntitySet, query: Asked) -> Selection:
+    def _selection(self, table: EntitySet, query: Query) -> Selection:
         """The rows that a query means; those of the latest one are kept for its next page."""
-        state = (table.name, query.options, self.world.portal.version, self.world.bulk.size(table.name))
-        rows, twice = self.world.rows(table.name), self._twice(table)
+        state = (table.name, query.options, self.store.portal.version, self.store.bulk.size(table.name))
+        rows, twice = self.store.rows(table.name), self._twice(table)
         kept = self._kept
         if kept is None or kept[0] != state or kept[1] is not rows or kept[2].twice != twice:
-            self._kept = kept = (state, rows, Selection(self.world, table, query, twice))
+            self._kept = kept = (state, rows, Selection(self.store, table, query, twice))
         return kept[2]
 
     def _twice(self, table: EntitySet) -> list[Row]:
         key = self.twice.get(table.name)
-        row = None if key is None else self.world.find(table.name, key)
+        row = None if key is None else self.store.find(table.name, key)
         return [] if row is None else [row]
 
     def _frame(
@@ -125,12 +125,12 @@ class OData:
         tail: dict[str, Any],
         *,
         context: str = "",
-    ) -> Answer:
+    ) -> Response:
         """The body around rows."""
         named = {"@odata.context": f"{_context(table, request)}{context}", **head}
-        end = f",{dumped(tail)[1:-1]}" if tail else ""
-        body = f'{dumped(named)[:-1]},"value":[{",".join(texts)}]{end}}}'
-        return Answer(200, body.encode(), {"content-type": JSON_TYPE, **ODATA})
+        end = f",{to_json(tail)[1:-1]}" if tail else ""
+        body = f'{to_json(named)[:-1]},"value":[{",".join(texts)}]{end}}}'
+        return Response(200, body.encode(), {"content-type": JSON_TYPE, **ODATA})
 
     # Changes
 
@@ -138,28 +138,28 @@ class OData:
         token = self.links.token("delta", {"table": table.name, "track": number})
         return {"@odata.deltaLink": f"{table.name}?{DELTA}={token}"}
 
-    def _changes(self, table: EntitySet, request: Request, prefer: Preferences) -> Answer:
+    def _changes(self, table: EntitySet, request: Request, prefer: Preferences) -> Response:
         """The first page of what changed since a link was given."""
         if len(request.query) != 1:
-            raise bad(f"Nothing else is asked for with {DELTA}.")
+            raise bad_request(f"Nothing else is asked for with {DELTA}.")
         since = self.links.open("delta", request.query[0][1], table.name)["track"]
-        if table.name not in self.world.portal.tracked:
+        if table.name not in self.store.portal.tracked:
             return not_implemented()
-        state = {"track": since, "until": self.world.sequence(table.name), "place": 0}
+        state = {"track": since, "until": self.store.sequence(table.name), "place": 0}
         return self._changed(table, request, prefer, state)
 
-    def _changed(self, table: EntitySet, request: Request, prefer: Preferences, state: dict[str, Any]) -> Answer:
+    def _changed(self, table: EntitySet, request: Request, prefer: Preferences, state: dict[str, Any]) -> Response:
         """A page of changes."""
-        changes = self.world.changes(table.name, state["track"], state["until"])
+        changes = self.store.changes(table.name, state["track"], state["until"])
         start, end = state["place"], min(state["place"] + prefer.size, len(changes))
-        rows = {row[KEY]: row for row in self.world.rows(table.name)}
-        columns = tuple(self.world.portal.columns(table).values())
+        rows = {row[KEY]: row for row in self.store.rows(table.name)}
+        columns = tuple(self.store.portal.columns(table).values())
         texts = []
         for key, deleted in changes[start:end]:
             if not deleted and key in rows:
-                texts.append(dumped(self.show.body(table, columns, rows[key])))
+                texts.append(to_json(self.renderer.body(table, columns, rows[key])))
             else:
-                texts.append(dumped(self._gone(table, request, key)))
+                texts.append(to_json(self._gone(table, request, key)))
         if end < len(changes):
             named = {
                 "table": table.name,
@@ -186,20 +186,20 @@ class OData:
 
     # Single rows
 
-    def single(self, table: EntitySet, key_text: str, request: Request) -> Answer:
+    def single(self, table: EntitySet, key_text: str, request: Request) -> Response:
         """One row by its key, such as `5` or `user_id=5,ou_id=77`."""
         check_accept(request)
         if request.query:
-            raise bad("A single row has no options.")
+            raise bad_request("A single row has no options.")
         row = self._found(table, key_text)
         if row is None:
-            raise RefusalError(failure(NOT_FOUND))
-        columns = self.world.portal.columns(table).values()
+            raise ApiError(error_response(NOT_FOUND))
+        columns = self.store.portal.columns(table).values()
         body = {
             "@odata.context": f"{_context(table, request)}/$entity",
-            **self.show.body(table, columns, row),
+            **self.renderer.body(table, columns, row),
         }
-        return Answer(200, dumped(body).encode(), {"content-type": JSON_TYPE, **ODATA})
+        return Response(200, to_json(body).encode(), {"content-type": JSON_TYPE, **ODATA})
 
     def _found(self, table: EntitySet, text: str) -> Row | None:
         parts = [KEY_PART.fullmatch(part.strip()) for part in text.split(",")]
@@ -211,8 +211,8 @@ class OData:
                 return None
             given[part[1] or name] = _value(part[2])
         key = tuple(given.get(name) for name in table.key)
-        return self.world.find(table.name, key) or (
-            self.world.bulk.find(table.name, key) if self.world.bulk.size(table.name) else None
+        return self.store.find(table.name, key) or (
+            self.store.bulk.find(table.name, key) if self.store.bulk.size(table.name) else None
         )
 
 

@@ -148,14 +148,14 @@ class Portal:
             return [Column(f"{first}_id", "Edm.Int32", "int"), Column(first, *text), Column(f"{first}_ref", *text)]
         return []
 
-    def show(self, name: str, column: str, *, shown: bool) -> None:
+    def set_visible(self, name: str, column: str, *, visible: bool) -> None:
         """Let a column be there or not."""
         table = entity_sets()[name]
         hidden = self.hidden.setdefault(name, set())
         known = {*table.columns, *(row.name for row in self._own(name))}
         if column not in known or column in table.key:
             raise ControlError(f"There is no column {name}.{column} that can come and go.")
-        (hidden.discard if shown else hidden.add)(column)
+        (hidden.discard if visible else hidden.add)(column)
         self.version += 1
 
     def track(self, name: str, *, tracked: bool) -> None:

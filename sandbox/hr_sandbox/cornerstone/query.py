@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.filters import Part, Reader
-from hr_sandbox.cornerstone.refusals import NOT_ACCEPTABLE, RefusalError, bad, failure
+from hr_sandbox.cornerstone.errors import NOT_ACCEPTABLE, ApiError, bad_request, error_response
+from hr_sandbox.cornerstone.filters import Condition, FilterParser
 from hr_sandbox.cornerstone.tables import EXPORTER
 
 if TYPE_CHECKING:
     from hr_sandbox.cornerstone.tables import Column, EntitySet
-    from hr_sandbox.messages import Request
+    from hr_sandbox.http.messages import Request
 
 USUAL_SIZE, MOST = 1_000, 10_000
 SIZE, TRACK = "odata.maxpagesize", "odata.track-changes"
@@ -31,20 +31,20 @@ class Preferences:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Query:
     """The options of a request.
 
     Attributes:
         options: as they came, without the token.
         columns: what is shown.
-        part: which rows.
+        condition: which rows.
         order: columns to sort by, and whether downwards.
         token: where the page begins.
     """
 
     options: tuple[tuple[str, str], ...]
     columns: tuple[Column, ...]
-    part: Part | None
+    condition: Condition | None
     top: int | None
     skip: int
     count: bool
@@ -56,7 +56,7 @@ def check_accept(request: Request) -> None:
     """Refuse a request that wants something else than JSON."""
     wanted = [part.split(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")]
     if not any(part in JSON_TYPES for part in wanted):
-        raise RefusalError(failure(NOT_ACCEPTABLE, "Only application/json is served."))
+        raise ApiError(error_response(NOT_ACCEPTABLE, "Only application/json is served."))
 
 
 def preferences(request: Request) -> Preferences:
@@ -69,28 +69,28 @@ def preferences(request: Request) -> Preferences:
         if name.lower() == SIZE:
             text = text.strip('"')
             if not (text.isascii() and text.isdigit() and 0 < int(text) <= MOST):
-                raise bad(f"The value of {SIZE} is between 1 and {MOST}.")
+                raise bad_request(f"The value of {SIZE} is between 1 and {MOST}.")
             size = int(text)
     return Preferences(size, track)
 
 
-def asked(table: EntitySet, columns: dict[str, Column], request: Request) -> Asked:
+def parse_query(table: EntitySet, columns: dict[str, Column], request: Request) -> Query:
     """Read the options of a request for the rows of a table."""
     given = dict(request.query)
     if len(given) != len(request.query):
-        raise bad("An option stands twice.")
+        raise bad_request("An option stands twice.")
     for name in given:
         if name not in OPTIONS:
-            raise bad(f"The query option '{name}' is not supported.")
+            raise bad_request(f"The query option '{name}' is not supported.")
     if "$skip" in given and table.service == EXPORTER:
-        raise bad("The query option '$skip' is not supported.")
+        raise bad_request("The query option '$skip' is not supported.")
     if (counted := given.get("$count", "false")) not in {"true", "false"}:
-        raise bad("The value of $count is true or false.")
-    part = Reader(given["$filter"], columns, table.indexed).read() if "$filter" in given else None
-    return Asked(
+        raise bad_request("The value of $count is true or false.")
+    condition = FilterParser(given["$filter"], columns, table.indexed).read() if "$filter" in given else None
+    return Query(
         options=tuple((name, text) for name, text in request.query if name != TOKEN),
         columns=_selected(columns, given.get("$select")),
-        part=part,
+        condition=condition,
         top=_whole(given, "$top"),
         skip=_whole(given, "$skip") or 0,
         count=counted == "true",
@@ -104,7 +104,7 @@ def _whole(given: dict[str, str], name: str) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit()):
-        raise bad(f"The value of {name} is a whole number.")
+        raise bad_request(f"The value of {name} is a whole number.")
     return int(text)
 
 
@@ -114,7 +114,7 @@ def _selected(columns: dict[str, Column], text: str | None) -> tuple[Column, ...
     names = [name.strip() for name in text.split(",")]
     for name in names:
         if name not in columns:
-            raise bad(f"Could not find a property named '{name}'.")
+            raise bad_request(f"Could not find a property named '{name}'.")
     return tuple(columns[name] for name in dict.fromkeys(names))
 
 
@@ -123,6 +123,6 @@ def _order(columns: dict[str, Column], text: str | None) -> tuple[tuple[Column, 
     for part in text.split(",") if text is not None else ():
         match = ORDER.fullmatch(part.strip())
         if match is None or match[1] not in columns:
-            raise bad(f"Rows cannot be ordered by '{part.strip()}'.")
+            raise bad_request(f"Rows cannot be ordered by '{part.strip()}'.")
         found.append((columns[match[1]], match[2] == "desc"))
     return tuple(found)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
+from hr_sandbox.cornerstone.errors import BROKEN, ApiError, error_response
 from hr_sandbox.cornerstone.filters import span
-from hr_sandbox.cornerstone.refusals import BROKEN, RefusalError, failure
-from hr_sandbox.cornerstone.world import KEY, MOVED
+from hr_sandbox.cornerstone.store import KEY, MOVED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hr_sandbox.cornerstone.query import Asked
-    from hr_sandbox.cornerstone.rows.parts import Row
+    from hr_sandbox.cornerstone.query import Query
+    from hr_sandbox.cornerstone.rows.common import Row
+    from hr_sandbox.cornerstone.store import Store
     from hr_sandbox.cornerstone.tables import EntitySet
-    from hr_sandbox.cornerstone.world import World
 
 SCANNED = 200_000  # rows in bulk that are looked at one by one
 Position = list[Any]
@@ -24,46 +24,46 @@ Position = list[Any]
 class Selection:
     """The rows of the company, then those in bulk, then those that stand twice."""
 
-    def __init__(self, world: World, table: EntitySet, query: Asked, twice: Sequence[Row] = ()) -> None:
+    def __init__(self, store: Store, table: EntitySet, query: Query, twice: Sequence[Row] = ()) -> None:
         """Find the rows.
 
         Args:
-            world: where they are.
+            store: where they are.
             table: what is read.
             query: what is asked for.
             twice: rows that stand once more at the end.
         """
-        self._bulk = world.bulk
+        self._bulk = store.bulk
         self._table = table
-        part = query.part
+        part = query.condition
 
         def meant(row: Row) -> bool:
-            return part is None or part.test(lambda column: world.value(table, row, column))
+            return part is None or part.test(lambda column: store.value(table, row, column))
 
-        self.rows = [row for row in world.rows(table.name) if meant(row)]
+        self.rows = [row for row in store.rows(table.name) if meant(row)]
         self.twice = [row for row in twice if meant(row)]
         if query.order:
             for column, down in reversed(query.order):
-                self.rows.sort(key=lambda row: _sortable(world.value(table, row, column)), reverse=down)
+                self.rows.sort(key=lambda row: _sortable(store.value(table, row, column)), reverse=down)
         self.places: Sequence[int] = range(0)
         if size := self._bulk.size(table.name):
             if query.order:
-                raise RefusalError(failure(BROKEN, "The execution timed out."))
+                raise ApiError(error_response(BROKEN, "The execution timed out."))
             self.places = self._meant(query, size, meant)
 
-    def _meant(self, query: Asked, size: int, meant: Any) -> Sequence[int]:  # noqa: ANN401  a test of a row
-        if query.part is None:
+    def _meant(self, query: Query, size: int, meant: Any) -> Sequence[int]:  # noqa: ANN401  a test of a row
+        if query.condition is None:
             return range(size)
         name = self._table.name
-        first, end = span(query.part.bounds)
+        first, end = span(query.condition.bounds)
         places = range(
             0 if first is None else self._bulk.since(name, first),
             size if end is None else self._bulk.since(name, end),
         )
-        if query.part.only:
+        if query.condition.only:
             return places
         if len(places) > SCANNED:
-            raise RefusalError(failure(BROKEN, "The execution timed out."))
+            raise ApiError(error_response(BROKEN, "The execution timed out."))
         return [place for place in places if meant(self._bulk.row(name, place))]
 
     def __len__(self) -> int:

@@ -61,7 +61,7 @@ class EntitySet:
 
     @property
     def scope(self) -> str:
-        """The right to read it."""
+        """The permission to read it."""
         return f"{self.name}:read" if self.service == REPORTING else f"obj_{self.name}:read"
 
     @property

@@ -53,10 +53,10 @@ class Throttle:
         return enough, _headers(per_minute * MINUTES, per_minute * MINUTES - in_hour if enough else 0)
 
     def _count(self, resource: str, seconds: int) -> int:
-        moment = self._clock.seconds()
-        began, used = self._windows.get((resource, seconds), (moment, 0))
-        if moment - began >= seconds:
-            began, used = moment, 0
+        timestamp = self._clock.seconds()
+        began, used = self._windows.get((resource, seconds), (timestamp, 0))
+        if timestamp - began >= seconds:
+            began, used = timestamp, 0
         self._windows[resource, seconds] = (began, used + 1)
         return used + 1
 

@@ -10,35 +10,35 @@ from hr_sandbox.cornerstone.access import Access
 from hr_sandbox.cornerstone.auth import TOKEN_PATH, Tokens
 from hr_sandbox.cornerstone.clock import Clock
 from hr_sandbox.cornerstone.controls import CornerstoneControls
-from hr_sandbox.cornerstone.failures import Failures
-from hr_sandbox.cornerstone.links import STYLES, Links
-from hr_sandbox.cornerstone.metadata import Metadata, service_document
-from hr_sandbox.cornerstone.odata import OData
-from hr_sandbox.cornerstone.portal import Portal
-from hr_sandbox.cornerstone.query import preferences
-from hr_sandbox.cornerstone.refusals import (
+from hr_sandbox.cornerstone.errors import (
     ERROR_PAGE,
     LOGIN,
     NOT_ALLOWED,
     NOT_FOUND,
     TOO_MANY,
     UNAUTHORIZED,
-    RefusalError,
-    failure,
+    ApiError,
+    error_response,
     html,
     redirect,
 )
+from hr_sandbox.cornerstone.links import STYLES, Links
+from hr_sandbox.cornerstone.metadata import Metadata, service_document
+from hr_sandbox.cornerstone.odata import OData
+from hr_sandbox.cornerstone.portal import Portal
+from hr_sandbox.cornerstone.query import preferences
+from hr_sandbox.cornerstone.response_faults import ResponseFaults
 from hr_sandbox.cornerstone.rest import ROUTES, Rest, route_of
+from hr_sandbox.cornerstone.store import Store
 from hr_sandbox.cornerstone.tables import METADATA_SCOPES, ROOTS, USUAL_THROTTLE, entity_sets
 from hr_sandbox.cornerstone.throttle import Throttle
-from hr_sandbox.cornerstone.world import World
 from hr_sandbox.vendor import ControlError, Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.company import Company
-    from hr_sandbox.messages import Answer, Request
+    from hr_sandbox.http.messages import Request, Response
     from hr_sandbox.options import Options
     from hr_sandbox.vendor import Json
 
@@ -63,24 +63,24 @@ class Cornerstone(Vendor):
             (options.client_id, options.client_secret), min(options.token_ttl, LONGEST_TOKEN), self.access, clock
         )
         self.throttle = Throttle(clock, options.requests_per_minute)
-        self.failures = Failures()
-        self.odata = OData(World(company, portal, clock), Links(clock))
-        self.rest = Rest(self.odata.world)
+        self.failures = ResponseFaults()
+        self.odata = OData(Store(company, portal, clock), Links(clock))
+        self.rest = Rest(self.odata.store)
         self._metadata = Metadata(portal)
 
     # Requests
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answer a request, errors included."""
         try:
             return self._gate(request)
-        except RefusalError as error:
+        except ApiError as error:
             return error.answer
 
-    def error(self, status: int, request: Request) -> Answer:
-        """A failure of the vendor's own."""
+    def error(self, status: int, request: Request) -> Response:
+        """A error_response of the vendor's own."""
         del request
-        return failure(status)
+        return error_response(status)
 
     def template(self, path: str) -> str | None:
         """The declared path that a request's path belongs to, or None."""
@@ -91,7 +91,7 @@ class Cornerstone(Vendor):
         route = route_of(path)
         return route[0].path if route else None
 
-    def _gate(self, request: Request) -> Answer:
+    def _gate(self, request: Request) -> Response:
         """Tokens, pages for people, OData, then everything else."""
         path = request.path
         if path == TOKEN_PATH:
@@ -103,35 +103,37 @@ class Cornerstone(Vendor):
                 return self._odata(service, path[len(root) + 1 :], request)
         found = route_of(path)
         if found is None:
-            raise RefusalError(failure(NOT_FOUND))
+            raise ApiError(error_response(NOT_FOUND))
         route, parts = found
         refuse = route.refusing(request)
         headers = self._counted(route.limited or route.path, route.stream, route.per_minute, refuse)
         try:
             answer = self._read(request, route.scope, route.stream, refuse)
             answer = answer or self.rest.answer(route, parts, request)
-        except RefusalError as error:
+        except ApiError as error:
             answer = error.answer
         else:
-            answer = self.failures.spoil(route.stream, 1, answer, request)
+            answer = self.failures.apply(route.stream, 1, answer, request)
         answer.headers |= headers
         return answer
 
-    def _token(self, request: Request) -> Answer:
-        headers = self._counted(path, path, 0, failure) if (path := self.throttle.shared) else {}
-        answer = self.tokens.issue(request) if request.method == "POST" else failure(NOT_ALLOWED)
+    def _token(self, request: Request) -> Response:
+        headers = self._counted(path, path, 0, error_response) if (path := self.throttle.shared) else {}
+        answer = self.tokens.issue(request) if request.method == "POST" else error_response(NOT_ALLOWED)
         answer.headers |= headers
         return answer
 
-    def _counted(self, resource: str, stream: str, per_minute: int, refuse: Callable[[int], Answer]) -> dict[str, str]:
+    def _counted(
+        self, resource: str, stream: str, per_minute: int, refuse: Callable[[int], Response]
+    ) -> dict[str, str]:
         enough, headers = self.throttle.take(resource, stream, per_minute)
         if not enough:
             answer = refuse(TOO_MANY)
             answer.headers |= headers
-            raise RefusalError(answer)
+            raise ApiError(answer)
         return headers
 
-    def _read(self, request: Request, scope: str, endpoint: str, refuse: Callable[[int], Answer]) -> Answer | None:
+    def _read(self, request: Request, scope: str, endpoint: str, refuse: Callable[[int], Response]) -> Response | None:
         """A refusal of who asks, or None."""
         token = self.tokens.check(request)
         if token is None:
@@ -141,36 +143,36 @@ class Cornerstone(Vendor):
         status = self.access.refusal(scope, endpoint, token.scopes)
         return None if status is None else refuse(status)
 
-    def _odata(self, service: str, rest: str, request: Request) -> Answer:
+    def _odata(self, service: str, rest: str, request: Request) -> Response:
         """One of the OData services: its documents, or a table."""
         if "&" in rest:
             return redirect(request, ERROR_PAGE)
         found = NAME.fullmatch(rest)
         table = entity_sets().get(found[1]) if found else None
         resource = table.name if table else f"{service}/{METADATA}"
-        headers = self._counted(resource, resource, table.throttle if table else USUAL_THROTTLE, failure)
+        headers = self._counted(resource, resource, table.throttle if table else USUAL_THROTTLE, error_response)
         try:
             if rest in {"", METADATA}:
-                answer = self._read(request, METADATA_SCOPES[service], rest, failure) or self._document(
+                answer = self._read(request, METADATA_SCOPES[service], rest, error_response) or self._document(
                     service, rest, request
                 )
             elif table is None or found is None or table.service != service:
-                answer = failure(NOT_FOUND if self.tokens.check(request) else UNAUTHORIZED)
-            elif refused := self._read(request, table.scope, table.name, failure):
+                answer = error_response(NOT_FOUND if self.tokens.check(request) else UNAUTHORIZED)
+            elif refused := self._read(request, table.scope, table.name, error_response):
                 answer = refused
             elif found[2]:
                 answer = self.odata.single(table, found[2], request)
             else:
                 answer = self.odata.answer(table, request)
-                answer = self.failures.spoil(table.name, preferences(request).size, answer, request)
-        except RefusalError as error:
+                answer = self.failures.apply(table.name, preferences(request).size, answer, request)
+        except ApiError as error:
             answer = error.answer
         answer.headers |= headers
         return answer
 
-    def _document(self, service: str, rest: str, request: Request) -> Answer:
+    def _document(self, service: str, rest: str, request: Request) -> Response:
         if request.query:
-            raise RefusalError(failure(400, "This document has no options."))
+            raise ApiError(error_response(400, "This document has no options."))
         if not rest:
             return service_document(service, request.root)
         return self._metadata.answer(service, request)
@@ -196,44 +198,44 @@ class Cornerstone(Vendor):
 
     def count(self, stream: str, first: date | None, last: date | None) -> int:
         """How many rows a stream gives without a bookmark, over this window of days where one is asked for."""
-        world = self.odata.world
+        store = self.odata.store
         if stream in entity_sets():
-            return len(world.rows(stream)) + world.bulk.size(stream)
+            return len(store.rows(stream)) + store.bulk.size(stream)
         return self.rest.count(stream, *self.window(first, last))
 
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
         """The bodies of a stream's rows without a bookmark, everything allowed."""
         del root
-        world = self.odata.world
+        store = self.odata.store
         table = entity_sets().get(stream)
         if table is None:
             return self.rest.records(stream, *self.window(first, last))
-        size = world.bulk.size(stream)
+        size = store.bulk.size(stream)
         if size > MOST_RECORDS:
             raise ControlError(f"The stream {stream} has more than {MOST_RECORDS} rows in bulk.")
-        columns = tuple(world.portal.columns(table).values())
-        rows = [*world.rows(stream), *(world.bulk.row(stream, place) for place in range(size))]
-        return [self.odata.show.body(table, columns, row) for row in rows]
+        columns = tuple(store.portal.columns(table).values())
+        rows = [*store.rows(stream), *(store.bulk.row(stream, place) for place in range(size))]
+        return [self.odata.renderer.body(table, columns, row) for row in rows]
 
-    def rights(self) -> Json:
+    def permissions(self) -> Json:
         """Which scopes are granted, and how tables behave."""
-        portal = self.odata.world.portal
+        portal = self.odata.store.portal
         return {
             "granted": sorted(self.access.scopes - self.access.denied.keys()),
             "revoked": self.access.denied,
             "hidden": {name: sorted(columns) for name, columns in portal.hidden.items() if columns},
             "links": self.odata.links.styles,
             "twice": {name: ",".join(map(str, key)) for name, key in self.odata.twice.items()},
-            "manners": self.rest.manners,
+            "modes": self.rest.modes,
         }
 
-    def revoke(self, *, right: str | None, endpoint: str | None, status: int | None) -> Json:
+    def revoke(self, *, permission: str | None, endpoint: str | None, status: int | None) -> Json:
         """Take away a scope, or one stream."""
-        return self.access.revoke(right, endpoint, status)
+        return self.access.revoke(permission, endpoint, status)
 
-    def grant(self, *, right: str | None, endpoint: str | None) -> Json:
+    def grant(self, *, permission: str | None, endpoint: str | None) -> Json:
         """Give back a scope, or one stream."""
-        return self.access.grant(right, endpoint)
+        return self.access.grant(permission, endpoint)
 
     def expire_tokens(self) -> Json:
         """End all tokens now."""
@@ -244,7 +246,7 @@ class Cornerstone(Vendor):
         stream, _, name = attribute.partition(".")
         if stream not in entity_sets():
             raise ControlError(f"There is no attribute {attribute}.")
-        self.odata.world.portal.show(stream, name, shown=allowed)
+        self.odata.store.portal.set_visible(stream, name, visible=allowed)
         return {"attribute": attribute, "allowed": allowed}
 
     def set_links(self, path: str, style: str) -> Json:
@@ -257,15 +259,17 @@ class Cornerstone(Vendor):
         self.odata.links.styles[name] = style
         return {"path": path, "style": style}
 
-    def set_manner(self, path: str, manner: str) -> Json:
+    def set_mode(self, path: str, mode: str, key: str | None = None) -> Json:
         """Choose in which of its ways a REST stream answers."""
-        return self.rest.set_manner(path.rpartition("/")[2], manner)
+        if key is not None:
+            raise ControlError(f"A mode of {path} is for all of its records.")
+        return self.rest.set_mode(path.rpartition("/")[2], mode)
 
     def duplicate(self, stream: str, key: str | None) -> Json:
         """Let a row stand once more at the end of a view or object."""
         if stream not in entity_sets():
             raise ControlError(f"Records of {stream} cannot stand on two pages.")
-        rows = self.odata.world.rows(stream)
+        rows = self.odata.store.rows(stream)
         wanted = rows[0]["_key"] if key is None and rows else None
         for row in rows:
             if key is not None and ",".join(map(str, row["_key"])) == key:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.refusals import FORMS, forbidden
+from hr_sandbox.factorial.errors import FORMS, forbidden
 from hr_sandbox.factorial.tables import newest, resources
 from hr_sandbox.vendor import ControlError
 
 if TYPE_CHECKING:
     from hr_sandbox.factorial.auth import Bearer
     from hr_sandbox.factorial.tables import Resource
-    from hr_sandbox.messages import Answer
+    from hr_sandbox.http.messages import Response
     from hr_sandbox.vendor import Json
 
 STATUSES = (401, 402, 403, 404, 410, 428)
@@ -49,7 +49,7 @@ class Access:
         self.forms: dict[str, str] = {}
         self.hidden: dict[str, set[str]] = {}
 
-    def refusal(self, resource: Resource, bearer: Bearer) -> Answer | None:
+    def refusal(self, resource: Resource, bearer: Bearer) -> Response | None:
         """The answer where something is not booked, or the token's scopes lack it."""
         for target in (resource.name, resource.module):
             if target in self.denied:
@@ -58,17 +58,17 @@ class Access:
             return forbidden(resource.module, self.forms.get(resource.module), None)
         return None
 
-    def revoke(self, right: str | None, endpoint: str | None, status: int | None) -> Json:
+    def revoke(self, permission: str | None, endpoint: str | None, status: int | None) -> Json:
         """Take a module or a list away."""
-        target = self._target(right, endpoint)
+        target = self._target(permission, endpoint)
         if status is not None and status not in STATUSES:
-            raise ControlError(f"The status of a missing right is one of {', '.join(map(str, STATUSES))}.")
+            raise ControlError(f"The status of a missing permission is one of {', '.join(map(str, STATUSES))}.")
         self.denied[target] = status
         return {"revoked": target, "status": status or "as the module answers"}
 
-    def grant(self, right: str | None, endpoint: str | None) -> Json:
+    def grant(self, permission: str | None, endpoint: str | None) -> Json:
         """Give a module or a list back."""
-        target = self._target(right, endpoint)
+        target = self._target(permission, endpoint)
         return {"granted": target, "changed": self.denied.pop(target, 0) != 0}
 
     def set_form(self, module: str, form: str) -> Json:
@@ -90,11 +90,11 @@ class Access:
         (hidden.discard if allowed else hidden.add)(name)
         return {"attribute": attribute, "allowed": allowed}
 
-    def _target(self, right: str | None, endpoint: str | None) -> str:
-        if right is not None and endpoint is None:
-            if right not in self.modules:
-                raise ControlError(f"There is no right {right}; there are {', '.join(self.modules)}.")
-            return right
-        if endpoint is not None and right is None:
+    def _target(self, permission: str | None, endpoint: str | None) -> str:
+        if permission is not None and endpoint is None:
+            if permission not in self.modules:
+                raise ControlError(f"There is no permission {permission}; there are {', '.join(self.modules)}.")
+            return permission
+        if endpoint is not None and permission is None:
             return resource_of(endpoint).name
-        raise ControlError("Name either a right or an endpoint.")
+        raise ControlError("Name either a permission or an endpoint.")

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-from hr_sandbox.factorial.refusals import page
-from hr_sandbox.messages import Answer, as_json
+from hr_sandbox.factorial.errors import html_error
+from hr_sandbox.http.messages import Response, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hr_sandbox.messages import Request
+    from hr_sandbox.http.messages import Request
 
 AUTHORIZE_PATH, TOKEN_PATH = "/oauth/authorize", "/oauth/token"
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
@@ -110,12 +110,12 @@ class Tokens:
                 return Bearer(chain.scopes, chain.company) if ends is None or ends > self.now() else None
         return None
 
-    def authorize(self, request: Request) -> Answer:
+    def authorize(self, request: Request) -> Response:
         """The page on which somebody agrees: here it agrees at once."""
         given = dict(request.query)
         target = given.get("redirect_uri", "")
         if given.get("client_id") != self._client[0] or not _can_return(target):
-            return page(401)
+            return html_error(401)
         scopes = frozenset(given.get("scope", "").split()) - set(USUAL_SCOPE.split())
         problem = None
         if given.get("response_type") != "code":
@@ -129,10 +129,10 @@ class Tokens:
         self._codes[code] = _Code(target, chain, self.now() + CODE_SECONDS)
         if target == OUT_OF_BAND:
             body = f"<!doctype html><title>Authorization code</title><code>{code}</code>"
-            return Answer(200, body.encode(), {"content-type": "text/html; charset=utf-8"})
+            return Response(200, body.encode(), {"content-type": "text/html; charset=utf-8"})
         return _back(target, {"code": code}, given)
 
-    def issue(self, request: Request) -> Answer:
+    def issue(self, request: Request) -> Response:
         """Answer a request for a token."""
         given = dict(request.form)
         client = (given.get("client_id", ""), given.get("client_secret", ""))
@@ -146,7 +146,7 @@ class Tokens:
             return self._refresh(given)
         return _refused("unsupported_grant_type")
 
-    def _exchange(self, given: dict[str, str]) -> Answer:
+    def _exchange(self, given: dict[str, str]) -> Response:
         if not given.get("code") or not given.get("redirect_uri"):
             return _refused("invalid_request")
         code = self._codes.pop(given["code"], None)
@@ -155,7 +155,7 @@ class Tokens:
         self._chains.append(code.chain)
         return self._grant(code.chain)
 
-    def _refresh(self, given: dict[str, str]) -> Answer:
+    def _refresh(self, given: dict[str, str]) -> Response:
         name = given.get("refresh_token")
         if not name:
             return _refused("invalid_request")
@@ -172,7 +172,7 @@ class Tokens:
                 return self._grant(chain)
         return _refused("invalid_grant")
 
-    def _grant(self, chain: Chain) -> Answer:
+    def _grant(self, chain: Chain) -> Response:
         name, now = secrets.token_hex(32), self.now()
         body: dict[str, object] = {"access_token": name, "token_type": "Bearer"}
         if chain.company:
@@ -182,7 +182,7 @@ class Tokens:
             chain.refresh = (secrets.token_hex(32), now)
             body |= {"expires_in": int(self._lifetime), "refresh_token": chain.refresh[0]}
         body |= {"scope": " ".join(sorted(chain.scopes)) if chain.scopes else USUAL_SCOPE, "created_at": int(now)}
-        return as_json(body, cache_control="no-store")
+        return json_response(body, cache_control="no-store")
 
     def login(self, *, company: bool) -> dict[str, object]:
         """The tokens of a new login, as the token endpoint would give them."""
@@ -212,12 +212,14 @@ def _can_return(target: str) -> bool:
     return target == OUT_OF_BAND or (parts.scheme in {"http", "https"} and bool(parts.netloc) and not parts.fragment)
 
 
-def _back(target: str, told: dict[str, str], given: dict[str, str]) -> Answer:
+def _back(target: str, told: dict[str, str], given: dict[str, str]) -> Response:
     state = {"state": given["state"]} if "state" in given else {}
     sign = "&" if urlsplit(target).query else "?"
-    return Answer(302, b"", {"location": f"{target}{sign}{urlencode({**told, **state})}"})
+    return Response(302, b"", {"location": f"{target}{sign}{urlencode({**told, **state})}"})
 
 
-def _refused(problem: str) -> Answer:
+def _refused(problem: str) -> Response:
     status = 401 if problem in UNAUTHORIZED else 400
-    return as_json({"error": problem, "error_description": DESCRIPTIONS[problem]}, status, cache_control="no-store")
+    return json_response(
+        {"error": problem, "error_description": DESCRIPTIONS[problem]}, status, cache_control="no-store"
+    )

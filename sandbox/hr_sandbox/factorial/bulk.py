@@ -6,13 +6,13 @@ import json
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.rows.parts import HOME
+from hr_sandbox.factorial.rows.common import HOME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hr_sandbox.company import Company
-    from hr_sandbox.factorial.invented import Row
+    from hr_sandbox.factorial.fake_values import Row
 
 CLOCKS = tuple(f"{minute // 60:02}:{minute % 60:02}" for minute in range(1440))
 # What differs from shift to shift, as it stands in a body.
@@ -28,7 +28,7 @@ VARYING = (
     "created_at",
     "updated_at",
 )
-SECONDS = 19  # letters of a moment to the second
+SECONDS = 19  # letters of a timestamp to the second
 FIRST = 10_000_000  # the number of the first one, beyond those of the company's own
 YEARS = 5
 
@@ -100,23 +100,23 @@ class Bulk:
         }
 
     def texts(self, places: range, show: Callable[[list[Row]], list[Row]]) -> Iterator[str]:
-        """The bodies of the shifts at these places as JSON: the first one is made, the others only differ from it.
+        """The render_rows of the shifts at these places as JSON: the first one is made, the others only differ from it.
 
         Args:
             places: which shifts.
-            show: makes bodies of rows.
+            show: makes render_rows of rows.
         """
         if not places:
             return
         body = show([self.row(places[0])])[0]
-        number, moment = body["id"], body["created_at"] or body["updated_at"] or ""
+        number, timestamp = body["id"], body["created_at"] or body["updated_at"] or ""
         # What may not be seen is null in all of them.
         marks = {name: f"%({name})s" for name in VARYING if body[name] is not None}
         pattern = json.dumps({**body, **marks}, separators=(",", ":")).replace('"%(minutes)s"', "%(minutes)s")
         if isinstance(number, int):
             pattern = pattern.replace('"%(id)s"', "%(id)s").replace('"%(employee_id)s"', "%(employee_id)s")
         begins = int(number) - FIRST - places[0]  # what the vendor adds to numbers
-        ends = moment[SECONDS:]
+        ends = timestamp[SECONDS:]
         for place in places:
             day = (self.first_day + timedelta(place * self._days // self.rows)).isoformat()
             minutes, start = 240 + place % 240, (6 + place % 6) * 60 + place % 60

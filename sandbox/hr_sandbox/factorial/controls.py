@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.factorial.access import resource_of, stream_of
 from hr_sandbox.factorial.ids import CLUSTER
-from hr_sandbox.factorial.query import moment_of
+from hr_sandbox.factorial.query import parse_timestamp
 from hr_sandbox.vendor import ControlError
 
 if TYPE_CHECKING:
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from hr_sandbox.factorial.access import Access
     from hr_sandbox.factorial.auth import Tokens
-    from hr_sandbox.factorial.lists import Lists
+    from hr_sandbox.factorial.endpoint import Endpoints
+    from hr_sandbox.factorial.store import Key
     from hr_sandbox.factorial.tables import Resource
-    from hr_sandbox.factorial.world import Key
     from hr_sandbox.vendor import Json
 
 MOST_ROWS = 5_000_000
@@ -32,7 +32,7 @@ SHIFTS: dict[str, tuple[type, ...]] = {
 
 
 PARSERS: dict[str, Callable[[str], object]] = {
-    "moment": moment_of,
+    "timestamp": parse_timestamp,
     "day": date.fromisoformat,
     "clock": time.fromisoformat,
 }
@@ -41,9 +41,9 @@ PARSERS: dict[str, Callable[[str], object]] = {
 class FactorialControls:
     """Changes rows, and how they are served."""
 
-    def __init__(self, lists: Lists, access: Access, tokens: Tokens) -> None:
+    def __init__(self, endpoints: Endpoints, access: Access, tokens: Tokens) -> None:
         """Control these."""
-        self._lists = lists
+        self._endpoints = endpoints
         self._access = access
         self._tokens = tokens
 
@@ -62,7 +62,7 @@ class FactorialControls:
 
     def shifts(self, body: Json) -> Json:
         """How many shifts there are in bulk, and how slow they are."""
-        manners, bulk = self._lists.manners, self._lists.world.bulk
+        modes, bulk = self._endpoints.modes, self._endpoints.store.bulk
         for name, value in body.items():
             if name not in SHIFTS:
                 raise ControlError(f"The control does not know {name}; it knows {', '.join(SHIFTS)}.")
@@ -72,16 +72,16 @@ class FactorialControls:
                 raise ControlError(f"The value of {name} is between 0 and {MOST_ROWS}.")
         if "rows" in body:
             bulk.set(body["rows"])
-        manners.widest = body.get("widest_days", manners.widest)
-        manners.stall = body.get("stall_seconds", manners.stall)
-        manners.per_row = body.get("seconds_per_row", manners.per_row)
-        manners.halting = body.get("halting", manners.halting)
+        modes.widest = body.get("widest_days", modes.widest)
+        modes.stall = body.get("stall_seconds", modes.stall)
+        modes.per_row = body.get("seconds_per_row", modes.per_row)
+        modes.halting = body.get("halting", modes.halting)
         return {
             "rows": bulk.rows,
-            "widest_days": manners.widest,
-            "stall_seconds": manners.stall,
-            "seconds_per_row": manners.per_row,
-            "halting": manners.halting,
+            "widest_days": modes.widest,
+            "stall_seconds": modes.stall,
+            "seconds_per_row": modes.per_row,
+            "halting": modes.halting,
         }
 
     def edit(self, body: Json) -> Json:
@@ -99,23 +99,23 @@ class FactorialControls:
                 value = PARSERS[field.form](value)
             except ValueError as error:
                 raise ControlError(f"The field {name} cannot be {value!r}.") from error
-        self._lists.world.edit(resource, key, {name: value})
+        self._endpoints.store.edit(resource, key, {name: value})
         return {"changed": [{"action": "updated", "kind": resource.stream, "id": _shown(key)}]}
 
     def delete(self, body: Json) -> Json:
         """Delete any row."""
         resource, key = self._row(body)
         _nothing_else(body)
-        self._lists.world.delete(resource, key)
+        self._endpoints.store.delete(resource, key)
         return {"changed": [{"action": "deleted", "kind": resource.stream, "id": _shown(key)}]}
 
     def _row(self, body: Json) -> tuple[Resource, Key]:
         resource, text = stream_of(_taken(body, "stream")), _taken(body, "id")
         numbered = resource.key is not None and resource.fields[resource.key].type == "id"
         key = _key(text, numbered=numbered)
-        world = self._lists.world
-        in_bulk = resource.name == "attendance/shifts" and isinstance(key, int) and world.bulk.find(key)
-        if in_bulk or world.find(resource.name, key) is None:
+        store = self._endpoints.store
+        in_bulk = resource.name == "attendance/shifts" and isinstance(key, int) and store.bulk.find(key)
+        if in_bulk or store.find(resource.name, key) is None:
             raise ControlError(f"The stream {resource.stream} has no record {text}.")
         return resource, key
 
@@ -126,7 +126,7 @@ class FactorialControls:
         _nothing_else(body)
         if name not in resource.parameters:
             raise ControlError(f"There is no parameter {name}; there are {', '.join(resource.parameters)}.")
-        names = self._lists.manners.ignored.setdefault(resource.name, set())
+        names = self._endpoints.modes.ignored.setdefault(resource.name, set())
         (names.add if ignored else names.discard)(name)
         return {"endpoint": resource.name, "ignored": sorted(names)}
 

@@ -17,10 +17,10 @@ from typing import Any
 
 Json = dict[str, Any]
 TABLES = Path(__file__).parent / "described"
-FORMATS = {"date-time": "moment", "date": "day", "time": "clock", "unix-epoch-seconds": "epoch"}
+FORMATS = {"date-time": "timestamp", "date": "day", "time": "clock", "unix-epoch-seconds": "epoch"}
 PLAIN = {"string": "text", "integer": "integer", "number": "number", "boolean": "boolean", "object": "object"}
 # By the ends of names, where nobody says more.
-BY_NAME = (("_at", "moment"), ("_on", "day"), ("_date", "day"))
+BY_NAME = (("_at", "timestamp"), ("_on", "day"), ("_date", "day"))
 FIRST = "2026-01-01"  # older than any description, and like the oldest of them but for what is in LATER
 LATER = frozenset({"project_management/budget_strategies"})
 
@@ -32,7 +32,7 @@ class Document:
         """Read it."""
         self.version: str = document["info"]["version"]
         self._schemas: Json = document["components"]["schemas"]
-        self.lists: dict[str, Json] = {}
+        self.endpoints: dict[str, Json] = {}
         self.single: set[str] = set()
         pattern = re.compile(rf"/api/{self.version}/resources/(\w+/\w+)(/\{{id\}})?")
         for path, operations in document["paths"].items():
@@ -41,18 +41,18 @@ class Document:
                 if found[2]:
                     self.single.add(found[1])
                 else:
-                    self.lists[found[1]] = operations["get"]
+                    self.endpoints[found[1]] = operations["get"]
 
     def fields(self, resource: str) -> dict[str, str]:
         """The types of a list's fields."""
-        answer = self.lists[resource]["responses"]["200"]["content"]["application/json"]["schema"]
+        answer = self.endpoints[resource]["responses"]["200"]["content"]["application/json"]["schema"]
         item = self._resolve(self._resolve(answer)["properties"]["data"]["items"])
         return {name: self._type(schema) for name, schema in item["properties"].items()}
 
     def parameters(self, resource: str) -> dict[str, Json]:
         """What a list's parameters take."""
         found = {}
-        for row in self.lists[resource]["parameters"]:
+        for row in self.endpoints[resource]["parameters"]:
             schema = self._resolve(row["schema"])
             inner = self._resolve(schema.get("items", schema))
             choices = inner.get("enum")
@@ -130,8 +130,8 @@ def describe(documents: list[Json], hints: list[Json]) -> dict[str, dict[str, Js
     versions = [FIRST, *(row.version for row in read)]
     hinted = {row["resource"]: row for row in hints}
     tables: defaultdict[str, dict[str, Json]] = defaultdict(dict)
-    for resource in sorted({name for row in read for name in row.lists}):
-        having = {row.version: row for row in read if resource in row.lists}
+    for resource in sorted({name for row in read for name in row.endpoints}):
+        having = {row.version: row for row in read if resource in row.endpoints}
         if versions[1] in having and resource not in LATER:
             having = {FIRST: having[versions[1]], **having}
         hint = hinted.get(resource, {})

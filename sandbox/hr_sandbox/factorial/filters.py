@@ -6,13 +6,13 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.factorial.bounds import BOUNDS
-from hr_sandbox.factorial.ids import wire
-from hr_sandbox.factorial.refusals import bad
+from hr_sandbox.factorial.date_filters import BOUNDS
+from hr_sandbox.factorial.errors import invalid_parameter
+from hr_sandbox.factorial.ids import to_api_id
 from hr_sandbox.factorial.tables import resources
 
 if TYPE_CHECKING:
-    from hr_sandbox.factorial.invented import Row
+    from hr_sandbox.factorial.fake_values import Row
     from hr_sandbox.factorial.query import Query
 
 Test = Callable[["Row"], bool]
@@ -75,7 +75,7 @@ TRUE_ONLY: dict[str, Test] = {
     "project_management/budget_strategies/without_subproject": lambda row: row["subproject_id"] is None,
     "timeoff/allowances/by_overtime": lambda row: row["source_units"] == "overtime_units",
 }
-# Lists that answer only where one of these groups of parameters is whole.
+# Endpoints that answer only where one of these groups of parameters is whole.
 ONE_OF = {
     "attendance/worked_times": (("start_on", "end_on"), ("ids[]",)),
     "compensations/additional_compensations": (
@@ -101,16 +101,16 @@ def check_needs(query: Query) -> None:
     for name in resource.needs:
         known = query.version in resource.parameters[name].span
         if known and not any(query.many(name)):
-            raise bad(resource.module, name, "can't be blank")
+            raise invalid_parameter(resource.module, name, "can't be blank")
         parameter = resource.parameters[name]
         if known and parameter.of and not set(query.many(name)) <= set(parameter.of):
-            raise bad(resource.module, name, "is not included in the list")
+            raise invalid_parameter(resource.module, name, "is not included in the list")
     groups = ONE_OF.get(resource.name, ())
     if groups and not any(all(any(query.many(name)) for name in group) for group in groups):
-        raise bad(resource.module, groups[0][0], "is missing, and nothing else bounds the request")
+        raise invalid_parameter(resource.module, groups[0][0], "is missing, and nothing else bounds the request")
     name, most = AT_MOST.get(resource.name, ("", 0))
     if len(query.many(name)) > most:
-        raise bad(resource.module, name, f"takes {most} at most")
+        raise invalid_parameter(resource.module, name, f"takes {most} at most")
 
 
 def tests(query: Query) -> list[Test]:
@@ -128,7 +128,7 @@ def _test(query: Query, name: str) -> Test | None:
         return None
     if name in EXCLUDING:
         without = set(query.many(name))
-        return lambda row: str(wire(row["id"])) not in without
+        return lambda row: str(to_api_id(row["id"])) not in without
     field = _field(query.resource.name, name)
     if field is None:
         return _search(query, name) if name in SEARCHES else None
@@ -148,7 +148,7 @@ def _equal(query: Query, name: str, field: str) -> Test | None:
 
 def _texts(held: Any, *, numbers: bool) -> list[str]:  # noqa: ANN401  any field's
     values = held if isinstance(held, list) else [held]
-    return [str(wire(value)) if numbers and isinstance(value, int) else str(value) for value in values]
+    return [str(to_api_id(value)) if numbers and isinstance(value, int) else str(value) for value in values]
 
 
 @cache

@@ -10,14 +10,14 @@ from hr_sandbox.factorial.versions import TEXT_IDS
 CLUSTER = 18_446_744_073_709_550  # where the numbers of the vendor's first cluster begin, beyond 2^53
 
 
-def wire(number: int) -> int:
+def to_api_id(number: int) -> int:
     """The number that a record has at the vendor."""
     return CLUSTER + number
 
 
-def shown(number: int, version: str) -> int | str:
+def format_id(number: int, version: str) -> int | str:
     """The number as a version shows it."""
-    return wire(number) if version < TEXT_IDS else str(wire(number))
+    return to_api_id(number) if version < TEXT_IDS else str(to_api_id(number))
 
 
 def cursor(key: str) -> str:

@@ -6,14 +6,14 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.factorial.ids import CLUSTER, cursor, key_of, wire
-from hr_sandbox.factorial.refusals import bad_cursor
+from hr_sandbox.factorial.errors import invalid_cursor
+from hr_sandbox.factorial.ids import CLUSTER, cursor, key_of, to_api_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hr_sandbox.factorial.invented import Row
-    from hr_sandbox.factorial.world import Key
+    from hr_sandbox.factorial.fake_values import Row
+    from hr_sandbox.factorial.store import Key
 
 MOST = 100
 AFTER, BEFORE, LIMIT, PAGE = "after_id", "before_id", "limit", "page"
@@ -52,7 +52,7 @@ def _count(given: dict[str, str], name: str) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and int(text)):
-        raise bad_cursor(name)
+        raise invalid_cursor(name)
     return int(text)
 
 
@@ -64,12 +64,12 @@ def _key(given: dict[str, str], name: str, numbered: bool) -> Key | None:  # noq
         key = key_of(text)
         return int(key) - CLUSTER if numbered else key
     except ValueError as error:
-        raise bad_cursor(name) from error
+        raise invalid_cursor(name) from error
 
 
-def shown_key(key: Key) -> str:
+def cursor_key(key: Key) -> str:
     """The key in a cursor."""
-    return str(wire(key)) if isinstance(key, int) else key
+    return str(to_api_id(key)) if isinstance(key, int) else key
 
 
 def cut(keys: Sequence[Key], asked: Paging) -> tuple[slice, Row]:
@@ -80,8 +80,8 @@ def cut(keys: Sequence[Key], asked: Paging) -> tuple[slice, Row]:
         "has_next_page": end < len(keys),
         "has_previous_page": start > 0 and bool(keys),
         # What fits on one page needs no cursors.
-        "start_cursor": None if whole or start >= end else cursor(shown_key(keys[start])),
-        "end_cursor": None if whole or start >= end else cursor(shown_key(keys[end - 1])),
+        "start_cursor": None if whole or start >= end else cursor(cursor_key(keys[start])),
+        "end_cursor": None if whole or start >= end else cursor(cursor_key(keys[end - 1])),
         "limit": asked.limit,
         "total": len(keys),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.refusals import bad
+from hr_sandbox.factorial.errors import invalid_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,16 +16,16 @@ FLAGS = {"true": True, "1": True, "false": False, "0": False}
 DAY_LENGTH = 10
 
 
-def moment_of(text: str) -> datetime:
-    """A moment in UTC: a day is its first second, and a time without a zone means UTC.
+def parse_timestamp(text: str) -> datetime:
+    """A timestamp in UTC: a day is its first second, and a time without a zone means UTC.
 
     Raises:
         ValueError: the text is neither.
     """
     if len(text) == DAY_LENGTH:
         return datetime.combine(date.fromisoformat(text), time(), UTC)
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    timestamp = datetime.fromisoformat(text)
+    return timestamp.replace(tzinfo=UTC) if timestamp.tzinfo is None else timestamp.astimezone(UTC)
 
 
 class Query:
@@ -48,9 +48,9 @@ class Query:
     def _check(self, name: str, texts: list[str]) -> None:
         parameter = self.resource.parameters[name]
         if parameter.type == "boolean" and not name.endswith("[]") and texts[-1] not in FLAGS:
-            raise bad(self.resource.module, name, "is not a boolean")
+            raise invalid_parameter(self.resource.module, name, "is not a boolean")
         if parameter.of and not name.endswith("[]") and texts[-1] not in parameter.of:
-            raise bad(self.resource.module, name, "is not included in the list")
+            raise invalid_parameter(self.resource.module, name, "is not included in the list")
 
     def __contains__(self, name: object) -> bool:
         return name in self._values
@@ -74,17 +74,17 @@ class Query:
         text = self.one(name)
         return None if text is None else FLAGS.get(text)
 
-    def moment(self, name: str) -> datetime | None:
-        """A moment in UTC, or None where it was not given."""
+    def timestamp(self, name: str) -> datetime | None:
+        """A timestamp in UTC, or None where it was not given."""
         text = self.one(name)
         if text is None:
             return None
         try:
-            return moment_of(text)
+            return parse_timestamp(text)
         except (ValueError, OverflowError) as error:
-            raise bad(self.resource.module, name, "is not a valid date") from error
+            raise invalid_parameter(self.resource.module, name, "is not a valid date") from error
 
     def day(self, name: str) -> date | None:
-        """A day; of a moment, its day in UTC."""
-        moment = self.moment(name)
-        return moment and moment.date()
+        """A day; of a timestamp, its day in UTC."""
+        timestamp = self.timestamp(name)
+        return timestamp and timestamp.date()

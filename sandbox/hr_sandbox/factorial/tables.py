@@ -28,7 +28,7 @@ class Field:
 
     Attributes:
         type: id, ids, text, integer, number, boolean, object, or a plural of these for lists.
-        form: moment, day, clock or epoch, where a text or number is one.
+        form: timestamp, day, clock or epoch, where a text or number is one.
         of: the values that the vendor names.
         refers: the list that the id is of.
         always: whether the vendor says that it is always there.
@@ -64,7 +64,7 @@ class Resource:
     Attributes:
         name: such as `attendance/shifts`.
         single: whether rows can be read by id.
-        scope: the right that is documented for it.
+        scope: the permission that is documented for it.
         needs: parameters without which it answers nothing.
     """
 

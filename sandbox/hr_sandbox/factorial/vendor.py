@@ -11,14 +11,14 @@ from hr_sandbox.factorial import versions
 from hr_sandbox.factorial.access import Access, path_of, resource_of, stream_of
 from hr_sandbox.factorial.auth import AUTHORIZE_PATH, TOKEN_PATH, Tokens
 from hr_sandbox.factorial.controls import FactorialControls
+from hr_sandbox.factorial.endpoint import ODD_WAYS, Endpoints
+from hr_sandbox.factorial.errors import ApiError, error_response, html_error, not_found, unauthorized
 from hr_sandbox.factorial.ids import CLUSTER
-from hr_sandbox.factorial.lists import ODD_WAYS, Lists
-from hr_sandbox.factorial.refusals import RefusalError, failure, not_there, page, unauthorized
-from hr_sandbox.factorial.show import bodies
+from hr_sandbox.factorial.render import render_rows
+from hr_sandbox.factorial.store import SHIFTS, STATS, Store
 from hr_sandbox.factorial.tables import newest, resources
-from hr_sandbox.factorial.world import SHIFTS, STATS, World
-from hr_sandbox.limits import Buckets, Rate
-from hr_sandbox.messages import as_json
+from hr_sandbox.http.limits import Buckets, Rate
+from hr_sandbox.http.messages import json_response
 from hr_sandbox.vendor import YEARS_BACK, ControlError, Vendor
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company import Company
     from hr_sandbox.factorial.auth import Bearer
-    from hr_sandbox.factorial.invented import Row
+    from hr_sandbox.factorial.fake_values import Row
     from hr_sandbox.factorial.tables import Resource
-    from hr_sandbox.messages import Answer, Request
+    from hr_sandbox.http.messages import Request, Response
     from hr_sandbox.options import Options
     from hr_sandbox.vendor import Json
 
@@ -51,7 +51,7 @@ class Factorial(Vendor):
         """Serve the company to the credentials of the options."""
         super().__init__(company)
         self.access = Access()
-        self.lists = Lists(World(company), self.access)
+        self.endpoints = Endpoints(Store(company), self.access)
         scopes = frozenset(row.scope for row in resources().values() if row.scope)
         client = (options.client_id, options.client_secret)
         self.tokens = Tokens(client, options.api_key, min(options.token_ttl, LONGEST_TOKEN), scopes)
@@ -61,7 +61,7 @@ class Factorial(Vendor):
 
     # Requests
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answer a request, errors included."""
         remaining = None
         rate = self._limit or (POSTS if request.method == "POST" else None)
@@ -69,8 +69,8 @@ class Factorial(Vendor):
         if rate:
             enough, remaining = self._buckets.take(self._limit is None, rate)
         try:
-            answer = self._gate(request) if enough else failure(TOO_MANY)
-        except RefusalError as error:
+            answer = self._gate(request) if enough else error_response(TOO_MANY)
+        except ApiError as error:
             answer = error.answer
         if rate and remaining is not None:
             answer.headers |= {
@@ -81,10 +81,10 @@ class Factorial(Vendor):
         answer.headers["x-request-id"] = f"{next(self._numbers):032x}"
         return answer
 
-    def error(self, status: int, request: Request) -> Answer:
-        """A failure of the vendor's own."""
+    def error(self, status: int, request: Request) -> Response:
+        """A error_response of the vendor's own."""
         del request
-        return failure(status)
+        return error_response(status)
 
     def template(self, path: str) -> str | None:
         """The declared path that a request's path belongs to, or None."""
@@ -95,21 +95,21 @@ class Factorial(Vendor):
             return None
         return f"{path_of(found[2])}/{{id}}" if found[3] else path_of(found[2])
 
-    def _gate(self, request: Request) -> Answer:
+    def _gate(self, request: Request) -> Response:
         """Path, version, method, key, booking: then the list itself."""
         if request.path in DOORS:
             method, door = DOORS[request.path]
-            return door(self.tokens, request) if request.method == method else page(NOT_ALLOWED)
+            return door(self.tokens, request) if request.method == method else html_error(NOT_ALLOWED)
         resource, version, key = self._route(request.path)
         bearer = self.tokens.check(request)
         if request.method != "GET" or bearer is None:
-            return unauthorized() if request.method == "GET" else page(NOT_ALLOWED)
+            return unauthorized() if request.method == "GET" else html_error(NOT_ALLOWED)
         if (refused := self.access.refusal(resource, bearer)) is not None:
             return refused
         if resource.name == CREDENTIALS:
             return self._credentials(resource, version, bearer)
         found = self._single(resource, version, key) if key else None
-        return found or self.lists.answer(resource, version, request.query)
+        return found or self.endpoints.answer(resource, version, request.query)
 
     @staticmethod
     def _route(path: str) -> tuple[Resource, str, str | None]:
@@ -118,30 +118,30 @@ class Factorial(Vendor):
         version = versions.served(found[1]) if found else None
         resource = resources().get(found[2]) if found else None
         if found is None or version is None or resource is None or version not in resource.span:
-            raise RefusalError(page(NOT_FOUND))
+            raise ApiError(html_error(NOT_FOUND))
         if found[3] and not resource.single:
-            raise RefusalError(page(NOT_FOUND))
+            raise ApiError(html_error(NOT_FOUND))
         return resource, version, found[3]
 
-    def _single(self, resource: Resource, version: str, text: str) -> Answer:
+    def _single(self, resource: Resource, version: str, text: str) -> Response:
         numbered = resource.fields[resource.key or ""].type == "id"
         if numbered and not (text.isascii() and text.isdigit()):
-            raise not_there()
+            raise not_found()
         row = (
             None
             if resource.name == STATS
-            else self.lists.world.find(resource.name, int(text) - CLUSTER if numbered else text)
+            else self.endpoints.store.find(resource.name, int(text) - CLUSTER if numbered else text)
         )
         if row is None:
-            raise not_there()
-        return as_json(bodies(resource, [row], version, self._hidden(resource))[0])
+            raise not_found()
+        return json_response(render_rows(resource, [row], version, self._hidden(resource))[0])
 
     def _hidden(self, resource: Resource) -> frozenset[str]:
         return frozenset(self.access.hidden.get(resource.name, ()))
 
-    def _credentials(self, resource: Resource, version: str, bearer: Bearer) -> Answer:
+    def _credentials(self, resource: Resource, version: str, bearer: Bearer) -> Response:
         """The company; of a user's token, the user too."""
-        row: Row = self.lists.world.rows(CREDENTIALS)[0]
+        row: Row = self.endpoints.store.rows(CREDENTIALS)[0]
         if not bearer.company:
             person = next(iter(self.company.people))
             row = {
@@ -162,7 +162,7 @@ class Factorial(Vendor):
             "limit": 100,
             "total": 1,
         }
-        return as_json({"data": bodies(resource, [row], version, self._hidden(resource)), "meta": meta})
+        return json_response({"data": render_rows(resource, [row], version, self._hidden(resource)), "meta": meta})
 
     # Controls
 
@@ -174,38 +174,38 @@ class Factorial(Vendor):
 
     def controls(self) -> dict[str, Callable[[Json], Json]]:
         """Controls of its own, by name."""
-        return FactorialControls(self.lists, self.access, self.tokens).routes()
+        return FactorialControls(self.endpoints, self.access, self.tokens).routes()
 
     def count(self, stream: str, first: date | None, last: date | None) -> int:
         """How many rows a stream gives without a bookmark, over this window of days where one is asked for."""
-        return self.lists.count(stream_of(stream), *self.window(first, last))
+        return self.endpoints.count(stream_of(stream), *self.window(first, last))
 
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
-        """The bodies of a stream's rows without a bookmark, everything allowed, in the newest version."""
+        """The render_rows of a stream's rows without a bookmark, everything allowed, in the newest version."""
         del root
-        return self.lists.records(stream_of(stream), versions.NEWEST, *self.window(first, last))
+        return self.endpoints.records(stream_of(stream), versions.NEWEST, *self.window(first, last))
 
-    def rights(self) -> Json:
+    def permissions(self) -> Json:
         """Which modules are booked, and how lists behave."""
-        manners = self.lists.manners
+        modes = self.endpoints.modes
         return {
             "granted": [module for module in self.access.modules if module not in self.access.denied],
             "revoked": self.access.denied,
             "refusals": self.access.forms,
             "hidden": {name: sorted(fields) for name, fields in self.access.hidden.items()},
-            "ignored": {name: sorted(names) for name, names in manners.ignored.items()},
-            "unpaged": sorted(manners.unpaged),
-            "updated_since": manners.or_later,
-            "odd": dict(manners.odd),
+            "ignored": {name: sorted(names) for name, names in modes.ignored.items()},
+            "unpaged": sorted(modes.unpaged),
+            "updated_since": modes.or_later,
+            "odd": dict(modes.odd),
         }
 
-    def revoke(self, *, right: str | None, endpoint: str | None, status: int | None) -> Json:
+    def revoke(self, *, permission: str | None, endpoint: str | None, status: int | None) -> Json:
         """Take away a module or one list."""
-        return self.access.revoke(right, endpoint, status)
+        return self.access.revoke(permission, endpoint, status)
 
-    def grant(self, *, right: str | None, endpoint: str | None) -> Json:
+    def grant(self, *, permission: str | None, endpoint: str | None) -> Json:
         """Give back a module or one list."""
-        return self.access.grant(right, endpoint)
+        return self.access.grant(permission, endpoint)
 
     def expire_tokens(self) -> Json:
         """End all access tokens now; they can be refreshed."""
@@ -217,22 +217,24 @@ class Factorial(Vendor):
 
     def set_links(self, path: str, style: str) -> Json:
         """There are no links."""
-        raise ControlError(f"Lists of factorial have no links: {path} cannot have {style} ones.")
+        raise ControlError(f"Endpoints of factorial have no links: {path} cannot have {style} ones.")
 
-    def set_manner(self, path: str, manner: str) -> Json:
+    def set_mode(self, path: str, mode: str, key: str | None = None) -> Json:
         """Choose in which of its ways a list answers."""
-        resource, manners = resource_of(path), self.lists.manners
+        if key is not None:
+            raise ControlError(f"A mode of {path} is for all of its records.")
+        resource, modes = resource_of(path), self.endpoints.modes
         known = (NORMAL, OR_LATER if resource.name == SHIFTS else UNPAGED, *ODD_WAYS)
-        if manner not in known:
-            raise ControlError(f"There is no manner {manner}; there are {', '.join(known)}.")
+        if mode not in known:
+            raise ControlError(f"There is no mode {mode}; there are {', '.join(known)}.")
         if resource.name == SHIFTS:
-            manners.or_later = manner == OR_LATER
+            modes.or_later = mode == OR_LATER
         else:
-            (manners.unpaged.add if manner == UNPAGED else manners.unpaged.discard)(resource.name)
-        manners.odd.pop(resource.name, None)
-        if manner in ODD_WAYS:
-            manners.odd[resource.name] = manner
-        return {"path": path, "manner": manner}
+            (modes.unpaged.add if mode == UNPAGED else modes.unpaged.discard)(resource.name)
+        modes.odd.pop(resource.name, None)
+        if mode in ODD_WAYS:
+            modes.odd[resource.name] = mode
+        return {"path": path, "mode": mode, "id": None}
 
     def duplicate(self, stream: str, key: str | None) -> Json:
         """Pages go by id, so that no row can stand on two of them."""

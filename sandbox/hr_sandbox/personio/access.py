@@ -1,4 +1,4 @@
-"""What the credential may see: rights, single endpoints, allow-listed attributes."""
+"""What the credential may see: permissions, single endpoints, allow-any_of attributes."""
 
 from __future__ import annotations
 
@@ -18,69 +18,69 @@ CUSTOM = "custom_attributes"
 
 
 class Access:
-    """The rights of the one credential; everything is granted at first."""
+    """The permissions of the one credential; everything is granted at first."""
 
     def __init__(self, endpoints: Iterable[Endpoint], more: Mapping[str, str]) -> None:
         """Grant everything that these endpoints need.
 
         Args:
             endpoints: those of v2.
-            more: paths besides, with their rights, that tokens of v2 do not name.
+            more: paths besides, with their permissions, that tokens of v2 do not name.
         """
         endpoints = tuple(endpoints)
         self._paths = (*(endpoint.path for endpoint in endpoints), *more)
-        self._scopes = tuple(sorted({endpoint.right for endpoint in endpoints}))
-        self.rights = (*self._scopes, *sorted(set(more.values()) - set(self._scopes)))
-        self.denied: dict[str, int | None] = {}  # right or endpoint -> status, None for the endpoint's own
+        self._scopes = tuple(sorted({endpoint.permission for endpoint in endpoints}))
+        self.permissions = (*self._scopes, *sorted(set(more.values()) - set(self._scopes)))
+        self.denied: dict[str, int | None] = {}  # permission or endpoint -> status, None for the endpoint's own
         self.hidden: set[str] = set()  # `stream.attribute`
 
     def granted(self) -> tuple[str, ...]:
-        """The rights of v2 that the credential has."""
-        return tuple(right for right in self._scopes if right not in self.denied)
+        """The permissions of v2 that the credential has."""
+        return tuple(permission for permission in self._scopes if permission not in self.denied)
 
     def refusal(self, endpoint: Endpoint, token: Token) -> int | None:
-        """The status of a missing right, or None where there is nothing to refuse."""
-        denied = self.denial(endpoint.path, endpoint.right, endpoint.no_right)
-        return denied if denied or endpoint.right in token.scopes else endpoint.no_right
+        """The status of a missing permission, or None where there is nothing to refuse."""
+        denied = self.denial(endpoint.path, endpoint.permission, endpoint.forbidden_status)
+        return denied if denied or endpoint.permission in token.scopes else endpoint.forbidden_status
 
-    def denial(self, path: str, right: str, usual: int) -> int | None:
-        """The status where a path or its right was taken away."""
-        for target in (path, right):
+    def denial(self, path: str, permission: str, usual: int) -> int | None:
+        """The status where a path or its permission was taken away."""
+        for target in (path, permission):
             if target in self.denied:
                 return self.denied[target] or usual
         return None
 
     def of(self, token: Token) -> frozenset[str]:
-        """The rights that a token has now."""
+        """The permissions that a token has now."""
         return token.scopes - self.denied.keys()
 
-    def revoke(self, right: str | None, endpoint: str | None, status: int | None) -> Json:
-        """Take a right or one endpoint away."""
-        target = self._target(right, endpoint)
+    def revoke(self, permission: str | None, endpoint: str | None, status: int | None) -> Json:
+        """Take a permission or one endpoint away."""
+        target = self._target(permission, endpoint)
         if status is not None and status not in STATUSES:
-            raise ControlError(f"The status of a missing right is one of {', '.join(map(str, STATUSES))}.")
+            raise ControlError(f"The status of a missing permission is one of {', '.join(map(str, STATUSES))}.")
         self.denied[target] = status
         return {"revoked": target, "status": status or "as the endpoint answers"}
 
-    def grant(self, right: str | None, endpoint: str | None) -> Json:
-        """Give a right or one endpoint back."""
-        target = self._target(right, endpoint)
+    def grant(self, permission: str | None, endpoint: str | None) -> Json:
+        """Give a permission or one endpoint back."""
+        target = self._target(permission, endpoint)
         return {"granted": target, "changed": self.denied.pop(target, 0) != 0}
 
-    def _target(self, right: str | None, endpoint: str | None) -> str:
+    def _target(self, permission: str | None, endpoint: str | None) -> str:
         paths = self._paths
-        if right is not None and endpoint is None:
-            if right not in self.rights:
-                raise ControlError(f"There is no right {right}; there are {', '.join(self.rights)}.")
-            return right
-        if endpoint is not None and right is None:
+        if permission is not None and endpoint is None:
+            if permission not in self.permissions:
+                raise ControlError(f"There is no permission {permission}; there are {', '.join(self.permissions)}.")
+            return permission
+        if endpoint is not None and permission is None:
             if endpoint not in paths:
                 raise ControlError(f"There is no endpoint {endpoint}; there are {', '.join(paths)}.")
             return endpoint
-        raise ControlError("Name either a right or an endpoint.")
+        raise ControlError("Name either a permission or an endpoint.")
 
-    def show(self, stream: str, body: Json) -> Json:
-        """The body without the attributes that are not allow-listed; a row of cells stays as it is."""
+    def visible(self, stream: str, body: Json) -> Json:
+        """The body without the attributes that are not allow-any_of; a row of cells stays as it is."""
         prefix = f"{stream}."
         for name in [row.removeprefix(prefix) for row in self.hidden if row.startswith(prefix)]:
             outer, _, inner = name.partition(".")

@@ -8,13 +8,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hr_sandbox.messages import Answer, as_json
+from hr_sandbox.http.messages import Response, json_response
 from hr_sandbox.personio.errors import ApiError, oauth_error, problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from hr_sandbox.messages import Request
+    from hr_sandbox.http.messages import Request
 
 REQUIRED = ("grant_type", "client_id", "client_secret")
 TOKEN_PATH = "/v2/auth/token"  # noqa: S105  a path
@@ -45,7 +45,7 @@ class Tokens:
         Args:
             client: its id and secret.
             lifetime: seconds that a token is valid.
-            granted: the rights that the credential has now.
+            granted: the permissions that the credential has now.
             clock: seconds that never go back.
         """
         self._client = client
@@ -54,7 +54,7 @@ class Tokens:
         self._clock = clock
         self._tokens: dict[str, Token] = {}
 
-    def issue(self, request: Request) -> Answer:
+    def issue(self, request: Request) -> Response:
         """Answer a request for a token."""
         fields = _form(request, (*REQUIRED, "scope"), REQUIRED)
         if fields["grant_type"] != "client_credentials":
@@ -71,10 +71,10 @@ class Tokens:
             "token_type": "Bearer",
             "scope": " ".join(scopes),
         }
-        return as_json(body, cache_control="no-store")
+        return json_response(body, cache_control="no-store")
 
     def sign_in(self, client_id: str, client_secret: str, more: tuple[str, ...]) -> str | None:
-        """A token in the form of v1, with all rights and some more; None for another client."""
+        """A token in the form of v1, with all permissions and some more; None for another client."""
         if not self._known(client_id, client_secret):
             return None
         return self._add(".".join(secrets.token_urlsafe(part) for part in (27, 96, 32)), (*self._granted(), *more))
@@ -83,18 +83,18 @@ class Tokens:
         return hmac.compare_digest(f"{client_id}\n{client_secret}".encode(), "\n".join(self._client).encode())
 
     def _add(self, name: str, scopes: Iterable[str]) -> str:
-        moment = self._clock()
-        self._tokens = {name: token for name, token in self._tokens.items() if token.ends > moment}
-        self._tokens[name] = Token(frozenset(scopes), moment + self.lifetime)
+        timestamp = self._clock()
+        self._tokens = {name: token for name, token in self._tokens.items() if token.ends > timestamp}
+        self._tokens[name] = Token(frozenset(scopes), timestamp + self.lifetime)
         return name
 
-    def revoke(self, request: Request) -> Answer:
+    def revoke(self, request: Request) -> Response:
         """Answer a request to end a token."""
         name = _form(request, ("token",), ("token",))["token"]
         if self._valid(name) is None:
             return problem(401)
         del self._tokens[name]
-        return Answer(200)
+        return Response(200)
 
     def check(self, request: Request) -> Token | None:
         """The request's token, or None where it has none that is valid."""

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
 
-from hr_sandbox.luck import happens, pick
-from hr_sandbox.messages import Answer
+from hr_sandbox.http.messages import Response
 from hr_sandbox.personio.modes import (
     CAREERS,
     CONTROL,
@@ -20,11 +19,12 @@ from hr_sandbox.personio.modes import (
     ROBOTS,
     Modes,
 )
+from hr_sandbox.stable_random import stable_chance, stable_choice
 from hr_sandbox.vendor import Site
 
 if TYPE_CHECKING:
     from hr_sandbox.company import Company
-    from hr_sandbox.messages import Request
+    from hr_sandbox.http.messages import Request
     from hr_sandbox.vendor import Json
 
 LANGUAGES = ("de", "en", "fr", "es", "nl", "it", "pt", "sv", "fi", "pl", "cs")
@@ -65,13 +65,13 @@ def positions(company: Company) -> list[Json]:
                 "occupation": job.family,
                 "occupationCategory": job.family,
                 "createdAt": row.created_at.astimezone(ZoneInfo(office.timezone)).isoformat(),
-                "workplaceType": pick(WORKPLACES, "workplace", row.id),
+                "workplaceType": stable_choice(WORKPLACES, "workplace", row.id),
             }
         )
         if row.id % 4 == 0:
             others = [other.name for other in company.offices if other.id != office.id]
             shown[-1]["additionalOffices"] = others[: 1 + row.id // 4 % 2]
-        if happens(PAID_PERCENT, "paid", row.id):
+        if stable_chance(PAID_PERCENT, "paid", row.id):
             currency = company.legal_entities[office.legal_entity_id].currency
             shown[-1]["salaryInformation"] = {
                 "min": str(job.pay),
@@ -117,7 +117,7 @@ class Careers(Site):
         super().__init__(company)
         self._modes = modes
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answer a request: nobody has to sign in."""
         query = dict(request.query)
         if request.path != CAREERS or request.method != "GET":
@@ -134,20 +134,20 @@ class Careers(Site):
         if mode != NORMAL:
             body = body.replace("<name>", f"<name>{ODD[mode]}", 1)
         text = f'<?xml version="1.0" encoding="UTF-8"?>\n<workzag-jobs>{body}</workzag-jobs>\n'
-        return Answer(200, text.encode(), {"content-type": "application/xml; charset=utf-8"})
+        return Response(200, text.encode(), {"content-type": "application/xml; charset=utf-8"})
 
-    def _page(self, mode: str, request: Request) -> Answer:
+    def _page(self, mode: str, request: Request) -> Response:
         """What stands in the place of a feed."""
         if mode == MOVED:
-            return Answer(307, b"", {"location": f"{request.root}{ELSEWHERE}"})
+            return Response(307, b"", {"location": f"{request.root}{ELSEWHERE}"})
         answer = self.error({MISSING: 404, ROBOTS: 403}.get(mode, 200), request)
         answer.body += b"<script>document.title = 'Are you a human?'</script>"
         return answer
 
-    def error(self, status: int, request: Request) -> Answer:
+    def error(self, status: int, request: Request) -> Response:
         """A page, as a site for people has."""
         text = f"<!doctype html><title>{status}</title><p>{escape(request.path)}</p>"
-        return Answer(status, text.encode(), {"content-type": "text/html; charset=utf-8"})
+        return Response(status, text.encode(), {"content-type": "text/html; charset=utf-8"})
 
     def template(self, path: str) -> str | None:
         """The one path."""

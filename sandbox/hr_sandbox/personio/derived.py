@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.personio.careers import LANGUAGES, positions
 from hr_sandbox.personio.render.people import picture_url
-from hr_sandbox.personio.v1 import hours, papers, time_offs, working_time
+from hr_sandbox.personio.v1 import hours, reports, time_offs, working_time
 from hr_sandbox.personio.v1.employees import attributes_of, balances, employee
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ DERIVED: dict[str, Callable[[Company, str, Window], list[Json]]] = {
     "employees": lambda company, root, _: list(_employees(company, root)),
     "employee_attributes": lambda company, *_: attributes_of(company),
     "absence_balances": lambda company, *_: list(_balances(company)),
-    "document_categories": lambda company, *_: papers.categories(company),
+    "document_categories": lambda company, *_: reports.categories(company),
     "attendances": lambda company, _, window: [
         working_time.attendance(row, company) for row in working_time.stretches(company, *window)
     ],
@@ -50,9 +50,9 @@ DERIVED: dict[str, Callable[[Company, str, Window], list[Json]]] = {
     "absence_periods_v1": lambda company, _, window: [
         hours.absence_period(row, company) for row in hours.touching(company, *window)
     ],
-    "custom_reports": lambda company, *_: [papers.report(row) for row in company.custom_reports],
-    "custom_report_rows": lambda company, *_: list(papers.items(company)),
-    "custom_report_columns": lambda company, *_: papers.columns(company),
+    "custom_reports": lambda company, *_: [reports.report(row) for row in company.custom_reports],
+    "custom_report_rows": lambda company, *_: list(reports.items(company)),
+    "custom_report_columns": lambda company, *_: reports.columns(company),
     "open_positions": lambda company, *_: [
         {"_language": language, **body} for language in LANGUAGES for body in positions(company)
     ],

@@ -1,4 +1,4 @@
-"""An endpoint is a declaration; what is common to all of them, refusals above all, happens here."""
+"""An endpoint is a declaration; what is common to all of them, refusals above all, stable_chance here."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.company.model import key_of
-from hr_sandbox.limits import Rate
+from hr_sandbox.http.limits import Rate
 from hr_sandbox.personio.cursors import CursorError, Position
-from hr_sandbox.personio.errors import ApiError, bad_filter, bad_value, problem
+from hr_sandbox.personio.errors import ApiError, invalid_parameter, invalid_value, problem
 from hr_sandbox.personio.links import Links
 from hr_sandbox.personio.modes import NORMAL
 
@@ -35,17 +35,17 @@ Rows = list[Any]  # records of the company; the endpoint's own functions know th
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """What a body is rendered with: the company, the vendor's address, the query, the rights, the endpoint's mode."""
+class RenderContext:
+    """What a record is rendered with, besides the record itself."""
 
     company: Company
     root: str
     values: Mapping[str, Any] = field(default_factory=dict)
-    rights: frozenset[str] | None = None  # None for all of them
+    permissions: frozenset[str] | None = None  # None for all of them
     mode: str = NORMAL
 
 
-def by_key(table: Callable[[Company], Table[Any]]) -> Callable[[Company, Values], Any]:
+def find_by_id(table: Callable[[Company], Table[Any]]) -> Callable[[Company, Values], Any]:
     """What finds a table's record by the id in the path."""
     return lambda company, values: table(company).find(values["id"])
 
@@ -57,18 +57,18 @@ class Endpoint:
     Attributes:
         path: with its parameters in braces.
         stream: the stream whose records it shows.
-        right: the scope that it needs.
+        permission: the scope that it needs.
         render: a record to its body; a row of cells where bodies have no names.
-        no_right: the status without the right.
+        forbidden_status: the status without the permission.
         rate: how often it may be asked.
         filters: the query parameters that it knows, besides `limit` and `cursor`.
     """
 
     path: str
     stream: str
-    right: str
-    render: Callable[[Any, View], Any]
-    no_right: int = 404
+    permission: str
+    render: Callable[[Any, RenderContext], Any]
+    forbidden_status: int = 404
     rate: Rate = USUAL_RATE
     filters: tuple[Filter, ...] = ()
 
@@ -78,14 +78,14 @@ class Endpoint:
         values: Values = {}
         for name, text in raw.items():
             if name not in known:
-                raise bad_filter(name)
+                raise invalid_parameter(name)
             try:
                 values[name] = known[name].parse(text)
             except ValueError as error:
-                raise bad_value(name, known[name].status, known[name].title) from error
+                raise invalid_value(name, known[name].status, known[name].title) from error
         for row in self.filters:
             if row.required and row.name not in values:
-                raise bad_value(row.name)
+                raise invalid_value(row.name)
         return values
 
 
@@ -99,13 +99,13 @@ class ItemEndpoint(Endpoint):
 
     find: Callable[[Company, Values], Any]
 
-    def body(self, view: View, raw: Mapping[str, str], path_values: Values) -> Json:
+    def body(self, context: RenderContext, raw: Mapping[str, str], path_values: Values) -> Json:
         """The body of the record; 404 without one."""
         values = {**self.parse(raw), **path_values}
-        row = self.find(view.company, values)
+        row = self.find(context.company, values)
         if row is None:
             raise ApiError(problem(404))
-        body: Json = self.render(row, View(view.company, view.root, values, view.rights))
+        body: Json = self.render(row, RenderContext(context.company, context.root, values, context.permissions))
         return body
 
 
@@ -118,58 +118,58 @@ class ListEndpoint(Endpoint):
         default_limit: the page size where none is asked for.
         max_limit: the largest page size.
         limit_status: the status of a page size that cannot be.
-        any_limit: whether zero and less mean all.
-        lone_cursor: whether nothing may stand beside a cursor.
+        accepts_any_limit: whether zero and less mean all.
+        exclusive_cursor: whether nothing may stand extra_body a cursor.
         paged: whether it knows page sizes and cursors at all.
         links: how its links look.
-        beside: what a page's body has besides; its `_meta` is merged.
-        passes: the values that a whole reading needs, a dict for each walk, over a window of days.
-        marks: what the controls add to a body because it stands in the walk's address only.
+        extra_body: what a page's body has besides; its `_meta` is merged.
+        slices: the values that a whole reading needs, a dict for each walk, over a window of days.
+        extra_fields: what the controls add to a body because it stands in the walk's address only.
     """
 
     rows: Callable[[Company, Values], Sequence[Any]]
     default_limit: int = 100
     max_limit: int = 100
     limit_status: int = 400
-    any_limit: bool = False
-    lone_cursor: bool = False
+    accepts_any_limit: bool = False
+    exclusive_cursor: bool = False
     paged: bool = True
     links: Links = PLAIN_LINKS
-    beside: Callable[[View], Json] | None = None
-    passes: Callable[[Company, date, date], Iterable[Values]] = lambda *_: ({},)
-    marks: Callable[[Values, Any], Json] = lambda *_: {}
+    extra_body: Callable[[RenderContext], Json] | None = None
+    slices: Callable[[Company, date, date], Iterable[Values]] = lambda *_: ({},)
+    extra_fields: Callable[[Values, Any], Json] = lambda *_: {}
 
     def position(self, path: str, raw: dict[str, str], cursors: Cursors) -> Position:
         """Where the asked page begins; the cursor remembers the filters and the limit, which may be repeated."""
         if not self.paged and not raw.keys().isdisjoint(("limit", "cursor")):
-            raise bad_filter("limit")
+            raise invalid_parameter("limit")
         asked = raw.pop("limit", None)
         limit = self.default_limit if asked is None else self._limit(asked)
         cursor = raw.pop("cursor", None)
         if cursor is None:
             return Position(path, raw, limit, 0, "")
-        if self.lone_cursor and (raw or asked is not None):
-            raise bad_filter("cursor")
+        if self.exclusive_cursor and (raw or asked is not None):
+            raise invalid_parameter("cursor")
         try:
             position = cursors.read(cursor, path)
         except CursorError as error:
-            raise bad_value("cursor") from error
+            raise invalid_value("cursor") from error
         for name, text in raw.items():
             if position.query.get(name) != text:
-                raise bad_filter(name)
+                raise invalid_parameter(name)
         if asked is not None and limit != position.limit:
-            raise bad_value("limit", self.limit_status)
+            raise invalid_value("limit", self.limit_status)
         return position
 
     def _limit(self, text: str) -> int:
-        negative = self.any_limit and text.startswith("-")
+        negative = self.accepts_any_limit and text.startswith("-")
         digits = text[negative:]
         if not (digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS):
-            raise bad_value("limit", self.limit_status)
-        if self.any_limit and int(text) <= 0:
+            raise invalid_value("limit", self.limit_status)
+        if self.accepts_any_limit and int(text) <= 0:
             return ALL
         if not 1 <= int(text) <= self.max_limit:
-            raise bad_value("limit", self.limit_status)
+            raise invalid_value("limit", self.limit_status)
         return int(text)
 
     def select(self, company: Company, values: Values) -> Rows:
@@ -178,13 +178,13 @@ class ListEndpoint(Endpoint):
         rows = self.rows(company, values)
         return [row for row in rows if all(accepts(row, wanted) for accepts, wanted in tests)]
 
-    def whole(self, company: Company, first: date, last: date) -> Iterator[tuple[Values, Rows]]:
+    def read_all(self, company: Company, first: date, last: date) -> Iterator[tuple[Values, Rows]]:
         """All rows without a bookmark, walk by walk."""
-        for values in self.passes(company, first, last):
+        for values in self.slices(company, first, last):
             yield values, self.select(company, dict(values))
 
 
-class Walks:
+class ResultCache:
     """The rows of the walks under way, so that a page does not filter everything again."""
 
     def __init__(self) -> None:
@@ -198,7 +198,7 @@ class Walks:
         key = (position.path, tuple(sorted(position.query.items())), position.limit, company.version)
         rows = self._rows.pop(key, None)
         if rows is None:
-            rows = doubled(endpoint.select(company, values), position.limit, twice)
+            rows = with_duplicates(endpoint.select(company, values), position.limit, twice)
         if len(rows) > position.limit:
             self._rows[key] = rows
             while len(self._rows) > CACHED_WALKS:
@@ -206,7 +206,7 @@ class Walks:
         return rows
 
 
-def doubled(rows: Rows, limit: int, keys: set[str]) -> Rows:
+def with_duplicates(rows: Rows, limit: int, keys: set[str]) -> Rows:
     """The rows, with a copy of some at the beginning of the next page (or at the end of the last one)."""
     for key in sorted(keys):
         index = next((index for index, row in enumerate(rows) if key_of(row) == key), None)

@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from hr_sandbox import clock
-from hr_sandbox.messages import Answer, as_json
+from hr_sandbox.http.messages import Response, json_response
 from hr_sandbox.personio.modes import GONE, NO_ELEMENT, NOT_FOUND
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ FILTER_ENCODING = "A filter is not encoded as it must be."
 class ApiError(Exception):
     """An answer other than 200, raised where the reason is found."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Response) -> None:
         """Carry the answer."""
         super().__init__(answer.status)
         self.answer = answer
 
 
-def problem(status: int, detail: str | None = None, title: str | None = None, **headers: str) -> Answer:
+def problem(status: int, detail: str | None = None, title: str | None = None, **headers: str) -> Response:
     """An error body with the status' own title and detail, unless others are given."""
     usual_title, usual_detail, code = _TEXTS.get(status, ("Error", "The request failed.", "error"))
     body = {
@@ -60,43 +60,43 @@ def problem(status: int, detail: str | None = None, title: str | None = None, **
             }
         ],
     }
-    return as_json(body, status, PROBLEM, **headers)
+    return json_response(body, status, PROBLEM, **headers)
 
 
-def bad_value(name: str, status: int = 400, title: str | None = None) -> ApiError:
+def invalid_value(name: str, status: int = 400, title: str | None = None) -> ApiError:
     """A parameter has a value that it cannot have."""
     return ApiError(problem(status, f"The value of the parameter {name} is not valid.", title))
 
 
-def bad_filter(name: str) -> ApiError:
+def invalid_parameter(name: str) -> ApiError:
     """A parameter or operator is not known, is empty, or stands twice."""
     return ApiError(problem(400, f"{FILTER_ENCODING[:-1]}: {name}."))
 
 
-def no_endpoint(path: str) -> Answer:
+def endpoint_not_found(path: str) -> Response:
     """Nothing is served under this path, or not for this credential."""
     return problem(404, f"The endpoint with {path} was not found", "Not found")
 
 
-def unreadable_report(mode: str, key: str) -> Answer:
-    """A report that is listed and cannot be read, in the words of the mode."""
+def unreadable_report(mode: str, key: str) -> Response:
+    """A report that is any_of and cannot be read, in the words of the mode."""
     if mode == NO_ELEMENT:
-        return as_json({"error": {"message": "Array contains no element matching the predicate."}}, 400)
+        return json_response({"error": {"message": "Array contains no element matching the predicate."}}, 400)
     if mode == NOT_FOUND:
         return problem(400, f"Report with {key} not found.", "Bad Request")
     return problem(404 if mode == GONE else 403)
 
 
-def no_right(status: int, path: str) -> Answer:
-    """The credential lacks the right, in the words that go with the status."""
+def permission_error(status: int, path: str) -> Response:
+    """The credential lacks the permission, in the words that go with the status."""
     if status == 404:  # noqa: PLR2004  the vendor hides what a credential may not see
-        return no_endpoint(path)
+        return endpoint_not_found(path)
     if status == 400:  # noqa: PLR2004
         return problem(400, "The token does not allow this request.", "Unauthorized token")
     return problem(status)
 
 
-def oauth_error(code: str, description: str, reason: str, meta: Json | None = None, status: int = 400) -> Answer:
+def oauth_error(code: str, description: str, reason: str, meta: Json | None = None, status: int = 400) -> Response:
     """An error of the token endpoints."""
     body = {
         "timestamp": clock.rfc3339(clock.now()),
@@ -106,4 +106,4 @@ def oauth_error(code: str, description: str, reason: str, meta: Json | None = No
         "error_uri": f"{REFERENCE}#credentials.oauth2.{code}.{reason}",
         "meta": meta or {},
     }
-    return as_json(body, status, PROBLEM)
+    return json_response(body, status, PROBLEM)

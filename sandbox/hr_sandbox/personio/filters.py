@@ -31,7 +31,7 @@ class Filter:
     Attributes:
         name: as it stands in the query.
         parse: text to value; raises ValueError for any text that the API refuses.
-        accepts: whether a row passes; None where the endpoint itself uses the value.
+        accepts: whether a row slices; None where the endpoint itself uses the value.
         required: refused without it.
         status: of a value that cannot be.
         title: of the refusal, where it is not the status' own.
@@ -46,17 +46,17 @@ class Filter:
 
 
 def timestamp(text: str) -> datetime:
-    """A moment in RFC 3339 with Z; any other zone or none is refused."""
+    """A timestamp in RFC 3339 with Z; any other zone or none is refused."""
     if not _TIMESTAMP.fullmatch(text):
         raise ValueError(text)
-    return _moment(text)
+    return _timestamp(text)
 
 
 def local_time(text: str) -> datetime:
     """A local date and time; a Z behind it is accepted and not looked at."""
     if not _LOCAL.fullmatch(text):
         raise ValueError(text)
-    return _moment(text.rstrip("Z") + "Z").replace(tzinfo=None)
+    return _timestamp(text.rstrip("Z") + "Z").replace(tzinfo=None)
 
 
 def plain_time(text: str) -> datetime:
@@ -66,10 +66,10 @@ def plain_time(text: str) -> datetime:
     return local_time(text)
 
 
-def _moment(text: str) -> datetime:
+def _timestamp(text: str) -> datetime:
     whole, _, fraction = text.rstrip("Z").partition(".")
-    moment = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
-    return moment + timedelta(microseconds=int(fraction.ljust(6, "0")[:6])) if fraction else moment
+    timestamp = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+    return timestamp + timedelta(microseconds=int(fraction.ljust(6, "0")[:6])) if fraction else timestamp
 
 
 def day(text: str) -> date:
@@ -106,7 +106,7 @@ def number_list(text: str) -> frozenset[int]:
     return frozenset(map(whole_number, comma_list(text)))
 
 
-def some_of(*choices: str) -> Callable[[str], frozenset[str]]:
+def subset_of(*choices: str) -> Callable[[str], frozenset[str]]:
     """A parser for a comma list of these values."""
 
     def parse(text: str) -> frozenset[str]:
@@ -134,24 +134,24 @@ def boolean(text: str) -> bool:
     return one_of("true", "false")(text) == "true"
 
 
-def listed(name: str, value: Callable[[Any], str]) -> Filter:
+def any_of(name: str, value: Callable[[Any], str]) -> Filter:
     """A comma list of values, any of which a row may have."""
     return Filter(name, comma_list, lambda row, wanted: value(row) in wanted)
 
 
-def exact(name: str, value: Callable[[Any], Any], parse: Callable[[str], Any] = text_value) -> Filter:
+def equals(name: str, value: Callable[[Any], Any], parse: Callable[[str], Any] = text_value) -> Filter:
     """One value that a row must have."""
     return Filter(name, parse, lambda row, wanted: value(row) == wanted)
 
 
-def compared(
+def comparisons(
     name: str,
     value: Callable[[Any], Any],
     operators: Iterable[str],
     parse: Callable[[str], Any] = timestamp,
     title: str | None = None,
 ) -> tuple[Filter, ...]:
-    """One parameter for each operator: `""` for equal, gt, lt, gte, lte. What is null passes none."""
+    """One parameter for each operator: `""` for equal, gt, lt, gte, lte. What is null slices none."""
 
     def accepts(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
         def accept(row: Any, wanted: Any) -> bool:  # noqa: ANN401  what the endpoint's rows hold

@@ -1,4 +1,4 @@
-"""The links beside a page: each endpoint has its own manner, and controls can choose another."""
+"""The links extra_body a page: each endpoint has its own mode, and controls can choose another."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Links:
     repeats: bool = False
     missing: bool = False
 
-    def styled(self, style: str, path: str) -> Links:
+    def with_style(self, style: str, path: str) -> Links:
         """The same endpoint's links in another style."""
         return {
             "normal": self,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hr_sandbox.vendor import ControlError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from hr_sandbox.vendor import Json
 
@@ -28,7 +28,7 @@ RECRUITING = (
 NO_ELEMENT, NOT_FOUND, GONE, FORBIDDEN = "no-element", "not-found", "gone", "forbidden"
 REPORT = "/v2/reports/{id}"
 REFUSALS = (NO_ELEMENT, NOT_FOUND, GONE, FORBIDDEN)
-"""A report that is listed, and cannot be read: 400 in two more ways, 404, 403."""
+"""A report that is any_of, and cannot be read: 400 in two more ways, 404, 403."""
 
 CAREERS = "/xml"
 MISSING, ROBOTS, PAGE, MOVED = "missing", "robots", "page", "moved"
@@ -40,13 +40,19 @@ FEEDS = (MISSING, ROBOTS, PAGE, MOVED, CONTROL, ENTITIES, DEEP)
 class Modes:
     """Which endpoints answer oddly, and for whom."""
 
-    def __init__(self, lists: Iterable[str]) -> None:
-        """Let these lists, and the career site, answer as usual."""
+    def __init__(self, lists: Iterable[str], others: Mapping[str, tuple[str, ...]]) -> None:
+        """Start with every endpoint in its normal mode.
+
+        Args:
+            lists: paths of the list endpoints of v2.
+            others: more paths, with the modes that each has besides the normal one.
+        """
         self._ways: dict[str, tuple[str, ...]] = dict.fromkeys(lists, (NORMAL, NO_CONTENT))
         for path in RECRUITING:
             self._ways[path] += SPELLINGS
         self._ways[REPORT] += REFUSALS
         self._ways[CAREERS] = (NORMAL, *FEEDS)
+        self._ways.update((path, (NORMAL, *modes)) for path, modes in others.items())
         self._chosen: dict[tuple[str, str | None], str] = {}
 
     def choose(self, path: str, mode: str, key: str | None) -> Json:
@@ -64,6 +70,6 @@ class Modes:
         """How an endpoint answers."""
         return self._chosen.get((path, key)) or self._chosen.get((path, None), NORMAL)
 
-    def show(self) -> list[Json]:
+    def chosen(self) -> list[Json]:
         """What was chosen."""
         return [{"path": path, "mode": mode, "id": key} for (path, key), mode in self._chosen.items()]

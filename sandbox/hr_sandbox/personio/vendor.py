@@ -6,30 +6,37 @@ import re
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company.model import key_of
-from hr_sandbox.limits import Buckets, Rate, TokenLimit
-from hr_sandbox.messages import Answer, as_json
+from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
+from hr_sandbox.http.messages import Response, json_response
 from hr_sandbox.personio.access import CUSTOM, Access
 from hr_sandbox.personio.auth import REVOKE_PATH, TOKEN_PATH, Tokens
 from hr_sandbox.personio.careers import Careers
-from hr_sandbox.personio.catalogue import ENDPOINTS
 from hr_sandbox.personio.cursors import Cursors, Position
 from hr_sandbox.personio.derived import DERIVED
-from hr_sandbox.personio.endpoint import USUAL_RATE, ItemEndpoint, ListEndpoint, View, Walks, page_start
-from hr_sandbox.personio.errors import ApiError, bad_filter, no_endpoint, no_right, problem, unreadable_report
+from hr_sandbox.personio.endpoint import USUAL_RATE, ItemEndpoint, ListEndpoint, RenderContext, ResultCache, page_start
+from hr_sandbox.personio.endpoints import ENDPOINTS
+from hr_sandbox.personio.errors import (
+    ApiError,
+    endpoint_not_found,
+    invalid_parameter,
+    permission_error,
+    problem,
+    unreadable_report,
+)
 from hr_sandbox.personio.links import STYLES
 from hr_sandbox.personio.modes import NO_CONTENT, REFUSALS, Modes
 from hr_sandbox.personio.v1 import V1
-from hr_sandbox.personio.v1.api import ROUTES
+from hr_sandbox.personio.v1.api import MODES, ROUTES
 from hr_sandbox.personio.v1.employees import attributes_of
 from hr_sandbox.personio.v1.people import STREAM
 from hr_sandbox.vendor import ControlError, Vendor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from datetime import date
 
     from hr_sandbox.company import Company
-    from hr_sandbox.messages import Request
+    from hr_sandbox.http.messages import Request
     from hr_sandbox.options import Options
     from hr_sandbox.personio.endpoint import Endpoint, Rows, Values
     from hr_sandbox.vendor import Json
@@ -52,25 +59,25 @@ class Personio(Vendor):
     def __init__(self, company: Company, options: Options) -> None:
         """Serve the company to the credential of the options."""
         super().__init__(company)
-        self.access = Access(ENDPOINTS, {row.path: row.right for row in ROUTES})
+        self.access = Access(ENDPOINTS, {row.path: row.permission for row in ROUTES})
         client = (options.client_id, options.client_secret)
         self.tokens = Tokens(client, options.token_ttl, self.access.granted)
         self._limit = Rate.per_minute(options.requests_per_minute) if options.requests_per_minute else None
-        self._v1 = V1(company, self.tokens, self.access, self._limit)
         self._buckets = Buckets()
         self._token_limit = TokenLimit(TOKENS_PER_MINUTE)
         self._cursors = Cursors(f"personio/{company.seed}")
-        self._walks = Walks()
+        self._results = ResultCache()
         self._styles: dict[str, str] = {}
-        self.modes = Modes(row.path for row in ENDPOINTS if isinstance(row, ListEndpoint))
+        self.modes = Modes((row.path for row in ENDPOINTS if isinstance(row, ListEndpoint)), MODES)
+        self._v1 = V1(company, self.tokens, self.access, self._limit, self.modes)
         self.careers = Careers(company, self.modes)
         self._twice: dict[str, set[str]] = {}
         self._routes = [(_pattern(endpoint.path), endpoint) for endpoint in ENDPOINTS]
-        self._lists = {row.stream: row for row in ENDPOINTS if isinstance(row, ListEndpoint)}
+        self._list_endpoints = {row.stream: row for row in ENDPOINTS if isinstance(row, ListEndpoint)}
 
     # Requests
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answer a request, errors included."""
         try:
             if request.path.startswith(OLD):
@@ -82,7 +89,7 @@ class Personio(Vendor):
         except ApiError as error:
             return error.answer
 
-    def error(self, status: int, request: Request) -> Answer:
+    def error(self, status: int, request: Request) -> Response:
         """A failure of the vendor's own; a 429 comes without a word on when to try again."""
         if request.path.startswith(OLD):
             return self._v1.error(status, request.path)
@@ -98,7 +105,7 @@ class Personio(Vendor):
         endpoint = self._route(path)[0]
         return endpoint.path if endpoint else self._v1.template(path)
 
-    def _authenticate(self, request: Request) -> Answer:
+    def _authenticate(self, request: Request) -> Response:
         if request.method != "POST":
             return problem(405, allow="POST")
         if (refused := self._check_headers(request)) is not None:
@@ -108,8 +115,8 @@ class Personio(Vendor):
             return problem(TOO_MANY)
         return self.tokens.issue(request) if request.path == TOKEN_PATH else self.tokens.revoke(request)
 
-    def _gate(self, request: Request) -> Answer:
-        """Rate, path, method, headers, token, right: then the endpoint itself."""
+    def _gate(self, request: Request) -> Response:
+        """Rate, path, method, headers, token, permission: then the endpoint itself."""
         endpoint, path_values = self._route(request.path)
         token = self.tokens.check(request)
         # As a gateway does, the rate is counted before anything is looked at, and said in every answer.
@@ -120,7 +127,7 @@ class Personio(Vendor):
             if not enough:
                 answer = problem(TOO_MANY)
             elif endpoint is None:
-                answer = no_endpoint(request.path)
+                answer = endpoint_not_found(request.path)
             elif request.method != "GET":
                 answer = problem(405, allow="GET")
             elif (refused := self._check_headers(request)) is not None:
@@ -128,9 +135,9 @@ class Personio(Vendor):
             elif token is None:
                 answer = problem(401)
             elif (status := self.access.refusal(endpoint, token)) is not None:
-                answer = no_right(status, request.path)
+                answer = permission_error(status, request.path)
             else:
-                answer = as_json(self._body(endpoint, request, path_values, self.access.of(token)))
+                answer = json_response(self._body(endpoint, request, path_values, self.access.of(token)))
         except ApiError as error:
             answer = error.answer
         answer.headers.update(_rate_headers(rate, remaining))
@@ -144,7 +151,7 @@ class Personio(Vendor):
         return None, {}
 
     @staticmethod
-    def _check_headers(request: Request) -> Answer | None:
+    def _check_headers(request: Request) -> Response | None:
         if "origin" in request.headers:  # browsers are refused
             return problem(403)
         for name in PARTNER_HEADERS:
@@ -153,16 +160,16 @@ class Personio(Vendor):
                 return problem(400, f"The header {name} must be in UPPER_SNAKE_CASE.")
         return None
 
-    def _body(self, endpoint: Endpoint, request: Request, path_values: Values, rights: frozenset[str]) -> Json:
+    def _body(self, endpoint: Endpoint, request: Request, path_values: Values, permissions: frozenset[str]) -> Json:
         raw = dict(request.query)
         if len(raw) != len(request.query):
-            raise bad_filter("a parameter stands twice")
+            raise invalid_parameter("a parameter stands twice")
         if isinstance(endpoint, ListEndpoint):
-            return self._page(endpoint, request, raw, path_values, rights)
+            return self._page(endpoint, request, raw, path_values, permissions)
         assert isinstance(endpoint, ItemEndpoint)  # noqa: S101  there are two kinds
-        view = View(self.company, request.root, rights=rights, mode=self.modes.of(endpoint.path))
-        body = endpoint.body(view, raw, path_values)
-        return self.access.show(endpoint.stream, body)
+        context = RenderContext(self.company, request.root, permissions=permissions, mode=self.modes.of(endpoint.path))
+        body = endpoint.body(context, raw, path_values)
+        return self.access.visible(endpoint.stream, body)
 
     def _page(
         self,
@@ -170,7 +177,7 @@ class Personio(Vendor):
         request: Request,
         raw: dict[str, str],
         path_values: Values,
-        rights: frozenset[str],
+        permissions: frozenset[str],
     ) -> Json:
         mode = self.modes.of(endpoint.path, path_values.get("id"))
         if mode in REFUSALS:
@@ -179,45 +186,36 @@ class Personio(Vendor):
         position = endpoint.position(request.path, raw, self._cursors)
         values = {**endpoint.parse(position.query), **path_values}
         twice = self._twice.get(endpoint.stream, set())
-        rows = self._walks.rows(endpoint, self.company, position, values, twice)
+        rows = self._results.rows(endpoint, self.company, position, values, twice)
         if mode == NO_CONTENT and not rows:
-            raise ApiError(Answer(204))
+            raise ApiError(Response(204))
         start = page_start(rows, position)
         page = rows[start : start + position.limit]
-        links = endpoint.links.styled(self._styles.get(endpoint.path, "normal"), endpoint.path)
+        links = endpoint.links.with_style(self._styles.get(endpoint.path, "normal"), endpoint.path)
         following = None
         if start + position.limit < len(rows):
             following = self._cursors.write(position if links.repeats else _after(position, start, page))
         query = {**position.query, "limit": str(position.limit)}
         meta = links.meta(root=request.root, path=request.path, query=query, this=cursor, following=following)
-        view = View(self.company, request.root, values, rights, mode)
-        body = {"_data": list(self._render(endpoint, page, view)), **meta}
-        if endpoint.beside:
-            extra = endpoint.beside(view)
+        context = RenderContext(self.company, request.root, values, permissions, mode)
+        body = {"_data": list(self._render(endpoint, page, context)), **meta}
+        if endpoint.extra_body:
+            extra = endpoint.extra_body(context)
             body |= {**extra, "_meta": {**extra["_meta"], **body.get("_meta", {})}}
         return body
 
-    def _render(self, endpoint: Endpoint, rows: Rows, view: View) -> Iterator[Json]:
-        return (self.access.show(endpoint.stream, endpoint.render(row, view)) for row in rows)
+    def _render(self, endpoint: Endpoint, rows: Rows, context: RenderContext) -> Iterator[Json]:
+        return (self.access.visible(endpoint.stream, endpoint.render(row, context)) for row in rows)
 
     # Controls
-
-    def controls(self) -> dict[str, Callable[[Json], Json]]:
-        """Controls of its own: the mode of an endpoint."""
-        return {"mode": self._choose_mode}
-
-    def _choose_mode(self, body: Json) -> Json:
-        given = {name: body.pop(name, None) for name in ("path", "mode", "id")}
-        path, mode, key = given.values()
-        if body or not (isinstance(path, str) and isinstance(mode, str) and isinstance(key, str | None)):
-            raise ControlError("A mode needs path, mode, and an id where it is not for all, each a text; nothing else.")
-        return self.modes.choose(path, mode, key)
 
     def count(self, stream: str, first: date | None, last: date | None) -> int:
         """How many rows a stream gives without a bookmark, over this window of days where one is asked for."""
         if stream in DERIVED:
             return len(DERIVED[stream](self.company, "", (first, last)))
-        return sum(len(rows) for _, rows in self._lists[stream].whole(self.company, *self.window(first, last)))
+        return sum(
+            len(rows) for _, rows in self._list_endpoints[stream].read_all(self.company, *self.window(first, last))
+        )
 
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
         """The bodies of a stream's rows, everything allowed.
@@ -230,32 +228,31 @@ class Personio(Vendor):
         if stream in DERIVED:
             yield from DERIVED[stream](self.company, root, (first, last))
             return
-        endpoint = self._lists[stream]
-        for values, rows in endpoint.whole(self.company, *self.window(first, last)):
-            view = View(self.company, root, values)
+        endpoint = self._list_endpoints[stream]
+        for values, rows in endpoint.read_all(self.company, *self.window(first, last)):
+            context = RenderContext(self.company, root, values)
             for row in rows:
-                body = endpoint.render(row, view)
-                yield {**endpoint.marks(values, row), **(body if isinstance(body, dict) else {CELLS: body})}
+                body = endpoint.render(row, context)
+                yield {**endpoint.extra_fields(values, row), **(body if isinstance(body, dict) else {CELLS: body})}
 
-    def rights(self) -> Json:
-        """Which rights, attributes, link styles and duplicates are set."""
+    def permissions(self) -> Json:
+        """Which permissions, attributes, link styles and duplicates are set."""
         return {
-            "granted": [right for right in self.access.rights if right not in self.access.denied],
+            "granted": [permission for permission in self.access.permissions if permission not in self.access.denied],
             "revoked": self.access.denied,
             "hidden": sorted(self.access.hidden),
             "links": self._styles,
-            "manners": self._v1.manners,
-            "modes": self.modes.show(),
+            "modes": self.modes.chosen(),
             "duplicates": {stream: sorted(keys) for stream, keys in self._twice.items()},
         }
 
-    def revoke(self, *, right: str | None, endpoint: str | None, status: int | None) -> Json:
-        """Take away a right or one endpoint."""
-        return self.access.revoke(right, endpoint, status)
+    def revoke(self, *, permission: str | None, endpoint: str | None, status: int | None) -> Json:
+        """Take away a permission or one endpoint."""
+        return self.access.revoke(permission, endpoint, status)
 
-    def grant(self, *, right: str | None, endpoint: str | None) -> Json:
-        """Give back a right or one endpoint."""
-        return self.access.grant(right, endpoint)
+    def grant(self, *, permission: str | None, endpoint: str | None) -> Json:
+        """Give back a permission or one endpoint."""
+        return self.access.grant(permission, endpoint)
 
     def expire_tokens(self) -> Json:
         """End all tokens now."""
@@ -265,7 +262,7 @@ class Personio(Vendor):
         """Show or hide an attribute, such as `persons.updated_at`."""
         day = self.company.today
         known = {}
-        for stream in self._lists:
+        for stream in self._list_endpoints:
             body: Json = next(self._bodies(stream, day, day, ""), {})
             known[stream] = {name for name in body if name not in {"id", CELLS} and not name.startswith("_")}
         attributes = {row["key"] for row in attributes_of(self.company)}
@@ -275,23 +272,25 @@ class Personio(Vendor):
 
     def set_links(self, path: str, style: str) -> Json:
         """Choose how an endpoint's links look."""
-        if path not in [row.path for row in self._lists.values()]:
+        if path not in [row.path for row in self._list_endpoints.values()]:
             raise ControlError(f"There is no list {path}.")
         if style not in STYLES:
             raise ControlError(f"There is no link style {style}; there are {', '.join(STYLES)}.")
         self._styles[path] = style
         return {"path": path, "style": style}
 
-    def set_manner(self, path: str, manner: str) -> Json:
-        """Choose in which of its ways an endpoint of v1 answers."""
-        return self._v1.set_manner(path, manner)
+    def set_mode(self, path: str, mode: str, key: str | None = None) -> Json:
+        """Set how an endpoint responds: always, or for one report or one language of the career site."""
+        return self.modes.choose(path, mode, key)
 
     def duplicate(self, stream: str, key: str | None) -> Json:
         """Let a record stand on two pages; the first one of the stream where no id is given."""
-        if stream not in self._lists:
-            raise ControlError(f"There is no stream {stream}; there are {', '.join(self._lists)}.")
+        if stream not in self._list_endpoints:
+            raise ControlError(f"There is no stream {stream}; there are {', '.join(self._list_endpoints)}.")
         day = self.company.today
-        keys = [key_of(row) for _, rows in self._lists[stream].whole(self.company, day, day) for row in rows]
+        keys = [
+            key_of(row) for _, rows in self._list_endpoints[stream].read_all(self.company, day, day) for row in rows
+        ]
         if not keys or (key is not None and key not in keys):
             raise ControlError(f"The stream {stream} has no record {key}.")
         chosen = key or keys[0]

@@ -1,7 +1,15 @@
 """What the company is made of. Every vendor renders these records in its own words."""
 
 from hr_sandbox.company.model.company import Company
-from hr_sandbox.company.model.papers import CustomReport, Delivery, Document, DocumentCategory, Event, Report, Webhook
+from hr_sandbox.company.model.documents import (
+    CustomReport,
+    Delivery,
+    Document,
+    DocumentCategory,
+    Event,
+    Report,
+    Webhook,
+)
 from hr_sandbox.company.model.people import (
     Absence,
     AbsenceType,

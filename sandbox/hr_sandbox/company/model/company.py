@@ -9,7 +9,7 @@ from hr_sandbox.company.model.table import Table
 if TYPE_CHECKING:
     from datetime import date
 
-    from hr_sandbox.company.model import papers, people, recruiting, work
+    from hr_sandbox.company.model import documents, people, recruiting, work
 
 
 class Company:
@@ -46,13 +46,13 @@ class Company:
         self.applications: Table[recruiting.Application] = Table(
             "recruiting_application", 880_000, lambda row: row.candidate_id
         )
-        self.document_categories: Table[papers.DocumentCategory] = Table("document_category", 30)
-        self.documents: Table[papers.Document] = Table("document", 0, lambda row: row.owner_id)
-        self.reports: Table[papers.Report] = Table("report", 0)
-        self.custom_reports: Table[papers.CustomReport] = Table("custom_report", 0)
-        self.webhooks: Table[papers.Webhook] = Table("webhook", 0)
-        self.events: Table[papers.Event] = Table("webhook_event", 0, lambda row: row.webhook_id)
-        self.deliveries: Table[papers.Delivery] = Table("webhook_activity", 0, lambda row: row.webhook_id)
+        self.document_categories: Table[documents.DocumentCategory] = Table("document_category", 30)
+        self.documents: Table[documents.Document] = Table("document", 0, lambda row: row.owner_id)
+        self.reports: Table[documents.Report] = Table("report", 0)
+        self.custom_reports: Table[documents.CustomReport] = Table("custom_report", 0)
+        self.webhooks: Table[documents.Webhook] = Table("webhook", 0)
+        self.events: Table[documents.Event] = Table("webhook_event", 0, lambda row: row.webhook_id)
+        self.deliveries: Table[documents.Delivery] = Table("webhook_activity", 0, lambda row: row.webhook_id)
 
     def tables(self) -> tuple[Table[Any], ...]:
         """All tables, those that others refer to first."""

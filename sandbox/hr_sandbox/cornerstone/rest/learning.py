@@ -7,19 +7,19 @@ from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.refusals import TOO_MANY, RefusalError, stamp
+from hr_sandbox.cornerstone.errors import TOO_MANY, ApiError, format_time
 from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, old
+from hr_sandbox.cornerstone.rows.common import login, ref
 from hr_sandbox.cornerstone.rows.learning import NAMES, TYPE_NAMES
-from hr_sandbox.cornerstone.rows.parts import login, ref
-from hr_sandbox.cornerstone.ticks import DAY, moment_of, parse, ticks_of
-from hr_sandbox.luck import luck
+from hr_sandbox.cornerstone.timestamps import DAY, parse_timestamp, to_datetime, to_ticks
+from hr_sandbox.stable_random import stable_number
 
 if TYPE_CHECKING:
     from datetime import date
 
     from hr_sandbox.cornerstone.rest.route import Call
-    from hr_sandbox.cornerstone.stock import Training, Transcript
-    from hr_sandbox.messages import Answer
+    from hr_sandbox.cornerstone.snapshot import Training, Transcript
+    from hr_sandbox.http.messages import Response
     from hr_sandbox.vendor import Json
 
 SEARCH, CATALOG = "/services/api/LOTranscript/TranscriptSearch", "/services/api/Catalog/GlobalSearch"
@@ -34,7 +34,7 @@ HOURS, HOUR = 8, DAY // 24
 
 
 def _when(ticks: int | None) -> str | None:
-    return None if ticks is None else stamp(moment_of(ticks))
+    return None if ticks is None else format_time(to_datetime(ticks))
 
 
 def transcript(row: Transcript, named: str = LOID) -> Json:
@@ -58,7 +58,7 @@ def transcript(row: Transcript, named: str = LOID) -> Json:
         "ModificationDate": _when(row.modified),
         "Score": row.score,
         "IsRequired": row.assignment_id is not None,
-        "TotalTime": f"{luck('total time', row.user_id, training.index) % 300 // 60:02}:00",
+        "TotalTime": f"{stable_number('total time', row.user_id, training.index) % 300 // 60:02}:00",
         "TrainingHours": training.hours,
         "ProviderName": PROVIDERS[training.index % len(PROVIDERS)],
         "LoProviderId": training.index % len(PROVIDERS) or None,
@@ -71,12 +71,12 @@ def transcript(row: Transcript, named: str = LOID) -> Json:
 
 
 def changed(context: Context, first: int, end: int) -> list[Json]:
-    """What people who work here changed from a moment until another (exclusive)."""
-    named = LO_ID if context.manners.get("transcripts") == LO_ID else LOID
-    rows = [row for row in context.stock.transcripts if row.latest and first <= row.modified < end]
+    """What people who work here changed from a timestamp until another (exclusive)."""
+    named = LO_ID if context.modes.get("transcripts") == LO_ID else LOID
+    rows = [row for row in context.snapshot.transcripts if row.latest and first <= row.modified < end]
     found: list[Json] = []
     for number, taken in groupby(rows, key=lambda row: row.user_id):
-        if context.stock.is_active(number):
+        if context.snapshot.is_active(number):
             person = context.company.people[number]
             item = {
                 "UserId": ref(person),
@@ -89,20 +89,20 @@ def changed(context: Context, first: int, end: int) -> list[Json]:
     return found
 
 
-def _search(context: Context, call: Call) -> Answer:
+def _search(context: Context, call: Call) -> Response:
     given = {name: call.given[name.lower()] for name in (FROM, UNTIL) if name.lower() in call.given}
-    now = ticks_of(context.world.clock.now())
+    now = to_ticks(context.store.clock.now())
     first, end = now - DAY, now
     if given:
         for name in (FROM, UNTIL):
             if name not in given:
-                raise call.bad(name, "is needed with the other one")
-        bounds = [parse(text if text.endswith("Z") else f"{text}Z") for text in given.values()]
+                raise call.bad_request(name, "is needed with the other one")
+        bounds = [parse_timestamp(text if text.endswith("Z") else f"{text}Z") for text in given.values()]
         if None in bounds:
-            raise call.bad(FROM, "must be a date such as 2024-01-31T00:00:00")
+            raise call.bad_request(FROM, "must be a date such as 2024-01-31T00:00:00")
         first, end = (bound or 0 for bound in bounds)
     if not 0 <= end - first <= DAY:
-        raise call.bad(UNTIL, "the window is 24 hours at most")
+        raise call.bad_request(UNTIL, "the window is 24 hours at most")
     rows = changed(context, first, end)
     return old(call, _paged(call, rows), len(rows))
 
@@ -114,7 +114,7 @@ def _paged(call: Call, rows: list[Json]) -> list[Json]:
 
 def catalog(context: Context) -> list[Training]:
     """What can be found: trainings that are not switched off."""
-    return [row for row in context.stock.trainings if row.active]
+    return [row for row in context.snapshot.trainings if row.active]
 
 
 def _entry(row: Training) -> Json:
@@ -131,9 +131,9 @@ def _entry(row: Training) -> Json:
     }
 
 
-def _catalog(context: Context, call: Call) -> Answer:
+def _catalog(context: Context, call: Call) -> Response:
     if time.monotonic() < context.busy_until:
-        raise RefusalError(call.route.refusing(call.request)(TOO_MANY))
+        raise ApiError(call.route.refusing(call.request)(TOO_MANY))
     rows = [_entry(row) for row in catalog(context)]
     answer = old(call, _paged(call, rows), len(rows))
     answer.seconds = SEARCH_SECONDS
@@ -153,14 +153,14 @@ def details(row: Training) -> Json:
     }
 
 
-def _details(context: Context, call: Call) -> Answer:
+def _details(context: Context, call: Call) -> Response:
     wanted = call.given.get("objectid")
     if not wanted:
-        raise call.bad("ObjectID", "is needed")
-    for row in context.stock.trainings:
+        raise call.bad_request("ObjectID", "is needed")
+    for row in context.snapshot.trainings:
         if row.object_id == wanted.lower():
             return old(call, [{"trainingItem": details(row)}])
-    raise call.not_there()
+    raise call.not_found()
 
 
 def roster(context: Context, session: Training) -> list[Json]:
@@ -173,19 +173,19 @@ def roster(context: Context, session: Training) -> list[Json]:
             "Score": row.score,
             "RegistrationDate": _when(row.created),
         }
-        for row in context.stock.transcripts
+        for row in context.snapshot.transcripts
         if row.training.object_id == session.object_id and row.latest
     ]
 
 
-def _roster(context: Context, call: Call) -> Answer:
+def _roster(context: Context, call: Call) -> Response:
     wanted = call.given.get("sessionloid")
     if not wanted:
-        raise call.bad("sessionLOID", "is needed")
-    for row in context.stock.trainings:
+        raise call.bad_request("sessionLOID", "is needed")
+    for row in context.snapshot.trainings:
         if row.object_id == wanted.lower() and row.parent_id:
             return old(call, roster(context, row))
-    raise call.not_there()
+    raise call.not_found()
 
 
 ROUTES = (
@@ -197,8 +197,8 @@ ROUTES = (
 
 
 def _transcripts(context: Context, first: date, last: date) -> list[Json]:
-    end = ticks_of(last + timedelta(1))
-    items = [row["TranscriptItem"] for row in changed(context, ticks_of(first), end)]
+    end = to_ticks(last + timedelta(1))
+    items = [row["TranscriptItem"] for row in changed(context, to_ticks(first), end)]
     return [{"_UserId": item["UserId"], **row} for item in items for row in item["Transcripts"]]
 
 
@@ -220,4 +220,4 @@ STREAMS = {
     "training_details": _all_details,
     "session_roster": _rosters,
 }
-MANNERS = {"transcripts": (LO_ID,)}
+MODES = {"transcripts": (LO_ID,)}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hr_sandbox.cornerstone.errors import JSON_TYPE
 from hr_sandbox.cornerstone.portal import UNIT_TYPES
-from hr_sandbox.cornerstone.refusals import JSON_TYPE
 from hr_sandbox.cornerstone.rest.route import Context, Route, listed, tokened
-from hr_sandbox.cornerstone.rows.parts import login, ref
+from hr_sandbox.cornerstone.rows.common import login, ref
 from hr_sandbox.cornerstone.rows.units import groups, places, units_by_id
-from hr_sandbox.cornerstone.stock import uuid
-from hr_sandbox.luck import luck, pick
-from hr_sandbox.messages import as_json
+from hr_sandbox.cornerstone.snapshot import uuid
+from hr_sandbox.http.messages import json_response
+from hr_sandbox.stable_random import stable_choice, stable_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company.model import Person
     from hr_sandbox.cornerstone.rest.route import Call
-    from hr_sandbox.messages import Answer
+    from hr_sandbox.http.messages import Response
     from hr_sandbox.vendor import Json
 
 V2 = "/services/api/x/users/v2/employees"
@@ -29,14 +29,14 @@ BULK_RATE, SINGLE_RATE, SIZE = 75, 150, 50
 BARE, CAMEL = "bare", "camel"
 TITLES = {row.id: row.title for row in UNIT_TYPES}
 CUSTOM = {row.id for row in UNIT_TYPES if row.custom}
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?")
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?")
 STATUSES = ((1, "Regular"), (2, "Part time"), (3, "On leave"))
 REASONS = ((1, "Voluntary"), (2, "Involuntary"), (3, "Retirement"), (4, "End of contract"))
 
 
-def written(moment: datetime) -> str:
-    """A moment without a zone."""
-    return moment.replace(tzinfo=None).isoformat()
+def written(timestamp: datetime) -> str:
+    """A timestamp without a zone."""
+    return timestamp.replace(tzinfo=None).isoformat()
 
 
 def _midnight(day: date | None) -> str | None:
@@ -45,7 +45,7 @@ def _midnight(day: date | None) -> str | None:
 
 def is_active(context: Context, person: Person) -> bool:
     """Whether somebody works here today."""
-    return context.stock.is_active(person.id)
+    return context.snapshot.is_active(person.id)
 
 
 def employee(context: Context, person: Person, named: str = "externalId") -> Json:
@@ -56,13 +56,13 @@ def employee(context: Context, person: Person, named: str = "externalId") -> Jso
         person: who it is.
         named: what the portal's User ID is called.
     """
-    job = context.stock.employments.get(person.id)
+    job = context.snapshot.employments.get(person.id)
     stints = context.company.employments.of(person.id)
     people = context.company.people
     above = job and job.supervisor_id
     manager = people[above] if above and above in people else None
-    units = units_by_id(context.stock)
-    ous = [as_unit(units[number]) for kind, number in places(context.stock, person.id) if kind not in CUSTOM]
+    units = units_by_id(context.snapshot)
+    ous = [as_unit(units[number]) for kind, number in places(context.snapshot, person.id) if kind not in CUSTOM]
     country = context.company.offices[job.office_id].country if job else None
     return {
         "id": person.id,
@@ -78,7 +78,7 @@ def employee(context: Context, person: Person, named: str = "externalId") -> Jso
         "personalEmail": None,
         "homePhone": None,
         "mobilePhone": None,
-        "workPhone": f"+49 89 {luck('phone', person.id) % 1_000_000:06}",
+        "workPhone": f"+49 89 {stable_number('phone', person.id) % 1_000_000:06}",
         "fax": None,
         "address": {
             "country": country,
@@ -94,7 +94,7 @@ def employee(context: Context, person: Person, named: str = "externalId") -> Jso
             "active": is_active(context, person),
             "absent": bool(job and job.status == "LEAVE"),
         },
-        "settings": {"displayLanguage": pick(("English (US)", "Deutsch"), "lang", person.id), "timeZone": ""},
+        "settings": {"displayLanguage": stable_choice(("English (US)", "Deutsch"), "lang", person.id), "timeZone": ""},
         "manager": manager
         and {
             "id": manager.id,
@@ -117,8 +117,8 @@ def as_unit(row: Json) -> Json:
 
 def groups_of(context: Context) -> dict[int, list[Json]]:
     """The groups of everybody."""
-    units, found = units_by_id(context.stock), dict[int, list["Json"]]()
-    for row in groups(context.stock):
+    units, found = units_by_id(context.snapshot), dict[int, list["Json"]]()
+    for row in groups(context.snapshot):
         if row["user_id"] > 0:
             found.setdefault(row["user_id"], []).append(as_unit(units[row["ou_id"]]))
     return found
@@ -127,7 +127,7 @@ def groups_of(context: Context) -> dict[int, list[Json]]:
 def fields_of(context: Context, person: Person) -> list[Json]:
     """The portal's own fields of somebody: texts, or lists of choices."""
     found: list[Json] = []
-    for row in context.world.portal.fields:
+    for row in context.store.portal.fields:
         if row.kind != "user":
             continue
         value = person.attributes.get(row.attribute or "")
@@ -144,11 +144,11 @@ def fields_of(context: Context, person: Person) -> list[Json]:
 
 def status_of(context: Context, person: Person) -> Json:
     """How somebody is employed."""
-    job = context.stock.employments.get(person.id)
+    job = context.snapshot.employments.get(person.id)
     part = bool(job and job.weekly_working_hours < job.full_time_weekly_working_hours)
     number = 3 if job and job.status == "LEAVE" else 1 + part
     ended = job is not None and job.termination is not None
-    reason = pick(REASONS, "reason", person.id) if ended else None
+    reason = stable_choice(REASONS, "reason", person.id) if ended else None
     return {
         "id": person.id,
         "userType": {"id": 1 + (person.id % 11 == 0), "title": "Employee"},
@@ -167,27 +167,27 @@ def _tests(call: Call) -> Iterator[Callable[[Json], bool]]:
     if "ids" in given:
         numbers = given["ids"].split(",")
         if not all(part.isascii() and part.isdigit() for part in numbers):
-            raise call.bad("ids", "must be numbers with commas between")
+            raise call.bad_request("ids", "must be numbers with commas between")
         yield lambda row: str(row["id"]) in numbers
     for name in ("modifiedDate", "createdDate"):
         if name in given:
-            if not MOMENT.fullmatch(given[name]):
-                raise call.bad(name, "must be a date such as 2024-01-31T00:00:00")
+            if not TIMESTAMP.fullmatch(given[name]):
+                raise call.bad_request(name, "must be a date such as 2024-01-31T00:00:00")
             yield lambda row, name=name: row["employeeMetaData"][name] >= given[name].rstrip("Z")  # type: ignore[misc]
     if "status" in given:
         if given["status"].lower() not in {"active", "inactive"}:
-            raise call.bad("status", "must be active or inactive")
+            raise call.bad_request("status", "must be active or inactive")
         yield lambda row: row["workerStatus"]["active"] == (given["status"].lower() == "active")
 
 
-def _list(context: Context, call: Call) -> Answer:
+def _list(context: Context, call: Call) -> Response:
     size, tests = call.number("pageSize", SIZE, SIZE), list(_tests(call))
-    rows = [employee(context, person) for person in context.stock.people]
+    rows = [employee(context, person) for person in context.snapshot.people]
     rows = sorted((row for row in rows if all(test(row) for test in tests)), key=lambda row: int(row["id"]))
-    manner = context.manners.get("employees")
-    if manner == BARE:
-        return as_json(rows, media_type=JSON_TYPE)
-    return tokened(context, call, rows, size, "nextPageToken" if manner == CAMEL else "nextpagetoken")
+    mode = context.modes.get("employees")
+    if mode == BARE:
+        return json_response(rows, media_type=JSON_TYPE)
+    return tokened(context, call, rows, size, "nextPageToken" if mode == CAMEL else "nextpagetoken")
 
 
 def find_person(context: Context, call: Call) -> Person:
@@ -195,39 +195,39 @@ def find_person(context: Context, call: Call) -> Person:
     text = call.parts["id"]
     people = context.company.people
     if not (text.isascii() and text.isdigit()) or int(text) not in people:
-        raise call.not_there()
+        raise call.not_found()
     return people[int(text)]
 
 
-def _one(context: Context, call: Call) -> Answer:
-    return as_json(employee(context, find_person(context, call)), media_type=JSON_TYPE)
+def _one(context: Context, call: Call) -> Response:
+    return json_response(employee(context, find_person(context, call)), media_type=JSON_TYPE)
 
 
-def _groups(context: Context, call: Call) -> Answer:
+def _groups(context: Context, call: Call) -> Response:
     return listed(context, groups_of(context).get(find_person(context, call).id, []))
 
 
-def _fields(context: Context, call: Call) -> Answer:
+def _fields(context: Context, call: Call) -> Response:
     return listed(context, fields_of(context, find_person(context, call)))
 
 
-def _status(context: Context, call: Call) -> Answer:
-    return as_json(status_of(context, find_person(context, call)), media_type=JSON_TYPE)
+def _status(context: Context, call: Call) -> Response:
+    return json_response(status_of(context, find_person(context, call)), media_type=JSON_TYPE)
 
 
-def _as_of(context: Context, call: Call) -> Answer:
+def _as_of(context: Context, call: Call) -> Response:
     day = call.day("asOfDate", call.parts["asOfDate"])
     row = status_of(context, find_person(context, call))
     if row["effectiveDate"] is None or row["effectiveDate"] > _midnight(day):
-        raise call.not_there()
-    return as_json(row, media_type=JSON_TYPE)
+        raise call.not_found()
+    return json_response(row, media_type=JSON_TYPE)
 
 
 def _titled(rows: Iterable[tuple[int, str]]) -> list[Json]:
     return [{"id": number, "title": title} for number, title in rows]
 
 
-def _named(rows: Iterable[tuple[int, str]]) -> Callable[[Context, Call], Answer]:
+def _named(rows: Iterable[tuple[int, str]]) -> Callable[[Context, Call], Response]:
     return lambda context, _call: listed(context, _titled(rows))
 
 
@@ -251,7 +251,7 @@ ROUTES = (
 
 
 def _employees(context: Context, _first: date, _last: date) -> list[Json]:
-    return [employee(context, person) for person in context.stock.people]
+    return [employee(context, person) for person in context.snapshot.people]
 
 
 def _all_groups(context: Context, _first: date, _last: date) -> list[Json]:
@@ -259,11 +259,11 @@ def _all_groups(context: Context, _first: date, _last: date) -> list[Json]:
 
 
 def _all_fields(context: Context, _first: date, _last: date) -> list[Json]:
-    return [{"_employee_id": who.id, **row} for who in context.stock.people for row in fields_of(context, who)]
+    return [{"_employee_id": who.id, **row} for who in context.snapshot.people for row in fields_of(context, who)]
 
 
 def _all_statuses(context: Context, _first: date, _last: date) -> list[Json]:
-    return [{"_employee_id": who.id, **status_of(context, who)} for who in context.stock.people]
+    return [{"_employee_id": who.id, **status_of(context, who)} for who in context.snapshot.people]
 
 
 STREAMS = {
@@ -274,4 +274,4 @@ STREAMS = {
     "termination_reasons": lambda _context, _first, _last: _titled(REASONS),
     "employment_statuses": lambda _context, _first, _last: _titled(STATUSES),
 }
-MANNERS = {"employees": (BARE, CAMEL)}
+MODES = {"employees": (BARE, CAMEL)}

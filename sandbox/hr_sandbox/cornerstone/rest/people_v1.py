@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.refusals import BAD, JSON_TYPE, RefusalError, failed
+from hr_sandbox.cornerstone.errors import BAD, JSON_TYPE, ApiError, validation_error
 from hr_sandbox.cornerstone.rest.people import (
     CUSTOM,
     GROUP_SCOPE,
-    MOMENT,
     SCOPE,
     SIZE,
+    TIMESTAMP,
     as_unit,
     employee,
     fields_of,
@@ -21,17 +21,17 @@ from hr_sandbox.cornerstone.rest.people import (
     written,
 )
 from hr_sandbox.cornerstone.rest.route import Context, Route
-from hr_sandbox.cornerstone.rows.parts import ref
+from hr_sandbox.cornerstone.rows.common import ref
 from hr_sandbox.cornerstone.rows.units import places, units_by_id
-from hr_sandbox.cornerstone.stock import uuid
-from hr_sandbox.messages import as_json
+from hr_sandbox.cornerstone.snapshot import uuid
+from hr_sandbox.http.messages import json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.company.model import Person
     from hr_sandbox.cornerstone.rest.route import Call
-    from hr_sandbox.messages import Answer
+    from hr_sandbox.http.messages import Response
     from hr_sandbox.vendor import Json
 
 V1 = "/services/api/x/users/v1/employees"
@@ -40,8 +40,8 @@ V1 = "/services/api/x/users/v1/employees"
 def employee_v1(context: Context, person: Person, *, whole: bool) -> Json:
     """An employee of version 1; lists have neither groups nor fields."""
     row = employee(context, person, "userId")
-    units = units_by_id(context.stock)
-    custom = [as_unit(units[number]) for kind, number in places(context.stock, person.id) if kind in CUSTOM]
+    units = units_by_id(context.snapshot)
+    custom = [as_unit(units[number]) for kind, number in places(context.snapshot, person.id) if kind in CUSTOM]
     meta = row.pop("employeeMetaData")
     row["settings"]["trainingApprovals"] = 1
     return {
@@ -56,27 +56,27 @@ def employee_v1(context: Context, person: Person, *, whole: bool) -> Json:
     }
 
 
-def _framed(context: Context, data: object) -> Answer:
-    moment = f"{context.world.clock.now().replace(tzinfo=None).isoformat()}.6474578Z"
-    return as_json({"status": "Success", "timestamp": moment, "data": data}, media_type=JSON_TYPE)
+def _framed(context: Context, data: object) -> Response:
+    timestamp = f"{context.store.clock.now().replace(tzinfo=None).isoformat()}.6474578Z"
+    return json_response({"status": "Success", "timestamp": timestamp, "data": data}, media_type=JSON_TYPE)
 
 
-def _v1(member: str, make: Callable[[Context, Person], Json]) -> Callable[[Context, Call], Answer]:
-    def answer(context: Context, call: Call) -> Answer:
+def _v1(member: str, make: Callable[[Context, Person], Json]) -> Callable[[Context, Call], Response]:
+    def answer(context: Context, call: Call) -> Response:
         size, number = SIZE, call.number("pagenumber", 1)
         if (text := call.given.get("pagesize")) is not None:
             if not (text.isascii() and text.isdigit() and 0 < int(text) <= SIZE):
-                raise RefusalError(failed(BAD, {"pageSize": f"Page size must be between 1 and {SIZE}"}))
+                raise ApiError(validation_error(BAD, {"pageSize": f"Page size must be between 1 and {SIZE}"}))
             size = int(text)
-        people = context.stock.people
+        people = context.snapshot.people
         if call.given.get("includeInactive", "false").lower() != "true":
             people = [row for row in people if is_active(context, row)]
-        for name, stamp in (("lastmodified", "updated_at"), ("createdate", "created_at")):
+        for name, format_time in (("lastmodified", "updated_at"), ("createdate", "created_at")):
             if name in call.given:
-                if not MOMENT.fullmatch(call.given[name]):
-                    raise call.bad(name, "must be a date such as 2024-01-31T00:00:00")
+                if not TIMESTAMP.fullmatch(call.given[name]):
+                    raise call.bad_request(name, "must be a date such as 2024-01-31T00:00:00")
                 since = call.given[name].rstrip("Z")
-                people = [row for row in people if written(getattr(row, stamp)) >= since]
+                people = [row for row in people if written(getattr(row, format_time)) >= since]
         page = people[(number - 1) * size : number * size]
         rows = [make(context, row) for row in page]
         return _framed(
@@ -86,15 +86,15 @@ def _v1(member: str, make: Callable[[Context, Person], Json]) -> Callable[[Conte
     return answer
 
 
-def _one_v1(context: Context, call: Call) -> Answer:
+def _one_v1(context: Context, call: Call) -> Response:
     text = call.parts["id"]
-    for person in context.stock.people:
+    for person in context.snapshot.people:
         if text in {str(person.id), f"userid-{ref(person)}", f"guid-{uuid('user', person.id)}"}:
             return _framed(context, employee_v1(context, person, whole=True))
-    raise call.not_there()
+    raise call.not_found()
 
 
-def _fields_v1(context: Context, call: Call) -> Answer:
+def _fields_v1(context: Context, call: Call) -> Response:
     person = find_person(context, call)
     return _framed(context, {"id": person.id, "customFields": fields_of(context, person)})
 

@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from hr_sandbox.cornerstone.errors import format_time
 from hr_sandbox.cornerstone.portal import DIVISION, LOCATION
-from hr_sandbox.cornerstone.refusals import stamp
 from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, old
-from hr_sandbox.cornerstone.rows.parts import full, ref
-from hr_sandbox.cornerstone.rows.small import applicant_status
+from hr_sandbox.cornerstone.rows.common import full, ref
+from hr_sandbox.cornerstone.rows.other import applicant_status
 from hr_sandbox.cornerstone.rows.units import FIRST
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company.model import Application, Opening
     from hr_sandbox.cornerstone.rest.route import Call
-    from hr_sandbox.messages import Answer
+    from hr_sandbox.http.messages import Response
     from hr_sandbox.vendor import Json
 
 ROOT, USUAL, MOST = "/services/api/Recruiting", 20, 100
@@ -50,20 +50,20 @@ def requisition(context: Context, row: Opening) -> Json:
         "CareerSites": [],
         "JobResponsibilities": None,
         "CreateDateLocal": _local(row.created_at),
-        "LastModificationDate": stamp(row.updated_at),
+        "LastModificationDate": format_time(row.updated_at),
     }
 
 
-def _local(moment: datetime) -> str:
-    return f"{moment.astimezone(HERE):%Y-%m-%dT%H:%M:%S}"
+def _local(timestamp: datetime) -> str:
+    return f"{timestamp.astimezone(HERE):%Y-%m-%dT%H:%M:%S}"
 
 
-def _requisitions(context: Context, call: Call) -> Answer:
+def _requisitions(context: Context, call: Call) -> Response:
     given = call.given
     first, last = call.day("FromDate", given.get("fromdate")), call.day("ToDate", given.get("todate"))
     since = given.get("lastmodifiedsince")
     if since is not None and not SECONDS.fullmatch(since):
-        raise call.bad("lastModifiedSince", "must be such as 2024-01-31T00:00:00")
+        raise call.bad_request("lastModifiedSince", "must be such as 2024-01-31T00:00:00")
     statuses = given["statuses"].split(",") if "statuses" in given else None
     rows = []
     for opening in context.company.openings:
@@ -82,7 +82,7 @@ def _requisitions(context: Context, call: Call) -> Answer:
         ):
             rows.append(row)
     page = _paged(call, rows)
-    alone = len(page) == 1 and context.manners.get("job_requisitions") != LIST
+    alone = len(page) == 1 and context.modes.get("job_requisitions") != LIST
     return old(call, page[0] if alone else page, len(rows))
 
 
@@ -112,10 +112,10 @@ def applicant(context: Context, row: Application) -> Json:
     }
 
 
-def _applicants(context: Context, call: Call) -> Answer:
+def _applicants(context: Context, call: Call) -> Response:
     status = call.given.get("currentstatus")
     if not status:
-        raise call.bad("CurrentStatus", "is needed")
+        raise call.bad_request("CurrentStatus", "is needed")
     since = call.day("StatusDate", call.given.get("statusdate"))
     rows = [applicant(context, row) for row in context.company.applications]
     rows = [row for row in rows if row["Status"] == status and (since is None or row["StatusDate"] >= f"{since}")]
@@ -154,4 +154,4 @@ def _everybody(context: Context, _first: date, _last: date) -> list[Json]:
 
 
 STREAMS = {"job_requisitions": _all, "job_applicants": _everybody}
-MANNERS = {"job_requisitions": (LIST,)}
+MODES = {"job_requisitions": (LIST,)}

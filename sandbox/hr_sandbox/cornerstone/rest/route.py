@@ -8,27 +8,27 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.cornerstone.refusals import (
+from hr_sandbox.cornerstone.errors import (
     BAD,
     JSON_TYPE,
     MESSAGES,
     NOT_FOUND,
-    RefusalError,
-    coded,
-    failed,
-    failure,
-    stamp,
+    ApiError,
+    bulk_error,
+    error_response,
+    format_time,
+    validation_error,
 )
-from hr_sandbox.cornerstone.seal import Seal
-from hr_sandbox.messages import Answer, as_json
+from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.http.signed_cursor import SignedCursors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.company import Company
-    from hr_sandbox.cornerstone.stock import Stock
-    from hr_sandbox.cornerstone.world import World
-    from hr_sandbox.messages import Request
+    from hr_sandbox.cornerstone.snapshot import Snapshot
+    from hr_sandbox.cornerstone.store import Store
+    from hr_sandbox.http.messages import Request
     from hr_sandbox.vendor import Json
 
 NEW, OLD, BULK = "new", "old", "bulk"
@@ -47,28 +47,28 @@ class Context:
     """What all families answer from.
 
     Attributes:
-        manners: in which of its ways a stream answers, where not as usual.
+        modes: in which of its ways a stream answers, where not as usual.
         downloads: how often each report was read.
         busy_until: when the search that is under way ends.
         jobs: those that there are, by the version of the company.
     """
 
-    world: World
-    manners: dict[str, str] = field(default_factory=dict)
+    store: Store
+    modes: dict[str, str] = field(default_factory=dict)
     downloads: dict[tuple[str, str], int] = field(default_factory=dict)
     busy_until: float = 0
     jobs: dict[int, list[Json]] = field(default_factory=dict)
-    seal: Seal = field(default_factory=Seal)
+    cursors: SignedCursors = field(default_factory=SignedCursors)
 
     @property
     def company(self) -> Company:
         """The company."""
-        return self.world.company
+        return self.store.company
 
     @property
-    def stock(self) -> Stock:
+    def snapshot(self) -> Snapshot:
         """What it learns."""
-        return self.world.stock
+        return self.store.snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +85,15 @@ class Call:
     parts: dict[str, str]
     given: dict[str, str]
 
-    def bad(self, name: str, sentence: str) -> RefusalError:
+    def bad_request(self, name: str, sentence: str) -> ApiError:
         """A parameter that cannot be."""
         if self.route.family == NEW:
-            return RefusalError(failed(BAD, {name: sentence}))
-        return RefusalError(self.route.refusing(self.request)(BAD, f"{name}: {sentence}"))
+            return ApiError(validation_error(BAD, {name: sentence}))
+        return ApiError(self.route.refusing(self.request)(BAD, f"{name}: {sentence}"))
 
-    def not_there(self) -> RefusalError:
+    def not_found(self) -> ApiError:
         """There is no such record."""
-        return RefusalError(self.route.refusing(self.request)(NOT_FOUND))
+        return ApiError(self.route.refusing(self.request)(NOT_FOUND))
 
     def day(self, name: str, text: str | None) -> date | None:
         """A day, where there is one."""
@@ -102,7 +102,7 @@ class Call:
         try:
             return date.fromisoformat(text if len(text) == DAY_LENGTH else "none")
         except ValueError as error:
-            raise self.bad(name, "must be a date such as 2024-01-31") from error
+            raise self.bad_request(name, "must be a date such as 2024-01-31") from error
 
     def number(self, name: str, usual: int, most: int | None = None) -> int:
         """A whole number from 1 on."""
@@ -111,7 +111,7 @@ class Call:
         if text is None:
             return usual
         if not (text.isascii() and text.isdigit() and int(text)) or (most and int(text) > most):
-            raise self.bad(name, f"must be between 1 and {most}" if most else "must be 1 or more")
+            raise self.bad_request(name, f"must be between 1 and {most}" if most else "must be 1 or more")
         return int(text)
 
 
@@ -122,7 +122,7 @@ class Route:
     Attributes:
         path: with what varies in braces.
         stream: what controls call its rows.
-        scope: the right to read it.
+        scope: the permission to read it.
         handler: answers a call.
         parameters: names that it knows.
         family: which form errors have.
@@ -133,7 +133,7 @@ class Route:
     path: str
     stream: str
     scope: str
-    handler: Callable[[Context, Call], Answer]
+    handler: Callable[[Context, Call], Response]
     parameters: tuple[str, ...] = ()
     family: str = NEW
     per_minute: int = USUAL
@@ -148,13 +148,15 @@ class Route:
         found = self._pattern.fullmatch(path)
         return None if found is None else found.groupdict()
 
-    def refusing(self, request: Request) -> Callable[..., Answer]:
+    def refusing(self, request: Request) -> Callable[..., Response]:
         """Makes errors in the family's form."""
         if self.family == BULK:
-            return lambda status, text=None: coded(status, text or MESSAGES.get(status, "Error"))
+            return lambda status, text=None: bulk_error(status, text or MESSAGES.get(status, "Error"))
         if self.family == NEW or wants_json(request):
-            return failure
-        return lambda status, text=None: as_xml({"status": str(status), "timestamp": stamp(), "message": text}, status)
+            return error_response
+        return lambda status, text=None: as_xml(
+            {"status": str(status), "timestamp": format_time(), "message": text}, status
+        )
 
     def call(self, parts: dict[str, str], request: Request) -> Call:
         """The call that a request makes; refused where a parameter is not known or stands twice."""
@@ -164,9 +166,9 @@ class Route:
         known = {fold(name) for name in self.parameters}
         for name in given:
             if name not in known:
-                raise call.bad(name or "query", "is not a parameter")
+                raise call.bad_request(name or "query", "is not a parameter")
         if len(given) != len(request.query):
-            raise call.bad("query", "a parameter stands twice")
+            raise call.bad_request("query", "a parameter stands twice")
         return call
 
 
@@ -175,11 +177,11 @@ def wants_json(request: Request) -> bool:
     return "application/json" in request.headers.get("accept", "").lower()
 
 
-def as_xml(members: Json, status: int = 200) -> Answer:
+def as_xml(members: Json, status: int = 200) -> Response:
     """An answer of the older services as XML."""
     inner = "".join(_element(name, value) for name, value in members.items())
     body = f"{XML_HEAD}{inner}{XML_TAIL}"
-    return Answer(status, body.encode(), {"content-type": XML_TYPE})
+    return Response(status, body.encode(), {"content-type": XML_TYPE})
 
 
 def _element(name: str, value: Any) -> str:  # noqa: ANN401  any JSON
@@ -197,32 +199,32 @@ def _element(name: str, value: Any) -> str:  # noqa: ANN401  any JSON
     return f"<{name}>{text}</{name}>"
 
 
-def old(call: Call, data: Any, total: int | None = None) -> Answer:  # noqa: ANN401  any JSON
+def old(call: Call, data: Any, total: int | None = None) -> Response:  # noqa: ANN401  any JSON
     """The frame of the older services."""
-    body: Json = {"status": "200", "timestamp": stamp()}
+    body: Json = {"status": "200", "timestamp": format_time()}
     if total is not None:
         body["totalRecords"] = total
     body["data"] = data
-    return as_json(body, media_type=JSON_TYPE) if wants_json(call.request) else as_xml(body)
+    return json_response(body, media_type=JSON_TYPE) if wants_json(call.request) else as_xml(body)
 
 
-def listed(context: Context, rows: list[Json], **more: object) -> Answer:
+def listed(context: Context, rows: list[Json], **more: object) -> Response:
     """The frame of the newer services."""
-    moment = f"{context.world.clock.now().replace(tzinfo=None).isoformat()}.9545447Z"
-    return as_json({"timestamp": moment, **more, "count": len(rows), "data": rows}, media_type=JSON_TYPE)
+    timestamp = f"{context.store.clock.now().replace(tzinfo=None).isoformat()}.9545447Z"
+    return json_response({"timestamp": timestamp, **more, "count": len(rows), "data": rows}, media_type=JSON_TYPE)
 
 
-def tokened(context: Context, call: Call, rows: list[Json], size: int, member: str) -> Answer:
+def tokened(context: Context, call: Call, rows: list[Json], size: int, member: str) -> Response:
     """A page of rows in the order of their ids, with a token for the next one that lives five minutes."""
     after, filters = -1, sorted(item for item in call.given.items() if item[0] not in {"nextPageToken", "pageSize"})
     if (text := call.given.get("nextPageToken")) is not None:
         marked = text.startswith(MARK)
-        state = context.seal.open(text.removeprefix(MARK).translate(FROM_TEXT)) if marked else None
+        state = context.cursors.open(text.removeprefix(MARK).translate(FROM_TEXT)) if marked else None
         asked = {"path": call.request.path, "size": size, "filters": [list(item) for item in filters]}
         if state is None or any(state[name] != value for name, value in asked.items()):
-            raise call.bad("nextPageToken", "is not valid")
-        if state["at"] + TOKEN_SECONDS <= context.world.clock.seconds():
-            raise call.bad("nextPageToken", "has expired")
+            raise call.bad_request("nextPageToken", "is not valid")
+        if state["at"] + TOKEN_SECONDS <= context.store.clock.seconds():
+            raise call.bad_request("nextPageToken", "has expired")
         after = state["after"]
     page = [row for row in rows if row["id"] > after][: size + 1]
     token = None
@@ -233,7 +235,7 @@ def tokened(context: Context, call: Call, rows: list[Json], size: int, member: s
             "size": size,
             "filters": filters,
             "after": page[-1]["id"],
-            "at": context.world.clock.seconds(),
+            "at": context.store.clock.seconds(),
         }
-        token = MARK + context.seal.close(state).translate(TO_TEXT)
+        token = MARK + context.cursors.close(state).translate(TO_TEXT)
     return listed(context, page, **{member: token})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.rest import learning, loads, people, people_v1, recruiting, skills, units
+from hr_sandbox.cornerstone.rest import bulk_jobs, learning, people, people_v1, recruiting, skills, units
 from hr_sandbox.cornerstone.rest.route import Context
 from hr_sandbox.vendor import ControlError
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from datetime import date
 
     from hr_sandbox.cornerstone.rest.route import Route
-    from hr_sandbox.cornerstone.world import World
-    from hr_sandbox.messages import Answer, Request
+    from hr_sandbox.cornerstone.store import Store
+    from hr_sandbox.http.messages import Request, Response
     from hr_sandbox.vendor import Json
 
-FAMILIES = (people, units, learning, skills, recruiting, loads)
+FAMILIES = (people, units, learning, skills, recruiting, bulk_jobs)
 ROUTES: tuple[Route, ...] = (
     *(route for family in FAMILIES for route in family.ROUTES),
     *people_v1.ROUTES,
@@ -26,7 +26,7 @@ STREAMS: dict[str, Callable[[Context, date, date], list[Json]]] = {
     name: records for family in FAMILIES for name, records in family.STREAMS.items()
 }
 NORMAL = "normal"
-MANNERS: dict[str, tuple[str, ...]] = {**people.MANNERS, **learning.MANNERS, **recruiting.MANNERS}
+MODES: dict[str, tuple[str, ...]] = {**people.MODES, **learning.MODES, **recruiting.MODES}
 
 
 def route_of(path: str) -> tuple[Route, dict[str, str]] | None:
@@ -38,20 +38,20 @@ def route_of(path: str) -> tuple[Route, dict[str, str]] | None:
 
 
 class Rest:
-    """Answers all routes over a world."""
+    """Answers all routes over a store."""
 
     streams = tuple(STREAMS)
 
-    def __init__(self, world: World) -> None:
-        """Answer from this world."""
-        self.context = Context(world)
+    def __init__(self, store: Store) -> None:
+        """Answer from this store."""
+        self.context = Context(store)
 
     @property
-    def manners(self) -> dict[str, str]:
+    def modes(self) -> dict[str, str]:
         """In which of its ways a stream answers, where not as usual."""
-        return self.context.manners
+        return self.context.modes
 
-    def answer(self, route: Route, parts: dict[str, str], request: Request) -> Answer:
+    def answer(self, route: Route, parts: dict[str, str], request: Request) -> Response:
         """Answer a request that may be made."""
         return route.handler(self.context, route.call(parts, request))
 
@@ -65,10 +65,10 @@ class Rest:
             raise ControlError(f"There is no stream {stream}.")
         return STREAMS[stream](self.context, first, last)
 
-    def set_manner(self, stream: str, manner: str) -> Json:
+    def set_mode(self, stream: str, mode: str) -> Json:
         """Choose in which of its ways a stream answers."""
-        known = (NORMAL, *MANNERS.get(stream, ()))
-        if manner not in known:
-            raise ControlError(f"There is no manner {manner} of {stream}; there are {', '.join(known)}.")
-        self.context.manners[stream] = manner
-        return {"path": stream, "manner": manner}
+        known = (NORMAL, *MODES.get(stream, ()))
+        if mode not in known:
+            raise ControlError(f"There is no mode {mode} of {stream}; there are {', '.join(known)}.")
+        self.context.modes[stream] = mode
+        return {"path": stream, "mode": mode, "id": None}

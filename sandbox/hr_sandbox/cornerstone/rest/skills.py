@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.refusals import JSON_TYPE
+from hr_sandbox.cornerstone.errors import JSON_TYPE
 from hr_sandbox.cornerstone.rest.route import Context, Route, listed
-from hr_sandbox.cornerstone.stock import TOPICS
-from hr_sandbox.luck import luck, pick
-from hr_sandbox.messages import as_json
+from hr_sandbox.cornerstone.snapshot import TOPICS
+from hr_sandbox.http.messages import json_response
+from hr_sandbox.stable_random import stable_choice, stable_number
 
 if TYPE_CHECKING:
     from datetime import date
 
     from hr_sandbox.cornerstone.rest.route import Call
-    from hr_sandbox.messages import Answer
+    from hr_sandbox.http.messages import Response
     from hr_sandbox.vendor import Json
 
 ROOT, SCOPE, RATE, USUAL, MOST = "/services/api/x/skills/v1", "skill:read", 100, 50, 100
@@ -37,16 +37,16 @@ SKILLS: list[Json] = [
 ]
 
 
-def _paged(rows: list[Json], context: Context, call: Call) -> Answer:
+def _paged(rows: list[Json], context: Context, call: Call) -> Response:
     number, size = call.number("page", 1), call.number("pageSize", USUAL, MOST)
     return listed(context, rows[(number - 1) * size : number * size])
 
 
-def _skills(context: Context, call: Call) -> Answer:
+def _skills(context: Context, call: Call) -> Response:
     return _paged(SKILLS, context, call)
 
 
-def _categories(context: Context, call: Call) -> Answer:
+def _categories(context: Context, call: Call) -> Response:
     return _paged(CATEGORIES, context, call)
 
 
@@ -54,27 +54,27 @@ def _found(rows: list[Json], call: Call) -> Json:
     for row in rows:
         if str(row["id"]) == call.parts["id"]:
             return row
-    raise call.not_there()
+    raise call.not_found()
 
 
-def _skill(_context: Context, call: Call) -> Answer:
-    return as_json(_found(SKILLS, call), media_type=JSON_TYPE)
+def _skill(_context: Context, call: Call) -> Response:
+    return json_response(_found(SKILLS, call), media_type=JSON_TYPE)
 
 
-def _category(_context: Context, call: Call) -> Answer:
-    return as_json(_found(CATEGORIES, call), media_type=JSON_TYPE)
+def _category(_context: Context, call: Call) -> Response:
+    return json_response(_found(CATEGORIES, call), media_type=JSON_TYPE)
 
 
 def categories_of(skill: Json) -> list[Json]:
     """The categories of a skill."""
-    return [pick(CATEGORIES, "category", skill["id"])]
+    return [stable_choice(CATEGORIES, "category", skill["id"])]
 
 
-def _of_skill(context: Context, call: Call) -> Answer:
+def _of_skill(context: Context, call: Call) -> Response:
     return listed(context, categories_of(_found(SKILLS, call)))
 
 
-def _children(context: Context, call: Call) -> Answer:
+def _children(context: Context, call: Call) -> Response:
     number = _found(CATEGORIES, call)["id"]
     return listed(context, [row for row in CATEGORIES if row["parentId"] == number])
 
@@ -82,23 +82,23 @@ def _children(context: Context, call: Call) -> Answer:
 def held(context: Context, person_id: int) -> list[Json]:
     """The skills of somebody."""
     seed = context.company.seed
-    many = luck(seed, "skills", person_id) % 5
-    chosen = sorted({luck(seed, "skill", person_id, place) % len(SKILLS) for place in range(many)})
+    many = stable_number(seed, "skills", person_id) % 5
+    chosen = sorted({stable_number(seed, "skill", person_id, place) % len(SKILLS) for place in range(many)})
     return [
         {
             "employeeId": person_id,
             "skillId": SKILLS[index]["id"],
             "name": SKILLS[index]["name"],
-            "level": 1 + luck(person_id, index) % 5,
+            "level": 1 + stable_number(person_id, index) % 5,
         }
         for index in chosen
     ]
 
 
-def _held(context: Context, call: Call) -> Answer:
+def _held(context: Context, call: Call) -> Response:
     text = call.parts["id"]
     if not (text.isascii() and text.isdigit()) or int(text) not in context.company.people:
-        raise call.not_there()
+        raise call.not_found()
     return listed(context, held(context, int(text)))
 
 
@@ -123,7 +123,7 @@ def _all_categories(_context: Context, _first: date, _last: date) -> list[Json]:
 
 
 def _all_held(context: Context, _first: date, _last: date) -> list[Json]:
-    return [row for person in context.stock.people for row in held(context, person.id)]
+    return [row for person in context.snapshot.people for row in held(context, person.id)]
 
 
 def _all_links(_context: Context, _first: date, _last: date) -> list[Json]:

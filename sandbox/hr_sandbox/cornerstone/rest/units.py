@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hr_sandbox.cornerstone.errors import JSON_TYPE
 from hr_sandbox.cornerstone.portal import GROUP, UNIT_TYPES
-from hr_sandbox.cornerstone.refusals import JSON_TYPE
 from hr_sandbox.cornerstone.rest.route import Context, Route, listed, tokened
 from hr_sandbox.cornerstone.rows.units import units
-from hr_sandbox.luck import happens, luck
-from hr_sandbox.messages import as_json
+from hr_sandbox.http.messages import json_response
+from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
     from datetime import date
 
     from hr_sandbox.cornerstone.rest.route import Call
-    from hr_sandbox.messages import Answer
+    from hr_sandbox.http.messages import Response
     from hr_sandbox.vendor import Json
 
 ROOT, RATE, SPECIFICATION_RATE, SIZE = "/services/api/x/organizations/v1", 300, 5, 100
@@ -36,35 +36,35 @@ def all_units(context: Context) -> list[Json]:
             "externalId": row["ref"] or f"OU{row['ou_id']}",
             "typeId": row["type_id"],
             "parentId": row["parent_id"],
-            "reconcilable": happens(60, "reconcilable", row["ou_id"]),
-            "description": "" if luck("described", row["ou_id"]) % 2 else None,
+            "reconcilable": stable_chance(60, "reconcilable", row["ou_id"]),
+            "description": "" if stable_number("described", row["ou_id"]) % 2 else None,
             "customFields": [
                 {
                     "id": field.id,
                     "name": field.label,
-                    "value": str(luck("value", field.id, row["ou_id"]) % 90),
+                    "value": str(stable_number("value", field.id, row["ou_id"]) % 90),
                 }
-                for field in context.world.portal.fields
+                for field in context.store.portal.fields
                 if field.kind == "ou"
             ],
         }
-        for row in units(context.stock)
+        for row in units(context.snapshot)
         if row["type_id"] != GROUP and row["ou_id"] > 0
     ]
     return sorted(found, key=lambda row: int(row["id"]))
 
 
-def _list(context: Context, call: Call) -> Answer:
+def _list(context: Context, call: Call) -> Response:
     size, given = call.number("pageSize", SIZE, SIZE), call.given
     rows = all_units(context)
     inactive = given.get("includeInactive", "false").lower()
     if inactive not in {"true", "false"}:
-        raise call.bad("includeInactive", "must be true or false")
+        raise call.bad_request("includeInactive", "must be true or false")
     if inactive == "false":
         rows = [row for row in rows if row["active"]]
     if "typeId" in given:
         if given["typeId"] not in {str(row["id"]) for row in TYPES}:
-            raise call.bad("typeId", "must be the id of a type")
+            raise call.bad_request("typeId", "must be the id of a type")
         rows = [row for row in rows if str(row["typeId"]) == given["typeId"]]
     if "externalId" in given:
         rows = [row for row in rows if row["externalId"] == given["externalId"]]
@@ -75,37 +75,37 @@ def _found(rows: list[Json], text: str, call: Call) -> Json:
     for row in rows:
         if str(row["id"]) == text:
             return row
-    raise call.not_there()
+    raise call.not_found()
 
 
-def _one(context: Context, call: Call) -> Answer:
-    return as_json(_found(all_units(context), call.parts["ouId"], call), media_type=JSON_TYPE)
+def _one(context: Context, call: Call) -> Response:
+    return json_response(_found(all_units(context), call.parts["ouId"], call), media_type=JSON_TYPE)
 
 
 def names(row: Json) -> list[Json]:
     """What a unit is called in the languages that somebody wrote it down in."""
-    many = luck("languages", row["id"]) % (len(LANGUAGES) + 1)
+    many = stable_number("languages", row["id"]) % (len(LANGUAGES) + 1)
     return [
         {"ouId": row["id"], "language": language, "name": f"{row['name']} ({language})", "description": None}
         for language in LANGUAGES[:many]
     ]
 
 
-def _names(context: Context, call: Call) -> Answer:
+def _names(context: Context, call: Call) -> Response:
     return listed(context, names(_found(all_units(context), call.parts["ouId"], call)))
 
 
-def _types(context: Context, _call: Call) -> Answer:
+def _types(context: Context, _call: Call) -> Response:
     return listed(context, TYPES)
 
 
-def _type(_context: Context, call: Call) -> Answer:
-    return as_json(_found(TYPES, call.parts["id"], call), media_type=JSON_TYPE)
+def _type(_context: Context, call: Call) -> Response:
+    return json_response(_found(TYPES, call.parts["id"], call), media_type=JSON_TYPE)
 
 
-def _specification(_context: Context, _call: Call) -> Answer:
+def _specification(_context: Context, _call: Call) -> Response:
     body = {"fields": [{"name": name, "required": name in {"name", "typeId"}} for name in ("name", "typeId")]}
-    return as_json(body, media_type=JSON_TYPE)
+    return json_response(body, media_type=JSON_TYPE)
 
 
 FILTERS = ("typeId", "externalId", "includeInactive")

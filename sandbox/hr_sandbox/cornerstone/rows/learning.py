@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.stock import ASSIGNMENTS, CULTURES, DONE, STATUSES, TRAINING_TYPES
-from hr_sandbox.cornerstone.ticks import DAY
-from hr_sandbox.luck import happens, luck, pick
+from hr_sandbox.cornerstone.snapshot import ASSIGNMENTS, CULTURES, DONE, STATUSES, TRAINING_TYPES
+from hr_sandbox.cornerstone.timestamps import DAY
+from hr_sandbox.stable_random import stable_chance, stable_choice, stable_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hr_sandbox.cornerstone.rows.parts import Builder, Row
-    from hr_sandbox.cornerstone.stock import Stock, Transcript
+    from hr_sandbox.cornerstone.rows.common import Builder, Row
+    from hr_sandbox.cornerstone.snapshot import Snapshot, Transcript
 
 NAMES = dict(STATUSES)
 TYPE_NAMES = {code: title for code, _, title, _ in TRAINING_TYPES}
@@ -21,9 +21,9 @@ PASSED = 60
 PROXY = 700  # what an assignment's number is raised by where it stands for its users
 
 
-def trainings(stock: Stock) -> Iterator[Row]:
+def trainings(snapshot: Snapshot) -> Iterator[Row]:
     """Everything that can be learnt."""
-    for row in stock.trainings:
+    for row in snapshot.trainings:
         starts = row.created + 30 * DAY if row.parent_id else None
         yield {
             "object_id": row.object_id,
@@ -40,7 +40,7 @@ def trainings(stock: Stock) -> Iterator[Row]:
             "lo_modified_dt": row.modified,
             "lo_root_id": row.parent_id or row.object_id,
             "related_lo_id": row.parent_id,
-            "lo_version": pick(("1.0", "2.0", "", None), "version", row.index),
+            "lo_version": stable_choice(("1.0", "2.0", "", None), "version", row.index),
             "lo_start_dt": starts,
             "lo_end_dt": starts and starts + 3 * HOURS,
             "ref": f"LO-{row.index:04}",
@@ -50,10 +50,10 @@ def trainings(stock: Stock) -> Iterator[Row]:
         }
 
 
-def local_trainings(stock: Stock) -> Iterator[Row]:
+def local_trainings(snapshot: Snapshot) -> Iterator[Row]:
     """What trainings are called, in one to three languages; some have the culture 0."""
-    for row in stock.trainings:
-        cultures = (0,) if row.index % 29 == 0 else range(1, 2 + luck("cultures", row.index) % 3)
+    for row in snapshot.trainings:
+        cultures = (0,) if row.index % 29 == 0 else range(1, 2 + stable_number("cultures", row.index) % 3)
         for culture in cultures:
             usual = culture <= 1
             yield {
@@ -64,32 +64,32 @@ def local_trainings(stock: Stock) -> Iterator[Row]:
             }
 
 
-def training_types(_stock: Stock) -> Iterator[Row]:
+def training_types(_snapshot: Snapshot) -> Iterator[Row]:
     """Types of training; the code is filled up with blanks."""
     for code, number, title, _ in TRAINING_TYPES:
         yield {"object_type": f"{code:4}", "object_type_id": number, "description": title}
 
 
-def local_training_types(stock: Stock) -> Iterator[Row]:
+def local_training_types(snapshot: Snapshot) -> Iterator[Row]:
     """What the types are called."""
-    for row in training_types(stock):
+    for row in training_types(snapshot):
         for culture, name, _ in CULTURES:
             yield {**row, "culture_id": culture, "description": f"{row['description']} ({name})"}
 
 
-def training_fields(stock: Stock) -> Iterator[Row]:
+def training_fields(snapshot: Snapshot) -> Iterator[Row]:
     """The portal's own fields of trainings."""
-    for row in stock.trainings:
+    for row in snapshot.trainings:
         yield {"object_id": row.object_id, "train_cf_object_id": row.object_id}
 
 
-def curricula(stock: Stock) -> Iterator[Row]:
+def curricula(snapshot: Snapshot) -> Iterator[Row]:
     """What curricula consist of."""
-    parts = [row for row in stock.trainings if row.type != "CURR"]
-    for curriculum in stock.trainings:
+    parts = [row for row in snapshot.trainings if row.type != "CURR"]
+    for curriculum in snapshot.trainings:
         if curriculum.type != "CURR":
             continue
-        for place in range(2 + luck("parts", curriculum.index) % 5):
+        for place in range(2 + stable_number("parts", curriculum.index) % 5):
             child = parts[(curriculum.index * 7 + place * 11) % len(parts)]
             yield {
                 "curriculum_object_id": curriculum.object_id,
@@ -102,9 +102,9 @@ def curricula(stock: Stock) -> Iterator[Row]:
             }
 
 
-def sessions(stock: Stock) -> Iterator[Row]:
+def sessions(snapshot: Snapshot) -> Iterator[Row]:
     """The sessions of events."""
-    for row in stock.trainings:
+    for row in snapshot.trainings:
         if row.parent_id:
             starts = row.created + 30 * DAY
             yield {
@@ -115,9 +115,9 @@ def sessions(stock: Stock) -> Iterator[Row]:
             }
 
 
-def transcripts(stock: Stock) -> Iterator[Row]:
+def transcripts(snapshot: Snapshot) -> Iterator[Row]:
     """Who took what."""
-    for row in stock.transcripts:
+    for row in snapshot.transcripts:
         yield transcript(row)
 
 
@@ -141,13 +141,15 @@ def transcript(row: Transcript) -> Row:
         "user_lo_last_access_dt": row.started,
         "user_lo_score": row.score,
         "user_lo_pass": None if row.score is None else row.score > PASSED,
-        "user_lo_pct_complete": 100.0 if row.status_id == DONE else float(luck(row.user_id, row.created) % 100),
+        "user_lo_pct_complete": 100.0
+        if row.status_id == DONE
+        else float(stable_number(row.user_id, row.created) % 100),
     }
 
 
-def transcript_fields(stock: Stock) -> Iterator[Row]:
+def transcript_fields(snapshot: Snapshot) -> Iterator[Row]:
     """The portal's own fields of transcripts: once for each training of a person."""
-    for row in stock.transcripts:
+    for row in snapshot.transcripts:
         if row.latest:
             both = row.user_id, row.training.object_id
             yield {
@@ -158,28 +160,28 @@ def transcript_fields(stock: Stock) -> Iterator[Row]:
             }
 
 
-def assignments(stock: Stock) -> Iterator[Row]:
+def assignments(snapshot: Snapshot) -> Iterator[Row]:
     """What was assigned."""
     for number in range(1, ASSIGNMENTS + 1):
         yield {
             "assignment_id": number,
-            "object_id": stock.trainings[number % len(stock.trainings)].object_id,
+            "object_id": snapshot.trainings[number % len(snapshot.trainings)].object_id,
             "is_active": number % 5 != 0,
             "status_id": "DONE" if number % 3 else "ACTV",
         }
 
 
-def assigned_users(stock: Stock) -> Iterator[Row]:
+def assigned_users(snapshot: Snapshot) -> Iterator[Row]:
     """Who was assigned something."""
-    seen = sorted({(row.assignment_id, row.user_id) for row in stock.transcripts if row.assignment_id})
+    seen = sorted({(row.assignment_id, row.user_id) for row in snapshot.transcripts if row.assignment_id})
     for number, user_id in seen:
-        gone = happens(5, "removed", number, user_id)
+        gone = stable_chance(5, "removed", number, user_id)
         yield {"proxy_id": PROXY + number, "user_id": user_id, "is_dynamic_removed": gone}
 
 
-def sources(stock: Stock) -> Iterator[Row]:
+def sources(snapshot: Snapshot) -> Iterator[Row]:
     """Which assignment a transcript comes from."""
-    for row in stock.transcripts:
+    for row in snapshot.transcripts:
         if row.assignment_id:
             yield {
                 "user_id": row.user_id,

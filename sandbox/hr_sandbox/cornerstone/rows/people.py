@@ -6,16 +6,16 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.portal import CENTER, DIVISION, ENTITY, GRADE, LOCATION, POSITION, TEAM
-from hr_sandbox.cornerstone.rows.parts import ACTIVE, INACTIVE, SYSTEM_USERS, full, login, ref, when
+from hr_sandbox.cornerstone.rows.common import ACTIVE, INACTIVE, SYSTEM_USERS, full, login, ref, when
 from hr_sandbox.cornerstone.rows.units import places, units_by_id
-from hr_sandbox.cornerstone.stock import uuid
+from hr_sandbox.cornerstone.snapshot import uuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company.model import Person
-    from hr_sandbox.cornerstone.rows.parts import Builder, Row
-    from hr_sandbox.cornerstone.stock import Stock
+    from hr_sandbox.cornerstone.rows.common import Builder, Row
+    from hr_sandbox.cornerstone.snapshot import Snapshot
 
 GENDERS = {"male": "M", "female": "F"}
 COLUMNS_OF = {
@@ -29,7 +29,7 @@ COLUMNS_OF = {
 }
 
 
-def users(stock: Stock) -> Iterator[Row]:
+def users(snapshot: Snapshot) -> Iterator[Row]:
     """Users with what stands in the object."""
     for number, first, last in SYSTEM_USERS:
         yield {
@@ -47,15 +47,15 @@ def users(stock: Stock) -> Iterator[Row]:
             "user_hire_dt_orig": None,
             "user_termination_dt": None,
         }
-    for person in stock.people:
-        yield _user(stock, person)
+    for person in snapshot.people:
+        yield _user(snapshot, person)
 
 
-def _user(stock: Stock, person: Person) -> Row:
-    job, today = stock.employments.get(person.id), stock.company.today
-    stints = stock.company.employments.of(person.id)
+def _user(snapshot: Snapshot, person: Person) -> Row:
+    job, today = snapshot.employments.get(person.id), snapshot.company.today
+    stints = snapshot.company.employments.of(person.id)
     first = min((row.start_date for row in stints), default=None)
-    active = stock.is_active(person.id)
+    active = snapshot.is_active(person.id)
     manager = job and job.supervisor_id
     born = person.attributes.get("birthday")
     return {
@@ -84,10 +84,10 @@ def _user(stock: Stock, person: Person) -> Row:
     }
 
 
-def wide_users(stock: Stock) -> Iterator[Row]:
+def wide_users(snapshot: Snapshot) -> Iterator[Row]:
     """Users with what the view tells of their managers and units."""
-    people, units = stock.company.people, units_by_id(stock)
-    for row in users(stock):
+    people, units = snapshot.company.people, units_by_id(snapshot)
+    for row in users(snapshot):
         number = row["user_mgr_id"]
         manager = people[number] if number is not None and number in people else None
         row |= {
@@ -103,7 +103,7 @@ def wide_users(stock: Stock) -> Iterator[Row]:
             "user_dynamic_relation_16384": full(manager),
             "user_dynamic_relation_ref_16384": manager and ref(manager),
         }
-        mine = dict(places(stock, row["user_id"]))
+        mine = dict(places(snapshot, row["user_id"]))
         for kind, name in COLUMNS_OF.items():
             unit = units.get(mine.get(kind, 0))
             above = units.get(unit["parent_id"]) if unit and unit["parent_id"] else None
@@ -119,11 +119,11 @@ def wide_users(stock: Stock) -> Iterator[Row]:
         yield row
 
 
-def user_fields(stock: Stock) -> Iterator[Row]:
+def user_fields(snapshot: Snapshot) -> Iterator[Row]:
     """The portal's own fields of users; those of the company stand below its own names."""
-    for row in users(stock):
+    for row in users(snapshot):
         number = row["user_id"]
-        person = stock.company.people[number] if number > 0 else None
+        person = snapshot.company.people[number] if number > 0 else None
         yield {
             "user_id": number,
             "user_cf_user_id": number,

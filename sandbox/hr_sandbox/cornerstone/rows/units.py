@@ -17,15 +17,15 @@ from hr_sandbox.cornerstone.portal import (
     TEAM,
     UNIT_TYPES,
 )
-from hr_sandbox.cornerstone.rows.parts import SYSTEM_USERS
-from hr_sandbox.cornerstone.stock import CULTURES
-from hr_sandbox.luck import happens
+from hr_sandbox.cornerstone.rows.common import SYSTEM_USERS
+from hr_sandbox.cornerstone.snapshot import CULTURES
+from hr_sandbox.stable_random import stable_chance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hr_sandbox.cornerstone.rows.parts import Builder, Row
-    from hr_sandbox.cornerstone.stock import Stock
+    from hr_sandbox.cornerstone.rows.common import Builder, Row
+    from hr_sandbox.cornerstone.snapshot import Snapshot
 
 FIRST = {row.id: row.first for row in UNIT_TYPES}
 GROUPS = ("Alle Mitarbeitenden", "Führungskräfte", "Remote", "Werkstatt")
@@ -33,9 +33,9 @@ SYSTEM_UNIT = -10_010
 MEMBER = 2  # the status of a membership
 
 
-def units(stock: Stock) -> Iterator[Row]:
+def units(snapshot: Snapshot) -> Iterator[Row]:
     """All units, groups included."""
-    company = stock.company
+    company = snapshot.company
     yield _unit(SYSTEM_UNIT, DIVISION, "System", "SYS", None, active=True)
     for division in company.departments:
         above = division.parent_id and FIRST[DIVISION] + division.parent_id
@@ -66,22 +66,22 @@ def _unit(
         "title": title,
         "ref": ref,
         "parent_id": parent,
-        "active": not happens(12, "unit", number) if active is None else active,
+        "active": not stable_chance(12, "unit", number) if active is None else active,
     }
 
 
 @lru_cache(2)
-def units_by_id(stock: Stock) -> dict[int, Row]:
+def units_by_id(snapshot: Snapshot) -> dict[int, Row]:
     """The units by their numbers."""
-    return {row["ou_id"]: row for row in units(stock)}
+    return {row["ou_id"]: row for row in units(snapshot)}
 
 
-def places(stock: Stock, person_id: int) -> Iterator[tuple[int, int]]:
+def places(snapshot: Snapshot, person_id: int) -> Iterator[tuple[int, int]]:
     """Types and numbers of the units that somebody is in; not the groups."""
-    job = stock.employments.get(person_id)
+    job = snapshot.employments.get(person_id)
     if job is None:
         return
-    position = stock.company.jobs[job.job_id] if job.job_id else None
+    position = snapshot.company.jobs[job.job_id] if job.job_id else None
     found = (
         (DIVISION, job.department_id),
         (POSITION, job.job_id),
@@ -96,16 +96,16 @@ def places(stock: Stock, person_id: int) -> Iterator[tuple[int, int]]:
             yield kind, FIRST[kind] + number
 
 
-def groups(stock: Stock) -> Iterator[Row]:
+def groups(snapshot: Snapshot) -> Iterator[Row]:
     """Who is in which group."""
-    managers = {row.supervisor_id for row in stock.employments.values()}
+    managers = {row.supervisor_id for row in snapshot.employments.values()}
     for number, _, _ in SYSTEM_USERS:
         for index in (1, 2):
             yield _member(number, GROUP, FIRST[GROUP] + index)
-    for person in stock.people:
-        chosen = [1] if stock.is_active(person.id) else []
+    for person in snapshot.people:
+        chosen = [1] if snapshot.is_active(person.id) else []
         chosen += [2] if person.id in managers else []
-        chosen += [index for index in (3, 4) if happens(25, "group", person.id, index)]
+        chosen += [index for index in (3, 4) if stable_chance(25, "group", person.id, index)]
         for index in chosen:
             yield _member(person.id, GROUP, FIRST[GROUP] + index)
 
@@ -115,17 +115,17 @@ def _member(user_id: int, kind: int, ou_id: int) -> Row:
     return {**both, "ou_type_id": kind, "status_id": MEMBER, "group__ou_id": ou_id}
 
 
-def memberships(stock: Stock) -> Iterator[Row]:
+def memberships(snapshot: Snapshot) -> Iterator[Row]:
     """Who is in which unit, groups included."""
-    for person in stock.people:
-        for kind, number in places(stock, person.id):
+    for person in snapshot.people:
+        for kind, number in places(snapshot, person.id):
             yield _member(person.id, kind, number)
-    yield from groups(stock)
+    yield from groups(snapshot)
 
 
-def hierarchy(stock: Stock) -> Iterator[Row]:
+def hierarchy(snapshot: Snapshot) -> Iterator[Row]:
     """Every unit below each that stands above it, and below itself."""
-    found = units_by_id(stock)
+    found = units_by_id(snapshot)
     for number in found:
         path = [number]
         while (above := found[path[-1]]["parent_id"]) is not None:
@@ -140,22 +140,22 @@ def hierarchy(stock: Stock) -> Iterator[Row]:
             }
 
 
-def types(_stock: Stock) -> Iterator[Row]:
+def types(_snapshot: Snapshot) -> Iterator[Row]:
     """The types of units, those of the portal itself included."""
     for row in UNIT_TYPES:
         yield {"type_id": row.id, "title": row.title, "is_custom": row.custom}
 
 
-def local_types(stock: Stock) -> Iterator[Row]:
+def local_types(snapshot: Snapshot) -> Iterator[Row]:
     """What the types are called in each language."""
-    for row in types(stock):
+    for row in types(snapshot):
         for culture, name, _ in CULTURES:
             yield {**row, "culture_id": culture, "title": f"{row['title']} ({name})", "is_default": culture == 1}
 
 
-def local_units(stock: Stock) -> Iterator[Row]:
+def local_units(snapshot: Snapshot) -> Iterator[Row]:
     """What units are called in two languages."""
-    for row in units(stock):
+    for row in units(snapshot):
         for culture in (1, 2):
             yield {
                 "ou_id": row["ou_id"],
@@ -166,10 +166,10 @@ def local_units(stock: Stock) -> Iterator[Row]:
             }
 
 
-def pivoted(stock: Stock) -> Iterator[Row]:
+def pivoted(snapshot: Snapshot) -> Iterator[Row]:
     """A row for each user with a column for each type."""
-    for person in stock.people:
-        mine = dict(places(stock, person.id))
+    for person in snapshot.people:
+        mine = dict(places(snapshot, person.id))
         row: Row = {"user_id": person.id}
         for pattern in PIVOTED.values():
             row |= {pattern.format(kind.id): mine.get(kind.id) for kind in UNIT_TYPES}

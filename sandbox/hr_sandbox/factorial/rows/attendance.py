@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company.dice import SATURDAY
-from hr_sandbox.factorial.ids import wire
-from hr_sandbox.factorial.rows.parts import HOME, latest
-from hr_sandbox.luck import happens, luck
+from hr_sandbox.company.seeded_random import SATURDAY
+from hr_sandbox.factorial.ids import to_api_id
+from hr_sandbox.factorial.rows.common import HOME, latest
+from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Attendance
-    from hr_sandbox.factorial.rows.parts import Builder, Row
+    from hr_sandbox.factorial.rows.common import Builder, Row
 
 PLACES = ("office", "work_from_home", "business_trip", None)
 AHEAD = 14  # days for which there are estimates
@@ -32,7 +32,7 @@ def shifts(company: Company) -> Iterator[Row]:
 
 
 def _shift(row: Attendance, place: int | None) -> Row:
-    number = luck("shift", row.id)
+    number = stable_number("shift", row.id)
     work = row.type == "WORK"
     length = row.ends_at - row.starts_at if row.ends_at else timedelta()
     return {
@@ -88,7 +88,7 @@ def worked_times(company: Company) -> Iterator[Row]:
     for (person_id, day), total in minutes.items():
         yield {
             **HOME,
-            "id": f"{wire(person_id)}_{day}",
+            "id": f"{to_api_id(person_id)}_{day}",
             "employee_id": person_id,
             "date": day,
             "tracked_minutes": total,
@@ -98,7 +98,7 @@ def worked_times(company: Company) -> Iterator[Row]:
             "time_unit": "minute",
             "day_type": DAYS[max(day.weekday() - SATURDAY + 1, 0)],
             "worked_time_blocks": [_block(person_id, day, total)],
-            "_attendable": not happens(5, "attendable", person_id),
+            "_attendable": not stable_chance(5, "attendable", person_id),
         }
 
 
@@ -113,8 +113,8 @@ def _block(person_id: int, day: date, minutes: int) -> Row:
         "date": day.isoformat(),
         "approved": True,
         "workable": True,
-        "employee_id": str(wire(person_id)),
-        "time_range_category_id": str(wire(7)),
+        "employee_id": str(to_api_id(person_id)),
+        "time_range_category_id": str(to_api_id(7)),
         "time_range_category_name": "Normal",
     }
 
@@ -131,7 +131,7 @@ def estimated_times(company: Company) -> Iterator[Row]:
             expected = daily if day.weekday() < SATURDAY else 0
             yield {
                 **HOME,
-                "id": f"{wire(person_id)}_{day}",
+                "id": f"{to_api_id(person_id)}_{day}",
                 "employee_id": person_id,
                 "date": day,
                 "expected_minutes": float(expected),
@@ -154,7 +154,7 @@ def reviews(company: Company) -> Iterator[Row]:
     for index in range(1, WEEKS + 1):
         day = monday - timedelta(7 * index)
         for person_id in people:
-            if not happens(30, "review", person_id, index):
+            if not stable_chance(30, "review", person_id, index):
                 yield {"id": person_id * 100_000 + day.toordinal() % 100_000, "employee_id": person_id, "date": day}
 
 

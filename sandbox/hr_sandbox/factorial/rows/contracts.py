@@ -6,17 +6,17 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.pools import keys_of
-from hr_sandbox.factorial.rows.parts import HOME, cents, minor
+from hr_sandbox.factorial.id_pools import keys_of
+from hr_sandbox.factorial.rows.common import HOME, cents, minor
 from hr_sandbox.factorial.tables import resources
-from hr_sandbox.luck import happens, luck
+from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Compensation, Employment
-    from hr_sandbox.factorial.rows.parts import Builder, Row
+    from hr_sandbox.factorial.rows.common import Builder, Row
 
 RAISES = 100_000  # a version for a raise has the number of the compensation and this
 FULL_TIME = 40
@@ -144,7 +144,7 @@ def histories(company: Company) -> Iterator[Row]:
         touched = row["updated_at"]
         if touched > made:
             stamps = {"changed_at": touched, "created_at": touched, "updated_at": touched}
-            # Its number tells the moment, so that a history once written stays, and a later touch is another one.
+            # Its number tells the timestamp, so that a history once written stays, and a later touch is another one.
             number = row["id"] * 10 + 1 + int(touched.timestamp()) % 1_000_000_007 * 10_000_000
             yield {**same, "id": number, "action_type": "update", **stamps}
 
@@ -161,8 +161,8 @@ def activity_periods(company: Company) -> Iterator[Row]:
     for row in company.employments:
         start, end = row.start_date, row.end_date
         days = [start, end]
-        if happens(8, "pause", row.id) and ((end or company.today) - start).days > 200:  # noqa: PLR2004  long enough
-            pause = start + timedelta(60 + luck("pause", row.id) % 60)
+        if stable_chance(8, "pause", row.id) and ((end or company.today) - start).days > 200:  # noqa: PLR2004  long enough
+            pause = start + timedelta(60 + stable_number("pause", row.id) % 60)
             days = [start, pause, pause + timedelta(30), end]
         for index, (first, last) in enumerate(pairwise(days)):
             until = last - timedelta(1) if last and index < len(days) - 2 else last

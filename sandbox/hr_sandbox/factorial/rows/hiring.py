@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.pools import keys_of
-from hr_sandbox.factorial.rows.parts import HOME
-from hr_sandbox.luck import happens, luck
+from hr_sandbox.factorial.id_pools import keys_of
+from hr_sandbox.factorial.rows.common import HOME
+from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Application, Opening, Stage
-    from hr_sandbox.factorial.rows.parts import Builder, Row
+    from hr_sandbox.factorial.rows.common import Builder, Row
 
 PHASES = 100  # numbers that each opening has for its phases
 KINDS = {"SCREENING": "screening", "INTERVIEW": "interview", "ASSESSMENT": "assessment", "OFFER": "offer"}
@@ -95,9 +95,9 @@ def candidates(company: Company) -> Iterator[Row]:
             "phone_number": row.phone,
             "personal_url": row.profile,
             "gender": row.gender.lower() if row.gender else "unanswered",
-            "talent_pool": happens(10, "pool", row.id),
+            "talent_pool": stable_chance(10, "pool", row.id),
             "ats_job_posting_ids": [application.opening_id for application in applied.get(row.id, ())],
-            "source_id": sources[luck("source", row.id) % len(sources)],
+            "source_id": sources[stable_number("source", row.id) % len(sources)],
             "medium": applied[row.id][0].channel if row.id in applied else None,
             "created_at": row.created_at,
             "updated_at": row.updated_at,
@@ -125,7 +125,7 @@ def applications(company: Company) -> Iterator[Row]:
             "employee_id": people.get(candidate.email),
             "phone": candidate.phone,
             "medium": row.channel,
-            "source_id": sources[luck("source", row.candidate_id) % len(sources)],
+            "source_id": sources[stable_number("source", row.candidate_id) % len(sources)],
             "created_at": row.created_at,
         }
 

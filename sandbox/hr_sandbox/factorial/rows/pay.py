@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.ids import wire
-from hr_sandbox.factorial.pools import COMPANY, keys_of
+from hr_sandbox.factorial.id_pools import COMPANY, keys_of
+from hr_sandbox.factorial.ids import to_api_id
+from hr_sandbox.factorial.rows.common import HOME, cents, minor
 from hr_sandbox.factorial.rows.contracts import BASE, RAISES
-from hr_sandbox.factorial.rows.parts import HOME, cents, minor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
-    from hr_sandbox.factorial.rows.parts import Builder, Row
+    from hr_sandbox.factorial.rows.common import Builder, Row
 
 
 def compensations(company: Company) -> Iterator[Row]:
@@ -60,7 +60,7 @@ def supplements(company: Company) -> Iterator[Row]:
 
 def templates(company: Company) -> Iterator[Row]:
     """The fields of contracts: for the company, a country, a legal entity."""
-    home = str(wire(COMPANY))
+    home = str(to_api_id(COMPANY))
     countries = sorted({row.country.lower() for row in company.legal_entities})
     yield {**HOME, "id": f"{home}-company--", "template_type": "company", "legal_entity_id": None, "country_code": None}
     for code in countries:
@@ -70,7 +70,7 @@ def templates(company: Company) -> Iterator[Row]:
     for row in company.legal_entities:
         code = row.country.lower()
         shared = {**HOME, "legal_entity_id": row.id, "country_code": code}
-        yield {**shared, "id": f"{home}-legal_entity-{wire(row.id)}-{code}", "template_type": "legal_entity"}
+        yield {**shared, "id": f"{home}-legal_entity-{to_api_id(row.id)}-{code}", "template_type": "legal_entity"}
 
 
 def contract_types(resource: str) -> Builder:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company.dice import ascii_name
-from hr_sandbox.factorial.pools import ACCESS
-from hr_sandbox.factorial.rows.parts import HOME, latest
-from hr_sandbox.luck import happens, luck
+from hr_sandbox.company.seeded_random import ascii_name
+from hr_sandbox.factorial.id_pools import ACCESS
+from hr_sandbox.factorial.rows.common import HOME, latest
+from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Employment, Person
-    from hr_sandbox.factorial.rows.parts import Builder, Row
+    from hr_sandbox.factorial.rows.common import Builder, Row
 
 GENDERS = {"FEMALE": "female", "MALE": "male", "DIVERSE": "other"}
 REASONS = {"EMPLOYEE": "voluntary", "FIRED": "dismissal", "CONTRACT_EXPIRED": "end_of_contract", "RETIREMENT": "others"}
@@ -57,7 +57,7 @@ def _employee(company: Company, person: Person, job: Employment | None) -> Row:
         "gender": GENDERS.get(person.gender),
         "email": person.email,
         "login_email": person.email,
-        "personal_email": f"{name}.{person.id}@mail.example" if luck(person.id, "mail") % 4 else None,
+        "personal_email": f"{name}.{person.id}@mail.example" if stable_number(person.id, "mail") % 4 else None,
         "birthday_on": born,
         "age_number": (company.today - born).days * 100 // 36525 if born else None,
         "city": person.attributes.get("city"),
@@ -73,8 +73,8 @@ def _employee(company: Company, person: Person, job: Employment | None) -> Row:
         "termination_observations": None if not gone else (end.reason if end else None),
         "termination_type_description": end.type.replace("_", " ").capitalize() if end else None,
         # Said to be false for those who left, yet some who work have it too.
-        "active": not gone and not happens(3, "active", person.id),
-        "attendable": not happens(5, "attendable", person.id),
+        "active": not gone and not stable_chance(3, "active", person.id),
+        "attendable": not stable_chance(5, "attendable", person.id),
         "created_at": person.created_at,
         "updated_at": max(person.updated_at, job.updated_at) if job else person.updated_at,
     }

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.ids import wire
-from hr_sandbox.factorial.pools import COMPANY, WORKER, keys_of
-from hr_sandbox.luck import luck
+from hr_sandbox.factorial.id_pools import COMPANY, WORKER, keys_of
+from hr_sandbox.factorial.ids import to_api_id
+from hr_sandbox.stable_random import stable_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Attendance, Project, Record
-    from hr_sandbox.factorial.rows.parts import Builder, Row
+    from hr_sandbox.factorial.rows.common import Builder, Row
 
 RATE = 45  # cents of labour a minute
 CLIENTS = "finance/contacts"
@@ -58,7 +58,11 @@ def projects(company: Company) -> Iterator[Row]:
     clients = keys_of(CLIENTS)
     for row in company.projects:
         if row.parent_id is None:
-            labour, fixed, spent = minutes.get(row.id, 0) * RATE, luck(row.id) % 900_000, luck("s", row.id) % 90_000
+            labour, fixed, spent = (
+                minutes.get(row.id, 0) * RATE,
+                stable_number(row.id) % 900_000,
+                stable_number("s", row.id) % 90_000,
+            )
             yield {
                 "id": row.id,
                 "name": row.name,
@@ -74,7 +78,7 @@ def projects(company: Company) -> Iterator[Row]:
                 "labor_cost_cents": labour,
                 "spending_cost_cents": spent,
                 "total_cost_cents": fixed + labour + spent,
-                "client_id": clients[luck("client", row.client) % len(clients)] if row.client else None,
+                "client_id": clients[stable_number("client", row.client) % len(clients)] if row.client else None,
                 "_updated_at": row.updated_at,
             }
 
@@ -119,7 +123,7 @@ def workers(company: Company) -> Iterator[Row]:
             "inputed_minutes": count,
             "labor_cost_cents": count * RATE,
             "company_labor_cost_cents": count * RATE * 5 // 4,
-            "spending_cost_cents": luck("spent", project_id, person_id) % 20_000,
+            "spending_cost_cents": stable_number("spent", project_id, person_id) % 20_000,
             "_updated_at": company.projects[project_id].updated_at,
         }
 
@@ -159,10 +163,10 @@ def exportable(company: Company) -> Iterator[Row]:
     people = list(company.people)
     for project in company.projects:
         if project.parent_id is None:
-            for index in range(luck("exported", project.id) % 12):
-                number = luck("export", project.id, index)
+            for index in range(stable_number("exported", project.id) % 12):
+                number = stable_number("export", project.id, index)
                 # Mostly the same person, whoever comes or goes besides.
-                person = min(people, key=lambda row: luck(number, row.id))
+                person = min(people, key=lambda row: stable_number(number, row.id))
                 yield {
                     "employee_name": f"{person.first_name} {person.last_name}",
                     "preferred_name": person.preferred_name,
@@ -181,7 +185,7 @@ def exportable(company: Company) -> Iterator[Row]:
 def expense_records(company: Company) -> Iterator[Row]:
     """What workers spent."""
     for key in keys_of("project_management/expense_records"):
-        day = company.today - timedelta(1 + luck("record", key) % 700)
+        day = company.today - timedelta(1 + stable_number("record", key) % 700)
         yield {"id": key, "effective_on": day, "_updated_at": datetime.combine(day, time(12), UTC)}
 
 
@@ -190,7 +194,7 @@ def installation(company: Company) -> Iterator[Row]:
     yield {
         "leave_types": [{**row, "forfait_jours": False} for row in _codes(company.absence_types, "L")],
         "timeoff_allowance_code": [
-            {"id": str(wire(int(key))), "value": f"A{key}"} for key in keys_of("timeoff/allowances")[:2]
+            {"id": str(to_api_id(int(key))), "value": f"A{key}"} for key in keys_of("timeoff/allowances")[:2]
         ],
         "legal_entities": _codes(company.legal_entities, "E"),
         "locations": _codes(company.offices, "O"),
@@ -203,7 +207,7 @@ def installation(company: Company) -> Iterator[Row]:
 
 
 def _codes(rows: Iterable[Record], letter: str) -> list[Row]:
-    return [{"id": str(wire(row.id)), "value": f"{letter}{row.id}"} for row in rows]
+    return [{"id": str(to_api_id(row.id)), "value": f"{letter}{row.id}"} for row in rows]
 
 
 INTEGRATION = "7c1f6c2e-5a0b-4c43-9a57-2f4f3f1d9a10"

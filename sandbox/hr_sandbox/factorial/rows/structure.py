@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.ids import wire
-from hr_sandbox.factorial.pools import keys_of
-from hr_sandbox.factorial.rows.parts import HOME, cents, latest
+from hr_sandbox.factorial.id_pools import keys_of
+from hr_sandbox.factorial.ids import to_api_id
+from hr_sandbox.factorial.rows.common import HOME, cents, latest
 from hr_sandbox.factorial.rows.projects import INTEGRATION
-from hr_sandbox.luck import luck, pick
+from hr_sandbox.stable_random import stable_choice, stable_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Job
-    from hr_sandbox.factorial.rows.parts import Builder, Row
+    from hr_sandbox.factorial.rows.common import Builder, Row
 
 ROOT = "jobcatalog_treeroot-1"
 SHARE = 10_000  # a membership's number is the employment's and the cost center's
@@ -100,7 +100,7 @@ def roles(company: Company) -> Iterator[Row]:
 
 def _families(company: Company) -> dict[int, str]:
     families = sorted({row.family for row in company.jobs})
-    return {200 + luck("family", family) % 100_000: family for family in families}
+    return {200 + stable_number("family", family) % 100_000: family for family in families}
 
 
 def levels(company: Company) -> Iterator[Row]:
@@ -155,14 +155,14 @@ def _attributes(job: Job) -> Iterator[tuple[str, Row]]:
     if job.grade is not None:
         amounts = {"min": cents(job.pay * 0.8), "max": cents(job.pay * 1.35), "gross": cents(job.pay)}
         yield "salary_range", {"currency": "EUR", "periodicity": "yearly", **amounts, "workplaces": []}
-    level = {"id": str(wire(1 + job.id % 5)), "name": f"L{job.id % 5}", "description": ""}
+    level = {"id": str(to_api_id(1 + job.id % 5)), "name": f"L{job.id % 5}", "description": ""}
     yield "competency", {"name": job.family, "description": job.name, "level": level}
 
 
 def codes(_company: Company) -> Iterator[Row]:
     """What things are called in payroll programs; some programs are not used at all."""
     for key in keys_of(CODES):
-        yield {"id": key, "integration": pick(INTEGRATIONS, "integration", key)}
+        yield {"id": key, "integration": stable_choice(INTEGRATIONS, "integration", key)}
 
 
 def contacts(_company: Company) -> Iterator[Row]:

@@ -6,17 +6,17 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company.absences import days_of
-from hr_sandbox.factorial.ids import wire
-from hr_sandbox.factorial.pools import COMPANY, keys_of
-from hr_sandbox.factorial.rows.parts import HOME, cents, last_day_away, latest
-from hr_sandbox.luck import happens, luck
+from hr_sandbox.factorial.id_pools import COMPANY, keys_of
+from hr_sandbox.factorial.ids import to_api_id
+from hr_sandbox.factorial.rows.common import HOME, cents, last_day_away, latest
+from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import AbsenceDay
-    from hr_sandbox.factorial.rows.parts import Builder, Row
+    from hr_sandbox.factorial.rows.common import Builder, Row
 
 APPROVED = {"APPROVED": True, "REJECTED": False}
 HALVES = {"FIRST_HALF": "beginning_of_day", "SECOND_HALF": "end_of_day"}
@@ -31,7 +31,7 @@ def leaves(company: Company) -> Iterator[Row]:
     kinds = {row.id: row for row in company.absence_types}
     for row in company.absences:
         person = company.people[row.person_id]
-        deleted = row.approval == "REJECTED" and happens(40, "deleted", row.id)
+        deleted = row.approval == "REJECTED" and stable_chance(40, "deleted", row.id)
         last = last_day_away(row)
         days = list(days_of(row, company.today))
         hourly = row.start_half is None
@@ -108,9 +108,9 @@ def policy_timelines(company: Company) -> Iterator[Row]:
     items: dict[int, list[Row]] = {}
     for row in policy_assignments(company):
         assignment = {
-            "id": str(wire(row["id"])),
-            "timeoff_policy_id": str(wire(row["timeoff_policy_id"])),
-            "employee_id": str(wire(row["employee_id"])),
+            "id": str(to_api_id(row["id"])),
+            "timeoff_policy_id": str(to_api_id(row["timeoff_policy_id"])),
+            "employee_id": str(to_api_id(row["employee_id"])),
             "effective_at": row["effective_at"].isoformat(),
             "timeoff_policy_name": names[row["timeoff_policy_id"]],
         }
@@ -123,14 +123,14 @@ def incidences(company: Company) -> Iterator[Row]:
     """Corrections of what is left, with stamps that are seconds since 1970."""
     keys = keys_of(ALLOWANCES[0])
     for person in company.people:
-        for index in range(luck("incidences", person.id) % 3):
+        for index in range(stable_number("incidences", person.id) % 3):
             stamp = int(person.created_at.timestamp()) + index * 1_000_000
             yield {
                 "id": person.id * 10 + index,
                 "employee_id": person.id,
-                "timeoff_allowance_id": keys[luck(person.id, index) % ALLOWANCES[1]],
+                "timeoff_allowance_id": keys[stable_number(person.id, index) % ALLOWANCES[1]],
                 "created_at": stamp,
-                "updated_at": stamp + luck(index, person.id) % 90_000,
+                "updated_at": stamp + stable_number(index, person.id) % 90_000,
             }
 
 
@@ -154,7 +154,7 @@ def stats(company: Company, on: date | None = None) -> Iterator[Row]:
 
 
 def _stat(person_id: int, allowance: int, on: date, used: float) -> Row:
-    carried = luck("carried", person_id, allowance) % 11 / 2
+    carried = stable_number("carried", person_id, allowance) % 11 / 2
     total = 25 + carried
     cycle = {
         "id": f"{person_id}-{on.year}",
@@ -162,11 +162,11 @@ def _stat(person_id: int, allowance: int, on: date, used: float) -> Row:
         "end_at": f"{on.year}-12-31",
         "regular_start_at": f"{on.year}-01-01",
         "regular_end_at": f"{on.year}-12-31",
-        "allowance_id": str(wire(allowance)),
+        "allowance_id": str(to_api_id(allowance)),
     }
     left = {"from_cycle_ending_on": f"{on.year - 1}-12-31", "non_expire": False, "total": str(carried), "used": []}
     return {
-        "id": f"{wire(person_id)}/{wire(allowance)}/{on}",
+        "id": f"{to_api_id(person_id)}/{to_api_id(allowance)}/{on}",
         "employee_id": person_id,
         "allowance_id": allowance,
         "year": on.year,
@@ -187,7 +187,7 @@ def _stat(person_id: int, allowance: int, on: date, used: float) -> Row:
         "used_units_until_reference_date": str(used),
         "outstanding_units": "0.0",
         "max_balance_cap": None,
-        "total_in_decimal": None if happens(10, "decimal", person_id) else str(total),
+        "total_in_decimal": None if stable_chance(10, "decimal", person_id) else str(total),
     }
 
 

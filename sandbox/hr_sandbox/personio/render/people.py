@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.clock import rfc3339
 from hr_sandbox.company.model import Team
-from hr_sandbox.personio.render.parts import iso, ref
+from hr_sandbox.personio.render.common import iso, ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         Table,
         Termination,
     )
-    from hr_sandbox.personio.endpoint import View
+    from hr_sandbox.personio.endpoint import RenderContext
     from hr_sandbox.vendor import Json
 
 
@@ -42,7 +42,7 @@ def picture_url(row: Person, root: str) -> str:
     return f"{root}/v1/company/employees/{row.id}/profile-picture"
 
 
-def person(row: Person, view: View) -> Json:
+def person(row: Person, context: RenderContext) -> Json:
     """A person; the employments are ids only."""
     return {
         "id": str(row.id),
@@ -53,11 +53,11 @@ def person(row: Person, view: View) -> Json:
         "last_name": row.last_name,
         "preferred_name": row.preferred_name,
         "gender": row.gender,
-        "profile_picture": {"url": picture_url(row, view.root)} if row.has_picture else None,
-        "status": person_status(view.company, row),
-        "custom_attributes": list(_attributes(row, view.company)),
-        "employments": [{"id": employment.uuid} for employment in reversed(view.company.employments.of(row.id))],
-        "_meta": {"links": {"employments": {"href": f"{view.root}/v2/persons/{row.id}/employments"}}},
+        "profile_picture": {"url": picture_url(row, context.root)} if row.has_picture else None,
+        "status": person_status(context.company, row),
+        "custom_attributes": list(_attributes(row, context.company)),
+        "employments": [{"id": employment.uuid} for employment in reversed(context.company.employments.of(row.id))],
+        "_meta": {"links": {"employments": {"href": f"{context.root}/v2/persons/{row.id}/employments"}}},
     }
 
 
@@ -76,13 +76,13 @@ def _attributes(row: Person, company: Company) -> Iterator[Json]:
             yield body
 
 
-def employment(row: Employment, view: View) -> Json:
+def employment(row: Employment, context: RenderContext) -> Json:
     """An employment."""
-    company = view.company
+    company = context.company
     units = [("team", row.team_id), ("department", row.department_id)]
-    links = {"person": {"href": f"{view.root}/v2/persons/{row.person_id}"}}
+    links = {"person": {"href": f"{context.root}/v2/persons/{row.person_id}"}}
     if row.supervisor_id is not None:
-        links["supervisor"] = {"href": f"{view.root}/v2/persons/{row.supervisor_id}"}
+        links["supervisor"] = {"href": f"{context.root}/v2/persons/{row.supervisor_id}"}
     return {
         "id": row.uuid,
         "status": row.status,
@@ -123,19 +123,19 @@ def _termination(row: Termination | None) -> Json | None:
     }
 
 
-def absence_type(row: AbsenceType, _view: View) -> Json:
+def absence_type(row: AbsenceType, _view: RenderContext) -> Json:
     """An absence type."""
     return {"id": row.uuid, "name": row.name, "category": row.category, "unit": row.unit}
 
 
-def absence_period(row: Absence, view: View) -> Json:
+def absence_period(row: Absence, context: RenderContext) -> Json:
     """An absence; the times are the office's own, without a zone."""
     return {
         "id": row.uuid,
         "person": ref(row.person_id),
-        "absence_type": ref(view.company.absence_types[row.type_id].uuid),
-        "starts_from": _moment(row.starts_at, row.start_half),
-        "ends_at": None if row.ends_at is None else _moment(row.ends_at, row.end_half),
+        "absence_type": ref(context.company.absence_types[row.type_id].uuid),
+        "starts_from": _timestamp(row.starts_at, row.start_half),
+        "ends_at": None if row.ends_at is None else _timestamp(row.ends_at, row.end_half),
         "timezone_id": row.timezone,
         "comment": row.comment,
         "approval": {"status": row.approval},
@@ -144,28 +144,28 @@ def absence_period(row: Absence, view: View) -> Json:
     }
 
 
-def breakdown(row: AbsenceDay, view: View) -> Json:
+def breakdown(row: AbsenceDay, context: RenderContext) -> Json:
     """One day of an absence; which absence it is, only the address says."""
-    absence = view.company.absences.find(view.values["id"])
+    absence = context.company.absences.find(context.values["id"])
     unit = "HOUR" if absence and absence.start_half is None else "DAY"
     return {"date": iso(row.day), "effective_duration": {"unit": unit, "value": row.amount}}
 
 
-def _moment(value: datetime, half: str | None) -> Json:
+def _timestamp(value: datetime, half: str | None) -> Json:
     return {"date_time": value.isoformat(), "type": half}
 
 
-def compensation_type(row: CompensationType, _view: View) -> Json:
+def compensation_type(row: CompensationType, _view: RenderContext) -> Json:
     """A compensation type."""
     return {"id": row.uuid, "name": row.name, "category": row.category}
 
 
-def compensation(row: Compensation, view: View) -> Json:
+def compensation(row: Compensation, context: RenderContext) -> Json:
     """A compensation: the same body in each month in which it is in effect."""
     return {
         "id": row.uuid,
         "person": ref(row.person_id),
-        "type": compensation_type(view.company.compensation_types[row.type_id], view),
+        "type": compensation_type(context.company.compensation_types[row.type_id], context),
         "amount": {"value": row.amount, "currency": row.currency},
         "interval": row.interval,
         "effective_from": iso(row.effective_from),
@@ -175,18 +175,18 @@ def compensation(row: Compensation, view: View) -> Json:
     }
 
 
-def org_unit(row: Department | Team, view: View) -> Json:
+def org_unit(row: Department | Team, context: RenderContext) -> Json:
     """A department or team of a list: parents, where they are asked for, are ids only."""
-    return _org_unit(row, view, ())
+    return _org_unit(row, context, ())
 
 
-def org_unit_by_id(row: Department | Team, view: View) -> Json:
+def org_unit_by_id(row: Department | Team, context: RenderContext) -> Json:
     """A department or team of its own: parents have names."""
-    return _org_unit(row, view, ("name", "description", "abbreviation"))
+    return _org_unit(row, context, ("name", "description", "abbreviation"))
 
 
-def _org_unit(row: Department | Team, view: View, shown: tuple[str, ...]) -> Json:
-    kind = view.values["type"]
+def _org_unit(row: Department | Team, context: RenderContext, shown: tuple[str, ...]) -> Json:
+    kind = context.values["type"]
     body: Json = {
         "id": str(row.id),
         "type": kind,
@@ -195,10 +195,10 @@ def _org_unit(row: Department | Team, view: View, shown: tuple[str, ...]) -> Jso
         "abbreviation": row.abbreviation,
         "parent_id": None if row.parent_id is None else str(row.parent_id),
     }
-    if view.values.get("include_parent_chain"):
+    if context.values.get("include_parent_chain"):
         body["parent_chain"] = [
             {"id": str(parent.id), "type": kind, **{name: getattr(parent, name) for name in shown}}
-            for parent in _parents(row, view.company)
+            for parent in _parents(row, context.company)
         ]
     return body
 

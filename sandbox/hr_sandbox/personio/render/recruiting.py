@@ -7,35 +7,35 @@ from zoneinfo import ZoneInfo
 
 from hr_sandbox.clock import rfc3339
 from hr_sandbox.personio import modes
-from hr_sandbox.personio.render.parts import iso, ref
+from hr_sandbox.personio.render.common import iso, ref
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from hr_sandbox.company.model import Application, Candidate, Category, Opening, Stage, Transition
-    from hr_sandbox.personio.endpoint import View
+    from hr_sandbox.personio.endpoint import RenderContext
     from hr_sandbox.vendor import Json
 
 
-def moment(value: datetime, zone: str | None, view: View) -> Json | str:
-    """A moment as recruiting writes it: an object of a local time and its zone, or of UTC.
+def timestamp(value: datetime, zone: str | None, context: RenderContext) -> Json | str:
+    """A timestamp as recruiting writes it: an object of a local time and its zone, or of UTC.
 
     Where the clocks are put back an hour comes twice, so the text says which one it is.
     """
-    if zone is None or view.mode in {modes.UTC, modes.PLAIN}:
+    if zone is None or context.mode in {modes.UTC, modes.PLAIN}:
         text, zone = rfc3339(value), zone or "UTC"
     else:
         local = value.astimezone(ZoneInfo(zone))
         is_twice = local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
         text = (local if is_twice else local.replace(tzinfo=None)).isoformat()
-    if view.mode == modes.PLAIN:
+    if context.mode == modes.PLAIN:
         return text
-    zone = "Mars/Olympus_Mons" if view.mode == modes.NOWHERE else zone
-    return {"date_time" if view.mode == modes.UNDERSCORE else "date-time": text, "timezone": zone}
+    zone = "Mars/Olympus_Mons" if context.mode == modes.NOWHERE else zone
+    return {"date_time" if context.mode == modes.UNDERSCORE else "date-time": text, "timezone": zone}
 
 
-def _zone(row: Opening, view: View) -> str:
-    return view.company.offices[row.office_id].timezone
+def _zone(row: Opening, context: RenderContext) -> str:
+    return context.company.offices[row.office_id].timezone
 
 
 def stage(row: Stage) -> Json:
@@ -43,9 +43,9 @@ def stage(row: Stage) -> Json:
     return {"id": None if row.id is None else str(row.id), "name": row.name, "type": row.type, "kind": row.kind}
 
 
-def category(row: Category, view: View) -> Json:
+def category(row: Category, context: RenderContext) -> Json:
     """A category with its own stages."""
-    company = next(iter(view.company.legal_entities))
+    company = next(iter(context.company.legal_entities))
     return {
         "id": str(row.id),
         "name": row.name,
@@ -54,22 +54,22 @@ def category(row: Category, view: View) -> Json:
     }
 
 
-def opening(row: Opening, view: View) -> Json:
+def opening(row: Opening, context: RenderContext) -> Json:
     """An opening; Personio calls it a job."""
-    company = view.company
+    company = context.company
     return {
         "id": str(row.id),
-        **_summary(row, view),
+        **_summary(row, context),
         "hiring_team": [{"person": ref(number), "role": "RECRUITER"} for number in row.recruiter_ids],
         "company": ref(company.offices[row.office_id].legal_entity_id),
-        "created_at": moment(row.created_at, _zone(row, view), view),
-        "updated_at": moment(row.updated_at, _zone(row, view), view),
+        "created_at": timestamp(row.created_at, _zone(row, context), context),
+        "updated_at": timestamp(row.updated_at, _zone(row, context), context),
     }
 
 
-def _summary(row: Opening, view: View) -> Json:
-    department = view.company.departments[row.department_id]
-    kind = view.company.categories[row.category_id]
+def _summary(row: Opening, context: RenderContext) -> Json:
+    department = context.company.departments[row.department_id]
+    kind = context.company.categories[row.category_id]
     return {
         "name": row.name,
         "department": {"id": str(department.id), "name": department.name},
@@ -77,7 +77,7 @@ def _summary(row: Opening, view: View) -> Json:
     }
 
 
-def candidate(row: Candidate, view: View) -> Json:
+def candidate(row: Candidate, context: RenderContext) -> Json:
     """A candidate; the applications are ids only."""
     return {
         "id": str(row.id),
@@ -90,15 +90,15 @@ def candidate(row: Candidate, view: View) -> Json:
         "birthday": iso(row.birthday),
         "linkedin_profile": row.profile,
         "available_from": iso(row.available_from),
-        "applications": [ref(other.id) for other in view.company.applications.of(row.id)],
-        "created_at": moment(row.created_at, None, view),
-        "updated_at": moment(row.updated_at, None, view),
+        "applications": [ref(other.id) for other in context.company.applications.of(row.id)],
+        "created_at": timestamp(row.created_at, None, context),
+        "updated_at": timestamp(row.updated_at, None, context),
     }
 
 
-def application(row: Application, view: View) -> Json:
+def application(row: Application, context: RenderContext) -> Json:
     """An application; of one that was anonymized nobody knows the names any more."""
-    company = view.company
+    company = context.company
     who = company.candidates[row.candidate_id]
     job = company.openings[row.opening_id]
     names = ("first_name", "last_name", "email")
@@ -106,18 +106,18 @@ def application(row: Application, view: View) -> Json:
         "id": str(row.id),
         "application_date": iso(row.applied_on),
         "candidate": {"id": str(who.id), **{name: None if row.anonymized else getattr(who, name) for name in names}},
-        "job": {"id": str(job.id), **_summary(job, view)},
+        "job": {"id": str(job.id), **_summary(job, context)},
         "current_stage": stage(row.transitions[-1].stage),
         "channel": {"id": str(sum(map(ord, row.channel))), "name": row.channel},
         "hiring_team": [{"person": ref(number), "role": "RECRUITER"} for number in job.recruiter_ids],
         "is_anonymized": row.anonymized,
-        "created_at": moment(row.created_at, _zone(job, view), view),
-        "updated_at": moment(row.updated_at, _zone(job, view), view),
+        "created_at": timestamp(row.created_at, _zone(job, context), context),
+        "updated_at": timestamp(row.updated_at, _zone(job, context), context),
     }
 
 
-def transition(row: Transition, view: View) -> Json:
+def transition(row: Transition, context: RenderContext) -> Json:
     """A step of an application; it has no id."""
-    of = view.company.applications.find(view.values["id"])
-    zone = _zone(view.company.openings[of.opening_id], view) if of else None
-    return {"entered_at": moment(row.entered_at, zone, view), "stage": stage(row.stage)}
+    of = context.company.applications.find(context.values["id"])
+    zone = _zone(context.company.openings[of.opening_id], context) if of else None
+    return {"entered_at": timestamp(row.entered_at, zone, context), "stage": stage(row.stage)}

@@ -5,24 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hr_sandbox.clock import rfc3339
-from hr_sandbox.company.catalogue import FAMILIES
-from hr_sandbox.personio.render.parts import ref
+from hr_sandbox.company.seed_data import FAMILIES
+from hr_sandbox.personio.render.common import ref
 
 if TYPE_CHECKING:
     from hr_sandbox.company.model import CostCenter, Job, LegalEntity, Office, SalaryBand
-    from hr_sandbox.personio.endpoint import View
+    from hr_sandbox.personio.endpoint import RenderContext
     from hr_sandbox.vendor import Json
 
 SALARY_BANDS = "personio:salary-bands:read"
 MANAGERS = 11  # the first grade that leads others
 
 
-def cost_center(row: CostCenter, _view: View) -> Json:
+def cost_center(row: CostCenter, _view: RenderContext) -> Json:
     """A cost center."""
     return {"id": row.uuid, "name": row.name}
 
 
-def workplace(row: Office, _view: View) -> Json:
+def workplace(row: Office, _view: RenderContext) -> Json:
     """A workplace; employments call it their office."""
     return {
         "id": str(row.id),
@@ -32,7 +32,7 @@ def workplace(row: Office, _view: View) -> Json:
     }
 
 
-def legal_entity(row: LegalEntity, _view: View) -> Json:
+def legal_entity(row: LegalEntity, _view: RenderContext) -> Json:
     """A legal entity."""
     return {
         "id": str(row.id),
@@ -43,10 +43,10 @@ def legal_entity(row: LegalEntity, _view: View) -> Json:
     }
 
 
-def job(row: Job, view: View) -> Json:
+def job(row: Job, context: RenderContext) -> Json:
     """A job of the catalogue; who may not see salary bands sees none."""
-    shown = view.rights is None or SALARY_BANDS in view.rights
-    bands = view.company.salary_bands.of(row.id) if shown else []
+    shown = context.permissions is None or SALARY_BANDS in context.permissions
+    bands = context.company.salary_bands.of(row.id) if shown else []
     return {
         "id": row.uuid,
         "name": row.name,
@@ -58,12 +58,12 @@ def job(row: Job, view: View) -> Json:
     }
 
 
-def salary_band(row: SalaryBand, view: View) -> Json:
+def salary_band(row: SalaryBand, context: RenderContext) -> Json:
     """A salary band."""
     return {
         "id": row.uuid,
         "name": row.name,
-        "job": ref(view.company.jobs[row.job_id].uuid),
+        "job": ref(context.company.jobs[row.job_id].uuid),
         "currency": row.currency,
         "interval": "YEARLY",
         "minimum": row.minimum,

@@ -6,12 +6,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hr_sandbox.clock import rfc3339
-from hr_sandbox.personio.render.parts import iso, ref
+from hr_sandbox.personio.render.common import iso, ref
 
 if TYPE_CHECKING:
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Attendance, Person, Project
-    from hr_sandbox.personio.endpoint import View
+    from hr_sandbox.personio.endpoint import RenderContext
     from hr_sandbox.vendor import Json
 
 INCLUDED = ("tracked_minutes", "sub_projects_tracked_minutes", "sub_projects_count", "tracked_periods_count")
@@ -22,7 +22,7 @@ def approval(row: Attendance) -> str:
     return "EXPIRED" if row.approval == "REJECTED" and row.id % 2 else row.approval
 
 
-def attendance(row: Attendance, _view: View) -> Json:
+def attendance(row: Attendance, _view: RenderContext) -> Json:
     """Work or a break; the times are the office's own, without a zone."""
     return {
         "id": row.uuid,
@@ -42,9 +42,9 @@ def attendance(row: Attendance, _view: View) -> Json:
     }
 
 
-def project(row: Project, view: View) -> Json:
+def project(row: Project, context: RenderContext) -> Json:
     """A project, with the sums that were asked for."""
-    center = view.company.cost_centers[row.cost_center_id].uuid if row.cost_center_id else None
+    center = context.company.cost_centers[row.cost_center_id].uuid if row.cost_center_id else None
     body: Json = {
         "id": str(row.id),
         "name": row.name,
@@ -62,9 +62,9 @@ def project(row: Project, view: View) -> Json:
         "created_at": rfc3339(row.created_at),
         "updated_at": rfc3339(row.updated_at),
     }
-    if "include" in view.values:
-        sums = _sums(row, view.company)
-        body |= {name: sums[name] for name in INCLUDED if name in view.values["include"]}
+    if "include" in context.values:
+        sums = _sums(row, context.company)
+        body |= {name: sums[name] for name in INCLUDED if name in context.values["include"]}
     return body
 
 
@@ -92,6 +92,6 @@ def _tracked(company: Company, _version: int) -> dict[int, tuple[int, int]]:
     return sums
 
 
-def member(row: Person, _view: View) -> Json:
+def member(row: Person, _view: RenderContext) -> Json:
     """A person who may book on a project: that is all a row has."""
     return {"person": ref(row.id)}

@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.limits import Buckets, Rate, TokenLimit
-from hr_sandbox.messages import Answer, as_json
-from hr_sandbox.personio.v1 import hours, papers, people, time_offs, working_time
-from hr_sandbox.personio.v1.errors import RefusalError, failure, refused
+from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
+from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.personio.v1 import hours, people, reports, time_offs, working_time
+from hr_sandbox.personio.v1.errors import StatusError, error_response, invalid_parameter
 from hr_sandbox.personio.v1.parameters import read
-from hr_sandbox.personio.v1.rights import RIGHTS
-from hr_sandbox.personio.v1.route import NORMAL, Call
-from hr_sandbox.vendor import ControlError
+from hr_sandbox.personio.v1.permissions import PERMISSIONS
+from hr_sandbox.personio.v1.route import Call
 
 if TYPE_CHECKING:
     import re
 
     from hr_sandbox.company import Company
-    from hr_sandbox.messages import Request
+    from hr_sandbox.http.messages import Request
     from hr_sandbox.personio.access import Access
     from hr_sandbox.personio.auth import Tokens
+    from hr_sandbox.personio.modes import Modes
     from hr_sandbox.personio.v1.route import Route
     from hr_sandbox.vendor import Json
 
@@ -28,20 +28,22 @@ AUTH_PATH = "/v1/auth"
 EVERYTHING = Rate(2000, 120_000, 60)  # 2000 a minute, at once if need be
 TOKENS_PER_MINUTE = 150
 NO_EXPIRY = "no-expiry"  # a token that does not say how long it is good
-ROUTES = (*people.ROUTES, *working_time.ROUTES, *time_offs.ROUTES, *hours.ROUTES, *papers.ROUTES)
+ROUTES = (*people.ROUTES, *working_time.ROUTES, *time_offs.ROUTES, *hours.ROUTES, *reports.ROUTES)
+MODES = {AUTH_PATH: (NO_EXPIRY,), **{row.path: row.modes for row in ROUTES if row.modes}}
 
 
 class V1:
     """Answers requests to v1."""
 
-    def __init__(self, company: Company, tokens: Tokens, access: Access, limit: Rate | None) -> None:
+    def __init__(self, company: Company, tokens: Tokens, access: Access, limit: Rate | None, modes: Modes) -> None:
         """Serve the company to who has one of the tokens.
 
         Args:
             company: what is served.
             tokens: those of v2 are good here too.
-            access: the rights of the credential.
+            access: the permissions of the credential.
             limit: one rate instead of the vendor's own.
+            modes: how each endpoint responds.
         """
         self._company = company
         self._tokens = tokens
@@ -49,7 +51,7 @@ class V1:
         self._limit = limit
         self._buckets = Buckets()
         self._token_limit = TokenLimit(TOKENS_PER_MINUTE)
-        self.manners: dict[str, str] = {}  # path -> how it answers, where that is not the normal way
+        self._modes = modes
 
     @staticmethod
     def template(path: str) -> str | None:
@@ -58,76 +60,66 @@ class V1:
         return found[0].path if found else None
 
     @staticmethod
-    def error(status: int, path: str) -> Answer:
-        """A failure of the vendor's own, in the shape that the path has."""
+    def error(status: int, path: str) -> Response:
+        """A error_response of the vendor's own, in the shape that the path has."""
         found = _route(path)
-        return found[0].fail(status, None, None) if found else failure(status)
+        return found[0].fail(status, None, None) if found else error_response(status)
 
-    def set_manner(self, path: str, manner: str) -> Json:
-        """Choose in which of its ways a path answers."""
-        ways = {row.path: (NORMAL, *row.manners) for row in ROUTES if row.manners} | {AUTH_PATH: (NORMAL, NO_EXPIRY)}
-        if path not in ways:
-            raise ControlError(f"There are no manners of {path}; there are some of {', '.join(ways)}.")
-        if manner not in ways[path]:
-            raise ControlError(f"There is no manner {manner} of {path}; there are {', '.join(ways[path])}.")
-        self.manners[path] = manner
-        return {"path": path, "manner": manner}
-
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answer a request."""
         found = _route(request.path)
-        fail = found[0].fail if found else failure
+        fail = found[0].fail if found else error_response
         try:
             if not self._buckets.take("all", self._limit or EVERYTHING)[0]:
-                raise RefusalError(429)  # noqa: TRY301  answered below like the others
+                raise StatusError(429)  # noqa: TRY301  answered below like the others
             if request.path == AUTH_PATH:
                 return self._authenticate(request)
             if found is None:
-                raise RefusalError(404)  # noqa: TRY301  same
+                raise StatusError(404)  # noqa: TRY301  same
             return self._gate(request, *found)
-        except RefusalError as error:
+        except StatusError as error:
             return fail(error.status, error.message, error.code)
 
-    def _authenticate(self, request: Request) -> Answer:
+    def _authenticate(self, request: Request) -> Response:
         if request.method != "POST":
-            raise RefusalError(405)
+            raise StatusError(405)
         if not self._limit and not self._token_limit.take():
-            raise RefusalError(429)
+            raise StatusError(429)
         if request.query:  # credentials in the address are in every log
-            raise RefusalError(403)
+            raise StatusError(403)
         fields = dict(request.form) or _json(request)
         client = (fields.get("client_id"), fields.get("client_secret"))
         if not all(isinstance(part, str) and part for part in client) or set(fields) - {"client_id", "client_secret"}:
-            raise refused("client_id")
-        token = self._tokens.sign_in(str(client[0]), str(client[1]), RIGHTS)
+            raise invalid_parameter("client_id")
+        token = self._tokens.sign_in(str(client[0]), str(client[1]), PERMISSIONS)
         if token is None:
-            raise RefusalError(403, "Wrong credentials", 0)
-        granted = " ".join(right for right in RIGHTS if right not in self._access.denied)
+            raise StatusError(403, "Wrong credentials", 0)
+        granted = " ".join(permission for permission in PERMISSIONS if permission not in self._access.denied)
         data = {"token": token, "expires_in": int(self._tokens.lifetime), "scope": granted}
-        if self.manners.get(AUTH_PATH) == NO_EXPIRY:
+        if self._modes.of(AUTH_PATH) == NO_EXPIRY:
             del data["expires_in"]
-        return as_json({"success": True, "data": data})
+        return json_response({"success": True, "data": data})
 
-    def _gate(self, request: Request, route: Route, match: re.Match[str]) -> Answer:
+    def _gate(self, request: Request, route: Route, match: re.Match[str]) -> Response:
         if request.method != "GET":
-            raise RefusalError(405)
+            raise StatusError(405)
         if route.rate and not self._limit and not self._buckets.take(route.path, route.rate)[0]:
-            raise RefusalError(429)
+            raise StatusError(429)
         if self._tokens.check(request) is None:
-            raise RefusalError(401)
-        if (denied := self._access.denial(route.path, route.right, 403)) is not None:
-            raise RefusalError(denied)
+            raise StatusError(401)
+        if (denied := self._access.denial(route.path, route.permission, 403)) is not None:
+            raise StatusError(denied)
         query = read(route.parameters, request.query)
-        manner = self.manners.get(route.path, NORMAL)
-        body = route.answer(Call(self._company, request.root, dict(match.groupdict()), query, manner))
-        return body if isinstance(body, Answer) else as_json(self._allowed(route, body))
+        mode = self._modes.of(route.path)
+        body = route.answer(Call(self._company, request.root, dict(match.groupdict()), query, mode))
+        return body if isinstance(body, Response) else json_response(self._allowed(route, body))
 
     def _allowed(self, route: Route, body: Json) -> Json:
-        """Employees without the attributes that are not allow-listed."""
+        """Employees without the attributes that are not allow-any_of."""
         rows: Any = body["data"]
         if route.stream:
             for row in rows if isinstance(rows, list) else [rows]:
-                self._access.show(route.stream, row["attributes"])
+                self._access.visible(route.stream, row["attributes"])
         return body
 
 
@@ -139,7 +131,7 @@ def _json(request: Request) -> Json:
     try:
         fields = json.loads(request.body or b"{}")
     except ValueError as error:
-        raise refused("client_id") from error
+        raise invalid_parameter("client_id") from error
     if not isinstance(fields, dict):
-        raise refused("client_id")
+        raise invalid_parameter("client_id")
     return fields

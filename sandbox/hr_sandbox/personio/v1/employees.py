@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.personio.render.people import picture_url
-from hr_sandbox.personio.v1.parts import BERLIN, category
+from hr_sandbox.personio.v1.common import BERLIN, category
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -258,6 +258,6 @@ def balances(row: Person, company: Company) -> list[Json]:
 
 
 def _length(start: datetime, end: datetime) -> float:
-    """Working days between two moments."""
+    """Working days between two timestamps."""
     first, last = start.date().toordinal(), end.date().toordinal()
     return float(sum(date.fromordinal(day).weekday() < 5 for day in range(first, last)))  # noqa: PLR2004

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hr_sandbox import clock
-from hr_sandbox.messages import Answer, as_json
+from hr_sandbox.http.messages import Response, json_response
 
 _MESSAGES = {
     400: "The request is not valid",
@@ -17,7 +17,7 @@ _MESSAGES = {
 _AT_THE_GATE = frozenset({401, 403, 405, 429})  # answered before any service is asked
 
 
-class RefusalError(Exception):
+class StatusError(Exception):
     """A request that is not answered; its route knows in which shape to say so."""
 
     def __init__(self, status: int, message: str | None = None, code: int | None = None) -> None:
@@ -34,25 +34,27 @@ class RefusalError(Exception):
         self.code = code
 
 
-def refused(name: str) -> RefusalError:
+def invalid_parameter(name: str) -> StatusError:
     """A parameter is not known, or has a value that it cannot have. The code is not the status."""
-    return RefusalError(400, f"The parameter {name} is not valid", 0)
+    return StatusError(400, f"The parameter {name} is not valid", 0)
 
 
-def failure(status: int, message: str | None = None, code: int | None = None) -> Answer:
+def error_response(status: int, message: str | None = None, code: int | None = None) -> Response:
     """An error body; its code is the status unless it says else."""
     text = message or _text(status)
-    return as_json({"success": False, "error": {"code": status if code is None else code, "message": text}}, status)
+    return json_response(
+        {"success": False, "error": {"code": status if code is None else code, "message": text}}, status
+    )
 
 
-def report_failure(status: int, message: str | None = None, code: int | None = None) -> Answer:
+def report_error(status: int, message: str | None = None, code: int | None = None) -> Response:
     """What custom reports answer: a list with one problem. Who is not let through to them gets the usual body."""
     if status in _AT_THE_GATE:
-        return failure(status, message, code)
+        return error_response(status, message, code)
     details = message or _text(status)
     problem = {"title": _text(status), "details": details, "type": "reports", "_meta": []}
     body = [{"status": status, "trace_id": "", "timestamp": clock.rfc3339(clock.now()), "errors": [problem]}]
-    return as_json(body, status)
+    return json_response(body, status)
 
 
 def _text(status: int) -> str:

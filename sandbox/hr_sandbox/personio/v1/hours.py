@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from hr_sandbox.company.absences import days_of
-from hr_sandbox.personio.v1.errors import RefusalError
-from hr_sandbox.personio.v1.pages import MANNERS, by_page
-from hr_sandbox.personio.v1.parameters import EMPLOYEES, Parameter, check_order, ids, moment, paging, window
-from hr_sandbox.personio.v1.parts import CERTIFICATE, UNITS, of_unit, short_employee, within
-from hr_sandbox.personio.v1.rights import ABSENCES
+from hr_sandbox.personio.v1.common import CERTIFICATE, UNITS, of_unit, short_employee, within
+from hr_sandbox.personio.v1.errors import StatusError
+from hr_sandbox.personio.v1.pages import MODES, by_page
+from hr_sandbox.personio.v1.parameters import EMPLOYEES, Parameter, check_order, ids, paging, timestamp, window
+from hr_sandbox.personio.v1.permissions import ABSENCES
 from hr_sandbox.personio.v1.route import Call, Route
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _absence_periods(call: Call) -> Json:
     check_order(first, last)
     people, kinds, periods = query[EMPLOYEES.name], query[TYPES.name], query[PERIODS.name]
     if any(company.absence_types.find(kind) is None for kind in kinds):
-        raise RefusalError(404)
+        raise StatusError(404)
     rows = [
         row
         for row in touching(company, first, last)
@@ -106,17 +106,17 @@ def _absence_periods(call: Call) -> Json:
 ROUTES = (
     Route(
         path="/v1/company/absence-periods",
-        right=ABSENCES,
+        permission=ABSENCES,
         answer=_absence_periods,
         parameters=(
             *window(),
-            Parameter("updated_from", moment),
-            Parameter("updated_to", moment),
+            Parameter("updated_from", timestamp),
+            Parameter("updated_to", timestamp),
             EMPLOYEES,
             TYPES,
             PERIODS,
             *paging(),
         ),
-        manners=MANNERS,
+        modes=MODES,
     ),
 )

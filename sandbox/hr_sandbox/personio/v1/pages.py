@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.personio.v1.route import NORMAL
+from hr_sandbox.personio.modes import NORMAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hr_sandbox.vendor import Json
 
 NONE, TEXT, ZERO = "no-metadata", "text-metadata", "zero-pages"
-MANNERS = (NONE, TEXT, ZERO)
+MODES = (NONE, TEXT, ZERO)
 
 
 def metadata(total: int, current: int, limit: int) -> Json:
@@ -33,16 +33,16 @@ def by_page(rows: Sequence[Any], call: Call, *, first_only: bool = False) -> tup
 
     Args:
         rows: all of them.
-        call: the offset and the limit, and in which manner to answer.
-        first_only: whether later pages lack the metadata even in the normal manner.
+        call: the offset and the limit, and in which mode to answer.
+        first_only: whether later pages lack the metadata even in the normal mode.
     """
     limit, page = call.query["limit"], max(call.query["offset"], 1)
     said = metadata(len(rows), page, limit)
-    if call.manner == TEXT:
+    if call.mode == TEXT:
         said = {name: str(value) for name, value in said.items()}
-    elif call.manner == ZERO:
+    elif call.mode == ZERO:
         said |= {"current_page": 1, "total_pages": 0}
-    silent = call.manner == NONE or (call.manner == NORMAL and first_only and page > 1)
+    silent = call.mode == NONE or (call.mode == NORMAL and first_only and page > 1)
     frame = {"success": True, **({} if silent else {"metadata": said}), **echo(call)}
     return rows[(page - 1) * limit : page * limit], frame
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.personio.filters import day, text_value, whole_number
-from hr_sandbox.personio.v1.errors import refused
+from hr_sandbox.personio.v1.errors import invalid_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 MANY = "[]"
 LARGEST = 200
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
-_DAY_OR_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})", re.ASCII)
+_DATE_OR_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
+_TIMESTAMP_WITH_ZONE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Parameter:
         name: as it stands in the query.
         parse: text to value; raises ValueError for any text that the API refuses.
         default: the value without it.
-        required: refused without it.
+        required: invalid_parameter without it.
     """
 
     name: str
@@ -40,11 +40,11 @@ class Parameter:
         """The value of what was given."""
         many = self.name.endswith(MANY)
         if (self.required and not texts) or (len(texts) > 1 and not many):
-            raise refused(self.name)
+            raise invalid_parameter(self.name)
         try:
             values = tuple(map(self.parse, texts))
         except ValueError as error:
-            raise refused(self.name) from error
+            raise invalid_parameter(self.name) from error
         if many:
             return values
         return values[0] if values else self.default
@@ -57,7 +57,7 @@ def read(parameters: Iterable[Parameter], pairs: Iterable[tuple[str, str]]) -> d
         given.setdefault(name, []).append(text)
     values = {row.name: row.read(given.pop(row.name, [])) for row in parameters}
     for name in given:  # nobody knows them
-        raise refused(name)
+        raise invalid_parameter(name)
     return values
 
 
@@ -73,8 +73,8 @@ def number(least: int, most: int) -> Callable[[str], int]:
 
 
 def since(text: str) -> datetime:
-    """A day or a moment, with a zone or without one; a day is its beginning."""
-    if not _DAY_OR_MOMENT.fullmatch(text):
+    """A day or a timestamp, with a zone or without one; a day is its beginning."""
+    if not _DATE_OR_TIMESTAMP.fullmatch(text):
         raise ValueError(text)
     value = datetime.fromisoformat(text)
     return value if value.tzinfo else value.replace(tzinfo=UTC)
@@ -86,9 +86,9 @@ def until(text: str) -> datetime:
     return value if "T" in text else datetime.combine(value.date(), time.max, UTC)
 
 
-def moment(text: str) -> datetime:
-    """A moment with its zone; parts of a second are read."""
-    if not _MOMENT.fullmatch(text):
+def timestamp(text: str) -> datetime:
+    """A timestamp with its zone; parts of a second are read."""
+    if not _TIMESTAMP_WITH_ZONE.fullmatch(text):
         raise ValueError(text)
     return datetime.fromisoformat(text)
 
@@ -109,7 +109,7 @@ def window(*, required: bool = False) -> tuple[Parameter, ...]:
 def check_order(first: date | None, last: date | None) -> None:
     """Refuse a window that ends before it begins."""
     if first and last and last < first:
-        raise refused("end_date")
+        raise invalid_parameter("end_date")
 
 
 EMPLOYEES = Parameter(f"employees{MANY}", whole_number)

@@ -6,14 +6,14 @@ import base64
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.limits import Rate
-from hr_sandbox.messages import Answer
+from hr_sandbox.http.limits import Rate
+from hr_sandbox.http.messages import Response
 from hr_sandbox.personio.filters import text_value
 from hr_sandbox.personio.v1 import employees as render
-from hr_sandbox.personio.v1.errors import RefusalError
+from hr_sandbox.personio.v1.errors import StatusError
 from hr_sandbox.personio.v1.pages import from_record
 from hr_sandbox.personio.v1.parameters import Parameter, paging, since
-from hr_sandbox.personio.v1.rights import ABSENCES, EMPLOYEES
+from hr_sandbox.personio.v1.permissions import ABSENCES, EMPLOYEES
 from hr_sandbox.personio.v1.route import Call, Route
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ PATH = "/v1/company/employees"
 STREAM = "employees"
 RATE = Rate(5, 15)  # 300 a minute
 ATTRIBUTES = "attributes[]"
-# What changed this long before the asked moment is given once more.
+# What changed this long before the asked timestamp is given once more.
 AGAIN = timedelta(minutes=45)
 PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -57,16 +57,16 @@ def _employee(call: Call) -> Json:
     return {"success": True, "data": render.employee(call.person(), call.company, call.root)}
 
 
-def _picture(call: Call) -> Answer:
+def _picture(call: Call) -> Response:
     if not call.person().has_picture:
-        raise RefusalError(404)
-    return Answer(200, PICTURE, {"content-type": "image/png"})
+        raise StatusError(404)
+    return Response(200, PICTURE, {"content-type": "image/png"})
 
 
 ROUTES = (
     Route(
         path=PATH,
-        right=EMPLOYEES,
+        permission=EMPLOYEES,
         answer=_employees,
         parameters=(
             *paging(50, 100),
@@ -79,15 +79,15 @@ ROUTES = (
     ),
     Route(
         path=f"{PATH}/attributes",
-        right=EMPLOYEES,
+        permission=EMPLOYEES,
         answer=lambda call: {"success": True, "data": render.attributes_of(call.company)},
     ),
-    Route(path=f"{PATH}/{{id}}", right=EMPLOYEES, answer=_employee, rate=RATE, stream=STREAM),
+    Route(path=f"{PATH}/{{id}}", permission=EMPLOYEES, answer=_employee, rate=RATE, stream=STREAM),
     Route(
         path=f"{PATH}/{{id}}/absences/balance",
-        right=ABSENCES,
+        permission=ABSENCES,
         answer=lambda call: {"success": True, "data": render.balances(call.person(), call.company)},
     ),
-    Route(path=f"{PATH}/{{id}}/profile-picture", right=EMPLOYEES, answer=_picture),
-    Route(path=f"{PATH}/{{id}}/profile-picture/{{width}}", right=EMPLOYEES, answer=_picture),
+    Route(path=f"{PATH}/{{id}}/profile-picture", permission=EMPLOYEES, answer=_picture),
+    Route(path=f"{PATH}/{{id}}/profile-picture/{{width}}", permission=EMPLOYEES, answer=_picture),
 )

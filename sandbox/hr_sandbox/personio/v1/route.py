@@ -6,19 +6,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.personio.v1.errors import RefusalError, failure
+from hr_sandbox.personio.modes import NORMAL
+from hr_sandbox.personio.v1.errors import StatusError, error_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Person
-    from hr_sandbox.limits import Rate
-    from hr_sandbox.messages import Answer
+    from hr_sandbox.http.limits import Rate
+    from hr_sandbox.http.messages import Response
     from hr_sandbox.personio.v1.parameters import Parameter
     from hr_sandbox.vendor import Json
-
-NORMAL = "normal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +29,20 @@ class Call:
         root: the vendor's own address.
         path: what stands in the path.
         query: the value of every parameter that the route knows; None, or an empty tuple, where it was not given.
-        manner: in which of its ways the route answers.
+        mode: in which of its ways the route answers.
     """
 
     company: Company
     root: str
     path: dict[str, str]
     query: dict[str, Any]
-    manner: str = NORMAL
+    mode: str = NORMAL
 
     def person(self) -> Person:
         """The person in the path; 404 without one."""
         row = self.company.people.find(self.path["id"])
         if row is None:
-            raise RefusalError(404)
+            raise StatusError(404)
         return row
 
 
@@ -53,23 +52,23 @@ class Route:
 
     Attributes:
         path: with its parameters in braces.
-        right: what the credential needs.
+        permission: what the credential needs.
         answer: the body, or a whole answer.
         parameters: those of the query.
         rate: besides that of all of v1.
         stream: whose attributes may be left out, where there is one.
         fail: an error's body.
-        manners: in which ways it can answer besides the normal one.
+        modes: in which ways it can answer besides the normal one.
     """
 
     path: str
-    right: str
-    answer: Callable[[Call], Json | Answer]
+    permission: str
+    answer: Callable[[Call], Json | Response]
     parameters: tuple[Parameter, ...] = ()
     rate: Rate | None = None
     stream: str | None = None
-    fail: Callable[[int, str | None, int | None], Answer] = failure
-    manners: tuple[str, ...] = ()
+    fail: Callable[[int, str | None, int | None], Response] = error_response
+    modes: tuple[str, ...] = ()
 
     def match(self, path: str) -> re.Match[str] | None:
         """Whether a request's path is this one."""

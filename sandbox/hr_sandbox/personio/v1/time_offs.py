@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.company.absences import days_of
 from hr_sandbox.personio.filters import day
-from hr_sandbox.personio.v1.errors import RefusalError
-from hr_sandbox.personio.v1.pages import MANNERS, by_page
-from hr_sandbox.personio.v1.parameters import EMPLOYEES, Parameter, check_order, paging, window
-from hr_sandbox.personio.v1.parts import (
+from hr_sandbox.personio.v1.common import (
     BERLIN,
     CERTIFICATE,
     UNITS,
@@ -21,7 +18,10 @@ from hr_sandbox.personio.v1.parts import (
     stamp,
     within,
 )
-from hr_sandbox.personio.v1.rights import ABSENCES
+from hr_sandbox.personio.v1.errors import StatusError
+from hr_sandbox.personio.v1.pages import MODES, by_page
+from hr_sandbox.personio.v1.parameters import EMPLOYEES, Parameter, check_order, paging, window
+from hr_sandbox.personio.v1.permissions import ABSENCES
 from hr_sandbox.personio.v1.route import Call, Route
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _time_off(call: Call) -> Json:
     company = call.company
     row = next((row for row in of_unit("DAILY", company) if str(row.id) == call.path["id"]), None)
     if row is None:
-        raise RefusalError(404)
+        raise StatusError(404)
     return {"success": True, "data": time_off(row, company)}
 
 
@@ -114,10 +114,10 @@ def _time_off_types(call: Call) -> Json:
 
 
 ROUTES = (
-    Route(path=f"{PATH}/time-off-types", right=ABSENCES, answer=_time_off_types, parameters=paging()),
+    Route(path=f"{PATH}/time-off-types", permission=ABSENCES, answer=_time_off_types, parameters=paging()),
     Route(
         path=f"{PATH}/time-offs",
-        right=ABSENCES,
+        permission=ABSENCES,
         answer=_time_offs,
         parameters=(
             *window(),
@@ -126,7 +126,7 @@ ROUTES = (
             EMPLOYEES,
             *paging(),
         ),
-        manners=MANNERS,
+        modes=MODES,
     ),
-    Route(path=f"{PATH}/time-offs/{{id}}", right=ABSENCES, answer=_time_off),
+    Route(path=f"{PATH}/time-offs/{{id}}", permission=ABSENCES, answer=_time_off),
 )

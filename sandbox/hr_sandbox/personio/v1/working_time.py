@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox import clock
 from hr_sandbox.personio.filters import boolean
-from hr_sandbox.personio.v1.errors import RefusalError, refused
+from hr_sandbox.personio.v1.common import stamp, within
+from hr_sandbox.personio.v1.errors import StatusError, invalid_parameter
 from hr_sandbox.personio.v1.pages import echo, from_record
 from hr_sandbox.personio.v1.parameters import EMPLOYEES, Parameter, check_order, paging, since, until, window
-from hr_sandbox.personio.v1.parts import stamp, within
-from hr_sandbox.personio.v1.rights import ATTENDANCES
+from hr_sandbox.personio.v1.permissions import ATTENDANCES
 from hr_sandbox.personio.v1.route import Call, Route
 
 if TYPE_CHECKING:
@@ -104,9 +104,9 @@ def _pauses(company: Company, _version: int) -> dict[tuple[int, date], list[Atte
 def _check_window(first: date, last: date, today: date) -> None:
     check_order(first, last)
     if first.year < FIRST_YEAR:
-        raise refused("start_date")
+        raise invalid_parameter("start_date")
     if (last.year - YEARS_AHEAD, last.month, last.day) > (today.year, today.month, today.day):
-        raise refused("end_date")
+        raise invalid_parameter("end_date")
 
 
 def _attendances(call: Call) -> Json:
@@ -121,8 +121,8 @@ def _attendances(call: Call) -> Json:
         and (query["includePending"] or _status(row) == CONFIRMED)
         and within(_updated_at(row, company), query["updated_from"], query["updated_to"])
     ]
-    if call.manner == REFUSE_NIGHTS and any(row.ends_at and row.ends_at.date() > row.starts_at.date() for row in rows):
-        raise RefusalError(422)
+    if call.mode == REFUSE_NIGHTS and any(row.ends_at and row.ends_at.date() > row.starts_at.date() for row in rows):
+        raise StatusError(422)
     page, said = from_record(rows, call)
     data = [attendance(row, company) for row in page]
     return {"success": True, "metadata": said, **echo(call), "data": data}
@@ -131,7 +131,7 @@ def _attendances(call: Call) -> Json:
 ROUTES = (
     Route(
         path=PATH,
-        right=ATTENDANCES,
+        permission=ATTENDANCES,
         answer=_attendances,
         parameters=(
             *window(required=True),
@@ -141,11 +141,11 @@ ROUTES = (
             EMPLOYEES,
             *paging(),
         ),
-        manners=(REFUSE_NIGHTS,),
+        modes=(REFUSE_NIGHTS,),
     ),
     Route(
         path=f"{PATH}/projects",
-        right=ATTENDANCES,
+        permission=ATTENDANCES,
         answer=lambda call: {"success": True, "data": [project(row) for row in call.company.projects]},
     ),
 )

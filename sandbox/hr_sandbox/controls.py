@@ -1,0 +1,275 @@
+"""The controls under `/_control`: they change the company and how it is served, and say what they did."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from hr_sandbox.company.changes import ChangeError, Changes
+from hr_sandbox.http.faults import Fault, Faults
+from hr_sandbox.vendor import ControlError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from starlette.requests import Request
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.changes import Change
+    from hr_sandbox.http.traffic import Log
+    from hr_sandbox.vendor import Json, Vendor
+
+SERVED_YEARS = range(1900, 2201)
+
+
+class Controls:
+    """Answers the controls."""
+
+    def __init__(
+        self, company: Company, vendors: Mapping[str, Vendor], faults: Faults, log: Log, sites: Sequence[str]
+    ) -> None:
+        """Control these; faults are for all sites."""
+        self._company = company
+        self._vendors = vendors
+        self._sites = sites
+        self._faults = faults
+        self._log = log
+        self._changes = Changes(company)
+
+    def routes(self) -> list[Route]:
+        """The routes below `/_control`."""
+        posts: dict[str, Callable[[Json], Json]] = {
+            "hire": self.hire,
+            "terminate": self.terminate,
+            "edit": self.edit,
+            "delete": self.delete,
+            "revoke": self.revoke,
+            "grant": self.grant,
+            "expire-tokens": self.expire_tokens,
+            "allow-list": self.allow_list,
+            "links": self.links,
+            "mode": self.mode,
+            "fault": self.fault,
+            "duplicate": self.duplicate,
+        }
+        gets: dict[str, Callable[[Json], Json]] = {
+            "counts": self.counts,
+            "requests": self.requests,
+            "permissions": self.permissions,
+        }
+        deletes: dict[str, Callable[[Json], Json]] = {
+            "requests": self.clear_requests,
+            "fault": self.clear_faults,
+        }
+        return [
+            Route("/records", _handler(self.records), methods=["GET"]),
+            *(
+                Route(f"/{name}", _handler(_without_root(answer)), methods=[method])
+                for method, table in (("POST", posts), ("GET", gets), ("DELETE", deletes))
+                for name, answer in table.items()
+            ),
+            *(
+                Route(f"/{vendor.name}/{name}", _handler(_without_root(answer)), methods=["POST"])
+                for vendor in self._vendors.values()
+                for name, answer in vendor.controls().items()
+            ),
+        ]
+
+    def hire(self, body: Json) -> Json:
+        """Hire somebody, with any fields of the person and a `start_date`."""
+        start = body.pop("start_date", None)
+        return _changed(self._changes.hire(start and _day("start_date", start), **body))
+
+    def terminate(self, body: Json) -> Json:
+        """End somebody's employment."""
+        person_id, day = _text(body, "person_id", None), _take(body, "date", None)
+        _nothing_else(body)
+        return _changed(self._changes.terminate(person_id, day and _day("date", day)))
+
+    def edit(self, body: Json) -> Json:
+        """Change one field of one record."""
+        kind, key, field = (str(_text(body, name)) for name in ("kind", "id", "field"))
+        value = _take(body, "value")
+        _nothing_else(body)
+        return _changed(self._changes.edit(kind, key, field, value))
+
+    def delete(self, body: Json) -> Json:
+        """Delete a record."""
+        kind, key = (str(_text(body, name)) for name in ("kind", "id"))
+        _nothing_else(body)
+        return _changed(self._changes.delete(kind, key))
+
+    def revoke(self, body: Json) -> Json:
+        """Take away a permission or an endpoint of a vendor."""
+        vendor = self._vendor(body)
+        permission, endpoint = _text(body, "permission", None), _text(body, "endpoint", None)
+        status = _take(body, "status", None)
+        _nothing_else(body)
+        return vendor.revoke(permission=permission, endpoint=endpoint, status=status)
+
+    def grant(self, body: Json) -> Json:
+        """Give back a permission or an endpoint of a vendor."""
+        vendor = self._vendor(body)
+        permission, endpoint = _text(body, "permission", None), _text(body, "endpoint", None)
+        _nothing_else(body)
+        return vendor.grant(permission=permission, endpoint=endpoint)
+
+    def expire_tokens(self, body: Json) -> Json:
+        """End all tokens of a vendor, or of all."""
+        chosen = [self._vendor(body)] if "vendor" in body else list(self._vendors.values())
+        _nothing_else(body)
+        return {vendor.name: vendor.expire_tokens() for vendor in chosen}
+
+    def allow_list(self, body: Json) -> Json:
+        """Show or hide an attribute of a vendor's records."""
+        vendor = self._vendor(body)
+        attribute, allowed = str(_text(body, "attribute")), _take(body, "allowed")
+        _nothing_else(body)
+        if not isinstance(allowed, bool):
+            raise ControlError("The value of allowed is true or false.")
+        return vendor.allow(attribute, allowed=allowed)
+
+    def links(self, body: Json) -> Json:
+        """Choose how the links of a vendor's endpoint look."""
+        vendor = self._vendor(body)
+        path, style = (str(_text(body, name)) for name in ("path", "style"))
+        _nothing_else(body)
+        return vendor.set_links(path, style)
+
+    def mode(self, body: Json) -> Json:
+        """Choose in which of its ways a vendor's endpoint answers."""
+        vendor = self._vendor(body)
+        path, mode, key = str(_text(body, "path")), str(_text(body, "mode")), _text(body, "id", None)
+        _nothing_else(body)
+        return vendor.set_mode(path, mode, key)
+
+    def fault(self, body: Json) -> Json:
+        """Let requests fail."""
+        fault = Fault.from_json(body)
+        prefixes = tuple(f"/{name}/" for name in self._sites)
+        if not fault.path.startswith(prefixes):
+            raise ControlError(f"A fault's path begins with {' or '.join(prefixes)}.")
+        return {"fault": self._faults.add(fault)}
+
+    def clear_faults(self, _query: Json) -> Json:
+        """Forget the faults to come."""
+        return {"cleared": self._faults.clear()}
+
+    def duplicate(self, body: Json) -> Json:
+        """Let a record of a vendor's stream stand on two pages."""
+        vendor = self._vendor(body)
+        stream, key = str(_text(body, "stream")), _text(body, "id", None)
+        _nothing_else(body)
+        return vendor.duplicate(stream, key)
+
+    def counts(self, query: Json) -> Json:
+        """How many rows each stream gives without a bookmark."""
+        first, last = self._window(query)
+        _nothing_else(query)
+        return {
+            name: {stream: vendor.count(stream, first, last) for stream in vendor.streams}
+            for name, vendor in self._vendors.items()
+        }
+
+    def records(self, query: Json, root: str) -> Json:
+        """The rows of one stream, as the vendor at this root shows them when everything is allowed."""
+        first, last = self._window(query)
+        vendor, stream = self._vendor(query), str(_text(query, "stream"))
+        _nothing_else(query)
+        if stream not in vendor.streams:
+            raise ControlError(f"There is no stream {stream}; there are {', '.join(vendor.streams)}.")
+        return {"records": vendor.records(stream, first, last, f"{root}/{vendor.name}")}
+
+    def requests(self, _query: Json) -> Json:
+        """The requests so far."""
+        return {"requests": list(self._log.entries)}
+
+    def clear_requests(self, _query: Json) -> Json:
+        """Forget the requests so far."""
+        count = len(self._log.entries)
+        self._log.entries.clear()
+        return {"cleared": count}
+
+    def permissions(self, _query: Json) -> Json:
+        """What is granted, hidden and set, of all vendors."""
+        return {name: vendor.permissions() for name, vendor in self._vendors.items()}
+
+    @staticmethod
+    def _window(query: Json) -> tuple[date | None, date | None]:
+        """The days that the query asks for."""
+        first, last = query.pop("start_date", None), query.pop("end_date", None)
+        return (
+            _day("start_date", first) if first else None,
+            _day("end_date", last) if last else None,
+        )
+
+    def _vendor(self, body: Json) -> Vendor:
+        name = str(_text(body, "vendor"))
+        if name not in self._vendors:
+            raise ControlError(f"There is no vendor {name}; there are {', '.join(self._vendors)}.")
+        return self._vendors[name]
+
+
+_REQUIRED = object()
+
+
+def _take(body: Json, name: str, default: Any = _REQUIRED) -> Any:  # noqa: ANN401  what JSON holds
+    if name not in body and default is _REQUIRED:
+        raise ControlError(f"The control needs {name}.")
+    return body.pop(name, default)
+
+
+def _text(body: Json, name: str, default: Any = _REQUIRED) -> str | None:  # noqa: ANN401  a marker, or None
+    """A text; a number is read as one, because ids may be either."""
+    value = _take(body, name, default)
+    if value is None and default is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ControlError(f"The value of {name} is a text.")
+    return str(value)
+
+
+def _nothing_else(body: Json) -> None:
+    if body:
+        names = ", ".join(body) or "a parameter without a name"
+        raise ControlError(f"The control does not know {names}.")
+
+
+def _day(name: str, text: Any) -> date:  # noqa: ANN401  what JSON holds
+    try:
+        value = date.fromisoformat(text)
+    except (TypeError, ValueError) as error:
+        raise ControlError(f"The value of {name} is a date such as 2024-01-31.") from error
+    if value.year not in SERVED_YEARS:
+        raise ControlError(f"The year of {name} is from {SERVED_YEARS[0]} to {SERVED_YEARS[-1]}.")
+    return value
+
+
+def _changed(changes: list[Change]) -> Json:
+    return {"changed": [asdict(change) for change in changes]}
+
+
+def _without_root(answer: Callable[[Json], Json]) -> Callable[[Json, str], Json]:
+    return lambda given, _root: answer(given)
+
+
+def _handler(answer: Callable[[Json, str], Json]) -> Callable[[Request], Awaitable[JSONResponse]]:
+    async def handle(request: Request) -> JSONResponse:
+        raw = await request.body()
+        try:
+            given = dict(request.query_params) if request.method != "POST" else json.loads(raw or b"{}")
+            if not isinstance(given, dict):
+                raise ControlError("The body is a JSON object.")  # noqa: TRY301  answered below like the others
+            root = str(request.base_url).rstrip("/").removesuffix("/_control")
+            return JSONResponse(answer(given, root))
+        except json.JSONDecodeError:
+            return JSONResponse({"error": "The body is not JSON."}, 400)
+        except (ControlError, ChangeError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+    return handle

@@ -1,0 +1,105 @@
+"""Errors, in the forms that the vendor's several services give them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import count
+from typing import TYPE_CHECKING
+
+from hr_sandbox.http.messages import Response, json_response
+
+if TYPE_CHECKING:
+    from hr_sandbox.http.messages import Request
+
+BAD, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NOT_ALLOWED, NOT_ACCEPTABLE = 400, 401, 403, 404, 405, 406
+GONE, TOO_MANY, BROKEN, NOT_IMPLEMENTED = 410, 429, 500, 501
+JSON_TYPE = "application/json; charset=utf-8"
+MESSAGES = {
+    400: "CSOD Bad Request",
+    401: "CSOD Unauthorized Exception",
+    403: "Access denied",
+    404: "Not found",
+    405: "Method not allowed",
+    406: "Not acceptable",
+    410: "Gone",
+    429: "CSOD Too many requests.",
+    500: "An error has occurred.",
+    502: "Bad gateway",
+    503: "Service unavailable",
+    504: "Gateway timeout",
+}
+ERROR_PAGE, LOGIN_PAGE = "/phnx/errors/error.aspx", "/phnx/login.aspx"
+LOGIN = '<!DOCTYPE html><html><head><title>Login</title></head><body><form action="login.aspx"></form></body></html>'
+XML_ERROR = '<?xml version="1.0"?><Error><Message>An error has occurred.</Message></Error>'
+HTML_ERROR = "<!DOCTYPE html><html><body>Runtime Error</body></html>"
+_NUMBERS = count(1)
+
+
+class ApiError(Exception):
+    """A request that is answered with an error."""
+
+    def __init__(self, answer: Response) -> None:
+        """Answer so."""
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def format_time(timestamp: datetime | None = None) -> str:
+    """A timestamp as the older services write it."""
+    return (timestamp or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S+0000")
+
+
+def number() -> str:
+    """What an error can be asked about by; no two have the same."""
+    return f"00000000-0000-4000-8000-{next(_NUMBERS):012x}"
+
+
+def error_response(status: int, description: str | None = None) -> Response:
+    """An error of the OData services and of the older ones."""
+    error = {
+        "errorId": number(),
+        "message": MESSAGES.get(status, "Error"),
+        "code": str(status),
+        "description": description,
+        "details": None,
+    }
+    return json_response({"status": str(status), "timeStamp": format_time(), "error": error}, status, JSON_TYPE)
+
+
+def bad_request(description: str) -> ApiError:
+    """A query that cannot be."""
+    return ApiError(error_response(BAD, description))
+
+
+def not_implemented() -> Response:
+    """An object that does not track its changes."""
+    body = {"error": {"code": str(NOT_IMPLEMENTED), "message": "Not Implemented"}}
+    return json_response(body, NOT_IMPLEMENTED, JSON_TYPE)
+
+
+def validation_error(status: int, problems: dict[str, str]) -> Response:
+    """An error of the newer services, by the names of parameters."""
+    body = {
+        "status": "Failed",
+        "pageInfo": None,
+        "timestamp": f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}0Z",
+        "correlationId": number(),
+        "error": [{"field": name, "message": text} for name, text in problems.items()],
+    }
+    return json_response(body, status, JSON_TYPE)
+
+
+def bulk_error(status: int, message: str) -> Response:
+    """An error of the bulk service."""
+    return json_response({"error": {"code": str(status), "message": message}}, status, JSON_TYPE)
+
+
+def redirect(request: Request, page: str) -> Response:
+    """To a page that is no data."""
+    body = b"<html><head><title>Object moved</title></head></html>"
+    return Response(302, body, {"content-type": "text/html", "location": f"{request.root}{page}"})
+
+
+def html(body: str, status: int = 200) -> Response:
+    """A page."""
+    return Response(status, body.encode(), {"content-type": "text/html; charset=utf-8"})

@@ -1,0 +1,131 @@
+"""Values for columns that the company knows nothing of: plausible, always the same, and awkward where real ones are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.cornerstone.snapshot import CULTURES, uuid
+from hr_sandbox.cornerstone.timestamps import DAY, MINUTE, truncate
+from hr_sandbox.stable_random import stable_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.cornerstone.snapshot import Snapshot
+    from hr_sandbox.cornerstone.tables import Column
+
+NULLS = 18  # percent
+DAYS_BACK = 900
+USERS = ("user_id", "_by", "approver_id", "owner_id", "assignor_id", "_mgr_id", "remover_id", "exemptor_id")
+TEXTS = (
+    "Optik",
+    "Région Centre",
+    "Łódź",
+    "現場",
+    "Onboarding",
+    "Sécurité",
+    'Plan "B"',
+    "first line\nsecond line",
+    "100 % ✓",
+    "",
+    "O'Brien",
+    "<b>bold</b> & more",
+)
+BY_NAME: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("currency_symbol", ("€", "zł", "¥")),
+    ("currency", ("EUR", "EUR", "PLN", "JPY")),
+    ("country", ("DE", "PL", "FR", "GB", "JP")),
+    ("timezone", ("Europe/Berlin", "Europe/Warsaw", "Asia/Tokyo")),
+    ("language", ("en-US", "de-DE", "ja-JP")),
+    ("city", ("München", "Łódź", "Orléans", "大阪")),
+    ("gender", ("M", "F", "U")),
+    ("_unit", ("day", "week", "month")),
+    ("status", ("DONE", "ACTV", "Open", "Closed")),
+)
+FORMED: tuple[tuple[str, Callable[[int], str]], ...] = (
+    ("email", lambda number: f"mail{number % 9999}@nordlicht.example"),
+    ("phone", lambda number: f"+49 {600_000_000 + number % 99_999_999}"),
+    ("zip", lambda number: f"{number % 100_000:05}"),
+    ("vat", lambda number: f"DE{number % 1_000_000_000:09}"),
+    ("thumbnail", lambda number: f"/clientimg/{number:x}.png?v=a%20b"),
+    ("ref", lambda number: f"REF-{number % 10_000:04}"),
+    ("code", lambda number: f"C-{number % 10_000:04}"),
+    ("_id", lambda number: f"{number % 10_000:05}"),
+)
+
+
+class FakeValues:
+    """Invents values; what refers to somebody or something refers to who and what exists."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Refer to these."""
+        self._seed = snapshot.company.seed
+        self._users = [row.id for row in snapshot.people]
+        self._trainings = [row.object_id for row in snapshot.trainings]
+        self._latest = snapshot.latest
+
+    def value(self, table: str, column: Column, key: object, *, steady: bool) -> Any:  # noqa: ANN401  any of OData
+        """The value of a column in a row.
+
+        Args:
+            table: what the row is of.
+            column: what is asked for.
+            key: what names the row.
+            steady: whether there is always a value.
+        """
+        number = stable_number(self._seed, table, column.name, key)
+        if not steady and number % 1000 < NULLS * 10:
+            return None
+        number = number // 7 + number % 7
+        maker = MAKERS.get(column.type, _text)
+        return maker(self, column, number)
+
+    def guid(self, column: Column, number: int) -> str:
+        """A training, or nothing in particular."""
+        if "object_id" in column.name or column.name.endswith("lo_id"):
+            return self._trainings[number % len(self._trainings)]
+        return uuid(column.name, number % 50)
+
+    def whole(self, column: Column, number: int) -> int:
+        """A user, a language, or a small number."""
+        name = column.name
+        if name.endswith(USERS) or name in {"created_by", "modified_by"}:
+            return self._users[number % len(self._users)]
+        if name.endswith(("culture_id", "language_id")):
+            return CULTURES[number % len(CULTURES)][0]
+        return number % 60 + 1
+
+    def timestamp(self, column: Column, number: int) -> int:
+        """In the past, but for what ends."""
+        if any(part in column.name for part in ("end", "expir", "due")):
+            return truncate(self._latest - 200 * DAY + number % (500 * 1440) * MINUTE, column.native)
+        ticks = self._latest - number % (DAYS_BACK * DAY // MINUTE) * MINUTE - number % 599_999_999
+        return truncate(ticks, column.native)
+
+
+def _text(_: FakeValues, column: Column, number: int) -> str:
+    name = column.name
+    for part, texts in BY_NAME:
+        if part in name:
+            return texts[number % len(texts)]
+    for part, form in FORMED:
+        if part in name:
+            return form(number)
+    return TEXTS[number % len(TEXTS)]
+
+
+def _decimal(_: FakeValues, column: Column, number: int) -> float:
+    return number % 900_000 / 100 if "(19" in column.native else number % 4000 / 40
+
+
+MAKERS: dict[str, Callable[[FakeValues, Column, int], Any]] = {
+    "Edm.Boolean": lambda _, __, number: number % 3 != 0,
+    "Edm.Byte": lambda _, __, number: number % 3,
+    "Edm.DateTimeOffset": FakeValues.timestamp,
+    "Edm.Decimal": _decimal,
+    "Edm.Double": lambda _, __, number: number % 10_000 / 64,
+    "Edm.Guid": FakeValues.guid,
+    "Edm.Int32": FakeValues.whole,
+    "Edm.Int64": lambda _, __, number: number % 5000 + (number % 50 == 0) * 9_007_199_254_740_993,
+    "Edm.String": _text,
+}

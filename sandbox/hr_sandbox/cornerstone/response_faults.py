@@ -1,0 +1,181 @@
+"""Faults in the vendor's own style: truncated bodies, HTML pages instead of data, slow responses."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.cornerstone.errors import HTML_ERROR, LOGIN, LOGIN_PAGE, XML_ERROR, error_response, html, redirect
+from hr_sandbox.http.messages import Response
+from hr_sandbox.vendor import ControlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.http.messages import Request
+
+ERROR = '{"error":{"code":"","message":"An error has occurred."}}'
+ROWS = '"value":['
+LISTS = ("data", "jobs", "value")
+FAILED = {"Result": "ResponseFault", "Reason": "Not available"}
+STRAY = b"\xe4"
+MOST_SECONDS = 10_000
+GOOD = 200
+
+
+@dataclass(slots=True, kw_only=True)
+class ResponseFault:
+    """What goes wrong, where and how often.
+
+    Attributes:
+        stream: a view, an object or a REST stream.
+        form: one of `FORMS`.
+        times: how many answers; None for all.
+        after: how many answers are good before.
+        above: only pages that are asked for with more rows than this.
+        seconds: how much longer the answer takes.
+    """
+
+    stream: str = ""
+    form: str = "error"
+    times: int | None = 1
+    after: int = 0
+    above: int = 0
+    seconds: float = 0
+
+
+def _cut(text: str) -> tuple[str, bool]:
+    """The first half of the rows, and whether there is one."""
+    first = text.find(ROWS)
+    begin = first + len(ROWS) if first >= 0 else 1
+    place = text.rfind("},{", begin, begin + max((len(text) - begin) // 2, 3))
+    return (text[: place + 1], True) if place >= 0 else (text[:begin], False)
+
+
+def _ending(tail: str, comma: str) -> Callable[[Response, Request], Response]:
+    def end(answer: Response, _request: Request) -> Response:
+        text, some = _cut(answer.body.decode())
+        body = f"{text}{comma if some else ''}{tail}"
+        return Response(answer.status, body.encode(), dict(answer.headers), answer.seconds)
+
+    return end
+
+
+def _broken(answer: Response, _request: Request) -> Response:
+    return Response(answer.status, answer.body[: len(answer.body) * 2 // 3], dict(answer.headers), answer.seconds)
+
+
+def _whole(answer: Response, _request: Request) -> Response:
+    return Response(answer.status, ERROR.encode(), dict(answer.headers), answer.seconds)
+
+
+def _changed(change: Callable[[list[Any]], list[Any]]) -> Callable[[Response, Request], Response]:
+    """The same frame around other rows: what it says of their number stays."""
+
+    def answer(answer: Response, _request: Request) -> Response:
+        body = json.loads(answer.body)
+        for name in LISTS if isinstance(body, dict) else ():
+            if isinstance(body.get(name), list):
+                body[name] = change(body[name])
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        return Response(answer.status, text.encode(), dict(answer.headers), answer.seconds)
+
+    return answer
+
+
+def _zipped(answer: Response, _request: Request) -> Response:
+    """A body that is packed, and ends early: its length is what there is of it."""
+    packed = gzip.compress(answer.body)
+    headers = {**answer.headers, "content-encoding": "gzip"}
+    return Response(answer.status, packed[: len(packed) * 2 // 3], headers, answer.seconds)
+
+
+def _without_last_line(answer: Response, _request: Request) -> Response:
+    lines = answer.body.splitlines(keepends=True)
+    return Response(answer.status, b"".join(lines[:-1]), dict(answer.headers), answer.seconds)
+
+
+def _with_stray_byte(answer: Response, _request: Request) -> Response:
+    """A byte of an older set of characters at the end of the last line."""
+    return Response(answer.status, answer.body.rstrip(b"\n") + STRAY + b"\n", dict(answer.headers), answer.seconds)
+
+
+FORMS: dict[str, Callable[[Response, Request], Response]] = {
+    "error": _ending(ERROR, ","),
+    "html": _ending(HTML_ERROR, ""),
+    "cut": _broken,
+    "only-error": _whole,
+    "page": lambda _, __: html(LOGIN),
+    "login": lambda _, request: redirect(request, LOGIN_PAGE),
+    "json-500": lambda _, __: error_response(500),
+    "xml-500": lambda _, __: Response(500, XML_ERROR.encode(), {"content-type": "application/xml"}),
+    "html-500": lambda _, __: html(HTML_ERROR, 500),
+    "timeout": lambda _, __: html("<!DOCTYPE html><html><body>Gateway Timeout</body></html>", 504),
+    "slow": lambda answer, _: answer,
+    "no-content": lambda _, __: Response(204),
+    "nothing": lambda answer, _: Response(200, b"", dict(answer.headers)),
+    "short": _changed(lambda rows: rows[:-1]),
+    "failed-item": _changed(lambda rows: [dict(FAILED), *rows[1:]] if rows else rows),
+    "gzip-cut": _zipped,
+    "line-cut": _without_last_line,
+    "stray-byte": _with_stray_byte,
+}
+# What each part of a control has to be.
+KINDS: dict[str, Callable[[Any], bool]] = {
+    "stream": lambda value: isinstance(value, str),
+    "form": lambda value: value in FORMS,
+    "times": lambda value: value is None or (_number(value) and isinstance(value, int) and value > 0),
+    "after": lambda value: _number(value) and isinstance(value, int),
+    "above": lambda value: _number(value) and isinstance(value, int),
+    "seconds": lambda value: _number(value) and value <= MOST_SECONDS,
+}
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+
+
+class ResponseFaults:
+    """The failures that are still to come."""
+
+    def __init__(self) -> None:
+        """Let everything be good."""
+        self._waiting: list[ResponseFault] = []
+
+    def add(self, body: dict[str, Any], streams: frozenset[str]) -> dict[str, Any]:
+        """Wait for answers that a failure is for."""
+        for name, value in body.items():
+            if name not in KINDS:
+                raise ControlError(f"A failure has no {name}; it has {', '.join(KINDS)}.")
+            if not KINDS[name](value):
+                raise ControlError(f"The {name} of a failure cannot be {value!r}; forms are {', '.join(FORMS)}.")
+        row = ResponseFault(**body)
+        if row.stream not in streams:
+            raise ControlError(f"There is no stream {row.stream}.")
+        self._waiting.append(row)
+        return asdict(row)
+
+    def clear(self) -> int:
+        """Forget them all; says how many."""
+        count = len(self._waiting)
+        self._waiting.clear()
+        return count
+
+    def apply(self, stream: str, size: int, answer: Response, request: Request) -> Response:
+        """A good answer, or what becomes of it."""
+        for row in self._waiting:
+            if row.stream != stream or size <= row.above or answer.status != GOOD:
+                continue
+            if row.after:
+                row.after -= 1
+                continue
+            if row.times is not None:
+                row.times -= 1
+                if not row.times:
+                    self._waiting.remove(row)
+            spoilt = FORMS[row.form](answer, request)
+            spoilt.seconds += row.seconds
+            return spoilt
+        return answer

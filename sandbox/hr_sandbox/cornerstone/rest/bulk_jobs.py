@@ -1,0 +1,182 @@
+"""Bulk jobs with their imports, and reports of these that can be read five times each."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from hr_sandbox.cornerstone.errors import GONE, JSON_TYPE
+from hr_sandbox.cornerstone.rest.route import BULK, Context, Route
+from hr_sandbox.cornerstone.rows.common import ref
+from hr_sandbox.cornerstone.snapshot import uuid
+from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.stable_random import stable_choice, stable_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.cornerstone.rest.route import Call
+    from hr_sandbox.vendor import Json
+
+ROOT, SCOPE, PERMISSION_SCOPE = "/services/api/x/bulk-api/v1", "bulkapi:read", "bulkapipermission:read"
+JOB_RATE, REPORT_RATE, MOST, DOWNLOADS = 5, 10, 100, 5
+HOURS, KEPT_DAYS, EVER = 6, 30, 200  # a job every six hours; how many were ever made
+LOADS = (("Employees", "chr.employee"), ("Divisions", "ou.division"), ("Transcripts", "learning.transcript"))
+SUCCESS, WARNING, ERROR = "Success", "Success with warnings", "Error"
+MESSAGES = {SUCCESS: "", WARNING: 'Approver "X", unknown, ignored', ERROR: 'Manager ID "X" not found'}
+KINDS = {"report": (SUCCESS, WARNING, ERROR), "warnings": (WARNING,), "errors": (ERROR,)}
+HEADER = ("User ID", "Status", "Message")
+
+
+def lines(context: Context, import_id: str) -> list[Json]:
+    """What became of each line of an import."""
+    people = context.snapshot.people
+    found = []
+    for place in range(stable_number("lines", import_id) % 25):
+        status = stable_choice((SUCCESS, SUCCESS, SUCCESS, WARNING, ERROR), import_id, place)
+        who = people[stable_number("who", import_id, place) % len(people)]
+        found.append(dict(zip(HEADER, (ref(who), status, MESSAGES[status]), strict=True)))
+    return found
+
+
+def jobs(context: Context) -> list[Json]:
+    """The jobs that are still kept, latest first."""
+    version = context.company.version
+    if version not in context.jobs:
+        context.jobs = {version: _made(context)}
+    return context.jobs[version]
+
+
+def _made(context: Context) -> list[Json]:
+    latest = datetime.combine(context.company.today, time(), UTC) - timedelta(hours=1)
+    return [
+        _job(context, index, latest - timedelta(hours=HOURS * index))
+        for index in range(min(EVER, KEPT_DAYS * 24 // HOURS))
+    ]
+
+
+def _job(context: Context, index: int, timestamp: datetime) -> Json:
+    # Their names belong to the timestamps, so that another day has the same jobs.
+    name = f"{timestamp:%Y%m%d%H}"
+    imports = []
+    for place, (label, kind) in enumerate(LOADS[: 1 + stable_number("imports", name) % len(LOADS)]):
+        import_id = uuid("import", name, place)
+        statuses = [row["Status"] for row in lines(context, import_id)]
+        imports.append(
+            {
+                "id": import_id,
+                "label": label,
+                "load_type": kind,
+                "status": "COMPLETED",
+                "total_records": len(statuses),
+                "successful_records": statuses.count(SUCCESS),
+                "successful_records_with_warnings": statuses.count(WARNING),
+                "error_records": statuses.count(ERROR),
+            }
+        )
+    return {
+        "id": uuid("job", name),
+        "label": "Nightly" if timestamp.hour > 18 else f"Delta {index}",  # noqa: PLR2004  the evening
+        "status": "COMPLETED",
+        "created_date": f"{timestamp.replace(tzinfo=None).isoformat()}Z",
+        "imports": imports,
+    }
+
+
+def _jobs(context: Context, call: Call) -> Response:
+    first, last = (call.day(name, call.given.get(name)) for name in DATES[:2])
+    number, size = call.number("page_number", 1), call.number("page_size", MOST, MOST)
+    since, until = f"{first or ''}", f"{last or '9999'}"
+    rows = [row for row in jobs(context) if since <= row["created_date"][:10] <= until]
+    page = rows[(number - 1) * size : number * size]
+    body = {"jobs": page, "page_number": number, "page_size": size, "total_count": len(rows)}
+    return json_response(body, media_type=JSON_TYPE)
+
+
+def _one(context: Context, call: Call) -> Response:
+    for row in jobs(context):
+        if row["id"] == call.parts["job_id"]:
+            return json_response(row, media_type=JSON_TYPE)
+    raise call.not_found()
+
+
+def _report(kind: str) -> Callable[[Context, Call], Response]:
+    def answer(context: Context, call: Call) -> Response:
+        import_id = call.parts["import_id"]
+        if not any(row["id"] == import_id for job in jobs(context) for row in job["imports"]):
+            raise call.not_found()
+        read = context.downloads.get((import_id, kind), 0) + 1
+        if read > DOWNLOADS:
+            return call.route.refusing(call.request)(GONE, "Report download limit reached.")
+        context.downloads[import_id, kind] = read
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows(row.values() for row in lines(context, import_id) if row["Status"] in KINDS[kind])
+        return Response(200, text.getvalue().encode(), {"content-type": "text/csv"})
+
+    return answer
+
+
+PERMISSIONS: list[Json] = [{"type": kind, "permission": f"Bulk API - {label}"} for label, kind in LOADS]
+
+
+def _permissions(_context: Context, _call: Call) -> Response:
+    return json_response({"permissions": PERMISSIONS}, media_type=JSON_TYPE)
+
+
+def _specification(_context: Context, _call: Call) -> Response:
+    return json_response({"load_types": [kind for _, kind in LOADS]}, media_type=JSON_TYPE)
+
+
+DATES = ("job_create_from_date", "job_create_to_date", "page_number", "page_size")
+ROUTES = (
+    Route(f"{ROOT}/jobs", "bulk_jobs", SCOPE, _jobs, DATES, BULK, JOB_RATE, "jobs"),
+    Route(f"{ROOT}/jobs/{{job_id}}", "bulk_imports", SCOPE, _one, (), BULK, JOB_RATE, "job"),
+    *(
+        Route(
+            f"{ROOT}/imports/{{import_id}}/{kind}",
+            "bulk_import_reports",
+            SCOPE,
+            _report(kind),
+            (),
+            BULK,
+            REPORT_RATE,
+            "reports",
+        )
+        for kind in KINDS
+    ),
+    Route(f"{ROOT}/permissions", "bulk_permissions", PERMISSION_SCOPE, _permissions, (), BULK, JOB_RATE),
+    Route(f"{ROOT}/specification", "bulk_specification", PERMISSION_SCOPE, _specification, (), BULK, JOB_RATE),
+)
+
+
+def _all_jobs(context: Context, _first: date, _last: date) -> list[Json]:
+    return jobs(context)
+
+
+def _imports(context: Context, _first: date, _last: date) -> list[Json]:
+    return [{"_job_id": job["id"], **row} for job in jobs(context) for row in job["imports"]]
+
+
+def _lines(context: Context, _first: date, _last: date) -> list[Json]:
+    return [
+        {"_import_id": row["id"], "_row_number": number, **line}
+        for job in jobs(context)
+        for row in job["imports"]
+        for number, line in enumerate(lines(context, row["id"]), 1)
+    ]
+
+
+def _all_permissions(_context: Context, _first: date, _last: date) -> list[Json]:
+    return PERMISSIONS
+
+
+STREAMS = {
+    "bulk_jobs": _all_jobs,
+    "bulk_imports": _imports,
+    "bulk_import_reports": _lines,
+    "bulk_permissions": _all_permissions,
+}

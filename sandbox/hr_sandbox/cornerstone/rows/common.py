@@ -1,0 +1,39 @@
+"""What rows are made with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.cornerstone.timestamps import to_ticks
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from hr_sandbox.company.model import Person
+    from hr_sandbox.cornerstone.snapshot import Snapshot
+
+Row = dict[str, Any]
+Builder = Callable[["Snapshot"], Iterator[Row]]
+ACTIVE, INACTIVE = 1, 2
+SYSTEM_USERS = ((-6005, "CSOD", "Support"), (-7, "System", "User"))
+
+
+def when(day: date | None) -> int | None:
+    """A day or timestamp as the vendor keeps it."""
+    return None if day is None else to_ticks(day)
+
+
+def ref(person: Person) -> str:
+    """The portal's User ID of somebody."""
+    return f"NLI-{person.id:05}"
+
+
+def login(person: Person) -> str:
+    """What somebody signs in with."""
+    return f"{person.email.partition('@')[0]}.{person.id}"
+
+
+def full(person: Person | None) -> str | None:
+    """Somebody's whole name."""
+    return None if person is None else f"{person.first_name} {person.last_name}"

@@ -1,0 +1,192 @@
+"""What the company learns: trainings, who took which, and who was assigned what. Always the same for a company."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from hr_sandbox.cornerstone.timestamps import DAY, MINUTE, to_ticks
+from hr_sandbox.stable_random import stable_chance, stable_choice, stable_number
+
+if TYPE_CHECKING:
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.model import Employment, Person
+
+TRAININGS, PER_PERSON, ASSIGNMENTS = 120, 8, 14
+DAYS_BACK = 700
+# Code, number, title and share of each type of training.
+TRAINING_TYPES = (
+    ("ONLN", 1, "Online Class", 40),
+    ("MATL", 2, "Material", 12),
+    ("VID", 3, "Video", 12),
+    ("EVNT", 4, "Event", 8),
+    ("SESS", 5, "Session", 14),
+    ("CURR", 6, "Curriculum", 8),
+    ("TEST", 7, "Test", 3),
+    ("AS", 8, "Assessment", 2),
+    ("EC", 9, "External Content", 1),
+)
+TOPICS = (
+    "Laserschutz",
+    "Brandschutz",
+    "Anti-Bribery",
+    "Sécurité incendie",
+    "BHP dla nowych",
+    "安全衛生",
+    "Git for Opticians",
+    "Führung kompakt",
+    "GDPR/DSGVO",
+    'Excel "Advanced"',
+    "Clean Room",
+    "Sea Survival",
+)
+STATUSES = (
+    (1, "Pending Approval"),
+    (2, "Approved"),
+    (4, "Registered"),
+    (8, "In Progress"),
+    (16, "Completed"),
+    (64, "Past Due"),
+    (65_540, "In Progress / Past Due"),
+)
+DONE = 16
+CULTURES = ((1, "en-US", "English (US)"), (2, "de-DE", "Deutsch"), (3, "fr-FR", "Français"), (4, "ja-JP", "日本語"))
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Something that can be learnt."""
+
+    index: int
+    object_id: str
+    type: str
+    title: str
+    active: bool
+    hours: float
+    price: float
+    created: int
+    modified: int
+    parent_id: str | None  # the event of a session
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A training of a person; the same one may be taken again."""
+
+    user_id: int
+    training: Training
+    reg_num: int
+    latest: bool
+    status_id: int
+    created: int
+    started: int | None
+    completed: int | None
+    modified: int
+    score: int | None
+    assignment_id: int | None
+
+
+class Snapshot:
+    """All of it, as the company is now."""
+
+    def __init__(self, company: Company) -> None:
+        """Know the company."""
+        self.company = company
+        self.latest = to_ticks(company.today) - MINUTE
+
+    @cached_property
+    def people(self) -> list[Person]:
+        """Everybody, those who left and those who have not begun included."""
+        return list(self.company.people)
+
+    @cached_property
+    def employments(self) -> dict[int, Employment]:
+        """The latest employment of each who has one."""
+        found = ((row.id, self.company.latest_employment(row.id)) for row in self.people)
+        return {number: row for number, row in found if row is not None}
+
+    def is_active(self, person_id: int) -> bool:
+        """Whether somebody works here today."""
+        row = self.employments.get(person_id)
+        return row is not None and (row.end_date is None or row.end_date >= self.company.today)
+
+    @cached_property
+    def trainings(self) -> list[Training]:
+        """The whole catalogue."""
+        kinds = [code for code, _, _, share in TRAINING_TYPES for _ in range(share)]
+        found: list[Training] = []
+        events: list[str] = []
+        for index in range(TRAININGS):
+            words = (self.company.seed, "training", index)
+            code = kinds[index * len(kinds) // TRAININGS]
+            object_id = uuid(*words)
+            if code == "EVNT":
+                events.append(object_id)
+            created = self._ago(DAYS_BACK + 300, *words, "created")
+            found.append(
+                Training(
+                    index=index,
+                    object_id=object_id,
+                    type=code,
+                    title=f"{stable_choice(TOPICS, *words)} {index // len(TOPICS) + 1}",
+                    active=not stable_chance(12, *words, "active"),
+                    hours=stable_number(*words, "hours") % 64 / 4,
+                    price=stable_number(*words, "price") % 40_000 / 100 if stable_chance(30, *words, "paid") else 0.0,
+                    created=created,
+                    modified=self._between(created, *words, "modified"),
+                    parent_id=events[index % len(events)] if code == "SESS" else None,
+                )
+            )
+        return found
+
+    @cached_property
+    def transcripts(self) -> list[Transcript]:
+        """Who took what, person after person."""
+        return [row for person in self.people for row in self._of(person)]
+
+    def _of(self, person: Person) -> list[Transcript]:
+        found: list[Transcript] = []
+        seed, number = self.company.seed, person.id
+        many = stable_number(seed, "many", number) % (2 * PER_PERSON + 1)
+        chosen = sorted({stable_number(seed, number, place) % TRAININGS for place in range(many)})
+        for index in chosen:
+            times = 2 if stable_chance(6, seed, number, index, "again") else 1
+            found += [self._taken(number, index, turn + 1, latest=turn == times - 1) for turn in range(times)]
+        return found
+
+    def _taken(self, number: int, index: int, reg_num: int, *, latest: bool) -> Transcript:
+        words = (self.company.seed, number, index, reg_num)
+        status = stable_choice((DONE, DONE, DONE, *(row[0] for row in STATUSES)), *words, "status") if latest else DONE
+        # A good part was touched in the last month.
+        created = self._ago(25 if stable_chance(20, *words, "recent") else DAYS_BACK, *words, "created")
+        modified = self._between(created, *words, "modified")
+        modified -= modified % MINUTE
+        begun = status in {8, DONE, 65_540}
+        return Transcript(
+            user_id=number,
+            training=self.trainings[index],
+            reg_num=reg_num,
+            latest=latest,
+            status_id=status,
+            created=created,
+            started=min(created + stable_number(*words, "start") % 9 * DAY, modified) if begun else None,
+            completed=modified if status == DONE else None,
+            modified=modified,
+            score=stable_number(*words, "score") % 101 if status == DONE else None,
+            assignment_id=1 + index % ASSIGNMENTS if stable_chance(40, *words, "assigned") else None,
+        )
+
+    def _ago(self, days: int, *words: object) -> int:
+        return (
+            self.latest - stable_number(*words) % (days * 1440) * MINUTE - stable_number(*words, "s") % 60 * 10_000_000
+        )
+
+    def _between(self, timestamp: int, *words: object) -> int:
+        return timestamp + stable_number(*words) % max((self.latest - timestamp) // MINUTE, 1) * MINUTE
+
+
+def uuid(*words: object) -> str:
+    """A UUID that belongs to these words."""
+    parts = [f"{stable_number(*words, place):08x}" for place in range(4)]
+    return f"{parts[0]}-{parts[1][:4]}-4{parts[1][5:]}-a{parts[2][1:4]}-{parts[2][4:]}{parts[3]}"

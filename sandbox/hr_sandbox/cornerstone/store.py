@@ -1,0 +1,249 @@
+"""All rows of all views and objects: from the company, invented where it knows nothing, changed by the controls."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.cornerstone.bulk import Bulk
+from hr_sandbox.cornerstone.fake_values import FakeValues
+from hr_sandbox.cornerstone.portal import FIELDED
+from hr_sandbox.cornerstone.rows import BUILDERS
+from hr_sandbox.cornerstone.snapshot import Snapshot, uuid
+from hr_sandbox.cornerstone.tables import TOUCHED, entity_sets
+from hr_sandbox.cornerstone.timestamps import DAY, MINUTE, SECOND, parse_timestamp, to_ticks, truncate
+from hr_sandbox.stable_random import stable_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.cornerstone.clock import Clock
+    from hr_sandbox.cornerstone.portal import Portal
+    from hr_sandbox.cornerstone.rows.common import Row
+    from hr_sandbox.cornerstone.tables import Column, EntitySet
+
+Key = tuple[Any, ...]
+KEY, MOVED = "_key", "_moved"
+# The whole portal was read anew once: most rows have that very stamp.
+REREAD_DAYS, REREAD_SHARE = 40, 64
+FEWEST, SPREAD = 3, 24
+SIZES = {
+    "training_part_attendance_core": 1_100,
+    "vw_rpt_transcript_modifications": 1_400,
+    "vw_rpt_user_ou_history": 1_050,
+    # A portal has modules that nobody uses.
+    "compensation_type_local_core": 0,
+    "scorm_session": 0,
+    "vw_rpt_compensation": 0,
+    "vw_rpt_nasd": 0,
+    "vw_rpt_onboarding": 0,
+    "vw_rpt_transcript_sf182_request": 0,
+}
+TWICE = 5  # of so many tables without a key one has two rows that are the same
+
+
+class Store:
+    """The rows of a company at this vendor."""
+
+    def __init__(self, company: Company, portal: Portal, clock: Clock) -> None:
+        """Know the company; rows are made as they are asked for."""
+        self.company = company
+        self.portal = portal
+        self.clock = clock
+        self.bulk = Bulk(lambda: self.snapshot)
+        self._snapshot: tuple[int, Snapshot] | None = None
+        self._fake_values: FakeValues | None = None
+        self._changes = count(1)
+        self._made: dict[str, tuple[tuple[int, int], list[Row]]] = {}
+        self._edited: dict[str, int] = {}
+        self._source: dict[str, dict[Key, Row]] = {}
+        self._stamps: dict[str, dict[Key, tuple[int, int]]] = {}
+        self._patches: dict[str, dict[Key, Row]] = {}
+        self._gone: dict[str, set[Key]] = {}
+        self._log: dict[str, list[tuple[int, Key, bool]]] = {}
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the company learns, as it is now."""
+        if self._snapshot is None or self._snapshot[0] != self.company.version:
+            self._snapshot = (self.company.version, Snapshot(self.company))
+        return self._snapshot[1]
+
+    @property
+    def fake_values(self) -> FakeValues:
+        """Made once: a change of the company leaves what was invented as it is."""
+        if self._fake_values is None:
+            self._fake_values = FakeValues(self.snapshot)
+        return self._fake_values
+
+    # Rows
+
+    def rows(self, name: str) -> list[Row]:
+        """The rows of a view or object: those that changed stand at the end, as they changed."""
+        version = (self.company.version if name in BUILDERS else 0, self._edited.get(name, 0))
+        made = self._made.get(name)
+        if made is None or made[0] != version:
+            self._made[name] = made = (version, self._make(entity_sets()[name]))
+        return made[1]
+
+    def find(self, name: str, key: Key) -> Row | None:
+        """The row with this key, or None."""
+        return next((row for row in self.rows(name) if row[KEY] == key), None)
+
+    def value(self, table: EntitySet, row: Row, column: Column) -> Any:  # noqa: ANN401  any of OData
+        """What stands in a column of a row."""
+        name = column.name
+        if name in row:
+            return coerced(column, row[name])
+        if "_attributes" in row and name in self._attributes(table):
+            return coerced(column, _attribute(row["_attributes"].get(self._attributes(table)[name])))
+        made = self.fake_values.value(table.name, column, row.get("_like", row[KEY]), steady=name in table.key)
+        return coerced(column, made)
+
+    def _attributes(self, table: EntitySet) -> dict[str, str]:
+        """Names of columns with the company's own fields behind them."""
+        kind = FIELDED[table.name]
+        rows = (row for row in self.portal.fields if row.kind == kind and row.attribute)
+        return {row.column(table.name).name: str(row.attribute) for row in rows}
+
+    # Changes
+
+    def edit(self, name: str, key: Key, changes: Row, *, ago: int = 0) -> None:
+        """Change a row, and say so in its stamp, which may be some seconds old: data come late."""
+        self._patches.setdefault(name, {}).setdefault(key, {}).update(changes)
+        self._touch(name, key, deleted=False, ago=ago)
+
+    def delete(self, name: str, key: Key) -> None:
+        """Delete a row."""
+        self._gone.setdefault(name, set()).add(key)
+        self._touch(name, key, deleted=True)
+
+    def sequence(self, name: str) -> int:
+        """The number of a table's latest change."""
+        self.rows(name)
+        log = self._log.get(name)
+        return log[-1][0] if log else 0
+
+    def changes(self, name: str, after: int, until: int) -> list[tuple[Key, bool]]:
+        """Keys of what changed between two numbers, latest last, and whether they are gone."""
+        self.rows(name)
+        latest: dict[Key, bool] = {}
+        for number, key, deleted in self._log.get(name, ()):
+            if after < number <= until:
+                latest.pop(key, None)
+                latest[key] = deleted
+        return list(latest.items())
+
+    def _touch(self, name: str, key: Key, *, deleted: bool, ago: int = 0) -> None:
+        number = next(self._changes)
+        self._edited[name] = number
+        self._note(name, key, number, deleted=deleted, ago=ago)
+
+    def _note(self, name: str, key: Key, number: int, *, deleted: bool, ago: int = 0) -> None:
+        self._log.setdefault(name, []).append((number, key, deleted))
+        if not deleted:
+            stamp = to_ticks(self.clock.now()) - ago * SECOND + number * 10_000 % 9_999_999 + 3
+            self._stamps.setdefault(name, {})[key] = (number, stamp)
+
+    # Making
+
+    def _make(self, table: EntitySet) -> list[Row]:
+        name = table.name
+        build: Callable[[Snapshot], Iterator[Row]] | None = BUILDERS.get(name)
+        known = build(self.snapshot) if build else self._bare(table)
+        rows: dict[Key, Row] = {}
+        for number, row in enumerate(known):
+            if KEY not in row:
+                row[KEY] = tuple(row[part] for part in table.key) if table.key else _key_without(row, number)
+            rows[row[KEY]] = row
+        if build:
+            self._watch(name, rows)
+        stamps, patches = self._stamps.get(name, {}), self._patches.get(name, {})
+        gone = self._gone.get(name, set())
+        touched = TOUCHED in table.columns
+        found = []
+        for key, row in rows.items():
+            if key in gone:
+                continue
+            number, stamp = stamps.get(key, (0, None))
+            full = {**row, **patches.get(key, {}), MOVED: number}
+            if touched:
+                full[TOUCHED] = stamp or self._stamp(name, key)
+            found.append(full)
+        found.sort(key=lambda row: (row[MOVED], row[KEY]))
+        return found
+
+    def _watch(self, name: str, rows: dict[Key, Row]) -> None:
+        """Stamp what has changed since the rows were made last, and note what is gone."""
+        before = self._source.get(name)
+        self._source[name] = rows
+        if before is None:
+            return
+        for key, row in rows.items():
+            if before.get(key) != row:
+                self._note(name, key, next(self._changes), deleted=False)
+        for key in before.keys() - rows.keys():
+            self._note(name, key, next(self._changes), deleted=True)
+
+    def _stamp(self, name: str, key: Key) -> int:
+        number = stable_number(self.company.seed, "touched", name, key)
+        reread = self.snapshot.latest - REREAD_DAYS * DAY + 5_666_666
+        if number % 100 < REREAD_SHARE:
+            return reread
+        # Older than that nothing can be.
+        return reread + number % (REREAD_DAYS * 1440 - 1) * MINUTE + number % 9_999_999
+
+    def _bare(self, table: EntitySet) -> Iterator[Row]:
+        """Rows of which only the keys are known."""
+        size = SIZES.get(table.name, FEWEST + stable_number("size", table.name) % SPREAD)
+        first = 100 + stable_number("first", table.name) % 9_000
+        for index in range(size):
+            if not table.key:
+                twin = index and index == size - 1 and stable_number("twice", table.name) % TWICE == 0
+                # Their own number is their key, and what is invented for two that are alike is the same.
+                yield {KEY: (index,), "_like": (index - 1 if twin else index,)}
+                continue
+            key: Row = {}
+            # Languages alternate below one number.
+            number, culture = divmod(index, 2) if "culture_id" in table.key else (index, 0)
+            for place, part in enumerate(table.key):
+                column = table.columns[part]
+                if part == "culture_id":
+                    key[part] = 1 + culture
+                elif column.type == "Edm.Guid":
+                    key[part] = uuid(table.name, part, number)
+                else:
+                    key[part] = first + number if place == 0 else first % 50 + number // (place + 1)
+            yield key
+
+
+def _key_without(row: Row, number: int) -> Key:
+    """What names a row of a table without a key: the numbers of its user and unit, or its place."""
+    parts = tuple(row[name] for name in ("user_id", "ou_id", "type_id", "culture_id") if name in row)
+    if parts:
+        return parts
+    if "curriculum_object_id" in row:
+        return row["curriculum_object_id"], row["curriculum_child_object_id"]
+    return (number,)
+
+
+def _attribute(value: object) -> object:
+    """A value of the company's own field, as this vendor keeps it."""
+    return "; ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def coerced(column: Column, value: Any) -> Any:  # noqa: ANN401  any of OData
+    """A value as the column's type keeps it."""
+    if value is None:
+        return None
+    kind = column.type
+    if kind == "Edm.String":
+        text = str(value)[: column.width]
+        return text.ljust(column.width or 0) if column.padded else text
+    if kind == "Edm.DateTimeOffset":
+        ticks = parse_timestamp(value, bare_days=True) if isinstance(value, str) else value
+        return None if ticks is None else truncate(ticks, column.native)
+    if kind in {"Edm.Int32", "Edm.Int64", "Edm.Byte"}:
+        return int(value)
+    return value

@@ -1,0 +1,221 @@
+"""Answers of the lists: needs, filters, pages; and whole lists for the controls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from hr_sandbox.company.seeded_random import SATURDAY
+from hr_sandbox.factorial import filters, pages
+from hr_sandbox.factorial.date_filters import date_tests
+from hr_sandbox.factorial.errors import html_error
+from hr_sandbox.factorial.ids import to_api_id
+from hr_sandbox.factorial.include_flags import MEMBERSHIPS, SOURCES, emptied, visible
+from hr_sandbox.factorial.query import Query
+from hr_sandbox.factorial.render import render_rows
+from hr_sandbox.factorial.store import SHIFTS, STATS, Store, key_in
+from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.vendor import ControlError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hr_sandbox.factorial.access import Access
+    from hr_sandbox.factorial.fake_values import Row
+    from hr_sandbox.factorial.tables import Resource
+
+FRENCH = "timeoff/french_leave_day_counts"
+# The field that says which day a row of a list with windows belongs to.
+WINDOWED = {
+    "attendance/estimated_times": "date",
+    "attendance/reviews": "date",
+    SHIFTS: "date",
+    "attendance/worked_times": "date",
+    "project_management/exportable_expenses": "date",
+}
+MARKS = (
+    "_archived",
+    "_by_pending_assignment",
+    "_by_trash_bin",
+    "_company_id",
+    "_contact_type",
+    "_integration_uuid",
+    "_node_uuid",
+    "_project_id",
+)
+NUMBERS = frozenset({"_company_id", "_project_id"})
+GATEWAY_TIMEOUT = 504
+
+
+SHORT, SHORT_ONCE, KEYLESS, NULL_ERRORS = "short", "short-once", "keyless", "null-errors"
+ODD_WAYS = (SHORT, SHORT_ONCE, KEYLESS, NULL_ERRORS)
+ONE_IN = 5  # rows of a page that are held back, or have no key: the first, and every fifth after it
+
+
+@dataclass(slots=True)
+class Modes:
+    """How the lists behave, as the controls set it.
+
+    Attributes:
+        odd: lists that answer in an odd way, by name: with fewer rows than their total says, once or always; with
+            rows without their key; with null errors instead of rows.
+        ignored: parameters that a list no longer knows.
+        or_later: whether the shifts' `updated_at` asks for later days too.
+        unpaged: lists that answer all at once.
+        widest: days that a window of shifts may have before they take long.
+        stall: seconds that a wider one takes.
+        per_row: seconds that each shift takes.
+        halting: whether they pass in the middle of the body.
+        most: shifts beyond which a request without a window is never answered.
+    """
+
+    odd: dict[str, str] = field(default_factory=dict)
+    ignored: dict[str, set[str]] = field(default_factory=dict)
+    or_later: bool = False
+    unpaged: set[str] = field(default_factory=lambda: {SHIFTS})
+    widest: int = 31
+    stall: float = 300
+    per_row: float = 0
+    halting: bool = False
+    most: int = 100_000
+
+
+class Endpoints:
+    """The lists over a store."""
+
+    def __init__(self, store: Store, access: Access) -> None:
+        """Answer from these rows."""
+        self.store = store
+        self.modes = Modes()
+        self._access = access
+
+    def answer(self, resource: Resource, version: str, pairs: Sequence[tuple[str, str]]) -> Response:
+        """One page of a list, or all of one that does not page."""
+        query = Query(resource, version, pairs, frozenset(self.modes.ignored.get(resource.name, ())))
+        filters.check_needs(query)
+        if self.modes.odd.get(resource.name) == NULL_ERRORS:
+            return json_response({"errors": None})
+        given = dict(pairs)
+        if resource.name == SHIFTS:
+            return self._shifts(query)
+        key = resource.key
+        numbered = resource.name == STATS or (key is not None and resource.fields[key].type == "id")
+        asked = pages.paging(given, numbered=numbered)
+        rows = self._select(query)
+        if resource.name in self.modes.unpaged:
+            return self._body(query, rows, pages.whole(len(rows)))
+        if resource.name == STATS:
+            people = sorted({row["employee_id"] for row in rows})
+            # Here the older way to page does nothing.
+            part, meta = pages.cut(people, pages.Paging(asked.limit, asked.after, asked.before, None))
+            chosen = set(people[part])
+            return self._body(query, [row for row in rows if row["employee_id"] in chosen], meta)
+        part, meta = pages.cut([key_in(resource, row) for row in rows], asked)
+        return self._body(query, rows[part], meta)
+
+    def _body(self, query: Query, rows: Sequence[Row], meta: Row) -> Response:
+        return json_response({"data": self._odd(query.resource, self._render(query, list(rows)), meta), "meta": meta})
+
+    def _odd(self, resource: Resource, shown: list[Row], meta: Row) -> list[Row]:
+        """The rows of a page as an odd way makes them."""
+        way = self.modes.odd.get(resource.name)
+        if way in {SHORT, SHORT_ONCE}:
+            if way == SHORT_ONCE and not meta["has_next_page"]:
+                del self.modes.odd[resource.name]
+            return [row for index, row in enumerate(shown) if index % ONE_IN]
+        if way == KEYLESS:
+            for row in shown[::ONE_IN]:
+                row.pop(resource.key or "", None)
+        return shown
+
+    def _render(self, query: Query, rows: list[Row]) -> list[Row]:
+        hidden = frozenset(self._access.hidden.get(query.resource.name, ()))
+        return render_rows(query.resource, emptied(query, rows), query.version, hidden)
+
+    def _select(self, query: Query) -> list[Row]:
+        name = query.resource.name
+        on = query.day("reference_date") if "reference_date" in query.resource.parameters else None
+        rows = self.store.stats(on) if on and name == STATS else self.store.rows(name)
+        tests = [*visible(query), *filters.tests(query), *date_tests(query)]
+        if tests:
+            rows = [row for row in rows if all(test(row) for test in tests)]
+        if name == FRENCH and "from" in query:
+            rows = [_within(row, query.day("from"), query.day("to")) for row in rows]
+        return rows
+
+    def _shifts(self, query: Query) -> Response:
+        """All at once, whatever the limit; a window that is too wide takes longer than anybody waits."""
+        modes, bulk = self.modes, self.store.bulk
+        first, last = query.day("start_on"), query.day("end_on")
+        touched = query.day("updated_at")
+        seconds = 0.0
+        if touched is None and not query.many("ids[]"):
+            wide = first is None or last is None or (last - first).days >= modes.widest
+            seconds = modes.stall if wide else 0.0
+        tests, bounds = filters.tests(query), date_tests(query, or_later=modes.or_later)
+        # A shift in bulk was touched on its own day.
+        early = max(filter(None, (first, touched)), default=None)
+        late = min(filter(None, (last, None if modes.or_later else touched)), default=None)
+        places = bulk.between(early, late) if bulk.rows else range(0)
+        if len(places) > modes.most:
+            answer = html_error(GATEWAY_TIMEOUT)
+        else:
+            rows = [row for row in self.store.rows(SHIFTS) if all(test(row) for test in (*tests, *bounds))]
+            # Those in bulk are made for the days that were asked for.
+            answer = self._with_bulk(query, rows, places, tests)
+            seconds += modes.per_row * (len(rows) + len(places))
+        answer.seconds, answer.halting = seconds, modes.halting
+        return answer
+
+    def _with_bulk(self, query: Query, rows: list[Row], places: range, tests: list[filters.Test]) -> Response:
+        """The body of shifts, those in bulk as text where nothing else is asked of them."""
+        bulk = self.store.bulk
+        if tests or not places or SHIFTS in self.modes.odd:
+            rows += [row for row in bulk.made(places) if all(test(row) for test in tests)]
+            return self._body(query, rows, pages.whole(len(rows)))
+        parts = [json_response(row).body.decode() for row in self._render(query, rows)]
+        parts += bulk.texts(places, lambda some: self._render(query, some))
+        meta = json_response(pages.whole(len(parts)))
+        body = f'{{"data":[{",".join(parts)}],"meta":{meta.body.decode()}}}'
+        return Response(200, body.encode(), meta.headers)
+
+    # Whole lists
+
+    def count(self, resource: Resource, first: date, last: date) -> int:
+        """How many rows a whole reading gives."""
+        if resource.name not in WINDOWED:
+            return len(self.store.sparse(resource.name))
+        bulk = len(self.store.bulk.between(first, last)) if resource.name == SHIFTS and self.store.bulk.rows else 0
+        return bulk + sum(1 for _ in self._window(resource, self.store.sparse(resource.name), first, last))
+
+    def records(self, resource: Resource, version: str, first: date, last: date) -> list[Row]:
+        """The render_rows of a whole reading, with what stands only in the query under a name with an underscore."""
+        bulk = self.store.bulk
+        places = bulk.between(first, last) if resource.name == SHIFTS and bulk.rows else range(0)
+        if len(places) > self.modes.most:
+            raise ControlError(f"There are more than {self.modes.most} shifts in this window.")
+        rows: Iterable[Row] = self._window(resource, self.store.rows(resource.name), first, last)
+        kept = [*rows, *bulk.made(places)]
+        # Where memberships come from is said of single employees only.
+        found = render_rows(resource, kept, version, frozenset(SOURCES if resource.name == MEMBERSHIPS else ()))
+        return [{**_marks(row), **body} for row, body in zip(kept, found, strict=True)]
+
+    @staticmethod
+    def _window(resource: Resource, rows: list[Row], first: date, last: date) -> Iterable[Row]:
+        day = WINDOWED.get(resource.name)
+        return rows if day is None else (row for row in rows if row[day] and first <= row[day] <= last)
+
+
+def _marks(row: Row) -> Row:
+    return {name: str(to_api_id(row[name])) if name in NUMBERS else row[name] for name in MARKS if name in row}
+
+
+def _within(row: Row, first: date | None, last: date | None) -> Row:
+    """The count of the days inside a window: working days, where the leave goes beyond it."""
+    begin, end = row["_start_on"], row["_finish_on"]
+    if first is None or last is None or (begin >= first and end is not None and end <= last):
+        return row
+    begin, end = max(begin, first), min(end or last, last)
+    days = (begin + timedelta(index) for index in range((end - begin).days + 1))
+    return {**row, "amount": float(sum(day.weekday() < SATURDAY for day in days))}

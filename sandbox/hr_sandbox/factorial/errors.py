@@ -1,0 +1,103 @@
+"""Errors, in the several shapes that the vendor's modules give them."""
+
+from __future__ import annotations
+
+from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.stable_random import stable_number
+
+BAD, UNAUTHORIZED, PAYMENT_REQUIRED, FORBIDDEN, NOT_FOUND, UNPROCESSABLE = 400, 401, 402, 403, 404, 422
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    402: "Payment Required",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    410: "Gone",
+    428: "Precondition Required",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+# Of the ten codes that errors have, those that a list answers with.
+CODES = {
+    400: "malformed_request",
+    401: "unauthorized",
+    402: "payment_required",
+    403: "forbidden",
+    404: "missing_resource",
+    410: "missing_resource",
+    422: "validation_failed",
+    428: "invalid_state",
+}
+GATEWAY = frozenset({502, 503, 504})
+JSON, HTML, EMPTY, NULL, PAYMENT = "json", "html", "empty", "null", "payment"
+FORMS = (JSON, HTML, EMPTY, NULL, PAYMENT)
+
+
+class ApiError(Exception):
+    """A request that is answered with an error."""
+
+    def __init__(self, answer: Response) -> None:
+        """Answer so."""
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def html_error(status: int) -> Response:
+    """What a gateway says, as HTML."""
+    title = f"{status} {TITLES.get(status, 'Error')}"
+    body = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+    return Response(status, body.encode(), {"content-type": "text/html; charset=utf-8"})
+
+
+def unauthorized() -> Response:
+    """No key, or one that is not good any more."""
+    return json_response({"errors": None}, UNAUTHORIZED)
+
+
+def error_with_code(status: int, message: str | None = None, name: str | None = None) -> Response:
+    """An error as the newest description has it: with a code, a sentence, and the parameter that it is about."""
+    code, message = CODES.get(status, "unknown_error"), message or TITLES.get(status, "Error")
+    return json_response({"errors": [{"code": code, "message": message, "field": name}]}, status)
+
+
+def error_response(status: int) -> Response:
+    """A error_response of the vendor's own."""
+    if status == UNAUTHORIZED:
+        return unauthorized()
+    return html_error(status) if status in GATEWAY else error_with_code(status)
+
+
+def forbidden(module: str, form: str | None, status: int | None) -> Response:
+    """What a module that is not booked, or a missing scope, answers: each module in its own way."""
+    form = form or FORMS[stable_number("forbidden", module) % 3]
+    if form == NULL or status == UNAUTHORIZED:
+        return json_response({"errors": None}, status or UNAUTHORIZED)
+    status = status or (PAYMENT_REQUIRED if form == PAYMENT else FORBIDDEN)
+    if form == HTML:
+        return html_error(status)
+    return Response(status) if form == EMPTY else error_with_code(status)
+
+
+def invalid_parameter(module: str, name: str, sentence: str) -> ApiError:
+    """A parameter that cannot be, in the module's shape."""
+    shapes = (
+        error_with_code(BAD, sentence, name),
+        json_response({"errors": {name: [sentence]}}, UNPROCESSABLE),
+        json_response({"message": f"{name}: {sentence}"}, BAD),
+        json_response({"detail": f"{name}: {sentence}"}, BAD),
+    )
+    return ApiError(shapes[stable_number("errors", module) % len(shapes)])
+
+
+def invalid_cursor(name: str) -> ApiError:
+    """A cursor that is none, a html_error size that cannot be: the same everywhere."""
+    return ApiError(error_with_code(BAD, "is invalid", name))
+
+
+def not_found() -> ApiError:
+    """There is no such record."""
+    return ApiError(error_with_code(NOT_FOUND, "Record not found"))

@@ -1,0 +1,240 @@
+"""Values for fields that the company knows nothing of: plausible, always the same, and awkward where real ones are."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.factorial.id_pools import MEANT
+from hr_sandbox.factorial.ids import to_api_id
+from hr_sandbox.stable_random import stable_chance, stable_choice, stable_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hr_sandbox.factorial.id_pools import Pools
+    from hr_sandbox.factorial.tables import Field, Resource
+
+Row = dict[str, Any]
+
+NULLS, RARE_NULLS, STRANGE = 18, 3, 2  # percent
+DAYS_BACK = 900
+NAMES = (
+    "Optik",
+    "Région Centre",
+    "Łódź",
+    "現場",
+    "Q3 review",
+    "Onboarding",
+    "Sécurité",
+    "Allgemein",
+    'Plan "B"',
+    "Лабораторія",
+)
+SENTENCES = (
+    "Bitte bis Freitag",
+    "first line\nsecond line",
+    "à vérifier",
+    "確認済み",
+    "See attachment; done",
+    "100 % ✓",
+)
+# By a part of the name, first match wins.
+TEXTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("currency", ("EUR", "EUR", "PLN", "GBP", "JPY")),
+    ("country", ("de", "pl", "fr", "gb", "jp")),
+    ("nationality", ("de", "pl", "fr", "ua", "jp")),
+    ("color", ("#07A2AD", "#F5C06C", "#9AB5FF")),
+    ("timezone", ("Europe/Berlin", "Europe/Warsaw", "Asia/Tokyo")),
+    ("gender", ("female", "male", "other")),
+    ("frequency", ("week", "month", "year")),
+    ("week_days", ("monday,tuesday,wednesday,thursday,friday", "monday,wednesday")),
+    ("weekday", ("monday", "tuesday", "wednesday", "thursday", "friday")),
+    ("content_type", ("application/pdf", "image/png")),
+    ("extension", ("pdf", "png")),
+    ("filename", ("scan.pdf", "Übersicht.pdf", "図面.png")),
+    ("path", ("/files/1", "/files/2")),
+    ("city", ("München", "Łódź", "Orléans", "大阪")),
+    ("state", ("BY", "NW", "")),
+    ("unit", ("days", "hours")),
+    ("recurrence", ("monthly", "yearly", "once")),
+    ("periodicity", ("yearly", "monthly")),
+    ("planning_tool", ("shift_management", "work_schedule", "contract_hours")),
+    ("identifier_type", ("passport", "dni", "nie")),
+    ("status", ("active", "pending", "done", "")),
+    ("observations", SENTENCES),
+    ("description", SENTENCES),
+    ("reason", SENTENCES),
+    ("content", SENTENCES),
+    ("notes", SENTENCES),
+    ("text", SENTENCES),
+    ("name", NAMES),
+    ("title", NAMES),
+    ("label", NAMES),
+)
+FORMED: tuple[tuple[str, Callable[[int], str]], ...] = (
+    ("email", lambda number: f"mail{number % 9999}@nordlicht.example"),
+    ("url", lambda number: f"https://files.example/{number:x}?name=a%20b"),
+    ("link", lambda number: f"https://meet.example/{number:x}"),
+    ("avatar", lambda number: f"https://files.example/{number:x}.png"),
+    ("phone", lambda number: f"{600_000_000 + number % 99_999_999}"),
+    ("number", lambda number: f"{number:010}"),
+    ("postal_code", lambda number: f"{number % 100_000:05}"),
+    ("tin", lambda number: f"DE{number % 1_000_000_000:09}"),
+    ("iban", lambda number: f"DE{number % 97:02}50010517{number:010}"),
+    ("bic", lambda _: "INGDDEFFXXX"),
+    ("uuid", lambda number: f"{number:08x}-0000-4000-8000-{number:012x}"),
+    ("code", lambda number: f"C-{number % 10_000:04}"),
+    ("rate", lambda number: f"{number % 400 / 100}"),
+    ("latitude", lambda number: f"{47 + number % 7000 / 1000}"),
+    ("longitude", lambda number: f"{8 + number % 6000 / 1000}"),
+    ("cost", lambda number: f"{number % 90_000 / 100}"),
+    ("amount", lambda number: f"{number % 90_000 / 100}"),
+    ("birth", lambda number: f"{1960 + number % 40}-0{number % 9 + 1}-1{number % 10}"),
+)
+
+ODD = ("", "legacy_value")  # what stands where a known value should
+EMPTY: dict[str, Callable[[], Any]] = {"objects": list, "object": dict}
+
+
+class FakeValues:
+    """Fills rows of one list."""
+
+    def __init__(self, resource: Resource, pools: Pools, seed: int, latest: datetime) -> None:
+        """Fill the rows of this list; no stamp is later than the latest one."""
+        self._resource = resource
+        self._pools = pools
+        self._words = f"{seed}/{resource.name}"
+        self._latest = latest
+
+    def fill(self, known: Row, key: object = None) -> Row:
+        """The row with all fields: those that are known stay as they are."""
+        key = known[self._resource.key or ""] if key is None else key
+        words = f"{self._words}/{key}"
+        created = self._created(known, words)
+        row = {
+            name: known[name] if name in known else self._value(field, words, created)
+            for name, field in self._resource.fields.items()
+        }
+        row.update((name, value) for name, value in known.items() if name.startswith("_"))
+        return row
+
+    def _created(self, known: Row, words: str) -> datetime:
+        given = known.get("created_at")
+        if isinstance(given, datetime):
+            return given
+        return self._latest - timedelta(seconds=stable_number(words, "created") % (DAYS_BACK * 86_400))
+
+    def _value(self, field: Field, words: str, created: datetime) -> Any:  # noqa: ANN401  any JSON
+        words = f"{words}/{field.name}"
+        steady = field.name in {"created_at", "updated_at", "id"} or (field.always and field.type == "id")
+        if not steady and stable_chance(RARE_NULLS if field.always else NULLS, words, "null"):
+            return None
+        if field.unreliable:
+            return _untrue(field, stable_number(words))
+        if field.form:
+            return self._when(field, words, created)
+        if field.shape is not None and field.type in {"object", "objects"}:
+            return self._nested(field.shape, field.name, words)
+        return self._plain(field, words)
+
+    def _plain(self, field: Field, words: str) -> Any:  # noqa: ANN401  any JSON
+        kind = field.type
+        refers = kind == "text" and field.name.endswith("_id") and (field.refers or field.name in MEANT)
+        if kind in {"id", "ids"} or refers:
+            return self._reference(field, words)
+        if kind == "text" and field.of:
+            return (
+                stable_choice(ODD, words)
+                if stable_chance(STRANGE, words, "strange")
+                else stable_choice(field.of, words)
+            )
+        if kind == "texts":
+            return [stable_choice(NAMES, words, index) for index in range(stable_number(words) % 3)]
+        return EMPTY[kind]() if kind in EMPTY else self._scalar(kind, field.name, words)
+
+    def _reference(self, field: Field, words: str) -> Any:  # noqa: ANN401  an id, or several
+        pool = self._pools.of(field)
+        if field.type != "ids":
+            return stable_choice(pool, words) if pool else None
+        return sorted({stable_choice(pool, words, index) for index in range(stable_number(words) % 4)}) if pool else []
+
+    def _scalar(self, kind: str, name: str, words: str) -> Any:  # noqa: ANN401  a text, number or boolean
+        if "|" in kind:
+            return stable_choice(kind.split("|"), words)
+        number = stable_number(words)
+        if kind in NUMBERS:
+            return NUMBERS[kind](number, name)
+        for part, texts in TEXTS:
+            if part in name:
+                return stable_choice(texts, words)
+        for part, form in FORMED:
+            if part in name:
+                return form(number)
+        if name.endswith(("_at", "_on", "date")):
+            return (self._latest.date() - timedelta(number % DAYS_BACK)).isoformat()
+        return f"{name} {number % 1000}"
+
+    def _when(self, field: Field, words: str, created: datetime) -> Any:  # noqa: ANN401  by the form
+        number, name = stable_number(words), field.name
+        span = int((self._latest - created).total_seconds())
+        timestamp = created
+        if name != "created_at":
+            # Most are touched once at the start, and some again much later.
+            timestamp += timedelta(seconds=number % (span + 1) if number % 3 else number % 86_400)
+            timestamp = min(timestamp, self._latest)
+        if "start" in name:
+            timestamp = min(created + timedelta(minutes=number % 600), self._latest)
+        elif "end" in name or "finish" in name or "due" in name or "expir" in name:
+            timestamp = created + timedelta(30 + number % 400)
+        if field.form == "timestamp":
+            return timestamp
+        if field.form == "epoch":
+            return int(timestamp.timestamp())
+        if field.form == "clock":
+            return time(7 + number % 12, number % 4 * 15)
+        return timestamp.date()
+
+    def _nested(self, shape: Any, name: str, words: str) -> Any:  # noqa: ANN401  any JSON
+        if isinstance(shape, dict):
+            return {inner: self._nested(part, inner, f"{words}/{inner}") for inner, part in shape.items()}
+        if isinstance(shape, list):
+            return [
+                self._nested(shape[0], name, f"{words}/{index}")
+                for index in range(stable_number(words, "many") % 3 + 1)
+            ]
+        if name == "id" or name.endswith("_id"):
+            return str(to_api_id(stable_number(words) % 5000))
+        return self._scalar(shape, name, words)
+
+
+def _integer(number: int, name: str) -> int:
+    """A whole number as its name asks for."""
+    if "cents" in name or "amount" in name:
+        return number % 900_000
+    for end, low, high in (("year", 2020, 2027), ("_month", 1, 12), ("_day", 1, 28)):
+        if name.endswith(end):
+            return low + number % (high - low + 1)
+    return number % 60 + 1
+
+
+def _untrue(field: Field, number: int) -> Any:  # noqa: ANN401  that is what it is about
+    """What is served where the vendor's own description is wrong: lists, numbers, decimals as texts."""
+    if field.of:
+        return list(field.of[: number % (len(field.of) + 1)])
+    return number % 32 / 4 if "duration" in field.name else f"{number % 90_000 / 100}"
+
+
+def day_of(value: object) -> date | None:
+    """The day of a timestamp or a day."""
+    if isinstance(value, datetime):
+        return value.date()
+    return value if isinstance(value, date) else None
+
+
+NUMBERS: dict[str, Callable[[int, str], Any]] = {
+    "boolean": lambda number, _: number % 3 != 0,
+    "integer": _integer,
+    "integers": lambda number, _: [1, 2, 3, 4, 5][: number % 5 + 1],
+    "number": lambda number, _: number % 4000 / 40,
+}

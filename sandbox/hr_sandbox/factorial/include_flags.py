@@ -1,0 +1,123 @@
+"""What is not shown unless a request says so: rows that vanish, amounts that read 0, parts that are empty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.stable_random import stable_chance
+
+if TYPE_CHECKING:
+    from hr_sandbox.factorial.fake_values import Row
+    from hr_sandbox.factorial.query import Query
+
+Predicate = Callable[["Row"], bool]
+
+
+def _some(percent: float, *words: str) -> Predicate:
+    return lambda row: stable_chance(percent, *words, row["id"])
+
+
+def _has(field: str) -> Predicate:
+    return lambda row: row[field] is not None
+
+
+def _is(field: str, value: object) -> Predicate:
+    return lambda row: bool(row[field] == value)
+
+
+HIDDEN = _some(20, "hidden")
+ARCHIVED = _has("archived_at")
+# Rows that a flag brings in: the flag, what it has to be, and which rows.
+VANISHING: dict[str, tuple[tuple[str, bool, Predicate], ...]] = {
+    "attendance/worked_times": (("include_non_attendable_employees", True, _is("_attendable", value=False)),),
+    "compensations/cycles": (("include_archived", True, ARCHIVED), ("include_hidden", True, HIDDEN)),
+    "compensations/payroll_runs": (("include_hidden", True, HIDDEN),),
+    "employees/employees": (
+        ("only_active", False, lambda row: bool(row["terminated_on"] and not row["is_terminating"])),
+    ),
+    "expenses/expensables": (
+        ("include_grouped", True, _has("group_id")),
+        ("include_manual_drafts", True, _is("status", "draft")),
+    ),
+    "expenses/expenses": (("include_manual_drafts", True, _is("status", "draft")),),
+    "expenses/mileages": (("include_manual_drafts", True, _is("status", "draft")),),
+    "finance/budget_options": (
+        ("include_inactive", True, _some(20, "inactive")),
+        ("include_archived", True, _some(20, "archived")),
+    ),
+    "finance/cost_center_memberships": (("only_active", False, _is("_active", value=False)),),
+    "locations/work_areas": (("only_non_archived", False, ARCHIVED),),
+    "shift_management/shifts": (("only_published", False, lambda row: row["state"] != "published"),),
+    "timeoff/french_leave_day_counts": (("include_deleted", True, _is("_deleted", value=True)),),
+    "timeoff/leaves": (("include_deleted_leaves", True, _has("deleted_at")),),
+}
+COSTS = ("fixed_cost_cents", "labor_cost_cents", "spending_cost_cents", "total_cost_cents")
+RANGE = ("time_range_category_id", "time_range_category_name")
+# Fields that a flag fills: the flag, the fields, and what they are without it.
+EMPTY: dict[str, tuple[tuple[str, tuple[str, ...], Any], ...]] = {
+    "attendance/overtime_requests": (
+        ("include_approval_flow", ("approver", "is_editable", "approver_id", "approver_full_name"), None),
+    ),
+    "expenses/expenses": (("include_attachments", ("files",), []),),
+    "expenses/mileages": (("include_attachments", ("files",), []),),
+    "job_catalog/tree_nodes": (("include_full_path", ("full_path_to_root",), None),),
+    "project_management/projects": (
+        ("include_costs", COSTS, 0),
+        ("include_inputed_minutes", ("inputed_minutes",), 0),
+    ),
+    "project_management/project_workers": (
+        ("include_cost", ("spending_cost_cents",), 0),
+        ("include_labor_cost", ("labor_cost_cents", "company_labor_cost_cents"), 0),
+        ("include_inputed_minutes", ("inputed_minutes",), 0),
+    ),
+    "project_management/subprojects": (
+        ("include_cost", ("labor_cost_cents",), 0),
+        ("include_inputed_minutes", ("inputed_minutes",), 0),
+    ),
+    "timeoff/leaves": (
+        ("include_leave_type", ("leave_type_name",), None),
+        ("include_duration", ("duration_attributes",), None),
+        ("include_duration_by_day", ("duration_by_day_attributes",), None),
+    ),
+    "work_schedule/schedules": (("with_employee_ids", ("employee_ids",), []), ("with_periods", ("periods",), [])),
+}
+SOURCES = ("direct", "source_team_ids", "parent_team_ids")
+MEMBERSHIPS, WORKED = "teams/memberships", "attendance/worked_times"
+
+
+def visible(query: Query) -> list[Predicate]:
+    """The tests that rows have to pass to be seen at all."""
+    hiding = [
+        hidden
+        for flag, shown, hidden in VANISHING.get(query.resource.name, ())
+        # The flag may be younger than the version: then nothing is hidden.
+        if query.flag(flag) is not shown and query.version in query.resource.parameters[flag].span
+    ]
+    if query.resource.name == WORKED and len(query.many("employee_ids[]")) == 1:
+        hiding = []  # of one employee everything is shown
+    return [lambda row, hidden=hidden: not hidden(row) for hidden in hiding]  # type: ignore[misc]
+
+
+def emptied(query: Query, rows: list[Row]) -> list[Row]:
+    """The rows with what was not asked for taken out."""
+    name = query.resource.name
+    without = {
+        field: value for flag, fields, value in EMPTY.get(name, ()) if query.flag(flag) is not True for field in fields
+    }
+    if name == MEMBERSHIPS and not _attributed(query):
+        without = dict.fromkeys(SOURCES)
+    rows = [{**row, **without} for row in rows] if without else rows
+    if name == WORKED and query.flag("include_time_range_category") is not True:
+        return [{**row, "worked_time_blocks": _without_range(row["worked_time_blocks"])} for row in rows]
+    return rows
+
+
+def _attributed(query: Query) -> bool:
+    """Where memberships come from is said of one employee only, asked for without teams."""
+    alone = len(query.many("employee_ids[]")) == 1 and "team_ids[]" not in query
+    return alone and query.flag("with_source_attribution") is True
+
+
+def _without_range(blocks: list[Row]) -> list[Row]:
+    return [{**block, **dict.fromkeys(RANGE)} for block in blocks]

@@ -1,0 +1,47 @@
+"""What the rows of several lists need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.factorial.id_pools import COMPANY
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.model import Absence, Employment
+
+Row = dict[str, Any]
+Builder = Callable[["Company"], Iterable[Row]]
+WHOLE = frozenset({"JPY"})  # currencies without a smaller unit
+HOME = {"company_id": COMPANY}
+
+
+def latest(company: Company) -> dict[int, Employment]:
+    """The employment of each person that began last."""
+    found: dict[int, Employment] = {}
+    for row in company.employments:
+        best = found.get(row.person_id)
+        if best is None or (row.start_date, row.id) > (best.start_date, best.id):
+            found[row.person_id] = row
+    return found
+
+
+def last_day_away(row: Absence) -> date | None:
+    """The last day of an absence; the end of one in days is the midnight after it."""
+    if row.ends_at is None:
+        return None
+    return row.ends_at.date() if row.start_half is None else (row.ends_at - timedelta(1)).date()
+
+
+def cents(amount: float) -> int:
+    """Hundredths, as the vendor counts money, hours and percentages."""
+    return round(amount * 100)
+
+
+def minor(amount: float, currency: str) -> int:
+    """Money in the currency's smallest unit."""
+    return round(amount) if currency in WHOLE else cents(amount)

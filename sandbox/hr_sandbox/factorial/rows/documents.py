@@ -1,0 +1,119 @@
+"""Documents, the credential itself, and the webhooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hr_sandbox.factorial.id_pools import COMPANY
+from hr_sandbox.factorial.rows.common import HOME
+from hr_sandbox.factorial.versions import NEWEST
+from hr_sandbox.stable_random import stable_chance, stable_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.factorial.rows.common import Builder, Row
+
+SIGNATURES = {"SIGNED": "completed", "REQUESTED": "pending_mfa"}
+TRASHED, UNASSIGNED = 5, 4  # percent
+KINDS = (
+    "attendance/shift/create",
+    "attendance/shift/update",
+    "ats/application/create",
+    "employees/employee/create",
+    "employees/employee/update",
+    "employees/employee/terminate",
+    "timeoff/leave/create",
+    "timeoff/leave/delete",
+)
+
+
+def documents(company: Company) -> Iterator[Row]:
+    """Some lie in the trash, and some wait for somebody to say whose they are."""
+    for row in company.documents:
+        trashed = stable_chance(TRASHED, "trash", row.id)
+        pending = not trashed and stable_chance(UNASSIGNED, "whose", row.id)
+        yield {
+            **HOME,
+            "id": row.id,
+            "filename": row.name,
+            "extension": row.name.rpartition(".")[2],
+            "content_type": row.media_type,
+            "file_size": row.size,
+            "folder_id": row.category_id,
+            "employee_id": None if pending else row.owner_id,
+            "public": False,
+            "space": "employee_my_documents",
+            "is_company_document": False,
+            "is_management_document": False,
+            "is_pending_assignment": pending,
+            "signature_status": SIGNATURES.get(row.signature or ""),
+            "signees": [row.owner_id] if row.signature else [],
+            "created_at": row.created_at,
+            "updated_at": row.created_at,
+            "deleted_at": row.created_at if trashed else None,
+            "_by_trash_bin": trashed,
+            "_by_pending_assignment": pending,
+        }
+
+
+def folders(company: Company) -> Iterator[Row]:
+    """One for each kind of document."""
+    for row in company.document_categories:
+        yield {
+            **HOME,
+            "id": row.id,
+            "name": row.name,
+            "active": True,
+            "space": "employee_my_documents",
+            "parent_folder_id": None,
+        }
+
+
+def credentials(company: Company) -> Iterator[Row]:
+    """What a company's key sees: the company, and no user."""
+    user = ("email", "login_email", "full_name", "first_name", "last_name", "role", "employee_id")
+    yield {
+        **HOME,
+        "id": "access-0",
+        **dict.fromkeys(user),
+        "gdpr_tos": True,
+        "legal_name": company.name,
+        "locale": "de",
+        "logo": None,
+        "name": company.name,
+        "onboarded_on": min(row.created_at for row in company.legal_entities).date(),
+        "subscription_plan": "business",
+        "tin": "DE811907980",
+        "to_be_deleted": None,
+        "tos": True,
+    }
+
+
+def subscriptions(company: Company) -> Iterator[Row]:
+    """One for each kind of change that a webhook is told of; each shows its secret."""
+    for row in company.webhooks:
+        for index, kind in enumerate(KINDS[: 2 + len(row.names) // 2]):
+            number = (row.id + 1) * 10 + index
+            yield {
+                "id": number,
+                "company_id": COMPANY,
+                "type": kind,
+                "target_url": row.url,
+                "enabled": row.status == "ENABLED",
+                "api_version": NEWEST,
+                "name": row.name,
+                "challenge": "".join(
+                    f"{part:08x}"
+                    for part in (stable_number("challenge", company.seed, number), stable_number("more", number))
+                ),
+            }
+
+
+BUILDERS: dict[str, Builder] = {
+    "documents/documents": documents,
+    "documents/folders": folders,
+    "api_public/credentials": credentials,
+    "api_public/webhook_subscriptions": subscriptions,
+}

@@ -1,0 +1,161 @@
+"""All rows of all lists: from the company, invented where it knows nothing, and as the controls changed them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox import clock
+from hr_sandbox.factorial.bulk import Bulk
+from hr_sandbox.factorial.fake_values import FakeValues, Row
+from hr_sandbox.factorial.id_pools import Pools, keys_of
+from hr_sandbox.factorial.rows import BUILDERS
+from hr_sandbox.factorial.rows.time_off import stats
+from hr_sandbox.factorial.tables import resources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+    from hr_sandbox.company import Company
+    from hr_sandbox.factorial.tables import Resource
+
+DELETED = "deleted_at"
+TOUCHED = ("updated_at", "_updated_at")
+HISTORIES = "contracts/contract_version_histories"
+SHIFTS, STATS = "attendance/shifts", "timeoff/allowance_stats"
+Key = int | str
+
+
+def key_in(resource: Resource, row: Row) -> Key:
+    """What a row is found by; where the vendor shows no id, a name of the sandbox's own."""
+    key: Key = row[resource.key] if resource.key else row["_key"]
+    return key
+
+
+class Store:
+    """The rows of a company at this vendor."""
+
+    def __init__(self, company: Company) -> None:
+        """Know the company; lists are made as they are asked for."""
+        self.company = company
+        self.bulk = Bulk(company)
+        self._pools = Pools(company)
+        self._latest = datetime.combine(company.today, time(), UTC) - timedelta(seconds=1)
+        self._changes = 0
+        self._made: dict[str, tuple[tuple[int, int], list[Row]]] = {}
+        self._sparse: dict[str, tuple[tuple[int, int], list[Row]]] = {}
+        self._source: dict[str, dict[Key, Row]] = {}
+        self._stamps: dict[str, dict[Key, Row]] = {}
+        self._tombstones: dict[str, dict[Key, Row]] = {}
+        self._patches: dict[str, dict[Key, Row]] = {}
+        self._gone: dict[str, set[Key]] = {}
+
+    def rows(self, name: str) -> list[Row]:
+        """All rows of a list, sorted by id; not the shifts in bulk."""
+        version = (self.company.version, self._changes)
+        made = self._made.get(name)
+        if made is None or (made[0] != version and (name in BUILDERS or made[0][1] != version[1])):
+            self._made[name] = made = (version, self._make(resources()[name]))
+        return made[1]
+
+    def sparse(self, name: str) -> list[Row]:
+        """The rows of a list, perhaps with what the company knows only: enough to count them, and quicker."""
+        if name in self._made:
+            return self.rows(name)
+        version = (self.company.version, self._changes)
+        kept = self._sparse.get(name)
+        if kept is None or kept[0] != version:
+            resource, build = resources()[name], BUILDERS.get(name)
+            gone = self._gone.get(name, set())
+            known: Iterable[Row] = build(self.company) if build else _bare(resource)
+            rows = [row for row in known if key_in(resource, row) not in gone]
+            self._sparse[name] = kept = (version, rows)
+        return kept[1]
+
+    def find(self, name: str, key: Key) -> Row | None:
+        """The row with this key, or None."""
+        resource = resources()[name]
+        if name == SHIFTS and isinstance(key, int) and (row := self.bulk.find(key)):
+            return row
+        rows = self.rows(name)
+        index = bisect_left(rows, key, key=lambda row: key_in(resource, row))
+        return rows[index] if index < len(rows) and key_in(resource, rows[index]) == key else None
+
+    def stats(self, on: date) -> list[Row]:
+        """What is left to everybody on a day."""
+        fake_values = self._fake_values(resources()[STATS])
+        return sorted((fake_values.fill(row) for row in stats(self.company, on)), key=lambda row: str(row["id"]))
+
+    def edit(self, resource: Resource, key: Key, changes: Row) -> None:
+        """Change a row, and say so in its stamp."""
+        self._stamps.setdefault(resource.name, {})[key] = dict.fromkeys(TOUCHED, _now(resource))
+        self._patches.setdefault(resource.name, {}).setdefault(key, {}).update(changes)
+        self._changes += 1
+
+    def delete(self, resource: Resource, key: Key) -> None:
+        """Delete a row; where the vendor keeps what is deleted, it stays and says so."""
+        if DELETED in resource.fields:
+            self.edit(resource, key, {DELETED: clock.now(), "_by_trash_bin": True})
+            return
+        self._gone.setdefault(resource.name, set()).add(key)
+        self._changes += 1
+
+    def _fake_values(self, resource: Resource) -> FakeValues:
+        return FakeValues(resource, self._pools, self.company.seed, self._latest)
+
+    def _make(self, resource: Resource) -> list[Row]:
+        fake_values = self._fake_values(resource)
+        build = BUILDERS.get(resource.name)
+        known: Iterable[Row] = build(self.company) if build else _bare(resource)
+        rows = {}
+        for row in known:
+            key = key_in(resource, row)
+            rows[key] = fake_values.fill(row, key)
+        self._watch(resource, rows)
+        rows.update(self._tombstones.get(resource.name, {}))
+        for key, stamps in self._stamps.get(resource.name, {}).items():
+            if key in rows:
+                # The company's own stamp may have become later than this one.
+                rows[key] = {
+                    **rows[key],
+                    **{name: max(stamps[name], rows[key].get(name) or stamps[name]) for name in stamps},
+                }
+        for key, changes in self._patches.get(resource.name, {}).items():
+            if key in rows:
+                rows[key] = {**rows[key], **changes}
+        gone = self._gone.get(resource.name, set())
+        return [rows[key] for key in sorted(rows) if key not in gone]
+
+    def _watch(self, resource: Resource, rows: dict[Key, Row]) -> None:
+        """Stamp what has changed since the list was made last, where the company's own stamp says nothing of it."""
+        before = self._source.get(resource.name)
+        self._source[resource.name] = rows
+        if before is None:
+            return
+        now = _now(resource)
+        stamps = self._stamps.setdefault(resource.name, {})
+        touched = [name for name in TOUCHED if name in resource.fields or any(name in row for row in rows.values())]
+        for key, row in rows.items():
+            old = before.get(key)
+            if old != row and all(old is None or old.get(name) == row.get(name) for name in touched):
+                stamps[key] = dict.fromkeys(touched, now)
+        if DELETED in resource.fields:
+            tombs = self._tombstones.setdefault(resource.name, {})
+            for key in before.keys() - rows.keys():
+                tombs[key] = {**before[key], DELETED: now, "updated_at": now, "_by_trash_bin": True}
+        elif resource.name == HISTORIES:  # what was once written stays
+            tombs = self._tombstones.setdefault(resource.name, {})
+            tombs.update({key: before[key] for key in before.keys() - rows.keys()})
+
+
+def _now(resource: Resource) -> Any:  # noqa: ANN401  a timestamp, or seconds
+    """The present, as the list's stamps are."""
+    field, now = resource.fields.get("updated_at"), clock.now()
+    return int(now.timestamp()) if field and field.form == "epoch" else now
+
+
+def _bare(resource: Resource) -> Iterable[Row]:
+    for index, key in enumerate(keys_of(resource.name)):
+        yield {resource.key: key} if resource.key else {"_key": f"{index}"}

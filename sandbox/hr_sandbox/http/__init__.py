@@ -1,0 +1,1 @@
+"""HTTP: what the three vendors and the server share."""

@@ -1,0 +1,68 @@
+"""Requests and answers, as the vendors see them: plain values, no server."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request to one vendor.
+
+    Attributes:
+        method: upper case.
+        path: the path below the vendor's prefix.
+        query: the parameters in the order in which they came.
+        headers: names in lower case.
+        body: the whole body.
+        root: the vendor's own address, such as `http://127.0.0.1:8765/personio`.
+    """
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    root: str = ""
+
+    @property
+    def form(self) -> tuple[tuple[str, str], ...]:
+        """The fields of a form body; none where the body is something else."""
+        media_type = self.headers.get("content-type", "").split(";")[0].strip().lower()
+        if media_type != "application/x-www-form-urlencoded":
+            return ()
+        return parse_pairs(self.body.decode("utf-8", "replace"))
+
+
+@dataclass(slots=True)
+class Response:
+    """What a vendor answers.
+
+    Attributes:
+        status: of HTTP.
+        body: the whole body.
+        headers: names in lower case.
+        seconds: how long the vendor takes for it.
+        halting: whether that time passes in the middle of the body, not before it.
+    """
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0
+    halting: bool = False
+
+
+def parse_pairs(text: str) -> tuple[tuple[str, str], ...]:
+    """The pairs of a query or a form, those without a value included."""
+    return tuple(parse_qsl(text, keep_blank_values=True))
+
+
+def json_response(value: Any, status: int = 200, media_type: str = "application/json", **headers: str) -> Response:  # noqa: ANN401  any JSON
+    """An answer with a JSON body. Header names may be written with underscores."""
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    named = {name.replace("_", "-"): text for name, text in headers.items()}
+    return Response(status, body, {"content-type": media_type, **named})

@@ -1,0 +1,159 @@
+"""The way of a request to a vendor and back: log, latency, faults, delivery."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.http.messages import Request, Response, parse_pairs
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope, Send
+
+    from hr_sandbox.http.faults import Fault, Faults
+    from hr_sandbox.vendor import Json, Site
+
+LOGGED = 500_000
+LOGGED_HEADERS = ("user-agent", "x-personio-partner-id", "x-personio-app-id", "prefer", "if-none-match")
+# Under this key a scope holds the connection, so that a fault can break it.
+TRANSPORT = "hr_sandbox.transport"
+
+
+@dataclass(slots=True)
+class Log:
+    """The requests that vendors got, and how many are in flight."""
+
+    entries: deque[Json] = field(default_factory=lambda: deque(maxlen=LOGGED))
+    in_flight: int = 0
+
+
+class VendorApp:
+    """A vendor, or another site, as an ASGI application under its prefix."""
+
+    def __init__(self, vendor: Site, faults: Faults, log: Log, latency: float) -> None:
+        """Serve a vendor.
+
+        Args:
+            vendor: who answers.
+            faults: what goes wrong on the way.
+            log: where requests are written down.
+            latency: seconds before every answer.
+        """
+        self._vendor = vendor
+        self._faults = faults
+        self._log = log
+        self._latency = latency
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = await _read(scope, receive, self._vendor.name)
+        full_path = f"/{self._vendor.name}{request.path}"
+        template = self._vendor.template(request.path)
+        query = _query(request)
+        self._log.in_flight += 1
+        entry: dict[str, Any] = {
+            "method": request.method,
+            "path": full_path,
+            "query": query,
+            "status": None,
+            "time": time.monotonic(),
+            "in_flight": self._log.in_flight,
+            "fault": None,
+            "headers": {name: request.headers[name] for name in LOGGED_HEADERS if name in request.headers},
+        }
+        self._log.entries.append(entry)
+        try:
+            if self._latency:
+                await asyncio.sleep(self._latency)
+            paths = (full_path, template and f"/{self._vendor.name}{template}")
+            fault = self._faults.next(paths, dict(request.query))
+            entry["fault"] = fault and fault.kind
+            answer = self._answer(request, fault)
+            if fault and fault.kind == "slow":
+                await asyncio.sleep(fault.seconds)
+            if answer and not answer.halting:
+                await asyncio.sleep(answer.seconds)
+            entry["status"] = answer and answer.status
+        finally:
+            self._log.in_flight -= 1
+        if answer is None:
+            await _break(scope, receive)
+        else:
+            await _send(answer, send, whole=not (fault and fault.kind == "truncated"))
+            if fault and fault.kind == "truncated":
+                await _break(scope, receive)
+
+    def _answer(self, request: Request, fault: Fault | None) -> Response | None:
+        """The vendor's answer, or what a fault makes of it; None for none at all."""
+        if fault is None or fault.kind in {"slow", "truncated"}:
+            return self._vendor.answer(request)
+        if fault.kind == "drop":
+            return None
+        if fault.kind == "html":
+            return Response(200, b"<!doctype html><title>Maintenance</title>", {"content-type": "text/html"})
+        answer = self._vendor.error(fault.status or 503, request)
+        if fault.kind == "retry-after":
+            timestamp = datetime.now(UTC) + timedelta(seconds=fault.seconds)
+            in_seconds = fault.form == "seconds"
+            answer.headers["retry-after"] = (
+                str(ceil(fault.seconds)) if in_seconds else format_datetime(timestamp, usegmt=True)
+            )
+        return answer
+
+
+async def _read(scope: Scope, receive: Receive, prefix: str) -> Request:
+    headers = {name.decode("latin-1").lower(): text.decode("latin-1") for name, text in scope["headers"]}
+    parts = []
+    while True:
+        message: Message = await receive()
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    host, port = scope.get("server") or ("127.0.0.1", 0)
+    return Request(
+        method=scope["method"],
+        path=scope["path"].removeprefix(f"/{prefix}"),
+        query=parse_pairs(scope["query_string"].decode("latin-1")),
+        headers=headers,
+        body=b"".join(parts),
+        root=f"http://{headers.get('host', f'{host}:{port}')}/{prefix}",
+    )
+
+
+def _query(request: Request) -> dict[str, str | list[str]]:
+    """The query as an object; a parameter that stands twice has a list."""
+    query: dict[str, str | list[str]] = {}
+    for name, text in request.query:
+        before = query.get(name)
+        if before is None:
+            query[name] = text
+        else:
+            query[name] = [*([before] if isinstance(before, str) else before), text]
+    return query
+
+
+async def _send(answer: Response, send: Send, *, whole: bool) -> None:
+    headers = {**answer.headers, "content-length": str(len(answer.body))}
+    raw = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    half = len(answer.body) // 2
+    if answer.halting and whole:
+        await send({"type": "http.response.body", "body": answer.body[:half], "more_body": True})
+        await asyncio.sleep(answer.seconds)
+        await send({"type": "http.response.body", "body": answer.body[half:]})
+        return
+    body = answer.body if whole else answer.body[:half]
+    await send({"type": "http.response.body", "body": body, "more_body": not whole})
+
+
+async def _break(scope: Scope, receive: Receive) -> None:
+    """Close the connection and wait until it is, so that the server has nothing to add."""
+    scope["state"][TRANSPORT].close()
+    while (await receive())["type"] != "http.disconnect":
+        pass
