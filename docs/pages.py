@@ -15,6 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from hr_sandbox.cornerstone.tables import EXPORTER, REPORTING, TOUCHED, of_service
+from hr_sandbox.factorial.tables import newest, resources
+from hr_sandbox.factorial.versions import LIVE
 from tap_cornerstone.streams import STREAMS as CORNERSTONE_REST
 from tap_cornerstone.tap import TapCornerstone
 from tap_factorial.table import Row, stream_name, table
@@ -68,7 +71,21 @@ def parts() -> dict[str, str]:
         "cornerstone.count_known": str(len(_streams(TapCornerstone, objects=["*"], views=["*"])) - _default(rest)),
         "duckdb.settings": settings(SETTINGS.to_dict()["properties"]),
     }
-    return found | {f"factorial.count_{version}": str(len(table().rows(version))) for version in table().versions}
+    return found | _of_the_sandbox()
+
+
+def _of_the_sandbox() -> dict[str, str]:
+    """What the sandbox serves."""
+    views, objects = of_service(REPORTING), of_service(EXPORTER)
+    counts = {
+        "factorial.singles": sum(resource.single for resource in newest().values()),
+        "factorial.needs": sum(bool(resource.needs) for resource in newest().values()),
+        "cornerstone.views": len(views),
+        "cornerstone.objects": len(objects),
+        "cornerstone.views_key": sum(bool(view.key) for view in views),
+        "cornerstone.views_stamp": sum(TOUCHED in view.columns for view in views),
+    } | {f"factorial.{version}": sum(version in row.span for row in resources().values()) for version in LIVE}
+    return {f"sandbox.{name}": str(count) for name, count in counts.items()}
 
 
 def _streams(tap: type[RestTap], **config: object) -> Sequence[RestStream]:

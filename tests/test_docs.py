@@ -37,7 +37,9 @@ TAPS = sorted(STREAMS)
 
 @pytest.mark.parametrize("page", pages.files(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_is_what_the_code_gives(page: Path) -> None:
-    assert page.read_text() == pages.files()[page], f"{page.name} is stale: run `make docs` and commit what it changes"
+    assert page.read_text() == pages.files()[page], (
+        f"{page.relative_to(ROOT)} is stale: run `make docs` and commit what it changes"
+    )
 
 
 def test_every_part_is_in_a_page() -> None:
