@@ -81,7 +81,7 @@ faults: setup ## An hour of kills, bad answers and odd values (PART=proxy: one p
 test-faults: setup ## A small part of each part of `make faults`, as tests
 	FAULTS=1 $(BIN)/pytest tests/test_faults.py
 
-hub: setup ## Write the Meltano Hub definitions anew
+hub: setup ## Write the Meltano Hub definitions, and the settings in meltano.yml
 	$(BIN)/python hub/write.py
 
 docs: setup ## Write the tables and counts in the pages from the code

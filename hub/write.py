@@ -1,15 +1,17 @@
-"""Write the Meltano Hub definitions of the plugins, from what the plugins say of themselves.
+"""Write the plugins' definitions for Meltano Hub, and their settings in `meltano.yml`, from the plugins' `--about`.
 
     python hub/write.py
 
-The files stand in the folders that the Hub's repository has, to be copied there with a release.
+The definitions are in the folders that the Hub's repository has, to be copied there with a release.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -83,6 +85,12 @@ PLUGINS: dict[str, dict[str, Any]] = {
         "settings_group_validation": [["path"], ["filepath"]],
     },
 }
+PROJECT = ROOT / "meltano.yml"
+ORDER = ("name", "kind", "value", "label", "description", "sensitive", "options")
+OF_THE_SDK = {
+    *("stream_maps", "stream_map_config", "faker_config", "batch_config"),
+    *("add_record_metadata", "process_activate_version_messages", "validate_records"),
+} | {f"flattening_{name}" for name in ("enabled", "max_depth", "max_level", "max_key_length", "separator")}
 KINDS = ("integer", "boolean", "array", "object")
 
 
@@ -91,21 +99,27 @@ def repository() -> str:
     return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"])
 
 
+@cache
+def about(name: str) -> dict[str, Any]:
+    """What a plugin says of itself."""
+    command = [str(BIN / name), "--about", "--format=json"]
+    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return found
+
+
 def definition(name: str) -> dict[str, Any]:
     """A plugin's definition, as the Hub wants it."""
-    command = [str(BIN / name), "--about", "--format=json"]
-    about = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     extra = {key: value for key, value in PLUGINS[name].items() if key != "kind"}
     return (
         COMMON
         | extra
         | {
-            "capabilities": sorted(about["capabilities"]),
+            "capabilities": sorted(about(name)["capabilities"]),
             "name": name,
             "namespace": name.replace("-", "_"),
             "repo": repository(),
-            "settings": [setting(key, schema) for key, schema in sorted(about["settings"]["properties"].items())],
-            "supported_python_versions": about["supported_python_versions"],
+            "settings": [setting(key, schema) for key, schema in sorted(about(name)["settings"]["properties"].items())],
+            "supported_python_versions": about(name)["supported_python_versions"],
         }
     )
 
@@ -127,21 +141,45 @@ def setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def project() -> str:
+    """`meltano.yml` with the plugins' own settings; those of the SDK work without being listed."""
+    text = PROJECT.read_text()
+    for name, plugin in PLUGINS.items():
+        settings = [
+            _of_the_project(setting(key, schema), plugin["kind"])
+            for key, schema in about(name)["settings"]["properties"].items()
+            if key not in OF_THE_SDK
+        ]
+        block = "".join(f"    {line}\n" for line in _yaml(settings).splitlines())
+        listed = re.compile(rf"(  - name: {name}\n    namespace:(?:.*\n)*?    settings:\n)(?:    [- ] .*\n)*")
+        text = listed.sub(lambda found, block=block: found[1] + block, text, count=1)  # type: ignore[misc]
+    return text
+
+
+def _of_the_project(found: dict[str, Any], kind: str) -> dict[str, Any]:
+    """A setting as `meltano.yml` lists it."""
+    # Lists are long. The loader's settings have other names too: a default that Meltano passes would hide those.
+    without_value = kind == "loaders" or isinstance(found.get("value"), list)
+    keys = [key for key in ORDER if key in found and not (key == "value" and without_value)]
+    return {key: found[key] for key in keys if (key, found[key]) != ("kind", "string")}
+
+
 def files() -> dict[Path, str]:
-    """The definitions' files and what stands in them."""
-    return {
-        HUB / "_data" / "meltano" / plugin["kind"] / name / f"{VARIANT}.yml": _yaml(definition(name))
+    """The files and what stands in them."""
+    definitions = {
+        HUB / "_data" / "meltano" / plugin["kind"] / name / f"{VARIANT}.yml": _yaml(_sorted(definition(name)))
         for name, plugin in PLUGINS.items()
     }
+    return definitions | {PROJECT: project()}
 
 
-def _yaml(value: dict[str, Any]) -> str:
+def _yaml(value: Any) -> str:  # noqa: ANN401 - JSON
     yaml = YAML()
     yaml.default_flow_style = False
     yaml.width = 10_000
     yaml.indent(mapping=2, sequence=2, offset=0)
     text = StringIO()
-    yaml.dump(_sorted(value), text)
+    yaml.dump(value, text)
     return text.getvalue()
 
 
