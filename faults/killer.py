@@ -221,5 +221,6 @@ def _repaired(place: Place, shot: Shot) -> tuple[Verdict, str]:
 
 
 def _last_state(folder: Path) -> dict[str, Any] | None:
-    lines = (folder / "states.out").read_bytes().splitlines()
+    # A loader that is killed may leave a last line that is not whole; whoever keeps the state passes over it.
+    lines = [line for line in (folder / "states.out").read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
     return dict(json.loads(lines[-1])) if lines else None
