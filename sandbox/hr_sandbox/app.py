@@ -19,8 +19,9 @@ from hr_sandbox.personio import Personio
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from hr_sandbox.http.traffic import Site
     from hr_sandbox.options import Options
-    from hr_sandbox.vendor import Site, Vendor
+    from hr_sandbox.vendor import Vendor
 
 
 def make_app(options: Options) -> Starlette:

@@ -7,6 +7,7 @@ import sys
 from datetime import date
 from typing import TYPE_CHECKING, NoReturn
 
+from hr_sandbox.app import make_app
 from hr_sandbox.http.server import Server
 from hr_sandbox.options import OptionError, Options
 
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         options = Options(**values)
         about = f"(employees {options.employees}, seed {options.seed})"
-        server = Server(options, lambda url: _say(f"hr-sandbox ready at {url} {about}"))
+        server = Server(make_app(options), options, lambda url: _say(f"hr-sandbox ready at {url} {about}"))
     except OptionError as error:
         parser.error(str(error))
     try:

@@ -1,15 +1,36 @@
-"""The time of edits, tokens and errors: the machine's own."""
+"""The time of edits, tokens and errors."""
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 
+class Clock:
+    """The machine's clock, which controls can move forward."""
+
+    def __init__(self) -> None:
+        """Start at the present time."""
+        self._offset = 0.0
+
+    def forward(self, seconds: float) -> None:
+        """Move the clock forward."""
+        self._offset += seconds
+
+    def seconds(self) -> float:
+        """Return the seconds since 1970."""
+        return time.time() + self._offset
+
+    def now(self) -> datetime:
+        """Return the time in UTC, without fractions of a second."""
+        return datetime.fromtimestamp(int(self.seconds()), UTC)
+
+
 def now() -> datetime:
-    """The present second in UTC."""
+    """Return the machine's time in UTC, without fractions of a second."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 def rfc3339(timestamp: datetime) -> str:
-    """A UTC timestamp as vendors write it: to the second, with Z."""
+    """Format a UTC timestamp to the second, with Z."""
     return f"{timestamp.replace(tzinfo=None).isoformat()}Z"

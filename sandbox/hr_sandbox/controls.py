@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from hr_sandbox.company.changes import ChangeError, Changes
+from hr_sandbox.http.arguments import (
+    ControlError,
+    check_empty,
+    take,
+    take_choice,
+    take_date,
+    take_flag,
+    take_optional_text,
+    take_text,
+)
 from hr_sandbox.http.faults import Fault, Faults
-from hr_sandbox.vendor import ControlError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from datetime import date
 
     from starlette.requests import Request
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.changes import Change
+    from hr_sandbox.http.messages import Json
     from hr_sandbox.http.traffic import Log
-    from hr_sandbox.vendor import Json, Vendor
-
-SERVED_YEARS = range(1900, 2201)
+    from hr_sandbox.vendor import Vendor
 
 
 class Controls:
@@ -82,70 +90,68 @@ class Controls:
 
     def hire(self, body: Json) -> Json:
         """Hire somebody, with any fields of the person and a `start_date`."""
-        start = body.pop("start_date", None)
-        return _changed(self._changes.hire(start and _day("start_date", start), **body))
+        start = take_date(body, "start_date")
+        return _changed(self._changes.hire(start, **body))
 
     def terminate(self, body: Json) -> Json:
         """End somebody's employment."""
-        person_id, day = _text(body, "person_id", None), _take(body, "date", None)
-        _nothing_else(body)
-        return _changed(self._changes.terminate(person_id, day and _day("date", day)))
+        person_id, day = take_optional_text(body, "person_id"), take_date(body, "date")
+        check_empty(body)
+        return _changed(self._changes.terminate(person_id, day))
 
     def edit(self, body: Json) -> Json:
         """Change one field of one record."""
-        kind, key, field = (str(_text(body, name)) for name in ("kind", "id", "field"))
-        value = _take(body, "value")
-        _nothing_else(body)
+        kind, key, field = (take_text(body, name) for name in ("kind", "id", "field"))
+        value = take(body, "value")
+        check_empty(body)
         return _changed(self._changes.edit(kind, key, field, value))
 
     def delete(self, body: Json) -> Json:
         """Delete a record."""
-        kind, key = (str(_text(body, name)) for name in ("kind", "id"))
-        _nothing_else(body)
+        kind, key = (take_text(body, name) for name in ("kind", "id"))
+        check_empty(body)
         return _changed(self._changes.delete(kind, key))
 
     def revoke(self, body: Json) -> Json:
         """Take away a permission or an endpoint of a vendor."""
         vendor = self._vendor(body)
-        permission, endpoint = _text(body, "permission", None), _text(body, "endpoint", None)
-        status = _take(body, "status", None)
-        _nothing_else(body)
+        permission, endpoint = take_optional_text(body, "permission"), take_optional_text(body, "endpoint")
+        status = take(body, "status", None)
+        check_empty(body)
         return vendor.revoke(permission=permission, endpoint=endpoint, status=status)
 
     def grant(self, body: Json) -> Json:
         """Give back a permission or an endpoint of a vendor."""
         vendor = self._vendor(body)
-        permission, endpoint = _text(body, "permission", None), _text(body, "endpoint", None)
-        _nothing_else(body)
+        permission, endpoint = take_optional_text(body, "permission"), take_optional_text(body, "endpoint")
+        check_empty(body)
         return vendor.grant(permission=permission, endpoint=endpoint)
 
     def expire_tokens(self, body: Json) -> Json:
         """End all tokens of a vendor, or of all."""
         chosen = [self._vendor(body)] if "vendor" in body else list(self._vendors.values())
-        _nothing_else(body)
+        check_empty(body)
         return {vendor.name: vendor.expire_tokens() for vendor in chosen}
 
     def allow_list(self, body: Json) -> Json:
         """Show or hide an attribute of a vendor's records."""
         vendor = self._vendor(body)
-        attribute, allowed = str(_text(body, "attribute")), _take(body, "allowed")
-        _nothing_else(body)
-        if not isinstance(allowed, bool):
-            raise ControlError("The value of allowed is true or false.")
+        attribute, allowed = take_text(body, "attribute"), take_flag(body, "allowed")
+        check_empty(body)
         return vendor.allow(attribute, allowed=allowed)
 
     def links(self, body: Json) -> Json:
         """Choose how the links of a vendor's endpoint look."""
         vendor = self._vendor(body)
-        path, style = (str(_text(body, name)) for name in ("path", "style"))
-        _nothing_else(body)
+        path, style = (take_text(body, name) for name in ("path", "style"))
+        check_empty(body)
         return vendor.set_links(path, style)
 
     def mode(self, body: Json) -> Json:
         """Choose in which of its ways a vendor's endpoint answers."""
         vendor = self._vendor(body)
-        path, mode, key = str(_text(body, "path")), str(_text(body, "mode")), _text(body, "id", None)
-        _nothing_else(body)
+        path, mode, key = take_text(body, "path"), take_text(body, "mode"), take_optional_text(body, "id")
+        check_empty(body)
         return vendor.set_mode(path, mode, key)
 
     def fault(self, body: Json) -> Json:
@@ -163,14 +169,14 @@ class Controls:
     def duplicate(self, body: Json) -> Json:
         """Let a record of a vendor's stream stand on two pages."""
         vendor = self._vendor(body)
-        stream, key = str(_text(body, "stream")), _text(body, "id", None)
-        _nothing_else(body)
+        stream, key = take_text(body, "stream"), take_optional_text(body, "id")
+        check_empty(body)
         return vendor.duplicate(stream, key)
 
     def counts(self, query: Json) -> Json:
         """How many rows each stream gives without a bookmark."""
         first, last = self._window(query)
-        _nothing_else(query)
+        check_empty(query)
         return {
             name: {stream: vendor.count(stream, first, last) for stream in vendor.streams}
             for name, vendor in self._vendors.items()
@@ -179,10 +185,9 @@ class Controls:
     def records(self, query: Json, root: str) -> Json:
         """The rows of one stream, as the vendor at this root shows them when everything is allowed."""
         first, last = self._window(query)
-        vendor, stream = self._vendor(query), str(_text(query, "stream"))
-        _nothing_else(query)
-        if stream not in vendor.streams:
-            raise ControlError(f"There is no stream {stream}; there are {', '.join(vendor.streams)}.")
+        vendor = self._vendor(query)
+        stream = take_choice(query, "stream", vendor.streams)
+        check_empty(query)
         return {"records": vendor.records(stream, first, last, f"{root}/{vendor.name}")}
 
     def requests(self, _query: Json) -> Json:
@@ -202,52 +207,10 @@ class Controls:
     @staticmethod
     def _window(query: Json) -> tuple[date | None, date | None]:
         """The days that the query asks for."""
-        first, last = query.pop("start_date", None), query.pop("end_date", None)
-        return (
-            _day("start_date", first) if first else None,
-            _day("end_date", last) if last else None,
-        )
+        return take_date(query, "start_date"), take_date(query, "end_date")
 
     def _vendor(self, body: Json) -> Vendor:
-        name = str(_text(body, "vendor"))
-        if name not in self._vendors:
-            raise ControlError(f"There is no vendor {name}; there are {', '.join(self._vendors)}.")
-        return self._vendors[name]
-
-
-_REQUIRED = object()
-
-
-def _take(body: Json, name: str, default: Any = _REQUIRED) -> Any:  # noqa: ANN401  what JSON holds
-    if name not in body and default is _REQUIRED:
-        raise ControlError(f"The control needs {name}.")
-    return body.pop(name, default)
-
-
-def _text(body: Json, name: str, default: Any = _REQUIRED) -> str | None:  # noqa: ANN401  a marker, or None
-    """A text; a number is read as one, because ids may be either."""
-    value = _take(body, name, default)
-    if value is None and default is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ControlError(f"The value of {name} is a text.")
-    return str(value)
-
-
-def _nothing_else(body: Json) -> None:
-    if body:
-        names = ", ".join(body) or "a parameter without a name"
-        raise ControlError(f"The control does not know {names}.")
-
-
-def _day(name: str, text: Any) -> date:  # noqa: ANN401  what JSON holds
-    try:
-        value = date.fromisoformat(text)
-    except (TypeError, ValueError) as error:
-        raise ControlError(f"The value of {name} is a date such as 2024-01-31.") from error
-    if value.year not in SERVED_YEARS:
-        raise ControlError(f"The year of {name} is from {SERVED_YEARS[0]} to {SERVED_YEARS[-1]}.")
-    return value
+        return self._vendors[take_choice(body, "vendor", self._vendors)]
 
 
 def _changed(changes: list[Change]) -> Json:

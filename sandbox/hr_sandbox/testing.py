@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from hr_sandbox.app import make_app
 from hr_sandbox.http.server import Server
 from hr_sandbox.options import Options
 
@@ -84,7 +85,8 @@ def running(**options: Any) -> Iterator[Sandbox]:
         The sandbox; it has stopped when the context ends.
     """
     ready = threading.Event()
-    server = Server(Options(**options), lambda _url: ready.set())
+    chosen = Options(**options)
+    server = Server(make_app(chosen), chosen, lambda _url: ready.set())
     thread = threading.Thread(target=server.serve_until_stopped, name="hr-sandbox", daemon=True)
     thread.start()
     try:

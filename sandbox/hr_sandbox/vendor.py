@@ -1,31 +1,38 @@
-"""What every vendor does, so that the server and the controls need not know which one it is."""
+"""The interface of the three vendors towards the server and the controls, and what they do alike."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hr_sandbox.company.seeded_random import months_after
+from hr_sandbox.company.dates import months_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.company import Company
-    from hr_sandbox.http.messages import Request, Response
+    from hr_sandbox.http.access import AccessControl
+    from hr_sandbox.http.messages import Json, Request, Response
+    from hr_sandbox.http.tokens import Expirable
 
-Json = dict[str, Any]
 YEARS_BACK = 5
 
 
-class ControlError(ValueError):
-    """A control was asked for something that cannot be done; the message is one sentence."""
+class Vendor(ABC):
+    """One vendor's API over the company.
 
-
-class Site(ABC):
-    """Something that answers requests over the company."""
+    Attributes:
+        name: the first segment of its paths.
+        streams: the names of its streams, for the controls.
+        access: the permissions of the credential.
+        tokens: the access tokens that were issued.
+    """
 
     name: str
+    streams: tuple[str, ...]
+    access: AccessControl
+    tokens: Expirable
 
     def __init__(self, company: Company) -> None:
         """Serve this company."""
@@ -33,54 +40,52 @@ class Site(ABC):
 
     @abstractmethod
     def answer(self, request: Request) -> Response:
-        """Answer a request, errors included."""
+        """Answer a request, with an error response if need be."""
 
     @abstractmethod
     def error(self, status: int, request: Request) -> Response:
-        """The body for a failure of its own, such as 429, 500, 502 or 503."""
+        """Return the vendor's response for a failure of the service, such as 429 or 503."""
 
     @abstractmethod
     def template(self, path: str) -> str | None:
-        """The declared path that a request's path belongs to, or None."""
-
-
-class Vendor(Site):
-    """One vendor's API over the company."""
-
-    streams: tuple[str, ...]
+        """Return the declared path that a request's path matches, or None."""
 
     def controls(self) -> dict[str, Callable[[Json], Json]]:
-        """Controls of its own, by name."""
+        """Return the controls that only this vendor has, by name."""
         return {}
 
     def window(self, first: date | None, last: date | None) -> tuple[date, date]:
-        """From the first of January five years back to the end of the month, unless something else is asked for."""
+        """Return the window, by default from 1 January five years back to the end of the current month."""
         today = self.company.today
         return first or date(today.year - YEARS_BACK, 1, 1), last or months_after(today, 1) - timedelta(1)
 
     @abstractmethod
     def count(self, stream: str, first: date | None, last: date | None) -> int:
-        """How many rows a stream gives without a bookmark, over this window of days where one is asked for."""
+        """Return how many rows a full read of a stream yields, in a window of dates if one is given."""
 
     @abstractmethod
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
-        """The bodies of a stream's rows without a bookmark, everything allowed."""
+        """Return the rows of a full read of a stream, with all permissions and attributes.
+
+        Values that only the path or the query of a request contains, such as a parent's id, are added under
+        names that begin with an underscore.
+        """
 
     @abstractmethod
     def permissions(self) -> Json:
-        """Which permissions, attributes, link styles and duplicates are set."""
+        """Return what is granted and revoked, and how endpoints are set to respond."""
 
-    @abstractmethod
     def revoke(self, *, permission: str | None, endpoint: str | None, status: int | None) -> Json:
-        """Take away a permission or one endpoint."""
+        """Revoke a permission or one endpoint."""
+        return self.access.revoke(permission, endpoint, status)
 
-    @abstractmethod
     def grant(self, *, permission: str | None, endpoint: str | None) -> Json:
-        """Give back a permission or one endpoint."""
+        """Grant a permission or one endpoint again."""
+        return self.access.grant(permission, endpoint)
 
-    @abstractmethod
     def expire_tokens(self) -> Json:
-        """End all tokens now."""
+        """Expire all access tokens."""
+        return {"expired": self.tokens.expire()}
 
     @abstractmethod
     def allow(self, attribute: str, *, allowed: bool) -> Json:
@@ -88,7 +93,7 @@ class Vendor(Site):
 
     @abstractmethod
     def set_links(self, path: str, style: str) -> Json:
-        """Choose how an endpoint's links look."""
+        """Set how an endpoint's pagination links look."""
 
     @abstractmethod
     def set_mode(self, path: str, mode: str, key: str | None = None) -> Json:
@@ -96,4 +101,4 @@ class Vendor(Site):
 
     @abstractmethod
     def duplicate(self, stream: str, key: str | None) -> Json:
-        """Let a record stand on two pages."""
+        """Serve a record on two pages."""

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hr_sandbox.http.arguments import ControlError
 from hr_sandbox.http.messages import Request
-from hr_sandbox.vendor import ControlError
 
 OBJECTS, VIEWS = "/services/api/x/dataexporter/api/objects", "/services/api/x/odata/api/views"
 TOKEN, EMPLOYEES = "/services/api/oauth2/token", "/services/api/x/users/v2/employees"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from hr_sandbox.cornerstone.tables import TOUCHED
-from hr_sandbox.vendor import ControlError
+from hr_sandbox.http.arguments import ControlError
 
 TRACK = "odata.track-changes"
 FIVE = "odata.maxpagesize=5"

@@ -7,7 +7,7 @@ import zlib
 from typing import Any
 
 import pytest
-from hr_sandbox.vendor import ControlError
+from hr_sandbox.http.arguments import ControlError
 
 SIZE = "odata.maxpagesize=40"
 EMPLOYEES = "/services/api/x/users/v2/employees"

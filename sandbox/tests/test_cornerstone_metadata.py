@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from hr_sandbox.cornerstone.tables import entity_sets
-from hr_sandbox.vendor import ControlError
+from hr_sandbox.http.arguments import ControlError
 
 OBJECTS, VIEWS = "/services/api/x/dataexporter/api/objects", "/services/api/x/odata/api/views"
 EDM = "{http://docs.oasis-open.org/odata/ns/edm}"

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hr_sandbox.factorial.auth import WEEK
-from hr_sandbox.vendor import ControlError
+from hr_sandbox.http.arguments import ControlError
 
 BACK = "http://127.0.0.1:9999/callback?kept=1"
 CLIENT = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}

@@ -10,7 +10,7 @@ import requests
 from hr_sandbox.factorial.date_filters import BOUNDS
 from hr_sandbox.factorial.ids import to_api_id
 from hr_sandbox.factorial.tables import newest
-from hr_sandbox.vendor import ControlError
+from hr_sandbox.http.arguments import ControlError
 
 EVERYBODY = {"only_active": "false"}
 ALL_LEAVES = {"include_deleted_leaves": "true"}

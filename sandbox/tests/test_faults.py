@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hr_sandbox.http.arguments import ControlError
 from hr_sandbox.http.faults import Fault, Faults
-from hr_sandbox.vendor import ControlError
 
 PATHS = ("/personio/v2/persons/1/employments", "/personio/v2/persons/{person_id}/employments")
 

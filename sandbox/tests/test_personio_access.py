@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hr_sandbox.vendor import ControlError
+from hr_sandbox.http.arguments import ControlError
+from hr_sandbox.personio.endpoints import ENDPOINTS
 
 TITLES = {401: "Unauthorized Request", 403: "Forbidden", 404: "Not found", 400: "Unauthorized token"}
 DEFAULTS = {
@@ -20,7 +21,7 @@ DEFAULTS = {
 @pytest.mark.parametrize("path", sorted(DEFAULTS))
 def test_a_missing_right_as_the_endpoint_answers_it(make_api: Any, path: str) -> None:
     api = make_api()
-    permission = next(row.permission for _, row in api.vendor._routes if row.path == path)
+    permission = next(row.permission for row in ENDPOINTS if row.path == path)
     api.vendor.revoke(permission=permission, endpoint=None, status=None)
     status, body, _ = api.get(path, {"type": "team"} if path == "/v2/org-units" else {})
     assert status == DEFAULTS[path]

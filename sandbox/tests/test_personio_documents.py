@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from hr_sandbox.personio.endpoints import ENDPOINTS
 
 DOCUMENTS, REPORTS, WEBHOOKS = "/v2/document-management/documents", "/v2/reports", "/v2/webhooks"
 
@@ -146,7 +147,7 @@ def test_events_of_changes(make_api: Any) -> None:
 @pytest.mark.parametrize(("path", "status"), [(DOCUMENTS, 403), (REPORTS, 400), (WEBHOOKS, 403)])
 def test_missing_rights(make_api: Any, path: str, status: int) -> None:
     api = make_api(employees=12)
-    permission = next(row.permission for _, row in api.vendor._routes if row.path == path)
+    permission = next(row.permission for row in ENDPOINTS if row.path == path)
     api.vendor.revoke(permission=permission, endpoint=None, status=None)
     answered, body, _ = api.get(path, {"owner_id": "9603"} if path == DOCUMENTS else {})
     assert answered == status

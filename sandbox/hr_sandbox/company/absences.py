@@ -6,8 +6,8 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
+from hr_sandbox.company.dates import SATURDAY, workday
 from hr_sandbox.company.model import Absence, AbsenceDay, AbsenceType, Company, Employment
-from hr_sandbox.company.seeded_random import SATURDAY, workday
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

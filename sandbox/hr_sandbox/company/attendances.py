@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from hr_sandbox.company.dates import SATURDAY
 from hr_sandbox.company.model import Attendance, Company, Employment, Project
-from hr_sandbox.company.seeded_random import SATURDAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

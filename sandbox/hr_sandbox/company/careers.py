@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
+from hr_sandbox.company.dates import workday
 from hr_sandbox.company.model import Company, Department, Employment, Job, Office, Person, Team, Termination
-from hr_sandbox.company.seeded_random import workday
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

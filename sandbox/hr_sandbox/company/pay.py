@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from hr_sandbox.company.dates import months_after
 from hr_sandbox.company.model import Company, Compensation, Employment
 from hr_sandbox.company.seed_data import RATES
-from hr_sandbox.company.seeded_random import months_after
 
 if TYPE_CHECKING:
     from hr_sandbox.company.seeded_random import SeededRandom

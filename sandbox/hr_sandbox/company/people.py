@@ -6,8 +6,9 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
+from hr_sandbox.company.dates import workday
 from hr_sandbox.company.model import AttributeValue, Company, Office, Person
-from hr_sandbox.company.seeded_random import ascii_name, workday
+from hr_sandbox.company.seeded_random import ascii_name
 
 if TYPE_CHECKING:
     from datetime import date

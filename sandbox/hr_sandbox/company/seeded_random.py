@@ -17,20 +17,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-SATURDAY = 5
 # Letters that Unicode does not take apart into a base letter and an accent.
 WITHOUT_BASE_LETTER = {0xDF: "ss", 0x142: "l", 0x141: "L", 0xF8: "o", 0x131: "i"}
-
-
-def months_after(day: date, months: int) -> date:
-    """The first day of the month that is this many months after the day's own."""
-    index = day.year * 12 + day.month - 1 + months
-    return date(index // 12, index % 12 + 1, 1)
-
-
-def workday(day: date) -> date:
-    """The day, or the Monday after it on a weekend."""
-    return day + timedelta(7 - day.weekday()) if day.weekday() >= SATURDAY else day
 
 
 def ascii_name(name: str) -> str:

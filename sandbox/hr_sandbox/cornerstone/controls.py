@@ -9,7 +9,15 @@ from hr_sandbox.cornerstone.odata import SHAPES
 from hr_sandbox.cornerstone.query import MOST
 from hr_sandbox.cornerstone.tables import EXPORTER, TOUCHED, entity_sets
 from hr_sandbox.cornerstone.timestamps import parse_timestamp
-from hr_sandbox.vendor import ControlError
+from hr_sandbox.http.arguments import (
+    ControlError,
+    check_empty,
+    take_choice,
+    take_count,
+    take_flag,
+    take_seconds,
+    take_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
     from hr_sandbox.cornerstone.store import Key
     from hr_sandbox.cornerstone.tables import Column, EntitySet
     from hr_sandbox.cornerstone.throttle import Throttle
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json
 
 MOST_USERS, MOST_TRANSCRIPTS = 100_000, 20_000_000
 MOST_SECONDS = 400 * 86_400
@@ -80,9 +88,9 @@ class CornerstoneControls:
     def edit(self, body: Json) -> Json:
         """Change one column of a row; its stamp is the present, and it moves to the end."""
         table, key, text = self._row(body)
-        name, value = _text(body, "field"), body.pop("value", None)
-        ago = _count(body, "seconds_ago", 0, MOST_SECONDS)
-        _nothing_else(body)
+        name, value = take_text(body, "field"), body.pop("value", None)
+        ago = take_count(body, "seconds_ago", 0, MOST_SECONDS)
+        check_empty(body)
         column = self._store.portal.columns(table).get(name)
         if column is None or name in {*table.key, TOUCHED}:
             raise ControlError(f"There is no field {name} that can be changed.")
@@ -92,25 +100,25 @@ class CornerstoneControls:
     def delete(self, body: Json) -> Json:
         """Delete a row, there and nowhere else."""
         table, key, text = self._row(body)
-        _nothing_else(body)
+        check_empty(body)
         self._store.delete(table.name, key)
         return _changed("deleted", table, text)
 
     def touch(self, body: Json) -> Json:
         """Stamp a row anew and move it to the end, without a change."""
         table, key, text = self._row(body)
-        ago = _count(body, "seconds_ago", 0, MOST_SECONDS)
-        _nothing_else(body)
+        ago = take_count(body, "seconds_ago", 0, MOST_SECONDS)
+        check_empty(body)
         self._store.edit(table.name, key, {}, ago=ago)
         return _changed("touched", table, text)
 
     def bulk(self, body: Json) -> Json:
         """How many users and transcripts there are in bulk."""
         bulk = self._store.bulk
-        transcripts = _count(body, "transcripts", bulk.transcripts, MOST_TRANSCRIPTS)
+        transcripts = take_count(body, "transcripts", bulk.transcripts, MOST_TRANSCRIPTS)
         least = min(MOST_USERS, -(-transcripts // PER_USER))
-        users = _count(body, "users", max(bulk.users, least), MOST_USERS)
-        _nothing_else(body)
+        users = take_count(body, "users", max(bulk.users, least), MOST_USERS)
+        check_empty(body)
         if transcripts and not users:
             raise ControlError("Transcripts need users.")
         bulk.set(users, transcripts)
@@ -118,71 +126,69 @@ class CornerstoneControls:
 
     def clock(self, body: Json) -> Json:
         """Let time pass for tokens, links and limits."""
-        seconds = _seconds(body, "seconds")
-        _nothing_else(body)
+        seconds = take_seconds(body, "seconds")
+        check_empty(body)
         self._store.clock.forward(seconds or 0)
         return {"now": self._store.clock.now().isoformat()}
 
     def custom_field(self, body: Json) -> Json:
         """Make a field of the portal's own."""
-        kind, label = _text(body, "kind"), _text(body, "label")
+        kind, label = take_text(body, "kind"), take_text(body, "label")
         type_ = str(body.pop("type", "text"))
-        _nothing_else(body)
+        check_empty(body)
         return self._store.portal.add(kind, label, type_)
 
     def delta_shape(self, body: Json) -> Json:
         """Choose how rows that are gone look among changes."""
-        shape = _text(body, "shape")
-        _nothing_else(body)
-        if shape not in SHAPES:
-            raise ControlError(f"There is no shape {shape}; there are {', '.join(SHAPES)}.")
+        shape = take_choice(body, "shape", SHAPES)
+        check_empty(body)
         self._odata.shape = shape
         return {"shape": shape}
 
     def etag(self, body: Json) -> Json:
         """Let the metadata have an ETag, or not."""
-        self._metadata.etags = _flag(body, ON)
-        _nothing_else(body)
+        self._metadata.etags = take_flag(body, ON)
+        check_empty(body)
         return {ON: self._metadata.etags}
 
     def expire_links(self, body: Json) -> Json:
         """End all links to next pages, or to changes, now."""
         kind = self._kind(body)
-        _nothing_else(body)
+        check_empty(body)
         self._odata.links.expire(kind)
         return {"expired": kind}
 
     def expires_in(self, body: Json) -> Json:
         """Choose how the answer to a token request says how long it is valid."""
-        form = _text(body, "form")
-        _nothing_else(body)
+        form = take_text(body, "form")
+        check_empty(body)
         return self._tokens.set_expiry(form)
 
     def failure(self, body: Json) -> Json:
         """Let answers go wrong."""
-        return {"failure": self._failures.add(body, self._streams)}
+        return {"failure": self._failures.add_checked(body, self._streams)}
 
     def clear_failures(self, body: Json) -> Json:
         """Forget the failures to come."""
-        _nothing_else(body)
+        check_empty(body)
         return {"cleared": self._failures.clear()}
 
     def int64(self, body: Json) -> Json:
         """Choose whether long whole numbers are written as texts."""
-        self._odata.renderer.long_texts = _flag(body, "texts")
-        _nothing_else(body)
+        self._odata.renderer.long_texts = take_flag(body, "texts")
+        check_empty(body)
         return {"texts": self._odata.renderer.long_texts}
 
     def link_life(self, body: Json) -> Json:
         """How long links are good."""
-        kind, seconds = self._kind(body), _seconds(body, "seconds")
-        _nothing_else(body)
+        kind, seconds = self._kind(body), take_seconds(body, "seconds")
+        check_empty(body)
         self._odata.links.lives[kind] = seconds
         return {"kind": kind, "seconds": seconds}
 
     def reset_downloads(self, body: Json) -> Json:
         """Let reports of imports be read as if they never were."""
-        _nothing_else(body)
+        check_empty(body)
         downloads = self._rest.context.downloads
         count = sum(downloads.values())
         downloads.clear()
@@ -191,9 +197,9 @@ class CornerstoneControls:
     def short_pages(self, body: Json) -> Json:
         """Let pages of a table have fewer rows than asked for, and perhaps the first one none."""
         table = self._table(body)
-        rows = _count(body, "rows", MOST, MOST)
-        empty = _flag(body, "empty") if "empty" in body else False
-        _nothing_else(body)
+        rows = take_count(body, "rows", MOST, MOST)
+        empty = take_flag(body, "empty", default=False)
+        check_empty(body)
         if not rows:
             raise ControlError("The value of rows is 1 or more.")
         self._odata.short[table.name] = (rows, empty)
@@ -203,34 +209,31 @@ class CornerstoneControls:
         """Let requests be limited or not, or one stream in another way."""
         throttle = self._throttle
         if ON in body:
-            throttle.on = _flag(body, ON)
+            throttle.on = take_flag(body, ON)
         if "stream" in body:
-            stream = _text(body, "stream")
+            stream = take_text(body, "stream")
             if stream not in self._streams:
                 raise ControlError(f"There is no stream {stream}.")
-            throttle.limits[stream] = _count(body, "per_minute", 0, MOST_TRANSCRIPTS)
-        _nothing_else(body)
+            throttle.limits[stream] = take_count(body, "per_minute", 0, MOST_TRANSCRIPTS)
+        check_empty(body)
         throttle.clear()
         return {ON: throttle.on, "limits": throttle.limits}
 
     def tracking(self, body: Json) -> Json:
         """Let an object track its changes, or not."""
-        table, tracked = self._table(body), _flag(body, "tracked")
-        _nothing_else(body)
+        table, tracked = self._table(body), take_flag(body, "tracked")
+        check_empty(body)
         if table.service != EXPORTER:
             raise ControlError("Views do not track changes.")
         self._store.portal.track(table.name, tracked=tracked)
         return {"tracked": sorted(self._store.portal.tracked)}
 
     def _kind(self, body: Json) -> str:
-        kind, lives = _text(body, "kind"), self._odata.links.lives
-        if kind not in lives:
-            raise ControlError(f"There is no kind {kind}; there are {', '.join(lives)}.")
-        return kind
+        return take_choice(body, "kind", self._odata.links.lives)
 
     @staticmethod
     def _table(body: Json) -> EntitySet:
-        name = _text(body, "stream")
+        name = take_text(body, "stream")
         if name not in entity_sets():
             raise ControlError(f"There is no view or object {name}.")
         return entity_sets()[name]
@@ -263,36 +266,3 @@ def _parsed(column: Column, value: Any) -> Any:  # noqa: ANN401  what JSON holds
 
 def _changed(action: str, table: EntitySet, text: str) -> Json:
     return {"changed": [{"action": action, "kind": table.name, "id": text}]}
-
-
-def _text(body: Json, name: str) -> str:
-    value: Any = body.pop(name, None)
-    if not isinstance(value, str) or not value:
-        raise ControlError(f"The control needs {name}, a text.")
-    return value
-
-
-def _flag(body: Json, name: str) -> bool:
-    value: Any = body.pop(name, None)
-    if not isinstance(value, bool):
-        raise ControlError(f"The value of {name} is true or false.")
-    return value
-
-
-def _count(body: Json, name: str, usual: int, most: int) -> int:
-    value: Any = body.pop(name, usual)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
-        raise ControlError(f"The value of {name} is a whole number between 0 and {most}.")
-    return value
-
-
-def _seconds(body: Json, name: str) -> float | None:
-    value: Any = body.pop(name, None)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
-        raise ControlError(f"The value of {name} is a number, or null.")
-    return value
-
-
-def _nothing_else(body: Json) -> None:
-    if body:
-        raise ControlError(f"The control does not know {', '.join(body)}.")

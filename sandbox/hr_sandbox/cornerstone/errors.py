@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING
 
-from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.http.messages import ApiError, Response, json_response
 
 if TYPE_CHECKING:
     from hr_sandbox.http.messages import Request
@@ -33,15 +33,6 @@ LOGIN = '<!DOCTYPE html><html><head><title>Login</title></head><body><form actio
 XML_ERROR = '<?xml version="1.0"?><Error><Message>An error has occurred.</Message></Error>'
 HTML_ERROR = "<!DOCTYPE html><html><body>Runtime Error</body></html>"
 _NUMBERS = count(1)
-
-
-class ApiError(Exception):
-    """A request that is answered with an error."""
-
-    def __init__(self, answer: Response) -> None:
-        """Answer so."""
-        super().__init__(answer.status)
-        self.answer = answer
 
 
 def format_time(timestamp: datetime | None = None) -> str:

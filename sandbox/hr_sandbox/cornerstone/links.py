@@ -7,13 +7,14 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from hr_sandbox.cornerstone.errors import GONE, ApiError, bad_request, error_response
+from hr_sandbox.cornerstone.errors import GONE, bad_request, error_response
 from hr_sandbox.cornerstone.query import TOKEN
 from hr_sandbox.cornerstone.tables import ROOTS
+from hr_sandbox.http.messages import ApiError
 from hr_sandbox.http.signed_cursor import Payload, SignedCursors
 
 if TYPE_CHECKING:
-    from hr_sandbox.cornerstone.clock import Clock
+    from hr_sandbox.clock import Clock
     from hr_sandbox.cornerstone.tables import EntitySet
 
 STYLES = ("normal", "lowercase", "relative", "foreign", "repeated", "missing")
@@ -40,11 +41,11 @@ class Links:
     def token(self, kind: str, payload: Payload) -> str:
         """A token of a kind."""
         self._number += 1
-        return self._cursors.close({**payload, "kind": kind, "at": self.clock.seconds(), "n": self._number})
+        return self._cursors.encode({**payload, "kind": kind, "at": self.clock.seconds(), "n": self._number})
 
     def open(self, kind: str, text: str, table: str) -> Payload:
         """What is in a token; refused where it is none of this table's, or too old."""
-        payload = self._cursors.open(text)
+        payload = self._cursors.decode(text)
         if payload is None or payload["kind"] != kind or payload["table"] != table:
             raise bad_request("The token is not valid.")
         life = self.lives[kind]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.cornerstone.errors import NOT_FOUND, ApiError, bad_request, error_response, not_implemented
+from hr_sandbox.cornerstone.errors import NOT_FOUND, bad_request, error_response, not_implemented
 from hr_sandbox.cornerstone.links import Links, fingerprint
 from hr_sandbox.cornerstone.metadata import JSON_TYPE, ODATA
 from hr_sandbox.cornerstone.query import DELTA, TRACK, Preferences, check_accept, parse_query, preferences
@@ -13,7 +13,7 @@ from hr_sandbox.cornerstone.render import Renderer, to_json
 from hr_sandbox.cornerstone.selection import Selection
 from hr_sandbox.cornerstone.store import KEY
 from hr_sandbox.cornerstone.tables import EXPORTER, ROOTS
-from hr_sandbox.http.messages import Response
+from hr_sandbox.http.messages import ApiError, Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

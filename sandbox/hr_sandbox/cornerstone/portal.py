@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.tables import Column, entity_sets
-from hr_sandbox.vendor import ControlError
+from hr_sandbox.http.arguments import ControlError
 
 if TYPE_CHECKING:
     from hr_sandbox.company import Company
     from hr_sandbox.cornerstone.tables import EntitySet
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json
 
 # Tables that have a column for each field of a kind.
 FIELDED = {

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.errors import NOT_ACCEPTABLE, ApiError, bad_request, error_response
+from hr_sandbox.cornerstone.errors import NOT_ACCEPTABLE, bad_request, error_response
 from hr_sandbox.cornerstone.filters import Condition, FilterParser
 from hr_sandbox.cornerstone.tables import EXPORTER
+from hr_sandbox.http.messages import ApiError
 
 if TYPE_CHECKING:
     from hr_sandbox.cornerstone.tables import Column, EntitySet

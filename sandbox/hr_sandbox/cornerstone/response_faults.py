@@ -4,44 +4,41 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.cornerstone.errors import HTML_ERROR, LOGIN, LOGIN_PAGE, XML_ERROR, error_response, html, redirect
+from hr_sandbox.http.arguments import ControlError
+from hr_sandbox.http.faults import Schedule, Scheduled
 from hr_sandbox.http.messages import Response
-from hr_sandbox.vendor import ControlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hr_sandbox.http.messages import Request
+    from hr_sandbox.http.messages import Json, Request
 
 ERROR = '{"error":{"code":"","message":"An error has occurred."}}'
 ROWS = '"value":['
 LISTS = ("data", "jobs", "value")
-FAILED = {"Result": "ResponseFault", "Reason": "Not available"}
+FAILED = {"Result": "Failure", "Reason": "Not available"}
 STRAY = b"\xe4"
 MOST_SECONDS = 10_000
 GOOD = 200
 
 
 @dataclass(slots=True, kw_only=True)
-class ResponseFault:
+class ResponseFault(Scheduled):
     """What goes wrong, where and how often.
 
     Attributes:
         stream: a view, an object or a REST stream.
         form: one of `FORMS`.
-        times: how many answers; None for all.
-        after: how many answers are good before.
         above: only pages that are asked for with more rows than this.
         seconds: how much longer the answer takes.
     """
 
     stream: str = ""
     form: str = "error"
-    times: int | None = 1
-    after: int = 0
     above: int = 0
     seconds: float = 0
 
@@ -137,45 +134,28 @@ def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
-class ResponseFaults:
-    """The failures that are still to come."""
+class ResponseFaults(Schedule[ResponseFault]):
+    """Faults that change a response after it was made."""
 
-    def __init__(self) -> None:
-        """Let everything be good."""
-        self._waiting: list[ResponseFault] = []
-
-    def add(self, body: dict[str, Any], streams: frozenset[str]) -> dict[str, Any]:
-        """Wait for answers that a failure is for."""
+    def add_checked(self, body: Json, streams: frozenset[str]) -> Json:
+        """Check a fault and add it."""
         for name, value in body.items():
             if name not in KINDS:
                 raise ControlError(f"A failure has no {name}; it has {', '.join(KINDS)}.")
             if not KINDS[name](value):
                 raise ControlError(f"The {name} of a failure cannot be {value!r}; forms are {', '.join(FORMS)}.")
-        row = ResponseFault(**body)
-        if row.stream not in streams:
-            raise ControlError(f"There is no stream {row.stream}.")
-        self._waiting.append(row)
-        return asdict(row)
+        fault = ResponseFault(**body)
+        if fault.stream not in streams:
+            raise ControlError(f"There is no stream {fault.stream}.")
+        return self.add(fault)
 
-    def clear(self) -> int:
-        """Forget them all; says how many."""
-        count = len(self._waiting)
-        self._waiting.clear()
-        return count
-
-    def apply(self, stream: str, size: int, answer: Response, request: Request) -> Response:
-        """A good answer, or what becomes of it."""
-        for row in self._waiting:
-            if row.stream != stream or size <= row.above or answer.status != GOOD:
-                continue
-            if row.after:
-                row.after -= 1
-                continue
-            if row.times is not None:
-                row.times -= 1
-                if not row.times:
-                    self._waiting.remove(row)
-            spoilt = FORMS[row.form](answer, request)
-            spoilt.seconds += row.seconds
-            return spoilt
-        return answer
+    def apply(self, stream: str, size: int, response: Response, request: Request) -> Response:
+        """Return the response, or what a fault makes of it. Error responses stay as they are."""
+        if response.status != GOOD:
+            return response
+        fault = self.take(lambda fault: fault.stream == stream and size > fault.above)
+        if fault is None:
+            return response
+        changed = FORMS[fault.form](response, request)
+        changed.seconds += fault.seconds
+        return changed

@@ -5,9 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.cornerstone.errors import BROKEN, ApiError, error_response
+from hr_sandbox.cornerstone.errors import BROKEN, error_response
 from hr_sandbox.cornerstone.filters import span
 from hr_sandbox.cornerstone.store import KEY, MOVED
+from hr_sandbox.http.messages import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,8 +17,8 @@ from hr_sandbox.stable_random import stable_number
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from hr_sandbox.clock import Clock
     from hr_sandbox.company import Company
-    from hr_sandbox.cornerstone.clock import Clock
     from hr_sandbox.cornerstone.portal import Portal
     from hr_sandbox.cornerstone.rows.common import Row
     from hr_sandbox.cornerstone.tables import Column, EntitySet

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hr_sandbox.cornerstone.clock import Clock
+    from hr_sandbox.clock import Clock
 
 MINUTE, MINUTES = 60, 60
 

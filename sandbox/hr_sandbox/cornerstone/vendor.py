@@ -6,9 +6,9 @@ import re
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from hr_sandbox.clock import Clock
 from hr_sandbox.cornerstone.access import Access
 from hr_sandbox.cornerstone.auth import TOKEN_PATH, Tokens
-from hr_sandbox.cornerstone.clock import Clock
 from hr_sandbox.cornerstone.controls import CornerstoneControls
 from hr_sandbox.cornerstone.errors import (
     ERROR_PAGE,
@@ -17,7 +17,6 @@ from hr_sandbox.cornerstone.errors import (
     NOT_FOUND,
     TOO_MANY,
     UNAUTHORIZED,
-    ApiError,
     error_response,
     html,
     redirect,
@@ -32,15 +31,16 @@ from hr_sandbox.cornerstone.rest import ROUTES, Rest, route_of
 from hr_sandbox.cornerstone.store import Store
 from hr_sandbox.cornerstone.tables import METADATA_SCOPES, ROOTS, USUAL_THROTTLE, entity_sets
 from hr_sandbox.cornerstone.throttle import Throttle
-from hr_sandbox.vendor import ControlError, Vendor
+from hr_sandbox.http.arguments import ControlError
+from hr_sandbox.http.messages import ApiError
+from hr_sandbox.vendor import Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.company import Company
-    from hr_sandbox.http.messages import Request, Response
+    from hr_sandbox.http.messages import Json, Request, Response
     from hr_sandbox.options import Options
-    from hr_sandbox.vendor import Json
 
 LONGEST_TOKEN = 3_600  # seconds, unless an application is set otherwise
 WINDOW_DAYS, MOST_RECORDS = 30, 100_000
@@ -50,6 +50,9 @@ NAME = re.compile(r"(\w+)(?:\((.+)\))?")
 
 class Cornerstone(Vendor):
     """Cornerstone OnDemand: both OData services, the REST families, and tokens."""
+
+    access: Access
+    tokens: Tokens
 
     name = "cornerstone"
     streams = (*entity_sets(), *Rest.streams)
@@ -75,7 +78,7 @@ class Cornerstone(Vendor):
         try:
             return self._gate(request)
         except ApiError as error:
-            return error.answer
+            return error.response
 
     def error(self, status: int, request: Request) -> Response:
         """A error_response of the vendor's own."""
@@ -111,7 +114,7 @@ class Cornerstone(Vendor):
             answer = self._read(request, route.scope, route.stream, refuse)
             answer = answer or self.rest.answer(route, parts, request)
         except ApiError as error:
-            answer = error.answer
+            answer = error.response
         else:
             answer = self.failures.apply(route.stream, 1, answer, request)
         answer.headers |= headers
@@ -166,7 +169,7 @@ class Cornerstone(Vendor):
                 answer = self.odata.answer(table, request)
                 answer = self.failures.apply(table.name, preferences(request).size, answer, request)
         except ApiError as error:
-            answer = error.answer
+            answer = error.response
         answer.headers |= headers
         return answer
 
@@ -221,25 +224,13 @@ class Cornerstone(Vendor):
         """Which scopes are granted, and how tables behave."""
         portal = self.odata.store.portal
         return {
-            "granted": sorted(self.access.scopes - self.access.denied.keys()),
+            "granted": self.access.granted(),
             "revoked": self.access.denied,
             "hidden": {name: sorted(columns) for name, columns in portal.hidden.items() if columns},
             "links": self.odata.links.styles,
             "twice": {name: ",".join(map(str, key)) for name, key in self.odata.twice.items()},
             "modes": self.rest.modes,
         }
-
-    def revoke(self, *, permission: str | None, endpoint: str | None, status: int | None) -> Json:
-        """Take away a scope, or one stream."""
-        return self.access.revoke(permission, endpoint, status)
-
-    def grant(self, *, permission: str | None, endpoint: str | None) -> Json:
-        """Give back a scope, or one stream."""
-        return self.access.grant(permission, endpoint)
-
-    def expire_tokens(self) -> Json:
-        """End all tokens now."""
-        return {"expired": self.tokens.expire()}
 
     def allow(self, attribute: str, *, allowed: bool) -> Json:
         """Let a column, such as `users_core.user_email`, be there or not."""

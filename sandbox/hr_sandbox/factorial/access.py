@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.factorial.errors import FORMS, forbidden
 from hr_sandbox.factorial.tables import newest, resources
-from hr_sandbox.vendor import ControlError
+from hr_sandbox.http.access import AccessControl
+from hr_sandbox.http.arguments import ControlError, check_choice
 
 if TYPE_CHECKING:
     from hr_sandbox.factorial.auth import Bearer
     from hr_sandbox.factorial.tables import Resource
-    from hr_sandbox.http.messages import Response
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json, Response
 
-STATUSES = (401, 402, 403, 404, 410, 428)
 PREFIX = "/api/{version}/resources/"
 
 
@@ -39,13 +38,15 @@ def stream_of(name: str) -> Resource:
     return found
 
 
-class Access:
-    """Everything is booked at first."""
+class Access(AccessControl):
+    """The modules that the company has booked. Permissions are modules, endpoints are resources."""
+
+    statuses = (401, 402, 403, 404, 410, 428)
+    default_label = "as the module answers"
 
     def __init__(self) -> None:
         """Book everything."""
-        self.modules = tuple(sorted({row.module for row in resources().values()}))
-        self.denied: dict[str, int | None] = {}
+        super().__init__(sorted({row.module for row in resources().values()}), resources())
         self.forms: dict[str, str] = {}
         self.hidden: dict[str, set[str]] = {}
 
@@ -58,26 +59,14 @@ class Access:
             return forbidden(resource.module, self.forms.get(resource.module), None)
         return None
 
-    def revoke(self, permission: str | None, endpoint: str | None, status: int | None) -> Json:
-        """Take a module or a list away."""
-        target = self._target(permission, endpoint)
-        if status is not None and status not in STATUSES:
-            raise ControlError(f"The status of a missing permission is one of {', '.join(map(str, STATUSES))}.")
-        self.denied[target] = status
-        return {"revoked": target, "status": status or "as the module answers"}
-
-    def grant(self, permission: str | None, endpoint: str | None) -> Json:
-        """Give a module or a list back."""
-        target = self._target(permission, endpoint)
-        return {"granted": target, "changed": self.denied.pop(target, 0) != 0}
+    def endpoint_name(self, endpoint: str) -> str:
+        """Return the name of a resource that is given by its path or its name."""
+        return resource_of(endpoint).name
 
     def set_form(self, module: str, form: str) -> Json:
         """Choose how a module answers where it is not booked."""
-        if module not in self.modules:
-            raise ControlError(f"There is no module {module}; there are {', '.join(self.modules)}.")
-        if form not in FORMS:
-            raise ControlError(f"There is no form {form}; there are {', '.join(FORMS)}.")
-        self.forms[module] = form
+        check_choice("module", module, self.permissions)
+        self.forms[module] = check_choice("form", form, FORMS)
         return {"module": module, "form": form}
 
     def allow(self, attribute: str, *, allowed: bool) -> Json:
@@ -89,12 +78,3 @@ class Access:
         hidden = self.hidden.setdefault(resource.name, set())
         (hidden.discard if allowed else hidden.add)(name)
         return {"attribute": attribute, "allowed": allowed}
-
-    def _target(self, permission: str | None, endpoint: str | None) -> str:
-        if permission is not None and endpoint is None:
-            if permission not in self.modules:
-                raise ControlError(f"There is no permission {permission}; there are {', '.join(self.modules)}.")
-            return permission
-        if endpoint is not None and permission is None:
-            return resource_of(endpoint).name
-        raise ControlError("Name either a permission or an endpoint.")

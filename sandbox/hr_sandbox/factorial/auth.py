@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
+from hr_sandbox.clock import Clock
 from hr_sandbox.factorial.errors import html_error
 from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.http.tokens import bearer_token, same_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hr_sandbox.http.messages import Request
 
 AUTHORIZE_PATH, TOKEN_PATH = "/oauth/authorize", "/oauth/token"
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 CODE_SECONDS, WEEK = 600, 7 * 86_400
 USUAL_SCOPE = "read write"
-BEARER = "Bearer "
 DESCRIPTIONS = {
     "invalid_request": "The request is missing a parameter, or is otherwise malformed.",
     "invalid_client": "The client is not known, or its secret is wrong.",
@@ -76,38 +73,25 @@ class Tokens:
         api_key: str,
         lifetime: float,
         scopes: frozenset[str],
-        clock: Callable[[], float] = time.time,
     ) -> None:
         """Know the application and the company's key."""
         self._client = client
         self._api_key = api_key
         self._lifetime = lifetime
         self._scopes = scopes
-        self._clock = clock
-        self._ahead = 0.0
+        self.clock = Clock()
         self._codes: dict[str, _Code] = {}
         self._chains: list[Chain] = []
-
-    def now(self) -> float:
-        """Seconds since 1970, with what the controls put the clock forward by."""
-        return self._clock() + self._ahead
-
-    def forward(self, seconds: float) -> None:
-        """Let time pass."""
-        self._ahead += seconds
 
     def check(self, request: Request) -> Bearer | None:
         """Who asks, or None where there is no key or token that is good."""
         if (key := request.headers.get("x-api-key")) is not None:
-            return Bearer(None, company=True) if hmac.compare_digest(key.encode(), self._api_key.encode()) else None
-        header = request.headers.get("authorization", "")
-        name = header.removeprefix(BEARER)
-        if not header.startswith(BEARER):
-            return None
+            return Bearer(None, company=True) if same_secrets((key,), (self._api_key,)) else None
+        name = bearer_token(request)
         for chain in self._chains:
             if name in chain.tokens:
                 ends = chain.tokens[name]
-                return Bearer(chain.scopes, chain.company) if ends is None or ends > self.now() else None
+                return Bearer(chain.scopes, chain.company) if ends is None or ends > self.clock.seconds() else None
         return None
 
     def authorize(self, request: Request) -> Response:
@@ -126,7 +110,7 @@ class Tokens:
             return _back(target, {"error": problem, "error_description": DESCRIPTIONS[problem]}, given)
         code = secrets.token_urlsafe(32)
         chain = Chain(scopes or None, given.get("resource_owner_type") == "company")
-        self._codes[code] = _Code(target, chain, self.now() + CODE_SECONDS)
+        self._codes[code] = _Code(target, chain, self.clock.seconds() + CODE_SECONDS)
         if target == OUT_OF_BAND:
             body = f"<!doctype html><title>Authorization code</title><code>{code}</code>"
             return Response(200, body.encode(), {"content-type": "text/html; charset=utf-8"})
@@ -138,7 +122,7 @@ class Tokens:
         client = (given.get("client_id", ""), given.get("client_secret", ""))
         if not given.get("grant_type"):
             return _refused("invalid_request")
-        if not hmac.compare_digest("\n".join(client).encode(), "\n".join(self._client).encode()):
+        if not same_secrets(client, self._client):
             return _refused("invalid_client")
         if given["grant_type"] == "authorization_code":
             return self._exchange(given)
@@ -150,7 +134,7 @@ class Tokens:
         if not given.get("code") or not given.get("redirect_uri"):
             return _refused("invalid_request")
         code = self._codes.pop(given["code"], None)
-        if code is None or code.ends <= self.now() or code.redirect_uri != given["redirect_uri"]:
+        if code is None or code.ends <= self.clock.seconds() or code.redirect_uri != given["redirect_uri"]:
             return _refused("invalid_grant")
         self._chains.append(code.chain)
         return self._grant(code.chain)
@@ -166,14 +150,14 @@ class Tokens:
                 chain.tokens.clear()
                 return _refused("invalid_grant")
             if chain.refresh and chain.refresh[0] == name:
-                if chain.refresh[1] + WEEK <= self.now():
+                if chain.refresh[1] + WEEK <= self.clock.seconds():
                     return _refused("invalid_grant")
                 chain.spent.add(name)
                 return self._grant(chain)
         return _refused("invalid_grant")
 
     def _grant(self, chain: Chain) -> Response:
-        name, now = secrets.token_hex(32), self.now()
+        name, now = secrets.token_hex(32), self.clock.seconds()
         body: dict[str, object] = {"access_token": name, "token_type": "Bearer"}
         if chain.company:
             chain.tokens[name] = None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hr_sandbox.factorial.access import resource_of, stream_of
 from hr_sandbox.factorial.ids import CLUSTER
 from hr_sandbox.factorial.query import parse_timestamp
-from hr_sandbox.vendor import ControlError
+from hr_sandbox.http.arguments import ControlError, check_choice, check_empty, take_flag, take_seconds, take_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hr_sandbox.factorial.endpoint import Endpoints
     from hr_sandbox.factorial.store import Key
     from hr_sandbox.factorial.tables import Resource
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json
 
 MOST_ROWS = 5_000_000
 # What the shifts can be told, with the kind of each.
@@ -70,25 +70,16 @@ class FactorialControls:
                 raise ControlError(f"The value of {name} is a number, or true or false.")
             if isinstance(value, int | float) and not 0 <= value <= MOST_ROWS:
                 raise ControlError(f"The value of {name} is between 0 and {MOST_ROWS}.")
-        if "rows" in body:
-            bulk.set(body["rows"])
-        modes.widest = body.get("widest_days", modes.widest)
-        modes.stall = body.get("stall_seconds", modes.stall)
-        modes.per_row = body.get("seconds_per_row", modes.per_row)
-        modes.halting = body.get("halting", modes.halting)
-        return {
-            "rows": bulk.rows,
-            "widest_days": modes.widest,
-            "stall_seconds": modes.stall,
-            "seconds_per_row": modes.per_row,
-            "halting": modes.halting,
-        }
+        bulk.set(body.pop("rows", bulk.rows))
+        for name, value in body.items():
+            setattr(modes, name, value)
+        return {"rows": bulk.rows, **{name: getattr(modes, name) for name in SHIFTS if name != "rows"}}
 
     def edit(self, body: Json) -> Json:
         """Change one field of any row; its stamp is the present."""
         resource, key = self._row(body)
-        name, value = _taken(body, "field"), body.pop("value", None)
-        _nothing_else(body)
+        name, value = take_text(body, "field"), body.pop("value", None)
+        check_empty(body)
         field = resource.fields.get(name)
         if field is None or name == resource.key:
             raise ControlError(f"There is no field {name} that can be changed.")
@@ -105,12 +96,12 @@ class FactorialControls:
     def delete(self, body: Json) -> Json:
         """Delete any row."""
         resource, key = self._row(body)
-        _nothing_else(body)
+        check_empty(body)
         self._endpoints.store.delete(resource, key)
         return {"changed": [{"action": "deleted", "kind": resource.stream, "id": _shown(key)}]}
 
     def _row(self, body: Json) -> tuple[Resource, Key]:
-        resource, text = stream_of(_taken(body, "stream")), _taken(body, "id")
+        resource, text = stream_of(take_text(body, "stream")), take_text(body, "id")
         numbered = resource.key is not None and resource.fields[resource.key].type == "id"
         key = _key(text, numbered=numbered)
         store = self._endpoints.store
@@ -121,52 +112,37 @@ class FactorialControls:
 
     def ignore(self, body: Json) -> Json:
         """Let a list pass over a parameter in silence, or know it again."""
-        resource, name = resource_of(_taken(body, "endpoint")), _taken(body, "parameter")
-        ignored = body.pop("ignored", True)
-        _nothing_else(body)
-        if name not in resource.parameters:
-            raise ControlError(f"There is no parameter {name}; there are {', '.join(resource.parameters)}.")
+        resource, name = resource_of(take_text(body, "endpoint")), take_text(body, "parameter")
+        ignored = take_flag(body, "ignored", default=True)
+        check_empty(body)
+        check_choice("parameter", name, resource.parameters)
         names = self._endpoints.modes.ignored.setdefault(resource.name, set())
         (names.add if ignored else names.discard)(name)
         return {"endpoint": resource.name, "ignored": sorted(names)}
 
     def refusal(self, body: Json) -> Json:
         """Choose what a module answers where it is not booked."""
-        module, form = _taken(body, "module"), _taken(body, "form")
-        _nothing_else(body)
+        module, form = take_text(body, "module"), take_text(body, "form")
+        check_empty(body)
         return self._access.set_form(module, form)
 
     def clock(self, body: Json) -> Json:
         """Let time pass for tokens."""
-        seconds = body.pop("seconds", None)
-        _nothing_else(body)
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
-            raise ControlError("The value of seconds is a number.")
-        self._tokens.forward(seconds)
-        return {"now": int(self._tokens.now())}
+        seconds = take_seconds(body, "seconds")
+        check_empty(body)
+        self._tokens.clock.forward(seconds or 0)
+        return {"now": int(self._tokens.clock.seconds())}
 
     def login(self, body: Json) -> Json:
         """The tokens of a new login, of a user or of the company."""
-        company = body.pop("company", False)
-        _nothing_else(body)
-        return self._tokens.login(company=bool(company))
+        company = take_flag(body, "company", default=False)
+        check_empty(body)
+        return self._tokens.login(company=company)
 
     def revoke_tokens(self, body: Json) -> Json:
         """End all logins: nothing can be refreshed any more."""
-        _nothing_else(body)
+        check_empty(body)
         return {"revoked": self._tokens.revoke()}
-
-
-def _taken(body: Json, name: str) -> str:
-    value: Any = body.pop(name, None)
-    if not isinstance(value, str) or not value:
-        raise ControlError(f"The control needs {name}, a text.")
-    return value
-
-
-def _nothing_else(body: Json) -> None:
-    if body:
-        raise ControlError(f"The control does not know {', '.join(body)}.")
 
 
 def _key(text: str, *, numbered: bool) -> Key:

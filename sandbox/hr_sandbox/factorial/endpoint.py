@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company.seeded_random import SATURDAY
+from hr_sandbox.company.dates import SATURDAY
 from hr_sandbox.factorial import filters, pages
 from hr_sandbox.factorial.date_filters import date_tests
 from hr_sandbox.factorial.errors import html_error
@@ -15,8 +15,8 @@ from hr_sandbox.factorial.include_flags import MEMBERSHIPS, SOURCES, emptied, vi
 from hr_sandbox.factorial.query import Query
 from hr_sandbox.factorial.render import render_rows
 from hr_sandbox.factorial.store import SHIFTS, STATS, Store, key_in
+from hr_sandbox.http.arguments import ControlError
 from hr_sandbox.http.messages import Response, json_response
-from hr_sandbox.vendor import ControlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,22 +63,22 @@ class Modes:
         ignored: parameters that a list no longer knows.
         or_later: whether the shifts' `updated_at` asks for later days too.
         unpaged: lists that answer all at once.
-        widest: days that a window of shifts may have before they take long.
-        stall: seconds that a wider one takes.
-        per_row: seconds that each shift takes.
+        widest_days: days that a window of shifts may have before they take long.
+        stall_seconds: seconds that a wider one takes.
+        seconds_per_row: seconds that each shift takes.
         halting: whether they pass in the middle of the body.
-        most: shifts beyond which a request without a window is never answered.
+        max_shifts: shifts beyond which a request without a window is never answered.
     """
 
     odd: dict[str, str] = field(default_factory=dict)
     ignored: dict[str, set[str]] = field(default_factory=dict)
     or_later: bool = False
     unpaged: set[str] = field(default_factory=lambda: {SHIFTS})
-    widest: int = 31
-    stall: float = 300
-    per_row: float = 0
+    widest_days: int = 31
+    stall_seconds: float = 300
+    seconds_per_row: float = 0
     halting: bool = False
-    most: int = 100_000
+    max_shifts: int = 100_000
 
 
 class Endpoints:
@@ -151,20 +151,20 @@ class Endpoints:
         touched = query.day("updated_at")
         seconds = 0.0
         if touched is None and not query.many("ids[]"):
-            wide = first is None or last is None or (last - first).days >= modes.widest
-            seconds = modes.stall if wide else 0.0
+            wide = first is None or last is None or (last - first).days >= modes.widest_days
+            seconds = modes.stall_seconds if wide else 0.0
         tests, bounds = filters.tests(query), date_tests(query, or_later=modes.or_later)
         # A shift in bulk was touched on its own day.
         early = max(filter(None, (first, touched)), default=None)
         late = min(filter(None, (last, None if modes.or_later else touched)), default=None)
         places = bulk.between(early, late) if bulk.rows else range(0)
-        if len(places) > modes.most:
+        if len(places) > modes.max_shifts:
             answer = html_error(GATEWAY_TIMEOUT)
         else:
             rows = [row for row in self.store.rows(SHIFTS) if all(test(row) for test in (*tests, *bounds))]
             # Those in bulk are made for the days that were asked for.
             answer = self._with_bulk(query, rows, places, tests)
-            seconds += modes.per_row * (len(rows) + len(places))
+            seconds += modes.seconds_per_row * (len(rows) + len(places))
         answer.seconds, answer.halting = seconds, modes.halting
         return answer
 
@@ -193,8 +193,8 @@ class Endpoints:
         """The render_rows of a whole reading, with what stands only in the query under a name with an underscore."""
         bulk = self.store.bulk
         places = bulk.between(first, last) if resource.name == SHIFTS and bulk.rows else range(0)
-        if len(places) > self.modes.most:
-            raise ControlError(f"There are more than {self.modes.most} shifts in this window.")
+        if len(places) > self.modes.max_shifts:
+            raise ControlError(f"There are more than {self.modes.max_shifts} shifts in this window.")
         rows: Iterable[Row] = self._window(resource, self.store.rows(resource.name), first, last)
         kept = [*rows, *bulk.made(places)]
         # Where memberships come from is said of single employees only.

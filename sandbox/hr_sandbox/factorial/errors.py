@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.http.messages import ApiError, Response, json_response
 from hr_sandbox.stable_random import stable_number
 
 BAD, UNAUTHORIZED, PAYMENT_REQUIRED, FORBIDDEN, NOT_FOUND, UNPROCESSABLE = 400, 401, 402, 403, 404, 422
@@ -35,15 +35,6 @@ CODES = {
 GATEWAY = frozenset({502, 503, 504})
 JSON, HTML, EMPTY, NULL, PAYMENT = "json", "html", "empty", "null", "payment"
 FORMS = (JSON, HTML, EMPTY, NULL, PAYMENT)
-
-
-class ApiError(Exception):
-    """A request that is answered with an error."""
-
-    def __init__(self, answer: Response) -> None:
-        """Answer so."""
-        super().__init__(answer.status)
-        self.answer = answer
 
 
 def html_error(status: int) -> Response:

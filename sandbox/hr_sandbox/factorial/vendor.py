@@ -12,14 +12,15 @@ from hr_sandbox.factorial.access import Access, path_of, resource_of, stream_of
 from hr_sandbox.factorial.auth import AUTHORIZE_PATH, TOKEN_PATH, Tokens
 from hr_sandbox.factorial.controls import FactorialControls
 from hr_sandbox.factorial.endpoint import ODD_WAYS, Endpoints
-from hr_sandbox.factorial.errors import ApiError, error_response, html_error, not_found, unauthorized
+from hr_sandbox.factorial.errors import error_response, html_error, not_found, unauthorized
 from hr_sandbox.factorial.ids import CLUSTER
 from hr_sandbox.factorial.render import render_rows
 from hr_sandbox.factorial.store import SHIFTS, STATS, Store
 from hr_sandbox.factorial.tables import newest, resources
+from hr_sandbox.http.arguments import ControlError
 from hr_sandbox.http.limits import Buckets, Rate
-from hr_sandbox.http.messages import json_response
-from hr_sandbox.vendor import YEARS_BACK, ControlError, Vendor
+from hr_sandbox.http.messages import ApiError, json_response
+from hr_sandbox.vendor import YEARS_BACK, Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,9 +29,8 @@ if TYPE_CHECKING:
     from hr_sandbox.factorial.auth import Bearer
     from hr_sandbox.factorial.fake_values import Row
     from hr_sandbox.factorial.tables import Resource
-    from hr_sandbox.http.messages import Request, Response
+    from hr_sandbox.http.messages import Json, Request, Response
     from hr_sandbox.options import Options
-    from hr_sandbox.vendor import Json
 
 PATH = re.compile(r"/api/([^/]+)/resources/(\w+/\w+)(?:/([^/]+))?")
 LONGEST_TOKEN = 7200  # seconds, of a user's token
@@ -43,6 +43,9 @@ NORMAL, UNPAGED, OR_LATER = "normal", "unpaged", "updated-since"
 
 class Factorial(Vendor):
     """Factorial's API: all lists of the live versions, and OAuth."""
+
+    access: Access
+    tokens: Tokens
 
     name = "factorial"
     streams = tuple(row.stream for row in newest().values())
@@ -71,7 +74,7 @@ class Factorial(Vendor):
         try:
             answer = self._gate(request) if enough else error_response(TOO_MANY)
         except ApiError as error:
-            answer = error.answer
+            answer = error.response
         if rate and remaining is not None:
             answer.headers |= {
                 "ratelimit-limit": str(rate.burst // rate.cost),
@@ -189,7 +192,7 @@ class Factorial(Vendor):
         """Which modules are booked, and how lists behave."""
         modes = self.endpoints.modes
         return {
-            "granted": [module for module in self.access.modules if module not in self.access.denied],
+            "granted": self.access.granted(),
             "revoked": self.access.denied,
             "refusals": self.access.forms,
             "hidden": {name: sorted(fields) for name, fields in self.access.hidden.items()},
@@ -198,18 +201,6 @@ class Factorial(Vendor):
             "updated_since": modes.or_later,
             "odd": dict(modes.odd),
         }
-
-    def revoke(self, *, permission: str | None, endpoint: str | None, status: int | None) -> Json:
-        """Take away a module or one list."""
-        return self.access.revoke(permission, endpoint, status)
-
-    def grant(self, *, permission: str | None, endpoint: str | None) -> Json:
-        """Give back a module or one list."""
-        return self.access.grant(permission, endpoint)
-
-    def expire_tokens(self) -> Json:
-        """End all access tokens now; they can be refreshed."""
-        return {"expired": self.tokens.expire()}
 
     def allow(self, attribute: str, *, allowed: bool) -> Json:
         """Show an attribute, such as `employees_employees.bank_number`, or let it be null."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from hr_sandbox.vendor import ControlError
+from hr_sandbox.http.arguments import ControlError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from hr_sandbox.http.messages import Json
 
 KINDS = ("status", "truncated", "drop", "html", "retry-after", "slow")
 FORMS = ("seconds", "date")
@@ -25,17 +27,64 @@ ANY = "*"
 HTTP_ERRORS = range(400, 600)
 MAX_SECONDS = 10_000_000
 
+S = TypeVar("S", bound="Scheduled")
+
 
 @dataclass(slots=True, kw_only=True)
-class Fault:
+class Scheduled:
+    """When something goes wrong.
+
+    Attributes:
+        times: how many requests fail; None for all.
+        after: how many matching requests succeed first.
+    """
+
+    times: int | None = 1
+    after: int = 0
+
+
+class Schedule(Generic[S]):
+    """Faults that controls have requested and that have not happened yet."""
+
+    def __init__(self) -> None:
+        """Start with no faults."""
+        self._pending: list[S] = []
+
+    def add(self, fault: S) -> Json:
+        """Add a fault. Returns it as JSON."""
+        self._pending.append(fault)
+        return asdict(fault)
+
+    def clear(self) -> int:
+        """Remove all faults. Returns how many there were."""
+        count = len(self._pending)
+        self._pending.clear()
+        return count
+
+    def take(self, matches: Callable[[S], bool]) -> S | None:
+        """Return the fault that hits a request, if any, and count it."""
+        for fault in self._pending:
+            if not matches(fault):
+                continue
+            if fault.after:
+                fault.after -= 1
+                continue
+            if fault.times is not None:
+                fault.times -= 1
+                if not fault.times:
+                    self._pending.remove(fault)
+            return fault
+        return None
+
+
+@dataclass(slots=True, kw_only=True)
+class Fault(Scheduled):
     """What goes wrong, where and how often.
 
     Attributes:
         path: with the vendor's prefix; as requested, or as declared with parameters in braces.
         kind: what stable_chance; see `KINDS`.
         status: of the kinds `status` and `retry-after`.
-        times: how many requests it hits; None for all.
-        after: how many matching requests pass before.
         query: parameters that the request must have as well; `*` is any value.
         seconds: how long to wait, of the kinds `slow` and `retry-after`.
         form: whether a `Retry-After` is in `seconds` or a `date`.
@@ -44,8 +93,6 @@ class Fault:
     path: str = ""
     kind: str = "status"
     status: int | None = None
-    times: int | None = 1
-    after: int = 0
     query: dict[str, str] = field(default_factory=dict)
     seconds: float = 1
     form: str = "seconds"
@@ -57,7 +104,7 @@ class Fault:
         Raises:
             ControlError: something in it cannot be.
         """
-        unknown = set(body) - set(cls.__slots__)
+        unknown = set(body) - {row.name for row in fields(cls)}
         if unknown:
             raise ControlError(f"A fault has no {', '.join(sorted(unknown))}.")
         fault = cls(**{"kind": "status", **body})
@@ -92,38 +139,18 @@ def _count(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-class Faults:
-    """The faults that are still to come."""
+class Faults(Schedule[Fault]):
+    """The faults of all vendors: those that controls requested, and random ones."""
 
     def __init__(self, rate: float, seed: int) -> None:
-        """Have random faults at this rate, always the same for a seed."""
+        """Draw random faults at this rate; the same seed draws the same ones."""
+        super().__init__()
         self._rate = rate
         self._random = random.Random(f"faults/{seed}")  # noqa: S311  no cryptography
-        self._exact: list[Fault] = []
-
-    def add(self, fault: Fault) -> dict[str, Any]:
-        """Wait for requests that a fault is for."""
-        self._exact.append(fault)
-        return asdict(fault)
-
-    def clear(self) -> int:
-        """Forget the faults that were asked for; says how many."""
-        count = len(self._exact)
-        self._exact.clear()
-        return count
 
     def next(self, paths: tuple[str | None, ...], query: Mapping[str, str]) -> Fault | None:
-        """The fault that hits a request, if one does."""
-        for fault in self._exact:
-            if not fault.matches(paths, query):
-                continue
-            if fault.after:
-                fault.after -= 1
-                continue
-            if fault.times is not None:
-                fault.times -= 1
-                if not fault.times:
-                    self._exact.remove(fault)
+        """Return the fault that hits a request, if any."""
+        if fault := self.take(lambda fault: fault.matches(paths, query)):
             return fault
         if self._rate and self._random.random() < self._rate:
             kind, status = self._random.choice(RANDOM)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
+Json = dict[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -54,6 +56,15 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0
     halting: bool = False
+
+
+class ApiError(Exception):
+    """Ends the handling of a request with an error response."""
+
+    def __init__(self, response: Response) -> None:
+        """Carry the response."""
+        super().__init__(response.status)
+        self.response = response
 
 
 def parse_pairs(text: str) -> tuple[tuple[str, str], ...]:

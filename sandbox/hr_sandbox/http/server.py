@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from hr_sandbox.app import make_app
 from hr_sandbox.http.traffic import TRANSPORT
-from hr_sandbox.options import OptionError, Options
+from hr_sandbox.options import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+
+    from starlette.types import ASGIApp
+
+    from hr_sandbox.options import Options
 
 BACKLOG = 512
 LOGGER = logging.getLogger("uvicorn.error")
@@ -38,12 +41,13 @@ class _Protocol(H11Protocol):
 class Server(uvicorn.Server):
     """A sandbox that listens."""
 
-    def __init__(self, options: Options, on_ready: Callable[[str], None]) -> None:
-        """Make the company and take the port.
+    def __init__(self, app: ASGIApp, options: Options, on_ready: Callable[[str], None]) -> None:
+        """Open the port.
 
         Args:
-            options: what to serve, and where.
-            on_ready: called with the address once requests are answered.
+            app: what to serve.
+            options: where to listen.
+            on_ready: called with the address as soon as requests are answered.
 
         Raises:
             OptionError: the address cannot be listened on.
@@ -58,7 +62,7 @@ class Server(uvicorn.Server):
         self.url = f"http://{host}:{self._socket.getsockname()[1]}"
         self._on_ready = on_ready
         config = uvicorn.Config(
-            make_app(options),
+            app,
             http=_Protocol,
             lifespan="off",
             log_config=None,

@@ -1,4 +1,4 @@
-"""Texts that only the service itself can make: they hold where a reading stands, and nobody else can change them."""
+"""Opaque cursors that clients can neither read reliably nor change: their content is signed."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from hashlib import blake2b
 from secrets import token_bytes
 from typing import Any
 
-SIZE = 9
+SIGNATURE_BYTES = 9
 Payload = dict[str, Any]
 
 
 class SignedCursors:
-    """Makes and reads such texts."""
+    """Encodes and decodes cursors."""
 
-    def __init__(self) -> None:
-        """Have a secret of its own."""
-        self._secret = token_bytes(32)
+    def __init__(self, secret: bytes | None = None) -> None:
+        """Sign with this secret, or with a random one."""
+        self._secret = secret or token_bytes(32)
 
-    def close(self, payload: Payload) -> str:
-        """A text that holds these values."""
+    def encode(self, payload: Payload) -> str:
+        """Return the cursor that holds these values."""
         raw = json.dumps(payload, separators=(",", ":")).encode()
         return urlsafe_b64encode(self._sign(raw) + raw).decode()
 
-    def open(self, text: str) -> Payload | None:
-        """The values in a text, or None where it is not one of these."""
+    def decode(self, cursor: str) -> Payload | None:
+        """Return the values of a cursor, or None if it was not made here."""
         try:
-            raw = urlsafe_b64decode(text.encode())
+            raw = urlsafe_b64decode(cursor.encode())
         except ValueError:
             return None
-        # The decoder passes over what is no letter of its own.
-        if urlsafe_b64encode(raw).decode() != text or self._sign(raw[SIZE:]) != raw[:SIZE]:
+        # The decoder ignores characters outside of its alphabet and unused bits: only the text that was encoded counts.
+        if urlsafe_b64encode(raw).decode() != cursor or self._sign(raw[SIGNATURE_BYTES:]) != raw[:SIGNATURE_BYTES]:
             return None
-        payload: Payload = json.loads(raw[SIZE:])
+        payload: Payload = json.loads(raw[SIGNATURE_BYTES:])
         return payload
 
     def _sign(self, raw: bytes) -> bytes:
-        return blake2b(raw, digest_size=SIZE, key=self._secret).digest()
+        return blake2b(raw, digest_size=SIGNATURE_BYTES, key=self._secret).digest()

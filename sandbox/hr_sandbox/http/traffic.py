@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hr_sandbox.http.messages import Request, Response, parse_pairs
 
@@ -17,12 +17,29 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
     from hr_sandbox.http.faults import Fault, Faults
-    from hr_sandbox.vendor import Json, Site
+    from hr_sandbox.http.messages import Json
 
 LOGGED = 500_000
 LOGGED_HEADERS = ("user-agent", "x-personio-partner-id", "x-personio-app-id", "prefer", "if-none-match")
 # Under this key a scope holds the connection, so that a fault can break it.
 TRANSPORT = "hr_sandbox.transport"
+
+
+class Site(Protocol):
+    """A vendor, or another site that is served."""
+
+    @property
+    def name(self) -> str:
+        """The first segment of its paths."""
+
+    def answer(self, request: Request) -> Response:
+        """Answer a request, with an error response if need be."""
+
+    def error(self, status: int, request: Request) -> Response:
+        """Return the site's response for a failure of the service, such as 429 or 503."""
+
+    def template(self, path: str) -> str | None:
+        """Return the declared path that a request's path matches, or None."""
 
 
 @dataclass(slots=True)

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hr_sandbox.http.messages import Response, json_response
-from hr_sandbox.personio.errors import ApiError, oauth_error, problem
+from hr_sandbox.http.messages import ApiError, Response, json_response
+from hr_sandbox.http.tokens import TokenStore, same_secrets
+from hr_sandbox.personio.errors import oauth_error, problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from hr_sandbox.http.messages import Request
+
+from hr_sandbox.http.messages import Request
 
 REQUIRED = ("grant_type", "client_id", "client_secret")
 TOKEN_PATH = "/v2/auth/token"  # noqa: S105  a path
 REVOKE_PATH = "/v2/auth/revoke"
-BEARER = "Bearer "
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """What a token allows, and until when (on the token clock)."""
-
-    scopes: frozenset[str]
-    ends: float
-
-
-class Tokens:
+class Tokens(TokenStore):
     """The tokens of one credential."""
 
     def __init__(
@@ -48,11 +39,9 @@ class Tokens:
             granted: the permissions that the credential has now.
             clock: seconds that never go back.
         """
+        super().__init__(lifetime, clock)
         self._client = client
-        self.lifetime = lifetime
         self._granted = granted
-        self._clock = clock
-        self._tokens: dict[str, Token] = {}
 
     def issue(self, request: Request) -> Response:
         """Answer a request for a token."""
@@ -66,7 +55,7 @@ class Tokens:
         if not scopes or not set(scopes) <= set(granted):
             return oauth_error("invalid_scope", "A scope is unknown or not granted.", "scope_not_allowed")
         body = {
-            "access_token": self._add(f"papi-{secrets.token_urlsafe(64)}", scopes),
+            "access_token": self.add(f"papi-{secrets.token_urlsafe(64)}", frozenset(scopes)),
             "expires_in": int(self.lifetime),
             "token_type": "Bearer",
             "scope": " ".join(scopes),
@@ -77,39 +66,20 @@ class Tokens:
         """A token in the form of v1, with all permissions and some more; None for another client."""
         if not self._known(client_id, client_secret):
             return None
-        return self._add(".".join(secrets.token_urlsafe(part) for part in (27, 96, 32)), (*self._granted(), *more))
+        return self.add(
+            ".".join(secrets.token_urlsafe(part) for part in (27, 96, 32)), frozenset((*self._granted(), *more))
+        )
 
     def _known(self, client_id: str, client_secret: str) -> bool:
-        return hmac.compare_digest(f"{client_id}\n{client_secret}".encode(), "\n".join(self._client).encode())
-
-    def _add(self, name: str, scopes: Iterable[str]) -> str:
-        timestamp = self._clock()
-        self._tokens = {name: token for name, token in self._tokens.items() if token.ends > timestamp}
-        self._tokens[name] = Token(frozenset(scopes), timestamp + self.lifetime)
-        return name
+        return same_secrets((client_id, client_secret), self._client)
 
     def revoke(self, request: Request) -> Response:
         """Answer a request to end a token."""
         name = _form(request, ("token",), ("token",))["token"]
-        if self._valid(name) is None:
+        if self.find(name) is None:
             return problem(401)
         del self._tokens[name]
         return Response(200)
-
-    def check(self, request: Request) -> Token | None:
-        """The request's token, or None where it has none that is valid."""
-        header = request.headers.get("authorization", "")
-        return self._valid(header.removeprefix(BEARER)) if header.startswith(BEARER) else None
-
-    def expire(self) -> int:
-        """End all tokens; says how many there were."""
-        count = len(self._tokens)
-        self._tokens.clear()
-        return count
-
-    def _valid(self, name: str) -> Token | None:
-        token = self._tokens.get(name)
-        return token if token and token.ends > self._clock() else None
 
 
 def _form(request: Request, known: tuple[str, ...], required: tuple[str, ...]) -> dict[str, str]:

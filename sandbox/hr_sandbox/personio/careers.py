@@ -20,12 +20,10 @@ from hr_sandbox.personio.modes import (
     Modes,
 )
 from hr_sandbox.stable_random import stable_chance, stable_choice
-from hr_sandbox.vendor import Site
 
 if TYPE_CHECKING:
     from hr_sandbox.company import Company
-    from hr_sandbox.http.messages import Request
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json, Request
 
 LANGUAGES = ("de", "en", "fr", "es", "nl", "it", "pt", "sv", "fi", "pl", "cs")
 WORKPLACES = ("onsite", "hybrid", "remote")
@@ -107,14 +105,14 @@ ODD = {
 }
 
 
-class Careers(Site):
+class Careers:
     """The career site."""
 
     name = "personio-careers"
 
     def __init__(self, company: Company, modes: Modes) -> None:
         """Show the openings of this company, each language in its mode."""
-        super().__init__(company)
+        self.company = company
         self._modes = modes
 
     def answer(self, request: Request) -> Response:

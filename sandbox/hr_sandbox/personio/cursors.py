@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
-import json
 from dataclasses import asdict, dataclass
 
+from hr_sandbox.http.signed_cursor import SignedCursors
+
 PREFIX = "cur_"
-SIGNATURE_BYTES = 9
 
 
 class CursorError(ValueError):
@@ -41,32 +37,20 @@ class Cursors:
 
     def __init__(self, secret: str) -> None:
         """Sign with this secret."""
-        self._secret = secret.encode()
+        self._signed = SignedCursors(secret.encode())
 
     def write(self, position: Position) -> str:
-        """The cursor of a position."""
-        payload = json.dumps(asdict(position), separators=(",", ":")).encode()
-        return PREFIX + base64.urlsafe_b64encode(self._sign(payload) + payload).decode().rstrip("=")
+        """Return the cursor of a position."""
+        return PREFIX + self._signed.encode(asdict(position)).rstrip("=")
 
     def read(self, cursor: str, path: str) -> Position:
-        """The position of a cursor.
+        """Return the position of a cursor.
 
         Raises:
             CursorError: it was changed, invented, or made for another path.
         """
         text = cursor.removeprefix(PREFIX)
-        try:
-            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise CursorError(cursor) from error
-        signature, payload = raw[:SIGNATURE_BYTES], raw[SIGNATURE_BYTES:]
-        if not cursor.startswith(PREFIX) or not hmac.compare_digest(signature, self._sign(payload)):
+        payload = self._signed.decode(text + "=" * (-len(text) % 4)) if cursor.startswith(PREFIX) else None
+        if payload is None or payload["path"] != path:
             raise CursorError(cursor)
-        position = Position(**json.loads(payload))
-        # The last character of base64 may hold unused bits: only the text that was written counts.
-        if position.path != path or self.write(position) != cursor:
-            raise CursorError(cursor)
-        return position
-
-    def _sign(self, payload: bytes) -> bytes:
-        return hmac.new(self._secret, payload, hashlib.sha256).digest()[:SIGNATURE_BYTES]
+        return Position(**payload)

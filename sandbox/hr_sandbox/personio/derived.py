@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from hr_sandbox.company import Company
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json
 
 Window = tuple["date | None", "date | None"]
 

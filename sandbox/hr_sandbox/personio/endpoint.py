@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.company.model import key_of
 from hr_sandbox.http.limits import Rate
+from hr_sandbox.http.messages import ApiError
 from hr_sandbox.personio.cursors import CursorError, Position
-from hr_sandbox.personio.errors import ApiError, invalid_parameter, invalid_value, problem
+from hr_sandbox.personio.errors import invalid_parameter, invalid_value, problem
 from hr_sandbox.personio.links import Links
 from hr_sandbox.personio.modes import NORMAL
 
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Table
+    from hr_sandbox.http.messages import Json
     from hr_sandbox.personio.cursors import Cursors
     from hr_sandbox.personio.filters import Filter
-    from hr_sandbox.vendor import Json
 
 CACHED_WALKS = 32
 MAX_DIGITS = 9

@@ -6,11 +6,11 @@ import uuid
 from typing import TYPE_CHECKING
 
 from hr_sandbox import clock
-from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.http.messages import ApiError, Response, json_response
 from hr_sandbox.personio.modes import GONE, NO_ELEMENT, NOT_FOUND
 
 if TYPE_CHECKING:
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json
 
 REFERENCE = "https://developer.personio.de/reference/errors"
 PROBLEM = "application/problem+json"
@@ -35,15 +35,6 @@ _TEXTS = {
 }
 
 FILTER_ENCODING = "A filter is not encoded as it must be."
-
-
-class ApiError(Exception):
-    """An answer other than 200, raised where the reason is found."""
-
-    def __init__(self, answer: Response) -> None:
-        """Carry the answer."""
-        super().__init__(answer.status)
-        self.answer = answer
 
 
 def problem(status: int, detail: str | None = None, title: str | None = None, **headers: str) -> Response:

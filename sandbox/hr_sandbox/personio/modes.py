@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.vendor import ControlError
+from hr_sandbox.http.arguments import ControlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json
 
 NORMAL = "normal"
 NO_CONTENT = "no-content"

@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company.model import key_of
+from hr_sandbox.http.arguments import ControlError
 from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
-from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.http.messages import ApiError, Response, json_response
+from hr_sandbox.http.routing import match_path
 from hr_sandbox.personio.access import CUSTOM, Access
 from hr_sandbox.personio.auth import REVOKE_PATH, TOKEN_PATH, Tokens
 from hr_sandbox.personio.careers import Careers
@@ -16,7 +18,6 @@ from hr_sandbox.personio.derived import DERIVED
 from hr_sandbox.personio.endpoint import USUAL_RATE, ItemEndpoint, ListEndpoint, RenderContext, ResultCache, page_start
 from hr_sandbox.personio.endpoints import ENDPOINTS
 from hr_sandbox.personio.errors import (
-    ApiError,
     endpoint_not_found,
     invalid_parameter,
     permission_error,
@@ -29,17 +30,16 @@ from hr_sandbox.personio.v1 import V1
 from hr_sandbox.personio.v1.api import MODES, ROUTES
 from hr_sandbox.personio.v1.employees import attributes_of
 from hr_sandbox.personio.v1.people import STREAM
-from hr_sandbox.vendor import ControlError, Vendor
+from hr_sandbox.vendor import Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
     from hr_sandbox.company import Company
-    from hr_sandbox.http.messages import Request
+    from hr_sandbox.http.messages import Json, Request
     from hr_sandbox.options import Options
     from hr_sandbox.personio.endpoint import Endpoint, Rows, Values
-    from hr_sandbox.vendor import Json
 
 TOKENS_PER_MINUTE = 150
 TOO_MANY = 429
@@ -53,6 +53,9 @@ UPPER_SNAKE_CASE = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
 class Personio(Vendor):
     """Personio's API: v2, and the reading side of v1."""
 
+    access: Access
+    tokens: Tokens
+
     name = "personio"
     streams = (*(row.stream for row in ENDPOINTS if isinstance(row, ListEndpoint)), *DERIVED)
 
@@ -61,7 +64,7 @@ class Personio(Vendor):
         super().__init__(company)
         self.access = Access(ENDPOINTS, {row.path: row.permission for row in ROUTES})
         client = (options.client_id, options.client_secret)
-        self.tokens = Tokens(client, options.token_ttl, self.access.granted)
+        self.tokens = Tokens(client, options.token_ttl, self.access.granted_scopes)
         self._limit = Rate.per_minute(options.requests_per_minute) if options.requests_per_minute else None
         self._buckets = Buckets()
         self._token_limit = TokenLimit(TOKENS_PER_MINUTE)
@@ -72,7 +75,6 @@ class Personio(Vendor):
         self._v1 = V1(company, self.tokens, self.access, self._limit, self.modes)
         self.careers = Careers(company, self.modes)
         self._twice: dict[str, set[str]] = {}
-        self._routes = [(_pattern(endpoint.path), endpoint) for endpoint in ENDPOINTS]
         self._list_endpoints = {row.stream: row for row in ENDPOINTS if isinstance(row, ListEndpoint)}
 
     # Requests
@@ -87,7 +89,7 @@ class Personio(Vendor):
                 return self._authenticate(request)
             return self._gate(request)
         except ApiError as error:
-            return error.answer
+            return error.response
 
     def error(self, status: int, request: Request) -> Response:
         """A failure of the vendor's own; a 429 comes without a word on when to try again."""
@@ -134,20 +136,24 @@ class Personio(Vendor):
                 answer = refused
             elif token is None:
                 answer = problem(401)
-            elif (status := self.access.refusal(endpoint, token)) is not None:
+            elif (status := self.access.refusal(endpoint, token.scopes or frozenset())) is not None:
                 answer = permission_error(status, request.path)
             else:
-                answer = json_response(self._body(endpoint, request, path_values, self.access.of(token)))
+                answer = json_response(
+                    self._body(
+                        endpoint, request, path_values, (token.scopes or frozenset()) - self.access.denied.keys()
+                    )
+                )
         except ApiError as error:
-            answer = error.answer
+            answer = error.response
         answer.headers.update(_rate_headers(rate, remaining))
         return answer
 
     def _route(self, path: str) -> tuple[Endpoint | None, Values]:
         # Paths are tried in the order of their declarations.
-        for pattern, endpoint in self._routes:
-            if found := pattern.fullmatch(path):
-                return endpoint, dict(found.groupdict())
+        for endpoint in ENDPOINTS:
+            if (values := match_path(endpoint.path, path)) is not None:
+                return endpoint, dict(values)
         return None, {}
 
     @staticmethod
@@ -238,25 +244,13 @@ class Personio(Vendor):
     def permissions(self) -> Json:
         """Which permissions, attributes, link styles and duplicates are set."""
         return {
-            "granted": [permission for permission in self.access.permissions if permission not in self.access.denied],
+            "granted": self.access.granted(),
             "revoked": self.access.denied,
             "hidden": sorted(self.access.hidden),
             "links": self._styles,
             "modes": self.modes.chosen(),
             "duplicates": {stream: sorted(keys) for stream, keys in self._twice.items()},
         }
-
-    def revoke(self, *, permission: str | None, endpoint: str | None, status: int | None) -> Json:
-        """Take away a permission or one endpoint."""
-        return self.access.revoke(permission, endpoint, status)
-
-    def grant(self, *, permission: str | None, endpoint: str | None) -> Json:
-        """Give back a permission or one endpoint."""
-        return self.access.grant(permission, endpoint)
-
-    def expire_tokens(self) -> Json:
-        """End all tokens now."""
-        return {"expired": self.tokens.expire()}
 
     def allow(self, attribute: str, *, allowed: bool) -> Json:
         """Show or hide an attribute, such as `persons.updated_at`."""
@@ -297,10 +291,6 @@ class Personio(Vendor):
         self._twice.setdefault(stream, set()).add(chosen)
         self.company.version += 1
         return {"stream": stream, "id": chosen}
-
-
-def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path)))
 
 
 def _after(position: Position, start: int, page: Rows) -> Position:

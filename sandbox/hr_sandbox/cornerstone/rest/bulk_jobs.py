@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.cornerstone.rest.route import Call
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json
 
 ROOT, SCOPE, PERMISSION_SCOPE = "/services/api/x/bulk-api/v1", "bulkapi:read", "bulkapipermission:read"
 JOB_RATE, REPORT_RATE, MOST, DOWNLOADS = 5, 10, 100, 5

@@ -7,11 +7,12 @@ from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.errors import TOO_MANY, ApiError, format_time
+from hr_sandbox.cornerstone.errors import TOO_MANY, format_time
 from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, old
 from hr_sandbox.cornerstone.rows.common import login, ref
 from hr_sandbox.cornerstone.rows.learning import NAMES, TYPE_NAMES
 from hr_sandbox.cornerstone.timestamps import DAY, parse_timestamp, to_datetime, to_ticks
+from hr_sandbox.http.messages import ApiError
 from hr_sandbox.stable_random import stable_number
 
 if TYPE_CHECKING:
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.cornerstone.rest.route import Call
     from hr_sandbox.cornerstone.snapshot import Training, Transcript
-    from hr_sandbox.http.messages import Response
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json, Response
 
 SEARCH, CATALOG = "/services/api/LOTranscript/TranscriptSearch", "/services/api/Catalog/GlobalSearch"
 DETAILS, ROSTER = "/services/api/LO/GetDetails", "/services/api/SessionRoster/GetSessionRoster"

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company.model import Person
     from hr_sandbox.cornerstone.rest.route import Call
-    from hr_sandbox.http.messages import Response
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json, Response
 
 V2 = "/services/api/x/users/v2/employees"
 SCOPE, GROUP_SCOPE = "employee:read", "group:read"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.errors import BAD, JSON_TYPE, ApiError, validation_error
+from hr_sandbox.cornerstone.errors import BAD, JSON_TYPE, validation_error
 from hr_sandbox.cornerstone.rest.people import (
     CUSTOM,
     GROUP_SCOPE,
@@ -24,15 +24,14 @@ from hr_sandbox.cornerstone.rest.route import Context, Route
 from hr_sandbox.cornerstone.rows.common import ref
 from hr_sandbox.cornerstone.rows.units import places, units_by_id
 from hr_sandbox.cornerstone.snapshot import uuid
-from hr_sandbox.http.messages import json_response
+from hr_sandbox.http.messages import ApiError, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.company.model import Person
     from hr_sandbox.cornerstone.rest.route import Call
-    from hr_sandbox.http.messages import Response
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json, Response
 
 V1 = "/services/api/x/users/v1/employees"
 

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company.model import Application, Opening
     from hr_sandbox.cornerstone.rest.route import Call
-    from hr_sandbox.http.messages import Response
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json, Response
 
 ROOT, USUAL, MOST = "/services/api/Recruiting", 20, 100
 HERE = ZoneInfo("Europe/Berlin")  # where the portal is

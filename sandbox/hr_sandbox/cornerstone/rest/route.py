@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.cornerstone.errors import (
@@ -13,13 +11,13 @@ from hr_sandbox.cornerstone.errors import (
     JSON_TYPE,
     MESSAGES,
     NOT_FOUND,
-    ApiError,
     bulk_error,
     error_response,
     format_time,
     validation_error,
 )
-from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.http.messages import ApiError, Response, json_response
+from hr_sandbox.http.routing import match_path
 from hr_sandbox.http.signed_cursor import SignedCursors
 
 if TYPE_CHECKING:
@@ -28,8 +26,7 @@ if TYPE_CHECKING:
     from hr_sandbox.company import Company
     from hr_sandbox.cornerstone.snapshot import Snapshot
     from hr_sandbox.cornerstone.store import Store
-    from hr_sandbox.http.messages import Request
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json, Request
 
 NEW, OLD, BULK = "new", "old", "bulk"
 USUAL = 417  # requests a minute
@@ -139,14 +136,9 @@ class Route:
     per_minute: int = USUAL
     limited: str = ""
 
-    @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path))
-
     def match(self, path: str) -> dict[str, str] | None:
         """What stands in a path of this kind, or None."""
-        found = self._pattern.fullmatch(path)
-        return None if found is None else found.groupdict()
+        return match_path(self.path, path)
 
     def refusing(self, request: Request) -> Callable[..., Response]:
         """Makes errors in the family's form."""
@@ -219,7 +211,7 @@ def tokened(context: Context, call: Call, rows: list[Json], size: int, member: s
     after, filters = -1, sorted(item for item in call.given.items() if item[0] not in {"nextPageToken", "pageSize"})
     if (text := call.given.get("nextPageToken")) is not None:
         marked = text.startswith(MARK)
-        state = context.cursors.open(text.removeprefix(MARK).translate(FROM_TEXT)) if marked else None
+        state = context.cursors.decode(text.removeprefix(MARK).translate(FROM_TEXT)) if marked else None
         asked = {"path": call.request.path, "size": size, "filters": [list(item) for item in filters]}
         if state is None or any(state[name] != value for name, value in asked.items()):
             raise call.bad_request("nextPageToken", "is not valid")
@@ -237,5 +229,5 @@ def tokened(context: Context, call: Call, rows: list[Json], size: int, member: s
             "after": page[-1]["id"],
             "at": context.store.clock.seconds(),
         }
-        token = MARK + context.cursors.close(state).translate(TO_TEXT)
+        token = MARK + context.cursors.encode(state).translate(TO_TEXT)
     return listed(context, page, **{member: token})

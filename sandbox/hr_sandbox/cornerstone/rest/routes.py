@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.rest import bulk_jobs, learning, people, people_v1, recruiting, skills, units
 from hr_sandbox.cornerstone.rest.route import Context
-from hr_sandbox.vendor import ControlError
+from hr_sandbox.http.arguments import ControlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.cornerstone.rest.route import Route
     from hr_sandbox.cornerstone.store import Store
-    from hr_sandbox.http.messages import Request, Response
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json, Request, Response
 
 FAMILIES = (people, units, learning, skills, recruiting, bulk_jobs)
 ROUTES: tuple[Route, ...] = (

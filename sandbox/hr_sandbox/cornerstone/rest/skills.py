@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from hr_sandbox.cornerstone.rest.route import Call
-    from hr_sandbox.http.messages import Response
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json, Response
 
 ROOT, SCOPE, RATE, USUAL, MOST = "/services/api/x/skills/v1", "skill:read", 100, 50, 100
 FIRST_SKILL, FIRST_CATEGORY = 3_000, 40

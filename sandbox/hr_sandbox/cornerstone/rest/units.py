@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from hr_sandbox.cornerstone.rest.route import Call
-    from hr_sandbox.http.messages import Response
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json, Response
 
 ROOT, RATE, SPECIFICATION_RATE, SIZE = "/services/api/x/organizations/v1", 300, 5, 100
 SCOPE, TYPE_SCOPE = "ou:read", "outype:read"

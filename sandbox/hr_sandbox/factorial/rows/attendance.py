@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company.seeded_random import SATURDAY
+from hr_sandbox.company.dates import SATURDAY
 from hr_sandbox.factorial.ids import to_api_id
 from hr_sandbox.factorial.rows.common import HOME, latest
 from hr_sandbox.stable_random import stable_chance, stable_number

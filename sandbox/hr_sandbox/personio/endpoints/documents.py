@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.company.reports import ATTRIBUTES, rows_of
 from hr_sandbox.company.webhooks import DAYS
+from hr_sandbox.http.messages import ApiError
 from hr_sandbox.personio.endpoint import ALL, Endpoint, ItemEndpoint, ListEndpoint, Values, find_by_id
-from hr_sandbox.personio.errors import ApiError, problem
+from hr_sandbox.personio.errors import problem
 from hr_sandbox.personio.filters import (
     Filter,
     any_of,

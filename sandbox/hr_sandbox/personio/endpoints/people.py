@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.company.absences import days_of
+from hr_sandbox.company.dates import months_after
 from hr_sandbox.company.model import AbsenceDay
-from hr_sandbox.company.seeded_random import months_after
 from hr_sandbox.http.limits import Rate
+from hr_sandbox.http.messages import ApiError
 from hr_sandbox.personio.endpoint import Endpoint, ItemEndpoint, ListEndpoint, Values, find_by_id
-from hr_sandbox.personio.errors import ApiError, invalid_value, problem
+from hr_sandbox.personio.errors import invalid_value, problem
 from hr_sandbox.personio.filters import (
     Filter,
     any_of,

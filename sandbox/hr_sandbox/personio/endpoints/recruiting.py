@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hr_sandbox.http.messages import ApiError
 from hr_sandbox.personio.endpoint import Endpoint, ItemEndpoint, ListEndpoint, Values, find_by_id
-from hr_sandbox.personio.errors import ApiError, invalid_value, problem
+from hr_sandbox.personio.errors import invalid_value, problem
 from hr_sandbox.personio.filters import Filter, comparisons, equals, text_value
 from hr_sandbox.personio.links import Links
 from hr_sandbox.personio.render import recruiting as render

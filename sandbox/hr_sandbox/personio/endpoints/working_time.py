@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from hr_sandbox.http.messages import ApiError
 from hr_sandbox.personio.endpoint import Endpoint, ItemEndpoint, ListEndpoint, Values, find_by_id
-from hr_sandbox.personio.errors import ApiError, problem
+from hr_sandbox.personio.errors import problem
 from hr_sandbox.personio.filters import (
     Filter,
     any_of,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json
 
 
 def iso(value: date | datetime | None) -> str | None:

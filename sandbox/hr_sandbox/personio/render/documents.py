@@ -13,8 +13,8 @@ from hr_sandbox.stable_random import stable_number
 if TYPE_CHECKING:
     from hr_sandbox.company.model import Delivery, Document, Event, Report, Webhook
     from hr_sandbox.company.reports import Attribute, ReportRow
+    from hr_sandbox.http.messages import Json
     from hr_sandbox.personio.endpoint import RenderContext
-    from hr_sandbox.vendor import Json
 
 LOCALES = ("en", "de")
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
         Table,
         Termination,
     )
+    from hr_sandbox.http.messages import Json
     from hr_sandbox.personio.endpoint import RenderContext
-    from hr_sandbox.vendor import Json
 
 
 def person_status(company: Company, row: Person) -> str:

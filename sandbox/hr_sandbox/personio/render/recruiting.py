@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hr_sandbox.company.model import Application, Candidate, Category, Opening, Stage, Transition
+    from hr_sandbox.http.messages import Json
     from hr_sandbox.personio.endpoint import RenderContext
-    from hr_sandbox.vendor import Json
 
 
 def timestamp(value: datetime, zone: str | None, context: RenderContext) -> Json | str:

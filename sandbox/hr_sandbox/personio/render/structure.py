@@ -10,8 +10,8 @@ from hr_sandbox.personio.render.common import ref
 
 if TYPE_CHECKING:
     from hr_sandbox.company.model import CostCenter, Job, LegalEntity, Office, SalaryBand
+    from hr_sandbox.http.messages import Json
     from hr_sandbox.personio.endpoint import RenderContext
-    from hr_sandbox.vendor import Json
 
 SALARY_BANDS = "personio:salary-bands:read"
 MANAGERS = 11  # the first grade that leads others

@@ -11,8 +11,8 @@ from hr_sandbox.personio.render.common import iso, ref
 if TYPE_CHECKING:
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Attendance, Person, Project
+    from hr_sandbox.http.messages import Json
     from hr_sandbox.personio.endpoint import RenderContext
-    from hr_sandbox.vendor import Json
 
 INCLUDED = ("tracked_minutes", "sub_projects_tracked_minutes", "sub_projects_count", "tracked_periods_count")
 

@@ -14,15 +14,12 @@ from hr_sandbox.personio.v1.permissions import PERMISSIONS
 from hr_sandbox.personio.v1.route import Call
 
 if TYPE_CHECKING:
-    import re
-
     from hr_sandbox.company import Company
-    from hr_sandbox.http.messages import Request
+    from hr_sandbox.http.messages import Json, Request
     from hr_sandbox.personio.access import Access
     from hr_sandbox.personio.auth import Tokens
     from hr_sandbox.personio.modes import Modes
     from hr_sandbox.personio.v1.route import Route
-    from hr_sandbox.vendor import Json
 
 AUTH_PATH = "/v1/auth"
 EVERYTHING = Rate(2000, 120_000, 60)  # 2000 a minute, at once if need be
@@ -100,7 +97,7 @@ class V1:
             del data["expires_in"]
         return json_response({"success": True, "data": data})
 
-    def _gate(self, request: Request, route: Route, match: re.Match[str]) -> Response:
+    def _gate(self, request: Request, route: Route, match: dict[str, str]) -> Response:
         if request.method != "GET":
             raise StatusError(405)
         if route.rate and not self._limit and not self._buckets.take(route.path, route.rate)[0]:
@@ -111,7 +108,7 @@ class V1:
             raise StatusError(denied)
         query = read(route.parameters, request.query)
         mode = self._modes.of(route.path)
-        body = route.answer(Call(self._company, request.root, dict(match.groupdict()), query, mode))
+        body = route.answer(Call(self._company, request.root, match, query, mode))
         return body if isinstance(body, Response) else json_response(self._allowed(route, body))
 
     def _allowed(self, route: Route, body: Json) -> Json:
@@ -123,8 +120,8 @@ class V1:
         return body
 
 
-def _route(path: str) -> tuple[Route, re.Match[str]] | None:
-    return next(((row, match) for row in ROUTES if (match := row.match(path))), None)
+def _route(path: str) -> tuple[Route, dict[str, str]] | None:
+    return next(((row, match) for row in ROUTES if (match := row.match(path)) is not None), None)
 
 
 def _json(request: Request) -> Json:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hr_sandbox.company import Company
     from hr_sandbox.company.custom_cells import Cell
     from hr_sandbox.company.custom_rows import CustomRow
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json
 
 LOCALES = ("en", "de")
 SYMBOLS = {"EUR": "€", "PLN": "zł", "GBP": "£", "JPY": "¥"}

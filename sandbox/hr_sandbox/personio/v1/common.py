@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 if TYPE_CHECKING:
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Absence, AbsenceType
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json
 
 When = TypeVar("When", bound=date)
 BERLIN = ZoneInfo("Europe/Berlin")  # where the account is

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import AttributeDefinition, Employment, Person
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json
 
 NOTHING: tuple[Any, ...] = (None, "", [])
 ENTITLEMENT = 30

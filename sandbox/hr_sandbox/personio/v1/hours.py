@@ -17,7 +17,7 @@ from hr_sandbox.personio.v1.route import Call, Route
 if TYPE_CHECKING:
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Absence
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json
 
 ORIGINS = ("web", "mobile", "api", "slack", None)
 TYPES, PERIODS = ids("absence_types"), ids("absence_periods")

@@ -10,8 +10,8 @@ from hr_sandbox.personio.modes import NORMAL
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hr_sandbox.http.messages import Json
     from hr_sandbox.personio.v1.route import Call
-    from hr_sandbox.vendor import Json
 
 NONE, TEXT, ZERO = "no-metadata", "text-metadata", "zero-pages"
 MODES = (NONE, TEXT, ZERO)

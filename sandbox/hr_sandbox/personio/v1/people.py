@@ -17,7 +17,7 @@ from hr_sandbox.personio.v1.permissions import ABSENCES, EMPLOYEES
 from hr_sandbox.personio.v1.route import Call, Route
 
 if TYPE_CHECKING:
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json
 
 PATH = "/v1/company/employees"
 STREAM = "employees"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import CustomReport
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json
 
 PATH = "/v1/company/custom-reports"
 PER_PAGE = 10

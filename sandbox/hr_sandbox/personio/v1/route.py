@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hr_sandbox.http.routing import match_path
 from hr_sandbox.personio.modes import NORMAL
 from hr_sandbox.personio.v1.errors import StatusError, error_response
 
@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Person
     from hr_sandbox.http.limits import Rate
-    from hr_sandbox.http.messages import Response
+    from hr_sandbox.http.messages import Json, Response
     from hr_sandbox.personio.v1.parameters import Parameter
-    from hr_sandbox.vendor import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,6 @@ class Route:
     fail: Callable[[int, str | None, int | None], Response] = error_response
     modes: tuple[str, ...] = ()
 
-    def match(self, path: str) -> re.Match[str] | None:
-        """Whether a request's path is this one."""
-        return re.fullmatch(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.path)), path)
+    def match(self, path: str) -> dict[str, str] | None:
+        """Return the values of the path's parameters, or None if a request's path is another one."""
+        return match_path(self.path, path)

@@ -27,7 +27,7 @@ from hr_sandbox.personio.v1.route import Call, Route
 if TYPE_CHECKING:
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Absence, AbsenceType
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json
 
 PATH = "/v1/company"
 FIRST_HALF, SECOND_HALF = "FIRST_HALF", "SECOND_HALF"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Attendance, Project
-    from hr_sandbox.vendor import Json
+    from hr_sandbox.http.messages import Json
 
 PATH = "/v1/company/attendances"
 REFUSE_NIGHTS = "refuse-nights"
