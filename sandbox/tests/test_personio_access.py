@@ -1,4 +1,4 @@
-"""Rights and allow-listed attributes."""
+"""Permissions and allow-listed attributes."""
 
 from __future__ import annotations
 
