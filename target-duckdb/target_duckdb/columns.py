@@ -54,7 +54,9 @@ SPOOL_TYPES = {
 }
 
 
-#: Integers that DuckDB's JSON reader would pass through a double.
+#: Integers that DuckDB's JSON reader reads.
+INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
+#: Integers that it would pass through a double.
 WIDE_INTEGERS = frozenset({"HUGEINT", "UBIGINT", "UHUGEINT"})
 
 
@@ -79,7 +81,7 @@ class Column:
             return Form.WIDENED
         if nested.is_nested(self.type):
             return Form.NATIVE
-        if self.type in {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}:
+        if self.type in INTEGERS:
             return Form.INTEGER
         if self.type in WIDE_INTEGERS or types.decimal_parts(self.type):
             return Form.DIGITS

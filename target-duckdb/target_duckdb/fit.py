@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from target_duckdb import types
-from target_duckdb.columns import SPOOL_TYPES, WIDE_INTEGERS, Column, Form
+from target_duckdb.columns import INTEGERS, SPOOL_TYPES, WIDE_INTEGERS, Column, Form
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -32,6 +32,7 @@ PATTERNS = {
     "UBIGINT": rf"{_WHOLE}(\.0+)?",
     "UHUGEINT": rf"{_WHOLE}(\.0+)?",
 }
+_SURE_DIGITS = 15  # of a number that a DOUBLE gives back as it was
 _DECIMAL = rf"-?{_WHOLE}(\.\d+)?"
 #: Types whose values may be written in other ways, too.
 _TIMES = frozenset({"DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS", "TIMESTAMPTZ_NS"})
@@ -89,6 +90,11 @@ def value_sql(name: str, column_type: str, *, odd: bool = False, key: bool = Fal
     return f"CAST({name} AS {column_type})"
 
 
+def instant_sql(text: str) -> str:
+    """SQL for the instant that a text says, in whatever way it is written; NULL where it says none."""
+    return f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), {_fits_rewritten(text, 'TIMESTAMPTZ', key=False)[1]})"
+
+
 def text_sql(name: str, column: Column, *, key: bool) -> str:
     """SQL for the text of a spooled value in a column that must become VARCHAR.
 
@@ -97,23 +103,45 @@ def text_sql(name: str, column: Column, *, key: bool) -> str:
     """
     if SPOOL_TYPES[column.form] != "VARCHAR":
         return types.convert(name, SPOOL_TYPES[column.form], "VARCHAR")
-    if types.decimal_parts(column.type):
+    return canonical_sql(name, (column.type,), key=key)
+
+
+def canonical_sql(text: str, former: Sequence[str], *, key: bool = True) -> str:
+    """SQL for a text as `types.convert` writes such a value of the first of some types that it fits.
+
+    Args:
+        text: SQL for a text, as it came.
+        former: The types; where it fits none, it stays as it came.
+        key: Whether the column is of the key.
+    """
+    cases = [f"WHEN {fits} THEN {value}" for type_ in former for fits, value in _texts(text, type_, key=key)]
+    return f"CASE {' '.join(cases)} ELSE {text} END" if cases else f"CAST({text} AS VARCHAR)"
+
+
+def has_texts(column_type: str) -> bool:
+    """Whether a value of a type has one text, however it was written."""
+    return bool(_texts("", column_type, key=True))
+
+
+def _texts(name: str, column_type: str, *, key: bool) -> list[tuple[str, str]]:
+    """For each way to write a value of a type: SQL that is true for such a text, and SQL for the value's one text."""
+    if types.decimal_parts(column_type):
         plain, whole, scale = _decimal_shape(name)
-        return (
-            f"CASE WHEN {plain} AND {whole} + {scale} <= {types.MAX_DIGITS} THEN {types.trimmed(name)} ELSE {name} END"
-        )
-    if column.type in WIDE_INTEGERS:
+        return [(f"{plain} AND {whole} + {scale} <= {types.MAX_DIGITS}", types.trimmed(name))]
+    if column_type == "DOUBLE":
+        digits = f"length(regexp_replace(split_part(lower({name}), 'e', 1), '[-.]', '', 'g'))"
+        fits = f"regexp_full_match({name}, '{_DECIMAL}([eE][+-]?\\d{{1,2}})?') AND {digits} <= {_SURE_DIGITS}"
+        return [(fits, types.convert(f"TRY_CAST({name} AS DOUBLE)", "DOUBLE", "VARCHAR"))]
+    if column_type == "BOOLEAN":
+        return [(f"lower({name}) IN ('true', 'false')", f"lower({name})")]
+    if column_type in WIDE_INTEGERS | INTEGERS:
         text = f"split_part({name}, '.', 1)"
         fits = f"regexp_full_match({name}, '{PATTERNS['HUGEINT']}') AND TRY_CAST({text} AS HUGEINT) IS NOT NULL"
-        return f"CASE WHEN {fits} THEN CAST(TRY_CAST({text} AS HUGEINT) AS VARCHAR) ELSE {name} END"
-    if column.type in {"VARCHAR", "JSON"}:
-        return f"CAST({name} AS VARCHAR)"
-    fits, value = _fits(name, column.type)
-    other = ""
-    if column.type in _TIMES:
-        fits_too, plain = _fits_rewritten(name, column.type, key=key)
-        other = f" WHEN {fits_too} THEN CAST({plain} AS VARCHAR)"
-    return f"CASE WHEN {fits} THEN CAST({value} AS VARCHAR){other} ELSE {name} END"
+        return [(fits, f"CAST(TRY_CAST({text} AS HUGEINT) AS VARCHAR)")]
+    if column_type not in _TIMES:
+        return []
+    ways = (_fits(name, column_type), _fits_rewritten(name, column_type, key=key))
+    return [(fits, f"CAST({value} AS VARCHAR)") for fits, value in ways]
 
 
 class Fit(NamedTuple):
@@ -159,7 +187,8 @@ def fitted_types(
         if column.type in _TIMES and result[index].type != column.type:
             check = _odd_check(f"c{index}", column, key=column.name.lower() in keys)
             ((fits,),) = connection.execute(f"SELECT {check} FROM {source}").fetchall()  # noqa: S608 - own names
-            result[index] = Fit(column.type, odd=True) if fits else result[index]
+            # NULL where there are empty texts only.
+            result[index] = result[index] if fits is False else Fit(column.type, odd=True)
     return result
 
 

@@ -12,7 +12,7 @@ from target_duckdb import merge, native, types, versions
 from target_duckdb.columns import DELETED_AT, METADATA_TYPES, TABLE_VERSION, Form
 from target_duckdb.database import STATE_TABLE, quoted
 from target_duckdb.errors import MemoryTargetError, TargetError, constraint_sentence
-from target_duckdb.fit import Fit, fitted_types, text_sql, value_sql
+from target_duckdb.fit import Fit, canonical_sql, fitted_types, instant_sql, text_sql, value_sql
 from target_duckdb.names import assign_names
 from target_duckdb.segments import ROW_FIELDS, Segment
 from target_duckdb.spool import SMALLEST_OBJECT_SIZE
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from target_duckdb.columns import Column
     from target_duckdb.database import Database
     from target_duckdb.rejected import Rejected
     from target_duckdb.tables import Table
@@ -32,12 +33,12 @@ logger = logging.getLogger("target-duckdb")
 
 _ARRIVAL = "make_timestamptz(s.received)"
 _METADATA_SQL = {
-    "_sdc_extracted_at": "TRY_CAST(s.extracted AS TIMESTAMPTZ)",
+    "_sdc_extracted_at": instant_sql("s.extracted"),
     "_sdc_received_at": _ARRIVAL,
     "_sdc_batched_at": "now()",
     "_sdc_sequence": "s.received // 1000",  # milliseconds, as the SDK counts
     TABLE_VERSION: "s.version",
-    DELETED_AT: f"CASE WHEN s.deleted IS NOT NULL THEN coalesce(TRY_CAST(s.deleted AS TIMESTAMPTZ), {_ARRIVAL}) END",
+    DELETED_AT: f"CASE WHEN s.deleted IS NOT NULL THEN coalesce({instant_sql('s.deleted')}, {_ARRIVAL}) END",
 }
 #: Types of metadata columns of other loaders that stay, by the type that such a column has here.
 _WIDE_ENOUGH = {
@@ -205,6 +206,8 @@ class StreamLoad:
             carries = segment.carries(segment.sources(segment.columns[place].name, apart))
             key = segment.columns[place].name.lower() in self._key_names
             value = types.convert(_value(segment, place, fit, key=key), fit.type, types_[name])
+            if key and types_[name] == "VARCHAR":
+                value = self._key_text(segment.columns[place], f"s.c{place}", name)
             values.append(merge.Value(name, value, carries))
         sent = {value.column: value.sql for value in values}
         values = [value for value in values if value.column not in {self._names[name] for name in self._metadata}]
@@ -218,6 +221,11 @@ class StreamLoad:
         if apart:
             values += self._cleared(segment, {value.column for value in values})
         self._merge(values)
+
+    def _key_text(self, column: Column, spooled: str, name: str) -> str:
+        """SQL for the text of a spooled value in a key column: one per value, whatever type its schema has or had."""
+        former = self._table.former_types(name, column.first or column.type)
+        return canonical_sql(types.convert(spooled, column.spool_type, "VARCHAR"), former)
 
     def _cleared(self, segment: Segment, own: set[str]) -> Iterator[merge.Value]:
         """Columns that other ones of the segment stand for: an object whole, or its flat columns. They become NULL."""

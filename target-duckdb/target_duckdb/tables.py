@@ -13,6 +13,7 @@ import duckdb
 from target_duckdb import types
 from target_duckdb.database import REJECTED_TABLE, STATE_TABLE, literal, quoted
 from target_duckdb.errors import LineError, TargetError
+from target_duckdb.fit import canonical_sql, has_texts
 from target_duckdb.names import free_name
 from target_duckdb.streams import same_keys
 
@@ -43,6 +44,7 @@ class Table:
         aside: Whether it holds rows that wait for their version to be activated.
         held: Columns by the property that they hold, where that has another name.
         apart: Names of objects, in small letters, that have flat columns in it, or once had.
+        former: Types of values that key columns of text hold, each value with the one text of its type.
         foreign: Whether its comment is somebody else's, and stays.
         empty: Whether it was made in this transaction and has no rows yet.
     """
@@ -60,6 +62,7 @@ class Table:
     aside: bool = False
     held: dict[str, str] = field(default_factory=dict)
     apart: frozenset[str] = frozenset()
+    former: dict[str, list[str]] = field(default_factory=dict)
     foreign: bool = False
     empty: bool = False
 
@@ -76,6 +79,8 @@ class Table:
             note["columns"] = self.held
         if self.apart:
             note["apart"] = sorted(self.apart)
+        if self.former:
+            note["former_types"] = self.former
         return json.dumps(note, ensure_ascii=False)
 
     def write_comment(self) -> None:
@@ -98,6 +103,24 @@ class Table:
         self.held = self.held | {name: column for name, column in names.items() if name != column}
         self.apart |= {name.lower() for name in apart}
         if before != (self.held, self.apart) and self.columns and not self.foreign:
+            self.write_comment()
+
+    def former_types(self, column: str, type_: str) -> list[str]:
+        """The types whose values have one text each in a key column of text, so that they stay the same keys.
+
+        The type of the values that come is noted, unless the column, which was of text first, holds such as other texts.
+        """
+        known = self.former.get(column, [])
+        if type_ in known or not has_texts(type_):
+            return known
+        differs = f"{quoted(column)} <> {canonical_sql(quoted(column), [*known, type_])}"
+        if self.empty or fits(self.connection, self.sql, differs):
+            self._note_former_type(column, type_)
+        return self.former.get(column, known)
+
+    def _note_former_type(self, column: str, type_: str) -> None:
+        self.former = {**self.former, column: [*self.former.get(column, []), type_]}
+        if not self.foreign:
             self.write_comment()
 
     def ensure(self, wanted: Mapping[str, str]) -> None:
@@ -143,6 +166,8 @@ class Table:
                 " constraint stands on it: drop that first."
             ) from None
         self.columns[name] = wide
+        if wide == "VARCHAR" and name in {self.find(key) for key in self.keys}:
+            self._note_former_type(name, old)
         logger.warning(
             "Stream '%s': column '%s' was %s and is %s now, so that all values fit.", self.stream, name, old, wide
         )
@@ -213,7 +238,7 @@ class Tables:
         """
         name, note = self._find(stream)
         table = Table(self._connection, stream, self.sql_name(name), keys, name, version=_version(note))
-        table.held, table.apart = _held(note), _apart(note)
+        table.held, table.apart, table.former = _held(note), _apart(note), _former(note)
         if name not in self._comments:
             self._comments[name] = table.comment
             return table
@@ -301,6 +326,7 @@ class Tables:
         table = Table(self._connection, main.stream, sql, main.keys, name, main.noted)
         table.columns, table.version, table.aside = columns, version, True
         table.held, table.apart, table.defaults = main.held, main.apart, main.defaults
+        table.former = _former(note) if columns else main.former
         if columns:
             table.remember(_held(note), _apart(note))
         else:
@@ -352,6 +378,12 @@ def _held(note: dict[str, Any]) -> dict[str, str]:
     columns = note.get("columns")
     columns = columns if isinstance(columns, dict) else {}
     return {name: column for name, column in columns.items() if isinstance(column, str)}
+
+
+def _former(note: dict[str, Any]) -> dict[str, list[str]]:
+    types_ = note.get("former_types")
+    types_ = types_ if isinstance(types_, dict) else {}
+    return {column: [*map(str, names)] for column, names in types_.items() if isinstance(names, list)}
 
 
 def _apart(note: dict[str, Any]) -> frozenset[str]:

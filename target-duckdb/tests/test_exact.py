@@ -245,6 +245,26 @@ def test_a_named_type_that_loses_is_not_used(
     assert warning.startswith("Stream 's': column 'v' names a type in x-sql-datatype")
 
 
+@pytest.mark.parametrize("count", [1, 6])
+@pytest.mark.parametrize(
+    ("columns", "type_"),
+    [
+        ({"format": "date"}, "DATE"),
+        ({"format": "time"}, "TIME"),
+        ({"format": "date-time"}, "TIMESTAMP WITH TIME ZONE"),
+        ({"format": "date-time", "x-sql-datatype": "TIMESTAMP"}, "TIMESTAMP"),
+    ],
+)
+def test_a_column_of_times_that_holds_empty_texts_only(
+    *, duck: Any, schema: Any, record: Any, columns: Any, type_: str, count: int
+) -> None:
+    head = schema("s", {"id": INTEGER, "v": STRING | columns}, ["id"])
+    for _ in range(2):
+        duck.load(head, *(record("s", {"id": n, "v": ""}) for n in range(count)), record("s", {"id": count, "v": None}))
+        assert duck.types("s")["v"] == type_
+        assert duck.query("SELECT DISTINCT v FROM s") == [(None,)]
+
+
 # Schemas by turns, keys, files, names
 
 

@@ -142,3 +142,28 @@ def test_metadata_of_another_type_is_kept_as_text(duck: Any, schema: Any, record
         head, record("s", {"id": 1, "_sdc_batched_at": "soon"}), record("s", {"id": 2}), add_metadata_columns=True
     )
     assert duck.query("SELECT _sdc_batched_at = 'soon' FROM s ORDER BY id") == [(True,), (False,)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("20240101T100000Z", "2024-01-01t10:00:00z", "2024-01-01T10Z", "20240101t120000+0200"),
+        *("2024-01-01 10:00:00 UTC", "2024-01-01T10:00:00,000z", "2024-01-01T10:00:00.000000000Z"),
+    ],
+)
+@pytest.mark.parametrize("count", [1, 6])
+def test_metadata_may_be_written_in_other_ways(*, duck: Any, schema: Any, record: Any, text: str, count: int) -> None:
+    own = dict.fromkeys(("_sdc_extracted_at", "_sdc_received_at", "_sdc_batched_at", "_sdc_deleted_at"), INSTANT)
+    numbers = range(count)
+    duck.load(
+        schema("s", {"id": INTEGER, **own}, ["id"]),
+        *(record("s", {"id": n, **dict.fromkeys(own, text)}) for n in numbers),
+        schema("t", {"id": INTEGER}, ["id"]),
+        *(record("t", {"id": n}, time_extracted=text) for n in numbers),
+        *(record("t", {"id": n, "_sdc_deleted_at": text}) for n in (10, 11)),
+        add_metadata_columns=True,
+    )
+    said = datetime(2024, 1, 1, 10, tzinfo=UTC)
+    assert duck.query(f"SELECT {', '.join(own)} FROM s") == [(said,) * 4] * count
+    assert duck.query("SELECT _sdc_extracted_at, _sdc_deleted_at FROM t WHERE id < 10") == [(said, None)] * count
+    assert duck.query("SELECT _sdc_deleted_at FROM t WHERE id >= 10") == [(said,)] * 2
