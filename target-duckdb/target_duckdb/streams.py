@@ -109,6 +109,7 @@ class Stream:
     def __post_init__(self) -> None:
         self._seen_without_version = False
         self._oldest: int | None = None  # version of this run's rows
+        self._activated: int | None = None  # newest of this run
         self._schema: Any = None
         self._text = ""
         self._layouts: dict[str, Layout] = {}
@@ -245,6 +246,13 @@ class Stream:
             self._seen_without_version = True
             return
         self.versioned = True
+        if self._activated is not None and version < self._activated and ("version", "older") not in self.warned:
+            self.warned.add(("version", "older"))
+            # A version says when its read began, not when a row was read: what has just come is there.
+            logger.warning(
+                "Stream '%s': records of a version older than the activated one came after it: they are loaded.",
+                self.name,
+            )
         if self._oldest is None or version < self._oldest:
             self._oldest = version
 
@@ -317,14 +325,18 @@ class Stream:
                     self.name,
                 )
             return
-        if self.rejected > self.loaded:
+        # A table that is replaced as a whole has room for a few; it would never be replaced where one comes each time.
+        if self.rejected > (self.loaded if self.by_version else 0):
             logger.warning(
-                "Stream '%s': ACTIVATE_VERSION is ignored, because more of its records were set aside than loaded: what"
-                " seems to be gone may be among them.",
+                "Stream '%s': ACTIVATE_VERSION is ignored, because %d of its records were set aside and %d loaded: what"
+                " seems to be gone may be among them. No row of an older version is deleted in this run.",
                 self.name,
+                self.rejected,
+                self.loaded,
             )
             return
         self.versioned = True
+        self._activated = version if self._activated is None else max(version, self._activated)
         self._segment = self._part = None
         self.steps.append(Activate(version, self._oldest is not None and self._oldest <= version))
 

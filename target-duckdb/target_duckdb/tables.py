@@ -108,14 +108,13 @@ class Table:
     def former_types(self, column: str, type_: str) -> list[str]:
         """The types whose values have one text each in a key column of text, so that they stay the same keys.
 
-        The type of the values that come is noted, unless the column, which was of text first, holds such as other texts.
+        The type of the values that come is noted, unless the column, of text first, holds such as other texts.
         """
         known = self.former.get(column, [])
-        if type_ in known or not has_texts(type_):
-            return known
-        differs = f"{quoted(column)} <> {canonical_sql(quoted(column), [*known, type_])}"
-        if self.empty or fits(self.connection, self.sql, differs):
-            self._note_former_type(column, type_)
+        if type_ not in known and has_texts(type_):
+            differs = f"{quoted(column)} <> {canonical_sql(quoted(column), [*known, type_])}"
+            if self.empty or fits(self.connection, self.sql, differs):
+                self._note_former_type(column, type_)
         return self.former.get(column, known)
 
     def _note_former_type(self, column: str, type_: str) -> None:
@@ -381,9 +380,9 @@ def _held(note: dict[str, Any]) -> dict[str, str]:
 
 
 def _former(note: dict[str, Any]) -> dict[str, list[str]]:
-    types_ = note.get("former_types")
-    types_ = types_ if isinstance(types_, dict) else {}
-    return {column: [*map(str, names)] for column, names in types_.items() if isinstance(names, list)}
+    found = note.get("former_types")
+    items = found.items() if isinstance(found, dict) else ()
+    return {column: [*map(str, names)] for column, names in items if isinstance(names, list)}
 
 
 def _apart(note: dict[str, Any]) -> frozenset[str]:

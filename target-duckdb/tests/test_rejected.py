@@ -159,16 +159,41 @@ def test_columns_that_the_user_adds_stay(duck: Any, schema: Any, record: Any) ->
     assert duck.query("SELECT stream, seen FROM _rejected") == [("s", False)] * 2
 
 
-@pytest.mark.parametrize(("bad", "live"), [(1, [1]), (2, [1, 2])])
-def test_a_version_whose_records_are_mostly_set_aside_deletes_nothing(
-    *, duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture, bad: int, live: list[int]
+@pytest.mark.parametrize("bad", ['{"name": "x"}', "5", '{"id": 2, "name": "\xff"}'])
+@pytest.mark.parametrize("size", [1, 100])
+def test_a_version_with_records_that_were_set_aside_deletes_nothing(
+    *, duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture, bad: str, size: int
 ) -> None:
-    def activate(version: int) -> dict[str, Any]:
-        return {"type": "ACTIVATE_VERSION", "stream": "s", "version": version}
-
     head = schema("s", COLUMNS, ["id"])
-    duck.load(head, *(record("s", {"id": n}, version=1) for n in (1, 2)), activate(1))
+    numbers = range(1, 6)
+    duck.load(head, *(record("s", {"id": n}, version=1) for n in numbers), _activate(1))
+    odd = f'{{"type": "RECORD", "stream": "s", "record": {bad}, "version": 2}}'.encode("latin-1")
+    rest = [record("s", {"id": n}, version=2) for n in numbers if n != 2]
+    other = [schema("t", COLUMNS, ["id"]), record("t", {"id": 1}, version=2), {**_activate(2), "stream": "t"}]
+    duck.load(head, rest[0], odd, *rest[1:], _activate(2), *other, batch_size_rows=size, hard_delete=True)
+    assert _live(duck) == [*numbers]
+    (told,) = [warning for warning in _warnings(caplog) if "ACTIVATE_VERSION is ignored" in warning]
+    assert told.startswith(
+        "Stream 's': ACTIVATE_VERSION is ignored, because 1 of its records were set aside and 4 load"
+    )
+    duck.load(head, *(record("s", {"id": n}, version=3) for n in numbers if n != 2), _activate(3), hard_delete=True)
+    assert _live(duck) == [1, 3, 4, 5]
+
+
+@pytest.mark.parametrize(("bad", "live"), [(1, [1]), (2, [1, 2])])
+def test_a_table_is_replaced_where_more_was_loaded_than_set_aside(
+    *, duck: Any, schema: Any, record: Any, bad: int, live: list[int]
+) -> None:
+    head = schema("s", COLUMNS, ["id"])
+    duck.load(head, *(record("s", {"id": n}, version=1) for n in (1, 2)), _activate(1), load_method="overwrite")
     rejected = [record("s", {"name": "x"}, version=2)] * bad
-    duck.load(head, record("s", {"id": 1}, version=2), *rejected, activate(2))
-    assert duck.query("SELECT id FROM s WHERE _sdc_deleted_at IS NULL ORDER BY 1") == [(n,) for n in live]
-    assert ("ACTIVATE_VERSION is ignored" in caplog.text) == (bad > 1)
+    duck.load(head, record("s", {"id": 1}, version=2), *rejected, _activate(2), load_method="overwrite")
+    assert _live(duck) == live
+
+
+def _activate(version: int) -> dict[str, Any]:
+    return {"type": "ACTIVATE_VERSION", "stream": "s", "version": version}
+
+
+def _live(duck: Any) -> list[int]:
+    return [number for (number,) in duck.query("SELECT id FROM s WHERE _sdc_deleted_at IS NULL ORDER BY 1")]

@@ -94,6 +94,27 @@ def test_what_comes_late_is_live_until_a_newer_version_lacks_it(duck: Any) -> No
     assert _live(duck) == [1]
 
 
+@pytest.mark.parametrize("size", [1, 100])
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize("count", [1, 6])
+def test_what_comes_late_in_the_same_run_is_live_too(
+    *, duck: Any, size: int, hard: bool, count: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    older = [_row(number, 10, 1) for number in (1, *range(3, 2 + count))]
+    duck.load(
+        *(HEAD, _row(1, 10), _row(2, 10), _row(1, 20), _activate(20), *older, _activate(10)),
+        batch_size_rows=size,
+        hard_delete=hard,
+    )
+    assert duck.query("SELECT id, v, _sdc_table_version FROM s WHERE _sdc_deleted_at IS NULL ORDER BY id") == [
+        (1, 1, 20),
+        *((number, 1, 10) for number in range(3, 2 + count)),
+    ]
+    assert len([entry for entry in caplog.records if "they are loaded" in entry.getMessage()]) == 1
+    duck.load(HEAD, _row(1, 30), _activate(30), hard_delete=hard)
+    assert _live(duck) == [1]
+
+
 @pytest.mark.parametrize("type_", ["VARCHAR", "HUGEINT", "DOUBLE", "INTEGER"])
 def test_a_version_in_a_column_of_another_type(duck: Any, type_: str) -> None:
     duck.query(f"CREATE TABLE s (id BIGINT, v BIGINT, _sdc_table_version {type_}, _sdc_deleted_at TIMESTAMPTZ)")
