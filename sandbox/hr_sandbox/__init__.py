@@ -1,1 +1,1 @@
-"""HR vendors' APIs on this machine, over one invented company."""
+"""Local versions of the APIs of three HR vendors, over one generated company."""

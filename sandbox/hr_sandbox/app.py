@@ -1,4 +1,4 @@
-"""The application: one company, the vendors over it, the controls."""
+"""The ASGI application: the company, the vendors and the controls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def make_app(options: Options) -> Starlette:
-    """Make the company and everything that serves it."""
+    """Generate the company and build the application that serves it."""
     company = build_company(options.employees, options.seed, options.today)
     personio = Personio(company, options)
     made = (personio, Factorial(company, options), Cornerstone(company, options))

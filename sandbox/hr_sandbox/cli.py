@@ -19,7 +19,7 @@ USAGE_ERROR = 2
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are one sentence."""
+    """An argument parser that reports an error in one sentence."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE_ERROR, f"hr-sandbox: {message.rstrip('.')}.\n")

@@ -1,4 +1,4 @@
-"""The controls under `/_control`: they change the company and how it is served, and say what they did."""
+"""The control API under `/_control`, which changes the company and the behaviour of the vendors."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 
 class Controls:
-    """Answers the controls."""
+    """Handles control requests."""
 
     def __init__(
         self, company: Company, vendors: Mapping[str, Vendor], faults: Faults, log: Log, sites: Sequence[str]
     ) -> None:
-        """Control these; faults are for all sites."""
+        """Control these vendors. Faults apply to all sites."""
         self._company = company
         self._vendors = vendors
         self._sites = sites
@@ -50,7 +50,7 @@ class Controls:
         self._changes = Changes(company)
 
     def routes(self) -> list[Route]:
-        """The routes below `/_control`."""
+        """Return the routes below `/_control`."""
         posts: dict[str, Callable[[Json], Json]] = {
             "hire": self.hire,
             "terminate": self.terminate,
@@ -89,18 +89,18 @@ class Controls:
         ]
 
     def hire(self, body: Json) -> Json:
-        """Hire somebody, with any fields of the person and a `start_date`."""
+        """Hire a person. Takes a `start_date` and any fields of the person."""
         start = take_date(body, "start_date")
         return _changed(self._changes.hire(start, **body))
 
     def terminate(self, body: Json) -> Json:
-        """End somebody's employment."""
+        """End a person's employment."""
         person_id, day = take_optional_text(body, "person_id"), take_date(body, "date")
         check_empty(body)
         return _changed(self._changes.terminate(person_id, day))
 
     def edit(self, body: Json) -> Json:
-        """Change one field of one record."""
+        """Change one field of a record."""
         kind, key, field = (take_text(body, name) for name in ("kind", "id", "field"))
         value = take(body, "value")
         check_empty(body)
@@ -113,7 +113,7 @@ class Controls:
         return _changed(self._changes.delete(kind, key))
 
     def revoke(self, body: Json) -> Json:
-        """Take away a permission or an endpoint of a vendor."""
+        """Revoke a permission or an endpoint of a vendor."""
         vendor = self._vendor(body)
         permission, endpoint = take_optional_text(body, "permission"), take_optional_text(body, "endpoint")
         status = take(body, "status", None)
@@ -121,14 +121,14 @@ class Controls:
         return vendor.revoke(permission=permission, endpoint=endpoint, status=status)
 
     def grant(self, body: Json) -> Json:
-        """Give back a permission or an endpoint of a vendor."""
+        """Grant a permission or an endpoint of a vendor again."""
         vendor = self._vendor(body)
         permission, endpoint = take_optional_text(body, "permission"), take_optional_text(body, "endpoint")
         check_empty(body)
         return vendor.grant(permission=permission, endpoint=endpoint)
 
     def expire_tokens(self, body: Json) -> Json:
-        """End all tokens of a vendor, or of all."""
+        """Expire all tokens of one vendor or of all vendors."""
         chosen = [self._vendor(body)] if "vendor" in body else list(self._vendors.values())
         check_empty(body)
         return {vendor.name: vendor.expire_tokens() for vendor in chosen}
@@ -141,21 +141,21 @@ class Controls:
         return vendor.allow(attribute, allowed=allowed)
 
     def links(self, body: Json) -> Json:
-        """Choose how the links of a vendor's endpoint look."""
+        """Set how the pagination links of a vendor's endpoint look."""
         vendor = self._vendor(body)
         path, style = (take_text(body, name) for name in ("path", "style"))
         check_empty(body)
         return vendor.set_links(path, style)
 
     def mode(self, body: Json) -> Json:
-        """Choose in which of its ways a vendor's endpoint answers."""
+        """Set how a vendor's endpoint responds."""
         vendor = self._vendor(body)
         path, mode, key = take_text(body, "path"), take_text(body, "mode"), take_optional_text(body, "id")
         check_empty(body)
         return vendor.set_mode(path, mode, key)
 
     def fault(self, body: Json) -> Json:
-        """Let requests fail."""
+        """Make requests fail."""
         fault = Fault.from_json(body)
         prefixes = tuple(f"/{name}/" for name in self._sites)
         if not fault.path.startswith(prefixes):
@@ -163,18 +163,18 @@ class Controls:
         return {"fault": self._faults.add(fault)}
 
     def clear_faults(self, _query: Json) -> Json:
-        """Forget the faults to come."""
+        """Remove all pending faults."""
         return {"cleared": self._faults.clear()}
 
     def duplicate(self, body: Json) -> Json:
-        """Let a record of a vendor's stream stand on two pages."""
+        """Serve a record of a vendor's stream on two pages."""
         vendor = self._vendor(body)
         stream, key = take_text(body, "stream"), take_optional_text(body, "id")
         check_empty(body)
         return vendor.duplicate(stream, key)
 
     def counts(self, query: Json) -> Json:
-        """How many rows each stream gives without a bookmark."""
+        """Return how many rows a full read of each stream yields."""
         first, last = self._window(query)
         check_empty(query)
         return {
@@ -183,7 +183,7 @@ class Controls:
         }
 
     def records(self, query: Json, root: str) -> Json:
-        """The rows of one stream, as the vendor at this root shows them when everything is allowed."""
+        """Return the rows of one stream, with all permissions. Links in them point to this root."""
         first, last = self._window(query)
         vendor = self._vendor(query)
         stream = take_choice(query, "stream", vendor.streams)
@@ -191,22 +191,22 @@ class Controls:
         return {"records": vendor.records(stream, first, last, f"{root}/{vendor.name}")}
 
     def requests(self, _query: Json) -> Json:
-        """The requests so far."""
+        """Return the log of requests."""
         return {"requests": list(self._log.entries)}
 
     def clear_requests(self, _query: Json) -> Json:
-        """Forget the requests so far."""
+        """Clear the log of requests."""
         count = len(self._log.entries)
         self._log.entries.clear()
         return {"cleared": count}
 
     def permissions(self, _query: Json) -> Json:
-        """What is granted, hidden and set, of all vendors."""
+        """Return the permissions and settings of all vendors."""
         return {name: vendor.permissions() for name, vendor in self._vendors.items()}
 
     @staticmethod
     def _window(query: Json) -> tuple[date | None, date | None]:
-        """The days that the query asks for."""
+        """Read the window of dates from the query."""
         return take_date(query, "start_date"), take_date(query, "end_date")
 
     def _vendor(self, body: Json) -> Vendor:
@@ -227,7 +227,7 @@ def _handler(answer: Callable[[Json, str], Json]) -> Callable[[Request], Awaitab
         try:
             given = dict(request.query_params) if request.method != "POST" else json.loads(raw or b"{}")
             if not isinstance(given, dict):
-                raise ControlError("The body is a JSON object.")  # noqa: TRY301  answered below like the others
+                raise ControlError("The body is a JSON object.")  # noqa: TRY301  handled below with the others
             root = str(request.base_url).rstrip("/").removesuffix("/_control")
             return JSONResponse(answer(given, root))
         except json.JSONDecodeError:

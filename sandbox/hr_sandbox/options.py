@@ -1,4 +1,4 @@
-"""What a sandbox is started with."""
+"""The options of a sandbox."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIRST_TODAY = date(1970, 1, 1)
 
 
 class OptionError(ValueError):
-    """An option has a value that it cannot have; the message is one sentence for the user."""
+    """An option has an invalid value; the message is one sentence for the user."""
 
 
 def _today() -> date:
@@ -23,7 +23,7 @@ def _today() -> date:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `hr-sandbox serve` is told; see its help."""
+    """The options of `hr-sandbox serve`; see its help."""
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -35,12 +35,12 @@ class Options:
     token_ttl: float = 86_400
     fault_rate: float = 0
     client_id: str = "sandbox-client"
-    client_secret: str = "sandbox-secret"  # noqa: S105  invented, and documented
+    client_secret: str = "sandbox-secret"  # noqa: S105  a documented default
     api_key: str = "sandbox-api-key"
     allow_remote: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be.
+        """Validate the options.
 
         Raises:
             OptionError: a value is out of range.
@@ -72,7 +72,7 @@ class Options:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the host."""
+    """Return whether the host can be reached from this machine only."""
     if host == "localhost":
         return True
     try:

@@ -1,4 +1,4 @@
-"""Chance without a state: the same words always give the same number, whatever was asked before."""
+"""Stateless pseudo-random values: the same words always give the same value, in any order of calls."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ MASK = (1 << 64) - 1
 
 
 def stable_number(*words: object) -> int:
-    """A number of 32 bits that belongs to these words."""
+    """Return a 32-bit number that is determined by the words."""
     number = crc32("/".join(map(str, words)).encode())
-    # The sums of similar words are similar: spread them.
+    # Checksums of similar words are similar, so spread them.
     number = (number * MIX) & MASK
     return (number ^ (number >> 29)) * MIX >> 24 & 0xFFFFFFFF
 
 
 def stable_choice(choices: Sequence[T], *words: object) -> T:
-    """One of the choices."""
+    """Return one of the choices."""
     return choices[stable_number(*words) % len(choices)]
 
 
 def stable_chance(percent: float, *words: object) -> bool:
-    """True for this share of words."""
+    """Return True for this percentage of all words."""
     return stable_number(*words) % 10_000 < percent * 100

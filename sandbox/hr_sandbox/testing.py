@@ -1,4 +1,4 @@
-"""A sandbox inside a test's own process."""
+"""Runs a sandbox inside a test's process."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ READY_SECONDS = 60
 
 
 class Sandbox:
-    """A sandbox that runs.
+    """A client for the controls of a running sandbox.
 
     Attributes:
-        url: its root, such as `http://127.0.0.1:41234`.
+        url: its base URL, such as `http://127.0.0.1:41234`.
     """
 
     def __init__(self, url: str) -> None:
-        """Speak to the sandbox at this address."""
+        """Use the sandbox at this address."""
         self.url = url
 
     def control(self, path: str, /, *, method: str | None = None, **body: Any) -> Any:  # noqa: ANN401  JSON
         """Call a control.
 
         Args:
-            path: such as `hire`, or `counts?start_date=2024-01-01`.
-            method: POST where a body is given or the control has no other method, unless said.
+            path: the control, such as `hire` or `counts?start_date=2024-01-01`.
+            method: the HTTP method; by default GET for controls that only read, else POST.
             body: the members of the JSON body.
 
         Returns:
-            The answer's JSON.
+            The JSON of the response.
 
         Raises:
-            ValueError: the control refused; the message is its sentence.
+            ValueError: the control failed; the message is its error.
         """
         reads = path.partition("?")[0] in {"counts", "records", "requests", "permissions"}
         request = Request(  # noqa: S310  always http
@@ -58,19 +58,19 @@ class Sandbox:
                 raise ValueError(json.load(error)["error"]) from error
 
     def requests(self) -> list[dict[str, Any]]:
-        """The requests so far, oldest first."""
+        """Return the log of requests, oldest first."""
         return list(self.control("requests")["requests"])
 
     def clear_requests(self) -> None:
-        """Forget the requests so far."""
+        """Clear the log of requests."""
         self.control("requests", method="DELETE")
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """How many rows each vendor's streams give without a bookmark."""
+        """Return how many rows a full read of each vendor's streams yields."""
         return dict(self.control("counts"))
 
     def records(self, vendor: str, stream: str) -> list[dict[str, Any]]:
-        """The rows of a stream, as the vendor shows them when everything is allowed."""
+        """Return the rows of a stream, with all permissions."""
         return list(self.control(f"records?vendor={vendor}&stream={stream}")["records"])
 
 
@@ -82,7 +82,7 @@ def running(**options: Any) -> Iterator[Sandbox]:
         options: those of `hr_sandbox.options.Options`, such as `employees=50`.
 
     Yields:
-        The sandbox; it has stopped when the context ends.
+        A client for the sandbox, which stops when the context ends.
     """
     ready = threading.Event()
     chosen = Options(**options)

@@ -1,4 +1,4 @@
-"""The interface of the three vendors towards the server and the controls, and what they do alike."""
+"""The base class of the three vendors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Vendor(ABC):
 
     @abstractmethod
     def answer(self, request: Request) -> Response:
-        """Answer a request, with an error response if need be."""
+        """Handle a request. Errors are responses too."""
 
     @abstractmethod
     def error(self, status: int, request: Request) -> Response:

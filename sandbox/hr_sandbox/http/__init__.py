@@ -1,1 +1,1 @@
-"""HTTP: what the three vendors and the server share."""
+"""What the vendors and the server share about HTTP: messages, routing, access, tokens, limits, faults."""

@@ -1,4 +1,4 @@
-"""Failures on purpose: exact ones that a test asks for, and random ones at a rate."""
+"""Injected faults: specific ones requested by controls, and random ones at a given rate."""
 
 from __future__ import annotations
 
@@ -79,15 +79,15 @@ class Schedule(Generic[S]):
 
 @dataclass(slots=True, kw_only=True)
 class Fault(Scheduled):
-    """What goes wrong, where and how often.
+    """A fault that replaces or delays a response.
 
     Attributes:
-        path: with the vendor's prefix; as requested, or as declared with parameters in braces.
-        kind: what stable_chance; see `KINDS`.
-        status: of the kinds `status` and `retry-after`.
-        query: parameters that the request must have as well; `*` is any value.
-        seconds: how long to wait, of the kinds `slow` and `retry-after`.
-        form: whether a `Retry-After` is in `seconds` or a `date`.
+        path: the path with the vendor's prefix, either as requested or as declared with parameters in braces.
+        kind: one of `KINDS`.
+        status: the status of the kinds `status` and `retry-after`.
+        query: parameters that the request must have; `*` matches any value.
+        seconds: the delay of the kinds `slow` and `retry-after`.
+        form: whether `Retry-After` is given in `seconds` or as a `date`.
     """
 
     path: str = ""
@@ -99,10 +99,10 @@ class Fault(Scheduled):
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Fault:
-        """Read a fault from a control's body.
+        """Read a fault from the body of a control request.
 
         Raises:
-            ControlError: something in it cannot be.
+            ControlError: a member is unknown or has an invalid value.
         """
         unknown = set(body) - {row.name for row in fields(cls)}
         if unknown:
@@ -130,7 +130,7 @@ class Fault(Scheduled):
         return fault
 
     def matches(self, paths: tuple[str | None, ...], query: Mapping[str, str]) -> bool:
-        """Whether a request is one of those that it is for."""
+        """Return whether the fault applies to a request."""
         given = all(name in query and text in {query[name], ANY} for name, text in self.query.items())
         return given and self.path in paths
 

@@ -1,4 +1,4 @@
-"""Rate limits: token buckets that fill all the time."""
+"""Rate limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MINUTE = 60
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How a bucket fills: tokens a second, the most it holds, and what one request costs."""
+    """The parameters of a token bucket: tokens per second, capacity, and the cost of one request."""
 
     replenish: int
     burst: int
@@ -22,30 +22,30 @@ class Rate:
 
     @classmethod
     def per_minute(cls, requests: int) -> Rate:
-        """A rate of so many requests a minute, with bursts of one second's worth."""
+        """Return a rate for a number of requests per minute, with bursts of up to one second's worth."""
         if requests % MINUTE == 0:
             return cls(requests // MINUTE, requests // MINUTE)
-        # A bucket fills by whole tokens a second, so a request costs as many as a minute has seconds.
+        # Buckets refill by whole tokens per second, so 60 tokens per request make the rate exact.
         return cls(requests, max(requests, MINUTE), MINUTE)
 
 
 class Buckets:
-    """The buckets of a vendor, made as they are asked for."""
+    """The token buckets of a vendor, created on first use."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Make no bucket yet.
+        """Start with no buckets.
 
         Args:
-            clock: seconds that never go back.
+            clock: a monotonic clock in seconds.
         """
         self._clock = clock
         self._levels: dict[Hashable, tuple[float, float]] = {}
 
     def take(self, key: Hashable, rate: Rate) -> tuple[bool, int]:
-        """Take what a request costs.
+        """Take the tokens for one request.
 
         Returns:
-            Whether there was enough, and how many whole tokens remain.
+            Whether there were enough, and how many whole tokens remain.
         """
         timestamp = self._clock()
         level, since = self._levels.get(key, (rate.burst, timestamp))
@@ -58,10 +58,10 @@ class Buckets:
 
 
 class TokenLimit:
-    """Requests a minute; beyond them, one a second for the next minute."""
+    """A limit per minute. When it is exceeded, one request per second is allowed for the next minute."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """Allow so many requests in any minute."""
+        """Allow this many requests per minute."""
         self._per_minute = per_minute
         self._clock = clock
         self._times: list[float] = []
@@ -69,7 +69,7 @@ class TokenLimit:
         self._last = float("-inf")
 
     def take(self) -> bool:
-        """Whether one more request is allowed now."""
+        """Return whether one more request is allowed now."""
         timestamp = self._clock()
         self._times = [before for before in self._times if timestamp - before < MINUTE]
         if timestamp >= self._slow_until and len(self._times) >= self._per_minute:

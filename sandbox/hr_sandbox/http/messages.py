@@ -1,4 +1,4 @@
-"""Requests and answers, as the vendors see them: plain values, no server."""
+"""Requests and responses as plain values, independent of the server."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Request:
     """A request to one vendor.
 
     Attributes:
-        method: upper case.
+        method: in upper case.
         path: the path below the vendor's prefix.
-        query: the parameters in the order in which they came.
-        headers: names in lower case.
-        body: the whole body.
-        root: the vendor's own address, such as `http://127.0.0.1:8765/personio`.
+        query: the parameters in the order in which they were sent.
+        headers: with names in lower case.
+        body: the complete body.
+        root: the vendor's base URL, such as `http://127.0.0.1:8765/personio`.
     """
 
     method: str
@@ -32,7 +32,7 @@ class Request:
 
     @property
     def form(self) -> tuple[tuple[str, str], ...]:
-        """The fields of a form body; none where the body is something else."""
+        """The fields of a form body, empty for other media types."""
         media_type = self.headers.get("content-type", "").split(";")[0].strip().lower()
         if media_type != "application/x-www-form-urlencoded":
             return ()
@@ -41,14 +41,14 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """What a vendor answers.
+    """A vendor's response.
 
     Attributes:
-        status: of HTTP.
-        body: the whole body.
-        headers: names in lower case.
-        seconds: how long the vendor takes for it.
-        halting: whether that time passes in the middle of the body, not before it.
+        status: the HTTP status.
+        body: the complete body.
+        headers: with names in lower case.
+        seconds: how long the response takes.
+        halting: whether the delay occurs in the middle of the body rather than before it.
     """
 
     status: int
@@ -62,18 +62,18 @@ class ApiError(Exception):
     """Ends the handling of a request with an error response."""
 
     def __init__(self, response: Response) -> None:
-        """Carry the response."""
+        """End with this response."""
         super().__init__(response.status)
         self.response = response
 
 
 def parse_pairs(text: str) -> tuple[tuple[str, str], ...]:
-    """The pairs of a query or a form, those without a value included."""
+    """Parse a query or form body. Keeps parameters without a value."""
     return tuple(parse_qsl(text, keep_blank_values=True))
 
 
 def json_response(value: Any, status: int = 200, media_type: str = "application/json", **headers: str) -> Response:  # noqa: ANN401  any JSON
-    """An answer with a JSON body. Header names may be written with underscores."""
+    """Return a response with a JSON body. Header names may be written with underscores."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     return Response(status, body, {"content-type": media_type, **named})

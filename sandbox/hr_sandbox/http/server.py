@@ -1,4 +1,4 @@
-"""The server around the application: one socket, one event loop, a clean end."""
+"""The HTTP server: one socket, one event loop, a clean shutdown."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 BACKLOG = 512
 LOGGER = logging.getLogger("uvicorn.error")
-KEEP_ALIVE = 75  # seconds; longer than clients keep a connection
-PATIENCE = 1  # seconds that requests under way have at the end
+KEEP_ALIVE = 75  # seconds; longer than clients keep an idle connection
+PATIENCE = 1  # seconds that open requests get at shutdown
 
 
 class _Protocol(H11Protocol):
-    """HTTP that hands its connection to the application, so that a fault can break it."""
+    """HTTP/1.1 that exposes its connection to the application, so that a fault can close it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        # Else every answer waits 40 ms for the client's acknowledgement: headers and body are two writes.
+        # Without it each response waits 40 ms for an acknowledgement: headers and body are two writes.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.app_state = {**self.app_state, TRANSPORT: transport}
 
 
 class Server(uvicorn.Server):
-    """A sandbox that listens."""
+    """Serves the application on one port."""
 
     def __init__(self, app: ASGIApp, options: Options, on_ready: Callable[[str], None]) -> None:
         """Open the port.
@@ -76,22 +76,22 @@ class Server(uvicorn.Server):
         LOGGER.disabled = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen, and say so."""
+        """Start to listen, then call `on_ready`."""
         await super().startup(sockets)
         self._on_ready(self.url)
 
     def stop(self) -> None:
-        """Stop soon; may be called from any thread."""
-        LOGGER.disabled = True  # requests that are cut off now would be logged with tracebacks
+        """Stop soon. May be called from any thread."""
+        LOGGER.disabled = True  # requests that are cut off would be logged with tracebacks
         self.should_exit = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Leave signals alone: the server's own way raises them again, and the exit code would not be 0."""
+        """Do not handle signals here: uvicorn would raise them again, and the exit code would not be 0."""
         yield
 
     def serve_until_stopped(self) -> None:
-        """Serve in this thread until `stop`."""
+        """Serve in this thread until `stop` is called."""
         asyncio.run(self.serve(sockets=[self._socket]))
 
     def serve_until_signal(self) -> None:

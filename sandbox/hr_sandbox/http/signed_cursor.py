@@ -1,4 +1,4 @@
-"""Opaque cursors that clients can neither read reliably nor change: their content is signed."""
+"""Opaque cursors with a signed payload, which clients cannot change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SignedCursors:
         self._secret = secret or token_bytes(32)
 
     def encode(self, payload: Payload) -> str:
-        """Return the cursor that holds these values."""
+        """Return a cursor for these values."""
         raw = json.dumps(payload, separators=(",", ":")).encode()
         return urlsafe_b64encode(self._sign(raw) + raw).decode()
 
@@ -30,7 +30,7 @@ class SignedCursors:
             raw = urlsafe_b64decode(cursor.encode())
         except ValueError:
             return None
-        # The decoder ignores characters outside of its alphabet and unused bits: only the text that was encoded counts.
+        # The decoder ignores characters outside its alphabet and unused bits; only the encoded text itself is valid.
         if urlsafe_b64encode(raw).decode() != cursor or self._sign(raw[SIGNATURE_BYTES:]) != raw[:SIGNATURE_BYTES]:
             return None
         payload: Payload = json.loads(raw[SIGNATURE_BYTES:])

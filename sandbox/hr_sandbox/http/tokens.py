@@ -1,4 +1,4 @@
-"""Access tokens: how they are sent, compared, kept and expired."""
+"""Access tokens."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Token:
 
 
 class Expirable(Protocol):
-    """Something whose tokens can be expired."""
+    """Holds tokens that can be expired."""
 
     def expire(self) -> int:
         """Expire all tokens. Returns how many there were."""

@@ -1,4 +1,4 @@
-"""The way of a request to a vendor and back: log, latency, faults, delivery."""
+"""Handles each request to a vendor: log, latency, faults, delivery of the response."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 LOGGED = 500_000
 LOGGED_HEADERS = ("user-agent", "x-personio-partner-id", "x-personio-app-id", "prefer", "if-none-match")
-# Under this key a scope holds the connection, so that a fault can break it.
+# The key of the connection in the ASGI scope's state, so that a fault can close it.
 TRANSPORT = "hr_sandbox.transport"
 
 
 class Site(Protocol):
-    """A vendor, or another site that is served."""
+    """A vendor or another site that is served."""
 
     @property
     def name(self) -> str:
@@ -44,23 +44,23 @@ class Site(Protocol):
 
 @dataclass(slots=True)
 class Log:
-    """The requests that vendors got, and how many are in flight."""
+    """The log of requests, and how many are in flight."""
 
     entries: deque[Json] = field(default_factory=lambda: deque(maxlen=LOGGED))
     in_flight: int = 0
 
 
 class VendorApp:
-    """A vendor, or another site, as an ASGI application under its prefix."""
+    """Serves a site as an ASGI application under its prefix."""
 
     def __init__(self, vendor: Site, faults: Faults, log: Log, latency: float) -> None:
-        """Serve a vendor.
+        """Serve a site.
 
         Args:
-            vendor: who answers.
-            faults: what goes wrong on the way.
-            log: where requests are written down.
-            latency: seconds before every answer.
+            vendor: the site.
+            faults: the faults to inject.
+            log: where requests are recorded.
+            latency: seconds to wait before every response.
         """
         self._vendor = vendor
         self._faults = faults
@@ -68,7 +68,7 @@ class VendorApp:
         self._latency = latency
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         request = await _read(scope, receive, self._vendor.name)
         full_path = f"/{self._vendor.name}{request.path}"
         template = self._vendor.template(request.path)
@@ -107,7 +107,7 @@ class VendorApp:
                 await _break(scope, receive)
 
     def _answer(self, request: Request, fault: Fault | None) -> Response | None:
-        """The vendor's answer, or what a fault makes of it; None for none at all."""
+        """Return the site's response, changed by a fault if there is one; None to send no response."""
         if fault is None or fault.kind in {"slow", "truncated"}:
             return self._vendor.answer(request)
         if fault.kind == "drop":
@@ -144,7 +144,7 @@ async def _read(scope: Scope, receive: Receive, prefix: str) -> Request:
 
 
 def _query(request: Request) -> dict[str, str | list[str]]:
-    """The query as an object; a parameter that stands twice has a list."""
+    """Return the query as an object. A repeated parameter has a list of values."""
     query: dict[str, str | list[str]] = {}
     for name, text in request.query:
         before = query.get(name)
@@ -170,7 +170,7 @@ async def _send(answer: Response, send: Send, *, whole: bool) -> None:
 
 
 async def _break(scope: Scope, receive: Receive) -> None:
-    """Close the connection and wait until it is, so that the server has nothing to add."""
+    """Close the connection and wait until it is closed, so that the server sends nothing more."""
     scope["state"][TRANSPORT].close()
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""What the credential may see: permissions, single endpoints, allow-any_of attributes."""
+"""What the credential may read: permissions, endpoints and allow-listed attributes."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ class Access(AccessControl):
         return tuple(permission for permission in self.granted() if permission in self._scopes)
 
     def refusal(self, endpoint: Endpoint, scopes: frozenset[str]) -> int | None:
-        """The status of a missing permission, or None where there is nothing to refuse."""
+        """Return the status of a missing permission, or None if the request is allowed."""
         denied = self.denial(endpoint.path, endpoint.permission, endpoint.forbidden_status)
         return denied if denied or endpoint.permission in scopes else endpoint.forbidden_status
 
     def denial(self, path: str, permission: str, usual: int) -> int | None:
-        """The status where a path or its permission was taken away."""
+        """Return the status if a path or its permission was revoked."""
         for target in (path, permission):
             if target in self.denied:
                 return self.denied[target] or usual
         return None
 
     def visible(self, stream: str, body: Json) -> Json:
-        """The body without the attributes that are not allow-any_of; a row of cells stays as it is."""
+        """Remove the attributes that are not allow-listed. A row of cells is returned unchanged."""
         prefix = f"{stream}."
         for name in [row.removeprefix(prefix) for row in self.hidden if row.startswith(prefix)]:
             outer, _, inner = name.partition(".")

@@ -1,4 +1,4 @@
-"""Tokens: asked for with a form, valid for a day or as long as the sandbox is told."""
+"""Tokens of v2: requested with a form, valid for a day by default."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class Tokens(TokenStore):
         granted: Callable[[], tuple[str, ...]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Know the credential.
+        """Accept this credential.
 
         Args:
             client: its id and secret.
             lifetime: seconds that a token is valid.
-            granted: the permissions that the credential has now.
-            clock: seconds that never go back.
+            granted: returns the permissions that the credential has now.
+            clock: a monotonic clock in seconds.
         """
         super().__init__(lifetime, clock)
         self._client = client
         self._granted = granted
 
     def issue(self, request: Request) -> Response:
-        """Answer a request for a token."""
+        """Handle a token request."""
         fields = _form(request, (*REQUIRED, "scope"), REQUIRED)
         if fields["grant_type"] != "client_credentials":
             return oauth_error("unsupported_grant_type", "This grant type is not supported.", "grant_type")
@@ -63,7 +63,7 @@ class Tokens(TokenStore):
         return json_response(body, cache_control="no-store")
 
     def sign_in(self, client_id: str, client_secret: str, more: tuple[str, ...]) -> str | None:
-        """A token in the form of v1, with all permissions and some more; None for another client."""
+        """Return a v1 token with all permissions of v2 and some more, or None for wrong credentials."""
         if not self._known(client_id, client_secret):
             return None
         return self.add(
@@ -74,7 +74,7 @@ class Tokens(TokenStore):
         return same_secrets((client_id, client_secret), self._client)
 
     def revoke(self, request: Request) -> Response:
-        """Answer a request to end a token."""
+        """Handle a request to revoke a token."""
         name = _form(request, ("token",), ("token",))["token"]
         if self.find(name) is None:
             return problem(401)
@@ -83,7 +83,7 @@ class Tokens(TokenStore):
 
 
 def _form(request: Request, known: tuple[str, ...], required: tuple[str, ...]) -> dict[str, str]:
-    """The form's fields; credentials in the query, unknown or repeated fields are refused."""
+    """Return the form's fields. Rejects a query string and missing, unknown or repeated fields."""
     pairs = request.form
     fields = dict(pairs)
     missing = [name for name in required if not fields.get(name)]

@@ -1,4 +1,4 @@
-"""The public career site: open positions as XML, in the languages of the site."""
+"""The public career site: open positions as an XML feed, in several languages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 LANGUAGES = ("de", "en", "fr", "es", "nl", "it", "pt", "sv", "fi", "pl", "cs")
 WORKPLACES = ("onsite", "hybrid", "remote")
-PAID_PERCENT = 10  # openings that say what is paid
+PAID_PERCENT = 10  # one in this many positions states its salary
 DEPTH = 2000
 ELSEWHERE = "/not-found"
 SYMBOLS = {"EUR": "€", "PLN": "zł", "GBP": "£", "JPY": "¥"}
@@ -35,7 +35,7 @@ EXPERIENCE = {"entry-level": "lt-1", "experienced": "2-5", "executive": "10-15",
 
 
 def positions(company: Company) -> list[Json]:
-    """The openings that are published, by number, with the members of their elements."""
+    """Return the published positions, ordered by id, as the members of their XML elements."""
     shown = []
     for row in company.openings:
         if not row.published:
@@ -97,7 +97,7 @@ def _item(row: Json | str) -> str:
     )
 
 
-# What stands before the first position's name, where the feed is hardly XML.
+# Inserted before the first position's name in modes with malformed XML.
 ODD = {
     CONTROL: "\x0b\x1f&#8;",
     ENTITIES: "&nbsp;&ouml; R&D ",
@@ -111,12 +111,12 @@ class Careers:
     name = "personio-careers"
 
     def __init__(self, company: Company, modes: Modes) -> None:
-        """Show the openings of this company, each language in its mode."""
+        """Publish the openings of this company; each language has its own mode."""
         self.company = company
         self._modes = modes
 
     def answer(self, request: Request) -> Response:
-        """Answer a request: nobody has to sign in."""
+        """Handle a request. No authentication is needed."""
         query = dict(request.query)
         if request.path != CAREERS or request.method != "GET":
             return self.error(404, request)
@@ -135,7 +135,7 @@ class Careers:
         return Response(200, text.encode(), {"content-type": "application/xml; charset=utf-8"})
 
     def _page(self, mode: str, request: Request) -> Response:
-        """What stands in the place of a feed."""
+        """Return the HTML page that replaces the feed."""
         if mode == MOVED:
             return Response(307, b"", {"location": f"{request.root}{ELSEWHERE}"})
         answer = self.error({MISSING: 404, ROBOTS: 403}.get(mode, 200), request)
@@ -143,10 +143,10 @@ class Careers:
         return answer
 
     def error(self, status: int, request: Request) -> Response:
-        """A page, as a site for people has."""
+        """Return an HTML error page."""
         text = f"<!doctype html><title>{status}</title><p>{escape(request.path)}</p>"
         return Response(status, text.encode(), {"content-type": "text/html; charset=utf-8"})
 
     def template(self, path: str) -> str | None:
-        """The one path."""
+        """Return the path of the feed, or None for other paths."""
         return path if path == CAREERS else None

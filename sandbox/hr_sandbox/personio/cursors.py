@@ -1,4 +1,4 @@
-"""Cursors: opaque to the client, signed, and bound to the path and the filters that they were made for."""
+"""Cursors of v2: opaque, signed, and valid only for the path and filters that they were made for."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ PREFIX = "cur_"
 
 
 class CursorError(ValueError):
-    """The cursor was not made here, or for another endpoint."""
+    """The cursor is invalid or belongs to another endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page begins.
+    """The position of a page.
 
     Attributes:
-        path: the endpoint that is walked.
+        path: the requested path.
         query: its filters, as they were written.
         limit: the page size.
-        offset: how many rows come before.
-        after: the key of the last row before, for when rows were added or removed meanwhile.
+        offset: the number of rows before the page.
+        after: the key of the last row before the page, in case rows were added or removed since.
     """
 
     path: str
@@ -33,7 +33,7 @@ class Position:
 
 
 class Cursors:
-    """Writes and reads cursors."""
+    """Encodes and decodes positions."""
 
     def __init__(self, secret: str) -> None:
         """Sign with this secret."""

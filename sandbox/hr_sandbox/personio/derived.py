@@ -1,4 +1,4 @@
-"""Streams that no list of v2 answers: those of v1, and what a client makes of other bodies."""
+"""Streams that are not list endpoints of v2: those of v1, and those that clients derive from other bodies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Window = tuple["date | None", "date | None"]
 
 
 def _pictures(company: Company, root: str) -> Iterator[Json]:
-    """Who has a picture, and where it is."""
+    """Yield the persons with a picture, and its URL."""
     return ({"person_id": str(row.id), "url": picture_url(row, root)} for row in company.people if row.has_picture)
 
 
@@ -32,7 +32,7 @@ def _balances(company: Company) -> Iterator[Json]:
     return ({"_employee_id": row.id, **body} for row in company.people for body in balances(row, company))
 
 
-# Without a window they give everything; those that have no days do not look at it.
+# Without a window all rows are returned. Streams without dates ignore it.
 DERIVED: dict[str, Callable[[Company, str, Window], list[Json]]] = {
     "profile_pictures": lambda company, root, _: list(_pictures(company, root)),
     "employees": lambda company, root, _: list(_employees(company, root)),

@@ -1,4 +1,4 @@
-"""An endpoint is a declaration; what is common to all of them, refusals above all, stable_chance here."""
+"""Declarations of endpoints, and how their parameters and pages are handled."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 CACHED_WALKS = 32
 MAX_DIGITS = 9
 
-ALL = 1_000_000_000  # the page size where there are no pages
+ALL = 1_000_000_000  # the page size of endpoints that do not page
 USUAL_RATE = Rate(50, 100)
 PLAIN_LINKS = Links()
 
-Values = dict[str, Any]  # path parameters, and filters as they were parsed
-Rows = list[Any]  # records of the company; the endpoint's own functions know the kind
+Values = dict[str, Any]  # path parameters and parsed filters
+Rows = list[Any]  # records of the company; only the endpoint's own functions know their type
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +42,27 @@ class RenderContext:
     company: Company
     root: str
     values: Mapping[str, Any] = field(default_factory=dict)
-    permissions: frozenset[str] | None = None  # None for all of them
+    permissions: frozenset[str] | None = None  # None for all
     mode: str = NORMAL
 
 
 def find_by_id(table: Callable[[Company], Table[Any]]) -> Callable[[Company, Values], Any]:
-    """What finds a table's record by the id in the path."""
+    """Return a function that finds a table's record by the id in the path."""
     return lambda company, values: table(company).find(values["id"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """What one path serves.
+    """The declaration of one path.
 
     Attributes:
         path: with its parameters in braces.
-        stream: the stream whose records it shows.
-        permission: the scope that it needs.
-        render: a record to its body; a row of cells where bodies have no names.
-        forbidden_status: the status without the permission.
-        rate: how often it may be asked.
-        filters: the query parameters that it knows, besides `limit` and `cursor`.
+        stream: the stream whose records it returns.
+        permission: the required scope.
+        render: turns a record into its body, or into a row of cells.
+        forbidden_status: the status if the permission is missing.
+        rate: its rate limit.
+        filters: its query parameters except `limit` and `cursor`.
     """
 
     path: str
@@ -74,7 +74,7 @@ class Endpoint:
     filters: tuple[Filter, ...] = ()
 
     def parse(self, raw: Mapping[str, str]) -> Values:
-        """Read the filters; whatever is unknown, empty, malformed or missing is refused."""
+        """Parse the filters. Rejects unknown, empty, malformed and missing ones."""
         known = {row.name: row for row in self.filters}
         values: Values = {}
         for name, text in raw.items():
@@ -92,16 +92,16 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemEndpoint(Endpoint):
-    """One record by its id.
+    """An endpoint that returns one record by its id.
 
     Attributes:
-        find: the record, or None.
+        find: returns the record, or None.
     """
 
     find: Callable[[Company, Values], Any]
 
     def body(self, context: RenderContext, raw: Mapping[str, str], path_values: Values) -> Json:
-        """The body of the record; 404 without one."""
+        """Return the body of the record, or fail with 404."""
         values = {**self.parse(raw), **path_values}
         row = self.find(context.company, values)
         if row is None:
@@ -112,20 +112,20 @@ class ItemEndpoint(Endpoint):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListEndpoint(Endpoint):
-    """Records in pages.
+    """An endpoint that returns records in pages.
 
     Attributes:
-        rows: all records before the filters, in order. May refuse values that do not go together.
-        default_limit: the page size where none is asked for.
+        rows: returns all records in order, before the filters apply. May reject combinations of values.
+        default_limit: the page size if the request has no `limit`.
         max_limit: the largest page size.
-        limit_status: the status of a page size that cannot be.
-        accepts_any_limit: whether zero and less mean all.
-        exclusive_cursor: whether nothing may stand extra_body a cursor.
-        paged: whether it knows page sizes and cursors at all.
+        limit_status: the status for an invalid page size.
+        accepts_any_limit: whether zero and negative limits mean all rows.
+        exclusive_cursor: whether other parameters beside a cursor are rejected.
+        paged: whether it supports `limit` and `cursor`.
         links: how its links look.
-        extra_body: what a page's body has besides; its `_meta` is merged.
-        slices: the values that a whole reading needs, a dict for each walk, over a window of days.
-        extra_fields: what the controls add to a body because it stands in the walk's address only.
+        extra_body: returns further members of the body; its `_meta` is merged.
+        slices: returns the parameter values of all requests that read the endpoint in full, for a window of dates.
+        extra_fields: returns the values that only the path or query contains, for the controls.
     """
 
     rows: Callable[[Company, Values], Sequence[Any]]
@@ -141,7 +141,7 @@ class ListEndpoint(Endpoint):
     extra_fields: Callable[[Values, Any], Json] = lambda *_: {}
 
     def position(self, path: str, raw: dict[str, str], cursors: Cursors) -> Position:
-        """Where the asked page begins; the cursor remembers the filters and the limit, which may be repeated."""
+        """Return the position of the requested page. A cursor includes the filters and the limit."""
         if not self.paged and not raw.keys().isdisjoint(("limit", "cursor")):
             raise invalid_parameter("limit")
         asked = raw.pop("limit", None)
@@ -174,28 +174,28 @@ class ListEndpoint(Endpoint):
         return int(text)
 
     def select(self, company: Company, values: Values) -> Rows:
-        """All rows that pass the filters, in order."""
+        """Return all rows that match the filters, in order."""
         tests = [(row.accepts, values[row.name]) for row in self.filters if row.accepts and row.name in values]
         rows = self.rows(company, values)
         return [row for row in rows if all(accepts(row, wanted) for accepts, wanted in tests)]
 
     def read_all(self, company: Company, first: date, last: date) -> Iterator[tuple[Values, Rows]]:
-        """All rows without a bookmark, walk by walk."""
+        """Yield all rows, slice by slice."""
         for values in self.slices(company, first, last):
             yield values, self.select(company, dict(values))
 
 
 class ResultCache:
-    """The rows of the walks under way, so that a page does not filter everything again."""
+    """Keeps the filtered rows of recent requests, so that the next page need not filter again."""
 
     def __init__(self) -> None:
-        """Remember nothing yet."""
+        """Start with an empty cache."""
         self._rows: OrderedDict[tuple[object, ...], Rows] = OrderedDict()
 
     def rows(
         self, endpoint: ListEndpoint, company: Company, position: Position, values: Values, twice: set[str]
     ) -> Rows:
-        """The rows of a walk, those that stand on two pages included."""
+        """Return the rows that match a request, including duplicates."""
         key = (position.path, tuple(sorted(position.query.items())), position.limit, company.version)
         rows = self._rows.pop(key, None)
         if rows is None:
@@ -208,7 +208,7 @@ class ResultCache:
 
 
 def with_duplicates(rows: Rows, limit: int, keys: set[str]) -> Rows:
-    """The rows, with a copy of some at the beginning of the next page (or at the end of the last one)."""
+    """Repeat some rows at the beginning of the next page, or at the end of the last one."""
     for key in sorted(keys):
         index = next((index for index, row in enumerate(rows) if key_of(row) == key), None)
         if index is not None:
@@ -218,7 +218,7 @@ def with_duplicates(rows: Rows, limit: int, keys: set[str]) -> Rows:
 
 
 def page_start(rows: Rows, position: Position) -> int:
-    """Where the page begins in rows that may have changed since the cursor was made."""
+    """Return the offset of a page in rows that may have changed since the cursor was made."""
     offset = min(position.offset, len(rows))
     if not position.after or (offset and key_of(rows[offset - 1]) == position.after):
         return offset

@@ -1,4 +1,4 @@
-"""Error bodies. Titles and type links are those of the API; the details are worded here."""
+"""Error responses of v2. Titles and type links are the API's own; the details are not."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FILTER_ENCODING = "A filter is not encoded as it must be."
 
 
 def problem(status: int, detail: str | None = None, title: str | None = None, **headers: str) -> Response:
-    """An error body with the status' own title and detail, unless others are given."""
+    """Return an error response with the status' default title and detail, unless others are given."""
     usual_title, usual_detail, code = _TEXTS.get(status, ("Error", "The request failed.", "error"))
     body = {
         "personio_trace_id": str(uuid.uuid4()),
@@ -55,22 +55,22 @@ def problem(status: int, detail: str | None = None, title: str | None = None, **
 
 
 def invalid_value(name: str, status: int = 400, title: str | None = None) -> ApiError:
-    """A parameter has a value that it cannot have."""
+    """A parameter has an invalid value."""
     return ApiError(problem(status, f"The value of the parameter {name} is not valid.", title))
 
 
 def invalid_parameter(name: str) -> ApiError:
-    """A parameter or operator is not known, is empty, or stands twice."""
+    """A parameter or operator is unknown, empty or repeated."""
     return ApiError(problem(400, f"{FILTER_ENCODING[:-1]}: {name}."))
 
 
 def endpoint_not_found(path: str) -> Response:
-    """Nothing is served under this path, or not for this credential."""
+    """The path does not exist, or is hidden from this credential."""
     return problem(404, f"The endpoint with {path} was not found", "Not found")
 
 
 def unreadable_report(mode: str, key: str) -> Response:
-    """A report that is any_of and cannot be read, in the words of the mode."""
+    """Return the error of a report that is listed but cannot be read."""
     if mode == NO_ELEMENT:
         return json_response({"error": {"message": "Array contains no element matching the predicate."}}, 400)
     if mode == NOT_FOUND:
@@ -79,8 +79,8 @@ def unreadable_report(mode: str, key: str) -> Response:
 
 
 def permission_error(status: int, path: str) -> Response:
-    """The credential lacks the permission, in the words that go with the status."""
-    if status == 404:  # noqa: PLR2004  the vendor hides what a credential may not see
+    """Return the error for a missing permission."""
+    if status == 404:  # noqa: PLR2004  the vendor hides endpoints without permission
         return endpoint_not_found(path)
     if status == 400:  # noqa: PLR2004
         return problem(400, "The token does not allow this request.", "Unauthorized token")
@@ -88,7 +88,7 @@ def permission_error(status: int, path: str) -> Response:
 
 
 def oauth_error(code: str, description: str, reason: str, meta: Json | None = None, status: int = 400) -> Response:
-    """An error of the token endpoints."""
+    """Return an error of the token endpoints."""
     body = {
         "timestamp": clock.rfc3339(clock.now()),
         "trace_id": str(uuid.uuid4()),

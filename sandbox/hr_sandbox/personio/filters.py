@@ -1,4 +1,4 @@
-"""Query parameters: how each is read, and which rows it lets through. Nothing is forgiven."""
+"""Query parameters of v2: how values are parsed, and which rows they match. Parsing is strict."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Filter:
     """A query parameter.
 
     Attributes:
-        name: as it stands in the query.
-        parse: text to value; raises ValueError for any text that the API refuses.
-        accepts: whether a row slices; None where the endpoint itself uses the value.
-        required: refused without it.
-        status: of a value that cannot be.
-        title: of the refusal, where it is not the status' own.
+        name: its name in the query.
+        parse: parses the text; raises ValueError if the API rejects it.
+        accepts: whether a row matches the value; None if the endpoint itself uses the value.
+        required: whether requests without it are rejected.
+        status: the status for an invalid value.
+        title: the title of the error, if it is not the status' default.
     """
 
     name: str
@@ -46,21 +46,21 @@ class Filter:
 
 
 def timestamp(text: str) -> datetime:
-    """A timestamp in RFC 3339 with Z; any other zone or none is refused."""
+    """Parse an RFC 3339 timestamp with Z. Rejects other zones."""
     if not _TIMESTAMP.fullmatch(text):
         raise ValueError(text)
     return _timestamp(text)
 
 
 def local_time(text: str) -> datetime:
-    """A local date and time; a Z behind it is accepted and not looked at."""
+    """Parse a local date and time. A trailing Z is accepted and ignored."""
     if not _LOCAL.fullmatch(text):
         raise ValueError(text)
     return _timestamp(text.rstrip("Z") + "Z").replace(tzinfo=None)
 
 
 def plain_time(text: str) -> datetime:
-    """A local date and time; a Z behind it is refused."""
+    """Parse a local date and time. A trailing Z is rejected."""
     if text.endswith("Z"):
         raise ValueError(text)
     return local_time(text)
@@ -73,21 +73,21 @@ def _timestamp(text: str) -> datetime:
 
 
 def day(text: str) -> date:
-    """A date, such as 2024-01-31, of a year that leaves room for the months after it."""
+    """Parse a date such as 2024-01-31. Rejects years that leave no room for the following months."""
     if not _DATE.fullmatch(text) or text >= "9999":
         raise ValueError(text)
     return date.fromisoformat(text)
 
 
 def text_value(text: str) -> str:
-    """Any text but none."""
+    """Accept any text that is not blank."""
     if not text.strip():
         raise ValueError(text)
     return text
 
 
 def comma_list(text: str) -> frozenset[str]:
-    """Values between commas, none of them empty."""
+    """Parse comma-separated values. Rejects empty ones."""
     values = text.split(",")
     if not all(value.strip() for value in values):
         raise ValueError(text)
@@ -95,19 +95,19 @@ def comma_list(text: str) -> frozenset[str]:
 
 
 def whole_number(text: str) -> int:
-    """A whole number, not negative."""
+    """Parse a non-negative integer."""
     if not (text.isascii() and text.isdigit()) or len(text) > MAX_DIGITS:
         raise ValueError(text)
     return int(text)
 
 
 def number_list(text: str) -> frozenset[int]:
-    """Whole numbers between commas."""
+    """Parse comma-separated integers."""
     return frozenset(map(whole_number, comma_list(text)))
 
 
 def subset_of(*choices: str) -> Callable[[str], frozenset[str]]:
-    """A parser for a comma list of these values."""
+    """Return a parser for a comma-separated list of these values."""
 
     def parse(text: str) -> frozenset[str]:
         values = comma_list(text)
@@ -119,7 +119,7 @@ def subset_of(*choices: str) -> Callable[[str], frozenset[str]]:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """A parser for a parameter that has only these values."""
+    """Return a parser that accepts only these values."""
 
     def parse(text: str) -> str:
         if text not in choices:
@@ -130,17 +130,17 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def boolean(text: str) -> bool:
-    """`true` or `false`."""
+    """Parse `true` or `false`."""
     return one_of("true", "false")(text) == "true"
 
 
 def any_of(name: str, value: Callable[[Any], str]) -> Filter:
-    """A comma list of values, any of which a row may have."""
+    """Match rows whose value is in a comma-separated list."""
     return Filter(name, comma_list, lambda row, wanted: value(row) in wanted)
 
 
 def equals(name: str, value: Callable[[Any], Any], parse: Callable[[str], Any] = text_value) -> Filter:
-    """One value that a row must have."""
+    """Match rows that have this value."""
     return Filter(name, parse, lambda row, wanted: value(row) == wanted)
 
 
@@ -151,10 +151,10 @@ def comparisons(
     parse: Callable[[str], Any] = timestamp,
     title: str | None = None,
 ) -> tuple[Filter, ...]:
-    """One parameter for each operator: `""` for equal, gt, lt, gte, lte. What is null slices none."""
+    """Return one filter per operator: `""` for equal, gt, lt, gte, lte. Null matches none."""
 
     def accepts(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-        def accept(row: Any, wanted: Any) -> bool:  # noqa: ANN401  what the endpoint's rows hold
+        def accept(row: Any, wanted: Any) -> bool:  # noqa: ANN401  any record
             held = value(row)
             return held is not None and compare(held, wanted)
 

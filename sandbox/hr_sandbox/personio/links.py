@@ -1,4 +1,4 @@
-"""The links extra_body a page: each endpoint has its own mode, and controls can choose another."""
+"""Pagination links. Each endpoint has its own style, and controls can choose another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OTHER_DOMAIN = "https://api.personio.com"  # the vendor's own as well
+OTHER_DOMAIN = "https://api.personio.com"  # also belongs to the vendor
 FOREIGN_HOST = "https://elsewhere.example"
 STYLES = (
     "normal",
@@ -26,15 +26,15 @@ STYLES = (
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """How an endpoint links.
+    """How an endpoint's links look.
 
     Attributes:
-        carries_query: whether links repeat the filters and the limit, or hold the cursor alone.
-        path: another path than the endpoint's own.
-        host: another host; an empty text for a link without one, None for the request's own.
-        last_page: what the last page has: its `self` link, `null` links, or no `_meta` at all.
-        repeats: the next page is the same one again.
-        missing: there is no next link, though there is a next page.
+        carries_query: whether links repeat the filters and the limit, or contain only the cursor.
+        path: a path other than the endpoint's own.
+        host: another host; an empty text for relative links, None for the request's own host.
+        last_page: what the last page has: a `self` link, `null` links, or `none` for no `_meta`.
+        repeats: whether the next page is the same one again.
+        missing: whether the next link is missing although there is a next page.
     """
 
     carries_query: bool = False
@@ -45,7 +45,7 @@ class Links:
     missing: bool = False
 
     def with_style(self, style: str, path: str) -> Links:
-        """The same endpoint's links in another style."""
+        """Return the links in another style."""
         return {
             "normal": self,
             "absolute": replace(self, carries_query=True, path=None),
@@ -61,14 +61,14 @@ class Links:
     def meta(
         self, *, root: str, path: str, query: Mapping[str, str], this: str | None, following: str | None
     ) -> dict[str, Any]:
-        """The `_meta` of a page, as the member to merge into the body.
+        """Return the member `_meta` of a page.
 
         Args:
-            root: the vendor's own address.
-            path: the path that was asked for.
-            query: the filters and the limit that the walk began with.
-            this: the cursor that the page was asked with; None on the first page.
-            following: the cursor of the next page; None on the last one.
+            root: the vendor's base URL.
+            path: the requested path.
+            query: the filters and the limit of the first request.
+            this: the cursor of this page; None on the first page.
+            following: the cursor of the next page; None on the last page.
         """
         if following is None and self.last_page == "none":
             return {}

@@ -1,4 +1,4 @@
-"""Odd ways in which endpoints answer at some accounts, switched on by a control."""
+"""Unusual ways in which endpoints respond for some accounts. A control selects them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 NORMAL = "normal"
 NO_CONTENT = "no-content"
-"""204 where a list is empty."""
+"""204 for an empty list."""
 
 UTC, UNDERSCORE, PLAIN, NOWHERE = "utc", "underscore", "plain", "unknown-zone"
 SPELLINGS = (UTC, UNDERSCORE, PLAIN, NOWHERE)
-"""Timestamps of recruiting: in UTC, with an underscore in the name, as a text, in a zone that does not exist."""
+"""Timestamps of recruiting: in UTC, with an underscore in the name, as a text, in an unknown zone."""
 RECRUITING = (
     "/v2/recruiting/applications",
     "/v2/recruiting/applications/{id}/stage-transitions",
@@ -28,17 +28,17 @@ RECRUITING = (
 NO_ELEMENT, NOT_FOUND, GONE, FORBIDDEN = "no-element", "not-found", "gone", "forbidden"
 REPORT = "/v2/reports/{id}"
 REFUSALS = (NO_ELEMENT, NOT_FOUND, GONE, FORBIDDEN)
-"""A report that is any_of, and cannot be read: 400 in two more ways, 404, 403."""
+"""Errors of a report that is listed but cannot be read: two kinds of 400, 404, 403."""
 
 CAREERS = "/xml"
 MISSING, ROBOTS, PAGE, MOVED = "missing", "robots", "page", "moved"
 CONTROL, ENTITIES, DEEP = "control-characters", "entities", "deep"
 FEEDS = (MISSING, ROBOTS, PAGE, MOVED, CONTROL, ENTITIES, DEEP)
-"""A feed that is 404, refused to robots, a page for people, or elsewhere; or one that is hardly XML."""
+"""The feed responds with 404, refuses robots, returns a page, redirects, or contains malformed XML."""
 
 
 class Modes:
-    """Which endpoints answer oddly, and for whom."""
+    """The mode of each endpoint."""
 
     def __init__(self, lists: Iterable[str], others: Mapping[str, tuple[str, ...]]) -> None:
         """Start with every endpoint in its normal mode.
@@ -56,7 +56,7 @@ class Modes:
         self._chosen: dict[tuple[str, str | None], str] = {}
 
     def choose(self, path: str, mode: str, key: str | None) -> Json:
-        """Choose how an endpoint answers: for all, or for one report or one language of the career site."""
+        """Set the mode of an endpoint: always, or for one report or one language of the career site."""
         if path not in self._ways:
             raise ControlError(f"There are no modes of {path}; there are some of {', '.join(self._ways)}.")
         if mode not in self._ways[path]:
@@ -67,9 +67,9 @@ class Modes:
         return {"path": path, "mode": mode, "id": key}
 
     def of(self, path: str, key: str | None = None) -> str:
-        """How an endpoint answers."""
+        """Return the mode of an endpoint."""
         return self._chosen.get((path, key)) or self._chosen.get((path, None), NORMAL)
 
     def chosen(self) -> list[Json]:
-        """What was chosen."""
+        """Return all modes that were set."""
         return [{"path": path, "mode": mode, "id": key} for (path, key), mode in self._chosen.items()]

@@ -1,4 +1,4 @@
-"""Personio over the company: from a request to an answer, through the same gates as at the vendor."""
+"""Handles requests to Personio: routing, limits, authorization, pages; and its part of the controls."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ TOKENS_PER_MINUTE = 150
 TOO_MANY = 429
 OLD = "/v1/"
 CELLS = "cells"
-SHARED = "credential"  # the bucket of all endpoints
+SHARED = "credential"  # the key of the bucket for all endpoints
 PARTNER_HEADERS = ("x-personio-partner-id", "x-personio-app-id")
 UPPER_SNAKE_CASE = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
 
 
 class Personio(Vendor):
-    """Personio's API: v2, and the reading side of v1."""
+    """Personio's API: v2, and the read endpoints of v1."""
 
     access: Access
     tokens: Tokens
@@ -60,7 +60,7 @@ class Personio(Vendor):
     streams = (*(row.stream for row in ENDPOINTS if isinstance(row, ListEndpoint)), *DERIVED)
 
     def __init__(self, company: Company, options: Options) -> None:
-        """Serve the company to the credential of the options."""
+        """Serve the company to the credential in the options."""
         super().__init__(company)
         self.access = Access(ENDPOINTS, {row.path: row.permission for row in ROUTES})
         client = (options.client_id, options.client_secret)
@@ -80,7 +80,7 @@ class Personio(Vendor):
     # Requests
 
     def answer(self, request: Request) -> Response:
-        """Answer a request, errors included."""
+        """Handle a request. Errors are responses too."""
         try:
             if request.path.startswith(OLD):
                 refused = self._check_headers(request)
@@ -92,7 +92,7 @@ class Personio(Vendor):
             return error.response
 
     def error(self, status: int, request: Request) -> Response:
-        """A failure of the vendor's own; a 429 comes without a word on when to try again."""
+        """Return a failure of the service. A 429 does not say when to retry."""
         if request.path.startswith(OLD):
             return self._v1.error(status, request.path)
         answer = problem(status)
@@ -103,7 +103,7 @@ class Personio(Vendor):
         return answer
 
     def template(self, path: str) -> str | None:
-        """The declared path that a request's path belongs to, or None."""
+        """Return the declared path that a request's path matches, or None."""
         endpoint = self._route(path)[0]
         return endpoint.path if endpoint else self._v1.template(path)
 
@@ -118,10 +118,10 @@ class Personio(Vendor):
         return self.tokens.issue(request) if request.path == TOKEN_PATH else self.tokens.revoke(request)
 
     def _gate(self, request: Request) -> Response:
-        """Rate, path, method, headers, token, permission: then the endpoint itself."""
+        """Check rate, path, method, headers, token and permission, then call the endpoint."""
         endpoint, path_values = self._route(request.path)
         token = self.tokens.check(request)
-        # As a gateway does, the rate is counted before anything is looked at, and said in every answer.
+        # As in a gateway, every request counts against the rate, and every response reports it.
         key = SHARED if self._limit else ("anonymous" if token is None else "token", endpoint and endpoint.path)
         rate = self._limit or (endpoint.rate if endpoint else USUAL_RATE)
         enough, remaining = self._buckets.take(key, rate)
@@ -172,7 +172,7 @@ class Personio(Vendor):
             raise invalid_parameter("a parameter stands twice")
         if isinstance(endpoint, ListEndpoint):
             return self._page(endpoint, request, raw, path_values, permissions)
-        assert isinstance(endpoint, ItemEndpoint)  # noqa: S101  there are two kinds
+        assert isinstance(endpoint, ItemEndpoint)  # noqa: S101  there are only two types
         context = RenderContext(self.company, request.root, permissions=permissions, mode=self.modes.of(endpoint.path))
         body = endpoint.body(context, raw, path_values)
         return self.access.visible(endpoint.stream, body)
@@ -216,7 +216,7 @@ class Personio(Vendor):
     # Controls
 
     def count(self, stream: str, first: date | None, last: date | None) -> int:
-        """How many rows a stream gives without a bookmark, over this window of days where one is asked for."""
+        """Return how many rows a full read of a stream yields, in a window of dates if one is given."""
         if stream in DERIVED:
             return len(DERIVED[stream](self.company, "", (first, last)))
         return sum(
@@ -224,10 +224,7 @@ class Personio(Vendor):
         )
 
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
-        """The bodies of a stream's rows, everything allowed.
-
-        What stands in the address of a walk only, such as a parent's id, is added under a name with an underscore.
-        """
+        """Return the rows of a full read of a stream, with all permissions and attributes."""
         return list(self._bodies(stream, first, last, root))
 
     def _bodies(self, stream: str, first: date | None, last: date | None, root: str) -> Iterator[Json]:
@@ -242,7 +239,7 @@ class Personio(Vendor):
                 yield {**endpoint.extra_fields(values, row), **(body if isinstance(body, dict) else {CELLS: body})}
 
     def permissions(self) -> Json:
-        """Which permissions, attributes, link styles and duplicates are set."""
+        """Return the permissions, hidden attributes, link styles, modes and duplicates."""
         return {
             "granted": self.access.granted(),
             "revoked": self.access.denied,
@@ -265,7 +262,7 @@ class Personio(Vendor):
         return self.access.allow(attribute, known, allowed=allowed)
 
     def set_links(self, path: str, style: str) -> Json:
-        """Choose how an endpoint's links look."""
+        """Set how an endpoint's pagination links look."""
         if path not in [row.path for row in self._list_endpoints.values()]:
             raise ControlError(f"There is no list {path}.")
         if style not in STYLES:
@@ -278,7 +275,7 @@ class Personio(Vendor):
         return self.modes.choose(path, mode, key)
 
     def duplicate(self, stream: str, key: str | None) -> Json:
-        """Let a record stand on two pages; the first one of the stream where no id is given."""
+        """Serve a record on two pages, by default the first one of the stream."""
         if stream not in self._list_endpoints:
             raise ControlError(f"There is no stream {stream}; there are {', '.join(self._list_endpoints)}.")
         day = self.company.today
@@ -294,7 +291,7 @@ class Personio(Vendor):
 
 
 def _after(position: Position, start: int, page: Rows) -> Position:
-    """The position behind a page."""
+    """Return the position after a page."""
     offset = start + len(page)
     return Position(position.path, position.query, position.limit, offset, key_of(page[-1]))
 

@@ -1,4 +1,4 @@
-"""The endpoints of v2, a declaration each. Of paths that a request fits, the first one answers."""
+"""The endpoints of v2. The first declaration whose path matches a request handles it."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from hr_sandbox.company.model import Document, Report, Table
     from hr_sandbox.company.reports import ReportRow
 
-DOCUMENTS = "documents:read"  # the one name without the prefix
+DOCUMENTS = "documents:read"  # the only permission without the prefix
 REPORTS = "personio:reports:read"
 WEBHOOKS = "personio:webhooks:read"
 LARGEST = 200
@@ -40,7 +40,7 @@ GROUPED = "Unsupported nested type: null"
 
 
 def _documents(company: Company, values: Values) -> list[Document]:
-    """Those of an owner; of somebody who does not exist there are none."""
+    """Return the documents of an owner; none for an unknown owner."""
     return company.documents.of(values["owner_id"])
 
 
@@ -49,7 +49,7 @@ def _shared(company: Company, _values: Values) -> list[Report]:
 
 
 def _report_rows(company: Company, values: Values) -> list[ReportRow]:
-    """Those of a report that may be read; where they are in groups they cannot be shown."""
+    """Return the rows of a shared report. Grouped reports are not supported."""
     row = company.reports.find(values["id"])
     if row is None or not row.shared:
         raise ApiError(problem(404))
@@ -61,7 +61,7 @@ def _report_rows(company: Company, values: Values) -> list[ReportRow]:
 def _of_webhook(
     table: Callable[[Company], Table[Any]], timestamp: Callable[[Any], datetime]
 ) -> Callable[[Company, Values], list[Any]]:
-    """What a webhook that exists told of in the last days."""
+    """Return a function for the recent records of an existing webhook."""
 
     def rows(company: Company, values: Values) -> list[Any]:
         row = company.webhooks.find(values["id"])

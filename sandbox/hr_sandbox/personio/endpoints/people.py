@@ -42,7 +42,7 @@ PERSONS_RATE = Rate(30, 100)
 ABSENCES_RATE = Rate(10, 10)
 
 LONG_HOURS = 1.5
-AFTER_BREAK = 10_000_000  # no day has such a number
+AFTER_BREAK = 10_000_000  # larger than any day's id
 
 STRICT = ("", "gt", "lt")
 INCLUSIVE = ("gte", "lte")
@@ -60,7 +60,7 @@ def _absences(company: Company, values: Values) -> list[Absence]:
 
 
 def _employments(company: Company, values: Values) -> list[Employment]:
-    """Newest first, of a person who exists."""
+    """Return the employments of an existing person, newest first."""
     if company.people.find(values["person_id"]) is None:
         raise ApiError(problem(404))
     rows = company.employments.of(int(values["person_id"]))
@@ -77,7 +77,7 @@ def _ends_after(row: Absence, timestamp: Any) -> bool:  # noqa: ANN401  what a f
 
 
 def _breakdowns(company: Company, values: Values) -> list[AbsenceDay]:
-    """The days of an absence that exists; where hours lie on both sides of a break, a day comes twice."""
+    """Return the days of an existing absence. A day has two rows if the hours span a break."""
     row = company.absences.find(values["id"])
     if row is None:
         raise ApiError(problem(404))
@@ -95,7 +95,7 @@ def _breakdowns(company: Company, values: Values) -> list[AbsenceDay]:
 
 
 # The date filters ask which absences overlap a window, whichever end a filter is named after: an absence
-# slices `gte` if it has not ended by then, and `lte` if it has begun by then.
+# passes `gte` if it has not ended by then, and `lte` if it has begun by then.
 _OVERLAPS = tuple(
     Filter(f"{end}.date_time.{mark}", local_time, accepts)
     for end in ("starts_from", "ends_at")
@@ -104,7 +104,7 @@ _OVERLAPS = tuple(
 
 
 def window(company: Company, values: Values) -> tuple[date, date]:
-    """The window of compensations: at most a month, the current one where none is asked for."""
+    """Return the window of compensations: at most a month, by default the current one."""
     first, last = values.get("start_date"), values.get("end_date")
     if first is None and last is None:
         month = months_after(company.today, 0)
@@ -117,20 +117,20 @@ def window(company: Company, values: Values) -> tuple[date, date]:
 
 
 def _month_later(first: date) -> date:
-    """The same day of the next month, or the first day after a month that has no such day."""
+    """Return the same day of the next month, or the first day after it if that month is too short."""
     following = months_after(first, 1)
     last = months_after(first, 2) - timedelta(1)
     return min(following + timedelta(first.day - 1), last + timedelta(1))
 
 
 def _compensations(company: Company, values: Values) -> list[Compensation]:
-    """Those in effect in the window; one of zero is not shown."""
+    """Return the compensations in effect in the window, without those of zero."""
     first, last = window(company, values)
     return [row for row in company.compensations if row.amount and row.in_effect(first, last)]
 
 
 def _months(_company: Company, first: date, last: date) -> Iterator[Values]:
-    """The months of a window of days, as far as they lie in it."""
+    """Yield the months of a window of dates, cut at its ends."""
     month = months_after(first, 0)
     while month <= last:
         end = min(months_after(month, 1) - timedelta(1), last)
@@ -192,7 +192,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         render=render.employment,
         default_limit=10,
         max_limit=50,
-        links=Links(path="/v2/employments"),  # nothing is served there
+        links=Links(path="/v2/employments"),  # a path that does not exist
         slices=lambda company, *_: [{"person_id": str(row.id)} for row in company.people],
         filters=(
             any_of("id", lambda row: str(row.uuid)),

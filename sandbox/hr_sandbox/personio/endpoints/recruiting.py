@@ -1,4 +1,4 @@
-"""Recruiting: everything newest first."""
+"""Recruiting. All lists are sorted newest first."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _applications(company: Company, values: Values) -> list[Application]:
 
 
 def _transitions(company: Company, values: Values) -> list[Transition]:
-    """Those of an application that exists, the latest first."""
+    """Return the transitions of an existing application, latest first."""
     row = company.applications.find(values["id"])
     if row is None:
         raise ApiError(problem(404))

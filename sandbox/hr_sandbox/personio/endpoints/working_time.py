@@ -37,7 +37,7 @@ REFUSED_TIME = "Invalid request content"
 _ORDERS: dict[str, Callable[[Attendance], Any]] = {
     "person.id": lambda row: row.person_id,
     "start.date_time": lambda row: row.starts_at,
-    # What runs has no end yet: it comes behind everything that has one.
+    # Running periods have no end and sort last.
     "end.date_time": lambda row: (row.ends_at is None, row.ends_at or row.starts_at),
     "updated_at": lambda row: row.updated_at,
     "status": render.approval,
@@ -53,7 +53,7 @@ def _attendances(company: Company, values: Values) -> list[Attendance]:
 
 
 def _utc(text: str) -> datetime:
-    """A timestamp whose zone is not written, because it must not be."""
+    """Parse a UTC timestamp, which must be written without a zone."""
     return plain_time(text).replace(tzinfo=UTC)
 
 
@@ -63,7 +63,7 @@ def _projects(company: Company, values: Values) -> list[Project]:
 
 
 def _members(company: Company, values: Values) -> list[Person]:
-    """Those of a project that exists; its parts have none, nor has one that is for everybody."""
+    """Return the members of an existing project. Subprojects and projects that are open to all have none."""
     row = company.projects.find(values["id"])
     if row is None:
         raise ApiError(problem(404))

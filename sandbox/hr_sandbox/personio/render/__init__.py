@@ -1,1 +1,1 @@
-"""The company's records in Personio's words."""
+"""Renders the company's records as Personio does."""

@@ -1,4 +1,4 @@
-"""What many bodies have in them."""
+"""Parts that many bodies share."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def iso(value: date | datetime | None) -> str | None:
-    """A day, or a local time, as text."""
+    """Format a date or a local time."""
     return None if value is None else value.isoformat()
 
 
 def ref(value: object | None) -> Json | None:
-    """A record by its id alone."""
+    """Refer to a record by its id."""
     return None if value is None else {"id": str(value)}

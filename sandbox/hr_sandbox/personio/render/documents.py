@@ -20,7 +20,7 @@ LOCALES = ("en", "de")
 
 
 def document(row: Document, _view: RenderContext) -> Json:
-    """What is known about a document."""
+    """Render a document's metadata."""
     return {
         "id": row.uuid,
         "name": row.name,
@@ -37,7 +37,7 @@ def document(row: Document, _view: RenderContext) -> Json:
 
 
 def report(row: Report, _view: RenderContext) -> Json:
-    """A report of the list."""
+    """Render a report's metadata."""
     return {
         "id": row.uuid,
         "name": row.name,
@@ -47,7 +47,7 @@ def report(row: Report, _view: RenderContext) -> Json:
 
 
 def report_attribute(row: Attribute, _view: RenderContext) -> Json:
-    """What a report can have a column of."""
+    """Render an attribute that reports can have as a column."""
     return {
         "id": row.id,
         "name": row.label,
@@ -57,9 +57,9 @@ def report_attribute(row: Attribute, _view: RenderContext) -> Json:
 
 
 def report_frame(context: RenderContext) -> Json:
-    """What stands extra_body the rows of a report: how it is made, and its columns."""
+    """Return the members beside a report's rows: its settings and columns."""
     row = context.company.reports.find(context.values["id"])
-    assert row is not None  # noqa: S101  its rows were found
+    assert row is not None  # noqa: S101  checked before
     locale = context.values.get("locale", LOCALES[0])
     columns = [ATTRIBUTES[name] for name in row.columns]
     return {
@@ -75,13 +75,13 @@ def report_frame(context: RenderContext) -> Json:
 
 
 def report_row(row: ReportRow, context: RenderContext) -> list[Json]:
-    """A row: cells in the order of the columns; which member a cell has depends on its type."""
+    """Render a row: cells in the order of the columns, whose members depend on their types."""
     found = context.company.reports.find(context.values["id"])
     names = found.columns if found else ()
     return [_cell(ATTRIBUTES[name], value) for name, value in zip(names, row.values, strict=True)]
 
 
-def _cell(attribute: Attribute, value: Any) -> Json:  # noqa: ANN401  what a report may hold
+def _cell(attribute: Attribute, value: Any) -> Json:  # noqa: ANN401  any value of a report
     cell: Json = {"attribute_id": attribute.id}
     if value is None:
         return cell
@@ -100,12 +100,12 @@ def _cell(attribute: Attribute, value: Any) -> Json:  # noqa: ANN401  what a rep
 
 
 def secret_of(row: Webhook) -> str:
-    """What is sent to a webhook's address to prove who sends."""
+    """Return the secret that is sent to a webhook's address."""
     return f"{stable_number('webhook', row.uuid):08x}{stable_number('secret', row.uuid):08x}"
 
 
 def webhook(row: Webhook, _view: RenderContext) -> Json:
-    """A webhook, its secrets included: who may read webhooks is shown them."""
+    """Render a webhook with its secrets, which every reader of webhooks can see."""
     return {
         "id": row.uuid,
         "description": row.name,
@@ -121,7 +121,7 @@ def webhook(row: Webhook, _view: RenderContext) -> Json:
 
 
 def event(row: Event, _view: RenderContext) -> Json:
-    """An event: which record it is about, and nothing of what the record holds."""
+    """Render an event: the id of the record only."""
     return {
         "id": row.uuid,
         "event_name": row.name,
@@ -131,7 +131,7 @@ def event(row: Event, _view: RenderContext) -> Json:
 
 
 def delivery(row: Delivery, _view: RenderContext) -> Json:
-    """An attempt to tell of an event; without a status nobody answered."""
+    """Render a delivery attempt. It has no status if there was no response."""
     return {
         "id": row.uuid,
         "event": ref(row.event_id),

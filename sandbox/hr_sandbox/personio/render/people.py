@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def person_status(company: Company, row: Person) -> str:
-    """Active while the latest employment is active, on leave or about to begin."""
+    """Return the status: active if the latest employment is active, on leave or not started yet."""
     latest = company.latest_employment(row.id)
     if latest is None:
         return "UNSPECIFIED"
@@ -38,12 +38,12 @@ def person_status(company: Company, row: Person) -> str:
 
 
 def picture_url(row: Person, root: str) -> str:
-    """Where a person's picture is, if there is one."""
+    """Return the URL of a person's picture, if there is one."""
     return f"{root}/v1/company/employees/{row.id}/profile-picture"
 
 
 def person(row: Person, context: RenderContext) -> Json:
-    """A person; the employments are ids only."""
+    """Render a person. Employments are ids only."""
     return {
         "id": str(row.id),
         "email": row.email,
@@ -77,7 +77,7 @@ def _attributes(row: Person, company: Company) -> Iterator[Json]:
 
 
 def employment(row: Employment, context: RenderContext) -> Json:
-    """An employment."""
+    """Render an employment."""
     company = context.company
     units = [("team", row.team_id), ("department", row.department_id)]
     links = {"person": {"href": f"{context.root}/v2/persons/{row.person_id}"}}
@@ -124,12 +124,12 @@ def _termination(row: Termination | None) -> Json | None:
 
 
 def absence_type(row: AbsenceType, _view: RenderContext) -> Json:
-    """An absence type."""
+    """Render an absence type."""
     return {"id": row.uuid, "name": row.name, "category": row.category, "unit": row.unit}
 
 
 def absence_period(row: Absence, context: RenderContext) -> Json:
-    """An absence; the times are the office's own, without a zone."""
+    """Render an absence. Times are local to the office and have no zone."""
     return {
         "id": row.uuid,
         "person": ref(row.person_id),
@@ -145,7 +145,7 @@ def absence_period(row: Absence, context: RenderContext) -> Json:
 
 
 def breakdown(row: AbsenceDay, context: RenderContext) -> Json:
-    """One day of an absence; which absence it is, only the address says."""
+    """Render one day of an absence. Only the path names the absence."""
     absence = context.company.absences.find(context.values["id"])
     unit = "HOUR" if absence and absence.start_half is None else "DAY"
     return {"date": iso(row.day), "effective_duration": {"unit": unit, "value": row.amount}}
@@ -156,12 +156,12 @@ def _timestamp(value: datetime, half: str | None) -> Json:
 
 
 def compensation_type(row: CompensationType, _view: RenderContext) -> Json:
-    """A compensation type."""
+    """Render a compensation type."""
     return {"id": row.uuid, "name": row.name, "category": row.category}
 
 
 def compensation(row: Compensation, context: RenderContext) -> Json:
-    """A compensation: the same body in each month in which it is in effect."""
+    """Render a compensation, which has the same body in each month."""
     return {
         "id": row.uuid,
         "person": ref(row.person_id),
@@ -176,12 +176,12 @@ def compensation(row: Compensation, context: RenderContext) -> Json:
 
 
 def org_unit(row: Department | Team, context: RenderContext) -> Json:
-    """A department or team of a list: parents, where they are asked for, are ids only."""
+    """Render a department or team of a list. Its parents, if requested, are ids only."""
     return _org_unit(row, context, ())
 
 
 def org_unit_by_id(row: Department | Team, context: RenderContext) -> Json:
-    """A department or team of its own: parents have names."""
+    """Render a single department or team. Its parents have names."""
     return _org_unit(row, context, ("name", "description", "abbreviation"))
 
 

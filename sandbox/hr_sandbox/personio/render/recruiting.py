@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def timestamp(value: datetime, zone: str | None, context: RenderContext) -> Json | str:
-    """A timestamp as recruiting writes it: an object of a local time and its zone, or of UTC.
+    """Render a timestamp of recruiting: an object of a local time and its zone, or of UTC.
 
-    Where the clocks are put back an hour comes twice, so the text says which one it is.
+    The hour that occurs twice when clocks are set back is written with its offset.
     """
     if zone is None or context.mode in {modes.UTC, modes.PLAIN}:
         text, zone = rfc3339(value), zone or "UTC"
@@ -39,12 +39,12 @@ def _zone(row: Opening, context: RenderContext) -> str:
 
 
 def stage(row: Stage) -> Json:
-    """A stage; those of the system have no id."""
+    """Render a stage. System stages have no id."""
     return {"id": None if row.id is None else str(row.id), "name": row.name, "type": row.type, "kind": row.kind}
 
 
 def category(row: Category, context: RenderContext) -> Json:
-    """A category with its own stages."""
+    """Render a category with its stages."""
     company = next(iter(context.company.legal_entities))
     return {
         "id": str(row.id),
@@ -55,7 +55,7 @@ def category(row: Category, context: RenderContext) -> Json:
 
 
 def opening(row: Opening, context: RenderContext) -> Json:
-    """An opening; Personio calls it a job."""
+    """Render an opening, which Personio calls a job."""
     company = context.company
     return {
         "id": str(row.id),
@@ -78,7 +78,7 @@ def _summary(row: Opening, context: RenderContext) -> Json:
 
 
 def candidate(row: Candidate, context: RenderContext) -> Json:
-    """A candidate; the applications are ids only."""
+    """Render a candidate. Applications are ids only."""
     return {
         "id": str(row.id),
         "first_name": row.first_name,
@@ -97,7 +97,7 @@ def candidate(row: Candidate, context: RenderContext) -> Json:
 
 
 def application(row: Application, context: RenderContext) -> Json:
-    """An application; of one that was anonymized nobody knows the names any more."""
+    """Render an application. Anonymized ones have no names."""
     company = context.company
     who = company.candidates[row.candidate_id]
     job = company.openings[row.opening_id]
@@ -117,7 +117,7 @@ def application(row: Application, context: RenderContext) -> Json:
 
 
 def transition(row: Transition, context: RenderContext) -> Json:
-    """A step of an application; it has no id."""
+    """Render a stage transition. It has no id."""
     of = context.company.applications.find(context.values["id"])
     zone = _zone(context.company.openings[of.opening_id], context) if of else None
     return {"entered_at": timestamp(row.entered_at, zone, context), "stage": stage(row.stage)}

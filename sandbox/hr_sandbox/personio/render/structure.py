@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from hr_sandbox.personio.endpoint import RenderContext
 
 SALARY_BANDS = "personio:salary-bands:read"
-MANAGERS = 11  # the first grade that leads others
+MANAGERS = 11  # the lowest grade with management responsibility
 
 
 def cost_center(row: CostCenter, _view: RenderContext) -> Json:
-    """A cost center."""
+    """Render a cost center."""
     return {"id": row.uuid, "name": row.name}
 
 
 def workplace(row: Office, _view: RenderContext) -> Json:
-    """A workplace; employments call it their office."""
+    """Render a workplace, which employments call an office."""
     return {
         "id": str(row.id),
         "name": row.name,
@@ -33,7 +33,7 @@ def workplace(row: Office, _view: RenderContext) -> Json:
 
 
 def legal_entity(row: LegalEntity, _view: RenderContext) -> Json:
-    """A legal entity."""
+    """Render a legal entity."""
     return {
         "id": str(row.id),
         "name": row.name,
@@ -44,7 +44,7 @@ def legal_entity(row: LegalEntity, _view: RenderContext) -> Json:
 
 
 def job(row: Job, context: RenderContext) -> Json:
-    """A job of the catalogue; who may not see salary bands sees none."""
+    """Render a job. Salary bands require their own permission."""
     shown = context.permissions is None or SALARY_BANDS in context.permissions
     bands = context.company.salary_bands.of(row.id) if shown else []
     return {
@@ -59,7 +59,7 @@ def job(row: Job, context: RenderContext) -> Json:
 
 
 def salary_band(row: SalaryBand, context: RenderContext) -> Json:
-    """A salary band."""
+    """Render a salary band."""
     return {
         "id": row.uuid,
         "name": row.name,

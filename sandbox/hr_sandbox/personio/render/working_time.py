@@ -18,12 +18,12 @@ INCLUDED = ("tracked_minutes", "sub_projects_tracked_minutes", "sub_projects_cou
 
 
 def approval(row: Attendance) -> str:
-    """The state of an attendance; a request that nobody answered in time has expired."""
+    """Return the state of an attendance. Requests that were not answered in time have expired."""
     return "EXPIRED" if row.approval == "REJECTED" and row.id % 2 else row.approval
 
 
 def attendance(row: Attendance, _view: RenderContext) -> Json:
-    """Work or a break; the times are the office's own, without a zone."""
+    """Render work or a break. Times are local to the office and have no zone."""
     return {
         "id": row.uuid,
         "person": ref(row.person_id),
@@ -43,7 +43,7 @@ def attendance(row: Attendance, _view: RenderContext) -> Json:
 
 
 def project(row: Project, context: RenderContext) -> Json:
-    """A project, with the sums that were asked for."""
+    """Render a project with the requested sums."""
     center = context.company.cost_centers[row.cost_center_id].uuid if row.cost_center_id else None
     body: Json = {
         "id": str(row.id),
@@ -82,7 +82,7 @@ def _sums(row: Project, company: Company) -> dict[str, int]:
 
 @lru_cache(maxsize=2)
 def _tracked(company: Company, _version: int) -> dict[int, tuple[int, int]]:
-    """Minutes and periods by project, counted once for each version of the company."""
+    """Return minutes and periods by project, cached per version of the company."""
     sums: dict[int, tuple[int, int]] = {}
     for row in company.attendances:
         if row.project_id is not None and row.ends_at is not None:
@@ -93,5 +93,5 @@ def _tracked(company: Company, _version: int) -> dict[int, tuple[int, int]]:
 
 
 def member(row: Person, _view: RenderContext) -> Json:
-    """A person who may book on a project: that is all a row has."""
+    """Render a member of a project: a reference to a person."""
     return {"person": ref(row.id)}

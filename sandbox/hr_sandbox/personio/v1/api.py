@@ -1,4 +1,4 @@
-"""Requests to v1: other credentials, other errors, other pages than those of v2."""
+"""Handles requests to v1, which has its own authentication, errors and pagination."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
     from hr_sandbox.personio.v1.route import Route
 
 AUTH_PATH = "/v1/auth"
-EVERYTHING = Rate(2000, 120_000, 60)  # 2000 a minute, at once if need be
+EVERYTHING = Rate(2000, 120_000, 60)  # 2000 per minute, all at once if need be
 TOKENS_PER_MINUTE = 150
-NO_EXPIRY = "no-expiry"  # a token that does not say how long it is good
+NO_EXPIRY = "no-expiry"  # a token response without `expires_in`
 ROUTES = (*people.ROUTES, *working_time.ROUTES, *time_offs.ROUTES, *hours.ROUTES, *reports.ROUTES)
 MODES = {AUTH_PATH: (NO_EXPIRY,), **{row.path: row.modes for row in ROUTES if row.modes}}
 
 
 class V1:
-    """Answers requests to v1."""
+    """The API v1."""
 
     def __init__(self, company: Company, tokens: Tokens, access: Access, limit: Rate | None, modes: Modes) -> None:
-        """Serve the company to who has one of the tokens.
+        """Serve the company.
 
         Args:
             company: what is served.
-            tokens: those of v2 are good here too.
+            tokens: the tokens of v2, which are valid here too.
             access: the permissions of the credential.
-            limit: one rate instead of the vendor's own.
+            limit: a rate that replaces the vendor's own.
             modes: how each endpoint responds.
         """
         self._company = company
@@ -52,23 +52,23 @@ class V1:
 
     @staticmethod
     def template(path: str) -> str | None:
-        """The declared path that a request's path belongs to, or None."""
+        """Return the declared path that a request's path matches, or None."""
         found = _route(path)
         return found[0].path if found else None
 
     @staticmethod
     def error(status: int, path: str) -> Response:
-        """A error_response of the vendor's own, in the shape that the path has."""
+        """Return a failure of the service in the format of the path."""
         found = _route(path)
         return found[0].fail(status, None, None) if found else error_response(status)
 
     def answer(self, request: Request) -> Response:
-        """Answer a request."""
+        """Handle a request."""
         found = _route(request.path)
         fail = found[0].fail if found else error_response
         try:
             if not self._buckets.take("all", self._limit or EVERYTHING)[0]:
-                raise StatusError(429)  # noqa: TRY301  answered below like the others
+                raise StatusError(429)  # noqa: TRY301  handled below with the others
             if request.path == AUTH_PATH:
                 return self._authenticate(request)
             if found is None:
@@ -82,7 +82,7 @@ class V1:
             raise StatusError(405)
         if not self._limit and not self._token_limit.take():
             raise StatusError(429)
-        if request.query:  # credentials in the address are in every log
+        if request.query:  # credentials in a URL end up in logs
             raise StatusError(403)
         fields = dict(request.form) or _json(request)
         client = (fields.get("client_id"), fields.get("client_secret"))
@@ -112,7 +112,7 @@ class V1:
         return body if isinstance(body, Response) else json_response(self._allowed(route, body))
 
     def _allowed(self, route: Route, body: Json) -> Json:
-        """Employees without the attributes that are not allow-any_of."""
+        """Remove the attributes of employees that are not allow-listed."""
         rows: Any = body["data"]
         if route.stream:
             for row in rows if isinstance(rows, list) else [rows]:

@@ -1,4 +1,4 @@
-"""Cells of custom reports: which members one has depends on what it holds."""
+"""Cells of custom reports. Their members depend on the type of value."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SYMBOLS = {"EUR": "€", "PLN": "zł", "GBP": "£", "JPY": "¥"}
 
 
 def item(row: CustomRow, company: Company, kind: str, locale: str = LOCALES[0]) -> Json:
-    """A row; reports about changes name its cells otherwise."""
+    """Render a row. Reports about changes use other names for cells."""
     columns = columns_of(company)
     cells = [_cell(part, columns[part.column][1], row.person_id, locale) for part in row.cells]
     return {"employee_id": row.person_id, "historical_attributes" if kind == HISTORY else "attributes": cells}
 
 
 def word(value: Word, locale: str) -> str:
-    """A word in the reader's language."""
+    """Translate a word."""
     return value.german if locale == "de" else value.english
 
 
@@ -42,7 +42,7 @@ def _cell(cell: Cell, kind: str, person_id: int, locale: str) -> Json:
     return body
 
 
-def _held(value: Any, kind: str, locale: str) -> Json:  # noqa: ANN401, PLR0911  a cell holds one of many things
+def _held(value: Any, kind: str, locale: str) -> Json:  # noqa: ANN401, PLR0911  many types of values
     match value:
         case Word():
             return {"value": word(value, locale)}
@@ -76,7 +76,7 @@ def _held(value: Any, kind: str, locale: str) -> Json:  # noqa: ANN401, PLR0911 
     return _NOTHING.get(kind, {"value": value})
 
 
-# What stands where there is nothing.
+# The cell of an empty value.
 _NOTHING: dict[str, Json] = {
     "ENTITY": {"entity_id": None, "value": None},
     "COST_CENTER": {"cost_centers": []},

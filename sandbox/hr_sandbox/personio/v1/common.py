@@ -1,4 +1,4 @@
-"""What many bodies of v1 have in them."""
+"""Parts that many bodies of v1 share."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ if TYPE_CHECKING:
     from hr_sandbox.http.messages import Json
 
 When = TypeVar("When", bound=date)
-BERLIN = ZoneInfo("Europe/Berlin")  # where the account is
+BERLIN = ZoneInfo("Europe/Berlin")  # the account's zone
 UNITS = {"DAILY": "day", "HOURLY": "hour"}
 CERTIFICATE = {"status": "not-required"}
-# v1 has other categories than v2, and fewer.
+# v1 has fewer categories than v2, with other names.
 CATEGORIES = {"PARENTAL_LEAVE": "maternity_parental_leave", "OVERTIME": "other"}
 
 
 def stamp(timestamp: datetime) -> str:
-    """A timestamp as some lists write it: the zone without a colon."""
+    """Format a timestamp with a zone offset without a colon."""
     return timestamp.astimezone(BERLIN).strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 def midnight(day: date) -> str:
-    """A day, written in the same way."""
+    """Format a date as midnight in the same format."""
     return stamp(datetime.combine(day, time(), BERLIN))
 
 
 def category(row: AbsenceType) -> str:
-    """The category of a kind of absence."""
+    """Return the category of an absence type."""
     return CATEGORIES.get(row.category, row.category.lower())
 
 
 def of_unit(unit: str, company: Company) -> list[Absence]:
-    """The absences of a unit."""
+    """Return the absences in days or in hours."""
     kinds = {row.id for row in company.absence_types if row.unit == unit}
     return [row for row in company.absences if row.type_id in kinds]
 
 
 def short_employee(person_id: int, company: Company) -> Json:
-    """A person within another record."""
+    """Render a person inside another record."""
     row = company.people[person_id]
     parts = (
         ("id", "id", row.id, "integer"),
@@ -59,5 +59,5 @@ def short_employee(person_id: int, company: Company) -> Json:
 
 
 def within(timestamp: When, first: When | None, last: When | None) -> bool:
-    """Whether a day or a timestamp lies between two others, both included; one that is not there is no limit."""
+    """Return whether a date or timestamp is in a range with inclusive, optional ends."""
     return (first is None or timestamp >= first) and (last is None or timestamp <= last)

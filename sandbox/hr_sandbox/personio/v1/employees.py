@@ -1,7 +1,7 @@
-"""People as v1 shows them: every attribute an object with its label, under a key that never changes.
+"""Employees of v1: each attribute is an object with a label, under a stable key.
 
-Values are as untidy as in real accounts: numbers as text, several forms of dates, three forms of nothing.
-Which form a person has follows from the person's number, so that it stays the same.
+Values are as inconsistent as in real accounts: numbers as text, several date formats, three kinds of empty values.
+A person's id determines the format, so that it stays the same.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NOTHING: tuple[Any, ...] = (None, "", [])
 ENTITLEMENT = 30
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-# Key -> label and type. Administrators renamed and translated some.
+# Key -> label and type. Some labels are renamed and translated by administrators.
 STANDARD: dict[str, tuple[str, str]] = {
     "id": ("ID", "integer"),
     "first_name": ("First name", "standard"),
@@ -68,19 +68,19 @@ TYPES = {
     "boolean": "list",
     "string_list": "tags",
 }
-# What has no number as its key in v2.
+# Attributes whose v2 id contains no number.
 NUMBERS = {"city": 10_001, "birthday": 10_002, "dynamic_9f3c1a.77": 10_077}
 UNIVERSAL = {"birthday": "date_of_birth"}
 OPTIONS = {"boolean": ["Ja", "Nein"], "string_list": ["Deutsch", "English", "français", "polski", "日本語", "Türkçe"]}
 
 
 def dynamic_key(definition: AttributeDefinition) -> str:
-    """The key of a field that the company defined itself."""
+    """Return the key of a custom attribute."""
     return f"dynamic_{NUMBERS[definition.id]}" if definition.id in NUMBERS else definition.id
 
 
 def attributes_of(company: Company) -> list[Json]:
-    """The dictionary: what each key means."""
+    """Return the definitions of all attributes."""
     rows: list[Json] = [
         {"key": key, "label": label, "type": kind, "universal_id": key, "options": []}
         for key, (label, kind) in STANDARD.items()
@@ -98,13 +98,13 @@ def attributes_of(company: Company) -> list[Json]:
 
 
 def modified_at(company: Company, row: Person) -> datetime:
-    """When a person was changed last, their employments included."""
+    """Return when a person or one of their employments was changed last."""
     latest = max((other.updated_at for other in company.employments.of(row.id)), default=row.updated_at)
     return max(row.updated_at, latest)
 
 
 def employee(row: Person, company: Company, root: str) -> Json:
-    """A person with all attributes."""
+    """Render a person with all attributes."""
     attributes: Json = {}
     currency = _currency(row, company)
     for key, value in _standard(row, company, root):
@@ -203,7 +203,7 @@ def _currency(row: Person, company: Company) -> str:
 
 
 def _date(value: date | None, number: int) -> str | None:
-    """A date in one of the forms that accounts have."""
+    """Format a date in one of the formats that accounts have."""
     if value is None:
         return None
     midnight = datetime(value.year, value.month, value.day, tzinfo=BERLIN)
@@ -211,7 +211,7 @@ def _date(value: date | None, number: int) -> str | None:
     return (spaced, joined, f"{joined[:-3]}{joined[-2:]}", joined[:19])[number % 4]
 
 
-def _dynamic(kind: str, value: Any, number: int) -> Any:  # noqa: ANN401  any attribute's
+def _dynamic(kind: str, value: Any, number: int) -> Any:  # noqa: ANN401  any attribute
     if kind == "string_list":
         if not value:
             return ""
@@ -231,7 +231,7 @@ def _entitlement(company: Company) -> Json:
 
 
 def balances(row: Person, company: Company) -> list[Json]:
-    """What is left of a person's days off this year, now and with what is planned."""
+    """Return a person's remaining days off this year, with and without planned absences."""
     year = company.today.year
     midnight = datetime(year, company.today.month, company.today.day, tzinfo=UTC).replace(tzinfo=None)
     shown = []
@@ -258,6 +258,6 @@ def balances(row: Person, company: Company) -> list[Json]:
 
 
 def _length(start: datetime, end: datetime) -> float:
-    """Working days between two timestamps."""
+    """Return the working days between two timestamps."""
     first, last = start.date().toordinal(), end.date().toordinal()
     return float(sum(date.fromordinal(day).weekday() < 5 for day in range(first, last)))  # noqa: PLR2004

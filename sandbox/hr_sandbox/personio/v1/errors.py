@@ -1,4 +1,4 @@
-"""Error bodies of v1: another shape than that of v2, and one more for custom reports. The messages are worded here."""
+"""Error responses of v1, and those of custom reports, which differ. The messages are not the API's own."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _MESSAGES = {
     422: "The request cannot be processed",
     429: "Too many requests",
 }
-_AT_THE_GATE = frozenset({401, 403, 405, 429})  # answered before any service is asked
+_AT_THE_GATE = frozenset({401, 403, 405, 429})  # raised before a service handles the request
 
 
 class StatusError(Exception):
-    """A request that is not answered; its route knows in which shape to say so."""
+    """Ends the handling of a request. Its route determines the format of the response."""
 
     def __init__(self, status: int, message: str | None = None, code: int | None = None) -> None:
-        """Refuse with this status.
+        """Fail with this status.
 
         Args:
-            status: of the answer.
-            message: where it is not the status' own.
-            code: in the body, where it is not the status.
+            status: the status of the response.
+            message: a message other than the status' default.
+            code: a code other than the status.
         """
         super().__init__(status, message, code)
         self.status = status
@@ -35,12 +35,12 @@ class StatusError(Exception):
 
 
 def invalid_parameter(name: str) -> StatusError:
-    """A parameter is not known, or has a value that it cannot have. The code is not the status."""
+    """A parameter is unknown or has an invalid value. The code is not the status."""
     return StatusError(400, f"The parameter {name} is not valid", 0)
 
 
 def error_response(status: int, message: str | None = None, code: int | None = None) -> Response:
-    """An error body; its code is the status unless it says else."""
+    """Return an error response. The default code is the status."""
     text = message or _text(status)
     return json_response(
         {"success": False, "error": {"code": status if code is None else code, "message": text}}, status
@@ -48,7 +48,7 @@ def error_response(status: int, message: str | None = None, code: int | None = N
 
 
 def report_error(status: int, message: str | None = None, code: int | None = None) -> Response:
-    """What custom reports answer: a list with one problem. Who is not let through to them gets the usual body."""
+    """Return an error of custom reports: a list with one problem. Authorization errors have the usual body."""
     if status in _AT_THE_GATE:
         return error_response(status, message, code)
     details = message or _text(status)

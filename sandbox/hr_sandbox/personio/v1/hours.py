@@ -1,4 +1,4 @@
-"""Absences in hours: those that touch a window."""
+"""Absences in hours: those that overlap a window."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MILLISECONDS = 1000
 
 
 def absence_period(row: Absence, company: Company) -> Json:
-    """An absence in hours, in minutes."""
+    """Render an absence in hours; its duration is in minutes."""
     kind = company.absence_types[row.type_id]
     days = [
         {"date": part.day.isoformat(), "effective_duration": round(part.amount * 60)}
@@ -60,7 +60,7 @@ def absence_period(row: Absence, company: Company) -> Json:
 
 
 def touching(company: Company, first: date | None, last: date | None) -> list[Absence]:
-    """Absences in hours that have a day in common with a window."""
+    """Return the absences in hours that overlap a window of dates."""
     return [
         row
         for row in of_unit("HOURLY", company)
@@ -74,7 +74,7 @@ def _utc(value: datetime, row: Absence) -> datetime:
 
 
 def _exact(value: datetime, row: Absence, company: Company) -> datetime:
-    """A stamp to the millisecond, as only this list shows it; those of the present stay as they are."""
+    """Add milliseconds, which only this endpoint has. Timestamps of today or later stay as they are."""
     if value.date() >= company.today:
         return value
     return value + timedelta(milliseconds=row.id % MILLISECONDS)

@@ -1,4 +1,4 @@
-"""Pages of v1: some lists count records, others pages; what they say about it is not always there."""
+"""Pagination of v1: by record or by page number, with metadata that may be missing."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ MODES = (NONE, TEXT, ZERO)
 
 
 def metadata(total: int, current: int, limit: int) -> Json:
-    """How much there is in all."""
+    """Return the metadata of a page."""
     return {"total_elements": total, "current_page": current, "total_pages": ceil(total / limit)}
 
 
 def from_record(rows: Sequence[Any], call: Call) -> tuple[Sequence[Any], Json]:
-    """A page whose offset is a record, and what is said about it: pages are counted from 0."""
+    """Return a page whose offset is a record, and its metadata. Pages are counted from 0."""
     limit, offset = call.query["limit"], call.query["offset"]
     return rows[offset : offset + limit], metadata(len(rows), offset // limit, limit)
 
 
 def by_page(rows: Sequence[Any], call: Call, *, first_only: bool = False) -> tuple[Sequence[Any], Json]:
-    """A page whose offset is its number, and the frame around its rows: 0 and 1 are both the first page.
+    """Return a page whose offset is a page number, and the frame around its rows. 0 and 1 are both the first page.
 
     Args:
-        rows: all of them.
-        call: the offset and the limit, and in which mode to answer.
-        first_only: whether later pages lack the metadata even in the normal mode.
+        rows: all rows.
+        call: the request, with offset, limit and mode.
+        first_only: whether later pages have no metadata in the normal mode.
     """
     limit, page = call.query["limit"], max(call.query["offset"], 1)
     said = metadata(len(rows), page, limit)
@@ -48,5 +48,5 @@ def by_page(rows: Sequence[Any], call: Call, *, first_only: bool = False) -> tup
 
 
 def echo(call: Call) -> Json:
-    """The offset and the limit that were asked for: as text, though they are numbers."""
+    """Return the requested offset and limit, as texts."""
     return {name: str(call.query[name]) for name in ("offset", "limit")}

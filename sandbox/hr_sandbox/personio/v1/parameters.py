@@ -1,4 +1,4 @@
-"""Query parameters of v1: how each is read. Nothing is forgiven."""
+"""Query parameters of v1. Parsing is strict."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _TIMESTAMP_WITH_ZONE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter; one whose name ends with brackets may stand many times.
+    """A query parameter. Those whose names end with brackets may be repeated.
 
     Attributes:
-        name: as it stands in the query.
-        parse: text to value; raises ValueError for any text that the API refuses.
+        name: its name in the query.
+        parse: parses the text; raises ValueError if the API rejects it.
         default: the value without it.
-        required: invalid_parameter without it.
+        required: whether requests without it are rejected.
     """
 
     name: str
@@ -36,8 +36,8 @@ class Parameter:
     default: Any = None
     required: bool = False
 
-    def read(self, texts: list[str]) -> Any:  # noqa: ANN401  what its parser makes
-        """The value of what was given."""
+    def read(self, texts: list[str]) -> Any:  # noqa: ANN401  depends on the parser
+        """Parse the values."""
         many = self.name.endswith(MANY)
         if (self.required and not texts) or (len(texts) > 1 and not many):
             raise invalid_parameter(self.name)
@@ -51,18 +51,18 @@ class Parameter:
 
 
 def read(parameters: Iterable[Parameter], pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """The values of a query's parameters."""
+    """Parse the parameters of a query."""
     given: dict[str, list[str]] = {}
     for name, text in pairs:
         given.setdefault(name, []).append(text)
     values = {row.name: row.read(given.pop(row.name, [])) for row in parameters}
-    for name in given:  # nobody knows them
+    for name in given:  # unknown parameters
         raise invalid_parameter(name)
     return values
 
 
 def number(least: int, most: int) -> Callable[[str], int]:
-    """A parser for a whole number within these."""
+    """Return a parser for an integer in a range."""
 
     def parse(text: str) -> int:
         if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
@@ -73,7 +73,7 @@ def number(least: int, most: int) -> Callable[[str], int]:
 
 
 def since(text: str) -> datetime:
-    """A day or a timestamp, with a zone or without one; a day is its beginning."""
+    """Parse a date or timestamp, with or without a zone. A date means its beginning."""
     if not _DATE_OR_TIMESTAMP.fullmatch(text):
         raise ValueError(text)
     value = datetime.fromisoformat(text)
@@ -81,20 +81,20 @@ def since(text: str) -> datetime:
 
 
 def until(text: str) -> datetime:
-    """The same; a day is its end."""
+    """Parse the same; a date means its end."""
     value = since(text)
     return value if "T" in text else datetime.combine(value.date(), time.max, UTC)
 
 
 def timestamp(text: str) -> datetime:
-    """A timestamp with its zone; parts of a second are read."""
+    """Parse a timestamp with a zone and optional fractions of a second."""
     if not _TIMESTAMP_WITH_ZONE.fullmatch(text):
         raise ValueError(text)
     return datetime.fromisoformat(text)
 
 
 def paging(default: int = LARGEST, largest: int = LARGEST) -> tuple[Parameter, ...]:
-    """The two parameters of pages."""
+    """Return the parameters `limit` and `offset`."""
     return (
         Parameter("limit", number(1, largest), default),
         Parameter("offset", number(0, 10**9), 0),
@@ -102,12 +102,12 @@ def paging(default: int = LARGEST, largest: int = LARGEST) -> tuple[Parameter, .
 
 
 def window(*, required: bool = False) -> tuple[Parameter, ...]:
-    """The first and the last day of what is asked for."""
+    """Return the parameters for the first and last day."""
     return Parameter("start_date", day, required=required), Parameter("end_date", day, required=required)
 
 
 def check_order(first: date | None, last: date | None) -> None:
-    """Refuse a window that ends before it begins."""
+    """Reject a window whose end is before its beginning."""
     if first and last and last < first:
         raise invalid_parameter("end_date")
 
@@ -116,5 +116,5 @@ EMPLOYEES = Parameter(f"employees{MANY}", whole_number)
 
 
 def ids(name: str) -> Parameter:
-    """Opaque ids, as many as one likes."""
+    """Return a repeatable parameter for opaque ids."""
     return Parameter(f"{name}{MANY}", text_value)

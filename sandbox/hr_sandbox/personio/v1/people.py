@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 PATH = "/v1/company/employees"
 STREAM = "employees"
-RATE = Rate(5, 15)  # 300 a minute
+RATE = Rate(5, 15)  # 300 per minute
 ATTRIBUTES = "attributes[]"
-# What changed this long before the asked timestamp is given once more.
+# Records that changed this long before `updated_since` are returned too.
 AGAIN = timedelta(minutes=45)
 PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

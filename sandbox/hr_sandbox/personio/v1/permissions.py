@@ -1,4 +1,4 @@
-"""The names of the permissions that v1 asks for."""
+"""The permissions of v1."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ NOT_FOUND = "There is no such report"
 
 
 def categories(company: Company) -> list[Json]:
-    """The kinds of documents."""
+    """Render the document categories."""
     return [
         {"id": row.id, "type": "DocumentCategory", "attributes": {"name": row.name}}
         for row in company.document_categories
@@ -37,7 +37,7 @@ def categories(company: Company) -> list[Json]:
 
 
 def report(row: CustomReport) -> Json:
-    """What is said about a report; its rows are not among it."""
+    """Render a report's metadata."""
     return {
         "type": "Report",
         "attributes": {
@@ -64,14 +64,14 @@ def report(row: CustomReport) -> Json:
 
 
 def items(company: Company) -> Iterator[Json]:
-    """The rows of all reports, with what stands in their addresses."""
+    """Return the rows of all reports, with the values that only their paths contain."""
     for found in company.custom_reports:
         for row in rows_of(found, company):
             yield {"_report_id": found.uuid, "_row_number": row.id, **cells.item(row, company, found.type)}
 
 
 def columns(company: Company, locale: str = cells.LOCALES[0]) -> list[Json]:
-    """What every column is called."""
+    """Return the labels of all columns."""
     return [
         {"attribute_id": key, "human_readable": cells.word(label, locale), "data_type": kind}
         for key, (label, kind) in columns_of(company).items()
@@ -79,7 +79,7 @@ def columns(company: Company, locale: str = cells.LOCALES[0]) -> list[Json]:
 
 
 def _ids(text: str) -> frozenset[str]:
-    """Values between commas, with or without a blank behind them."""
+    """Parse comma-separated values with optional blanks."""
     values = frozenset(part.strip() for part in text.split(","))
     if "" in values:
         raise ValueError(text)
@@ -87,7 +87,7 @@ def _ids(text: str) -> frozenset[str]:
 
 
 def _whole(data: list[Json] | Json, count: int) -> Json:
-    """A list that comes at once, though it has the frame of pages."""
+    """Return a complete list in the frame of a page."""
     limit = max(count, PER_PAGE)
     return {"success": True, "metadata": metadata(count, 0, limit), "offset": 0, "limit": limit, "data": data}
 
@@ -110,7 +110,7 @@ def _reports(call: Call) -> Json:
 
 
 def _items(call: Call) -> Json:
-    """A report with the rows of some people: all rows of a person are on one page."""
+    """Render a report with the rows of some persons. All rows of a person are on one page."""
     found = _find(call.path["id"], call.company)
     page, limit, locale = (call.query[name] for name in ("page", "limit", "locale"))
     people = [list(rows) for _, rows in groupby(rows_of(found, call.company), lambda row: row.person_id)]

@@ -1,4 +1,4 @@
-"""What one path of v1 takes and answers."""
+"""Declarations of the endpoints of v1."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that was let through.
+    """An authorized request.
 
     Attributes:
         company: what is served.
-        root: the vendor's own address.
-        path: what stands in the path.
-        query: the value of every parameter that the route knows; None, or an empty tuple, where it was not given.
-        mode: in which of its ways the route answers.
+        root: the vendor's base URL.
+        path: the values of the path's parameters.
+        query: the value of every parameter of the route; None or an empty tuple if it was not given.
+        mode: the mode of the route.
     """
 
     company: Company
@@ -38,7 +38,7 @@ class Call:
     mode: str = NORMAL
 
     def person(self) -> Person:
-        """The person in the path; 404 without one."""
+        """Return the person in the path, or fail with 404."""
         row = self.company.people.find(self.path["id"])
         if row is None:
             raise StatusError(404)
@@ -47,17 +47,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """What one path of v1 answers.
+    """The declaration of one path.
 
     Attributes:
         path: with its parameters in braces.
-        permission: what the credential needs.
-        answer: the body, or a whole answer.
-        parameters: those of the query.
-        rate: besides that of all of v1.
-        stream: whose attributes may be left out, where there is one.
-        fail: an error's body.
-        modes: in which ways it can answer besides the normal one.
+        permission: the required permission.
+        answer: returns the body or a complete response.
+        parameters: its query parameters.
+        rate: its own rate limit, besides that of v1 as a whole.
+        stream: the stream whose allow-listed attributes apply.
+        fail: builds its error responses.
+        modes: its modes besides the normal one.
     """
 
     path: str
@@ -70,5 +70,5 @@ class Route:
     modes: tuple[str, ...] = ()
 
     def match(self, path: str) -> dict[str, str] | None:
-        """Return the values of the path's parameters, or None if a request's path is another one."""
+        """Return the values of the path's parameters, or None if the path does not match."""
         return match_path(self.path, path)

@@ -1,4 +1,4 @@
-"""Absences in days: their kinds, and those that lie inside a window."""
+"""Absences in days: their types, and those that lie inside a window."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FIRST_HALF, SECOND_HALF = "FIRST_HALF", "SECOND_HALF"
 
 
 def time_off_type(row: AbsenceType) -> Json:
-    """A kind of absence, in days or in hours."""
+    """Render an absence type."""
     body = _of_time_off(row)
     needed = row.category != "SICK_LEAVE"
     body["attributes"] |= {"unit": UNITS[row.unit], "approval_required": needed, "id_v2": row.uuid}
@@ -46,7 +46,7 @@ def _of_time_off(row: AbsenceType) -> Json:
 
 
 def time_off(row: Absence, company: Company) -> Json:
-    """An absence in days: its last day is the last one away, not the one after it."""
+    """Render an absence in days. Its end date is the last day of absence."""
     days = float(sum(part.amount for part in days_of(row, company.today)))
     return {
         "type": "TimeOffPeriod",
@@ -69,7 +69,7 @@ def time_off(row: Absence, company: Company) -> Json:
 
 
 def inside(company: Company, first: date | None, last: date | None) -> list[Absence]:
-    """Absences in days that lie wholly inside a window; one without an end is inside of none that ends."""
+    """Return the absences in days that lie completely inside a window. Open-ended ones need an open window."""
     return [
         row
         for row in of_unit("DAILY", company)
@@ -79,7 +79,7 @@ def inside(company: Company, first: date | None, last: date | None) -> list[Abse
 
 
 def _last_day(row: Absence) -> date:
-    """The last day away of an absence in days that has an end."""
+    """Return the last day of an absence in days that has an end."""
     return ((row.ends_at or row.starts_at) - timedelta(1)).date()
 
 
@@ -92,7 +92,7 @@ def _time_offs(call: Call) -> Json:
         row
         for row in inside(company, first, last)
         if (not people or row.person_id in people)
-        # The day that is shown.
+        # The date as rendered.
         and within(row.updated_at.astimezone(BERLIN).date(), query["updated_from"], query["updated_to"])
     ]
     page, frame = by_page(rows, call, first_only=True)

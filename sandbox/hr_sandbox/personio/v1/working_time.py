@@ -1,4 +1,4 @@
-"""Attendances and projects: a record for each stretch of work, with the minutes of the breaks within it."""
+"""Attendances and projects. A record is a stretch of work, with the minutes of the breaks within it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FIRST_YEAR, YEARS_AHEAD = 1970, 10
 
 
 def stretches(company: Company, first: date | None, last: date | None) -> list[Attendance]:
-    """The stretches of work that begin in a window; breaks are no records here."""
+    """Return the stretches of work that begin in a window. Breaks are not records."""
     return [
         row
         for row in company.attendances
@@ -39,7 +39,7 @@ def stretches(company: Company, first: date | None, last: date | None) -> list[A
 
 
 def attendance(row: Attendance, company: Company) -> Json:
-    """A stretch of work: the end of a night is a time of the day after, and so before its start."""
+    """Render a stretch of work. The end of a night shift is before its start, because it is a time of the next day."""
     project = company.projects[row.project_id] if row.project_id else None
     lengths = [pause.ends_at - pause.starts_at for pause in _breaks(row, company) if pause.ends_at]
     return {
@@ -63,7 +63,7 @@ def attendance(row: Attendance, company: Company) -> Json:
 
 
 def project(row: Project) -> Json:
-    """A project of the list."""
+    """Render a project."""
     body = _of_attendance(row)
     body["attributes"] |= {"created_at": stamp(row.created_at), "updated_at": stamp(row.updated_at)}
     return body
@@ -74,12 +74,12 @@ def _of_attendance(row: Project) -> Json:
 
 
 def _status(row: Attendance) -> str:
-    """What still runs waits for its end, whatever was said about it."""
+    """Return the status. A running period is pending."""
     return row.approval.lower() if row.ends_at else PENDING
 
 
 def _updated_at(row: Attendance, company: Company) -> datetime:
-    """A change of a break changes the record that it is within."""
+    """Return the last change of a stretch of work or of a break within it."""
     return max(other.updated_at for other in (row, *_breaks(row, company)))
 
 
@@ -93,7 +93,7 @@ def _breaks(row: Attendance, company: Company) -> list[Attendance]:
 
 @lru_cache(maxsize=2)
 def _pauses(company: Company, _version: int) -> dict[tuple[int, date], list[Attendance]]:
-    """Breaks by person and day, put together once for each version of the company."""
+    """Return breaks by person and day, cached per version of the company."""
     found: dict[tuple[int, date], list[Attendance]] = {}
     for row in company.attendances:
         if row.type == "BREAK":
@@ -111,7 +111,7 @@ def _check_window(first: date, last: date, today: date) -> None:
 
 def _attendances(call: Call) -> Json:
     company, query = call.company, call.query
-    # A company whose today is past is changed at the present all the same.
+    # A company whose `today` is in the past is still changed at the present time.
     _check_window(query["start_date"], query["end_date"], max(company.today, clock.now().date()))
     people = query[EMPLOYEES.name]
     rows = [
