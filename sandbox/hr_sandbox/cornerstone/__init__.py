@@ -1,4 +1,4 @@
-"""Cornerstone OnDemand over the company: two OData services, the REST families, and tokens."""
+"""Cornerstone OnDemand: two OData services, the REST families, and tokens."""
 
 from hr_sandbox.cornerstone.vendor import Cornerstone
 

@@ -14,7 +14,7 @@ UNAUTHORIZED = 401
 
 
 class Access(AccessControl):
-    """The scopes of the application. Endpoints are named as the streams are."""
+    """The scopes of the application. Endpoints have the names of their streams."""
 
     statuses = (UNAUTHORIZED, 403, 404)
     default_status = UNAUTHORIZED

@@ -1,4 +1,4 @@
-"""Tokens: asked for with a JSON body, valid for an hour or as long as the sandbox is told."""
+"""Tokens: requested with a JSON body, valid for an hour by default."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Tokens(TokenStore):
     """The tokens of one application."""
 
     def __init__(self, client: tuple[str, str], lifetime: float, access: Access, clock: Clock) -> None:
-        """Know the application."""
+        """Accept the credential of this application."""
         super().__init__(lifetime, clock.seconds)
         self._client = client
         self._access = access
         self._expiry = EXPIRIES[0]
 
     def issue(self, request: Request) -> Response:
-        """Answer a request for a token."""
+        """Handle a token request."""
         media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
         try:
             given = json.loads(request.body) if media_type == "application/json" and not request.query else None
@@ -70,7 +70,7 @@ class Tokens(TokenStore):
         )
 
     def set_expiry(self, form: str) -> Json:
-        """Choose how an answer says how long a token is valid."""
+        """Set how token responses state the lifetime."""
         self._expiry = check_choice("form", form, EXPIRIES)
         return {"expires_in": form}
 

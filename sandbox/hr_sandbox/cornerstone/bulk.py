@@ -1,4 +1,4 @@
-"""Users and transcripts in bulk: as many as asked for, none kept, each made from its number when it is needed."""
+"""Generates large numbers of users and transcripts. Rows are computed from their index and never stored."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 USERS = frozenset({"users_core", "vw_rpt_user"})
 TRANSCRIPTS = frozenset({"transcript_core", "vw_rpt_transcript"})
-FIRST = 1_000_000  # the number of the first user, beyond the company's own
-DAYS = 1_000  # over which they were touched
-TIED = 1_000  # rows that have the very same stamp
+FIRST = 1_000_000  # the id of the first generated user, above those of the company
+DAYS = 1_000  # days over which the rows were last touched
+TIED = 1_000  # rows with the same timestamp
 SCORES = 41
 KEY = "_key"
 
 
 class Bulk:
-    """So many users, and so many transcripts of them."""
+    """The generated users and their transcripts."""
 
     def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
         """Start with no rows.
@@ -40,25 +40,25 @@ class Bulk:
         self._trainings: list[str] = []
 
     def set(self, users: int, transcripts: int) -> None:
-        """Have so many."""
+        """Set how many rows there are."""
         self.users, self.transcripts = users, transcripts
         self._trainings = [row.object_id for row in self._snapshot().trainings]
 
     def size(self, table: str) -> int:
-        """How many rows a table has in bulk."""
+        """Return how many generated rows a table has."""
         return self.users if table in USERS else self.transcripts if table in TRANSCRIPTS else 0
 
     def stamp(self, table: str, place: int) -> int:
-        """When a row was touched: later for higher places, and the same for many."""
+        """Return when a row was last touched. Timestamps increase with the index; many rows share one."""
         step = DAYS * DAY // (self.size(table) // TIED + 1)
         return self._snapshot().latest - DAYS * DAY + place // TIED * step
 
     def since(self, table: str, ticks: int) -> int:
-        """The first place that was touched at a timestamp or later."""
+        """Return the index of the first row that was touched at or after a timestamp."""
         return bisect_left(range(self.size(table)), ticks, key=lambda place: self.stamp(table, place))
 
     def row(self, table: str, place: int) -> Row:
-        """The row at a place."""
+        """Return the row at an index."""
         return self._user(place) if table in USERS else self._transcript(table, place)
 
     def _user(self, place: int) -> Row:
@@ -96,11 +96,11 @@ class Bulk:
         }
 
     def varying(self, table: str) -> tuple[str, ...]:
-        """What differs from row to row."""
+        """Return the columns whose values differ between rows."""
         return tuple(name for name in self.row(table, 0) if not name.startswith("_") or name == TOUCHED)
 
     def find(self, table: str, key: tuple[Any, ...]) -> Row | None:
-        """The row with this key, or None."""
+        """Return the row with this key, or None."""
         if table in USERS:
             place = key[0] - FIRST
             return self.row(table, place) if 0 <= place < self.users else None

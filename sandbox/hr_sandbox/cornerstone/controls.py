@@ -1,4 +1,4 @@
-"""Controls of this vendor alone, below `/_control/cornerstone`."""
+"""The controls of Cornerstone, below `/_control/cornerstone`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 MOST_USERS, MOST_TRANSCRIPTS = 100_000, 20_000_000
 MOST_SECONDS = 400 * 86_400
-PER_USER = 200  # transcripts, where nobody says how many users there are
+PER_USER = 200  # the default number of transcripts per user
 NUMBERS = frozenset({"Edm.Int32", "Edm.Int64", "Edm.Byte"})
 ON = "on"
 
@@ -63,7 +63,7 @@ class CornerstoneControls:
         self._streams = frozenset((*entity_sets(), *rest.streams))
 
     def routes(self) -> dict[str, Callable[[Json], Json]]:
-        """What can be asked for, by name."""
+        """Return the controls by name."""
         return {
             "edit": self.edit,
             "delete": self.delete,
@@ -86,7 +86,7 @@ class CornerstoneControls:
         }
 
     def edit(self, body: Json) -> Json:
-        """Change one column of a row; its stamp is the present, and it moves to the end."""
+        """Change one column of a row. Its timestamp becomes the present, and it moves to the end."""
         table, key, text = self._row(body)
         name, value = take_text(body, "field"), body.pop("value", None)
         ago = take_count(body, "seconds_ago", 0, MOST_SECONDS)
@@ -98,14 +98,14 @@ class CornerstoneControls:
         return _changed("updated", table, text)
 
     def delete(self, body: Json) -> Json:
-        """Delete a row, there and nowhere else."""
+        """Delete a row from one table only."""
         table, key, text = self._row(body)
         check_empty(body)
         self._store.delete(table.name, key)
         return _changed("deleted", table, text)
 
     def touch(self, body: Json) -> Json:
-        """Stamp a row anew and move it to the end, without a change."""
+        """Update a row's timestamp and move it to the end, without another change."""
         table, key, text = self._row(body)
         ago = take_count(body, "seconds_ago", 0, MOST_SECONDS)
         check_empty(body)
@@ -113,7 +113,7 @@ class CornerstoneControls:
         return _changed("touched", table, text)
 
     def bulk(self, body: Json) -> Json:
-        """How many users and transcripts there are in bulk."""
+        """Set how many users and transcripts are generated."""
         bulk = self._store.bulk
         transcripts = take_count(body, "transcripts", bulk.transcripts, MOST_TRANSCRIPTS)
         least = min(MOST_USERS, -(-transcripts // PER_USER))
@@ -125,69 +125,69 @@ class CornerstoneControls:
         return {"users": users, "transcripts": transcripts, "tables": sorted(USERS | TRANSCRIPTS)}
 
     def clock(self, body: Json) -> Json:
-        """Let time pass for tokens, links and limits."""
+        """Move the clock of tokens, links and limits forward."""
         seconds = take_seconds(body, "seconds")
         check_empty(body)
         self._store.clock.forward(seconds or 0)
         return {"now": self._store.clock.now().isoformat()}
 
     def custom_field(self, body: Json) -> Json:
-        """Make a field of the portal's own."""
+        """Add a custom field."""
         kind, label = take_text(body, "kind"), take_text(body, "label")
         type_ = str(body.pop("type", "text"))
         check_empty(body)
         return self._store.portal.add(kind, label, type_)
 
     def delta_shape(self, body: Json) -> Json:
-        """Choose how rows that are gone look among changes."""
+        """Set how deleted rows look in changes."""
         shape = take_choice(body, "shape", SHAPES)
         check_empty(body)
         self._odata.shape = shape
         return {"shape": shape}
 
     def etag(self, body: Json) -> Json:
-        """Let the metadata have an ETag, or not."""
+        """Set whether the metadata has an ETag."""
         self._metadata.etags = take_flag(body, ON)
         check_empty(body)
         return {ON: self._metadata.etags}
 
     def expire_links(self, body: Json) -> Json:
-        """End all links to next pages, or to changes, now."""
+        """Expire all links to next pages or to changes."""
         kind = self._kind(body)
         check_empty(body)
         self._odata.links.expire(kind)
         return {"expired": kind}
 
     def expires_in(self, body: Json) -> Json:
-        """Choose how the answer to a token request says how long it is valid."""
+        """Set how token responses state the lifetime."""
         form = take_text(body, "form")
         check_empty(body)
         return self._tokens.set_expiry(form)
 
     def failure(self, body: Json) -> Json:
-        """Let answers go wrong."""
+        """Make responses fail."""
         return {"failure": self._failures.add_checked(body, self._streams)}
 
     def clear_failures(self, body: Json) -> Json:
-        """Forget the failures to come."""
+        """Remove all pending faults."""
         check_empty(body)
         return {"cleared": self._failures.clear()}
 
     def int64(self, body: Json) -> Json:
-        """Choose whether long whole numbers are written as texts."""
+        """Set whether 64-bit integers are written as texts."""
         self._odata.renderer.long_texts = take_flag(body, "texts")
         check_empty(body)
         return {"texts": self._odata.renderer.long_texts}
 
     def link_life(self, body: Json) -> Json:
-        """How long links are good."""
+        """Set how long links are valid."""
         kind, seconds = self._kind(body), take_seconds(body, "seconds")
         check_empty(body)
         self._odata.links.lives[kind] = seconds
         return {"kind": kind, "seconds": seconds}
 
     def reset_downloads(self, body: Json) -> Json:
-        """Let reports of imports be read as if they never were."""
+        """Reset the number of downloads of import reports."""
         check_empty(body)
         downloads = self._rest.context.downloads
         count = sum(downloads.values())
@@ -195,7 +195,7 @@ class CornerstoneControls:
         return {"forgotten": count}
 
     def short_pages(self, body: Json) -> Json:
-        """Let pages of a table have fewer rows than asked for, and perhaps the first one none."""
+        """Serve pages with fewer rows than requested, optionally with an empty first page."""
         table = self._table(body)
         rows = take_count(body, "rows", MOST, MOST)
         empty = take_flag(body, "empty", default=False)
@@ -206,7 +206,7 @@ class CornerstoneControls:
         return {"stream": table.name, "rows": rows, "empty": empty}
 
     def throttling(self, body: Json) -> Json:
-        """Let requests be limited or not, or one stream in another way."""
+        """Switch rate limits on or off, or set the limit of one stream."""
         throttle = self._throttle
         if ON in body:
             throttle.on = take_flag(body, ON)
@@ -220,7 +220,7 @@ class CornerstoneControls:
         return {ON: throttle.on, "limits": throttle.limits}
 
     def tracking(self, body: Json) -> Json:
-        """Let an object track its changes, or not."""
+        """Set whether an object tracks changes."""
         table, tracked = self._table(body), take_flag(body, "tracked")
         check_empty(body)
         if table.service != EXPORTER:
@@ -239,7 +239,7 @@ class CornerstoneControls:
         return entity_sets()[name]
 
     def _row(self, body: Json) -> tuple[EntitySet, Key, str]:
-        """The table, the key and how it was written: the parts of the key with commas between."""
+        """Return the table, the key, and the key as it was given: its parts separated by commas."""
         table, text = self._table(body), body.pop("id", None)
         parts = str(text).split(",")
         rows = self._store.rows(table.name)

@@ -1,10 +1,10 @@
-"""Writes the tables of both OData services from the descriptions of their views and objects.
+"""Generates the tables of both OData services from descriptions of their views and objects.
 
     python -m hr_sandbox.cornerstone.describe VIEWS
 
-VIEWS is a JSON object by name: `api`, `columns` (types of OData), `native_types`, `key`, `throttle_per_minute`,
-`filterable_columns`. Only names, types and numbers are kept. Where no column is public, some are made up, and the table
-says so.
+VIEWS is a JSON object by name: `api`, `columns` (OData types), `native_types`, `key`, `throttle_per_minute`,
+`filterable_columns`. Only names, types and numbers are kept. Tables without public columns get invented ones, which
+are listed under `ours`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TOUCHED = "_last_touched_dt_utc"
 USUAL_THROTTLE = 400
 INT, TEXT, FLAG, GUID, TIMESTAMP = "Edm.Int32", "Edm.String", "Edm.Boolean", "Edm.Guid", "Edm.DateTimeOffset"
 DECIMAL = "Edm.Decimal"
-# How types of databases are declared by the service itself.
+# Database types -> types in the service's own declarations.
 NATIVE = {
     "bigint": "bigint",
     "bit": "bit",
@@ -53,7 +53,7 @@ USUAL = {
     "Edm.Double": "float",
 }
 BY_NAME = ((r".*object_id", GUID), (r".*(_id|_num)", INT), (r".*_dt", TIMESTAMP), (r"is_.*", FLAG))
-# Every object has a key, where it is not public too.
+# The keys of objects whose key is not public.
 KEYS = {
     "subject_training_core": ["object_id", "subject_id"],
     "training_equivalency_core": ["object_id", "equivalent_object_id"],
@@ -65,7 +65,7 @@ KEYS = {
     "transcript_delivery_method_local_core": ["delivery_method_id", "culture_id"],
     "transcript_status_local_core": ["status_id", "culture_id"],
 }
-# Columns of our own, where something of the company stands in a table of which nothing is public.
+# Invented columns for company data in tables whose columns are not public.
 PERSON = {"user_ref": TEXT, "user_login": TEXT, "user_name_first": TEXT, "user_name_last": TEXT, "user_email": TEXT}
 SALE = {"user_id": INT, "object_id": GUID, "amount": DECIMAL, "currency_code": TEXT, "is_refund": FLAG}
 OURS: dict[str, tuple[dict[str, str], list[str]]] = {
@@ -97,14 +97,14 @@ OURS: dict[str, tuple[dict[str, str], list[str]]] = {
     "vw_rpt_user_groups": ({"user_id": INT}, []),
     "vw_rpt_user_ou_info": ({"user_id": INT}, []),
 }
-# What nobody could tell from a number that was missing: these are titles.
+# Columns with the type "number" that contain titles.
 TITLES = re.compile(r"user_(div|pos|grade|center|location|ou_\d+)(_parent|_parent_title)?|.*mailstop|.*_status")
 
 
 def _type(name: str, type_: str, said: str) -> str:
     if name == TOUCHED:
         return TIMESTAMP
-    if said == "nvarchar":  # where no length is said, nobody looked
+    if said == "nvarchar":  # a type without a length is a guess
         return next((kind for pattern, kind in BY_NAME if re.fullmatch(pattern, name)), type_)
     if type_ != "number":
         return type_
@@ -114,7 +114,7 @@ def _type(name: str, type_: str, said: str) -> str:
 
 
 def _native(type_: str, said: str) -> str:
-    """The type as the service declares it, without the mark for what may be null."""
+    """Return the service's own declaration of a type, without the mark for nullable ones."""
     text = said.partition(" (from")[0].removesuffix("?")
     if text in NATIVE:
         return NATIVE[text]
@@ -125,7 +125,7 @@ def _native(type_: str, said: str) -> str:
 
 
 def _made_up(name: str, *, core: bool) -> tuple[dict[str, str], list[str]]:
-    """Columns and key for a table of which nothing is public."""
+    """Return columns and key for a table without public columns."""
     base = re.sub(r"^vw_(rpt_)?|_core$", "", name)
     local = re.search(r"_local2?$", base) is not None
     base = re.sub(r"_local2?$", "", base)
@@ -147,7 +147,7 @@ def _made_up(name: str, *, core: bool) -> tuple[dict[str, str], list[str]]:
 
 
 def describe(views: Json) -> dict[str, dict[str, Json]]:
-    """Tables by service and name."""
+    """Return the tables by service and name."""
     tables: dict[str, dict[str, Json]] = {"reporting": {}, "dataexporter": {}}
     for name, view in sorted(views.items()):
         core = view["api"] == "dataexporter"
@@ -178,7 +178,7 @@ def describe(views: Json) -> dict[str, dict[str, Json]]:
 
 
 def write(tables: dict[str, dict[str, Json]], folder: Path = TABLES) -> None:
-    """Write a file for each service, a line for each column."""
+    """Write one file per service, with one line per column."""
     for service, rows in tables.items():
         parts = []
         for name, row in rows.items():

@@ -1,4 +1,4 @@
-"""Errors, in the forms that the vendor's several services give them."""
+"""Error responses. Each of the vendor's services has its own format."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ _NUMBERS = count(1)
 
 
 def format_time(timestamp: datetime | None = None) -> str:
-    """A timestamp as the older services write it."""
+    """Format a timestamp as the older services do."""
     return (timestamp or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S+0000")
 
 
 def number() -> str:
-    """What an error can be asked about by; no two have the same."""
+    """Return a unique id for an error."""
     return f"00000000-0000-4000-8000-{next(_NUMBERS):012x}"
 
 
 def error_response(status: int, description: str | None = None) -> Response:
-    """An error of the OData services and of the older ones."""
+    """Return an error of the OData services and the older services."""
     error = {
         "errorId": number(),
         "message": MESSAGES.get(status, "Error"),
@@ -58,18 +58,18 @@ def error_response(status: int, description: str | None = None) -> Response:
 
 
 def bad_request(description: str) -> ApiError:
-    """A query that cannot be."""
+    """A query is invalid."""
     return ApiError(error_response(BAD, description))
 
 
 def not_implemented() -> Response:
-    """An object that does not track its changes."""
+    """Return the error for an object that does not track changes."""
     body = {"error": {"code": str(NOT_IMPLEMENTED), "message": "Not Implemented"}}
     return json_response(body, NOT_IMPLEMENTED, JSON_TYPE)
 
 
 def validation_error(status: int, problems: dict[str, str]) -> Response:
-    """An error of the newer services, by the names of parameters."""
+    """Return an error of the newer services, with a message per parameter."""
     body = {
         "status": "Failed",
         "pageInfo": None,
@@ -81,16 +81,16 @@ def validation_error(status: int, problems: dict[str, str]) -> Response:
 
 
 def bulk_error(status: int, message: str) -> Response:
-    """An error of the bulk service."""
+    """Return an error of the bulk service."""
     return json_response({"error": {"code": str(status), "message": message}}, status, JSON_TYPE)
 
 
 def redirect(request: Request, page: str) -> Response:
-    """To a page that is no data."""
+    """Redirect to an HTML page."""
     body = b"<html><head><title>Object moved</title></head></html>"
     return Response(302, body, {"content-type": "text/html", "location": f"{request.root}{page}"})
 
 
 def html(body: str, status: int = 200) -> Response:
-    """A page."""
+    """Return an HTML page."""
     return Response(status, body.encode(), {"content-type": "text/html; charset=utf-8"})

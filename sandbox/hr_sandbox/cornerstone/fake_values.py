@@ -1,4 +1,4 @@
-"""Values for columns that the company knows nothing of: plausible, always the same, and awkward where real ones are."""
+"""Generates values for columns that the company has no data for. They are plausible, stable, and include edge cases."""
 
 from __future__ import annotations
 
@@ -55,23 +55,23 @@ FORMED: tuple[tuple[str, Callable[[int], str]], ...] = (
 
 
 class FakeValues:
-    """Invents values; what refers to somebody or something refers to who and what exists."""
+    """Generates values. References point to existing users and trainings."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        """Refer to these."""
+        """Refer to the rows of this snapshot."""
         self._seed = snapshot.company.seed
         self._users = [row.id for row in snapshot.people]
         self._trainings = [row.object_id for row in snapshot.trainings]
         self._latest = snapshot.latest
 
-    def value(self, table: str, column: Column, key: object, *, steady: bool) -> Any:  # noqa: ANN401  any of OData
-        """The value of a column in a row.
+    def value(self, table: str, column: Column, key: object, *, steady: bool) -> Any:  # noqa: ANN401  any OData type
+        """Return the value of a column in a row.
 
         Args:
-            table: what the row is of.
-            column: what is asked for.
-            key: what names the row.
-            steady: whether there is always a value.
+            table: the name of the table.
+            column: the column.
+            key: the key of the row.
+            steady: whether the value must not be null.
         """
         number = stable_number(self._seed, table, column.name, key)
         if not steady and number % 1000 < NULLS * 10:
@@ -81,13 +81,13 @@ class FakeValues:
         return maker(self, column, number)
 
     def guid(self, column: Column, number: int) -> str:
-        """A training, or nothing in particular."""
+        """Return the id of a training, or a random GUID."""
         if "object_id" in column.name or column.name.endswith("lo_id"):
             return self._trainings[number % len(self._trainings)]
         return uuid(column.name, number % 50)
 
     def whole(self, column: Column, number: int) -> int:
-        """A user, a language, or a small number."""
+        """Return the id of a user or a language, or a small integer."""
         name = column.name
         if name.endswith(USERS) or name in {"created_by", "modified_by"}:
             return self._users[number % len(self._users)]
@@ -96,7 +96,7 @@ class FakeValues:
         return number % 60 + 1
 
     def timestamp(self, column: Column, number: int) -> int:
-        """In the past, but for what ends."""
+        """Return a timestamp in the past, except for columns that name an end."""
         if any(part in column.name for part in ("end", "expir", "due")):
             return truncate(self._latest - 200 * DAY + number % (500 * 1440) * MINUTE, column.native)
         ticks = self._latest - number % (DAYS_BACK * DAY // MINUTE) * MINUTE - number % 599_999_999

@@ -1,4 +1,4 @@
-"""The language of `$filter`: what the guides name of OData, and nothing else."""
+"""Parses `$filter`. Supports only what the vendor's guides mention."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ END = ("end", "")
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A part of a condition.
+    """A parsed condition.
 
     Attributes:
-        test: whether a row is meant.
-        bounds: comparisons of the format_time that must all hold.
-        only: whether the bounds say everything.
+        test: whether a row matches.
+        bounds: comparisons of the last-touched timestamp, all of which must hold.
+        only: whether the bounds are equivalent to the condition.
     """
 
     test: Test
@@ -59,10 +59,10 @@ class Condition:
 
 
 class FilterParser:
-    """Reads one condition."""
+    """Parses one condition."""
 
     def __init__(self, text: str, columns: dict[str, Column], indexed: Iterable[str]) -> None:
-        """Take the text apart."""
+        """Split the text into tokens."""
         self._columns = columns
         self._indexed = frozenset(indexed)
         self._tokens: list[tuple[str, str]] = []
@@ -76,7 +76,7 @@ class FilterParser:
         self._tokens.reverse()
 
     def read(self) -> Condition:
-        """The whole condition."""
+        """Parse the whole condition."""
         part = self._any()
         if self._tokens:
             raise bad_request(f"Syntax error at {self._tokens[-1][1]} in the filter.")
@@ -203,7 +203,7 @@ class FilterParser:
 
     @staticmethod
     def _fitting(column: Column, literal: tuple[str, Any], sign: str) -> Any:  # noqa: ANN401  any literal
-        """The literal's value, if the column can be compared with it."""
+        """Return the literal's value if it can be compared with the column."""
         kind, value = literal
         wanted = KINDS.get(column.type, "number")
         if kind == "null" and sign in {"eq", "ne"}:
@@ -223,12 +223,12 @@ def _timestamp(text: str, *, bare_days: bool) -> int:
 
 
 def _bare(value: Any) -> Any:  # noqa: ANN401  any of OData
-    """A value as databases compare it: blanks at the end do not count."""
+    """Return a value as databases compare it: trailing blanks are ignored."""
     return value.rstrip() if isinstance(value, str) else value
 
 
 def span(bounds: Iterable[tuple[str, int]]) -> tuple[int | None, int | None]:
-    """The first timestamp that is meant, and the first one that is not any more."""
+    """Return the range of timestamps that the bounds allow: the first one, and the first one after it."""
     first: int | None = None
     end: int | None = None
     for sign, ticks in bounds:

@@ -1,4 +1,4 @@
-"""Links to the next page and to the changes since: how they look, and how long they live."""
+"""Links to the next page and to changes: their formats and lifetimes."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ SAFE = "$'(),:"
 
 @dataclass(slots=True)
 class Links:
-    """Makes links and reads what is in them.
+    """Creates links and decodes their tokens.
 
     Attributes:
-        styles: how the links of a table look, where not as usual.
-        lives: seconds that a link of a kind (`next`, `delta`) is good; None for as long as the service runs.
+        styles: the link styles of tables, if they differ from the default.
+        lives: the lifetime of each kind of link (`next`, `delta`) in seconds; None for unlimited.
     """
 
     clock: Clock
@@ -39,12 +39,12 @@ class Links:
     _number: int = 0
 
     def token(self, kind: str, payload: Payload) -> str:
-        """A token of a kind."""
+        """Return a new token of a kind."""
         self._number += 1
         return self._cursors.encode({**payload, "kind": kind, "at": self.clock.seconds(), "n": self._number})
 
     def open(self, kind: str, text: str, table: str) -> Payload:
-        """What is in a token; refused where it is none of this table's, or too old."""
+        """Decode a token. Rejects expired tokens and those of other tables."""
         payload = self._cursors.decode(text)
         if payload is None or payload["kind"] != kind or payload["table"] != table:
             raise bad_request("The token is not valid.")
@@ -55,11 +55,11 @@ class Links:
         return payload
 
     def expire(self, kind: str) -> None:
-        """End all links of a kind now."""
+        """Expire all links of a kind."""
         self._ended[kind] = self._number
 
     def next_link(self, table: EntitySet, root: str, options: tuple[tuple[str, str], ...], token: str) -> Payload:
-        """The member that leads to the next page."""
+        """Return the member with the link to the next page."""
         style = self.styles.get(table.name, "normal")
         if style == "missing":
             return {}
@@ -73,5 +73,5 @@ class Links:
 
 
 def fingerprint(options: tuple[tuple[str, str], ...]) -> str:
-    """What must be the same in every request for a page of one reading."""
+    """Return a hash of the options, which must be the same in every request of a series of pages."""
     return blake2b(repr(sorted(options)).encode(), digest_size=8).hexdigest()

@@ -1,4 +1,4 @@
-"""The documents that say what a service has: its list of sets, and their columns as XML."""
+"""The service documents and the `$metadata` of both OData services."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TAIL = "</edmx:DataServices></edmx:Edmx>"
 
 
 def service_document(service: str, root: str) -> Response:
-    """The names of all sets."""
+    """Return the list of all entity sets."""
     value = [{"name": row.name, "kind": "EntitySet", "url": row.name} for row in of_service(service)]
     body = {"@odata.context": f"{root}{ROOTS[service]}/$metadata", "value": value}
     answer = json_response(body, media_type=JSON_TYPE)
@@ -34,7 +34,7 @@ def service_document(service: str, root: str) -> Response:
 
 
 class Metadata:
-    """The XML of both services, made anew when the portal changes."""
+    """Generates `$metadata` and caches it until the portal changes."""
 
     def __init__(self, portal: Portal) -> None:
         """Describe this portal."""
@@ -43,7 +43,7 @@ class Metadata:
         self._made: dict[str, tuple[int, bytes]] = {}
 
     def document(self, service: str) -> bytes:
-        """The whole document."""
+        """Return the XML document."""
         made = self._made.get(service)
         if made is None or made[0] != self._portal.version:
             made = (self._portal.version, self._write(service).encode())
@@ -51,7 +51,7 @@ class Metadata:
         return made[1]
 
     def answer(self, service: str, request: Request) -> Response:
-        """The document, whatever kind of body the client accepts."""
+        """Return the XML document, regardless of the `Accept` header."""
         body = self.document(service)
         headers = {"content-type": "application/xml", **ODATA}
         if self.etags:
@@ -84,7 +84,7 @@ class Metadata:
         return "\n".join([*lines, "</EntityType>"])
 
     def _notes(self, table: EntitySet, namespace: str) -> str:
-        """Annotations of an object and of its columns."""
+        """Return the annotations of an object and its columns."""
         tracked = str(table.name in self._portal.tracked).lower()
         own = str("_cf_core" in table.name).lower()
         heading = table.name.removesuffix("_core").replace("_", " ").title()

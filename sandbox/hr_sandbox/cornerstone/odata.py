@@ -1,4 +1,4 @@
-"""Answers of both OData services: pages of rows, single rows, what changed since."""
+"""Handles requests to the OData services: pages of rows, single rows, and changes."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ KEY_PART = re.compile(r"(?:(\w+)=)?(-?\d+|[0-9a-fA-F-]{36}|'(?:[^']|'')*')")
 
 
 class OData:
-    """Reads tables of a store.
+    """Reads the tables of a store.
 
     Attributes:
-        twice: rows that stand on two pages, by table.
-        shape: how rows that are gone look among changes.
-        short: the most rows that a table's pages have, and whether the first one has none.
+        twice: rows that are served on two pages, by table.
+        shape: how deleted rows look in changes.
+        short: per table, the largest page, and whether the first page is empty.
     """
 
     def __init__(self, store: Store, links: Links) -> None:
-        """Read these."""
+        """Read this store."""
         self.store = store
         self.links = links
         self.renderer = Renderer(store)
@@ -48,7 +48,7 @@ class OData:
         self._kept: tuple[tuple[object, ...], list[Row], Selection] | None = None
 
     def answer(self, table: EntitySet, request: Request) -> Response:
-        """A page of a table, or of its changes."""
+        """Return a page of a table or of its changes."""
         check_accept(request)
         prefer = preferences(request)
         if table.service == EXPORTER and any(name == DELTA for name, _ in request.query):
@@ -87,7 +87,7 @@ class OData:
         tail: dict[str, Any] = {}
         track = {"track": begun["track"]} if "track" in begun else {}
         if end < found.end and left != 0:
-            # In an order of its own, or behind rows that were left out, only the place is known.
+            # With `$orderby` or `$skip` a position is only an offset.
             placed = bool(query.order or query.skip) or not end
             after = ["place", end] if placed else found.position(end)
             if self.links.styles.get(table.name) == "repeated" and "after" in begun:
@@ -103,7 +103,7 @@ class OData:
         return answer
 
     def _selection(self, table: EntitySet, query: Query) -> Selection:
-        """The rows that a query means; those of the latest one are kept for its next page."""
+        """Return the rows that match a query. The result is cached for the next page."""
         state = (table.name, query.options, self.store.portal.version, self.store.bulk.size(table.name))
         rows, twice = self.store.rows(table.name), self._twice(table)
         kept = self._kept
@@ -126,7 +126,7 @@ class OData:
         *,
         context: str = "",
     ) -> Response:
-        """The body around rows."""
+        """Build the body around the rows."""
         named = {"@odata.context": f"{_context(table, request)}{context}", **head}
         end = f",{to_json(tail)[1:-1]}" if tail else ""
         body = f'{to_json(named)[:-1]},"value":[{",".join(texts)}]{end}}}'
@@ -139,7 +139,7 @@ class OData:
         return {"@odata.deltaLink": f"{table.name}?{DELTA}={token}"}
 
     def _changes(self, table: EntitySet, request: Request, prefer: Preferences) -> Response:
-        """The first page of what changed since a link was given."""
+        """Return the first page of changes since a delta link was issued."""
         if len(request.query) != 1:
             raise bad_request(f"Nothing else is asked for with {DELTA}.")
         since = self.links.open("delta", request.query[0][1], table.name)["track"]
@@ -149,7 +149,7 @@ class OData:
         return self._changed(table, request, prefer, state)
 
     def _changed(self, table: EntitySet, request: Request, prefer: Preferences, state: dict[str, Any]) -> Response:
-        """A page of changes."""
+        """Return a page of changes."""
         changes = self.store.changes(table.name, state["track"], state["until"])
         start, end = state["place"], min(state["place"] + prefer.size, len(changes))
         rows = {row[KEY]: row for row in self.store.rows(table.name)}
@@ -174,7 +174,7 @@ class OData:
         return self._frame(table, request, texts, {}, tail, context="/$delta")
 
     def _gone(self, table: EntitySet, request: Request, key: Key) -> dict[str, Any]:
-        """A row that is gone, in one of the shapes."""
+        """Return a deleted row in the selected shape."""
         named = dict(zip(table.key, key, strict=True))
         parts = (f"{name}={_literal(value)}" for name, value in named.items())
         address = f"{table.name}({','.join(parts)})"
@@ -187,7 +187,7 @@ class OData:
     # Single rows
 
     def single(self, table: EntitySet, key_text: str, request: Request) -> Response:
-        """One row by its key, such as `5` or `user_id=5,ou_id=77`."""
+        """Return one row by its key, such as `5` or `user_id=5,ou_id=77`."""
         check_accept(request)
         if request.query:
             raise bad_request("A single row has no options.")
@@ -221,7 +221,7 @@ def _context(table: EntitySet, request: Request) -> str:
 
 
 def _literal(value: object) -> str:
-    """A key's value in an address: texts in quotes, numbers and GUIDs bare."""
+    """Format a key's value for a URL: texts in quotes, numbers and GUIDs without."""
     guid = isinstance(value, str) and re.fullmatch(r"[0-9a-f-]{36}", value)
     return str(value) if guid or not isinstance(value, str) else "'{}'".format(value.replace("'", "''"))
 

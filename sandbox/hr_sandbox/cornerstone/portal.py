@@ -1,4 +1,4 @@
-"""What this portal adds to the vendor's tables: its own fields, its own types of units, what it tracks."""
+"""What this portal adds to the vendor's tables: custom fields, custom unit types, change tracking."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hr_sandbox.cornerstone.tables import EntitySet
     from hr_sandbox.http.messages import Json
 
-# Tables that have a column for each field of a kind.
+# Tables with one column per custom field, and the kind of these fields.
 FIELDED = {
     "users_cf_core": "user",
     "ou_cf_core": "ou",
@@ -50,11 +50,11 @@ TRACKED = frozenset({"training_assignment_user_core", "user_groups_core", "user_
 
 @dataclass(frozen=True, slots=True)
 class CustomField:
-    """A field that the portal's own administrators made.
+    """A custom field.
 
     Attributes:
-        kind: what has it: user, ou, training or transcript.
-        attribute: the company's own field behind it, if there is one.
+        kind: what has the field: user, ou, training or transcript.
+        attribute: the company's custom attribute behind it, if any.
     """
 
     id: int
@@ -64,7 +64,7 @@ class CustomField:
     attribute: str | None = None
 
     def column(self, table: str) -> Column:
-        """Its column in one of the tables that have it."""
+        """Return its column in one of the tables."""
         coded = f"{self.kind}_custom_field_{self.id:05}"
         name = coded if table.startswith("vw_") else f"field_{self.id}"
         return Column(name, *TYPES[self.type], self.label)
@@ -72,15 +72,15 @@ class CustomField:
 
 @dataclass(frozen=True, slots=True)
 class UnitType:
-    """A kind of organizational unit; those of the portal itself have high numbers."""
+    """A type of organizational unit. Custom ones have large ids."""
 
     id: int
     title: str
-    first: int  # what is added to the company's numbers
+    first: int  # added to the company's ids
 
     @property
     def custom(self) -> bool:
-        """Whether the portal made it."""
+        """Whether it is a custom type."""
         return self.id > GROUP
 
 
@@ -99,10 +99,10 @@ UNIT_TYPES = (
 
 
 class Portal:
-    """The columns as this portal has them now."""
+    """The portal's current columns and settings."""
 
     def __init__(self, company: Company) -> None:
-        """Have a field for each of the company's own, and some of other kinds."""
+        """Create a field for each custom attribute of the company, and some others."""
         self.version = 0
         self.fields: list[CustomField] = []
         self.hidden: dict[str, set[str]] = {}
@@ -113,7 +113,7 @@ class Portal:
             self._add(kind, label, type_)
 
     def _add(self, kind: str, label: str, type_: str, attribute: str | None = None) -> CustomField:
-        # Numbers have gaps: fields were deleted.
+        # Ids have gaps, as if fields had been deleted.
         number = self.fields[-1].id + 5 + len(self.fields) % 7 if self.fields else 3
         row = CustomField(number, kind, label, type_, attribute)
         self.fields.append(row)
@@ -121,7 +121,7 @@ class Portal:
         return row
 
     def add(self, kind: str, label: str, type_: str) -> Json:
-        """Make a field; says what its columns are."""
+        """Add a field. Returns its columns."""
         kinds = sorted(set(FIELDED.values()))
         if kind not in kinds:
             raise ControlError(f"There is no kind {kind} with fields; there are {', '.join(kinds)}.")
@@ -132,7 +132,7 @@ class Portal:
         return {"id": row.id, "columns": columns}
 
     def columns(self, table: EntitySet) -> dict[str, Column]:
-        """All columns of a table that can be seen."""
+        """Return all visible columns of a table."""
         found = {**table.columns, **{row.name: row for row in self._own(table.name)}}
         for name in self.hidden.get(table.name, ()):
             found.pop(name, None)
@@ -149,7 +149,7 @@ class Portal:
         return []
 
     def set_visible(self, name: str, column: str, *, visible: bool) -> None:
-        """Let a column be there or not."""
+        """Show or hide a column."""
         table = entity_sets()[name]
         hidden = self.hidden.setdefault(name, set())
         known = {*table.columns, *(row.name for row in self._own(name))}
@@ -159,6 +159,6 @@ class Portal:
         self.version += 1
 
     def track(self, name: str, *, tracked: bool) -> None:
-        """Let an object track its changes, or not."""
+        """Set whether an object tracks changes."""
         (self.tracked.add if tracked else self.tracked.discard)(name)
         self.version += 1

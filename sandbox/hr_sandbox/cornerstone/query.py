@@ -1,4 +1,4 @@
-"""What a request for rows asks for: its options and preferences, each checked."""
+"""Parses the query options and preferences of OData requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ JSON_TYPES = ("application/json", "*/*", "application/*")
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """The header `Prefer`."""
+    """The `Prefer` header."""
 
     size: int = USUAL_SIZE
     track: bool = False
@@ -33,14 +33,14 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The options of a request.
+    """The parsed query options.
 
     Attributes:
-        options: as they came, without the token.
-        columns: what is shown.
-        condition: which rows.
-        order: columns to sort by, and whether downwards.
-        token: where the page begins.
+        options: the options as they were sent, without the token.
+        columns: the selected columns.
+        condition: the filter.
+        order: the columns to sort by, each with whether it is descending.
+        token: the position of the page.
     """
 
     options: tuple[tuple[str, str], ...]
@@ -54,14 +54,14 @@ class Query:
 
 
 def check_accept(request: Request) -> None:
-    """Refuse a request that wants something else than JSON."""
+    """Reject requests that do not accept JSON."""
     wanted = [part.split(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")]
     if not any(part in JSON_TYPES for part in wanted):
         raise ApiError(error_response(NOT_ACCEPTABLE, "Only application/json is served."))
 
 
 def preferences(request: Request) -> Preferences:
-    """Read the header `Prefer`; what is not known in it does not matter."""
+    """Parse the `Prefer` header. Ignores unknown preferences."""
     size, track = USUAL_SIZE, False
     for part in request.headers.get("prefer", "").split(","):
         name, equals, text = (piece.strip() for piece in part.partition("="))
@@ -76,7 +76,7 @@ def preferences(request: Request) -> Preferences:
 
 
 def parse_query(table: EntitySet, columns: dict[str, Column], request: Request) -> Query:
-    """Read the options of a request for the rows of a table."""
+    """Parse the query options of a request for rows."""
     given = dict(request.query)
     if len(given) != len(request.query):
         raise bad_request("An option stands twice.")

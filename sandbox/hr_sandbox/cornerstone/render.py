@@ -1,4 +1,4 @@
-"""Rows as JSON: one by one, and those in bulk from a pattern in which only what varies is put."""
+"""Renders rows as JSON. Generated rows are formatted with a template, because there may be millions."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ if TYPE_CHECKING:
     from hr_sandbox.cornerstone.tables import Column, EntitySet
 
 ZONES = {EXPORTER: "+00:00"}
-_written = lru_cache(4096)(format_timestamp)  # many rows have the same stamp
+_written = lru_cache(4096)(format_timestamp)  # many rows share a timestamp
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def to_json(value: Any) -> str:  # noqa: ANN401  any JSON
-    """A value as JSON without blanks."""
+    """Encode a value as JSON without whitespace."""
     return _encode(value)
 
 
 class Renderer:
-    """Makes bodies.
+    """Renders rows.
 
     Attributes:
-        long_texts: whether long whole numbers are written as texts.
+        long_texts: whether 64-bit integers are written as texts.
     """
 
     def __init__(self, store: Store) -> None:
-        """Renderer the rows of a store."""
+        """Render the rows of this store."""
         self._store = store
         self.long_texts = False
 
     def body(self, table: EntitySet, columns: Iterable[Column], row: Row) -> Row:
-        """One row."""
+        """Render one row."""
         return {column.name: self._cell(table, column, self._store.value(table, row, column)) for column in columns}
 
     def texts(self, table: EntitySet, columns: Iterable[Column], rows: Iterable[Row]) -> Iterator[str]:
-        """Rows as JSON."""
+        """Render rows as JSON."""
         return (to_json(self.body(table, columns, row)) for row in rows)
 
     def bulk(self, table: EntitySet, columns: Sequence[Column], places: Sequence[int]) -> Iterator[str]:
-        """Rows in bulk as JSON."""
+        """Render generated rows as JSON."""
         if not places:
             return
         bulk = self._store.bulk
@@ -67,7 +67,7 @@ class Renderer:
             yield pattern % tuple([write(row[name]) for name, write in writers])
 
     def _writer(self, table: EntitySet, column: Column) -> Callable[[Any], str]:
-        """Writes a value of a column that is there; numbers are written a million times, so in no roundabout way."""
+        """Return a function that formats the column's values. Integers take a fast path."""
         if column.type == "Edm.Int32":
             return str
         return lambda value: to_json(self._cell(table, column, coerced(column, value)))

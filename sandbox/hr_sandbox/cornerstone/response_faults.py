@@ -28,13 +28,13 @@ GOOD = 200
 
 @dataclass(slots=True, kw_only=True)
 class ResponseFault(Scheduled):
-    """What goes wrong, where and how often.
+    """A fault that changes a response.
 
     Attributes:
         stream: a view, an object or a REST stream.
         form: one of `FORMS`.
-        above: only pages that are asked for with more rows than this.
-        seconds: how much longer the answer takes.
+        above: only applies to pages with a larger requested size.
+        seconds: an additional delay.
     """
 
     stream: str = ""
@@ -44,7 +44,7 @@ class ResponseFault(Scheduled):
 
 
 def _cut(text: str) -> tuple[str, bool]:
-    """The first half of the rows, and whether there is one."""
+    """Return the first half of the rows, and whether it is not empty."""
     first = text.find(ROWS)
     begin = first + len(ROWS) if first >= 0 else 1
     place = text.rfind("},{", begin, begin + max((len(text) - begin) // 2, 3))
@@ -69,7 +69,7 @@ def _whole(answer: Response, _request: Request) -> Response:
 
 
 def _changed(change: Callable[[list[Any]], list[Any]]) -> Callable[[Response, Request], Response]:
-    """The same frame around other rows: what it says of their number stays."""
+    """Return a function that changes the rows but not the counts around them."""
 
     def answer(answer: Response, _request: Request) -> Response:
         body = json.loads(answer.body)
@@ -83,7 +83,7 @@ def _changed(change: Callable[[list[Any]], list[Any]]) -> Callable[[Response, Re
 
 
 def _zipped(answer: Response, _request: Request) -> Response:
-    """A body that is packed, and ends early: its length is what there is of it."""
+    """Return a truncated gzip body with a matching content length."""
     packed = gzip.compress(answer.body)
     headers = {**answer.headers, "content-encoding": "gzip"}
     return Response(answer.status, packed[: len(packed) * 2 // 3], headers, answer.seconds)
@@ -95,7 +95,7 @@ def _without_last_line(answer: Response, _request: Request) -> Response:
 
 
 def _with_stray_byte(answer: Response, _request: Request) -> Response:
-    """A byte of an older set of characters at the end of the last line."""
+    """Append a Latin-1 byte to the last line."""
     return Response(answer.status, answer.body.rstrip(b"\n") + STRAY + b"\n", dict(answer.headers), answer.seconds)
 
 
@@ -119,7 +119,7 @@ FORMS: dict[str, Callable[[Response, Request], Response]] = {
     "line-cut": _without_last_line,
     "stray-byte": _with_stray_byte,
 }
-# What each part of a control has to be.
+# Validates each member of the control.
 KINDS: dict[str, Callable[[Any], bool]] = {
     "stream": lambda value: isinstance(value, str),
     "form": lambda value: value in FORMS,
@@ -150,7 +150,7 @@ class ResponseFaults(Schedule[ResponseFault]):
         return self.add(fault)
 
     def apply(self, stream: str, size: int, response: Response, request: Request) -> Response:
-        """Return the response, or what a fault makes of it. Error responses stay as they are."""
+        """Return the response, changed by a fault if there is one. Error responses are not changed."""
         if response.status != GOOD:
             return response
         fault = self.take(lambda fault: fault.stream == stream and size > fault.above)

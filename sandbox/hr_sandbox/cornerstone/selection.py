@@ -1,4 +1,4 @@
-"""Which rows a query means, in which order, and where a page of them begins."""
+"""The rows that match a query, their order, and the positions of pages."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from hr_sandbox.cornerstone.store import Store
     from hr_sandbox.cornerstone.tables import EntitySet
 
-SCANNED = 200_000  # rows in bulk that are looked at one by one
+SCANNED = 200_000  # the most generated rows that are tested one by one
 Position = list[Any]
 
 
 class Selection:
-    """The rows of the company, then those in bulk, then those that stand twice."""
+    """The matching rows: those of the company, the generated ones, then duplicates."""
 
     def __init__(self, store: Store, table: EntitySet, query: Query, twice: Sequence[Row] = ()) -> None:
-        """Find the rows.
+        """Select the rows.
 
         Args:
-            store: where they are.
-            table: what is read.
-            query: what is asked for.
-            twice: rows that stand once more at the end.
+            store: the rows.
+            table: the requested table.
+            query: the parsed query.
+            twice: rows to repeat at the end.
         """
         self._bulk = store.bulk
         self._table = table
@@ -52,7 +52,7 @@ class Selection:
                 raise ApiError(error_response(BROKEN, "The execution timed out."))
             self.places = self._meant(query, size, meant)
 
-    def _meant(self, query: Query, size: int, meant: Any) -> Sequence[int]:  # noqa: ANN401  a test of a row
+    def _meant(self, query: Query, size: int, meant: Any) -> Sequence[int]:  # noqa: ANN401  tests a row
         if query.condition is None:
             return range(size)
         name = self._table.name
@@ -68,16 +68,16 @@ class Selection:
         return [place for place in places if meant(self._bulk.row(name, place))]
 
     def __len__(self) -> int:
-        """How many rows there are, each once."""
+        """Return the number of rows without duplicates."""
         return len(self.rows) + len(self.places)
 
     @property
     def end(self) -> int:
-        """Where the last row ends."""
+        """The number of rows including duplicates."""
         return len(self) + len(self.twice)
 
     def after(self, position: Position) -> int:
-        """Where the page behind a row begins; a row that changed meanwhile stands at the end again."""
+        """Return the index after a position. A row that was changed since has moved to the end."""
         kind, *where = position
         if kind == "row":
             moved, *key = where
@@ -87,7 +87,7 @@ class Selection:
         return int(where[0])
 
     def position(self, index: int) -> Position:
-        """What names the row before an index."""
+        """Return the position of the row before an index."""
         place = index - 1 - len(self.rows)
         if place < 0:
             row = self.rows[index - 1]
@@ -95,7 +95,7 @@ class Selection:
         return ["bulk", self.places[place]] if place < len(self.places) else ["place", index]
 
     def cut(self, start: int, end: int) -> tuple[list[Row], Sequence[int], list[Row]]:
-        """The rows between two indexes."""
+        """Return the rows between two indexes."""
         mine, whole = len(self.rows), len(self)
         places = self.places[max(start - mine, 0) : max(end - mine, 0)]
         return self.rows[start:end], places, self.twice[max(start - whole, 0) : max(end - whole, 0)]

@@ -1,4 +1,4 @@
-"""What the company learns: trainings, who took which, and who was assigned what. Always the same for a company."""
+"""Learning data of the company: trainings, transcripts and assignments. The same company has the same data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TRAININGS, PER_PERSON, ASSIGNMENTS = 120, 8, 14
 DAYS_BACK = 700
-# Code, number, title and share of each type of training.
+# Code, id, title and share of each training type.
 TRAINING_TYPES = (
     ("ONLN", 1, "Online Class", 40),
     ("MATL", 2, "Material", 12),
@@ -56,7 +56,7 @@ CULTURES = ((1, "en-US", "English (US)"), (2, "de-DE", "Deutsch"), (3, "fr-FR", 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """Something that can be learnt."""
+    """A training."""
 
     index: int
     object_id: str
@@ -67,12 +67,12 @@ class Training:
     price: float
     created: int
     modified: int
-    parent_id: str | None  # the event of a session
+    parent_id: str | None  # the event that a session belongs to
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A training of a person; the same one may be taken again."""
+    """A person's attempt at a training. A training may be taken several times."""
 
     user_id: int
     training: Training
@@ -88,32 +88,32 @@ class Transcript:
 
 
 class Snapshot:
-    """All of it, as the company is now."""
+    """The company and its learning data at present."""
 
     def __init__(self, company: Company) -> None:
-        """Know the company."""
+        """Derive the data from this company."""
         self.company = company
         self.latest = to_ticks(company.today) - MINUTE
 
     @cached_property
     def people(self) -> list[Person]:
-        """Everybody, those who left and those who have not begun included."""
+        """All persons, including former and future employees."""
         return list(self.company.people)
 
     @cached_property
     def employments(self) -> dict[int, Employment]:
-        """The latest employment of each who has one."""
+        """The latest employment by person."""
         found = ((row.id, self.company.latest_employment(row.id)) for row in self.people)
         return {number: row for number, row in found if row is not None}
 
     def is_active(self, person_id: int) -> bool:
-        """Whether somebody works here today."""
+        """Return whether a person is employed today."""
         row = self.employments.get(person_id)
         return row is not None and (row.end_date is None or row.end_date >= self.company.today)
 
     @cached_property
     def trainings(self) -> list[Training]:
-        """The whole catalogue."""
+        """All trainings."""
         kinds = [code for code, _, _, share in TRAINING_TYPES for _ in range(share)]
         found: list[Training] = []
         events: list[str] = []
@@ -142,7 +142,7 @@ class Snapshot:
 
     @cached_property
     def transcripts(self) -> list[Transcript]:
-        """Who took what, person after person."""
+        """All transcripts, ordered by person."""
         return [row for person in self.people for row in self._of(person)]
 
     def _of(self, person: Person) -> list[Transcript]:
@@ -158,7 +158,7 @@ class Snapshot:
     def _taken(self, number: int, index: int, reg_num: int, *, latest: bool) -> Transcript:
         words = (self.company.seed, number, index, reg_num)
         status = stable_choice((DONE, DONE, DONE, *(row[0] for row in STATUSES)), *words, "status") if latest else DONE
-        # A good part was touched in the last month.
+        # Many were modified in the last month.
         created = self._ago(25 if stable_chance(20, *words, "recent") else DAYS_BACK, *words, "created")
         modified = self._between(created, *words, "modified")
         modified -= modified % MINUTE
@@ -187,6 +187,6 @@ class Snapshot:
 
 
 def uuid(*words: object) -> str:
-    """A UUID that belongs to these words."""
+    """Return a UUID that is determined by the words."""
     parts = [f"{stable_number(*words, place):08x}" for place in range(4)]
     return f"{parts[0]}-{parts[1][:4]}-4{parts[1][5:]}-a{parts[2][1:4]}-{parts[2][4:]}{parts[3]}"

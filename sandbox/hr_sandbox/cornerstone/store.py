@@ -1,4 +1,4 @@
-"""All rows of all views and objects: from the company, invented where it knows nothing, changed by the controls."""
+"""The rows of all views and objects: from the company, generated, or changed by controls."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 Key = tuple[Any, ...]
 KEY, MOVED = "_key", "_moved"
-# The whole portal was read anew once: most rows have that very stamp.
+# A full re-index touched most rows at the same time.
 REREAD_DAYS, REREAD_SHARE = 40, 64
 FEWEST, SPREAD = 3, 24
 SIZES = {
     "training_part_attendance_core": 1_100,
     "vw_rpt_transcript_modifications": 1_400,
     "vw_rpt_user_ou_history": 1_050,
-    # A portal has modules that nobody uses.
+    # Modules that the portal does not use.
     "compensation_type_local_core": 0,
     "scorm_session": 0,
     "vw_rpt_compensation": 0,
@@ -40,14 +40,14 @@ SIZES = {
     "vw_rpt_onboarding": 0,
     "vw_rpt_transcript_sf182_request": 0,
 }
-TWICE = 5  # of so many tables without a key one has two rows that are the same
+TWICE = 5  # one in this many tables without a key has two identical rows
 
 
 class Store:
-    """The rows of a company at this vendor."""
+    """The rows of all tables."""
 
     def __init__(self, company: Company, portal: Portal, clock: Clock) -> None:
-        """Know the company; rows are made as they are asked for."""
+        """Serve this company. Rows are built on first use."""
         self.company = company
         self.portal = portal
         self.clock = clock
@@ -65,14 +65,14 @@ class Store:
 
     @property
     def snapshot(self) -> Snapshot:
-        """What the company learns, as it is now."""
+        """The company with its learning data, as it is now."""
         if self._snapshot is None or self._snapshot[0] != self.company.version:
             self._snapshot = (self.company.version, Snapshot(self.company))
         return self._snapshot[1]
 
     @property
     def fake_values(self) -> FakeValues:
-        """Made once: a change of the company leaves what was invented as it is."""
+        """The generated values. Changes of the company do not affect them."""
         if self._fake_values is None:
             self._fake_values = FakeValues(self.snapshot)
         return self._fake_values
@@ -80,7 +80,7 @@ class Store:
     # Rows
 
     def rows(self, name: str) -> list[Row]:
-        """The rows of a view or object: those that changed stand at the end, as they changed."""
+        """Return the rows of a table. Changed rows are at the end, in the order of their changes."""
         version = (self.company.version if name in BUILDERS else 0, self._edited.get(name, 0))
         made = self._made.get(name)
         if made is None or made[0] != version:
@@ -88,11 +88,11 @@ class Store:
         return made[1]
 
     def find(self, name: str, key: Key) -> Row | None:
-        """The row with this key, or None."""
+        """Return the row with this key, or None."""
         return next((row for row in self.rows(name) if row[KEY] == key), None)
 
     def value(self, table: EntitySet, row: Row, column: Column) -> Any:  # noqa: ANN401  any of OData
-        """What stands in a column of a row."""
+        """Return the value of a column in a row."""
         name = column.name
         if name in row:
             return coerced(column, row[name])
@@ -102,7 +102,7 @@ class Store:
         return coerced(column, made)
 
     def _attributes(self, table: EntitySet) -> dict[str, str]:
-        """Names of columns with the company's own fields behind them."""
+        """Return the custom fields of the company by column name."""
         kind = FIELDED[table.name]
         rows = (row for row in self.portal.fields if row.kind == kind and row.attribute)
         return {row.column(table.name).name: str(row.attribute) for row in rows}
@@ -110,7 +110,7 @@ class Store:
     # Changes
 
     def edit(self, name: str, key: Key, changes: Row, *, ago: int = 0) -> None:
-        """Change a row, and say so in its stamp, which may be some seconds old: data come late."""
+        """Change a row and update its timestamp, which may be some seconds in the past to simulate late data."""
         self._patches.setdefault(name, {}).setdefault(key, {}).update(changes)
         self._touch(name, key, deleted=False, ago=ago)
 
@@ -120,13 +120,13 @@ class Store:
         self._touch(name, key, deleted=True)
 
     def sequence(self, name: str) -> int:
-        """The number of a table's latest change."""
+        """Return the number of the latest change of a table."""
         self.rows(name)
         log = self._log.get(name)
         return log[-1][0] if log else 0
 
     def changes(self, name: str, after: int, until: int) -> list[tuple[Key, bool]]:
-        """Keys of what changed between two numbers, latest last, and whether they are gone."""
+        """Return the keys that changed between two numbers, latest last, and whether the rows were deleted."""
         self.rows(name)
         latest: dict[Key, bool] = {}
         for number, key, deleted in self._log.get(name, ()):
@@ -146,7 +146,7 @@ class Store:
             stamp = to_ticks(self.clock.now()) - ago * SECOND + number * 10_000 % 9_999_999 + 3
             self._stamps.setdefault(name, {})[key] = (number, stamp)
 
-    # Making
+    # Building rows
 
     def _make(self, table: EntitySet) -> list[Row]:
         name = table.name
@@ -175,7 +175,7 @@ class Store:
         return found
 
     def _watch(self, name: str, rows: dict[Key, Row]) -> None:
-        """Stamp what has changed since the rows were made last, and note what is gone."""
+        """Update timestamps for rows that changed since they were last built, and record deleted ones."""
         before = self._source.get(name)
         self._source[name] = rows
         if before is None:
@@ -191,21 +191,21 @@ class Store:
         reread = self.snapshot.latest - REREAD_DAYS * DAY + 5_666_666
         if number % 100 < REREAD_SHARE:
             return reread
-        # Older than that nothing can be.
+        # No row is older than the re-index.
         return reread + number % (REREAD_DAYS * 1440 - 1) * MINUTE + number % 9_999_999
 
     def _bare(self, table: EntitySet) -> Iterator[Row]:
-        """Rows of which only the keys are known."""
+        """Yield rows that consist only of a key."""
         size = SIZES.get(table.name, FEWEST + stable_number("size", table.name) % SPREAD)
         first = 100 + stable_number("first", table.name) % 9_000
         for index in range(size):
             if not table.key:
                 twin = index and index == size - 1 and stable_number("twice", table.name) % TWICE == 0
-                # Their own number is their key, and what is invented for two that are alike is the same.
+                # Identical rows differ in their internal key; their generated values are the same.
                 yield {KEY: (index,), "_like": (index - 1 if twin else index,)}
                 continue
             key: Row = {}
-            # Languages alternate below one number.
+            # Each number occurs once per language.
             number, culture = divmod(index, 2) if "culture_id" in table.key else (index, 0)
             for place, part in enumerate(table.key):
                 column = table.columns[part]
@@ -219,7 +219,7 @@ class Store:
 
 
 def _key_without(row: Row, number: int) -> Key:
-    """What names a row of a table without a key: the numbers of its user and unit, or its place."""
+    """Return an internal key for a row of a table without one: the ids in it, or its index."""
     parts = tuple(row[name] for name in ("user_id", "ou_id", "type_id", "culture_id") if name in row)
     if parts:
         return parts
@@ -229,12 +229,12 @@ def _key_without(row: Row, number: int) -> Key:
 
 
 def _attribute(value: object) -> object:
-    """A value of the company's own field, as this vendor keeps it."""
+    """Convert the value of a custom field."""
     return "; ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def coerced(column: Column, value: Any) -> Any:  # noqa: ANN401  any of OData
-    """A value as the column's type keeps it."""
+    """Convert a value to the column's type."""
     if value is None:
         return None
     kind = column.type

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 TOUCHED = "_last_touched_dt_utc"
 REPORTING, EXPORTER = "reporting", "dataexporter"
-USUAL_THROTTLE = 400  # a minute
+USUAL_THROTTLE = 400  # per minute
 NAMESPACES = {REPORTING: "Csod.Reporting", EXPORTER: "Csod.DataExporter"}
 ROOTS = {REPORTING: "/services/api/x/odata/api/views", EXPORTER: "/services/api/x/dataexporter/api/objects"}
 METADATA_SCOPES = {REPORTING: "reportingmetadata:view", EXPORTER: "obj_metadata:read"}
@@ -20,9 +20,9 @@ class Column:
     """A column.
 
     Attributes:
-        type: of OData, such as `Edm.Int32`.
-        native: how the service declares it, such as `char(4)`.
-        label: what the portal calls a field of its own.
+        type: the OData type, such as `Edm.Int32`.
+        native: the service's own declaration, such as `char(4)`.
+        label: the portal's label of a custom field.
     """
 
     name: str
@@ -32,13 +32,13 @@ class Column:
 
     @property
     def width(self) -> int | None:
-        """How long a text may be."""
+        """The maximum length of a text."""
         size = self.native.partition("(")[2].rstrip(")")
         return int(size) if size.isdigit() and "char" in self.native else None
 
     @property
     def padded(self) -> bool:
-        """Whether blanks fill it up."""
+        """Whether texts are padded with blanks."""
         return self.native.startswith("char(")
 
 
@@ -47,9 +47,9 @@ class EntitySet:
     """A view or an object.
 
     Attributes:
-        key: empty where the service declares none.
-        indexed: columns that may be filtered by; of views all may.
-        throttle: requests a minute.
+        key: the key columns, empty if the service declares none.
+        indexed: the columns that can be filtered; all columns of views.
+        throttle: requests per minute.
     """
 
     name: str
@@ -61,18 +61,18 @@ class EntitySet:
 
     @property
     def scope(self) -> str:
-        """The permission to read it."""
+        """The required scope."""
         return f"{self.name}:read" if self.service == REPORTING else f"obj_{self.name}:read"
 
     @property
     def path(self) -> str:
-        """Where it is."""
+        """The path."""
         return f"{ROOTS[self.service]}/{self.name}"
 
 
 @cache
 def entity_sets() -> dict[str, EntitySet]:
-    """All views and objects, by name."""
+    """Return all views and objects by name."""
     found = {}
     for service in (REPORTING, EXPORTER):
         text = files(__package__).joinpath("described", f"{service}.json").read_text(encoding="utf-8")
@@ -85,5 +85,5 @@ def entity_sets() -> dict[str, EntitySet]:
 
 
 def of_service(service: str) -> list[EntitySet]:
-    """The views or the objects."""
+    """Return all views or all objects."""
     return [row for row in entity_sets().values() if row.service == service]

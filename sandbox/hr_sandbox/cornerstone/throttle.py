@@ -1,4 +1,4 @@
-"""Limits of each view, object and path: by the minute and by the hour, refused requests included."""
+"""Rate limits per view, object and path, per minute and per hour. Rejected requests count too."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ MINUTE, MINUTES = 60, 60
 
 
 class Throttle:
-    """Counts requests in windows that begin with the first one."""
+    """Counts requests in windows that begin with the first request."""
 
     def __init__(self, clock: Clock, everywhere: int | None) -> None:
-        """Count nothing yet.
+        """Start with no requests.
 
         Args:
-            clock: the vendor's.
-            everywhere: one limit a minute for all together, instead of the vendor's own.
+            clock: the vendor's clock.
+            everywhere: one limit per minute for all requests, instead of the vendor's own.
         """
         self._clock = clock
         self._everywhere = everywhere
@@ -28,19 +28,19 @@ class Throttle:
 
     @property
     def shared(self) -> str | None:
-        """What is counted where all requests share one limit, those for tokens too."""
+        """The name of the limit that all requests share, including token requests, or None."""
         return "everything" if self._everywhere else None
 
     def take(self, resource: str, stream: str, per_minute: int) -> tuple[bool, dict[str, str]]:
         """Count a request.
 
         Args:
-            resource: what the limit is for.
-            stream: whose limit a control may have set.
+            resource: the name of the limit.
+            stream: the stream whose limit a control may have set.
             per_minute: the vendor's own limit.
 
         Returns:
-            Whether it is not one too many, and what the headers tell.
+            Whether the request is allowed, and the headers about the limit.
         """
         per_minute = self.limits.get(stream, per_minute)
         if self.shared and self._everywhere:
@@ -61,7 +61,7 @@ class Throttle:
         return used + 1
 
     def clear(self) -> None:
-        """Forget what was counted."""
+        """Forget all requests."""
         self._windows.clear()
 
 

@@ -1,4 +1,4 @@
-"""Moments as the vendor keeps them: tenths of a microsecond, which the language's own do not have."""
+"""Timestamps in ticks of 100 nanoseconds, which `datetime` cannot represent."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 SECOND = 10_000_000
 MINUTE, DAY = 60 * SECOND, 86_400 * SECOND
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-BARE = datetime(1970, 1, 1)  # noqa: DTZ001  what is written has its zone behind it
+BARE = datetime(1970, 1, 1)  # noqa: DTZ001  the zone is appended as text
 TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,7}))?)?(Z|[+-]\d\d:\d\d)")
 DAY_ONLY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def to_ticks(timestamp: datetime | date) -> int:
-    """A timestamp, or the beginning of a day in UTC."""
+    """Convert a timestamp, or the beginning of a day in UTC."""
     if not isinstance(timestamp, datetime):
         timestamp = datetime.combine(timestamp, time(), UTC)
     since = (timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)) - EPOCH
@@ -22,23 +22,23 @@ def to_ticks(timestamp: datetime | date) -> int:
 
 
 def to_datetime(ticks: int) -> datetime:
-    """The timestamp to the microsecond, in UTC."""
+    """Return the timestamp in UTC, truncated to microseconds."""
     return EPOCH + timedelta(microseconds=ticks // 10)
 
 
 def format_timestamp(ticks: int, zone: str = "Z") -> str:
-    """As it is written: no fraction, or up to seven digits without the zeros behind."""
+    """Format a timestamp with up to seven digits of fraction, without trailing zeros."""
     seconds, rest = divmod(ticks, SECOND)
     fraction = f".{rest:07}".rstrip("0") if rest else ""
     return f"{(BARE + timedelta(seconds=seconds)).isoformat()}{fraction}{zone}"
 
 
 def parse_timestamp(text: str, *, bare_days: bool = False) -> int | None:
-    """The timestamp that a text says, or None where it says none.
+    """Parse a timestamp. Returns None for any other text.
 
     Args:
-        text: with a zone.
-        bare_days: whether a day alone is its beginning.
+        text: a timestamp with a zone.
+        bare_days: whether a date alone means its beginning.
     """
     if bare_days and DAY_ONLY.fullmatch(text):
         text = f"{text}T00:00:00Z"
@@ -55,7 +55,7 @@ def parse_timestamp(text: str, *, bare_days: bool = False) -> int | None:
 
 
 def truncate(ticks: int, native: str) -> int:
-    """To what the column keeps: `datetime(0)` is to the minute."""
+    """Reduce a timestamp to the precision of the column: `datetime(0)` keeps minutes."""
     if native == "datetime(0)":
         return ticks - ticks % MINUTE
     return ticks - ticks % 10_000 if native == "datetime(3)" else ticks

@@ -1,4 +1,4 @@
-"""Cornerstone over the company: from a request to an answer, through the same gates as at the vendor."""
+"""Handles requests to Cornerstone: routing, limits, authorization; and its part of the controls."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from hr_sandbox.http.messages import Json, Request, Response
     from hr_sandbox.options import Options
 
-LONGEST_TOKEN = 3_600  # seconds, unless an application is set otherwise
+LONGEST_TOKEN = 3_600  # seconds
 WINDOW_DAYS, MOST_RECORDS = 30, 100_000
 METADATA = "$metadata"
 NAME = re.compile(r"(\w+)(?:\((.+)\))?")
@@ -58,7 +58,7 @@ class Cornerstone(Vendor):
     streams = (*entity_sets(), *Rest.streams)
 
     def __init__(self, company: Company, options: Options) -> None:
-        """Serve the company to the application of the options."""
+        """Serve the company to the application in the options."""
         super().__init__(company)
         clock, portal = Clock(), Portal(company)
         self.access = Access({row.scope for row in ROUTES}, Rest.streams)
@@ -74,19 +74,19 @@ class Cornerstone(Vendor):
     # Requests
 
     def answer(self, request: Request) -> Response:
-        """Answer a request, errors included."""
+        """Handle a request. Errors are responses too."""
         try:
             return self._gate(request)
         except ApiError as error:
             return error.response
 
     def error(self, status: int, request: Request) -> Response:
-        """A error_response of the vendor's own."""
+        """Return a failure of the service."""
         del request
         return error_response(status)
 
     def template(self, path: str) -> str | None:
-        """The declared path that a request's path belongs to, or None."""
+        """Return the declared path that a request's path matches, or None."""
         for root in ROOTS.values():
             if path.startswith(f"{root}/"):
                 found = NAME.fullmatch(path.removeprefix(f"{root}/"))
@@ -95,7 +95,7 @@ class Cornerstone(Vendor):
         return route[0].path if route else None
 
     def _gate(self, request: Request) -> Response:
-        """Tokens, pages for people, OData, then everything else."""
+        """Dispatch a request: tokens, HTML pages, OData, then REST."""
         path = request.path
         if path == TOKEN_PATH:
             return self._token(request)
@@ -137,7 +137,7 @@ class Cornerstone(Vendor):
         return headers
 
     def _read(self, request: Request, scope: str, endpoint: str, refuse: Callable[[int], Response]) -> Response | None:
-        """A refusal of who asks, or None."""
+        """Return an error if the request is not authorized, else None."""
         token = self.tokens.check(request)
         if token is None:
             return refuse(UNAUTHORIZED)
@@ -147,7 +147,7 @@ class Cornerstone(Vendor):
         return None if status is None else refuse(status)
 
     def _odata(self, service: str, rest: str, request: Request) -> Response:
-        """One of the OData services: its documents, or a table."""
+        """Handle a request to an OData service: a document or a table."""
         if "&" in rest:
             return redirect(request, ERROR_PAGE)
         found = NAME.fullmatch(rest)
@@ -183,12 +183,12 @@ class Cornerstone(Vendor):
     # Controls
 
     def window(self, first: date | None, last: date | None) -> tuple[date, date]:
-        """The last thirty days, unless something else is asked for."""
+        """Return the window, by default the last thirty days."""
         today = self.company.today
         return first or today - timedelta(WINDOW_DAYS), last or today
 
     def controls(self) -> dict[str, Callable[[Json], Json]]:
-        """Controls of its own, by name."""
+        """Return the controls that only this vendor has, by name."""
         controls = CornerstoneControls(
             odata=self.odata,
             rest=self.rest,
@@ -200,14 +200,14 @@ class Cornerstone(Vendor):
         return controls.routes()
 
     def count(self, stream: str, first: date | None, last: date | None) -> int:
-        """How many rows a stream gives without a bookmark, over this window of days where one is asked for."""
+        """Return how many rows a full read of a stream yields, in a window of dates if one is given."""
         store = self.odata.store
         if stream in entity_sets():
             return len(store.rows(stream)) + store.bulk.size(stream)
         return self.rest.count(stream, *self.window(first, last))
 
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
-        """The bodies of a stream's rows without a bookmark, everything allowed."""
+        """Return the rows of a full read of a stream, with all permissions and attributes."""
         del root
         store = self.odata.store
         table = entity_sets().get(stream)
@@ -221,7 +221,7 @@ class Cornerstone(Vendor):
         return [self.odata.renderer.body(table, columns, row) for row in rows]
 
     def permissions(self) -> Json:
-        """Which scopes are granted, and how tables behave."""
+        """Return the scopes, and how tables are set to respond."""
         portal = self.odata.store.portal
         return {
             "granted": self.access.granted(),
@@ -233,7 +233,7 @@ class Cornerstone(Vendor):
         }
 
     def allow(self, attribute: str, *, allowed: bool) -> Json:
-        """Let a column, such as `users_core.user_email`, be there or not."""
+        """Show or hide a column, such as `users_core.user_email`."""
         stream, _, name = attribute.partition(".")
         if stream not in entity_sets():
             raise ControlError(f"There is no attribute {attribute}.")
@@ -241,7 +241,7 @@ class Cornerstone(Vendor):
         return {"attribute": attribute, "allowed": allowed}
 
     def set_links(self, path: str, style: str) -> Json:
-        """Choose how the links of a view or object look."""
+        """Set how the links of a view or object look."""
         name = path.rpartition("/")[2]
         if name not in entity_sets():
             raise ControlError(f"There is no view or object {path}.")
@@ -251,13 +251,13 @@ class Cornerstone(Vendor):
         return {"path": path, "style": style}
 
     def set_mode(self, path: str, mode: str, key: str | None = None) -> Json:
-        """Choose in which of its ways a REST stream answers."""
+        """Set the mode of a REST stream."""
         if key is not None:
             raise ControlError(f"A mode of {path} is for all of its records.")
         return self.rest.set_mode(path.rpartition("/")[2], mode)
 
     def duplicate(self, stream: str, key: str | None) -> Json:
-        """Let a row stand once more at the end of a view or object."""
+        """Repeat a row at the end of a view or object."""
         if stream not in entity_sets():
             raise ControlError(f"Records of {stream} cannot stand on two pages.")
         rows = self.odata.store.rows(stream)

@@ -1,4 +1,4 @@
-"""What the company has booked and the credential may see."""
+"""Which modules are booked, and what the credential may read."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PREFIX = "/api/{version}/resources/"
 
 
 def path_of(resource: str) -> str:
-    """The declared path of a list."""
+    """Return the declared path of a resource."""
     return f"{PREFIX}{resource}"
 
 
 def resource_of(path: str) -> Resource:
-    """The list that a control names, by its path or shortly."""
+    """Return the resource with this path or name."""
     name = path.removeprefix(PREFIX)
     if name not in resources():
         raise ControlError(f"There is no list {path}.")
@@ -31,7 +31,7 @@ def resource_of(path: str) -> Resource:
 
 
 def stream_of(name: str) -> Resource:
-    """The list that a control names by its stream."""
+    """Return the resource of a stream."""
     found = next((row for row in newest().values() if row.stream == name), None)
     if found is None:
         raise ControlError(f"There is no stream {name}.")
@@ -51,7 +51,7 @@ class Access(AccessControl):
         self.hidden: dict[str, set[str]] = {}
 
     def refusal(self, resource: Resource, bearer: Bearer) -> Response | None:
-        """The answer where something is not booked, or the token's scopes lack it."""
+        """Return the response if a module is not booked or the token lacks the scope, else None."""
         for target in (resource.name, resource.module):
             if target in self.denied:
                 return forbidden(resource.module, self.forms.get(resource.module), self.denied[target])
@@ -64,13 +64,13 @@ class Access(AccessControl):
         return resource_of(endpoint).name
 
     def set_form(self, module: str, form: str) -> Json:
-        """Choose how a module answers where it is not booked."""
+        """Set how a module responds if it is not booked."""
         check_choice("module", module, self.permissions)
         self.forms[module] = check_choice("form", form, FORMS)
         return {"module": module, "form": form}
 
     def allow(self, attribute: str, *, allowed: bool) -> Json:
-        """Show an attribute, or let it be null."""
+        """Show an attribute, or set it to null."""
         stream, _, name = attribute.partition(".")
         resource = stream_of(stream)
         if name not in resource.fields or name == resource.key:

@@ -1,4 +1,4 @@
-"""Keys and tokens: a company's key, tokens of users that end and are refreshed, tokens of companies that do not end."""
+"""API keys and OAuth: tokens of users, which expire and can be refreshed, and tokens of companies, which do not expire."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ UNAUTHORIZED = frozenset({"invalid_client"})
 
 @dataclass(slots=True)
 class Chain:
-    """All tokens that come from one login.
+    """All tokens of one login.
 
     Attributes:
         scopes: what they may read; None for everything.
-        company: whether they act for the company, and never end.
-        refresh: the one refresh token that is good, and since when.
-        spent: those that were.
-        tokens: access tokens with their ends; None for never.
+        company: whether they act for the company and never expire.
+        refresh: the valid refresh token and when it was issued.
+        spent: refresh tokens that were used.
+        tokens: access tokens with the times at which they expire; None for never.
     """
 
     scopes: frozenset[str] | None
@@ -51,7 +51,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who asks: with which scopes (None for all), and whether for the company."""
+    """An authenticated client: its scopes (None for all), and whether it acts for the company."""
 
     scopes: frozenset[str] | None
     company: bool
@@ -65,7 +65,7 @@ class _Code:
 
 
 class Tokens:
-    """Everything that one application was given."""
+    """The tokens of one application."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Tokens:
         lifetime: float,
         scopes: frozenset[str],
     ) -> None:
-        """Know the application and the company's key."""
+        """Accept this application and this API key."""
         self._client = client
         self._api_key = api_key
         self._lifetime = lifetime
@@ -84,7 +84,7 @@ class Tokens:
         self._chains: list[Chain] = []
 
     def check(self, request: Request) -> Bearer | None:
-        """Who asks, or None where there is no key or token that is good."""
+        """Return the client, or None if it has no valid key or token."""
         if (key := request.headers.get("x-api-key")) is not None:
             return Bearer(None, company=True) if same_secrets((key,), (self._api_key,)) else None
         name = bearer_token(request)
@@ -95,7 +95,7 @@ class Tokens:
         return None
 
     def authorize(self, request: Request) -> Response:
-        """The page on which somebody agrees: here it agrees at once."""
+        """Handle a request to the consent page. Consent is given at once."""
         given = dict(request.query)
         target = given.get("redirect_uri", "")
         if given.get("client_id") != self._client[0] or not _can_return(target):
@@ -117,7 +117,7 @@ class Tokens:
         return _back(target, {"code": code}, given)
 
     def issue(self, request: Request) -> Response:
-        """Answer a request for a token."""
+        """Handle a token request."""
         given = dict(request.form)
         client = (given.get("client_id", ""), given.get("client_secret", ""))
         if not given.get("grant_type"):
@@ -145,7 +145,7 @@ class Tokens:
             return _refused("invalid_request")
         for chain in self._chains:
             if name in chain.spent:
-                # Used twice, it is in more hands than one: nothing of this login is good any more.
+                # A refresh token that is used twice was stolen: revoke the whole login.
                 chain.refresh = None
                 chain.tokens.clear()
                 return _refused("invalid_grant")
@@ -169,21 +169,21 @@ class Tokens:
         return json_response(body, cache_control="no-store")
 
     def login(self, *, company: bool) -> dict[str, object]:
-        """The tokens of a new login, as the token endpoint would give them."""
+        """Log in without a browser. Returns the tokens."""
         chain = Chain(None, company)
         self._chains.append(chain)
         self._grant(chain)
         return {"access_token": next(iter(chain.tokens)), "refresh_token": chain.refresh and chain.refresh[0]}
 
     def expire(self) -> int:
-        """End all access tokens, those of companies too; says how many there were."""
+        """Expire all access tokens, including those of companies. Returns how many there were."""
         count = sum(len(chain.tokens) for chain in self._chains)
         for chain in self._chains:
             chain.tokens.clear()
         return count
 
     def revoke(self) -> int:
-        """End all logins with all that they gave; says how many there were."""
+        """Revoke all logins. Returns how many there were."""
         count = len(self._chains)
         for chain in self._chains:
             chain.tokens.clear()

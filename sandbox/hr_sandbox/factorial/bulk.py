@@ -1,4 +1,4 @@
-"""Shifts in bulk: as many as asked for, none of them kept, each made from its number when it is needed."""
+"""Generates large numbers of shifts. They are computed from their index and never stored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hr_sandbox.factorial.fake_values import Row
 
 CLOCKS = tuple(f"{minute // 60:02}:{minute % 60:02}" for minute in range(1440))
-# What differs from shift to shift, as it stands in a body.
+# Members that differ between shifts.
 VARYING = (
     "id",
     "employee_id",
@@ -28,16 +28,16 @@ VARYING = (
     "created_at",
     "updated_at",
 )
-SECONDS = 19  # letters of a timestamp to the second
-FIRST = 10_000_000  # the number of the first one, beyond those of the company's own
+SECONDS = 19  # the length of a timestamp without a fraction
+FIRST = 10_000_000  # the first id, above those of the company
 YEARS = 5
 
 
 class Bulk:
-    """Shifts spread evenly over the days since the first of January five years back."""
+    """Shifts that are spread evenly over the days since 1 January five years back."""
 
     def __init__(self, company: Company) -> None:
-        """Have none yet."""
+        """Start with no shifts."""
         self._company = company
         self._people: list[int] = []
         self.rows = 0
@@ -45,27 +45,27 @@ class Bulk:
         self._days = (company.today - self.first_day).days
 
     def set(self, rows: int) -> None:
-        """Have so many."""
+        """Set how many shifts there are."""
         self.rows = rows
         self._people = [row.id for row in self._company.people]
 
     def between(self, first: date | None, last: date | None) -> range:
-        """The places of the shifts of a window; days are in the order of places."""
+        """Return the indexes of the shifts in a window. They are ordered by date."""
         start = max(((first or self.first_day) - self.first_day).days, 0)
         end = self._days if last is None else min((last - self.first_day).days + 1, self._days)
-        # The first place whose day is not before, both times: the shares are whole numbers.
+        # Round up to the first index on or after each date.
         return range(-(-start * self.rows // self._days), max(-(-end * self.rows // self._days), 0))
 
     def find(self, number: int) -> Row | None:
-        """The shift with this number, or None."""
+        """Return the shift with this id, or None."""
         return self.row(number - FIRST) if 0 <= number - FIRST < self.rows else None
 
     def made(self, places: range) -> Iterator[Row]:
-        """The shifts at these places."""
+        """Yield the shifts at these indexes."""
         return (self.row(place) for place in places)
 
     def row(self, place: int) -> Row:
-        """The shift at a place."""
+        """Return the shift at an index."""
         day = self.first_day + timedelta(place * self._days // self.rows)
         minutes = 240 + place % 240
         start = datetime.combine(day, time(6 + place % 6, place % 60))
@@ -100,22 +100,22 @@ class Bulk:
         }
 
     def texts(self, places: range, show: Callable[[list[Row]], list[Row]]) -> Iterator[str]:
-        """The render_rows of the shifts at these places as JSON: the first one is made, the others only differ from it.
+        """Yield the shifts at these indexes as JSON, formatted with a template.
 
         Args:
-            places: which shifts.
-            show: makes render_rows of rows.
+            places: the indexes.
+            show: renders rows.
         """
         if not places:
             return
         body = show([self.row(places[0])])[0]
         number, timestamp = body["id"], body["created_at"] or body["updated_at"] or ""
-        # What may not be seen is null in all of them.
+        # Hidden attributes are null in all of them.
         marks = {name: f"%({name})s" for name in VARYING if body[name] is not None}
         pattern = json.dumps({**body, **marks}, separators=(",", ":")).replace('"%(minutes)s"', "%(minutes)s")
         if isinstance(number, int):
             pattern = pattern.replace('"%(id)s"', "%(id)s").replace('"%(employee_id)s"', "%(employee_id)s")
-        begins = int(number) - FIRST - places[0]  # what the vendor adds to numbers
+        begins = int(number) - FIRST - places[0]  # the offset that the vendor adds to ids
         ends = timestamp[SECONDS:]
         for place in places:
             day = (self.first_day + timedelta(place * self._days // self.rows)).isoformat()

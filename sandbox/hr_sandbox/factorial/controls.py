@@ -1,4 +1,4 @@
-"""Controls of this vendor alone, below `/_control/factorial`."""
+"""The controls of Factorial, below `/_control/factorial`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hr_sandbox.http.messages import Json
 
 MOST_ROWS = 5_000_000
-# What the shifts can be told, with the kind of each.
+# The settings of shifts and their types.
 SHIFTS: dict[str, tuple[type, ...]] = {
     "rows": (int,),
     "widest_days": (int,),
@@ -42,13 +42,13 @@ class FactorialControls:
     """Changes rows, and how they are served."""
 
     def __init__(self, endpoints: Endpoints, access: Access, tokens: Tokens) -> None:
-        """Control these."""
+        """Control these parts of the vendor."""
         self._endpoints = endpoints
         self._access = access
         self._tokens = tokens
 
     def routes(self) -> dict[str, Callable[[Json], Json]]:
-        """What can be asked for, by name."""
+        """Return the controls by name."""
         return {
             "shifts": self.shifts,
             "edit": self.edit,
@@ -61,7 +61,7 @@ class FactorialControls:
         }
 
     def shifts(self, body: Json) -> Json:
-        """How many shifts there are in bulk, and how slow they are."""
+        """Set how many shifts are generated, and how slow they are."""
         modes, bulk = self._endpoints.modes, self._endpoints.store.bulk
         for name, value in body.items():
             if name not in SHIFTS:
@@ -76,7 +76,7 @@ class FactorialControls:
         return {"rows": bulk.rows, **{name: getattr(modes, name) for name in SHIFTS if name != "rows"}}
 
     def edit(self, body: Json) -> Json:
-        """Change one field of any row; its stamp is the present."""
+        """Change one field of any row. Its timestamp becomes the present."""
         resource, key = self._row(body)
         name, value = take_text(body, "field"), body.pop("value", None)
         check_empty(body)
@@ -94,7 +94,7 @@ class FactorialControls:
         return {"changed": [{"action": "updated", "kind": resource.stream, "id": _shown(key)}]}
 
     def delete(self, body: Json) -> Json:
-        """Delete any row."""
+        """Delete a row."""
         resource, key = self._row(body)
         check_empty(body)
         self._endpoints.store.delete(resource, key)
@@ -111,7 +111,7 @@ class FactorialControls:
         return resource, key
 
     def ignore(self, body: Json) -> Json:
-        """Let a list pass over a parameter in silence, or know it again."""
+        """Make an endpoint ignore a parameter, or support it again."""
         resource, name = resource_of(take_text(body, "endpoint")), take_text(body, "parameter")
         ignored = take_flag(body, "ignored", default=True)
         check_empty(body)
@@ -121,26 +121,26 @@ class FactorialControls:
         return {"endpoint": resource.name, "ignored": sorted(names)}
 
     def refusal(self, body: Json) -> Json:
-        """Choose what a module answers where it is not booked."""
+        """Set how a module responds if it is not booked."""
         module, form = take_text(body, "module"), take_text(body, "form")
         check_empty(body)
         return self._access.set_form(module, form)
 
     def clock(self, body: Json) -> Json:
-        """Let time pass for tokens."""
+        """Move the clock of tokens forward."""
         seconds = take_seconds(body, "seconds")
         check_empty(body)
         self._tokens.clock.forward(seconds or 0)
         return {"now": int(self._tokens.clock.seconds())}
 
     def login(self, body: Json) -> Json:
-        """The tokens of a new login, of a user or of the company."""
+        """Return the tokens of a new login, of a user or of the company."""
         company = take_flag(body, "company", default=False)
         check_empty(body)
         return self._tokens.login(company=company)
 
     def revoke_tokens(self, body: Json) -> Json:
-        """End all logins: nothing can be refreshed any more."""
+        """Revoke all logins, so that nothing can be refreshed."""
         check_empty(body)
         return {"revoked": self._tokens.revoke()}
 

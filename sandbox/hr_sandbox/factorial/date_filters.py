@@ -1,4 +1,4 @@
-"""Parameters that compare with days and timestamps."""
+"""Query parameters that compare dates and timestamps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WINDOW = {"start_on": ("day>=", "date"), "end_on": ("day<=", "date")}
 SINCE = {"updated_at_gteq": (">=", "updated_at"), "updated_at_lteq": ("<=", "updated_at")}
 EXPENSES = "expenses/"
 
-# By list and parameter: how it compares, and with which field.
+# By resource and parameter: the operator and the field.
 BOUNDS: dict[str, dict[str, tuple[str, str]]] = {
     "attendance/edit_timesheet_requests": WINDOW,
     "attendance/estimated_times": WINDOW,
@@ -39,7 +39,7 @@ BOUNDS: dict[str, dict[str, tuple[str, str]]] = {
     "contracts/contract_versions": {"date": ("day<=", "effective_on"), **SINCE},
     "contracts/contracts": {"starts_on": ("day==", "starts_on")},
     "custom_fields/values": {"updated_at_gteq": (">=", "updated_at")},
-    # Only the day counts, whatever time is given.
+    # Parameters of which only the date counts.
     "employees/employees": {"updated_at_gteq": ("day>=", "updated_at")},
     "employee_updates/summaries": {"starts_on": ("day>", "starts_on"), "ends_on": ("day<=", "ends_on")},
     "expenses/expensables": {"from": ("day>=", "effective_on"), "to": ("day<=", "effective_on")},
@@ -85,7 +85,7 @@ BOUNDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "banking/bank_accounts": UPDATED_FROM,
 }
-# Nothing stands there while it goes on.
+# Fields that are null while a period is open.
 OPEN_ENDED = frozenset({"timeoff/leaves/finish_on", "timeoff/french_leave_day_counts/_finish_on"})
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": lambda held, bound: bool(held >= bound),
@@ -97,11 +97,11 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def date_tests(query: Query, *, or_later: bool = False) -> list[Test]:
-    """The tests that a query's days and timestamps make.
+    """Return the tests for the date parameters of a query.
 
     Args:
-        query: what was asked for.
-        or_later: whether the one filter that asks for the very day asks for later ones too.
+        query: the query.
+        or_later: whether `updated_at` of shifts includes later days.
     """
     bounds = BOUNDS.get(query.resource.name, {})
     given = {name: bounds[name] for name in query.names if name in bounds}
@@ -112,7 +112,7 @@ def date_tests(query: Query, *, or_later: bool = False) -> list[Test]:
     tests = []
     for name, (operator, field) in given.items():
         if operator == "any":
-            query.day(name)  # it has to be a day, and nobody says what for
+            query.day(name)  # must be a date, but has no documented effect
             continue
         if operator == "within":
             tests.append(_within(field, query.day(name)))

@@ -1,9 +1,9 @@
-"""Writes the tables of lists, fields and parameters from the vendor's descriptions of its versions.
+"""Generates the tables of resources, fields and parameters from the OpenAPI descriptions of all versions.
 
     python -m hr_sandbox.factorial.describe [--hints HINTS] DOCUMENT...
 
-Each document is an OpenAPI description of one version. The hints are a JSON list that says more about the fields of
-the newest version: formats, what an id refers to, the shape of nested values. Only names, types and values are kept.
+Each document describes one version. The hints are a JSON list with details about the fields of the newest version:
+formats, references, nested values. Only names, types and values are kept.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ Json = dict[str, Any]
 TABLES = Path(__file__).parent / "described"
 FORMATS = {"date-time": "timestamp", "date": "day", "time": "clock", "unix-epoch-seconds": "epoch"}
 PLAIN = {"string": "text", "integer": "integer", "number": "number", "boolean": "boolean", "object": "object"}
-# By the ends of names, where nobody says more.
+# By suffix, where there is no hint.
 BY_NAME = (("_at", "timestamp"), ("_on", "day"), ("_date", "day"))
-FIRST = "2026-01-01"  # older than any description, and like the oldest of them but for what is in LATER
+FIRST = "2026-01-01"  # not described; the same as the oldest description, except for what is in LATER
 LATER = frozenset({"project_management/budget_strategies"})
 
 
 class Document:
-    """One version's description."""
+    """The description of one version."""
 
     def __init__(self, document: Json) -> None:
-        """Read it."""
+        """Read a document."""
         self.version: str = document["info"]["version"]
         self._schemas: Json = document["components"]["schemas"]
         self.endpoints: dict[str, Json] = {}
@@ -44,13 +44,13 @@ class Document:
                     self.endpoints[found[1]] = operations["get"]
 
     def fields(self, resource: str) -> dict[str, str]:
-        """The types of a list's fields."""
+        """Return the types of a resource's fields."""
         answer = self.endpoints[resource]["responses"]["200"]["content"]["application/json"]["schema"]
         item = self._resolve(self._resolve(answer)["properties"]["data"]["items"])
         return {name: self._type(schema) for name, schema in item["properties"].items()}
 
     def parameters(self, resource: str) -> dict[str, Json]:
-        """What a list's parameters take."""
+        """Return the types and values of a resource's parameters."""
         found = {}
         for row in self.endpoints[resource]["parameters"]:
             schema = self._resolve(row["schema"])
@@ -79,7 +79,7 @@ def _is_id(name: str) -> bool:
 
 
 def _kind(name: str, types: dict[str, str]) -> str:
-    """What a field holds, by its types in all versions; an id was a number once, or is too new to have been one."""
+    """Return the type of a field from its types in all versions. Ids were once integers, except for new ones."""
     kinds = list(types.values())
     was_number = kinds[0] in {"integer", "integer[]"} and (kinds[-1] in {"string", "string[]"} or _is_id(name))
     new = FIRST not in types and "2026-04-01" not in types and _is_id(name)
@@ -91,7 +91,7 @@ def _kind(name: str, types: dict[str, str]) -> str:
 
 
 def _shape(schema: Json) -> Any:  # noqa: ANN401  a tree of names and types
-    """A nested value: an object of names, a list of one, or a type."""
+    """Return a nested value: an object of names, a list with one element, or a type."""
     if schema.get("type") == "object" or "properties" in schema:
         return {name: _shape(inner) for name, inner in schema.get("properties", {}).items()}
     if schema.get("type") == "array":
@@ -118,14 +118,14 @@ def _field(name: str, kind: str, hint: Json) -> Json:
 
 
 def _span(present: list[str], versions: list[str]) -> Json:
-    """From when and until when (exclusive) something is there, where that is not always."""
+    """Return the first version and the first one after the last, if these are not the defaults."""
     span = {} if present[0] == versions[0] else {"since": present[0]}
     last = versions.index(present[-1])
     return span if last == len(versions) - 1 else {**span, "until": versions[last + 1]}
 
 
 def describe(documents: list[Json], hints: list[Json]) -> dict[str, dict[str, Json]]:
-    """Tables by module, from the documents of all versions, oldest first."""
+    """Return the tables by module. The documents are sorted by version, oldest first."""
     read = [Document(row) for row in documents]
     versions = [FIRST, *(row.version for row in read)]
     hinted = {row["resource"]: row for row in hints}
@@ -157,7 +157,7 @@ def describe(documents: list[Json], hints: list[Json]) -> dict[str, dict[str, Js
 
 
 def _over(having: dict[str, Json]) -> dict[str, Json]:
-    """What each version says of each name, in the order of the newest version."""
+    """Return what each version says about each name, in the order of the newest version."""
     found: dict[str, Json] = {}
     for version in reversed(having):
         for name, value in having[version].items():
@@ -166,14 +166,14 @@ def _over(having: dict[str, Json]) -> dict[str, Json]:
 
 
 def _within(values: dict[str, Any], having: dict[str, Any], versions: list[str]) -> Json:
-    """The span of a part of a list that is itself not always there."""
+    """Return the versions of a part of a resource, if they differ from those of the resource."""
     span = _span(list(values), versions)
     whole = _span(list(having), versions)
     return {key: value for key, value in span.items() if whole.get(key) != value}
 
 
 def write(tables: dict[str, dict[str, Json]], folder: Path = TABLES) -> None:
-    """Write a file for each module, a line for each field and parameter."""
+    """Write one file per module, with one line per field and parameter."""
     for module, resources in tables.items():
         lines = ["{"]
         for index, (resource, table) in enumerate(resources.items()):

@@ -1,4 +1,4 @@
-"""Answers of the lists: needs, filters, pages; and whole lists for the controls."""
+"""Handles requests to list endpoints, and full reads for the controls."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hr_sandbox.factorial.tables import Resource
 
 FRENCH = "timeoff/french_leave_day_counts"
-# The field that says which day a row of a list with windows belongs to.
+# The field with the date of a row, for resources that are read in windows.
 WINDOWED = {
     "attendance/estimated_times": "date",
     "attendance/reviews": "date",
@@ -50,24 +50,24 @@ GATEWAY_TIMEOUT = 504
 
 SHORT, SHORT_ONCE, KEYLESS, NULL_ERRORS = "short", "short-once", "keyless", "null-errors"
 ODD_WAYS = (SHORT, SHORT_ONCE, KEYLESS, NULL_ERRORS)
-ONE_IN = 5  # rows of a page that are held back, or have no key: the first, and every fifth after it
+ONE_IN = 5  # rows of a page without a key, or that are missing: the first, and every fifth after it
 
 
 @dataclass(slots=True)
 class Modes:
-    """How the lists behave, as the controls set it.
+    """How endpoints respond, as set by controls.
 
     Attributes:
-        odd: lists that answer in an odd way, by name: with fewer rows than their total says, once or always; with
-            rows without their key; with null errors instead of rows.
-        ignored: parameters that a list no longer knows.
-        or_later: whether the shifts' `updated_at` asks for later days too.
-        unpaged: lists that answer all at once.
-        widest_days: days that a window of shifts may have before they take long.
-        stall_seconds: seconds that a wider one takes.
-        seconds_per_row: seconds that each shift takes.
-        halting: whether they pass in the middle of the body.
-        max_shifts: shifts beyond which a request without a window is never answered.
+        odd: unusual modes by resource: fewer rows than the total, once or always; rows without their key; null errors
+            instead of rows.
+        ignored: parameters that a resource ignores.
+        or_later: whether `updated_at` of shifts includes later days.
+        unpaged: resources that return all rows at once.
+        widest_days: the widest window of shifts that gets a fast response.
+        stall_seconds: the delay for a wider window.
+        seconds_per_row: an additional delay per shift.
+        halting: whether the delay occurs in the middle of the body.
+        max_shifts: the most shifts that a response can contain.
     """
 
     odd: dict[str, str] = field(default_factory=dict)
@@ -82,16 +82,16 @@ class Modes:
 
 
 class Endpoints:
-    """The lists over a store."""
+    """The list endpoints."""
 
     def __init__(self, store: Store, access: Access) -> None:
-        """Answer from these rows."""
+        """Serve the rows of this store."""
         self.store = store
         self.modes = Modes()
         self._access = access
 
     def answer(self, resource: Resource, version: str, pairs: Sequence[tuple[str, str]]) -> Response:
-        """One page of a list, or all of one that does not page."""
+        """Return a page, or all rows if the resource does not page."""
         query = Query(resource, version, pairs, frozenset(self.modes.ignored.get(resource.name, ())))
         filters.check_needs(query)
         if self.modes.odd.get(resource.name) == NULL_ERRORS:
@@ -107,7 +107,7 @@ class Endpoints:
             return self._body(query, rows, pages.whole(len(rows)))
         if resource.name == STATS:
             people = sorted({row["employee_id"] for row in rows})
-            # Here the older way to page does nothing.
+            # `page` has no effect here.
             part, meta = pages.cut(people, pages.Paging(asked.limit, asked.after, asked.before, None))
             chosen = set(people[part])
             return self._body(query, [row for row in rows if row["employee_id"] in chosen], meta)
@@ -118,7 +118,7 @@ class Endpoints:
         return json_response({"data": self._odd(query.resource, self._render(query, list(rows)), meta), "meta": meta})
 
     def _odd(self, resource: Resource, shown: list[Row], meta: Row) -> list[Row]:
-        """The rows of a page as an odd way makes them."""
+        """Return the rows of a page as the mode changes them."""
         way = self.modes.odd.get(resource.name)
         if way in {SHORT, SHORT_ONCE}:
             if way == SHORT_ONCE and not meta["has_next_page"]:
@@ -145,7 +145,7 @@ class Endpoints:
         return rows
 
     def _shifts(self, query: Query) -> Response:
-        """All at once, whatever the limit; a window that is too wide takes longer than anybody waits."""
+        """Return all shifts at once, regardless of the limit. A wide window takes longer than clients wait."""
         modes, bulk = self.modes, self.store.bulk
         first, last = query.day("start_on"), query.day("end_on")
         touched = query.day("updated_at")
@@ -154,7 +154,7 @@ class Endpoints:
             wide = first is None or last is None or (last - first).days >= modes.widest_days
             seconds = modes.stall_seconds if wide else 0.0
         tests, bounds = filters.tests(query), date_tests(query, or_later=modes.or_later)
-        # A shift in bulk was touched on its own day.
+        # A generated shift was last updated on its own day.
         early = max(filter(None, (first, touched)), default=None)
         late = min(filter(None, (last, None if modes.or_later else touched)), default=None)
         places = bulk.between(early, late) if bulk.rows else range(0)
@@ -162,14 +162,14 @@ class Endpoints:
             answer = html_error(GATEWAY_TIMEOUT)
         else:
             rows = [row for row in self.store.rows(SHIFTS) if all(test(row) for test in (*tests, *bounds))]
-            # Those in bulk are made for the days that were asked for.
+            # Generated rows already match the requested dates.
             answer = self._with_bulk(query, rows, places, tests)
             seconds += modes.seconds_per_row * (len(rows) + len(places))
         answer.seconds, answer.halting = seconds, modes.halting
         return answer
 
     def _with_bulk(self, query: Query, rows: list[Row], places: range, tests: list[filters.Test]) -> Response:
-        """The body of shifts, those in bulk as text where nothing else is asked of them."""
+        """Return shifts including generated ones, which are rendered with a template if possible."""
         bulk = self.store.bulk
         if tests or not places or SHIFTS in self.modes.odd:
             rows += [row for row in bulk.made(places) if all(test(row) for test in tests)]
@@ -180,24 +180,24 @@ class Endpoints:
         body = f'{{"data":[{",".join(parts)}],"meta":{meta.body.decode()}}}'
         return Response(200, body.encode(), meta.headers)
 
-    # Whole lists
+    # Full reads
 
     def count(self, resource: Resource, first: date, last: date) -> int:
-        """How many rows a whole reading gives."""
+        """Return how many rows a full read yields."""
         if resource.name not in WINDOWED:
             return len(self.store.sparse(resource.name))
         bulk = len(self.store.bulk.between(first, last)) if resource.name == SHIFTS and self.store.bulk.rows else 0
         return bulk + sum(1 for _ in self._window(resource, self.store.sparse(resource.name), first, last))
 
     def records(self, resource: Resource, version: str, first: date, last: date) -> list[Row]:
-        """The render_rows of a whole reading, with what stands only in the query under a name with an underscore."""
+        """Return the rows of a full read. Values from the query have names that begin with an underscore."""
         bulk = self.store.bulk
         places = bulk.between(first, last) if resource.name == SHIFTS and bulk.rows else range(0)
         if len(places) > self.modes.max_shifts:
             raise ControlError(f"There are more than {self.modes.max_shifts} shifts in this window.")
         rows: Iterable[Row] = self._window(resource, self.store.rows(resource.name), first, last)
         kept = [*rows, *bulk.made(places)]
-        # Where memberships come from is said of single employees only.
+        # The source of a membership is only returned for a single employee.
         found = render_rows(resource, kept, version, frozenset(SOURCES if resource.name == MEMBERSHIPS else ()))
         return [{**_marks(row), **body} for row, body in zip(kept, found, strict=True)]
 
@@ -212,7 +212,7 @@ def _marks(row: Row) -> Row:
 
 
 def _within(row: Row, first: date | None, last: date | None) -> Row:
-    """The count of the days inside a window: working days, where the leave goes beyond it."""
+    """Count the working days of a leave that are inside a window."""
     begin, end = row["_start_on"], row["_finish_on"]
     if first is None or last is None or (begin >= first and end is not None and end <= last):
         return row

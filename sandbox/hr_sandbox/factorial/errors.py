@@ -1,4 +1,4 @@
-"""Errors, in the several shapes that the vendor's modules give them."""
+"""Error responses. Modules have different formats."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TITLES = {
     503: "Service Unavailable",
     504: "Gateway Timeout",
 }
-# Of the ten codes that errors have, those that a list answers with.
+# Of the ten error codes, those that list endpoints use.
 CODES = {
     400: "malformed_request",
     401: "unauthorized",
@@ -38,32 +38,32 @@ FORMS = (JSON, HTML, EMPTY, NULL, PAYMENT)
 
 
 def html_error(status: int) -> Response:
-    """What a gateway says, as HTML."""
+    """Return the HTML error page of a gateway."""
     title = f"{status} {TITLES.get(status, 'Error')}"
     body = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
     return Response(status, body.encode(), {"content-type": "text/html; charset=utf-8"})
 
 
 def unauthorized() -> Response:
-    """No key, or one that is not good any more."""
+    """Return the error for a missing or invalid key or token."""
     return json_response({"errors": None}, UNAUTHORIZED)
 
 
 def error_with_code(status: int, message: str | None = None, name: str | None = None) -> Response:
-    """An error as the newest description has it: with a code, a sentence, and the parameter that it is about."""
+    """Return an error in the documented format: a code, a message, and the parameter."""
     code, message = CODES.get(status, "unknown_error"), message or TITLES.get(status, "Error")
     return json_response({"errors": [{"code": code, "message": message, "field": name}]}, status)
 
 
 def error_response(status: int) -> Response:
-    """A error_response of the vendor's own."""
+    """Return a failure of the service."""
     if status == UNAUTHORIZED:
         return unauthorized()
     return html_error(status) if status in GATEWAY else error_with_code(status)
 
 
 def forbidden(module: str, form: str | None, status: int | None) -> Response:
-    """What a module that is not booked, or a missing scope, answers: each module in its own way."""
+    """Return the response of a module that is not booked, or of a missing scope. Each module has its own format."""
     form = form or FORMS[stable_number("forbidden", module) % 3]
     if form == NULL or status == UNAUTHORIZED:
         return json_response({"errors": None}, status or UNAUTHORIZED)
@@ -74,7 +74,7 @@ def forbidden(module: str, form: str | None, status: int | None) -> Response:
 
 
 def invalid_parameter(module: str, name: str, sentence: str) -> ApiError:
-    """A parameter that cannot be, in the module's shape."""
+    """A parameter is invalid. Each module has its own format."""
     shapes = (
         error_with_code(BAD, sentence, name),
         json_response({"errors": {name: [sentence]}}, UNPROCESSABLE),
@@ -85,10 +85,10 @@ def invalid_parameter(module: str, name: str, sentence: str) -> ApiError:
 
 
 def invalid_cursor(name: str) -> ApiError:
-    """A cursor that is none, a html_error size that cannot be: the same everywhere."""
+    """A cursor or page size is invalid."""
     return ApiError(error_with_code(BAD, "is invalid", name))
 
 
 def not_found() -> ApiError:
-    """There is no such record."""
+    """The record does not exist."""
     return ApiError(error_with_code(NOT_FOUND, "Record not found"))

@@ -1,4 +1,4 @@
-"""Values for fields that the company knows nothing of: plausible, always the same, and awkward where real ones are."""
+"""Generates values for fields that the company has no data for. They are plausible, stable, and include edge cases."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SENTENCES = (
     "See attachment; done",
     "100 % ✓",
 )
-# By a part of the name, first match wins.
+# By a part of the field's name. The first match is used.
 TEXTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("currency", ("EUR", "EUR", "PLN", "GBP", "JPY")),
     ("country", ("de", "pl", "fr", "gb", "jp")),
@@ -93,22 +93,22 @@ FORMED: tuple[tuple[str, Callable[[int], str]], ...] = (
     ("birth", lambda number: f"{1960 + number % 40}-0{number % 9 + 1}-1{number % 10}"),
 )
 
-ODD = ("", "legacy_value")  # what stands where a known value should
+ODD = ("", "legacy_value")  # values of enumerated fields that are not documented
 EMPTY: dict[str, Callable[[], Any]] = {"objects": list, "object": dict}
 
 
 class FakeValues:
-    """Fills rows of one list."""
+    """Fills the rows of one resource."""
 
     def __init__(self, resource: Resource, pools: Pools, seed: int, latest: datetime) -> None:
-        """Fill the rows of this list; no stamp is later than the latest one."""
+        """Fill rows of this resource. No timestamp is later than `latest`."""
         self._resource = resource
         self._pools = pools
         self._words = f"{seed}/{resource.name}"
         self._latest = latest
 
     def fill(self, known: Row, key: object = None) -> Row:
-        """The row with all fields: those that are known stay as they are."""
+        """Return the row with all fields. Known values are kept."""
         key = known[self._resource.key or ""] if key is None else key
         words = f"{self._words}/{key}"
         created = self._created(known, words)
@@ -153,7 +153,7 @@ class FakeValues:
             return [stable_choice(NAMES, words, index) for index in range(stable_number(words) % 3)]
         return EMPTY[kind]() if kind in EMPTY else self._scalar(kind, field.name, words)
 
-    def _reference(self, field: Field, words: str) -> Any:  # noqa: ANN401  an id, or several
+    def _reference(self, field: Field, words: str) -> Any:  # noqa: ANN401  an id, or a list of ids
         pool = self._pools.of(field)
         if field.type != "ids":
             return stable_choice(pool, words) if pool else None
@@ -175,12 +175,12 @@ class FakeValues:
             return (self._latest.date() - timedelta(number % DAYS_BACK)).isoformat()
         return f"{name} {number % 1000}"
 
-    def _when(self, field: Field, words: str, created: datetime) -> Any:  # noqa: ANN401  by the form
+    def _when(self, field: Field, words: str, created: datetime) -> Any:  # noqa: ANN401  depends on the format
         number, name = stable_number(words), field.name
         span = int((self._latest - created).total_seconds())
         timestamp = created
         if name != "created_at":
-            # Most are touched once at the start, and some again much later.
+            # Most rows are updated soon after they were created, some much later.
             timestamp += timedelta(seconds=number % (span + 1) if number % 3 else number % 86_400)
             timestamp = min(timestamp, self._latest)
         if "start" in name:
@@ -209,7 +209,7 @@ class FakeValues:
 
 
 def _integer(number: int, name: str) -> int:
-    """A whole number as its name asks for."""
+    """Return an integer that fits the field's name."""
     if "cents" in name or "amount" in name:
         return number % 900_000
     for end, low, high in (("year", 2020, 2027), ("_month", 1, 12), ("_day", 1, 28)):
@@ -218,15 +218,15 @@ def _integer(number: int, name: str) -> int:
     return number % 60 + 1
 
 
-def _untrue(field: Field, number: int) -> Any:  # noqa: ANN401  that is what it is about
-    """What is served where the vendor's own description is wrong: lists, numbers, decimals as texts."""
+def _untrue(field: Field, number: int) -> Any:  # noqa: ANN401  any type but the documented one
+    """Return a value that contradicts the vendor's own description: lists, numbers, decimals as texts."""
     if field.of:
         return list(field.of[: number % (len(field.of) + 1)])
     return number % 32 / 4 if "duration" in field.name else f"{number % 90_000 / 100}"
 
 
 def day_of(value: object) -> date | None:
-    """The day of a timestamp or a day."""
+    """Return the date of a date or timestamp."""
     if isinstance(value, datetime):
         return value.date()
     return value if isinstance(value, date) else None

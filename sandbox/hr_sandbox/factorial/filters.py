@@ -1,4 +1,4 @@
-"""Which rows a request gets: by its filters, its views, and what it must not leave out."""
+"""The rows that match a request: filters, views, and required parameters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hr_sandbox.factorial.query import Query
 
 Test = Callable[["Row"], bool]
-# Parameters whose names are not those of fields, by list or by themselves.
+# Parameters whose names differ from the field's, by resource or in general.
 CALLED = {
     "account_ids[]": "account_id",
     "banking/transactions/account_ids[]": "bank_account_id",
@@ -54,14 +54,14 @@ CALLED = {
     "timeoff/french_leave_day_counts/employee_ids[]": "_employee_id",
 }
 ALL = "all"
-APPROVED = "timeoff/leaves/approved"  # goes together with another one
+APPROVED = "timeoff/leaves/approved"  # only has an effect together with another parameter
 NAMES = ("name", "title", "full_name", "label", "legal_name", "label_text")
 STARTS = "name_starts_with"
 EXCLUDING = frozenset({"exclude_ids[]", "without_ids[]"})
 SEARCHES = frozenset(
     {"search", STARTS, "name_or_code", "full_text_name", "name", "title", "employee_name", "legal_name"}
 )
-# Where they are false, they do nothing.
+# Flags that have no effect if they are false.
 TRUE_ONLY: dict[str, Test] = {
     "ats/messages/last_per_conversation": lambda _row: True,
     "attendance/edit_timesheet_requests/pending": lambda row: row["approved"] is None,
@@ -75,7 +75,7 @@ TRUE_ONLY: dict[str, Test] = {
     "project_management/budget_strategies/without_subproject": lambda row: row["subproject_id"] is None,
     "timeoff/allowances/by_overtime": lambda row: row["source_units"] == "overtime_units",
 }
-# Endpoints that answer only where one of these groups of parameters is whole.
+# Resources that require one of these groups of parameters.
 ONE_OF = {
     "attendance/worked_times": (("start_on", "end_on"), ("ids[]",)),
     "compensations/additional_compensations": (
@@ -86,7 +86,7 @@ ONE_OF = {
     ),
     "timeoff/french_leave_day_counts": (("leave_ids[]",), ("from", "to")),
 }
-# How many values a parameter takes at most.
+# The maximum number of values of a parameter.
 AT_MOST = {
     "performance/target_managers": ("performance_review_process_ids[]", 1),
     "timeoff/allowance_stats": ("employee_ids[]", 25),
@@ -96,7 +96,7 @@ VIEWS = ("by_trash_bin", "by_pending_assignment")
 
 
 def check_needs(query: Query) -> None:
-    """Refuse a request that lacks what the list needs."""
+    """Reject a request that lacks required parameters."""
     resource = query.resource
     for name in resource.needs:
         known = query.version in resource.parameters[name].span
@@ -114,13 +114,13 @@ def check_needs(query: Query) -> None:
 
 
 def tests(query: Query) -> list[Test]:
-    """The tests of the parameters that were given, and of the views."""
+    """Return the tests for the parameters of a query and for views."""
     found = [test for name in query.names if (test := _test(query, name))]
     return [*found, *_views(query)]
 
 
 def _test(query: Query, name: str) -> Test | None:
-    """The test that a parameter makes, or None where it does nothing."""
+    """Return the test for a parameter, or None if it has no effect."""
     place = f"{query.resource.name}/{name}"
     if place in TRUE_ONLY:
         return TRUE_ONLY[place] if query.flag(name) else None
@@ -146,7 +146,7 @@ def _equal(query: Query, name: str, field: str) -> Test | None:
     return lambda row: not texts.isdisjoint(_texts(row.get(field), numbers=numbers))
 
 
-def _texts(held: Any, *, numbers: bool) -> list[str]:  # noqa: ANN401  any field's
+def _texts(held: Any, *, numbers: bool) -> list[str]:  # noqa: ANN401  any field
     values = held if isinstance(held, list) else [held]
     return [str(to_api_id(value)) if numbers and isinstance(value, int) else str(value) for value in values]
 
@@ -159,7 +159,7 @@ def _is_number(resource: str, field: str) -> bool:
 
 @cache
 def _field(resource: str, name: str) -> str | None:
-    """The field that a parameter is about, or None where there is none."""
+    """Return the field that a parameter refers to, or None."""
     for called in (f"{resource}/{name}", name):
         if called in CALLED:
             return CALLED[called]
@@ -182,7 +182,7 @@ def _search(query: Query, name: str) -> Test | None:
 
 
 def _views(query: Query) -> list[Test]:
-    """Some lists show one of several views; which one is not seen in their rows."""
+    """Return the tests for resources with several views. Rows do not show which view they belong to."""
     parameters = query.resource.parameters
     if query.resource.name == "finance/contacts":
         wanted = query.one(CONTACT_TYPE) or VENDOR

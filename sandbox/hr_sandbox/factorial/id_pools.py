@@ -1,4 +1,4 @@
-"""What an id may refer to. Made once: a change of the company leaves what was invented as it is."""
+"""The ids that references may point to. They are created once, so that changes of the company do not affect them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from hr_sandbox.factorial.tables import Field
 
 COMPANY = 1
-ACCESS = 40_000  # a person's access has the person's number and this
-WORKER = 100_000  # a project's worker has the project's number and the person's
+ACCESS = 40_000  # added to a person's id for the id of their access
+WORKER = 100_000  # a project worker's id is the project's id times this plus the person's
 FEWEST, SPREAD = 3, 24
-# How many rows the invented lists have, where it matters: none, more than a page, or just as many as there are things.
+# The sizes of generated resources where they matter: empty, more than a page, or as many as in reality.
 SIZES = {
     "banking/bank_accounts": 6,
     "banking/transactions": 340,
@@ -43,14 +43,14 @@ SIZES = {
     "trainings/session_access_memberships": 130,
     "trainings/session_attendances": 130,
     "trainings/training_memberships": 210,
-    # A company has empty modules.
+    # Modules that the company does not use.
     "custom_resources/resources": 0,
     "custom_resources/schemas": 0,
     "custom_resources/values": 0,
     "processes/processes": 0,
     "time_settings/split_custom_time_range_categories": 0,
 }
-# What ids mean where the vendor's description does not say.
+# What references point to if the vendor does not say.
 MEANT = {
     "access_id": "access",
     "assignee_ids": "employees/employees",
@@ -96,17 +96,17 @@ MEANT = {
 
 
 def size_of(resource: str) -> int:
-    """How many rows an invented list has."""
+    """Return how many rows a generated resource has."""
     return SIZES.get(resource, FEWEST + stable_number("size", resource) % SPREAD)
 
 
 def first_of(resource: str) -> int:
-    """The number of an invented list's first row."""
+    """Return the id of the first row of a generated resource."""
     return 1000 + stable_number("first", resource) % 90_000
 
 
 def keys_of(resource: str) -> list[int] | list[str]:
-    """The ids of an invented list's rows: numbers, or texts where the vendor's are no numbers."""
+    """Return the ids of a generated resource: integers, or texts if the vendor's are texts."""
     row, first, size = resources().get(resource), first_of(resource), size_of(resource)
     if row is not None and row.key is not None and row.fields[row.key].type != "id":
         return sorted(
@@ -116,10 +116,10 @@ def keys_of(resource: str) -> list[int] | list[str]:
 
 
 class Pools:
-    """Ids that exist, by the list that they are of."""
+    """The existing ids by resource."""
 
     def __init__(self, company: Company) -> None:
-        """Know what the company has now."""
+        """Collect the ids of the company."""
         people = [row.id for row in company.people]
         parts = [row for row in company.projects if row.parent_id]
         self._pools: dict[str, list[int] | list[str]] = {
@@ -150,11 +150,11 @@ class Pools:
         }
 
     def of(self, field: Field) -> list[int] | list[str]:
-        """The ids that a field may hold."""
+        """Return the ids that a field may contain."""
         return self.named(field.refers or MEANT.get(field.name))
 
     def named(self, resource: str | None) -> list[int] | list[str]:
-        """The ids of a list's rows; numbers of nothing in particular where there is no such list."""
+        """Return the ids of a resource, or arbitrary numbers if it is unknown."""
         if resource is None:
             return list(range(1, 60))
         if resource not in self._pools:

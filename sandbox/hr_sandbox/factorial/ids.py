@@ -1,4 +1,4 @@
-"""Ids as the vendor shows them, and the cursors made of them."""
+"""Ids as the API returns them, and cursors made of them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import binascii
 
 from hr_sandbox.factorial.versions import TEXT_IDS
 
-CLUSTER = 18_446_744_073_709_550  # where the numbers of the vendor's first cluster begin, beyond 2^53
+CLUSTER = 18_446_744_073_709_550  # the first id of the vendor's first cluster, beyond 2^53
 
 
 def to_api_id(number: int) -> int:
-    """The number that a record has at the vendor."""
+    """Return the id of a record in the API."""
     return CLUSTER + number
 
 
@@ -21,15 +21,15 @@ def format_id(number: int, version: str) -> int | str:
 
 
 def cursor(key: str) -> str:
-    """The cursor of a row by its id."""
+    """Return the cursor of a row."""
     return base64.b64encode(key.encode()).decode()
 
 
 def key_of(text: str) -> str:
-    """The id in a cursor.
+    """Return the id in a cursor.
 
     Raises:
-        ValueError: it is no cursor, such as an id that was never encoded.
+        ValueError: the text is not a cursor, for example an id that was not encoded.
     """
     try:
         key = base64.b64decode(text, validate=True).decode("ascii")

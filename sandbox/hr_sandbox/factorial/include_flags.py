@@ -1,4 +1,4 @@
-"""What is not shown unless a request says so: rows that vanish, amounts that read 0, parts that are empty."""
+"""Rows and fields that are only returned if a flag requests them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _is(field: str, value: object) -> Predicate:
 
 HIDDEN = _some(20, "hidden")
 ARCHIVED = _has("archived_at")
-# Rows that a flag brings in: the flag, what it has to be, and which rows.
+# Hidden rows: the flag, the value that includes them, and which rows.
 VANISHING: dict[str, tuple[tuple[str, bool, Predicate], ...]] = {
     "attendance/worked_times": (("include_non_attendable_employees", True, _is("_attendable", value=False)),),
     "compensations/cycles": (("include_archived", True, ARCHIVED), ("include_hidden", True, HIDDEN)),
@@ -54,7 +54,7 @@ VANISHING: dict[str, tuple[tuple[str, bool, Predicate], ...]] = {
 }
 COSTS = ("fixed_cost_cents", "labor_cost_cents", "spending_cost_cents", "total_cost_cents")
 RANGE = ("time_range_category_id", "time_range_category_name")
-# Fields that a flag fills: the flag, the fields, and what they are without it.
+# Empty fields: the flag, the fields, and their values without it.
 EMPTY: dict[str, tuple[tuple[str, tuple[str, ...], Any], ...]] = {
     "attendance/overtime_requests": (
         ("include_approval_flow", ("approver", "is_editable", "approver_id", "approver_full_name"), None),
@@ -87,20 +87,20 @@ MEMBERSHIPS, WORKED = "teams/memberships", "attendance/worked_times"
 
 
 def visible(query: Query) -> list[Predicate]:
-    """The tests that rows have to pass to be seen at all."""
+    """Return the tests for rows that are visible without further flags."""
     hiding = [
         hidden
         for flag, shown, hidden in VANISHING.get(query.resource.name, ())
-        # The flag may be younger than the version: then nothing is hidden.
+        # If the version does not have the flag, nothing is hidden.
         if query.flag(flag) is not shown and query.version in query.resource.parameters[flag].span
     ]
     if query.resource.name == WORKED and len(query.many("employee_ids[]")) == 1:
-        hiding = []  # of one employee everything is shown
+        hiding = []  # for a single employee everything is visible
     return [lambda row, hidden=hidden: not hidden(row) for hidden in hiding]  # type: ignore[misc]
 
 
 def emptied(query: Query, rows: list[Row]) -> list[Row]:
-    """The rows with what was not asked for taken out."""
+    """Remove the fields that were not requested."""
     name = query.resource.name
     without = {
         field: value for flag, fields, value in EMPTY.get(name, ()) if query.flag(flag) is not True for field in fields
@@ -114,7 +114,7 @@ def emptied(query: Query, rows: list[Row]) -> list[Row]:
 
 
 def _attributed(query: Query) -> bool:
-    """Where memberships come from is said of one employee only, asked for without teams."""
+    """Return whether the source of memberships was requested, which requires a single employee and no teams."""
     alone = len(query.many("employee_ids[]")) == 1 and "team_ids[]" not in query
     return alone and query.flag("with_source_attribution") is True
 

@@ -1,4 +1,4 @@
-"""Pages: a row's id is its cursor, and rows are in the order of their ids."""
+"""Pagination: rows are ordered by id, and the id is the cursor."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ AFTER, BEFORE, LIMIT, PAGE = "after_id", "before_id", "limit", "page"
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Which page is asked for.
+    """The requested page.
 
     Attributes:
-        limit: how many rows, at most 100.
-        after: the key behind which it begins.
-        before: the key before which it ends.
-        number: of the older way to page, from 1; None where it is not used.
+        limit: the page size, at most 100.
+        after: the key before the page.
+        before: the key after the page.
+        number: the page number of the older pagination, from 1; None if it is not used.
     """
 
     limit: int
@@ -37,11 +37,11 @@ class Paging:
 
 
 def paging(given: dict[str, str], *, numbered: bool) -> Paging:
-    """Read what was asked for.
+    """Parse the pagination parameters.
 
     Args:
         given: the last value of each parameter.
-        numbered: whether keys are numbers.
+        numbered: whether keys are integers.
     """
     limit = min(_count(given, LIMIT) or MOST, MOST)
     return Paging(limit, _key(given, AFTER, numbered), _key(given, BEFORE, numbered), _count(given, PAGE))
@@ -68,18 +68,18 @@ def _key(given: dict[str, str], name: str, numbered: bool) -> Key | None:  # noq
 
 
 def cursor_key(key: Key) -> str:
-    """The key in a cursor."""
+    """Return the key in a cursor."""
     return str(to_api_id(key)) if isinstance(key, int) else key
 
 
 def cut(keys: Sequence[Key], asked: Paging) -> tuple[slice, Row]:
-    """Where the page lies among the keys, and what its `meta` says."""
+    """Return the slice of the page, and its `meta`."""
     start, end = _place(keys, asked)
     whole = not start and end == len(keys)
     meta: dict[str, Any] = {
         "has_next_page": end < len(keys),
         "has_previous_page": start > 0 and bool(keys),
-        # What fits on one page needs no cursors.
+        # A complete result has no cursors.
         "start_cursor": None if whole or start >= end else cursor(cursor_key(keys[start])),
         "end_cursor": None if whole or start >= end else cursor(cursor_key(keys[end - 1])),
         "limit": asked.limit,
@@ -100,7 +100,7 @@ def _place(keys: Sequence[Key], asked: Paging) -> tuple[int, int]:
 
 
 def whole(total: int) -> Row:
-    """The `meta` of a list that does not page."""
+    """Return the `meta` of a resource that does not page."""
     return {
         "has_next_page": False,
         "has_previous_page": False,

@@ -1,4 +1,4 @@
-"""What a request asks of a list: parameters that it knows in this version; all others are passed over in silence."""
+"""The parameters of a request that the resource supports in this version. Others are ignored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAY_LENGTH = 10
 
 
 def parse_timestamp(text: str) -> datetime:
-    """A timestamp in UTC: a day is its first second, and a time without a zone means UTC.
+    """Parse a UTC timestamp. A date means its beginning, and a time without a zone is UTC.
 
     Raises:
         ValueError: the text is neither.
@@ -29,12 +29,12 @@ def parse_timestamp(text: str) -> datetime:
 
 
 class Query:
-    """The parameters of one request to one list."""
+    """The parameters of one request."""
 
     def __init__(
         self, resource: Resource, version: str, pairs: Iterable[tuple[str, str]], ignored: frozenset[str] = frozenset()
     ) -> None:
-        """Read them; what is ignored is as if it were not known."""
+        """Parse the parameters. Those in `ignored` are treated as unknown."""
         self.resource = resource
         self.version = version
         self._values: dict[str, list[str]] = {}
@@ -57,25 +57,25 @@ class Query:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The parameters that were given."""
+        """The names of the given parameters."""
         return tuple(self._values)
 
     def many(self, name: str) -> list[str]:
-        """All values; none where it was not given."""
+        """Return all values of a parameter."""
         return self._values.get(name, [])
 
     def one(self, name: str) -> str | None:
-        """The last value, or None."""
+        """Return the last value of a parameter, or None."""
         values = self.many(name)
         return values[-1] if values else None
 
     def flag(self, name: str) -> bool | None:
-        """Whether a flag is set; None where it was not given."""
+        """Return the value of a flag, or None if it was not given."""
         text = self.one(name)
         return None if text is None else FLAGS.get(text)
 
     def timestamp(self, name: str) -> datetime | None:
-        """A timestamp in UTC, or None where it was not given."""
+        """Return a UTC timestamp, or None if it was not given."""
         text = self.one(name)
         if text is None:
             return None
@@ -85,6 +85,6 @@ class Query:
             raise invalid_parameter(self.resource.module, name, "is not a valid date") from error
 
     def day(self, name: str) -> date | None:
-        """A day; of a timestamp, its day in UTC."""
+        """Return a date, or the UTC date of a timestamp."""
         timestamp = self.timestamp(name)
         return timestamp and timestamp.date()

@@ -1,4 +1,4 @@
-"""Rows as render_rows of one version: its fields, its kind of ids, the module's way to write a timestamp."""
+"""Renders rows in one version of the API."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from hr_sandbox.factorial.tables import Resource
 
 FORMS = ("{}.000Z", "{}.000Z", "{}.000+00:00", "{}Z")
-SECONDS = 19  # letters of a timestamp to the second
-TIMES = ("_at", "_on", "date")  # ends of the names of days and timestamps
+SECONDS = 19  # the length of a timestamp without a fraction
+TIMES = ("_at", "_on", "date")  # suffixes of fields with dates and times
 
 
 @cache
 def _names(name: str, version: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """The fields of a version; those of them that are ids; those that are days, timestamps or times."""
+    """Return the fields of a version, those that are ids, and those that are dates or times."""
     fields = [field for field in resources()[name].fields.values() if version in field.span]
     return (
         tuple(field.name for field in fields),
@@ -35,7 +35,7 @@ def _names(name: str, version: str) -> tuple[tuple[str, ...], tuple[str, ...], t
 
 @cache
 def _formatter(module: str) -> Callable[[Any], Any]:
-    """How a module writes days, timestamps and times."""
+    """Return the function that formats dates and times for a module."""
     form = FORMS[stable_number("moments", module) % len(FORMS)]
 
     def way(value: Any) -> Any:  # noqa: ANN401  any JSON
@@ -48,20 +48,20 @@ def _formatter(module: str) -> Callable[[Any], Any]:
     return way
 
 
-def _id(value: Any) -> Any:  # noqa: ANN401  a number, several, or what is no number at all
+def _id(value: Any) -> Any:  # noqa: ANN401  an integer, several, or any other value
     if isinstance(value, int):
         return CLUSTER + value
     return [_id(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _text_id(value: Any) -> Any:  # noqa: ANN401  a number, several, or what is no number at all
+def _text_id(value: Any) -> Any:  # noqa: ANN401  an integer, several, or any other value
     if isinstance(value, int):
         return str(CLUSTER + value)
     return [_text_id(inner) for inner in value] if isinstance(value, list) else value
 
 
 def render_rows(resource: Resource, rows: Iterable[Row], version: str, hidden: frozenset[str]) -> list[Row]:
-    """The render_rows of rows; what the credential may not see is null."""
+    """Render rows. Hidden attributes are null."""
     names, ids, times = _names(resource.name, version)
     key, way = _id if version < TEXT_IDS else _text_id, _formatter(resource.module)
     found = []

@@ -1,4 +1,4 @@
-"""All rows of all lists: from the company, invented where it knows nothing, and as the controls changed them."""
+"""The rows of all resources: from the company, generated, or changed by controls."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ Key = int | str
 
 
 def key_in(resource: Resource, row: Row) -> Key:
-    """What a row is found by; where the vendor shows no id, a name of the sandbox's own."""
+    """Return the key of a row; for resources without an id, an internal one."""
     key: Key = row[resource.key] if resource.key else row["_key"]
     return key
 
 
 class Store:
-    """The rows of a company at this vendor."""
+    """The rows of all resources."""
 
     def __init__(self, company: Company) -> None:
-        """Know the company; lists are made as they are asked for."""
+        """Serve this company. Rows are built on first use."""
         self.company = company
         self.bulk = Bulk(company)
         self._pools = Pools(company)
@@ -53,7 +53,7 @@ class Store:
         self._gone: dict[str, set[Key]] = {}
 
     def rows(self, name: str) -> list[Row]:
-        """All rows of a list, sorted by id; not the shifts in bulk."""
+        """Return all rows of a resource ordered by id, without generated shifts."""
         version = (self.company.version, self._changes)
         made = self._made.get(name)
         if made is None or (made[0] != version and (name in BUILDERS or made[0][1] != version[1])):
@@ -61,7 +61,7 @@ class Store:
         return made[1]
 
     def sparse(self, name: str) -> list[Row]:
-        """The rows of a list, perhaps with what the company knows only: enough to count them, and quicker."""
+        """Return the rows of a resource, perhaps without generated values, which is faster and enough for counts."""
         if name in self._made:
             return self.rows(name)
         version = (self.company.version, self._changes)
@@ -75,7 +75,7 @@ class Store:
         return kept[1]
 
     def find(self, name: str, key: Key) -> Row | None:
-        """The row with this key, or None."""
+        """Return the row with this key, or None."""
         resource = resources()[name]
         if name == SHIFTS and isinstance(key, int) and (row := self.bulk.find(key)):
             return row
@@ -84,18 +84,18 @@ class Store:
         return rows[index] if index < len(rows) and key_in(resource, rows[index]) == key else None
 
     def stats(self, on: date) -> list[Row]:
-        """What is left to everybody on a day."""
+        """Return the balances of all employees on a day."""
         fake_values = self._fake_values(resources()[STATS])
         return sorted((fake_values.fill(row) for row in stats(self.company, on)), key=lambda row: str(row["id"]))
 
     def edit(self, resource: Resource, key: Key, changes: Row) -> None:
-        """Change a row, and say so in its stamp."""
+        """Change a row and update its timestamp."""
         self._stamps.setdefault(resource.name, {})[key] = dict.fromkeys(TOUCHED, _now(resource))
         self._patches.setdefault(resource.name, {}).setdefault(key, {}).update(changes)
         self._changes += 1
 
     def delete(self, resource: Resource, key: Key) -> None:
-        """Delete a row; where the vendor keeps what is deleted, it stays and says so."""
+        """Delete a row. Resources with `deleted_at` keep it."""
         if DELETED in resource.fields:
             self.edit(resource, key, {DELETED: clock.now(), "_by_trash_bin": True})
             return
@@ -117,7 +117,7 @@ class Store:
         rows.update(self._tombstones.get(resource.name, {}))
         for key, stamps in self._stamps.get(resource.name, {}).items():
             if key in rows:
-                # The company's own stamp may have become later than this one.
+                # The company's own timestamp may be later.
                 rows[key] = {
                     **rows[key],
                     **{name: max(stamps[name], rows[key].get(name) or stamps[name]) for name in stamps},
@@ -129,7 +129,7 @@ class Store:
         return [rows[key] for key in sorted(rows) if key not in gone]
 
     def _watch(self, resource: Resource, rows: dict[Key, Row]) -> None:
-        """Stamp what has changed since the list was made last, where the company's own stamp says nothing of it."""
+        """Update the timestamps of rows that changed since they were last built, unless the company has its own."""
         before = self._source.get(resource.name)
         self._source[resource.name] = rows
         if before is None:
@@ -145,13 +145,13 @@ class Store:
             tombs = self._tombstones.setdefault(resource.name, {})
             for key in before.keys() - rows.keys():
                 tombs[key] = {**before[key], DELETED: now, "updated_at": now, "_by_trash_bin": True}
-        elif resource.name == HISTORIES:  # what was once written stays
+        elif resource.name == HISTORIES:  # histories are never deleted
             tombs = self._tombstones.setdefault(resource.name, {})
             tombs.update({key: before[key] for key in before.keys() - rows.keys()})
 
 
 def _now(resource: Resource) -> Any:  # noqa: ANN401  a timestamp, or seconds
-    """The present, as the list's stamps are."""
+    """Return the present time in the format of the resource's timestamps."""
     field, now = resource.fields.get("updated_at"), clock.now()
     return int(now.timestamp()) if field and field.form == "epoch" else now
 

@@ -1,4 +1,4 @@
-"""The lists, their fields and parameters by version, read from the files that `describe` writes."""
+"""The resources with their fields and parameters by version, read from the files that `describe` writes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hr_sandbox.factorial.versions import LIVE, NEWEST
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The versions that have something: from one on, until another one (exclusive)."""
+    """A range of versions, with an exclusive end."""
 
     since: str = LIVE[0]
     until: str = "9999"
@@ -24,16 +24,16 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a list's rows.
+    """A field of a resource.
 
     Attributes:
-        type: id, ids, text, integer, number, boolean, object, or a plural of these for lists.
-        form: timestamp, day, clock or epoch, where a text or number is one.
-        of: the values that the vendor names.
-        refers: the list that the id is of.
-        always: whether the vendor says that it is always there.
-        unreliable: whether what the vendor says of its type is untrue.
-        shape: of nested values: an object of names, a list of one, or a type.
+        type: id, ids, text, integer, number, boolean, object, or a plural of these for arrays.
+        form: timestamp, day, clock or epoch, for texts and numbers with such a format.
+        of: the documented values.
+        refers: the resource that the id refers to.
+        always: whether it is documented as required.
+        unreliable: whether the documented type is wrong.
+        shape: the nested value: an object of names, a list with one element, or a type.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter that a list knows; those with brackets may stand several times."""
+    """A query parameter. Those with brackets may be repeated."""
 
     name: str
     type: str
@@ -59,13 +59,13 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One list.
+    """A resource, which is a list endpoint.
 
     Attributes:
         name: such as `attendance/shifts`.
-        single: whether rows can be read by id.
-        scope: the permission that is documented for it.
-        needs: parameters without which it answers nothing.
+        single: whether rows can be requested by id.
+        scope: the documented scope.
+        needs: the required parameters.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Resource:
 
     @property
     def stream(self) -> str:
-        """The name as controls and warehouses write it."""
+        """The name as a stream."""
         return self.name.replace("/", "_")
 
     @property
@@ -127,7 +127,7 @@ def _resource(name: str, row: dict[str, Any]) -> Resource:
 
 @cache
 def resources() -> dict[str, Resource]:
-    """All lists of all live versions, by name."""
+    """Return all resources of all live versions by name."""
     found = {}
     for file in sorted(files(__package__).joinpath("described").iterdir(), key=lambda row: row.name):
         if file.name.endswith(".json"):
@@ -138,5 +138,5 @@ def resources() -> dict[str, Resource]:
 
 @cache
 def newest() -> dict[str, Resource]:
-    """The lists of the newest version, by name."""
+    """Return the resources of the newest version by name."""
     return {name: row for name, row in resources().items() if NEWEST in row.span}

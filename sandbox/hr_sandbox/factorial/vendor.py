@@ -1,4 +1,4 @@
-"""Factorial over the company: from a request to an answer, through the same gates as at the vendor."""
+"""Handles requests to Factorial: routing, limits, authorization; and its part of the controls."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from hr_sandbox.options import Options
 
 PATH = re.compile(r"/api/([^/]+)/resources/(\w+/\w+)(?:/([^/]+))?")
-LONGEST_TOKEN = 7200  # seconds, of a user's token
-POSTS = Rate(200, 200 * 60, 60)  # a minute, all of them at once if need be
+LONGEST_TOKEN = 7200  # seconds, for tokens of users
+POSTS = Rate(200, 200 * 60, 60)  # per minute, all at once if need be
 NOT_FOUND, NOT_ALLOWED, TOO_MANY = 404, 405, 429
 DOORS = {AUTHORIZE_PATH: ("GET", Tokens.authorize), TOKEN_PATH: ("POST", Tokens.issue)}
 CREDENTIALS = "api_public/credentials"
@@ -42,7 +42,7 @@ NORMAL, UNPAGED, OR_LATER = "normal", "unpaged", "updated-since"
 
 
 class Factorial(Vendor):
-    """Factorial's API: all lists of the live versions, and OAuth."""
+    """Factorial's API: all list endpoints of the live versions, and OAuth."""
 
     access: Access
     tokens: Tokens
@@ -51,7 +51,7 @@ class Factorial(Vendor):
     streams = tuple(row.stream for row in newest().values())
 
     def __init__(self, company: Company, options: Options) -> None:
-        """Serve the company to the credentials of the options."""
+        """Serve the company to the credentials in the options."""
         super().__init__(company)
         self.access = Access()
         self.endpoints = Endpoints(Store(company), self.access)
@@ -65,7 +65,7 @@ class Factorial(Vendor):
     # Requests
 
     def answer(self, request: Request) -> Response:
-        """Answer a request, errors included."""
+        """Handle a request. Errors are responses too."""
         remaining = None
         rate = self._limit or (POSTS if request.method == "POST" else None)
         enough = True
@@ -85,12 +85,12 @@ class Factorial(Vendor):
         return answer
 
     def error(self, status: int, request: Request) -> Response:
-        """A error_response of the vendor's own."""
+        """Return a failure of the service."""
         del request
         return error_response(status)
 
     def template(self, path: str) -> str | None:
-        """The declared path that a request's path belongs to, or None."""
+        """Return the declared path that a request's path matches, or None."""
         if path in DOORS:
             return path
         found = PATH.fullmatch(path)
@@ -99,7 +99,7 @@ class Factorial(Vendor):
         return f"{path_of(found[2])}/{{id}}" if found[3] else path_of(found[2])
 
     def _gate(self, request: Request) -> Response:
-        """Path, version, method, key, booking: then the list itself."""
+        """Check path, version, method, key and booking, then call the endpoint."""
         if request.path in DOORS:
             method, door = DOORS[request.path]
             return door(self.tokens, request) if request.method == method else html_error(NOT_ALLOWED)
@@ -116,7 +116,7 @@ class Factorial(Vendor):
 
     @staticmethod
     def _route(path: str) -> tuple[Resource, str, str | None]:
-        """The list, the version that is served, and the id of a single record."""
+        """Return the resource, the version, and the id of a single record."""
         found = PATH.fullmatch(path)
         version = versions.served(found[1]) if found else None
         resource = resources().get(found[2]) if found else None
@@ -143,7 +143,7 @@ class Factorial(Vendor):
         return frozenset(self.access.hidden.get(resource.name, ()))
 
     def _credentials(self, resource: Resource, version: str, bearer: Bearer) -> Response:
-        """The company; of a user's token, the user too."""
+        """Return the company, and for a user's token the user too."""
         row: Row = self.endpoints.store.rows(CREDENTIALS)[0]
         if not bearer.company:
             person = next(iter(self.company.people))
@@ -170,26 +170,26 @@ class Factorial(Vendor):
     # Controls
 
     def window(self, first: date | None, last: date | None) -> tuple[date, date]:
-        """From the first of January five years back to a year ahead, unless something else is asked for."""
+        """Return the window, by default from 1 January five years back to a year ahead."""
         today = self.company.today
         ahead = date(today.year + 1, today.month, min(today.day, 28))
         return first or date(today.year - YEARS_BACK, 1, 1), last or ahead
 
     def controls(self) -> dict[str, Callable[[Json], Json]]:
-        """Controls of its own, by name."""
+        """Return the controls that only this vendor has, by name."""
         return FactorialControls(self.endpoints, self.access, self.tokens).routes()
 
     def count(self, stream: str, first: date | None, last: date | None) -> int:
-        """How many rows a stream gives without a bookmark, over this window of days where one is asked for."""
+        """Return how many rows a full read of a stream yields, in a window of dates if one is given."""
         return self.endpoints.count(stream_of(stream), *self.window(first, last))
 
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
-        """The render_rows of a stream's rows without a bookmark, everything allowed, in the newest version."""
+        """Return the rows of a full read of a stream, with all permissions, in the newest version."""
         del root
         return self.endpoints.records(stream_of(stream), versions.NEWEST, *self.window(first, last))
 
     def permissions(self) -> Json:
-        """Which modules are booked, and how lists behave."""
+        """Return the booked modules, and how endpoints are set to respond."""
         modes = self.endpoints.modes
         return {
             "granted": self.access.granted(),
@@ -203,15 +203,15 @@ class Factorial(Vendor):
         }
 
     def allow(self, attribute: str, *, allowed: bool) -> Json:
-        """Show an attribute, such as `employees_employees.bank_number`, or let it be null."""
+        """Show an attribute, such as `employees_employees.bank_number`, or set it to null."""
         return self.access.allow(attribute, allowed=allowed)
 
     def set_links(self, path: str, style: str) -> Json:
-        """There are no links."""
+        """Fail: there are no links."""
         raise ControlError(f"Endpoints of factorial have no links: {path} cannot have {style} ones.")
 
     def set_mode(self, path: str, mode: str, key: str | None = None) -> Json:
-        """Choose in which of its ways a list answers."""
+        """Set the mode of an endpoint."""
         if key is not None:
             raise ControlError(f"A mode of {path} is for all of its records.")
         resource, modes = resource_of(path), self.endpoints.modes
@@ -228,5 +228,5 @@ class Factorial(Vendor):
         return {"path": path, "mode": mode, "id": None}
 
     def duplicate(self, stream: str, key: str | None) -> Json:
-        """Pages go by id, so that no row can stand on two of them."""
+        """Fail: the id is the cursor, so that a row cannot be on two pages."""
         raise ControlError(f"A record of {stream} cannot stand on two pages: {key or 'its'} id is the cursor.")

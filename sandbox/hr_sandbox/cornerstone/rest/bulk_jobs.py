@@ -1,4 +1,4 @@
-"""Bulk jobs with their imports, and reports of these that can be read five times each."""
+"""Bulk jobs with their imports. Each report of an import can be downloaded five times."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT, SCOPE, PERMISSION_SCOPE = "/services/api/x/bulk-api/v1", "bulkapi:read", "bulkapipermission:read"
 JOB_RATE, REPORT_RATE, MOST, DOWNLOADS = 5, 10, 100, 5
-HOURS, KEPT_DAYS, EVER = 6, 30, 200  # a job every six hours; how many were ever made
+HOURS, KEPT_DAYS, EVER = 6, 30, 200  # a job every six hours; the number of jobs ever created
 LOADS = (("Employees", "chr.employee"), ("Divisions", "ou.division"), ("Transcripts", "learning.transcript"))
 SUCCESS, WARNING, ERROR = "Success", "Success with warnings", "Error"
 MESSAGES = {SUCCESS: "", WARNING: 'Approver "X", unknown, ignored', ERROR: 'Manager ID "X" not found'}
@@ -31,7 +31,7 @@ HEADER = ("User ID", "Status", "Message")
 
 
 def lines(context: Context, import_id: str) -> list[Json]:
-    """What became of each line of an import."""
+    """Return the result of each line of an import."""
     people = context.snapshot.people
     found = []
     for place in range(stable_number("lines", import_id) % 25):
@@ -42,7 +42,7 @@ def lines(context: Context, import_id: str) -> list[Json]:
 
 
 def jobs(context: Context) -> list[Json]:
-    """The jobs that are still kept, latest first."""
+    """Return the jobs of the last 30 days, latest first."""
     version = context.company.version
     if version not in context.jobs:
         context.jobs = {version: _made(context)}
@@ -58,7 +58,7 @@ def _made(context: Context) -> list[Json]:
 
 
 def _job(context: Context, index: int, timestamp: datetime) -> Json:
-    # Their names belong to the timestamps, so that another day has the same jobs.
+    # Names depend on timestamps, so that the jobs are the same on another day.
     name = f"{timestamp:%Y%m%d%H}"
     imports = []
     for place, (label, kind) in enumerate(LOADS[: 1 + stable_number("imports", name) % len(LOADS)]):

@@ -1,4 +1,4 @@
-"""Transcripts by the day of their change, the catalogue, details of trainings, who is in a session."""
+"""Transcripts by modification date, the catalog, training details and session rosters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SEARCH, CATALOG = "/services/api/LOTranscript/TranscriptSearch", "/services/api/Catalog/GlobalSearch"
 DETAILS, ROSTER = "/services/api/LO/GetDetails", "/services/api/SessionRoster/GetSessionRoster"
 PAGE = 50
-SEARCH_SECONDS = 0.01  # that a search of the catalogue takes
+SEARCH_SECONDS = 0.01  # seconds that a catalog search takes
 FROM, UNTIL = "ModificationStartDate", "ModificationEndDate"
 LOID, LO_ID = "LOID", "LoId"
 PROVIDERS = (None, "Nordlicht Akademie", "LearnCo")
@@ -38,11 +38,11 @@ def _when(ticks: int | None) -> str | None:
 
 
 def transcript(row: Transcript, named: str = LOID) -> Json:
-    """One training of one person.
+    """Render a transcript.
 
     Args:
-        row: what is known of it.
-        named: what the id of the training is called.
+        row: the row.
+        named: the name of the training's id.
     """
     training = row.training
     is_session = training.parent_id is not None
@@ -71,7 +71,7 @@ def transcript(row: Transcript, named: str = LOID) -> Json:
 
 
 def changed(context: Context, first: int, end: int) -> list[Json]:
-    """What people who work here changed from a timestamp until another (exclusive)."""
+    """Return what active users changed in a range of timestamps (end exclusive)."""
     named = LO_ID if context.modes.get("transcripts") == LO_ID else LOID
     rows = [row for row in context.snapshot.transcripts if row.latest and first <= row.modified < end]
     found: list[Json] = []
@@ -113,7 +113,7 @@ def _paged(call: Call, rows: list[Json]) -> list[Json]:
 
 
 def catalog(context: Context) -> list[Training]:
-    """What can be found: trainings that are not switched off."""
+    """Return all active trainings."""
     return [row for row in context.snapshot.trainings if row.active]
 
 
@@ -137,13 +137,13 @@ def _catalog(context: Context, call: Call) -> Response:
     rows = [_entry(row) for row in catalog(context)]
     answer = old(call, _paged(call, rows), len(rows))
     answer.seconds = SEARCH_SECONDS
-    # A client that waits for its answer is always late enough.
+    # A client that waits for the response is always late enough.
     context.busy_until = time.monotonic() + SEARCH_SECONDS * 0.9
     return answer
 
 
 def details(row: Training) -> Json:
-    """A training."""
+    """Render a training."""
     return {
         **_entry(row),
         "Active": row.active,
@@ -164,7 +164,7 @@ def _details(context: Context, call: Call) -> Response:
 
 
 def roster(context: Context, session: Training) -> list[Json]:
-    """Who is in a session."""
+    """Return the participants of a session."""
     return [
         {
             "SessionId": session.object_id,

@@ -1,4 +1,4 @@
-"""Employees, and what belongs to each of them: version 2."""
+"""Employees of version 2 and their child resources."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ REASONS = ((1, "Voluntary"), (2, "Involuntary"), (3, "Retirement"), (4, "End of 
 
 
 def written(timestamp: datetime) -> str:
-    """A timestamp without a zone."""
+    """Format a timestamp without a zone."""
     return timestamp.replace(tzinfo=None).isoformat()
 
 
@@ -43,17 +43,17 @@ def _midnight(day: date | None) -> str | None:
 
 
 def is_active(context: Context, person: Person) -> bool:
-    """Whether somebody works here today."""
+    """Return whether a person is employed today."""
     return context.snapshot.is_active(person.id)
 
 
 def employee(context: Context, person: Person, named: str = "externalId") -> Json:
-    """An employee as the lists have it.
+    """Render an employee.
 
     Args:
-        context: where others are.
-        person: who it is.
-        named: what the portal's User ID is called.
+        context: the data.
+        person: the person.
+        named: the name of the User ID's member.
     """
     job = context.snapshot.employments.get(person.id)
     stints = context.company.employments.of(person.id)
@@ -110,12 +110,12 @@ def employee(context: Context, person: Person, named: str = "externalId") -> Jso
 
 
 def as_unit(row: Json) -> Json:
-    """A unit as it stands with an employee."""
+    """Render a unit inside an employee."""
     return {"id": row["ou_id"], "ouId": row["ref"] or "", "name": row["title"], "type": TITLES[row["type_id"]]}
 
 
 def groups_of(context: Context) -> dict[int, list[Json]]:
-    """The groups of everybody."""
+    """Return the groups by user."""
     units, found = units_by_id(context.snapshot), dict[int, list["Json"]]()
     for row in groups(context.snapshot):
         if row["user_id"] > 0:
@@ -124,7 +124,7 @@ def groups_of(context: Context) -> dict[int, list[Json]]:
 
 
 def fields_of(context: Context, person: Person) -> list[Json]:
-    """The portal's own fields of somebody: texts, or lists of choices."""
+    """Return a person's custom fields: texts, or lists of choices."""
     found: list[Json] = []
     for row in context.store.portal.fields:
         if row.kind != "user":
@@ -142,7 +142,7 @@ def fields_of(context: Context, person: Person) -> list[Json]:
 
 
 def status_of(context: Context, person: Person) -> Json:
-    """How somebody is employed."""
+    """Render the employment status."""
     job = context.snapshot.employments.get(person.id)
     part = bool(job and job.weekly_working_hours < job.full_time_weekly_working_hours)
     number = 3 if job and job.status == "LEAVE" else 1 + part
@@ -190,7 +190,7 @@ def _list(context: Context, call: Call) -> Response:
 
 
 def find_person(context: Context, call: Call) -> Person:
-    """Who stands in the path."""
+    """Return the person in the path."""
     text = call.parts["id"]
     people = context.company.people
     if not (text.isascii() and text.isdigit()) or int(text) not in people:

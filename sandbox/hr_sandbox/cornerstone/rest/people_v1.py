@@ -1,4 +1,4 @@
-"""Employees of version 1: whole ones by id, lists by the number of a page."""
+"""Employees of version 1: complete ones by id, and lists by page number."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ V1 = "/services/api/x/users/v1/employees"
 
 
 def employee_v1(context: Context, person: Person, *, whole: bool) -> Json:
-    """An employee of version 1; lists have neither groups nor fields."""
+    """Render an employee of version 1. Lists have neither groups nor fields."""
     row = employee(context, person, "userId")
     units = units_by_id(context.snapshot)
     custom = [as_unit(units[number]) for kind, number in places(context.snapshot, person.id) if kind in CUSTOM]

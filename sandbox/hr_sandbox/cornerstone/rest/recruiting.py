@@ -1,4 +1,4 @@
-"""What is open, and who applied: one pass for each status."""
+"""Job requisitions and applicants. Applicants are requested by status."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from hr_sandbox.http.messages import Json, Response
 
 ROOT, USUAL, MOST = "/services/api/Recruiting", 20, 100
-HERE = ZoneInfo("Europe/Berlin")  # where the portal is
+HERE = ZoneInfo("Europe/Berlin")  # the portal's zone
 SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 LIST = "list"
 
 
 def requisition(context: Context, row: Opening) -> Json:
-    """Something that is open or was; two names are spelled as the vendor does."""
+    """Render a requisition. Two members have the vendor's misspelled names."""
     people = context.company.people
     manager = people[row.recruiter_ids[0]] if row.recruiter_ids and row.recruiter_ids[0] in people else None
     return {
@@ -91,7 +91,7 @@ def _paged(call: Call, rows: list[Json]) -> list[Json]:
 
 
 def applicant(context: Context, row: Application) -> Json:
-    """Somebody's application."""
+    """Render an application."""
     who = context.company.candidates[row.candidate_id]
     moved = row.transitions[-1].entered_at if row.transitions else row.created_at
     return {

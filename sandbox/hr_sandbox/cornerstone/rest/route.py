@@ -1,4 +1,4 @@
-"""A path of a REST family: who may read it, how often, with which parameters, in which of the vendor's forms."""
+"""Declarations of the REST endpoints, and the formats of their responses."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ if TYPE_CHECKING:
     from hr_sandbox.http.messages import Json, Request
 
 NEW, OLD, BULK = "new", "old", "bulk"
-USUAL = 417  # requests a minute
+USUAL = 417  # requests per minute
 XML_TYPE = "application/xml; charset=utf-8"
 XML_HEAD = '<cornerstoneapi xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><validations>'
 XML_TAIL = "</validations></cornerstoneapi>"
 TOKEN_SECONDS = 300
-DAY_LENGTH = 10  # of 2024-01-31; the language knows shorter and other ways
+DAY_LENGTH = 10  # the length of 2024-01-31; `fromisoformat` accepts shorter formats
 TO_TEXT, FROM_TEXT = str.maketrans("-_", "+/"), str.maketrans("+/", "-_")
-MARK = "t+/"  # signs that have to be encoded in an address
+MARK = "t+/"  # characters that must be encoded in a URL
 
 
 @dataclass(slots=True)
 class Context:
-    """What all families answer from.
+    """What all endpoints share.
 
     Attributes:
-        modes: in which of its ways a stream answers, where not as usual.
-        downloads: how often each report was read.
-        busy_until: when the search that is under way ends.
-        jobs: those that there are, by the version of the company.
+        modes: the modes of streams other than the normal one.
+        downloads: how often each report was downloaded.
+        busy_until: when the current catalog search ends.
+        jobs: the bulk jobs, cached by the version of the company.
     """
 
     store: Store
@@ -64,7 +64,7 @@ class Context:
 
     @property
     def snapshot(self) -> Snapshot:
-        """What it learns."""
+        """The company with its learning data."""
         return self.store.snapshot
 
 
@@ -73,8 +73,8 @@ class Call:
     """A request to a route.
 
     Attributes:
-        parts: what stands in the path.
-        given: the parameters, of older services with names in lower case.
+        parts: the values of the path's parameters.
+        given: the query parameters; the names are in lower case for older services.
     """
 
     route: Route
@@ -83,17 +83,17 @@ class Call:
     given: dict[str, str]
 
     def bad_request(self, name: str, sentence: str) -> ApiError:
-        """A parameter that cannot be."""
+        """A parameter is invalid."""
         if self.route.family == NEW:
             return ApiError(validation_error(BAD, {name: sentence}))
         return ApiError(self.route.refusing(self.request)(BAD, f"{name}: {sentence}"))
 
     def not_found(self) -> ApiError:
-        """There is no such record."""
+        """The record does not exist."""
         return ApiError(self.route.refusing(self.request)(NOT_FOUND))
 
     def day(self, name: str, text: str | None) -> date | None:
-        """A day, where there is one."""
+        """Parse a date."""
         if text is None:
             return None
         try:
@@ -102,7 +102,7 @@ class Call:
             raise self.bad_request(name, "must be a date such as 2024-01-31") from error
 
     def number(self, name: str, usual: int, most: int | None = None) -> int:
-        """A whole number from 1 on."""
+        """Parse a positive integer."""
         key = name.lower() if self.route.family == OLD else name
         text = self.given.get(key)
         if text is None:
@@ -114,17 +114,17 @@ class Call:
 
 @dataclass(frozen=True)
 class Route:
-    """A path.
+    """The declaration of one path.
 
     Attributes:
-        path: with what varies in braces.
-        stream: what controls call its rows.
-        scope: the permission to read it.
-        handler: answers a call.
-        parameters: names that it knows.
-        family: which form errors have.
-        per_minute: requests.
-        limited: what the limit is for, where several paths share one.
+        path: with its parameters in braces.
+        stream: the stream whose rows it returns.
+        scope: the required scope.
+        handler: handles a call.
+        parameters: its query parameters.
+        family: the format of its errors.
+        per_minute: its rate limit.
+        limited: the name of a rate limit that several paths share.
     """
 
     path: str
@@ -137,11 +137,11 @@ class Route:
     limited: str = ""
 
     def match(self, path: str) -> dict[str, str] | None:
-        """What stands in a path of this kind, or None."""
+        """Return the values of the path's parameters, or None if the path does not match."""
         return match_path(self.path, path)
 
     def refusing(self, request: Request) -> Callable[..., Response]:
-        """Makes errors in the family's form."""
+        """Return a function that builds errors in the family's format."""
         if self.family == BULK:
             return lambda status, text=None: bulk_error(status, text or MESSAGES.get(status, "Error"))
         if self.family == NEW or wants_json(request):
@@ -151,7 +151,7 @@ class Route:
         )
 
     def call(self, parts: dict[str, str], request: Request) -> Call:
-        """The call that a request makes; refused where a parameter is not known or stands twice."""
+        """Parse a request. Rejects unknown and repeated parameters."""
         fold: Callable[[str], str] = str.lower if self.family == OLD else str
         given = {fold(name): text for name, text in request.query}
         call = Call(self, request, parts, given)
@@ -165,12 +165,12 @@ class Route:
 
 
 def wants_json(request: Request) -> bool:
-    """Whether JSON is asked for by name: without that the older services answer XML."""
+    """Return whether the client explicitly accepts JSON. The older services default to XML."""
     return "application/json" in request.headers.get("accept", "").lower()
 
 
 def as_xml(members: Json, status: int = 200) -> Response:
-    """An answer of the older services as XML."""
+    """Return an XML response of the older services."""
     inner = "".join(_element(name, value) for name, value in members.items())
     body = f"{XML_HEAD}{inner}{XML_TAIL}"
     return Response(status, body.encode(), {"content-type": XML_TYPE})
@@ -192,7 +192,7 @@ def _element(name: str, value: Any) -> str:  # noqa: ANN401  any JSON
 
 
 def old(call: Call, data: Any, total: int | None = None) -> Response:  # noqa: ANN401  any JSON
-    """The frame of the older services."""
+    """Return a response of the older services."""
     body: Json = {"status": "200", "timestamp": format_time()}
     if total is not None:
         body["totalRecords"] = total
@@ -201,13 +201,13 @@ def old(call: Call, data: Any, total: int | None = None) -> Response:  # noqa: A
 
 
 def listed(context: Context, rows: list[Json], **more: object) -> Response:
-    """The frame of the newer services."""
+    """Return a response of the newer services."""
     timestamp = f"{context.store.clock.now().replace(tzinfo=None).isoformat()}.9545447Z"
     return json_response({"timestamp": timestamp, **more, "count": len(rows), "data": rows}, media_type=JSON_TYPE)
 
 
 def tokened(context: Context, call: Call, rows: list[Json], size: int, member: str) -> Response:
-    """A page of rows in the order of their ids, with a token for the next one that lives five minutes."""
+    """Return a page of rows ordered by id, with a token for the next page that is valid for five minutes."""
     after, filters = -1, sorted(item for item in call.given.items() if item[0] not in {"nextPageToken", "pageSize"})
     if (text := call.given.get("nextPageToken")) is not None:
         marked = text.startswith(MARK)

@@ -1,4 +1,4 @@
-"""All paths of the REST families, and who answers them."""
+"""All routes of the REST families."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MODES: dict[str, tuple[str, ...]] = {**people.MODES, **learning.MODES, **recruit
 
 
 def route_of(path: str) -> tuple[Route, dict[str, str]] | None:
-    """The route of a path with what stands in it, or None; the first that fits."""
+    """Return the first route that matches a path, and its parameters, or None."""
     for route in ROUTES:
         if (parts := route.match(path)) is not None:
             return route, parts
@@ -37,35 +37,35 @@ def route_of(path: str) -> tuple[Route, dict[str, str]] | None:
 
 
 class Rest:
-    """Answers all routes over a store."""
+    """Handles requests to all routes."""
 
     streams = tuple(STREAMS)
 
     def __init__(self, store: Store) -> None:
-        """Answer from this store."""
+        """Read this store."""
         self.context = Context(store)
 
     @property
     def modes(self) -> dict[str, str]:
-        """In which of its ways a stream answers, where not as usual."""
+        """The modes of streams other than the normal one."""
         return self.context.modes
 
     def answer(self, route: Route, parts: dict[str, str], request: Request) -> Response:
-        """Answer a request that may be made."""
+        """Handle an authorized request."""
         return route.handler(self.context, route.call(parts, request))
 
     def count(self, stream: str, first: date, last: date) -> int:
-        """How many rows a stream gives."""
+        """Return how many rows a stream has."""
         return len(self.records(stream, first, last))
 
     def records(self, stream: str, first: date, last: date) -> list[Json]:
-        """The rows of a stream; what stands in the address only has a name with an underscore."""
+        """Return the rows of a stream. Values from the path have names that begin with an underscore."""
         if stream not in STREAMS:
             raise ControlError(f"There is no stream {stream}.")
         return STREAMS[stream](self.context, first, last)
 
     def set_mode(self, stream: str, mode: str) -> Json:
-        """Choose in which of its ways a stream answers."""
+        """Set the mode of a stream."""
         known = (NORMAL, *MODES.get(stream, ()))
         if mode not in known:
             raise ControlError(f"There is no mode {mode} of {stream}; there are {', '.join(known)}.")

@@ -1,4 +1,4 @@
-"""Skills, their categories, and who has which."""
+"""Skills, their categories, and the skills of employees."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _category(_context: Context, call: Call) -> Response:
 
 
 def categories_of(skill: Json) -> list[Json]:
-    """The categories of a skill."""
+    """Return the categories of a skill."""
     return [stable_choice(CATEGORIES, "category", skill["id"])]
 
 
@@ -79,7 +79,7 @@ def _children(context: Context, call: Call) -> Response:
 
 
 def held(context: Context, person_id: int) -> list[Json]:
-    """The skills of somebody."""
+    """Return the skills of a person."""
     seed = context.company.seed
     many = stable_number(seed, "skills", person_id) % 5
     chosen = sorted({stable_number(seed, "skill", person_id, place) % len(SKILLS) for place in range(many)})

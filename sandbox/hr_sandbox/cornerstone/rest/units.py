@@ -1,4 +1,4 @@
-"""Organizational units and their types; groups are not among them."""
+"""Organizational units and their types, without groups."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TYPES: list[Json] = [
 
 
 def all_units(context: Context) -> list[Json]:
-    """Units, those of the vendor's own left out."""
+    """Return all units except the vendor's own."""
     found = [
         {
             "id": row["ou_id"],
@@ -82,7 +82,7 @@ def _one(context: Context, call: Call) -> Response:
 
 
 def names(row: Json) -> list[Json]:
-    """What a unit is called in the languages that somebody wrote it down in."""
+    """Return the names of a unit in the languages that it was translated to."""
     many = stable_number("languages", row["id"]) % (len(LANGUAGES) + 1)
     return [
         {"ouId": row["id"], "language": language, "name": f"{row['name']} ({language})", "description": None}

@@ -1,4 +1,4 @@
-"""Rows of what the company knows, by view and object."""
+"""Rows with data of the company, by view and object."""
 
 from hr_sandbox.cornerstone.rows import learning, other, people, units
 from hr_sandbox.cornerstone.rows.common import Builder

@@ -1,4 +1,4 @@
-"""What rows are made with."""
+"""Helpers for building rows."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ SYSTEM_USERS = ((-6005, "CSOD", "Support"), (-7, "System", "User"))
 
 
 def when(day: date | None) -> int | None:
-    """A day or timestamp as the vendor keeps it."""
+    """Convert a date or timestamp to ticks."""
     return None if day is None else to_ticks(day)
 
 
 def ref(person: Person) -> str:
-    """The portal's User ID of somebody."""
+    """Return a person's User ID."""
     return f"NLI-{person.id:05}"
 
 
 def login(person: Person) -> str:
-    """What somebody signs in with."""
+    """Return a person's login name."""
     return f"{person.email.partition('@')[0]}.{person.id}"
 
 
 def full(person: Person | None) -> str | None:
-    """Somebody's whole name."""
+    """Return a person's full name."""
     return None if person is None else f"{person.first_name} {person.last_name}"

@@ -18,11 +18,11 @@ NAMES = dict(STATUSES)
 TYPE_NAMES = {code: title for code, _, title, _ in TRAINING_TYPES}
 HOURS = DAY // 24
 PASSED = 60
-PROXY = 700  # what an assignment's number is raised by where it stands for its users
+PROXY = 700  # added to an assignment's id in the table of its users
 
 
 def trainings(snapshot: Snapshot) -> Iterator[Row]:
-    """Everything that can be learnt."""
+    """Yield all trainings."""
     for row in snapshot.trainings:
         starts = row.created + 30 * DAY if row.parent_id else None
         yield {
@@ -51,7 +51,7 @@ def trainings(snapshot: Snapshot) -> Iterator[Row]:
 
 
 def local_trainings(snapshot: Snapshot) -> Iterator[Row]:
-    """What trainings are called, in one to three languages; some have the culture 0."""
+    """Yield the titles of trainings in one to three languages. Some have the culture 0."""
     for row in snapshot.trainings:
         cultures = (0,) if row.index % 29 == 0 else range(1, 2 + stable_number("cultures", row.index) % 3)
         for culture in cultures:
@@ -65,26 +65,26 @@ def local_trainings(snapshot: Snapshot) -> Iterator[Row]:
 
 
 def training_types(_snapshot: Snapshot) -> Iterator[Row]:
-    """Types of training; the code is filled up with blanks."""
+    """Yield the types of trainings. Their codes are padded with blanks."""
     for code, number, title, _ in TRAINING_TYPES:
         yield {"object_type": f"{code:4}", "object_type_id": number, "description": title}
 
 
 def local_training_types(snapshot: Snapshot) -> Iterator[Row]:
-    """What the types are called."""
+    """Yield the titles of the types."""
     for row in training_types(snapshot):
         for culture, name, _ in CULTURES:
             yield {**row, "culture_id": culture, "description": f"{row['description']} ({name})"}
 
 
 def training_fields(snapshot: Snapshot) -> Iterator[Row]:
-    """The portal's own fields of trainings."""
+    """Yield the custom fields of trainings."""
     for row in snapshot.trainings:
         yield {"object_id": row.object_id, "train_cf_object_id": row.object_id}
 
 
 def curricula(snapshot: Snapshot) -> Iterator[Row]:
-    """What curricula consist of."""
+    """Yield the content of curricula."""
     parts = [row for row in snapshot.trainings if row.type != "CURR"]
     for curriculum in snapshot.trainings:
         if curriculum.type != "CURR":
@@ -103,7 +103,7 @@ def curricula(snapshot: Snapshot) -> Iterator[Row]:
 
 
 def sessions(snapshot: Snapshot) -> Iterator[Row]:
-    """The sessions of events."""
+    """Yield the sessions of events."""
     for row in snapshot.trainings:
         if row.parent_id:
             starts = row.created + 30 * DAY
@@ -116,13 +116,13 @@ def sessions(snapshot: Snapshot) -> Iterator[Row]:
 
 
 def transcripts(snapshot: Snapshot) -> Iterator[Row]:
-    """Who took what."""
+    """Yield all transcripts."""
     for row in snapshot.transcripts:
         yield transcript(row)
 
 
 def transcript(row: Transcript) -> Row:
-    """One training of one person."""
+    """Return the row of a transcript."""
     return {
         "transc_user_id": row.user_id,
         "transc_object_id": row.training.object_id,
@@ -148,7 +148,7 @@ def transcript(row: Transcript) -> Row:
 
 
 def transcript_fields(snapshot: Snapshot) -> Iterator[Row]:
-    """The portal's own fields of transcripts: once for each training of a person."""
+    """Yield the custom fields of transcripts, once per training and person."""
     for row in snapshot.transcripts:
         if row.latest:
             both = row.user_id, row.training.object_id
@@ -161,7 +161,7 @@ def transcript_fields(snapshot: Snapshot) -> Iterator[Row]:
 
 
 def assignments(snapshot: Snapshot) -> Iterator[Row]:
-    """What was assigned."""
+    """Yield all assignments."""
     for number in range(1, ASSIGNMENTS + 1):
         yield {
             "assignment_id": number,
@@ -172,7 +172,7 @@ def assignments(snapshot: Snapshot) -> Iterator[Row]:
 
 
 def assigned_users(snapshot: Snapshot) -> Iterator[Row]:
-    """Who was assigned something."""
+    """Yield the users of each assignment."""
     seen = sorted({(row.assignment_id, row.user_id) for row in snapshot.transcripts if row.assignment_id})
     for number, user_id in seen:
         gone = stable_chance(5, "removed", number, user_id)
@@ -180,7 +180,7 @@ def assigned_users(snapshot: Snapshot) -> Iterator[Row]:
 
 
 def sources(snapshot: Snapshot) -> Iterator[Row]:
-    """Which assignment a transcript comes from."""
+    """Yield the assignment of each transcript."""
     for row in snapshot.transcripts:
         if row.assignment_id:
             yield {

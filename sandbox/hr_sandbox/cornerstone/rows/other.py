@@ -1,4 +1,4 @@
-"""Languages, statuses, what is open and who applied, what was paid."""
+"""Languages, statuses, requisitions, applicants and purchases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hr_sandbox.cornerstone.rows.common import Builder, Row
     from hr_sandbox.cornerstone.snapshot import Snapshot
 
-# What the vendor calls the steps of an application, by the company's kinds.
+# The vendor's names of the stages of an application.
 STEPS = {
     "SCREENING": "In Review",
     "ASSESSMENT": "Assessment",
@@ -31,38 +31,38 @@ APPLICANT_STATUSES = (NEW, *STEPS.values())
 
 
 def applicant_status(row: Application) -> str:
-    """How far an application came."""
+    """Return the status of an application."""
     return STEPS.get(row.transitions[-1].stage.kind, NEW) if row.transitions else NEW
 
 
 def cultures(_snapshot: Snapshot) -> Iterator[Row]:
-    """Languages of the portal."""
+    """Yield the portal's languages."""
     for number, name, title in CULTURES:
         yield {"culture_id": number, "culture_name": name, "title": title}
 
 
 def statuses(_snapshot: Snapshot) -> Iterator[Row]:
-    """How far somebody is with a training."""
+    """Yield the statuses of transcripts."""
     for number, name in STATUSES:
         yield {"status_id": number, "status": name}
 
 
 def local_statuses(snapshot: Snapshot) -> Iterator[Row]:
-    """What the statuses are called."""
+    """Yield the titles of the statuses."""
     for row in statuses(snapshot):
         for culture, name, _ in CULTURES:
             yield {**row, "culture_id": culture, "status_name": f"{row['status']} ({name})"}
 
 
 def user_types(_snapshot: Snapshot) -> Iterator[Row]:
-    """Kinds of users."""
+    """Yield the types of users."""
     for number, name in ((1, "Employee"), (2, "Contractor")):
         for culture, _, _ in CULTURES:
             yield {"user_type_id": number, "culture_id": culture, "user_type": name, "is_default": culture == 1}
 
 
 def requisitions(snapshot: Snapshot) -> Iterator[Row]:
-    """What is or was open."""
+    """Yield open and closed requisitions."""
     for row in snapshot.company.openings:
         yield {
             "_key": (row.id,),
@@ -75,7 +75,7 @@ def requisitions(snapshot: Snapshot) -> Iterator[Row]:
 
 
 def applicants(snapshot: Snapshot) -> Iterator[Row]:
-    """Who applied, for each application."""
+    """Yield the applicant of each application."""
     for row in snapshot.company.applications:
         yield {
             "_key": (row.id,),
@@ -88,7 +88,7 @@ def applicants(snapshot: Snapshot) -> Iterator[Row]:
 
 
 def purchases(snapshot: Snapshot) -> Iterator[Row]:
-    """What was paid for trainings, and given back."""
+    """Yield payments and refunds for trainings."""
     for row in snapshot.transcripts:
         if not row.training.price:
             continue

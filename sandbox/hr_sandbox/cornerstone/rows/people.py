@@ -1,4 +1,4 @@
-"""Users: everybody whom the company knows, and the vendor's own."""
+"""Users: all persons of the company, and the vendor's system users."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COLUMNS_OF = {
 
 
 def users(snapshot: Snapshot) -> Iterator[Row]:
-    """Users with what stands in the object."""
+    """Yield the users of the object."""
     for number, first, last in SYSTEM_USERS:
         yield {
             "user_id": number,
@@ -85,7 +85,7 @@ def _user(snapshot: Snapshot, person: Person) -> Row:
 
 
 def wide_users(snapshot: Snapshot) -> Iterator[Row]:
-    """Users with what the view tells of their managers and units."""
+    """Yield the users of the view, with their managers and units."""
     people, units = snapshot.company.people, units_by_id(snapshot)
     for row in users(snapshot):
         number = row["user_mgr_id"]
@@ -120,7 +120,7 @@ def wide_users(snapshot: Snapshot) -> Iterator[Row]:
 
 
 def user_fields(snapshot: Snapshot) -> Iterator[Row]:
-    """The portal's own fields of users; those of the company stand below its own names."""
+    """Yield the custom fields of users."""
     for row in users(snapshot):
         number = row["user_id"]
         person = snapshot.company.people[number] if number > 0 else None

@@ -1,4 +1,4 @@
-"""Organizational units: what the company is made of, each kind of it as a type of units."""
+"""Organizational units. Each kind of unit of the company is a type."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MEMBER = 2  # the status of a membership
 
 
 def units(snapshot: Snapshot) -> Iterator[Row]:
-    """All units, groups included."""
+    """Return all units including groups."""
     company = snapshot.company
     yield _unit(SYSTEM_UNIT, DIVISION, "System", "SYS", None, active=True)
     for division in company.departments:
@@ -72,12 +72,12 @@ def _unit(
 
 @lru_cache(2)
 def units_by_id(snapshot: Snapshot) -> dict[int, Row]:
-    """The units by their numbers."""
+    """Return the units by id."""
     return {row["ou_id"]: row for row in units(snapshot)}
 
 
 def places(snapshot: Snapshot, person_id: int) -> Iterator[tuple[int, int]]:
-    """Types and numbers of the units that somebody is in; not the groups."""
+    """Return the types and ids of a user's units, without groups."""
     job = snapshot.employments.get(person_id)
     if job is None:
         return
@@ -97,7 +97,7 @@ def places(snapshot: Snapshot, person_id: int) -> Iterator[tuple[int, int]]:
 
 
 def groups(snapshot: Snapshot) -> Iterator[Row]:
-    """Who is in which group."""
+    """Yield the members of groups."""
     managers = {row.supervisor_id for row in snapshot.employments.values()}
     for number, _, _ in SYSTEM_USERS:
         for index in (1, 2):
@@ -116,7 +116,7 @@ def _member(user_id: int, kind: int, ou_id: int) -> Row:
 
 
 def memberships(snapshot: Snapshot) -> Iterator[Row]:
-    """Who is in which unit, groups included."""
+    """Yield the members of units and groups."""
     for person in snapshot.people:
         for kind, number in places(snapshot, person.id):
             yield _member(person.id, kind, number)
@@ -124,7 +124,7 @@ def memberships(snapshot: Snapshot) -> Iterator[Row]:
 
 
 def hierarchy(snapshot: Snapshot) -> Iterator[Row]:
-    """Every unit below each that stands above it, and below itself."""
+    """Yield each unit with all of its ancestors and itself."""
     found = units_by_id(snapshot)
     for number in found:
         path = [number]
@@ -141,20 +141,20 @@ def hierarchy(snapshot: Snapshot) -> Iterator[Row]:
 
 
 def types(_snapshot: Snapshot) -> Iterator[Row]:
-    """The types of units, those of the portal itself included."""
+    """Yield the types of units, including custom ones."""
     for row in UNIT_TYPES:
         yield {"type_id": row.id, "title": row.title, "is_custom": row.custom}
 
 
 def local_types(snapshot: Snapshot) -> Iterator[Row]:
-    """What the types are called in each language."""
+    """Yield the titles of the types in each language."""
     for row in types(snapshot):
         for culture, name, _ in CULTURES:
             yield {**row, "culture_id": culture, "title": f"{row['title']} ({name})", "is_default": culture == 1}
 
 
 def local_units(snapshot: Snapshot) -> Iterator[Row]:
-    """What units are called in two languages."""
+    """Yield the titles of units in two languages."""
     for row in units(snapshot):
         for culture in (1, 2):
             yield {
@@ -167,7 +167,7 @@ def local_units(snapshot: Snapshot) -> Iterator[Row]:
 
 
 def pivoted(snapshot: Snapshot) -> Iterator[Row]:
-    """A row for each user with a column for each type."""
+    """Yield a row per user with a column per type of unit."""
     for person in snapshot.people:
         mine = dict(places(snapshot, person.id))
         row: Row = {"user_id": person.id}

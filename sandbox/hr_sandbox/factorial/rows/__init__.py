@@ -1,4 +1,4 @@
-"""Rows that come from the company, each list in the vendor's words. What is missing in a row is invented."""
+"""Rows with data of the company. Missing fields are generated."""
 
 from hr_sandbox.factorial.rows import (
     attendance,

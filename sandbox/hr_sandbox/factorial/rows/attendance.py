@@ -1,4 +1,4 @@
-"""Working time: a shift for each stretch of work and each break, and what that makes of a day."""
+"""Working time: shifts for work and breaks, and daily totals."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from hr_sandbox.factorial.rows.common import Builder, Row
 
 PLACES = ("office", "work_from_home", "business_trip", None)
-AHEAD = 14  # days for which there are estimates
+AHEAD = 14  # days with estimated times
 DAYS = ("workday", "saturday", "sunday")
-ANY_DAY = "2000-01-01"  # what a time of day stands on, where only that is meant
-WEEKS = 6  # that have been reviewed
+ANY_DAY = "2000-01-01"  # the date of values that are only a time
+WEEKS = 6  # weeks that were reviewed
 
 
 def shifts(company: Company) -> Iterator[Row]:
-    """All of them; clock times are those of the place, without a zone."""
+    """Yield all shifts. Times are local to the workplace and have no zone."""
     places = {row.person_id: row.office_id for row in company.employments}
     for row in company.attendances:
         yield _shift(row, places.get(row.person_id))
@@ -61,7 +61,7 @@ def _shift(row: Attendance, place: int | None) -> Row:
 
 
 def open_shifts(company: Company) -> Iterator[Row]:
-    """What still runs."""
+    """Yield shifts that are still open."""
     for row in company.attendances:
         if row.ends_at is None:
             yield {
@@ -77,7 +77,7 @@ def open_shifts(company: Company) -> Iterator[Row]:
 
 
 def worked_times(company: Company) -> Iterator[Row]:
-    """One for each person and day with working time."""
+    """Yield one row per person and day with working time."""
     minutes: dict[tuple[int, date], int] = {}
     for row in company.attendances:
         if row.ends_at:
@@ -120,7 +120,7 @@ def _block(person_id: int, day: date, minutes: int) -> Row:
 
 
 def estimated_times(company: Company) -> Iterator[Row]:
-    """What everybody who works should do: from the first recorded day until two weeks ahead."""
+    """Yield the planned time of each active person, up to two weeks ahead."""
     first = min((row.day for row in company.attendances), default=company.today)
     for person_id, job in latest(company).items():
         day, last = max(first, job.start_date), company.today + timedelta(AHEAD)
@@ -148,7 +148,7 @@ def estimated_times(company: Company) -> Iterator[Row]:
 
 
 def reviews(company: Company) -> Iterator[Row]:
-    """Managers look at each week of the last ones."""
+    """Yield the weekly reviews by managers."""
     monday = company.today - timedelta(company.today.weekday())
     people = sorted({row.person_id for row in company.attendances})
     for index in range(1, WEEKS + 1):

@@ -1,4 +1,4 @@
-"""What the rows of several lists need."""
+"""Helpers for building rows."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 Builder = Callable[["Company"], Iterable[Row]]
-WHOLE = frozenset({"JPY"})  # currencies without a smaller unit
+WHOLE = frozenset({"JPY"})  # currencies without a minor unit
 HOME = {"company_id": COMPANY}
 
 
 def latest(company: Company) -> dict[int, Employment]:
-    """The employment of each person that began last."""
+    """Return the latest employment of each person."""
     found: dict[int, Employment] = {}
     for row in company.employments:
         best = found.get(row.person_id)
@@ -31,17 +31,17 @@ def latest(company: Company) -> dict[int, Employment]:
 
 
 def last_day_away(row: Absence) -> date | None:
-    """The last day of an absence; the end of one in days is the midnight after it."""
+    """Return the last day of an absence. Absences in days end at the following midnight."""
     if row.ends_at is None:
         return None
     return row.ends_at.date() if row.start_half is None else (row.ends_at - timedelta(1)).date()
 
 
 def cents(amount: float) -> int:
-    """Hundredths, as the vendor counts money, hours and percentages."""
+    """Return hundredths, which the vendor uses for money, hours and percentages."""
     return round(amount * 100)
 
 
 def minor(amount: float, currency: str) -> int:
-    """Money in the currency's smallest unit."""
+    """Return an amount in the currency's minor unit."""
     return round(amount) if currency in WHOLE else cents(amount)

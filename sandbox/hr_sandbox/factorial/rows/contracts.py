@@ -1,4 +1,4 @@
-"""Contracts, their versions, and what is paid besides."""
+"""Contracts, their versions, and additional pay."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hr_sandbox.company.model import Compensation, Employment
     from hr_sandbox.factorial.rows.common import Builder, Row
 
-RAISES = 100_000  # a version for a raise has the number of the compensation and this
+RAISES = 100_000  # added to the id of a compensation for the id of its contract version
 FULL_TIME = 40
 BASE = frozenset({"FIXED_SALARY", "HOURLY"})
 LEVEL = "jobcatalog_treelevel-{}"
@@ -31,11 +31,11 @@ LOCAL = tuple(
     for name in resources()["contracts/contract_versions"].fields
     if name.startswith(("es_", "fr_", "de_", "pt_", "contracts_es_")) and name != "fr_forfait_jours"
 )
-PERIODS = 4  # numbers that each contract has for its periods
+PERIODS = 4  # ids per contract for its periods
 
 
 def contracts(company: Company) -> Iterator[Row]:
-    """Each employment is one."""
+    """Yield one contract per employment."""
     for row in company.employments:
         yield {
             **HOME,
@@ -48,7 +48,7 @@ def contracts(company: Company) -> Iterator[Row]:
 
 
 def versions(company: Company) -> Iterator[Row]:
-    """One for the beginning of each contract, and one for each raise."""
+    """Yield a version for the beginning of each contract and for each raise."""
     for row in company.employments:
         pay = _pay(company, row)
         first = pay[0] if pay and pay[0].effective_from <= row.start_date else None
@@ -95,7 +95,7 @@ def _version(company: Company, row: Employment, pay: Compensation | None, number
         "salary_amount": minor(pay.amount, pay.currency) if pay else None,
         "salary_currency": pay.currency if pay else None,
         "salary_frequency": (pay.interval or "HOURLY").lower() if pay else None,
-        # Hundredths of an hour, whatever its description says.
+        # Hundredths of an hour, contrary to the description.
         "working_hours": cents(row.weekly_working_hours),
         "working_hours_frequency": "week",
         "working_time_percentage_in_cents": cents(share * 100),
@@ -105,7 +105,7 @@ def _version(company: Company, row: Employment, pay: Compensation | None, number
 
 
 def _abroad(country: str, number: int) -> Row:
-    """What belongs to one country is null in all others."""
+    """Return the fields that only apply to one country, as null for the others."""
     found: Row = dict.fromkeys(LOCAL)
     if country in TYPES:
         field, kinds = TYPES[country]
@@ -117,7 +117,7 @@ def _abroad(country: str, number: int) -> Row:
 
 
 def reference_contracts(company: Company) -> Iterator[Row]:
-    """The version that holds today: else the next one, else the last one."""
+    """Yield the current version of each person: else the next one, else the last one."""
     today = company.today
     of_person: dict[int, list[Row]] = {}
     for row in versions(company):
@@ -131,7 +131,7 @@ def reference_contracts(company: Company) -> Iterator[Row]:
 
 
 def histories(company: Company) -> Iterator[Row]:
-    """What each version was when it was made, and again where it was touched later."""
+    """Yield each version when it was created and when it was updated."""
     for row in versions(company):
         same = {
             **row,
@@ -144,20 +144,20 @@ def histories(company: Company) -> Iterator[Row]:
         touched = row["updated_at"]
         if touched > made:
             stamps = {"changed_at": touched, "created_at": touched, "updated_at": touched}
-            # Its number tells the timestamp, so that a history once written stays, and a later touch is another one.
+            # The id depends on the timestamp, so that existing histories never change.
             number = row["id"] * 10 + 1 + int(touched.timestamp()) % 1_000_000_007 * 10_000_000
             yield {**same, "id": number, "action_type": "update", **stamps}
 
 
 def meta_data(company: Company) -> Iterator[Row]:
-    """What made each version."""
+    """Yield the origin of each version."""
     for row in versions(company):
         action = "create" if row["id"] == row["contracts_contract_id"] else "salary_change"
         yield {"contract_version_id": row["id"], "action_type": action}
 
 
 def activity_periods(company: Company) -> Iterator[Row]:
-    """Each contract is one active period; some have a pause within."""
+    """Yield one active period per contract. Some contain a pause."""
     for row in company.employments:
         start, end = row.start_date, row.end_date
         days = [start, end]

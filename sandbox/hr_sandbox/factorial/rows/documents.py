@@ -1,4 +1,4 @@
-"""Documents, the credential itself, and the webhooks."""
+"""Documents, credentials and webhook subscriptions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KINDS = (
 
 
 def documents(company: Company) -> Iterator[Row]:
-    """Some lie in the trash, and some wait for somebody to say whose they are."""
+    """Yield documents. Some are in the trash, and some are not assigned yet."""
     for row in company.documents:
         trashed = stable_chance(TRASHED, "trash", row.id)
         pending = not trashed and stable_chance(UNASSIGNED, "whose", row.id)
@@ -59,7 +59,7 @@ def documents(company: Company) -> Iterator[Row]:
 
 
 def folders(company: Company) -> Iterator[Row]:
-    """One for each kind of document."""
+    """Yield one folder per document category."""
     for row in company.document_categories:
         yield {
             **HOME,
@@ -72,7 +72,7 @@ def folders(company: Company) -> Iterator[Row]:
 
 
 def credentials(company: Company) -> Iterator[Row]:
-    """What a company's key sees: the company, and no user."""
+    """Yield the credentials of the company's key."""
     user = ("email", "login_email", "full_name", "first_name", "last_name", "role", "employee_id")
     yield {
         **HOME,
@@ -92,7 +92,7 @@ def credentials(company: Company) -> Iterator[Row]:
 
 
 def subscriptions(company: Company) -> Iterator[Row]:
-    """One for each kind of change that a webhook is told of; each shows its secret."""
+    """Yield one subscription per kind of event. Each contains its secret."""
     for row in company.webhooks:
         for index, kind in enumerate(KINDS[: 2 + len(row.names) // 2]):
             number = (row.id + 1) * 10 + index

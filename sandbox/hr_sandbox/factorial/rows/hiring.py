@@ -1,4 +1,4 @@
-"""Recruiting: what is open, who applied, and how far they came."""
+"""Recruiting: job postings, candidates, applications and their phases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hr_sandbox.company.model import Application, Opening, Stage
     from hr_sandbox.factorial.rows.common import Builder, Row
 
-PHASES = 100  # numbers that each opening has for its phases
+PHASES = 100  # ids per posting for its phases
 KINDS = {"SCREENING": "screening", "INTERVIEW": "interview", "ASSESSMENT": "assessment", "OFFER": "offer"}
 HIRED = "ACCEPTED"
 ENDED = frozenset({HIRED, "REJECTED", "WITHDRAWN"})
@@ -23,7 +23,7 @@ SOURCES = "ats/candidate_sources"
 
 
 def job_postings(company: Company) -> Iterator[Row]:
-    """Openings, those of the past too."""
+    """Yield all job postings, including closed ones."""
     for row in company.openings:
         office = company.offices.find(str(row.office_id))
         yield {
@@ -40,21 +40,21 @@ def job_postings(company: Company) -> Iterator[Row]:
 
 
 def _stages(company: Company, opening: Opening) -> list[tuple[str, str]]:
-    """The name and kind of each phase: the first one, the opening's own, the last one."""
+    """Return the name and kind of each phase."""
     own = company.categories[opening.category_id].stages
     middle = [(stage.name or "", KINDS.get(stage.kind, "normal")) for stage in own]
     return [("New", "initial"), *middle, ("Hired", "hired")]
 
 
 def _phase(company: Company, opening: Opening, stage: Stage) -> int:
-    """The number of the phase that a stage is."""
+    """Return the id of the phase of a stage."""
     names = [name for name, _ in _stages(company, opening)]
     place = names.index(stage.name) if stage.name in names else 0
     return opening.id * PHASES + (len(names) - 1 if stage.kind == HIRED else place)
 
 
 def phases(company: Company) -> Iterator[Row]:
-    """The phases of each opening, with how many are in them."""
+    """Yield the phases of each posting with the number of applications."""
     inside: dict[int, list[Application]] = {}
     for row in company.applications:
         opening = company.openings[row.opening_id]
@@ -79,7 +79,7 @@ def phases(company: Company) -> Iterator[Row]:
 
 
 def candidates(company: Company) -> Iterator[Row]:
-    """Everybody who ever applied."""
+    """Yield all candidates."""
     applied: dict[int, list[Application]] = {}
     for application in company.applications:
         applied.setdefault(application.candidate_id, []).append(application)
@@ -105,7 +105,7 @@ def candidates(company: Company) -> Iterator[Row]:
 
 
 def applications(company: Company) -> Iterator[Row]:
-    """Each one stays in the last phase that it reached."""
+    """Yield all applications with their last phase."""
     reasons = keys_of("ats/rejection_reasons")
     sources = keys_of(SOURCES)
     people = {row.email: row.id for row in company.people}

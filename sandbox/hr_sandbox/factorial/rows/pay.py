@@ -1,4 +1,4 @@
-"""What belongs to contracts: pay besides the salary, kinds, templates, and what bookkeepers are told."""
+"""Additional pay, contract types and templates, and notifications for bookkeepers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def compensations(company: Company) -> Iterator[Row]:
-    """What is paid besides the salary."""
+    """Yield additional compensations."""
     kinds = {kind.id: kind for kind in company.compensation_types}
     stints = {row.person_id: row.id for row in company.employments}
     for row in company.compensations:
@@ -40,7 +40,7 @@ def compensations(company: Company) -> Iterator[Row]:
 
 
 def supplements(company: Company) -> Iterator[Row]:
-    """What is paid once."""
+    """Yield one-time payments."""
     kinds = {kind.id for kind in company.compensation_types if kind.category == "ONE_TIME"}
     for row in company.compensations:
         if row.type_id in kinds:
@@ -59,7 +59,7 @@ def supplements(company: Company) -> Iterator[Row]:
 
 
 def templates(company: Company) -> Iterator[Row]:
-    """The fields of contracts: for the company, a country, a legal entity."""
+    """Yield the contract fields of the company, a country or a legal entity."""
     home = str(to_api_id(COMPANY))
     countries = sorted({row.country.lower() for row in company.legal_entities})
     yield {**HOME, "id": f"{home}-company--", "template_type": "company", "legal_entity_id": None, "country_code": None}
@@ -74,7 +74,7 @@ def templates(company: Company) -> Iterator[Row]:
 
 
 def contract_types(resource: str) -> Builder:
-    """Kinds of contracts of one country; the last third is archived."""
+    """Yield the contract types of a country. The last third is archived."""
 
     def build(_company: Company) -> Iterator[Row]:
         keys = keys_of(resource)
@@ -85,7 +85,7 @@ def contract_types(resource: str) -> Builder:
 
 
 def terminations(company: Company) -> Iterator[Row]:
-    """What bookkeepers are told of those who leave."""
+    """Yield terminations for bookkeepers."""
     for row in company.employments:
         if row.termination:
             yield {
@@ -99,7 +99,7 @@ def terminations(company: Company) -> Iterator[Row]:
 
 
 def new_hires(company: Company) -> Iterator[Row]:
-    """What bookkeepers are told of those who came in the last two years."""
+    """Yield the hires of the last two years for bookkeepers."""
     since = company.today - timedelta(730)
     seen: set[int] = set()
     for row in company.employments:

@@ -1,4 +1,4 @@
-"""Employees, their teams, and what the company itself wants to know of them."""
+"""Employees, teams and custom fields."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 GENDERS = {"FEMALE": "female", "MALE": "male", "DIVERSE": "other"}
 REASONS = {"EMPLOYEE": "voluntary", "FIRED": "dismissal", "CONTRACT_EXPIRED": "end_of_contract", "RETIREMENT": "others"}
-MEMBERSHIP = 10_000  # a membership's number is the person's and the team's
+MEMBERSHIP = 10_000  # a membership's id is the person's id and the team's id
 KINDS = {
     "string": "text",
     "int": "money",
@@ -31,7 +31,7 @@ KINDS = {
 
 
 def employees(company: Company) -> Iterator[Row]:
-    """Everybody, those who left included."""
+    """Yield all employees, including former ones."""
     current = latest(company)
     managers = {row.supervisor_id for row in current.values()}
     for person in company.people:
@@ -72,7 +72,7 @@ def _employee(company: Company, person: Person, job: Employment | None) -> Row:
         "termination_reason_type": REASONS.get(end.type, "others") if end else None,
         "termination_observations": None if not gone else (end.reason if end else None),
         "termination_type_description": end.type.replace("_", " ").capitalize() if end else None,
-        # Said to be false for those who left, yet some who work have it too.
+        # Documented as false for former employees, but also true for some active ones.
         "active": not gone and not stable_chance(3, "active", person.id),
         "attendable": not stable_chance(5, "attendable", person.id),
         "created_at": person.created_at,
@@ -81,7 +81,7 @@ def _employee(company: Company, person: Person, job: Employment | None) -> Row:
 
 
 def teams(company: Company) -> Iterator[Row]:
-    """Teams with everybody who is or was last in them."""
+    """Yield teams with their current and former members."""
     members: dict[int, list[int]] = {}
     for row in latest(company).values():
         if row.team_id is not None:
@@ -101,7 +101,7 @@ def teams(company: Company) -> Iterator[Row]:
 
 
 def memberships(company: Company) -> Iterator[Row]:
-    """Who is in which team."""
+    """Yield the members of teams."""
     leads = {team["id"]: team["lead_ids"] for team in teams(company)}
     for row in latest(company).values():
         if row.team_id is not None:
@@ -111,7 +111,7 @@ def memberships(company: Company) -> Iterator[Row]:
                 "employee_id": row.person_id,
                 "team_id": row.team_id,
                 "lead": row.person_id in leads[row.team_id],
-                # Asked for one employee only, these say where the membership comes from.
+                # For a single employee, these fields contain the source of the membership.
                 "direct": True,
                 "source_team_ids": [row.team_id],
                 "parent_team_ids": [],
@@ -119,20 +119,20 @@ def memberships(company: Company) -> Iterator[Row]:
 
 
 def fields(company: Company) -> Iterator[Row]:
-    """The fields that the company defined."""
+    """Yield the custom fields."""
     for index, row in enumerate(company.attributes):
         label = row.label or ""
         yield {"id": 700 + index, "label_text": label, "field_type": KINDS[row.type], "slug": row.id, "position": index}
 
 
 def resource_fields(company: Company) -> Iterator[Row]:
-    """Which of these belong to employees."""
+    """Yield the custom fields of employees."""
     for index, _ in enumerate(company.attributes):
         yield {"id": 800 + index, "field_id": 700 + index}
 
 
 def values(company: Company) -> Iterator[Row]:
-    """What is known of everybody."""
+    """Yield the values of custom fields."""
     places = {row.id: (index, row) for index, row in enumerate(company.attributes)}
     for person in company.people:
         for name, value in person.attributes.items():
@@ -156,13 +156,13 @@ def values(company: Company) -> Iterator[Row]:
 
 
 def family_situations(company: Company) -> Iterator[Row]:
-    """One for everybody."""
+    """Yield one family situation per employee."""
     for person in company.people:
         yield {"id": person.id + 50_000, "employee_id": person.id}
 
 
 def german_data(company: Company) -> Iterator[Row]:
-    """What payroll in Germany has to know of everybody there."""
+    """Yield payroll data of employees in Germany."""
     german = {row.id for row in company.legal_entities if row.country == "DE"}
     for row in latest(company).values():
         if row.legal_entity_id in german:
@@ -170,7 +170,7 @@ def german_data(company: Company) -> Iterator[Row]:
 
 
 def identifiers(company: Company) -> Iterator[Row]:
-    """Numbers with authorities; the few abroad are of people who are sent there."""
+    """Yield identifiers. A few are foreign, of employees who work abroad."""
     for row in latest(company).values():
         where = company.legal_entities[row.legal_entity_id].country
         country = "de" if where == "DE" else ("it", "pt", None)[row.person_id % 3]

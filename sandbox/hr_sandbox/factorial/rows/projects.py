@@ -1,4 +1,4 @@
-"""Projects, their parts, who works on them and how long."""
+"""Projects, subprojects, workers and their time."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from hr_sandbox.company.model import Attendance, Project, Record
     from hr_sandbox.factorial.rows.common import Builder, Row
 
-RATE = 45  # cents of labour a minute
+RATE = 45  # labour cost in cents per minute
 CLIENTS = "finance/contacts"
 
 
 def _minutes(company: Company) -> dict[tuple[int, int], int]:
-    """Minutes of work by project or part, and by person."""
+    """Return minutes of work by project or subproject, and by person."""
     found: dict[tuple[int, int], int] = {}
     for row in _booked(company):
         key = (row.project_id or 0, row.person_id)
@@ -40,7 +40,7 @@ def _length(row: Attendance) -> int:
 
 
 def _whole(company: Company, number: int) -> Project:
-    """The project that a part belongs to, or the project itself."""
+    """Return the project of a subproject, or the project itself."""
     row = company.projects[number]
     return company.projects[row.parent_id] if row.parent_id else row
 
@@ -50,7 +50,7 @@ def _status(row: Project) -> str:
 
 
 def projects(company: Company) -> Iterator[Row]:
-    """Projects with what they have cost so far."""
+    """Yield projects with their costs so far."""
     minutes: dict[int, int] = {}
     for (number, _), count in _minutes(company).items():
         whole = _whole(company, number).id
@@ -84,7 +84,7 @@ def projects(company: Company) -> Iterator[Row]:
 
 
 def subprojects(company: Company) -> Iterator[Row]:
-    """Parts of projects."""
+    """Yield subprojects."""
     minutes: dict[int, int] = {}
     for (number, _), count in _minutes(company).items():
         minutes[number] = minutes.get(number, 0) + count
@@ -107,7 +107,7 @@ def subprojects(company: Company) -> Iterator[Row]:
 
 
 def workers(company: Company) -> Iterator[Row]:
-    """Members of projects, and whoever booked on one that is for everybody."""
+    """Yield members of projects, and everyone who recorded time on an open project."""
     minutes: dict[tuple[int, int], int] = {}
     for (number, person_id), count in _minutes(company).items():
         key = (_whole(company, number).id, person_id)
@@ -129,7 +129,7 @@ def workers(company: Company) -> Iterator[Row]:
 
 
 def time_records(company: Company) -> Iterator[Row]:
-    """Each shift that was booked on a project."""
+    """Yield one record per shift on a project."""
     for row in _booked(company):
         number = row.project_id or 0
         whole = _whole(company, number)
@@ -151,7 +151,7 @@ def time_records(company: Company) -> Iterator[Row]:
 
 
 def imputable(company: Company) -> Iterator[Row]:
-    """Projects on which time can be booked."""
+    """Yield projects on which time can be recorded."""
     for row in company.projects:
         if row.parent_id is None and row.status == "ACTIVE":
             names = {"id": row.id, "name": row.name, "code": row.code, "status": "active"}
@@ -159,13 +159,13 @@ def imputable(company: Company) -> Iterator[Row]:
 
 
 def exportable(company: Company) -> Iterator[Row]:
-    """Expenses as an export lists them: without ids, as texts."""
+    """Yield expenses in export format: without ids, and with texts only."""
     people = list(company.people)
     for project in company.projects:
         if project.parent_id is None:
             for index in range(stable_number("exported", project.id) % 12):
                 number = stable_number("export", project.id, index)
-                # Mostly the same person, whoever comes or goes besides.
+                # Keep the person the same even if others come or go.
                 person = min(people, key=lambda row: stable_number(number, row.id))
                 yield {
                     "employee_name": f"{person.first_name} {person.last_name}",
@@ -183,14 +183,14 @@ def exportable(company: Company) -> Iterator[Row]:
 
 
 def expense_records(company: Company) -> Iterator[Row]:
-    """What workers spent."""
+    """Yield the expenses of workers."""
     for key in keys_of("project_management/expense_records"):
         day = company.today - timedelta(1 + stable_number("record", key) % 700)
         yield {"id": key, "effective_on": day, "_updated_at": datetime.combine(day, time(12), UTC)}
 
 
 def installation(company: Company) -> Iterator[Row]:
-    """How the one integration is set up."""
+    """Yield the settings of the one integration."""
     yield {
         "leave_types": [{**row, "forfait_jours": False} for row in _codes(company.absence_types, "L")],
         "timeoff_allowance_code": [

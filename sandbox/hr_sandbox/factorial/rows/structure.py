@@ -1,4 +1,4 @@
-"""Where the company is, what it books on, and its catalogue of jobs."""
+"""Locations, legal entities, cost centers, the job catalog and finance records."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hr_sandbox.factorial.rows.common import Builder, Row
 
 ROOT = "jobcatalog_treeroot-1"
-SHARE = 10_000  # a membership's number is the employment's and the cost center's
+SHARE = 10_000  # a membership's id is the employment's id and the cost center's id
 CODES = "payroll_integrations_base/codes"
 INTEGRATIONS = ("datev", "datev", "datev_lug_api", "sage100", "silae", "a3nom")
 VENDOR, CLIENT = "vendor", "client"
@@ -27,7 +27,7 @@ STATUSES = ("enabled", "enabled", "disabled", "deleted")
 
 
 def legal_entities(company: Company) -> Iterator[Row]:
-    """Registered companies of the group."""
+    """Yield legal entities."""
     for row in company.legal_entities:
         yield {
             **HOME,
@@ -40,7 +40,7 @@ def legal_entities(company: Company) -> Iterator[Row]:
 
 
 def locations(company: Company) -> Iterator[Row]:
-    """Offices."""
+    """Yield offices."""
     for index, row in enumerate(company.offices):
         yield {
             **HOME,
@@ -55,7 +55,7 @@ def locations(company: Company) -> Iterator[Row]:
 
 
 def cost_centers(company: Company) -> Iterator[Row]:
-    """What costs are booked on."""
+    """Yield cost centers."""
     current: dict[int, int] = {}
     ever: dict[int, set[int]] = {}
     for job in latest(company).values():
@@ -78,7 +78,7 @@ def cost_centers(company: Company) -> Iterator[Row]:
 
 
 def cost_center_memberships(company: Company) -> Iterator[Row]:
-    """Who is booked where, and since when."""
+    """Yield the cost centers of employees, with start dates."""
     for row in company.employments:
         for number, share in row.cost_centers:
             yield {
@@ -93,7 +93,7 @@ def cost_center_memberships(company: Company) -> Iterator[Row]:
 
 
 def roles(company: Company) -> Iterator[Row]:
-    """Families of jobs."""
+    """Yield job families."""
     for number, family in _families(company).items():
         yield {**HOME, "id": number, "name": family, "archived": False}
 
@@ -104,7 +104,7 @@ def _families(company: Company) -> dict[int, str]:
 
 
 def levels(company: Company) -> Iterator[Row]:
-    """Each job is a level of its family."""
+    """Yield one level per job."""
     numbers = {family: number for number, family in _families(company).items()}
     for index, row in enumerate(company.jobs):
         yield {
@@ -119,7 +119,7 @@ def levels(company: Company) -> Iterator[Row]:
 
 
 def tree_nodes(company: Company) -> Iterator[Row]:
-    """The same as a tree: root, functions, families, roles, levels."""
+    """Yield the same as a tree: root, functions, families, roles, levels."""
     stamp = datetime.combine(company.today, time(), UTC).replace(month=1, day=1)
     same = {"created_at": stamp, "updated_at": stamp}
     path = [{"uuid": ROOT, "name": company.name}]
@@ -140,7 +140,7 @@ def tree_nodes(company: Company) -> Iterator[Row]:
 
 
 def node_attributes(company: Company) -> Iterator[Row]:
-    """What belongs to a level: a range of pay, a competency, a device."""
+    """Yield the attributes of a level: a salary range, a competency, a device."""
     for job in company.jobs:
         shared = {"_node_uuid": f"jobcatalog_treelevel-{job.id}", "attribute_id": f"{job.id}"}
         values = dict.fromkeys(
@@ -160,19 +160,19 @@ def _attributes(job: Job) -> Iterator[tuple[str, Row]]:
 
 
 def codes(_company: Company) -> Iterator[Row]:
-    """What things are called in payroll programs; some programs are not used at all."""
+    """Yield the codes of payroll programs. Some programs have none."""
     for key in keys_of(CODES):
         yield {"id": key, "integration": stable_choice(INTEGRATIONS, "integration", key)}
 
 
 def contacts(_company: Company) -> Iterator[Row]:
-    """Who sells to the company, and who buys; which of them is not said in the row."""
+    """Yield suppliers and clients. Rows do not contain which one they are."""
     for index, key in enumerate(keys_of("finance/contacts")):
         yield {"id": key, "_contact_type": CLIENT if index % 3 == 0 else VENDOR}
 
 
 def categories(_company: Company) -> Iterator[Row]:
-    """Kinds of expenses, with kinds below them."""
+    """Yield expense categories with subcategories."""
     keys = keys_of("finance/categories")
     for index, key in enumerate(keys):
         status = STATUSES[index % 4]
@@ -188,7 +188,7 @@ def categories(_company: Company) -> Iterator[Row]:
 
 
 def sync_runs(company: Company) -> Iterator[Row]:
-    """The runs of the one integration, one each night."""
+    """Yield the nightly runs of the one integration."""
     keys = keys_of("integrations/sync_runs")
     for index, key in enumerate(keys):
         begun = datetime.combine(company.today - timedelta(len(keys) - index), time(3), UTC)

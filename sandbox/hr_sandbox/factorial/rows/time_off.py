@@ -1,4 +1,4 @@
-"""Leaves, what they count, and what is left."""
+"""Leaves, allowances and their balances."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 APPROVED = {"APPROVED": True, "REJECTED": False}
 HALVES = {"FIRST_HALF": "beginning_of_day", "SECOND_HALF": "end_of_day"}
 IDENTIFIERS = {"PAID_VACATION": "holidays", "SICK_LEAVE": "sick_leave", "PARENTAL_LEAVE": "parental"}
-ALLOWANCES = ("timeoff/allowances", 2)  # how many of them everybody has
+ALLOWANCES = ("timeoff/allowances", 2)  # allowances per person
 HOURS = 8
 FRENCH = "FR"
 
 
 def leaves(company: Company) -> Iterator[Row]:
-    """Every absence; some that were refused have been deleted since."""
+    """Yield all leaves. Some rejected ones have been deleted."""
     kinds = {row.id: row for row in company.absence_types}
     for row in company.absences:
         person = company.people[row.person_id]
@@ -75,7 +75,7 @@ def _by_day(days: list[AbsenceDay], *, hourly: bool) -> Row:
 
 
 def leave_types(company: Company) -> Iterator[Row]:
-    """The company's own."""
+    """Yield leave types."""
     for row in company.absence_types:
         yield {
             **HOME,
@@ -90,7 +90,7 @@ def leave_types(company: Company) -> Iterator[Row]:
 
 
 def policy_assignments(company: Company) -> Iterator[Row]:
-    """Everybody has a policy from the first day on."""
+    """Yield the policy of each employee, from the first day."""
     keys = keys_of("timeoff/policies")
     for row in company.employments:
         policy = keys[row.legal_entity_id % len(keys)]
@@ -103,7 +103,7 @@ def policy_assignments(company: Company) -> Iterator[Row]:
 
 
 def policy_timelines(company: Company) -> Iterator[Row]:
-    """The policies of a person over time: as many rows as people, each with the person's own number."""
+    """Yield the policies of a person over time: one row per person, with the person's own id."""
     names = {key: f"Policy {index + 1}" for index, key in enumerate(keys_of("timeoff/policies"))}
     items: dict[int, list[Row]] = {}
     for row in policy_assignments(company):
@@ -120,7 +120,7 @@ def policy_timelines(company: Company) -> Iterator[Row]:
 
 
 def incidences(company: Company) -> Iterator[Row]:
-    """Corrections of what is left, with stamps that are seconds since 1970."""
+    """Yield corrections of balances. Timestamps are seconds since 1970."""
     keys = keys_of(ALLOWANCES[0])
     for person in company.people:
         for index in range(stable_number("incidences", person.id) % 3):
@@ -135,7 +135,7 @@ def incidences(company: Company) -> Iterator[Row]:
 
 
 def stats(company: Company, on: date | None = None) -> Iterator[Row]:
-    """What everybody who works has left on a day: a row for each of two allowances."""
+    """Yield the balances of active employees on a day, two rows per employee."""
     on = on or company.today
     allowances = [int(key) for key in keys_of(ALLOWANCES[0])][: ALLOWANCES[1]]
     vacation = {row.id for row in company.absence_types if row.category == "PAID_VACATION"}
@@ -192,7 +192,7 @@ def _stat(person_id: int, allowance: int, on: date, used: float) -> Row:
 
 
 def french_counts(company: Company) -> Iterator[Row]:
-    """What the leaves of people in France count there."""
+    """Yield the days that leaves in France count."""
     french = {row.id for row in company.legal_entities if row.country == FRENCH}
     people = {row.person_id for row in company.employments if row.legal_entity_id in french}
     for row in leaves(company):
@@ -209,7 +209,7 @@ def french_counts(company: Company) -> Iterator[Row]:
 
 
 def updates(company: Company) -> Iterator[Row]:
-    """What bookkeepers are told of recent leaves."""
+    """Yield recent leaves for bookkeepers."""
     since = company.today - timedelta(120)
     for row in leaves(company):
         if row["start_on"] >= since and row["approved"]:
@@ -224,7 +224,7 @@ def updates(company: Company) -> Iterator[Row]:
 
 
 def blocked(_company: Company) -> Iterator[Row]:
-    """Times in which nobody may be away."""
+    """Yield periods in which leave is not allowed."""
     for key in keys_of("timeoff/blocked_periods"):
         yield {"id": key, "company_id": COMPANY}
 
