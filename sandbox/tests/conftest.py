@@ -1,4 +1,4 @@
-"""Vendors that are asked without a server, and sandboxes that are asked with one."""
+"""Clients for vendors in this process, and running sandboxes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CREDENTIALS = {
 
 
 class Direct:
-    """Asks a Personio in this process, as a client with a token would."""
+    """A client for Personio in this process, with a token."""
 
     def __init__(self, **options: Any) -> None:
         self.options = Options(**{"today": TODAY, "employees": 40, "requests_per_minute": 60_000_000, **options})
@@ -91,10 +91,10 @@ def sandbox() -> Iterator[Any]:
 
 @pytest.fixture
 def get_token() -> Callable[[Any], dict[str, str]]:
-    """The headers of a client that has a token of a running sandbox."""
+    """Return the headers of a client with a token of a running sandbox."""
 
     def ask(sandbox: Any) -> dict[str, str]:
-        import requests  # noqa: PLC0415  only tests with a server need it
+        import requests  # noqa: PLC0415  only needed by tests with a server
 
         answer = requests.post(f"{sandbox.url}/personio/v2/auth/token", data=CREDENTIALS, timeout=30)
         return {"Authorization": f"Bearer {answer.json()['access_token']}"}
@@ -103,7 +103,7 @@ def get_token() -> Callable[[Any], dict[str, str]]:
 
 
 class Factorials:
-    """Asks a Factorial in this process with the company's key."""
+    """A client for Factorial in this process, with the company's key."""
 
     def __init__(self, **options: Any) -> None:
         self.options = Options(**{"today": TODAY, "employees": 40, **options})
@@ -114,7 +114,7 @@ class Factorials:
         self.headers = {"x-api-key": "sandbox-api-key"}
 
     def ask(self, path: str, query: Any = (), method: str = "GET", **headers: str) -> Response:
-        """An answer as it is; names of headers with underscores; the key stays out where others are given."""
+        """Return the raw response. Header names may have underscores; given headers replace the key."""
         pairs = tuple(query.items()) if isinstance(query, dict) else tuple(query)
         named = {name.replace("_", "-"): text for name, text in headers.items()}
         return self.vendor.answer(Request(method, path, pairs, named or self.headers))
@@ -161,7 +161,7 @@ JSON = "application/json"
 
 
 class Cornerstones:
-    """Asks a Cornerstone in this process, as a client with a token would."""
+    """A client for Cornerstone in this process, with a token."""
 
     root = "http://127.0.0.1:1/cornerstone"
 
@@ -191,7 +191,7 @@ class Cornerstones:
         return str(json.loads(self.sign_in(scope=scope).body)["access_token"])
 
     def ask(self, path: str, query: Any = (), method: str = "GET", **headers: str) -> Response:
-        """An answer as it is; a name without a path is a view, an object, or a link."""
+        """Return the raw response. A name without a path is a view, an object, or a link."""
         if "://" in path:
             parts = urlsplit(path)
             path, query = parts.path.removeprefix("/cornerstone"), parse_qsl(parts.query)

@@ -1,4 +1,4 @@
-"""Changes of the company say exactly what they did."""
+"""Changes of the company report exactly what they did."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command: one line when ready, one sentence when not, a clean end."""
+"""The command: its output, its errors, and a clean shutdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The company: the same for the same seed, and without contradictions."""
+"""The company is deterministic and consistent."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def test_each_view_has_its_own_limit(make_cornerstone: Any) -> None:
     assert api.ask("vw_rpt_user").status == 200
     api.controls["clock"]({"seconds": 61})
     after = api.ask("vw_rpt_transcript_curricula")
-    # Refused requests count too.
+    # Rejected requests count too.
     assert after.headers["x-csod-requests-remaining-urilevel"] == str(120 * 60 - 122)
 
 

@@ -1,4 +1,4 @@
-"""A portal with a hundred thousand users and twenty million transcripts, none of them in memory."""
+"""A portal with 100,000 users and 20 million transcripts, which are not kept in memory."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_page_of_twenty_millions(make_cornerstone: Any) -> None:
     first = body["value"][own]
     assert first["transc_user_id"] == FIRST
     assert second["value"][0]["transc_user_id"] == FIRST + 10_000 - own
-    # Many rows have the very same stamp.
+    # Many rows share a timestamp.
     assert len({row[TOUCHED] for row in second["value"]}) <= 11
 
 

@@ -1,4 +1,4 @@
-"""Changes: stamps, rows that move, links to what changed since, links that end."""
+"""Changes: timestamps, the order of rows, delta links, expired links."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_changed_row_is_stamped_and_moves_to_the_end(make_cornerstone: Any) ->
     assert len(changed) == len(rows)
     assert (changed[-1]["user_id"], changed[-1]["user_email"]) == (key, "new@x.example")
     assert api.rows("users_core", {"$filter": f"{TOUCHED} gt {latest}"}) == [changed[-1]]
-    # The view has rows of its own.
+    # The view has separate rows.
     assert "new@x.example" not in {row["user_email"] for row in api.rows("vw_rpt_user")}
 
 
@@ -114,7 +114,7 @@ def test_what_changed_since(make_cornerstone: Any) -> None:
     assert gone["reason"] == "deleted"
     newer = changes[-1][DELTA]
     assert api.get(newer)[1]["value"] == []
-    # The older link stays good until it ends.
+    # The older link stays valid until it expires.
     assert len(api.rows(link)) == 8
 
 

@@ -1,4 +1,4 @@
-"""Answers that go wrong on purpose: after they began, as a page, too late, or only where they are large."""
+"""Injected faults: truncated bodies, HTML pages, slow responses, errors on large pages only."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_a_list_that_lacks_a_row_or_whose_first_one_failed_tells_the_same_number
     api = make_cornerstone()
     good = json.loads(api.ask(CATALOG).body)
     for form in ("short", "failed-item"):
-        api.vendor.rest.context.busy_until = 0  # the search before this one is over
+        api.vendor.rest.context.busy_until = 0  # the previous search has ended
         api.controls["failure"]({"stream": "catalog", "form": form})
         odd = json.loads(api.ask(CATALOG).body)
         assert odd["totalRecords"] == good["totalRecords"]

@@ -1,4 +1,4 @@
-"""The documents that say what a portal has, and how they change with it."""
+"""The service documents and `$metadata`, and how they change with the portal."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
 
 
 def read(api: Any, root: str) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
-    """Types by name with their key and columns, and annotations by target."""
+    """Return the types with their keys and columns, and the annotations by target."""
     answer = api.ask(f"{root}/$metadata")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/xml")
-    document = ET.fromstring(answer.body)  # noqa: S314  our own
+    document = ET.fromstring(answer.body)  # noqa: S314  written by the sandbox
     types = {
         row.attrib["Name"]: (
             [part.attrib["Name"] for part in row.iter(f"{EDM}PropertyRef")],

@@ -1,4 +1,4 @@
-"""Both OData services: every view and object read whole, and everything that is refused."""
+"""Both OData services: all views and objects, and all errors."""
 
 from __future__ import annotations
 

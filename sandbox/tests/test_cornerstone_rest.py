@@ -1,4 +1,4 @@
-"""The REST families: each stream read whole, and each refusal."""
+"""The REST families: all streams, and all errors."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def numbered(api: Any, path: str, name: str = "pageNumber", **query: str) -> lis
         api.vendor.rest.context.busy_until = 0
 
 
-def read(api: Any, stream: str) -> list[Any]:  # noqa: PLR0911  one for each
-    """A stream read whole, as a client would."""
+def read(api: Any, stream: str) -> list[Any]:  # noqa: PLR0911  one per stream
+    """Read a stream in full, as a client would."""
     people = [row["id"] for row in tokened(api, V2, "nextpagetoken", "50")]
     units = tokened(api, f"{UNITS}/ous", "nextPageToken", "100", includeInactive="true")
     children = {
@@ -267,7 +267,7 @@ def test_xml_unless_json_is_asked_for(cornerstone: Any) -> None:
     for accept in ("*/*", "application/xml", ""):
         answer = cornerstone.ask(f"{RECRUITING}/JobRequisitionDetails", {"pageSize": "2"}, accept=accept)
         assert answer.headers["content-type"] == "application/xml; charset=utf-8"
-        document = ET.fromstring(answer.body)  # noqa: S314  our own
+        document = ET.fromstring(answer.body)  # noqa: S314  written by the sandbox
         assert (document.tag, document.findtext("validations/status")) == ("cornerstoneapi", "200")
         assert len(document.findall("validations/data/item")) == 2
     refused = cornerstone.ask(f"{RECRUITING}/JobApplicant", accept="*/*")

@@ -1,4 +1,4 @@
-"""Bodies have the shapes of those that the vendor published."""
+"""Bodies have the structure of the vendor's published ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sample(name: str) -> Any:
 
 
 def again(api: Any, theirs: Any, path: str | None = None, **more: str) -> Any:
-    """Our answer to the request of a sample."""
+    """Return the sandbox's response to the request of a sample."""
     asked = theirs["request"]
     parts = urlsplit(asked["url"])
     given = {name: text for name, text in asked.get("headers", {}).items() if name != "Authorization"}
@@ -34,7 +34,7 @@ def again(api: Any, theirs: Any, path: str | None = None, **more: str) -> Any:
 
 
 def shape(value: Any) -> Any:
-    """Names and kinds; of lists the first element's."""
+    """Return names and types. A list is described by its first element."""
     if isinstance(value, dict):
         return {name: shape(part) for name, part in value.items()}
     if isinstance(value, list):
@@ -95,7 +95,7 @@ def test_documents(cornerstone: Any, name: str) -> None:
 @pytest.mark.parametrize("name", ["reporting_metadata", "dataexporter_metadata"])
 def test_metadata(cornerstone: Any, name: str) -> None:
     theirs = sample(name)
-    ours = ET.fromstring(again(cornerstone, theirs).body)  # noqa: S314  our own
+    ours = ET.fromstring(again(cornerstone, theirs).body)  # noqa: S314  written by the sandbox
     published = ET.fromstring(theirs["response"]["body_text"])  # noqa: S314  known
     assert ours.tag == published.tag
     mine = {row.attrib["Name"]: row for row in ours.iter(f"{EDM}EntityType")}
@@ -106,7 +106,7 @@ def test_metadata(cornerstone: Any, name: str) -> None:
         columns = {part.attrib["Name"]: part.attrib for part in other.iter(f"{EDM}Property")}
         for part in row.iter(f"{EDM}Property"):
             found = columns[part.attrib["Name"]]
-            # Numbers whose kind nobody knows are decimals there.
+            # Numbers of unknown type are decimals.
             assert found["Type"] == part.attrib["Type"] or part.attrib["Type"] == "Edm.Decimal"
             assert found.get("Nullable") == part.attrib.get("Nullable")
     terms = [

@@ -1,4 +1,4 @@
-"""Cursors cannot be changed, invented or taken elsewhere."""
+"""Cursors cannot be changed, forged, or used for another path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys, tokens, versions, and what is not booked."""
+"""Keys, tokens, versions, and modules that are not booked."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_login_of_a_user(make_factorial: Any) -> None:
     assert set(body) == {"access_token", "token_type", "expires_in", "refresh_token", "scope", "created_at"}
     assert (body["token_type"], body["expires_in"], body["scope"]) == ("Bearer", 7200, "read write")
     assert status_of(api, body["access_token"]) == 200
-    assert exchange(api, given) == (400, exchange(api, given)[1])  # a code is good once
+    assert exchange(api, given) == (400, exchange(api, given)[1])  # a code can be used once
     row = api.ask("/api/2026-10-01/resources/api_public/credentials", authorization=f"Bearer {body['access_token']}")
     assert b'"id":"access-1"' in row.body
     api.controls["clock"]({"seconds": 7199})

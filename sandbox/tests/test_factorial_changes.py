@@ -1,4 +1,4 @@
-"""Changes, the filters that find them, slow shifts, and the controls of this vendor alone."""
+"""Changes and the filters that find them, slow shifts, and the controls of Factorial."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ANY_DAY = "2000-01-01"
 
 
 def since(name: str, operators: tuple[str, ...] = (">=", ">", "day>=")) -> str | None:
-    """The parameter that asks a list for what has changed."""
+    """Return the parameter that filters a resource by change."""
     rows = BOUNDS.get(name, {}).items()
     stamps = {"updated_at", "_updated_at", "_created_at"}
     return next((parameter for parameter, (sign, field) in rows if field in stamps and sign in operators), None)
@@ -128,7 +128,7 @@ def test_the_latest_of_several_stamps_counts(make_factorial: Any) -> None:
     absence = next(iter(api.company.absences))
     key = str(to_api_id(absence.id))
     api.rows("timeoff/leaves", ALL_LEAVES)
-    api.changes.edit("person", str(absence.person_id), "last_name", "Ødegård")  # stands in the leave, too
+    api.changes.edit("person", str(absence.person_id), "last_name", "Ødegård")  # also part of the leave
     first = api.get(f"timeoff/leaves/{key}")[1]["updated_at"]
     assert first > "2026-06-18"
     absence.updated_at = datetime(2999, 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Envelope, cursors, parameters, filters and flags of the lists."""
+"""Responses, cursors, parameters, filters and flags of list endpoints."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_arrays_are_repeated_with_brackets(factorial: Any) -> None:
     ask = lambda *query: ids(factorial.get("employees/employees", [*EVERYBODY.items(), *query])[1])  # noqa: E731
     assert ask(("ids[]", one), ("ids[]", two)) == [one, two]
     assert ask(("ids[]", f"{one},{two}")) == []
-    assert len(ask(("ids", one))) == 100  # without brackets it is not known
+    assert len(ask(("ids", one))) == 100  # unknown without brackets
 
 
 def test_unknown_filters_do_nothing(factorial: Any) -> None:

@@ -1,4 +1,4 @@
-"""Bodies have the keys of those that the vendor published."""
+"""Bodies have the members of the vendor's published ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SAMPLES = os.environ.get("VENDOR_SAMPLES")
 
 pytestmark = pytest.mark.skipif(not SAMPLES, reason="VENDOR_SAMPLES does not say where the vendors' bodies are")
 
-# What came after the version that was published, and what stands in one example only.
+# Members that are newer than the published version, or occur in one example only.
 NEWER = {"contracts_contract_id", "salary_currency"}
 CHANGED = {"id", "role_id"}
 

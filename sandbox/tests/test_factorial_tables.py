@@ -1,4 +1,4 @@
-"""The tables of lists and fields, and the program that writes them."""
+"""The tables of resources and fields, and the program that generates them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every list, read whole in the way that its oddities need, gives what the controls say."""
+"""A full read of each resource, with the parameters that it requires, returns what the controls report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hr_sandbox.factorial.versions import LIVE
 WINDOW = [("start_on", "2021-01-01"), ("end_on", "2027-06-17")]
 INTEGRATION = "7c1f6c2e-5a0b-4c43-9a57-2f4f3f1d9a10"
 TRUE, FALSE = "true", "false"
-# Flags without which something stays hidden.
+# Flags that include hidden rows.
 FLAGS: dict[str, dict[str, str]] = {
     "attendance/overtime_requests": {"include_approval_flow": TRUE},
     "attendance/worked_times": {"include_time_range_category": TRUE, "include_non_attendable_employees": TRUE},
@@ -51,7 +51,7 @@ FLAGS: dict[str, dict[str, str]] = {
     "timeoff/policy_timelines": {"reference_date": "2026-06-17"},
     "finance/categories": {"category_level": "all", "type": "all"},
 }
-# One pass for each value: of a list's own, or of what another list's rows hold.
+# Resources that need one read per value: fixed ones, or values of another resource's rows.
 SWEEPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "finance/contacts": ("contact_type", ("client", "vendor")),
     "payroll_employees/identifiers": ("country", ("de", "it", "pt")),
@@ -80,10 +80,10 @@ PARENTS = {
     "timeoff/policy_timelines": ("employees/employees", "employee_id", "id"),
     "trainings/session_access_memberships": ("trainings/sessions", "session_id", "id"),
 }
-MANY = 200  # values of one request
+MANY = 200  # values per request
 
 
-# What stands several times, beside the flags.
+# Parameters that are repeated, besides the flags.
 LISTS = {
     "attendance/estimated_times": WINDOW,
     "attendance/reviews": WINDOW,
@@ -101,7 +101,7 @@ CODES = "payroll_integrations_base/codes"
 
 
 def passes(api: Any, name: str) -> list[list[tuple[str, str]]]:
-    """The queries of a whole reading."""
+    """Return the queries of a full read."""
     shared = [*FLAGS.get(name, {}).items(), *LISTS.get(name, ())]
     if name in OF_COMPANY:
         shared += [("company_id", api.rows("api_public/credentials")[0]["company_id"])]

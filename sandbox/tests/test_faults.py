@@ -1,4 +1,4 @@
-"""Faults come where, when and as often as they were asked for."""
+"""Faults hit the requested paths, in the requested order and number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Query parameters are read as strictly as the vendor reads them."""
+"""Query parameters are parsed as strictly as by the vendor."""
 
 from __future__ import annotations
 
@@ -55,5 +55,5 @@ def test_good_values(parse: Callable[[str], Any], text: str, value: Any) -> None
     ],
 )
 def test_bad_values(parse: Callable[[str], Any], text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011  the endpoint words the refusal
+    with pytest.raises(ValueError):  # noqa: PT011  the endpoint adds the message
         parse(text)

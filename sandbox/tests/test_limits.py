@@ -1,4 +1,4 @@
-"""Rate limits, on a clock of the test's own."""
+"""Rate limits, with a fake clock."""
 
 from __future__ import annotations
 

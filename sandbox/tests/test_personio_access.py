@@ -1,4 +1,4 @@
-"""Permissions and allow-listed attributes."""
+"""Permissions, modes and allow-listed attributes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens: the form, the errors, the end."""
+"""Tokens: the form, the errors, and expiry."""
 
 from __future__ import annotations
 
@@ -90,4 +90,4 @@ def test_a_token_ends(make_api: Any) -> None:
 def test_150_tokens_a_minute(make_api: Any) -> None:
     api = make_api(requests_per_minute=None)
     statuses = [api.post(TOKEN, GOOD)[0] for _ in range(151)]
-    assert statuses.index(429) == 149  # one was taken before
+    assert statuses.index(429) == 149  # one was issued before

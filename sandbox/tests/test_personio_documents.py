@@ -25,7 +25,7 @@ def test_documents_of_an_owner(api: Any) -> None:
     rows = api.walk(DOCUMENTS, owner_id=owner)
     assert {row["owner"]["id"] for row in rows} == {owner}
     _, first, _ = api.get(DOCUMENTS, {"owner_id": owner, "limit": "2"})
-    assert api.get(DOCUMENTS, cursor_of(first))[1]["_data"] == rows[2:4]  # the cursor knows the owner
+    assert api.get(DOCUMENTS, cursor_of(first))[1]["_data"] == rows[2:4]  # the cursor contains the owner
     category = rows[0]["category"]["id"]
     assert {row["category"]["id"] for row in api.walk(DOCUMENTS, owner_id=owner, category_id=category)} == {category}
     day = rows[1]["created_at"][:10]
@@ -90,7 +90,7 @@ def test_webhooks(api: Any) -> None:
     name = "document.deleted"
     assert api.walk(WEBHOOKS, enabled_events=name) == [row for row in rows if name in row["enabled_events"]]
     assert api.get(f"{WEBHOOKS}/{rows[0]['id']}")[1] == rows[0]
-    assert all(row["description"] and row["token"].startswith("Bearer ") for row in rows)  # what it sends is shown
+    assert all(row["description"] and row["token"].startswith("Bearer ") for row in rows)  # its secrets are visible
     since = f"{api.company.today - timedelta(30)}"
     for row in rows:
         events = api.walk(f"{WEBHOOKS}/{row['id']}/events", limit="200")

@@ -1,4 +1,4 @@
-"""Pages, filters, links and refusals of every list."""
+"""Pages, filters, links and errors of every list endpoint."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ LIST_STREAMS = [row.stream for row in ENDPOINTS if isinstance(row, ListEndpoint)
 
 
 def busiest(api: Any) -> str:
-    """The person with the most employments."""
+    """Return the person with the most employments."""
     return str(max(api.company.people, key=lambda row: len(api.company.employments.of(row.id))).id)
 
 
 def walked(api: Any, stream: str) -> list[Any]:
-    """The rows of a stream, asked for as a client must."""
+    """Read a stream in full, as a client must."""
     endpoint = api.vendor._list_endpoints[stream]
     rows: list[Any] = []
     for values in endpoint.slices(api.company, FIRST, LAST):

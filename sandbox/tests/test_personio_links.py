@@ -1,4 +1,4 @@
-"""Cursors and links, the odd ones too."""
+"""Cursors and links, including unusual ones."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_pages_go_on_where_they_were_while_rows_come_and_go(make_api: Any) -> No
     api.company.version += 1
     _, second, _ = api.get("/v2/persons", {"cursor": cursor_of(first)})
     assert [row["id"] for row in second["_data"]] == [str(number) for number in everyone[10:20]]
-    api.company.people.remove(api.company.people[everyone[19]])  # the last one that was seen
+    api.company.people.remove(api.company.people[everyone[19]])  # the last row of the previous page
     api.company.version += 1
     _, third, _ = api.get("/v2/persons", {"cursor": cursor_of(second)})
     assert [row["id"] for row in third["_data"]] == [str(number) for number in everyone[20:30]]

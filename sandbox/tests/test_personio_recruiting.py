@@ -13,7 +13,7 @@ STREAMS = ("applications", "candidates", "jobs")
 
 
 def utc(said: Any) -> str:
-    """A timestamp as the filters take it: the text says its offset itself, or is local in the zone beside it."""
+    """Return a timestamp as the filters take it. The text has an offset, or is local to the zone beside it."""
     value = datetime.fromisoformat(said["date-time"])
     value = value if value.tzinfo else value.replace(tzinfo=ZoneInfo(said["timezone"]))
     return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -44,7 +44,7 @@ def test_local_times_stand_beside_their_zone_and_the_hour_that_comes_twice_says_
     assert not any(row["updated_at"]["date-time"].endswith("Z") for row in rows)
     assert {row["updated_at"]["timezone"] for row in api.walk(f"{ROOT}/candidates")} == {"UTC"}
     job = next(row for row in api.company.openings if api.company.offices[row.office_id].timezone == "Europe/Berlin")
-    job.created_at = datetime(2025, 10, 26, 1, 30, tzinfo=UTC)  # half past two for the second time
+    job.created_at = datetime(2025, 10, 26, 1, 30, tzinfo=UTC)  # half past two, for the second time
     shown = api.get(f"{ROOT}/jobs/{job.id}")[1]["created_at"]
     assert shown == {"date-time": "2025-10-26T02:30:00+01:00", "timezone": "Europe/Berlin"}
 

@@ -1,4 +1,4 @@
-"""Bodies have the keys and types of those that the vendor published."""
+"""Bodies have the members and types of the vendor's published ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def sample(name: str, version: int = 2) -> Any:
 
 
 def shape(value: Any) -> Any:
-    """A body with types for values; of a list, one shape each."""
+    """Return a body with types instead of values. A list has one shape per element type."""
     if isinstance(value, dict):
         return {key: shape(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -29,7 +29,7 @@ def shape(value: Any) -> Any:
 
 
 def fits(ours: Any, theirs: Any) -> bool:
-    """Whether our value has the shape of theirs; either may be null, and lists may be empty."""
+    """Return whether a value has the shape of the published one. Either may be null, and lists may be empty."""
     if ours is None or theirs is None:
         return True
     if isinstance(theirs, dict):
@@ -40,7 +40,7 @@ def fits(ours: Any, theirs: Any) -> bool:
 
 
 def without_attributes(body: Any) -> Any:
-    """Custom attributes differ by company: they are compared on their own."""
+    """Remove custom attributes, which differ by company and are compared separately."""
     return {key: value for key, value in body.items() if key != "custom_attributes"}
 
 
@@ -152,10 +152,10 @@ def test_older_lists(api: Any, name: str, path: str) -> None:
     report = next(iter(api.company.custom_reports)).uuid
     path, _, query = path.format(time_off=time_off, report=report).partition("?")
     ours = api.get(f"/v1/company/{path}", tuple(parse_qsl(query)))[1]
-    if name == "attendances_list":  # the published examples say both of these in two ways
+    if name == "attendances_list":  # the published examples contradict each other
         theirs["offset"], theirs["limit"] = "", ""
         theirs["data"][0]["attributes"]["is_on_time_off"] = False
-    if name == "custom_report_by_id":  # cells differ by what they hold: the first is a text, as theirs
+    if name == "custom_report_by_id":  # cells differ by type: the first is a text, as in the sample
         items = ours["data"][0]["attributes"]["items"]
         assert len(items) == 10
         for item in items:
@@ -164,7 +164,7 @@ def test_older_lists(api: Any, name: str, path: str) -> None:
 
 
 def without_new_ids(body: Any) -> Any:
-    """The ids of v2 came after what was published."""
+    """Remove the ids of v2, which are newer than the samples."""
     if isinstance(body, list):
         return [without_new_ids(row) for row in body]
     if isinstance(body, dict):

@@ -1,4 +1,4 @@
-"""What v1 has and v2 lacks, and the public career site."""
+"""Endpoints that only v1 has, and the public career site."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_updated_since(api: Any) -> None:
     stamps = sorted(datetime.fromisoformat(row["attributes"]["last_modified_at"]["value"]) for row in rows)
     for since in (stamps[-20], stamps[-1] + timedelta(minutes=45), stamps[-1] + timedelta(minutes=45, seconds=1)):
         later = walked(api, updated_since=since.isoformat())
-        # What changed up to 45 minutes before is given once more.
+        # Records that changed up to 45 minutes earlier are returned too.
         assert len(later) == sum(stamp + timedelta(minutes=45) >= since for stamp in stamps) < len(rows)
         assert all(row in rows for row in later)
     assert later == []
@@ -193,7 +193,7 @@ def test_open_positions(api: Any, language: str) -> None:
     site = api.vendor.careers
     answer = site.answer(Request("GET", "/xml", (("language", language),)))
     assert answer.headers["content-type"].startswith("application/xml")
-    root = ET.fromstring(answer.body)  # noqa: S314  written here
+    root = ET.fromstring(answer.body)  # noqa: S314  written by the sandbox
     assert root.tag == "workzag-jobs"
     truth = positions(api.company)
     assert [int(node.findtext("id") or 0) for node in root] == [row["id"] for row in truth] != []
@@ -213,7 +213,7 @@ def test_feeds_that_say_more_of_a_position(make_api: Any) -> None:
     api = make_api(employees=130)
     shown = {name for row in positions(api.company) for name in row}
     assert {"workplaceType", "additionalOffices"} <= shown
-    root = ET.fromstring(api.vendor.careers.answer(FEED).body)  # noqa: S314  written here
+    root = ET.fromstring(api.vendor.careers.answer(FEED).body)  # noqa: S314  written by the sandbox
     assert len(root.findall("position/additionalOffices")) > len(root.findall("position/salaryInformation/min")) > 0
 
 

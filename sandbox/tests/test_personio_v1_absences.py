@@ -1,4 +1,4 @@
-"""Time-offs, their types, and absences in hours of v1."""
+"""Time-offs, time-off types, and absence periods of v1."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_time_offs_are_those_in_days(api: Any) -> None:
         assert part["start_date"][:10] == other["starts_from"]["date_time"][:10]
         assert all(NO_COLON.fullmatch(part[name]) for name in ("start_date", "created_at", "updated_at"))
         assert (part["end_date"] is None) == (other["ends_at"] is None)
-        if part["end_date"]:  # the last day, where v2 has the one after it
+        if part["end_date"]:  # the last day; v2 has the one after it
             following = date.fromisoformat(part["end_date"][:10]) + timedelta(1)
             assert str(following) == other["ends_at"]["date_time"][:10]
         assert part["half_day_start"] == (other["starts_from"]["type"] == "SECOND_HALF")
@@ -72,7 +72,7 @@ def test_the_offset_is_a_page(api: Any) -> None:
     assert (zero["offset"], one["offset"], two["limit"]) == ("0", "1", "200")
     pages = -(-len(rows) // 200)
     assert zero["metadata"] == {"total_elements": len(rows), "current_page": 1, "total_pages": pages}
-    assert "metadata" not in two  # only the first page says how many there are
+    assert "metadata" not in two  # only the first page has the total
     assert api.get(DAYS, {"offset": "200"})[1]["data"] == []
     assert api.get(HOURS, {"offset": "2", "limit": "50"})[1]["data"] == walked(api, HOURS)[50:100]
 

@@ -1,4 +1,4 @@
-"""Custom reports of v1: they and what they are made of."""
+"""Custom reports of v1."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def pages(api: Any, key: str, limit: int, **query: str) -> list[list[Any]]:
 
 
 def problem(answer: tuple[int, Any, Any]) -> tuple[int, int]:
-    """The status of an answer, and the one that stands in its list."""
+    """Return the status of a response, and the one in its body."""
     status, body, _ = answer
     (only,) = body
     assert only["errors"][0]["details"]
@@ -72,7 +72,7 @@ def test_pages_are_of_people(api: Any) -> None:
     split = pages(api, key, 7)
     assert [item for page in split for item in page] == [item for page in whole for item in page]
     assert {len({item["employee_id"] for item in page}) for page in split[:-1]} == {7}
-    assert max(len(page) for page in split) > 7  # somebody has several rows
+    assert max(len(page) for page in split) > 7  # a person has several rows
     _, body, _ = api.get(f"{PATH}/reports/{key}")
     _, second, _ = api.get(f"{PATH}/reports/{key}", {"page": "2"})
     assert (body["offset"], body["limit"], second["offset"]) == (0, 10, 10)
@@ -124,7 +124,7 @@ def test_historical_data(api: Any) -> None:
         assert found["start_date"] <= since[0]
         assert since[-1] <= found["end_date"]
     seen = [(item["employee_id"], cell["attribute_id"]) for item in items for cell in item["historical_attributes"]]
-    assert len(seen) > len(set(seen))  # one column has several values, each since its day
+    assert len(seen) > len(set(seen))  # one column has several values, each with a start date
 
 
 def test_columns(api: Any) -> None:
@@ -154,7 +154,7 @@ def test_errors_are_lists(make_api: Any) -> None:
         assert problem(api.get(f"{PATH}/reports/{key}", wrong)) == (400, 400)
     api.vendor.revoke(permission="custom-reports:read", endpoint=None, status=None)
     for path in ("reports", f"reports/{key}", "columns"):
-        status, body, _ = api.get(f"{PATH}/{path}")  # at the gate the usual shape is spoken
+        status, body, _ = api.get(f"{PATH}/{path}")  # authorization errors have the usual format
         assert (status, body["success"], body["error"]["code"]) == (403, False, 403)
     assert api.get(f"{PATH}/reports", authorization="Bearer x")[1]["error"]["code"] == 401
 

@@ -63,7 +63,7 @@ def test_breaks_are_minutes_of_the_work_around_them(make_api: Any) -> None:
     api.changes.edit("attendance_period", pause.uuid, "ends_at", shorter)
     after = {row["attributes"]["id_v2"]: row["attributes"] for row in every(api)}[work.uuid]
     assert after["break"] == 20
-    assert after["updated_at"] > rows[work.uuid]["updated_at"]  # or nobody would see the change
+    assert after["updated_at"] > rows[work.uuid]["updated_at"]  # else the change would not be visible
 
 
 def test_pages_count_records_from_zero(api: Any) -> None:

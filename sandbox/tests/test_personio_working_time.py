@@ -1,4 +1,4 @@
-"""Attendances, projects and the days of absences."""
+"""Attendances, projects, and the days of absences."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_attendances(api: Any) -> None:
     projects = {row["id"] for row in api.walk(PROJECTS)}
     for row in rows:
         assert datetime.fromisoformat(row["start"]["date_time"]).tzinfo is None
-        assert row["attribution_date"] <= row["start"]["date_time"][:10]  # a night belongs to the day before
+        assert row["attribution_date"] <= row["start"]["date_time"][:10]  # a night shift belongs to the day before
         assert row["end"] is None or row["end"]["date_time"] > row["start"]["date_time"]
         assert row["project"] is None or row["project"]["id"] in projects
         assert row["updated_at"].endswith("Z")

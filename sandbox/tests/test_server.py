@@ -1,4 +1,4 @@
-"""The sandbox over HTTP: controls, faults, log, latency."""
+"""The sandbox over HTTP: controls, faults, request log, latency."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_hire_terminate_delete(sandbox: Any) -> None:
     assert sandbox.control("terminate", person_id=person)["changed"][0]["kind"] == "employment"
     gone = sandbox.control("delete", kind="person", id=person)["changed"]
     assert {change["action"] for change in gone} == {"deleted"}
-    told = {"webhook_events", "webhook_activity"}  # they tell of all this
+    told = {"webhook_events", "webhook_activity"}  # the changes cause events
     after = sandbox.counts()["personio"]
     assert {name for name, count in after.items() if count != counts[name]} == told
 
@@ -95,7 +95,7 @@ def test_the_older_lists(sandbox: Any, get_token: Any) -> None:
     said = sandbox.control("mode", vendor="personio", path="/v1/company/attendances", mode="refuse-nights")
     assert said == {"path": "/v1/company/attendances", "mode": "refuse-nights", "id": None}
     assert sandbox.control("permissions")["personio"]["modes"] == [said]
-    # As declared, for all reports; and every parameter is in the log.
+    # With the declared path, for all reports. The log contains repeated parameters.
     sandbox.control("fault", path="/personio/v1/company/custom-reports/reports/{id}", kind="status", status=500)
     report = sandbox.records("personio", "custom_reports")[0]["attributes"]["id"]
     failed = get(f"{url}/custom-reports/reports/{report}", headers)

@@ -1,4 +1,4 @@
-"""The invented company: plain records that know no vendor."""
+"""The generated company: plain records that are independent of any vendor."""
 
 from hr_sandbox.company.build import build_company
 from hr_sandbox.company.model import Company

@@ -1,4 +1,4 @@
-"""Absences: within the employments, never two at a time, planned up to a year ahead."""
+"""Generates absences. They lie within employments, do not overlap, and are planned up to a year ahead."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PER_YEAR = 2.5
 PLANNED_DAYS = 365
 LEAVE_DAYS = 45
 ILL_NOW_DAYS = 12
-SEVERAL_SHARE = 0.15  # of those in hours
+SEVERAL_SHARE = 0.15  # of the absences in hours
 WORK_BEGINS, WORK_ENDS = 9, 17
 FIRST, SECOND = "FIRST_HALF", "SECOND_HALF"
 MIDNIGHT = time()
@@ -26,10 +26,10 @@ ILLNESS = "SICK_LEAVE"
 
 
 class Absences:
-    """Makes the absences of people."""
+    """Generates the absences of persons."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Make absences for this company."""
+        """Generate absences for this company."""
         self.company = company
         self.rng = rng
         self._types = list(company.absence_types)
@@ -38,7 +38,7 @@ class Absences:
         self._vacation = self._types[0]
 
     def history(self, employments: list[Employment]) -> None:
-        """Make a person's absences, from the first employment to the plans of the next year."""
+        """Generate a person's absences, from the first employment to next year's plans."""
         for employment in employments:
             if employment.type == "INTERNAL":
                 self._during(employment)
@@ -65,7 +65,7 @@ class Absences:
                 day = self._days(employment, kind, day, limit)
 
     def _long_leave(self, employment: Employment, first: date) -> None:
-        """The leave that the employment's status speaks of: some do not know yet when they come back."""
+        """Add the leave that the employment's status refers to. Some have no end yet."""
         end = None if self.rng.chance(0.5) else self.company.today + timedelta(self.rng.number(20, 300))
         if end and employment.end_date:
             end = min(end, employment.end_date)
@@ -127,7 +127,7 @@ class Absences:
 
 
 def over_days(company: Company, rng: SeededRandom) -> None:
-    """Let some absences in hours go on until the morning of a later day, where nothing is in the way."""
+    """Extend some absences in hours to the morning of a later day, if nothing overlaps."""
     hourly = {row.id for row in company.absence_types if row.unit == "HOURLY"}
     for row in company.absences:
         if row.type_id not in hourly or not rng.chance(SEVERAL_SHARE):
@@ -145,7 +145,7 @@ def over_days(company: Company, rng: SeededRandom) -> None:
 
 
 def days_of(row: Absence, today: date) -> Iterator[AbsenceDay]:
-    """The days of an absence: weekends count nothing, and one without an end lasts until today."""
+    """Return the days of an absence. Weekends count zero, and an open absence lasts until today."""
     first = row.starts_at.date()
     if row.start_half is None:
         yield from _hours_of(row.starts_at, row.ends_at or row.starts_at)
@@ -160,7 +160,7 @@ def days_of(row: Absence, today: date) -> Iterator[AbsenceDay]:
 
 
 def _hours_of(start: datetime, end: datetime) -> Iterator[AbsenceDay]:
-    """The hours of each day: over several days those of the usual working time, and none on weekends."""
+    """Return the hours of each day: the usual working time if there are several days, and none on weekends."""
     first, last = start.date(), end.date()
     for number in range(first.toordinal(), last.toordinal() + 1):
         day = date.fromordinal(number)

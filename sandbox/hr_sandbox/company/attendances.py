@@ -1,4 +1,4 @@
-"""Working time of the last weeks: days with a break, without one, in two halves, and over midnight."""
+"""Generates the working time of recent weeks: days with or without a break, in two parts, and past midnight."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hr_sandbox.company.seeded_random import SeededRandom
 
 WORKING_DAYS = 60
-MOST_PERSON_DAYS = 18_000  # a larger company has fewer days, so that it is still made in seconds
+MOST_PERSON_DAYS = 18_000  # a larger company has fewer days, so that it is still generated in seconds
 FEWEST_DAYS = 3
 REVIEW_DAYS = 10
 COMMENTS = (None, None, None, None, None, "Kundentermin", "Mobiles Arbeiten", "réunion d'équipe", "Überstunden ✓")
@@ -23,10 +23,10 @@ Part = tuple[str, datetime, datetime | None]
 
 
 class Attendances:
-    """Makes the working time of people who work now."""
+    """Generates the working time of current employees."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Make working time for this company."""
+        """Generate working time for this company."""
         self.company = company
         self.rng = rng
         self._open: dict[int, list[Project]] = {}
@@ -34,7 +34,7 @@ class Attendances:
             self._let_book(project)
 
     def make(self) -> None:
-        """Make the working time of all people."""
+        """Generate the working time of all persons."""
         working = [row for row in self.company.employments if row.status == "ACTIVE"]
         days = self._days(len(working))
         for employment in working:
@@ -49,7 +49,7 @@ class Attendances:
             self._open.setdefault(number, []).append(project)
 
     def _days(self, people: int) -> list[date]:
-        """The last working days before today, oldest first."""
+        """Return the last working days before today, oldest first."""
         count = max(FEWEST_DAYS, min(WORKING_DAYS, MOST_PERSON_DAYS // max(people, 1)))
         days: list[date] = []
         day = self.company.today
@@ -65,7 +65,7 @@ class Attendances:
         nightly = rng.chance(0.04)
         mode = rng.weighted(("whole", "halves", "plain"), (50, 25, 25))
         share = employment.weekly_working_hours / 40
-        week = 5 if share > 0.7 else 4  # noqa: PLR2004  short weeks are four days
+        week = 5 if share > 0.7 else 4  # noqa: PLR2004  part-time weeks have four days
         for day in days:
             if day < employment.start_date or day.weekday() >= week:
                 continue
@@ -84,8 +84,8 @@ class Attendances:
 
     @staticmethod
     def _parts(start: datetime, minutes: int, mode: str) -> Iterator[Part]:
-        """Breaks lie within the work, or between two works."""
-        pause = 30 if minutes > 360 else 0  # noqa: PLR2004  nobody has to rest before six hours
+        """Split a day into work and breaks. Breaks are within the work or between two periods of work."""
+        pause = 30 if minutes > 360 else 0  # noqa: PLR2004  no break is required before six hours
         middle = start + timedelta(minutes=minutes // 2 // 5 * 5)
         end = start + timedelta(minutes=minutes + pause)
         if mode == "plain" or not pause:
@@ -99,14 +99,14 @@ class Attendances:
             yield "WORK", middle + timedelta(minutes=pause), end
 
     def _so_far(self, parts: Iterator[Part]) -> list[Part]:
-        """What has begun before today, without an end where that is still to come."""
+        """Return what began before today, without an end if that is still ahead."""
         midnight = datetime.combine(self.company.today, time())
         return [
             (kind, start, end if end and end <= midnight else None) for kind, start, end in parts if start < midnight
         ]
 
     def _away(self, person_id: int, since: date) -> set[date]:
-        """The days on which a person is wholly away."""
+        """Return the days on which a person is absent all day."""
         today, away = self.company.today, set()
         for row in self.company.absences.of(person_id):
             if row.start_half is None or row.approval == "REJECTED":

@@ -1,4 +1,4 @@
-"""Makes the company from a seed: the same seed, day and size give the same records."""
+"""Generates the company from a seed. The same seed, date and size give the same records."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ PEOPLE_PER_EXTRA_TEAM = 40
 
 
 def build_company(employees: int, seed: int, today: date) -> Company:
-    """Make the company.
+    """Generate the company.
 
     Args:
-        employees: how many people there are in all, those who left included.
-        seed: what all choices come from.
-        today: the day that the company's dates are relative to.
+        employees: the number of persons, including former ones.
+        seed: the seed of all random choices.
+        today: the date that the company's dates are relative to.
 
     Returns:
-        A company whose stamps all lie before today.
+        A company whose timestamps are all before today.
     """
     company = Company(seed_data.NAME, seed_data.DOMAIN, seed, today)
     rng = SeededRandom(f"{seed}/{today}/{employees}", today)
@@ -60,7 +60,7 @@ def build_company(employees: int, seed: int, today: date) -> Company:
         pay.history(employments)
         absences.history(employments)
     people.bulk_imports()
-    # Each part has chances of its own: one that is added or changed leaves the others as they were.
+    # Each part has its own generator, so that changing one part leaves the others unchanged.
     _salary_bands(company, _rng(company, "bands"))
     over_days(company, _rng(company, "hours"))
     Projects(company, _rng(company, "projects")).make()

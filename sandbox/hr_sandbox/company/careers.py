@@ -1,4 +1,4 @@
-"""Employments: single ones, moves within the company, returns, contractors, a seasonal helper, leavers."""
+"""Generates employments: single ones, internal moves, returns, contractors, a seasonal worker, leavers."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Stint = tuple[date, date | None]
 
 FULL_TIME = {"DE": 40, "PL": 40, "FR": 35, "GB": 37.5, "JP": 40}
 PROBATION_DAYS = 181
-CONTRACT_DAYS = 730  # of a limited contract
+CONTRACT_DAYS = 730  # of a fixed-term contract
 RENEWAL_DAYS = 365
-SPAN = 12  # direct reports, at most
-SEASONAL_HELPER = 5  # the person who comes for every trade fair
-SEASONS = 53  # more employments than any page of them holds
+SPAN = 12  # the most direct reports
+SEASONAL_HELPER = 5  # the seasonal worker, who returns for every trade fair
+SEASONS = 53  # more employments than fit on a page
 LONGEST_FAIR = 20  # days
-SHORTEST = 90  # days of an employment before anything else stable_chance
+SHORTEST = 90  # days of an employment before anything else happens
 
 
 class Careers:
-    """Makes the employments of people, in the order in which people come."""
+    """Generates the employments of persons, in the order in which they are hired."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Make employments for this company."""
+        """Generate employments for this company."""
         self.company = company
         self.rng = rng
         self._jobs: dict[str, list[Job]] = {}
@@ -48,7 +48,7 @@ class Careers:
         self._reports: dict[int, int] = {}
 
     def start(self, person: Person, office: Office, first_day: date) -> list[Employment]:
-        """Make all employments of a person who starts on this day, oldest first."""
+        """Generate all employments of a person who starts on this day, oldest first."""
         position = len(self.company.people)
         external = position > SEASONAL_HELPER and self.rng.chance(0.05)
         family = self.rng.choice(tuple(seed_data.FAMILIES))
@@ -65,7 +65,7 @@ class Careers:
         ]
 
     def join(self, person: Person, office: Office, first_day: date) -> Employment:
-        """Make one open employment for a person who is hired while the company is served."""
+        """Generate one open employment for a person who is hired by a control."""
         family = self.rng.choice([row for row in seed_data.FAMILIES if row in self._jobs and row in self._departments])
         heads = [row.person_id for row in self.company.employments if row.supervisor_id is None]
         heads.sort(key=lambda head: not self._employed(head, first_day))
@@ -79,7 +79,7 @@ class Careers:
             yield day, day + timedelta(self.rng.number(4, LONGEST_FAIR) - 1)
 
     def _stints(self, first_day: date) -> Iterator[Stint]:
-        """Days from first to last of each employment; the next begins the day after, or after a break."""
+        """Return the first and last day of each employment. The next one follows directly or after a break."""
         rng, today = self.rng, self.company.today
         start = first_day
         while True:
@@ -145,12 +145,12 @@ class Careers:
 
     @staticmethod
     def _probation_end(start: date, end: date | None) -> date | None:
-        """There is none in an employment that is shorter."""
+        """Return the end of the probation period, or None if the employment is shorter."""
         day = start + timedelta(PROBATION_DAYS)
         return day if end is None or day <= end else None
 
     def _contract_end(self, start: date, end: date | None) -> date:
-        """A limited contract is renewed until its employment ends."""
+        """Return the end of the contract. A fixed-term contract is renewed until the employment ends."""
         if end is not None:
             return end
         day = start + timedelta(CONTRACT_DAYS)
@@ -160,11 +160,11 @@ class Careers:
 
     @staticmethod
     def _touched(row: Employment) -> datetime:
-        """The last change: not before its termination was entered, nor before it became inactive."""
+        """Return the last update: not before the termination was entered or the employment became inactive."""
         days = [row.termination.decided_on] if row.termination else []
         if row.status == "INACTIVE" and row.end_date:
             days.append(row.end_date)
-        # At the hour of its creation: no more chances than for an employment that goes on.
+        # Uses the time of creation, so that it draws no more random values than an open employment.
         timestamps = [datetime.combine(day, row.created_at.timetz()) for day in days]
         return max([row.updated_at, *timestamps])
 
@@ -178,7 +178,7 @@ class Careers:
         return "LEAVE" if settled and row.type == "INTERNAL" and self.rng.chance(0.04) else "ACTIVE"
 
     def _supervisor(self, family: str, person_id: int, day: date) -> int:
-        """Somebody who came earlier, so that the tree has no circle, and who is there on the day."""
+        """Return a person who was hired earlier, so that there is no cycle, and who is employed on the day."""
         head = self._leads["management"][0]
         leads = self._leads.get(family, [])
         open_leads = [lead for lead in leads[-8:] if lead != person_id and self._reports.get(lead, 0) < SPAN]

@@ -1,4 +1,4 @@
-"""Changes of the company while it is served. Each says which records it created, updated or deleted."""
+"""Changes of the company at run time. Each returns the records that it created, updated or deleted."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company.model import Employment, Record
 
-# Records are found by these: they stay as they were.
+# Fields that identify records and cannot be changed.
 FIXED = frozenset({"id", "uuid", "person_id", "owner_id", "candidate_id", "webhook_id"})
 ATTRIBUTES = "attributes."
 
 
 class ChangeError(ValueError):
-    """The change cannot be made; the message is one sentence."""
+    """The change is not possible; the message is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to one record.
+    """A change of one record.
 
     Attributes:
         action: `created`, `updated` or `deleted`.
@@ -48,7 +48,7 @@ class Change:
 
 
 class Changes:
-    """Changes the records of a company; stamps are the clock's."""
+    """Changes records of a company. Timestamps are the clock's."""
 
     def __init__(self, company: Company, now: Callable[[], datetime] = clock.now) -> None:
         """Change this company."""
@@ -64,15 +64,15 @@ class Changes:
         return tuple(self._tables)
 
     def hire(self, start_date: date | None = None, /, **given: Any) -> list[Change]:
-        """Hire somebody: a person, an employment, a salary.
+        """Hire a person: adds a person, an employment and a salary.
 
         Args:
-            start_date: the first day; the company's today where none is given.
+            start_date: the first day, by default the company's today.
             given: fields of the person, such as `last_name`.
         """
         start = start_date or self.company.today
         parsed = {name: self._parse(Person, name, value) for name, value in given.items()}
-        # Made anew each time: offices, jobs and teams may have come and gone.
+        # Created each time, because offices, jobs and teams may have changed.
         people, careers = People(self.company, self._rng), Careers(self.company, self._rng)
         person, office = people.hire(start)
         for name, value in parsed.items():
@@ -88,7 +88,7 @@ class Changes:
         return self._done([_change("created", kind, row) for kind, row in rows])
 
     def terminate(self, person_id: str | None = None, day: date | None = None) -> list[Change]:
-        """End somebody's employment; pay ends with it, absences and working time after it go."""
+        """End an employment and its pay, and remove later absences and working time."""
         day = day or self.company.today
         employment = self._employment_to_end(person_id, day)
         employment.end_date = day
@@ -104,8 +104,8 @@ class Changes:
         changes += self._remove(self.company.attendances, worked)
         return self._done(changes, ("employment.terminated", employment.uuid))
 
-    def edit(self, kind: str, key: str, field: str, value: Any) -> list[Change]:  # noqa: ANN401  any field's
-        """Give a record's field another value. A change of an employment does not touch the person's stamp."""
+    def edit(self, kind: str, key: str, field: str, value: Any) -> list[Change]:  # noqa: ANN401  any field
+        """Set a field of a record. Changing an employment does not update the person's timestamp."""
         table = self._table(kind)
         row = self._find(table, key)
         if isinstance(row, Person) and field.startswith(ATTRIBUTES):
@@ -122,7 +122,7 @@ class Changes:
         return self._done([_change("updated", kind, row)])
 
     def delete(self, kind: str, key: str) -> list[Change]:
-        """Delete a record, and what belongs to it; refused while others need it."""
+        """Delete a record and the records that it owns. Fails if other records refer to it."""
         table = self._table(kind)
         row = self._find(table, key)
         if is_referenced(self.company, kind, row.id):
@@ -136,13 +136,13 @@ class Changes:
         return self._done(changes)
 
     def _remove(self, table: Table[Any], rows: list[Any]) -> list[Change]:
-        """Delete records of one table."""
+        """Delete records of a table."""
         for row in rows:
             table.remove(row)
         return [_change("deleted", table.kind, row) for row in rows]
 
     def _forget(self, person_id: int) -> list[Change]:
-        """Take a person out of what other records say."""
+        """Remove the references to a person from other records."""
         company = self.company
         touched: list[tuple[str, Any]] = []
         for employment in company.employments:
@@ -200,7 +200,7 @@ class Changes:
         return changes
 
     def _check_reference(self, table: Table[Any], row: Any, field: str, number: int) -> None:  # noqa: ANN401  any record
-        """Refuse the number of a record that does not exist, or that would stand above itself."""
+        """Reject references to records that do not exist, and cycles."""
         others = self._others(table, field)
         if others is None:
             raise ChangeError(f"The field {field} of a record of the kind {table.kind} cannot be changed.")
@@ -212,11 +212,11 @@ class Changes:
             raise ChangeError(f"The field {field} cannot be {number}: that would make a circle.")
 
     def _others(self, table: Table[Any], field: str) -> Table[Any] | None:
-        """The table that a field's number stands in, or None."""
+        """Return the table that a field refers to, or None."""
         return self.company.people if field == "supervisor_id" else referenced_table(self.company, table, field)
 
     def _supervisors(self, person_id: int) -> list[int]:
-        """The supervisors of all of a person's employments."""
+        """Return the supervisors of all employments of a person."""
         stints = self.company.employments.of(person_id)
         return [row.supervisor_id for row in stints if row.supervisor_id is not None]
 
@@ -224,7 +224,7 @@ class Changes:
     def _parents(table: Table[Any]) -> Callable[[int], list[int]]:
         return lambda number: [] if table[number].parent_id is None else [table[number].parent_id]
 
-    def _edit_attribute(self, row: Person, name: str, value: Any) -> None:  # noqa: ANN401  any attribute's
+    def _edit_attribute(self, row: Person, name: str, value: Any) -> None:  # noqa: ANN401  any attribute
         kinds = {definition.id: definition.type for definition in self.company.attributes}
         if name not in kinds:
             raise ChangeError(f"There is no attribute {name}.")
@@ -236,7 +236,7 @@ class Changes:
             raise ChangeError(f"The attribute {name} holds a {kinds[name]}.")
 
     def _advance(self, row: Application, value: Any) -> None:  # noqa: ANN401  what JSON holds
-        """Move an application to a stage, by the stage's name or kind."""
+        """Move an application to a stage, given by its name or kind."""
         company = self.company
         own = company.categories[company.openings[row.opening_id].category_id].stages
         stages = {stage.name or stage.kind: stage for stage in (*own, *ENDS.values())}
@@ -257,7 +257,7 @@ class Changes:
             raise ChangeError(f"There is no {table.kind} {key}.")
         return row
 
-    def _parse(self, kind: type, name: str, value: Any) -> Any:  # noqa: ANN401  any field's
+    def _parse(self, kind: type, name: str, value: Any) -> Any:  # noqa: ANN401  any field
         types = {row.name: str(row.type) for row in fields(kind) if row.name not in FIXED}
         if name not in types or types[name] not in PARSERS | NULLABLE:
             usable = ", ".join(row for row, type_ in types.items() if type_ in PARSERS | NULLABLE)
@@ -270,7 +270,7 @@ class Changes:
             raise ChangeError(f"The field {name} cannot be {value!r}.") from error
 
     def _done(self, changes: list[Change], *events: tuple[str, str]) -> list[Change]:
-        """Let webhooks tell of the changes, and of more specific events (name and id)."""
+        """Send the changes, and more specific events (name and id), to webhooks."""
         self.company.version += 1
         now = self._now()
         told = [(NAMES[row.kind, row.action], row.id) for row in changes if (row.kind, row.action) in NAMES]
@@ -279,7 +279,7 @@ class Changes:
 
 
 def _all_above(number: int, above: Callable[[int], list[int]]) -> set[int]:
-    """The record with this number, and all that stand above it."""
+    """Return this record's number and those of all its ancestors."""
     found: set[int] = set()
     ahead = [number]
     while ahead:
@@ -322,7 +322,7 @@ def _date_or_local(value: str) -> datetime:
     return datetime.fromisoformat(value).replace(tzinfo=None)
 
 
-# By the types as the records declare them.
+# By the declared types of the records' fields.
 PARSERS: dict[str, Callable[[Any], Any]] = {
     "str": _instance(str),
     "int": _instance(int),

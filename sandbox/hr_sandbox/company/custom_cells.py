@@ -1,4 +1,4 @@
-"""What the cells of reports of the older kind hold."""
+"""Values of the cells of custom reports."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class Word(NamedTuple):
-    """A word that is shown in the reader's language."""
+    """A word that is translated for the reader."""
 
     english: str
     german: str
 
 
 class Entity(NamedTuple):
-    """Another record, by its number and its name."""
+    """A reference to another record: its number and name."""
 
     number: int
     name: str
@@ -31,13 +31,13 @@ class Centers(NamedTuple):
 
 
 class Minutes(NamedTuple):
-    """A length of time."""
+    """A duration."""
 
     value: int
 
 
 class Away(NamedTuple):
-    """How long somebody was away in a stretch of time."""
+    """A duration of absence within a period."""
 
     first: date
     last: date
@@ -46,7 +46,7 @@ class Away(NamedTuple):
 
 
 class Span(NamedTuple):
-    """One absence; the last day is None while it is not known."""
+    """One absence. The last day is None if it is not known yet."""
 
     first: date
     last: date | None
@@ -55,7 +55,7 @@ class Span(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A value of a column; since when it holds, where the report is about changes."""
+    """A value of a column, with its start date in reports about changes."""
 
     column: str
     value: str | Word | Entity | Centers | Minutes | Money | Away | Span | None

@@ -1,4 +1,4 @@
-"""Reports of the older kind: what they are about, and which columns they can have."""
+"""Generates custom reports, the older kind, and their possible columns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AWAY, PERIODS = "absence_", ":periods"
 HISTORY_DAYS = 3 * 365
 OFFICE = "office_id"
 
-# What each column is called, and what it holds.
+# The label and type of each column.
 FIXED_COLUMNS: dict[str, tuple[Word, str]] = {
     "first_name": (Word("First name", "Vorname"), "TEXT"),
     "last_name": (Word("Last name", "Nachname"), "TEXT"),
@@ -30,7 +30,7 @@ _PEOPLE = ("first_name", "last_name", "status", "department", "cost_center", "we
 
 
 def columns_of(company: Company) -> dict[str, tuple[Word, str]]:
-    """All columns that a report can have: those of people, of the company's own fields, and of absences."""
+    """Return all possible columns: those of persons, custom attributes, and absences."""
     own = {row.id: (row.label or "Feld", "TEXT") for row in company.attributes if row.type == "string"}
     found = dict(FIXED_COLUMNS)
     found |= {key: (Word(label, label), kind) for key, (label, kind) in own.items()}
@@ -44,15 +44,15 @@ def columns_of(company: Company) -> dict[str, tuple[Word, str]]:
 
 
 class CustomReports:
-    """Makes the reports of a company that has everything else."""
+    """Generates the custom reports of an otherwise complete company."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Make reports for this company."""
+        """Generate reports for this company."""
         self.company = company
         self.rng = rng
 
     def make(self) -> None:
-        """Make all of them."""
+        """Generate all reports."""
         company, today = self.company, self.company.today
         office = next(iter(company.offices))
         vacation = next(iter(company.absence_types))

@@ -1,4 +1,4 @@
-"""The rows of reports of the older kind: each is a person's, who may have several."""
+"""The rows of custom reports. Each belongs to a person, who may have several."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STATUSES = {
 
 @dataclass(frozen=True, slots=True)
 class CustomRow:
-    """A row; its number is its place in the report."""
+    """A row. Its number is its position in the report."""
 
     id: int
     person_id: int
@@ -36,7 +36,7 @@ class CustomRow:
 
 
 def rows_of(report: CustomReport, company: Company) -> list[CustomRow]:
-    """The rows of a report, as the company is now; those of a person follow each other."""
+    """Return the rows of a report as of now. The rows of a person are adjacent."""
     make = {TIMEFRAME: _timeframe, HISTORY: _history}.get(report.type, _point)
     rows: list[CustomRow] = []
     for person in company.people:
@@ -58,14 +58,14 @@ def _point(report: CustomReport, company: Company, person: Person) -> Iterator[t
 
 
 def _timeframe(report: CustomReport, company: Company, person: Person) -> Iterator[tuple[Cell, ...]]:
-    """A row for each absence, or one without any."""
+    """Return one row per absence, or one row without an absence."""
     first, last = report.starts_on, report.ends_on
     latest = company.latest_employment(person.id)
     plain = [column for column in report.columns if not column.startswith(AWAY)]
     begin = tuple(Cell(column, _value(column, company, person, latest)) for column in plain)
     for column in [column for column in report.columns if column.startswith(AWAY)]:
         kind = int(column.removeprefix(AWAY).removesuffix(PERIODS))
-        if kind not in company.absence_types:  # gone meanwhile
+        if kind not in company.absence_types:  # deleted since
             continue
         if column.endswith(PERIODS):
             spans = [_span(row) for row in _away(company, person, kind, first, last)]
@@ -77,7 +77,7 @@ def _timeframe(report: CustomReport, company: Company, person: Person) -> Iterat
 
 
 def _history(report: CustomReport, company: Company, person: Person) -> Iterator[tuple[Cell, ...]]:
-    """One row with all changes, oldest first; none for who had no change."""
+    """Return one row with all changes, oldest first, or none if there are no changes."""
     found = []
     for stint in company.employments.of(person.id):
         named = [column for column in report.columns if column != "fix_salary"]
@@ -104,7 +104,7 @@ _OF_STINT: dict[str, Callable[[Company, Any], Any]] = {
 }
 
 
-def _value(column: str, company: Company, person: Person, stint: Employment | None) -> Any:  # noqa: ANN401  a cell's
+def _value(column: str, company: Company, person: Person, stint: Employment | None) -> Any:  # noqa: ANN401  any cell
     if column in _OF_STINT:
         return _OF_STINT[column](company, stint) if stint else None
     if column == "fix_salary":

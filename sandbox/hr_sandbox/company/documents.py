@@ -1,4 +1,4 @@
-"""Documents of people: a contract each, payslips and whatever else gathers over the years."""
+"""Generates documents of persons: contracts, payslips and others."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ ENDINGS = {
 
 
 class Documents:
-    """Makes the documents of a company that has its people."""
+    """Generates the documents of a company that has persons."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Make documents for this company."""
+        """Generate documents for this company."""
         self.company = company
         self.rng = rng
         for name, *_ in seed_data.DOCUMENTS:
@@ -37,7 +37,7 @@ class Documents:
         self._categories = list(company.document_categories)
 
     def make(self) -> None:
-        """Make the documents of everybody."""
+        """Generate the documents of all persons."""
         today = self.company.today
         for person in self.company.people:
             first = min(person.created_at.date(), today)

@@ -1,4 +1,4 @@
-"""Compensations: salaries with raises over the years, hourly wages, bonuses, allowances."""
+"""Generates compensations: salaries with raises, hourly wages, bonuses, allowances."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ DAY = timedelta(1)
 
 
 class Pay:
-    """Makes the compensations of people."""
+    """Generates the compensations of persons."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Make compensations for this company."""
+        """Generate compensations for this company."""
         self.company = company
         self.rng = rng
         self._types = {row.category: row.id for row in company.compensation_types}
 
     def history(self, employments: list[Employment]) -> None:
-        """Make what a person was and is paid."""
+        """Generate all compensations of a person."""
         for employment in employments:
             self._salary(employment)
             if employment.type == "INTERNAL":
@@ -52,7 +52,7 @@ class Pay:
             yearly *= 1 + rng.number(10, 70) / 1000
 
     def _raises(self, employment: Employment) -> list[date]:
-        """Most raises are on the first of a month, a few within one."""
+        """Return the dates of raises: most on the first of a month, a few within a month."""
         rng = self.rng
         last = min(employment.end_date or self.company.today, self.company.today + timedelta(60))
         days = []

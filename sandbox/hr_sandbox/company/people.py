@@ -1,4 +1,4 @@
-"""People: their names, addresses and the fields that the company defined itself."""
+"""Generates persons: names, addresses and custom attributes."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ ONBOARDING_SHARE = 0.02
 
 
 class People:
-    """Makes the people of a company."""
+    """Generates the persons of a company."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Make people for this company."""
+        """Generate persons for this company."""
         self.company = company
         self.rng = rng
         self._offices = list(company.offices)
@@ -34,7 +34,7 @@ class People:
         self._shares = [shares.get(row.city, 1) for row in self._offices]
 
     def hiring_days(self, count: int) -> list[date]:
-        """First working days, oldest first: more of them in later years, a few still to come."""
+        """Return the first working days, oldest first: more in later years, a few in the future."""
         today = self.company.today
         first = today - timedelta(365 * seed_data.YEARS)
         span = (today - first).days
@@ -44,7 +44,7 @@ class People:
         return [workday(day) for day in sorted(days)]
 
     def hire(self, first_day: date) -> tuple[Person, Office]:
-        """Make a person who starts on this day, and say where."""
+        """Generate a person who starts on this day. Returns the person and the office."""
         rng = self.rng
         office = rng.weighted(self._offices, self._shares)
         gender = rng.weighted(GENDERS, (47, 47, 3, 3))
@@ -69,7 +69,7 @@ class People:
         return self.company.people.add(person), office
 
     def email(self, person: Person) -> str:
-        """A unique address: the number is part of it, because names repeat."""
+        """Return a unique address. It contains the number, because names repeat."""
         name = ".".join(filter(None, (ascii_name(person.first_name), ascii_name(person.last_name)))) or "mail"
         return f"{name}.{person.id}@{self.company.domain}"
 
@@ -95,9 +95,9 @@ class People:
         return (day + timedelta(self.rng.number(low, high))).isoformat()
 
     def bulk_imports(self) -> None:
-        """Let a few imports touch many people at once, the last one those who were changed latest.
+        """Simulate imports that updated many persons in the same second, the last of them most recently.
 
-        Records that share a second are where a strict `updated_at.gt` loses rows.
+        Such records are where a strict `updated_at.gt` loses rows.
         """
         rng = self.rng
         today = self.company.today

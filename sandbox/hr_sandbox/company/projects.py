@@ -1,4 +1,4 @@
-"""Projects: for clients or the company's own, some with parts, some for everybody."""
+"""Generates projects: for clients or internal, some with subprojects, some open to everyone."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ MOST_MEMBERS = 450
 
 
 class Projects:
-    """Makes the projects of a company that has its people."""
+    """Generates the projects of a company that has persons."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Make projects for this company."""
+        """Generate projects for this company."""
         self.company = company
         self.rng = rng
         self._cost_centers = [row.id for row in company.cost_centers]
 
     def make(self) -> None:
-        """Make all projects, each before its parts."""
+        """Generate all projects, each before its subprojects."""
         for number, (name, parts) in enumerate(PROJECTS):
             project = self._project(name, None, number)
             if not project.for_all:

@@ -1,4 +1,4 @@
-"""Recruiting: openings of the last years, and who applied for them; some of them work here now."""
+"""Generates openings of recent years and their applications. Some applicants were hired."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 YEARS_BACK = 2
 MOST_CANDIDATES = 3000
-LONGEST_DAYS = 60  # from an application to its end
+LONGEST_DAYS = 60  # days from an application to its end
 NEW = Stage(None, None, "SYSTEM", "UNASSIGNED")
 ENDS = {kind: Stage(None, None, "SYSTEM", kind) for kind in ("ACCEPTED", "REJECTED", "WITHDRAWN")}
-OWN_FAMILIES = {"engineering": 1, "production": 2}  # family -> which category; the first one for the others
+OWN_FAMILIES = {"engineering": 1, "production": 2}  # job family -> category; the first category is the default
 SENIORITIES = ("entry-level", "experienced", "executive", "student")
 
 
 class Recruiting:
-    """Makes the openings and applications of a company that has its people."""
+    """Generates the openings and applications of a company that has persons."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Recruit for this company."""
+        """Generate recruiting for this company."""
         self.company = company
         self.rng = rng
         self._first = company.today - timedelta(365 * YEARS_BACK)
 
     def make(self) -> None:
-        """Make everything."""
+        """Generate all records."""
         self._categories()
         self._openings(4 + len(self.company.people) // 12)
         hired = [row for row in self.company.people if self._start(row) > self._first and self.rng.chance(0.6)]
@@ -81,7 +81,7 @@ class Recruiting:
         return first.start_date if first else date.min
 
     def _hired(self, person: Person) -> None:
-        """Who works here came through an application, where there was an opening for their work."""
+        """Add an application for each hired person if there was a suitable opening."""
         rng = self.rng
         job = self.company.employments.of(person.id)[0].job_id
         until = person.created_at.date() - timedelta(5)

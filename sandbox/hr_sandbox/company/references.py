@@ -1,4 +1,4 @@
-"""Which records need which others, for when one is to be deleted."""
+"""References between records, which matter for deletion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company.model import Company, Table
 
-# A kind, and the tables and fields that refer to it: it stays while one does.
+# By kind, the tables and fields that refer to it. A referenced record cannot be deleted.
 REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "absence_type": (("absences", "type_id"),),
     "compensation_type": (("compensations", "type_id"),),
@@ -34,7 +34,7 @@ REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "document_category": (("documents", "category_id"),),
 }
 
-# A kind, and the tables whose records go with it.
+# By kind, the tables whose records are deleted with it.
 OWNED = {
     "person": ("employments", "absences", "compensations", "attendances", "documents"),
     "recruiting_candidate": ("applications",),
@@ -43,7 +43,7 @@ OWNED = {
 
 
 def is_referenced(company: Company, kind: str, number: int) -> bool:
-    """Whether another record refers to this one."""
+    """Return whether another record refers to this one."""
     if kind == "cost_center" and any(number == center for row in company.employments for center, _ in row.cost_centers):
         return True
     return any(
@@ -52,7 +52,7 @@ def is_referenced(company: Company, kind: str, number: int) -> bool:
 
 
 def referenced_table(company: Company, table: Table[Any], field: str) -> Table[Any] | None:
-    """The table that a field of another one's records refers to, or None."""
+    """Return the table that a field refers to, or None."""
     tables = {other.kind: other for other in company.tables()}
     for kind, users in REFERENCES.items():
         if any(getattr(company, name) is table and field == used for name, used in users):
@@ -61,7 +61,7 @@ def referenced_table(company: Company, table: Table[Any], field: str) -> Table[A
 
 
 def owned_by(company: Company, kind: str, number: int) -> Iterator[tuple[Table[Any], list[Any]]]:
-    """The records that go with this one."""
+    """Yield the tables with the records that this one owns."""
     for name in OWNED.get(kind, ()):
         table: Table[Any] = getattr(company, name)
         yield table, table.of(number)

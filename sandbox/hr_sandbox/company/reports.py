@@ -1,4 +1,4 @@
-"""Reports: tables over people, their pay and their absences, as somebody put them together."""
+"""Generates reports about persons, their pay and their absences."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Money(NamedTuple):
 
 
 class Option(NamedTuple):
-    """A choice from a list: how it is kept, and how it is shown."""
+    """An option of a list: its value and its label."""
 
     key: str
     label: str
@@ -30,15 +30,15 @@ class Option(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """What a report can have a column of.
+    """An attribute that a report can have as a column.
 
     Attributes:
-        id: its name for machines.
-        label: its name in English.
-        german: its name in German.
+        id: its id.
+        label: its English name.
+        german: its German name.
         type: string, numeric, options, percentage, monetary or date.
         about: what the rows of its reports are.
-        value: of a row; None where there is none.
+        value: returns the value of a row, or None.
     """
 
     id: str
@@ -51,7 +51,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """A row; its number is its place in the report."""
+    """A row. Its number is its position in the report."""
 
     id: int
     values: tuple[Any, ...]
@@ -110,7 +110,7 @@ _PEOPLE = tuple(row.id for row in ATTRIBUTES.values() if row.about == "people")
 _PAY = tuple(row.id for row in ATTRIBUTES.values() if row.about == "pay")
 _ABSENCES = tuple(row.id for row in ATTRIBUTES.values() if row.about == "absences")
 
-# Name, what a row is, columns, whether it is grouped, whether it may be read from outside.
+# Name, kind of rows, columns, whether it is grouped, whether it is shared.
 PLANS: tuple[tuple[str, str, tuple[str, ...], bool, bool], ...] = (
     ("Mitarbeiterliste", "people", _PEOPLE, False, True),
     ("Gehälter heute", "pay", _PAY, False, True),
@@ -122,15 +122,15 @@ PLANS: tuple[tuple[str, str, tuple[str, ...], bool, bool], ...] = (
 
 
 class Reports:
-    """Makes the reports of a company."""
+    """Generates the reports of a company."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Make reports for this company."""
+        """Generate reports for this company."""
         self.company = company
         self.rng = rng
 
     def make(self) -> None:
-        """Make all of them."""
+        """Generate all reports."""
         table, rng = self.company.reports, self.rng
         for plan in PLANS:
             created_at = rng.stamp(self.company.today - timedelta(rng.number(30, 900)))
@@ -138,7 +138,7 @@ class Reports:
 
 
 def rows_of(report: Report, company: Company) -> list[ReportRow]:
-    """The rows of a report, as the company is now."""
+    """Return the rows of a report as of now."""
     today = company.today
     rows: dict[str, Callable[[], list[Any]]] = {
         "people": lambda: list(company.people),

@@ -1,4 +1,4 @@
-"""The fixed parts of the company: where it is, how it is organised, what it pays and why people are away."""
+"""The fixed data of the company: offices, departments, jobs, pay and absence types."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ YEARS = 12  # of history before today
 
 
 class OfficePlan(NamedTuple):
-    """An office, the legal entity that runs it and the locales that its people's names come from."""
+    """An office, its legal entity, and the locales of its employees' names."""
 
     city: str
     country: str
@@ -30,7 +30,7 @@ OFFICES = (
     OfficePlan("大阪", "JP", "Asia/Tokyo", "KK", "JPY", 6, ("ja_JP",)),
 )
 
-# What one euro was worth when the pay scale was made; fixed, so that the company stays the same.
+# Exchange rates of the pay scale. They are fixed, so that the company stays the same.
 RATES = {"EUR": 1, "PLN": 4.3, "GBP": 0.85, "JPY": 160}
 
 COST_CENTERS = ("Produktion", "Entwicklung", "Vertrieb", "Verwaltung", "Service", "Marketing", "Allgemein")
@@ -89,7 +89,7 @@ SUB_DEPARTMENTS = (
     ("Logistik", None, "production"),
 )
 
-# Each with its category, unit and share.
+# With category, unit and share.
 ABSENCE_TYPES = (
     ("Urlaub", "PAID_VACATION", "DAILY", 52),
     ("Krankheit", "SICK_LEAVE", "DAILY", 20),
@@ -100,7 +100,7 @@ ABSENCE_TYPES = (
     ("Überstundenausgleich", "OVERTIME", "HOURLY", 10),
 )
 
-# Each with its category.
+# With category.
 COMPENSATION_TYPES = (
     ("Base salary", "FIXED_SALARY"),
     ("Hourly wage", "HOURLY"),
@@ -108,7 +108,7 @@ COMPENSATION_TYPES = (
     ("Mobilitätszuschuss", "RECURRING"),
 )
 
-# Id, type, label and global id. Labels are missing, translated and used twice: administrators leave them so.
+# Id, type, label and global id. As in real accounts, labels are missing, translated and used twice.
 ATTRIBUTES: tuple[tuple[str, str, str | None, str | None], ...] = (
     ("city", "string", None, "city"),
     ("dynamic_12345", "string", "Kostenstelle", None),
@@ -145,7 +145,7 @@ COMMENTS = (
 
 CLIENTS = ("Optik Süd GmbH", "Société Lumière", "Zakłady Świt", "大阪光学", "North Sea Survey Ltd", "Ćwik & Söhne")
 
-# Each with its parts.
+# With subprojects.
 PROJECTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Spektrometer X2", ("Optik", "Firmware", "Zulassung")),
     ("Wartung 現場", ()),
@@ -161,7 +161,7 @@ PROJECTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Intern: Onboarding", ()),
 )
 
-# Each with the names and kinds of its own stages.
+# With the names and kinds of their stages.
 RECRUITING: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Angestellte", (("Screening", "SCREENING"), ("Interview", "INTERVIEW"), ("Angebot", "OFFER"))),
     ("Engineering", (("CV", "SCREENING"), ("Code Review", "ASSESSMENT"), ("Onsite", "INTERVIEW"), ("Offer", "OFFER"))),
@@ -169,7 +169,7 @@ RECRUITING: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 )
 CHANNELS = ("Career site", "LinkedIn", "Empfehlung", "Agentur für Arbeit", "Pracuj", "自社サイト")
 
-# Each with its share, and the media types of its files.
+# With share and media types.
 DOCUMENTS: tuple[tuple[str, int, tuple[str, ...]], ...] = (
     ("Arbeitsvertrag", 20, ("application/pdf",)),
     ("Certificates", 20, ("application/pdf", "image/jpeg")),
@@ -178,7 +178,7 @@ DOCUMENTS: tuple[tuple[str, int, tuple[str, ...]], ...] = (
     ("その他", 8, ("text/plain", "application/vnd.oasis.opendocument.text")),
 )
 
-# Name, address, status and what it tells of.
+# Name, address, status and events.
 WEBHOOKS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     (
         "Warehouse",

@@ -1,5 +1,5 @@
-"""Chance, always from one seeded generator."""
-# ruff: noqa: S311  an invented company needs no cryptography
+"""Random choices from one seeded generator."""
+# ruff: noqa: S311  no cryptography
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-# Letters that Unicode does not take apart into a base letter and an accent.
+# Letters that Unicode does not decompose.
 WITHOUT_BASE_LETTER = {0xDF: "ss", 0x142: "l", 0x141: "L", 0xF8: "o", 0x131: "i"}
 
 
 def ascii_name(name: str) -> str:
-    """What is left of a name in an e-mail address; empty for other scripts than Latin."""
+    """Return a name as it is used in an email address; empty for non-Latin scripts."""
     plain = name.translate(WITHOUT_BASE_LETTER)
     plain = unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()
     return "".join(letter for letter in plain.lower() if letter.isalnum() or letter == "-")
 
 
 class SeededRandom:
-    """Random choices of a company in the making."""
+    """A random generator for the company's data."""
 
     def __init__(self, seed: object, today: date) -> None:
-        """Make the generator.
+        """Create the generator.
 
         Args:
             seed: the same seed gives the same choices.
-            today: no stamp is later than the first second of this day.
+            today: no timestamp is later than the beginning of this day.
         """
         self.random = random.Random(str(seed))
         self.today = today
@@ -44,45 +44,45 @@ class SeededRandom:
         self.latest = datetime.combine(today, time(), UTC) - timedelta(seconds=1)
 
     def chance(self, probability: float) -> bool:
-        """True as often as the probability says."""
+        """Return True with this probability."""
         return self.random.random() < probability
 
     def choice(self, choices: Sequence[T]) -> T:
-        """One of the choices."""
+        """Return one of the choices."""
         return choices[int(self.random.random() * len(choices))]
 
     def weighted(self, choices: Sequence[T], weights: Iterable[float]) -> T:
-        """One of the choices, by weight."""
+        """Return one of the choices by weight."""
         return self.random.choices(choices, list(weights))[0]
 
     def number(self, low: int, high: int) -> int:
-        """A whole number, both ends included."""
+        """Return an integer in a range (inclusive)."""
         return low + int(self.random.random() * (high - low + 1))
 
     def day(self, first: date, last: date) -> date:
-        """A day of the window, both ends included; the first one where the window is empty."""
+        """Return a day of a window (inclusive), or the first one if the window is empty."""
         return first + timedelta(self.number(0, max(0, (last - first).days)))
 
     def uuid(self) -> str:
-        """A random UUID (version 4)."""
+        """Return a random UUID (version 4)."""
         text = f"{self.random.getrandbits(128):032x}"
         variant = "89ab"[int(text[16], 16) % 4]
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
 
     def stamp(self, day: date) -> datetime:
-        """A timestamp of the day, never later than the company's latest one."""
+        """Return a timestamp on a day, not later than the company's latest one."""
         timestamp = datetime.combine(day, time(), UTC) + timedelta(seconds=self.number(5 * 3600, 18 * 3600))
         return min(timestamp, self.latest)
 
     def later(self, timestamp: datetime, probability: float) -> datetime:
-        """The timestamp itself, or with this probability one between it and the latest."""
+        """Return the timestamp, or with this probability a later one."""
         if not self.chance(probability):
             return timestamp
         span = int((self.latest - timestamp).total_seconds())
         return timestamp + timedelta(seconds=self.number(0, max(0, span)))
 
     def names(self, locale: str) -> Any:  # noqa: ANN401  Faker adds a locale's methods at run time
-        """The names of a locale. Loads only what names need: all of a locale's providers take seconds."""
+        """Return the name provider of a locale. Loading all of a locale's providers would take seconds."""
         if locale not in self._names:
             generator = Generator()
             generator.random = self.random

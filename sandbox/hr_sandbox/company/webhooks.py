@@ -1,4 +1,4 @@
-"""Webhooks: what they told of in the last days, and what they tell of when the company changes."""
+"""Generates webhooks and their events, and new events when the company changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hr_sandbox.company.seeded_random import SeededRandom
 
 DAYS = 30  # of history
-# A kind of record and what happened to it, and how it is told.
+# The event's name by kind of record and action.
 NAMES = {
     (kind.replace("-", "_"), action): f"{kind}.{action}"
     for kind in ("person", "employment", "absence-period", "attendance-period", "document")
@@ -23,19 +23,19 @@ NAMES = {
 ATTEMPTS = ((200,), (200,), (200,), (200,), (200,), (500, 200), (None, 503, 200), (404, 404, 404))
 PAUSE = timedelta(minutes=5)  # between two attempts
 
-Told = tuple[datetime, str, str]  # when, which event, whose id
+Told = tuple[datetime, str, str]  # timestamp, event name, id of the record
 
 
 class Webhooks:
-    """Makes webhooks and their events."""
+    """Generates webhooks and their events."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Tell of this company's changes."""
+        """Send events about this company."""
         self.company = company
         self.rng = rng
 
     def make(self) -> None:
-        """Make the webhooks, and what they told of until yesterday."""
+        """Generate the webhooks and their events until yesterday."""
         company, rng = self.company, self.rng
         for name, url, status, names in seed_data.WEBHOOKS:
             created_at = rng.stamp(company.today - timedelta(rng.number(100, 600)))
@@ -45,7 +45,7 @@ class Webhooks:
         self.tell(sorted(self._history()))
 
     def tell(self, told: Iterable[Told]) -> None:
-        """Tell all webhooks that are enabled and want to know."""
+        """Send events to all enabled webhooks that subscribe to them."""
         listening = [row for row in self.company.webhooks if row.status == "ENABLED"]
         for timestamp, name, subject in told:
             for webhook in listening:
@@ -53,7 +53,7 @@ class Webhooks:
                     self._event(webhook, timestamp, name, subject)
 
     def _history(self) -> Iterator[Told]:
-        """What the stamps of records say, and deletions of records that nobody can see any more."""
+        """Return events that match the timestamps of records, and deletions of records that no longer exist."""
         company, rng = self.company, self.rng
         since = datetime.combine(company.today - timedelta(DAYS), time(), UTC)
         tables: tuple[Iterable[Any], ...] = (
@@ -90,7 +90,7 @@ class Webhooks:
                     webhook_id=webhook.id,
                     event_id=event.uuid,
                     name=name,
-                    delivered=status == 200,  # noqa: PLR2004  the one status that means so
+                    delivered=status == 200,  # noqa: PLR2004  the successful status
                     status=status,
                     again_id=rng.uuid() if index else None,
                     completed_at=completed_at + index * PAUSE,

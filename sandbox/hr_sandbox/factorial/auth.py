@@ -1,4 +1,4 @@
-"""API keys and OAuth: tokens of users, which expire and can be refreshed, and tokens of companies, which do not expire."""
+"""API keys and OAuth. Tokens of users expire and can be refreshed; tokens of companies do not expire."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the company is made of. Every vendor renders these records in its own words."""
+"""The records of the company, which each vendor renders in its own format."""
 
 from hr_sandbox.company.model.company import Company
 from hr_sandbox.company.model.documents import (

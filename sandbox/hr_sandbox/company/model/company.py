@@ -1,4 +1,4 @@
-"""The company: all tables together."""
+"""The company with all of its tables."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Company:
-    """All records, and a version that rises with every change."""
+    """All records, and a version that increases with every change."""
 
     def __init__(self, name: str, domain: str, seed: int, today: date) -> None:
-        """Make a company without records."""
+        """Create a company without records."""
         self.name = name
         self.domain = domain
         self.seed = seed
@@ -28,10 +28,10 @@ class Company:
         self.cost_centers: Table[people.CostCenter] = Table("cost_center", 20)
         self.jobs: Table[people.Job] = Table("job", 500)
         self.salary_bands: Table[people.SalaryBand] = Table("salary_band", 900, lambda row: row.job_id)
-        # Both begin at the same number: org unit numbers are unique per type only.
+        # Both start with the same number: org unit ids are unique per type only.
         self.departments: Table[people.Department] = Table("department", 400)
         self.teams: Table[people.Team] = Table("team", 400)
-        # Begins below 10000, so that numbers sorted as text are in another order.
+        # Starts below 10000, so that numbers sort differently as text.
         self.people: Table[people.Person] = Table("person", 9600)
         self.employments: Table[people.Employment] = Table("employment", 30000, lambda row: row.person_id)
         self.absence_types: Table[people.AbsenceType] = Table("absence_type", 80)
@@ -55,9 +55,9 @@ class Company:
         self.deliveries: Table[documents.Delivery] = Table("webhook_activity", 0, lambda row: row.webhook_id)
 
     def tables(self) -> tuple[Table[Any], ...]:
-        """All tables, those that others refer to first."""
+        """Return all tables. Referenced tables come first."""
         return tuple(value for value in vars(self).values() if isinstance(value, Table))
 
     def latest_employment(self, person_id: int) -> people.Employment | None:
-        """The employment that began last, or None."""
+        """Return the employment that began last, or None."""
         return max(self.employments.of(person_id), key=lambda row: (row.start_date, row.id), default=None)

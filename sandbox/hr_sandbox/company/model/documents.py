@@ -1,4 +1,4 @@
-"""Documents, reports, and the webhooks that tell of changes."""
+"""Documents, reports and webhooks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class DocumentCategory:
-    """A kind of document."""
+    """A category of documents."""
 
     id: int
     name: str
@@ -19,7 +19,7 @@ class DocumentCategory:
 
 @dataclass(slots=True)
 class Document:
-    """What is known about a person's file; the file itself is not kept."""
+    """The metadata of a document. There is no file."""
 
     id: int
     uuid: str
@@ -37,13 +37,13 @@ class Document:
 
 @dataclass(slots=True)
 class Report:
-    """A table that somebody put together.
+    """A report.
 
     Attributes:
         columns: ids of attributes, in order.
         about: what a row is, such as `people`.
-        grouped: whether its rows are put together in groups.
-        shared: whether it may be read from outside.
+        grouped: whether its rows are grouped.
+        shared: whether it can be read through the API.
     """
 
     id: int
@@ -59,12 +59,12 @@ class Report:
 
 @dataclass(slots=True)
 class CustomReport:
-    """A table of the older kind: rows of people, as of a day or over a stretch of time.
+    """A custom report, the older kind: rows of persons, on a day or in a period.
 
     Attributes:
         type: point_in_time, timeframe or historical_data.
         status: up_to_date, updating or update_failed.
-        period: how its days are meant, such as `fixed`.
+        period: how its dates are defined, such as `fixed`.
         filters: each a column, a comparison and a value.
     """
 
@@ -87,7 +87,7 @@ class CustomReport:
 
 @dataclass(slots=True)
 class Webhook:
-    """Where changes are told to, and which."""
+    """A webhook: its address, and the events that it receives."""
 
     id: int
     uuid: str
@@ -101,7 +101,7 @@ class Webhook:
 
 @dataclass(slots=True)
 class Event:
-    """A change that a webhook tells of."""
+    """A change that is sent to a webhook."""
 
     id: int
     uuid: str
@@ -113,7 +113,7 @@ class Event:
 
 @dataclass(slots=True)
 class Delivery:
-    """One attempt to tell of an event."""
+    """An attempt to send an event."""
 
     id: int
     uuid: str

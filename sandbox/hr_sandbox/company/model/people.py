@@ -1,7 +1,7 @@
-"""People, where they work and what they are paid.
+"""Persons, where they work and what they are paid.
 
-A record has an `id` (a number, unique per kind) and, where vendors use opaque ids, a `uuid` as well.
-Timestamps are UTC to the second; absences are kept in the office's local time, without a zone.
+A record has an `id` (a number, unique per kind) and, where vendors use opaque ids, also a `uuid`.
+Timestamps are UTC to the second. Absences are in the office's local time, without a zone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ AttributeValue = str | int | float | bool | list[str]
 
 @dataclass(slots=True)
 class LegalEntity:
-    """A registered company of the group."""
+    """A legal entity of the group."""
 
     id: int
     name: str
@@ -28,7 +28,7 @@ class LegalEntity:
 
 @dataclass(slots=True)
 class Office:
-    """A place of work."""
+    """A workplace."""
 
     id: int
     name: str
@@ -41,7 +41,7 @@ class Office:
 
 @dataclass(slots=True)
 class CostCenter:
-    """What costs are booked on."""
+    """A cost center."""
 
     id: int
     uuid: str
@@ -50,7 +50,7 @@ class CostCenter:
 
 @dataclass(slots=True)
 class Job:
-    """An entry of the job catalogue, with its yearly pay in euros at the start; some have no grade yet."""
+    """A job with its initial yearly pay in euros. Some have no grade yet."""
 
     id: int
     uuid: str
@@ -62,7 +62,7 @@ class Job:
 
 @dataclass(slots=True)
 class SalaryBand:
-    """What a job may be paid in a year, in one currency."""
+    """The salary range of a job per year, in one currency."""
 
     id: int
     uuid: str
@@ -75,7 +75,7 @@ class SalaryBand:
 
 @dataclass(slots=True)
 class Department:
-    """A part of the company; `parent_id` is None for the company's root."""
+    """A department. `parent_id` is None for the root."""
 
     id: int
     name: str
@@ -87,7 +87,7 @@ class Department:
 
 @dataclass(slots=True)
 class Team:
-    """People of one department who work together. Its numbers overlap those of departments."""
+    """A team within a department. Its numbers overlap those of departments."""
 
     id: int
     name: str
@@ -99,7 +99,7 @@ class Team:
 
 @dataclass(slots=True)
 class AttributeDefinition:
-    """A field that the company itself defined for its people."""
+    """A custom attribute of persons."""
 
     id: str
     type: str
@@ -109,7 +109,7 @@ class AttributeDefinition:
 
 @dataclass(slots=True)
 class Person:
-    """Somebody who works, worked or will work here."""
+    """A former, current or future employee."""
 
     id: int
     email: str
@@ -125,7 +125,7 @@ class Person:
 
 @dataclass(slots=True)
 class Termination:
-    """How an employment ended."""
+    """The termination of an employment."""
 
     ends_on: date
     last_working_day: date
@@ -136,7 +136,7 @@ class Termination:
 
 @dataclass(slots=True)
 class Employment:
-    """One contract of a person, from its first day to its last (inclusive)."""
+    """A contract of a person, from its first to its last day (inclusive)."""
 
     id: int
     uuid: str
@@ -164,7 +164,7 @@ class Employment:
 
 @dataclass(slots=True)
 class AbsenceType:
-    """A kind of absence, counted in days or in hours."""
+    """A type of absence, counted in days or in hours."""
 
     id: int
     uuid: str
@@ -175,7 +175,7 @@ class AbsenceType:
 
 @dataclass(slots=True)
 class Absence:
-    """Time away. For day units the end is the exclusive midnight; None means that it is not known yet."""
+    """An absence. In days, its end is the exclusive midnight; None means that it is not known yet."""
 
     id: int
     uuid: str
@@ -194,7 +194,7 @@ class Absence:
 
 @dataclass(slots=True)
 class CompensationType:
-    """A kind of pay."""
+    """A type of pay."""
 
     id: int
     uuid: str
@@ -204,7 +204,7 @@ class CompensationType:
 
 @dataclass(slots=True)
 class Compensation:
-    """Pay that is in effect from its first day to its last (inclusive; None while it goes on)."""
+    """Pay from its first to its last day (inclusive; None while it continues)."""
 
     id: int
     uuid: str
@@ -220,5 +220,5 @@ class Compensation:
     full_time_weekly_working_hours: float
 
     def in_effect(self, first: date, last: date) -> bool:
-        """Whether it is in effect on any day of the window (both days inclusive)."""
+        """Return whether it is in effect on any day of the window (inclusive)."""
         return self.effective_from <= last and (self.effective_to is None or self.effective_to >= first)

@@ -1,4 +1,4 @@
-"""Recruiting: what is open, who applies, and how far they come."""
+"""Recruiting: openings, candidates, applications and their stages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A step of a process; those of the system have neither number nor name."""
+    """A stage of a process. System stages have neither number nor name."""
 
     id: int | None
     name: str | None
@@ -21,7 +21,7 @@ class Stage:
 
 @dataclass(slots=True)
 class Category:
-    """A kind of opening, with the steps that its applications take."""
+    """A category of openings, with the stages of its applications."""
 
     id: int
     name: str
@@ -30,7 +30,7 @@ class Category:
 
 @dataclass(slots=True)
 class Opening:
-    """A position that is or was to be filled."""
+    """An open or closed position."""
 
     id: int
     name: str
@@ -48,7 +48,7 @@ class Opening:
 
 @dataclass(slots=True)
 class Candidate:
-    """Somebody who applied, once or several times."""
+    """A person who applied at least once."""
 
     id: int
     first_name: str
@@ -66,7 +66,7 @@ class Candidate:
 
 @dataclass(slots=True)
 class Transition:
-    """When an application came to a stage; its number is its place among them."""
+    """A change of stage. Its number is its position among them."""
 
     id: int
     entered_at: datetime
@@ -75,7 +75,7 @@ class Transition:
 
 @dataclass(slots=True)
 class Application:
-    """One candidate's application for one opening; the transitions are oldest first."""
+    """An application of a candidate for an opening. The transitions are sorted oldest first."""
 
     id: int
     candidate_id: int

@@ -1,4 +1,4 @@
-"""Tables of records, and what every record has."""
+"""Tables of records."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ R = TypeVar("R", bound=Record)
 
 
 def key_of(record: Record) -> str:
-    """The id that vendors with opaque ids show: the uuid where there is one, else the number."""
+    """Return the opaque id: the uuid if there is one, else the number."""
     return str(getattr(record, "uuid", record.id))
 
 
 class Table(Generic[R]):
-    """Records of one kind in the order of their numbers, found by number or uuid, grouped by an owner."""
+    """Records of one kind ordered by number. They can be found by number, uuid or owner."""
 
     def __init__(self, kind: str, first_id: int, owner: Callable[[R], int] | None = None) -> None:
-        """Make an empty table.
+        """Create an empty table.
 
         Args:
-            kind: what one record is, such as `person`.
-            first_id: the number before the first one that `next_id` gives.
-            owner: the number of the record's owner, for `of`.
+            kind: the kind of record, such as `person`.
+            first_id: the number before the first one that `next_id` returns.
+            owner: returns the number of a record's owner, for `of`.
         """
         self.kind = kind
         self._last_id = first_id
@@ -56,7 +56,7 @@ class Table(Generic[R]):
         return number in self._rows
 
     def next_id(self, step: int = 1) -> int:
-        """Take the next free number."""
+        """Return the next unused number."""
         self._last_id += step
         return self._last_id
 
@@ -69,17 +69,17 @@ class Table(Generic[R]):
         return row
 
     def remove(self, row: R) -> None:
-        """Take a record out."""
+        """Remove a record."""
         del self._rows[row.id]
         del self._numbers[key_of(row)]
         if self._owner:
             self._owned[self._owner(row)].remove(row)
 
     def find(self, key: str) -> R | None:
-        """The record with this opaque id, or None."""
+        """Return the record with this opaque id, or None."""
         number = self._numbers.get(key)
         return None if number is None else self._rows[number]
 
     def of(self, owner_id: int) -> list[R]:
-        """The records of one owner, oldest first."""
+        """Return the records of an owner, oldest first."""
         return list(self._owned.get(owner_id, ()))

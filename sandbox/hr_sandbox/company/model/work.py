@@ -1,4 +1,4 @@
-"""Working time and what it is spent on."""
+"""Projects and working time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Project:
-    """What working time is booked on; the end is exclusive.
+    """A project. Its end is exclusive.
 
-    A project has members, or everybody may book on it; a part of another project has the other one's.
+    A project has members, or everyone may record time on it. Subprojects have the members of their parent.
     """
 
     id: int
@@ -36,7 +36,7 @@ class Project:
 
 @dataclass(slots=True)
 class Attendance:
-    """Work or a break, in the office's local time without a zone; the end is None while it runs."""
+    """Work or a break, in the office's local time without a zone. The end is None while it is running."""
 
     id: int
     uuid: str
@@ -56,7 +56,7 @@ class Attendance:
 
 @dataclass(slots=True)
 class AbsenceDay:
-    """The part of an absence that falls on one day; its number is that of the day."""
+    """The part of an absence on one day. Its number is that of the day."""
 
     id: int
     day: date
