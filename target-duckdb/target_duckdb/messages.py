@@ -17,23 +17,48 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-_NOTHING = msgspec.Raw()
+_EMPTY = msgspec.Raw()
 Version = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+_decode_version = msgspec.json.Decoder(Version | None).decode
+_decode_time = msgspec.json.Decoder(str | None).decode
 
 
 class Message(msgspec.Struct, gc=False):
-    """Any Singer message; what its type does not use stays empty."""
+    """Any Singer message. Fields that its type does not use are empty."""
 
     type: str
     stream: str | None = None
-    record: msgspec.Raw = _NOTHING
-    schema: msgspec.Raw = _NOTHING
+    record: msgspec.Raw = _EMPTY
+    schema: msgspec.Raw = _EMPTY
     key_properties: list[str] | None = None
-    value: msgspec.Raw = _NOTHING
-    version: Version | None = None
-    time_extracted: str | None = None
+    value: msgspec.Raw = _EMPTY
+    raw_version: msgspec.Raw = msgspec.field(default=_EMPTY, name="version")
+    raw_time_extracted: msgspec.Raw = msgspec.field(default=_EMPTY, name="time_extracted")
     encoding: dict[str, Any] | None = None
     manifest: list[str] | None = None
+
+    @property
+    def version(self) -> int | None:
+        """The version of a RECORD, BATCH or ACTIVATE_VERSION message, None if it has none.
+
+        Raises:
+            RecordError: It is not a 64-bit integer.
+        """
+        if not self.raw_version:
+            return None
+        try:
+            return _decode_version(self.raw_version)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise RecordError(INVALID_VERSION) from None
+
+    @property
+    def time_extracted(self) -> str | None:
+        """When the tap read the record, as text. None for any other JSON value: it must not cost the row."""
+        try:
+            return _decode_time(self.raw_time_extracted) if self.raw_time_extracted else None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
 
 
 _decode = msgspec.json.Decoder(Message).decode
@@ -48,6 +73,7 @@ _NO_UTF_16 = (
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"{\0", b"\0{")
 NESTED_TOO_DEEP = "its record is nested too deeply."
 NO_UTF_8 = "its record is not UTF-8 text."
+INVALID_VERSION = "its record has a version that is not a 64-bit integer."
 #: The beginning of a RECORD line as the usual writers write it.
 _RECORD_START = re.compile(rb'\{"type": ?"RECORD", ?"stream": ?"([^"\\]*)"')
 #: Shorter runs are not worth it.
@@ -149,7 +175,7 @@ class MessageReader(GenericSingerReader[bytes]):
 
     def deserialize_json(self, line: bytes) -> dict[str, Any]:
         """Decodes one line into a plain dictionary."""
-        return msgspec.structs.asdict(decode_message(line))
+        return msgspec.json.decode(line, type=dict[str, Any])
 
     def process_lines(
         self,

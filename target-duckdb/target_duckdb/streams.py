@@ -216,6 +216,7 @@ class Stream:
         record = message.record
         if not record:
             raise RecordError("its record is missing.")
+        version = message.version
         if self._flat is not None:
             record = self._flat.record(record)
             if shadowed := {name for name in self._flat.shadowed if ("shadowed", name) not in self.warned}:
@@ -229,14 +230,14 @@ class Stream:
             marked = True
         if marked:
             values, carried = self._decode_exactly(record)
-        self._see_version(message.version)
-        segment, part = self._place(message.version)
+        self._see_version(version)
+        segment, part = self._place(version)
         places: list[int] | None = None
         if carried is not None:
             self.deletes = segment.partial = True
             places = [place for place, column in zip(part.places, self.columns, strict=True) if column.name in carried]
         now = time.time_ns() // 1000
-        row = (now, message.version, message.time_extracted, places, part.number, *values)
+        row = (now, version, message.time_extracted, places, part.number, *values)
         # A nested value stands twice in the spool, once as text.
         segment.file.add(part.fields, row, len(record) * 3 if self.native else len(record))
         self.loaded += 1

@@ -188,14 +188,18 @@ class TargetDuckDB(Command):
             self._commit()
 
     def _process_activate_version_message(self, message: Message) -> None:  # type: ignore[override]
-        if message.version is None:
-            raise LineError("its ACTIVATE_VERSION message has no version.")
+        try:
+            version = message.version
+        except RecordError:
+            version = None
+        if version is None:
+            raise LineError("its ACTIVATE_VERSION message has no version that is a 64-bit integer.")
         if not self.config["process_activate_version_messages"]:
             return
         for route in self._routes_of(message.stream):
             stream = self._enter(route)
             self._touch(stream)
-            stream.activate(message.version)
+            stream.activate(version)
 
     def _process_batch_message(self, message: Message) -> None:  # type: ignore[override]
         if not self._routes_of(message.stream):

@@ -60,7 +60,14 @@ def _batch(encoding: str, manifest: str = '["/none/secret"]') -> str:
         ),
         ('{"type": "RECORD", "record": {"id": 1}}', "its message names no stream."),
         ('{"type": "ACTIVATE_VERSION", "version": 1}', "its message names no stream."),
-        ('{"type": "ACTIVATE_VERSION", "stream": "s"}', "its ACTIVATE_VERSION message has no version."),
+        (
+            '{"type": "ACTIVATE_VERSION", "stream": "s"}',
+            "its ACTIVATE_VERSION message has no version that is a 64-bit integer.",
+        ),
+        (
+            '{"type": "ACTIVATE_VERSION", "stream": "s", "version": "7"}',
+            "its ACTIVATE_VERSION message has no version that is a 64-bit integer.",
+        ),
         (
             _batch('{"format": "secret"}'),
             "its BATCH message has an encoding other than jsonl and parquet.",

@@ -38,7 +38,6 @@ def test_repair(text: bytes, repaired: bytes) -> None:
         (b"hello", "not JSON"),
         (b"[]", "not a Singer message"),
         (b'{"stream": "s"}', "not a Singer message"),
-        (b'{"type": "RECORD", "version": 9223372036854775808}', "not a Singer message"),
         (b'{"type": "RECORD", "stream": 7}', "not a Singer message"),
         (b'{"type": "RECORD", "stream": "\xff"}', "not UTF-8"),
     ],

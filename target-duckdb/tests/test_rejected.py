@@ -86,6 +86,34 @@ def test_a_record_that_nothing_can_read(duck: Any, schema: Any) -> None:
         duck.load(*messages, on_bad_record="fail")
 
 
+@pytest.mark.parametrize("version", ['"7"', "7.0", "9223372036854775808", "1e999", "true", "{}", r'"\ud800"', "NaN"])
+@pytest.mark.parametrize("settings", [{}, {"data_flattening_max_level": 1}, {"load_method": "overwrite"}])
+def test_record_with_invalid_version_is_rejected(
+    *, duck: Any, schema: Any, record: Any, version: str, settings: dict[str, Any]
+) -> None:
+    invalid = f'{{"version": {version}, "type": "RECORD", "stream": "s", "record": {{"id": 9}}}}'
+    good = [record("s", {"id": n}, version=7) for n in range(6)]
+    messages = [schema("s", COLUMNS, ["id"]), *good[:5], invalid, good[5], _activate(7), STATE]
+    assert duck.load(*messages, **settings) == ['{"bookmark": 1}']
+    assert duck.query("SELECT count(*) FROM s") == [(6,)]
+    reason = "The record has a version that is not a 64-bit integer."
+    assert duck.query("SELECT stream, record, reason FROM _rejected") == [("s", '{"id": 9}', reason)]
+    with pytest.raises(TargetError, match=r"^Line 7 of the input cannot be loaded: its record has a version that is"):
+        duck.load(*messages, on_bad_record="fail", **settings)
+
+
+@pytest.mark.parametrize("time", ["1700000000", "1e999", "[[]]", "false", "null", '"yesterday"', r'"\ud800"', '"\xff"'])
+def test_record_with_invalid_time_extracted_is_loaded_without_it(
+    *, duck: Any, schema: Any, record: Any, time: str
+) -> None:
+    head = schema("s", COLUMNS, ["id"])
+    good = [record("s", {"id": n}, time_extracted="2024-01-01T00:00:00Z") for n in range(5)]
+    line = f'{{"type": "RECORD", "stream": "s", "record": {{"id": 9}}, "time_extracted": {time}}}'.encode("latin-1")
+    state = f'{{"type": "STATE", "value": 1, "time_extracted": {time}}}'.encode("latin-1")
+    assert duck.load(head, *good, line, state, add_metadata_columns=True) == ["1"]
+    assert duck.query("SELECT count(*), count(_sdc_extracted_at) FROM s") == [(6, 5)]
+
+
 def test_records_in_files(duck: Any, schema: Any, caplog: pytest.LogCaptureFixture) -> None:
     path = duck.folder / "a.jsonl"
     deep = '{"id": 5, "name": ' + "[" * 5000 + "]" * 5000 + "}"
