@@ -13,14 +13,19 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from singer_rest import times
+from singer_rest.fetch import scheduler
+from singer_rest.http import retries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    import pytest
 
     from singer_rest.tap import RestTap
 
@@ -188,11 +193,16 @@ class Output:
 
     def of(self, kind: str, stream: str | None = None) -> list[dict[str, Any]]:
         """The messages of a kind, of one stream or of all."""
-        return [
-            message
-            for message in self.messages
-            if message["type"] == kind and (stream is None or message["stream"] == stream)
-        ]
+        return list(self._of[kind, stream])
+
+    @cached_property
+    def _of(self) -> defaultdict[tuple[str, str | None], list[dict[str, Any]]]:
+        found: defaultdict[tuple[str, str | None], list[dict[str, Any]]] = defaultdict(list)
+        for message in self.messages:
+            found[message["type"], None].append(message)
+            if "stream" in message:
+                found[message["type"], message["stream"]].append(message)
+        return found
 
     def records(self, stream: str) -> list[dict[str, Any]]:
         """A stream's records, in their order."""
@@ -274,6 +284,13 @@ def ended(run: Callable[[], T], seconds: float = 60.0) -> T:
     if raised:
         raise raised[0] if isinstance(raised[0], Exception) else RuntimeError(type(raised[0]).__name__)
     return given[0]
+
+
+def shorten_waits(monkeypatch: pytest.MonkeyPatch, tap: type[RestTap]) -> None:
+    """Let a tap hardly wait until a test ends: before it repeats a request, and for answers of no use at its end."""
+    monkeypatch.setattr(tap, "first_delay", 0.001)
+    monkeypatch.setattr(retries, "THROTTLED_DELAY", 0.01)
+    monkeypatch.setattr(scheduler, "CLOSING_SECONDS", 0.05)
 
 
 def select(tap: RestTap, *streams: str) -> None:

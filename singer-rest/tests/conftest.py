@@ -27,7 +27,7 @@ from singer_rest import (
     common_settings,
     query,
 )
-from singer_rest.testing import Answer, Asked, Output, host, select, written
+from singer_rest.testing import Answer, Asked, Output, host, select, shorten_waits, written
 from singer_sdk import typing as th
 
 if TYPE_CHECKING:
@@ -198,7 +198,6 @@ class PetTap(RestTap):
     stream_types = (Guests, Kinds, Owners, Pets, Quarantines, Sales, Strolls, Treats, Visits, Walks)
     credentials = (("key",), ("user", "password"))
     rates: ClassVar[dict[str, Rate]] = {}
-    first_delay = 0.001
     config_jsonschema = th.PropertiesList(
         th.Property("key", th.StringType, secret=True),
         th.Property("user", th.StringType),
@@ -210,6 +209,11 @@ class PetTap(RestTap):
     @cached_property
     def authenticator(self) -> PetAuthenticator:
         return PetAuthenticator()
+
+
+@pytest.fixture(autouse=True)
+def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten_waits(monkeypatch, PetTap)
 
 
 class Shop:

@@ -282,10 +282,7 @@ def test_a_parent_deleted_meanwhile_has_no_children(run: Callable[..., Any], sho
     ],
     ids=["500", "429", "429 with seconds", "503 with a date", "half a body", "html", "cut"],
 )
-def test_what_may_pass_is_asked_for_again(
-    run: Callable[..., Any], shop: Any, broken: Answer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("singer_rest.http.retries.THROTTLED_DELAY", 0.01)
+def test_what_may_pass_is_asked_for_again(run: Callable[..., Any], shop: Any, broken: Answer) -> None:
     seen: set[str] = set()
 
     def first_time(asked: Asked) -> Answer | None:

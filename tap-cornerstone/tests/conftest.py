@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hr_sandbox.testing import Sandbox, running
-from singer_rest.testing import Answer, Asked, Host, Output, hosts, select, written
+from singer_rest.testing import Answer, Asked, Host, Output, hosts, select, shorten_waits, written
 from tap_cornerstone.tap import TapCornerstone
 
 if TYPE_CHECKING:
@@ -25,9 +25,19 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "tap-cornerstone"
 
 
+LIMITS = TapCornerstone.rates
+
+
 @pytest.fixture(autouse=True)
-def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TapCornerstone, "first_delay", 0.001)
+def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten_waits(monkeypatch, TapCornerstone)
+    monkeypatch.setattr(TapCornerstone, "rates", {})  # a host of the test's has no limits; the sandbox tells its own
+
+
+@pytest.fixture
+def documented_limits(_no_waits: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the tap begin with the limits that the vendor documents."""
+    monkeypatch.setattr(TapCornerstone, "rates", LIMITS)
 
 
 @pytest.fixture
@@ -57,8 +67,8 @@ def run() -> Callable[..., Output]:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A company of 40 whose limits do not slow tests down."""
-    with running(employees=40, requests_per_minute=600_000) as started:
+    """A company of 20 whose limits do not slow tests down."""
+    with running(employees=20, requests_per_minute=600_000) as started:
         yield started
 
 

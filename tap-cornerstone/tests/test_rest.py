@@ -616,8 +616,8 @@ def test_a_report_that_breaks_off_within_a_cell_is_asked_for_again(run: Any, por
 def test_jobs_are_asked_for_by_the_days_of_their_making(run: Any, portal: Start) -> None:
     vendor = portal(bulk([]))
     run(vendor.url, "bulk_jobs", **BULK)
-    asked = [tuple(query.values()) for query in queries(vendor, "/jobs")]
-    assert asked[0][:2] == ("1", "100")
+    asked = sorted(tuple(query.values()) for query in queries(vendor, "/jobs"))
+    assert {query[:2] for query in asked} == {("1", "100")}
     assert asked[0][2] == "2024-02-10"
     assert asked[-1][3] == "2024-03-09"
 

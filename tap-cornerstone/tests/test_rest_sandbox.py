@@ -319,6 +319,7 @@ def test_a_run_that_is_throttled_waits_and_loses_nothing(run: Any, sandbox: Sand
     assert [request["status"] for request in sandbox.requests()].count(429) == 6
 
 
+@pytest.mark.usefixtures("documented_limits")
 def test_the_documented_limits_are_kept(run: Any) -> None:
     with running(employees=20) as limited:
         streams = ("employees", "employee_groups", "organizational_units", "skills", "job_applicants")

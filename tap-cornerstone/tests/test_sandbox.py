@@ -158,6 +158,7 @@ def test_a_missing_scope_skips_that_view_alone(
     assert "users_core: the credential may not read it; it needs the scope obj_users_core:read" in caplog.text
 
 
+@pytest.mark.usefixtures("documented_limits")
 def test_the_documented_limits_are_kept(run: Any) -> None:
     with running(employees=20) as limited:
         config: dict[str, Any] = {"objects": ["ou_*core"], "views": ["vw_rpt_transcript_c*"]}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hr_sandbox.testing import Sandbox, running
-from singer_rest.testing import Answer, Asked, Host, Output, hosts, synced
+from singer_rest.testing import Answer, Asked, Host, Output, hosts, shorten_waits, synced
 from tap_factorial.tap import TapFactorial
 
 if TYPE_CHECKING:
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 KEY = "sandbox-api-key"
 LISTS = "/api/2026-10-01/resources/"
+
+
+@pytest.fixture(autouse=True)
+def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten_waits(monkeypatch, TapFactorial)
 
 
 @pytest.fixture
@@ -31,7 +36,6 @@ def run() -> Callable[..., Output]:
     ) -> Output:
         credentials = {} if {"access_token", "client_id"} & config.keys() else {"api_key": KEY}
         tap = TapFactorial(config={"api_url": url, **credentials, **config}, state=state)
-        tap.first_delay = 0.001  # type: ignore[misc]
         return synced(tap, *streams, fails=fails)
 
     return run
@@ -39,8 +43,8 @@ def run() -> Callable[..., Output]:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A company of 40 whose limits do not slow tests down."""
-    with running(employees=40, requests_per_minute=600_000) as started:
+    """A company of 20 whose limits do not slow tests down."""
+    with running(employees=20, requests_per_minute=600_000) as started:
         yield started
 
 

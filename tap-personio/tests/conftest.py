@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hr_sandbox.testing import Sandbox, running
-from singer_rest.testing import Answer, Asked, Host, Output, hosts, synced
+from singer_rest.testing import Answer, Asked, Host, Output, hosts, shorten_waits, synced
 from tap_personio.tap import TapPersonio
 
 if TYPE_CHECKING:
@@ -19,6 +19,11 @@ TOKENS = {
     "/v1/auth": Answer({"success": True, "data": {"token": "eyJ-secret", "expires_in": 86400, "scope": ""}}),
     "/v2/auth/token": Answer({"access_token": "papi-secret", "expires_in": 86400, "token_type": "Bearer", "scope": ""}),
 }
+
+
+@pytest.fixture(autouse=True)
+def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten_waits(monkeypatch, TapPersonio)
 
 
 @pytest.fixture
@@ -39,7 +44,6 @@ def run() -> Callable[..., Output]:
         config = {"api_url": url, **config}
         catalog = None if discover else TapPersonio(config=config, validate_config=False).catalog_dict
         tap = TapPersonio(config={**CREDENTIALS, **config}, state=state, catalog=catalog)
-        tap.first_delay = 0.001  # type: ignore[misc]
         tap.rates = {}  # a host of the test's has no limits; the sandbox tells its own
         return synced(tap, *streams, fails=fails)
 
@@ -48,8 +52,8 @@ def run() -> Callable[..., Output]:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A company of 40 whose limits do not slow tests down."""
-    with running(employees=40, requests_per_minute=600_000) as started:
+    """A company of 20 whose limits do not slow tests down."""
+    with running(employees=20, requests_per_minute=600_000) as started:
         yield started
 
 

@@ -159,7 +159,7 @@ def test_wrong_credentials_are_one_sentence(run: Callable[..., Any], sandbox: Sa
 
 
 def test_tokens_that_expire_meanwhile_are_renewed(run: Callable[..., Any]) -> None:
-    with running(employees=40, requests_per_minute=600_000, token_ttl=1, latency_ms=50) as sandbox:
+    with running(employees=10, requests_per_minute=600_000, token_ttl=1, latency_ms=50) as sandbox:
         assert run(url(sandbox), max_concurrency=2).counts() == expected(sandbox)
         assert len(asked(sandbox, "/personio/v2/auth/token")) > 1
 
@@ -170,9 +170,8 @@ def test_a_token_revoked_by_the_vendor_is_renewed_once(run: Callable[..., Any], 
     assert len(asked(sandbox, "/personio/v2/auth/token")) == 2
 
 
-def test_one_request_in_ten_may_fail(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("singer_rest.http.retries.THROTTLED_DELAY", 0.01)
-    with running(employees=40, requests_per_minute=600_000, fault_rate=0.1) as sandbox:
+def test_one_request_in_ten_may_fail(run: Callable[..., Any]) -> None:
+    with running(employees=20, requests_per_minute=600_000, fault_rate=0.1) as sandbox:
         output = run(url(sandbox))
         assert output.counts() == expected(sandbox)
         assert len({row["id"] for row in output.records("persons")}) == output.counts()["persons"]
@@ -235,12 +234,15 @@ def test_a_record_on_two_pages_is_counted(
     assert "absence_periods: 1 records came again" in caplog.text
 
 
-def test_five_hundred_persons_cost_a_schema_per_stream_and_a_small_state(run: Callable[..., Any]) -> None:
-    with running(employees=500, requests_per_minute=600_000) as sandbox:
-        output = run(url(sandbox))
-        assert output.counts() == expected(sandbox)
-        assert len(output.of("SCHEMA")) == len(BY_DEFAULT)
-        assert len(json.dumps(output.state)) < 20_000
+def test_many_persons_cost_a_schema_per_stream_and_a_small_state(run: Callable[..., Any]) -> None:
+    sizes = []
+    for persons in (10, 120):
+        with running(employees=persons, requests_per_minute=600_000) as sandbox:
+            output = run(url(sandbox))
+            assert output.counts() == expected(sandbox)
+            assert len(output.of("SCHEMA")) == len(BY_DEFAULT)
+            sizes.append(len(json.dumps(output.state)))
+    assert sizes[1] <= sizes[0] + 100
 
 
 def test_neither_secrets_nor_persons_reach_the_log_or_the_state(

@@ -593,7 +593,7 @@ def test_half_days_in_each_form_are_booleans(run: Callable[..., Any], personio: 
 
 
 def test_a_v1_token_that_does_not_say_how_long_it_is_good_is_used(run: Callable[..., Any]) -> None:
-    with running(employees=40, requests_per_minute=600_000) as sandbox:
+    with running(employees=10, requests_per_minute=600_000) as sandbox:
         sandbox.control("mode", vendor="personio", path="/v1/auth", mode="no-expiry")
         output = run(f"{sandbox.url}/personio", "employee_attributes", "document_categories")
         assert set(output.counts()) == {"employee_attributes", "document_categories"}
