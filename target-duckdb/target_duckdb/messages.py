@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _EMPTY = msgspec.Raw()
 Version = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
-_decode_version = msgspec.json.Decoder(Version | None).decode
+_decode_version: Callable[[msgspec.Raw], int | None] = msgspec.json.Decoder(Version | None).decode
 _decode_time = msgspec.json.Decoder(str | None).decode
 
 
