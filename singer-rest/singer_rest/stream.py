@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
-from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,37 +11,33 @@ from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from singer_rest import times
 from singer_rest.changes import ChangedSince, is_before
-from singer_rest.errors import FilterRefused, NoAccess, Retry, TapError, Unanswered
-from singer_rest.fetch.answers import CANNOT_ANSWER, NO_ACCESS, OF_PARENT, Meaning, no_access, usual, usual_advice
 from singer_rest.fetch.coverage import Coverage
-from singer_rest.fetch.page import Page, Parsed
-from singer_rest.fetch.window_splitter import Narrowing, joined, of_fewer_parents, parents_asked
-from singer_rest.http.request import Reply, Request
+from singer_rest.fetch.window_splitter import joined
+from singer_rest.fetching import FetchingStream
 from singer_rest.singer.records import Shape
-from singer_rest.singer.sdk import SdkStream
-from singer_rest.slices.base import Slice, Slices, Whole, Window
+from singer_rest.slices.base import Slices, Whole, Window
 from singer_rest.state.backfill import Backfill
 from singer_rest.state.replication import Replication
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from singer_rest.aliases import Params, Record
-    from singer_rest.http.auth import Authenticator
-    from singer_rest.http.transport import Transport
+    from singer_rest.errors import TapError
+    from singer_rest.fetch.page import Page
+    from singer_rest.http.request import Request
+    from singer_rest.slices.base import Slice
 
 
 __all__ = ["ChangedSince", "RestStream"]
 
 
-class RestStream(SdkStream):
+class RestStream(FetchingStream):
     """A list of a REST API.
 
     A subclass per vendor says how a page is asked for (`page_request`), what an answer means (`classify`), and where
     its records and its next page are (`parse`). A stream declares the attributes below, in this order.
-
-    What runs in workers (`fetch`, `classify`, `decode`, `parse`) keeps nothing on the stream: what a slice has to
-    remember travels on its requests and pages.
     """
 
     name: str
@@ -93,7 +87,6 @@ class RestStream(SdkStream):
             )
 
     _slice: Slice | None = None
-    _asks_for_changes = True
 
     @property
     def slices(self) -> Slices:
@@ -202,11 +195,6 @@ class RestStream(SdkStream):
         """When the run began, UTC."""
         return self._tap.started
 
-    @property
-    def transport(self) -> Transport:
-        """The tap's way to the vendor."""
-        return self._tap.transport
-
     @abstractmethod
     def page_request(self, part: Slice, since: datetime | None) -> Request:
         """The request for the first page of a slice; `since` None asks for everything."""
@@ -214,46 +202,6 @@ class RestStream(SdkStream):
     def first_request(self, part: Slice, since: datetime | None) -> Request:
         """The request that begins a slice; in parts where windows have turned out to take too long."""
         return joined(self._narrowing.cut(self.page_request(part, since)))
-
-    def smaller(self, request: Request, retry: Retry) -> Sequence[Request]:
-        """Requests that together ask for what one asked for that did not work; none: it is only sent again.
-
-        By default a window of days that takes too long is asked for in parts of half as many, down to one.
-
-        Args:
-            request: What was asked for.
-            retry: Why it did not work.
-        """
-        return self._narrowing.halves(request) if retry.slow and request.begins else ()
-
-    @cached_property
-    def _narrowing(self) -> Narrowing:
-        return Narrowing(self.name, self.slices.days_params)
-
-    @property
-    def authenticator(self) -> Authenticator | None:
-        """What gives the token for this list; None: it is public."""
-        return self._tap.authenticator
-
-    def decode(self, reply: Reply) -> Any:  # noqa: ANN401
-        """The decoded body.
-
-        Raises:
-            ValueError: If it is not what was promised.
-        """
-        return reply.json()
-
-    @abstractmethod
-    def parse(self, body: Any, request: Request) -> Parsed:  # noqa: ANN401
-        """What a decoded body holds.
-
-        Raises:
-            TapError: If the body is not of the documented shape.
-        """
-
-    def classify(self, reply: Reply, request: Request) -> Meaning | Request:  # noqa: ARG002
-        """What an answer means, or what to ask for instead; the one place that looks at an answer's status."""
-        return usual(reply.status, of_parent=self.slices.parent is not None)
 
     def parent_id(self, record: Record) -> str | None:
         """The id under which this stream's record is a parent; None: it has none, and no children."""
@@ -310,102 +258,6 @@ class RestStream(SdkStream):
         self.replication.read_whole()
         for begun in ("shape", "backfill", "coverage"):  # made anew where they are needed
             vars(self).pop(begun, None)
-
-    def fetch(self, request: Request, part: Slice) -> Page:
-        """Ask for one page and read it; called by a worker.
-
-        Raises:
-            Retry: If it may be asked for again.
-            NoAccess: If the credential may not read this list.
-            Unanswered: If what came of one parent is of no use, which is no word on the others.
-            TapError: If the vendor refuses the request for another reason.
-        """
-        began = time.monotonic()
-        try:
-            return self._fetched(request, part)
-        except Retry as retry:
-            retry.took = time.monotonic() - began
-            smaller = self.smaller(request, retry)
-            if not smaller:
-                raise
-            return self._asking_again(smaller, request, part, datetime.now(timezone.utc))
-        except TapError as error:
-            if type(error) is TapError and self.slices.parent is not None:
-                raise Unanswered(str(error)) from None
-            raise
-
-    def _fetched(self, request: Request, part: Slice) -> Page:
-        try:
-            reply = self.transport.get(request, self.authenticator)
-        except NoAccess as error:
-            raise NoAccess(f"{self.name}: {error}") from None
-        meaning = self.classify(reply, request)
-        if isinstance(meaning, Request):
-            return self._asking_again([meaning], request, part, reply.received)
-        if meaning is Meaning.RECORDS:
-            return self._page_of_records(reply, request, part)
-        if meaning in OF_PARENT and (page := self._page_of_parent(meaning, reply, request, part)):
-            return page
-        if meaning in {Meaning.NO_RECORDS, Meaning.UNREADABLE}:
-            following = self._narrowing.following(request, ())
-            return Page([], following, part, 0, reply.received, meaning, is_first=request.begins)
-        if meaning is Meaning.RETRY:
-            raise Retry(f"status {reply.status}")
-        raise self._refusal(meaning, reply.status, request)
-
-    def _page_of_records(self, reply: Reply, request: Request, part: Slice) -> Page:
-        try:
-            body = self.decode(reply)
-        except ValueError:
-            raise Retry("the body is not what was promised", broken=True) from None
-        parsed = self.parse(body, request)
-        if part.is_probe and parsed.following:
-            return Page([], (), part, len(reply.body), reply.received, is_cut=True)
-        return Page(
-            parsed.records,
-            self._narrowing.following(request, parsed.following),
-            part,
-            len(reply.body),
-            reply.received,
-            told=parsed.told,
-            items=len(parsed.records) if parsed.items is None else parsed.items,
-            failed=parsed.failed,
-            maybe_incomplete=parsed.maybe_incomplete,
-            is_first=request.begins,
-            restarts=request.again,
-            note=parsed.note,
-        )
-
-    def _refusal(self, meaning: Meaning, status: int, request: Request) -> TapError:
-        if meaning in NO_ACCESS | OF_PARENT:
-            return NoAccess(f"{self.name}: {no_access(meaning, self.permission, status, request.endpoint)}")
-        kind = FilterRefused if status in CANNOT_ANSWER and self._asks_what_changed(request) else TapError
-        return kind(f"{self.name}: {request.endpoint} refused the request with status {status}. {self.advice(status)}")
-
-    def _asks_what_changed(self, request: Request) -> bool:
-        """Whether a request is the first to ask for what changed, and not one that a page told of."""
-        param = self.changed_since.param if self.changed_since else None
-        return request.begins and param in dict(request.params)
-
-    def _asking_again(self, others: Sequence[Request], request: Request, part: Slice, received: datetime) -> Page:
-        return Page([], [joined([*others, *request.rest])], part, 0, received, asks_again=True)
-
-    def _page_of_parent(self, meaning: Meaning, reply: Reply, request: Request, part: Slice) -> Page | None:
-        """The page where an answer is about a parent; None: it is about several, and they cannot be parted."""
-        param = self.slices.ids_param
-        parents = parents_asked(request, param)
-        if len(parents) > 1:
-            # One of them may be gone, so the others' children must be asked for without it.
-            is_gone = meaning is Meaning.PARENT_GONE
-            halves = of_fewer_parents(request, param) if is_gone and request.begins else []
-            return self._asking_again(halves, request, part, reply.received) if halves else None
-        following = self._narrowing.following(request, ())
-        parent = parents[0] if param else None
-        return Page([], following, part, 0, reply.received, meaning, parent=parent, is_first=request.begins)
-
-    def advice(self, status: int) -> str:
-        """What the user can do about a request that was refused."""
-        return usual_advice(status)
 
     def place_after(self, page: Page) -> str | None:  # noqa: ARG002
         """Where a list that is read in one piece goes on after a page, if a later run may begin there."""

@@ -23,6 +23,8 @@ def owners(shop: Any, *ids: str) -> None:
 class Batched:
     """Pets by batches of owners; a batch with one that is gone, or may not be read, answers so as a whole."""
 
+    status = 404
+
     def __init__(self, gone: set[str]) -> None:
         self.gone = gone
         self.asked: list[list[str]] = []
@@ -32,7 +34,9 @@ class Batched:
             return None
         ids = [pair.partition("=")[2] for pair in asked.query_text.split("&") if pair.startswith("owner_ids")]
         self.asked.append(ids)
-        return Answer({}, 404) if self.gone.intersection(ids) else Answer({"data": [{"id": f"p{id_}"} for id_ in ids]})
+        if self.gone.intersection(ids):
+            return Answer({}, self.status)
+        return Answer({"data": [{"id": f"p{id_}"} for id_ in ids]})
 
 
 @pytest.fixture
@@ -77,7 +81,7 @@ def test_a_list_that_answers_for_none_of_many_parents_is_not_asked_for_all(
     owners(shop, *ids)
     answer = batches(*ids, size=50)
     run("kinds", "pets", max_concurrency=1, **OPTIONS)
-    assert "none of the first 100 owners that it walks was found" in caplog.text
+    assert "none of the 100 owners that were tried was found" in caplog.text
     assert len(answer.asked) < 1000
 
 
@@ -129,28 +133,129 @@ def test_where_every_parent_is_refused_the_permission_is_missing(
     assert bool(fails) == (mode == "fail")
 
 
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    ("status", "why"), [(401, "status 401 from /pets"), (403, "it was refused for each of the 3 owners")]
+)
 def test_what_is_refused_for_several_parents_together_or_without_a_credential_is_a_missing_permission(
     run: Callable[..., Output],
     shop: Any,
     batches: Callable[..., Batched],
+    *,
     status: int,
+    why: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     batches(size=1 if status == 401 else 3)
     shop.before = lambda asked: Answer({}, status) if asked.path == "/pets" else None
     run("owners", "pets", **OPTIONS)
-    assert f"pets: the credential may not read it; it needs pets:read (status {status} from /pets)" in caplog.text
+    assert f"pets: the credential may not read it; it needs pets:read ({why}" in caplog.text
 
 
+@pytest.mark.parametrize("workers", [1, 8])
+@pytest.mark.parametrize(("status", "word"), [(403, "may not be read"), (400, "were passed over")])
+def test_one_refused_parent_of_a_batch_costs_the_others_nothing(
+    run: Callable[..., Output],
+    shop: Any,
+    batches: Callable[..., Batched],
+    *,
+    status: int,
+    word: str,
+    workers: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    owners(shop, *(str(number) for number in range(100)))
+    answer = batches("42", size=50)
+    answer.status = status
+    output = run("pets", max_concurrency=workers, **OPTIONS)
+    assert set(output.ids()["pets"]) == {f"p{number}" for number in range(100)} - {"p42"}
+    assert len(answer.asked) == 2 + 2 * 6 + 1  # halves, and once more at the end
+    assert f"pets: 1 of the owners that it walks {word}" in caplog.text
+    assert output.of("ACTIVATE_VERSION", "pets") == []
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_parent_whose_request_is_refused_is_passed_over_and_the_next_run_reads_from_the_same_bookmark(
+    run: Callable[..., Output],
+    shop: Any,
+    vendor: Host,
+    make_tap: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    status: int,
+    workers: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(type(make_tap().streams["pets"]), "replication_key", "updated_at")
+    for owner in "123":
+        shop.data[f"/owners/{owner}/pets"] = [{"id": owner, "updated_at": "2026-02-01T00:00:00Z"}]
+    first = run("owners", "pets", **OPTIONS)
+    before = dict(first.state["bookmarks"]["pets"])
+    shop.data["/owners/1/pets"][0]["updated_at"] = "2026-02-03T00:00:00Z"
+    shop.refusals["/owners/2/pets"] = Answer({"error": "Ms Secret"}, status)
+    vendor.asked.clear()
+    second = run("owners", "pets", max_concurrency=workers, state=first.state, **OPTIONS)
+    assert sorted(second.ids()["pets"]) == ["1", "3"]
+    assert vendor.paths()["/owners/2/pets"] == 2
+    assert second.state["bookmarks"]["pets"] == before
+    assert (
+        "pets: 1 of the owners that it walks were passed over, because the vendor refused the requests for them twice"
+        in caplog.text
+    )
+    assert "and the next run reads from the same bookmark again" in caplog.text
+    assert "Secret" not in caplog.text
+
+    shop.refusals.clear()
+    third = run("owners", "pets", state=second.state, **OPTIONS)
+    assert third.state["bookmarks"]["pets"]["replication_key_value"] == "2026-02-03T00:00:00Z"
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+@pytest.mark.parametrize("status", [400, 422])
+def test_where_every_parent_is_refused_as_a_wrong_request_the_stream_fails_soon(
+    run: Callable[..., Output],
+    vendor: Host,
+    shop: Any,
+    *,
+    status: int,
+    workers: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    owners(shop, *(str(number) for number in range(2000)))
+    shop.before = lambda asked: Answer({}, status) if asked.path.endswith("/pets") else None
+    fails: list[Exception] = []
+    output = run("owners", "pets", max_concurrency=workers, fails=fails, **OPTIONS)
+    assert "1 of 2 streams failed: pets" in str(fails[0])
+    assert f"pets: /owners/{{owner_id}}/pets refused the request with status {status}." in caplog.text
+    assert "So it was with all of the 15 owners that were tried" in caplog.text
+    assert sum(asked.path.endswith("/pets") for asked in vendor.asked) == 15
+    assert output.of("ACTIVATE_VERSION", "pets") == []
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize("refused", [1, 40])
+def test_parents_that_are_refused_first_hold_up_none_of_those_after_them(
+    run: Callable[..., Output], shop: Any, status: int, refused: int, workers: int
+) -> None:
+    ids = [str(number) for number in range(60)]
+    owners(shop, *ids)
+    shop.data |= {f"/owners/{owner}/pets": [{"id": f"p{owner}"}] for owner in ids}
+    shop.refusals = {f"/owners/{owner}/pets": Answer({}, status) for owner in ids[:refused]}
+    output = run("owners", "pets", max_concurrency=workers, **OPTIONS)
+    assert set(output.ids()["pets"]) == {f"p{owner}" for owner in ids[refused:]}
+    assert len(output.records("pets")) == 60 - refused
+
+
+@pytest.mark.parametrize("workers", [1, 8])
 def test_many_parents_that_are_refused_and_none_that_is_not_are_enough(
-    run: Callable[..., Output], vendor: Host, shop: Any, caplog: pytest.LogCaptureFixture
+    run: Callable[..., Output], vendor: Host, shop: Any, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     owners(shop, *(str(number) for number in range(2000)))
     shop.before = lambda asked: Answer({}, 403) if asked.path.endswith("/pets") else None
-    run("owners", "pets", max_concurrency=1, **OPTIONS)
-    assert "it was refused for each of the first 100 owners that it walks" in caplog.text
-    assert sum(asked.path.endswith("/pets") for asked in vendor.asked) < 1000
+    run("owners", "pets", max_concurrency=workers, **OPTIONS)
+    assert "pets: the credential may not read it; it needs pets:read (it was refused for each of the 15" in caplog.text
+    assert sum(asked.path.endswith("/pets") for asked in vendor.asked) == 15
 
 
 def test_an_answer_that_says_nothing_is_an_empty_list_but_nothing_is_taken_for_gone(

@@ -21,6 +21,8 @@ class Meaning(Enum):
     """The one parent whose children were asked for is not found."""
     PARENT_FORBIDDEN = auto()
     """The credential may not read the one parent whose children were asked for."""
+    PARENT_REFUSED = auto()
+    """The vendor takes what is asked of the one parent for a request that cannot be right."""
     UNREADABLE = auto()
     """The vendor cannot give this one slice to anybody; it can give others."""
     RETRY = auto()
@@ -29,7 +31,7 @@ class Meaning(Enum):
     """Something else went wrong."""
 
 
-OF_PARENT = frozenset({Meaning.PARENT_GONE, Meaning.PARENT_FORBIDDEN})
+OF_PARENT = frozenset({Meaning.PARENT_GONE, Meaning.PARENT_FORBIDDEN, Meaning.PARENT_REFUSED})
 NO_ACCESS = frozenset({Meaning.NO_PERMISSION, Meaning.NOT_BOOKED})
 
 CANNOT_ANSWER = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
@@ -41,7 +43,12 @@ NOT_BOOKED = frozenset(
         HTTPStatus.PRECONDITION_REQUIRED,
     }
 )
-
+OF_ONE_PARENT: dict[int, Meaning] = {
+    **dict.fromkeys(CANNOT_ANSWER, Meaning.PARENT_REFUSED),
+    **dict.fromkeys(NOT_BOOKED, Meaning.PARENT_FORBIDDEN),
+    HTTPStatus.GONE: Meaning.PARENT_GONE,
+}
+"""What a status means where the children of one parent were asked for."""
 
 PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 """What a host, or one in between, answers to a request that came at a bad moment."""
@@ -58,10 +65,10 @@ def usual(status: int, *, of_parent: bool) -> Meaning:
         return Meaning.RECORDS
     if status == HTTPStatus.NO_CONTENT:
         return Meaning.NO_RECORDS
-    if status == HTTPStatus.GONE and of_parent:
-        return Meaning.PARENT_GONE
+    if of_parent and status in OF_ONE_PARENT:
+        return OF_ONE_PARENT[status]
     if status in NOT_BOOKED:
-        return Meaning.PARENT_FORBIDDEN if of_parent else Meaning.NOT_BOOKED
+        return Meaning.NOT_BOOKED
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return Meaning.NO_PERMISSION
     return Meaning.RETRY if status in PASSING else Meaning.ERROR

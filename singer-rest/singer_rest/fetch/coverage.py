@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from singer_rest.fetch.page import Page
     from singer_rest.slices.base import Slice, Slices
 
+MANY_REFUSED = 15
+"""After so many parents that were forbidden or refused, and none that was read, the others are not asked for."""
 MANY_PARENTS = 100
-"""After so many that were not found or forbidden, and none that was read, the others are not asked for."""
+"""The same where some were not found: a vendor may say so of those that have no children."""
 MOST_NAMED = 20
 """How many slices a sentence names."""
 
@@ -92,9 +94,11 @@ class Coverage:
         self._not_found: dict[str, list[Slice]] = {}
         self._gone: set[str] = set()
         self._forbidden: dict[str, list[Slice]] = {}
+        self._refused: dict[str, list[Slice]] = {}
+        self._why = ""
         self._unreadable: list[str] = []
         self._failed = 0
-        self._read_any = False
+        self._read_any = self._read_well = False
         self._parents_incomplete = self._parents_hidden = False
 
     def see(self, page: Page) -> None:
@@ -111,6 +115,10 @@ class Coverage:
             self._lacks_parent = True
         elif page.meaning is Meaning.PARENT_FORBIDDEN:
             self._forbidden.setdefault(self._parent_of(page), []).append(self._of_one_parent(page))
+        elif page.meaning is Meaning.PARENT_REFUSED:
+            self._refused.setdefault(self._parent_of(page), []).append(self._of_one_parent(page))
+            self._why = self._why or page.why
+            self._lacks_parent = True
         elif page.meaning is Meaning.UNREADABLE:
             self._unreadable.append(_name(page.slice))
             self._lacks_parent = True
@@ -133,6 +141,7 @@ class Coverage:
         self._list.counts_records &= page.items == len(page.records)
         self._handed_on += len(page.records)
         self._failed += page.failed
+        self._read_well = self._read_well or bool(page.records) or (page.is_first and not page.failed)
         # An item that failed twice is one that the vendor cannot give.
         self._lacks = self._lacks or page.maybe_incomplete or (page.failed > 0 and not self._is_second)
 
@@ -169,14 +178,15 @@ class Coverage:
 
     def begin_again(self) -> list[Slice]:
         """The slices to ask for again, now that the rest is read; what they lack then is lacking."""
-        if self._is_second or (self._not_found and self._none_answered and self._met >= MANY_PARENTS):
+        if self._is_second or (self._not_found and self._none_answered and self._are_many):
             return []
         self._is_second, self._slice = True, None
         again = [part for slices in self._not_found.values() for part in slices]
         self._not_found.clear()
-        if self._read_any:  # where all are refused, the permission is missing
-            again += [part for slices in self._forbidden.values() for part in slices]
-            self._forbidden.clear()
+        if self._read_any:  # where none is read, the permission is missing, or what is asked for cannot be right
+            for kept in (self._forbidden, self._refused):
+                again += [part for slices in kept.values() for part in slices]
+                kept.clear()
         # Without a key, what has been handed on would be there twice.
         again += [replace(part) for part, came in self._incomplete if self._has_key or not came]
         self._incomplete = [(part, came) for part, came in self._incomplete if came and not self._has_key]
@@ -213,7 +223,7 @@ class Coverage:
     @property
     def maybe_incomplete(self) -> bool:
         """Whether records may be there that did not come, though the credential may read them."""
-        return bool(self._not_found or self._incomplete or self._parents_incomplete)
+        return bool(self._not_found or self._refused or self._incomplete or self._parents_incomplete)
 
     @property
     def may_hold_rows(self) -> bool:
@@ -229,39 +239,46 @@ class Coverage:
 
     @property
     def _met(self) -> int:
-        return len(self._not_found) + len(self._gone) + len(self._forbidden)
+        return len(self._not_found) + len(self._gone) + len(self._forbidden) + len(self._refused)
+
+    @property
+    def _are_many(self) -> bool:
+        return self._met >= (MANY_PARENTS if self._not_found or self._gone else MANY_REFUSED)
 
     def raise_if_nothing_read(self) -> None:
         """Fail, at the end, where the vendor could give nothing at all.
 
         Raises:
             NoAccess: If all parents are forbidden, or not found though they are listed.
-            TapError: If all slices are unreadable, and the stream fails then.
+            TapError: If all parents are refused, or all slices unreadable and the stream fails then, or nothing but
+                items that are no records came.
         """
-        self.raise_if_all_forbidden(at_end=True)
+        self.raise_if_no_parent_read(at_end=True)
         if self._unreadable and not self._read_any and self._all_unreadable:
             raise TapError(f"{self._stream}: {self._all_unreadable}")
+        if self._failed and not self._read_well:
+            raise TapError(
+                f"{self._stream}: none of the {self._failed} items that came is a record. Run again later; if it stays "
+                "so, report it with this tap's version."
+            )
 
-    def raise_if_all_forbidden(self, *, at_end: bool = False) -> None:
+    def raise_if_no_parent_read(self, *, at_end: bool = False) -> None:
         """Take parents that are all forbidden, or not found though they are listed, for a missing permission.
 
         Raises:
             NoAccess: If it is so.
+            TapError: If none could be read, and the vendor says of some that the request cannot be right.
         """
-        missing = self._not_found or self._forbidden
-        if not (missing and self._none_answered and (at_end or self._met >= MANY_PARENTS)):
+        missing = self._not_found or self._forbidden or self._refused
+        if not (missing and self._none_answered and (at_end or self._are_many)):
             return
-        first = "" if at_end else "first "
+        tried = f"{self._met} {self._parent} that {'it walks' if at_end else 'were tried'}"
+        if self._refused:
+            raise TapError(f"{self._why} So it was with all of the {tried}, or they may not be read.")
         sentence = forbidden(self._permission)
         if self._forbidden:
-            raise NoAccess(
-                f"{self._stream}: {sentence} (it was refused for each of the {first}{self._met} {self._parent} that it "
-                "walks)."
-            )
-        raise NoAccess(
-            f"{self._stream}: none of the {first}{self._met} {self._parent} that it walks was found. "
-            f"{sentence[0].upper()}{sentence[1:]}."
-        )
+            raise NoAccess(f"{self._stream}: {sentence} (it was refused for each of the {tried}).")
+        raise NoAccess(f"{self._stream}: none of the {tried} was found. {sentence[0].upper()}{sentence[1:]}.")
 
     def warnings(self, *, whole: bool, incremental: bool) -> Iterator[str]:
         """A sentence for each kind of what is missing.
@@ -283,13 +300,22 @@ class Coverage:
             count = len(self._forbidden)
             names = self._names(parts[0] for parts in self._forbidden.values())
             yield f"{count} of the {self._parent} that it walks may not be read by this credential{kept}{names}."
+        if self._refused:
+            yield (
+                f"{len(self._refused)} of the {self._parent} that it walks were passed over, because the vendor "
+                f"refused the requests for them twice{kept}{held}"
+                f"{self._names(parts[0] for parts in self._refused.values())}."
+            )
         if self._unreadable:
             yield (
                 f"the vendor could not give {len(self._unreadable)} of the {self._parent or 'slices'}{kept}: "
                 f"{_named(self._unreadable)}. {self._unreadable_advice}"
             ).rstrip()
         if self._failed:
-            yield f"{self._failed} items failed at the vendor, by its own answers, and are not there{kept}."
+            yield (
+                f"{self._failed} items failed at the vendor, by its own answers, or are no records, and are not "
+                f"there{kept}."
+            )
         if self._incomplete:
             yield (
                 f"{len(self._incomplete)} of its lists came twice with fewer records than the vendor tells of, or "

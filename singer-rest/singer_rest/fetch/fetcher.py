@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from singer_rest.errors import FilterRefused, NoAccess, RunError, TapError, TooSlow, Unanswered, explain
 from singer_rest.fetch.coverage import Coverage, parents_of
 from singer_rest.fetch.parent_index import Listing
+from singer_rest.fetch.sampled import Sampled
 from singer_rest.fetch.stream_fetch import Reading
 from singer_rest.slices.base import Window
 
@@ -196,17 +197,29 @@ class Run:
         return stream.may_start_over and not self._trial
 
     def _reading(
-        self, stream: Source, since: datetime | None, plan: Iterator[Slice | None], *, tentative: bool = False
+        self,
+        stream: Source,
+        since: datetime | None,
+        plan: Iterator[Slice | None],
+        *,
+        tentative: bool = False,
+        is_second: bool = False,
     ) -> Reading:
+        sampled = None
         parent = stream.slices.parent
+        if parent and not is_second:  # what is asked for again is what was refused
+            explained = _explained(stream.name, parent, plan)
+            plan = sampled = Sampled(explained, stream.new_coverage(), stream.slices.ids_param)
         return Reading(
             stream.name,
-            _explained(stream.name, parent, plan) if parent else plan,
+            plan,
             lambda part: stream.first_request(part, since),
             stream.fetch,
             stream.path,
             tentative=tentative,
             ahead=stream.reads_ahead,
+            has_key=stream.has_key,
+            watch=sampled.tell if sampled else None,
         )
 
     def _checked(self, stream: Source, reading: Reading) -> Generator[Page]:
@@ -266,7 +279,7 @@ class Run:
             return
         coverage = apart or stream.coverage  # not before: the read may have been begun anew
         if again := coverage.begin_again():
-            reading = self._reading(stream, stream.since, iter(again))
+            reading = self._reading(stream, stream.since, iter(again), is_second=True)
             self._scheduler.add(reading)
             for page in self._scheduler.pages(reading):
                 coverage.see(page)

@@ -51,7 +51,8 @@ class Page:
         size: Bytes of the body.
         received: When the answer was there, UTC.
         meaning: What the answer means.
-        parent: The parent, as it was asked with, where the answer says that it is gone or forbidden.
+        parent: The parent, as it was asked with, where the answer says that it is gone, forbidden or refused.
+        why: Why the vendor refused what was asked of the parent, as a sentence.
         told: How many items the vendor says that the list holds, if it does.
         items: How many of these the page holds.
         failed: How many items the vendor says that it could not give.
@@ -61,6 +62,7 @@ class Page:
         asks_again: Whether it answers nothing yet, and what follows is only another way to ask.
         is_cut: Whether its list goes on, and is read in slices instead.
         ends_slice: Whether it is the last page of its slice; known once it is handed on.
+        likeness: What tells its records from those of other pages; None: it has none.
         note: What the stream has to know of it; its own.
     """
 
@@ -71,6 +73,7 @@ class Page:
     received: datetime
     meaning: Meaning = Meaning.RECORDS
     parent: str | None = None
+    why: str = ""
     told: int | None = None
     items: int = 0
     failed: int = 0
@@ -80,4 +83,5 @@ class Page:
     asks_again: bool = False
     is_cut: bool = False
     ends_slice: bool = False
+    likeness: int | None = None
     note: Any = None

@@ -52,6 +52,10 @@ class Source(Protocol):
         """The earliest timestamp that the slices must reach back to; None for their default."""
 
     @property
+    def has_key(self) -> bool:
+        """Whether its records have a key."""
+
+    @property
     def reads_ahead(self) -> bool:
         """Whether pages are fetched before they are needed."""
 

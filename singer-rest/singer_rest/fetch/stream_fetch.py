@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from singer_rest.errors import TapError, Unanswered
+from singer_rest.fetch.trail import Trail
 from singer_rest.http.retries import Attempts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from singer_rest.fetch.page import Page
     from singer_rest.http.request import Request
@@ -32,8 +33,8 @@ class Task:
     position: Position
     request: Request = field(compare=False)
     slice: Slice = field(compare=False)
-    asked: set[int] = field(compare=False)
-    """Hashes of what its slice was asked for; there may be many pages."""
+    trail: Trail = field(compare=False)
+    """Where its slice's list has been."""
     attempts: Attempts = field(default_factory=Attempts, compare=False)
     not_before: float = field(default=0.0, compare=False)
     expected: int = field(default=0, compare=False)
@@ -52,6 +53,8 @@ class Reading:
         tentative: Whether there is another way to ask, if this one turns out to be too slow: so the first slice goes
             alone, and few tries are enough.
         ahead: Whether pages are asked for before the main thread waits for them.
+        has_key: Whether its records have a key.
+        watch: Is told of what comes.
     """
 
     def __init__(
@@ -64,11 +67,15 @@ class Reading:
         *,
         tentative: bool = False,
         ahead: bool = True,
+        has_key: bool = True,
+        watch: Callable[[Page | Exception], None] | None = None,
     ) -> None:
         self.name = name
         self.endpoint = endpoint
         self.tentative = tentative
         self.ahead = ahead
+        self._has_key = has_key
+        self._watch = watch
         self.fetch = fetch
         self.requests = 0
         self.last_slice: int | None = None
@@ -140,6 +147,8 @@ class Reading:
             return False
         self._answered = True
         self._results[task.position] = result
+        if self._watch:
+            self._watch(result)
         if isinstance(result, Unanswered) and not self.tentative:
             self._ended_at[number] = page
             self._queue = [other for other in self._queue if other.position[0] != number or other < task]
@@ -148,28 +157,34 @@ class Reading:
         else:
             if result.size:  # not where it only says how else to ask
                 self._row_bytes = result.size / task.request.rows
-            self._queue_following(task, result.following)
+            self._queue_following(task, result)
         return True
 
-    def _queue_following(self, task: Task, following: Sequence[Request]) -> None:
+    def _queue_following(self, task: Task, page: Page) -> None:
         number, _ = task.position
-        if len(following) > 1:  # the next page alone may be followed by others
+        if len(page.following) > 1:  # the next page alone may be followed by others
             self._counted.add(number)
-        for request in following:
-            page = self._pages[number]
-            self._pages[number] += 1
-            if request.begins:  # a part of its own, or all of it again: its links may come up once more
-                task.asked.clear()
-            if hash(request) in task.asked:
-                self._fail((number, page))
-                self._results[number, page] = TapError(
-                    f"{self.name}: the link to the next page leads back to a page already read, so the list has no "
-                    "end. Run again later; if it stays so, report it to the vendor."
-                )
+        elif page.following and not page.asks_again and task.trail.goes_round(page):
+            self._end(number, "the same pages come again and again")
+            return
+        for request in page.following:
+            if request.begins:
+                task.trail.begin_anew()
+            if task.trail.leads_back(request):
+                self._end(number, "the link to the next page leads back to a page already read")
                 return
-            task.asked.add(hash(request))
             attempts = Attempts(silent=request.silent)
-            insort(self._queue, Task((number, page), request, task.slice, task.asked, attempts))
+            insort(self._queue, Task((number, self._pages[number]), request, task.slice, task.trail, attempts))
+            self._pages[number] += 1
+
+    def _end(self, number: int, why: str) -> None:
+        """Ask for no more pages of a list that would go on for ever."""
+        position = number, self._pages[number]
+        self._pages[number] += 1
+        self._fail(position)
+        self._results[position] = TapError(
+            f"{self.name}: {why}, so the list has no end. Run again later; if it stays so, report it to the vendor."
+        )
 
     def after(self, position: Position) -> Position:
         """The position after one whose page has been taken: the next page of its slice, or the next slice."""
@@ -242,7 +257,7 @@ class Reading:
             return False
         if part is None or request is None:
             return False
-        self._queue.append(Task((self._opened, 0), request, part, {hash(request)}))
+        self._queue.append(Task((self._opened, 0), request, part, Trail(request, has_key=self._has_key)))
         self._pages[self._opened] = 1
         self._opened += 1
         return True

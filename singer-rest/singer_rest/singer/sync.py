@@ -155,7 +155,7 @@ class SyncedStream(CompletedStream):
                 if page.asks_again or page.is_cut:
                     continue
                 if page.meaning in OF_PARENT:
-                    self.coverage.raise_if_all_forbidden()
+                    self.coverage.raise_if_no_parent_read()
                     continue
                 if schema_due:  # a stream that may not be read gets no table
                     self._write_schema_message()

@@ -1,0 +1,90 @@
+"""Lists that lead in a circle end, whatever the links are; long ones go on."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest.fetch import trail
+from singer_rest.testing import Answer, Asked, Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from singer_rest.testing import Host
+
+KEYS = pytest.mark.parametrize("keys", [("id",), ()])
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trail, "MANY_EMPTY", 20)
+
+
+@pytest.fixture
+def read(
+    run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, vendor: Host
+) -> Callable[..., tuple[Output, list[Exception]]]:
+    """Read a list whose pages answer as told."""
+
+    def read(answer: Callable[[Asked], Answer], *keys: str) -> tuple[Output, list[Exception]]:
+        monkeypatch.setattr(type(make_tap().streams["kinds"]), "primary_keys", keys)
+        vendor.answer = answer
+        fails: list[Exception] = []
+        return run("kinds", fails=fails), fails
+
+    return read
+
+
+@KEYS
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_links_that_lead_in_a_circle_end_the_stream_by_its_name(
+    read: Any, vendor: Host, length: int, keys: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        number = int(asked.query.get("cursor", 0))
+        return Answer({"data": [{"id": str(number)}], "next": str(number % length + 1)})
+
+    output, fails = read(answer, *keys)
+    assert "1 of 1 streams failed: kinds" in str(fails[0])
+    assert "kinds: the link to the next page leads back to a page already read" in caplog.text
+    assert len(vendor.asked) == length + 1
+    assert output.of("ACTIVATE_VERSION") == []
+
+
+@KEYS
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_pages_that_come_in_a_circle_end_the_stream_though_each_link_is_new(
+    read: Any, vendor: Host, length: int, keys: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    numbers = count(1)
+
+    def answer(asked: Asked) -> Answer:
+        number = next(numbers)
+        return Answer({"data": [{"id": str(number % length)}], "next": f"cursor-{number}"})
+
+    output, fails = read(answer, *keys)
+    assert "1 of 1 streams failed: kinds" in str(fails[0])
+    assert "kinds: the same pages come again and again" in caplog.text
+    assert len(vendor.asked) < 50
+    assert output.of("ACTIVATE_VERSION") == []
+
+
+def test_empty_pages_without_end_end_the_stream(read: Any, vendor: Host, caplog: pytest.LogCaptureFixture) -> None:
+    numbers = count(1)
+    _, fails = read(lambda _: Answer({"data": [], "next": f"cursor-{next(numbers)}"}), "id")
+    assert fails
+    assert "kinds: the same pages come again and again" in caplog.text
+    assert len(vendor.asked) < 50
+
+
+def test_empty_pages_among_others_are_no_circle(read: Any) -> None:
+    def answer(asked: Asked) -> Answer:
+        number = int(asked.query.get("cursor", 0))
+        rows = [] if number % 3 else [{"id": str(number)}]
+        return Answer({"data": rows, "next": str(number + 1) if number < 99 else None})
+
+    output, fails = read(answer, "id")
+    assert fails == []
+    assert len(output.records("kinds")) == 34
