@@ -274,6 +274,8 @@ class Reports(Slices):
     def _of(self, import_id: str, row: Mapping[str, Any]) -> Iterator[Slice]:
         for kind, name in LINES.items():
             lines = _count(row.get(name))
+            if lines is None:
+                lines = _least(name, row)
             if lines == 0:
                 continue  # one that the counts do not speak of may hold something
             downloads = self._downloads.before((import_id, kind))
@@ -298,6 +300,18 @@ def is_finished(row: Mapping[str, Any]) -> bool:
     parts = [part for name in COUNTS if (part := _count(row.get(name))) is not None]
     total = _count(row.get("total_records"))
     return total is None or len(parts) < len(COUNTS) or sum(parts) >= total
+
+
+def _least(name: str, row: Mapping[str, Any]) -> int | None:
+    """How many lines a report has at least, by the other counts of its import; None: they do not tell of any."""
+    counts = {other: _count(row.get(other)) for other in (*COUNTS, "total_records") if other != name}
+    known = [count for count in counts.values() if count is not None]
+    if name == "total_records":
+        return max(known, default=0) or None  # one line may be counted under more than one name
+    if len(known) < len(counts):
+        return None
+    total = counts.pop("total_records") or 0
+    return max(total - sum(count or 0 for count in counts.values()), 0) or None
 
 
 def _count(value: Any) -> int | None:  # noqa: ANN401 - what the portal sends

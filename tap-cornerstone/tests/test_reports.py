@@ -100,6 +100,26 @@ def test_a_report_without_anything_is_short_where_its_import_has_lines(run: Any,
     assert downloads(vendor) == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "counts"),
+    [
+        ("report", {"total_records": None, "successful_records": 6}),
+        ("errors", {"successful_records": 0, "error_records": None}),
+    ],
+)
+def test_a_report_without_anything_is_read_later_where_the_other_counts_say_that_it_has_lines(
+    run: Any, portal: Start, kind: str, counts: dict[str, Any]
+) -> None:
+    before = [WHOLE] if kind == "errors" else []
+    empty = Answer(b"", headers=FAST)
+    vendor = portal(importing(*before, empty, empty, WHOLE, **counts))
+    first = run(vendor.url, REPORTS, **ALL)
+    assert noted(first)[-1] == f"i/{kind} 2"
+    second = run(vendor.url, REPORTS, state=first.state, **ALL)
+    assert len(second.records(REPORTS)) == 6
+    assert noted(second)[-1] == f"i/{kind}"
+
+
 @pytest.mark.parametrize("total", [6, None])
 @pytest.mark.parametrize("end", [-1, -3, -9])
 def test_a_report_whose_last_line_has_no_end_is_downloaded_again_unless_it_is_the_same_twice(
