@@ -26,11 +26,6 @@ TOKEN = "nextPageToken"  # noqa: S105 - a parameter
 ENDED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 """What a page's token is answered with whose time is up."""
 
-MANY_ALIKE = 10
-"""Pages in a row that may hold the same items."""
-MANY_EMPTY = 1_000
-"""Empty pages that may follow one another; each says that the list goes on."""
-
 MOST_STARTS = 5
 """How often a list is begun anew whose tokens ended."""
 
@@ -76,25 +71,25 @@ class RestList(CornerstoneStream):
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
         found = self._found_items(body)
-        items = [item for item in found if isinstance(item, dict)]
-        good = [item for item in items if not _is_failed(item)]
-        if self.pages and self.pages.is_again(request, items):
-            if len(items) == self.pages.size and told_total(body) != len(items):
+        items = [item for item in found if isinstance(item, dict) and not _is_failed(item)]
+        if self.pages and self.pages.is_again(request, found):
+            if len(found) == self.pages.size and told_total(body) != len(found):
                 raise TapError(
                     f"{self.name}: {self.path} answers the same full page whatever its number, so the others cannot "
                     "be read. Report it with this tap's version."
                 )
             return Parsed([])  # a number that is not heeded brings the same page for ever
-        if self.pages and request.note is not None and request.note == _beginning(items):
+        if self.pages and request.note is not None and request.note == _beginning(found):
             return Parsed([])  # beyond the last page some lists begin anew
-        rows = [self.spelled(row) for item in good for row in self.rows(item)]
+        inner = [row for item in items for row in self.rows(item)]
+        rows = [self.spelled(row) for row in inner if isinstance(row, dict)]
         return Parsed(
             rows,
-            self._following(body, items, request),
+            self._following(body, found, request),
             told=self.told(body),
-            items=max(len(found), len(rows)),  # what is told may be of either
-            failed=len(found) - len(good),
-            maybe_incomplete=not items and TOKEN in dict(request.params) and self._tells_nothing(body),
+            items=max(len(found), len(inner)),  # what is told may be of either
+            failed=len(found) - len(items) + len(inner) - len(rows),
+            maybe_incomplete=not found and TOKEN in dict(request.params) and self._tells_nothing(body),
         )
 
     def _tells_nothing(self, body: Any) -> bool:  # noqa: ANN401 - what the portal sends
@@ -110,8 +105,8 @@ class RestList(CornerstoneStream):
         ]
         return max((count for count in counts if count is not None), default=None)
 
-    def rows(self, item: Record) -> list[Record]:
-        """The records of an item in the body's list."""
+    def rows(self, item: Record) -> list[Any]:
+        """The records of an item in the body's list; what is none is counted, and not handed on."""
         return [item]
 
     def total(self, body: Any) -> int | None:  # noqa: ANN401, ARG002 - what the portal sends
@@ -119,10 +114,10 @@ class RestList(CornerstoneStream):
         return None
 
     def _found_items(self, body: Any, *, alone: bool = False) -> list[Any]:  # noqa: ANN401 - what the portal sends
-        """What is in a body's list; single entries may be no records, where others are."""
+        """What is in a body's list, or the one record in its place; entries of a list may be no records."""
         found = self._found(body, alone=alone or self.slices.parent is not None)
-        items = found if isinstance(found, list) else [found]
-        if items and not any(isinstance(item, dict) for item in items):
+        items = [found] if isinstance(found, dict) else found
+        if not isinstance(items, list):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. {self.advice(200)}")
         return items
 
@@ -151,33 +146,17 @@ class RestList(CornerstoneStream):
             return self._found(found, alone=True)
         return [] if found is None or found == {} else found
 
-    def _following(self, body: Any, items: list[Record], request: Request) -> list[Request]:  # noqa: ANN401
+    def _following(self, body: Any, items: list[Any], request: Request) -> list[Request]:  # noqa: ANN401
         token = member(body, TOKEN.lower()) if isinstance(body, dict) else None
         if token:
             params = (*self._without_token(request), (TOKEN, str(token)))
-            return [replace(request, params=params, note=self._moves_on(items, request))]
+            return [replace(request, params=params)]
         if self.pages:
             first = _beginning(items) if request.before is None else request.note
             return [replace(other, note=first) for other in self.pages.following(request, items, self.total(body))]
         if isinstance(body, list) and self.page_size == len(items):
             raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
         return []
-
-    def _moves_on(self, items: list[Record], request: Request) -> tuple[int, int]:
-        """What the page after a token has to know of this one: its items, and how many in a row were like it.
-
-        Raises:
-            TapError: If pages are alike that should not be: tokens that are new each time would lead on for ever.
-        """
-        seen = hash(repr(items))
-        before: tuple[int, int] | None = request.note
-        alike = before[1] + 1 if before and before[0] == seen else 0
-        if alike >= (MANY_ALIKE if items else MANY_EMPTY):
-            raise TapError(
-                f"{self.name}: the same page comes again and again, so the list has no end. Run again later; if it "
-                "stays so, report it to the vendor."
-            )
-        return seen, alike
 
     @staticmethod
     def _without_token(request: Request) -> tuple[tuple[str, str], ...]:
@@ -198,7 +177,7 @@ class RestList(CornerstoneStream):
 
     def _from_the_beginning(self, request: Request) -> Request:
         self.logger.info("%s: the way to the next page has ended; the list is read from its beginning.", self.name)
-        return replace(request, params=self._without_token(request), note=None, again=request.again + 1)
+        return replace(request, params=self._without_token(request), again=request.again + 1)
 
     @cached_property
     def _spellings(self) -> Mapping[str, str]:
@@ -220,7 +199,7 @@ def first_of(item: Record, *names: str) -> Any:  # noqa: ANN401 - whatever the p
     return next((value for name in names if (value := member(item, name)) is not None), None)
 
 
-def _beginning(items: list[Record]) -> int | None:
+def _beginning(items: list[Any]) -> int | None:
     return hash(repr(items[:1])) if items else None
 
 

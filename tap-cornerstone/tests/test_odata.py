@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -463,6 +464,45 @@ def test_changes_are_followed_and_deletions_leave_with_their_key(things: Any, fo
     assert second.of("ACTIVATE_VERSION") == []
 
 
+LOWER = "5f1c2f9e-0a1b-4c2d-8e3f-a0b1c2d3e4f5"
+
+
+@pytest.mark.parametrize("form", ["id", "address", "keys"])
+@pytest.mark.parametrize(("own", "told"), [(LOWER.upper(), LOWER), (LOWER, LOWER.upper())])
+@pytest.mark.parametrize("kind", ["Edm.Guid", "Edm.String"])
+def test_a_deletion_marks_the_row_whose_guid_is_spelled_in_other_letters(
+    things: Any, monkeypatch: pytest.MonkeyPatch, *, form: str, own: str, told: str, kind: str
+) -> None:
+    monkeypatch.setattr(
+        sys.modules[__name__], "EDMX", EDMX.replace('"code" Type="Edm.String"', f'"code" Type="{kind}"')
+    )
+    address = f"things_core(user_id=5,code={told if kind == 'Edm.Guid' else repr(told)})"
+    deletion = {
+        "id": {"@removed": {"reason": "deleted"}, "id": address},
+        "address": {"@odata.context": "#things_core/$deletedEntity", "id": f"https://acme.example/{address}"},
+        "keys": {"@removed": {"reason": "deleted"}, "user_id": 5, "code": told},
+    }[form]
+    first, _ = things(lambda _: page(row(5, code=own), deltaLink=f"{PATH}?deltatoken=1"), tracked=True)
+    second, _ = things(lambda _: page(deletion, deltaLink="?deltatoken=2"), tracked=True, state=first.state)
+    (deleted,) = second.records("things_core")
+    assert deleted["_sdc_deleted_at"]
+    assert (deleted["user_id"], deleted["code"]) == (5, own)
+    third, _ = things(lambda _: page(deletion, deltaLink="?deltatoken=3"), tracked=True, state=second.state)
+    assert third.records("things_core")[0]["code"] == own
+
+
+def test_a_deletion_keeps_its_key_where_rows_have_no_guid_or_do_not_spell_it_in_one_way(things: Any) -> None:
+    rows = (
+        row(1, code="ABC"),
+        row(2, code=LOWER[:8].upper() + LOWER[8:]),
+        row(3, code="1" * 8 + "-1111" * 4 + "1" * 8),
+    )
+    deletion = {"@removed": {}, "user_id": 2, "code": LOWER.upper()}
+    first, _ = things(lambda _: page(*rows, deltaLink=f"{PATH}?deltatoken=1"), tracked=True)
+    second, _ = things(lambda _: page(deletion, deltaLink="?deltatoken=2"), tracked=True, state=first.state)
+    assert [record["code"] for record in second.records("things_core")] == [LOWER.upper()]
+
+
 GONE = {"@removed": {"reason": "deleted"}, "id": "things_core(5)"}
 """A deletion whose key cannot be read: the object has two parts of it."""
 
@@ -826,6 +866,56 @@ def test_an_entry_that_is_no_row_holds_up_no_other_and_no_row_is_taken_for_gone(
     assert "2 items failed at the vendor" in caplog.text
 
 
+@pytest.mark.parametrize("odd", [None, 5, "x", []])
+def test_a_page_of_nothing_but_odd_entries_holds_up_no_other_page(things: Any, odd: Any, caplog: Any) -> None:
+    pages = {
+        "": page(odd, nextLink="things_core?$skiptoken=1"),
+        "$skiptoken=1": page(row(1), nextLink="things_core?$skiptoken=2"),
+        "$skiptoken=2": page(odd, odd),
+    }
+    output, _ = things(lambda asked: pages[asked.query_text])
+    assert {record["user_id"] for record in output.records("things_core")} == {1}
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "things_core: 3 items failed at the vendor, by its own answers, or are no records" in caplog.text
+
+
+def test_one_row_in_the_place_of_a_list_is_one(things: Any) -> None:
+    output, _ = things(lambda _: Answer({"value": row(1)}))
+    assert [record["user_id"] for record in output.records("things_core")] == [1]
+    assert len(output.of("ACTIVATE_VERSION")) == 1
+
+
+def test_no_list_at_all_is_asked_for_again_and_takes_nothing_for_gone(things: Any, caplog: Any) -> None:
+    answers = iter([page(row(1), nextLink="things_core?$skiptoken=1"), Answer({"value": None})])
+    output, _ = things(lambda asked: Answer({"value": None}) if asked.query_text else next(answers, page(row(1))))
+    assert {record["user_id"] for record in output.records("things_core")} == {1}
+
+    nothing, _ = things(lambda _: Answer({"value": None}))
+    assert nothing.records("things_core") == []
+    assert nothing.of("ACTIVATE_VERSION") == []
+    assert "without saying that there are none" in caplog.text
+
+
+@pytest.mark.parametrize("body", [{"value": 5}, {"value": "x"}, {"rows": []}, [], {"value": [None]}])
+def test_an_answer_that_holds_no_row_at_all_is_an_error(things: Any, body: Any, caplog: Any) -> None:
+    fails: list[Exception] = []
+    things(lambda _: Answer(body), fails=fails)
+    assert "1 of 1 streams failed: things_core" in str(fails[0])
+    assert "things_core: " in caplog.text
+
+
+@pytest.mark.parametrize("status", [402, 410, 412, 428])
+def test_a_view_that_is_not_booked_or_switched_off_is_skipped_by_its_name(
+    run: Any, portal: Start, caplog: Any, status: int
+) -> None:
+    vendor = portal(serving(lambda asked: Answer({}, status) if "things" in asked.path else page({"id": 1})))
+    output = run(vendor.url, "things_core", "vw_rpt_untouched", objects=["*"], views=["*"])
+    assert set(output.counts()) == {"vw_rpt_untouched"}
+    sentence = f"the company has not booked it, or the vendor has switched it off (status {status} from"
+    assert f"things_core: {sentence}" in caplog.text
+    assert "It needs the scope obj_things_core:read. Skipped; the run goes on." in caplog.text
+
+
 def test_a_delta_link_is_kept_where_an_entry_of_its_answer_cannot_be_read(things: Any) -> None:
     link = f"{PATH}?deltatoken="
     first, _ = things(lambda _: page(row(1), deltaLink=f"{link}1"), tracked=True)
@@ -874,6 +964,19 @@ def test_links_that_are_new_each_time_lead_on_no_list_for_ever(things: Any, capl
     assert "has no end" in caplog.text
     assert output.of("ACTIVATE_VERSION") == []
     assert len(vendor.asked) < 30
+
+
+def test_links_that_alternate_end_the_stream_by_its_name(things: Any, caplog: Any) -> None:
+    fails: list[Exception] = []
+
+    def answer(asked: Asked) -> Answer:
+        token = 2 if asked.query_text == "$skiptoken=1" else 1
+        return page(row(token), nextLink=f"things_core?$skiptoken={token}")
+
+    _, vendor = things(answer, fails=fails)
+    assert "1 of 1 streams failed: things_core" in str(fails[0])
+    assert "things_core: the link to the next page leads back to a page already read" in caplog.text
+    assert len(vendor.asked) < 12
 
 
 def test_fewer_rows_than_the_portal_counts_are_not_all(things: Any, caplog: Any) -> None:

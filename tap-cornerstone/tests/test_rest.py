@@ -147,7 +147,7 @@ def test_an_employee_that_is_gone_is_no_error_and_one_without_anything_has_no_ro
 
 
 @pytest.mark.parametrize(
-    "odd", [ok({}, status=400), ok({"status": "Failed", "data": None}), ok({"data": [1]}), ok("x")], ids=str
+    "odd", [ok({}, status=409), ok({"status": "Failed", "data": None}), ok({"data": 1}), ok("x")], ids=str
 )
 def test_an_employee_with_an_odd_answer_holds_up_no_other_and_fails_the_stream_at_its_end(
     run: Any, portal: Start, caplog: pytest.LogCaptureFixture, odd: Answer
@@ -164,6 +164,65 @@ def test_an_employee_with_an_odd_answer_holds_up_no_other_and_fails_the_stream_a
     assert "1 of 1 streams failed" in str(fails[0])
     assert output.of("ACTIVATE_VERSION") == []
     assert "So it was with 1 more of its slices." in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("odd", "sentence"),
+    [
+        *((ok({}, status=status), "2 of the employees that it walks were passed over") for status in (400, 422)),
+        *((ok({"data": [odd]}), "2 items failed at the vendor") for odd in (None, 1, "x", [])),
+    ],
+    ids=str,
+)
+def test_an_employee_whose_groups_cannot_be_had_is_passed_over_with_a_warning(
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture, odd: Answer, sentence: str
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("employees"):
+            return new([{"id": number} for number in range(1, 9)])
+        return odd if asked.path.split("/")[-2] in {"3", "5"} else new([{"id": 9}])
+
+    output = run(portal(answer).url, "employees", "employee_groups", **ALL)
+    assert set(rows(output, "employee_groups", "employee_id")) == {(1,), (2,), (4,), (6,), (7,), (8,)}
+    assert [message["stream"] for message in output.of("ACTIVATE_VERSION")] == ["employees"]
+    assert f"employee_groups: {sentence}" in caplog.text
+
+
+@pytest.mark.parametrize("status", [402, 410, 412, 428])
+def test_a_list_that_is_not_booked_or_switched_off_is_skipped_by_its_name(
+    run: Any, portal: Start, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    vendor = portal(lambda asked: ok({}, status=status) if "types" in asked.path else new([{"id": 1}]))
+    output = run(vendor.url, "ou_types", "termination_reasons", **ALL)
+    assert output.counts() == {"termination_reasons": 1}
+    sentence = f"the company has not booked it, or the vendor has switched it off (status {status} from "
+    assert f"ou_types: {sentence}" in caplog.text
+    assert "It needs the scope outype:read. Skipped; the run goes on." in caplog.text
+
+
+@pytest.mark.parametrize("status", [402, 410, 412, 428])
+def test_what_is_not_booked_for_any_employee_is_skipped_by_its_name(
+    run: Any, portal: Start, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    employees = new([{"id": number} for number in range(1, 5)])
+    vendor = portal(lambda asked: employees if asked.path.endswith("employees") else ok({}, status=status))
+    output = run(vendor.url, "employees", "employee_groups", **ALL)
+    assert output.counts() == {"employees": 4}
+    assert "employee_groups: " in caplog.text
+    assert "it needs the scope group:read" in caplog.text.replace("It needs", "it needs")
+    assert "Skipped; the run goes on." in caplog.text
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_groups_that_are_refused_for_all_are_skipped_before_all_employees_were_asked_for(
+    run: Any, portal: Start, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    employees = new([{"id": number} for number in range(1, 501)])
+    vendor = portal(lambda asked: employees if asked.path.endswith("employees") else ok({}, status=403))
+    output = run(vendor.url, "employees", "employee_groups", max_concurrency=workers, **ALL)
+    assert output.counts() == {"employees": 500}
+    assert "it needs the scope group:read" in caplog.text
+    assert sum(asked.path.endswith("groups") for asked in vendor.asked) == 15
 
 
 def test_an_employee_some_of_whose_groups_failed_keeps_the_others(
@@ -848,6 +907,64 @@ def test_an_item_that_is_no_record_holds_up_no_other(run: Any, portal: Start, ca
     assert {record["id"] for record in output.records("termination_reasons")} == {1, 2}
     assert output.of("ACTIVATE_VERSION") == []
     assert "2 items failed at the vendor" in caplog.text
+
+
+@pytest.mark.parametrize("odd", [None, 5, "x", []])
+def test_a_page_of_nothing_but_odd_items_holds_up_no_other_page(
+    run: Any, portal: Start, odd: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    pages = {"": new([odd], nextPageToken="a"), "a": new([{"id": 1}], nextPageToken="b"), "b": new([odd, odd])}
+    vendor = portal(lambda asked: pages[asked.query.get("nextPageToken", "")])
+    output = run(vendor.url, "employees", **ALL)
+    assert set(rows(output, "employees", "id")) == {(1,)}
+    assert output.of("ACTIVATE_VERSION") == []
+    assert "employees: 3 items failed at the vendor, by its own answers, or are no records" in caplog.text
+
+
+@pytest.mark.parametrize("odd", [None, 5, "x", []])
+def test_a_numbered_page_of_nothing_but_odd_items_is_not_the_last(run: Any, portal: Start, odd: Any) -> None:
+    pages = {"1": old([{"Id": 1}]), "2": old([odd]), "3": old([{"Id": 2}])}
+    vendor = portal(lambda asked: pages.get(asked.query["page"], old([])))
+    output = run(vendor.url, "job_requisitions", **ALL)
+    assert set(rows(output, "job_requisitions", "Id")) == {(1,), (2,)}
+    assert output.of("ACTIVATE_VERSION") == []
+
+
+@pytest.mark.parametrize("odd", [None, 5, "x", []])
+@pytest.mark.parametrize("place", ["item", "user", "training"])
+def test_odd_items_among_transcripts_hold_up_no_other(
+    run: Any, portal: Start, odd: Any, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = person("u", {"LOID": "a"})
+    bad = {"item": odd, "user": {"TranscriptItem": odd}, "training": person("v", odd, {"LOID": "b"})}[place]
+    day = {"start_date": "2024-02-26", "end_date": "2024-02-26"}
+    vendor = portal(lambda asked: old([good, bad] if asked.query["pageNumber"] == "1" else []))
+    output = run(vendor.url, "transcripts", **day, **ALL)
+    expected = {("u", "a")} | ({("v", "b")} if place == "training" else set())
+    assert set(rows(output, "transcripts", "UserId", "LOID")) == expected
+    assert "transcripts: 1 items failed at the vendor, by its own answers, or are no records" in caplog.text
+
+
+def test_one_transcript_in_the_place_of_a_list_is_one(run: Any, portal: Start) -> None:
+    item = {"TranscriptItem": {"UserId": "u", "Transcripts": {"LOID": "a"}}}
+    vendor = portal(lambda asked: old([item] if asked.query["pageNumber"] == "1" else []))
+    output = run(vendor.url, "transcripts", start_date="2024-02-26", end_date="2024-02-26", **ALL)
+    assert rows(output, "transcripts", "UserId", "LOID") == [("u", "a")]
+
+
+def test_tokens_that_alternate_end_the_stream_by_its_name(
+    run: Any, portal: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        token = asked.query.get("nextPageToken")
+        return new([{"id": token}], nextPageToken="b" if token == "a" else "a")
+
+    fails: list[Exception] = []
+    vendor = portal(answer)
+    run(vendor.url, "employees", fails=fails, **ALL)
+    assert "1 of 1 streams failed: employees" in str(fails[0])
+    assert "employees: the link to the next page leads back to a page already read" in caplog.text
+    assert len(vendor.asked) < 6
 
 
 def test_no_content_behind_a_token_is_no_end_of_the_list(run: Any, portal: Start) -> None:

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from tap_factorial.table import Row
 
 PAGE_SIZE = 100
-MANY_ALIKE = 100
-"""Empty pages, or pages of rows without a key, that may follow one another; each says that the list goes on."""
 CONTAINERS = frozenset({dict, list})
 ID_HOLDERS = CONTAINERS | {int}
 EARLIEST = pendulum.datetime(2000, 1, 1)
@@ -116,25 +114,7 @@ class FactorialStream(RestStream):
         if not isinstance(cursor, str) or not cursor:
             raise TapError(f"{self.name}: a page says that another follows, but not where. Run again later.")
         params = tuple(pair for pair in request.params if pair[0] != "after_id")
-        note = self._moves_on(rows, request.note)
-        return replace(
-            parsed, following=[Request(request.path, (*params, ("after_id", cursor)), request.endpoint, note=note)]
-        )
-
-    def _moves_on(self, rows: list[Any], before: tuple[int, int] | None) -> tuple[int, int]:
-        """What the next page has to know of this one: its rows, and how many in a row were like it.
-
-        Raises:
-            TapError: If pages are alike that should not be: cursors that are new each time would lead on for ever.
-        """
-        seen = hash(repr(rows))
-        alike = before[1] + 1 if before and before[0] == seen else 0
-        if alike >= (1 if rows and self.row.key else MANY_ALIKE):
-            raise TapError(
-                f"{self.name}: the same page comes again and again, so the list has no end. Run again later; if it "
-                "stays so, report it to the vendor."
-            )
-        return seen, alike
+        return replace(parsed, following=[Request(request.path, (*params, ("after_id", cursor)), request.endpoint)])
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import RunError
+from singer_rest.fetch import trail
 from singer_rest.testing import Answer, Asked, Host, host
 from singer_sdk.exceptions import ConfigValidationError
 from tap_factorial.table import stream_name, table
@@ -490,7 +491,7 @@ def test_a_body_with_little_or_no_word_of_pages_is_the_last_one(
         ([{"id": "1"}], "holds no list of records"),
         (
             {"data": [{"id": "1"}], "meta": {"has_next_page": True, "end_cursor": "MQ=="}},
-            "the same page comes again and again",
+            "leads back to a page already read",
         ),
     ],
 )
@@ -537,15 +538,29 @@ def test_no_content_in_the_place_of_a_later_page_is_no_end_of_the_list(
     assert len(output.of("ACTIVATE_VERSION")) == 1
 
 
+@pytest.mark.parametrize("cursors", ["new", "two"])
 @pytest.mark.parametrize("rows", [[{"id": "1"}], []])
-def test_cursors_that_are_new_each_time_lead_on_no_list_for_ever(
-    run: Callable[..., Any], factorial: Start, rows: list[Any], caplog: pytest.LogCaptureFixture
+def test_cursors_that_lead_in_a_circle_or_on_and_on_end_the_stream(
+    run: Callable[..., Any],
+    factorial: Start,
+    *,
+    rows: list[Any],
+    cursors: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    vendor = factorial(lambda asked: page(*rows, has_next_page=True, end_cursor=asked.query.get("after_id", "c") + "c"))
+    monkeypatch.setattr(trail, "MANY_EMPTY", 100)
+
+    def answer(asked: Asked) -> Answer:
+        before = asked.query.get("after_id", "c")
+        following = f"{before}c" if cursors == "new" else {"a": "b"}.get(before, "a")
+        return page(*rows, has_next_page=True, end_cursor=following)
+
+    vendor = factorial(answer)
     fails: list[Exception] = []
     run(vendor.url, "teams_teams", fails=fails)
-    assert "1 of 1 streams failed" in str(fails[0])
-    assert "the same page comes again and again" in caplog.text
+    assert "1 of 1 streams failed: teams_teams" in str(fails[0])
+    assert "teams_teams: the same pages come again and again" in caplog.text or "leads back to a page" in caplog.text
     assert len(vendor.asked) < 110
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from singer_rest import ChangedSince, Meaning, Parsed, Request, Retry, TapError, times
 from typing_extensions import override
 
 from tap_cornerstone.client import CornerstoneStream, is_resting
 from tap_cornerstone.odata import links
+from tap_cornerstone.odata.entries import Entries, LinkEnded, Spelling, listed
 from tap_cornerstone.odata.links import count_of, member
-from tap_cornerstone.odata.types import DELETED_AT, MOMENT, literal, schema_of
+from tap_cornerstone.odata.types import DELETED_AT, MOMENT, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,17 +37,11 @@ GOOD_PAGES = 10
 SLOW_STEP = 8
 """By how much pages shrink that did not come in time: each of them may take as long as the time-out."""
 
-MANY_ALIKE = 10
-"""Pages in a row that may hold the same rows of a key."""
-MANY_EMPTY = 1_000
-"""Empty pages, or pages of rows without a key, that may follow one another; each says that the list goes on."""
-
 MOST_STARTS = 3
 """How often a run reads everything from the beginning where a link was good no more."""
 
 DELTA = "delta_link"
-ROW = re.compile(r"[^(]*\((.*)\)\s*", re.DOTALL)
-PART = re.compile(r"\s*(?:(\w+)\s*=\s*)?('(?:[^']|'')*'|[^',()]+?)\s*(?:,|$)")
+SPELLING = "guid_letters"
 MOMENTS = {MOMENT: times.text, "Edm.Date": times.date}
 """The types of columns that may tell when a row was touched, and how a moment is written for them."""
 
@@ -68,18 +62,6 @@ UNTRACKED = frozenset(
 LINK_ENDED = UNTRACKED | {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 """What a link is answered with that is not known any more, or for ever; the object itself may be."""
 
-LINKS = ("/$link", "/$deletedlink")
-"""Ends of the context of what is no row among changes."""
-REMOVED = ("@removed", "@odata.removed")
-NOT_REMOVED = (None, False)
-"""What stands under these names where the row is there."""
-DELETED = "/$deletedentity"
-"""The end of the context, in small letters, of a row that was deleted, where `@removed` does not say so."""
-
-
-class LinkEnded(TapError):  # noqa: N818 - there is another way to ask
-    """A link, or what came by it, is good no more; the list is read from its beginning."""
-
 
 @dataclass(frozen=True)
 class Pace:
@@ -90,16 +72,12 @@ class Pace:
         good: Pages that came whole since they have this size.
         tracks: Whether the object is asked to track its changes, where it says that it does.
         is_second: Whether its next page is asked for once more, in another size, because it was full and led nowhere.
-        seen: What tells the rows of the page before from others.
-        alike: How many pages in a row had the same.
     """
 
     rows: int
     good: int = 0
     tracks: bool = True
     is_second: bool = False
-    seen: int = 0
-    alike: int = 0
 
     def after_good_page(self) -> Pace:
         """The pace once a page came whole: larger ones are asked for again after some."""
@@ -129,6 +107,7 @@ class ODataStream(CornerstoneStream):
     service: ClassVar[Service]
     entity_set: ClassVar[EntitySet]
 
+    _spelling: Spelling | None = None
     _starts = 0
     _told: Told | None = None
 
@@ -200,25 +179,31 @@ class ODataStream(CornerstoneStream):
     def parse(self, body: Any, request: Request) -> Parsed:
         if not isinstance(body, dict) or member(body, "error") is not None:
             raise Retry("the portal broke the page off")
-        records = body.get("value")
-        entries = [record for record in records if isinstance(record, dict)] if isinstance(records, list) else []
-        if not isinstance(records, list) or (records and not entries):
+        records = listed(body.get("value"))
+        if records is None and body.get("value", "") is not None:
             raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Check `corpname` or `api_url`.")
-        if entries and self._is_error(entries[-1]):
+        says_nothing, records = records is None, records or []
+        entries = [record for record in records if isinstance(record, dict)]
+        if entries and self._entries.is_error(entries[-1]):
             raise Retry("the portal broke the page off")
-        rows = [row for record in entries if (row := self._row(record)) is not None]
+        rows = [row for record in entries if (row := self._entries.row(record)) is not None]
         delta, following = (member(body, f"@odata.{name}link") for name in ("delta", "next"))
         if len(records) == request.rows and not (delta or following):
             return self._once_more(request)
-        pace = self._moving_on(records, _pace(request).after_good_page())
+        pace = _pace(request).after_good_page()
         return Parsed(
             rows,
             [self._asking(self._path_of(following), pace.rows, pace)] if following else [],
             told=self._told_count(body, request),
             items=len(records),
             failed=len(records) - len(entries),
+            maybe_incomplete=says_nothing,
             note=Told(self._path_of(delta) if delta else None, pace.tracks),
         )
+
+    @cached_property
+    def _entries(self) -> Entries:
+        return Entries(self.entity_set, times.text(self.started))
 
     def _once_more(self, request: Request) -> Parsed:
         """Ask in another size for a page that is full and does not say whether another follows: it may be the last."""
@@ -233,71 +218,11 @@ class ODataStream(CornerstoneStream):
         """How many rows the portal says that the list holds, where it does so unasked and all of it is read."""
         return count_of(member(body, "@odata.count")) if request.path == self._beginning(_pace(request)) else None
 
-    def _moving_on(self, records: list[Any], pace: Pace) -> Pace:
-        """The pace after a page; links that are new each time must not lead on for ever.
-
-        Raises:
-            TapError: If pages are alike that should not be.
-        """
-        seen = hash((len(records), repr(records[:1]), repr(records[-1:])))
-        alike = pace.alike + 1 if seen == pace.seen else 0
-        if alike >= (MANY_ALIKE if records and self.entity_set.key else MANY_EMPTY):
-            raise TapError(
-                f"{self.name}: the same page comes again and again, so the list has no end. Run again later; if it "
-                "stays so, report it to the vendor."
-            )
-        return replace(pace, seen=seen, alike=alike)
-
-    def _is_error(self, record: Record) -> bool:
-        error = member(record, "error")
-        return isinstance(error, dict) and not any(name.lower() == "error" for name in self.entity_set.columns)
-
     def _path_of(self, link: Any) -> str:  # noqa: ANN401 - what the portal sends
         try:
             return links.path_of(link, self.transport.api_url, self.path)
         except TapError as error:
             raise TapError(f"{self.name}: {error}") from None
-
-    def _row(self, record: Record) -> Record | None:
-        """The row of an entry: itself, what tells of a deletion, or None where it is about a relation."""
-        if DELETED_AT in record:  # a column of the portal's own says nothing of a deletion
-            record[f"portal{DELETED_AT}"] = record.pop(DELETED_AT)
-        if record.keys() <= self.entity_set.columns.keys():  # most are nothing else, and there may be millions
-            return record
-        context = member(record, "@odata.context")
-        context = context if isinstance(context, str) else ""
-        if context.lower().endswith(LINKS):
-            return None
-        is_removed = any(name.lower() in REMOVED and value not in NOT_REMOVED for name, value in record.items())
-        if context.lower().endswith(DELETED) or is_removed:
-            return self._gone(record)
-        return {name: value for name, value in record.items() if not name.startswith("@")}
-
-    def _gone(self, record: Record) -> Record:
-        """The key of a row that was deleted, and when this became known."""
-        key = {name: record[name] for name in self.entity_set.key if record.get(name) is not None}
-        for name in ("id", "@odata.id", "@id"):
-            address = member(record, name)
-            with suppress(ValueError):
-                told = self._key_of(unquote(str(address or "").rpartition("/")[2]))
-                key = {**told, **{part: value for part, value in key.items() if value != address}}
-        if set(key) != set(self.entity_set.key):
-            raise LinkEnded(f"{self.name}: a row was deleted, but its key cannot be read. Run with a full refresh.")
-        return {**key, DELETED_AT: times.text(self.started)}
-
-    def _key_of(self, address: str) -> Record:
-        """The key in a row's address, such as ``user_ou_core(user_id=5,ou_id=77)``."""
-        found = ROW.fullmatch(address)
-        text = found[1] if found else ""
-        parts = list(PART.finditer(text))
-        if "".join(part[0] for part in parts) != text:
-            raise ValueError("it is no list of values")
-        key = {}
-        for part, only in zip(parts, self.entity_set.key, strict=True):
-            name = part[1] or only
-            column = self.entity_set.columns.get(name)
-            key[name] = literal(part[2], column.type if column else "")
-        return key
 
     @override
     def smaller(self, request: Request, retry: Retry) -> Sequence[Request]:
@@ -339,7 +264,7 @@ class ODataStream(CornerstoneStream):
         if not is_way or self._starts == MOST_STARTS:
             return False
         self._starts += 1
-        self._told = None
+        self._told = self._spelling = None
         if by_delta:
             self.logger.warning(
                 "%s: what changed since the last run is not told any more. Everything is read instead, so that what "
@@ -358,6 +283,20 @@ class ODataStream(CornerstoneStream):
         return True
 
     @override
+    def post_process(self, row: Record, context: object = None) -> Record:
+        if not self.entity_set.tracks_changes:
+            return row
+        if self._spelling is None:
+            self._spelling = Spelling(None if self.replication.whole else self.stream_state.get(SPELLING))
+        if row.get(DELETED_AT):
+            for name in self.entity_set.key:
+                row[name] = self._spelling.of(name, row[name])
+        else:
+            for name in self.entity_set.key:
+                self._spelling.learn(name, row.get(name))
+        return row
+
+    @override
     def remember(self, page: Page, state: dict[str, Any]) -> bool:
         self._told = page.note
         return False
@@ -373,6 +312,8 @@ class ODataStream(CornerstoneStream):
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
         super().finish_state(state)
+        if self._spelling and self._spelling.known:
+            state[SPELLING] = self._spelling.known
         told = self._told or Told(None, tracks=True)
         if self._delta and self.coverage.may_hold_rows:
             return  # what is told by the old link again did not come whole

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from singer_rest import Children, DayWindows, Numbered, Slice, Slices, TapError, walk
+from singer_rest import Children, DayWindows, Numbered, Slice, Slices, walk
 from typing_extensions import override
 
 from tap_cornerstone.odata.links import member
@@ -35,14 +35,15 @@ class Transcripts(RestList):
     pages = Numbered("pageNumber", 50, first=1, limit="")
 
     @override
-    def rows(self, item: Record) -> list[Record]:
+    def rows(self, item: Record) -> list[Any]:
         # What changed stands below each user, beside who that is.
         person = member(item, "transcriptitem")
-        found = (member(person, "transcripts") or []) if isinstance(person, dict) else None
-        if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-            raise TapError(f"{self.name}: the answer of {self.path} holds no transcripts. {self.advice(200)}")
+        if not isinstance(person, dict):
+            return [person]
+        found = member(person, "transcripts")
         who = {name: value for name, value in person.items() if name.lower() != "transcripts"}
-        return [self._joined(who, row) for row in found]
+        listed = found if isinstance(found, list) else [] if found is None or found == {} else [found]
+        return [self._joined(who, row) if isinstance(row, dict) else row for row in listed]
 
     @staticmethod
     def _joined(who: Record, row: Record) -> Record:
@@ -76,11 +77,8 @@ class TrainingDetails(RestList):
     optional = True  # a request per training
 
     @override
-    def rows(self, item: Record) -> list[Record]:
-        training = member(item, "trainingitem")
-        if not isinstance(training, dict):
-            raise TapError(f"{self.name}: the answer of {self.path} holds no training. {self.advice(200)}")
-        return [training]
+    def rows(self, item: Record) -> list[Any]:
+        return [member(item, "trainingitem")]
 
 
 class Sessions(Slices):
