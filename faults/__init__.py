@@ -1,1 +1,1 @@
-"""Trials of the whole: runs that are killed, answers that are broken, values that nobody expects, days that pass."""
+"""Fault-injection tests of the taps and the loader: killed runs, faulty responses, mutated values."""

@@ -1,4 +1,4 @@
-"""Changes of the invented company, as a day at work brings them; by a seed."""
+"""Random, reproducible changes to the sandbox's company: hires, edits, deletions, terminations."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from faults.vendors import Row, Vendor
 
 ODATA = re.compile(r"^vw_|_core$")
-WORDS = re.compile(r"name|title|description|comment|observation|note|city|address|label")
-TEXTS = ("Ünï 𝒳", 'O\'Brien "x"', "", "a\tb\nc", "日本", "line\u2028end", "-0", "null")
+TEXT_FIELD = re.compile(r"name|title|description|comment|observation|note|city|address|label")
+TEXT_VALUES = ("Ünï 𝒳", 'O\'Brien "x"', "", "a\tb\nc", "日本", "line\u2028end", "-0", "null")
 EDITS = {
     "person": ("persons", ("last_name", "first_name")),
     "employment": ("employments", ("title",)),
@@ -28,7 +28,7 @@ EDITS = {
     "recruiting_candidate": ("recruiting_candidates", ("last_name",)),
     "document": ("documents", ("name",)),
 }
-"""By kind: the stream of Personio's whose ids it has, and fields that hold text."""
+"""By record kind: the Personio stream that has its ids, and its text fields."""
 
 DELETES = {
     "absence_period": "absence_periods",
@@ -39,65 +39,63 @@ DELETES = {
 }
 
 
-def change(
-    sandbox: Sandbox, vendor: Vendor, keys: Mapping[str, Sequence[str]], chance: random.Random, count: int
-) -> int:
-    """Change about so many records, some of which go.
+def change(sandbox: Sandbox, vendor: Vendor, keys: Mapping[str, Sequence[str]], rng: random.Random, count: int) -> int:
+    """Changes or deletes about `count` records.
 
     Args:
-        sandbox: Whose company changes.
-        vendor: Whose own rows change as well.
+        sandbox: The sandbox to change.
+        vendor: The vendor whose own rows change as well.
         keys: Primary keys of the vendor's streams.
-        chance: Chooses.
-        count: How many changes to try.
+        rng: Source of random choices.
+        count: Number of changes to attempt.
 
     Returns:
-        How many there were; a control may refuse one.
+        The number of changes made; the sandbox may refuse some.
     """
     done = 0
     for number in range(count):
-        # Each vendor shows the company's changes; two have lists that nothing in the company is behind.
-        whole = vendor.name == "personio" or number % 6 == 0
-        with suppress(ValueError, IndexError):  # refused: others need the record, or there is none to choose
-            if whole:
-                _company(sandbox, vendor, chance)
+        # Changes to the company appear at every vendor. Two vendors also have rows of their own.
+        company_wide = vendor.name == "personio" or number % 6 == 0
+        with suppress(ValueError, IndexError):  # refused because other records need it, or nothing to choose from
+            if company_wide:
+                _change_company(sandbox, vendor, rng)
             else:
-                _row(sandbox, vendor, keys, chance)
+                _change_row(sandbox, vendor, keys, rng)
             done += 1
     return done
 
 
-def _company(sandbox: Sandbox, vendor: Vendor, chance: random.Random) -> None:
-    match chance.choice(("hire", "edit", "edit", "edit", "delete", "terminate")):
+def _change_company(sandbox: Sandbox, vendor: Vendor, rng: random.Random) -> None:
+    match rng.choice(("hire", "edit", "edit", "edit", "delete", "terminate")):
         case "hire":
-            sandbox.control("hire", last_name=chance.choice(TEXTS))
+            sandbox.control("hire", last_name=rng.choice(TEXT_VALUES))
         case "terminate":
             sandbox.control("terminate")
         case "edit":
-            kind = chance.choice(list(EDITS))
+            kind = rng.choice(list(EDITS))
             stream, fields = EDITS[kind]
-            row = chance.choice(sandbox.records("personio", stream))
-            sandbox.control("edit", kind=kind, id=row["id"], field=chance.choice(fields), value=chance.choice(TEXTS))
+            row = rng.choice(sandbox.records("personio", stream))
+            sandbox.control("edit", kind=kind, id=row["id"], field=rng.choice(fields), value=rng.choice(TEXT_VALUES))
         case _:
-            kind = chance.choice([kind for kind in DELETES if DELETES[kind] not in vendor.walked])
-            row = chance.choice(sandbox.records("personio", DELETES[kind]))
+            kind = rng.choice([kind for kind in DELETES if DELETES[kind] not in vendor.parent_streams])
+            row = rng.choice(sandbox.records("personio", DELETES[kind]))
             sandbox.control("delete", kind=kind, id=row["id"])
 
 
-def _row(sandbox: Sandbox, vendor: Vendor, keys: Mapping[str, Sequence[str]], chance: random.Random) -> None:
+def _change_row(sandbox: Sandbox, vendor: Vendor, keys: Mapping[str, Sequence[str]], rng: random.Random) -> None:
     odata = vendor.name == "cornerstone"
-    stream = chance.choice(
+    stream = rng.choice(
         [name for name, key in keys.items() if (key and ODATA.search(name) if odata else key == ("id",))]
     )
-    row = chance.choice(sandbox.records(vendor.name, stream))
-    address = ",".join(str(row[name]) for name in keys[stream])
-    if chance.random() < 1 / 3 and stream not in vendor.walked:
-        sandbox.control(f"{vendor.name}/delete", stream=stream, id=address)
+    row = rng.choice(sandbox.records(vendor.name, stream))
+    record_id = ",".join(str(row[name]) for name in keys[stream])
+    if rng.random() < 1 / 3 and stream not in vendor.parent_streams:
+        sandbox.control(f"{vendor.name}/delete", stream=stream, id=record_id)
     else:
-        value = chance.choice(TEXTS)
-        sandbox.control(f"{vendor.name}/edit", stream=stream, id=address, field=_text_field(row, chance), value=value)
+        value = rng.choice(TEXT_VALUES)
+        sandbox.control(f"{vendor.name}/edit", stream=stream, id=record_id, field=_text_field(row, rng), value=value)
 
 
-def _text_field(row: Row, chance: random.Random) -> str:
-    """A field with words; what a list may be asked by stays."""
-    return chance.choice([name for name, value in row.items() if isinstance(value, str) and WORDS.search(name)])
+def _text_field(row: Row, rng: random.Random) -> str:
+    """A random free-text field; fields used as filters are left alone."""
+    return rng.choice([name for name, value in row.items() if isinstance(value, str) and TEXT_FIELD.search(name)])

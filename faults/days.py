@@ -1,7 +1,7 @@
-"""Days of a company: records come, change and go, each day is loaded, and every row is compared every day.
+"""Simulated days: records are created, changed and deleted, each day is loaded, and every row is compared.
 
-Most days are incremental. Now and then all is read again. Once that fails midway, and the day after makes up for it;
-once a permission is missing for a day.
+Most days are incremental runs, some are full refreshes. One full refresh fails midway and the next day has to make up
+for it; on another day a permission is missing.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from singer_rest import times
 
 from faults import verdict
-from faults.bench import Bench
 from faults.changes import change
-from faults.kinds import answer
-from faults.runs import merged
-from faults.trials import Outcome
+from faults.faulty_responses import static_response
+from faults.pipeline_run import merge
+from faults.results import Outcome
+from faults.testbench import TestBench
 from faults.vendors import VENDORS, Key, key_of
 from faults.verdict import Verdict
 
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterable, Mapping
 
-    from faults.runs import Run
-    from faults.trials import Book, Options
+    from faults.pipeline_run import PipelineRun
+    from faults.results import Options, ResultLog
     from faults.vendors import Row
-    from faults.wire import Asked, Reply, Step
+    from faults.wire import Request, Response, Step
 
 PART = "days"
 DAYS = 14
 CHANGES = 25
-FULL = {1: "first run", 5: "full refresh", 8: "full refresh that fails", 13: "full refresh"}
-FAILS = 8
-REVOKED = 10
-EXPIRED = 6
-"""Days from 1 on: what happens on them."""
+FULL_READS = {1: "first run", 5: "full refresh", 8: "failing full refresh", 13: "full refresh"}
+FAILURE_DAY = 8
+REVOKED_DAY = 10
+EXPIRY_DAY = 6
+"""Special days; the first day is 1."""
 
-FAILING = 12
-"""Endpoints that answer no more on the day that fails."""
+FAILING_ENDPOINTS = 12
+"""Number of endpoints that fail on the day of the failing refresh."""
 
 PERMISSIONS: dict[str, dict[str, Any]] = {
     "personio": {"permission": "personio:absences:read"},
@@ -52,136 +52,147 @@ PERMISSIONS: dict[str, dict[str, Any]] = {
 
 
 @dataclass
-class Life:
-    """A company's days, and what its file should hold.
+class DaySimulation:
+    """Simulates a company day by day and tracks which rows the database should hold.
 
     Args:
-        bench: Its sandbox.
-        chance: Chooses what changes, and what fails.
+        bench: The sandbox.
+        rng: Chooses what changes and what fails.
     """
 
-    bench: Bench
-    chance: random.Random
+    bench: TestBench
+    rng: random.Random
     state: dict[str, Any] | None = None
     _seen: defaultdict[str, set[Key]] = field(default_factory=lambda: defaultdict(set))
-    """Keys that were there since a stream was last read whole: of those that go, nobody hears before it is again."""
-    _owed: set[str] = field(default_factory=set)
+    """Keys seen since a stream's last full read. Their deletion only shows with the next full read."""
+    _overdue: set[str] = field(default_factory=set)
+    """Streams whose full read failed and is still due."""
     _late: defaultdict[str, set[Key]] = field(default_factory=lambda: defaultdict(set))
-    """Keys of rows that came with a stamp from before the run before: only a read of everything brings them."""
-    _began: str = ""
+    """Keys of rows created with a timestamp before the previous run: only a full read finds them."""
+    _run_started: str = ""
 
     def __post_init__(self) -> None:
-        self.database = self.bench.folder / "life.duckdb"
+        self.database = self.bench.folder / "simulation.duckdb"
         self.incremental = {
             entry["tap_stream_id"]
             for entry in self.bench.catalog["streams"]
             if entry["replication_method"] == "INCREMENTAL"
         }
         keys = {entry["tap_stream_id"]: entry.get("replication_key") for entry in self.bench.catalog["streams"]}
-        self.stamps: dict[str, str | None] = {**keys, **self.bench.vendor.stamps}
+        self.timestamp_fields: dict[str, str | None] = {**keys, **self.bench.vendor.timestamp_fields}
 
-    def live(self, day: int) -> tuple[Verdict, str]:
-        """Let a day pass: changes, a run, a comparison."""
+    def run_day(self, day: int) -> tuple[Verdict, str]:
+        """Simulates one day: changes the company, runs the pipeline and compares the rows."""
         bench, vendor = self.bench, self.bench.vendor
-        self._began, since = times.text(datetime.now(UTC)), self._began
+        self._run_started, since = times.text(datetime.now(UTC)), self._run_started
         if day > 1:
-            change(bench.sandbox, vendor, bench.keys, self.chance, CHANGES)
-        if day == EXPIRED and vendor.name == "cornerstone":
+            change(bench.sandbox, vendor, bench.keys, self.rng, CHANGES)
+        if day == EXPIRY_DAY and vendor.name == "cornerstone":
             bench.sandbox.control("cornerstone/expire-links", kind="delta")
-        if day == REVOKED:
+        if day == REVOKED_DAY:
             bench.sandbox.control("revoke", vendor=vendor.name, **PERMISSIONS[vendor.name])
-        if day == FAILS:
-            bench.proxy.meddle = self._failing()
+        if day == FAILURE_DAY:
+            bench.proxy.interceptor = self._failing_endpoints()
         try:
-            ran = bench.run(bench.new_folder(), self.database, state=None if day in FULL else self.state)
+            result = bench.run(bench.new_folder(), self.database, state=None if day in FULL_READS else self.state)
         finally:
-            bench.proxy.meddle = None
-            if day == REVOKED:
+            bench.proxy.interceptor = None
+            if day == REVOKED_DAY:
                 bench.sandbox.control("grant", vendor=vendor.name, **PERMISSIONS[vendor.name])
             bench.reset()
-        committed = verdict.state_of(self.database) or {}
-        self.state = committed if ran.succeeded else merged(self.state or {}, committed)
-        return self._judge(day, ran, since)
+        committed = verdict.read_state(self.database) or {}
+        self.state = committed if result.succeeded else merge(self.state or {}, committed)
+        return self._assess(day, result, since)
 
-    def _failing(self) -> Callable[[Asked, Callable[[], Reply]], Iterable[Step] | None]:
-        """Let some endpoints answer no more, some of them from their second request on."""
+    def _failing_endpoints(self) -> Callable[[Request, Callable[[], Response]], Iterable[Step] | None]:
+        """Makes some endpoints fail, half of them only from their second request on."""
         endpoints = sorted({self.bench.endpoints[stream] for stream in self.incremental & self.bench.endpoints.keys()})
-        chosen = self.chance.sample(endpoints, min(FAILING, len(endpoints)))
-        begins = {endpoint: number % 2 for number, endpoint in enumerate(chosen)}
-        self.bench.proxy.clear()
-        refuse = answer(422)
+        chosen = self.rng.sample(endpoints, min(FAILING_ENDPOINTS, len(endpoints)))
+        first_failing = {endpoint: number % 2 for number, endpoint in enumerate(chosen)}
+        self.bench.proxy.reset_counts()
+        fail = static_response(422)
 
-        def meddle(asked: Asked, ask: Callable[[], Reply]) -> Iterable[Step] | None:
-            return refuse(asked, ask) if asked.number >= begins.get(asked.endpoint, asked.number + 1) else None
+        def intercept(request: Request, forward: Callable[[], Response]) -> Iterable[Step] | None:
+            return (
+                fail(request, forward)
+                if request.number >= first_failing.get(request.endpoint, request.number + 1)
+                else None
+            )
 
-        return meddle
+        return intercept
 
-    def _judge(self, day: int, ran: Run, since: str) -> tuple[Verdict, str]:
-        if ran.hung:
-            return Verdict.HANG, str(ran)
-        if ran.broken:
-            return Verdict.BROKEN, f"{ran.broken}: {ran}"
-        if (day == FAILS) == ran.succeeded:
-            return Verdict.BROKEN, f"day {day} ended otherwise than it should: {ran}"
-        named = verdict.named(self.bench.keys, ran.log)
-        wrong = self._wrong(day, named, since)
-        if wrong:
-            return Verdict.SILENT, f"{verdict.told(wrong)}\n     {ran}"
-        return (Verdict.ALOUD if day in {FAILS, REVOKED} else Verdict.EXACT), ""
+    def _assess(self, day: int, result: PipelineRun, since: str) -> tuple[Verdict, str]:
+        if result.hung:
+            return Verdict.HANG, str(result)
+        if result.violation:
+            return Verdict.VIOLATION, f"{result.violation}: {result}"
+        if (day == FAILURE_DAY) == result.succeeded:
+            return Verdict.VIOLATION, f"day {day} has an unexpected exit code: {result}"
+        named = verdict.named_streams(self.bench.keys, result.log)
+        differences = self._unexpected_differences(day, named, since)
+        if differences:
+            return Verdict.SILENTLY_WRONG, f"{verdict.describe(differences)}\n     {result}"
+        return (Verdict.REPORTED_FAILURE if day in {FAILURE_DAY, REVOKED_DAY} else Verdict.EXACT), ""
 
-    def _wrong(self, day: int, named: set[str], since: str) -> verdict.Differences:
-        """What is not as it should be, and what will be allowed tomorrow."""
+    def _unexpected_differences(self, day: int, named: set[str], since: str) -> verdict.Differences:
+        """Unexpected differences. Updates what is allowed to differ on the next days."""
         bench = self.bench
         bodies = bench.bodies(bench.keys)
-        found = verdict.compared_with_sandbox(bench.vendor, bench.keys, bodies, self.database)
-        silent = {}
+        found = verdict.compare_with_sandbox(bench.vendor, bench.keys, bodies, self.database)
+        unexpected = {}
         for stream, names in bench.keys.items():
-            rows = {key_of(names, row): row for row in bench.vendor.emitted(stream, bodies[stream])}
-            aloud = day in {FAILS, REVOKED} and stream in named
-            whole = day in FULL or stream not in self.incremental or stream in self._owed
-            if stream in found and (day in FULL or stream not in bench.vendor.once):
+            rows = {key_of(names, row): row for row in bench.vendor.expected_rows(stream, bodies[stream])}
+            reported = day in {FAILURE_DAY, REVOKED_DAY} and stream in named
+            full = day in FULL_READS or stream not in self.incremental or stream in self._overdue
+            if stream in found and (day in FULL_READS or stream not in bench.vendor.read_once):
                 difference = found[stream]
-                if aloud:
+                if reported:
                     difference.missing, difference.changed = [], []
-                if aloud or stream in named or not whole or not self._versioned(stream):
+                if reported or stream in named or not full or not self._versioned(stream):
                     difference.extra = [key for key in difference.extra if key not in self._seen[stream]]
-                if not whole and (stamp := self.stamps[stream]):
-                    self._forget_the_unnoticeable(stream, stamp, difference, rows, since)
+                if not full and (timestamp_field := self.timestamp_fields[stream]):
+                    self._ignore_undetectable(stream, timestamp_field, difference, rows, since)
                 if difference:
-                    silent[stream] = difference
-            if whole and not aloud and stream not in named:
+                    unexpected[stream] = difference
+            if full and not reported and stream not in named:
                 self._seen[stream].clear()
                 self._late[stream].clear()
             self._seen[stream] |= rows.keys()
-            self._owed = self._owed | {stream} if aloud and day == FAILS else self._owed - {stream}
-        return silent
+            self._overdue = self._overdue | {stream} if reported and day == FAILURE_DAY else self._overdue - {stream}
+        return unexpected
 
-    def _forget_the_unnoticeable(
-        self, stream: str, stamp: str, difference: verdict.Difference, rows: Mapping[Key, Row], since: str
+    def _ignore_undetectable(
+        self, stream: str, timestamp_field: str, difference: verdict.Difference, rows: Mapping[Key, Row], since: str
     ) -> None:
-        """Take out what no incremental list tells of: what changed and came without a new stamp."""
+        """Drops differences that no incremental run can detect: changes that kept an old timestamp."""
         names = self.bench.keys[stream]
-        there = {key_of(names, row): row for row in verdict.live(verdict.rows_of(self.database, stream))}
+        loaded = {key_of(names, row): row for row in verdict.live_rows(verdict.read_rows(self.database, stream))}
         difference.changed = [
-            key for key in difference.changed if key_of([stamp], rows[key]) != key_of([stamp], there[key])
+            key
+            for key in difference.changed
+            if key_of([timestamp_field], rows[key]) != key_of([timestamp_field], loaded[key])
         ]
-        self._late[stream] |= {key for key in difference.missing if key_of([stamp], rows[key]) < (since,)}
+        self._late[stream] |= {key for key in difference.missing if key_of([timestamp_field], rows[key]) < (since,)}
         difference.missing = [key for key in difference.missing if key not in self._late[stream]]
 
     def _versioned(self, stream: str) -> bool:
-        """Whether deletions show at all: an API may forget what is old."""
-        return any(row.get("_sdc_table_version") for row in verdict.rows_of(self.database, stream))
+        """Whether the stream's rows have versions, without which deletions do not show."""
+        return any(row.get("_sdc_table_version") for row in verdict.read_rows(self.database, stream))
 
 
-def run(options: Options, book: Book) -> None:
-    """Let the days pass; a share of them are the first ones, and a single one needs those before it."""
+def run(options: Options, results: ResultLog) -> None:
+    """Runs the simulation. A single day needs all days before it; a fraction means the first days."""
     for name in options.vendors:
-        with Bench(VENDORS[name], options.folder / name, options.seed) as bench:
-            life = Life(bench, options.chance(PART, name))
+        with TestBench(VENDORS[name], options.folder / name, options.seed) as bench:
+            simulation = DaySimulation(bench, options.rng(PART, name))
             for day in range(1, 1 + (options.trial or round(DAYS * options.share))):
                 started = time.monotonic()
-                found, detail = life.live(day)
-                what = f"day {day}, {FULL.get(day, 'incremental')}"
-                what += ", a permission is missing" if day == REVOKED else ""
+                found, detail = simulation.run_day(day)
+                description = f"day {day}, {FULL_READS.get(day, 'incremental')}"
+                description += ", missing permission" if day == REVOKED_DAY else ""
                 seconds = time.monotonic() - started
-                book.add(Outcome(PART, name, day, FULL.get(day, "incremental"), found, what, detail, seconds=seconds))
+                results.add(
+                    Outcome(
+                        PART, name, day, FULL_READS.get(day, "incremental"), found, description, detail, seconds=seconds
+                    )
+                )

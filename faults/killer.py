@@ -1,7 +1,7 @@
-"""Runs that are stopped: by signals and broken pipes, at any moment, full and incremental, the tap, the loader or both.
+"""Stops the tap, the loader or both with signals and broken pipes, at any point of full and incremental runs.
 
-After it, runs from the state that the loader committed make all rows right. What was stopped says so with its exit
-code, and a tap that could still do something leaves whole lines.
+Reruns from the state that the loader committed must then load every row. A stopped process must report it with its exit
+code, and a tap that is not killed outright must leave complete lines.
 """
 
 from __future__ import annotations
@@ -13,214 +13,214 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from faults import moments
-from faults.bench import Bench
-from faults.pipes import Pipeline, watch_commits
-from faults.place import LOGIN, Place
-from faults.runs import Mode, Run
-from faults.trials import Outcome
+from faults import injection
+from faults.pipeline import Pipeline, watch_commits
+from faults.pipeline_run import Mode, PipelineRun
+from faults.results import Outcome
+from faults.testbench import TestBench
+from faults.trial_environment import LOGIN_HINT, TrialEnvironment
 from faults.vendors import VENDORS
-from faults.verdict import Verdict, loud_lines, told
+from faults.verdict import Verdict, describe, warning_lines
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Mapping
     from pathlib import Path
 
-    from faults.moments import Moment
-    from faults.processes import Ended
-    from faults.trials import Book, Options
+    from faults.injection import InjectionPoint
+    from faults.processes import ProcessResult
+    from faults.results import Options, ResultLog
     from faults.wire import Proxy
 
 PART = "killer"
 TRIALS = {"personio": 55, "factorial": 65, "cornerstone": 55}
 STREAMS = 25
-"""At most, in one run."""
+"""Maximum number of streams in a run."""
 
 BATCHES = (50, 500, 5000, 100_000)
-REPAIRS = 3
-"""Runs after which all must be right; one is enough, but for a login that was lost."""
+MAX_RERUNS = 3
+"""Reruns until every row must be there. One is enough unless a login was lost."""
 
 LIMIT = 120.0
-FRESH = 1.0
+TOKEN_WRITE_SECONDS = 1.0
 PIPE = "broken pipe"
-WAYS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, PIPE)
-WHOM = ("tap", "loader", "both")
-CODES: Mapping[Any, int] = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130, PIPE: 1}
+METHODS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, PIPE)
+TARGETS = ("tap", "loader", "both")
+EXIT_CODES: Mapping[Any, int] = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130, PIPE: 1}
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Who is stopped, how, and when."""
+    """Which process is stopped, how, and when."""
 
     number: int
     mode: Mode
-    whom: str
-    way: signal.Signals | str
-    moment: Moment
+    target: str
+    method: signal.Signals | str
+    point: InjectionPoint
     streams: tuple[str, ...]
-    batch: int
+    batch_size: int
     oauth: bool
-    from_output: bool
-    """Whether the next run begins with the last STATE that the loader wrote, not with what is in the file."""
+    use_loader_output: bool
+    """Whether the rerun starts from the last STATE line of the loader instead of the state in the database."""
 
     def __str__(self) -> str:
-        way = self.way if isinstance(self.way, str) else self.way.name
+        name = self.method if isinstance(self.method, str) else self.method.name
         login = ", with a login" if self.oauth else ""
-        return f"{self.mode.value}{login}: {way} of {self.whom} {self.moment}, batches of {self.batch}"
+        return f"{self.mode.value}{login}: {name} of {self.target} {self.point}, batches of {self.batch_size}"
 
 
 @dataclass
-class Shot:
-    """Stops processes of a pipeline, once."""
+class Stopper:
+    """Stops the processes of a pipeline once."""
 
     trial: Trial
     proxy: Proxy
     pipeline: Pipeline | None = None
-    meets_a_token: bool = False
-    met: list[str] = field(default_factory=list)
-    """Who was there to be stopped."""
+    may_lose_token: bool = False
+    stopped: list[str] = field(default_factory=list)
+    """Processes that were still running when they were stopped."""
     done: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def fire(self) -> None:
-        """Stop whom the trial says."""
+    def stop(self) -> None:
+        """Stops the trial's target."""
         with self._lock:
             if self.done.is_set() or self.pipeline is None:
                 return
             self.done.set()
-        token = self.proxy.token_at
-        # One that the vendor gave in the last second, or gives just now, may never have been written.
-        self.meets_a_token = token is not None and time.monotonic() - token < FRESH
-        for name in ("tap", "loader") if self.trial.whom == "both" else (self.trial.whom,):
-            if isinstance(self.trial.way, str):
-                self.met += [name] if self.pipeline.processes[name].poll() is None else []
+        requested = self.proxy.last_token_request
+        # A token issued within the last second may not have reached the token file.
+        self.may_lose_token = requested is not None and time.monotonic() - requested < TOKEN_WRITE_SECONDS
+        for name in ("tap", "loader") if self.trial.target == "both" else (self.trial.target,):
+            if isinstance(self.trial.method, str):
+                self.stopped += [name] if self.pipeline.processes[name].poll() is None else []
                 self.pipeline.break_pipe(name)
-            elif self.pipeline.send(name, self.trial.way):
-                self.met.append(name)
+            elif self.pipeline.send(name, self.trial.method):
+                self.stopped.append(name)
 
 
-def run(options: Options, book: Book) -> None:
-    """Make the trials."""
+def run(options: Options, results: ResultLog) -> None:
+    """Runs the part's trials."""
     for name in options.vendors:
-        with Bench(VENDORS[name], options.folder / name, options.seed) as bench:
-            for number in options.numbers(TRIALS[name], PART, name):
+        with TestBench(VENDORS[name], options.folder / name, options.seed) as bench:
+            for number in options.trial_numbers(TRIALS[name], PART, name):
                 bench.prepare()
-                book.add(tried(bench, plan(bench, number, options.chance(PART, name, number))))
+                results.add(run_trial(bench, plan_trial(bench, number, options.rng(PART, name, number))))
 
 
-def plan(bench: Bench, number: int, chance: random.Random) -> Trial:
-    """Choose a trial."""
-    way = WAYS[number % len(WAYS)]
-    oauth = bench.vendor.name == "factorial" and chance.random() < 1 / 2
-    streams = tuple(sorted(chance.sample(sorted(bench.keys), min(STREAMS, len(bench.keys)))))
-    mode = chance.choice(list(Mode))
+def plan_trial(bench: TestBench, number: int, rng: random.Random) -> Trial:
+    """Chooses a trial at random."""
+    method = METHODS[number % len(METHODS)]
+    oauth = bench.vendor.name == "factorial" and rng.random() < 1 / 2
+    streams = tuple(sorted(rng.sample(sorted(bench.keys), min(STREAMS, len(bench.keys)))))
+    mode = rng.choice(list(Mode))
     return Trial(
         number=number,
         mode=mode,
-        whom=chance.choice(WHOM[:2] if way == PIPE else WHOM),
-        way=way,
-        moment=moments.choose(chance, tokens=oauth or bench.vendor.name != "factorial"),
+        target=rng.choice(TARGETS[:2] if method == PIPE else TARGETS),
+        method=method,
+        point=injection.choose_point(rng, tokens=oauth or bench.vendor.name != "factorial"),
         streams=streams,
-        batch=chance.choice(BATCHES),
+        batch_size=rng.choice(BATCHES),
         oauth=oauth,
-        from_output=chance.random() < 1 / 3,
+        use_loader_output=rng.random() < 1 / 3,
     )
 
 
-def tried(bench: Bench, trial: Trial) -> Outcome:
-    """Stop a run, then run until all is right."""
+def run_trial(bench: TestBench, trial: Trial) -> Outcome:
+    """Stops a run, then reruns it until every row is loaded."""
     started = time.monotonic()
-    place = Place(bench, trial.mode, trial.streams, oauth=trial.oauth)
-    shot = Shot(trial, bench.proxy)
-    found, detail = _judge(trial, shot, _stopped(place, shot), place.folder)
+    env = TrialEnvironment(bench, trial.mode, trial.streams, oauth=trial.oauth)
+    stopper = Stopper(trial, bench.proxy)
+    found, detail = _assess(trial, stopper, _run_and_stop(env, stopper), env.folder)
     if found is Verdict.EXACT:
-        found, detail = _repaired(place, shot)
-    met = "" if shot.met else " (it had ended before)"
+        found, detail = _recover(env, stopper)
+    note = "" if stopper.stopped else " (already finished)"
     return Outcome(
         PART,
         bench.vendor.name,
         trial.number,
-        _kind(trial),
+        _category(trial),
         found,
-        f"{trial}{met}",
+        f"{trial}{note}",
         detail,
         seconds=time.monotonic() - started,
     )
 
 
-def _kind(trial: Trial) -> str:
-    way = trial.way if isinstance(trial.way, str) else trial.way.name
-    return f"{way}, {trial.whom}"
+def _category(trial: Trial) -> str:
+    name = trial.method if isinstance(trial.method, str) else trial.method.name
+    return f"{name}, {trial.target}"
 
 
-def _stopped(place: Place, shot: Shot) -> dict[str, Ended]:
-    """Run until the moment comes, and to the end of both."""
-    bench, trial = place.bench, shot.trial
-    arguments = bench.arguments(place.folder, trial.streams, place.state, **place.config)
-    loader = bench.loader_config(place.folder, place.database, batch_size_rows=trial.batch)
-    requests, size = bench.expected(trial.mode, trial.streams)
-    over = threading.Event()
+def _run_and_stop(env: TrialEnvironment, stopper: Stopper) -> dict[str, ProcessResult]:
+    """Runs the pipeline, stops it at the injection point and waits for both processes."""
+    bench, trial = env.bench, stopper.trial
+    arguments = bench.arguments(env.folder, trial.streams, env.state, **env.config)
+    loader = bench.loader_config(env.folder, env.database, batch_size_rows=trial.batch_size)
+    requests, size = bench.estimate(trial.mode, trial.streams)
+    finished = threading.Event()
     bench.reset()
-    bench.proxy.clear()
-    bench.proxy.meddle = trial.moment.meddle(bench, requests, shot.fire)
-    watch = watch_commits(place.database, over, trial.moment.on_commit(shot.fire))
+    bench.proxy.reset_counts()
+    bench.proxy.interceptor = trial.point.interceptor(bench, requests, stopper.stop)
+    watch = watch_commits(env.database, finished, trial.point.on_commit(stopper.stop))
     try:
-        shot.pipeline = Pipeline(
-            place.folder,
+        stopper.pipeline = Pipeline(
+            env.folder,
             [bench.vendor.tap, *arguments],
             ["target-duckdb", "--config", str(loader)],
-            trial.moment.on_bytes(size, shot.fire),
+            trial.point.on_bytes(size, stopper.stop),
         )
-        return shot.pipeline.wait(LIMIT)
+        return stopper.pipeline.wait(LIMIT)
     finally:
-        over.set()
+        finished.set()
         watch.join()
-        bench.proxy.meddle = None
+        bench.proxy.interceptor = None
 
 
-def _judge(trial: Trial, shot: Shot, ended: dict[str, Ended], folder: Path) -> tuple[Verdict, str]:
-    """Whether both ended as they should."""
-    # What the loader no longer took, or a tap had no time to write, is cut anywhere.
-    cut = trial.whom != "tap" or trial.way in {signal.SIGKILL, PIPE}
-    ran = Run(ended["tap"], ended["loader"], folder / "tap.out", may_be_cut=cut)
-    if ran.hung:
-        return Verdict.HANG, str(ran)
-    if ran.broken:
-        return Verdict.BROKEN, f"{ran.broken}: {ran}"
-    for name, end in ended.items():
-        expected = {CODES[trial.way], 0} if name in shot.met else {0, 1}
-        if name in shot.met and trial.way is signal.SIGKILL:
-            expected = {-9, 0}  # it may have been about to end
-        if name == "tap" and "loader" in shot.met:
-            expected |= {1}  # the closed pipe may reach it before the signal
+def _assess(trial: Trial, stopper: Stopper, exits: dict[str, ProcessResult], folder: Path) -> tuple[Verdict, str]:
+    """Checks exit codes, logs and output of the stopped run."""
+    # Output may end mid-line if the loader stopped reading or the tap was killed.
+    truncated = trial.target != "tap" or trial.method in {signal.SIGKILL, PIPE}
+    result = PipelineRun(exits["tap"], exits["loader"], folder / "tap.out", may_be_truncated=truncated)
+    if result.hung:
+        return Verdict.HANG, str(result)
+    if result.violation:
+        return Verdict.VIOLATION, f"{result.violation}: {result}"
+    for name, end in exits.items():
+        expected = {EXIT_CODES[trial.method], 0} if name in stopper.stopped else {0, 1}
+        if name in stopper.stopped and trial.method is signal.SIGKILL:
+            expected = {-9, 0}  # it may just have finished
+        if name == "tap" and "loader" in stopper.stopped:
+            expected |= {1}  # it may see the closed pipe before the signal
         if end.code not in expected:
-            return Verdict.BROKEN, f"the {name} ended with {end.code}: {ran}"
-        if end.code == 1 and not loud_lines(end.log):
-            return Verdict.BROKEN, f"the {name} ended with 1 and said nothing"
+            return Verdict.VIOLATION, f"the {name} has exit code {end.code}: {result}"
+        if end.code == 1 and not warning_lines(end.log):
+            return Verdict.VIOLATION, f"the {name} has exit code 1 and logged no error"
     return Verdict.EXACT, ""
 
 
-def _repaired(place: Place, shot: Shot) -> tuple[Verdict, str]:
-    """Run until a run succeeds; then all rows are right."""
-    state = _last_state(place.folder) if shot.trial.from_output else None
-    found, seen = Verdict.EXACT, ""
-    for _ in range(REPAIRS):
-        again, wrong = place.repair(state=state)
-        seen += f"\n     {again}"
-        if again.succeeded:
-            if wrong:
-                return Verdict.UNREPAIRED, told(wrong) + seen
-            left = sorted(path.name for path in (place.folder / "tmp").iterdir())
-            return (Verdict.BROKEN, f"left behind: {left}") if left else (found, "")
-        if shot.trial.oauth and shot.meets_a_token and LOGIN in again.log:
-            found = Verdict.LOGIN
-            place.log_in()
+def _recover(env: TrialEnvironment, stopper: Stopper) -> tuple[Verdict, str]:
+    """Reruns until a run succeeds, then compares every row."""
+    state = _last_state(env.folder) if stopper.trial.use_loader_output else None
+    found, log = Verdict.EXACT, ""
+    for _ in range(MAX_RERUNS):
+        rerun, differences = env.recover(state=state)
+        log += f"\n     {rerun}"
+        if rerun.succeeded:
+            if differences:
+                return Verdict.NOT_RECOVERED, describe(differences) + log
+            leftovers = sorted(path.name for path in (env.folder / "tmp").iterdir())
+            return (Verdict.VIOLATION, f"leftover files: {leftovers}") if leftovers else (found, "")
+        if stopper.trial.oauth and stopper.may_lose_token and LOGIN_HINT in rerun.log:
+            found = Verdict.LOGIN_NEEDED
+            env.new_login()
         state = None
-    return Verdict.UNREPAIRED, seen
+    return Verdict.NOT_RECOVERED, log
 
 
 def _last_state(folder: Path) -> dict[str, Any] | None:
-    # A loader that is killed may leave a last line that is not whole; whoever keeps the state passes over it.
+    # A killed loader may leave an incomplete last line, which is ignored.
     lines = [line for line in (folder / "states.out").read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
     return dict(json.loads(lines[-1])) if lines else None

@@ -1,7 +1,7 @@
-"""Planted words: what is secret, or of a person, is in no log, no state, no message, and no file that others can read.
+"""Planted markers: checks that no secret or personal data leaks into logs, states or files that others can read.
 
-Words stand in credentials, in tokens, in what vendors call secrets, in names and pay, and in the bodies of refusals.
-Then taps and the loader are run in all kinds of trouble, with all that they log, and everything they left is searched.
+Markers are planted in credentials, tokens, vendors' secrets, names, pay and error bodies. Taps and the loader then run
+into various problems at log level DEBUG, and everything they wrote is searched for the markers.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from faults import verdict
-from faults.bench import Bench
-from faults.jsons import TOKEN, lists, objects
-from faults.kinds import answer
-from faults.meltano import Project
-from faults.pipes import Pipeline
-from faults.trials import Outcome
+from faults.faulty_responses import static_response
+from faults.json_edits import TOKEN_KEYS, enclosing_objects, row_lists
+from faults.meltano_project import Project
+from faults.pipeline import Pipeline
+from faults.results import Outcome
+from faults.testbench import TestBench
 from faults.vendors import CLIENT_ID, CLIENT_SECRET, VENDORS
 from faults.verdict import Verdict
 
@@ -31,184 +31,197 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from faults.trials import Book, Options
-    from faults.wire import Asked, Reply, Step
+    from faults.results import Options, ResultLog
+    from faults.wire import Request, Response, Step
 
 PART = "markers"
-PERSON = "zqxperson"
-PAY = 98765432100000
-SECRET = "zqxsecret"  # noqa: S105 - a word to look for
-PLANTED = re.compile(rf"(?:{PERSON}|{SECRET})\d+|{PAY // 10**5}\d{{5}}")
+PERSON_PREFIX = "zqxperson"
+PAY_BASE = 98765432100000
+SECRET_PREFIX = "zqxsecret"  # noqa: S105 - a marker
+MARKER = re.compile(rf"(?:{PERSON_PREFIX}|{SECRET_PREFIX})\d+|{PAY_BASE // 10**5}\d{{5}}")
 LIMIT = 180.0
-OTHERS = 0o077
-KEPT = re.compile(
+OTHERS_MODE = 0o077
+UNCHANGED_FIELDS = re.compile(
     r"id$|ids$|uuid|date|_at$|_on$|type|status|kind|link|href|cursor|next|url|page|key|limit|total|number"
 )
-"""Fields by which a list is walked: they keep their values."""
+"""Fields that taps need for paging and keys keep their values."""
 
-SECRETS = ("token", "secret", "password", "client_secret", "webhook_secret", "challenge")
-REFUSALS = (400, 404, 409, 422, 500)
+SECRET_FIELDS = ("token", "secret", "password", "client_secret", "webhook_secret", "challenge")
+ERROR_STATUSES = (400, 404, 409, 422, 500)
 
 
 @dataclass
-class Planter:
-    """Plants words in what the vendor answers, and remembers each.
+class MarkerPlanter:
+    """Plants markers in the vendor's responses and remembers them.
 
     Args:
-        seed: Of every choice.
-        trouble: Whether some requests are refused, with words in the refusal, and some values are of another type.
+        seed: Seed of all random choices.
+        with_errors: Whether some requests fail with markers in the error body, and some values have another type.
     """
 
     seed: str
-    trouble: bool
-    words: set[str] = field(default_factory=set)
-    """Of persons: they may be in the rows alone."""
-    secrets: set[str] = field(default_factory=set)
-    """They may be nowhere."""
+    with_errors: bool
+    person_markers: set[str] = field(default_factory=set)
+    """Personal data, allowed in records only."""
+    secret_markers: set[str] = field(default_factory=set)
+    """Secrets, allowed nowhere."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def __call__(self, asked: Asked, ask: Callable[[], Reply]) -> Iterable[Step] | None:
-        """What goes back."""
-        chance = random.Random(f"{self.seed}/{asked.target}")  # noqa: S311 - by the seed
-        reply = ask()
+    def __call__(self, request: Request, forward: Callable[[], Response]) -> Iterable[Step] | None:
+        """Returns the vendor's response with markers."""
+        rng = random.Random(f"{self.seed}/{request.target}")  # noqa: S311 - reproducible by design
+        response = forward()
         try:
-            document = json.loads(reply.body)
+            document = json.loads(response.body)
         except ValueError:
             return None
-        if asked.method == "POST":
+        if request.method == "POST":
             self._remember_tokens(document)
             return None
-        if self.trouble and chance.random() < 1 / 15:
-            return self._refused(chance, asked, ask)
-        for rows in lists(document):
+        if self.with_errors and rng.random() < 1 / 15:
+            return self._error_response(rng, request, forward)
+        for rows in row_lists(document):
             for row in rows:
-                self._plant(row, chance)
-        return [replace(reply, body=json.dumps(document).encode()).whole()]
+                self._plant(row, rng)
+        return [replace(response, body=json.dumps(document).encode()).to_bytes()]
 
     def _remember_tokens(self, document: Any) -> None:  # noqa: ANN401 - any JSON
-        for one in objects(document):
-            self.secrets |= {str(one[name]) for name in (*TOKEN, "refresh_token") if one.get(name)}
+        for one in enclosing_objects(document):
+            self.secret_markers |= {str(one[name]) for name in (*TOKEN_KEYS, "refresh_token") if one.get(name)}
 
-    def _word(self, chance: random.Random, *, secret: bool = False) -> str:
-        word = f"{SECRET if secret else PERSON}{chance.randrange(10**12)}"
+    def _new_marker(self, rng: random.Random, *, secret: bool = False) -> str:
+        marker = f"{SECRET_PREFIX if secret else PERSON_PREFIX}{rng.randrange(10**12)}"
         with self._lock:
-            (self.secrets if secret else self.words).add(word)
-        return word
+            (self.secret_markers if secret else self.person_markers).add(marker)
+        return marker
 
-    def _refused(self, chance: random.Random, asked: Asked, ask: Callable[[], Reply]) -> Iterable[Step] | None:
-        body = json.dumps({"errors": [{"title": self._word(chance), "detail": f"{self._word(chance)} {asked.target}"}]})
-        text = chance.choice((body, f"<html>{body}</html>", body[:-3]))
-        return answer(chance.choice(REFUSALS), text.encode())(asked, ask)
+    def _error_response(
+        self, rng: random.Random, request: Request, forward: Callable[[], Response]
+    ) -> Iterable[Step] | None:
+        body = json.dumps(
+            {"errors": [{"title": self._new_marker(rng), "detail": f"{self._new_marker(rng)} {request.target}"}]}
+        )
+        text = rng.choice((body, f"<html>{body}</html>", body[:-3]))
+        return static_response(rng.choice(ERROR_STATUSES), text.encode())(request, forward)
 
-    def _plant(self, row: dict[str, Any], chance: random.Random) -> None:
+    def _plant(self, row: dict[str, Any], rng: random.Random) -> None:
         inner = row["attributes"] if isinstance(row.get("attributes"), dict) else row
         for name, value in list(inner.items()):
-            if KEPT.search(name.lower()):
+            if UNCHANGED_FIELDS.search(name.lower()):
                 continue
-            if isinstance(value, str) or (self.trouble and value is not None and chance.random() < 1 / 200):
-                inner[name] = self._word(chance)
+            if isinstance(value, str) or (self.with_errors and value is not None and rng.random() < 1 / 200):
+                inner[name] = self._new_marker(rng)
             elif isinstance(value, int | float) and not isinstance(value, bool):
-                inner[name] = PAY + chance.randrange(10**5)
-                self.words.add(str(inner[name]))
-        for name in SECRETS:
-            if name in inner or chance.random() < 1 / 20:
-                inner[name] = self._word(chance, secret=True)
+                inner[name] = PAY_BASE + rng.randrange(10**5)
+                self.person_markers.add(str(inner[name]))
+        for name in SECRET_FIELDS:
+            if name in inner or rng.random() < 1 / 20:
+                inner[name] = self._new_marker(rng, secret=True)
         if "custom_headers" in inner:
-            inner["custom_headers"] = [{"name": "Authorization", "value": self._word(chance, secret=True)}]
+            inner["custom_headers"] = [{"name": "Authorization", "value": self._new_marker(rng, secret=True)}]
 
 
-class Search:
-    """Looks for words where they must not be.
+class LeakSearch:
+    """Searches for leaked markers.
 
     Args:
-        planter: Knows them.
+        planter: Knows the planted markers.
     """
 
-    def __init__(self, planter: Planter) -> None:
-        self._tokens = {secret for secret in planter.secrets if not secret.startswith(SECRET)}
-        self.found: list[str] = []
-        self.places = 0
+    def __init__(self, planter: MarkerPlanter) -> None:
+        self._tokens = {secret for secret in planter.secret_markers if not secret.startswith(SECRET_PREFIX)}
+        self.leaks: list[str] = []
+        self.searched = 0
 
-    def _look(self, text: str, where: str, *, secrets: bool = False) -> None:
-        self.places += 1
-        for found in PLANTED.finditer(text):
-            if not secrets or found[0].startswith(SECRET):
-                self.found.append(f"{where} holds {text[max(0, found.start() - 80) : found.end()]!r}")
-        self.found += [f"{where} holds a token" for token in self._tokens if token in text]
+    def _search(self, text: str, where: str, *, secrets_only: bool = False) -> None:
+        self.searched += 1
+        for match in MARKER.finditer(text):
+            if not secrets_only or match[0].startswith(SECRET_PREFIX):
+                self.leaks.append(f"{where} contains {text[max(0, match.start() - 80) : match.end()]!r}")
+        self.leaks += [f"{where} contains a token" for token in self._tokens if token in text]
 
     def log(self, text: str, where: str) -> None:
-        """Look through what may hold none at all."""
-        self._look(text, where)
+        """Searches text that must not contain any marker."""
+        self._search(text, where)
 
     def rows(self, text: str, where: str) -> None:
-        """Look through what may hold persons, and no secret."""
-        self._look(text, where, secrets=True)
+        """Searches text that may contain personal data but no secrets."""
+        self._search(text, where, secrets_only=True)
 
     def files(self, folder: Path) -> None:
-        """Look through files that others can read, but for the trial's own."""
+        """Searches all files that others can read, except the trial's own."""
         for path in folder.rglob("*"):
-            if not path.is_file() or path.is_symlink() or path.name in OWN:
+            if not path.is_file() or path.is_symlink() or path.name in OWN_FILES:
                 continue
-            if path.stat().st_mode & OTHERS:
-                self._look(path.read_bytes().decode("utf-8", "replace"), f"{path.name}, which others can read,")
-            if path.suffix == ".duckdb" and path.stat().st_mode & OTHERS:
-                self.found.append(f"others can read {path.name}")
+            if path.stat().st_mode & OTHERS_MODE:
+                self._search(path.read_bytes().decode("utf-8", "replace"), f"{path.name} (readable by others)")
+            if path.suffix == ".duckdb" and path.stat().st_mode & OTHERS_MODE:
+                self.leaks.append(f"{path.name} is readable by others")
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What trouble there is."""
+class Scenario:
+    """Conditions of a run."""
 
     name: str
-    trouble: bool = False
-    wrong: bool = False
+    with_errors: bool = False
+    bad_credentials: bool = False
     loader: str = ""
-    kill: signal.Signals | None = None
+    stop_signal: signal.Signals | None = None
     oauth: bool = False
     meltano: bool = False
 
 
 GARBAGE = "garbage"
-KINDS = (
-    Kind("all is well"),
-    Kind("refusals, and values of other types", trouble=True),
-    Kind("credentials that are wrong", wrong=True),
-    Kind("a loader whose file is none", loader=GARBAGE),
-    Kind("a loader that refuses rows", trouble=True, loader="strict"),
-    Kind("stopped by SIGTERM", kill=signal.SIGTERM),
-    Kind("stopped by SIGINT", trouble=True, kill=signal.SIGINT),
-    Kind("tokens that change", trouble=True, oauth=True),
-    Kind("under Meltano", meltano=True),
+SCENARIOS = (
+    Scenario("no problems"),
+    Scenario("error responses and values of other types", with_errors=True),
+    Scenario("wrong credentials", bad_credentials=True),
+    Scenario("loader with an invalid database", loader=GARBAGE),
+    Scenario("loader that rejects rows", with_errors=True, loader="strict"),
+    Scenario("stopped by SIGTERM", stop_signal=signal.SIGTERM),
+    Scenario("stopped by SIGINT", with_errors=True, stop_signal=signal.SIGINT),
+    Scenario("rotating tokens", with_errors=True, oauth=True),
+    Scenario("under Meltano", meltano=True),
 )
-LOUD = dict.fromkeys(("TAP_PERSONIO_LOGLEVEL", "TAP_FACTORIAL_LOGLEVEL", "TAP_CORNERSTONE_LOGLEVEL"), "DEBUG")
-LOUD |= {"TARGET_DUCKDB_LOGLEVEL": "DEBUG"}
-OWN = {"tap.out", "tap.log", "loader.log", "tap.out.log", "states.out", "states.out.log", "meltano.log", "catalog.json"}
+DEBUG_LOGGING = dict.fromkeys(("TAP_PERSONIO_LOGLEVEL", "TAP_FACTORIAL_LOGLEVEL", "TAP_CORNERSTONE_LOGLEVEL"), "DEBUG")
+DEBUG_LOGGING |= {"TARGET_DUCKDB_LOGLEVEL": "DEBUG"}
+OWN_FILES = {
+    "tap.out",
+    "tap.log",
+    "loader.log",
+    "tap.out.log",
+    "states.out",
+    "states.out.log",
+    "meltano.log",
+    "catalog.json",
+}
 
 
-def run(options: Options, book: Book) -> None:
-    """Make the trials."""
+def run(options: Options, results: ResultLog) -> None:
+    """Runs the part's trials."""
     for name in options.vendors:
-        word = f"{SECRET}{options.chance(PART, name).randrange(10**12)}"
-        secrets = {"api_key": word} if name == "factorial" else {"client_secret": word}
-        with Bench(VENDORS[name], options.folder / name, options.seed, secrets, **secrets) as bench:
-            for number in options.numbers(len(KINDS), PART, name):
-                if not KINDS[number].oauth or name == "factorial":
-                    book.add(tried(bench, number, KINDS[number], word, options.chance(PART, name, number)))
+        marker = f"{SECRET_PREFIX}{options.rng(PART, name).randrange(10**12)}"
+        credentials = {"api_key": marker} if name == "factorial" else {"client_secret": marker}
+        with TestBench(VENDORS[name], options.folder / name, options.seed, credentials, **credentials) as bench:
+            for number in options.trial_numbers(len(SCENARIOS), PART, name):
+                if not SCENARIOS[number].oauth or name == "factorial":
+                    results.add(run_trial(bench, number, SCENARIOS[number], marker, options.rng(PART, name, number)))
 
 
-def tried(bench: Bench, number: int, kind: Kind, word: str, chance: random.Random) -> Outcome:
-    """Run in trouble, then search what was left."""
+def run_trial(bench: TestBench, number: int, scenario: Scenario, marker: str, rng: random.Random) -> Outcome:
+    """Runs the scenario, then searches everything it wrote."""
     started = time.monotonic()
-    planter = Planter(str(chance.random()), kind.trouble, secrets={word})
+    planter = MarkerPlanter(str(rng.random()), scenario.with_errors, secret_markers={marker})
     folder = bench.new_folder()
-    config = _credentials(bench, planter, kind, word, folder)
+    config = _credentials(bench, planter, scenario, marker, folder)
     bench.reset()
-    bench.proxy.meddle = planter
+    bench.proxy.interceptor = planter
     try:
-        logs = Attempt(bench, kind, folder, config, planter, chance).logs()
+        logs = ScenarioRun(bench, scenario, folder, config, planter, rng).logs()
     finally:
-        bench.proxy.meddle = None
-    search = Search(planter)
+        bench.proxy.interceptor = None
+    search = LeakSearch(planter)
     for name, text in logs.items():
         search.log(text, name)
     out = folder / "tap.out"
@@ -216,22 +229,25 @@ def tried(bench: Bench, number: int, kind: Kind, word: str, chance: random.Rando
     search.rows("\n".join(lines), "the tap's output")
     search.log("\n".join(line for line in lines if '"type":"STATE"' in line.replace(" ", "")[:30]), "a STATE line")
     database = folder / "trial.duckdb"
-    if kind.loader != GARBAGE and database.exists():
-        search.log(json.dumps(verdict.state_of(database)), "the committed state")
-        search.rows(_dumped(database), "the DuckDB file")
+    if scenario.loader != GARBAGE and database.exists():
+        search.log(json.dumps(verdict.read_state(database)), "the committed state")
+        search.rows(_dump(database), "the DuckDB file")
     search.files(folder)
-    found = Verdict.BROKEN if search.found else Verdict.EXACT
-    what = f"{kind.name}: {len(planter.words)} words of persons, {len(planter.secrets)} secrets, {search.places} places"
-    detail = "\n     ".join(search.found[:10])
+    outcome = Verdict.VIOLATION if search.leaks else Verdict.EXACT
+    description = f"{scenario.name}: {len(planter.person_markers)} personal markers, "
+    description += f"{len(planter.secret_markers)} secrets, {search.searched} texts searched"
+    detail = "\n     ".join(search.leaks[:10])
     seconds = time.monotonic() - started
-    return Outcome(PART, bench.vendor.name, number, kind.name, found, what, detail, seconds=seconds)
+    return Outcome(PART, bench.vendor.name, number, scenario.name, outcome, description, detail, seconds=seconds)
 
 
-def _credentials(bench: Bench, planter: Planter, kind: Kind, word: str, folder: Path) -> dict[str, Any]:
-    """Settings that let the tap in, or not."""
-    if kind.oauth:
+def _credentials(
+    bench: TestBench, planter: MarkerPlanter, scenario: Scenario, marker: str, folder: Path
+) -> dict[str, Any]:
+    """The tap's credentials, valid or not."""
+    if scenario.oauth:
         tokens = bench.sandbox.control("factorial/login")
-        planter.secrets |= {tokens["refresh_token"], tokens["access_token"]}
+        planter.secret_markers |= {tokens["refresh_token"], tokens["access_token"]}
         return {
             "api_key": None,
             "client_id": CLIENT_ID,
@@ -240,74 +256,76 @@ def _credentials(bench: Bench, planter: Planter, kind: Kind, word: str, folder: 
             "token_file": str(folder / "tokens.json"),
         }
     name = "api_key" if bench.vendor.name == "factorial" else "client_secret"
-    return {name: f"{word}-is-wrong" if kind.wrong else word}
+    return {name: f"{marker}-is-wrong" if scenario.bad_credentials else marker}
 
 
 @dataclass
-class Attempt:
-    """A run in some trouble.
+class ScenarioRun:
+    """A run under a scenario's conditions.
 
     Args:
         bench: The sandbox.
-        kind: The trouble.
-        folder: Where files go.
-        config: Settings that let the tap in, or not.
-        planter: Stands between tap and vendor.
-        chance: Chooses.
+        scenario: The conditions.
+        folder: Working folder.
+        config: The tap's credentials, valid or not.
+        planter: Plants markers in responses.
+        rng: Source of random choices.
     """
 
-    bench: Bench
-    kind: Kind
+    bench: TestBench
+    scenario: Scenario
     folder: Path
     config: dict[str, Any]
-    planter: Planter
-    chance: random.Random
+    planter: MarkerPlanter
+    rng: random.Random
 
     def logs(self) -> dict[str, str]:
-        """Run; what was logged, by who logged it."""
+        """Runs the pipeline. Returns the logs by their source."""
         database = self.folder / "trial.duckdb"
-        if self.kind.loader == GARBAGE:
+        if self.scenario.loader == GARBAGE:
             database.touch(mode=0o600)
             database.write_bytes(b"no database" * 1000)
-        elif self.kind.loader:
-            _refuse_rows(database, *self.chance.choice(sorted(self.bench.keys.items())))
-        if self.kind.meltano:
+        elif self.scenario.loader:
+            _reject_rows(database, *self.rng.choice(sorted(self.bench.keys.items())))
+        if self.scenario.meltano:
             return {"Meltano's log": self._under_meltano()}
-        if self.kind.kill:
-            return self._stopped(self.kind.kill)
-        ran = self.bench.run(self.folder, database, limit=LIMIT, variables=LOUD, **self.config)
-        return {"the tap's log": ran.tap.log, "the loader's log": ran.load.log}
+        if self.scenario.stop_signal:
+            return self._run_and_stop(self.scenario.stop_signal)
+        result = self.bench.run(self.folder, database, limit=LIMIT, variables=DEBUG_LOGGING, **self.config)
+        return {"the tap's log": result.tap.log, "the loader's log": result.load.log}
 
     def _under_meltano(self) -> str:
-        # Not at its level DEBUG, at which Meltano itself logs every record.
+        # Not at Meltano's own DEBUG level, which logs every record.
         project = Project(self.folder, self.bench.vendor, self.bench.proxy.url, verdict.SCHEMA)
         project.write()
         prefix = self.bench.vendor.tap.upper().replace("-", "_")
         settings = {f"{prefix}_{name.upper()}": value for name, value in self.config.items()}
-        return project.run(limit=LIMIT, more={**LOUD, **settings}).log
+        return project.run(limit=LIMIT, more={**DEBUG_LOGGING, **settings}).log
 
-    def _stopped(self, number: signal.Signals) -> dict[str, str]:
-        """The logs of a tap and a loader that a signal stops."""
-        left = self.chance.randrange(5, 60)
+    def _run_and_stop(self, number: signal.Signals) -> dict[str, str]:
+        """Stops the tap and the loader with a signal. Returns their logs."""
+        remaining = self.rng.randrange(5, 60)
         pipelines: list[Pipeline] = []
 
-        def stopping(asked: Asked, ask: Callable[[], Reply]) -> Iterable[Step] | None:
-            nonlocal left
-            left -= 1
-            if left <= 0 and pipelines:
+        def stop_pipeline(request: Request, forward: Callable[[], Response]) -> Iterable[Step] | None:
+            nonlocal remaining
+            remaining -= 1
+            if remaining <= 0 and pipelines:
                 pipelines[0].send("tap", number)
                 pipelines[0].send("loader", number)
-            return self.planter(asked, ask)
+            return self.planter(request, forward)
 
-        self.bench.proxy.meddle = stopping
+        self.bench.proxy.interceptor = stop_pipeline
         tap = [self.bench.vendor.tap, *self.bench.arguments(self.folder, [], None, **self.config)]
         loader = self.bench.loader_config(self.folder, self.folder / "trial.duckdb")
-        pipelines.append(Pipeline(self.folder, tap, ["target-duckdb", "--config", str(loader)], variables=LOUD))
+        pipelines.append(
+            Pipeline(self.folder, tap, ["target-duckdb", "--config", str(loader)], variables=DEBUG_LOGGING)
+        )
         return {f"the {name}'s log": end.log for name, end in pipelines[0].wait(LIMIT).items()}
 
 
-def _refuse_rows(database: Path, stream: str, key: tuple[str, ...]) -> None:
-    """Make a table that takes no row."""
+def _reject_rows(database: Path, stream: str, key: tuple[str, ...]) -> None:
+    """Creates a table with a constraint that rejects every row."""
     column = key[0] if key else "id"
     with duckdb.connect(database) as connection:
         connection.execute(f'CREATE SCHEMA "{verdict.SCHEMA}"')
@@ -317,7 +335,7 @@ def _refuse_rows(database: Path, stream: str, key: tuple[str, ...]) -> None:
     database.chmod(0o600)
 
 
-def _dumped(database: Path) -> str:
+def _dump(database: Path) -> str:
     with duckdb.connect(database, read_only=True) as connection:
         tables = connection.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
         return "\n".join(str(connection.execute(f'FROM "{schema}"."{table}"').fetchall()) for schema, table in tables)

@@ -1,7 +1,7 @@
-"""Any value in place of any field's: what becomes of it, and of all that stands beside it.
+"""Replaces field values in responses with arbitrary ones and checks what happens to them and to everything else.
 
-A mutated value arrives as it is, or in `_extra`, or its record is set aside with a sentence, or its stream fails aloud.
-All other fields, records and streams are as if nothing had been. Of the thousands of a run, many are mutated at once.
+A mutated value must arrive unchanged or in `_extra`, or its record must be rejected with a warning, or its stream must
+report a failure. All other fields, records and streams must be unaffected. Each run mutates many values at once.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from singer_rest.testing import meaning
 
-from faults import values, verdict
-from faults.bench import Bench
-from faults.place import Place
-from faults.runs import Mode
-from faults.trials import Outcome
+from faults import mutated_values, verdict
+from faults.pipeline_run import Mode
+from faults.results import Outcome
+from faults.testbench import TestBench
+from faults.trial_environment import TrialEnvironment
 from faults.vendors import VENDORS, Key, Row, key_of
 from faults.verdict import Verdict
 
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterable, Sequence
 
-    from faults.trials import Book, Options
-    from faults.wire import Asked, Reply, Step
+    from faults.results import Options, ResultLog
+    from faults.wire import Request, Response, Step
 
 PART = "mutator"
-REAL = {"_meta", "_last_touched_dt_utc"}
-"""Names with an underscore that the vendor sends; others are the sandbox's, for what stands in the address."""
+VENDOR_FIELDS = {"_meta", "_last_touched_dt_utc"}
+"""Underscored names that the vendor sends. Others are added by the sandbox, for values from the URL."""
 
 LIMIT = 180.0
 
 
 @dataclass(frozen=True)
-class Round:
+class MutationRound:
     """A run with many mutated values.
 
     Args:
-        name: In the report.
-        choices: The values.
-        per_stream: About how many records of a stream are mutated.
-        keys: Whether it is keys that are, and nothing else.
+        name: Name in the report.
+        choices: Values to choose from, as JSON texts.
+        per_stream: Approximate number of records to mutate per stream.
+        keys: Whether to mutate key fields only; otherwise all but those.
     """
 
     name: str
@@ -54,27 +54,27 @@ class Round:
     keys: bool = False
 
 
-FIELDS = Round("a field", values.FITTING, 6)
-KEYS = Round("a key", values.FITTING, 1, keys=True)
-ODD = Round("a field, oddly", values.ODD, 2)
-BROKEN = Round("no JSON", values.BROKEN, 1)
-ROUNDS: dict[str, tuple[Round, ...]] = {
-    "personio": (*[FIELDS] * 5, KEYS, KEYS, ODD, BROKEN),
-    "factorial": (FIELDS, FIELDS, KEYS, ODD, BROKEN),
-    "cornerstone": (FIELDS, FIELDS, FIELDS, KEYS, ODD, BROKEN),
+FIELDS = MutationRound("a field", mutated_values.VALID, 6)
+KEYS = MutationRound("a key", mutated_values.VALID, 1, keys=True)
+UNUSUAL = MutationRound("a field, unusual values", mutated_values.UNUSUAL, 2)
+VIOLATION = MutationRound("invalid JSON", mutated_values.INVALID_JSON, 1)
+ROUNDS: dict[str, tuple[MutationRound, ...]] = {
+    "personio": (*[FIELDS] * 5, KEYS, KEYS, UNUSUAL, VIOLATION),
+    "factorial": (FIELDS, FIELDS, KEYS, UNUSUAL, VIOLATION),
+    "cornerstone": (FIELDS, FIELDS, FIELDS, KEYS, UNUSUAL, VIOLATION),
 }
 
 
 @dataclass(frozen=True)
-class Spot:
+class Mutation:
     """A mutated value.
 
     Args:
-        stream: Whose record.
-        key: The record's, before.
-        path: The names that lead to the value.
-        text: The value, as JSON.
-        body: What the sandbox has of the record.
+        stream: Stream of the record.
+        key: Original key of the record.
+        path: Field names that lead to the value.
+        text: The new value, as JSON.
+        body: The sandbox's original record.
     """
 
     stream: str
@@ -87,7 +87,7 @@ class Spot:
         return f"{self.stream}.{'.'.join(self.path)} = {self.text[:60]}"
 
     def mutated(self) -> Row:
-        """The body with the value."""
+        """The record with the new value."""
         body = json.loads(json.dumps(self.body))
         inner = body
         for name in self.path[:-1]:
@@ -97,44 +97,44 @@ class Spot:
 
 
 class Mutator:
-    """Puts values into what the vendor answers; what it puts where follows from the seed alone.
+    """Mutates values in the vendor's responses, reproducibly by seed.
 
     Args:
         bench: The sandbox.
-        round_: What is mutated.
-        chance: What chooses for a record, by its stream and key.
+        round_: What to mutate.
+        rng_for: Returns the source of random choices for a stream and key.
     """
 
-    def __init__(self, bench: Bench, round_: Round, chance: Callable[..., random.Random]) -> None:
+    def __init__(self, bench: TestBench, round_: MutationRound, rng_for: Callable[..., random.Random]) -> None:
         self.round = round_
-        self.spots: dict[tuple[str, Key], Spot] = {}
+        self.mutations: dict[tuple[str, Key], Mutation] = {}
         self._lock = threading.Lock()
-        self._chosen: dict[str, Spot] = {}
+        self._chosen: dict[str, Mutation] = {}
         bodies = bench.bodies(bench.keys)
-        known: defaultdict[str, list[Spot]] = defaultdict(list)
+        known: defaultdict[str, list[Mutation]] = defaultdict(list)
         for stream, rows in bodies.items():
-            emitted = bench.vendor.emitted(stream, rows)
-            for body, row in zip(rows, emitted, strict=True) if bench.keys[stream] else ():
-                spot = Spot(stream, key_of(bench.keys[stream], row), (), "", body)
-                known[_text(_sent(body))].append(spot)
-        for text, spots in known.items():
-            if len(spots) == 1:  # else nobody could say which one it is
-                (spot,) = spots
-                choose = chance(spot.stream, *spot.key)
-                if choose.random() < round_.per_stream / len(bodies[spot.stream]):
-                    self._choose(text, spot, bench.keys[spot.stream], choose)
+            expected_rows = bench.vendor.expected_rows(stream, rows)
+            for body, row in zip(rows, expected_rows, strict=True) if bench.keys[stream] else ():
+                mutation = Mutation(stream, key_of(bench.keys[stream], row), (), "", body)
+                known[_canonical(_vendor_fields(body))].append(mutation)
+        for text, mutations in known.items():
+            if len(mutations) == 1:  # identical records cannot be told apart
+                (mutation,) = mutations
+                rng = rng_for(mutation.stream, *mutation.key)
+                if rng.random() < round_.per_stream / len(bodies[mutation.stream]):
+                    self._add(text, mutation, bench.keys[mutation.stream], rng)
 
-    def _choose(self, text: str, spot: Spot, key: Sequence[str], choose: random.Random) -> None:
-        of_key = {name for name in spot.body if name.removeprefix("_") in key} | ({"id"} & spot.body.keys())
-        paths = [path for path in _paths(_sent(spot.body)) if (path[0] in of_key) == self.round.keys]
+    def _add(self, text: str, mutation: Mutation, key: Sequence[str], rng: random.Random) -> None:
+        key_fields = {name for name in mutation.body if name.removeprefix("_") in key} | ({"id"} & mutation.body.keys())
+        paths = [path for path in _paths(_vendor_fields(mutation.body)) if (path[0] in key_fields) == self.round.keys]
         if paths:
-            self._chosen[text] = replace(spot, path=choose.choice(paths), text=choose.choice(self.round.choices))
+            self._chosen[text] = replace(mutation, path=rng.choice(paths), text=rng.choice(self.round.choices))
 
-    def __call__(self, _asked: Asked, ask: Callable[[], Reply]) -> Iterable[Step] | None:
-        """What goes back: the vendor's answer with its values replaced."""
-        reply = ask()
+    def __call__(self, _request: Request, forward: Callable[[], Response]) -> Iterable[Step] | None:
+        """Returns the vendor's response with mutated values."""
+        response = forward()
         try:
-            document = json.loads(reply.body)
+            document = json.loads(response.body)
         except ValueError:
             return None
         texts: list[str] = []
@@ -143,37 +143,37 @@ class Mutator:
             return None
         body = json.dumps(document)
         for number, text in enumerate(texts):
-            body = body.replace(f'"{_mark(number)}"', text, 1)
-        return [replace(reply, body=body.encode("utf-8", "surrogatepass")).whole()]
+            body = body.replace(f'"{_placeholder(number)}"', text, 1)
+        return [replace(response, body=body.encode("utf-8", "surrogatepass")).to_bytes()]
 
     def _replace(self, document: Any, texts: list[str]) -> None:  # noqa: ANN401 - any JSON
         if isinstance(document, list):
             for inner in document:
                 self._replace(inner, texts)
         elif isinstance(document, dict):
-            spot = self._chosen.get(_text(document))
-            if spot is None:
+            mutation = self._chosen.get(_canonical(document))
+            if mutation is None:
                 for inner in document.values():
                     self._replace(inner, texts)
                 return
             with self._lock:
-                self.spots[spot.stream, spot.key] = spot
-            for name in spot.path[:-1]:
+                self.mutations[mutation.stream, mutation.key] = mutation
+            for name in mutation.path[:-1]:
                 document = document[name]
-            document[spot.path[-1]] = _mark(len(texts))
-            texts.append(spot.text)
+            document[mutation.path[-1]] = _placeholder(len(texts))
+            texts.append(mutation.text)
 
 
-def _mark(number: int) -> str:
+def _placeholder(number: int) -> str:
     return f"@@mutated {number}@@"
 
 
-def _text(document: Any) -> str:  # noqa: ANN401 - any JSON
+def _canonical(document: Any) -> str:  # noqa: ANN401 - any JSON
     return json.dumps(document, sort_keys=True)
 
 
-def _sent(body: Row) -> Row:
-    return {name: value for name, value in body.items() if not name.startswith("_") or name in REAL}
+def _vendor_fields(body: Row) -> Row:
+    return {name: value for name, value in body.items() if not name.startswith("_") or name in VENDOR_FIELDS}
 
 
 def _paths(value: Any, above: tuple[str, ...] = ()) -> Iterable[tuple[str, ...]]:  # noqa: ANN401 - any JSON
@@ -183,141 +183,154 @@ def _paths(value: Any, above: tuple[str, ...] = ()) -> Iterable[tuple[str, ...]]
             yield from _paths(inner, (*above, name))
 
 
-def run(options: Options, book: Book) -> None:
-    """Make the rounds."""
+def run(options: Options, results: ResultLog) -> None:
+    """Runs the part's rounds."""
     for name in options.vendors:
-        with Bench(VENDORS[name], options.folder / name, options.seed) as bench:
+        with TestBench(VENDORS[name], options.folder / name, options.seed) as bench:
             bench.prepare()
             rounds = ROUNDS[name]
-            for number in options.numbers(len(rounds), PART, name):
-                for outcome in tried(bench, number, rounds[number], options):
-                    book.add(outcome)
+            for number in options.trial_numbers(len(rounds), PART, name):
+                for outcome in run_trial(bench, number, rounds[number], options):
+                    results.add(outcome)
 
 
-def tried(bench: Bench, number: int, round_: Round, options: Options) -> list[Outcome]:
-    """Run once with mutated values and judge each; then the next run must go through."""
+def run_trial(bench: TestBench, number: int, round_: MutationRound, options: Options) -> list[Outcome]:
+    """Runs once with mutated values and assesses each one. The next run must succeed."""
     started = time.monotonic()
-    mutator = Mutator(bench, round_, lambda *names: options.chance(PART, bench.vendor.name, number, *names))
-    place = Place(bench, Mode.FIRST, list(bench.keys))
-    bench.proxy.meddle = mutator
+    mutator = Mutator(bench, round_, lambda *names: options.rng(PART, bench.vendor.name, number, *names))
+    env = TrialEnvironment(bench, Mode.FIRST, list(bench.keys))
+    bench.proxy.interceptor = mutator
     try:
-        ran = place.run(LIMIT)
+        result = env.run(LIMIT)
     finally:
-        bench.proxy.meddle = None
-    judge = Judge(place, list(mutator.spots.values()), ran.log, failed=not ran.succeeded)
+        bench.proxy.interceptor = None
+    assessment = MutationAssessment(env, list(mutator.mutations.values()), result.log, failed=not result.succeeded)
 
-    def outcome(found: Verdict, what: str, detail: str = "", count: int = 1) -> Outcome:
+    def outcome(found: Verdict, description: str, detail: str = "", count: int = 1) -> Outcome:
         seconds = time.monotonic() - started
-        return Outcome(PART, bench.vendor.name, number, round_.name, found, what, detail, count, seconds)
+        return Outcome(PART, bench.vendor.name, number, round_.name, found, description, detail, count, seconds)
 
-    if ran.hung:
-        return [outcome(Verdict.HANG, f"{len(mutator.spots)} values", str(ran))]
-    if ran.broken or ran.load.code:
-        return [outcome(Verdict.BROKEN, f"{len(mutator.spots)} values", f"{ran.broken or 'nothing was loaded'}: {ran}")]
-    found = [(spot, *judge.spot(spot)) for spot in mutator.spots.values()]
-    counts = Counter(held for _, held, _ in found if held not in verdict.FAILURES)
-    outcomes = [outcome(held, f"{count} values", count=count) for held, count in counts.items()]
-    outcomes += [outcome(held, str(spot), detail) for spot, held, detail in found if held in verdict.FAILURES]
-    outcomes += [outcome(Verdict.SILENT, "what stands beside them", detail) for detail in judge.beside()]
-    again, _ = place.repair(ran)
-    if not again.succeeded:
-        outcomes.append(outcome(Verdict.UNREPAIRED, "the next run", str(again)))
+    if result.hung:
+        return [outcome(Verdict.HANG, f"{len(mutator.mutations)} values", str(result))]
+    if result.violation or result.load.code:
+        return [
+            outcome(
+                Verdict.VIOLATION,
+                f"{len(mutator.mutations)} values",
+                f"{result.violation or 'the loader failed'}: {result}",
+            )
+        ]
+    found = [(mutation, *assessment.verdict_of(mutation)) for mutation in mutator.mutations.values()]
+    counts = Counter(verdict_ for _, verdict_, _ in found if verdict_ not in verdict.FAILURES)
+    outcomes = [outcome(verdict_, f"{count} values", count=count) for verdict_, count in counts.items()]
+    outcomes += [
+        outcome(verdict_, str(mutation), detail) for mutation, verdict_, detail in found if verdict_ in verdict.FAILURES
+    ]
+    outcomes += [outcome(Verdict.SILENTLY_WRONG, "side effects", detail) for detail in assessment.side_effects()]
+    rerun, _ = env.recover(result)
+    if not rerun.succeeded:
+        outcomes.append(outcome(Verdict.NOT_RECOVERED, "the next run", str(rerun)))
     return outcomes
 
 
 @dataclass
-class Judge:
-    """Looks at what a run with mutated values left.
+class MutationAssessment:
+    """Assesses the database after a run with mutated values.
 
     Args:
-        place: Where it was made.
-        spots: The values.
-        log: What tap and loader wrote.
-        failed: Whether the run said that something failed.
+        env: The trial's environment.
+        mutations: The mutated values.
+        log: Log of the tap and the loader.
+        failed: Whether the run reported a failure.
     """
 
-    place: Place
-    spots: list[Spot]
+    env: TrialEnvironment
+    mutations: list[Mutation]
     log: str
     failed: bool
     _tables: dict[str, dict[Key, Row]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        bench = self.place.bench
-        self.loud = verdict.named(bench.keys, self.log, bench.usual)
-        self.aside: defaultdict[str, list[Row]] = defaultdict(list)
-        for row in verdict.rows_of(self.place.database, "_rejected"):
-            self.aside[row["stream"]].append(row["record"] if isinstance(row["record"], dict) else {})
+        bench = self.env.bench
+        self.named = verdict.named_streams(bench.keys, self.log, bench.known_warnings)
+        self.rejected: defaultdict[str, list[Row]] = defaultdict(list)
+        for row in verdict.read_rows(self.env.database, "_rejected"):
+            self.rejected[row["stream"]].append(row["record"] if isinstance(row["record"], dict) else {})
 
-    def spot(self, spot: Spot) -> tuple[Verdict, str]:
-        """What became of a value."""
-        vendor, keys = self.place.bench.vendor, self.place.bench.keys[spot.stream]
+    def verdict_of(self, mutation: Mutation) -> tuple[Verdict, str]:
+        """What happened to a mutated value, with details."""
+        vendor, keys = self.env.bench.vendor, self.env.bench.keys[mutation.stream]
         try:
-            (row,) = vendor.emitted(spot.stream, [spot.mutated()])
+            (row,) = vendor.expected_rows(mutation.stream, [mutation.mutated()])
         except (ValueError, TypeError, KeyError, AttributeError):
-            row = {}  # so odd that its row cannot be foreseen
-        record = self._table(spot.stream).get(key_of(keys, row)) if row else None
-        if record is not None and not self._differs(spot, row, record):
+            row = {}  # the expected row cannot be computed
+        record = self._table(mutation.stream).get(key_of(keys, row)) if row else None
+        if record is not None and not self._differs(mutation, row, record):
             extra = record.get("_extra") or {}
-            return (Verdict.IN_EXTRA if spot.path[-1] in extra or spot.path[0] in extra else Verdict.EXACT), ""
-        if any(not self._differs(spot, row, one) for one in self.aside[spot.stream]):
-            return (Verdict.REJECTED if spot.stream in self.loud else Verdict.SILENT), "set aside without a word"
-        if spot.stream in self.loud and (self.failed or record is None):
-            return Verdict.ALOUD, ""
+            return (Verdict.IN_EXTRA if mutation.path[-1] in extra or mutation.path[0] in extra else Verdict.EXACT), ""
+        if any(not self._differs(mutation, row, one) for one in self.rejected[mutation.stream]):
+            if mutation.stream in self.named:
+                return Verdict.REJECTED, ""
+            return Verdict.SILENTLY_WRONG, "rejected without a warning"
+        if mutation.stream in self.named and (self.failed or record is None):
+            return Verdict.REPORTED_FAILURE, ""
         if record is None:
-            return Verdict.SILENT, f"no record with the key {key_of(keys, row)}"
-        wrong = self._differs(spot, row, record)
-        told = {name: (str(row.get(name))[:80], str(record.get(name))[:80]) for name in wrong}
-        return Verdict.SILENT, f"sent and got: {told}; _extra: {str(record.get('_extra'))[:200]}"
+            return Verdict.SILENTLY_WRONG, f"no record with the key {key_of(keys, row)}"
+        differences = self._differs(mutation, row, record)
+        changed = {name: (str(row.get(name))[:80], str(record.get(name))[:80]) for name in differences}
+        return Verdict.SILENTLY_WRONG, f"sent and loaded: {changed}; _extra: {str(record.get('_extra'))[:200]}"
 
-    def _differs(self, spot: Spot, row: Row, record: Row) -> set[str]:
+    def _differs(self, mutation: Mutation, row: Row, record: Row) -> set[str]:
         return {
             name
-            for name in self.place.bench.vendor.differs(spot.stream, row, record)
-            if not _as_good(row.get(name), record.get(name))
+            for name in self.env.bench.vendor.differs(mutation.stream, row, record)
+            if not _equivalent(row.get(name), record.get(name))
         }
 
-    def beside(self) -> list[str]:
-        """What else is not as it should be, in words."""
-        bench = self.place.bench
-        mine = {(spot.stream, spot.key) for spot in self.spots}
+    def side_effects(self) -> list[str]:
+        """Descriptions of unexpected differences in anything that was not mutated."""
+        bench = self.env.bench
+        mutated = {(mutation.stream, mutation.key) for mutation in self.mutations}
         new = {(stream, key) for stream in bench.keys for key in self._new_keys(stream)}
         found = []
-        for stream, difference in bench.wrong(self.place.database, bench.keys, Mode.FIRST).items():
+        for stream, difference in bench.differences(self.env.database, bench.keys, Mode.FIRST).items():
             for keys in difference.parts():
-                keys[:] = [key for key in keys if (stream, key) not in mine | new]
-            if difference and stream not in self.loud:
+                keys[:] = [key for key in keys if (stream, key) not in mutated | new]
+            if difference and stream not in self.named:
                 found.append(f"{stream}: {difference}")
         return found + self._widened()
 
     def _new_keys(self, stream: str) -> set[Key]:
-        """Keys that mutated records may have now."""
-        vendor, names = self.place.bench.vendor, self.place.bench.keys[stream]
+        """Keys that the mutated records may have."""
+        vendor, names = self.env.bench.vendor, self.env.bench.keys[stream]
         found = set()
-        for spot in self.spots:
-            if spot.stream == stream:
-                row = next(iter(vendor.emitted(stream, [spot.mutated()])), {})
+        for mutation in self.mutations:
+            if mutation.stream == stream:
+                row = next(iter(vendor.expected_rows(stream, [mutation.mutated()])), {})
                 found.add(key_of(names, row))
         return found
 
     def _widened(self) -> list[str]:
-        """Columns that are of another type for good because of a single value."""
-        wanted, got = verdict.prints(self.place.bench.right), verdict.prints(self.place.database)
+        """Columns whose type has been changed by a single value."""
+        expected = verdict.fingerprints(self.env.bench.full_reference)
+        actual = verdict.fingerprints(self.env.database)
         return [
-            f"{stream}: columns have other types: {changed}"
-            for stream in {spot.stream for spot in self.spots}
-            if stream in got and stream in wanted and (changed := sorted(set(got[stream][0]) ^ set(wanted[stream][0])))
+            f"{stream}: changed column types: {changed}"
+            for stream in {mutation.stream for mutation in self.mutations}
+            if stream in actual
+            and stream in expected
+            and (changed := sorted(set(actual[stream][0]) ^ set(expected[stream][0])))
         ]
 
     def _table(self, stream: str) -> dict[Key, Row]:
         if stream not in self._tables:
-            rows = verdict.live(verdict.rows_of(self.place.database, stream))
-            self._tables[stream] = {key_of(self.place.bench.keys[stream], row): row for row in rows}
+            rows = verdict.live_rows(verdict.read_rows(self.env.database, stream))
+            self._tables[stream] = {key_of(self.env.bench.keys[stream], row): row for row in rows}
         return self._tables[stream]
 
 
-def _as_good(sent: Any, found: Any) -> bool:  # noqa: ANN401
-    """Whether a value says as much in another form: no date as nothing, flags as 0 and 1, JSON as text."""
+def _equivalent(sent: Any, found: Any) -> bool:  # noqa: ANN401
+    """Whether two values are equivalent: empty text and null, 0 or 1 and booleans, JSON and its text."""
     if sent == "" and found is None:
         return True
     if isinstance(found, bool):

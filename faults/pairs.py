@@ -1,6 +1,6 @@
-"""Two runs at once: into one file, and with one file of tokens.
+"""Concurrent runs that share a database or a token file.
 
-Each is exact or says that it failed; rows that are there stay live; the run after them makes all right.
+Each run must be exact or report a failure, existing rows must stay live, and the next run must load every row.
 """
 
 from __future__ import annotations
@@ -10,144 +10,149 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from faults import verdict
-from faults.bench import Bench
-from faults.moments import AFTER, TOKEN, Moment
-from faults.pipes import Pipeline
-from faults.place import LOGIN, Place
-from faults.runs import Mode, Run
-from faults.trials import Outcome
+from faults.injection import AFTER_RESPONSE, TOKEN, InjectionPoint
+from faults.pipeline import Pipeline
+from faults.pipeline_run import Mode, PipelineRun
+from faults.results import Outcome
+from faults.testbench import TestBench
+from faults.trial_environment import LOGIN_HINT, TrialEnvironment
 from faults.vendors import VENDORS
-from faults.verdict import SCHEMA, Verdict, loud_lines, told
+from faults.verdict import SCHEMA, Verdict, describe, warning_lines
 
 if TYPE_CHECKING:
     import random
     from pathlib import Path
 
-    from faults.trials import Book, Options
+    from faults.results import Options, ResultLog
 
 PART = "pairs"
 LIMIT = 180.0
 STREAMS = 30
-OTHER = "other"
-"""The schema of the second run, where they have one each."""
+SECOND_SCHEMA = "other"
+"""The second run's schema if the runs use different ones."""
 
 
 @dataclass(frozen=True)
-class Kind:
-    """How two runs meet.
+class Scenario:
+    """What two concurrent runs share.
 
     Args:
-        name: In the report.
-        modes: How they begin.
-        schemas: Whether each has a schema of its own.
-        tokens: Whether they share a login, and a file each for their rows.
+        name: Name in the report.
+        modes: Mode of each run.
+        separate_schemas: Whether the runs use different schemas.
+        shared_tokens: Whether the runs share a token file and use different databases.
     """
 
     name: str
     modes: tuple[Mode, Mode]
-    schemas: bool = False
-    tokens: bool = False
+    separate_schemas: bool = False
+    shared_tokens: bool = False
 
 
-TABLES = (
-    Kind("two first runs into one schema", (Mode.FIRST, Mode.FIRST)),
-    Kind("two full refreshes of one schema", (Mode.REFRESH, Mode.REFRESH)),
-    Kind("a full refresh and an incremental run", (Mode.REFRESH, Mode.INCREMENTAL)),
-    Kind("two schemas of one file", (Mode.REFRESH, Mode.FIRST), schemas=True),
+SHARED_DATABASE = (
+    Scenario("two first runs into one schema", (Mode.FIRST, Mode.FIRST)),
+    Scenario("two full refreshes of one schema", (Mode.REFRESH, Mode.REFRESH)),
+    Scenario("a full refresh and an incremental run", (Mode.REFRESH, Mode.INCREMENTAL)),
+    Scenario("two schemas of one database", (Mode.REFRESH, Mode.FIRST), separate_schemas=True),
 )
-TOKENS = Kind("one file of tokens", (Mode.FIRST, Mode.FIRST), tokens=True)
-TRIALS: dict[str, tuple[Kind, ...]] = {
-    "personio": TABLES * 2,
-    "factorial": (*TABLES, *[TOKENS] * 6),
-    "cornerstone": TABLES * 2,
+SHARED_TOKENS = Scenario("one token file", (Mode.FIRST, Mode.FIRST), shared_tokens=True)
+TRIALS: dict[str, tuple[Scenario, ...]] = {
+    "personio": SHARED_DATABASE * 2,
+    "factorial": (*SHARED_DATABASE, *[SHARED_TOKENS] * 6),
+    "cornerstone": SHARED_DATABASE * 2,
 }
 
 
-def run(options: Options, book: Book) -> None:
-    """Make the trials."""
+def run(options: Options, results: ResultLog) -> None:
+    """Runs the part's trials."""
     for name in options.vendors:
-        with Bench(VENDORS[name], options.folder / name, options.seed) as bench:
-            for number in options.numbers(len(TRIALS[name]), PART, name):
+        with TestBench(VENDORS[name], options.folder / name, options.seed) as bench:
+            for number in options.trial_numbers(len(TRIALS[name]), PART, name):
                 bench.prepare()
-                book.add(tried(bench, number, TRIALS[name][number], options.chance(PART, name, number)))
+                results.add(run_trial(bench, number, TRIALS[name][number], options.rng(PART, name, number)))
 
 
-def tried(bench: Bench, number: int, kind: Kind, chance: random.Random) -> Outcome:
-    """Run two pipelines at once, then one more."""
+def run_trial(bench: TestBench, number: int, scenario: Scenario, rng: random.Random) -> Outcome:
+    """Runs two pipelines concurrently, then a third one."""
     started = time.monotonic()
-    delay = chance.choice((0.0, 0.2, 0.6, 1.2))
-    streams = chance.sample(sorted(bench.keys), min(STREAMS, len(bench.keys)))
-    place = Place(bench, kind.modes[0], streams, oauth=kind.tokens)
-    runs = _both(place, kind, delay, Moment(TOKEN, chance.random(), AFTER, 0, 0.0))
-    found, detail = _judge(place, kind, runs)
+    delay = rng.choice((0.0, 0.2, 0.6, 1.2))
+    streams = rng.sample(sorted(bench.keys), min(STREAMS, len(bench.keys)))
+    env = TrialEnvironment(bench, scenario.modes[0], streams, oauth=scenario.shared_tokens)
+    runs = _run_both(env, scenario, delay, InjectionPoint(TOKEN, rng.random(), AFTER_RESPONSE, 0, 0.0))
+    found, detail = _assess(env, scenario, runs)
     if found not in verdict.FAILURES:
-        again, wrong = place.repair()
-        if wrong or not again.succeeded:
-            seen = "\n     ".join(map(str, (*runs, again)))
-            found, detail = Verdict.UNREPAIRED, f"{told(wrong)}\n     {seen}"
-    what = f"{kind.name}, {delay} s apart"
+        rerun, differences = env.recover()
+        if differences or not rerun.succeeded:
+            log = "\n     ".join(map(str, (*runs, rerun)))
+            found, detail = Verdict.NOT_RECOVERED, f"{describe(differences)}\n     {log}"
+    description = f"{scenario.name}, started {delay} s apart"
     seconds = time.monotonic() - started
-    return Outcome(PART, bench.vendor.name, number, kind.name, found, what, detail, seconds=seconds)
+    return Outcome(PART, bench.vendor.name, number, scenario.name, found, description, detail, seconds=seconds)
 
 
-def _both(place: Place, kind: Kind, delay: float, moment: Moment) -> tuple[Run, Run]:
-    """How two runs ended that were under way together."""
-    bench = place.bench
+def _run_both(
+    env: TrialEnvironment, scenario: Scenario, delay: float, point: InjectionPoint
+) -> tuple[PipelineRun, PipelineRun]:
+    """Runs both pipelines concurrently."""
+    bench = env.bench
     bench.reset()
-    bench.proxy.clear()
-    if kind.tokens:
-        requests, _ = bench.expected(place.mode, place.streams)
-        bench.proxy.meddle = moment.meddle(bench, 2 * requests, lambda: None)
+    bench.proxy.reset_counts()
+    if scenario.shared_tokens:
+        requests, _ = bench.estimate(env.mode, env.streams)
+        bench.proxy.interceptor = point.interceptor(bench, 2 * requests, lambda: None)
     pipelines = []
     try:
-        for index, mode in enumerate(kind.modes):
+        for index, mode in enumerate(scenario.modes):
             time.sleep(index * delay)
-            pipelines.append(_started(place, kind, index, bench.state if mode is Mode.INCREMENTAL else None))
-        ended = [pipeline.wait(LIMIT) for pipeline in pipelines]
+            pipelines.append(_start(env, scenario, index, bench.state if mode is Mode.INCREMENTAL else None))
+        exits = [pipeline.wait(LIMIT) for pipeline in pipelines]
     finally:
-        bench.proxy.meddle = None
+        bench.proxy.interceptor = None
     first, second = (
-        Run(both["tap"], both["loader"], pipeline.folder / "tap.out")
-        for pipeline, both in zip(pipelines, ended, strict=True)
+        PipelineRun(both["tap"], both["loader"], pipeline.folder / "tap.out")
+        for pipeline, both in zip(pipelines, exits, strict=True)
     )
     return first, second
 
 
-def _started(place: Place, kind: Kind, index: int, state: dict[str, Any] | None) -> Pipeline:
-    folder = place.folder / f"run-{index}"
+def _start(env: TrialEnvironment, scenario: Scenario, index: int, state: dict[str, Any] | None) -> Pipeline:
+    folder = env.folder / f"run-{index}"
     folder.mkdir()
-    tap = place.bench.arguments(folder, place.streams, state, **place.config)
-    schema = OTHER if kind.schemas and index else SCHEMA
-    loader = place.bench.loader_config(folder, _database(place, kind, index), default_target_schema=schema)
+    tap = env.bench.arguments(folder, env.streams, state, **env.config)
+    schema = SECOND_SCHEMA if scenario.separate_schemas and index else SCHEMA
+    loader = env.bench.loader_config(folder, _database(env, scenario, index), default_target_schema=schema)
     return Pipeline(
         folder,
-        [place.bench.vendor.tap, *tap],
+        [env.bench.vendor.tap, *tap],
         ["target-duckdb", "--config", str(loader)],
     )
 
 
-def _database(place: Place, kind: Kind, index: int) -> Path:
-    return place.folder / "second.duckdb" if kind.tokens and index else place.database
+def _database(env: TrialEnvironment, scenario: Scenario, index: int) -> Path:
+    return env.folder / "second.duckdb" if scenario.shared_tokens and index else env.database
 
 
-def _judge(place: Place, kind: Kind, runs: tuple[Run, Run]) -> tuple[Verdict, str]:
-    seen = "\n     ".join(map(str, runs))
+def _assess(env: TrialEnvironment, scenario: Scenario, runs: tuple[PipelineRun, PipelineRun]) -> tuple[Verdict, str]:
+    log = "\n     ".join(map(str, runs))
     if any(run.hung for run in runs):
-        return Verdict.HANG, seen
-    mute = any(not run.succeeded and not loud_lines(run.log) for run in runs)
-    lost = kind.tokens and any(LOGIN in run.log for run in runs)
-    if mute or lost or any(run.broken for run in runs):
-        why = "a run failed and said nothing" if mute else "the login was lost" if lost else "a run broke off"
-        return Verdict.BROKEN, f"{why}: {seen}"
-    # Whoever read everything decides; where both did, whoever came last.
-    lenient = any(not run.succeeded for run in runs)
-    wrong = place.bench.wrong(place.database, place.streams, Mode.INCREMENTAL if lenient else kind.modes[0])
-    silent = {stream: difference for stream, difference in wrong.items() if difference.deleted or not lenient}
-    if not lenient and (kind.tokens or kind.schemas):
-        wanted = verdict.prints(place.bench.right)
-        got = verdict.prints(_database(place, kind, 1), OTHER if kind.schemas else SCHEMA)
-        differing = [stream for stream in place.streams if wanted.get(stream) != got.get(stream)]
-        silent |= {f"{stream} of the second run": verdict.Difference() for stream in differing}
-    if silent:
-        return Verdict.SILENT, f"{told(silent)}\n     {seen}"
-    return (Verdict.ALOUD if lenient else Verdict.EXACT), ""
+        return Verdict.HANG, log
+    silent_failure = any(not run.succeeded and not warning_lines(run.log) for run in runs)
+    login_lost = scenario.shared_tokens and any(LOGIN_HINT in run.log for run in runs)
+    if silent_failure or login_lost or any(run.violation for run in runs):
+        reasons = {"a run failed and logged no error": silent_failure, "the login was lost": login_lost}
+        reason = next((text for text, applies in reasons.items() if applies), "broken output or log")
+        return Verdict.VIOLATION, f"{reason}: {log}"
+    # The run that read everything decides; if both did, the last one.
+    failed = any(not run.succeeded for run in runs)
+    differences = env.bench.differences(env.database, env.streams, Mode.INCREMENTAL if failed else scenario.modes[0])
+    unexpected = {stream: difference for stream, difference in differences.items() if difference.deleted or not failed}
+    if not failed and (scenario.shared_tokens or scenario.separate_schemas):
+        expected = verdict.fingerprints(env.bench.full_reference)
+        actual = verdict.fingerprints(
+            _database(env, scenario, 1), SECOND_SCHEMA if scenario.separate_schemas else SCHEMA
+        )
+        differing = [stream for stream in env.streams if expected.get(stream) != actual.get(stream)]
+        unexpected |= {f"{stream} of the second run": verdict.Difference() for stream in differing}
+    if unexpected:
+        return Verdict.SILENTLY_WRONG, f"{describe(unexpected)}\n     {log}"
+    return (Verdict.REPORTED_FAILURE if failed else Verdict.EXACT), ""

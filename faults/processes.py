@@ -1,7 +1,7 @@
-"""Taps and the loader as processes of their own: started, watched, ended.
+"""Runs taps and the loader as child processes.
 
-A trial that is about signals starts the real commands. All others take a process that has imported everything already
-(`multiprocessing`'s fork server), for the imports would take longer than the run; waits before a repeat are shorter.
+Trials with signals start the real commands. All others fork from a process that has imported everything
+(`multiprocessing`'s fork server), since imports would take longer than the run, and use shorter retry delays.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ COMMANDS = {
     "target-duckdb": ("target_duckdb.target", "TargetDuckDB"),
 }
 LIMIT = 120.0
-"""Seconds that a run may take before it counts as one that hangs."""
+"""Timeout in seconds, after which a run counts as hanging."""
 
-HASTY = 0.02
-"""Seconds before the first repeat of a request, where a trial is not about waiting."""
+RETRY_DELAY = 0.02
+"""First retry delay in seconds."""
 
-SHORT_WAITS = {"FIRST_DELAY": HASTY, "THROTTLED_DELAY": HASTY}
+RETRY_DELAYS = {"FIRST_DELAY": RETRY_DELAY, "THROTTLED_DELAY": RETRY_DELAY}
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a process ended.
+class ProcessResult:
+    """The result of a process.
 
     Args:
-        code: Its exit code; None: it hung and was killed.
-        log: What it wrote to standard error.
-        seconds: How long it took.
+        code: Exit code. None: it hung and was killed.
+        log: Its standard error.
+        seconds: Duration.
     """
 
     code: int | None
@@ -60,8 +60,8 @@ class Ended:
         return self.code is None
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Variables for a process: nobody's settings, caches and temporary files in the trial's own folder."""
+def clean_environment(folder: Path) -> dict[str, str]:
+    """Environment variables without the user's settings, with caches and temporary files in a trial's folder."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -80,54 +80,55 @@ def run(
     stdout: Path,
     limit: float = LIMIT,
     variables: Mapping[str, str] | None = None,
-) -> Ended:
-    """Run a command to its end in a process that has imported it already.
+) -> ProcessResult:
+    """Runs a command to completion in a forked process that has already imported it.
 
     Args:
         command: Such as `tap-personio`.
-        arguments: Those of its command line.
-        folder: Where its caches and temporary files go.
-        stdin: The file that it reads.
-        stdout: The file that takes what it writes.
-        limit: Seconds after which it is killed.
-        variables: Further variables of its environment.
+        arguments: Command-line arguments.
+        folder: Folder for caches and temporary files.
+        stdin: Input file.
+        stdout: Output file.
+        limit: Timeout in seconds, after which it is killed.
+        variables: Additional environment variables.
     """
     log = stdout.with_name(f"{stdout.name}.log")
-    given = {**environment(folder), **(variables or {})}
+    environment = {**clean_environment(folder), **(variables or {})}
     started = time.monotonic()
-    process = _forks().Process(
-        target=_become, args=(command, list(arguments), (str(stdin or os.devnull), str(stdout), str(log)), given)
+    process = _fork_server().Process(
+        target=_run_plugin,
+        args=(command, list(arguments), (str(stdin or os.devnull), str(stdout), str(log)), environment),
     )
     process.start()
     process.join(limit)
     hung = process.is_alive()
     if hung:
-        os.kill(process.pid, signal.SIGUSR1)  # where it stands goes to its log
+        os.kill(process.pid, signal.SIGUSR1)  # dumps its stack traces to its log
         process.join(1)
         process.kill()
         process.join()
     code = None if hung else process.exitcode
     process.close()
-    return Ended(code, log.read_text(errors="replace") if log.exists() else "", time.monotonic() - started)
+    return ProcessResult(code, log.read_text(errors="replace") if log.exists() else "", time.monotonic() - started)
 
 
 def write_json(path: Path, content: object) -> Path:
-    """Write a file for a command line, for nobody else's eyes."""
+    """Writes a JSON file that only its owner can read."""
     path.touch(mode=0o600)
     path.write_text(json.dumps(content))
     return path
 
 
 @functools.cache
-def _forks() -> Any:  # noqa: ANN401 - the context's own class is private
+def _fork_server() -> Any:  # noqa: ANN401 - the context's own class is private
     context = multiprocessing.get_context("forkserver")
-    # The command line too: each process looks at it anew, and would import what it imports.
+    # The main module too, since each child process would import it again.
     context.set_forkserver_preload(["faults.__main__", *(module for module, _ in COMMANDS.values())])
     return context
 
 
-def _become(command: str, arguments: list[str], files: tuple[str, str, str], variables: dict[str, str]) -> None:
-    """Be the command; runs in the new process."""
+def _run_plugin(command: str, arguments: list[str], files: tuple[str, str, str], variables: dict[str, str]) -> None:
+    """Runs the plugin's command in the child process."""
     os.environ.clear()
     os.environ.update(variables)
     tempfile.tempdir = None
@@ -142,7 +143,7 @@ def _become(command: str, arguments: list[str], files: tuple[str, str, str], var
     module, name = COMMANDS[command]
     plugin = getattr(importlib.import_module(module), name)
     if command.startswith("tap-"):
-        _hurry(plugin)
+        _shorten_delays(plugin)
     sys.argv = [command, *arguments]
     try:
         plugin.cli(args=arguments, prog_name=command)
@@ -151,13 +152,13 @@ def _become(command: str, arguments: list[str], files: tuple[str, str, str], var
             sys.stdout.flush()
 
 
-def _hurry(tap: Any) -> None:  # noqa: ANN401 - any tap's class
-    """Shorten the waits before repeats, and leave the vendor's documented limits to the sandbox."""
-    tap.first_delay = HASTY
+def _shorten_delays(tap: Any) -> None:  # noqa: ANN401 - any tap's class
+    """Shortens retry delays and disables the vendor's documented rate limits."""
+    tap.first_delay = RETRY_DELAY
     tap.rates = {}
-    for name in ("singer_rest.http.retries", "singer_rest.http.retries", "singer_rest.fetch.retries"):
+    for name in ("singer_rest.http.retries", "singer_rest.fetch.retries"):
         with suppress(ImportError):
             module = importlib.import_module(name)
-            for constant, seconds in SHORT_WAITS.items():
+            for constant, seconds in RETRY_DELAYS.items():
                 if hasattr(module, constant):
                     setattr(module, constant, seconds)

@@ -1,7 +1,7 @@
-"""Taps behind a proxy that answers badly.
+"""Runs taps behind a proxy that sends faulty responses.
 
-A run is exact, or it says that it was not: with its exit code, or with a warning that names each stream that fell
-short. Whatever it was, the next run without a fault, from the state that the loader committed, makes all rows right.
+A run must be exact or report that it was not, with its exit code or with a warning that names each incomplete stream.
+The next run without faults, from the state that the loader committed, must load every row.
 """
 
 from __future__ import annotations
@@ -11,78 +11,78 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from faults.bench import Bench
-from faults.kinds import ALWAYS, KINDS, Kind
-from faults.place import LOGIN, Place
-from faults.runs import Mode
-from faults.trials import Outcome
+from faults.faulty_responses import ALWAYS, FAULTY_RESPONSES, FaultyResponse
+from faults.pipeline_run import Mode
+from faults.results import Outcome
+from faults.testbench import TestBench
+from faults.trial_environment import LOGIN_HINT, TrialEnvironment
 from faults.vendors import VENDORS
-from faults.verdict import FAILURES, Verdict, told
+from faults.verdict import FAILURES, Verdict, describe
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterable, Mapping
 
-    from faults.trials import Book, Options
-    from faults.wire import Asked, Reply, Step
+    from faults.results import Options, ResultLog
+    from faults.wire import Request, Response, Step
 
 PART = "proxy"
 OTHERS = 10
-"""Streams that are read beside those that the fault is for."""
+"""Number of streams to read in addition to those that the fault hits."""
 
 LIMIT = 90.0
-"""Seconds: what may be waited for is 3 seconds long (`max_wait`), and a request is given up after 5."""
+"""Timeout in seconds. Taps run with a `max_wait` of 3 and a `request_timeout` of 5 seconds."""
 
-OAUTH = "POST /factorial/oauth/token"
+OAUTH_ENDPOINT = "POST /factorial/oauth/token"
 
 
 @dataclass
-class Meddler:
-    """Answers some requests of one endpoint badly.
+class FaultInjector:
+    """Sends faulty responses to some requests of one endpoint.
 
     Args:
-        kind: How.
-        endpoint: Which.
-        after: How many of its requests pass before.
-        times: How many it may hit.
+        fault: The faulty response.
+        endpoint: The endpoint to hit.
+        after: Number of requests to forward first.
+        times: Maximum number of requests to hit.
     """
 
-    kind: Kind
+    fault: FaultyResponse
     endpoint: str
     after: int
     times: int
     hits: int = 0
     forwarded: bool = False
-    _before: dict[str, Reply] = field(default_factory=dict)
+    _previous: dict[str, Response] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def __call__(self, asked: Asked, ask: Callable[[], Reply]) -> Iterable[Step] | None:
-        """What goes back; None: what the vendor answers."""
-        if asked.endpoint != self.endpoint:
+    def __call__(self, request: Request, forward: Callable[[], Response]) -> Iterable[Step] | None:
+        """Returns the faulty response. None: forward the request."""
+        if request.endpoint != self.endpoint:
             return None
-        if self.kind.paged:
-            before, self._before[asked.endpoint] = self._before.get(asked.endpoint), ask()
-            if before is None:
+        if self.fault.repeats_page:
+            previous, self._previous[request.endpoint] = self._previous.get(request.endpoint), forward()
+            if previous is None:
                 return None
-            ask = lambda: before  # noqa: E731
+            forward = lambda: previous  # noqa: E731
         with self._lock:
-            if asked.number < self.after or self.hits >= self.times:
+            if request.number < self.after or self.hits >= self.times:
                 return None
-        steps = self.kind.make(asked, lambda: self._asked(ask))
+        steps = self.fault.respond(request, lambda: self._forward(forward))
         self.hits += steps is not None
         return steps
 
-    def _asked(self, ask: Callable[[], Reply]) -> Reply:
+    def _forward(self, forward: Callable[[], Response]) -> Response:
         self.forwarded = True
-        return ask()
+        return forward()
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A fault, where it hits, and how the run begins."""
+    """A fault, where it is injected, and the mode of the run."""
 
     number: int
-    kind: Kind
+    fault: FaultyResponse
     mode: Mode
     endpoint: str
     after: int
@@ -93,93 +93,95 @@ class Trial:
     def __str__(self) -> str:
         times = "always" if self.times == ALWAYS else f"{self.times} x"
         login = ", with a login" if self.oauth else ""
-        return f"{self.mode.value}{login}: {self.kind.name} ({times}, after {self.after}) at {self.endpoint}"
+        return f"{self.mode.value}{login}: {self.fault.name} ({times}, after {self.after}) at {self.endpoint}"
 
 
-def run(options: Options, book: Book) -> None:
-    """Make the trials."""
+def run(options: Options, results: ResultLog) -> None:
+    """Runs the part's trials."""
     for name in options.vendors:
-        with Bench(VENDORS[name], options.folder / name, options.seed) as bench:
+        with TestBench(VENDORS[name], options.folder / name, options.seed) as bench:
             bench.prepare()
             if name == "factorial":
-                _learn_tokens(bench)
-            for number in options.numbers(len(KINDS), PART, name):
-                trial = plan(bench, number, options.chance(PART, name, number))
+                _sample_tokens(bench)
+            for number in options.trial_numbers(len(FAULTY_RESPONSES), PART, name):
+                trial = plan_trial(bench, number, options.rng(PART, name, number))
                 if trial:
                     bench.prepare()
-                    book.add(tried(bench, trial))
+                    results.add(run_trial(bench, trial))
 
 
-def _learn_tokens(bench: Bench) -> None:
-    """Let the proxy see how tokens are given."""
-    Place(bench, Mode.FIRST, ["teams_teams"], oauth=True).run()
+def _sample_tokens(bench: TestBench) -> None:
+    """Records samples of token responses."""
+    TrialEnvironment(bench, Mode.FIRST, ["teams_teams"], oauth=True).run()
 
 
-def plan(bench: Bench, number: int, chance: random.Random) -> Trial | None:
-    """Choose where a kind of fault hits; None where there is no answer that it could be made of."""
-    kind = KINDS[number]
-    mode = chance.choice(list(Mode))
+def plan_trial(bench: TestBench, number: int, rng: random.Random) -> Trial | None:
+    """Chooses where to inject a fault. Returns None if it applies to no recorded response."""
+    fault = FAULTY_RESPONSES[number]
+    mode = rng.choice(list(Mode))
     counts: Mapping[str, int] = bench.requests[mode]
-    places = [endpoint for endpoint in counts if _fits(bench, kind, endpoint, mode)]
-    if kind.tokens or chance.random() < 1 / 12:
-        places = [endpoint for endpoint in bench.proxy.samples if _gives_tokens(endpoint)] or places
-        places = [endpoint for endpoint in places if _fits(bench, kind, endpoint, mode)]
-    if not places:
+    endpoints = [endpoint for endpoint in counts if _applies(bench, fault, endpoint, mode)]
+    if fault.tokens_only or rng.random() < 1 / 12:
+        endpoints = [endpoint for endpoint in bench.proxy.samples if _is_token_endpoint(endpoint)] or endpoints
+        endpoints = [endpoint for endpoint in endpoints if _applies(bench, fault, endpoint, mode)]
+    if not endpoints:
         return None
-    endpoint = chance.choice(sorted(places))
-    there = [stream for stream, path in bench.endpoints.items() if path == endpoint]
-    others = chance.sample(sorted(bench.keys), min(OTHERS, len(bench.keys)))
+    endpoint = rng.choice(sorted(endpoints))
+    affected = [stream for stream, path in bench.endpoints.items() if path == endpoint]
+    others = rng.sample(sorted(bench.keys), min(OTHERS, len(bench.keys)))
     return Trial(
         number=number,
-        kind=kind,
+        fault=fault,
         mode=mode,
         endpoint=endpoint,
-        after=0 if kind.paged else chance.randrange(counts.get(endpoint, 1)),
-        times=chance.choice(kind.times),
-        streams=tuple(sorted({*there, *others})),
-        oauth=endpoint == OAUTH,
+        after=0 if fault.repeats_page else rng.randrange(counts.get(endpoint, 1)),
+        times=rng.choice(fault.times),
+        streams=tuple(sorted({*affected, *others})),
+        oauth=endpoint == OAUTH_ENDPOINT,
     )
 
 
-def _gives_tokens(endpoint: str) -> bool:
+def _is_token_endpoint(endpoint: str) -> bool:
     return endpoint.startswith("POST ")
 
 
-def _fits(bench: Bench, kind: Kind, endpoint: str, mode: Mode) -> bool:
+def _applies(bench: TestBench, fault: FaultyResponse, endpoint: str, mode: Mode) -> bool:
     sample = bench.proxy.samples.get(endpoint)
-    if sample is None or (kind.tokens and not _gives_tokens(endpoint)):
+    if sample is None or (fault.tokens_only and not _is_token_endpoint(endpoint)):
         return False
-    if kind.paged:
-        counts, opened = bench.requests[mode], bench.opened[mode]
-        return counts.get(endpoint, 0) > 1 and opened.get(endpoint, 0) <= 1
-    asked, reply = sample
-    return kind.make(asked, lambda: reply) is not None
+    if fault.repeats_page:
+        counts, first_pages = bench.requests[mode], bench.first_pages[mode]
+        return counts.get(endpoint, 0) > 1 and first_pages.get(endpoint, 0) <= 1
+    request, response = sample
+    return fault.respond(request, lambda: response) is not None
 
 
-def tried(bench: Bench, trial: Trial) -> Outcome:
-    """Run behind the proxy, then without it."""
+def run_trial(bench: TestBench, trial: Trial) -> Outcome:
+    """Runs with the fault, then without it."""
     started = time.monotonic()
-    place = Place(bench, trial.mode, trial.streams, oauth=trial.oauth, request_timeout=1 if trial.kind.patient else 5)
-    meddler = Meddler(trial.kind, trial.endpoint, trial.after, trial.times)
-    bench.proxy.meddle = meddler
+    env = TrialEnvironment(
+        bench, trial.mode, trial.streams, oauth=trial.oauth, request_timeout=1 if trial.fault.is_slow else 5
+    )
+    injector = FaultInjector(trial.fault, trial.endpoint, trial.after, trial.times)
+    bench.proxy.interceptor = injector
     try:
-        ran = place.run(LIMIT)
+        result = env.run(LIMIT)
     finally:
-        bench.proxy.meddle = None
-    found, detail = place.judge(ran)
-    if trial.kind.harmless and found is not Verdict.EXACT:
-        found, detail = Verdict.BROKEN, f"nothing was lost on the way, and yet: {found.value}: {detail}"
-    if not meddler.hits:
-        detail = "the fault was not met"
+        bench.proxy.interceptor = None
+    found, detail = env.assess(result)
+    if trial.fault.harmless and found is not Verdict.EXACT:
+        found, detail = Verdict.VIOLATION, f"harmless fault, but {found.value}: {detail}"
+    if not injector.hits:
+        detail = "the fault was not triggered"
     if found not in FAILURES:
-        again, wrong = place.repair(ran)
-        if trial.oauth and meddler.forwarded and LOGIN in again.log:
-            # The vendor gave the next refresh token, and it was lost on its way.
-            place.log_in()
-            again, wrong = place.repair(ran)
-            found = Verdict.LOGIN
-        if wrong or not again.succeeded:
-            detail = f"first ({found.value}) {ran}\n     then {again}\n     {told(wrong)}"
-            found = Verdict.UNREPAIRED
+        rerun, differences = env.recover(result)
+        if trial.oauth and injector.forwarded and LOGIN_HINT in rerun.log:
+            # The vendor issued the next refresh token, but its response was lost.
+            env.new_login()
+            rerun, differences = env.recover(result)
+            found = Verdict.LOGIN_NEEDED
+        if differences or not rerun.succeeded:
+            detail = f"first ({found.value}) {result}\n     then {rerun}\n     {describe(differences)}"
+            found = Verdict.NOT_RECOVERED
     seconds = time.monotonic() - started
-    return Outcome(PART, bench.vendor.name, trial.number, trial.kind.group, found, str(trial), detail, seconds=seconds)
+    return Outcome(PART, bench.vendor.name, trial.number, trial.fault.group, found, str(trial), detail, seconds=seconds)

@@ -1,4 +1,4 @@
-"""The page of figures, `docs/reliability.md`, from what all parts took down."""
+"""Writes the report `docs/reliability.md` from the results of all parts."""
 
 from __future__ import annotations
 
@@ -14,53 +14,50 @@ from faults.verdict import FAILURES, Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from faults.trials import Outcome
+    from faults.results import Outcome
 
 PAGE = Path(__file__).parent.parent / "docs" / "reliability.md"
-GOOD = tuple(verdict for verdict in Verdict if verdict not in FAILURES)
+SUCCESSES = tuple(verdict for verdict in Verdict if verdict not in FAILURES)
 PARTS = {
-    "killer": "Stopped at any moment",
+    "killer": "Stopped at any point",
     "meltano": "Stopped under Meltano",
-    "proxy": "Bad answers",
-    "mutator": "Odd values",
-    "days": "Days of a company",
-    "pairs": "Two at once",
-    "markers": "Planted words",
+    "proxy": "Faulty responses",
+    "mutator": "Mutated values",
+    "days": "Simulated days",
+    "pairs": "Concurrent runs",
+    "markers": "Planted markers",
 }
-"""By part: its heading."""
+"""Headings by part."""
 
-SAYS = {
-    "killer": "SIGKILL, SIGTERM, SIGINT or a broken pipe, of the tap, the loader or both; at a request, at a new "
-    "token, after so many bytes, in the middle of a commit; first runs, full refreshes, incremental runs; "
-    "at Factorial half of them with a login whose refresh token changes with each use. Then runs from the "
-    "committed state, until one succeeds: every row and value must be right. *New login needed* counts "
-    "logins that were lost because the vendor had changed the token and the process was killed before it "
-    "had the answer.",
-    "meltano": "The same under `meltano run`: Meltano alone, all of it as Ctrl-C does, the tap or the loader. Then "
-    "`meltano run` until it succeeds.",
-    "proxy": "Each kind of bad answer once for each vendor, at an endpoint and a request that the seed chooses: "
-    "what passes, and what stays. A run that says it succeeded and names no stream must have every row; "
-    "after any run, the next one without a fault must make all rows right.",
-    "mutator": "Values of any kind in place of any field's, in bodies of each list that the sandbox serves as JSON. "
-    "All other fields, records and streams must be as if nothing had been, and no column may be of "
-    "another type for good.",
-    "days": "Each day records come, change and go. Every row is compared every day; what is deleted must show "
-    "when all is read, also where a read of everything failed the day before. On one day a permission is "
-    "missing.",
-    "pairs": "Two runs at once into one file, and with one file of tokens.",
-    "markers": "Words in credentials, tokens, webhooks' secrets, names and pay, looked for in logs (at their most "
-    "talkative), messages, states and files that others can read; secrets in the loaded data, too.",
+DESCRIPTIONS = {
+    "killer": "The tap, the loader or both are stopped by SIGKILL, SIGTERM, SIGINT or a broken pipe: at a request, at "
+    "a token renewal, after a number of bytes or during a commit; in first runs, full refreshes and incremental "
+    "runs; at Factorial half of them with rotating refresh tokens. Reruns from the committed state, until one "
+    "succeeds, must load every row and value. *New login needed* counts logins that were lost because the "
+    "vendor had rotated the token and the process was killed before it received the response.",
+    "meltano": "The same under `meltano run`: Meltano alone, its whole process group as Ctrl-C does, the tap or the "
+    "loader is stopped. Then `meltano run` is repeated until it succeeds.",
+    "proxy": "Each kind of faulty response once per vendor, temporary or permanent, at an endpoint and a request that "
+    "the seed chooses. A run that succeeds and names no stream must have loaded every row; the next run without "
+    "faults must load every row in any case.",
+    "mutator": "Field values in the sandbox's JSON responses are replaced with arbitrary ones. All other fields, "
+    "records and streams must be unaffected, and no column may keep another type.",
+    "days": "Each day records are created, changed and deleted, and every row is compared. Deletions must show with a "
+    "full refresh, even if the previous one failed. On one day a permission is missing.",
+    "pairs": "Two concurrent runs that share a database or a token file.",
+    "markers": "Markers in credentials, tokens, webhook secrets, names and pay are searched for in logs (at level "
+    "DEBUG), messages, states and files that others can read; secrets also in the loaded data.",
 }
 
 
 @dataclass(frozen=True)
-class Made:
-    """How the figures were made.
+class RunInfo:
+    """How the results were obtained.
 
     Args:
-        day: When.
-        seed: Of all choices.
-        minutes: How long it took.
+        day: Date of the run.
+        seed: Seed of all random choices.
+        minutes: Duration.
     """
 
     day: str
@@ -68,29 +65,29 @@ class Made:
     minutes: int
 
 
-def write(outcomes: Sequence[Outcome], made: Made) -> Path:
-    """Write the page; where."""
-    PAGE.write_text(page(outcomes, made))
+def write(outcomes: Sequence[Outcome], info: RunInfo) -> Path:
+    """Writes the report. Returns its path."""
+    PAGE.write_text(render(outcomes, info))
     return PAGE
 
 
-def page(outcomes: Sequence[Outcome], made: Made) -> str:
-    """The page's text."""
+def render(outcomes: Sequence[Outcome], info: RunInfo) -> str:
+    """Renders the report."""
     by_part: defaultdict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         by_part[outcome.part].append(outcome)
-    trials = sum(outcome.count for outcome in outcomes)
-    broken = sum(outcome.count for outcome in outcomes if outcome.failed)
-    kept = "Every promise was kept." if not broken else f"**{broken} broke a promise.**"
+    count = sum(outcome.count for outcome in outcomes)
+    failed = sum(outcome.count for outcome in outcomes if outcome.failed)
+    conclusion = "None failed." if not failed else f"**{failed} failed.**"
     lines = [
         "# Reliability",
         "",
         "<!-- Written by `make faults`; do not edit. -->",
         "",
-        "What taps and the loader do when things go wrong, tried against the sandbox: an invented company behind the",
-        "vendors' APIs. The rows in the DuckDB file are compared with the sandbox's own, every row and every value.",
+        "How the taps and the loader handle faults, tested against the sandbox, which serves the vendors' APIs for an",
+        "invented company. Every row and value in the DuckDB file is compared with the sandbox's data.",
         "",
-        f"{trials:,} trials on {made.day}, in {made.minutes} minutes. {kept}",
+        f"{count:,} fault-injection cases on {info.day}, in {info.minutes} minutes. {conclusion}",
         "",
         _versions(),
         "",
@@ -100,13 +97,13 @@ def page(outcomes: Sequence[Outcome], made: Made) -> str:
     ]
     for part, heading in PARTS.items():
         if part in by_part:
-            kinds: defaultdict[str, list[Outcome]] = defaultdict(list)
+            by_category: defaultdict[str, list[Outcome]] = defaultdict(list)
             for outcome in by_part[part]:
-                kinds[outcome.kind].append(outcome)
-            lines += ["", f"## {heading}", "", SAYS[part], ""]
-            lines += _table("kind", dict(sorted(kinds.items())))
+                by_category[outcome.category].append(outcome)
+            lines += ["", f"## {heading}", "", DESCRIPTIONS[part], ""]
+            lines += _table("kind", dict(sorted(by_category.items())))
             lines += ["", _by_vendor(by_part[part])]
-    lines += ["", "## Again", "", *_again(made)]
+    lines += ["", "## Repeat a run", "", *_how_to_repeat(info)]
     return "\n".join([*lines, ""])
 
 
@@ -117,11 +114,11 @@ def _versions() -> str:
 
 
 def _table(head: str, rows: dict[str, list[Outcome]]) -> list[str]:
-    """Trials by verdict; verdicts that promise nothing bad are columns of their own only where they occur."""
-    counts = {name: _counts(outcomes) for name, outcomes in rows.items()}
-    shown = [verdict for verdict in GOOD if any(count[verdict] for count in counts.values())]
+    """A table of cases by verdict. Verdicts other than failures have a column only if they occur."""
+    counts = {name: _count(outcomes) for name, outcomes in rows.items()}
+    shown = [verdict for verdict in SUCCESSES if any(count[verdict] for count in counts.values())]
     columns = [*shown, *FAILURES]
-    lines = [f"| {head} | trials | {' | '.join(verdict.value for verdict in columns)} |"]
+    lines = [f"| {head} | cases | {' | '.join(verdict.value for verdict in columns)} |"]
     lines.append(f"|---|{'---:|' * (1 + len(columns))}")
     for name, count in counts.items():
         cells = [f"{count.total():,}", *(f"{count[verdict]:,}" for verdict in columns)]
@@ -129,7 +126,7 @@ def _table(head: str, rows: dict[str, list[Outcome]]) -> list[str]:
     return lines
 
 
-def _counts(outcomes: Iterable[Outcome]) -> Counter[Verdict]:
+def _count(outcomes: Iterable[Outcome]) -> Counter[Verdict]:
     found: Counter[Verdict] = Counter()
     for outcome in outcomes:
         found[outcome.verdict] += outcome.count
@@ -145,18 +142,18 @@ def _by_vendor(outcomes: Iterable[Outcome]) -> str:
 
 def _legend() -> list[str]:
     return [
-        "- **exact**: every row and value is there, nothing else is live, nothing live is marked as deleted.",
-        "- **failed aloud**: something is missing, and the exit code or a warning that names the stream said so; the",
-        "  next run made it right.",
-        "- **wrong without a word**, **hang**, **not repaired by the next run**, **other promise broken** (an exit",
-        "  code, a cut line, a traceback, a word where it must not be) are failures: `make faults` then fails, too.",
+        "- **exact**: the live rows are exactly the expected ones, with every value.",
+        "- **failed aloud**: something is missing, and the exit code or a warning that names the stream reported it;",
+        "  the next run loaded it.",
+        "- **silently wrong**, **hang**, **not recovered by the next run**, **other violation** (an exit code, an",
+        "  incomplete line, a traceback, a leaked value) are failures. `make faults` then fails, too.",
     ]
 
 
-def _again(made: Made) -> list[str]:
+def _how_to_repeat(info: RunInfo) -> list[str]:
     return [
-        f"`make faults` makes all of it again, `make faults SEED={made.seed + 1}` with other choices, and",
-        "`make faults PART=proxy` one part. A single trial is made again with what a failure prints:",
+        f"`make faults` repeats all of it, `make faults SEED={info.seed + 1}` makes other random choices, and",
+        "`make faults PART=proxy` runs one part. A failure prints the command that repeats it:",
         "",
-        f"    python -m faults proxy --vendor factorial --seed {made.seed} --trial 12",
+        f"    python -m faults proxy --vendor factorial --seed {info.seed} --trial 12",
     ]

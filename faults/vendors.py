@@ -1,4 +1,4 @@
-"""What the trials know of each vendor: how its tap is set up, and what of the sandbox's rows should be in a table."""
+"""Per vendor: the tap's settings, and the rows expected in a table for the sandbox's records."""
 
 from __future__ import annotations
 
@@ -25,37 +25,37 @@ INTEGRATION = "7c1f6c2e-5a0b-4c43-9a57-2f4f3f1d9a10"
 
 @dataclass(frozen=True)
 class Vendor:
-    """A vendor as the trials see it.
+    """A vendor and its tap.
 
     Args:
-        name: As the sandbox calls it; its tap is `tap-<name>`.
-        credentials: The tap's settings that let it in.
-        everything: The settings that switch on its optional streams; `{url}` is the sandbox.
-        emitted: What the sandbox's bodies of a stream are as rows.
-        differs: Names of the fields in which a record does not say what a row says.
-        walked: Streams whose rows others are asked for by: the sandbox would not forget those with them.
-        once: Streams of which each part is read once, though the sandbox makes it anew from the company as it is.
-        stamps: By stream: the field that tells when a row changed, where the catalog names none.
-        by_credential: Streams whose rows depend on the credential that reads them.
+        name: Name in the sandbox; its tap is `tap-<name>`.
+        credentials: Settings with the tap's credentials.
+        everything: Settings that enable all optional streams; `{url}` is the sandbox.
+        expected_rows: Returns the expected rows for a stream's records in the sandbox.
+        differs: Returns the fields in which a loaded row differs from the expected one.
+        parent_streams: Streams with child streams. Deleting a parent in the sandbox would keep its children.
+        read_once: Streams whose parts are read once, although the sandbox renders them again from current data.
+        timestamp_fields: By stream: the field with the time of the last change, if the catalog names none.
+        by_credential: Streams whose rows depend on the credential.
     """
 
     name: str
     credentials: Mapping[str, str]
     everything: Mapping[str, Any]
-    emitted: Callable[[str, list[Row]], list[Row]]
+    expected_rows: Callable[[str, list[Row]], list[Row]]
     differs: Callable[[str, Row, Row], set[str]]
-    walked: frozenset[str] = frozenset()
-    once: frozenset[str] = frozenset()
-    stamps: Mapping[str, str] = field(default_factory=dict)
+    parent_streams: frozenset[str] = frozenset()
+    read_once: frozenset[str] = frozenset()
+    timestamp_fields: Mapping[str, str] = field(default_factory=dict)
     by_credential: frozenset[str] = frozenset()
 
     @property
     def tap(self) -> str:
-        """The tap's command."""
+        """The tap's command name."""
         return f"tap-{self.name}"
 
     def config(self, url: str, **more: Any) -> dict[str, Any]:
-        """The tap's settings, for a sandbox or a proxy at this address."""
+        """The tap's settings for a sandbox or a proxy at a URL."""
         settings = {
             "api_url": f"{url}/{self.name}",
             **self.credentials,
@@ -69,7 +69,7 @@ class Vendor:
 
 
 def key_of(names: Iterable[str], row: Mapping[str, Any]) -> Key:
-    """A row's key in one form, whether it comes from the vendor, the tap or the table."""
+    """A row's key in a form that is the same for the vendor, the tap and the table."""
     return tuple(str(meaning(row.get(name))) for name in names)
 
 
@@ -80,7 +80,7 @@ def _personio(stream: str, bodies: list[Row]) -> list[Row]:
 def _factorial(stream: str, bodies: list[Row]) -> list[Row]:
     rows = [factorial.emitted(body) for body in bodies]
     for row in rows:
-        if stream != "documents_documents":  # of others the sandbox notes it for itself
+        if stream != "documents_documents":  # internal to the sandbox elsewhere
             row.pop("by_trash_bin", None)
     return rows
 
@@ -93,26 +93,26 @@ PERSONIO = Vendor(
     name="personio",
     credentials={"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
     everything={"optional_streams": ["*"], "legacy_v1_streams": True, "careers_url": "{url}/personio-careers"},
-    emitted=_personio,
+    expected_rows=_personio,
     differs=personio.differs,
 )
-WALKED = {stream_name(row.parent) for rows in table().lists.values() for row in rows.values() if row.parent}
+PARENT_STREAMS = {stream_name(row.parent) for rows in table().lists.values() for row in rows.values() if row.parent}
 FACTORIAL = Vendor(
     name="factorial",
     credentials={"api_key": API_KEY},
     everything={"optional_streams": ["*"], "integration_uuid": INTEGRATION},
-    emitted=_factorial,
+    expected_rows=_factorial,
     differs=lambda _stream, row, record: differs(row, record),
-    walked=frozenset({*WALKED, "persons"}),
+    parent_streams=frozenset({*PARENT_STREAMS, "persons"}),
     by_credential=frozenset({"api_public_credentials"}),
 )
 CORNERSTONE = Vendor(
     name="cornerstone",
     credentials={"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
     everything={"optional_streams": ["*"]},
-    emitted=_cornerstone,
+    expected_rows=_cornerstone,
     differs=lambda _stream, row, record: differs(row, record),
-    once=frozenset({"bulk_import_reports"}),
-    stamps={"transcripts": "ModificationDate"},
+    read_once=frozenset({"bulk_import_reports"}),
+    timestamp_fields={"transcripts": "ModificationDate"},
 )
 VENDORS = {vendor.name: vendor for vendor in (PERSONIO, FACTORIAL, CORNERSTONE)}

@@ -1,4 +1,4 @@
-"""What came of a run: the rows of a DuckDB file beside those that should be there, and what the logs say."""
+"""Verdicts on a run: compares the rows of a DuckDB file with the expected ones and searches the logs."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ if TYPE_CHECKING:
 
 SCHEMA = "hr"
 DELETED = "_sdc_deleted_at"
-LOUD = re.compile(r"\| (?:WARNING|ERROR|CRITICAL) *\| [^|]*\| (.*)")
+WARNING_LINE = re.compile(r"\| (?:WARNING|ERROR|CRITICAL) *\| [^|]*\| (.*)")
 
 
 class Verdict(Enum):
-    """What a trial showed. The last four are failures of the project."""
+    """The verdict on a trial. The last four are failures."""
 
     EXACT = "exact"
     IN_EXTRA = "in `_extra`"
     REJECTED = "rejected with a sentence"
-    ALOUD = "failed aloud"
-    LOGIN = "new login needed, said so"
-    SILENT = "wrong without a word"
+    REPORTED_FAILURE = "failed aloud"
+    LOGIN_NEEDED = "new login needed, reported"
+    SILENTLY_WRONG = "silently wrong"
     HANG = "hang"
-    UNREPAIRED = "not repaired by the next run"
-    BROKEN = "other promise broken"
+    NOT_RECOVERED = "not recovered by the next run"
+    VIOLATION = "other violation"
 
 
-FAILURES = (Verdict.SILENT, Verdict.HANG, Verdict.UNREPAIRED, Verdict.BROKEN)
+FAILURES = (Verdict.SILENTLY_WRONG, Verdict.HANG, Verdict.NOT_RECOVERED, Verdict.VIOLATION)
 
 
 @dataclass
 class Difference:
-    """How the live rows of a stream differ from those that should be there; keys of each.
+    """How the live rows of a stream differ from the expected ones, by key.
 
     Args:
-        missing: Not there at all.
-        deleted: There, but marked as deleted.
-        extra: There, but should not be.
-        changed: There with other values.
+        missing: Not in the table.
+        deleted: In the table, but marked as deleted.
+        extra: In the table, but not expected.
+        changed: In the table with other values.
     """
 
     missing: list[Key] = field(default_factory=list)
@@ -57,13 +57,11 @@ class Difference:
     changed: list[Key] = field(default_factory=list)
 
     def __and__(self, other: Difference) -> Difference:
-        """What both tell of: a row that is one way or the other is no difference."""
-        return Difference(
-            *(list({*mine} & {*(key for part in other.parts() for key in part)}) for mine in self.parts())
-        )
+        """Differences in both: a row that matches either reference is correct."""
+        return Difference(*(list({*own} & {*(key for part in other.parts() for key in part)}) for own in self.parts()))
 
     def parts(self) -> tuple[list[Key], ...]:
-        """The keys of each kind."""
+        """Keys by type of difference."""
         return self.missing, self.deleted, self.extra, self.changed
 
     def __bool__(self) -> bool:
@@ -73,7 +71,7 @@ class Difference:
         parts = {
             "missing": self.missing,
             "wrongly deleted": self.deleted,
-            "left live": self.extra,
+            "unexpected": self.extra,
             "changed": self.changed,
         }
         return ", ".join(f"{len(keys)} {name} (such as {min(keys)})" for name, keys in parts.items() if keys)
@@ -82,29 +80,29 @@ class Difference:
 Differences = dict[str, Difference]
 
 
-def told(differences: Mapping[str, Difference]) -> str:
-    """All of it in words."""
+def describe(differences: Mapping[str, Difference]) -> str:
+    """Describes differences in one line."""
     return "; ".join(f"{stream}: {difference}" for stream, difference in differences.items())
 
 
-def rows_of(database: Path, stream: str) -> list[Row]:
-    """A table's rows, nested values decoded; none where there is no table."""
+def read_rows(database: Path, stream: str) -> list[Row]:
+    """Reads a table's rows with decoded JSON columns. Empty if there is no table."""
     if not database.exists():
         return []
-    with _opened(database) as connection:
+    with _open(database) as connection:
         return _rows(connection, f'"{SCHEMA}"."{stream}"')
 
 
-def live(rows: Iterable[Row]) -> list[Row]:
-    """Those that are not marked as deleted."""
+def live_rows(rows: Iterable[Row]) -> list[Row]:
+    """The rows that are not marked as deleted."""
     return [row for row in rows if row.get(DELETED) is None]
 
 
-def state_of(database: Path) -> dict[str, Any] | None:
-    """The state that the loader committed with the rows."""
+def read_state(database: Path) -> dict[str, Any] | None:
+    """Reads the state that the loader committed with the rows."""
     if not database.exists():
         return None
-    with _opened(database) as connection:
+    with _open(database) as connection:
         try:
             found = connection.execute(f'SELECT state FROM "{SCHEMA}"._singer_state').fetchall()
         except duckdb.CatalogException:
@@ -112,64 +110,66 @@ def state_of(database: Path) -> dict[str, Any] | None:
     return dict(json.loads(found[0][0])) if found else None
 
 
-def compared_with_sandbox(
+def compare_with_sandbox(
     vendor: Vendor, keys: Mapping[str, Sequence[str]], bodies: Mapping[str, list[Row]], database: Path
 ) -> Differences:
-    """Compare every row and value of some streams with what the sandbox says.
+    """Compares every row and value of some streams with the sandbox.
 
     Args:
-        vendor: Whose sandbox.
+        vendor: The vendor.
         keys: Primary keys by stream.
-        bodies: What the sandbox has, by stream.
+        bodies: The sandbox's records, by stream.
         database: The DuckDB file.
     """
     found = {}
     for stream, names in keys.items():
-        rows = vendor.emitted(stream, bodies[stream])
-        table = rows_of(database, stream)
-        if stream == "bulk_import_reports":  # warnings and errors are told once more, apart; the sandbox counts lines
+        rows = vendor.expected_rows(stream, bodies[stream])
+        table = read_rows(database, stream)
+        if stream == "bulk_import_reports":  # the sandbox does not count the copies of warnings and errors
             table = [row for row in table if row["kind"] == "report"]
-        if difference := _difference(vendor, stream, names, rows, table):
+        if difference := _compare_with_records(vendor, stream, names, rows, table):
             found[stream] = difference
     return found
 
 
-def _difference(vendor: Vendor, stream: str, names: Sequence[str], rows: list[Row], table: list[Row]) -> Difference:
+def _compare_with_records(
+    vendor: Vendor, stream: str, names: Sequence[str], rows: list[Row], table: list[Row]
+) -> Difference:
     if not names:
         names = sorted({name for row in rows for name in row})
     expected = {key_of(names, row): row for row in rows}
-    there = {key_of(names, row): row for row in live(table)}
-    gone = {key_of(names, row) for row in table} - there.keys()
-    missing = expected.keys() - there.keys()
+    loaded = {key_of(names, row): row for row in live_rows(table)}
+    deleted = {key_of(names, row) for row in table} - loaded.keys()
+    missing = expected.keys() - loaded.keys()
     return Difference(
-        missing=list(missing - gone),
-        deleted=list(missing & gone),
-        extra=list(there.keys() - expected.keys()),
-        changed=[key for key, row in expected.items() if key in there and vendor.differs(stream, row, there[key])],
+        missing=list(missing - deleted),
+        deleted=list(missing & deleted),
+        extra=list(loaded.keys() - expected.keys()),
+        changed=[key for key, row in expected.items() if key in loaded and vendor.differs(stream, row, loaded[key])],
     )
 
 
-def compared(reference: Path, database: Path, keys: Mapping[str, Sequence[str]]) -> Differences:
-    """Compare the live rows of some streams with those of another file, which is known to be right."""
-    wanted, got = _reference_prints(reference), prints(database)
+def compare(reference: Path, database: Path, keys: Mapping[str, Sequence[str]]) -> Differences:
+    """Compares the live rows of some streams with those of a reference database."""
+    expected, actual = _reference_fingerprints(reference), fingerprints(database)
     return {
         stream: difference
         for stream, names in keys.items()
-        if wanted.get(stream) != got.get(stream)
-        and (difference := _detailed(names, rows_of(reference, stream), rows_of(database, stream)))
+        if expected.get(stream) != actual.get(stream)
+        and (difference := _compare_rows(names, read_rows(reference, stream), read_rows(database, stream)))
     }
 
 
-Print = tuple[tuple[tuple[str, str], ...], int, int]
-"""Columns with their types, how many rows are live, and what they come to."""
+Fingerprint = tuple[tuple[tuple[str, str], ...], int, int]
+"""Columns with their types, the number of live rows, and the sum of their hashes."""
 
 
-def prints(database: Path, schema: str = SCHEMA) -> dict[str, Print]:
-    """What tells tables apart whose live rows are not the very same, by stream."""
+def fingerprints(database: Path, schema: str = SCHEMA) -> dict[str, Fingerprint]:
+    """Fingerprints of the live rows, by table."""
     if not database.exists():
         return {}
     columns: dict[str, list[tuple[str, str]]] = {}
-    with _opened(database) as connection:
+    with _open(database) as connection:
         for table, column, kind in connection.execute(
             "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE schema_name = ? ORDER BY ALL",
             [schema],
@@ -187,37 +187,37 @@ def prints(database: Path, schema: str = SCHEMA) -> dict[str, Print]:
     return found
 
 
-_reference_prints = functools.cache(prints)
+_reference_fingerprints = functools.cache(fingerprints)
 
 
-def _opened(database: Path) -> duckdb.DuckDBPyConnection:
-    # A trial's tables are small, and the machine has other things to do.
+def _open(database: Path) -> duckdb.DuckDBPyConnection:
+    # The tables are small and other processes need the cores.
     return duckdb.connect(database, read_only=True, config={"threads": 1})
 
 
-def _detailed(names: Sequence[str], reference: list[Row], table: list[Row]) -> Difference:
-    wanted = live(reference)
-    if not names:  # rows without a key may come twice where a run was interrupted
-        names = sorted({name for row in wanted for name in row if not name.startswith("_sdc_")})
-    expected = {key_of(names, row): _own(row) for row in wanted}
-    there = {key_of(names, row): _own(row) for row in live(table)}
-    gone = {key_of(names, row) for row in table} - there.keys()
-    missing = expected.keys() - there.keys()
+def _compare_rows(names: Sequence[str], reference: list[Row], table: list[Row]) -> Difference:
+    reference_rows = live_rows(reference)
+    if not names:  # interrupted runs may load rows without a key twice
+        names = sorted({name for row in reference_rows for name in row if not name.startswith("_sdc_")})
+    expected = {key_of(names, row): _without_metadata(row) for row in reference_rows}
+    loaded = {key_of(names, row): _without_metadata(row) for row in live_rows(table)}
+    deleted = {key_of(names, row) for row in table} - loaded.keys()
+    missing = expected.keys() - loaded.keys()
     return Difference(
-        missing=list(missing - gone),
-        deleted=list(missing & gone),
-        extra=list(there.keys() - expected.keys()),
-        changed=[key for key, row in expected.items() if key in there and not _agree(row, there[key])],
+        missing=list(missing - deleted),
+        deleted=list(missing & deleted),
+        extra=list(loaded.keys() - expected.keys()),
+        changed=[key for key, row in expected.items() if key in loaded and not _same_values(row, loaded[key])],
     )
 
 
-def _own(row: Row) -> Row:
+def _without_metadata(row: Row) -> Row:
     return {name: value for name, value in row.items() if not name.startswith("_sdc_")}
 
 
-def _agree(wanted: Row, got: Row) -> bool:
-    """Whether two rows say the same; a column that one of them lacks is one without a value."""
-    return all(key_of([name], wanted) == key_of([name], got) for name in wanted.keys() | got.keys())
+def _same_values(first: Row, second: Row) -> bool:
+    """Whether two rows have the same values. A missing column counts as null."""
+    return all(key_of([name], first) == key_of([name], second) for name in first.keys() | second.keys())
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> list[Row]:
@@ -235,24 +235,24 @@ def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> list[Row]:
     ]
 
 
-def loud_lines(log: str) -> list[str]:
-    """The warnings and errors of a log."""
-    return LOUD.findall(log)
+def warning_lines(log: str) -> list[str]:
+    """Messages of the warnings and errors in a log."""
+    return WARNING_LINE.findall(log)
 
 
-def shape(line: str) -> str:
-    """A line without its numbers, to know it again."""
+def normalized(line: str) -> str:
+    """A line without its numbers, so that it can be recognized."""
     return re.sub(r"\d+(\.\d+)?", "#", line)
 
 
-def named(streams: Collection[str], log: str, usual: Collection[str] = ()) -> set[str]:
-    """Which streams warnings or errors name.
+def named_streams(streams: Collection[str], log: str, known_warnings: Collection[str] = ()) -> set[str]:
+    """The streams that are named in warnings or errors.
 
     Args:
-        streams: Those that are looked for.
-        log: What tap and loader wrote.
-        usual: Shapes of lines that a run without any fault writes, too: they say nothing.
+        streams: Streams to look for.
+        log: Log of the tap and the loader.
+        known_warnings: Normalized warnings of a run without faults, which are ignored.
     """
-    lines = [line for line in loud_lines(log) if shape(line) not in usual]
+    lines = [line for line in warning_lines(log) if normalized(line) not in known_warnings]
     words = Counter(word for line in lines for word in re.findall(r"[\w-]+", line))
     return {stream for stream in streams if words[stream]}

@@ -1,4 +1,4 @@
-"""A proxy on loopback between a tap and the sandbox, which may answer in the vendor's place, or badly."""
+"""A loopback proxy between a tap and the sandbox that can modify or replace responses."""
 
 from __future__ import annotations
 
@@ -25,37 +25,37 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 IDENTIFIER = re.compile(r"\d+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-PAGE = re.compile(
+LATER_PAGE = re.compile(
     r"[?&](cursor|page|offset|after_id|\$?skiptoken|page_?token|page_?number)=(?!0&|1&|0$|1$)", re.IGNORECASE
 )
-"""In a query: another page than the first."""
+"""Query parameters that ask for a later page."""
 
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 Headers = tuple[tuple[str, str], ...]
 
 
-class End(Enum):
-    """How a connection ends."""
+class ConnectionEnd(Enum):
+    """Ways to end a connection."""
 
     CLOSED = "closed"
     RESET = "reset"
 
 
-Step = bytes | float | End
-"""What goes back: bytes as they are, seconds to wait, an end of the connection."""
+Step = bytes | float | ConnectionEnd
+"""A step of sending a response: raw bytes, a delay in seconds, or the end of the connection."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request that passes.
+class Request:
+    """A request to the proxy.
 
     Args:
-        method: Such as GET.
-        target: Path and query, as they were sent.
-        headers: As they were sent.
-        body: As it was sent.
+        method: The HTTP method.
+        target: Path and query as sent.
+        headers: Headers as sent.
+        body: Body as sent.
         endpoint: Method and path, without identifiers.
-        number: How many of this endpoint came before it.
+        number: Number of earlier requests to this endpoint.
     """
 
     method: str
@@ -67,13 +67,13 @@ class Asked:
 
     @property
     def path(self) -> str:
-        """The path alone."""
+        """The path without the query."""
         return self.target.partition("?")[0]
 
 
 @dataclass(frozen=True)
-class Reply:
-    """An answer, of the vendor's or instead of it."""
+class Response:
+    """A response, from the vendor or in place of it."""
 
     status: int
     headers: Headers = ()
@@ -81,61 +81,61 @@ class Reply:
     reason: str = "X"
 
     def header(self, name: str) -> str:
-        """A header's text; empty where there is none."""
+        """A header's value. Empty if it is missing."""
         return next((text for key, text in self.headers if key.lower() == name), "")
 
-    def having(self, **changed: str) -> Reply:
-        """The same with other headers; underscores stand for hyphens."""
+    def with_headers(self, **changed: str) -> Response:
+        """A copy with changed headers. Underscores in names become hyphens."""
         names = {name.replace("_", "-"): text for name, text in changed.items()}
         kept = tuple((name, text) for name, text in self.headers if name.lower() not in names)
         return replace(self, headers=(*kept, *names.items()))
 
-    def head(self, *more: str, length: int | None = -1) -> bytes:
-        """The status line and headers, with the blank line behind them.
+    def head_bytes(self, *more: str, length: int | None = -1) -> bytes:
+        """The status line, headers and blank line.
 
         Args:
-            more: Further lines, as they are.
-            length: What `Content-Length` says; None: there is none; -1: the truth.
+            more: Additional raw header lines.
+            length: Value of `Content-Length`. None: no such header; -1: the actual length.
         """
-        told = len(self.body) if length == -1 else length
+        content_length = len(self.body) if length == -1 else length
         lines = [f"HTTP/1.1 {self.status} {self.reason}"]
         lines += [f"{name}: {text}" for name, text in self.headers if name.lower() not in HOP_BY_HOP]
-        lines += [] if told is None else [f"Content-Length: {told}"]
+        lines += [] if content_length is None else [f"Content-Length: {content_length}"]
         return "\r\n".join([*lines, *more, "", ""]).encode("latin-1", "replace")
 
-    def whole(self) -> bytes:
-        """All of it."""
-        return self.head() + self.body
+    def to_bytes(self) -> bytes:
+        """The complete response."""
+        return self.head_bytes() + self.body
 
 
-Meddle = Callable[[Asked, Callable[[], Reply]], "Iterable[Step] | None"]
-"""Says what goes back for a request, and may ask the vendor for its answer; None: that answer, as it is."""
+Interceptor = Callable[[Request, Callable[[], Response]], "Iterable[Step] | None"]
+"""Returns what to send back, and may forward the request to the vendor. None: the vendor's response, unchanged."""
 
 
 def endpoint_of(method: str, target: str) -> str:
-    """Method and path without what names a record."""
+    """Method and path, without record identifiers."""
     parts = target.partition("?")[0].split("/")
     found = "/".join("{}" if IDENTIFIER.fullmatch(part) else re.sub(r"\(.*\)$", "()", part) for part in parts)
     return f"{method} {found}"
 
 
 class Proxy:
-    """A proxy on a free port; a context manager.
+    """A proxy on a free port. A context manager.
 
     Args:
-        upstream: The sandbox's address.
+        upstream: URL of the sandbox.
     """
 
     def __init__(self, upstream: str) -> None:
         self.upstream = urlsplit(upstream).netloc
-        self.meddle: Meddle | None = None
+        self.interceptor: Interceptor | None = None
         self.stopped = threading.Event()
-        self.token_at: float | None = None
-        """When a token was last asked for (`time.monotonic`)."""
-        self.samples: dict[str, tuple[Asked, Reply]] = {}
-        """By endpoint: the request whose answer was the largest so far, and that answer."""
-        self._seen: Counter[str] = Counter()
-        self._opened: Counter[str] = Counter()
+        self.last_token_request: float | None = None
+        """Time of the last token request (`time.monotonic`)."""
+        self.samples: dict[str, tuple[Request, Response]] = {}
+        """By endpoint: the largest response so far and its request."""
+        self._counts: Counter[str] = Counter()
+        self._first_pages: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.proxy = self
@@ -154,39 +154,39 @@ class Proxy:
         self._server.server_close()
         self._thread.join()
 
-    def clear(self) -> None:
-        """Count requests from here on."""
+    def reset_counts(self) -> None:
+        """Resets the request counts."""
         with self._lock:
-            self._seen.clear()
-            self._opened.clear()
+            self._counts.clear()
+            self._first_pages.clear()
 
-    def asked(self) -> dict[str, int]:
-        """Requests by endpoint."""
+    def request_counts(self) -> dict[str, int]:
+        """Number of requests by endpoint."""
         with self._lock:
-            return dict(self._seen)
+            return dict(self._counts)
 
-    def opened(self) -> dict[str, int]:
-        """Requests by endpoint that ask for no further page."""
+    def first_page_counts(self) -> dict[str, int]:
+        """Number of requests for a first page by endpoint."""
         with self._lock:
-            return dict(self._opened)
+            return dict(self._first_pages)
 
-    def noted(self, asked: Asked, reply: Reply) -> Reply:
-        """Keep an answer as a sample of what its endpoint answers."""
+    def record_sample(self, request: Request, response: Response) -> Response:
+        """Keeps a response as the sample of its endpoint if it is the largest so far."""
         with self._lock:
-            known = self.samples.get(asked.endpoint)
-            if known is None or len(known[1].body) < len(reply.body):
-                self.samples[asked.endpoint] = (asked, reply)
-        return reply
+            known = self.samples.get(request.endpoint)
+            if known is None or len(known[1].body) < len(response.body):
+                self.samples[request.endpoint] = (request, response)
+        return response
 
-    def counted(self, asked: Asked) -> Asked:
-        """A request with its number."""
+    def count(self, request: Request) -> Request:
+        """Counts a request. Returns it with its number."""
         with self._lock:
-            number = self._seen[asked.endpoint]
-            if asked.method == "POST":
-                self.token_at = time.monotonic()
-            self._seen[asked.endpoint] += 1
-            self._opened[asked.endpoint] += not PAGE.search(asked.target)
-        return replace(asked, number=number)
+            number = self._counts[request.endpoint]
+            if request.method == "POST":
+                self.last_token_request = time.monotonic()
+            self._counts[request.endpoint] += 1
+            self._first_pages[request.endpoint] += not LATER_PAGE.search(request.target)
+        return replace(request, number=number)
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -196,31 +196,31 @@ class _Server(socketserver.ThreadingTCPServer):
     proxy: Proxy
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Who asked has gone: that is what taps that are killed do."""
+        """Ignores closed connections of killed taps."""
 
 
 @dataclass
 class _Upstream:
-    """The connection to the sandbox, kept open."""
+    """A persistent connection to the sandbox."""
 
     netloc: str
     connection: http.client.HTTPConnection | None = field(default=None)
 
-    def ask(self, asked: Asked) -> Reply:
+    def send(self, request: Request) -> Response:
         for fresh in (False, True):
             connection = self.connection
             if connection is None or fresh:
                 connection = self.connection = http.client.HTTPConnection(self.netloc)
             try:
-                connection.putrequest(asked.method, asked.target, skip_host=True, skip_accept_encoding=True)
-                for name, text in asked.headers:
+                connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
+                for name, text in request.headers:
                     if name.lower() not in HOP_BY_HOP:
                         connection.putheader(name, text)
-                if asked.body:
-                    connection.putheader("Content-Length", str(len(asked.body)))
-                connection.endheaders(asked.body or None)
-                answer = connection.getresponse()
-                return Reply(answer.status, tuple(answer.getheaders()), answer.read(), answer.reason)
+                if request.body:
+                    connection.putheader("Content-Length", str(len(request.body)))
+                connection.endheaders(request.body or None)
+                response = connection.getresponse()
+                return Response(response.status, tuple(response.getheaders()), response.read(), response.reason)
             except (http.client.HTTPException, OSError):
                 connection.close()
                 self.connection = None
@@ -241,35 +241,35 @@ class _Handler(socketserver.StreamRequestHandler):
         upstream = _Upstream(self.server.proxy.upstream)
         try:
             with suppress(OSError):
-                while self._one(upstream):
+                while self._handle_request(upstream):
                     pass
         finally:
             upstream.close()
 
-    def _one(self, upstream: _Upstream) -> bool:
-        """Answer one request; whether another may follow."""
-        asked = self._read()
-        if asked is None:
+    def _handle_request(self, upstream: _Upstream) -> bool:
+        """Handles one request. Returns whether the connection stays open."""
+        request = self._read_request()
+        if request is None:
             return False
         proxy = self.server.proxy
-        if asked.target.startswith("/_control/"):
-            self.connection.sendall(upstream.ask(asked).whole())
+        if request.target.startswith("/_control/"):
+            self.connection.sendall(upstream.send(request).to_bytes())
             return True
-        asked = proxy.counted(asked)
-        ask = functools.cache(lambda: proxy.noted(asked, upstream.ask(asked)))
-        steps = proxy.meddle(asked, ask) if proxy.meddle else None
-        for step in [ask().whole()] if steps is None else steps:
+        request = proxy.count(request)
+        forward = functools.cache(lambda: proxy.record_sample(request, upstream.send(request)))
+        steps = proxy.interceptor(request, forward) if proxy.interceptor else None
+        for step in [forward().to_bytes()] if steps is None else steps:
             if isinstance(step, bytes):
                 self.connection.sendall(step)
             elif isinstance(step, float):
                 proxy.stopped.wait(step)
             else:
-                if step is End.RESET:
+                if step is ConnectionEnd.RESET:
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 return False
         return not proxy.stopped.is_set()
 
-    def _read(self) -> Asked | None:
+    def _read_request(self) -> Request | None:
         line = self.rfile.readline().decode("latin-1").split()
         if len(line) != 3:  # noqa: PLR2004 - method, target, version
             return None
@@ -279,4 +279,4 @@ class _Handler(socketserver.StreamRequestHandler):
             headers.append((name, value.strip()))
         length = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
         body = self.rfile.read(length)
-        return Asked(line[0], line[1], tuple(headers), body, endpoint_of(line[0], line[1]))
+        return Request(line[0], line[1], tuple(headers), body, endpoint_of(line[0], line[1]))

@@ -1,4 +1,4 @@
-"""A small part of `make faults`: each of its parts, with few streams and few trials."""
+"""A small selection of `make faults`: every part, with few streams and few trials."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from faults import bench as benches
-from faults import days, killer, markers, mutator, pairs, proxy, report, trials, verdict
-from faults.kinds import KINDS
-from faults.trials import Book, Options, Outcome
+from faults import days, killer, markers, mutator, pairs, proxy, report, testbench, verdict
+from faults.faulty_responses import FAULTY_RESPONSES
+from faults.results import Options, Outcome, ResultLog, read_results
 from faults.vendors import VENDORS
 from faults.verdict import Verdict
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif("FAULTS" not in os.environ, reason="minutes of trials: make test-faults runs them")
+pytestmark = pytest.mark.skipif("FAULTS" not in os.environ, reason="takes minutes; run it with make test-faults")
 
 STREAMS = {
     "personio": "persons employments absence_types absence_periods absence_period_breakdowns org_units projects "
@@ -29,60 +28,60 @@ STREAMS = {
     "cornerstone": "users_core user_ou_core ou_core transcript_core employees employee_groups transcripts bulk_jobs "
     "bulk_imports bulk_import_reports job_requisitions vw_rpt_user_cf",
 }
-"""Lists with parents and children, windows, filters, changes that are tracked, secrets; few enough to be quick."""
+"""A small selection with parents and children, windows, filters, change tracking and secrets."""
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Companies of ten, some streams, short parts."""
-    monkeypatch.setattr(benches, "EMPLOYEES", 10)
-    monkeypatch.setattr(benches, "CHANGES", 25)
-    monkeypatch.setattr(benches, "ONLY", {stream for streams in STREAMS.values() for stream in streams.split()})
+def small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten employees, few streams, few changes."""
+    monkeypatch.setattr(testbench, "EMPLOYEES", 10)
+    monkeypatch.setattr(testbench, "CHANGES", 25)
+    monkeypatch.setattr(testbench, "STREAMS", {stream for streams in STREAMS.values() for stream in streams.split()})
     monkeypatch.setattr(proxy, "OTHERS", 3)
 
 
 @pytest.fixture
-def held(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., None]:
-    """Make some trials, and see that each held."""
+def assert_passes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., None]:
+    """Runs some trials and asserts that none failed."""
 
-    def held(run: Any, vendor: str, share: float, seed: int = 7) -> None:
-        book = Book(seed)
-        run(Options(seed, (vendor,), tmp_path, share=share), book)
-        assert book.outcomes
-        assert [outcome.detail for outcome in book.failures] == [], capfd.readouterr().out
+    def assert_passes(run: Any, vendor: str, share: float, seed: int = 7) -> None:
+        results = ResultLog(seed)
+        run(Options(seed, (vendor,), tmp_path, share=share), results)
+        assert results.outcomes
+        assert [outcome.detail for outcome in results.failures] == [], capfd.readouterr().out
 
-    return held
-
-
-@pytest.mark.parametrize("vendor", VENDORS)
-def test_bad_answers(vendor: str, held: Callable[..., None]) -> None:
-    held(proxy.run, vendor, 10 / len(KINDS))
+    return assert_passes
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_runs_that_are_stopped(vendor: str, held: Callable[..., None]) -> None:
-    held(killer.run, vendor, 2 / killer.TRIALS[vendor])
+def test_faulty_responses(vendor: str, assert_passes: Callable[..., None]) -> None:
+    assert_passes(proxy.run, vendor, 10 / len(FAULTY_RESPONSES))
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_odd_values(vendor: str, held: Callable[..., None]) -> None:
-    held(mutator.run, vendor, 1 / len(mutator.ROUNDS[vendor]))
+def test_stopped_runs(vendor: str, assert_passes: Callable[..., None]) -> None:
+    assert_passes(killer.run, vendor, 2 / killer.TRIALS[vendor])
 
 
-def test_days_of_a_company(held: Callable[..., None]) -> None:
-    held(days.run, "cornerstone", 3 / days.DAYS)
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_mutated_values(vendor: str, assert_passes: Callable[..., None]) -> None:
+    assert_passes(mutator.run, vendor, 1 / len(mutator.ROUNDS[vendor]))
 
 
-def test_two_at_once(held: Callable[..., None]) -> None:
-    held(pairs.run, "factorial", 1 / len(pairs.TRIALS["factorial"]))
+def test_simulated_days(assert_passes: Callable[..., None]) -> None:
+    assert_passes(days.run, "cornerstone", 3 / days.DAYS)
 
 
-def test_planted_words(held: Callable[..., None]) -> None:
-    held(markers.run, "personio", 1 / len(markers.KINDS))
+def test_concurrent_runs(assert_passes: Callable[..., None]) -> None:
+    assert_passes(pairs.run, "factorial", 1 / len(pairs.TRIALS["factorial"]))
 
 
-def test_a_row_that_is_lost_marked_or_changed_is_seen(tmp_path: Path) -> None:
-    def file(name: str, rows: str) -> Path:
+def test_planted_markers(assert_passes: Callable[..., None]) -> None:
+    assert_passes(markers.run, "personio", 1 / len(markers.SCENARIOS))
+
+
+def test_missing_deleted_extra_and_changed_rows_are_found(tmp_path: Path) -> None:
+    def database(name: str, rows: str) -> Path:
         with duckdb.connect(tmp_path / name) as connection:
             connection.execute(f"CREATE SCHEMA {verdict.SCHEMA}")
             connection.execute(
@@ -90,21 +89,23 @@ def test_a_row_that_is_lost_marked_or_changed_is_seen(tmp_path: Path) -> None:
             )
         return tmp_path / name
 
-    right = file("right.duckdb", "('1', 'a', NULL), ('2', 'b', NULL), ('3', 'c', NULL), ('4', 'd', '2026-01-01')")
-    same = file("same.duckdb", "('3', 'c', NULL), ('2', 'b', NULL), ('1', 'a', NULL)")
-    other = file("other.duckdb", "('1', 'a', '2026-01-01'), ('3', 'x', NULL), ('4', 'd', NULL)")
-    assert verdict.compared(right, same, {"s": ("id",)}) == {}
-    (difference,) = verdict.compared(right, other, {"s": ("id",)}).values()
+    reference = database(
+        "reference.duckdb", "('1', 'a', NULL), ('2', 'b', NULL), ('3', 'c', NULL), ('4', 'd', '2026-01-01')"
+    )
+    same = database("same.duckdb", "('3', 'c', NULL), ('2', 'b', NULL), ('1', 'a', NULL)")
+    other = database("other.duckdb", "('1', 'a', '2026-01-01'), ('3', 'x', NULL), ('4', 'd', NULL)")
+    assert verdict.compare(reference, same, {"s": ("id",)}) == {}
+    (difference,) = verdict.compare(reference, other, {"s": ("id",)}).values()
     assert difference.parts() == ([("2",)], [("1",)], [("4",)], [("3",)])
 
 
-def test_the_page_counts_what_came_of_the_trials(tmp_path: Path) -> None:
-    book = Book(7, tmp_path / "results.jsonl")
-    book.add(Outcome("proxy", "personio", 1, "status", Verdict.EXACT, "402"))
-    book.add(Outcome("mutator", "factorial", 0, "a field", Verdict.IN_EXTRA, "30 values", count=30))
-    book.add(Outcome("proxy", "personio", 2, "status", Verdict.SILENT, "410", "persons: 3 missing"))
-    assert [outcome.what for outcome in book.failures] == ["410"]
-    page = report.page(list(trials.read([tmp_path / "results.jsonl"])), report.Made("2026-11-28", 7, 50))
-    assert "32 trials on 2026-11-28, in 50 minutes. **1 broke a promise.**" in page
-    assert "| Bad answers | 2 | 1 | 0 | 1 | 0 | 0 | 0 |" in page
-    assert "| Odd values | 30 | 0 | 30 | 0 | 0 | 0 | 0 |" in page
+def test_the_report_counts_outcomes(tmp_path: Path) -> None:
+    results = ResultLog(7, tmp_path / "results.jsonl")
+    results.add(Outcome("proxy", "personio", 1, "status", Verdict.EXACT, "402"))
+    results.add(Outcome("mutator", "factorial", 0, "a field", Verdict.IN_EXTRA, "30 values", count=30))
+    results.add(Outcome("proxy", "personio", 2, "status", Verdict.SILENTLY_WRONG, "410", "persons: 3 missing"))
+    assert [outcome.description for outcome in results.failures] == ["410"]
+    page = report.render(list(read_results([tmp_path / "results.jsonl"])), report.RunInfo("2026-11-28", 7, 50))
+    assert "32 fault-injection cases on 2026-11-28, in 50 minutes. **1 failed.**" in page
+    assert "| Faulty responses | 2 | 1 | 0 | 1 | 0 | 0 | 0 |" in page
+    assert "| Mutated values | 30 | 0 | 30 | 0 | 0 | 0 | 0 |" in page

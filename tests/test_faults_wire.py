@@ -1,4 +1,4 @@
-"""The proxy of the trials, and the bad answers that it gives."""
+"""The fault-injecting proxy and its faulty responses."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_rest.testing import Answer, Host, host
 
-from faults.kinds import KINDS, Kind
-from faults.wire import Asked, End, Proxy, Reply, endpoint_of
+from faults.faulty_responses import FAULTY_RESPONSES, FaultyResponse
+from faults.wire import ConnectionEnd, Proxy, Request, Response, endpoint_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,34 +45,34 @@ def get(proxy: Proxy, target: str = "/a/17/b?limit=2") -> tuple[int, bytes]:
         connection.close()
 
 
-def test_what_nobody_meddles_with_passes_and_is_counted(proxy: Proxy, vendor: Host) -> None:
+def test_requests_are_forwarded_and_counted(proxy: Proxy, vendor: Host) -> None:
     assert json.loads(get(proxy)[1]) == PAGE
     get(proxy, "/a/18/b?after_id=Mg==")
-    assert proxy.asked() == {"GET /a/{}/b": 2}
-    assert proxy.opened() == {"GET /a/{}/b": 1}
+    assert proxy.request_counts() == {"GET /a/{}/b": 2}
+    assert proxy.first_page_counts() == {"GET /a/{}/b": 1}
     assert [asked.query_text for asked in vendor.asked] == ["limit=2", "after_id=Mg=="]
-    proxy.clear()
-    assert proxy.asked() == {}
+    proxy.reset_counts()
+    assert proxy.request_counts() == {}
 
 
-def test_a_request_is_answered_in_the_vendors_place(proxy: Proxy, vendor: Host) -> None:
-    proxy.meddle = lambda asked, _ask: [Reply(410).whole()] if asked.number == 1 else None
+def test_a_response_can_be_replaced(proxy: Proxy, vendor: Host) -> None:
+    proxy.interceptor = lambda request, _forward: [Response(410).to_bytes()] if request.number == 1 else None
     assert [get(proxy)[0] for _ in range(3)] == [200, 410, 200]
     assert len(vendor.asked) == 2
 
 
-def test_the_vendor_is_asked_once_though_its_answer_is_looked_at(proxy: Proxy, vendor: Host) -> None:
-    def looking(_asked: Asked, ask: Any) -> None:
-        ask()
+def test_a_forwarded_request_reaches_the_vendor_once(proxy: Proxy, vendor: Host) -> None:
+    def inspect(_request: Request, forward: Any) -> None:
+        forward()
 
-    proxy.meddle = looking
+    proxy.interceptor = inspect
     assert get(proxy)[0] == 200
     assert len(vendor.asked) == 1
 
 
-@pytest.mark.parametrize("end", End)
-def test_a_connection_ends(proxy: Proxy, end: End) -> None:
-    proxy.meddle = lambda _asked, _ask: [b"HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\nabc", end]
+@pytest.mark.parametrize("end", ConnectionEnd)
+def test_a_connection_can_be_ended(proxy: Proxy, end: ConnectionEnd) -> None:
+    proxy.interceptor = lambda _request, _forward: [b"HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\nabc", end]
     with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
         get(proxy)
 
@@ -90,18 +90,26 @@ def test_endpoints_are_paths_without_identifiers(target: str, endpoint: str) -> 
     assert endpoint_of("GET", target) == endpoint
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.group}: {kind.name}")
-def test_each_kind_can_be_made_of_some_answer(kind: Kind) -> None:
-    asked = Asked("GET", "/a/b?limit=2&after_id=MQ==", (("Host", "127.0.0.1:1"),), b"", "GET /a/b")
-    replies = [
-        Reply(200, (("Content-Type", "application/json"),), json.dumps(PAGE).encode()),
-        Reply(200, (("Content-Type", "application/json"),), json.dumps(TOKENS).encode()),
-        Reply(200, (("Content-Type", "text/csv"),), TABLE),
+@pytest.mark.parametrize("fault", FAULTY_RESPONSES, ids=lambda fault: f"{fault.group}: {fault.name}")
+def test_each_fault_applies_to_some_response(fault: FaultyResponse) -> None:
+    request = Request("GET", "/a/b?limit=2&after_id=MQ==", (("Host", "127.0.0.1:1"),), b"", "GET /a/b")
+    responses = [
+        Response(200, (("Content-Type", "application/json"),), json.dumps(PAGE).encode()),
+        Response(200, (("Content-Type", "application/json"),), json.dumps(TOKENS).encode()),
+        Response(200, (("Content-Type", "text/csv"),), TABLE),
     ]
-    made = [steps for reply in replies if (steps := kind.make(asked, lambda reply=reply: reply)) is not None]
-    assert made
-    whole = [reply.whole() for reply in replies]
-    assert all(list(steps)[:1] not in ([one] for one in whole) for steps in made) or kind.paged or kind.harmless
-    assert len({other.name for other in KINDS if other.group == kind.group}) == sum(
-        other.group == kind.group for other in KINDS
+    faulty = [
+        steps
+        for response in responses
+        if (steps := fault.respond(request, lambda response=response: response)) is not None
+    ]
+    assert faulty
+    unchanged = [response.to_bytes() for response in responses]
+    assert (
+        all(list(steps)[:1] not in ([one] for one in unchanged) for steps in faulty)
+        or fault.repeats_page
+        or fault.harmless
+    )
+    assert len({other.name for other in FAULTY_RESPONSES if other.group == fault.group}) == sum(
+        other.group == fault.group for other in FAULTY_RESPONSES
     )

@@ -1,4 +1,4 @@
-"""A Meltano project in a folder of its own: the plugins of this environment, a sandbox behind them."""
+"""A Meltano project in its own folder, using this environment's plugins and a sandbox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faults.processes import BIN, Ended, environment
+from faults.processes import BIN, ProcessResult, clean_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,13 +25,13 @@ POLL = 0.02
 
 
 class Project:
-    """A project, in a folder that may be copied.
+    """A Meltano project in a folder that can be copied.
 
     Args:
-        folder: The folder.
-        vendor: Whose tap runs.
-        url: The sandbox's address, or a proxy's.
-        schema: Where the rows go.
+        folder: The project's folder.
+        vendor: The vendor whose tap runs.
+        url: URL of the sandbox or of a proxy.
+        schema: Target schema.
     """
 
     def __init__(self, folder: Path, vendor: Vendor, url: str, schema: str) -> None:
@@ -42,36 +42,36 @@ class Project:
         self.database = folder / "trial.duckdb"
 
     def write(self) -> None:
-        """Write `meltano.yml`: what is installed here runs, so nothing has to be installed."""
+        """Writes `meltano.yml`, with this environment's executables so that nothing has to be installed."""
         text = re.sub(r"\n +pip_url: .*", "", (ROOT / "meltano.yml").read_text())
         (self.folder / "meltano.yml").write_text(re.sub(r"executable: (\S+)", rf"executable: {BIN}/\1", text))
 
     def variables(self, **more: str) -> dict[str, str]:
-        """Variables of the environment: every setting of tap and loader."""
+        """Environment variables with all settings of the tap and the loader."""
         prefix = self.vendor.tap.upper().replace("-", "_")
         settings = self.vendor.config(self.url, request_timeout=5, max_wait=3)
         return {
-            **environment(self.folder),
+            **clean_environment(self.folder),
             "MELTANO_PROJECT_ROOT": str(self.folder),
             "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
             "MELTANO_CLI_DISABLE_VERSION_CHECK": "1",
-            **{f"{prefix}_{name.upper()}": _text(value) for name, value in settings.items()},
+            **{f"{prefix}_{name.upper()}": _as_text(value) for name, value in settings.items()},
             "TARGET_DUCKDB_PATH": str(self.database),
             "TARGET_DUCKDB_DEFAULT_TARGET_SCHEMA": self.schema,
             **more,
         }
 
     def set_state(self, state: Mapping[str, Any], limit: float) -> None:
-        """Let the next run begin with a state."""
+        """Sets the state for the next run."""
         job = f"sandbox:{self.vendor.tap}-to-target-duckdb"
         text = json.dumps({"singer_state": state})
         command = [str(BIN / "meltano"), "--environment=sandbox", "state", "set", "--force", job, text]
-        ended = self._ended(command, limit, None, self.variables())
-        if ended.code:
-            raise RuntimeError(ended.log)
+        result = self._execute(command, limit, None, self.variables())
+        if result.code:
+            raise RuntimeError(result.log)
 
     def states(self) -> list[tuple[Any, ...]]:
-        """What Meltano keeps for the next run."""
+        """The states that Meltano has stored."""
         with closing(sqlite3.connect(self.folder / ".meltano" / "meltano.db")) as connection:
             return connection.execute(
                 "SELECT state_id, partial_state, completed_state FROM state ORDER BY 1"
@@ -81,27 +81,27 @@ class Project:
         self,
         *options: str,
         limit: float,
-        whom: Callable[[subprocess.Popen[bytes]], None] | None = None,
+        on_start: Callable[[subprocess.Popen[bytes]], None] | None = None,
         more: Mapping[str, str] | None = None,
-    ) -> Ended:
-        """`meltano run tap-... target-duckdb`, and the end of all that it started.
+    ) -> ProcessResult:
+        """Runs `meltano run tap-... target-duckdb` and waits for all of its child processes.
 
         Args:
-            options: Further ones of the command.
-            limit: Seconds that it may take.
-            whom: Is given the process as soon as it runs.
-            more: Further variables.
+            options: Additional command-line options.
+            limit: Timeout in seconds.
+            on_start: Called with the process once it has started.
+            more: Additional environment variables.
         """
         command = [str(BIN / "meltano"), "--environment=sandbox", "run", *options, self.vendor.tap, "target-duckdb"]
-        return self._ended(command, limit, whom, self.variables(**(more or {})))
+        return self._execute(command, limit, on_start, self.variables(**(more or {})))
 
-    def _ended(
+    def _execute(
         self,
         command: list[str],
         limit: float,
-        whom: Callable[[subprocess.Popen[bytes]], None] | None,
+        on_start: Callable[[subprocess.Popen[bytes]], None] | None,
         variables: Mapping[str, str],
-    ) -> Ended:
+    ) -> ProcessResult:
         log = self.folder / "meltano.log"
         started = time.monotonic()
         with log.open("wb") as out:
@@ -114,35 +114,35 @@ class Project:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            if whom:
-                whom(process)
+            if on_start:
+                on_start(process)
             try:
                 code: int | None = process.wait(limit)
             except subprocess.TimeoutExpired:
                 code = None
-            # What it started may outlive it, and ends when its pipes do.
-            while code is not None and members(process.pid) and time.monotonic() < started + limit:
+            # Child processes may outlive it and end when their pipes close.
+            while code is not None and running_processes(process.pid) and time.monotonic() < started + limit:
                 time.sleep(POLL)
-            if members(process.pid):
+            if running_processes(process.pid):
                 code = None
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-        return Ended(code, log.read_text(errors="replace"), time.monotonic() - started)
+        return ProcessResult(code, log.read_text(errors="replace"), time.monotonic() - started)
 
 
-def members(group: int) -> dict[int, str]:
-    """Processes of a group that still run: the names of their commands, by process id."""
+def running_processes(group: int) -> dict[int, str]:
+    """Command names of the running processes of a group, by process id."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            state, _, of_group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+            state, _, group_id = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
             command = (folder / "cmdline").read_bytes().split(b"\0")[:2]
-        except OSError:  # it has just ended
+        except OSError:  # it has just exited
             continue
-        if int(of_group) == group and state != "Z":
-            found[int(folder.name)] = command[-1].rpartition(b"/")[2].decode()  # Python is the first word
+        if int(group_id) == group and state != "Z":
+            found[int(folder.name)] = command[-1].rpartition(b"/")[2].decode()  # the first argument is Python
     return found
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 - any setting's
+def _as_text(value: Any) -> str:  # noqa: ANN401 - any setting
     return value if isinstance(value, str) else json.dumps(value)

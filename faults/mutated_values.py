@@ -1,10 +1,10 @@
-"""Values that nobody expects, as JSON texts: what a vendor, or somebody between, may put in any field."""
+"""Replacement values for any field, as JSON texts."""
 
 from __future__ import annotations
 
 import json
 
-FITTING: tuple[str, ...] = (
+VALID: tuple[str, ...] = (
     "null",
     '""',
     "0",
@@ -61,21 +61,21 @@ FITTING: tuple[str, ...] = (
     "[" * 60 + "]" * 60,
     json.dumps([{"n": n} for n in range(300)]),
 )
-"""Any parser takes these: the record holds a value of another kind, and all others are as they were."""
+"""Accepted by every JSON parser, though not of the field's type."""
 
-ODD: tuple[str, ...] = (
+UNUSUAL: tuple[str, ...] = (
     '"\\ud800"',
     '"a\\udc00b"',
     "1e999",
     "-1e999",
     "9" * 400,
-    '1, "odd twin": 2',
+    '1, "sibling": 2',
     "[" * 400 + "]" * 400,
     '{"a":' * 200 + "1" + "}" * 200,
 )
-"""Parsers differ about these."""
+"""Accepted by some JSON parsers only."""
 
-BROKEN: tuple[str, ...] = (
+INVALID_JSON: tuple[str, ...] = (
     "NaN",
     "Infinity",
     "-Infinity",
@@ -92,4 +92,4 @@ BROKEN: tuple[str, ...] = (
     "tru",
     "[" * 3000 + "]" * 3000,
 )
-"""No JSON: the page that holds one cannot be read, whatever else is on it."""
+"""Invalid JSON, which makes the whole page unreadable."""

@@ -1,4 +1,4 @@
-"""A tap and a loader under way, the way a shell or Meltano joins them, and what stops one of them."""
+"""A tap piped into a loader, as a shell or Meltano does, with ways to stop either of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from faults.processes import BIN, Ended, environment
+from faults.processes import BIN, ProcessResult, clean_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,14 +21,14 @@ POLL = 0.0005
 
 
 class Pipeline:
-    """`tap | target-duckdb`, with a hand between them that notes what passes.
+    """`tap | target-duckdb`, with a pump between them that records the output.
 
     Args:
-        folder: Where outputs and logs go.
-        tap: The tap's command line.
-        loader: The loader's.
-        on_bytes: Is told how many bytes the tap has written so far.
-        variables: Further ones of the environment.
+        folder: Folder for outputs and logs.
+        tap: Command line of the tap.
+        loader: Command line of the loader.
+        on_bytes: Called with the number of bytes that the tap has written so far.
+        variables: Additional environment variables.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class Pipeline:
         folder: Path,
         tap: Sequence[str],
         loader: Sequence[str],
-        on_bytes: Callable[[int], None] = lambda _passed: None,
+        on_bytes: Callable[[int], None] = lambda _written: None,
         variables: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
-        self._variables = {**environment(folder), **(variables or {})}
+        self._variables = {**clean_environment(folder), **(variables or {})}
         self.on_bytes = on_bytes
         self._started = time.monotonic()
         self._logs = {name: (folder / f"{name}.log").open("wb") for name in ("tap", "loader")}
@@ -48,7 +48,7 @@ class Pipeline:
             "tap": self._start("tap", tap, stdin=subprocess.DEVNULL),
             "loader": self._start("loader", loader, stdin=subprocess.PIPE),
         }
-        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._pump, self._take_states)]
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._pump, self._copy_states)]
         for thread in self._threads:
             thread.start()
 
@@ -65,44 +65,44 @@ class Pipeline:
     def _pump(self) -> None:
         out, into = _pipe(self.processes["tap"].stdout), _pipe(self.processes["loader"].stdin)
         with (self.folder / "tap.out").open("wb") as copy, suppress(OSError, ValueError):
-            passed = 0
+            written = 0
             while part := out.read(CHUNK):
                 copy.write(part)
-                passed += len(part)
-                self.on_bytes(passed)
+                written += len(part)
+                self.on_bytes(written)
                 view = memoryview(part)
                 while view:
                     view = view[into.write(view) :]
-        # A loader that has gone is a pipe that is broken, for the tap too; a tap that has gone is the end of the input.
+        # Pass on a broken pipe from the loader to the tap, and the end of the tap's output to the loader.
         for end in (out, into):
             with suppress(OSError):
                 end.close()
 
-    def _take_states(self) -> None:
+    def _copy_states(self) -> None:
         out = _pipe(self.processes["loader"].stdout)
         with (self.folder / "states.out").open("wb", buffering=0) as copy, suppress(OSError, ValueError):
             while part := out.read(CHUNK):
                 copy.write(part)
 
     def break_pipe(self, name: str) -> None:
-        """Take nothing more of what a process writes."""
+        """Breaks the pipe that a process writes to."""
         with suppress(OSError):
-            # The descriptor alone: a read that waits holds the object.
+            # Replaces the descriptor only, because a blocked read holds the file object.
             os.dup2(os.open(os.devnull, os.O_RDONLY), _pipe(self.processes[name].stdout).fileno())
 
     def send(self, name: str, number: signal.Signals) -> bool:
-        """Send a signal; whether there was somebody to get it."""
+        """Sends a signal. Returns whether the process was still running."""
         process = self.processes[name]
         while process.poll() is None:
-            # Until it has set its handlers, it ends as any program of Python's does, and has done nothing.
+            # Before it has set its handlers, a signal would only test Python's own start-up.
             if number == signal.SIGKILL or _handles_signals(process.pid):
                 process.send_signal(number)
                 return True
             time.sleep(POLL)
         return False
 
-    def wait(self, limit: float) -> dict[str, Ended]:
-        """How both ended; one that has not within so many seconds is killed."""
+    def wait(self, limit: float) -> dict[str, ProcessResult]:
+        """Waits for both processes and kills those that exceed the timeout in seconds."""
         end = time.monotonic() + limit
         codes: dict[str, int | None] = {}
         for name, process in self.processes.items():
@@ -118,7 +118,7 @@ class Pipeline:
         for log in self._logs.values():
             log.close()
         return {
-            name: Ended(code, (self.folder / f"{name}.log").read_text(errors="replace"), seconds)
+            name: ProcessResult(code, (self.folder / f"{name}.log").read_text(errors="replace"), seconds)
             for name, code in codes.items()
         }
 
@@ -126,7 +126,7 @@ class Pipeline:
 def _handles_signals(process: int) -> bool:
     try:
         status = Path(f"/proc/{process}/status").read_text()
-    except OSError:  # another system, or it has just ended
+    except OSError:  # another platform, or it has just exited
         return True
     return bool(int(status.partition("SigCgt:")[2].split()[0], 16) >> (signal.SIGTERM - 1) & 1)
 
@@ -138,12 +138,12 @@ def _pipe(end: IO[bytes] | None) -> IO[bytes]:
 
 
 def watch_commits(database: Path, done: threading.Event, on_commit: Callable[[], None]) -> threading.Thread:
-    """Call a function each time that a transaction is being written.
+    """Calls a function each time that a transaction is being written.
 
     Args:
-        database: The file that is loaded into.
-        done: Ends the watch.
-        on_commit: Is called while the loader writes.
+        database: The loader's database.
+        done: Stops watching.
+        on_commit: Called while the loader writes.
     """
     log = database.with_name(f"{database.name}.wal")
 
