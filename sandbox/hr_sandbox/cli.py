@@ -38,23 +38,23 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     serve = commands.add_parser(
         "serve",
-        help="serve the vendors' APIs over one invented company",
+        help="serve the vendors' APIs over one generated company",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = serve.add_argument
-    add("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
-    add("--host", default=defaults.host, help="where to listen")
-    add("--allow-remote", action="store_true", help="let --host be reachable from other machines")
-    add("--employees", type=int, default=defaults.employees, help="people in all, those who left included")
-    add("--seed", type=int, default=defaults.seed, help="what the company is made from")
-    add("--today", type=_date, default=defaults.today, help="the day that its dates are relative to")
-    add("--latency-ms", type=float, default=defaults.latency_ms, help="wait before every answer")
-    add("--requests-per-minute", type=int, help="one limit instead of the vendors' own")
-    add("--token-ttl", type=float, default=defaults.token_ttl, help="seconds that a token is valid")
+    add("--port", type=int, default=DEFAULT_PORT, help="the port; 0 selects a free one")
+    add("--host", default=defaults.host, help="the address to listen on")
+    add("--allow-remote", action="store_true", help="allow a --host that other machines can reach")
+    add("--employees", type=int, default=defaults.employees, help="number of persons, including former ones")
+    add("--seed", type=int, default=defaults.seed, help="the seed of the generated company")
+    add("--today", type=_date, default=defaults.today, help="the date that its dates are relative to")
+    add("--latency-ms", type=float, default=defaults.latency_ms, help="delay of every response")
+    add("--requests-per-minute", type=int, help="one limit instead of the vendors' own limits")
+    add("--token-ttl", type=float, default=defaults.token_ttl, help="lifetime of tokens in seconds")
     add("--fault-rate", type=float, default=defaults.fault_rate, help="share of requests that fail")
     add("--client-id", default=defaults.client_id, help="the credential's id")
     add("--client-secret", default=defaults.client_secret, help="the credential's secret")
-    add("--api-key", default=defaults.api_key, help="the company's key, for vendors that take one")
+    add("--api-key", default=defaults.api_key, help="the API key, for vendors that support one")
     return parser
 
 

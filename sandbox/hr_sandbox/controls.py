@@ -77,14 +77,14 @@ class Controls:
         return [
             Route("/records", _handler(self.records), methods=["GET"]),
             *(
-                Route(f"/{name}", _handler(_without_root(answer)), methods=[method])
+                Route(f"/{name}", _handler(_without_root(control)), methods=[method])
                 for method, table in (("POST", posts), ("GET", gets), ("DELETE", deletes))
-                for name, answer in table.items()
+                for name, control in table.items()
             ),
             *(
-                Route(f"/{vendor.name}/{name}", _handler(_without_root(answer)), methods=["POST"])
+                Route(f"/{vendor.name}/{name}", _handler(_without_root(control)), methods=["POST"])
                 for vendor in self._vendors.values()
-                for name, answer in vendor.controls().items()
+                for name, control in vendor.controls().items()
             ),
         ]
 
@@ -217,21 +217,21 @@ def _changed(changes: list[Change]) -> Json:
     return {"changed": [asdict(change) for change in changes]}
 
 
-def _without_root(answer: Callable[[Json], Json]) -> Callable[[Json, str], Json]:
-    return lambda given, _root: answer(given)
+def _without_root(control: Callable[[Json], Json]) -> Callable[[Json, str], Json]:
+    return lambda given, _root: control(given)
 
 
-def _handler(answer: Callable[[Json, str], Json]) -> Callable[[Request], Awaitable[JSONResponse]]:
+def _handler(control: Callable[[Json, str], Json]) -> Callable[[Request], Awaitable[JSONResponse]]:
     async def handle(request: Request) -> JSONResponse:
         raw = await request.body()
         try:
             given = dict(request.query_params) if request.method != "POST" else json.loads(raw or b"{}")
             if not isinstance(given, dict):
-                raise ControlError("The body is a JSON object.")  # noqa: TRY301  handled below with the others
+                raise ControlError("The body must be a JSON object.")  # noqa: TRY301  handled below with the others
             root = str(request.base_url).rstrip("/").removesuffix("/_control")
-            return JSONResponse(answer(given, root))
+            return JSONResponse(control(given, root))
         except json.JSONDecodeError:
-            return JSONResponse({"error": "The body is not JSON."}, 400)
+            return JSONResponse({"error": "The body is not valid JSON."}, 400)
         except (ControlError, ChangeError) as error:
             return JSONResponse({"error": str(error)}, 400)
 

@@ -62,7 +62,7 @@ class Options:
             ),
             "--client-id and --client-secret must not be empty": bool(self.client_id and self.client_secret),
             "--api-key must not be empty": bool(self.api_key),
-            f"--host {self.host} can be reached from other machines: add --allow-remote if that is meant": (
+            f"--host {self.host} can be reached from other machines: add --allow-remote if this is intended": (
                 self.allow_remote or is_loopback(self.host)
             ),
         }

@@ -51,8 +51,8 @@ class Sandbox:
             method=method or ("GET" if reads else "POST"),
         )
         try:
-            with urlopen(request) as answer:  # noqa: S310  always http
-                return json.load(answer)
+            with urlopen(request) as response:  # noqa: S310  always http
+                return json.load(response)
         except HTTPError as error:
             with error:
                 raise ValueError(json.load(error)["error"]) from error

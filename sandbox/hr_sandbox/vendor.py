@@ -39,7 +39,7 @@ class Vendor(ABC):
         self.company = company
 
     @abstractmethod
-    def answer(self, request: Request) -> Response:
+    def handle(self, request: Request) -> Response:
         """Handle a request. Errors are responses too."""
 
     @abstractmethod

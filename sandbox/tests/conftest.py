@@ -43,7 +43,7 @@ class Direct:
         self.headers = {"authorization": f"Bearer {body['access_token']}"}
 
     def send(self, request: Request) -> tuple[int, Any, dict[str, str]]:
-        answer = self.vendor.answer(replace(request, root=ROOT))
+        answer = self.vendor.handle(replace(request, root=ROOT))
         return answer.status, json.loads(answer.body) if answer.body else None, answer.headers
 
     def post(self, path: str, form: dict[str, str], **headers: str) -> tuple[int, Any, dict[str, str]]:
@@ -117,7 +117,7 @@ class Factorials:
         """Return the raw response. Header names may have underscores; given headers replace the key."""
         pairs = tuple(query.items()) if isinstance(query, dict) else tuple(query)
         named = {name.replace("_", "-"): text for name, text in headers.items()}
-        return self.vendor.answer(Request(method, path, pairs, named or self.headers))
+        return self.vendor.handle(Request(method, path, pairs, named or self.headers))
 
     def get(self, name: str, query: Any = (), version: str = "2026-10-01") -> tuple[int, Any]:
         answer = self.ask(f"/api/{version}/resources/{name}", query)
@@ -141,7 +141,7 @@ class Factorials:
     def form(self, path: str, **fields: str) -> tuple[int, Any]:
         body = urlencode(fields).encode()
         headers = {"content-type": "application/x-www-form-urlencoded"}
-        answer = self.vendor.answer(Request("POST", path, (), headers, body))
+        answer = self.vendor.handle(Request("POST", path, (), headers, body))
         return answer.status, json.loads(answer.body)
 
 
@@ -183,7 +183,7 @@ class Cornerstones:
             **members,
         }
         body = json.dumps(given).encode()
-        return self.vendor.answer(
+        return self.vendor.handle(
             Request("POST", "/services/api/oauth2/token", headers={"content-type": JSON}, body=body)
         )
 
@@ -201,7 +201,7 @@ class Cornerstones:
             path = f"{VIEWS if path.startswith('vw_') else OBJECTS}/{path}"
         pairs = tuple(query.items()) if isinstance(query, dict) else tuple(query)
         named = {name.replace("_", "-"): text for name, text in headers.items()}
-        return self.vendor.answer(Request(method, path, pairs, {**self.headers, **named}, root=self.root))
+        return self.vendor.handle(Request(method, path, pairs, {**self.headers, **named}, root=self.root))
 
     def get(self, path: str, query: Any = (), **headers: str) -> tuple[int, Any]:
         answer = self.ask(path, query, **headers)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from hr_sandbox.company import Company, build_company
-from hr_sandbox.company.absences import over_days
+from hr_sandbox.company.absences import extend_over_days
 from hr_sandbox.company.seeded_random import SeededRandom
 
 TODAY = date(2026, 6, 17)
@@ -168,10 +168,10 @@ def test_absences_in_hours_over_days_have_nothing_in_the_way(monkeypatch: pytest
     monkeypatch.setattr(rng, "chance", lambda _: True)
     company.absences.add(following)
     row.ends_at = ends = row.starts_at + timedelta(hours=1)
-    over_days(company, rng)
+    extend_over_days(company, rng)
     assert row.ends_at == ends
     company.absences.remove(following)
-    over_days(company, rng)
+    extend_over_days(company, rng)
     assert row.ends_at.date() > row.starts_at.date()
 
 

@@ -43,8 +43,8 @@ def test_tokens_that_are_refused(cornerstone: Any, members: Any, problem: str) -
 def test_a_form_is_no_token_request(cornerstone: Any) -> None:
     form = b"grant_type=client_credentials&client_id=sandbox-client&client_secret=sandbox-secret&scope=all"
     headers = {"content-type": "application/x-www-form-urlencoded"}
-    assert cornerstone.vendor.answer(Request("POST", TOKEN, (), headers, form)).status == 400
-    assert cornerstone.vendor.answer(Request("GET", TOKEN)).status == 405
+    assert cornerstone.vendor.handle(Request("POST", TOKEN, (), headers, form)).status == 400
+    assert cornerstone.vendor.handle(Request("GET", TOKEN)).status == 405
 
 
 def test_tokens_end(make_cornerstone: Any) -> None:

@@ -30,7 +30,7 @@ def again(api: Any, theirs: Any, path: str | None = None, **more: str) -> Any:
     given = {name: text for name, text in asked.get("headers", {}).items() if name != "Authorization"}
     headers = {**api.headers, **{name.lower(): text for name, text in given.items()}, **more}
     query = tuple(parse_qsl(parts.query))
-    return api.vendor.answer(Request("GET", path or parts.path, query, headers, root="https://corpname.csod.com"))
+    return api.vendor.handle(Request("GET", path or parts.path, query, headers, root="https://corpname.csod.com"))
 
 
 def shape(value: Any) -> Any:

@@ -283,7 +283,7 @@ def test_over_http(sandbox: Any) -> None:
     assert "Ωmega" in {row["last_name"] for row in sandbox.records("factorial", "employees_employees")}
     with pytest.raises(ValueError, match="no links"):
         sandbox.control("links", vendor="factorial", path="/x", style="missing")
-    with pytest.raises(ValueError, match="cannot stand on two pages"):
+    with pytest.raises(ValueError, match="cannot be on two pages"):
         sandbox.control("duplicate", vendor="factorial", stream="teams_teams")
     contacts = sandbox.records("factorial", "finance_contacts")
     assert {row["_contact_type"] for row in contacts} == {"vendor", "client"}

@@ -282,7 +282,7 @@ def test_odd_values(factorial: Any) -> None:
         for name in ("timeoff/leaves", "ats/candidates", "contracts/contract_versions")
     }
     assert len(forms) > 1
-    kinds = newest()["expenses/expensables"].fields["status"].of
+    kinds = newest()["expenses/expensables"].fields["status"].choices
     states = {row["status"] for name in ("expenses/expensables", "expenses/expenses") for row in factorial.rows(name)}
     assert states - set(kinds)
 

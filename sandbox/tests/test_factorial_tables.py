@@ -7,9 +7,9 @@ from typing import Any
 
 from hr_sandbox.factorial.date_filters import BOUNDS
 from hr_sandbox.factorial.describe import describe, write
-from hr_sandbox.factorial.filters import CALLED, ONE_OF, TRUE_ONLY
-from hr_sandbox.factorial.id_pools import MEANT, SIZES
-from hr_sandbox.factorial.include_flags import EMPTY, VANISHING
+from hr_sandbox.factorial.filters import FIELD_NAMES, ONE_OF, TRUE_ONLY
+from hr_sandbox.factorial.id_pools import REFERENCES, SIZES
+from hr_sandbox.factorial.include_flags import EMPTY, HIDDEN_ROWS
 from hr_sandbox.factorial.rows import BUILDERS
 from hr_sandbox.factorial.tables import newest, resources
 from hr_sandbox.factorial.versions import LIVE
@@ -42,19 +42,19 @@ def test_how_many_lists_each_version_has() -> None:
 
 def test_what_is_said_of_lists_speaks_of_those_that_are_there() -> None:
     known = resources()
-    for name in (*SIZES, *BUILDERS, *BOUNDS, *ONE_OF, *EMPTY, *VANISHING):
+    for name in (*SIZES, *BUILDERS, *BOUNDS, *ONE_OF, *EMPTY, *HIDDEN_ROWS):
         assert name in known
     for name, rows in BOUNDS.items():
         for parameter, (_, field) in rows.items():
             assert parameter in known[name].parameters
             assert all(part.startswith("_") or part in known[name].fields for part in field.split("/"))
-    for place in (*TRUE_ONLY, *(place for place in CALLED if "/" in place)):
+    for place in (*TRUE_ONLY, *(place for place in FIELD_NAMES if "/" in place)):
         name, _, parameter = place.rpartition("/")
         assert parameter in known[name].parameters
-    for name, rows in (*VANISHING.items(), *EMPTY.items()):
+    for name, rows in (*HIDDEN_ROWS.items(), *EMPTY.items()):
         assert all(row[0] in known[name].parameters for row in rows)
     fields = {field for row in known.values() for field in row.fields}
-    assert set(MEANT) <= fields
+    assert set(REFERENCES) <= fields
 
 
 def test_tables_are_written_from_descriptions(tmp_path: Any) -> None:

@@ -106,7 +106,7 @@ def passes(api: Any, name: str) -> list[list[tuple[str, str]]]:
     if name in OF_COMPANY:
         shared += [("company_id", api.rows("api_public/credentials")[0]["company_id"])]
     if name == CODES:
-        return [[("integrations[]", value)] for value in newest()[name].parameters["integrations[]"].of]
+        return [[("integrations[]", value)] for value in newest()[name].parameters["integrations[]"].choices]
     if name == "documents/documents":
         return [[("by_trash_bin", trash), ("by_pending_assignment", pending)] for trash, pending in VIEWS]
     if name in SWEEPS:

@@ -125,7 +125,7 @@ def test_a_report_that_is_listed_and_cannot_be_read(make_api: Any, mode: str, st
     [
         ("/v2/nothing", "utc", None, "no modes of /v2/nothing"),
         ("/v2/persons", "utc", None, "no mode utc of /v2/persons"),
-        ("/v2/persons", "no-content", "1", "is for all"),
+        ("/v2/persons", "no-content", "1", "applies to all"),
     ],
 )
 def test_a_mode_that_cannot_be_is_refused(make_api: Any, path: str, mode: str, key: str | None, sentence: str) -> None:

@@ -133,7 +133,7 @@ def test_balances_and_categories(api: Any) -> None:
 def test_pictures(api: Any) -> None:
     for person in list(api.company.people)[:20]:
         request = Request("GET", f"{PEOPLE}/{person.id}/profile-picture", headers=api.headers)
-        answer = api.vendor.answer(request)
+        answer = api.vendor.handle(request)
         assert answer.status == (200 if person.has_picture else 404)
         assert not person.has_picture or answer.body.startswith(b"\x89PNG")
 
@@ -191,7 +191,7 @@ def test_headers_are_checked(api: Any) -> None:
 @pytest.mark.parametrize("language", ["de", "en", "cs"])
 def test_open_positions(api: Any, language: str) -> None:
     site = api.vendor.careers
-    answer = site.answer(Request("GET", "/xml", (("language", language),)))
+    answer = site.handle(Request("GET", "/xml", (("language", language),)))
     assert answer.headers["content-type"].startswith("application/xml")
     root = ET.fromstring(answer.body)  # noqa: S314  written by the sandbox
     assert root.tag == "workzag-jobs"
@@ -205,15 +205,15 @@ def test_open_positions(api: Any, language: str) -> None:
 def test_the_career_site_refuses(api: Any) -> None:
     site = api.vendor.careers
     for query in ((), (("language", "xx"),), (("language", "de"), ("page", "2"))):
-        assert site.answer(Request("GET", "/xml", query)).status == 400
-    assert site.answer(Request("GET", "/jobs")).status == 404
+        assert site.handle(Request("GET", "/xml", query)).status == 400
+    assert site.handle(Request("GET", "/jobs")).status == 404
 
 
 def test_feeds_that_say_more_of_a_position(make_api: Any) -> None:
     api = make_api(employees=130)
     shown = {name for row in positions(api.company) for name in row}
     assert {"workplaceType", "additionalOffices"} <= shown
-    root = ET.fromstring(api.vendor.careers.answer(FEED).body)  # noqa: S314  written by the sandbox
+    root = ET.fromstring(api.vendor.careers.handle(FEED).body)  # noqa: S314  written by the sandbox
     assert len(root.findall("position/additionalOffices")) > len(root.findall("position/salaryInformation/min")) > 0
 
 
@@ -234,13 +234,13 @@ FEED = Request("GET", "/xml", (("language", "it"),), root=f"{ROOT}-careers")
 )
 def test_a_feed_in_each_of_its_modes(make_api: Any, mode: str, status: int, part: bytes) -> None:
     api = make_api(employees=12)
-    usual = api.vendor.careers.answer(FEED)
+    usual = api.vendor.careers.handle(FEED)
     api.vendor.set_mode("/xml", mode, "it")
-    answer = api.vendor.careers.answer(FEED)
+    answer = api.vendor.careers.handle(FEED)
     assert answer.status == status
     assert part in answer.body
     german = Request("GET", "/xml", (("language", "de"),))
-    assert api.vendor.careers.answer(german).body == usual.body
+    assert api.vendor.careers.handle(german).body == usual.body
 
 
 def test_a_token_that_does_not_say_how_long_it_is_good(make_api: Any) -> None:

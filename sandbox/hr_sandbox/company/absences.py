@@ -57,7 +57,7 @@ class Absences:
                 return
             if day >= last:
                 return
-            kind = rng.weighted(self._types, self._shares) if day <= today else self._vacation
+            kind = rng.weighted_choice(self._types, self._shares) if day <= today else self._vacation
             limit = min(last, leave_from - timedelta(1)) if leave_from else last
             if kind.unit == "HOURLY":
                 self._hours(employment, kind, day)
@@ -66,7 +66,7 @@ class Absences:
 
     def _long_leave(self, employment: Employment, first: date) -> None:
         """Add the leave that the employment's status refers to. Some have no end yet."""
-        end = None if self.rng.chance(0.5) else self.company.today + timedelta(self.rng.number(20, 300))
+        end = None if self.rng.chance(0.5) else self.company.today + timedelta(self.rng.integer(20, 300))
         if end and employment.end_date:
             end = min(end, employment.end_date)
         until = self._at(end + timedelta(1)) if end else None
@@ -78,7 +78,7 @@ class Absences:
         if recent and kind.category == ILLNESS:
             self._add(employment, kind, self._at(first), None, (FIRST, None))
             return last
-        final = min(first + timedelta(rng.weighted((0, 1, 2, 4, 6, 13), (30, 15, 15, 15, 15, 10))), last)
+        final = min(first + timedelta(rng.weighted_choice((0, 1, 2, 4, 6, 13), (30, 15, 15, 15, 15, 10))), last)
         halves = (FIRST, SECOND)
         if rng.chance(0.12):
             halves = rng.choice(((SECOND, SECOND), (FIRST, FIRST))) if first == final else (SECOND, SECOND)
@@ -86,7 +86,7 @@ class Absences:
         return final + timedelta(1)
 
     def _hours(self, employment: Employment, kind: AbsenceType, day: date) -> None:
-        start = datetime.combine(day, time(self.rng.number(8, 14), self.rng.choice((0, 15, 30))))
+        start = datetime.combine(day, time(self.rng.integer(8, 14), self.rng.choice((0, 15, 30))))
         end = start + timedelta(minutes=self.rng.choice((45, 60, 90, 120, 240)))
         self._add(employment, kind, start, end, (None, None))
 
@@ -103,9 +103,9 @@ class Absences:
         halves: tuple[str | None, str | None],
     ) -> None:
         rng, today = self.rng, self.company.today
-        lead = 0 if kind.category == ILLNESS else rng.number(1, 60)
+        lead = 0 if kind.category == ILLNESS else rng.integer(1, 60)
         known_since = self.company.people[employment.person_id].created_at
-        created_at = max(rng.stamp(min(start.date() - timedelta(lead), today)), known_since)
+        created_at = max(rng.timestamp(min(start.date() - timedelta(lead), today)), known_since)
         pending = start.date() > today and rng.chance(0.3)
         self.company.absences.add(
             Absence(
@@ -119,21 +119,21 @@ class Absences:
                 end_half=halves[1],
                 timezone=self.company.offices[employment.office_id].timezone,
                 comment=rng.choice(seed_data.COMMENTS),
-                approval="PENDING" if pending else rng.weighted(("APPROVED", "REJECTED"), (95, 5)),
+                approval="PENDING" if pending else rng.weighted_choice(("APPROVED", "REJECTED"), (95, 5)),
                 created_at=created_at,
                 updated_at=rng.later(created_at, 0.25),
             )
         )
 
 
-def over_days(company: Company, rng: SeededRandom) -> None:
+def extend_over_days(company: Company, rng: SeededRandom) -> None:
     """Extend some absences in hours to the morning of a later day, if nothing overlaps."""
     hourly = {row.id for row in company.absence_types if row.unit == "HOURLY"}
     for row in company.absences:
         if row.type_id not in hourly or not rng.chance(SEVERAL_SHARE):
             continue
-        day = workday(row.starts_at.date() + timedelta(rng.number(1, 2)))
-        end = datetime.combine(day, time(rng.number(10, 12), rng.choice((0, 30))))
+        day = workday(row.starts_at.date() + timedelta(rng.integer(1, 2)))
+        end = datetime.combine(day, time(rng.integer(10, 12), rng.choice((0, 30))))
         others = [other for other in company.absences.of(row.person_id) if other is not row]
         free = all(other.starts_at >= end or (other.ends_at or end) <= row.starts_at for other in others)
         stints = company.employments.of(row.person_id)

@@ -63,7 +63,7 @@ class Attendances:
         rng = self.rng
         away = self._away(employment.person_id, days[0])
         nightly = rng.chance(0.04)
-        mode = rng.weighted(("whole", "halves", "plain"), (50, 25, 25))
+        mode = rng.weighted_choice(("whole", "halves", "plain"), (50, 25, 25))
         share = employment.weekly_working_hours / 40
         week = 5 if share > 0.7 else 4  # noqa: PLR2004  part-time weeks have four days
         for day in days:
@@ -73,8 +73,8 @@ class Attendances:
                 continue
             if rng.chance(0.03):
                 continue
-            minutes = int(share * 480) + rng.number(-6, 12) * 5
-            start = datetime.combine(day, time(22) if nightly else time(7 + rng.number(0, 2), rng.choice((0, 15, 30))))
+            minutes = int(share * 480) + rng.integer(-6, 12) * 5
+            start = datetime.combine(day, time(22) if nightly else time(7 + rng.integer(0, 2), rng.choice((0, 15, 30))))
             forgotten = day == days[-1] and rng.chance(0.08)
             parts = self._so_far(self._parts(start, minutes, mode))
             if forgotten:
@@ -122,14 +122,14 @@ class Attendances:
         projects = self._open.get(employment.person_id)
         project = rng.choice(projects) if projects and rng.chance(0.7) else None
         recent = (company.today - day).days <= REVIEW_DAYS
-        approval = rng.weighted(("CONFIRMED", "PENDING", "REJECTED"), (60, 39, 1) if recent else (97, 2, 1))
+        approval = rng.weighted_choice(("CONFIRMED", "PENDING", "REJECTED"), (60, 39, 1) if recent else (97, 2, 1))
         automatic = rng.chance(0.05)
         comment = rng.choice(COMMENTS)
         last = parts[-1][2] or parts[-1][1]
-        created_at = min(last.replace(tzinfo=UTC) + timedelta(seconds=rng.number(1, 900)), rng.latest)
+        created_at = min(last.replace(tzinfo=UTC) + timedelta(seconds=rng.integer(1, 900)), rng.latest)
         updated_at = created_at
         if rng.chance(0.2):
-            updated_at = min(created_at + timedelta(seconds=rng.number(60, 500_000)), rng.latest)
+            updated_at = min(created_at + timedelta(seconds=rng.integer(60, 500_000)), rng.latest)
         for kind, start, end in parts:
             work = kind == "WORK"
             company.attendances.add(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
-from hr_sandbox.company.absences import Absences, over_days
+from hr_sandbox.company.absences import Absences, extend_over_days
 from hr_sandbox.company.attendances import Attendances
 from hr_sandbox.company.careers import Careers
 from hr_sandbox.company.custom_reports import CustomReports
@@ -62,7 +62,7 @@ def build_company(employees: int, seed: int, today: date) -> Company:
     people.bulk_imports()
     # Each part has its own generator, so that changing one part leaves the others unchanged.
     _salary_bands(company, _rng(company, "bands"))
-    over_days(company, _rng(company, "hours"))
+    extend_over_days(company, _rng(company, "hours"))
     Projects(company, _rng(company, "projects")).make()
     Attendances(company, _rng(company, "attendances")).make()
     Recruiting(company, _rng(company, "recruiting")).make()

@@ -76,7 +76,7 @@ class Careers:
         every = (self.company.today - first_day).days // SEASONS
         for index in range(SEASONS if every > LONGEST_FAIR else 1):
             day = first_day + timedelta(index * every)
-            yield day, day + timedelta(self.rng.number(4, LONGEST_FAIR) - 1)
+            yield day, day + timedelta(self.rng.integer(4, LONGEST_FAIR) - 1)
 
     def _stints(self, first_day: date) -> Iterator[Stint]:
         """Return the first and last day of each employment. The next one follows directly or after a break."""
@@ -87,9 +87,9 @@ class Careers:
             if room < SHORTEST or rng.chance(0.55):
                 yield start, None
                 return
-            end = start + timedelta(rng.number(SHORTEST, max(SHORTEST, room + 60)))
+            end = start + timedelta(rng.integer(SHORTEST, max(SHORTEST, room + 60)))
             yield start, end
-            gap = rng.weighted((0, None, rng.number(100, 700)), (45, 38, 17))
+            gap = rng.weighted_choice((0, None, rng.integer(100, 700)), (45, 38, 17))
             if gap is None or end + timedelta(gap + 1) >= today:
                 return
             start = workday(end + timedelta(gap + 1)) if gap else end + timedelta(1)
@@ -110,7 +110,7 @@ class Careers:
         teams = self._teams.get(department.id, [])
         job = rng.choice(self._jobs[family])
         full = FULL_TIME[office.country]
-        created_at = max(rng.stamp(min(start - timedelta(rng.number(1, 40)), company.today)), person.created_at)
+        created_at = max(rng.timestamp(min(start - timedelta(rng.integer(1, 40)), company.today)), person.created_at)
         first = not self._leads
         row = Employment(
             id=company.employments.next_id(),
@@ -137,7 +137,7 @@ class Careers:
             updated_at=rng.later(created_at, 0.6),
         )
         row.status = self._status(row)
-        row.updated_at = self._touched(row)
+        row.updated_at = self._last_update(row)
         company.employments.add(row)
         if first or (end is None and not external and rng.chance(0.15)):
             self._leads.setdefault("management" if first else family, []).append(person.id)
@@ -159,7 +159,7 @@ class Careers:
         return day
 
     @staticmethod
-    def _touched(row: Employment) -> datetime:
+    def _last_update(row: Employment) -> datetime:
         """Return the last update: not before the termination was entered or the employment became inactive."""
         days = [row.termination.decided_on] if row.termination else []
         if row.status == "INACTIVE" and row.end_date:
@@ -202,6 +202,6 @@ class Careers:
         if end is None or (following and following[0] == end + timedelta(1)):
             return None
         kind, reason = self.rng.choice(seed_data.TERMINATIONS)
-        decided = max(start, min(end, self.company.today) - timedelta(self.rng.number(10, 90)))
+        decided = max(start, min(end, self.company.today) - timedelta(self.rng.integer(10, 90)))
         decided = min(decided, self.rng.latest.date())
-        return Termination(end, end - timedelta(self.rng.number(0, 3)), decided, kind, reason)
+        return Termination(end, end - timedelta(self.rng.integer(0, 3)), decided, kind, reason)

@@ -85,7 +85,7 @@ class Changes:
             row.created_at = row.updated_at = self._now()
         rows: list[tuple[str, Record]] = [("person", person), ("employment", employment)]
         rows += [("compensation", row) for row in self.company.compensations.of(person.id)]
-        return self._done([_change("created", kind, row) for kind, row in rows])
+        return self._finish([_change("created", kind, row) for kind, row in rows])
 
     def terminate(self, person_id: str | None = None, day: date | None = None) -> list[Change]:
         """End an employment and its pay, and remove later absences and working time."""
@@ -102,7 +102,7 @@ class Changes:
         changes += self._end_absences(employment, day)
         worked = [row for row in self.company.attendances.of(employment.person_id) if row.day > day]
         changes += self._remove(self.company.attendances, worked)
-        return self._done(changes, ("employment.terminated", employment.uuid))
+        return self._finish(changes, ("employment.terminated", employment.uuid))
 
     def edit(self, kind: str, key: str, field: str, value: Any) -> list[Change]:  # noqa: ANN401  any field
         """Set a field of a record. Changing an employment does not update the person's timestamp."""
@@ -119,21 +119,21 @@ class Changes:
             setattr(row, field, parsed)
         if hasattr(row, "updated_at") and field != "updated_at":
             row.updated_at = self._now()
-        return self._done([_change("updated", kind, row)])
+        return self._finish([_change("updated", kind, row)])
 
     def delete(self, kind: str, key: str) -> list[Change]:
         """Delete a record and the records that it owns. Fails if other records refer to it."""
         table = self._table(kind)
         row = self._find(table, key)
         if is_referenced(self.company, kind, row.id):
-            raise ChangeError(f"The {kind} {key} is still needed by other records.")
+            raise ChangeError(f"The {kind} {key} is referenced by other records.")
         changes = [_change("deleted", kind, row)]
         for child in owned_by(self.company, kind, row.id):
             changes += self._remove(*child)
         if kind == "person":
-            changes += self._forget(row.id)
+            changes += self._remove_references(row.id)
         table.remove(row)
-        return self._done(changes)
+        return self._finish(changes)
 
     def _remove(self, table: Table[Any], rows: list[Any]) -> list[Change]:
         """Delete records of a table."""
@@ -141,7 +141,7 @@ class Changes:
             table.remove(row)
         return [_change("deleted", table.kind, row) for row in rows]
 
-    def _forget(self, person_id: int) -> list[Change]:
+    def _remove_references(self, person_id: int) -> list[Change]:
         """Remove the references to a person from other records."""
         company = self.company
         touched: list[tuple[str, Any]] = []
@@ -209,7 +209,7 @@ class Changes:
         above = {"parent_id": self._parents(table), "supervisor_id": self._supervisors}.get(field)
         lowest = row.person_id if field == "supervisor_id" else row.id
         if above and lowest in _all_above(number, above):
-            raise ChangeError(f"The field {field} cannot be {number}: that would make a circle.")
+            raise ChangeError(f"The field {field} cannot be {number}: that would be a cycle.")
 
     def _others(self, table: Table[Any], field: str) -> Table[Any] | None:
         """Return the table that a field refers to, or None."""
@@ -233,7 +233,7 @@ class Changes:
         elif _fits(kinds[name], value):
             row.attributes[name] = value
         else:
-            raise ChangeError(f"The attribute {name} holds a {kinds[name]}.")
+            raise ChangeError(f"The attribute {name} must be of the type {kinds[name]}.")
 
     def _advance(self, row: Application, value: Any) -> None:  # noqa: ANN401  what JSON holds
         """Move an application to a stage, given by its name or kind."""
@@ -241,13 +241,13 @@ class Changes:
         own = company.categories[company.openings[row.opening_id].category_id].stages
         stages = {stage.name or stage.kind: stage for stage in (*own, *ENDS.values())}
         if not isinstance(value, str) or value not in stages:
-            raise ChangeError(f"There is no stage {value}; there are {', '.join(stages)}.")
+            raise ChangeError(f"There is no stage {value}; choose from {', '.join(stages)}.")
         timestamp = max(self._now(), row.transitions[-1].entered_at + timedelta(seconds=1))
         row.transitions.append(Transition(len(row.transitions) + 1, timestamp, stages[value]))
 
     def _table(self, kind: str) -> Table[Any]:
         if kind not in self._tables:
-            raise ChangeError(f"There is no kind {kind}; there are {', '.join(self._tables)}.")
+            raise ChangeError(f"There is no kind {kind}; choose from {', '.join(self._tables)}.")
         return self._tables[kind]
 
     @staticmethod
@@ -261,7 +261,7 @@ class Changes:
         types = {row.name: str(row.type) for row in fields(kind) if row.name not in FIXED}
         if name not in types or types[name] not in PARSERS | NULLABLE:
             usable = ", ".join(row for row, type_ in types.items() if type_ in PARSERS | NULLABLE)
-            raise ChangeError(f"There is no field {name} that can be changed; there are {usable}.")
+            raise ChangeError(f"There is no field {name} that can be changed; choose from {usable}.")
         if value is None and types[name] in NULLABLE:
             return None
         try:
@@ -269,12 +269,12 @@ class Changes:
         except (TypeError, ValueError, OverflowError) as error:
             raise ChangeError(f"The field {name} cannot be {value!r}.") from error
 
-    def _done(self, changes: list[Change], *events: tuple[str, str]) -> list[Change]:
+    def _finish(self, changes: list[Change], *events: tuple[str, str]) -> list[Change]:
         """Send the changes, and more specific events (name and id), to webhooks."""
         self.company.version += 1
         now = self._now()
         told = [(NAMES[row.kind, row.action], row.id) for row in changes if (row.kind, row.action) in NAMES]
-        self._webhooks.tell((now, name, key) for name, key in (*told, *events))
+        self._webhooks.send((now, name, key) for name, key in (*told, *events))
         return changes
 
 

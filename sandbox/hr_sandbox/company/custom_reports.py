@@ -88,7 +88,7 @@ class CustomReports:
     ) -> None:
         table, rng = self.company.custom_reports, self.rng
         author = rng.choice(list(self.company.people))
-        created_at = rng.stamp(self.company.today - timedelta(rng.number(30, 900)))
+        created_at = rng.timestamp(self.company.today - timedelta(rng.integer(30, 900)))
         updated_at = rng.later(created_at, 0.5)
         table.add(
             CustomReport(

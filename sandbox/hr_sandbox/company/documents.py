@@ -43,9 +43,11 @@ class Documents:
             first = min(person.created_at.date(), today)
             if self.rng.chance(0.9):
                 self._add(person, 0, first)
-            days = sorted(self.rng.day(first, today - timedelta(1)) for _ in range(self.rng.number(0, MOST)))
+            days = sorted(self.rng.day(first, today - timedelta(1)) for _ in range(self.rng.integer(0, MOST)))
             for day in days:
-                kind = self.rng.weighted(range(len(self._categories)), [share for _, share, _ in seed_data.DOCUMENTS])
+                kind = self.rng.weighted_choice(
+                    range(len(self._categories)), [share for _, share, _ in seed_data.DOCUMENTS]
+                )
                 self._add(person, kind, day)
 
     def _add(self, person: Person, kind: int, day: date) -> None:
@@ -62,9 +64,9 @@ class Documents:
                 day=day if rng.chance(0.8) else None,
                 comment=rng.choice(COMMENTS),
                 media_type=media_type,
-                size=rng.number(2_000, 4_000_000),
-                scan=rng.weighted(("CLEAN", "PENDING"), (98, 2)),
+                size=rng.integer(2_000, 4_000_000),
+                scan=rng.weighted_choice(("CLEAN", "PENDING"), (98, 2)),
                 signature=rng.choice(("SIGNED", "REQUESTED", "SIGNED")) if kind == 0 else None,
-                created_at=rng.stamp(day),
+                created_at=rng.timestamp(day),
             )
         )

@@ -40,8 +40,8 @@ class Pay:
         hourly = employment.type == "EXTERNAL" or employment.job_id is None
         base = self.company.jobs[employment.job_id].pay if employment.job_id else 52_000
         share = employment.weekly_working_hours / employment.full_time_weekly_working_hours
-        yearly = base * rng.number(85, 130) / 100 * (1 if hourly else share)
-        interval = None if hourly else rng.weighted(("MONTHLY", "YEARLY"), (70, 30))
+        yearly = base * rng.integer(85, 130) / 100 * (1 if hourly else share)
+        interval = None if hourly else rng.weighted_choice(("MONTHLY", "YEARLY"), (70, 30))
         divisor = {None: HOURS_PER_YEAR, "MONTHLY": 12, "YEARLY": 1}[interval]
         days = [employment.start_date, *self._raises(employment)]
         for start, following in zip(days, [*days[1:], None], strict=True):
@@ -49,19 +49,19 @@ class Pay:
             amount = round(amount, 2) if hourly or rng.chance(0.3) else round(amount)
             end = following - DAY if following else employment.end_date
             self._add(employment, "HOURLY" if hourly else "FIXED_SALARY", amount, interval, (start, end))
-            yearly *= 1 + rng.number(10, 70) / 1000
+            yearly *= 1 + rng.integer(10, 70) / 1000
 
     def _raises(self, employment: Employment) -> list[date]:
         """Return the dates of raises: most on the first of a month, a few within a month."""
         rng = self.rng
         last = min(employment.end_date or self.company.today, self.company.today + timedelta(60))
         days = []
-        month = months_after(employment.start_date, rng.number(9, 20))
+        month = months_after(employment.start_date, rng.integer(9, 20))
         while month < last:
-            day = month + timedelta(rng.number(5, 24)) if rng.chance(0.12) else month
+            day = month + timedelta(rng.integer(5, 24)) if rng.chance(0.12) else month
             if day < last:
                 days.append(day)
-            month = months_after(month, rng.number(9, 24))
+            month = months_after(month, rng.integer(9, 24))
         return days
 
     def _bonuses(self, employment: Employment) -> None:
@@ -69,7 +69,7 @@ class Pay:
             payday = date(year, 3, 1)
             last = min(employment.end_date or self.company.today, self.company.today)
             if employment.start_date <= payday <= last and self.rng.chance(0.3):
-                amount = round(self._money(employment, self.rng.number(8, 60) * 100), 2)
+                amount = round(self._money(employment, self.rng.integer(8, 60) * 100), 2)
                 last_day = months_after(payday, 1) - DAY
                 self._add(employment, "ONE_TIME", amount, None, (payday, last_day))
 

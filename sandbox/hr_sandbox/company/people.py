@@ -40,21 +40,21 @@ class People:
         span = (today - first).days
         planned = int(count * ONBOARDING_SHARE)
         days = [first + timedelta(int(span * self.rng.random.random() ** 0.75)) for _ in range(count - planned)]
-        days += [today + timedelta(self.rng.number(3, 80)) for _ in range(planned)]
+        days += [today + timedelta(self.rng.integer(3, 80)) for _ in range(planned)]
         return [workday(day) for day in sorted(days)]
 
     def hire(self, first_day: date) -> tuple[Person, Office]:
         """Generate a person who starts on this day. Returns the person and the office."""
         rng = self.rng
-        office = rng.weighted(self._offices, self._shares)
-        gender = rng.weighted(GENDERS, (47, 47, 3, 3))
+        office = rng.weighted_choice(self._offices, self._shares)
+        gender = rng.weighted_choice(GENDERS, (47, 47, 3, 3))
         names = rng.names(rng.choice(office.locales))
         male = gender == "MALE"
         first_name = names.first_name_male() if male else names.first_name_female()
         last_name = names.last_name_male() if male else names.last_name_female()
-        created_at = rng.stamp(min(first_day, self.company.today) - timedelta(rng.number(1, 45)))
+        created_at = rng.timestamp(min(first_day, self.company.today) - timedelta(rng.integer(1, 45)))
         person = Person(
-            id=self.company.people.next_id(rng.number(1, 4)),
+            id=self.company.people.next_id(rng.integer(1, 4)),
             email="",
             first_name=first_name,
             last_name=last_name,
@@ -77,13 +77,13 @@ class People:
         rng = self.rng
         values: dict[str, AttributeValue | None] = {
             "city": office.city if rng.chance(0.9) else None,
-            "dynamic_12345": f"{rng.number(1000, 1900)}",
+            "dynamic_12345": f"{rng.integer(1000, 1900)}",
             "dynamic_12399": rng.choice(("A-1", "B-7", "Ü-3")) if rng.chance(0.4) else None,
-            "dynamic_20417": rng.number(0, 3) if rng.chance(0.7) else None,
-            "dynamic_20418": rng.number(0, 900) / 10 if rng.chance(0.6) else None,
+            "dynamic_20417": rng.integer(0, 3) if rng.chance(0.7) else None,
+            "dynamic_20418": rng.integer(0, 900) / 10 if rng.chance(0.6) else None,
             "dynamic_20502": self._iso(first_day, 0, 2000) if rng.chance(0.3) else None,
             "dynamic_20777": rng.chance(0.5) if rng.chance(0.8) else None,
-            "dynamic_30001": sorted({rng.choice(LANGUAGES) for _ in range(rng.number(0, 3))})
+            "dynamic_30001": sorted({rng.choice(LANGUAGES) for _ in range(rng.integer(0, 3))})
             if rng.chance(0.7)
             else None,
             "dynamic_9f3c1a.77": rng.choice(SHIRTS) if rng.chance(0.5) else None,
@@ -92,7 +92,7 @@ class People:
         return {name: value for name, value in values.items() if value is not None}
 
     def _iso(self, day: date, low: int, high: int) -> str:
-        return (day + timedelta(self.rng.number(low, high))).isoformat()
+        return (day + timedelta(self.rng.integer(low, high))).isoformat()
 
     def bulk_imports(self) -> None:
         """Simulate imports that updated many persons in the same second, the last of them most recently.

@@ -37,13 +37,13 @@ class Projects:
     def _project(self, name: str, parent: Project | None, number: int) -> Project:
         rng, today = self.rng, self.company.today
         internal = parent is None and number % 4 == 3  # noqa: PLR2004  every fourth one
-        start = parent.starts_on if parent else today - timedelta(rng.number(200, 1500))
+        start = parent.starts_on if parent else today - timedelta(rng.integer(200, 1500))
         old = parent.status == "ARCHIVED" if parent else rng.chance(OLD_SHARE) and number > 0
         end = self._end(start or today, old=old)
-        created_at = rng.stamp((start or today) - timedelta(rng.number(1, 20)))
+        created_at = rng.timestamp((start or today) - timedelta(rng.integer(1, 20)))
         return self.company.projects.add(
             Project(
-                id=self.company.projects.next_id(rng.number(1, 9)),
+                id=self.company.projects.next_id(rng.integer(1, 9)),
                 name=name,
                 code=None if rng.chance(0.3) else f"P-{today.year % 100}{number:02}{len(self.company.projects):02}",
                 description=None if rng.chance(0.5) else f"{name} @ {self.company.name}",
@@ -64,8 +64,8 @@ class Projects:
     def _end(self, start: date, *, old: bool) -> date | None:
         today = self.company.today
         if old:
-            return min(start + timedelta(self.rng.number(90, 400)), today)
-        return None if self.rng.chance(0.5) else today + timedelta(self.rng.number(10, 500))
+            return min(start + timedelta(self.rng.integer(90, 400)), today)
+        return None if self.rng.chance(0.5) else today + timedelta(self.rng.integer(10, 500))
 
     def _members(self) -> list[int]:
         people = [row.id for row in self.company.people if self.rng.chance(MEMBER_SHARE)]

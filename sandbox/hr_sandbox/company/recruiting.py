@@ -57,20 +57,20 @@ class Recruiting:
         categories = list(company.categories)
         for _ in range(count):
             job, office = rng.choice(jobs), rng.choice(offices)
-            created_at = rng.stamp(rng.day(self._first - timedelta(60), company.today - timedelta(15)))
+            created_at = rng.timestamp(rng.day(self._first - timedelta(60), company.today - timedelta(15)))
             old = (company.today - created_at.date()).days > 240  # noqa: PLR2004  most are filled by then
             company.openings.add(
                 Opening(
-                    id=company.openings.next_id(rng.number(1, 40)),
+                    id=company.openings.next_id(rng.integer(1, 40)),
                     name=f"{job.name} ({rng.choice(('m/w/d', 'all genders', 'h/f', office.city))})",
                     category_id=categories[OWN_FAMILIES.get(job.family, 0)].id,
                     department_id=next(row.id for row in departments if row.family == job.family),
                     office_id=office.id,
                     job_id=job.id,
-                    recruiter_ids=sorted({rng.choice(people) for _ in range(rng.number(1, 3))}) if people else [],
+                    recruiter_ids=sorted({rng.choice(people) for _ in range(rng.integer(1, 3))}) if people else [],
                     published=not old or rng.chance(0.1),
-                    schedule=rng.weighted(("full-time", "part-time"), (85, 15)),
-                    seniority=rng.weighted(SENIORITIES, (30, 55, 5, 10)),
+                    schedule=rng.weighted_choice(("full-time", "part-time"), (85, 15)),
+                    seniority=rng.weighted_choice(SENIORITIES, (30, 55, 5, 10)),
                     created_at=created_at,
                     updated_at=rng.later(created_at, 0.7),
                 )
@@ -99,9 +99,9 @@ class Recruiting:
         male = rng.chance(0.5)
         first_name = names.first_name_male() if male else names.first_name_female()
         last_name = names.last_name_male() if male else names.last_name_female()
-        gender = rng.weighted(("MALE" if male else "FEMALE", None), (70, 30))
+        gender = rng.weighted_choice(("MALE" if male else "FEMALE", None), (70, 30))
         candidate = self._candidate(first_name, last_name, gender, opening, self.company.today - timedelta(2))
-        end = rng.weighted((None, "REJECTED", "WITHDRAWN"), (30, 58, 12) if opening.published else (0, 80, 20))
+        end = rng.weighted_choice((None, "REJECTED", "WITHDRAWN"), (30, 58, 12) if opening.published else (0, 80, 20))
         self._apply(candidate, opening, end, self.company.today)
         if rng.chance(0.15):
             later = [row for row in openings if row.created_at > candidate.created_at]
@@ -112,9 +112,9 @@ class Recruiting:
         self, first_name: str, last_name: str, gender: str | None, opening: Opening, until: date
     ) -> Candidate:
         rng, company = self.rng, self.company
-        number = company.candidates.next_id(rng.number(1, 5))
+        number = company.candidates.next_id(rng.integer(1, 5))
         name = ".".join(filter(None, (ascii_name(first_name), ascii_name(last_name)))) or "mail"
-        created_at = rng.stamp(rng.day(opening.created_at.date() + timedelta(1), until))
+        created_at = rng.timestamp(rng.day(opening.created_at.date() + timedelta(1), until))
         return company.candidates.add(
             Candidate(
                 id=number,
@@ -122,11 +122,11 @@ class Recruiting:
                 last_name=last_name,
                 email=f"{name}.{number}@mail.example",
                 gender=gender,
-                phone=f"+49 30 {rng.number(100_000, 999_999)}" if rng.chance(0.6) else None,
+                phone=f"+49 30 {rng.integer(100_000, 999_999)}" if rng.chance(0.6) else None,
                 location=company.offices[opening.office_id].city if rng.chance(0.7) else None,
                 birthday=rng.day(date(1960, 1, 1), date(2004, 1, 1)) if rng.chance(0.2) else None,
                 profile=f"https://profiles.example/{name}-{number}" if rng.chance(0.4) else None,
-                available_from=company.today + timedelta(rng.number(0, 120)) if rng.chance(0.3) else None,
+                available_from=company.today + timedelta(rng.integer(0, 120)) if rng.chance(0.3) else None,
                 created_at=created_at,
                 updated_at=rng.later(created_at, 0.4),
             )
@@ -135,9 +135,9 @@ class Recruiting:
     def _apply(self, candidate: Candidate, opening: Opening, end: str | None, until: date) -> None:
         rng, company = self.rng, self.company
         day = min(max(candidate.created_at.date(), opening.created_at.date() + timedelta(1)), until)
-        created_at = max(rng.stamp(day), candidate.created_at)
+        created_at = max(rng.timestamp(day), candidate.created_at)
         stages = company.categories[opening.category_id].stages
-        way = [NEW, *stages[: len(stages) if end == "ACCEPTED" else rng.number(0, len(stages))]]
+        way = [NEW, *stages[: len(stages) if end == "ACCEPTED" else rng.integer(0, len(stages))]]
         way += [ENDS[end]] if end else []
         latest = min(datetime.combine(until + timedelta(1), time(), UTC), rng.latest)
         span = min(int((latest - created_at).total_seconds()), LONGEST_DAYS * 86_400)
@@ -150,7 +150,7 @@ class Recruiting:
         ]
         company.applications.add(
             Application(
-                id=company.applications.next_id(rng.number(1, 6)),
+                id=company.applications.next_id(rng.integer(1, 6)),
                 candidate_id=candidate.id,
                 opening_id=opening.id,
                 applied_on=created_at.date(),

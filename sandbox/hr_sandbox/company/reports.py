@@ -133,7 +133,7 @@ class Reports:
         """Generate all reports."""
         table, rng = self.company.reports, self.rng
         for plan in PLANS:
-            created_at = rng.stamp(self.company.today - timedelta(rng.number(30, 900)))
+            created_at = rng.timestamp(self.company.today - timedelta(rng.integer(30, 900)))
             table.add(Report(table.next_id(), rng.uuid(), *plan, created_at, rng.later(created_at, 0.5)))
 
 

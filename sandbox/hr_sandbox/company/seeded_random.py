@@ -51,17 +51,17 @@ class SeededRandom:
         """Return one of the choices."""
         return choices[int(self.random.random() * len(choices))]
 
-    def weighted(self, choices: Sequence[T], weights: Iterable[float]) -> T:
+    def weighted_choice(self, choices: Sequence[T], weights: Iterable[float]) -> T:
         """Return one of the choices by weight."""
         return self.random.choices(choices, list(weights))[0]
 
-    def number(self, low: int, high: int) -> int:
+    def integer(self, low: int, high: int) -> int:
         """Return an integer in a range (inclusive)."""
         return low + int(self.random.random() * (high - low + 1))
 
     def day(self, first: date, last: date) -> date:
         """Return a day of a window (inclusive), or the first one if the window is empty."""
-        return first + timedelta(self.number(0, max(0, (last - first).days)))
+        return first + timedelta(self.integer(0, max(0, (last - first).days)))
 
     def uuid(self) -> str:
         """Return a random UUID (version 4)."""
@@ -69,9 +69,9 @@ class SeededRandom:
         variant = "89ab"[int(text[16], 16) % 4]
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
 
-    def stamp(self, day: date) -> datetime:
+    def timestamp(self, day: date) -> datetime:
         """Return a timestamp on a day, not later than the company's latest one."""
-        timestamp = datetime.combine(day, time(), UTC) + timedelta(seconds=self.number(5 * 3600, 18 * 3600))
+        timestamp = datetime.combine(day, time(), UTC) + timedelta(seconds=self.integer(5 * 3600, 18 * 3600))
         return min(timestamp, self.latest)
 
     def later(self, timestamp: datetime, probability: float) -> datetime:
@@ -79,7 +79,7 @@ class SeededRandom:
         if not self.chance(probability):
             return timestamp
         span = int((self.latest - timestamp).total_seconds())
-        return timestamp + timedelta(seconds=self.number(0, max(0, span)))
+        return timestamp + timedelta(seconds=self.integer(0, max(0, span)))
 
     def names(self, locale: str) -> Any:  # noqa: ANN401  Faker adds a locale's methods at run time
         """Return the name provider of a locale. Loading all of a locale's providers would take seconds."""

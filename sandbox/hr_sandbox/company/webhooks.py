@@ -38,13 +38,13 @@ class Webhooks:
         """Generate the webhooks and their events until yesterday."""
         company, rng = self.company, self.rng
         for name, url, status, names in seed_data.WEBHOOKS:
-            created_at = rng.stamp(company.today - timedelta(rng.number(100, 600)))
+            created_at = rng.timestamp(company.today - timedelta(rng.integer(100, 600)))
             number = company.webhooks.next_id()
             row = Webhook(number, rng.uuid(), name, url, status, names, created_at, rng.later(created_at, 0.5))
             company.webhooks.add(row)
-        self.tell(sorted(self._history()))
+        self.send(sorted(self._history()))
 
-    def tell(self, told: Iterable[Told]) -> None:
+    def send(self, told: Iterable[Told]) -> None:
         """Send events to all enabled webhooks that subscribe to them."""
         listening = [row for row in self.company.webhooks if row.status == "ENABLED"]
         for timestamp, name, subject in told:
@@ -72,9 +72,9 @@ class Webhooks:
                 if changed >= since and changed != row.created_at:
                     yield changed, NAMES[kind, "updated"], key_of(row)
         for kind in kinds[2:]:
-            for _ in range(rng.number(2, 6)):
-                day = company.today - timedelta(rng.number(1, DAYS - 1))
-                yield rng.stamp(day), NAMES[kind, "deleted"], rng.uuid()
+            for _ in range(rng.integer(2, 6)):
+                day = company.today - timedelta(rng.integer(1, DAYS - 1))
+                yield rng.timestamp(day), NAMES[kind, "deleted"], rng.uuid()
 
     def _event(self, webhook: Webhook, timestamp: datetime, name: str, subject: str) -> None:
         company, rng = self.company, self.rng

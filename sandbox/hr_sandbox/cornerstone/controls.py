@@ -201,7 +201,7 @@ class CornerstoneControls:
         empty = take_flag(body, "empty", default=False)
         check_empty(body)
         if not rows:
-            raise ControlError("The value of rows is 1 or more.")
+            raise ControlError("The argument rows must be at least 1.")
         self._odata.short[table.name] = (rows, empty)
         return {"stream": table.name, "rows": rows, "empty": empty}
 
@@ -224,7 +224,7 @@ class CornerstoneControls:
         table, tracked = self._table(body), take_flag(body, "tracked")
         check_empty(body)
         if table.service != EXPORTER:
-            raise ControlError("Views do not track changes.")
+            raise ControlError("Views cannot track changes.")
         self._store.portal.track(table.name, tracked=tracked)
         return {"tracked": sorted(self._store.portal.tracked)}
 

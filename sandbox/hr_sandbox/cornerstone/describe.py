@@ -4,7 +4,7 @@
 
 VIEWS is a JSON object by name: `api`, `columns` (OData types), `native_types`, `key`, `throttle_per_minute`,
 `filterable_columns`. Only names, types and numbers are kept. Tables without public columns get invented ones, which
-are listed under `ours`.
+are newer_response under `ours`.
 """
 
 from __future__ import annotations

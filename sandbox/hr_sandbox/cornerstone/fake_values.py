@@ -64,17 +64,17 @@ class FakeValues:
         self._trainings = [row.object_id for row in snapshot.trainings]
         self._latest = snapshot.latest
 
-    def value(self, table: str, column: Column, key: object, *, steady: bool) -> Any:  # noqa: ANN401  any OData type
+    def value(self, table: str, column: Column, key: object, *, required: bool) -> Any:  # noqa: ANN401  any OData type
         """Return the value of a column in a row.
 
         Args:
             table: the name of the table.
             column: the column.
             key: the key of the row.
-            steady: whether the value must not be null.
+            required: whether the value must not be null.
         """
         number = stable_number(self._seed, table, column.name, key)
-        if not steady and number % 1000 < NULLS * 10:
+        if not required and number % 1000 < NULLS * 10:
             return None
         number = number // 7 + number % 7
         maker = MAKERS.get(column.type, _text)
@@ -86,7 +86,7 @@ class FakeValues:
             return self._trainings[number % len(self._trainings)]
         return uuid(column.name, number % 50)
 
-    def whole(self, column: Column, number: int) -> int:
+    def integer(self, column: Column, number: int) -> int:
         """Return the id of a user or a language, or a small integer."""
         name = column.name
         if name.endswith(USERS) or name in {"created_by", "modified_by"}:
@@ -125,7 +125,7 @@ MAKERS: dict[str, Callable[[FakeValues, Column, int], Any]] = {
     "Edm.Decimal": _decimal,
     "Edm.Double": lambda _, __, number: number % 10_000 / 64,
     "Edm.Guid": FakeValues.guid,
-    "Edm.Int32": FakeValues.whole,
+    "Edm.Int32": FakeValues.integer,
     "Edm.Int64": lambda _, __, number: number % 5000 + (number % 50 == 0) * 9_007_199_254_740_993,
     "Edm.String": _text,
 }

@@ -149,14 +149,14 @@ class FilterParser:
                 self._take()
                 values.append(self._fitting(column, self._literal(), sign))
             self._take(")")
-            return Condition(lambda get: _bare(get(column)) in values)
+            return Condition(lambda get: _generated(get(column)) in values)
         if sign not in COMPARE:
             raise bad_request(f"There is no operator {sign}.")
         value = self._fitting(column, self._literal(), sign)
         compare = COMPARE[sign]
 
         def test(get: Getter) -> bool:
-            held = _bare(get(column))
+            held = _generated(get(column))
             if held is None or value is None:
                 return (held is value) == (sign == "eq") if sign in {"eq", "ne"} else False
             return compare(held, value)
@@ -222,7 +222,7 @@ def _timestamp(text: str, *, bare_days: bool) -> int:
     return ticks
 
 
-def _bare(value: Any) -> Any:  # noqa: ANN401  any of OData
+def _generated(value: Any) -> Any:  # noqa: ANN401  any of OData
     """Return a value as databases compare it: trailing blanks are ignored."""
     return value.rstrip() if isinstance(value, str) else value
 

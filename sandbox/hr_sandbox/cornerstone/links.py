@@ -49,8 +49,8 @@ class Links:
         if payload is None or payload["kind"] != kind or payload["table"] != table:
             raise bad_request("The token is not valid.")
         life = self.lives[kind]
-        old = life is not None and payload["at"] + life <= self.clock.seconds()
-        if old or payload["n"] <= self._ended.get(kind, 0):
+        older_response = life is not None and payload["at"] + life <= self.clock.seconds()
+        if older_response or payload["n"] <= self._ended.get(kind, 0):
             raise ApiError(error_response(GONE, "The token has expired."))
         return payload
 

@@ -28,9 +28,9 @@ def service_document(service: str, root: str) -> Response:
     """Return the list of all entity sets."""
     value = [{"name": row.name, "kind": "EntitySet", "url": row.name} for row in of_service(service)]
     body = {"@odata.context": f"{root}{ROOTS[service]}/$metadata", "value": value}
-    answer = json_response(body, media_type=JSON_TYPE)
-    answer.headers |= ODATA
-    return answer
+    response = json_response(body, media_type=JSON_TYPE)
+    response.headers |= ODATA
+    return response
 
 
 class Metadata:
@@ -50,7 +50,7 @@ class Metadata:
             self._made[service] = made
         return made[1]
 
-    def answer(self, service: str, request: Request) -> Response:
+    def handle(self, service: str, request: Request) -> Response:
         """Return the XML document, regardless of the `Accept` header."""
         body = self.document(service)
         headers = {"content-type": "application/xml", **ODATA}
@@ -70,7 +70,7 @@ class Metadata:
             f'<EntityContainer Name="Container">{sets}</EntityContainer></Schema>\n'
         )
         if service == EXPORTER:
-            notes = "\n".join(self._notes(table, namespace) for table in tables)
+            notes = "\n".join(self._annotations(table, namespace) for table in tables)
             text += f'<Schema Namespace="ExtendedMetadata" xmlns="{EDM}">\n{notes}\n</Schema>\n'
         return text + TAIL
 
@@ -83,14 +83,14 @@ class Metadata:
             lines.append(f'<Property Name="{name}" Type="{column.type}"{required}/>')
         return "\n".join([*lines, "</EntityType>"])
 
-    def _notes(self, table: EntitySet, namespace: str) -> str:
+    def _annotations(self, table: EntitySet, namespace: str) -> str:
         """Return the annotations of an object and its columns."""
         tracked = str(table.name in self._portal.tracked).lower()
         own = str("_cf_core" in table.name).lower()
         heading = table.name.removesuffix("_core").replace("_", " ").title()
         about = (
-            _note("ObjectPublicName", table.name),
-            _note("ObjectHeading", heading),
+            _annotation("ObjectPublicName", table.name),
+            _annotation("ObjectHeading", heading),
             f'<Annotation Term="ExtendedMetadata.ObjectSupportsChangeTracking" Bool="{tracked}"/>',
             f'<Annotation Term="ExtendedMetadata.ObjectIsUserDefined" Bool="{own}"/>',
         )
@@ -104,13 +104,13 @@ class Metadata:
         )
 
 
-def _note(term: str, text: str) -> str:
+def _annotation(term: str, text: str) -> str:
     return f'<Annotation Term="ExtendedMetadata.{term}" String={quoteattr(text)}/>'
 
 
 def _about(table: EntitySet, column: Column) -> str:
     indexed = str(column.name in table.indexed).lower()
-    steady = column.name in table.key or column.name.startswith("_")
-    declared = _note("FieldOuroborosTypeDeclaration", column.native + ("" if steady else "?"))
-    heading = _note("FieldHeading", column.label) if column.label else ""
+    required = column.name in table.key or column.name.startswith("_")
+    declared = _annotation("FieldOuroborosTypeDeclaration", column.native + ("" if required else "?"))
+    heading = _annotation("FieldHeading", column.label) if column.label else ""
     return f'<Annotation Term="ExtendedMetadata.FieldIsFilteringAllowed" Bool="{indexed}"/>{declared}{heading}'

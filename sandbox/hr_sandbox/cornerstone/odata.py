@@ -32,7 +32,7 @@ class OData:
     """Reads the tables of a store.
 
     Attributes:
-        twice: rows that are served on two pages, by table.
+        duplicates: rows that are served on two pages, by table.
         shape: how deleted rows look in changes.
         short: per table, the largest page, and whether the first page is empty.
     """
@@ -42,81 +42,81 @@ class OData:
         self.store = store
         self.links = links
         self.renderer = Renderer(store)
-        self.twice: dict[str, Key] = {}
+        self.duplicates: dict[str, Key] = {}
         self.shape = SHAPES[0]
         self.short: dict[str, tuple[int, bool]] = {}
         self._kept: tuple[tuple[object, ...], list[Row], Selection] | None = None
 
-    def answer(self, table: EntitySet, request: Request) -> Response:
+    def handle(self, table: EntitySet, request: Request) -> Response:
         """Return a page of a table or of its changes."""
         check_accept(request)
         prefer = preferences(request)
         if table.service == EXPORTER and any(name == DELTA for name, _ in request.query):
             return self._changes(table, request, prefer)
         query = parse_query(table, self.store.portal.columns(table), request)
-        begun = self.links.open("next", query.token, table.name) if query.token is not None else {}
-        if begun and begun["options"] != fingerprint(query.options):
+        start_state = self.links.open("next", query.token, table.name) if query.token is not None else {}
+        if start_state and start_state["options"] != fingerprint(query.options):
             raise bad_request("The token belongs to another query.")
-        if "until" in begun:
-            return self._changed(table, request, prefer, begun)
-        if not begun and prefer.track:
+        if "until" in start_state:
+            return self._changed(table, request, prefer, start_state)
+        if not start_state and prefer.track:
             if table.service != EXPORTER or table.name not in self.store.portal.tracked:
                 return not_implemented()
             if query.options:
                 raise bad_request("Changes are tracked of whole objects only.")
-            begun = {"track": self.store.sequence(table.name)}
-        return self._page(table, request, prefer, query, begun)
+            start_state = {"track": self.store.sequence(table.name)}
+        return self._page(table, request, prefer, query, start_state)
 
     def _page(
-        self, table: EntitySet, request: Request, prefer: Preferences, query: Query, begun: dict[str, Any]
+        self, table: EntitySet, request: Request, prefer: Preferences, query: Query, start_state: dict[str, Any]
     ) -> Response:
         found = self._selection(table, query)
-        start = found.after(begun["after"]) if "after" in begun else query.skip
-        left = begun.get("left", query.top)
+        start = found.after(start_state["after"]) if "after" in start_state else query.skip
+        left = start_state.get("left", query.top)
         most, empty = self.short.get(table.name, (prefer.size, False))
-        size = 0 if empty and "after" not in begun else min(most, prefer.size)
+        size = 0 if empty and "after" not in start_state else min(most, prefer.size)
         end = max(start, min(start + (size if left is None else min(size, left)), found.end))
-        rows, places, twice = found.cut(start, end)
+        rows, places, duplicates = found.page(start, end)
         columns = query.columns
         texts = [
             *self.renderer.texts(table, columns, rows),
             *self.renderer.bulk(table, columns, places),
-            *self.renderer.texts(table, columns, twice),
+            *self.renderer.texts(table, columns, duplicates),
         ]
         left = None if left is None else left - (end - start)
         tail: dict[str, Any] = {}
-        track = {"track": begun["track"]} if "track" in begun else {}
+        track = {"track": start_state["track"]} if "track" in start_state else {}
         if end < found.end and left != 0:
             # With `$orderby` or `$skip` a position is only an offset.
             placed = bool(query.order or query.skip) or not end
             after = ["place", end] if placed else found.position(end)
-            if self.links.styles.get(table.name) == "repeated" and "after" in begun:
-                after = begun["after"]
+            if self.links.styles.get(table.name) == "repeated" and "after" in start_state:
+                after = start_state["after"]
             state = {"table": table.name, "after": after, "left": left, "options": fingerprint(query.options), **track}
             tail = self.links.next_link(table, request.root, query.options, self.links.token("next", state))
         elif track:
             tail = self._delta_link(table, track["track"])
         count = {"@odata.count": len(found)} if query.count else {}
-        answer = self._frame(table, request, texts, count, tail)
+        response = self._response(table, request, texts, count, tail)
         if track:
-            answer.headers["preference-applied"] = TRACK
-        return answer
+            response.headers["preference-applied"] = TRACK
+        return response
 
     def _selection(self, table: EntitySet, query: Query) -> Selection:
         """Return the rows that match a query. The result is cached for the next page."""
         state = (table.name, query.options, self.store.portal.version, self.store.bulk.size(table.name))
-        rows, twice = self.store.rows(table.name), self._twice(table)
+        rows, duplicates = self.store.rows(table.name), self._duplicates(table)
         kept = self._kept
-        if kept is None or kept[0] != state or kept[1] is not rows or kept[2].twice != twice:
-            self._kept = kept = (state, rows, Selection(self.store, table, query, twice))
+        if kept is None or kept[0] != state or kept[1] is not rows or kept[2].duplicates != duplicates:
+            self._kept = kept = (state, rows, Selection(self.store, table, query, duplicates))
         return kept[2]
 
-    def _twice(self, table: EntitySet) -> list[Row]:
-        key = self.twice.get(table.name)
+    def _duplicates(self, table: EntitySet) -> list[Row]:
+        key = self.duplicates.get(table.name)
         row = None if key is None else self.store.find(table.name, key)
         return [] if row is None else [row]
 
-    def _frame(
+    def _response(
         self,
         table: EntitySet,
         request: Request,
@@ -159,7 +159,7 @@ class OData:
             if not deleted and key in rows:
                 texts.append(to_json(self.renderer.body(table, columns, rows[key])))
             else:
-                texts.append(to_json(self._gone(table, request, key)))
+                texts.append(to_json(self._deleted_row(table, request, key)))
         if end < len(changes):
             named = {
                 "table": table.name,
@@ -171,9 +171,9 @@ class OData:
             tail = self.links.next_link(table, request.root, (), self.links.token("next", named))
         else:
             tail = self._delta_link(table, state["until"])
-        return self._frame(table, request, texts, {}, tail, context="/$delta")
+        return self._response(table, request, texts, {}, tail, context="/$delta")
 
-    def _gone(self, table: EntitySet, request: Request, key: Key) -> dict[str, Any]:
+    def _deleted_row(self, table: EntitySet, request: Request, key: Key) -> dict[str, Any]:
         """Return a deleted row in the selected shape."""
         named = dict(zip(table.key, key, strict=True))
         parts = (f"{name}={_literal(value)}" for name, value in named.items())
@@ -191,7 +191,7 @@ class OData:
         check_accept(request)
         if request.query:
             raise bad_request("A single row has no options.")
-        row = self._found(table, key_text)
+        row = self._find(table, key_text)
         if row is None:
             raise ApiError(error_response(NOT_FOUND))
         columns = self.store.portal.columns(table).values()
@@ -201,7 +201,7 @@ class OData:
         }
         return Response(200, to_json(body).encode(), {"content-type": JSON_TYPE, **ODATA})
 
-    def _found(self, table: EntitySet, text: str) -> Row | None:
+    def _find(self, table: EntitySet, text: str) -> Row | None:
         parts = [KEY_PART.fullmatch(part.strip()) for part in text.split(",")]
         if not table.key or len(parts) != len(table.key):
             return None

@@ -124,9 +124,9 @@ class Portal:
         """Add a field. Returns its columns."""
         kinds = sorted(set(FIELDED.values()))
         if kind not in kinds:
-            raise ControlError(f"There is no kind {kind} with fields; there are {', '.join(kinds)}.")
+            raise ControlError(f"There is no kind {kind} with fields; choose from {', '.join(kinds)}.")
         if type_ not in TYPES:
-            raise ControlError(f"There is no type {type_}; there are {', '.join(TYPES)}.")
+            raise ControlError(f"There is no type {type_}; choose from {', '.join(TYPES)}.")
         row = self._add(kind, label, type_)
         columns = {table: row.column(table).name for table, of in FIELDED.items() if of == kind}
         return {"id": row.id, "columns": columns}
@@ -154,7 +154,7 @@ class Portal:
         hidden = self.hidden.setdefault(name, set())
         known = {*table.columns, *(row.name for row in self._own(name))}
         if column not in known or column in table.key:
-            raise ControlError(f"There is no column {name}.{column} that can come and go.")
+            raise ControlError(f"There is no column {name}.{column} that can be hidden.")
         (hidden.discard if visible else hidden.add)(column)
         self.version += 1
 

@@ -79,7 +79,7 @@ def parse_query(table: EntitySet, columns: dict[str, Column], request: Request) 
     """Parse the query options of a request for rows."""
     given = dict(request.query)
     if len(given) != len(request.query):
-        raise bad_request("An option stands twice.")
+        raise bad_request("A query option is repeated.")
     for name in given:
         if name not in OPTIONS:
             raise bad_request(f"The query option '{name}' is not supported.")

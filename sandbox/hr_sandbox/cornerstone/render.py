@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.cornerstone.store import coerced
+from hr_sandbox.cornerstone.store import coerce
 from hr_sandbox.cornerstone.tables import EXPORTER
 from hr_sandbox.cornerstone.timestamps import format_timestamp
 
@@ -70,7 +70,7 @@ class Renderer:
         """Return a function that formats the column's values. Integers take a fast path."""
         if column.type == "Edm.Int32":
             return str
-        return lambda value: to_json(self._cell(table, column, coerced(column, value)))
+        return lambda value: to_json(self._cell(table, column, coerce(column, value)))
 
     def _cell(self, table: EntitySet, column: Column, value: Any) -> Any:  # noqa: ANN401  any JSON
         if value is None:

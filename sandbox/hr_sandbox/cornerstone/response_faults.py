@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.cornerstone.errors import HTML_ERROR, LOGIN, LOGIN_PAGE, XML_ERROR, error_response, html, redirect
@@ -52,70 +52,70 @@ def _cut(text: str) -> tuple[str, bool]:
 
 
 def _ending(tail: str, comma: str) -> Callable[[Response, Request], Response]:
-    def end(answer: Response, _request: Request) -> Response:
-        text, some = _cut(answer.body.decode())
+    def end(response: Response, _request: Request) -> Response:
+        text, some = _cut(response.body.decode())
         body = f"{text}{comma if some else ''}{tail}"
-        return Response(answer.status, body.encode(), dict(answer.headers), answer.seconds)
+        return replace(response, body=body.encode())
 
     return end
 
 
-def _broken(answer: Response, _request: Request) -> Response:
-    return Response(answer.status, answer.body[: len(answer.body) * 2 // 3], dict(answer.headers), answer.seconds)
+def _truncated(response: Response, _request: Request) -> Response:
+    return replace(response, body=response.body[: len(response.body) * 2 // 3])
 
 
-def _whole(answer: Response, _request: Request) -> Response:
-    return Response(answer.status, ERROR.encode(), dict(answer.headers), answer.seconds)
+def _only_error(response: Response, _request: Request) -> Response:
+    return replace(response, body=ERROR.encode())
 
 
 def _changed(change: Callable[[list[Any]], list[Any]]) -> Callable[[Response, Request], Response]:
     """Return a function that changes the rows but not the counts around them."""
 
-    def answer(answer: Response, _request: Request) -> Response:
-        body = json.loads(answer.body)
+    def change_rows(response: Response, _request: Request) -> Response:
+        body = json.loads(response.body)
         for name in LISTS if isinstance(body, dict) else ():
             if isinstance(body.get(name), list):
                 body[name] = change(body[name])
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-        return Response(answer.status, text.encode(), dict(answer.headers), answer.seconds)
+        return replace(response, body=text.encode())
 
-    return answer
+    return change_rows
 
 
-def _zipped(answer: Response, _request: Request) -> Response:
+def _truncated_gzip(response: Response, _request: Request) -> Response:
     """Return a truncated gzip body with a matching content length."""
-    packed = gzip.compress(answer.body)
-    headers = {**answer.headers, "content-encoding": "gzip"}
-    return Response(answer.status, packed[: len(packed) * 2 // 3], headers, answer.seconds)
+    packed = gzip.compress(response.body)
+    headers = {**response.headers, "content-encoding": "gzip"}
+    return replace(response, body=packed[: len(packed) * 2 // 3], headers=headers)
 
 
-def _without_last_line(answer: Response, _request: Request) -> Response:
-    lines = answer.body.splitlines(keepends=True)
-    return Response(answer.status, b"".join(lines[:-1]), dict(answer.headers), answer.seconds)
+def _without_last_line(response: Response, _request: Request) -> Response:
+    lines = response.body.splitlines(keepends=True)
+    return replace(response, body=b"".join(lines[:-1]))
 
 
-def _with_stray_byte(answer: Response, _request: Request) -> Response:
+def _with_stray_byte(response: Response, _request: Request) -> Response:
     """Append a Latin-1 byte to the last line."""
-    return Response(answer.status, answer.body.rstrip(b"\n") + STRAY + b"\n", dict(answer.headers), answer.seconds)
+    return replace(response, body=response.body.rstrip(b"\n") + STRAY + b"\n")
 
 
 FORMS: dict[str, Callable[[Response, Request], Response]] = {
     "error": _ending(ERROR, ","),
     "html": _ending(HTML_ERROR, ""),
-    "cut": _broken,
-    "only-error": _whole,
+    "cut": _truncated,
+    "only-error": _only_error,
     "page": lambda _, __: html(LOGIN),
     "login": lambda _, request: redirect(request, LOGIN_PAGE),
     "json-500": lambda _, __: error_response(500),
     "xml-500": lambda _, __: Response(500, XML_ERROR.encode(), {"content-type": "application/xml"}),
     "html-500": lambda _, __: html(HTML_ERROR, 500),
     "timeout": lambda _, __: html("<!DOCTYPE html><html><body>Gateway Timeout</body></html>", 504),
-    "slow": lambda answer, _: answer,
+    "slow": lambda response, _: response,
     "no-content": lambda _, __: Response(204),
-    "nothing": lambda answer, _: Response(200, b"", dict(answer.headers)),
+    "nothing": lambda response, _: Response(200, b"", dict(response.headers)),
     "short": _changed(lambda rows: rows[:-1]),
     "failed-item": _changed(lambda rows: [dict(FAILED), *rows[1:]] if rows else rows),
-    "gzip-cut": _zipped,
+    "gzip-cut": _truncated_gzip,
     "line-cut": _without_last_line,
     "stray-byte": _with_stray_byte,
 }
@@ -141,7 +141,7 @@ class ResponseFaults(Schedule[ResponseFault]):
         """Check a fault and add it."""
         for name, value in body.items():
             if name not in KINDS:
-                raise ControlError(f"A failure has no {name}; it has {', '.join(KINDS)}.")
+                raise ControlError(f"A failure has no member {name}; its members are {', '.join(KINDS)}.")
             if not KINDS[name](value):
                 raise ControlError(f"The {name} of a failure cannot be {value!r}; forms are {', '.join(FORMS)}.")
         fault = ResponseFault(**body)

@@ -25,24 +25,24 @@ Position = list[Any]
 class Selection:
     """The matching rows: those of the company, the generated ones, then duplicates."""
 
-    def __init__(self, store: Store, table: EntitySet, query: Query, twice: Sequence[Row] = ()) -> None:
+    def __init__(self, store: Store, table: EntitySet, query: Query, duplicates: Sequence[Row] = ()) -> None:
         """Select the rows.
 
         Args:
             store: the rows.
             table: the requested table.
             query: the parsed query.
-            twice: rows to repeat at the end.
+            duplicates: rows to repeat at the end.
         """
         self._bulk = store.bulk
         self._table = table
         part = query.condition
 
-        def meant(row: Row) -> bool:
+        def matches(row: Row) -> bool:
             return part is None or part.test(lambda column: store.value(table, row, column))
 
-        self.rows = [row for row in store.rows(table.name) if meant(row)]
-        self.twice = [row for row in twice if meant(row)]
+        self.rows = [row for row in store.rows(table.name) if matches(row)]
+        self.duplicates = [row for row in duplicates if matches(row)]
         if query.order:
             for column, down in reversed(query.order):
                 self.rows.sort(key=lambda row: _sortable(store.value(table, row, column)), reverse=down)
@@ -50,9 +50,9 @@ class Selection:
         if size := self._bulk.size(table.name):
             if query.order:
                 raise ApiError(error_response(BROKEN, "The execution timed out."))
-            self.places = self._meant(query, size, meant)
+            self.places = self._matching(query, size, matches)
 
-    def _meant(self, query: Query, size: int, meant: Any) -> Sequence[int]:  # noqa: ANN401  tests a row
+    def _matching(self, query: Query, size: int, matches: Any) -> Sequence[int]:  # noqa: ANN401  tests a row
         if query.condition is None:
             return range(size)
         name = self._table.name
@@ -65,7 +65,7 @@ class Selection:
             return places
         if len(places) > SCANNED:
             raise ApiError(error_response(BROKEN, "The execution timed out."))
-        return [place for place in places if meant(self._bulk.row(name, place))]
+        return [place for place in places if matches(self._bulk.row(name, place))]
 
     def __len__(self) -> int:
         """Return the number of rows without duplicates."""
@@ -74,7 +74,7 @@ class Selection:
     @property
     def end(self) -> int:
         """The number of rows including duplicates."""
-        return len(self) + len(self.twice)
+        return len(self) + len(self.duplicates)
 
     def after(self, position: Position) -> int:
         """Return the index after a position. A row that was changed since has moved to the end."""
@@ -94,11 +94,11 @@ class Selection:
             return ["row", row[MOVED], *row[KEY]]
         return ["bulk", self.places[place]] if place < len(self.places) else ["place", index]
 
-    def cut(self, start: int, end: int) -> tuple[list[Row], Sequence[int], list[Row]]:
+    def page(self, start: int, end: int) -> tuple[list[Row], Sequence[int], list[Row]]:
         """Return the rows between two indexes."""
         mine, whole = len(self.rows), len(self)
         places = self.places[max(start - mine, 0) : max(end - mine, 0)]
-        return self.rows[start:end], places, self.twice[max(start - whole, 0) : max(end - whole, 0)]
+        return self.rows[start:end], places, self.duplicates[max(start - whole, 0) : max(end - whole, 0)]
 
 
 def _sortable(value: Any) -> tuple[bool, Any]:  # noqa: ANN401  any of OData

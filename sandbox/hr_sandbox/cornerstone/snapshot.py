@@ -152,17 +152,17 @@ class Snapshot:
         chosen = sorted({stable_number(seed, number, place) % TRAININGS for place in range(many)})
         for index in chosen:
             times = 2 if stable_chance(6, seed, number, index, "again") else 1
-            found += [self._taken(number, index, turn + 1, latest=turn == times - 1) for turn in range(times)]
+            found += [self._transcript_row(number, index, turn + 1, latest=turn == times - 1) for turn in range(times)]
         return found
 
-    def _taken(self, number: int, index: int, reg_num: int, *, latest: bool) -> Transcript:
+    def _transcript_row(self, number: int, index: int, reg_num: int, *, latest: bool) -> Transcript:
         words = (self.company.seed, number, index, reg_num)
         status = stable_choice((DONE, DONE, DONE, *(row[0] for row in STATUSES)), *words, "status") if latest else DONE
         # Many were modified in the last month.
         created = self._ago(25 if stable_chance(20, *words, "recent") else DAYS_BACK, *words, "created")
         modified = self._between(created, *words, "modified")
         modified -= modified % MINUTE
-        begun = status in {8, DONE, 65_540}
+        state_ = status in {8, DONE, 65_540}
         return Transcript(
             user_id=number,
             training=self.trainings[index],
@@ -170,7 +170,7 @@ class Snapshot:
             latest=latest,
             status_id=status,
             created=created,
-            started=min(created + stable_number(*words, "start") % 9 * DAY, modified) if begun else None,
+            started=min(created + stable_number(*words, "start") % 9 * DAY, modified) if state_ else None,
             completed=modified if status == DONE else None,
             modified=modified,
             score=stable_number(*words, "score") % 101 if status == DONE else None,

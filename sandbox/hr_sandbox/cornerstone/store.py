@@ -60,7 +60,7 @@ class Store:
         self._source: dict[str, dict[Key, Row]] = {}
         self._stamps: dict[str, dict[Key, tuple[int, int]]] = {}
         self._patches: dict[str, dict[Key, Row]] = {}
-        self._gone: dict[str, set[Key]] = {}
+        self._deleted: dict[str, set[Key]] = {}
         self._log: dict[str, list[tuple[int, Key, bool]]] = {}
 
     @property
@@ -84,7 +84,7 @@ class Store:
         version = (self.company.version if name in BUILDERS else 0, self._edited.get(name, 0))
         made = self._made.get(name)
         if made is None or made[0] != version:
-            self._made[name] = made = (version, self._make(entity_sets()[name]))
+            self._made[name] = made = (version, self._build(entity_sets()[name]))
         return made[1]
 
     def find(self, name: str, key: Key) -> Row | None:
@@ -95,11 +95,11 @@ class Store:
         """Return the value of a column in a row."""
         name = column.name
         if name in row:
-            return coerced(column, row[name])
+            return coerce(column, row[name])
         if "_attributes" in row and name in self._attributes(table):
-            return coerced(column, _attribute(row["_attributes"].get(self._attributes(table)[name])))
-        made = self.fake_values.value(table.name, column, row.get("_like", row[KEY]), steady=name in table.key)
-        return coerced(column, made)
+            return coerce(column, _attribute(row["_attributes"].get(self._attributes(table)[name])))
+        made = self.fake_values.value(table.name, column, row.get("_like", row[KEY]), required=name in table.key)
+        return coerce(column, made)
 
     def _attributes(self, table: EntitySet) -> dict[str, str]:
         """Return the custom fields of the company by column name."""
@@ -116,7 +116,7 @@ class Store:
 
     def delete(self, name: str, key: Key) -> None:
         """Delete a row."""
-        self._gone.setdefault(name, set()).add(key)
+        self._deleted.setdefault(name, set()).add(key)
         self._touch(name, key, deleted=True)
 
     def sequence(self, name: str) -> int:
@@ -138,9 +138,9 @@ class Store:
     def _touch(self, name: str, key: Key, *, deleted: bool, ago: int = 0) -> None:
         number = next(self._changes)
         self._edited[name] = number
-        self._note(name, key, number, deleted=deleted, ago=ago)
+        self._log_change(name, key, number, deleted=deleted, ago=ago)
 
-    def _note(self, name: str, key: Key, number: int, *, deleted: bool, ago: int = 0) -> None:
+    def _log_change(self, name: str, key: Key, number: int, *, deleted: bool, ago: int = 0) -> None:
         self._log.setdefault(name, []).append((number, key, deleted))
         if not deleted:
             stamp = to_ticks(self.clock.now()) - ago * SECOND + number * 10_000 % 9_999_999 + 3
@@ -148,19 +148,19 @@ class Store:
 
     # Building rows
 
-    def _make(self, table: EntitySet) -> list[Row]:
+    def _build(self, table: EntitySet) -> list[Row]:
         name = table.name
         build: Callable[[Snapshot], Iterator[Row]] | None = BUILDERS.get(name)
-        known = build(self.snapshot) if build else self._bare(table)
+        known = build(self.snapshot) if build else self._generated(table)
         rows: dict[Key, Row] = {}
         for number, row in enumerate(known):
             if KEY not in row:
                 row[KEY] = tuple(row[part] for part in table.key) if table.key else _key_without(row, number)
             rows[row[KEY]] = row
         if build:
-            self._watch(name, rows)
+            self._record_changes(name, rows)
         stamps, patches = self._stamps.get(name, {}), self._patches.get(name, {})
-        gone = self._gone.get(name, set())
+        gone = self._deleted.get(name, set())
         touched = TOUCHED in table.columns
         found = []
         for key, row in rows.items():
@@ -174,7 +174,7 @@ class Store:
         found.sort(key=lambda row: (row[MOVED], row[KEY]))
         return found
 
-    def _watch(self, name: str, rows: dict[Key, Row]) -> None:
+    def _record_changes(self, name: str, rows: dict[Key, Row]) -> None:
         """Update timestamps for rows that changed since they were last built, and record deleted ones."""
         before = self._source.get(name)
         self._source[name] = rows
@@ -182,9 +182,9 @@ class Store:
             return
         for key, row in rows.items():
             if before.get(key) != row:
-                self._note(name, key, next(self._changes), deleted=False)
+                self._log_change(name, key, next(self._changes), deleted=False)
         for key in before.keys() - rows.keys():
-            self._note(name, key, next(self._changes), deleted=True)
+            self._log_change(name, key, next(self._changes), deleted=True)
 
     def _stamp(self, name: str, key: Key) -> int:
         number = stable_number(self.company.seed, "touched", name, key)
@@ -194,7 +194,7 @@ class Store:
         # No row is older than the re-index.
         return reread + number % (REREAD_DAYS * 1440 - 1) * MINUTE + number % 9_999_999
 
-    def _bare(self, table: EntitySet) -> Iterator[Row]:
+    def _generated(self, table: EntitySet) -> Iterator[Row]:
         """Yield rows that consist only of a key."""
         size = SIZES.get(table.name, FEWEST + stable_number("size", table.name) % SPREAD)
         first = 100 + stable_number("first", table.name) % 9_000
@@ -233,7 +233,7 @@ def _attribute(value: object) -> object:
     return "; ".join(map(str, value)) if isinstance(value, list) else value
 
 
-def coerced(column: Column, value: Any) -> Any:  # noqa: ANN401  any of OData
+def coerce(column: Column, value: Any) -> Any:  # noqa: ANN401  any of OData
     """Convert a value to the column's type."""
     if value is None:
         return None

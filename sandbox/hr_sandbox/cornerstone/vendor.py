@@ -73,7 +73,7 @@ class Cornerstone(Vendor):
 
     # Requests
 
-    def answer(self, request: Request) -> Response:
+    def handle(self, request: Request) -> Response:
         """Handle a request. Errors are responses too."""
         try:
             return self._gate(request)
@@ -108,32 +108,32 @@ class Cornerstone(Vendor):
         if found is None:
             raise ApiError(error_response(NOT_FOUND))
         route, parts = found
-        refuse = route.refusing(request)
+        refuse = route.error_builder(request)
         headers = self._counted(route.limited or route.path, route.stream, route.per_minute, refuse)
         try:
-            answer = self._read(request, route.scope, route.stream, refuse)
-            answer = answer or self.rest.answer(route, parts, request)
+            response = self._read(request, route.scope, route.stream, refuse)
+            response = response or self.rest.handle(route, parts, request)
         except ApiError as error:
-            answer = error.response
+            response = error.response
         else:
-            answer = self.failures.apply(route.stream, 1, answer, request)
-        answer.headers |= headers
-        return answer
+            response = self.failures.apply(route.stream, 1, response, request)
+        response.headers |= headers
+        return response
 
     def _token(self, request: Request) -> Response:
         headers = self._counted(path, path, 0, error_response) if (path := self.throttle.shared) else {}
-        answer = self.tokens.issue(request) if request.method == "POST" else error_response(NOT_ALLOWED)
-        answer.headers |= headers
-        return answer
+        response = self.tokens.issue(request) if request.method == "POST" else error_response(NOT_ALLOWED)
+        response.headers |= headers
+        return response
 
     def _counted(
         self, resource: str, stream: str, per_minute: int, refuse: Callable[[int], Response]
     ) -> dict[str, str]:
         enough, headers = self.throttle.take(resource, stream, per_minute)
         if not enough:
-            answer = refuse(TOO_MANY)
-            answer.headers |= headers
-            raise ApiError(answer)
+            response = refuse(TOO_MANY)
+            response.headers |= headers
+            raise ApiError(response)
         return headers
 
     def _read(self, request: Request, scope: str, endpoint: str, refuse: Callable[[int], Response]) -> Response | None:
@@ -156,29 +156,29 @@ class Cornerstone(Vendor):
         headers = self._counted(resource, resource, table.throttle if table else USUAL_THROTTLE, error_response)
         try:
             if rest in {"", METADATA}:
-                answer = self._read(request, METADATA_SCOPES[service], rest, error_response) or self._document(
+                response = self._read(request, METADATA_SCOPES[service], rest, error_response) or self._document(
                     service, rest, request
                 )
             elif table is None or found is None or table.service != service:
-                answer = error_response(NOT_FOUND if self.tokens.check(request) else UNAUTHORIZED)
+                response = error_response(NOT_FOUND if self.tokens.check(request) else UNAUTHORIZED)
             elif refused := self._read(request, table.scope, table.name, error_response):
-                answer = refused
+                response = refused
             elif found[2]:
-                answer = self.odata.single(table, found[2], request)
+                response = self.odata.single(table, found[2], request)
             else:
-                answer = self.odata.answer(table, request)
-                answer = self.failures.apply(table.name, preferences(request).size, answer, request)
+                response = self.odata.handle(table, request)
+                response = self.failures.apply(table.name, preferences(request).size, response, request)
         except ApiError as error:
-            answer = error.response
-        answer.headers |= headers
-        return answer
+            response = error.response
+        response.headers |= headers
+        return response
 
     def _document(self, service: str, rest: str, request: Request) -> Response:
         if request.query:
             raise ApiError(error_response(400, "This document has no options."))
         if not rest:
             return service_document(service, request.root)
-        return self._metadata.answer(service, request)
+        return self._metadata.handle(service, request)
 
     # Controls
 
@@ -215,7 +215,7 @@ class Cornerstone(Vendor):
             return self.rest.records(stream, *self.window(first, last))
         size = store.bulk.size(stream)
         if size > MOST_RECORDS:
-            raise ControlError(f"The stream {stream} has more than {MOST_RECORDS} rows in bulk.")
+            raise ControlError(f"The stream {stream} has more than {MOST_RECORDS} generated rows.")
         columns = tuple(store.portal.columns(table).values())
         rows = [*store.rows(stream), *(store.bulk.row(stream, place) for place in range(size))]
         return [self.odata.renderer.body(table, columns, row) for row in rows]
@@ -228,7 +228,7 @@ class Cornerstone(Vendor):
             "revoked": self.access.denied,
             "hidden": {name: sorted(columns) for name, columns in portal.hidden.items() if columns},
             "links": self.odata.links.styles,
-            "twice": {name: ",".join(map(str, key)) for name, key in self.odata.twice.items()},
+            "duplicates": {name: ",".join(map(str, key)) for name, key in self.odata.duplicates.items()},
             "modes": self.rest.modes,
         }
 
@@ -246,20 +246,20 @@ class Cornerstone(Vendor):
         if name not in entity_sets():
             raise ControlError(f"There is no view or object {path}.")
         if style not in STYLES:
-            raise ControlError(f"There is no style {style}; there are {', '.join(STYLES)}.")
+            raise ControlError(f"There is no style {style}; choose from {', '.join(STYLES)}.")
         self.odata.links.styles[name] = style
         return {"path": path, "style": style}
 
     def set_mode(self, path: str, mode: str, key: str | None = None) -> Json:
         """Set the mode of a REST stream."""
         if key is not None:
-            raise ControlError(f"A mode of {path} is for all of its records.")
+            raise ControlError(f"A mode of {path} applies to all of its records.")
         return self.rest.set_mode(path.rpartition("/")[2], mode)
 
     def duplicate(self, stream: str, key: str | None) -> Json:
         """Repeat a row at the end of a view or object."""
         if stream not in entity_sets():
-            raise ControlError(f"Records of {stream} cannot stand on two pages.")
+            raise ControlError(f"Records of {stream} cannot be on two pages.")
         rows = self.odata.store.rows(stream)
         wanted = rows[0]["_key"] if key is None and rows else None
         for row in rows:
@@ -267,5 +267,5 @@ class Cornerstone(Vendor):
                 wanted = row["_key"]
         if wanted is None:
             raise ControlError(f"The stream {stream} has no record {key}.")
-        self.odata.twice[stream] = wanted
+        self.odata.duplicates[stream] = wanted
         return {"stream": stream, "id": ",".join(map(str, wanted))}

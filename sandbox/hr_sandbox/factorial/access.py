@@ -26,7 +26,7 @@ def resource_of(path: str) -> Resource:
     """Return the resource with this path or name."""
     name = path.removeprefix(PREFIX)
     if name not in resources():
-        raise ControlError(f"There is no list {path}.")
+        raise ControlError(f"There is no endpoint {path}.")
     return resources()[name]
 
 

@@ -31,21 +31,21 @@ UNAUTHORIZED = frozenset({"invalid_client"})
 
 
 @dataclass(slots=True)
-class Chain:
+class Login:
     """All tokens of one login.
 
     Attributes:
         scopes: what they may read; None for everything.
         company: whether they act for the company and never expire.
         refresh: the valid refresh token and when it was issued.
-        spent: refresh tokens that were used.
+        used: refresh tokens that were used.
         tokens: access tokens with the times at which they expire; None for never.
     """
 
     scopes: frozenset[str] | None
     company: bool
     refresh: tuple[str, float] | None = None
-    spent: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
     tokens: dict[str, float | None] = field(default_factory=dict)
 
 
@@ -60,7 +60,7 @@ class Bearer:
 @dataclass(slots=True)
 class _Code:
     redirect_uri: str
-    chain: Chain
+    login: Login
     ends: float
 
 
@@ -81,17 +81,17 @@ class Tokens:
         self._scopes = scopes
         self.clock = Clock()
         self._codes: dict[str, _Code] = {}
-        self._chains: list[Chain] = []
+        self._logins: list[Login] = []
 
     def check(self, request: Request) -> Bearer | None:
         """Return the client, or None if it has no valid key or token."""
         if (key := request.headers.get("x-api-key")) is not None:
             return Bearer(None, company=True) if same_secrets((key,), (self._api_key,)) else None
         name = bearer_token(request)
-        for chain in self._chains:
-            if name in chain.tokens:
-                ends = chain.tokens[name]
-                return Bearer(chain.scopes, chain.company) if ends is None or ends > self.clock.seconds() else None
+        for login in self._logins:
+            if name in login.tokens:
+                ends = login.tokens[name]
+                return Bearer(login.scopes, login.company) if ends is None or ends > self.clock.seconds() else None
         return None
 
     def authorize(self, request: Request) -> Response:
@@ -107,14 +107,14 @@ class Tokens:
         elif not scopes <= self._scopes:
             problem = "invalid_scope"
         if problem:
-            return _back(target, {"error": problem, "error_description": DESCRIPTIONS[problem]}, given)
+            return _redirect(target, {"error": problem, "error_description": DESCRIPTIONS[problem]}, given)
         code = secrets.token_urlsafe(32)
-        chain = Chain(scopes or None, given.get("resource_owner_type") == "company")
-        self._codes[code] = _Code(target, chain, self.clock.seconds() + CODE_SECONDS)
+        login = Login(scopes or None, given.get("resource_owner_type") == "company")
+        self._codes[code] = _Code(target, login, self.clock.seconds() + CODE_SECONDS)
         if target == OUT_OF_BAND:
             body = f"<!doctype html><title>Authorization code</title><code>{code}</code>"
             return Response(200, body.encode(), {"content-type": "text/html; charset=utf-8"})
-        return _back(target, {"code": code}, given)
+        return _redirect(target, {"code": code}, given)
 
     def issue(self, request: Request) -> Response:
         """Handle a token request."""
@@ -136,58 +136,58 @@ class Tokens:
         code = self._codes.pop(given["code"], None)
         if code is None or code.ends <= self.clock.seconds() or code.redirect_uri != given["redirect_uri"]:
             return _refused("invalid_grant")
-        self._chains.append(code.chain)
-        return self._grant(code.chain)
+        self._logins.append(code.login)
+        return self._grant(code.login)
 
     def _refresh(self, given: dict[str, str]) -> Response:
         name = given.get("refresh_token")
         if not name:
             return _refused("invalid_request")
-        for chain in self._chains:
-            if name in chain.spent:
+        for login in self._logins:
+            if name in login.used:
                 # A refresh token that is used twice was stolen: revoke the whole login.
-                chain.refresh = None
-                chain.tokens.clear()
+                login.refresh = None
+                login.tokens.clear()
                 return _refused("invalid_grant")
-            if chain.refresh and chain.refresh[0] == name:
-                if chain.refresh[1] + WEEK <= self.clock.seconds():
+            if login.refresh and login.refresh[0] == name:
+                if login.refresh[1] + WEEK <= self.clock.seconds():
                     return _refused("invalid_grant")
-                chain.spent.add(name)
-                return self._grant(chain)
+                login.used.add(name)
+                return self._grant(login)
         return _refused("invalid_grant")
 
-    def _grant(self, chain: Chain) -> Response:
+    def _grant(self, login: Login) -> Response:
         name, now = secrets.token_hex(32), self.clock.seconds()
         body: dict[str, object] = {"access_token": name, "token_type": "Bearer"}
-        if chain.company:
-            chain.tokens[name] = None
+        if login.company:
+            login.tokens[name] = None
         else:
-            chain.tokens[name] = now + self._lifetime
-            chain.refresh = (secrets.token_hex(32), now)
-            body |= {"expires_in": int(self._lifetime), "refresh_token": chain.refresh[0]}
-        body |= {"scope": " ".join(sorted(chain.scopes)) if chain.scopes else USUAL_SCOPE, "created_at": int(now)}
+            login.tokens[name] = now + self._lifetime
+            login.refresh = (secrets.token_hex(32), now)
+            body |= {"expires_in": int(self._lifetime), "refresh_token": login.refresh[0]}
+        body |= {"scope": " ".join(sorted(login.scopes)) if login.scopes else USUAL_SCOPE, "created_at": int(now)}
         return json_response(body, cache_control="no-store")
 
     def login(self, *, company: bool) -> dict[str, object]:
         """Log in without a browser. Returns the tokens."""
-        chain = Chain(None, company)
-        self._chains.append(chain)
-        self._grant(chain)
-        return {"access_token": next(iter(chain.tokens)), "refresh_token": chain.refresh and chain.refresh[0]}
+        login = Login(None, company)
+        self._logins.append(login)
+        self._grant(login)
+        return {"access_token": next(iter(login.tokens)), "refresh_token": login.refresh and login.refresh[0]}
 
     def expire(self) -> int:
         """Expire all access tokens, including those of companies. Returns how many there were."""
-        count = sum(len(chain.tokens) for chain in self._chains)
-        for chain in self._chains:
-            chain.tokens.clear()
+        count = sum(len(login.tokens) for login in self._logins)
+        for login in self._logins:
+            login.tokens.clear()
         return count
 
     def revoke(self) -> int:
         """Revoke all logins. Returns how many there were."""
-        count = len(self._chains)
-        for chain in self._chains:
-            chain.tokens.clear()
-            chain.refresh = None
+        count = len(self._logins)
+        for login in self._logins:
+            login.tokens.clear()
+            login.refresh = None
         return count
 
 
@@ -196,7 +196,7 @@ def _can_return(target: str) -> bool:
     return target == OUT_OF_BAND or (parts.scheme in {"http", "https"} and bool(parts.netloc) and not parts.fragment)
 
 
-def _back(target: str, told: dict[str, str], given: dict[str, str]) -> Response:
+def _redirect(target: str, told: dict[str, str], given: dict[str, str]) -> Response:
     state = {"state": given["state"]} if "state" in given else {}
     sign = "&" if urlsplit(target).query else "?"
     return Response(302, b"", {"location": f"{target}{sign}{urlencode({**told, **state})}"})

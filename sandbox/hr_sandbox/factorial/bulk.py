@@ -60,7 +60,7 @@ class Bulk:
         """Return the shift with this id, or None."""
         return self.row(number - FIRST) if 0 <= number - FIRST < self.rows else None
 
-    def made(self, places: range) -> Iterator[Row]:
+    def rows_at(self, places: range) -> Iterator[Row]:
         """Yield the shifts at these indexes."""
         return (self.row(place) for place in places)
 
@@ -99,16 +99,16 @@ class Bulk:
             "updated_at": stamp,
         }
 
-    def texts(self, places: range, show: Callable[[list[Row]], list[Row]]) -> Iterator[str]:
+    def texts(self, places: range, render: Callable[[list[Row]], list[Row]]) -> Iterator[str]:
         """Yield the shifts at these indexes as JSON, formatted with a template.
 
         Args:
             places: the indexes.
-            show: renders rows.
+            render: renders rows.
         """
         if not places:
             return
-        body = show([self.row(places[0])])[0]
+        body = render([self.row(places[0])])[0]
         number, timestamp = body["id"], body["created_at"] or body["updated_at"] or ""
         # Hidden attributes are null in all of them.
         marks = {name: f"%({name})s" for name in VARYING if body[name] is not None}

@@ -65,11 +65,11 @@ class FactorialControls:
         modes, bulk = self._endpoints.modes, self._endpoints.store.bulk
         for name, value in body.items():
             if name not in SHIFTS:
-                raise ControlError(f"The control does not know {name}; it knows {', '.join(SHIFTS)}.")
+                raise ControlError(f"Unknown argument {name}; the arguments are {', '.join(SHIFTS)}.")
             if not isinstance(value, SHIFTS[name]) or (isinstance(value, bool) and bool not in SHIFTS[name]):
-                raise ControlError(f"The value of {name} is a number, or true or false.")
+                raise ControlError(f"The argument {name} must be a number, or true or false.")
             if isinstance(value, int | float) and not 0 <= value <= MOST_ROWS:
-                raise ControlError(f"The value of {name} is between 0 and {MOST_ROWS}.")
+                raise ControlError(f"The argument {name} must be between 0 and {MOST_ROWS}.")
         bulk.set(body.pop("rows", bulk.rows))
         for name, value in body.items():
             setattr(modes, name, value)

@@ -45,8 +45,8 @@ class Document:
 
     def fields(self, resource: str) -> dict[str, str]:
         """Return the types of a resource's fields."""
-        answer = self.endpoints[resource]["responses"]["200"]["content"]["application/json"]["schema"]
-        item = self._resolve(self._resolve(answer)["properties"]["data"]["items"])
+        response = self.endpoints[resource]["responses"]["200"]["content"]["application/json"]["schema"]
+        item = self._resolve(self._resolve(response)["properties"]["data"]["items"])
         return {name: self._type(schema) for name, schema in item["properties"].items()}
 
     def parameters(self, resource: str) -> dict[str, Json]:

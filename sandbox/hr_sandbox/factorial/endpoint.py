@@ -11,10 +11,10 @@ from hr_sandbox.factorial import filters, pages
 from hr_sandbox.factorial.date_filters import date_tests
 from hr_sandbox.factorial.errors import html_error
 from hr_sandbox.factorial.ids import to_api_id
-from hr_sandbox.factorial.include_flags import MEMBERSHIPS, SOURCES, emptied, visible
+from hr_sandbox.factorial.include_flags import MEMBERSHIPS, SOURCES, visible, without_unrequested
 from hr_sandbox.factorial.query import Query
 from hr_sandbox.factorial.render import render_rows
-from hr_sandbox.factorial.store import SHIFTS, STATS, Store, key_in
+from hr_sandbox.factorial.store import SHIFTS, STATS, Store, row_key
 from hr_sandbox.http.arguments import ControlError
 from hr_sandbox.http.messages import Response, json_response
 
@@ -49,7 +49,7 @@ GATEWAY_TIMEOUT = 504
 
 
 SHORT, SHORT_ONCE, KEYLESS, NULL_ERRORS = "short", "short-once", "keyless", "null-errors"
-ODD_WAYS = (SHORT, SHORT_ONCE, KEYLESS, NULL_ERRORS)
+UNUSUAL_MODES = (SHORT, SHORT_ONCE, KEYLESS, NULL_ERRORS)
 ONE_IN = 5  # rows of a page without a key, or that are missing: the first, and every fifth after it
 
 
@@ -58,7 +58,7 @@ class Modes:
     """How endpoints respond, as set by controls.
 
     Attributes:
-        odd: unusual modes by resource: fewer rows than the total, once or always; rows without their key; null errors
+        unusual: modes by resource: fewer rows than the total, once or always; rows without their key; null errors
             instead of rows.
         ignored: parameters that a resource ignores.
         or_later: whether `updated_at` of shifts includes later days.
@@ -70,7 +70,7 @@ class Modes:
         max_shifts: the most shifts that a response can contain.
     """
 
-    odd: dict[str, str] = field(default_factory=dict)
+    unusual: dict[str, str] = field(default_factory=dict)
     ignored: dict[str, set[str]] = field(default_factory=dict)
     or_later: bool = False
     unpaged: set[str] = field(default_factory=lambda: {SHIFTS})
@@ -90,11 +90,11 @@ class Endpoints:
         self.modes = Modes()
         self._access = access
 
-    def answer(self, resource: Resource, version: str, pairs: Sequence[tuple[str, str]]) -> Response:
+    def handle(self, resource: Resource, version: str, pairs: Sequence[tuple[str, str]]) -> Response:
         """Return a page, or all rows if the resource does not page."""
         query = Query(resource, version, pairs, frozenset(self.modes.ignored.get(resource.name, ())))
-        filters.check_needs(query)
-        if self.modes.odd.get(resource.name) == NULL_ERRORS:
+        filters.check_required(query)
+        if self.modes.unusual.get(resource.name) == NULL_ERRORS:
             return json_response({"errors": None})
         given = dict(pairs)
         if resource.name == SHIFTS:
@@ -104,25 +104,27 @@ class Endpoints:
         asked = pages.paging(given, numbered=numbered)
         rows = self._select(query)
         if resource.name in self.modes.unpaged:
-            return self._body(query, rows, pages.whole(len(rows)))
+            return self._body(query, rows, pages.unpaged_meta(len(rows)))
         if resource.name == STATS:
             people = sorted({row["employee_id"] for row in rows})
             # `page` has no effect here.
-            part, meta = pages.cut(people, pages.Paging(asked.limit, asked.after, asked.before, None))
+            part, meta = pages.slice_page(people, pages.Paging(asked.limit, asked.after, asked.before, None))
             chosen = set(people[part])
             return self._body(query, [row for row in rows if row["employee_id"] in chosen], meta)
-        part, meta = pages.cut([key_in(resource, row) for row in rows], asked)
+        part, meta = pages.slice_page([row_key(resource, row) for row in rows], asked)
         return self._body(query, rows[part], meta)
 
     def _body(self, query: Query, rows: Sequence[Row], meta: Row) -> Response:
-        return json_response({"data": self._odd(query.resource, self._render(query, list(rows)), meta), "meta": meta})
+        return json_response(
+            {"data": self._apply_mode(query.resource, self._render(query, list(rows)), meta), "meta": meta}
+        )
 
-    def _odd(self, resource: Resource, shown: list[Row], meta: Row) -> list[Row]:
+    def _apply_mode(self, resource: Resource, shown: list[Row], meta: Row) -> list[Row]:
         """Return the rows of a page as the mode changes them."""
-        way = self.modes.odd.get(resource.name)
+        way = self.modes.unusual.get(resource.name)
         if way in {SHORT, SHORT_ONCE}:
             if way == SHORT_ONCE and not meta["has_next_page"]:
-                del self.modes.odd[resource.name]
+                del self.modes.unusual[resource.name]
             return [row for index, row in enumerate(shown) if index % ONE_IN]
         if way == KEYLESS:
             for row in shown[::ONE_IN]:
@@ -131,7 +133,7 @@ class Endpoints:
 
     def _render(self, query: Query, rows: list[Row]) -> list[Row]:
         hidden = frozenset(self._access.hidden.get(query.resource.name, ()))
-        return render_rows(query.resource, emptied(query, rows), query.version, hidden)
+        return render_rows(query.resource, without_unrequested(query, rows), query.version, hidden)
 
     def _select(self, query: Query) -> list[Row]:
         name = query.resource.name
@@ -159,24 +161,24 @@ class Endpoints:
         late = min(filter(None, (last, None if modes.or_later else touched)), default=None)
         places = bulk.between(early, late) if bulk.rows else range(0)
         if len(places) > modes.max_shifts:
-            answer = html_error(GATEWAY_TIMEOUT)
+            response = html_error(GATEWAY_TIMEOUT)
         else:
             rows = [row for row in self.store.rows(SHIFTS) if all(test(row) for test in (*tests, *bounds))]
             # Generated rows already match the requested dates.
-            answer = self._with_bulk(query, rows, places, tests)
+            response = self._with_bulk(query, rows, places, tests)
             seconds += modes.seconds_per_row * (len(rows) + len(places))
-        answer.seconds, answer.halting = seconds, modes.halting
-        return answer
+        response.seconds, response.halting = seconds, modes.halting
+        return response
 
     def _with_bulk(self, query: Query, rows: list[Row], places: range, tests: list[filters.Test]) -> Response:
         """Return shifts including generated ones, which are rendered with a template if possible."""
         bulk = self.store.bulk
-        if tests or not places or SHIFTS in self.modes.odd:
-            rows += [row for row in bulk.made(places) if all(test(row) for test in tests)]
-            return self._body(query, rows, pages.whole(len(rows)))
+        if tests or not places or SHIFTS in self.modes.unusual:
+            rows += [row for row in bulk.rows_at(places) if all(test(row) for test in tests)]
+            return self._body(query, rows, pages.unpaged_meta(len(rows)))
         parts = [json_response(row).body.decode() for row in self._render(query, rows)]
         parts += bulk.texts(places, lambda some: self._render(query, some))
-        meta = json_response(pages.whole(len(parts)))
+        meta = json_response(pages.unpaged_meta(len(parts)))
         body = f'{{"data":[{",".join(parts)}],"meta":{meta.body.decode()}}}'
         return Response(200, body.encode(), meta.headers)
 
@@ -185,9 +187,9 @@ class Endpoints:
     def count(self, resource: Resource, first: date, last: date) -> int:
         """Return how many rows a full read yields."""
         if resource.name not in WINDOWED:
-            return len(self.store.sparse(resource.name))
+            return len(self.store.rows_to_count(resource.name))
         bulk = len(self.store.bulk.between(first, last)) if resource.name == SHIFTS and self.store.bulk.rows else 0
-        return bulk + sum(1 for _ in self._window(resource, self.store.sparse(resource.name), first, last))
+        return bulk + sum(1 for _ in self._window(resource, self.store.rows_to_count(resource.name), first, last))
 
     def records(self, resource: Resource, version: str, first: date, last: date) -> list[Row]:
         """Return the rows of a full read. Values from the query have names that begin with an underscore."""
@@ -196,7 +198,7 @@ class Endpoints:
         if len(places) > self.modes.max_shifts:
             raise ControlError(f"There are more than {self.modes.max_shifts} shifts in this window.")
         rows: Iterable[Row] = self._window(resource, self.store.rows(resource.name), first, last)
-        kept = [*rows, *bulk.made(places)]
+        kept = [*rows, *bulk.rows_at(places)]
         # The source of a membership is only returned for a single employee.
         found = render_rows(resource, kept, version, frozenset(SOURCES if resource.name == MEMBERSHIPS else ()))
         return [{**_marks(row), **body} for row, body in zip(kept, found, strict=True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.factorial.id_pools import MEANT
+from hr_sandbox.factorial.id_pools import REFERENCES
 from hr_sandbox.factorial.ids import to_api_id
 from hr_sandbox.stable_random import stable_chance, stable_choice, stable_number
 
@@ -131,7 +131,7 @@ class FakeValues:
         if not steady and stable_chance(RARE_NULLS if field.always else NULLS, words, "null"):
             return None
         if field.unreliable:
-            return _untrue(field, stable_number(words))
+            return _wrong_type(field, stable_number(words))
         if field.form:
             return self._when(field, words, created)
         if field.shape is not None and field.type in {"object", "objects"}:
@@ -140,14 +140,14 @@ class FakeValues:
 
     def _plain(self, field: Field, words: str) -> Any:  # noqa: ANN401  any JSON
         kind = field.type
-        refers = kind == "text" and field.name.endswith("_id") and (field.refers or field.name in MEANT)
+        refers = kind == "text" and field.name.endswith("_id") and (field.refers or field.name in REFERENCES)
         if kind in {"id", "ids"} or refers:
             return self._reference(field, words)
-        if kind == "text" and field.of:
+        if kind == "text" and field.choices:
             return (
                 stable_choice(ODD, words)
                 if stable_chance(STRANGE, words, "strange")
-                else stable_choice(field.of, words)
+                else stable_choice(field.choices, words)
             )
         if kind == "texts":
             return [stable_choice(NAMES, words, index) for index in range(stable_number(words) % 3)]
@@ -218,10 +218,10 @@ def _integer(number: int, name: str) -> int:
     return number % 60 + 1
 
 
-def _untrue(field: Field, number: int) -> Any:  # noqa: ANN401  any type but the documented one
+def _wrong_type(field: Field, number: int) -> Any:  # noqa: ANN401  any type but the documented one
     """Return a value that contradicts the vendor's own description: lists, numbers, decimals as texts."""
-    if field.of:
-        return list(field.of[: number % (len(field.of) + 1)])
+    if field.choices:
+        return list(field.choices[: number % (len(field.choices) + 1)])
     return number % 32 / 4 if "duration" in field.name else f"{number % 90_000 / 100}"
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Test = Callable[["Row"], bool]
 # Parameters whose names differ from the field's, by resource or in general.
-CALLED = {
+FIELD_NAMES = {
     "account_ids[]": "account_id",
     "banking/transactions/account_ids[]": "bank_account_id",
     "ats/candidates/job_posting_ids[]": "ats_job_posting_ids",
@@ -95,7 +95,7 @@ CONTACT_TYPE, VENDOR = "contact_type", "vendor"
 VIEWS = ("by_trash_bin", "by_pending_assignment")
 
 
-def check_needs(query: Query) -> None:
+def check_required(query: Query) -> None:
     """Reject a request that lacks required parameters."""
     resource = query.resource
     for name in resource.needs:
@@ -103,7 +103,7 @@ def check_needs(query: Query) -> None:
         if known and not any(query.many(name)):
             raise invalid_parameter(resource.module, name, "can't be blank")
         parameter = resource.parameters[name]
-        if known and parameter.of and not set(query.many(name)) <= set(parameter.of):
+        if known and parameter.choices and not set(query.many(name)) <= set(parameter.choices):
             raise invalid_parameter(resource.module, name, "is not included in the list")
     groups = ONE_OF.get(resource.name, ())
     if groups and not any(all(any(query.many(name)) for name in group) for group in groups):
@@ -161,8 +161,8 @@ def _is_number(resource: str, field: str) -> bool:
 def _field(resource: str, name: str) -> str | None:
     """Return the field that a parameter refers to, or None."""
     for called in (f"{resource}/{name}", name):
-        if called in CALLED:
-            return CALLED[called]
+        if called in FIELD_NAMES:
+            return FIELD_NAMES[called]
     fields = resources()[resource].fields
     plain = name.removesuffix("[]")
     for guess in (plain, plain.removesuffix("s"), plain.removesuffix("es"), f"{plain.removesuffix('ies')}y"):

@@ -51,7 +51,7 @@ SIZES = {
     "time_settings/split_custom_time_range_categories": 0,
 }
 # What references point to if the vendor does not say.
-MEANT = {
+REFERENCES = {
     "access_id": "access",
     "assignee_ids": "employees/employees",
     "approver_id": "employees/employees",
@@ -151,7 +151,7 @@ class Pools:
 
     def of(self, field: Field) -> list[int] | list[str]:
         """Return the ids that a field may contain."""
-        return self.named(field.refers or MEANT.get(field.name))
+        return self.named(field.refers or REFERENCES.get(field.name))
 
     def named(self, resource: str | None) -> list[int] | list[str]:
         """Return the ids of a resource, or arbitrary numbers if it is unknown."""

@@ -29,7 +29,7 @@ def _is(field: str, value: object) -> Predicate:
 HIDDEN = _some(20, "hidden")
 ARCHIVED = _has("archived_at")
 # Hidden rows: the flag, the value that includes them, and which rows.
-VANISHING: dict[str, tuple[tuple[str, bool, Predicate], ...]] = {
+HIDDEN_ROWS: dict[str, tuple[tuple[str, bool, Predicate], ...]] = {
     "attendance/worked_times": (("include_non_attendable_employees", True, _is("_attendable", value=False)),),
     "compensations/cycles": (("include_archived", True, ARCHIVED), ("include_hidden", True, HIDDEN)),
     "compensations/payroll_runs": (("include_hidden", True, HIDDEN),),
@@ -90,7 +90,7 @@ def visible(query: Query) -> list[Predicate]:
     """Return the tests for rows that are visible without further flags."""
     hiding = [
         hidden
-        for flag, shown, hidden in VANISHING.get(query.resource.name, ())
+        for flag, shown, hidden in HIDDEN_ROWS.get(query.resource.name, ())
         # If the version does not have the flag, nothing is hidden.
         if query.flag(flag) is not shown and query.version in query.resource.parameters[flag].span
     ]
@@ -99,7 +99,7 @@ def visible(query: Query) -> list[Predicate]:
     return [lambda row, hidden=hidden: not hidden(row) for hidden in hiding]  # type: ignore[misc]
 
 
-def emptied(query: Query, rows: list[Row]) -> list[Row]:
+def without_unrequested(query: Query, rows: list[Row]) -> list[Row]:
     """Remove the fields that were not requested."""
     name = query.resource.name
     without = {

@@ -72,7 +72,7 @@ def cursor_key(key: Key) -> str:
     return str(to_api_id(key)) if isinstance(key, int) else key
 
 
-def cut(keys: Sequence[Key], asked: Paging) -> tuple[slice, Row]:
+def slice_page(keys: Sequence[Key], asked: Paging) -> tuple[slice, Row]:
     """Return the slice of the page, and its `meta`."""
     start, end = _place(keys, asked)
     whole = not start and end == len(keys)
@@ -99,7 +99,7 @@ def _place(keys: Sequence[Key], asked: Paging) -> tuple[int, int]:
     return start, min(start + asked.limit, len(keys))
 
 
-def whole(total: int) -> Row:
+def unpaged_meta(total: int) -> Row:
     """Return the `meta` of a resource that does not page."""
     return {
         "has_next_page": False,

@@ -49,7 +49,7 @@ class Query:
         parameter = self.resource.parameters[name]
         if parameter.type == "boolean" and not name.endswith("[]") and texts[-1] not in FLAGS:
             raise invalid_parameter(self.resource.module, name, "is not a boolean")
-        if parameter.of and not name.endswith("[]") and texts[-1] not in parameter.of:
+        if parameter.choices and not name.endswith("[]") and texts[-1] not in parameter.choices:
             raise invalid_parameter(self.resource.module, name, "is not included in the list")
 
     def __contains__(self, name: object) -> bool:

@@ -28,7 +28,7 @@ SHIFTS, STATS = "attendance/shifts", "timeoff/allowance_stats"
 Key = int | str
 
 
-def key_in(resource: Resource, row: Row) -> Key:
+def row_key(resource: Resource, row: Row) -> Key:
     """Return the key of a row; for resources without an id, an internal one."""
     key: Key = row[resource.key] if resource.key else row["_key"]
     return key
@@ -45,33 +45,33 @@ class Store:
         self._latest = datetime.combine(company.today, time(), UTC) - timedelta(seconds=1)
         self._changes = 0
         self._made: dict[str, tuple[tuple[int, int], list[Row]]] = {}
-        self._sparse: dict[str, tuple[tuple[int, int], list[Row]]] = {}
+        self._rows_to_count: dict[str, tuple[tuple[int, int], list[Row]]] = {}
         self._source: dict[str, dict[Key, Row]] = {}
         self._stamps: dict[str, dict[Key, Row]] = {}
         self._tombstones: dict[str, dict[Key, Row]] = {}
         self._patches: dict[str, dict[Key, Row]] = {}
-        self._gone: dict[str, set[Key]] = {}
+        self._deleted: dict[str, set[Key]] = {}
 
     def rows(self, name: str) -> list[Row]:
         """Return all rows of a resource ordered by id, without generated shifts."""
         version = (self.company.version, self._changes)
         made = self._made.get(name)
         if made is None or (made[0] != version and (name in BUILDERS or made[0][1] != version[1])):
-            self._made[name] = made = (version, self._make(resources()[name]))
+            self._made[name] = made = (version, self._build(resources()[name]))
         return made[1]
 
-    def sparse(self, name: str) -> list[Row]:
+    def rows_to_count(self, name: str) -> list[Row]:
         """Return the rows of a resource, perhaps without generated values, which is faster and enough for counts."""
         if name in self._made:
             return self.rows(name)
         version = (self.company.version, self._changes)
-        kept = self._sparse.get(name)
+        kept = self._rows_to_count.get(name)
         if kept is None or kept[0] != version:
             resource, build = resources()[name], BUILDERS.get(name)
-            gone = self._gone.get(name, set())
-            known: Iterable[Row] = build(self.company) if build else _bare(resource)
-            rows = [row for row in known if key_in(resource, row) not in gone]
-            self._sparse[name] = kept = (version, rows)
+            gone = self._deleted.get(name, set())
+            known: Iterable[Row] = build(self.company) if build else _generated(resource)
+            rows = [row for row in known if row_key(resource, row) not in gone]
+            self._rows_to_count[name] = kept = (version, rows)
         return kept[1]
 
     def find(self, name: str, key: Key) -> Row | None:
@@ -80,8 +80,8 @@ class Store:
         if name == SHIFTS and isinstance(key, int) and (row := self.bulk.find(key)):
             return row
         rows = self.rows(name)
-        index = bisect_left(rows, key, key=lambda row: key_in(resource, row))
-        return rows[index] if index < len(rows) and key_in(resource, rows[index]) == key else None
+        index = bisect_left(rows, key, key=lambda row: row_key(resource, row))
+        return rows[index] if index < len(rows) and row_key(resource, rows[index]) == key else None
 
     def stats(self, on: date) -> list[Row]:
         """Return the balances of all employees on a day."""
@@ -99,21 +99,21 @@ class Store:
         if DELETED in resource.fields:
             self.edit(resource, key, {DELETED: clock.now(), "_by_trash_bin": True})
             return
-        self._gone.setdefault(resource.name, set()).add(key)
+        self._deleted.setdefault(resource.name, set()).add(key)
         self._changes += 1
 
     def _fake_values(self, resource: Resource) -> FakeValues:
         return FakeValues(resource, self._pools, self.company.seed, self._latest)
 
-    def _make(self, resource: Resource) -> list[Row]:
+    def _build(self, resource: Resource) -> list[Row]:
         fake_values = self._fake_values(resource)
         build = BUILDERS.get(resource.name)
-        known: Iterable[Row] = build(self.company) if build else _bare(resource)
+        known: Iterable[Row] = build(self.company) if build else _generated(resource)
         rows = {}
         for row in known:
-            key = key_in(resource, row)
+            key = row_key(resource, row)
             rows[key] = fake_values.fill(row, key)
-        self._watch(resource, rows)
+        self._stamp_changes(resource, rows)
         rows.update(self._tombstones.get(resource.name, {}))
         for key, stamps in self._stamps.get(resource.name, {}).items():
             if key in rows:
@@ -125,10 +125,10 @@ class Store:
         for key, changes in self._patches.get(resource.name, {}).items():
             if key in rows:
                 rows[key] = {**rows[key], **changes}
-        gone = self._gone.get(resource.name, set())
+        gone = self._deleted.get(resource.name, set())
         return [rows[key] for key in sorted(rows) if key not in gone]
 
-    def _watch(self, resource: Resource, rows: dict[Key, Row]) -> None:
+    def _stamp_changes(self, resource: Resource, rows: dict[Key, Row]) -> None:
         """Update the timestamps of rows that changed since they were last built, unless the company has its own."""
         before = self._source.get(resource.name)
         self._source[resource.name] = rows
@@ -156,6 +156,6 @@ def _now(resource: Resource) -> Any:  # noqa: ANN401  a timestamp, or seconds
     return int(now.timestamp()) if field and field.form == "epoch" else now
 
 
-def _bare(resource: Resource) -> Iterable[Row]:
+def _generated(resource: Resource) -> Iterable[Row]:
     for index, key in enumerate(keys_of(resource.name)):
         yield {resource.key: key} if resource.key else {"_key": f"{index}"}

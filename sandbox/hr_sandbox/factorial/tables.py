@@ -29,7 +29,7 @@ class Field:
     Attributes:
         type: id, ids, text, integer, number, boolean, object, or a plural of these for arrays.
         form: timestamp, day, clock or epoch, for texts and numbers with such a format.
-        of: the documented values.
+        choices: the documented values.
         refers: the resource that the id refers to.
         always: whether it is documented as required.
         unreliable: whether the documented type is wrong.
@@ -39,7 +39,7 @@ class Field:
     name: str
     type: str
     form: str | None
-    of: tuple[str, ...]
+    choices: tuple[str, ...]
     refers: str | None
     always: bool
     unreliable: bool
@@ -53,7 +53,7 @@ class Parameter:
 
     name: str
     type: str
-    of: tuple[str, ...]
+    choices: tuple[str, ...]
     span: Span
 
 
@@ -101,7 +101,7 @@ def _field(name: str, row: dict[str, Any]) -> Field:
         name=name,
         type=row["type"],
         form=row.get("form"),
-        of=tuple(row.get("of", ())),
+        choices=tuple(row.get("of", ())),
         refers=row.get("refers"),
         always=row.get("always", False),
         unreliable=row.get("unreliable", False),

@@ -11,7 +11,7 @@ from hr_sandbox.factorial import versions
 from hr_sandbox.factorial.access import Access, path_of, resource_of, stream_of
 from hr_sandbox.factorial.auth import AUTHORIZE_PATH, TOKEN_PATH, Tokens
 from hr_sandbox.factorial.controls import FactorialControls
-from hr_sandbox.factorial.endpoint import ODD_WAYS, Endpoints
+from hr_sandbox.factorial.endpoint import UNUSUAL_MODES, Endpoints
 from hr_sandbox.factorial.errors import error_response, html_error, not_found, unauthorized
 from hr_sandbox.factorial.ids import CLUSTER
 from hr_sandbox.factorial.render import render_rows
@@ -64,7 +64,7 @@ class Factorial(Vendor):
 
     # Requests
 
-    def answer(self, request: Request) -> Response:
+    def handle(self, request: Request) -> Response:
         """Handle a request. Errors are responses too."""
         remaining = None
         rate = self._limit or (POSTS if request.method == "POST" else None)
@@ -72,17 +72,17 @@ class Factorial(Vendor):
         if rate:
             enough, remaining = self._buckets.take(self._limit is None, rate)
         try:
-            answer = self._gate(request) if enough else error_response(TOO_MANY)
+            response = self._gate(request) if enough else error_response(TOO_MANY)
         except ApiError as error:
-            answer = error.response
+            response = error.response
         if rate and remaining is not None:
-            answer.headers |= {
+            response.headers |= {
                 "ratelimit-limit": str(rate.burst // rate.cost),
                 "ratelimit-remaining": str(remaining // rate.cost),
                 "ratelimit-reset": str(0 if enough else 1),
             }
-        answer.headers["x-request-id"] = f"{next(self._numbers):032x}"
-        return answer
+        response.headers["x-request-id"] = f"{next(self._numbers):032x}"
+        return response
 
     def error(self, status: int, request: Request) -> Response:
         """Return a failure of the service."""
@@ -112,7 +112,7 @@ class Factorial(Vendor):
         if resource.name == CREDENTIALS:
             return self._credentials(resource, version, bearer)
         found = self._single(resource, version, key) if key else None
-        return found or self.endpoints.answer(resource, version, request.query)
+        return found or self.endpoints.handle(resource, version, request.query)
 
     @staticmethod
     def _route(path: str) -> tuple[Resource, str, str | None]:
@@ -199,7 +199,7 @@ class Factorial(Vendor):
             "ignored": {name: sorted(names) for name, names in modes.ignored.items()},
             "unpaged": sorted(modes.unpaged),
             "updated_since": modes.or_later,
-            "odd": dict(modes.odd),
+            "odd": dict(modes.unusual),
         }
 
     def allow(self, attribute: str, *, allowed: bool) -> Json:
@@ -213,20 +213,20 @@ class Factorial(Vendor):
     def set_mode(self, path: str, mode: str, key: str | None = None) -> Json:
         """Set the mode of an endpoint."""
         if key is not None:
-            raise ControlError(f"A mode of {path} is for all of its records.")
+            raise ControlError(f"A mode of {path} applies to all of its records.")
         resource, modes = resource_of(path), self.endpoints.modes
-        known = (NORMAL, OR_LATER if resource.name == SHIFTS else UNPAGED, *ODD_WAYS)
+        known = (NORMAL, OR_LATER if resource.name == SHIFTS else UNPAGED, *UNUSUAL_MODES)
         if mode not in known:
-            raise ControlError(f"There is no mode {mode}; there are {', '.join(known)}.")
+            raise ControlError(f"There is no mode {mode}; choose from {', '.join(known)}.")
         if resource.name == SHIFTS:
             modes.or_later = mode == OR_LATER
         else:
             (modes.unpaged.add if mode == UNPAGED else modes.unpaged.discard)(resource.name)
-        modes.odd.pop(resource.name, None)
-        if mode in ODD_WAYS:
-            modes.odd[resource.name] = mode
+        modes.unusual.pop(resource.name, None)
+        if mode in UNUSUAL_MODES:
+            modes.unusual[resource.name] = mode
         return {"path": path, "mode": mode, "id": None}
 
     def duplicate(self, stream: str, key: str | None) -> Json:
         """Fail: the id is the cursor, so that a row cannot be on two pages."""
-        raise ControlError(f"A record of {stream} cannot stand on two pages: {key or 'its'} id is the cursor.")
+        raise ControlError(f"A record of {stream} cannot be on two pages: {key or 'its'} id is the cursor.")

@@ -24,7 +24,7 @@ class ControlError(ValueError):
 def take(arguments: Json, name: str, default: Any = _REQUIRED) -> Any:  # noqa: ANN401  what JSON holds
     """Return any value."""
     if name not in arguments and default is _REQUIRED:
-        raise ControlError(f"The control needs {name}.")
+        raise ControlError(f"The argument {name} is required.")
     return arguments.pop(name, default)
 
 
@@ -32,7 +32,7 @@ def take_text(arguments: Json, name: str) -> str:
     """Return a text. A number is converted, because ids may be either."""
     value = take(arguments, name)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise ControlError(f"The value of {name} is a text.")
+        raise ControlError(f"The argument {name} must be a string.")
     return str(value)
 
 
@@ -53,7 +53,7 @@ def take_flag(arguments: Json, name: str, default: Any = _REQUIRED) -> bool:  # 
     """Return a boolean."""
     value = take(arguments, name, default)
     if not isinstance(value, bool):
-        raise ControlError(f"The value of {name} is true or false.")
+        raise ControlError(f"The argument {name} must be true or false.")
     return value
 
 
@@ -61,7 +61,7 @@ def take_count(arguments: Json, name: str, default: Any, most: int) -> int:  # n
     """Return an integer from 0 to a maximum."""
     value = arguments.pop(name, default)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
-        raise ControlError(f"The value of {name} is a whole number between 0 and {most}.")
+        raise ControlError(f"The argument {name} must be an integer between 0 and {most}.")
     return value
 
 
@@ -69,7 +69,7 @@ def take_seconds(arguments: Json, name: str) -> float | None:
     """Return a number of seconds, or None."""
     value = arguments.pop(name, None)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
-        raise ControlError(f"The value of {name} is a number of seconds, or null.")
+        raise ControlError(f"The argument {name} must be a number of seconds, or null.")
     return value
 
 
@@ -81,16 +81,16 @@ def take_date(arguments: Json, name: str) -> date | None:
     try:
         value = date.fromisoformat(text)
     except (TypeError, ValueError) as error:
-        raise ControlError(f"The value of {name} is a date such as 2024-01-31.") from error
+        raise ControlError(f"The argument {name} must be a date such as 2024-01-31.") from error
     if value.year not in YEARS:
-        raise ControlError(f"The year of {name} is from {YEARS[0]} to {YEARS[-1]}.")
+        raise ControlError(f"The year of {name} must be between {YEARS[0]} and {YEARS[-1]}.")
     return value
 
 
 def check_choice(name: str, value: str, choices: Iterable[str]) -> str:
     """Return the value if it is one of the choices."""
     if value not in (known := tuple(choices)):
-        raise ControlError(f"There is no {name} {value}; there are {', '.join(known)}.")
+        raise ControlError(f"There is no {name} {value}; choose from {', '.join(known)}.")
     return value
 
 
@@ -98,4 +98,4 @@ def check_empty(arguments: Json) -> None:
     """Reject the arguments that were not read."""
     if arguments:
         names = ", ".join(arguments) or "a parameter without a name"
-        raise ControlError(f"The control does not know {names}.")
+        raise ControlError(f"Unknown arguments: {names}.")

@@ -106,7 +106,7 @@ class Fault(Scheduled):
         """
         unknown = set(body) - {row.name for row in fields(cls)}
         if unknown:
-            raise ControlError(f"A fault has no {', '.join(sorted(unknown))}.")
+            raise ControlError(f"A fault has no member {', '.join(sorted(unknown))}.")
         fault = cls(**{"kind": "status", **body})
         if fault.status is None:
             fault.status = 429 if fault.kind == "retry-after" else 503

@@ -32,7 +32,7 @@ class Site(Protocol):
     def name(self) -> str:
         """The first segment of its paths."""
 
-    def answer(self, request: Request) -> Response:
+    def handle(self, request: Request) -> Response:
         """Answer a request, with an error response if need be."""
 
     def error(self, status: int, request: Request) -> Response:
@@ -60,7 +60,7 @@ class VendorApp:
             vendor: the site.
             faults: the faults to inject.
             log: where requests are recorded.
-            latency: seconds to wait before every response.
+            latency: seconds to delay of every response.
         """
         self._vendor = vendor
         self._faults = faults
@@ -91,37 +91,37 @@ class VendorApp:
             paths = (full_path, template and f"/{self._vendor.name}{template}")
             fault = self._faults.next(paths, dict(request.query))
             entry["fault"] = fault and fault.kind
-            answer = self._answer(request, fault)
+            response = self._answer(request, fault)
             if fault and fault.kind == "slow":
                 await asyncio.sleep(fault.seconds)
-            if answer and not answer.halting:
-                await asyncio.sleep(answer.seconds)
-            entry["status"] = answer and answer.status
+            if response and not response.halting:
+                await asyncio.sleep(response.seconds)
+            entry["status"] = response and response.status
         finally:
             self._log.in_flight -= 1
-        if answer is None:
+        if response is None:
             await _break(scope, receive)
         else:
-            await _send(answer, send, whole=not (fault and fault.kind == "truncated"))
+            await _send(response, send, whole=not (fault and fault.kind == "truncated"))
             if fault and fault.kind == "truncated":
                 await _break(scope, receive)
 
     def _answer(self, request: Request, fault: Fault | None) -> Response | None:
         """Return the site's response, changed by a fault if there is one; None to send no response."""
         if fault is None or fault.kind in {"slow", "truncated"}:
-            return self._vendor.answer(request)
+            return self._vendor.handle(request)
         if fault.kind == "drop":
             return None
         if fault.kind == "html":
             return Response(200, b"<!doctype html><title>Maintenance</title>", {"content-type": "text/html"})
-        answer = self._vendor.error(fault.status or 503, request)
+        response = self._vendor.error(fault.status or 503, request)
         if fault.kind == "retry-after":
             timestamp = datetime.now(UTC) + timedelta(seconds=fault.seconds)
             in_seconds = fault.form == "seconds"
-            answer.headers["retry-after"] = (
+            response.headers["retry-after"] = (
                 str(ceil(fault.seconds)) if in_seconds else format_datetime(timestamp, usegmt=True)
             )
-        return answer
+        return response
 
 
 async def _read(scope: Scope, receive: Receive, prefix: str) -> Request:
@@ -155,17 +155,17 @@ def _query(request: Request) -> dict[str, str | list[str]]:
     return query
 
 
-async def _send(answer: Response, send: Send, *, whole: bool) -> None:
-    headers = {**answer.headers, "content-length": str(len(answer.body))}
+async def _send(response: Response, send: Send, *, whole: bool) -> None:
+    headers = {**response.headers, "content-length": str(len(response.body))}
     raw = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-    half = len(answer.body) // 2
-    if answer.halting and whole:
-        await send({"type": "http.response.body", "body": answer.body[:half], "more_body": True})
-        await asyncio.sleep(answer.seconds)
-        await send({"type": "http.response.body", "body": answer.body[half:]})
+    await send({"type": "http.response.start", "status": response.status, "headers": raw})
+    half = len(response.body) // 2
+    if response.halting and whole:
+        await send({"type": "http.response.body", "body": response.body[:half], "more_body": True})
+        await asyncio.sleep(response.seconds)
+        await send({"type": "http.response.body", "body": response.body[half:]})
         return
-    body = answer.body if whole else answer.body[:half]
+    body = response.body if whole else response.body[:half]
     await send({"type": "http.response.body", "body": body, "more_body": not whole})
 
 

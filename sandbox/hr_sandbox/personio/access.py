@@ -40,12 +40,12 @@ class Access(AccessControl):
         """Return the permissions of v2 that the credential has."""
         return tuple(permission for permission in self.granted() if permission in self._scopes)
 
-    def refusal(self, endpoint: Endpoint, scopes: frozenset[str]) -> int | None:
+    def refused_status(self, endpoint: Endpoint, scopes: frozenset[str]) -> int | None:
         """Return the status of a missing permission, or None if the request is allowed."""
-        denied = self.denial(endpoint.path, endpoint.permission, endpoint.forbidden_status)
+        denied = self.denied_status(endpoint.path, endpoint.permission, endpoint.forbidden_status)
         return denied if denied or endpoint.permission in scopes else endpoint.forbidden_status
 
-    def denial(self, path: str, permission: str, usual: int) -> int | None:
+    def denied_status(self, path: str, permission: str, usual: int) -> int | None:
         """Return the status if a path or its permission was revoked."""
         for target in (path, permission):
             if target in self.denied:

@@ -97,7 +97,5 @@ def _form(request: Request, known: tuple[str, ...], required: tuple[str, ...]) -
             )
         )
     if request.query or len(pairs) != len(fields) or not set(fields) <= set(known):
-        raise ApiError(
-            oauth_error("invalid_request", "A parameter is not known or stands twice.", "invalid_parameters")
-        )
+        raise ApiError(oauth_error("invalid_request", "A parameter is unknown or repeated.", "invalid_parameters"))
     return fields

@@ -115,7 +115,7 @@ class Careers:
         self.company = company
         self._modes = modes
 
-    def answer(self, request: Request) -> Response:
+    def handle(self, request: Request) -> Response:
         """Handle a request. No authentication is needed."""
         query = dict(request.query)
         if request.path != CAREERS or request.method != "GET":
@@ -138,9 +138,9 @@ class Careers:
         """Return the HTML page that replaces the feed."""
         if mode == MOVED:
             return Response(307, b"", {"location": f"{request.root}{ELSEWHERE}"})
-        answer = self.error({MISSING: 404, ROBOTS: 403}.get(mode, 200), request)
-        answer.body += b"<script>document.title = 'Are you a human?'</script>"
-        return answer
+        response = self.error({MISSING: 404, ROBOTS: 403}.get(mode, 200), request)
+        response.body += b"<script>document.title = 'Are you a human?'</script>"
+        return response
 
     def error(self, status: int, request: Request) -> Response:
         """Return an HTML error page."""

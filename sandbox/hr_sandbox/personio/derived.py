@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.personio.careers import LANGUAGES, positions
 from hr_sandbox.personio.render.people import picture_url
-from hr_sandbox.personio.v1 import hours, reports, time_offs, working_time
+from hr_sandbox.personio.v1 import absence_periods, reports, time_offs, working_time
 from hr_sandbox.personio.v1.employees import attributes_of, balances, employee
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ DERIVED: dict[str, Callable[[Company, str, Window], list[Json]]] = {
     "absence_balances": lambda company, *_: list(_balances(company)),
     "document_categories": lambda company, *_: reports.categories(company),
     "attendances": lambda company, _, window: [
-        working_time.attendance(row, company) for row in working_time.stretches(company, *window)
+        working_time.attendance(row, company) for row in working_time.work_periods(company, *window)
     ],
     "attendance_projects": lambda company, *_: [working_time.project(row) for row in company.projects],
     "time_offs": lambda company, _, window: [
@@ -48,7 +48,7 @@ DERIVED: dict[str, Callable[[Company, str, Window], list[Json]]] = {
     ],
     "time_off_types": lambda company, *_: [time_offs.time_off_type(row) for row in company.absence_types],
     "absence_periods_v1": lambda company, _, window: [
-        hours.absence_period(row, company) for row in hours.touching(company, *window)
+        absence_periods.absence_period(row, company) for row in absence_periods.overlapping(company, *window)
     ],
     "custom_reports": lambda company, *_: [reports.report(row) for row in company.custom_reports],
     "custom_report_rows": lambda company, *_: list(reports.items(company)),

@@ -193,13 +193,13 @@ class ResultCache:
         self._rows: OrderedDict[tuple[object, ...], Rows] = OrderedDict()
 
     def rows(
-        self, endpoint: ListEndpoint, company: Company, position: Position, values: Values, twice: set[str]
+        self, endpoint: ListEndpoint, company: Company, position: Position, values: Values, duplicates: set[str]
     ) -> Rows:
         """Return the rows that match a request, including duplicates."""
         key = (position.path, tuple(sorted(position.query.items())), position.limit, company.version)
         rows = self._rows.pop(key, None)
         if rows is None:
-            rows = with_duplicates(endpoint.select(company, values), position.limit, twice)
+            rows = with_duplicates(endpoint.select(company, values), position.limit, duplicates)
         if len(rows) > position.limit:
             self._rows[key] = rows
             while len(self._rows) > CACHED_WALKS:

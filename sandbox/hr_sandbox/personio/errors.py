@@ -30,7 +30,7 @@ _TEXTS = {
     429: ("Too many requests", "The rate limit is used up.", "too_many_requests"),
     500: ("Internal Server Error", "The request could not be processed.", "internal_server_error"),
     502: ("Bad Gateway", "The request could not be processed.", "bad_gateway"),
-    503: ("Service Unavailable", "The server cannot answer for now.", "service_unavailable"),
+    503: ("Service Unavailable", "The server cannot respond for now.", "service_unavailable"),
     504: ("Gateway Timeout", "The request could not be processed in time.", "gateway_timeout"),
 }
 

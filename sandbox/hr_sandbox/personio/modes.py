@@ -58,11 +58,11 @@ class Modes:
     def choose(self, path: str, mode: str, key: str | None) -> Json:
         """Set the mode of an endpoint: always, or for one report or one language of the career site."""
         if path not in self._ways:
-            raise ControlError(f"There are no modes of {path}; there are some of {', '.join(self._ways)}.")
+            raise ControlError(f"There are no modes of {path}; paths with modes are {', '.join(self._ways)}.")
         if mode not in self._ways[path]:
-            raise ControlError(f"There is no mode {mode} of {path}; there are {', '.join(self._ways[path])}.")
+            raise ControlError(f"There is no mode {mode} of {path}; choose from {', '.join(self._ways[path])}.")
         if key is not None and path not in {REPORT, CAREERS}:
-            raise ControlError(f"A mode of {path} is for all.")
+            raise ControlError(f"A mode of {path} applies to all of its records.")
         self._chosen[path, key] = mode
         return {"path": path, "mode": mode, "id": key}
 

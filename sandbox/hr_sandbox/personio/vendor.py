@@ -74,17 +74,17 @@ class Personio(Vendor):
         self.modes = Modes((row.path for row in ENDPOINTS if isinstance(row, ListEndpoint)), MODES)
         self._v1 = V1(company, self.tokens, self.access, self._limit, self.modes)
         self.careers = Careers(company, self.modes)
-        self._twice: dict[str, set[str]] = {}
+        self._duplicates: dict[str, set[str]] = {}
         self._list_endpoints = {row.stream: row for row in ENDPOINTS if isinstance(row, ListEndpoint)}
 
     # Requests
 
-    def answer(self, request: Request) -> Response:
+    def handle(self, request: Request) -> Response:
         """Handle a request. Errors are responses too."""
         try:
             if request.path.startswith(OLD):
                 refused = self._check_headers(request)
-                return self._v1.error(refused.status, request.path) if refused else self._v1.answer(request)
+                return self._v1.error(refused.status, request.path) if refused else self._v1.handle(request)
             if request.path in {TOKEN_PATH, REVOKE_PATH}:
                 return self._authenticate(request)
             return self._gate(request)
@@ -95,12 +95,12 @@ class Personio(Vendor):
         """Return a failure of the service. A 429 does not say when to retry."""
         if request.path.startswith(OLD):
             return self._v1.error(status, request.path)
-        answer = problem(status)
+        response = problem(status)
         if status == TOO_MANY:
             endpoint = self._route(request.path)[0]
             rate = self._limit or (endpoint.rate if endpoint else USUAL_RATE)
-            answer.headers.update(_rate_headers(rate, 0))
-        return answer
+            response.headers.update(_rate_headers(rate, 0))
+        return response
 
     def template(self, path: str) -> str | None:
         """Return the declared path that a request's path matches, or None."""
@@ -127,27 +127,27 @@ class Personio(Vendor):
         enough, remaining = self._buckets.take(key, rate)
         try:
             if not enough:
-                answer = problem(TOO_MANY)
+                response = problem(TOO_MANY)
             elif endpoint is None:
-                answer = endpoint_not_found(request.path)
+                response = endpoint_not_found(request.path)
             elif request.method != "GET":
-                answer = problem(405, allow="GET")
+                response = problem(405, allow="GET")
             elif (refused := self._check_headers(request)) is not None:
-                answer = refused
+                response = refused
             elif token is None:
-                answer = problem(401)
-            elif (status := self.access.refusal(endpoint, token.scopes or frozenset())) is not None:
-                answer = permission_error(status, request.path)
+                response = problem(401)
+            elif (status := self.access.refused_status(endpoint, token.scopes or frozenset())) is not None:
+                response = permission_error(status, request.path)
             else:
-                answer = json_response(
+                response = json_response(
                     self._body(
                         endpoint, request, path_values, (token.scopes or frozenset()) - self.access.denied.keys()
                     )
                 )
         except ApiError as error:
-            answer = error.response
-        answer.headers.update(_rate_headers(rate, remaining))
-        return answer
+            response = error.response
+        response.headers.update(_rate_headers(rate, remaining))
+        return response
 
     def _route(self, path: str) -> tuple[Endpoint | None, Values]:
         # Paths are tried in the order of their declarations.
@@ -169,7 +169,7 @@ class Personio(Vendor):
     def _body(self, endpoint: Endpoint, request: Request, path_values: Values, permissions: frozenset[str]) -> Json:
         raw = dict(request.query)
         if len(raw) != len(request.query):
-            raise invalid_parameter("a parameter stands twice")
+            raise invalid_parameter("a parameter is repeated")
         if isinstance(endpoint, ListEndpoint):
             return self._page(endpoint, request, raw, path_values, permissions)
         assert isinstance(endpoint, ItemEndpoint)  # noqa: S101  there are only two types
@@ -191,8 +191,8 @@ class Personio(Vendor):
         cursor = raw.get("cursor")
         position = endpoint.position(request.path, raw, self._cursors)
         values = {**endpoint.parse(position.query), **path_values}
-        twice = self._twice.get(endpoint.stream, set())
-        rows = self._results.rows(endpoint, self.company, position, values, twice)
+        duplicates = self._duplicates.get(endpoint.stream, set())
+        rows = self._results.rows(endpoint, self.company, position, values, duplicates)
         if mode == NO_CONTENT and not rows:
             raise ApiError(Response(204))
         start = page_start(rows, position)
@@ -246,7 +246,7 @@ class Personio(Vendor):
             "hidden": sorted(self.access.hidden),
             "links": self._styles,
             "modes": self.modes.chosen(),
-            "duplicates": {stream: sorted(keys) for stream, keys in self._twice.items()},
+            "duplicates": {stream: sorted(keys) for stream, keys in self._duplicates.items()},
         }
 
     def allow(self, attribute: str, *, allowed: bool) -> Json:
@@ -264,9 +264,9 @@ class Personio(Vendor):
     def set_links(self, path: str, style: str) -> Json:
         """Set how an endpoint's pagination links look."""
         if path not in [row.path for row in self._list_endpoints.values()]:
-            raise ControlError(f"There is no list {path}.")
+            raise ControlError(f"There is no endpoint {path}.")
         if style not in STYLES:
-            raise ControlError(f"There is no link style {style}; there are {', '.join(STYLES)}.")
+            raise ControlError(f"There is no link style {style}; choose from {', '.join(STYLES)}.")
         self._styles[path] = style
         return {"path": path, "style": style}
 
@@ -277,7 +277,7 @@ class Personio(Vendor):
     def duplicate(self, stream: str, key: str | None) -> Json:
         """Serve a record on two pages, by default the first one of the stream."""
         if stream not in self._list_endpoints:
-            raise ControlError(f"There is no stream {stream}; there are {', '.join(self._list_endpoints)}.")
+            raise ControlError(f"There is no stream {stream}; choose from {', '.join(self._list_endpoints)}.")
         day = self.company.today
         keys = [
             key_of(row) for _, rows in self._list_endpoints[stream].read_all(self.company, day, day) for row in rows
@@ -285,7 +285,7 @@ class Personio(Vendor):
         if not keys or (key is not None and key not in keys):
             raise ControlError(f"The stream {stream} has no record {key}.")
         chosen = key or keys[0]
-        self._twice.setdefault(stream, set()).add(chosen)
+        self._duplicates.setdefault(stream, set()).add(chosen)
         self.company.version += 1
         return {"stream": stream, "id": chosen}
 

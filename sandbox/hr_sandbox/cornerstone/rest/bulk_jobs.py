@@ -103,13 +103,13 @@ def _one(context: Context, call: Call) -> Response:
 
 
 def _report(kind: str) -> Callable[[Context, Call], Response]:
-    def answer(context: Context, call: Call) -> Response:
+    def handle(context: Context, call: Call) -> Response:
         import_id = call.parts["import_id"]
         if not any(row["id"] == import_id for job in jobs(context) for row in job["imports"]):
             raise call.not_found()
         read = context.downloads.get((import_id, kind), 0) + 1
         if read > DOWNLOADS:
-            return call.route.refusing(call.request)(GONE, "Report download limit reached.")
+            return call.route.error_builder(call.request)(GONE, "Report download limit reached.")
         context.downloads[import_id, kind] = read
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -117,7 +117,7 @@ def _report(kind: str) -> Callable[[Context, Call], Response]:
         writer.writerows(row.values() for row in lines(context, import_id) if row["Status"] in KINDS[kind])
         return Response(200, text.getvalue().encode(), {"content-type": "text/csv"})
 
-    return answer
+    return handle
 
 
 PERMISSIONS: list[Json] = [{"type": kind, "permission": f"Bulk API - {label}"} for label, kind in LOADS]

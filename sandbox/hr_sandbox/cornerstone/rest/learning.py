@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.errors import TOO_MANY, format_time
-from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, old
+from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, older_response
 from hr_sandbox.cornerstone.rows.common import login, ref
 from hr_sandbox.cornerstone.rows.learning import NAMES, TYPE_NAMES
 from hr_sandbox.cornerstone.timestamps import DAY, parse_timestamp, to_datetime, to_ticks
@@ -104,7 +104,7 @@ def _search(context: Context, call: Call) -> Response:
     if not 0 <= end - first <= DAY:
         raise call.bad_request(UNTIL, "the window is 24 hours at most")
     rows = changed(context, first, end)
-    return old(call, _paged(call, rows), len(rows))
+    return older_response(call, _paged(call, rows), len(rows))
 
 
 def _paged(call: Call, rows: list[Json]) -> list[Json]:
@@ -133,13 +133,13 @@ def _entry(row: Training) -> Json:
 
 def _catalog(context: Context, call: Call) -> Response:
     if time.monotonic() < context.busy_until:
-        raise ApiError(call.route.refusing(call.request)(TOO_MANY))
+        raise ApiError(call.route.error_builder(call.request)(TOO_MANY))
     rows = [_entry(row) for row in catalog(context)]
-    answer = old(call, _paged(call, rows), len(rows))
-    answer.seconds = SEARCH_SECONDS
+    response = older_response(call, _paged(call, rows), len(rows))
+    response.seconds = SEARCH_SECONDS
     # A client that waits for the response is always late enough.
     context.busy_until = time.monotonic() + SEARCH_SECONDS * 0.9
-    return answer
+    return response
 
 
 def details(row: Training) -> Json:
@@ -159,7 +159,7 @@ def _details(context: Context, call: Call) -> Response:
         raise call.bad_request("ObjectID", "is needed")
     for row in context.snapshot.trainings:
         if row.object_id == wanted.lower():
-            return old(call, [{"trainingItem": details(row)}])
+            return older_response(call, [{"trainingItem": details(row)}])
     raise call.not_found()
 
 
@@ -184,7 +184,7 @@ def _roster(context: Context, call: Call) -> Response:
         raise call.bad_request("sessionLOID", "is needed")
     for row in context.snapshot.trainings:
         if row.object_id == wanted.lower() and row.parent_id:
-            return old(call, roster(context, row))
+            return older_response(call, roster(context, row))
     raise call.not_found()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.errors import JSON_TYPE
 from hr_sandbox.cornerstone.portal import UNIT_TYPES
-from hr_sandbox.cornerstone.rest.route import Context, Route, listed, tokened
+from hr_sandbox.cornerstone.rest.route import Context, Route, newer_response, token_page
 from hr_sandbox.cornerstone.rows.common import login, ref
 from hr_sandbox.cornerstone.rows.units import groups, places, units_by_id
 from hr_sandbox.cornerstone.snapshot import uuid
@@ -186,7 +186,7 @@ def _list(context: Context, call: Call) -> Response:
     mode = context.modes.get("employees")
     if mode == BARE:
         return json_response(rows, media_type=JSON_TYPE)
-    return tokened(context, call, rows, size, "nextPageToken" if mode == CAMEL else "nextpagetoken")
+    return token_page(context, call, rows, size, "nextPageToken" if mode == CAMEL else "nextpagetoken")
 
 
 def find_person(context: Context, call: Call) -> Person:
@@ -203,11 +203,11 @@ def _one(context: Context, call: Call) -> Response:
 
 
 def _groups(context: Context, call: Call) -> Response:
-    return listed(context, groups_of(context).get(find_person(context, call).id, []))
+    return newer_response(context, groups_of(context).get(find_person(context, call).id, []))
 
 
 def _fields(context: Context, call: Call) -> Response:
-    return listed(context, fields_of(context, find_person(context, call)))
+    return newer_response(context, fields_of(context, find_person(context, call)))
 
 
 def _status(context: Context, call: Call) -> Response:
@@ -227,7 +227,7 @@ def _titled(rows: Iterable[tuple[int, str]]) -> list[Json]:
 
 
 def _named(rows: Iterable[tuple[int, str]]) -> Callable[[Context, Call], Response]:
-    return lambda context, _call: listed(context, _titled(rows))
+    return lambda context, _call: newer_response(context, _titled(rows))
 
 
 LOOK_UPS = ("ids", "userName", "externalId", "guid", "lastName", "firstName", "modifiedDate", "createdDate", "status")

@@ -61,7 +61,7 @@ def _framed(context: Context, data: object) -> Response:
 
 
 def _v1(member: str, make: Callable[[Context, Person], Json]) -> Callable[[Context, Call], Response]:
-    def answer(context: Context, call: Call) -> Response:
+    def handle(context: Context, call: Call) -> Response:
         size, number = SIZE, call.number("pagenumber", 1)
         if (text := call.given.get("pagesize")) is not None:
             if not (text.isascii() and text.isdigit() and 0 < int(text) <= SIZE):
@@ -70,19 +70,19 @@ def _v1(member: str, make: Callable[[Context, Person], Json]) -> Callable[[Conte
         people = context.snapshot.people
         if call.given.get("includeInactive", "false").lower() != "true":
             people = [row for row in people if is_active(context, row)]
-        for name, format_time in (("lastmodified", "updated_at"), ("createdate", "created_at")):
+        for name, field in (("lastmodified", "updated_at"), ("createdate", "created_at")):
             if name in call.given:
                 if not TIMESTAMP.fullmatch(call.given[name]):
                     raise call.bad_request(name, "must be a date such as 2024-01-31T00:00:00")
                 since = call.given[name].rstrip("Z")
-                people = [row for row in people if written(getattr(row, format_time)) >= since]
+                people = [row for row in people if written(getattr(row, field)) >= since]
         page = people[(number - 1) * size : number * size]
         rows = [make(context, row) for row in page]
         return _framed(
             context, {member: rows, "size": len(rows), "start": (number - 1) * size + 1, "total": len(people)}
         )
 
-    return answer
+    return handle
 
 
 def _one_v1(context: Context, call: Call) -> Response:

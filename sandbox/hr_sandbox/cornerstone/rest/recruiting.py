@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from hr_sandbox.cornerstone.errors import format_time
 from hr_sandbox.cornerstone.portal import DIVISION, LOCATION
-from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, old
+from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, older_response
 from hr_sandbox.cornerstone.rows.common import full, ref
 from hr_sandbox.cornerstone.rows.other import applicant_status
 from hr_sandbox.cornerstone.rows.units import FIRST
@@ -82,7 +82,7 @@ def _requisitions(context: Context, call: Call) -> Response:
             rows.append(row)
     page = _paged(call, rows)
     alone = len(page) == 1 and context.modes.get("job_requisitions") != LIST
-    return old(call, page[0] if alone else page, len(rows))
+    return older_response(call, page[0] if alone else page, len(rows))
 
 
 def _paged(call: Call, rows: list[Json]) -> list[Json]:
@@ -118,7 +118,7 @@ def _applicants(context: Context, call: Call) -> Response:
     since = call.day("StatusDate", call.given.get("statusdate"))
     rows = [applicant(context, row) for row in context.company.applications]
     rows = [row for row in rows if row["Status"] == status and (since is None or row["StatusDate"] >= f"{since}")]
-    return old(call, _paged(call, rows), len(rows))
+    return older_response(call, _paged(call, rows), len(rows))
 
 
 FILTERS = ("Title", "ReqId", "FromDate", "ToDate", "lastModifiedSince", "DivisionId", "LocationId", "Statuses")

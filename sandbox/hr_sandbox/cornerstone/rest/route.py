@@ -86,11 +86,11 @@ class Call:
         """A parameter is invalid."""
         if self.route.family == NEW:
             return ApiError(validation_error(BAD, {name: sentence}))
-        return ApiError(self.route.refusing(self.request)(BAD, f"{name}: {sentence}"))
+        return ApiError(self.route.error_builder(self.request)(BAD, f"{name}: {sentence}"))
 
     def not_found(self) -> ApiError:
         """The record does not exist."""
-        return ApiError(self.route.refusing(self.request)(NOT_FOUND))
+        return ApiError(self.route.error_builder(self.request)(NOT_FOUND))
 
     def day(self, name: str, text: str | None) -> date | None:
         """Parse a date."""
@@ -140,7 +140,7 @@ class Route:
         """Return the values of the path's parameters, or None if the path does not match."""
         return match_path(self.path, path)
 
-    def refusing(self, request: Request) -> Callable[..., Response]:
+    def error_builder(self, request: Request) -> Callable[..., Response]:
         """Return a function that builds errors in the family's format."""
         if self.family == BULK:
             return lambda status, text=None: bulk_error(status, text or MESSAGES.get(status, "Error"))
@@ -160,7 +160,7 @@ class Route:
             if name not in known:
                 raise call.bad_request(name or "query", "is not a parameter")
         if len(given) != len(request.query):
-            raise call.bad_request("query", "a parameter stands twice")
+            raise call.bad_request("query", "a parameter is repeated")
         return call
 
 
@@ -191,7 +191,7 @@ def _element(name: str, value: Any) -> str:  # noqa: ANN401  any JSON
     return f"<{name}>{text}</{name}>"
 
 
-def old(call: Call, data: Any, total: int | None = None) -> Response:  # noqa: ANN401  any JSON
+def older_response(call: Call, data: Any, total: int | None = None) -> Response:  # noqa: ANN401  any JSON
     """Return a response of the older services."""
     body: Json = {"status": "200", "timestamp": format_time()}
     if total is not None:
@@ -200,13 +200,13 @@ def old(call: Call, data: Any, total: int | None = None) -> Response:  # noqa: A
     return json_response(body, media_type=JSON_TYPE) if wants_json(call.request) else as_xml(body)
 
 
-def listed(context: Context, rows: list[Json], **more: object) -> Response:
+def newer_response(context: Context, rows: list[Json], **more: object) -> Response:
     """Return a response of the newer services."""
     timestamp = f"{context.store.clock.now().replace(tzinfo=None).isoformat()}.9545447Z"
     return json_response({"timestamp": timestamp, **more, "count": len(rows), "data": rows}, media_type=JSON_TYPE)
 
 
-def tokened(context: Context, call: Call, rows: list[Json], size: int, member: str) -> Response:
+def token_page(context: Context, call: Call, rows: list[Json], size: int, member: str) -> Response:
     """Return a page of rows ordered by id, with a token for the next page that is valid for five minutes."""
     after, filters = -1, sorted(item for item in call.given.items() if item[0] not in {"nextPageToken", "pageSize"})
     if (text := call.given.get("nextPageToken")) is not None:
@@ -230,4 +230,4 @@ def tokened(context: Context, call: Call, rows: list[Json], size: int, member: s
             "at": context.store.clock.seconds(),
         }
         token = MARK + context.cursors.encode(state).translate(TO_TEXT)
-    return listed(context, page, **{member: token})
+    return newer_response(context, page, **{member: token})

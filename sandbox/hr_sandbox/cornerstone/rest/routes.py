@@ -50,7 +50,7 @@ class Rest:
         """The modes of streams other than the normal one."""
         return self.context.modes
 
-    def answer(self, route: Route, parts: dict[str, str], request: Request) -> Response:
+    def handle(self, route: Route, parts: dict[str, str], request: Request) -> Response:
         """Handle an authorized request."""
         return route.handler(self.context, route.call(parts, request))
 
@@ -68,6 +68,6 @@ class Rest:
         """Set the mode of a stream."""
         known = (NORMAL, *MODES.get(stream, ()))
         if mode not in known:
-            raise ControlError(f"There is no mode {mode} of {stream}; there are {', '.join(known)}.")
+            raise ControlError(f"There is no mode {mode} of {stream}; choose from {', '.join(known)}.")
         self.context.modes[stream] = mode
         return {"path": stream, "mode": mode, "id": None}

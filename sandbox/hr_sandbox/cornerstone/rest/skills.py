@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.errors import JSON_TYPE
-from hr_sandbox.cornerstone.rest.route import Context, Route, listed
+from hr_sandbox.cornerstone.rest.route import Context, Route, newer_response
 from hr_sandbox.cornerstone.snapshot import TOPICS
 from hr_sandbox.http.messages import json_response
 from hr_sandbox.stable_random import stable_choice, stable_number
@@ -38,7 +38,7 @@ SKILLS: list[Json] = [
 
 def _paged(rows: list[Json], context: Context, call: Call) -> Response:
     number, size = call.number("page", 1), call.number("pageSize", USUAL, MOST)
-    return listed(context, rows[(number - 1) * size : number * size])
+    return newer_response(context, rows[(number - 1) * size : number * size])
 
 
 def _skills(context: Context, call: Call) -> Response:
@@ -49,7 +49,7 @@ def _categories(context: Context, call: Call) -> Response:
     return _paged(CATEGORIES, context, call)
 
 
-def _found(rows: list[Json], call: Call) -> Json:
+def _find(rows: list[Json], call: Call) -> Json:
     for row in rows:
         if str(row["id"]) == call.parts["id"]:
             return row
@@ -57,11 +57,11 @@ def _found(rows: list[Json], call: Call) -> Json:
 
 
 def _skill(_context: Context, call: Call) -> Response:
-    return json_response(_found(SKILLS, call), media_type=JSON_TYPE)
+    return json_response(_find(SKILLS, call), media_type=JSON_TYPE)
 
 
 def _category(_context: Context, call: Call) -> Response:
-    return json_response(_found(CATEGORIES, call), media_type=JSON_TYPE)
+    return json_response(_find(CATEGORIES, call), media_type=JSON_TYPE)
 
 
 def categories_of(skill: Json) -> list[Json]:
@@ -70,12 +70,12 @@ def categories_of(skill: Json) -> list[Json]:
 
 
 def _of_skill(context: Context, call: Call) -> Response:
-    return listed(context, categories_of(_found(SKILLS, call)))
+    return newer_response(context, categories_of(_find(SKILLS, call)))
 
 
 def _children(context: Context, call: Call) -> Response:
-    number = _found(CATEGORIES, call)["id"]
-    return listed(context, [row for row in CATEGORIES if row["parentId"] == number])
+    number = _find(CATEGORIES, call)["id"]
+    return newer_response(context, [row for row in CATEGORIES if row["parentId"] == number])
 
 
 def held(context: Context, person_id: int) -> list[Json]:
@@ -98,7 +98,7 @@ def _held(context: Context, call: Call) -> Response:
     text = call.parts["id"]
     if not (text.isascii() and text.isdigit()) or int(text) not in context.company.people:
         raise call.not_found()
-    return listed(context, held(context, int(text)))
+    return newer_response(context, held(context, int(text)))
 
 
 PAGES = ("page", "pageSize")

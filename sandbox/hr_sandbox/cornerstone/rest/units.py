@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.errors import JSON_TYPE
 from hr_sandbox.cornerstone.portal import GROUP, UNIT_TYPES
-from hr_sandbox.cornerstone.rest.route import Context, Route, listed, tokened
+from hr_sandbox.cornerstone.rest.route import Context, Route, newer_response, token_page
 from hr_sandbox.cornerstone.rows.units import units
 from hr_sandbox.http.messages import json_response
 from hr_sandbox.stable_random import stable_chance, stable_number
@@ -67,10 +67,10 @@ def _list(context: Context, call: Call) -> Response:
         rows = [row for row in rows if str(row["typeId"]) == given["typeId"]]
     if "externalId" in given:
         rows = [row for row in rows if row["externalId"] == given["externalId"]]
-    return tokened(context, call, rows, size, "nextPageToken")
+    return token_page(context, call, rows, size, "nextPageToken")
 
 
-def _found(rows: list[Json], text: str, call: Call) -> Json:
+def _find(rows: list[Json], text: str, call: Call) -> Json:
     for row in rows:
         if str(row["id"]) == text:
             return row
@@ -78,7 +78,7 @@ def _found(rows: list[Json], text: str, call: Call) -> Json:
 
 
 def _one(context: Context, call: Call) -> Response:
-    return json_response(_found(all_units(context), call.parts["ouId"], call), media_type=JSON_TYPE)
+    return json_response(_find(all_units(context), call.parts["ouId"], call), media_type=JSON_TYPE)
 
 
 def names(row: Json) -> list[Json]:
@@ -91,15 +91,15 @@ def names(row: Json) -> list[Json]:
 
 
 def _names(context: Context, call: Call) -> Response:
-    return listed(context, names(_found(all_units(context), call.parts["ouId"], call)))
+    return newer_response(context, names(_find(all_units(context), call.parts["ouId"], call)))
 
 
 def _types(context: Context, _call: Call) -> Response:
-    return listed(context, TYPES)
+    return newer_response(context, TYPES)
 
 
 def _type(_context: Context, call: Call) -> Response:
-    return json_response(_found(TYPES, call.parts["id"], call), media_type=JSON_TYPE)
+    return json_response(_find(TYPES, call.parts["id"], call), media_type=JSON_TYPE)
 
 
 def _specification(_context: Context, _call: Call) -> Response:

@@ -58,7 +58,7 @@ def projects(company: Company) -> Iterator[Row]:
     clients = keys_of(CLIENTS)
     for row in company.projects:
         if row.parent_id is None:
-            labour, fixed, spent = (
+            labour, fixed, used = (
                 minutes.get(row.id, 0) * RATE,
                 stable_number(row.id) % 900_000,
                 stable_number("s", row.id) % 90_000,
@@ -76,8 +76,8 @@ def projects(company: Company) -> Iterator[Row]:
                 "inputed_minutes": minutes.get(row.id, 0),
                 "fixed_cost_cents": fixed,
                 "labor_cost_cents": labour,
-                "spending_cost_cents": spent,
-                "total_cost_cents": fixed + labour + spent,
+                "spending_cost_cents": used,
+                "total_cost_cents": fixed + labour + used,
                 "client_id": clients[stable_number("client", row.client) % len(clients)] if row.client else None,
                 "_updated_at": row.updated_at,
             }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
 from hr_sandbox.http.messages import Response, json_response
-from hr_sandbox.personio.v1 import hours, people, reports, time_offs, working_time
+from hr_sandbox.personio.v1 import absence_periods, people, reports, time_offs, working_time
 from hr_sandbox.personio.v1.errors import StatusError, error_response, invalid_parameter
 from hr_sandbox.personio.v1.parameters import read
 from hr_sandbox.personio.v1.permissions import PERMISSIONS
@@ -25,7 +25,7 @@ AUTH_PATH = "/v1/auth"
 EVERYTHING = Rate(2000, 120_000, 60)  # 2000 per minute, all at once if need be
 TOKENS_PER_MINUTE = 150
 NO_EXPIRY = "no-expiry"  # a token response without `expires_in`
-ROUTES = (*people.ROUTES, *working_time.ROUTES, *time_offs.ROUTES, *hours.ROUTES, *reports.ROUTES)
+ROUTES = (*people.ROUTES, *working_time.ROUTES, *time_offs.ROUTES, *absence_periods.ROUTES, *reports.ROUTES)
 MODES = {AUTH_PATH: (NO_EXPIRY,), **{row.path: row.modes for row in ROUTES if row.modes}}
 
 
@@ -62,7 +62,7 @@ class V1:
         found = _route(path)
         return found[0].fail(status, None, None) if found else error_response(status)
 
-    def answer(self, request: Request) -> Response:
+    def handle(self, request: Request) -> Response:
         """Handle a request."""
         found = _route(request.path)
         fail = found[0].fail if found else error_response
@@ -104,11 +104,11 @@ class V1:
             raise StatusError(429)
         if self._tokens.check(request) is None:
             raise StatusError(401)
-        if (denied := self._access.denial(route.path, route.permission, 403)) is not None:
+        if (denied := self._access.denied_status(route.path, route.permission, 403)) is not None:
             raise StatusError(denied)
         query = read(route.parameters, request.query)
         mode = self._modes.of(route.path)
-        body = route.answer(Call(self._company, request.root, match, query, mode))
+        body = route.handle(Call(self._company, request.root, match, query, mode))
         return body if isinstance(body, Response) else json_response(self._allowed(route, body))
 
     def _allowed(self, route: Route, body: Json) -> Json:

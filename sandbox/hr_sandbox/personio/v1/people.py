@@ -67,7 +67,7 @@ ROUTES = (
     Route(
         path=PATH,
         permission=EMPLOYEES,
-        answer=_employees,
+        handle=_employees,
         parameters=(
             *paging(50, 100),
             Parameter("email", text_value),
@@ -80,14 +80,14 @@ ROUTES = (
     Route(
         path=f"{PATH}/attributes",
         permission=EMPLOYEES,
-        answer=lambda call: {"success": True, "data": render.attributes_of(call.company)},
+        handle=lambda call: {"success": True, "data": render.attributes_of(call.company)},
     ),
-    Route(path=f"{PATH}/{{id}}", permission=EMPLOYEES, answer=_employee, rate=RATE, stream=STREAM),
+    Route(path=f"{PATH}/{{id}}", permission=EMPLOYEES, handle=_employee, rate=RATE, stream=STREAM),
     Route(
         path=f"{PATH}/{{id}}/absences/balance",
         permission=ABSENCES,
-        answer=lambda call: {"success": True, "data": render.balances(call.person(), call.company)},
+        handle=lambda call: {"success": True, "data": render.balances(call.person(), call.company)},
     ),
-    Route(path=f"{PATH}/{{id}}/profile-picture", permission=EMPLOYEES, answer=_picture),
-    Route(path=f"{PATH}/{{id}}/profile-picture/{{width}}", permission=EMPLOYEES, answer=_picture),
+    Route(path=f"{PATH}/{{id}}/profile-picture", permission=EMPLOYEES, handle=_picture),
+    Route(path=f"{PATH}/{{id}}/profile-picture/{{width}}", permission=EMPLOYEES, handle=_picture),
 )

@@ -146,12 +146,12 @@ ROUTES = (
     Route(
         path="/v1/company/document-categories",
         permission=DOCUMENTS,
-        answer=lambda call: {"success": True, "data": categories(call.company)},
+        handle=lambda call: {"success": True, "data": categories(call.company)},
     ),
     Route(
         path=f"{PATH}/reports",
         permission=REPORTS,
-        answer=_reports,
+        handle=_reports,
         parameters=(
             Parameter("report_ids", _ids),
             Parameter("status", one_of("up_to_date", "updating", "update_failed")),
@@ -161,7 +161,7 @@ ROUTES = (
     Route(
         path=f"{PATH}/reports/{{id}}",
         permission=REPORTS,
-        answer=_items,
+        handle=_items,
         parameters=(
             _LOCALE,
             Parameter("page", number(1, 10**9), 1),
@@ -172,7 +172,7 @@ ROUTES = (
     Route(
         path=f"{PATH}/columns",
         permission=REPORTS,
-        answer=_columns,
+        handle=_columns,
         parameters=(
             Parameter("columns", _ids),
             _LOCALE,

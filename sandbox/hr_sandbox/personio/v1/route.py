@@ -52,7 +52,7 @@ class Route:
     Attributes:
         path: with its parameters in braces.
         permission: the required permission.
-        answer: returns the body or a complete response.
+        response: returns the body or a complete response.
         parameters: its query parameters.
         rate: its own rate limit, besides that of v1 as a whole.
         stream: the stream whose allow-listed attributes apply.
@@ -62,7 +62,7 @@ class Route:
 
     path: str
     permission: str
-    answer: Callable[[Call], Json | Response]
+    handle: Callable[[Call], Json | Response]
     parameters: tuple[Parameter, ...] = ()
     rate: Rate | None = None
     stream: str | None = None

@@ -114,11 +114,11 @@ def _time_off_types(call: Call) -> Json:
 
 
 ROUTES = (
-    Route(path=f"{PATH}/time-off-types", permission=ABSENCES, answer=_time_off_types, parameters=paging()),
+    Route(path=f"{PATH}/time-off-types", permission=ABSENCES, handle=_time_off_types, parameters=paging()),
     Route(
         path=f"{PATH}/time-offs",
         permission=ABSENCES,
-        answer=_time_offs,
+        handle=_time_offs,
         parameters=(
             *window(),
             Parameter("updated_from", day),
@@ -128,5 +128,5 @@ ROUTES = (
         ),
         modes=MODES,
     ),
-    Route(path=f"{PATH}/time-offs/{{id}}", permission=ABSENCES, answer=_time_off),
+    Route(path=f"{PATH}/time-offs/{{id}}", permission=ABSENCES, handle=_time_off),
 )

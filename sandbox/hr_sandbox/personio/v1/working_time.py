@@ -27,8 +27,8 @@ CONFIRMED, PENDING = "confirmed", "pending"
 FIRST_YEAR, YEARS_AHEAD = 1970, 10
 
 
-def stretches(company: Company, first: date | None, last: date | None) -> list[Attendance]:
-    """Return the stretches of work that begin in a window. Breaks are not records."""
+def work_periods(company: Company, first: date | None, last: date | None) -> list[Attendance]:
+    """Return the work_periods of work that begin in a window. Breaks are not records."""
     return [
         row
         for row in company.attendances
@@ -86,13 +86,13 @@ def _updated_at(row: Attendance, company: Company) -> datetime:
 def _breaks(row: Attendance, company: Company) -> list[Attendance]:
     return [
         pause
-        for pause in _pauses(company, company.version).get((row.person_id, row.day), ())
+        for pause in _breaks_by_day(company, company.version).get((row.person_id, row.day), ())
         if pause.starts_at >= row.starts_at and (row.ends_at is None or (pause.ends_at or row.ends_at) <= row.ends_at)
     ]
 
 
 @lru_cache(maxsize=2)
-def _pauses(company: Company, _version: int) -> dict[tuple[int, date], list[Attendance]]:
+def _breaks_by_day(company: Company, _version: int) -> dict[tuple[int, date], list[Attendance]]:
     """Return breaks by person and day, cached per version of the company."""
     found: dict[tuple[int, date], list[Attendance]] = {}
     for row in company.attendances:
@@ -116,7 +116,7 @@ def _attendances(call: Call) -> Json:
     people = query[EMPLOYEES.name]
     rows = [
         row
-        for row in stretches(company, query["start_date"], query["end_date"])
+        for row in work_periods(company, query["start_date"], query["end_date"])
         if (not people or row.person_id in people)
         and (query["includePending"] or _status(row) == CONFIRMED)
         and within(_updated_at(row, company), query["updated_from"], query["updated_to"])
@@ -132,7 +132,7 @@ ROUTES = (
     Route(
         path=PATH,
         permission=ATTENDANCES,
-        answer=_attendances,
+        handle=_attendances,
         parameters=(
             *window(required=True),
             Parameter("updated_from", since),
@@ -146,6 +146,6 @@ ROUTES = (
     Route(
         path=f"{PATH}/projects",
         permission=ATTENDANCES,
-        answer=lambda call: {"success": True, "data": [project(row) for row in call.company.projects]},
+        handle=lambda call: {"success": True, "data": [project(row) for row in call.company.projects]},
     ),
 )

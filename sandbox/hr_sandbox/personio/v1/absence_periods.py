@@ -43,23 +43,25 @@ def absence_period(row: Absence, company: Company) -> Json:
                 "attributes": {"id": kind.uuid, "name": kind.name, "time_off_type_id": kind.id},
             },
             "certificate": CERTIFICATE,
-            "start": _precise(_utc(row.starts_at, row)),
-            "end": _precise(_utc(row.ends_at, row)) if row.ends_at else None,
+            "start": _format_milliseconds(_utc(row.starts_at, row)),
+            "end": _format_milliseconds(_utc(row.ends_at, row)) if row.ends_at else None,
             "half_day_start": False,
             "half_day_end": False,
             "comment": row.comment,
             "origin": ORIGINS[row.id % len(ORIGINS)],
             "status": row.approval.lower(),
             "created_by": row.person_id,
-            "created_at": _precise(_exact(row.created_at, row, company)),
-            "updated_at": _precise(_exact(row.updated_at, row, company)),
-            "approved_at": _precise(_exact(row.created_at, row, company)) if row.approval == "APPROVED" else None,
+            "created_at": _format_milliseconds(_with_milliseconds(row.created_at, row, company)),
+            "updated_at": _format_milliseconds(_with_milliseconds(row.updated_at, row, company)),
+            "approved_at": _format_milliseconds(_with_milliseconds(row.created_at, row, company))
+            if row.approval == "APPROVED"
+            else None,
             "breakdowns": days,
         },
     }
 
 
-def touching(company: Company, first: date | None, last: date | None) -> list[Absence]:
+def overlapping(company: Company, first: date | None, last: date | None) -> list[Absence]:
     """Return the absences in hours that overlap a window of dates."""
     return [
         row
@@ -73,14 +75,14 @@ def _utc(value: datetime, row: Absence) -> datetime:
     return value.replace(tzinfo=ZoneInfo(row.timezone)).astimezone(UTC)
 
 
-def _exact(value: datetime, row: Absence, company: Company) -> datetime:
+def _with_milliseconds(value: datetime, row: Absence, company: Company) -> datetime:
     """Add milliseconds, which only this endpoint has. Timestamps of today or later stay as they are."""
     if value.date() >= company.today:
         return value
     return value + timedelta(milliseconds=row.id % MILLISECONDS)
 
 
-def _precise(value: datetime) -> str:
+def _format_milliseconds(value: datetime) -> str:
     return f"{value.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
@@ -93,11 +95,11 @@ def _absence_periods(call: Call) -> Json:
         raise StatusError(404)
     rows = [
         row
-        for row in touching(company, first, last)
+        for row in overlapping(company, first, last)
         if (not people or row.person_id in people)
         and (not kinds or company.absence_types[row.type_id].uuid in kinds)
         and (not periods or row.uuid in periods)
-        and within(_exact(row.updated_at, row, company), query["updated_from"], query["updated_to"])
+        and within(_with_milliseconds(row.updated_at, row, company), query["updated_from"], query["updated_to"])
     ]
     page, frame = by_page(rows, call)
     return {**frame, "data": [absence_period(row, company) for row in page]}
@@ -107,7 +109,7 @@ ROUTES = (
     Route(
         path="/v1/company/absence-periods",
         permission=ABSENCES,
-        answer=_absence_periods,
+        handle=_absence_periods,
         parameters=(
             *window(),
             Parameter("updated_from", timestamp),
