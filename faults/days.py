@@ -16,8 +16,8 @@ from singer_rest import times
 
 from faults import verdict
 from faults.changes import change
-from faults.faulty_responses import static_response
 from faults.pipeline_run import merge
+from faults.responders import static_response
 from faults.results import Outcome
 from faults.testbench import TestBench
 from faults.vendors import VENDORS, Key, key_of

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from faults import verdict
-from faults.faulty_responses import static_response
 from faults.json_edits import TOKEN_KEYS, enclosing_objects, row_lists
 from faults.meltano_project import Project
 from faults.pipeline import Pipeline
+from faults.responders import static_response
 from faults.results import Outcome
 from faults.testbench import TestBench
 from faults.vendors import CLIENT_ID, CLIENT_SECRET, VENDORS

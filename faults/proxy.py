@@ -11,8 +11,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from faults.faulty_responses import ALWAYS, FAULTY_RESPONSES, FaultyResponse
+from faults.faulty_responses import FAULTY_RESPONSES
 from faults.pipeline_run import Mode
+from faults.responders import ALWAYS, FaultyResponse
 from faults.results import Outcome
 from faults.testbench import TestBench
 from faults.trial_environment import LOGIN_HINT, TrialEnvironment

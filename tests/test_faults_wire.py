@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_rest.testing import Answer, Host, host
 
-from faults.faulty_responses import FAULTY_RESPONSES, FaultyResponse
+from faults.faulty_responses import FAULTY_RESPONSES
 from faults.wire import ConnectionEnd, Proxy, Request, Response, endpoint_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from faults.responders import FaultyResponse
 
 PAGE = {
     "data": [{"id": "1", "name": "x"}, {"id": "2", "name": "y"}],
