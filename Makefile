@@ -12,6 +12,9 @@ export UV_PYTHON_DOWNLOADS := never
 export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
 export MELTANO_CLI_DISABLE_VERSION_CHECK := 1
 
+# Each test goes to the process that is free; those of a group (xdist_group) share a server or tell a story in order.
+TWO_AT_A_TIME := --numprocesses=2 --dist=loadgroup
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-oldest lint format build publish bench faults test-faults hub docs clean
 
@@ -36,7 +39,10 @@ demo: setup ## An invented company through Meltano into DuckDB, and what arrived
 	@$(BIN)/python demo.py
 
 test: setup ## Every test
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile
+	$(BIN)/pytest $(TWO_AT_A_TIME)
+
+test-fast: setup ## Tests of the parts alone, in a minute: without Meltano, `make faults`, whole runs of taps, signals
+	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not slow'
 
 # The sandbox, which the taps' own tests need, does not run on it.
 test-oldest: ## Tests of singer-rest, and discovery by each tap, on their oldest Python (OLDEST=python3.10)

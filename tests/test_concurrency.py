@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 CLIENT = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 ALL = {"optional_streams": ["*"]}
 TOKEN = re.compile(r"token=[^&\"]*")

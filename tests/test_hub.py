@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+pytestmark = pytest.mark.slow
+
 HUB = Path(__file__).parent.parent / "hub"
 _spec = importlib.util.spec_from_file_location("write", HUB / "write.py")
 assert _spec is not None

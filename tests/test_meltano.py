@@ -15,6 +15,8 @@ from tap_personio.testing import KEYS, by_key, differs, key_of
 if TYPE_CHECKING:
     from conftest import Project
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("meltano-personio")]
+
 Tables = dict[str, list[dict[str, Any]]]
 
 

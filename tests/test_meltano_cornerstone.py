@@ -16,6 +16,8 @@ from tap_cornerstone.testing import key_of
 if TYPE_CHECKING:
     from conftest import Project
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("meltano-cornerstone")]
+
 KEYS = {
     "users_core": ("user_id",),
     "users_cf_core": ("user_id",),

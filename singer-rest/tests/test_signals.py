@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from singer_rest.testing import Host
 
+pytestmark = pytest.mark.slow
+
 COMMAND = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from conftest import PetTap; PetTap.cli()"
 ROWS = 20_000
 PIPE_BYTES = 60_000

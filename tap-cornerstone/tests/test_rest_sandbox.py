@@ -19,6 +19,8 @@ from tap_cornerstone.testing import emitted, key_of
 if TYPE_CHECKING:
     from hr_sandbox.testing import Sandbox
 
+pytestmark = pytest.mark.slow
+
 KEYS = {stream.name: tuple(stream.primary_keys) for stream in STREAMS}
 ALL: dict[str, Any] = {"objects": [], "views": [], "optional_streams": ["*"]}
 PART: dict[str, Any] = {"objects": [], "views": []}

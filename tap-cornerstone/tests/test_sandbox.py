@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from hr_sandbox.testing import Sandbox
 
+pytestmark = pytest.mark.slow
+
 ALL = {"objects": ["*"], "views": ["*"]}
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from hr_sandbox.testing import Sandbox
 
+pytestmark = pytest.mark.slow
+
 EVERYTHING = {"optional_streams": ["*"], "integration_uuid": "7c1f6c2e-5a0b-4c43-9a57-2f4f3f1d9a10"}
 LISTS = "/factorial/api/2026-10-01/resources/"
 

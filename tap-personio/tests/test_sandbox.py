@@ -16,6 +16,8 @@ from tap_personio.testing import BY_DEFAULT, KEYS, by_key, differs, key_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.slow
+
 PERSONS, EMPLOYMENTS = "/personio/v2/persons", "/personio/v2/persons/"
 
 

@@ -15,6 +15,8 @@ from target_duckdb.target import TargetDuckDB
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 INTEGER = {"type": "integer"}
 _GONE = "The setting catalog names a database that is gone at the end: name an attached one, with a file."
 

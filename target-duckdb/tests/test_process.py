@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 INTEGER = {"type": "integer"}
 STRING = {"type": ["null", "string"]}
 COLUMNS = {"id": INTEGER, "name": STRING}

@@ -17,6 +17,8 @@ from target_duckdb.target import TargetDuckDB
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.slow
+
 INTEGER = {"type": "integer"}
 
 

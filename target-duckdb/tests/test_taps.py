@@ -19,6 +19,8 @@ from target_duckdb.target import TargetDuckDB
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow
+
 MESSAGES = Path(__file__).parent / "messages"
 
 #: By file: the table, its columns, its rows, the STATE lines' last.

@@ -11,6 +11,8 @@ from target_duckdb.errors import TargetError
 from target_duckdb.load import Loader
 from target_duckdb.streams import Stream
 
+pytestmark = pytest.mark.slow
+
 INTEGER = {"type": ["null", "integer"]}
 STRING = {"type": ["null", "string"]}
 DECIMAL = {"type": ["null", "string"], "format": "singer.decimal"}
