@@ -1,11 +1,11 @@
-# What can be done here: make help
+# List the targets: make help
 PYTHON ?= python3
 BIN := .venv/bin
 OLDEST ?= python3.10
 
-# The project's own environment, whatever another one is active.
+# Use the project's environment even if another one is active.
 unexport VIRTUAL_ENV
-# A process that has to compile all that it imports takes a second more to start, and tests start hundreds.
+# Compiling imports adds a second to the start of a process, and tests start hundreds.
 unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
@@ -21,31 +21,31 @@ TWO_AT_A_TIME := --numprocesses=2 --dist=loadgroup
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.ready .meltano/.ready ## Make .venv with everything in it, as uv.lock says, and Meltano's plugins
+setup: .venv/.ready .meltano/.ready ## Create .venv from uv.lock, and install Meltano's plugins
 
 .venv/.ready: uv.lock pyproject.toml $(wildcard */pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or newer is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	  { echo "Python 3.11 or newer is required, for example: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv --clear .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'; }
 	$(BIN)/uv sync --locked --quiet --compile-bytecode
 	@touch $@
 
-# Meltano would not notice that a plugin needs more than it did.
+# Meltano does not notice when a plugin's dependencies change.
 .meltano/.ready: .venv/.ready meltano.yml
 	@$(BIN)/meltano --log-level=warning install --clean
 	@touch $@
 
-demo: setup ## An invented company through Meltano into DuckDB, and what arrived
+demo: setup ## Load an invented company through Meltano into DuckDB, and show the row counts
 	@$(BIN)/python demo.py
 
-test: setup ## Every test
+test: setup ## Run all tests
 	$(BIN)/pytest $(TWO_AT_A_TIME)
 
-test-fast: setup ## Tests of the parts alone, in a minute: without Meltano, `make faults`, whole runs of taps, signals
+test-fast: setup ## Run the fast tests, in a minute: without Meltano, `make faults`, complete tap runs and signals
 	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not slow'
 
-# The sandbox, which the taps' own tests need, does not run on it.
-test-oldest: ## Tests of singer-rest, and discovery by each tap, on their oldest Python (OLDEST=python3.10)
+# The taps' tests need the sandbox, which requires a newer Python.
+test-oldest: ## Test singer-rest, and the taps' discovery, on their oldest Python (OLDEST=python3.10)
 	$(OLDEST) -m venv --clear .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check 'pytest>=9.1,<10' 'singer-sdk[testing]' \
 	  ./singer-rest ./tap-personio ./tap-factorial ./tap-cornerstone
@@ -53,17 +53,17 @@ test-oldest: ## Tests of singer-rest, and discovery by each tap, on their oldest
 	@for tap in tap-personio tap-factorial tap-cornerstone; do \
 	  .venv-oldest/bin/$$tap --discover > /dev/null || exit 1; done
 
-lint: setup ## ruff, its formatter's check, mypy, import contracts
+lint: setup ## Check with ruff, mypy and import contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-format: setup ## Format and mend what ruff can
+format: setup ## Format, and fix what ruff can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-build: setup ## Build the packages into dist/, and run each from an environment of its own
+build: setup ## Build the packages into dist/, and check that each one starts
 	rm -rf dist
 	$(BIN)/uv build --all-packages --no-build-isolation --quiet --out-dir dist
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python dist/.venv
@@ -76,23 +76,23 @@ publish: ## Upload dist/ to the package index, as the release workflow does (TAG
 	@for file in dist/*.whl; do case $$file in *-$(TAG:v%=%)-*) ;; *) echo "$$file is not of $(TAG)"; exit 1;; esac; done
 	$(BIN)/uv publish --trusted-publishing always dist/*
 
-bench: setup ## Requests at a time; a first and a second run; the loader beside the published one
+bench: setup ## Run the benchmarks: concurrency, first and second runs, the loader against the published one
 	$(BIN)/python benchmarks/concurrency.py
 	$(BIN)/python benchmarks/runs.py
 	$(BIN)/python benchmarks/loader.py
 
-faults: setup ## An hour of kills, bad answers and odd values (PART=proxy: one part; SEED=8: other choices)
+faults: setup ## Run the fault-injection tests, about an hour (PART=proxy: one part; SEED=8: other random choices)
 	$(BIN)/python -m faults $(or $(PART),all) --seed $(or $(SEED),7)
 
-test-faults: setup ## A small part of each part of `make faults`, as tests
+test-faults: setup ## Run a small selection of `make faults` as tests
 	FAULTS=1 $(BIN)/pytest tests/test_faults.py
 
-hub: setup ## Write the Meltano Hub definitions, and the settings in meltano.yml
+hub: setup ## Generate the Meltano Hub definitions, and the settings in meltano.yml
 	$(BIN)/python hub/write.py
 
-docs: setup ## Write the tables and counts in the pages from the code
+docs: setup ## Generate the tables and counts in the Markdown pages
 	$(BIN)/python docs/pages.py
 
-clean: ## Remove what was made here: environments, outputs, caches
+clean: ## Remove environments, outputs and caches
 	rm -rf .venv .venv-oldest .meltano output dist .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

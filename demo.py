@@ -1,4 +1,4 @@
-"""The whole way on this machine: an invented company, Meltano, a DuckDB file, and a comparison of what arrived."""
+"""Loads an invented company from the sandbox through Meltano into DuckDB and compares the row counts."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ READY = re.compile(r"ready at (\S+)")
 
 @dataclass(frozen=True)
 class Vendor:
-    """What the demo reads of a vendor.
+    """A vendor in the demo.
 
     Args:
-        name: As the sandbox and the plugin call it.
-        offered: The streams.
-        settings: The plugin's settings; ``{url}`` is the sandbox.
-        credentials: The settings that real data needs.
+        name: Name in the sandbox and of the plugin.
+        streams: Streams to compare.
+        settings: The plugin's settings. `{url}` is the sandbox.
+        credentials: Settings required for real data.
     """
 
     name: str
-    offered: set[str]
+    streams: set[str]
     settings: dict[str, str]
     credentials: tuple[str, ...]
 
     @property
     def tap(self) -> str:
-        """The plugin."""
+        """The plugin's name."""
         return f"tap-{self.name}"
 
     @property
     def schema(self) -> str:
-        """Where its rows go."""
+        """The target schema."""
         return f"tap_{self.name}"
 
 
@@ -84,22 +84,22 @@ VENDORS = (
 
 @contextmanager
 def sandbox() -> Iterator[str]:
-    """Run the sandbox on a free port; gives its URL."""
+    """Runs the sandbox on a free port. Yields its URL."""
     with subprocess.Popen([BIN / "hr-sandbox", "serve", "--port", "0"], stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""
             found = READY.search(line)
             if not found:
-                sys.exit("The sandbox did not start; its own message stands above.")
+                sys.exit("The sandbox did not start; see its message above.")
             yield found.group(1)
         finally:
             process.terminate()
 
 
 def run_meltano(vendor: Vendor, url: str) -> list[str]:
-    """Run a tap into the loader; gives Meltano's log lines.
+    """Runs a tap and the loader with Meltano. Returns Meltano's log lines.
 
-    Settings of the person's own, in the environment or in `.env`, are left out: they are for real data.
+    The user's own settings in the environment and in `.env` are ignored, as they are for real data.
     """
     settings = {name: value.format(url=url) for name, value in vendor.settings.items()}
     environment = {
@@ -107,7 +107,7 @@ def run_meltano(vendor: Vendor, url: str) -> list[str]:
         "MELTANO_PROJECT_ROOT": str(ROOT),
         **{f"{vendor.schema.upper()}_{name}": value for name, value in settings.items()},
         "TARGET_DUCKDB_PATH": str(DATABASE),
-        "XDG_CACHE_HOME": str(DATABASE.parent / "cache"),  # what this portal offers is of no use to others
+        "XDG_CACHE_HOME": str(DATABASE.parent / "cache"),  # metadata of the sandbox, useless to other portals
     }
     options = ["--env-file", os.devnull, "--environment=sandbox", "run", "--full-refresh", "--state-id-suffix=demo"]
     command = [str(BIN / "meltano"), *options, vendor.tap, "target-duckdb"]
@@ -119,12 +119,12 @@ def run_meltano(vendor: Vendor, url: str) -> list[str]:
             sys.stdout.write(line)
             lines.append(line)
     if process.returncode:
-        sys.exit(f"meltano run ended with exit code {process.returncode}; what went wrong stands above.")
+        sys.exit(f"meltano run failed with exit code {process.returncode}; see its log above.")
     return lines
 
 
 def live_rows(schema: str) -> dict[str, int]:
-    """Rows per table that are not marked as deleted."""
+    """Number of rows per table, without those marked as deleted."""
     with duckdb.connect(DATABASE, read_only=True) as connection:
         tables = connection.execute(
             "SELECT table_name, bool_or(column_name = '_sdc_deleted_at') FROM information_schema.columns "
@@ -139,43 +139,43 @@ def live_rows(schema: str) -> dict[str, int]:
 
 
 def seconds(lines: list[str]) -> dict[str, str]:
-    """Seconds per stream, from the tap's own lines."""
+    """Seconds per stream, from the tap's log."""
     found = (re.search(r"(\w+): \d+ rows in \d+ requests, ([\d.]+) s", line) for line in lines)
     return {match.group(1): match.group(2) for match in found if match}
 
 
 def show(vendor: Vendor, took: dict[str, str], counts: dict[str, int]) -> bool:
-    """Show what arrived of a vendor's streams; whether it is what the sandbox holds."""
-    expected = {stream: rows for stream, rows in counts.items() if stream in vendor.offered}
-    arrived = live_rows(vendor.schema)
+    """Prints the row counts of a vendor. Returns whether they match the sandbox."""
+    expected = {stream: rows for stream, rows in counts.items() if stream in vendor.streams}
+    loaded = live_rows(vendor.schema)
     print(f"\n{vendor.tap:<45}{'rows in DuckDB':>16}{'rows in sandbox':>17}{'seconds':>9}")
     for stream, rows in sorted(expected.items()):
-        mark = "" if arrived.get(stream) == rows else "   <- differs"
-        print(f"{stream:<45}{arrived.get(stream, 0):>16,}{rows:>17,}{took.get(stream, '-'):>9}{mark}")
-    return arrived == expected
+        mark = "" if loaded.get(stream) == rows else "   <- differs"
+        print(f"{stream:<45}{loaded.get(stream, 0):>16,}{rows:>17,}{took.get(stream, '-'):>9}{mark}")
+    return loaded == expected
 
 
 def main() -> None:
-    """Run it all and show what arrived."""
+    """Runs the demo."""
     DATABASE.parent.mkdir(exist_ok=True)
     for leftover in (DATABASE, DATABASE.with_suffix(".duckdb.wal")):
         leftover.unlink(missing_ok=True)
     started = time.monotonic()
     with sandbox() as url:
         took = {vendor.name: seconds(run_meltano(vendor, url)) for vendor in VENDORS}
-        with urlopen(f"{url}/_control/counts") as reply:  # noqa: S310 - the sandbox's own address
+        with urlopen(f"{url}/_control/counts") as reply:  # noqa: S310 - the sandbox's URL
             counts = json.load(reply)
-    right = [show(vendor, took[vendor.name], counts[vendor.name]) for vendor in VENDORS]
-    if not all(right):
-        sys.exit("\nWhat arrived differs from what the sandbox holds.")
+    matches = [show(vendor, took[vendor.name], counts[vendor.name]) for vendor in VENDORS]
+    if not all(matches):
+        sys.exit("\nThe row counts differ from the sandbox.")
     file = DATABASE.relative_to(ROOT)
     needed = " or\n                 ".join(
         ", ".join(f"{vendor.schema.upper()}_{name}" for name in vendor.credentials) for vendor in VENDORS
     )
     print(f"""
-Everything arrived, in {time.monotonic() - started:.0f} s. It is in {file}, a schema for each tap.
+All rows were loaded in {time.monotonic() - started:.0f} s into {file}, with one schema per tap.
 
-Look at it:      .venv/bin/python -c "import duckdb; duckdb.connect('{file}').sql('FROM tap_personio.persons').show()"
+Query it:        .venv/bin/python -c "import duckdb; duckdb.connect('{file}').sql('FROM tap_personio.persons').show()"
 Your own data:   put {needed}
                  into a file named .env, then
                  .venv/bin/meltano run tap-personio target-duckdb""")

@@ -1,8 +1,8 @@
-"""How much faster eight requests at a time are than one, at a latency that real hosts have.
+"""Compares a run with eight concurrent requests to a run with one, at a realistic latency.
 
     python benchmarks/concurrency.py [--latency-ms 100] [--employees 250]
 
-Both runs read everything from the same sandbox; prints seconds, their ratio, and whether the records were the same.
+Both runs read every stream from the same sandbox. Prints the seconds, their ratio, and whether the records are equal.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TAP = Path(sys.executable).parent / "tap-personio"
 
 
 def read(url: str, workers: int) -> tuple[float, int, str]:
-    """Run the tap; gives seconds, records, and a digest of the records in their order."""
+    """Runs the tap. Returns the seconds, the number of records and a digest of the records in order."""
     environment = {
         **os.environ,
         "TAP_PERSONIO_API_URL": f"{url}/personio",
@@ -33,14 +33,14 @@ def read(url: str, workers: int) -> tuple[float, int, str]:
     }
     started = time.monotonic()
     process = subprocess.run([TAP, "--config=ENV"], env=environment, stdout=subprocess.PIPE, check=True)
-    took = time.monotonic() - started
+    elapsed = time.monotonic() - started
     records = [json.loads(line) for line in process.stdout.splitlines() if line.startswith(b'{"type":"RECORD"')]
-    plain = json.dumps([[record["stream"], record["record"]] for record in records])
-    return took, len(records), hashlib.sha256(plain.encode()).hexdigest()
+    serialized = json.dumps([[record["stream"], record["record"]] for record in records])
+    return elapsed, len(records), hashlib.sha256(serialized.encode()).hexdigest()
 
 
 def main() -> None:
-    """Compare."""
+    """Runs the comparison."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--latency-ms", type=float, default=100)
     arguments.add_argument("--employees", type=int, default=250)
@@ -49,9 +49,9 @@ def main() -> None:
         one = read(sandbox.url, 1)
         requests = len(sandbox.requests())
         eight = read(sandbox.url, 8)
-    print(f"{'at a time':>10}{'seconds':>10}{'records':>10}")
-    for workers, (took, records, _) in ((1, one), (8, eight)):
-        print(f"{workers:>10}{took:>10.1f}{records:>10,}")
+    print(f"{'workers':>10}{'seconds':>10}{'records':>10}")
+    for workers, (elapsed, records, _) in ((1, one), (8, eight)):
+        print(f"{workers:>10}{elapsed:>10.1f}{records:>10,}")
     same = "the same records in the same order" if one[1:] == eight[1:] else "DIFFERENT RECORDS"
     print(f"{requests} requests; ratio {one[0] / eight[0]:.1f}; {same}")
     sys.exit(one[1:] != eight[1:])

@@ -1,9 +1,9 @@
-"""How fast target-duckdb loads and how much memory it takes, beside the published target-duckdb 0.8.0.
+"""Measures the speed and memory use of target-duckdb, compared with the published target-duckdb 0.8.0.
 
     python benchmarks/loader.py [--rows 1000000] [--repeat 3] [--large] [--alone] [--case new --case wide ...]
 
-All on one core. Every case is run `--repeat` times; the best is printed, with the slowest beside it. `--large` adds a
-case of ten times the rows, `--alone` leaves out the published loader, which is installed into a folder of its own.
+Everything runs on one core. Every case is run `--repeat` times and the best and slowest times are printed. `--large`
+adds a case with ten times as many rows. `--alone` skips the published loader, which is installed into its own folder.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent.parent / "output" / "benchmark"
 OURS = [sys.executable, "-m", "target_duckdb"]
-#: Right with this DuckDB: with later ones it loses rows. The wheels are for Python 3.12 and older.
+#: It loses rows with later versions of DuckDB. The wheels require Python 3.12 or older.
 PUBLISHED = ("target-duckdb==0.8.0", "duckdb==1.0.0")
-STREAMS, ROWS_OF_EACH = 169, 100
-TURNS = 1000
+STREAMS, ROWS_PER_STREAM = 169, 100
+REPEATS = 1000
 _DAY = dt.datetime(2024, 1, 1)  # noqa: DTZ001 - written with a Z below
 
 Message = dict[str, Any]
@@ -40,7 +40,7 @@ Message = dict[str, Any]
 
 
 def schema(stream: str, properties: dict[str, Any]) -> Message:
-    """A SCHEMA message; the key is `id`."""
+    """A SCHEMA message with the key `id`."""
     return {"type": "SCHEMA", "stream": stream, "schema": {"properties": properties}, "key_properties": ["id"]}
 
 
@@ -53,7 +53,7 @@ def _nullable(kind: str, **more: str) -> dict[str, Any]:
     return {"type": [kind, "null"], **more}
 
 
-TWELVE = {
+PROPERTIES = {
     "id": {"type": "integer"},
     "employee_id": _nullable("string"),
     "first_name": _nullable("string"),
@@ -87,16 +87,16 @@ def _attendance(number: int) -> Message:
 
 
 def attendances(rows: int) -> Iterator[Message]:
-    """Twelve fields with a key, and a STATE after every 10,000 rows."""
-    yield schema("attendances", TWELVE)
+    """Twelve fields with a key, with a STATE message every 10,000 rows."""
+    yield schema("attendances", PROPERTIES)
     for number in range(rows):
         yield record("attendances", _attendance(number))
         if number % 10_000 == 0:
             yield {"type": "STATE", "value": {"row": number}}
 
 
-def _wide_kind(place: int) -> str:
-    return ("text", "nested", "integer", "integer", "number", "number", "time", "text", "text", "text")[place % 10]
+def _wide_kind(position: int) -> str:
+    return ("text", "nested", "integer", "integer", "number", "number", "time", "text", "text", "text")[position % 10]
 
 
 def _wide(number: int, prefix: str = "f") -> Message:
@@ -107,7 +107,7 @@ def _wide(number: int, prefix: str = "f") -> Message:
         "number": number / 7,
         "time": (_DAY + dt.timedelta(seconds=number)).isoformat() + "Z",
     }
-    return {"id": number, **{f"{prefix}{place}": values[_wide_kind(place)] for place in range(59)}}
+    return {"id": number, **{f"{prefix}{position}": values[_wide_kind(position)] for position in range(59)}}
 
 
 def _wide_properties(prefix: str = "f") -> dict[str, Any]:
@@ -118,53 +118,60 @@ def _wide_properties(prefix: str = "f") -> dict[str, Any]:
         "number": _nullable("number"),
         "time": _nullable("string", format="date-time"),
     }
-    return {"id": {"type": "integer"}, **{f"{prefix}{place}": kinds[_wide_kind(place)] for place in range(59)}}
+    return {"id": {"type": "integer"}, **{f"{prefix}{position}": kinds[_wide_kind(position)] for position in range(59)}}
 
 
 def wide(rows: int) -> Iterator[Message]:
-    """Sixty fields, six of them nested; a tenth as many rows."""
+    """Sixty fields, six of them nested, with a tenth of the rows."""
     yield schema("wide", _wide_properties())
     for number in range(rows // 10):
         yield record("wide", _wide(number))
 
 
-def many(_rows: int) -> Iterator[Message]:
-    """Many streams, each with SCHEMA, STATE and a hundred rows."""
+def many_streams(_rows: int) -> Iterator[Message]:
+    """Many streams with a hundred rows each, a SCHEMA and a STATE message."""
     for stream in range(STREAMS):
         name = f"stream_{stream}"
-        yield schema(name, TWELVE)
-        for number in range(ROWS_OF_EACH):
+        yield schema(name, PROPERTIES)
+        for number in range(ROWS_PER_STREAM):
             yield record(name, _attendance(number))
         yield {"type": "STATE", "value": {"stream": stream}}
 
 
-def repeated(_rows: int) -> Iterator[Message]:
-    """Two streams of sixty fields, each row after its stream's SCHEMA, as parent and child streams come."""
-    for number in range(TURNS):
+def repeated_schemas(_rows: int) -> Iterator[Message]:
+    """Two streams with sixty fields and a SCHEMA message before each row, as parent and child streams send them."""
+    for number in range(REPEATS):
         for name in ("parents", "children"):
             yield schema(name, _wide_properties())
             yield record(name, _wide(number))
         yield {"type": "STATE", "value": {"row": number}}
 
 
-def turns(_rows: int) -> Iterator[Message]:
-    """One stream with two schemas of sixty fields by turns."""
-    for number in range(TURNS):
+def mixed_schemas(_rows: int) -> Iterator[Message]:
+    """One stream that alternates between two schemas with sixty fields."""
+    for number in range(REPEATS):
         for prefix in ("f", "g"):
-            yield schema("turns", _wide_properties(prefix))
-            yield record("turns", _wide(number, prefix))
+            yield schema("mixed", _wide_properties(prefix))
+            yield record("mixed", _wide(number, prefix))
 
 
 def large(rows: int) -> Iterator[Message]:
-    """Ten times the rows."""
+    """The case `new` with ten times as many rows."""
     yield from attendances(rows * 10)
 
 
-CASES = {"new": attendances, "wide": wide, "many": many, "repeated": repeated, "turns": turns, "large": large}
+CASES = {
+    "new": attendances,
+    "wide": wide,
+    "many": many_streams,
+    "repeated": repeated_schemas,
+    "mixed": mixed_schemas,
+    "large": large,
+}
 
 
 def write(case: str, rows: int) -> tuple[Path, int]:
-    """Writes a case's messages to a file; gives it and its number of records."""
+    """Writes a case's messages to a file. Returns the file and the number of records."""
     path = FOLDER / f"{case}.jsonl"
     count = 0
     with path.open("w") as file:
@@ -179,7 +186,13 @@ def write(case: str, rows: int) -> tuple[Path, int]:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a loader."""
+    """A run of a loader.
+
+    Args:
+        seconds: Duration.
+        cpu: CPU seconds.
+        peak: Peak memory in MB.
+    """
 
     seconds: float
     cpu: float
@@ -187,22 +200,22 @@ class Run:
 
 
 def load(command: list[str], messages: Path, database: Path) -> Run:
-    """Runs a loader; gives its seconds, those of the processor, and its peak memory in MB."""
+    """Runs a loader on a file of messages."""
     config = FOLDER / "config.json"
     config.write_text(json.dumps({"path": str(database), "default_target_schema": "main"}))
     with messages.open("rb") as source, (FOLDER / "log").open("wb") as log:
         started = time.monotonic()
         process = subprocess.Popen([*command, "--config", config], stdin=source, stdout=subprocess.DEVNULL, stderr=log)
         _, status, usage = os.wait4(process.pid, 0)
-        took = time.monotonic() - started
+        elapsed = time.monotonic() - started
     if status:
-        sys.exit(f"{command[0]} failed; its log is {FOLDER / 'log'}.")
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts these
-    return Run(took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
+        sys.exit(f"{command[0]} failed, see {FOLDER / 'log'}.")
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes per unit of ru_maxrss
+    return Run(elapsed, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
 
 
 def published() -> list[str]:
-    """Installs the published loader; gives its command."""
+    """Installs the published loader. Returns its command."""
     home = FOLDER / "published"
     command = home / "bin" / "target-duckdb"
     if not command.exists():
@@ -212,36 +225,36 @@ def published() -> list[str]:
 
 
 def remove(database: Path) -> None:
-    """Removes a database and its log."""
+    """Removes a database and its write-ahead log."""
     for path in (database, database.with_name(database.name + ".wal")):
         path.unlink(missing_ok=True)
 
 
 def same_rows(one: Path, other: Path) -> bool:
-    """Whether both files hold the same attendances, in the types that both can say."""
+    """Whether both databases have the same rows, after casts to types that both loaders use."""
     columns = ", ".join(
         {
             "updated_at": "epoch_us(updated_at)",
             "team": "json(team)",
             "id": "CAST(id AS BIGINT)",
         }.get(name, f"CAST({name} AS VARCHAR)")
-        for name in TWELVE
+        for name in PROPERTIES
     )
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for name, path in (("one", one), ("other", other)):
             connection.execute(f"ATTACH '{path}' AS {name} (READ_ONLY)")
-        both = [f"SELECT {columns} FROM {name}.main.attendances" for name in ("one", "other")]  # noqa: S608 - own names
-        counts = [connection.execute(f"SELECT count(*) FROM ({rows})").fetchall() for rows in both]  # noqa: S608 - same
-        apart = connection.execute(f"({both[0]}) EXCEPT ({both[1]}) LIMIT 1").fetchall()
-    return counts[0] == counts[1] and not apart
+        both = [f"SELECT {columns} FROM {name}.main.attendances" for name in ("one", "other")]  # noqa: S608 - constant names
+        counts = [connection.execute(f"SELECT count(*) FROM ({rows})").fetchall() for rows in both]  # noqa: S608 - constant names
+        differing = connection.execute(f"({both[0]}) EXCEPT ({both[1]}) LIMIT 1").fetchall()
+    return counts[0] == counts[1] and not differing
 
 
-# Figures
+# Results
 
 
-def say(case: str, loader: str, runs: list[Run], rows: int, start: float = 0.0) -> Run:
-    """Prints the best of some runs; gives its figures."""
+def print_best(case: str, loader: str, runs: list[Run], rows: int, start: float = 0.0) -> Run:
+    """Prints the best of some runs and returns it."""
     best = Run(min(run.seconds for run in runs), min(run.cpu for run in runs), max(run.peak for run in runs))
     slowest = max(run.seconds for run in runs)
     net = f"{rows / (best.cpu - start):>12,.0f}" if 0 < start < best.cpu / 2 else f"{'':>12}"
@@ -254,10 +267,10 @@ def say(case: str, loader: str, runs: list[Run], rows: int, start: float = 0.0) 
 
 
 def compare(rows: int, repeat: int, loaders: dict[str, list[str]]) -> bool:
-    """The same file into an empty table and then over it, by each loader; says whether the rows are the same."""
+    """Loads a file into an empty table and again over it with each loader. Returns whether the rows are equal."""
     path, count = write("new", rows)
     empty = FOLDER / "empty.jsonl"
-    empty.write_text(json.dumps(schema("attendances", TWELVE)) + "\n")
+    empty.write_text(json.dumps(schema("attendances", PROPERTIES)) + "\n")
     runs: dict[tuple[str, str], list[Run]] = {}
     for _ in range(repeat):
         for name, command in loaders.items():
@@ -266,22 +279,22 @@ def compare(rows: int, repeat: int, loaders: dict[str, list[str]]) -> bool:
             for case, messages in (("start", empty), ("new", path), ("upsert", path)):
                 runs.setdefault((case, name), []).append(load(command, messages, database))
     for case in ("new", "upsert"):
-        took = []
+        best = []
         for name in loaders:
             start = min(run.cpu for run in runs["start", name])
-            took.append(say(case, name, runs[case, name], count, start))
-        if len(took) > 1:
-            ours, theirs = took
+            best.append(print_best(case, name, runs[case, name], count, start))
+        if len(best) > 1:
+            ours, theirs = best
             print(f"{case:<10}ratio {theirs.seconds / ours.seconds:.1f}, of CPU {theirs.cpu / ours.cpu:.1f}")
     if len(loaders) == 1:
         return True
     same = same_rows(*(FOLDER / f"{name}.duckdb" for name in loaders))
-    print("the same rows in both tables" if same else "DIFFERENT ROWS")
+    print("both loaders give the same rows" if same else "DIFFERENT ROWS")
     return same
 
 
 def main() -> None:
-    """Measures."""
+    """Runs the benchmark."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--rows", type=int, default=1_000_000)
     arguments.add_argument("--repeat", type=int, default=3)
@@ -290,7 +303,7 @@ def main() -> None:
     arguments.add_argument("--case", action="append", choices=list(CASES))
     options = arguments.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    if hasattr(os, "sched_setaffinity"):  # for the loaders, which inherit it
+    if hasattr(os, "sched_setaffinity"):  # inherited by the loaders
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     print(f"One core; the best of {options.repeat}.")
     cases = options.case or [case for case in CASES if case != "large" or options.large]
@@ -307,11 +320,11 @@ def main() -> None:
             database = FOLDER / "ours.duckdb"
             remove(database)
             runs.append(load(OURS, path, database))
-        say(case, "ours", runs, count)
+        print_best(case, "ours", runs, count)
     for path in FOLDER.iterdir():
         if path.name != "published":
             path.unlink()
-    print("CPU s: of its core, others aside; net: the same without the process's start; MB: peak of the process")
+    print("CPU s: CPU seconds; net: rows per CPU second without the start of the process; MB: peak memory")
     sys.exit(not same)
 
 

@@ -1,8 +1,8 @@
-"""Requests and seconds of a first run and of one without changes, beside what the latency alone would take.
+"""Compares the duration of a first run and of a run without changes with the time that the latency alone takes.
 
     python benchmarks/runs.py [--tap T] [--latency-ms 100] [--employees 250] [--requests-per-minute N] [--everything]
 
-The ideal is requests x latency / requests at a time; the vendor's limits may allow less, and are printed beside it.
+The ideal is requests x latency / concurrent requests. Rate limits may make a run slower.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SETTINGS = {
         "CLIENT_SECRET": "sandbox-secret",
     },
 }
-EVERYTHING = {
+ALL_STREAMS = {
     "personio": {
         "OPTIONAL_STREAMS": '["*"]',
         "LEGACY_V1_STREAMS": "true",
@@ -45,16 +45,16 @@ EVERYTHING = {
     },
     "cornerstone": {"OPTIONAL_STREAMS": '["*"]', "OBJECTS": '["*"]', "VIEWS": '["*"]'},
 }
-"""What switches on the streams that are off by default."""
+"""Settings that enable the streams that are off by default."""
 
 
 def read(sandbox: Sandbox, tap: str, state: Path, *, everything: bool) -> tuple[float, int, int]:
-    """Run a tap from a state; gives seconds, requests and records, and leaves the new state."""
+    """Runs a tap and updates its state file. Returns the seconds and the numbers of requests and records."""
     settings = {
         **SETTINGS[tap],
         "MAX_CONCURRENCY": str(WORKERS),
         "LOGLEVEL": "ERROR",
-        **(EVERYTHING[tap] if everything else {}),
+        **(ALL_STREAMS[tap] if everything else {}),
     }
     prefix = f"TAP_{tap.upper()}_"
     environment = {
@@ -66,23 +66,23 @@ def read(sandbox: Sandbox, tap: str, state: Path, *, everything: bool) -> tuple[
     command = [str(BIN / f"tap-{tap}"), "--config=ENV", *(["--state", str(state)] if state.exists() else [])]
     started = time.monotonic()
     process = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-    took = time.monotonic() - started
+    elapsed = time.monotonic() - started
     lines = process.stdout.splitlines()
     state.write_text(
         json.dumps(json.loads([line for line in lines if line.startswith(b'{"type":"STATE"')][-1])["value"])
     )
     records = sum(line.startswith(b'{"type":"RECORD"') for line in lines)
-    return took, len(sandbox.requests()), records
+    return elapsed, len(sandbox.requests()), records
 
 
 def main() -> None:
-    """Run twice, and print both."""
+    """Runs the tap twice and prints both results."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--tap", choices=SETTINGS, default="personio")
     arguments.add_argument("--latency-ms", type=float, default=100)
     arguments.add_argument("--employees", type=int, default=250)
-    arguments.add_argument("--requests-per-minute", type=int, help="one limit instead of the vendor's")
-    arguments.add_argument("--everything", action="store_true", help="all streams, those off by default too")
+    arguments.add_argument("--requests-per-minute", type=int, help="rate limit in place of the vendor's")
+    arguments.add_argument("--everything", action="store_true", help="include the streams that are off by default")
     options = arguments.parse_args()
     limits = {"requests_per_minute": options.requests_per_minute} if options.requests_per_minute else {}
     print(f"{'run':>8}{'requests':>10}{'records':>10}{'seconds':>9}{'ideal':>8}{'ratio':>7}")
@@ -92,9 +92,9 @@ def main() -> None:
     ):
         state = Path(folder) / "state.json"
         for name in ("first", "second"):
-            took, requests, records = read(sandbox, options.tap, state, everything=options.everything)
+            elapsed, requests, records = read(sandbox, options.tap, state, everything=options.everything)
             ideal = requests * options.latency_ms / 1000 / WORKERS
-            print(f"{name:>8}{requests:>10,}{records:>10,}{took:>9.1f}{ideal:>8.1f}{took / ideal:>7.2f}")
+            print(f"{name:>8}{requests:>10,}{records:>10,}{elapsed:>9.1f}{ideal:>8.1f}{elapsed / ideal:>7.2f}")
 
 
 if __name__ == "__main__":

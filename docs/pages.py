@@ -1,9 +1,9 @@
-"""Write the tables and counts of the pages that follow from the code.
+"""Generates the tables and counts in the Markdown pages from the code.
 
     python docs/pages.py
 
-What is written stands between two comments with the same name: `<!-- factorial.count -->169<!-- /factorial.count -->`.
-`parts` lists the names. Every Markdown page may use them, in a sentence or on lines of their own.
+Generated parts are between two comments with the same name: `<!-- factorial.count -->169<!-- /factorial.count -->`.
+`parts` lists the names. Every page may use them, within a sentence or on lines of their own.
 """
 
 from __future__ import annotations
@@ -32,50 +32,52 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 PART = re.compile(r"<!-- ([\w.-]+) -->.*?<!-- /\1 -->", re.DOTALL)
-ALL: dict[str, Any] = {"optional_streams": ["*"]}
+ALL_STREAMS: dict[str, Any] = {"optional_streams": ["*"]}
 CAREERS = {"careers_url": "https://acme.jobs.personio.com"}
 LONGEST_DEFAULT = 60
-"""Characters of a setting's default that a table shows."""
+"""Longest default of a setting that a table shows, in characters."""
 
 UNITS = {1: "a second", 60: "a minute", 61: "a minute"}
-"""How limits are written, by their seconds."""
+"""Units of rate limits, by their seconds."""
 
 
 @cache
 def parts() -> dict[str, str]:
-    """What stands in the pages, by name."""
+    """The generated parts by name."""
     personio, cornerstone = (
-        _streams(TapPersonio, legacy_v1_streams=True, **CAREERS, **ALL),
-        _streams(TapCornerstone, **ALL),
+        _streams(TapPersonio, legacy_v1_streams=True, **CAREERS, **ALL_STREAMS),
+        _streams(TapCornerstone, **ALL_STREAMS),
     )
     rest = [stream for stream in cornerstone if isinstance(stream, tuple(CORNERSTONE_REST))]
     of_v2 = [stream for stream in personio if stream.path.startswith("/v2/")]
     legacy = [stream for stream in personio if stream.setting == "legacy_v1_streams"]
     of_v1 = [stream for stream in personio if stream not in of_v2 and stream not in legacy]
     found = {
-        "personio.settings": settings(_own(TapPersonio)),
+        "personio.settings": settings(_own_settings(TapPersonio)),
         "personio.streams_v2": streams(of_v2),
         "personio.streams_v1": streams(of_v1),
         "personio.streams_legacy": streams(legacy, setting="legacy_v1_streams"),
         "personio.count": str(len(personio)),
         "personio.count_default": str(len(_streams(TapPersonio, **CAREERS))),
-        "factorial.settings": settings(_own(TapFactorial)),
-        "factorial.streams": streams_of_factorial(),
+        "factorial.settings": settings(_own_settings(TapFactorial)),
+        "factorial.streams": factorial_streams(),
         "factorial.count": str(len(table().rows(table().versions[-1]))),
         "factorial.count_default": str(len(_streams(TapFactorial))),
         "factorial.version": table().versions[-1],
-        "cornerstone.settings": settings(_own(TapCornerstone)),
+        "cornerstone.settings": settings(_own_settings(TapCornerstone)),
         "cornerstone.streams": streams(rest),
         "cornerstone.count": str(len(rest)),
         "cornerstone.count_default": str(len(_streams(TapCornerstone))),
-        "cornerstone.count_known": str(len(_streams(TapCornerstone, objects=["*"], views=["*"])) - _default(rest)),
+        "cornerstone.count_known": str(
+            len(_streams(TapCornerstone, objects=["*"], views=["*"])) - _count_default(rest)
+        ),
         "duckdb.settings": settings(SETTINGS.to_dict()["properties"]),
     }
-    return found | _of_the_sandbox()
+    return found | _sandbox_counts()
 
 
-def _of_the_sandbox() -> dict[str, str]:
-    """What the sandbox serves."""
+def _sandbox_counts() -> dict[str, str]:
+    """The sandbox's counts."""
     views, objects = of_service(REPORTING), of_service(EXPORTER)
     counts = {
         "factorial.singles": sum(resource.single for resource in newest().values()),
@@ -89,12 +91,12 @@ def _of_the_sandbox() -> dict[str, str]:
 
 
 def _streams(tap: type[RestTap], **config: object) -> Sequence[RestStream]:
-    """The streams that a tap offers without credentials, by name."""
+    """A tap's streams without credentials, sorted by name."""
     found: Any = tap(config=config, validate_config=False).streams.values()
     return sorted(found, key=lambda stream: stream.name)
 
 
-def _default(streams: Iterable[RestStream]) -> int:
+def _count_default(streams: Iterable[RestStream]) -> int:
     return sum(not stream.optional for stream in streams)
 
 
@@ -103,17 +105,17 @@ def streams(some: Iterable[RestStream], setting: str | None = None) -> str:
 
     Args:
         some: The streams.
-        setting: The setting that switches on all of them; others are named beside their stream.
+        setting: The setting that enables all of them. Other settings are named next to their streams.
     """
     rows = [
         (
             f"`{stream.name}`{_condition(stream, setting)}",
-            _text(_description(stream)[0]),
+            _escaped(_description(stream)[0]),
             ", ".join(f"`{name}`" for name in stream.primary_keys),
             _incremental(stream),
             _requests(stream),
             _permission(stream),
-            _text(_description(stream)[1]),
+            _escaped(_description(stream)[1]),
         )
         for stream in some
     ]
@@ -127,7 +129,7 @@ def _condition(stream: RestStream, setting: str | None) -> str:
 
 
 def _description(stream: RestStream) -> tuple[str, str]:
-    """What one row is, and what else the docstring says."""
+    """What a row is, and the rest of the docstring."""
     first, _, rest = inspect.cleandoc(type(stream).__doc__ or "").partition("\n\n")
     return first.removeprefix("One row per ").rstrip("."), " ".join(rest.split())
 
@@ -141,63 +143,63 @@ def _incremental(stream: RestStream) -> str:
 
 
 def _requests(stream: RestStream) -> str:
-    """How many requests a full read takes."""
+    """The number of requests of a full read."""
     pages = getattr(stream, "pages", None)
     size = pages.size if pages else stream.page_size
     number = f"rows / {size}" if size else "1"
     if stream.slices.parent:
         number = f"1{' or more' if size else ''} per row of `{stream.slices.parent}`"
-    tap = cast("RestTap", stream._tap)  # noqa: SLF001 - a stream's way to its tap
+    tap = cast("RestTap", stream._tap)  # noqa: SLF001 - streams have no public attribute for their tap
     rate = tap.rates.get(stream.path)
     return f"{number}, {rate.requests:g} {UNITS[int(rate.seconds)]}" if rate else number
 
 
 def _permission(stream: RestStream) -> str:
-    """The permission, its name in a code span."""
+    """The permission, with its name in a code span."""
     needed = (stream.permission or "none: public").removeprefix("the ")
     return re.sub(r"[\w-]+(:[\w-]+)+", r"`\g<0>`", needed)
 
 
-def _own(tap: type[RestTap]) -> dict[str, Any]:
-    """The properties of a tap's config but those that every tap of the SDK has."""
-    of_the_sdk: dict[str, Any] = {"properties": {}}
-    tap.append_builtin_config(of_the_sdk)
+def _own_settings(tap: type[RestTap]) -> dict[str, Any]:
+    """A tap's settings without those of the SDK."""
+    builtin: dict[str, Any] = {"properties": {}}
+    tap.append_builtin_config(builtin)
     found = tap.config_jsonschema["properties"].items()
-    return {name: schema for name, schema in found if name not in of_the_sdk["properties"]}
+    return {name: schema for name, schema in found if name not in builtin["properties"]}
 
 
 def settings(properties: dict[str, Any]) -> str:
     """A table of settings."""
     rows = [
-        (f"`{name}`", _value(schema.get("default")), _text(schema["description"]))
+        (f"`{name}`", _default_text(schema.get("default")), _escaped(schema["description"]))
         for name, schema in properties.items()
     ]
     return _table(("setting", "default", "description"), rows)
 
 
-def _value(default: Any) -> str:  # noqa: ANN401 - JSON
-    """A setting's default."""
+def _default_text(default: Any) -> str:  # noqa: ANN401 - JSON
+    """A setting's default, for a table."""
     if default in (None, "", [], {}):
         return ""
     text = default if isinstance(default, str) else json.dumps(default)
     return f"`{text}`" if len(text) <= LONGEST_DEFAULT else f"{len(default)} values, see `--about`"
 
 
-def streams_of_factorial() -> str:
-    """A table of all of Factorial's lists, by module."""
+def factorial_streams() -> str:
+    """A table of all of Factorial's streams, by module."""
     rows = [
         (
             module,
             table().scopes.get(module, ""),
-            ", ".join(f"`{stream_name(f'{module}/{name}')}`{_marks(row)}" for name, row in lists.items()),
+            ", ".join(f"`{stream_name(f'{module}/{name}')}`{_notes(row)}" for name, row in lists.items()),
         )
         for module, lists in sorted(table().lists.items())
     ]
     return _table(("module", "scope", "streams"), rows)
 
 
-def _marks(row: Row) -> str:
-    """What is particular about a list, in few words."""
+def _notes(row: Row) -> str:
+    """Notes on a stream, in brackets."""
     marks = []
     if row.optional:
         marks.append("off")
@@ -225,20 +227,20 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([lines[0], f"|{'---|' * len(head)}", *lines[1:]])
 
 
-def _text(text: str) -> str:
-    """A sentence in a cell of a table."""
+def _escaped(text: str) -> str:
+    """Escapes text for a table cell."""
     return text.replace("|", "\\|")
 
 
 def files() -> dict[Path, str]:
-    """The pages with parts from the code, and what should stand in them."""
+    """The pages with generated parts and their expected text."""
     folders = [folder for folder in ROOT.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
     pages = [*ROOT.glob("*.md"), *(page for folder in folders for page in folder.rglob("*.md"))]
     texts = {page: page.read_text() for page in sorted(pages)}
-    return {page: PART.sub(_written, text) for page, text in texts.items() if PART.search(text)}
+    return {page: PART.sub(_generated, text) for page, text in texts.items() if PART.search(text)}
 
 
-def _written(found: re.Match[str]) -> str:
+def _generated(found: re.Match[str]) -> str:
     name = found[1]
     part = parts()[name]
     between = "\n" if "\n" in part else ""
@@ -246,7 +248,7 @@ def _written(found: re.Match[str]) -> str:
 
 
 def main() -> None:
-    """Write them."""
+    """Writes the pages."""
     for path, text in files().items():
         path.write_text(text)
 

@@ -1,8 +1,8 @@
-"""Write the plugins' definitions for Meltano Hub, and their settings in `meltano.yml`, from the plugins' `--about`.
+"""Generates the Meltano Hub definitions and the settings in `meltano.yml` from the plugins' `--about` output.
 
     python hub/write.py
 
-The definitions are in the folders that the Hub's repository has, to be copied there with a release.
+The definitions have the folder structure of the Hub's repository and are copied there with a release.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ COMMON = {
     "usage": "",
     "variant": VARIANT,
 }
-# What no plugin says of itself.
+# Metadata that is not in the plugins' `--about` output.
 PLUGINS: dict[str, dict[str, Any]] = {
     "tap-personio": {
         "kind": "extractors",
@@ -54,7 +54,7 @@ PLUGINS: dict[str, dict[str, Any]] = {
         "logo_url": "/assets/logos/extractors/factorial.png",
         "settings_group_validation": [["api_key"], ["access_token"], ["client_id", "client_secret"]],
         "commands": {
-            "login": {"args": "login", "description": "Log in with an OAuth application, and keep the tokens"},
+            "login": {"args": "login", "description": "Log in with an OAuth application and store the tokens"},
         },
     },
     "tap-cornerstone": {
@@ -87,7 +87,7 @@ PLUGINS: dict[str, dict[str, Any]] = {
 }
 PROJECT = ROOT / "meltano.yml"
 ORDER = ("name", "kind", "value", "label", "description", "sensitive", "options")
-OF_THE_SDK = {
+SDK_SETTINGS = {
     *("stream_maps", "stream_map_config", "faker_config", "batch_config"),
     *("add_record_metadata", "process_activate_version_messages", "validate_records"),
 } | {f"flattening_{name}" for name in ("enabled", "max_depth", "max_level", "max_key_length", "separator")}
@@ -95,20 +95,20 @@ KINDS = ("integer", "boolean", "array", "object")
 
 
 def repository() -> str:
-    """The repository's URL, which stands in the project's metadata only."""
+    """The repository's URL from the project's metadata, its only source."""
     return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"])
 
 
 @cache
 def about(name: str) -> dict[str, Any]:
-    """What a plugin says of itself."""
+    """A plugin's `--about` output."""
     command = [str(BIN / name), "--about", "--format=json"]
     found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return found
 
 
 def definition(name: str) -> dict[str, Any]:
-    """A plugin's definition, as the Hub wants it."""
+    """A plugin's definition in the Hub's format."""
     extra = {key: value for key, value in PLUGINS[name].items() if key != "kind"}
     return (
         COMMON
@@ -125,7 +125,7 @@ def definition(name: str) -> dict[str, Any]:
 
 
 def setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """A setting's definition."""
+    """A setting's definition in the Hub's format."""
     types = schema.get("type", [])
     kinds = [kind for kind in KINDS if kind in types]
     kind = "date_iso8601" if schema.get("format") == "date-time" else kinds[0] if kinds else "string"
@@ -142,13 +142,13 @@ def setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def project() -> str:
-    """`meltano.yml` with the plugins' own settings; those of the SDK work without being listed."""
+    """`meltano.yml` with the plugins' settings. Those of the SDK work without being listed."""
     text = PROJECT.read_text()
     for name, plugin in PLUGINS.items():
         settings = [
-            _of_the_project(setting(key, schema), plugin["kind"])
+            _project_setting(setting(key, schema), plugin["kind"])
             for key, schema in about(name)["settings"]["properties"].items()
-            if key not in OF_THE_SDK
+            if key not in SDK_SETTINGS
         ]
         block = "".join(f"    {line}\n" for line in _yaml(settings).splitlines())
         listed = re.compile(rf"(  - name: {name}\n    namespace:(?:.*\n)*?    settings:\n)(?:    [- ] .*\n)*")
@@ -156,18 +156,18 @@ def project() -> str:
     return text
 
 
-def _of_the_project(found: dict[str, Any], kind: str) -> dict[str, Any]:
-    """A setting as `meltano.yml` lists it."""
-    # Lists are long. The loader's settings have other names too: a default that Meltano passes would hide those.
+def _project_setting(found: dict[str, Any], kind: str) -> dict[str, Any]:
+    """A setting in the format of `meltano.yml`."""
+    # Lists are long. The loader's settings have aliases, which a default passed by Meltano would override.
     without_value = kind == "loaders" or isinstance(found.get("value"), list)
     keys = [key for key in ORDER if key in found and not (key == "value" and without_value)]
     return {key: found[key] for key in keys if (key, found[key]) != ("kind", "string")}
 
 
 def files() -> dict[Path, str]:
-    """The files and what stands in them."""
+    """The generated files and their text."""
     definitions = {
-        HUB / "_data" / "meltano" / plugin["kind"] / name / f"{VARIANT}.yml": _yaml(_sorted(definition(name)))
+        HUB / "_data" / "meltano" / plugin["kind"] / name / f"{VARIANT}.yml": _yaml(_sort_keys(definition(name)))
         for name, plugin in PLUGINS.items()
     }
     return definitions | {PROJECT: project()}
@@ -183,11 +183,11 @@ def _yaml(value: Any) -> str:  # noqa: ANN401 - JSON
     return text.getvalue()
 
 
-def _sorted(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Keys in alphabetical order, as the Hub's linter wants them."""
+def _sort_keys(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Sorts keys alphabetically, as the Hub's linter requires."""
     if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(item) for item in value] if isinstance(value, list) else value
+        return {key: _sort_keys(value[key]) for key in sorted(value)}
+    return [_sort_keys(item) for item in value] if isinstance(value, list) else value
 
 
 if __name__ == "__main__":
