@@ -41,8 +41,8 @@ demo: setup ## Load an invented company through Meltano into DuckDB, and show th
 test: setup ## Run all tests
 	$(BIN)/pytest $(TWO_AT_A_TIME)
 
-test-fast: setup ## Run the fast tests, in a minute: without Meltano, `make faults`, complete tap runs and signals
-	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not slow'
+test-fast: setup ## Run the fast tests of the engine and the taps: not the loader's, the sandbox's, or those marked slow
+	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not slow' singer-rest/tests tap-*/tests tests
 
 # The taps' tests need the sandbox, which requires a newer Python.
 test-oldest: ## Test singer-rest, and the taps' discovery, on their oldest Python (OLDEST=python3.10)

@@ -16,6 +16,8 @@ from tap_factorial.openapi.columns import column, joined
 from tap_factorial.openapi.document import Document, DocumentError, load
 from tap_factorial.table import read
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(tap_factorial.__file__).parent
 TEXT = {"type": ["string", "null"]}
 
