@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
 from hr_sandbox.company.dates import SATURDAY, workday
+from hr_sandbox.company.generator import Generator
 from hr_sandbox.company.model import Absence, AbsenceDay, AbsenceType, Company, Employment
 
 if TYPE_CHECKING:
@@ -25,13 +26,12 @@ MIDNIGHT = time()
 ILLNESS = "SICK_LEAVE"
 
 
-class Absences:
+class Absences(Generator):
     """Generates the absences of persons."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
         """Generate absences for this company."""
-        self.company = company
-        self.rng = rng
+        super().__init__(company, rng)
         self._types = list(company.absence_types)
         self._shares = [share for *_, share in seed_data.ABSENCE_TYPES]
         self._leave = next(row for row in self._types if row.category == "PARENTAL_LEAVE")

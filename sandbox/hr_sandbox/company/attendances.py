@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company.dates import SATURDAY
+from hr_sandbox.company.generator import Generator
 from hr_sandbox.company.model import Attendance, Company, Employment, Project
 
 if TYPE_CHECKING:
@@ -22,13 +23,12 @@ COMMENTS = (None, None, None, None, None, "Kundentermin", "Mobiles Arbeiten", "r
 Part = tuple[str, datetime, datetime | None]
 
 
-class Attendances:
+class Attendances(Generator):
     """Generates the working time of current employees."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
         """Generate working time for this company."""
-        self.company = company
-        self.rng = rng
+        super().__init__(company, rng)
         self._open: dict[int, list[Project]] = {}
         for project in company.projects:
             self._let_book(project)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
 from hr_sandbox.company.dates import workday
+from hr_sandbox.company.generator import Generator
 from hr_sandbox.company.model import Company, Department, Employment, Job, Office, Person, Team, Termination
 
 if TYPE_CHECKING:
@@ -27,13 +28,12 @@ LONGEST_FAIR = 20  # days
 SHORTEST = 90  # days of an employment before anything else happens
 
 
-class Careers:
+class Careers(Generator):
     """Generates the employments of persons, in the order in which they are hired."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
         """Generate employments for this company."""
-        self.company = company
-        self.rng = rng
+        super().__init__(company, rng)
         self._jobs: dict[str, list[Job]] = {}
         for job in company.jobs:
             self._jobs.setdefault(job.family, []).append(job)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 from hr_sandbox.company.custom_cells import Word
+from hr_sandbox.company.generator import Generator
 from hr_sandbox.company.model import Company, CustomReport
-
-if TYPE_CHECKING:
-    from hr_sandbox.company.seeded_random import SeededRandom
 
 POINT, TIMEFRAME, HISTORY = "point_in_time", "timeframe", "historical_data"
 AWAY, PERIODS = "absence_", ":periods"
@@ -43,13 +40,8 @@ def columns_of(company: Company) -> dict[str, tuple[Word, str]]:
     return found
 
 
-class CustomReports:
+class CustomReports(Generator):
     """Generates the custom reports of an otherwise complete company."""
-
-    def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Generate reports for this company."""
-        self.company = company
-        self.rng = rng
 
     def make(self) -> None:
         """Generate all reports."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
+from hr_sandbox.company.generator import Generator
 from hr_sandbox.company.model import Company, Document, DocumentCategory
 
 if TYPE_CHECKING:
@@ -25,13 +26,12 @@ ENDINGS = {
 }
 
 
-class Documents:
+class Documents(Generator):
     """Generates the documents of a company that has persons."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
         """Generate documents for this company."""
-        self.company = company
-        self.rng = rng
+        super().__init__(company, rng)
         for name, *_ in seed_data.DOCUMENTS:
             company.document_categories.add(DocumentCategory(company.document_categories.next_id(), name))
         self._categories = list(company.document_categories)

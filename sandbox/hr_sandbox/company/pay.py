@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company.dates import months_after
+from hr_sandbox.company.generator import Generator
 from hr_sandbox.company.model import Company, Compensation, Employment
 from hr_sandbox.company.seed_data import RATES
 
@@ -16,13 +17,12 @@ HOURS_PER_YEAR = 2080
 DAY = timedelta(1)
 
 
-class Pay:
+class Pay(Generator):
     """Generates the compensations of persons."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
         """Generate compensations for this company."""
-        self.company = company
-        self.rng = rng
+        super().__init__(company, rng)
         self._types = {row.category: row.id for row in company.compensation_types}
 
     def history(self, employments: list[Employment]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
 from hr_sandbox.company.dates import workday
+from hr_sandbox.company.generator import Generator
 from hr_sandbox.company.model import AttributeValue, Company, Office, Person
 from hr_sandbox.company.seeded_random import ascii_name
 
@@ -22,13 +23,12 @@ BULK_IMPORTS = 6
 ONBOARDING_SHARE = 0.02
 
 
-class People:
+class People(Generator):
     """Generates the persons of a company."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
         """Generate persons for this company."""
-        self.company = company
-        self.rng = rng
+        super().__init__(company, rng)
         self._offices = list(company.offices)
         shares = {plan.city: plan.share for plan in seed_data.OFFICES}
         self._shares = [shares.get(row.city, 1) for row in self._offices]

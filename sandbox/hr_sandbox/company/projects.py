@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from hr_sandbox.company.generator import Generator
 from hr_sandbox.company.model import Company, Project
 from hr_sandbox.company.seed_data import CLIENTS, PROJECTS
 
@@ -16,13 +17,12 @@ MEMBER_SHARE = 0.12
 MOST_MEMBERS = 450
 
 
-class Projects:
+class Projects(Generator):
     """Generates the projects of a company that has persons."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
         """Generate projects for this company."""
-        self.company = company
-        self.rng = rng
+        super().__init__(company, rng)
         self._cost_centers = [row.id for row in company.cost_centers]
 
     def make(self) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
+from hr_sandbox.company.generator import Generator
 from hr_sandbox.company.model import Application, Candidate, Category, Company, Opening, Stage, Transition
 from hr_sandbox.company.seeded_random import ascii_name
 
@@ -22,13 +23,12 @@ OWN_FAMILIES = {"engineering": 1, "production": 2}  # job family -> category; th
 SENIORITIES = ("entry-level", "experienced", "executive", "student")
 
 
-class Recruiting:
+class Recruiting(Generator):
     """Generates the openings and applications of a company that has persons."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
         """Generate recruiting for this company."""
-        self.company = company
-        self.rng = rng
+        super().__init__(company, rng)
         self._first = company.today - timedelta(365 * YEARS_BACK)
 
     def make(self) -> None:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hr_sandbox.company.generator import Generator
 from hr_sandbox.company.model import Company, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from hr_sandbox.company.seeded_random import SeededRandom
 
 
 class Money(NamedTuple):
@@ -121,13 +120,8 @@ PLANS: tuple[tuple[str, str, tuple[str, ...], bool, bool], ...] = (
 )
 
 
-class Reports:
+class Reports(Generator):
     """Generates the reports of a company."""
-
-    def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Generate reports for this company."""
-        self.company = company
-        self.rng = rng
 
     def make(self) -> None:
         """Generate all reports."""

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.company import seed_data
-from hr_sandbox.company.model import Company, Delivery, Event, Webhook, key_of
+from hr_sandbox.company.generator import Generator
+from hr_sandbox.company.model import Delivery, Event, Webhook, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from hr_sandbox.company.seeded_random import SeededRandom
 
 DAYS = 30  # of history
 # The event's name by kind of record and action.
@@ -26,13 +26,8 @@ PAUSE = timedelta(minutes=5)  # between two attempts
 Told = tuple[datetime, str, str]  # timestamp, event name, id of the record
 
 
-class Webhooks:
+class Webhooks(Generator):
     """Generates webhooks and their events."""
-
-    def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Send events about this company."""
-        self.company = company
-        self.rng = rng
 
     def make(self) -> None:
         """Generate the webhooks and their events until yesterday."""

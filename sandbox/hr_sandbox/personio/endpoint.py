@@ -126,6 +126,9 @@ class ListEndpoint(Endpoint):
         extra_body: returns further members of the body; its `_meta` is merged.
         slices: returns the parameter values of all requests that read the endpoint in full, for a window of dates.
         extra_fields: returns the values that only the path or query contains, for the controls.
+        find: returns a record by the values of `<path>/{id}`, or None; without it there is no such path.
+        item_filters: the query parameters of `<path>/{id}`.
+        item_render: renders the record of `<path>/{id}`, if it differs from those of the list.
     """
 
     rows: Callable[[Company, Values], Sequence[Any]]
@@ -139,6 +142,25 @@ class ListEndpoint(Endpoint):
     extra_body: Callable[[RenderContext], Json] | None = None
     slices: Callable[[Company, date, date], Iterable[Values]] = lambda *_: ({},)
     extra_fields: Callable[[Values, Any], Json] = lambda *_: {}
+    find: Callable[[Company, Values], Any] | None = None
+    item_filters: tuple[Filter, ...] = ()
+    item_render: Callable[[Any, RenderContext], Any] | None = None
+
+    def with_item(self) -> tuple[Endpoint, ...]:
+        """Return this endpoint and, if it has one, the endpoint of its single records."""
+        if self.find is None:
+            return (self,)
+        item = ItemEndpoint(
+            path=f"{self.path}/{{id}}",
+            stream=self.stream,
+            permission=self.permission,
+            render=self.item_render or self.render,
+            forbidden_status=self.forbidden_status,
+            rate=self.rate,
+            filters=self.item_filters,
+            find=self.find,
+        )
+        return self, item
 
     def position(self, path: str, raw: dict[str, str], cursors: Cursors) -> Position:
         """Return the position of the requested page. A cursor includes the filters and the limit."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.errors import GONE, JSON_TYPE
-from hr_sandbox.cornerstone.rest.route import BULK, Context, Route
+from hr_sandbox.cornerstone.rest.route import BULK, Context, Route, Streams
 from hr_sandbox.cornerstone.rows.common import ref
 from hr_sandbox.cornerstone.snapshot import uuid
 from hr_sandbox.http.messages import Response, json_response
@@ -95,11 +95,8 @@ def _jobs(context: Context, call: Call) -> Response:
     return json_response(body, media_type=JSON_TYPE)
 
 
-def _one(context: Context, call: Call) -> Response:
-    for row in jobs(context):
-        if row["id"] == call.parts["job_id"]:
-            return json_response(row, media_type=JSON_TYPE)
-    raise call.not_found()
+def _job_by_id(context: Context, call: Call) -> Response:
+    return json_response(call.find(jobs(context), "job_id"), media_type=JSON_TYPE)
 
 
 def _report(kind: str) -> Callable[[Context, Call], Response]:
@@ -134,7 +131,7 @@ def _specification(_context: Context, _call: Call) -> Response:
 DATES = ("job_create_from_date", "job_create_to_date", "page_number", "page_size")
 ROUTES = (
     Route(f"{ROOT}/jobs", "bulk_jobs", SCOPE, _jobs, DATES, BULK, JOB_RATE, "jobs"),
-    Route(f"{ROOT}/jobs/{{job_id}}", "bulk_imports", SCOPE, _one, (), BULK, JOB_RATE, "job"),
+    Route(f"{ROOT}/jobs/{{job_id}}", "bulk_imports", SCOPE, _job_by_id, (), BULK, JOB_RATE, "job"),
     *(
         Route(
             f"{ROOT}/imports/{{import_id}}/{kind}",
@@ -151,32 +148,16 @@ ROUTES = (
     Route(f"{ROOT}/permissions", "bulk_permissions", PERMISSION_SCOPE, _permissions, (), BULK, JOB_RATE),
     Route(f"{ROOT}/specification", "bulk_specification", PERMISSION_SCOPE, _specification, (), BULK, JOB_RATE),
 )
-
-
-def _all_jobs(context: Context, _first: date, _last: date) -> list[Json]:
-    return jobs(context)
-
-
-def _imports(context: Context, _first: date, _last: date) -> list[Json]:
-    return [{"_job_id": job["id"], **row} for job in jobs(context) for row in job["imports"]]
-
-
-def _lines(context: Context, _first: date, _last: date) -> list[Json]:
-    return [
+STREAMS: Streams = {
+    "bulk_jobs": lambda context, *_: jobs(context),
+    "bulk_imports": lambda context, *_: [
+        {"_job_id": job["id"], **row} for job in jobs(context) for row in job["imports"]
+    ],
+    "bulk_import_reports": lambda context, *_: [
         {"_import_id": row["id"], "_row_number": number, **line}
         for job in jobs(context)
         for row in job["imports"]
         for number, line in enumerate(lines(context, row["id"]), 1)
-    ]
-
-
-def _all_permissions(_context: Context, _first: date, _last: date) -> list[Json]:
-    return PERMISSIONS
-
-
-STREAMS = {
-    "bulk_jobs": _all_jobs,
-    "bulk_imports": _imports,
-    "bulk_import_reports": _lines,
-    "bulk_permissions": _all_permissions,
+    ],
+    "bulk_permissions": lambda *_: PERMISSIONS,
 }

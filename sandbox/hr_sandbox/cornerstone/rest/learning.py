@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.errors import TOO_MANY, format_time
-from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, older_response
+from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, Streams, older_response
 from hr_sandbox.cornerstone.rows.common import login, ref
 from hr_sandbox.cornerstone.rows.learning import NAMES, TYPE_NAMES
 from hr_sandbox.cornerstone.timestamps import DAY, parse_timestamp, to_datetime, to_ticks
@@ -104,12 +104,7 @@ def _search(context: Context, call: Call) -> Response:
     if not 0 <= end - first <= DAY:
         raise call.bad_request(UNTIL, "the window is 24 hours at most")
     rows = changed(context, first, end)
-    return older_response(call, _paged(call, rows), len(rows))
-
-
-def _paged(call: Call, rows: list[Json]) -> list[Json]:
-    number = call.number("pageNumber", 1)
-    return rows[(number - 1) * PAGE : number * PAGE]
+    return older_response(call, call.page(rows, "pageNumber", PAGE), len(rows))
 
 
 def catalog(context: Context) -> list[Training]:
@@ -135,7 +130,7 @@ def _catalog(context: Context, call: Call) -> Response:
     if time.monotonic() < context.busy_until:
         raise ApiError(call.route.error_builder(call.request)(TOO_MANY))
     rows = [_entry(row) for row in catalog(context)]
-    response = older_response(call, _paged(call, rows), len(rows))
+    response = older_response(call, call.page(rows, "pageNumber", PAGE), len(rows))
     response.seconds = SEARCH_SECONDS
     # A client that waits for the response is always late enough.
     context.busy_until = time.monotonic() + SEARCH_SECONDS * 0.9
@@ -202,22 +197,12 @@ def _transcripts(context: Context, first: date, last: date) -> list[Json]:
     return [{"_UserId": item["UserId"], **row} for item in items for row in item["Transcripts"]]
 
 
-def _entries(context: Context, _first: date, _last: date) -> list[Json]:
-    return [_entry(row) for row in catalog(context)]
-
-
-def _all_details(context: Context, _first: date, _last: date) -> list[Json]:
-    return [details(row) for row in catalog(context)]
-
-
-def _rosters(context: Context, _first: date, _last: date) -> list[Json]:
-    return [seat for row in catalog(context) if row.parent_id for seat in roster(context, row)]
-
-
-STREAMS = {
+STREAMS: Streams = {
     "transcripts": _transcripts,
-    "catalog": _entries,
-    "training_details": _all_details,
-    "session_roster": _rosters,
+    "catalog": lambda context, *_: [_entry(row) for row in catalog(context)],
+    "training_details": lambda context, *_: [details(row) for row in catalog(context)],
+    "session_roster": lambda context, *_: [
+        seat for row in catalog(context) if row.parent_id for seat in roster(context, row)
+    ],
 }
 MODES = {"transcripts": (LO_ID,)}

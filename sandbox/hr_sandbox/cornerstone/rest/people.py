@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.errors import JSON_TYPE
 from hr_sandbox.cornerstone.portal import UNIT_TYPES
-from hr_sandbox.cornerstone.rest.route import Context, Route, newer_response, token_page
+from hr_sandbox.cornerstone.rest.route import Context, Route, Streams, newer_response, token_page
 from hr_sandbox.cornerstone.rows.common import login, ref
 from hr_sandbox.cornerstone.rows.units import groups, places, units_by_id
 from hr_sandbox.cornerstone.snapshot import uuid
@@ -189,34 +189,25 @@ def _list(context: Context, call: Call) -> Response:
     return token_page(context, call, rows, size, "nextPageToken" if mode == CAMEL else "nextpagetoken")
 
 
-def find_person(context: Context, call: Call) -> Person:
-    """Return the person in the path."""
-    text = call.parts["id"]
-    people = context.company.people
-    if not (text.isascii() and text.isdigit()) or int(text) not in people:
-        raise call.not_found()
-    return people[int(text)]
-
-
 def _one(context: Context, call: Call) -> Response:
-    return json_response(employee(context, find_person(context, call)), media_type=JSON_TYPE)
+    return json_response(employee(context, call.person(context)), media_type=JSON_TYPE)
 
 
 def _groups(context: Context, call: Call) -> Response:
-    return newer_response(context, groups_of(context).get(find_person(context, call).id, []))
+    return newer_response(context, groups_of(context).get(call.person(context).id, []))
 
 
 def _fields(context: Context, call: Call) -> Response:
-    return newer_response(context, fields_of(context, find_person(context, call)))
+    return newer_response(context, fields_of(context, call.person(context)))
 
 
 def _status(context: Context, call: Call) -> Response:
-    return json_response(status_of(context, find_person(context, call)), media_type=JSON_TYPE)
+    return json_response(status_of(context, call.person(context)), media_type=JSON_TYPE)
 
 
 def _as_of(context: Context, call: Call) -> Response:
     day = call.day("asOfDate", call.parts["asOfDate"])
-    row = status_of(context, find_person(context, call))
+    row = status_of(context, call.person(context))
     if row["effectiveDate"] is None or row["effectiveDate"] > _midnight(day):
         raise call.not_found()
     return json_response(row, media_type=JSON_TYPE)
@@ -247,30 +238,18 @@ ROUTES = (
         per_minute=SINGLE_RATE,
     ),
 )
-
-
-def _employees(context: Context, _first: date, _last: date) -> list[Json]:
-    return [employee(context, person) for person in context.snapshot.people]
-
-
-def _all_groups(context: Context, _first: date, _last: date) -> list[Json]:
-    return [{"_employee_id": number, **row} for number, rows in sorted(groups_of(context).items()) for row in rows]
-
-
-def _all_fields(context: Context, _first: date, _last: date) -> list[Json]:
-    return [{"_employee_id": who.id, **row} for who in context.snapshot.people for row in fields_of(context, who)]
-
-
-def _all_statuses(context: Context, _first: date, _last: date) -> list[Json]:
-    return [{"_employee_id": who.id, **status_of(context, who)} for who in context.snapshot.people]
-
-
-STREAMS = {
-    "employees": _employees,
-    "employee_groups": _all_groups,
-    "employee_custom_fields": _all_fields,
-    "employee_employment_status": _all_statuses,
-    "termination_reasons": lambda _context, _first, _last: _titled(REASONS),
-    "employment_statuses": lambda _context, _first, _last: _titled(STATUSES),
+STREAMS: Streams = {
+    "employees": lambda context, *_: [employee(context, person) for person in context.snapshot.people],
+    "employee_groups": lambda context, *_: [
+        {"_employee_id": number, **row} for number, rows in sorted(groups_of(context).items()) for row in rows
+    ],
+    "employee_custom_fields": lambda context, *_: [
+        {"_employee_id": who.id, **row} for who in context.snapshot.people for row in fields_of(context, who)
+    ],
+    "employee_employment_status": lambda context, *_: [
+        {"_employee_id": who.id, **status_of(context, who)} for who in context.snapshot.people
+    ],
+    "termination_reasons": lambda *_: _titled(REASONS),
+    "employment_statuses": lambda *_: _titled(STATUSES),
 }
 MODES = {"employees": (BARE, CAMEL)}

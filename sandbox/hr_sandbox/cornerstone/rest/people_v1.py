@@ -14,7 +14,6 @@ from hr_sandbox.cornerstone.rest.people import (
     as_unit,
     employee,
     fields_of,
-    find_person,
     groups_of,
     is_active,
     status_of,
@@ -94,7 +93,7 @@ def _one_v1(context: Context, call: Call) -> Response:
 
 
 def _fields_v1(context: Context, call: Call) -> Response:
-    person = find_person(context, call)
+    person = call.person(context)
     return _framed(context, {"id": person.id, "customFields": fields_of(context, person)})
 
 

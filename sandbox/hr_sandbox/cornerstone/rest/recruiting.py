@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 from hr_sandbox.cornerstone.errors import format_time
 from hr_sandbox.cornerstone.portal import DIVISION, LOCATION
-from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, older_response
+from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, Streams, older_response
 from hr_sandbox.cornerstone.rows.common import full, ref
 from hr_sandbox.cornerstone.rows.other import applicant_status
 from hr_sandbox.cornerstone.rows.units import FIRST
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import datetime
 
     from hr_sandbox.company.model import Application, Opening
     from hr_sandbox.cornerstone.rest.route import Call
@@ -80,14 +80,9 @@ def _requisitions(context: Context, call: Call) -> Response:
             and given.get("locationid", str(row["LocationId"])) == str(row["LocationId"])
         ):
             rows.append(row)
-    page = _paged(call, rows)
+    page = call.page(rows, "page", USUAL, MOST)
     alone = len(page) == 1 and context.modes.get("job_requisitions") != LIST
     return older_response(call, page[0] if alone else page, len(rows))
-
-
-def _paged(call: Call, rows: list[Json]) -> list[Json]:
-    number, size = call.number("page", 1), call.number("pageSize", USUAL, MOST)
-    return rows[(number - 1) * size : number * size]
 
 
 def applicant(context: Context, row: Application) -> Json:
@@ -118,7 +113,7 @@ def _applicants(context: Context, call: Call) -> Response:
     since = call.day("StatusDate", call.given.get("statusdate"))
     rows = [applicant(context, row) for row in context.company.applications]
     rows = [row for row in rows if row["Status"] == status and (since is None or row["StatusDate"] >= f"{since}")]
-    return older_response(call, _paged(call, rows), len(rows))
+    return older_response(call, call.page(rows, "page", USUAL, MOST), len(rows))
 
 
 FILTERS = ("Title", "ReqId", "FromDate", "ToDate", "lastModifiedSince", "DivisionId", "LocationId", "Statuses")
@@ -141,16 +136,11 @@ ROUTES = (
         OLD,
     ),
 )
-
-
-def _all(context: Context, _first: date, _last: date) -> list[Json]:
-    return [requisition(context, row) for row in context.company.openings]
-
-
-def _everybody(context: Context, _first: date, _last: date) -> list[Json]:
-    rows = [applicant(context, row) for row in context.company.applications]
-    return [{"_CurrentStatus": row["Status"], **row} for row in rows]
-
-
-STREAMS = {"job_requisitions": _all, "job_applicants": _everybody}
+STREAMS: Streams = {
+    "job_requisitions": lambda context, *_: [requisition(context, row) for row in context.company.openings],
+    "job_applicants": lambda context, *_: [
+        {"_CurrentStatus": row["Status"], **row}
+        for row in (applicant(context, row) for row in context.company.applications)
+    ],
+}
 MODES = {"job_requisitions": (LIST,)}

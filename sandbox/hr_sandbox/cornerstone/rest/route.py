@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -21,12 +22,15 @@ from hr_sandbox.http.routing import match_path
 from hr_sandbox.http.signed_cursor import SignedCursors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hr_sandbox.company import Company
+    from hr_sandbox.company.model import Person
     from hr_sandbox.cornerstone.snapshot import Snapshot
     from hr_sandbox.cornerstone.store import Store
     from hr_sandbox.http.messages import Json, Request
+
+# The rows of a full read of each stream, in a window of dates.
+Streams = dict[str, Callable[["Context", date, date], "Sequence[Json]"]]
+Handler = Callable[["Context", "Call"], Response]
 
 NEW, OLD, BULK = "new", "old", "bulk"
 USUAL = 417  # requests per minute
@@ -101,6 +105,25 @@ class Call:
         except ValueError as error:
             raise self.bad_request(name, "must be a date such as 2024-01-31") from error
 
+    def page(self, rows: list[Json], name: str, usual: int, most: int | None = None) -> list[Json]:
+        """Return the requested page of rows. The parameter with this name is its number."""
+        number, size = self.number(name, 1), self.number("pageSize", usual, most) if most else usual
+        return rows[(number - 1) * size : number * size]
+
+    def person(self, context: Context) -> Person:
+        """Return the person with the id in the path, or fail with 404."""
+        text, people = self.parts["id"], context.company.people
+        if not (text.isascii() and text.isdigit()) or int(text) not in people:
+            raise self.not_found()
+        return people[int(text)]
+
+    def find(self, rows: Iterable[Json], parameter: str) -> Json:
+        """Return the row with the id in the path, or fail with 404."""
+        for row in rows:
+            if str(row["id"]) == self.parts[parameter]:
+                return row
+        raise self.not_found()
+
     def number(self, name: str, usual: int, most: int | None = None) -> int:
         """Parse a positive integer."""
         key = name.lower() if self.route.family == OLD else name
@@ -130,7 +153,7 @@ class Route:
     path: str
     stream: str
     scope: str
-    handler: Callable[[Context, Call], Response]
+    handler: Handler
     parameters: tuple[str, ...] = ()
     family: str = NEW
     per_minute: int = USUAL

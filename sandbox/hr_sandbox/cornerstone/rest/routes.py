@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.rest import bulk_jobs, learning, people, people_v1, recruiting, skills, units
-from hr_sandbox.cornerstone.rest.route import Context
+from hr_sandbox.cornerstone.rest.route import Context, Streams
 from hr_sandbox.http.arguments import ControlError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import date
 
     from hr_sandbox.cornerstone.rest.route import Route
@@ -21,9 +20,7 @@ ROUTES: tuple[Route, ...] = (
     *(route for family in FAMILIES for route in family.ROUTES),
     *people_v1.ROUTES,
 )
-STREAMS: dict[str, Callable[[Context, date, date], list[Json]]] = {
-    name: records for family in FAMILIES for name, records in family.STREAMS.items()
-}
+STREAMS: Streams = {name: records for family in FAMILIES for name, records in family.STREAMS.items()}
 NORMAL = "normal"
 MODES: dict[str, tuple[str, ...]] = {**people.MODES, **learning.MODES, **recruiting.MODES}
 
@@ -62,7 +59,7 @@ class Rest:
         """Return the rows of a stream. Values from the path have names that begin with an underscore."""
         if stream not in STREAMS:
             raise ControlError(f"There is no stream {stream}.")
-        return STREAMS[stream](self.context, first, last)
+        return list(STREAMS[stream](self.context, first, last))
 
     def set_mode(self, stream: str, mode: str) -> Json:
         """Set the mode of a stream."""

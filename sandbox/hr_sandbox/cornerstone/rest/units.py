@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.errors import JSON_TYPE
 from hr_sandbox.cornerstone.portal import GROUP, UNIT_TYPES
-from hr_sandbox.cornerstone.rest.route import Context, Route, newer_response, token_page
+from hr_sandbox.cornerstone.rest.route import Context, Route, Streams, newer_response, token_page
 from hr_sandbox.cornerstone.rows.units import units
 from hr_sandbox.http.messages import json_response
 from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from hr_sandbox.cornerstone.rest.route import Call
     from hr_sandbox.http.messages import Json, Response
 
@@ -70,15 +68,8 @@ def _list(context: Context, call: Call) -> Response:
     return token_page(context, call, rows, size, "nextPageToken")
 
 
-def _find(rows: list[Json], text: str, call: Call) -> Json:
-    for row in rows:
-        if str(row["id"]) == text:
-            return row
-    raise call.not_found()
-
-
 def _one(context: Context, call: Call) -> Response:
-    return json_response(_find(all_units(context), call.parts["ouId"], call), media_type=JSON_TYPE)
+    return json_response(call.find(all_units(context), "ouId"), media_type=JSON_TYPE)
 
 
 def names(row: Json) -> list[Json]:
@@ -91,15 +82,7 @@ def names(row: Json) -> list[Json]:
 
 
 def _names(context: Context, call: Call) -> Response:
-    return newer_response(context, names(_find(all_units(context), call.parts["ouId"], call)))
-
-
-def _types(context: Context, _call: Call) -> Response:
-    return newer_response(context, TYPES)
-
-
-def _type(_context: Context, call: Call) -> Response:
-    return json_response(_find(TYPES, call.parts["id"], call), media_type=JSON_TYPE)
+    return newer_response(context, names(call.find(all_units(context), "ouId")))
 
 
 def _specification(_context: Context, _call: Call) -> Response:
@@ -114,22 +97,18 @@ ROUTES = (
     ),
     Route(f"{ROOT}/ous/{{ouId}}", "organizational_units", SCOPE, _one, per_minute=RATE),
     Route(f"{ROOT}/ous/{{ouId}}/localizations", "ou_localizations", SCOPE, _names, per_minute=RATE),
-    Route(f"{ROOT}/types", "ou_types", TYPE_SCOPE, _types, per_minute=RATE),
-    Route(f"{ROOT}/types/{{id}}", "ou_types", TYPE_SCOPE, _type, per_minute=RATE),
+    Route(f"{ROOT}/types", "ou_types", TYPE_SCOPE, lambda context, _: newer_response(context, TYPES), per_minute=RATE),
+    Route(
+        f"{ROOT}/types/{{id}}",
+        "ou_types",
+        TYPE_SCOPE,
+        lambda _, call: json_response(call.find(TYPES, "id"), media_type=JSON_TYPE),
+        per_minute=RATE,
+    ),
     Route(f"{ROOT}/specifications", "ou_specifications", SCOPE, _specification, per_minute=SPECIFICATION_RATE),
 )
-
-
-def _units(context: Context, _first: date, _last: date) -> list[Json]:
-    return all_units(context)
-
-
-def _all_names(context: Context, _first: date, _last: date) -> list[Json]:
-    return [name for row in all_units(context) for name in names(row)]
-
-
-def _all_types(_context: Context, _first: date, _last: date) -> list[Json]:
-    return list(TYPES)
-
-
-STREAMS = {"organizational_units": _units, "ou_types": _all_types, "ou_localizations": _all_names}
+STREAMS: Streams = {
+    "organizational_units": lambda context, *_: all_units(context),
+    "ou_types": lambda *_: TYPES,
+    "ou_localizations": lambda context, *_: [name for row in all_units(context) for name in names(row)],
+}

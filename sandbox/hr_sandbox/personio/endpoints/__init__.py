@@ -9,10 +9,9 @@ from hr_sandbox.personio.endpoints import documents, people, recruiting, structu
 if TYPE_CHECKING:
     from hr_sandbox.personio.endpoint import Endpoint
 
-ENDPOINTS: tuple[Endpoint, ...] = (
-    *people.ENDPOINTS,
-    *structure.ENDPOINTS,
-    *working_time.ENDPOINTS,
-    *recruiting.ENDPOINTS,
-    *documents.ENDPOINTS,
+ENDPOINTS: tuple[Endpoint, ...] = tuple(
+    endpoint
+    for module in (people, structure, working_time, recruiting, documents)
+    for declared in module.ENDPOINTS
+    for endpoint in declared.with_item()
 )

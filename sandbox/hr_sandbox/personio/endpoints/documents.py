@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hr_sandbox.company.reports import ATTRIBUTES, rows_of
 from hr_sandbox.company.webhooks import DAYS
 from hr_sandbox.http.messages import ApiError
-from hr_sandbox.personio.endpoint import ALL, Endpoint, ItemEndpoint, ListEndpoint, Values, find_by_id
+from hr_sandbox.personio.endpoint import ALL, ListEndpoint, Values, find_by_id
 from hr_sandbox.personio.errors import problem
 from hr_sandbox.personio.filters import (
     Filter,
@@ -81,7 +81,7 @@ def _wants(row: Any, names: frozenset[str]) -> bool:  # noqa: ANN401  a webhook
     return not names.isdisjoint(row.names)
 
 
-ENDPOINTS: tuple[Endpoint, ...] = (
+ENDPOINTS: tuple[ListEndpoint, ...] = (
     ListEndpoint(
         path="/v2/document-management/documents",
         stream="documents",
@@ -149,14 +149,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             Filter("enabled_events", comma_list, _wants),
             equals("status", lambda row: str(row.status), one_of("ENABLED", "DISABLED")),
         ),
-    ),
-    ItemEndpoint(
-        path="/v2/webhooks/{id}",
-        stream="webhooks",
-        permission=WEBHOOKS,
-        forbidden_status=403,
         find=find_by_id(lambda company: company.webhooks),
-        render=render.webhook,
     ),
     ListEndpoint(
         path="/v2/webhooks/{id}/events",

@@ -10,7 +10,7 @@ from hr_sandbox.company.dates import months_after
 from hr_sandbox.company.model import AbsenceDay
 from hr_sandbox.http.limits import Rate
 from hr_sandbox.http.messages import ApiError
-from hr_sandbox.personio.endpoint import Endpoint, ItemEndpoint, ListEndpoint, Values, find_by_id
+from hr_sandbox.personio.endpoint import ListEndpoint, Values, find_by_id
 from hr_sandbox.personio.errors import invalid_value, problem
 from hr_sandbox.personio.filters import (
     Filter,
@@ -151,7 +151,7 @@ def _org_units(company: Company, values: Values) -> list[Any]:
 _UNIT_TYPE = Filter("type", one_of("department", "team"), required=True)
 _PARENTS = Filter("include_parent_chain", boolean)
 
-ENDPOINTS: tuple[Endpoint, ...] = (
+ENDPOINTS: tuple[ListEndpoint, ...] = (
     ListEndpoint(
         path="/v2/persons",
         stream="persons",
@@ -172,15 +172,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             *comparisons("updated_at", lambda row: row.updated_at, STRICT),
             Filter("status", one_of("ACTIVE", "INACTIVE")),
         ),
-    ),
-    ItemEndpoint(
-        path="/v2/persons/{id}",
-        stream="persons",
-        permission=PERSONS,
-        forbidden_status=401,
-        rate=PERSONS_RATE,
         find=find_by_id(lambda company: company.people),
-        render=render.person,
     ),
     ListEndpoint(
         path="/v2/persons/{person_id}/employments",
@@ -198,15 +190,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             any_of("id", lambda row: str(row.uuid)),
             *comparisons("updated_at", lambda row: row.updated_at, STRICT),
         ),
-    ),
-    ItemEndpoint(
-        path="/v2/persons/{person_id}/employments/{id}",
-        stream="employments",
-        permission=PERSONS,
-        forbidden_status=401,
-        rate=PERSONS_RATE,
         find=_employment,
-        render=render.employment,
     ),
     ListEndpoint(
         path="/v2/absence-types",
@@ -215,13 +199,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         rows=lambda company, _: list(company.absence_types),
         render=render.absence_type,
         links=Links(last_page="none"),
-    ),
-    ItemEndpoint(
-        path="/v2/absence-types/{id}",
-        stream="absence_types",
-        permission=ABSENCES,
         find=find_by_id(lambda company: company.absence_types),
-        render=render.absence_type,
     ),
     ListEndpoint(
         path="/v2/absence-periods",
@@ -238,6 +216,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             *_OVERLAPS,
             *comparisons("updated_at", lambda row: row.updated_at, INCLUSIVE),
         ),
+        find=find_by_id(lambda company: company.absences),
     ),
     ListEndpoint(
         path="/v2/absence-periods/{id}/breakdowns",
@@ -250,14 +229,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         max_limit=28,
         slices=lambda company, *_: [{"id": row.uuid} for row in company.absences],
         extra_fields=lambda values, row: {"_absence_period_id": values["id"], "_number": 1 + (row.id > AFTER_BREAK)},
-    ),
-    ItemEndpoint(
-        path="/v2/absence-periods/{id}",
-        stream="absence_periods",
-        permission=ABSENCES,
-        rate=ABSENCES_RATE,
-        find=find_by_id(lambda company: company.absences),
-        render=render.absence_period,
     ),
     ListEndpoint(
         path="/v2/compensations",
@@ -293,13 +264,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         links=Links(carries_query=True),
         slices=lambda *_: [{"type": "department"}, {"type": "team"}],
         filters=(_UNIT_TYPE, _PARENTS, Filter("sort", one_of("name", "-name", "id", "-id"))),
-    ),
-    ItemEndpoint(
-        path="/v2/org-units/{id}",
-        stream="org_units",
-        permission=ORG_UNITS,
         find=lambda company, values: _units(company, values).find(values["id"]),
-        render=render.org_unit_by_id,
-        filters=(_UNIT_TYPE, _PARENTS),
+        item_filters=(_UNIT_TYPE, _PARENTS),
+        item_render=render.org_unit_by_id,
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.http.messages import ApiError
-from hr_sandbox.personio.endpoint import Endpoint, ItemEndpoint, ListEndpoint, Values, find_by_id
+from hr_sandbox.personio.endpoint import ListEndpoint, Values, find_by_id
 from hr_sandbox.personio.errors import invalid_value, problem
 from hr_sandbox.personio.filters import Filter, comparisons, equals, text_value
 from hr_sandbox.personio.links import Links
@@ -46,7 +46,7 @@ def _transitions(company: Company, values: Values) -> list[Transition]:
     return row.transitions[::-1]
 
 
-ENDPOINTS: tuple[Endpoint, ...] = (
+ENDPOINTS: tuple[ListEndpoint, ...] = (
     ListEndpoint(
         path="/v2/recruiting/applications",
         stream="recruiting_applications",
@@ -56,13 +56,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         max_limit=LARGEST,
         links=Links(carries_query=True),
         filters=(*_UPDATED, Filter("candidate.email", text_value)),
-    ),
-    ItemEndpoint(
-        path="/v2/recruiting/applications/{id}",
-        stream="recruiting_applications",
-        permission=RECRUITING,
         find=find_by_id(lambda company: company.applications),
-        render=render.application,
     ),
     ListEndpoint(
         path="/v2/recruiting/applications/{id}/stage-transitions",
@@ -83,13 +77,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         render=render.candidate,
         max_limit=LARGEST,
         filters=(*_UPDATED, equals("email", lambda row: str(row.email))),
-    ),
-    ItemEndpoint(
-        path="/v2/recruiting/candidates/{id}",
-        stream="recruiting_candidates",
-        permission=RECRUITING,
         find=find_by_id(lambda company: company.candidates),
-        render=render.candidate,
     ),
     ListEndpoint(
         path="/v2/recruiting/jobs",
@@ -99,13 +87,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         render=render.opening,
         max_limit=LARGEST,
         filters=_UPDATED,
-    ),
-    ItemEndpoint(
-        path="/v2/recruiting/jobs/{id}",
-        stream="recruiting_jobs",
-        permission=RECRUITING,
         find=find_by_id(lambda company: company.openings),
-        render=render.opening,
     ),
     ListEndpoint(
         path="/v2/recruiting/categories",
@@ -115,12 +97,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         render=render.category,
         max_limit=LARGEST,
         links=Links(last_page="none"),
-    ),
-    ItemEndpoint(
-        path="/v2/recruiting/categories/{id}",
-        stream="recruiting_categories",
-        permission=RECRUITING,
         find=find_by_id(lambda company: company.categories),
-        render=render.category,
     ),
 )

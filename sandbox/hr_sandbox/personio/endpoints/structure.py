@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.company.model import key_of
-from hr_sandbox.personio.endpoint import Endpoint, ItemEndpoint, ListEndpoint, Values, find_by_id
+from hr_sandbox.personio.endpoint import ListEndpoint, Values, find_by_id
 from hr_sandbox.personio.filters import Filter, any_of, number_list, one_of
 from hr_sandbox.personio.links import Links
 from hr_sandbox.personio.render import structure as render
@@ -42,7 +42,7 @@ def _sorted(table: Callable[[Company], Table[Any]]) -> Callable[[Company, Values
     return rows
 
 
-ENDPOINTS: tuple[Endpoint, ...] = (
+ENDPOINTS: tuple[ListEndpoint, ...] = (
     ListEndpoint(
         path="/v2/cost-centers",
         stream="cost_centers",
@@ -74,13 +74,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             Filter("id", number_list, lambda row, wanted: row.id in wanted),
             any_of("country", lambda row: str(row.country)),
         ),
-    ),
-    ItemEndpoint(
-        path="/v2/legal-entities/{id}",
-        stream="legal_entities",
-        permission=LEGAL_ENTITIES,
         find=find_by_id(lambda company: company.legal_entities),
-        render=render.legal_entity,
     ),
     ListEndpoint(
         path="/v2/jobs",
@@ -92,14 +86,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         default_limit=50,
         links=Links(carries_query=True),
         filters=_NAMED,
-    ),
-    ItemEndpoint(
-        path="/v2/jobs/{id}",
-        stream="jobs",
-        permission=JOBS,
-        forbidden_status=403,
         find=find_by_id(lambda company: company.jobs),
-        render=render.job,
     ),
     ListEndpoint(
         path="/v2/salary-bands",
@@ -111,13 +98,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         default_limit=50,
         links=Links(carries_query=True),
         filters=(_ID,),
-    ),
-    ItemEndpoint(
-        path="/v2/salary-bands/{id}",
-        stream="salary_bands",
-        permission=render.SALARY_BANDS,
-        forbidden_status=403,
         find=find_by_id(lambda company: company.salary_bands),
-        render=render.salary_band,
     ),
 )

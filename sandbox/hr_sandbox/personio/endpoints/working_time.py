@@ -6,7 +6,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.http.messages import ApiError
-from hr_sandbox.personio.endpoint import Endpoint, ItemEndpoint, ListEndpoint, Values, find_by_id
+from hr_sandbox.personio.endpoint import ListEndpoint, Values, find_by_id
 from hr_sandbox.personio.errors import problem
 from hr_sandbox.personio.filters import (
     Filter,
@@ -72,7 +72,7 @@ def _members(company: Company, values: Values) -> list[Person]:
 
 _INCLUDE = Filter("include", subset_of(*render.INCLUDED), status=422)
 
-ENDPOINTS: tuple[Endpoint, ...] = (
+ENDPOINTS: tuple[ListEndpoint, ...] = (
     ListEndpoint(
         path="/v2/attendance-periods",
         stream="attendance_periods",
@@ -92,13 +92,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             *comparisons("updated_at", lambda row: row.updated_at, INCLUSIVE, _utc, REFUSED_TIME),
             Filter("sort", one_of(*_ORDERS, *(f"-{name}" for name in _ORDERS))),
         ),
-    ),
-    ItemEndpoint(
-        path="/v2/attendance-periods/{id}",
-        stream="attendance_periods",
-        permission=ATTENDANCES,
         find=find_by_id(lambda company: company.attendances),
-        render=render.attendance,
     ),
     ListEndpoint(
         path="/v2/projects",
@@ -119,14 +113,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             Filter("top_level_only", boolean),
             _INCLUDE,
         ),
-    ),
-    ItemEndpoint(
-        path="/v2/projects/{id}",
-        stream="projects",
-        permission=ATTENDANCES,
         find=find_by_id(lambda company: company.projects),
-        render=render.project,
-        filters=(_INCLUDE,),
+        item_filters=(_INCLUDE,),
     ),
     ListEndpoint(
         path="/v2/projects/{id}/members",
