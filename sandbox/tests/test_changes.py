@@ -66,7 +66,7 @@ def test_terminate(company: Company, changes: Changes) -> None:
         changes.terminate(str(employment.person_id))
 
 
-def test_edit_stamps_the_record_and_no_other(company: Company, changes: Changes) -> None:
+def test_an_edit_updates_only_the_record(company: Company, changes: Changes) -> None:
     before = everything(company)
     employment = next(iter(company.employments))
     done = changes.edit("employment", employment.uuid, "title", "Chief")
@@ -153,7 +153,7 @@ def test_bad_edits(company: Company, changes: Changes, *, kind: str, key: str | 
     assert everything(company) == before
 
 
-def test_an_owner_stays(company: Company, changes: Changes) -> None:
+def test_an_owner_cannot_change(company: Company, changes: Changes) -> None:
     other = list(company.people)[-1].id
     for kind in ("employment", "absence_period", "compensation"):
         row: Any = next(row for row in changes._tables[kind] if row.person_id != other)
@@ -163,7 +163,7 @@ def test_an_owner_stays(company: Company, changes: Changes) -> None:
         assert everything(company) == before
 
 
-def test_nobody_supervises_himself(company: Company, changes: Changes) -> None:
+def test_nobody_supervises_themselves(company: Company, changes: Changes) -> None:
     row = next(row for row in company.employments if row.supervisor_id)
     above = next(stint for stint in company.employments.of(row.supervisor_id or 0))
     for stint, supervisor in ((row, row.person_id), (above, row.person_id)):
@@ -188,16 +188,14 @@ def test_nobody_supervises_himself(company: Company, changes: Changes) -> None:
         ("team", "department_id", "departments"),
     ],
 )
-def test_another_record_may_be_referred_to(
-    company: Company, changes: Changes, kind: str, field: str, table: str
-) -> None:
+def test_a_reference_can_change(company: Company, changes: Changes, kind: str, field: str, table: str) -> None:
     row: Any = list(changes._tables[kind])[-1]
     other = next(other.id for other in getattr(company, table) if other.id != getattr(row, field))
     changes.edit(kind, getattr(row, "uuid", str(row.id)), field, other)
     assert getattr(row, field) == other
 
 
-def test_every_number_of_another_record_is_checked(changes: Changes) -> None:
+def test_every_reference_is_checked(changes: Changes) -> None:
     for kind, table in changes._tables.items():
         row: Any = next(iter(table))
         for name in [field.name for field in fields(row) if field.name.endswith("_id")]:
@@ -212,7 +210,7 @@ def test_delete_an_absence(company: Company, changes: Changes) -> None:
     assert len(done) == 1
 
 
-def test_delete_a_person_with_all_that_belongs_to_it(company: Company, changes: Changes) -> None:
+def test_deleting_a_person_deletes_what_it_owns(company: Company, changes: Changes) -> None:
     for _ in range(3):
         before = everything(company)
         person = next(iter(company.people))
@@ -225,7 +223,7 @@ def test_delete_a_person_with_all_that_belongs_to_it(company: Company, changes: 
         assert supervisor is None or supervisor in company.people
 
 
-def test_what_is_needed_stays(company: Company, changes: Changes) -> None:
+def test_referenced_records_cannot_be_deleted(company: Company, changes: Changes) -> None:
     kinds: tuple[Any, ...] = (company.departments, company.absence_types, company.offices, company.cost_centers)
     kinds += (company.jobs, company.legal_entities, company.projects)
     for kind, key in ((table.kind, key_of(next(iter(table)))) for table in kinds):
@@ -235,7 +233,7 @@ def test_what_is_needed_stays(company: Company, changes: Changes) -> None:
         changes.delete("person", "1")
 
 
-def test_an_application_comes_to_another_stage(company: Company, changes: Changes) -> None:
+def test_an_application_moves_to_another_stage(company: Company, changes: Changes) -> None:
     row = next(iter(company.applications))
     before = len(row.transitions)
     changes.edit("recruiting_application", str(row.id), "stage", "REJECTED")
@@ -244,6 +242,6 @@ def test_an_application_comes_to_another_stage(company: Company, changes: Change
     assert (row.transitions[-1].entered_at, row.updated_at) == (NOW, NOW)
 
 
-def test_nobody_to_terminate(changes: Changes) -> None:
+def test_no_employment_to_terminate(changes: Changes) -> None:
     with pytest.raises(ChangeError):
         changes.terminate(day=TODAY - timedelta(9000))

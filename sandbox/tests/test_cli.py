@@ -36,7 +36,7 @@ def test_serves_until_a_signal(number: signal.Signals) -> None:
     assert (process.returncode, rest, errors) == (0, "", "")
 
 
-def test_stops_quietly_with_a_request_under_way() -> None:
+def test_stops_quietly_during_a_request() -> None:
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     command = [*COMMAND, "--port", "0", "--employees", "10", "--latency-ms", "60000"]
     with subprocess.Popen(command, text=True, **pipes) as process:
@@ -91,19 +91,19 @@ def test_bad_values(arguments: list[str], capsys: Any) -> None:
     assert re.fullmatch(r"hr-sandbox: [^\n]+\.\n", err)
 
 
-def test_the_first_day_that_can_be_today() -> None:
+def test_the_earliest_today() -> None:
     options = Options(today=FIRST_TODAY, employees=20)
     assert len(build_company(options.employees, options.seed, options.today).people) == 20
 
 
-def test_a_taken_port(capsys: Any) -> None:
+def test_a_port_in_use(capsys: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as ended:
         main(["serve", "--port", str(taken.getsockname()[1]), "--employees", "10"])
     assert ended.value.code == 2
     assert "Cannot listen" in capsys.readouterr().err
 
 
-def test_a_remote_host_must_be_meant() -> None:
+def test_a_remote_host_requires_a_flag() -> None:
     with pytest.raises(OptionError, match="--allow-remote"):
         Options(host="0.0.0.0")  # noqa: S104  refused
     assert Options(host="0.0.0.0", allow_remote=True).allow_remote  # noqa: S104  not listened on

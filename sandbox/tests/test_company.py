@@ -33,7 +33,7 @@ def test_same_seed_same_company(company: Company) -> None:
 @pytest.mark.parametrize(
     ("employees", "seed", "today"), [(251, 7, TODAY), (250, 8, TODAY), (250, 7, date(2026, 6, 18))]
 )
-def test_anything_else_another_company(company: Company, employees: int, seed: int, today: date) -> None:
+def test_other_options_give_another_company(company: Company, employees: int, seed: int, today: date) -> None:
     assert rows(company) != rows(build_company(employees, seed, today))
 
 
@@ -59,7 +59,7 @@ def test_ids_are_unique_and_overlap_between_departments_and_teams(company: Compa
     assert len({row.email for row in company.people}) == 250
 
 
-def test_stamps_lie_before_today_and_some_are_shared(company: Company) -> None:
+def test_timestamps_are_before_today_and_some_are_shared(company: Company) -> None:
     midnight = datetime.combine(TODAY, time(), UTC)
     stamped: list[Any] = [*company.people, *company.employments, *company.absences, *company.attendances]
     stamped += [*company.projects, *company.openings, *company.candidates, *company.applications, *company.reports]
@@ -71,7 +71,7 @@ def test_stamps_lie_before_today_and_some_are_shared(company: Company) -> None:
     assert len({row.updated_at.year for row in company.people}) > 5
 
 
-def test_references_hold(company: Company) -> None:
+def test_references_are_valid(company: Company) -> None:
     for row in company.employments:
         assert row.person_id in company.people
         assert row.supervisor_id is None or row.supervisor_id in company.people
@@ -93,14 +93,14 @@ def test_employments_of_a_person_do_not_overlap(company: Company) -> None:
             assert before.end_date < after.start_date
 
 
-def test_status_follows_from_dates(company: Company) -> None:
+def test_the_status_depends_on_dates(company: Company) -> None:
     for row in company.employments:
         assert (row.status == "ONBOARDING") == (row.start_date > TODAY)
         assert (row.status == "INACTIVE") == (row.end_date is not None and row.end_date < TODAY)
 
 
 @pytest.mark.parametrize("seed", [1, 7])
-def test_dates_can_be_believed(seed: int) -> None:
+def test_dates_are_plausible(seed: int) -> None:
     company = build_company(250, seed, TODAY)
     wrong: Counter[str] = Counter()
     for row in company.employments:
@@ -125,12 +125,12 @@ def test_dates_can_be_believed(seed: int) -> None:
     assert any(row.probation_end_date for row in company.employments)
 
 
-def test_a_persons_stamp_does_not_follow_the_employments(company: Company) -> None:
+def test_a_change_of_an_employment_does_not_update_the_person(company: Company) -> None:
     latest = {row.id: max(stint.updated_at for stint in company.employments.of(row.id)) for row in company.people}
     assert any(latest[row.id] > row.updated_at for row in company.people)
 
 
-def test_absences_lie_within_employments_and_apart(company: Company) -> None:
+def test_absences_are_within_employments_and_do_not_overlap(company: Company) -> None:
     far = TODAY + timedelta(366)
     for person in company.people:
         stints = company.employments.of(person.id)
@@ -143,7 +143,7 @@ def test_absences_lie_within_employments_and_apart(company: Company) -> None:
             assert any(s.start_date <= row.starts_at.date() and last <= (s.end_date or far) for s in stints)
 
 
-def test_absences_have_all_shapes(company: Company) -> None:
+def test_absences_of_all_kinds(company: Company) -> None:
     units = {row.id: row.unit for row in company.absence_types}
     absences = list(company.absences)
     assert any(row.ends_at is None for row in absences)
@@ -160,7 +160,7 @@ def test_absences_have_all_shapes(company: Company) -> None:
     assert leave == {row.person_id for row in absences if row.type_id in kinds}
 
 
-def test_absences_in_hours_over_days_have_nothing_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_absences_in_hours_over_several_days_do_not_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
     company = build_company(40, 7, TODAY)
     row = next(row for row in company.absences if row.start_half is None and row.ends_at)
     following = replace(row, id=1, uuid="next", starts_at=row.starts_at + timedelta(hours=12), ends_at=None)
@@ -198,7 +198,7 @@ def test_ten_thousand_people() -> None:
     assert len(company.attendances) < 100_000  # fewer days for more people
 
 
-def test_a_company_of_the_usual_size_is_soon_there() -> None:
+def test_a_company_of_the_default_size_is_built_quickly() -> None:
     begun = perf_counter()
     company = build_company(250, 7, TODAY)
     assert perf_counter() - begun < 2

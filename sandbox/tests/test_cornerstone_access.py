@@ -35,19 +35,19 @@ def test_a_token(cornerstone: Any) -> None:
         ({"client_id": "sandbox-client"}, "invalid_request"),
     ],
 )
-def test_tokens_that_are_refused(cornerstone: Any, members: Any, problem: str) -> None:
+def test_rejected_token_requests(cornerstone: Any, members: Any, problem: str) -> None:
     answer = cornerstone.sign_in(**members)
     assert (answer.status, json.loads(answer.body)["error"]) == (400, problem)
 
 
-def test_a_form_is_no_token_request(cornerstone: Any) -> None:
+def test_a_form_is_not_a_token_request(cornerstone: Any) -> None:
     form = b"grant_type=client_credentials&client_id=sandbox-client&client_secret=sandbox-secret&scope=all"
     headers = {"content-type": "application/x-www-form-urlencoded"}
     assert cornerstone.vendor.handle(Request("POST", TOKEN, (), headers, form)).status == 400
     assert cornerstone.vendor.handle(Request("GET", TOKEN)).status == 405
 
 
-def test_tokens_end(make_cornerstone: Any) -> None:
+def test_tokens_expire(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["clock"]({"seconds": 3599})
     assert api.get("users_core")[0] == 200
@@ -62,7 +62,7 @@ def test_tokens_end(make_cornerstone: Any) -> None:
     assert api.get("users_core")[0] == 401
 
 
-def test_how_long_a_token_is_valid_is_said_in_several_ways(make_cornerstone: Any) -> None:
+def test_forms_of_expires_in(make_cornerstone: Any) -> None:
     api = make_cornerstone(token_ttl=60)
     for form, members in (("text", {"expires_in": "60"}), ("absent", {}), ("number", {"expires_in": 60})):
         api.controls["expires-in"]({"form": form})
@@ -81,7 +81,7 @@ def test_scopes_of_a_token(make_cornerstone: Any) -> None:
     assert api.get(f"{EMPLOYEES}/9602/groups")[0] == 401
 
 
-def test_scopes_are_taken_and_given_back(make_cornerstone: Any) -> None:
+def test_scopes_are_revoked_and_granted(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.vendor.revoke(permission="vw_rpt_user:read", endpoint=None, status=None)
     api.vendor.revoke(permission=None, endpoint="vw_rpt_ou", status=403)
@@ -119,7 +119,7 @@ def test_each_view_has_its_own_limit(make_cornerstone: Any) -> None:
     assert after.headers["x-csod-requests-remaining-urilevel"] == str(120 * 60 - 122)
 
 
-def test_limits_of_rest_and_of_ones_own(make_cornerstone: Any) -> None:
+def test_limits_of_rest_and_custom_limits(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["throttling"]({"on": True, "stream": "users_core", "per_minute": 2})
     assert [api.ask("users_core").status for _ in range(3)] == [200, 200, 429]

@@ -15,7 +15,7 @@ KEY = ("transc_user_id", "transc_object_id", "reg_num")
 CHOSEN = {"$select": ",".join((*KEY, TOUCHED))}
 
 
-def test_a_few_are_read_whole_behind_the_company_s_own(make_cornerstone: Any) -> None:
+def test_a_few_generated_rows_follow_those_of_the_company(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     own = api.rows("transcript_core")
     assert api.controls["bulk"]({"transcripts": 3000, "users": 7})["users"] == 7
@@ -31,7 +31,7 @@ def test_a_few_are_read_whole_behind_the_company_s_own(make_cornerstone: Any) ->
     assert {row["transc_object_id"] for row in rows} <= {row["object_id"] for row in api.rows("training_core")}
 
 
-def test_a_page_of_twenty_millions(make_cornerstone: Any) -> None:
+def test_a_page_of_twenty_million_rows(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["bulk"]({"transcripts": ROWS, "users": USERS})
     total = api.vendor.count("transcript_core", None, None)
@@ -46,7 +46,7 @@ def test_a_page_of_twenty_millions(make_cornerstone: Any) -> None:
     assert len({row[TOUCHED] for row in second["value"]}) <= 11
 
 
-def test_what_was_touched_since_is_found_without_looking_at_all(make_cornerstone: Any) -> None:
+def test_rows_touched_since_are_found_without_a_full_scan(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["bulk"]({"transcripts": ROWS, "users": USERS})
     rows = api.get(
@@ -71,7 +71,7 @@ def test_single_users_and_transcripts(make_cornerstone: Any) -> None:
     assert {name: found[name] for name in KEY} == {name: key[name] for name in KEY}
 
 
-def test_other_filters_take_too_long(make_cornerstone: Any) -> None:
+def test_other_filters_time_out(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["bulk"]({"transcripts": 1_000_000})
     assert api.get("transcript_core", {"$filter": f"transc_user_id eq {FIRST}"})[0] == 500

@@ -13,7 +13,7 @@ FIVE = "odata.maxpagesize=5"
 DELTA = "@odata.deltaLink"
 
 
-def test_a_changed_row_is_stamped_and_moves_to_the_end(make_cornerstone: Any) -> None:
+def test_a_changed_row_gets_a_timestamp_and_moves_to_the_end(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     rows = api.rows("users_core")
     key = rows[3]["user_id"]
@@ -27,7 +27,7 @@ def test_a_changed_row_is_stamped_and_moves_to_the_end(make_cornerstone: Any) ->
     assert "new@x.example" not in {row["user_email"] for row in api.rows("vw_rpt_user")}
 
 
-def test_a_row_that_changes_while_it_is_read_stands_on_two_pages_and_none_is_missed(make_cornerstone: Any) -> None:
+def test_a_row_that_changes_during_a_read_is_on_two_pages_and_none_is_missed(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     pages = api.pages("user_ou_core", prefer="odata.maxpagesize=50")
     first = next(pages)["value"]
@@ -41,7 +41,7 @@ def test_a_row_that_changes_while_it_is_read_stands_on_two_pages_and_none_is_mis
     assert set(keys) - left == {(first[1]["user_id"], first[1]["ou_id"])}
 
 
-def test_a_row_is_made_to_stand_on_two_pages(make_cornerstone: Any) -> None:
+def test_a_row_is_duplicated_on_two_pages(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.vendor.duplicate("ou_core", "1402")
     rows = api.rows("ou_core", prefer="odata.maxpagesize=9")
@@ -51,7 +51,7 @@ def test_a_row_is_made_to_stand_on_two_pages(make_cornerstone: Any) -> None:
         api.vendor.duplicate("ou_core", "1")
 
 
-def test_pages_that_are_short_are_not_the_last_ones(make_cornerstone: Any) -> None:
+def test_short_pages_are_not_the_last_ones(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     rows = api.rows("user_ou_core")
     api.controls["short-pages"]({"stream": "user_ou_core", "rows": 30, "empty": True})
@@ -62,7 +62,7 @@ def test_pages_that_are_short_are_not_the_last_ones(make_cornerstone: Any) -> No
     assert len(api.rows("user_ou_core", {"$top": "70"})) == 70
 
 
-def test_a_change_may_come_late(make_cornerstone: Any) -> None:
+def test_a_change_can_have_an_older_timestamp(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["touch"]({"stream": "users_core", "id": "-7"})
     late = {"stream": "users_core", "id": "-6005", "field": "user_absent", "value": True, "seconds_ago": 900}
@@ -72,7 +72,7 @@ def test_a_change_may_come_late(make_cornerstone: Any) -> None:
     assert second[TOUCHED] < first[TOUCHED]
 
 
-def test_changes_of_the_company_show(make_cornerstone: Any) -> None:
+def test_changes_of_the_company_are_served(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     users, units = api.rows("users_core"), api.rows("user_ou_core")
     transcripts = api.rows("transcript_core")
@@ -89,7 +89,7 @@ def test_changes_of_the_company_show(make_cornerstone: Any) -> None:
     assert api.rows("transcript_core")[: len(transcripts)] == transcripts
 
 
-def test_what_changed_since(make_cornerstone: Any) -> None:
+def test_changes_since(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     answer = api.ask("user_ou_core", prefer=f"{TRACK}, odata.maxpagesize=100")
     assert answer.headers["preference-applied"] == TRACK
@@ -118,7 +118,7 @@ def test_what_changed_since(make_cornerstone: Any) -> None:
     assert len(api.rows(link)) == 8
 
 
-def test_rows_that_changed_while_they_were_read_are_among_the_changes(make_cornerstone: Any) -> None:
+def test_rows_that_changed_during_a_read_are_among_the_changes(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     pages = api.pages("user_groups_core", prefer=f"{TRACK}, odata.maxpagesize=10")
     first = next(pages)["value"][0]
@@ -137,7 +137,7 @@ def test_rows_that_changed_while_they_were_read_are_among_the_changes(make_corne
         ),
     ],
 )
-def test_other_shapes_of_rows_that_are_gone(make_cornerstone: Any, shape: str, expected: Any) -> None:
+def test_other_shapes_of_deleted_rows(make_cornerstone: Any, shape: str, expected: Any) -> None:
     api = make_cornerstone()
     link = api.get("user_groups_core", prefer=TRACK)[1][DELTA]
     api.controls["delta-shape"]({"shape": shape})
@@ -145,7 +145,7 @@ def test_other_shapes_of_rows_that_are_gone(make_cornerstone: Any, shape: str, e
     assert api.get(link)[1]["value"] == [expected]
 
 
-def test_a_person_who_is_deleted_is_gone_everywhere(make_cornerstone: Any) -> None:
+def test_a_deleted_person_is_deleted_everywhere(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     link = api.get("users_cf_core", prefer=TRACK)[1][DELTA]
     person = next(
@@ -175,7 +175,7 @@ def test_objects_that_do_not_track(make_cornerstone: Any) -> None:
     assert DELTA in api.get("training_core", prefer=TRACK)[1]
 
 
-def test_links_end(make_cornerstone: Any) -> None:
+def test_links_expire(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["link-life"]({"kind": "next", "seconds": 60})
     api.controls["link-life"]({"kind": "delta", "seconds": 90})
@@ -208,7 +208,7 @@ def test_styles_of_links(make_cornerstone: Any, style: str, name: str, begins: s
     assert body[name].startswith(begins)
 
 
-def test_links_that_lead_nowhere(make_cornerstone: Any) -> None:
+def test_invalid_links(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.vendor.set_links("users_core", "missing")
     assert set(api.get("users_core", prefer=FIVE)[1]) == {"@odata.context", "value"}
@@ -220,7 +220,7 @@ def test_links_that_lead_nowhere(make_cornerstone: Any) -> None:
         api.vendor.set_links("users_core", "round")
 
 
-def test_controls_refuse_what_cannot_be(make_cornerstone: Any) -> None:
+def test_controls_reject_invalid_arguments(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     for control, body in (
         ("edit", {"stream": "users_core", "id": "1", "field": "user_email", "value": "x"}),

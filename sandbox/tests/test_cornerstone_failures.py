@@ -24,7 +24,7 @@ def whole(api: Any) -> str:
         ("html", "}<!DOCTYPE html><html><body>Runtime Error</body></html>"),
     ],
 )
-def test_a_body_that_goes_wrong_after_it_began(make_cornerstone: Any, form: str, ending: str) -> None:
+def test_a_body_that_fails_midway(make_cornerstone: Any, form: str, ending: str) -> None:
     api = make_cornerstone()
     good = whole(api)
     api.controls["failure"]({"stream": "user_ou_core", "form": form})
@@ -40,7 +40,7 @@ def test_a_body_that_goes_wrong_after_it_began(make_cornerstone: Any, form: str,
     assert json.loads(whole(api))["value"] == json.loads(good)["value"]
 
 
-def test_a_body_that_breaks_off(make_cornerstone: Any) -> None:
+def test_a_truncated_body(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     good = whole(api)
     api.controls["failure"]({"stream": "user_ou_core", "form": "cut"})
@@ -49,7 +49,7 @@ def test_a_body_that_breaks_off(make_cornerstone: Any) -> None:
     assert len(broken) < len(good)
 
 
-def test_a_table_without_rows_goes_wrong_too(make_cornerstone: Any) -> None:
+def test_an_empty_table_fails_too(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["failure"]({"stream": "vw_rpt_nasd", "form": "error"})
     assert (
@@ -71,7 +71,7 @@ def test_a_table_without_rows_goes_wrong_too(make_cornerstone: Any) -> None:
         ("timeout", 504, "text/html"),
     ],
 )
-def test_something_else_instead(make_cornerstone: Any, form: str, status: int, media_type: str) -> None:
+def test_other_responses_instead(make_cornerstone: Any, form: str, status: int, media_type: str) -> None:
     api = make_cornerstone()
     for stream, path in (("users_core", "users_core"), ("employees", EMPLOYEES)):
         api.controls["failure"]({"stream": stream, "form": form})
@@ -99,13 +99,13 @@ def test_large_pages_fail_and_smaller_ones_do_not(make_cornerstone: Any) -> None
     assert b'{"error"' not in api.ask("user_ou_core").body
 
 
-def test_after_some_good_ones_and_so_many_times(make_cornerstone: Any) -> None:
+def test_after_and_times(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["failure"]({"stream": "users_core", "form": "json-500", "after": 1, "times": 2})
     assert [api.ask("users_core").status for _ in range(4)] == [200, 500, 500, 200]
 
 
-def test_refusals_do_not_use_failures_up(make_cornerstone: Any) -> None:
+def test_error_responses_do_not_use_up_failures(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     for stream in ("users_core", "employees"):
         api.controls["failure"]({"stream": stream, "form": "json-500"})
@@ -114,13 +114,13 @@ def test_refusals_do_not_use_failures_up(make_cornerstone: Any) -> None:
     assert [api.ask(path).status for path in ("users_core", EMPLOYEES)] == [500, 500]
 
 
-def test_slow_answers(make_cornerstone: Any) -> None:
+def test_slow_responses(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["failure"]({"stream": "users_core", "form": "slow", "seconds": 7})
     assert [api.ask("users_core").seconds for _ in range(2)] == [7, 0]
 
 
-def test_failures_that_cannot_be(make_cornerstone: Any) -> None:
+def test_invalid_failures(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     for body in (
         {"stream": "nothing", "form": "error"},
@@ -136,7 +136,7 @@ def test_failures_that_cannot_be(make_cornerstone: Any) -> None:
 CATALOG = "/services/api/Catalog/GlobalSearch"
 
 
-def test_a_list_that_lacks_a_row_or_whose_first_one_failed_tells_the_same_number(make_cornerstone: Any) -> None:
+def test_a_missing_or_failed_row_does_not_change_the_total(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     good = json.loads(api.ask(CATALOG).body)
     for form in ("short", "failed-item"):
@@ -150,14 +150,14 @@ def test_a_list_that_lacks_a_row_or_whose_first_one_failed_tells_the_same_number
 
 
 @pytest.mark.parametrize(("form", "status"), [("no-content", 204), ("nothing", 200)])
-def test_an_answer_without_a_body(make_cornerstone: Any, form: str, status: int) -> None:
+def test_a_response_without_a_body(make_cornerstone: Any, form: str, status: int) -> None:
     api = make_cornerstone()
     api.controls["failure"]({"stream": "employees", "form": form})
     answer = api.ask(EMPLOYEES)
     assert (answer.status, answer.body) == (status, b"")
 
 
-def test_reports_that_end_early_or_hold_a_byte_of_an_older_set(make_cornerstone: Any) -> None:
+def test_truncated_reports_and_invalid_bytes(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     jobs = api.vendor.records("bulk_jobs", None, None, "")
     one = next(row for job in jobs for row in job["imports"] if row["total_records"] > 3)
@@ -175,7 +175,7 @@ def test_reports_that_end_early_or_hold_a_byte_of_an_older_set(make_cornerstone:
     assert answers["stray-byte"].body == good[:-1] + b"\xe4\n"
 
 
-def test_transcripts_may_spell_the_trainings_id_otherwise(make_cornerstone: Any) -> None:
+def test_the_spelling_of_the_trainings_id(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     rows = api.vendor.records("transcripts", None, None, "")
     api.vendor.set_mode("transcripts", "LoId")

@@ -35,7 +35,7 @@ def read(api: Any, root: str) -> tuple[dict[str, Any], dict[str, dict[str, str]]
     return types, notes
 
 
-def test_rows_have_the_columns_that_the_documents_tell(cornerstone: Any) -> None:
+def test_rows_have_the_documented_columns(cornerstone: Any) -> None:
     types = read(cornerstone, OBJECTS)[0] | read(cornerstone, VIEWS)[0]
     assert types.keys() == entity_sets().keys()
     for name, (key, columns) in types.items():
@@ -69,7 +69,7 @@ def test_annotations(cornerstone: Any) -> None:
     assert not read(cornerstone, VIEWS)[1]
 
 
-def test_fields_of_the_portal(make_cornerstone: Any) -> None:
+def test_custom_fields(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     before = api.ask(f"{OBJECTS}/$metadata").body
     made = api.controls["custom-field"]({"kind": "user", "label": "Schuhgröße & <mehr>", "type": "number"})
@@ -88,7 +88,7 @@ def test_fields_of_the_portal(make_cornerstone: Any) -> None:
         api.controls["custom-field"]({"kind": "planet", "label": "x"})
 
 
-def test_types_of_units_of_the_portal(cornerstone: Any) -> None:
+def test_custom_types_of_units(cornerstone: Any) -> None:
     types = {row["type_id"]: row for row in cornerstone.rows("ou_type_core")}
     custom = {number for number, row in types.items() if row["is_custom"]}
     assert custom
@@ -97,7 +97,7 @@ def test_types_of_units_of_the_portal(cornerstone: Any) -> None:
     assert {f"user_ou_{number}_id" for number in custom} <= read(cornerstone, VIEWS)[0]["vw_rpt_user"][1].keys()
 
 
-def test_columns_come_and_go(make_cornerstone: Any) -> None:
+def test_columns_can_be_hidden(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.vendor.allow("users_core.user_email", allowed=False)
     assert "user_email" not in read(api, OBJECTS)[0]["users_core"][1]

@@ -12,12 +12,12 @@ OBJECTS, VIEWS = "/services/api/x/dataexporter/api/objects", "/services/api/x/od
 SKIP, TOP, FILTER, COUNT, ORDER, SELECT = "$skip", "$top", "$filter", "$count", "$orderby", "$select"
 
 
-def test_there_are_as_many_as_are_known() -> None:
+def test_all_known_tables_are_served() -> None:
     assert (len(of_service(REPORTING)), len(of_service(EXPORTER))) == (235, 140)
 
 
 @pytest.mark.parametrize("service", [REPORTING, EXPORTER])
-def test_every_table_is_read_whole(cornerstone: Any, service: str) -> None:
+def test_every_table_is_read_in_full(cornerstone: Any, service: str) -> None:
     for table in of_service(service):
         rows = cornerstone.rows(table.name, prefer="odata.maxpagesize=900")
         assert len(rows) == cornerstone.vendor.count(table.name, None, None)
@@ -26,7 +26,7 @@ def test_every_table_is_read_whole(cornerstone: Any, service: str) -> None:
             assert len({tuple(row[name] for name in table.key) for row in rows}) == len(rows)
 
 
-def test_some_tables_are_empty_some_have_several_pages_and_some_have_two_rows_alike(cornerstone: Any) -> None:
+def test_some_tables_are_empty_some_have_pages_and_some_have_identical_rows(cornerstone: Any) -> None:
     counts = {name: cornerstone.vendor.count(name, None, None) for name in entity_sets()}
     assert counts["vw_rpt_nasd"] == 0
     assert sum(count > 1000 for count in counts.values()) >= 5
@@ -68,7 +68,7 @@ def test_values_have_the_types_of_their_columns(cornerstone: Any) -> None:
                     assert len(value) == column.width
 
 
-def test_moments_keep_seven_digits() -> None:
+def test_timestamps_have_seven_digits() -> None:
     for text in ("2019-03-14T17:07:16.0033333Z", "2019-03-14T17:07:16Z", "1969-12-31T23:59:59.9999999Z"):
         ticks = parse_timestamp(text)
         assert ticks is not None
@@ -77,12 +77,12 @@ def test_moments_keep_seven_digits() -> None:
     assert parse_timestamp("2019-13-14T19:07:16Z") is None
 
 
-def test_most_stamps_are_the_very_same(cornerstone: Any) -> None:
+def test_most_timestamps_are_the_same(cornerstone: Any) -> None:
     stamps = [row[TOUCHED] for row in cornerstone.rows("user_ou_core")]
     assert max(map(stamps.count, set(stamps))) > len(stamps) / 2
 
 
-def test_relations_hold(cornerstone: Any) -> None:
+def test_relations_are_consistent(cornerstone: Any) -> None:
     users = {row["user_id"]: row for row in cornerstone.rows("users_core")}
     units = {row["ou_id"] for row in cornerstone.rows("ou_core")}
     trainings = {row["object_id"] for row in cornerstone.rows("training_core")}
@@ -105,7 +105,7 @@ def test_relations_hold(cornerstone: Any) -> None:
 # Pages
 
 
-def test_the_page_is_as_large_as_each_request_says(cornerstone: Any) -> None:
+def test_each_request_sets_the_page_size(cornerstone: Any) -> None:
     _, first = cornerstone.get("user_ou_core", prefer="odata.maxpagesize=7")
     assert len(first["value"]) == 7
     _, second = cornerstone.get(first["@odata.nextLink"], prefer="odata.maxpagesize=3")
@@ -116,11 +116,11 @@ def test_the_page_is_as_large_as_each_request_says(cornerstone: Any) -> None:
 
 
 @pytest.mark.parametrize("size", ["0", "10001", "50000", "-1", "many", ""])
-def test_a_page_size_beyond_the_largest_is_refused(cornerstone: Any, size: str) -> None:
+def test_a_page_size_beyond_the_maximum_is_rejected(cornerstone: Any, size: str) -> None:
     assert cornerstone.get("users_core", prefer=f"odata.maxpagesize={size}")[0] == 400
 
 
-def test_other_preferences_do_not_matter(cornerstone: Any) -> None:
+def test_other_preferences_are_ignored(cornerstone: Any) -> None:
     _, body = cornerstone.get("users_core", prefer="maxpagesize=3, respond-async, odata.maxpagesize=5")
     assert len(body["value"]) == 5
 
@@ -143,7 +143,7 @@ def test_top_count_skip_and_order(cornerstone: Any) -> None:
     assert ordered == sorted(expected, key=lambda row: row["user_name_last"] or "", reverse=True)
 
 
-def test_chosen_columns(cornerstone: Any) -> None:
+def test_selected_columns(cornerstone: Any) -> None:
     rows = cornerstone.rows("users_core", {SELECT: "user_ref, user_id"})
     assert all(list(row) == ["user_ref", "user_id"] for row in rows)
 
@@ -171,7 +171,7 @@ def test_chosen_columns(cornerstone: Any) -> None:
         ("$metadata", {TOP: "1"}),
     ],
 )
-def test_options_that_are_refused(cornerstone: Any, name: str, query: Any) -> None:
+def test_rejected_options(cornerstone: Any, name: str, query: Any) -> None:
     status, body = cornerstone.get(name, query)
     assert (status, body["error"]["code"]) == (400, "400")
 
@@ -226,12 +226,12 @@ def test_a_row_is_found_by_its_guid(cornerstone: Any) -> None:
         assert cornerstone.rows("training_core", {FILTER: f"object_id eq {literal}"}) == [row]
 
 
-def test_blanks_at_the_end_do_not_count(cornerstone: Any) -> None:
+def test_trailing_blanks_are_ignored(cornerstone: Any) -> None:
     rows = cornerstone.rows("training_type_core", {FILTER: "object_type eq 'AS'"})
     assert [row["object_type"] for row in rows] == ["AS  "]
 
 
-def test_what_was_touched_since(cornerstone: Any) -> None:
+def test_rows_touched_since(cornerstone: Any) -> None:
     rows = cornerstone.rows("transcript_core")
     timestamp = sorted(row[TOUCHED] for row in rows)[-40]
     written = timestamp.replace("+00:00", "Z")
@@ -265,7 +265,7 @@ def test_what_was_touched_since(cornerstone: Any) -> None:
         "",
     ],
 )
-def test_filters_that_are_refused(cornerstone: Any, text: str) -> None:
+def test_rejected_filters(cornerstone: Any, text: str) -> None:
     assert cornerstone.get("users_core", {FILTER: text})[0] == 400
 
 
@@ -293,14 +293,14 @@ def test_other_paths(cornerstone: Any) -> None:
     assert cornerstone.get("/services/api/x/other")[0] == 404
 
 
-def test_a_missing_question_mark_leads_to_a_page(cornerstone: Any) -> None:
+def test_a_missing_question_mark_redirects_to_a_page(cornerstone: Any) -> None:
     answer = cornerstone.ask("vw_rpt_user&$filter=user_id eq 1")
     assert answer.status == 302
     followed = cornerstone.ask(answer.headers["location"])
     assert (followed.status, followed.headers["content-type"][:9]) == (200, "text/html")
 
 
-def test_bodies_are_json_only(cornerstone: Any) -> None:
+def test_only_json_bodies_are_served(cornerstone: Any) -> None:
     assert cornerstone.ask("users_core", accept="application/xml").status == 406
     assert cornerstone.ask("users_core", accept="text/csv, */*;q=0.1").status == 200
     assert cornerstone.ask("users_core", method="POST").status == 405

@@ -131,7 +131,7 @@ def transcripts(api: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("stream", Rest.streams)
-def test_every_stream_is_read_whole(cornerstone: Any, stream: str) -> None:
+def test_every_stream_is_read_in_full(cornerstone: Any, stream: str) -> None:
     cornerstone.controls["reset-downloads"]({})
     expected = cornerstone.vendor.records(stream, FIRST, LAST, "")
     rows = read(cornerstone, stream)
@@ -143,7 +143,7 @@ def test_every_stream_is_read_whole(cornerstone: Any, stream: str) -> None:
 # Employees
 
 
-def test_tokens_of_pages(make_cornerstone: Any) -> None:
+def test_page_tokens(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     _, body = api.get(V2, {"pageSize": "3"})
     token = body["nextpagetoken"]
@@ -167,7 +167,7 @@ def test_modes_of_employees(make_cornerstone: Any) -> None:
     assert len(api.get(V2)[1]) == api.vendor.count("employees", None, None)
 
 
-def test_looking_employees_up(cornerstone: Any) -> None:
+def test_employee_lookups(cornerstone: Any) -> None:
     rows = cornerstone.vendor.records("employees", None, None, "")
     who = rows[3]
     for name in ("externalId", "userName", "guid"):
@@ -205,13 +205,13 @@ def test_looking_employees_up(cornerstone: Any) -> None:
         (f"{SKILLS}/skills", {"pageSize": "101"}),
     ],
 )
-def test_what_the_newer_services_refuse(cornerstone: Any, path: str, query: Any) -> None:
+def test_errors_of_the_newer_services(cornerstone: Any, path: str, query: Any) -> None:
     status, body = cornerstone.get(path, query)
     assert (status, body["status"]) == (400, "Failed")
     assert body["error"][0]["field"]
 
 
-def test_records_that_are_not_there(cornerstone: Any) -> None:
+def test_missing_records(cornerstone: Any) -> None:
     for path in (f"{V2}/1", f"{V2}/x/groups", f"{UNITS}/ous/1", f"{SKILLS}/skills/1", f"{LOADS}/jobs/1"):
         assert cornerstone.get(path)[0] == 404, path
     assert cornerstone.ask(V2, method="POST").status == 405
@@ -263,7 +263,7 @@ def test_units(cornerstone: Any) -> None:
 # Older services
 
 
-def test_xml_unless_json_is_asked_for(cornerstone: Any) -> None:
+def test_xml_unless_json_is_accepted(cornerstone: Any) -> None:
     for accept in ("*/*", "application/xml", ""):
         answer = cornerstone.ask(f"{RECRUITING}/JobRequisitionDetails", {"pageSize": "2"}, accept=accept)
         assert answer.headers["content-type"] == "application/xml; charset=utf-8"
@@ -298,24 +298,24 @@ def test_xml_unless_json_is_asked_for(cornerstone: Any) -> None:
         (f"{LOADS}/jobs", {"page": "1"}),
     ],
 )
-def test_what_the_older_services_refuse(cornerstone: Any, path: str, query: Any) -> None:
+def test_errors_of_the_older_services(cornerstone: Any, path: str, query: Any) -> None:
     status, body = cornerstone.get(path, query)
     assert (status, body["error"]["code"]) == (400, "400")
 
 
-def test_without_a_window_it_is_the_last_day(make_cornerstone: Any) -> None:
+def test_the_default_window_is_the_last_day(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     assert api.get(SEARCH)[1]["data"] == []
 
 
-def test_only_people_who_work_here_have_transcripts_by_day(cornerstone: Any) -> None:
+def test_only_active_users_have_transcripts_by_day(cornerstone: Any) -> None:
     refs = {row["externalId"]: row for row in cornerstone.vendor.records("employees", None, None, "")}
     rows = cornerstone.vendor.records("transcripts", date(2020, 1, 1), LAST, "")
     assert {refs[row["_UserId"]]["workerStatus"]["active"] for row in rows} == {True}
     assert len(rows) < cornerstone.vendor.count("transcript_core", None, None)
 
 
-def test_the_catalogue_is_searched_by_one_at_a_time(make_cornerstone: Any) -> None:
+def test_one_catalog_search_at_a_time(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     first = api.ask(CATALOG)
     assert (first.status, first.seconds > 0) == (200, True)
@@ -324,14 +324,14 @@ def test_the_catalogue_is_searched_by_one_at_a_time(make_cornerstone: Any) -> No
     assert api.ask(CATALOG).status == 200
 
 
-def test_trainings_and_sessions_that_are_not_there(cornerstone: Any) -> None:
+def test_missing_trainings_and_sessions(cornerstone: Any) -> None:
     training = cornerstone.vendor.records("catalog", None, None, "")[0]["ObjectId"]
     assert cornerstone.get(DETAILS, {"ObjectID": training.upper()})[0] == 200
     assert cornerstone.get(DETAILS, {"objectid": "x"})[0] == 404
     assert cornerstone.get(ROSTER, {"sessionLOID": training})[0] == 404
 
 
-def test_one_requisition_is_no_list(make_cornerstone: Any) -> None:
+def test_a_single_requisition_is_not_a_list(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     path = f"{RECRUITING}/JobRequisitionDetails"
     rows = api.vendor.records("job_requisitions", None, None, "")
@@ -366,7 +366,7 @@ def test_filters_of_requisitions_and_applicants(cornerstone: Any) -> None:
 # Bulk
 
 
-def test_a_report_can_be_read_five_times(make_cornerstone: Any) -> None:
+def test_a_report_can_be_downloaded_five_times(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     import_id = api.vendor.records("bulk_imports", None, None, "")[0]["id"]
     path = f"{LOADS}/imports/{import_id}/report"
@@ -392,7 +392,7 @@ def test_reports_of_one_import(cornerstone: Any) -> None:
     }
 
 
-def test_jobs_of_some_days(cornerstone: Any) -> None:
+def test_jobs_in_a_window(cornerstone: Any) -> None:
     query = {"job_create_from_date": "2026-06-01", "job_create_to_date": "2026-06-02"}
     _, body = cornerstone.get(f"{LOADS}/jobs", query)
     assert body["total_count"] == len(body["jobs"]) == 8

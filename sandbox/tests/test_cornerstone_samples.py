@@ -50,7 +50,7 @@ def shape(value: Any) -> Any:
         "employee_v1_error",
     ],
 )
-def test_refusals(cornerstone: Any, name: str) -> None:
+def test_error_responses(cornerstone: Any, name: str) -> None:
     theirs = sample(name)
     ours = again(cornerstone, theirs)
     assert ours.status == theirs["response"]["status"]
@@ -59,7 +59,7 @@ def test_refusals(cornerstone: Any, name: str) -> None:
     assert ours.headers["content-type"] == kind
 
 
-def test_who_may_not(make_cornerstone: Any) -> None:
+def test_unauthorized_requests(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     theirs = sample("reporting_401")
     ours = again(api, theirs, authorization="Bearer none")
@@ -138,7 +138,7 @@ def test_changes(make_cornerstone: Any) -> None:
 
 
 @pytest.mark.parametrize(("name", "form"), [("midstream_error_json", "error"), ("midstream_error_html", "html")])
-def test_failures_after_the_beginning(make_cornerstone: Any, name: str, form: str) -> None:
+def test_truncated_responses(make_cornerstone: Any, name: str, form: str) -> None:
     api = make_cornerstone()
     api.controls["failure"]({"stream": "vw_rpt_transcript", "form": form})
     theirs = sample(f"reporting_{name}")
@@ -148,7 +148,7 @@ def test_failures_after_the_beginning(make_cornerstone: Any, name: str, form: st
     assert ours.status == theirs["response"]["status"]
 
 
-def test_links_in_small_letters_and_pages_for_people(make_cornerstone: Any) -> None:
+def test_lowercase_links_and_html_pages(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.vendor.set_links("vw_rpt_user", "lowercase")
     theirs = sample("reporting_page_nextlink_lowercase")
@@ -217,7 +217,7 @@ def test_bulk(cornerstone: Any) -> None:
     assert ours.body.decode().splitlines()[0] == theirs["body_text"].splitlines()[0]
 
 
-def test_older_services_answer_xml(cornerstone: Any) -> None:
+def test_older_services_return_xml(cornerstone: Any) -> None:
     theirs = sample("rest_xml_by_default")
     ours = again(cornerstone, theirs, accept="*/*")
     assert ours.headers["content-type"] == theirs["response"]["headers"]["Content-Type"]

@@ -8,7 +8,7 @@ from hr_sandbox.personio.cursors import CursorError, Cursors, Position
 POSITION = Position("/v2/persons", {"updated_at.gt": "2024-01-01T00:00:00Z"}, 50, 100, "9603")
 
 
-def test_a_cursor_remembers() -> None:
+def test_a_cursor_contains_its_position() -> None:
     cursors = Cursors("secret")
     assert cursors.read(cursors.write(POSITION), "/v2/persons") == POSITION
 
@@ -19,7 +19,7 @@ def test_a_cursor_is_bound_to_its_path() -> None:
         cursors.read(cursors.write(POSITION), "/v2/absence-periods")
 
 
-def test_every_change_is_noticed() -> None:
+def test_every_changed_cursor_is_rejected() -> None:
     cursors = Cursors("secret")
     cursor = cursors.write(POSITION)
     for index in range(len(cursor)):
@@ -29,7 +29,7 @@ def test_every_change_is_noticed() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "cur_", "cur_x", "cur_é", "2", "cur_AAAAAAAAAAAAAAAAAAAA"])
-def test_invented_cursors(text: str) -> None:
+def test_forged_cursors(text: str) -> None:
     with pytest.raises(CursorError):
         Cursors("secret").read(text, "/v2/persons")
 

@@ -63,7 +63,7 @@ def test_login_of_a_user(make_factorial: Any) -> None:
     assert status_of(api, body["access_token"]) == 401
 
 
-def test_each_refresh_gives_another_token(make_factorial: Any) -> None:
+def test_each_refresh_returns_another_token(make_factorial: Any) -> None:
     api = make_factorial()
     first = exchange(api, code(api))[1]
     status, second = refresh(api, first["refresh_token"])
@@ -73,7 +73,7 @@ def test_each_refresh_gives_another_token(make_factorial: Any) -> None:
     assert status_of(api, third["access_token"]) == 200
 
 
-def test_a_token_used_twice_ends_the_whole_chain(make_factorial: Any) -> None:
+def test_a_refresh_token_used_twice_revokes_the_login(make_factorial: Any) -> None:
     api = make_factorial()
     other = exchange(api, code(api))[1]
     first = exchange(api, code(api))[1]
@@ -85,7 +85,7 @@ def test_a_token_used_twice_ends_the_whole_chain(make_factorial: Any) -> None:
     assert status_of(api, other["access_token"]) == 200
 
 
-def test_a_refresh_token_is_good_for_a_week(make_factorial: Any) -> None:
+def test_a_refresh_token_is_valid_for_a_week(make_factorial: Any) -> None:
     api = make_factorial()
     first = exchange(api, code(api))[1]
     api.controls["clock"]({"seconds": WEEK - 60})
@@ -94,7 +94,7 @@ def test_a_refresh_token_is_good_for_a_week(make_factorial: Any) -> None:
     assert refresh(api, second["refresh_token"])[1]["error"] == "invalid_grant"
 
 
-def test_a_company_token_never_ends(make_factorial: Any) -> None:
+def test_a_company_token_does_not_expire(make_factorial: Any) -> None:
     api = make_factorial()
     body = exchange(api, code(api, resource_owner_type="company"))[1]
     assert set(body) == {"access_token", "token_type", "scope", "created_at"}
@@ -117,12 +117,12 @@ def test_a_company_token_never_ends(make_factorial: Any) -> None:
         ({**CLIENT, "grant_type": "authorization_code", "code": "x", "redirect_uri": BACK}, 400, "invalid_grant"),
     ],
 )
-def test_refused_tokens(factorial: Any, form: dict[str, str], status: int, error: str) -> None:
+def test_rejected_tokens(factorial: Any, form: dict[str, str], status: int, error: str) -> None:
     given, body = factorial.form("/oauth/token", **form)
     assert (given, body["error"]) == (status, error)
 
 
-def test_the_page_of_a_login(make_factorial: Any) -> None:
+def test_the_login_page(make_factorial: Any) -> None:
     api = make_factorial()
     query = {"client_id": "sandbox-client", "redirect_uri": BACK, "response_type": "code"}
     assert api.ask("/oauth/authorize", {**query, "client_id": "x"}).status == 401
@@ -191,7 +191,7 @@ def test_a_module_that_is_not_booked(make_factorial: Any, form: str, status: int
 
 
 @pytest.mark.parametrize("status", [402, 404, 410, 428])
-def test_a_list_is_not_booked_or_gone(make_factorial: Any, status: int) -> None:
+def test_a_resource_is_not_booked_or_does_not_exist(make_factorial: Any, status: int) -> None:
     api = make_factorial()
     api.vendor.revoke(permission=None, endpoint="posts/groups", status=status)
     api.controls["refusal"]({"module": "posts", "form": "json"})
@@ -202,7 +202,7 @@ def test_a_list_is_not_booked_or_gone(make_factorial: Any, status: int) -> None:
     assert error["code"] in {"payment_required", "missing_resource", "invalid_state"}
 
 
-def test_one_list_can_be_taken_away(make_factorial: Any) -> None:
+def test_one_resource_can_be_revoked(make_factorial: Any) -> None:
     api = make_factorial()
     for path in ("finance/accounts", "/api/{version}/resources/finance/accounts"):
         api.vendor.revoke(permission=None, endpoint=path, status=404)
@@ -219,7 +219,7 @@ def test_one_list_can_be_taken_away(make_factorial: Any) -> None:
             api.vendor.revoke(permission=permission, endpoint=endpoint, status=None)
 
 
-def test_an_attribute_that_may_not_be_seen_is_null(make_factorial: Any) -> None:
+def test_a_hidden_attribute_is_null(make_factorial: Any) -> None:
     api = make_factorial()
     assert any(row["bank_number"] for row in api.get("employees/employees")[1]["data"])
     api.vendor.allow("employees_employees.bank_number", allowed=False)
@@ -250,7 +250,7 @@ def test_versions(factorial: Any) -> None:
         ("project_management/budget_strategies", "2026-04-01", "2026-01-01"),
     ],
 )
-def test_lists_that_a_version_lacks(factorial: Any, name: str, first: str, before: str) -> None:
+def test_resources_that_a_version_does_not_have(factorial: Any, name: str, first: str, before: str) -> None:
     assert factorial.get(name, {}, first)[0] != 404
     assert factorial.get(name, {}, before)[0] == 404
 
@@ -269,7 +269,7 @@ def test_names_change_with_versions(factorial: Any) -> None:
     assert factorial.get("integrations/syncable_items")[0] == 404
 
 
-def test_paths_that_are_not_there(factorial: Any) -> None:
+def test_unknown_paths(factorial: Any) -> None:
     for path in (
         "/api/2026-10-01/employees/employees",
         "/api/2026-10-01/resources/employees",

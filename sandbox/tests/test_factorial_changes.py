@@ -28,13 +28,13 @@ def since(name: str, operators: tuple[str, ...] = (">=", ">", "day>=")) -> str |
 INCREMENTAL = [name for name in newest() if since(name)]
 
 
-def test_twenty_one_lists_ask_for_what_has_changed_and_the_shifts_for_a_day() -> None:
+def test_twenty_one_resources_filter_by_change_and_shifts_by_day() -> None:
     assert len(INCREMENTAL) == 21
     assert BOUNDS["attendance/shifts"]["updated_at"][0] == "day=="
 
 
 @pytest.mark.parametrize("name", [name for name in INCREMENTAL if not newest()[name].needs])
-def test_what_has_changed(make_factorial: Any, name: str) -> None:
+def test_filters_by_change(make_factorial: Any, name: str) -> None:
     api = make_factorial(employees=20)
     query = [("only_active", "false"), ("include_manual_drafts", "true")]
     parameter, rows = since(name), api.rows(name, query)
@@ -48,7 +48,7 @@ def test_what_has_changed(make_factorial: Any, name: str) -> None:
     assert [(row["id"], row[field]) for row in found] == [(key, None)]
 
 
-def test_runs_of_an_integration_since_a_moment(factorial: Any) -> None:
+def test_runs_of_an_integration_since_a_timestamp(factorial: Any) -> None:
     whose = {"marketplace_integration_uuid": "7c1f6c2e-5a0b-4c43-9a57-2f4f3f1d9a10"}
     rows = factorial.rows("integrations/sync_runs", {**whose, "created_at_gteq": ANY_DAY})
     begun = sorted(row["started_at"] for row in rows)
@@ -58,7 +58,7 @@ def test_runs_of_an_integration_since_a_moment(factorial: Any) -> None:
     assert factorial.rows("integrations/sync_runs", other) == []
 
 
-def test_only_the_day_of_employees_counts(factorial: Any) -> None:
+def test_only_the_date_of_updated_at_counts_for_employees(factorial: Any) -> None:
     stamps = sorted(row["updated_at"] for row in factorial.rows("employees/employees", EVERYBODY))
     latest = next(stamp for stamp in reversed(stamps) if stamp[11:] < "20:00")
 
@@ -69,7 +69,7 @@ def test_only_the_day_of_employees_counts(factorial: Any) -> None:
     assert latest in {row["updated_at"] for row in ask(f"{latest[:10]}T23:59:59Z")}
 
 
-def test_shifts_of_the_very_day_or_since(make_factorial: Any) -> None:
+def test_shifts_of_a_day_or_since(make_factorial: Any) -> None:
     api = make_factorial()
     days = sorted({row["updated_at"][:10] for row in api.vendor.records("attendance_shifts", None, None, "")})
     ask = lambda day: {row["updated_at"][:10] for row in api.get("attendance/shifts", {"updated_at": day})[1]["data"]}  # noqa: E731
@@ -80,7 +80,7 @@ def test_shifts_of_the_very_day_or_since(make_factorial: Any) -> None:
         api.vendor.set_mode("attendance/shifts", "unpaged")
 
 
-def test_a_filter_that_is_ignored(make_factorial: Any) -> None:
+def test_an_ignored_filter(make_factorial: Any) -> None:
     api = make_factorial()
     query = {**EVERYBODY, "updated_at_gteq": "2999-01-01"}
     assert api.get("employees/employees", query)[1]["data"] == []
@@ -100,7 +100,7 @@ def test_a_person_who_changes(make_factorial: Any) -> None:
     assert [row["last_name"] for row in found] == ["Ødegård"]
 
 
-def test_a_change_without_a_stamp_of_its_own_gets_one(make_factorial: Any) -> None:
+def test_a_change_without_its_own_timestamp_gets_one(make_factorial: Any) -> None:
     api = make_factorial()
     before = api.rows("contracts/contract_versions")
     pay = next(row for row in api.company.compensations if row.amount > 1000 and row.interval)
@@ -110,7 +110,7 @@ def test_a_change_without_a_stamp_of_its_own_gets_one(make_factorial: Any) -> No
     assert len(api.rows("contracts/contract_versions")) == len(before)
 
 
-def test_an_absence_that_is_deleted_stays_and_says_so(make_factorial: Any) -> None:
+def test_a_deleted_absence_remains_with_deleted_at(make_factorial: Any) -> None:
     api = make_factorial()
     before = api.rows("timeoff/leaves", ALL_LEAVES)
     absence = next(row for row in api.company.absences if row.approval == "APPROVED")
@@ -123,7 +123,7 @@ def test_an_absence_that_is_deleted_stays_and_says_so(make_factorial: Any) -> No
     assert gone[0]["id"] not in {row["id"] for row in api.rows("timeoff/leaves")}
 
 
-def test_the_latest_of_several_stamps_counts(make_factorial: Any) -> None:
+def test_the_latest_of_several_timestamps_counts(make_factorial: Any) -> None:
     api = make_factorial()
     absence = next(iter(api.company.absences))
     key = str(to_api_id(absence.id))
@@ -149,7 +149,7 @@ def test_seconds_stay_seconds(make_factorial: Any) -> None:
     assert isinstance(after["updated_at"], int)
 
 
-def test_hiring_adds_rows_and_leaves_all_others(make_factorial: Any) -> None:
+def test_hiring_adds_rows_and_changes_no_others(make_factorial: Any) -> None:
     api = make_factorial()
 
     def snapshot() -> dict[str, dict[Any, Any]]:
@@ -193,7 +193,7 @@ def test_edits_and_deletions_of_any_row(make_factorial: Any) -> None:
             api.controls["delete"](dict(body))
 
 
-def test_shifts_come_all_at_once_and_take_long(make_factorial: Any) -> None:
+def test_shifts_are_not_paged_and_slow(make_factorial: Any) -> None:
     api = make_factorial()
     path = "/api/2026-10-01/resources/attendance/shifts"
     seconds = lambda *query: api.ask(path, query, **{"x-api-key": "sandbox-api-key"}).seconds  # noqa: E731
@@ -247,7 +247,7 @@ def test_a_million_shifts(make_factorial: Any) -> None:
     assert {row["id"] for row in touched} == {row["id"] for row in body["data"]}
 
 
-def test_any_list_may_come_all_at_once(make_factorial: Any) -> None:
+def test_any_resource_can_be_unpaged(make_factorial: Any) -> None:
     api = make_factorial()
     api.vendor.set_mode("banking/transactions", "unpaged")
     body = api.get("banking/transactions", {"limit": "5"})[1]

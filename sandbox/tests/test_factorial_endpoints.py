@@ -45,11 +45,11 @@ def test_a_page_has_at_most_a_hundred_rows(factorial: Any, limit: str, served: i
 
 
 @pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "-1"}, {"limit": "many"}, {"page": "0"}, {"page": "x"}])
-def test_page_sizes_that_cannot_be(factorial: Any, query: dict[str, str]) -> None:
+def test_invalid_page_sizes(factorial: Any, query: dict[str, str]) -> None:
     assert factorial.get("employees/employees", query)[0] == 400
 
 
-def test_a_raw_id_is_no_cursor(factorial: Any) -> None:
+def test_an_unencoded_id_is_not_a_cursor(factorial: Any) -> None:
     body = factorial.get("employees/employees", {"limit": "5"})[1]
     key, good = body["data"][0]["id"], body["meta"]["end_cursor"]
     for name in ("after_id", "before_id"):
@@ -58,7 +58,7 @@ def test_a_raw_id_is_no_cursor(factorial: Any) -> None:
             assert (status, "errors" in body) == (400, True)
 
 
-def test_a_cursor_outlives_its_row(make_factorial: Any) -> None:
+def test_a_cursor_stays_valid_when_its_row_is_deleted(make_factorial: Any) -> None:
     api = make_factorial()
     _, body = api.get("banking/transactions", {"limit": "3"})
     api.controls["delete"]({"stream": "banking_transactions", "id": ids(body)[-1]})
@@ -67,13 +67,13 @@ def test_a_cursor_outlives_its_row(make_factorial: Any) -> None:
     assert api.vendor.count("banking_transactions", None, None) == body["meta"]["total"] - 1
 
 
-def test_the_older_way_to_page(factorial: Any) -> None:
+def test_pages_by_number(factorial: Any) -> None:
     rows = [ids(factorial.get("employees/employees", {**EVERYBODY, "page": str(page)})[1]) for page in (1, 2, 3)]
     assert [len(row) for row in rows] == [100, 30, 0]
     assert len({key for row in rows for key in row}) == 130
 
 
-def test_what_fits_on_one_page_has_no_cursors(factorial: Any) -> None:
+def test_a_single_page_has_no_cursors(factorial: Any) -> None:
     meta = factorial.get("locations/locations")[1]["meta"]
     assert (meta["start_cursor"], meta["end_cursor"], meta["limit"], meta["has_next_page"]) == (None, None, 100, False)
 
@@ -92,27 +92,27 @@ def test_allowance_stats_page_by_employee(factorial: Any) -> None:
     assert factorial.get(f"timeoff/allowance_stats/{row['id'].partition('/')[0]}")[0] == 404
 
 
-def test_allowance_stats_are_asked_for_25_employees_at_most(factorial: Any) -> None:
+def test_allowance_stats_accept_at_most_25_employees(factorial: Any) -> None:
     people = ids(factorial.get("employees/employees")[1])
     ask = lambda some: factorial.get("timeoff/allowance_stats", [("employee_ids[]", key) for key in some])  # noqa: E731
     assert {row["employee_id"] for row in ask(people[:25])[1]["data"]} <= set(people[:25])
     assert ask(people[:26])[0] in {400, 422}
 
 
-def test_the_address_of_the_company_and_that_of_the_person(factorial: Any) -> None:
+def test_company_and_person_emails(factorial: Any) -> None:
     rows = factorial.rows("employees/employees", EVERYBODY)
     assert all(row["email"] == row["login_email"] for row in rows)
     assert any(row["personal_email"] not in {None, row["email"]} for row in rows)
 
 
-def test_what_still_runs_has_a_time_on_no_day(factorial: Any) -> None:
+def test_open_shifts_have_a_time_without_a_day(factorial: Any) -> None:
     rows = factorial.rows("attendance/open_shifts")
     assert rows
     assert {row["clock_in"][:11] for row in rows} == {"2000-01-01T"}
 
 
 @pytest.mark.parametrize("name", ["teams/teams", "ats/candidates", "attendance/shifts", "timeoff/allowance_stats"])
-def test_a_list_that_holds_rows_back_tells_of_them(make_factorial: Any, name: str) -> None:
+def test_a_short_page_counts_its_missing_rows(make_factorial: Any, name: str) -> None:
     api = make_factorial()
     query = {"start_on": "2026-06-01", "end_on": "2026-06-17"} if name == "attendance/shifts" else {}
     totals, rows = {page["meta"]["total"] for page in api.pages(name, query)}, api.rows(name, query)
@@ -145,7 +145,7 @@ def test_arrays_are_repeated_with_brackets(factorial: Any) -> None:
     assert len(ask(("ids", one))) == 100  # unknown without brackets
 
 
-def test_unknown_filters_do_nothing(factorial: Any) -> None:
+def test_unknown_filters_are_ignored(factorial: Any) -> None:
     everything = factorial.get("timeoff/leaves")[1]
     assert (
         factorial.get("timeoff/leaves", {"filter[date][gte]": "2099-01-01", "updated_after": "2099-01-01"})[1]
@@ -154,13 +154,13 @@ def test_unknown_filters_do_nothing(factorial: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["yesterday", "2026-13-01", "1700000000"])
-def test_values_that_cannot_be(factorial: Any, value: str) -> None:
+def test_invalid_values(factorial: Any, value: str) -> None:
     assert factorial.get("employees/employees", {"updated_at_gteq": value})[0] in {400, 422}
     assert factorial.get("employees/employees", {"only_active": value})[0] in {400, 422}
     assert factorial.get("finance/contacts", {"contact_type": value})[0] in {400, 422}
 
 
-def test_needs(factorial: Any) -> None:
+def test_required_parameters(factorial: Any) -> None:
     shapes = set()
     for name, resource in newest().items():
         if resource.needs:
@@ -193,7 +193,7 @@ def test_needs(factorial: Any) -> None:
         ("finance/budget_options", "include_inactive", "true"),
     ],
 )
-def test_rows_vanish_without_their_flag(factorial: Any, name: str, flag: str, shown: str) -> None:
+def test_rows_are_hidden_without_their_flag(factorial: Any, name: str, flag: str, shown: str) -> None:
     other = {"true": "false", "false": "true"}[shown]
     count = {value: factorial.get(name, {flag: value})[1]["meta"]["total"] for value in (shown, other)}
     assert count[shown] > count[other]
@@ -218,7 +218,7 @@ def test_values_are_empty_without_their_flag(factorial: Any, name: str, flag: st
     assert any(row[field] for row in factorial.get(name, {flag: "true"})[1]["data"])
 
 
-def test_views_are_apart(factorial: Any) -> None:
+def test_views_are_disjoint(factorial: Any) -> None:
     usual = factorial.rows("documents/documents")
     trash = factorial.rows("documents/documents", {"by_trash_bin": "true"})
     pending = factorial.rows("documents/documents", {"by_pending_assignment": "true"})
@@ -234,7 +234,7 @@ def test_views_are_apart(factorial: Any) -> None:
     assert {row["id"] for row in clients}.isdisjoint(row["id"] for row in vendors)
 
 
-def test_pending_leaves_alone(factorial: Any) -> None:
+def test_only_pending_leaves(factorial: Any) -> None:
     states = {row["approved"] for row in factorial.rows("timeoff/leaves")}
     assert states == {True, False, None}
     ask = lambda **query: {row["approved"] for row in factorial.rows("timeoff/leaves", query)}  # noqa: E731
@@ -244,13 +244,13 @@ def test_pending_leaves_alone(factorial: Any) -> None:
     assert ask(include_pending="false") == states
 
 
-def test_expenses_take_both_ends_or_none(factorial: Any) -> None:
+def test_expenses_require_both_ends_of_a_window(factorial: Any) -> None:
     total = lambda **query: factorial.get("expenses/expenses", query)[1]["meta"]["total"]  # noqa: E731
     assert total(**{"from": "2099-01-01"}) == total(to="2000-01-01") == total() > 0
     assert total(**{"from": "2099-01-01", "to": "2099-02-01"}) == 0
 
 
-def test_memberships_say_where_they_come_from_for_one_employee(factorial: Any) -> None:
+def test_the_source_of_memberships_requires_a_single_employee(factorial: Any) -> None:
     row = factorial.rows("teams/memberships")[0]
     assert (row["direct"], row["source_team_ids"]) == (None, None)
     one = [("employee_ids[]", row["employee_id"]), ("with_source_attribution", "true")]
@@ -266,7 +266,7 @@ def test_one_record(factorial: Any) -> None:
     assert factorial.get("attendance/worked_times/1")[0] == 404  # it has no single records
 
 
-def test_odd_values(factorial: Any) -> None:
+def test_undocumented_values(factorial: Any) -> None:
     incidence = factorial.rows("timeoff/allowance_incidences")[0]
     assert isinstance(incidence["created_at"], int)
     assert isinstance(incidence["updated_at"], int)
@@ -287,7 +287,7 @@ def test_odd_values(factorial: Any) -> None:
     assert states - set(kinds)
 
 
-def test_the_same_people_as_everywhere(factorial: Any) -> None:
+def test_the_same_persons_as_at_other_vendors(factorial: Any) -> None:
     people = {row["login_email"]: row for row in factorial.rows("employees/employees", EVERYBODY)}
     assert set(people) == {row.email for row in factorial.company.people}
     hours = {row["id"]: row["working_hours"] for row in factorial.rows("contracts/contract_versions")}

@@ -31,7 +31,7 @@ def sample(name: str) -> Any:
         ("employees_employees", "employees/employees", {}),
     ],
 )
-def test_lists(factorial: Any, name: str, path: str, query: dict[str, str]) -> None:
+def test_endpoints(factorial: Any, name: str, path: str, query: dict[str, str]) -> None:
     theirs, (_, ours) = sample(name), factorial.get(path, query)
     assert set(ours["meta"]) == set(theirs["meta"])
     published = theirs["data"][0]

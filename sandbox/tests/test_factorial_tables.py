@@ -33,14 +33,14 @@ def document(version: str, fields: dict[str, Any], *parameters: dict[str, Any]) 
     }
 
 
-def test_how_many_lists_each_version_has() -> None:
+def test_the_number_of_resources_of_each_version() -> None:
     counts = [sum(version in row.span for row in resources().values()) for version in LIVE]
     assert counts == [147, 148, 148, 169]
     assert sum(row.single for row in newest().values()) == 147
     assert sum(len(row.fields) for row in newest().values()) > 2000
 
 
-def test_what_is_said_of_lists_speaks_of_those_that_are_there() -> None:
+def test_the_tables_refer_to_existing_resources() -> None:
     known = resources()
     for name in (*SIZES, *BUILDERS, *BOUNDS, *ONE_OF, *EMPTY, *HIDDEN_ROWS):
         assert name in known
@@ -57,7 +57,7 @@ def test_what_is_said_of_lists_speaks_of_those_that_are_there() -> None:
     assert set(REFERENCES) <= fields
 
 
-def test_tables_are_written_from_descriptions(tmp_path: Any) -> None:
+def test_tables_are_generated_from_descriptions(tmp_path: Any) -> None:
     text, whole = {"type": "string"}, {"type": "integer"}
     first = document("2026-04-01", {"id": whole, "desk_ids": {"type": "array", "items": whole}, "old": text})
     kind = {"name": "kind", "schema": {"type": "string", "enum": ["tall", "low"]}}

@@ -125,7 +125,7 @@ def read(api: Any, name: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", newest())
-def test_a_whole_reading_gives_what_the_controls_say(factorial: Any, name: str) -> None:
+def test_a_full_read_returns_what_the_controls_report(factorial: Any, name: str) -> None:
     stream = name.replace("/", "_")
     rows = read(factorial, name)
     records = factorial.vendor.records(stream, None, None, "")
@@ -138,7 +138,7 @@ def test_a_whole_reading_gives_what_the_controls_say(factorial: Any, name: str) 
         assert len(set(keys)) == len(keys)
 
 
-def test_most_lists_have_rows_many_have_pages_and_some_are_empty(factorial: Any) -> None:
+def test_most_resources_have_rows_many_have_pages_and_some_are_empty(factorial: Any) -> None:
     counts = {stream: factorial.vendor.count(stream, None, None) for stream in factorial.vendor.streams}
     assert len(counts) == 169
     assert 3 <= sum(not count for count in counts.values()) <= 8

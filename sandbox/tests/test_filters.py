@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         (filters.text_value, "Ω", "Ω"),
     ],
 )
-def test_good_values(parse: Callable[[str], Any], text: str, value: Any) -> None:
+def test_valid_values(parse: Callable[[str], Any], text: str, value: Any) -> None:
     assert parse(text) == value
 
 

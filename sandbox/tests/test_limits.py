@@ -25,7 +25,7 @@ def test_a_bucket_empties_and_fills() -> None:
     assert buckets.take("a", rate) == (True, 2)
 
 
-def test_buckets_are_apart() -> None:
+def test_buckets_are_independent() -> None:
     buckets = Buckets(Clock())
     assert buckets.take("a", Rate(1, 1))[0]
     assert buckets.take("b", Rate(1, 1))[0]
@@ -38,7 +38,7 @@ def test_per_minute(requests: int, rate: Rate) -> None:
 
 
 @pytest.mark.parametrize("requests", [1, 30, 90, 600])
-def test_a_minute_gives_what_it_promises(requests: int) -> None:
+def test_a_minute_allows_the_whole_limit(requests: int) -> None:
     clock = Clock()
     buckets = Buckets(clock)
     rate = Rate.per_minute(requests)
@@ -49,7 +49,7 @@ def test_a_minute_gives_what_it_promises(requests: int) -> None:
     assert requests <= taken <= requests + rate.burst // rate.cost + 1
 
 
-def test_the_token_limit_slows_down_for_a_minute() -> None:
+def test_the_exceeded_token_limit_is_slow_for_a_minute() -> None:
     clock = Clock()
     limit = TokenLimit(3, clock)
     assert [limit.take() for _ in range(4)] == [True, True, True, False]

@@ -19,7 +19,7 @@ DEFAULTS = {
 
 
 @pytest.mark.parametrize("path", sorted(DEFAULTS))
-def test_a_missing_right_as_the_endpoint_answers_it(make_api: Any, path: str) -> None:
+def test_the_default_status_of_a_missing_permission(make_api: Any, path: str) -> None:
     api = make_api()
     permission = next(row.permission for row in ENDPOINTS if row.path == path)
     api.vendor.revoke(permission=permission, endpoint=None, status=None)
@@ -31,7 +31,7 @@ def test_a_missing_right_as_the_endpoint_answers_it(make_api: Any, path: str) ->
 
 
 @pytest.mark.parametrize("status", sorted(TITLES))
-def test_a_missing_right_with_a_chosen_status(make_api: Any, status: int) -> None:
+def test_the_chosen_status_of_a_missing_permission(make_api: Any, status: int) -> None:
     api = make_api()
     api.vendor.revoke(permission=None, endpoint="/v2/absence-types", status=status)
     answered, body, _ = api.get("/v2/absence-types")
@@ -39,7 +39,7 @@ def test_a_missing_right_with_a_chosen_status(make_api: Any, status: int) -> Non
     assert api.get("/v2/absence-periods")[0] == 200
 
 
-def test_a_revoked_right_is_no_scope(make_api: Any) -> None:
+def test_a_revoked_permission_is_not_a_scope(make_api: Any) -> None:
     api = make_api()
     api.vendor.revoke(permission="personio:persons:read", endpoint=None, status=None)
     form = {"grant_type": "client_credentials", "client_id": "sandbox-client", "client_secret": "sandbox-secret"}
@@ -48,7 +48,7 @@ def test_a_revoked_right_is_no_scope(make_api: Any) -> None:
     assert api.post("/v2/auth/token", {**form, "scope": "personio:persons:read"})[0] == 400
 
 
-def test_a_hidden_attribute_is_left_out_silently(make_api: Any) -> None:
+def test_a_hidden_attribute_is_omitted(make_api: Any) -> None:
     api = make_api()
     api.vendor.allow("persons.updated_at", allowed=False)
     api.vendor.allow("persons.custom_attributes.city", allowed=False)
@@ -61,7 +61,7 @@ def test_a_hidden_attribute_is_left_out_silently(make_api: Any) -> None:
     assert "updated_at" in api.get("/v2/persons")[1]["_data"][0]
 
 
-def test_what_cannot_be_set(make_api: Any) -> None:
+def test_invalid_settings(make_api: Any) -> None:
     vendor: Any = make_api().vendor
     wrong: Any
     for wrong in (
@@ -82,7 +82,7 @@ def test_what_cannot_be_set(make_api: Any) -> None:
 
 
 @pytest.mark.parametrize("status", [402, 410, 412, 428])
-def test_what_is_not_booked_has_a_status_of_its_own(make_api: Any, status: int) -> None:
+def test_modules_that_are_not_booked_have_their_own_status(make_api: Any, status: int) -> None:
     api = make_api()
     api.vendor.revoke(permission=None, endpoint="/v2/legal-entities", status=status)
     answered, body, _ = api.get("/v2/legal-entities")
@@ -109,7 +109,7 @@ def test_an_empty_list_without_content(make_api: Any) -> None:
         ("forbidden", 403, "no access"),
     ],
 )
-def test_a_report_that_is_listed_and_cannot_be_read(make_api: Any, mode: str, status: int, said: str) -> None:
+def test_a_listed_report_that_cannot_be_read(make_api: Any, mode: str, status: int, said: str) -> None:
     api = make_api()
     first, second, *_ = (row["id"] for row in api.walk("/v2/reports"))
     api.vendor.set_mode("/v2/reports/{id}", mode, first)
@@ -128,6 +128,6 @@ def test_a_report_that_is_listed_and_cannot_be_read(make_api: Any, mode: str, st
         ("/v2/persons", "no-content", "1", "applies to all"),
     ],
 )
-def test_a_mode_that_cannot_be_is_refused(make_api: Any, path: str, mode: str, key: str | None, sentence: str) -> None:
+def test_invalid_modes(make_api: Any, path: str, mode: str, key: str | None, sentence: str) -> None:
     with pytest.raises(ControlError, match=sentence):
         make_api(employees=12).vendor.set_mode(path, mode, key)

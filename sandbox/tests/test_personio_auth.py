@@ -39,18 +39,18 @@ def test_a_missing_field(api: Any, name: str) -> None:
         ({"audience": "x"}, "invalid_request"),
     ],
 )
-def test_refused(api: Any, change: dict[str, str], error: str) -> None:
+def test_rejected_requests(api: Any, change: dict[str, str], error: str) -> None:
     status, body, _ = api.post(TOKEN, {**GOOD, **change})
     assert (status, body["error"]) == (400, error)
 
 
-def test_only_a_form_is_read(api: Any) -> None:
+def test_only_forms_are_accepted(api: Any) -> None:
     status, body, _ = api.post(TOKEN, GOOD, **{"content-type": "application/json"})
     assert (status, body["error"]) == (400, "invalid_request")
     assert api.get(TOKEN)[0] == 405
 
 
-def test_a_scope_narrows(make_api: Any) -> None:
+def test_a_scope_limits_the_token(make_api: Any) -> None:
     api = make_api()
     _, body, _ = api.post(TOKEN, {**GOOD, "scope": "personio:persons:read"})
     headers = {"authorization": f"Bearer {body['access_token']}"}
@@ -75,7 +75,7 @@ def test_revoked(make_api: Any) -> None:
     assert api.post("/v2/auth/revoke", {})[0] == 400
 
 
-def test_a_token_ends(make_api: Any) -> None:
+def test_a_token_expires(make_api: Any) -> None:
     api = make_api(token_ttl=100)
     now = [0.0]
     api.vendor.tokens._clock = lambda: now[0]

@@ -145,7 +145,7 @@ def test_events_of_changes(make_api: Any) -> None:
 
 
 @pytest.mark.parametrize(("path", "status"), [(DOCUMENTS, 403), (REPORTS, 400), (WEBHOOKS, 403)])
-def test_missing_rights(make_api: Any, path: str, status: int) -> None:
+def test_missing_permissions(make_api: Any, path: str, status: int) -> None:
     api = make_api(employees=12)
     permission = next(row.permission for row in ENDPOINTS if row.path == path)
     api.vendor.revoke(permission=permission, endpoint=None, status=None)

@@ -56,7 +56,7 @@ def walked(api: Any, stream: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("stream", sorted(LIST_STREAMS))
-def test_walking_gives_what_is_counted(api: Any, stream: str) -> None:
+def test_a_full_read_returns_what_is_counted(api: Any, stream: str) -> None:
     rows = walked(api, stream)
     truth = api.vendor.records(stream, FIRST, LAST, ROOT)
     assert len(rows) == api.vendor.count(stream, FIRST, LAST) > 0
@@ -147,7 +147,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("path", "query"), REFUSED, ids=str)
-def test_refused(api: Any, path: str, query: Any) -> None:
+def test_rejected_requests(api: Any, path: str, query: Any) -> None:
     status, body, headers = api.get(path, query)
     assert status == 400
     assert body["errors"][0]["title"] == "Bad request"
@@ -157,7 +157,7 @@ def test_refused(api: Any, path: str, query: Any) -> None:
 @pytest.mark.parametrize(
     ("start", "end"), [("2024-01-01", "2024-01-31"), ("2024-01-15", "2024-02-14"), ("2024-01-31", "2024-02-29")]
 )
-def test_a_window_may_have_a_month(api: Any, start: str, end: str) -> None:
+def test_a_window_is_at_most_a_month(api: Any, start: str, end: str) -> None:
     assert api.get("/v2/compensations", {"start_date": start, "end_date": end})[0] == 200
 
 
@@ -166,7 +166,7 @@ def test_the_current_month_is_the_default_window(api: Any) -> None:
     assert june == api.walk("/v2/compensations")
 
 
-def test_a_compensation_stands_in_every_month_of_its_window(api: Any) -> None:
+def test_a_compensation_is_listed_in_every_month_of_its_window(api: Any) -> None:
     row = next(row for row in api.company.compensations if row.effective_to and row.effective_from.day > 1)
     day, last = row.effective_from.isoformat(), row.effective_to.isoformat()
     before = (row.effective_from - timedelta(1)).isoformat()
@@ -205,7 +205,7 @@ def test_filters_of_absences(api: Any) -> None:
     assert {row["person"]["id"] for row in api.walk("/v2/absence-periods", **{"person.id": person})} == {person}
 
 
-def test_a_window_of_absences_asks_for_overlap(api: Any) -> None:
+def test_a_window_matches_overlapping_absences(api: Any) -> None:
     row = next(row for row in api.walk("/v2/absence-periods") if row["ends_at"] and row["starts_from"]["type"])
     start, end = row["starts_from"]["date_time"], row["ends_at"]["date_time"]
 
@@ -249,7 +249,7 @@ def test_org_units(api: Any) -> None:
 
 
 @pytest.mark.parametrize("above", [402, 405, 1])
-def test_a_chain_of_parents_ends_whatever_they_are(make_api: Any, above: int) -> None:
+def test_parents_cannot_form_a_cycle(make_api: Any, above: int) -> None:
     api = make_api()
     lower, upper = api.company.departments[402], api.company.departments[405]
     upper.parent_id, lower.parent_id = lower.id, above
@@ -310,7 +310,7 @@ def test_headers(api: Any) -> None:
     ],
     ids=str,
 )
-def test_every_answer_says_what_the_rate_is(
+def test_every_response_contains_the_rate(
     api: Any, status: int, method: str, path: str, headers: dict[str, str]
 ) -> None:
     answered, _, said = api.send(Request(method, path, headers={**api.headers, **headers}))
@@ -318,7 +318,7 @@ def test_every_answer_says_what_the_rate_is(
     assert sum(name.startswith("x-ratelimit-") for name in said) == 4
 
 
-def test_refused_requests_count(make_api: Any) -> None:
+def test_rejected_requests_count(make_api: Any) -> None:
     api = make_api(requests_per_minute=None)
     remaining = [int(api.get("/v2/nothing")[2]["x-ratelimit-remaining"]) for _ in range(3)]
     assert remaining[0] == 99 > remaining[2]

@@ -18,7 +18,7 @@ def cursor_of(body: Any) -> str:
     return dict(parse_qsl(urlsplit(next_href(body)).query))["cursor"]
 
 
-def test_persons_link_with_the_cursor_alone(api: Any) -> None:
+def test_links_of_persons_contain_only_the_cursor(api: Any) -> None:
     _, body, _ = api.get("/v2/persons", {"limit": "20", "updated_at.gt": "2000-01-01T00:00:00Z"})
     assert body["_meta"]["links"]["self"]["href"] == f"{ROOT}/v2/persons"
     assert next_href(body).startswith(f"{ROOT}/v2/persons?cursor=cur_")
@@ -33,7 +33,7 @@ def test_absences_repeat_the_filters(api: Any) -> None:
     assert dict(parse_qsl(urlsplit(next_href(body)).query)) == {**query, "cursor": cursor_of(body)}
 
 
-def test_employments_link_to_the_wrong_path(api: Any) -> None:
+def test_employments_link_to_a_missing_path(api: Any) -> None:
     person = max(api.company.people, key=lambda row: len(api.company.employments.of(row.id))).id
     _, body, _ = api.get(f"/v2/persons/{person}/employments", {"limit": "1"})
     assert next_href(body).startswith(f"{ROOT}/v2/employments?cursor=")
@@ -56,7 +56,7 @@ def test_last_pages(api: Any) -> None:
     assert set(last["/v2/org-units"]["links"]) == {"self"}
 
 
-def test_the_cursor_remembers_the_filters(api: Any) -> None:
+def test_the_cursor_contains_the_filters(api: Any) -> None:
     query = {"updated_at.gt": "2010-01-01T00:00:00Z", "status": "ACTIVE"}
     _, first, _ = api.get("/v2/persons", query)
     cursor = {"cursor": cursor_of(first)}
@@ -68,7 +68,7 @@ def test_the_cursor_remembers_the_filters(api: Any) -> None:
 
 
 @pytest.mark.parametrize(("path", "asked"), [("/v2/persons", None), ("/v2/persons", "7"), ("/v2/absence-periods", "7")])
-def test_the_cursor_remembers_the_limit(api: Any, path: str, asked: str | None) -> None:
+def test_the_cursor_contains_the_limit(api: Any, path: str, asked: str | None) -> None:
     _, first, _ = api.get(path, {} if asked is None else {"limit": asked})
     cursor = {"cursor": cursor_of(first)}
     alone, repeated = api.get(path, cursor)[1], api.get(path, {**cursor, "limit": asked or "10"})[1]
@@ -79,7 +79,7 @@ def test_the_cursor_remembers_the_limit(api: Any, path: str, asked: str | None) 
         assert (status, "limit" in body["errors"][0]["detail"]) == (400, True)
 
 
-def test_a_cursor_is_of_one_endpoint(api: Any) -> None:
+def test_a_cursor_is_valid_for_one_endpoint(api: Any) -> None:
     cursor = cursor_of(api.get("/v2/persons")[1])
     assert api.get("/v2/absence-periods", {"cursor": cursor})[0] == 400
     assert api.get("/v2/persons", {"cursor": f"{cursor}A"})[0] == 400
@@ -128,7 +128,7 @@ def test_a_record_on_two_pages(make_api: Any) -> None:
     assert {len(page) for page in ids[:4]} == {10}
 
 
-def test_pages_go_on_where_they_were_while_rows_come_and_go(make_api: Any) -> None:
+def test_pages_continue_while_rows_are_added_and_removed(make_api: Any) -> None:
     api = make_api()
     everyone = [row.id for row in api.company.people]
     _, first, _ = api.get("/v2/persons")

@@ -37,7 +37,7 @@ def test_newest_first_and_one_bound_at_a_time(api: Any, name: str) -> None:
     assert api.get(f"{path}/1")[0] == 404
 
 
-def test_local_times_stand_beside_their_zone_and_the_hour_that_comes_twice_says_which_it_is(make_api: Any) -> None:
+def test_local_times_have_a_zone_and_an_offset_in_the_repeated_hour(make_api: Any) -> None:
     api = make_api()
     rows = api.walk(f"{ROOT}/applications")
     assert len({row["updated_at"]["timezone"] for row in rows}) > 1
@@ -57,7 +57,7 @@ def test_local_times_stand_beside_their_zone_and_the_hour_that_comes_twice_says_
         ("unknown-zone", {"date-time", "timezone"}),
     ],
 )
-def test_other_ways_to_write_a_timestamp(make_api: Any, mode: str, members: set[str]) -> None:
+def test_timestamp_modes(make_api: Any, mode: str, members: set[str]) -> None:
     api = make_api()
     usual = api.walk(f"{ROOT}/jobs")
     api.vendor.set_mode(f"{ROOT}/jobs", mode)
@@ -67,7 +67,7 @@ def test_other_ways_to_write_a_timestamp(make_api: Any, mode: str, members: set[
     assert [row["created_at"] for row in api.walk(f"{ROOT}/jobs")] == [utc(row["created_at"]) for row in usual]
 
 
-def test_references_hold(api: Any) -> None:
+def test_references_are_valid(api: Any) -> None:
     applications, candidates, jobs = (api.walk(f"{ROOT}/{name}") for name in STREAMS)
     categories = {row["id"]: row for row in api.walk(f"{ROOT}/categories")}
     people = {row["id"] for row in api.walk("/v2/persons", limit="50")}
@@ -101,7 +101,7 @@ def test_stages_of_an_application(api: Any) -> None:
     assert api.get(f"{ROOT}/applications/1/stage-transitions")[0] == 404
 
 
-def test_who_applied(api: Any) -> None:
+def test_applicants(api: Any) -> None:
     some = next(row for row in api.walk(f"{ROOT}/applications") if not row["is_anonymized"])
     found = api.walk(f"{ROOT}/applications", **{"candidate.email": some["candidate"]["email"]})
     assert some["id"] in {row["id"] for row in found}
@@ -110,7 +110,7 @@ def test_who_applied(api: Any) -> None:
     assert one["id"] == some["candidate"]["id"]
 
 
-def test_some_work_here_now(api: Any) -> None:
+def test_some_applicants_were_hired(api: Any) -> None:
     hired = [row for row in api.company.applications if row.transitions[-1].stage.kind == "ACCEPTED"]
     names = {(row.first_name, row.last_name) for row in api.company.people}
     assert hired

@@ -145,7 +145,7 @@ def test_other_bodies_of_v1(api: Any, name: str, path: str) -> None:
         ("custom_reports_error", "custom-reports/reports/nothing"),
     ],
 )
-def test_older_lists(api: Any, name: str, path: str) -> None:
+def test_endpoints_of_v1(api: Any, name: str, path: str) -> None:
     theirs = sample(name, 1)
     kinds = {row.id for row in api.company.absence_types if row.unit == "DAILY"}
     time_off = next(row.id for row in api.company.absences if row.type_id in kinds)

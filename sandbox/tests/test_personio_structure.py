@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 
-def test_references_hold(api: Any) -> None:
+def test_references_are_valid(api: Any) -> None:
     ids = {path: {row["id"] for row in api.walk(path)} for path in ("/v2/cost-centers", "/v2/workplaces", "/v2/jobs")}
     for person in api.walk("/v2/persons", limit="50")[:30]:
         for row in api.walk(f"/v2/persons/{person['id']}/employments", limit="50"):

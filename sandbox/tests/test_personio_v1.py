@@ -86,7 +86,7 @@ def test_updated_since(api: Any) -> None:
     assert len(walked(api, updated_since="2000-01-01")) == len(rows)
 
 
-def test_values_are_untidy(api: Any) -> None:
+def test_values_are_inconsistent(api: Any) -> None:
     rows = walked(api)
 
     def seen(key: str) -> list[Any]:
@@ -105,7 +105,7 @@ def test_values_are_untidy(api: Any) -> None:
     assert labels[0] == labels[1]
 
 
-def test_the_dictionary(api: Any) -> None:
+def test_attribute_definitions(api: Any) -> None:
     dictionary = api.get(f"{PEOPLE}/attributes")[1]["data"]
     keys = {row["key"] for row in dictionary}
     for row in walked(api):
@@ -138,7 +138,7 @@ def test_pictures(api: Any) -> None:
         assert not person.has_picture or answer.body.startswith(b"\x89PNG")
 
 
-def test_rights_and_attributes(make_api: Any) -> None:
+def test_permissions_and_attributes(make_api: Any) -> None:
     api = make_api(employees=12)
     assert api.get("/v1/nothing")[0] == 404
     assert api.post(PEOPLE, {})[0] == 405
@@ -172,7 +172,7 @@ def test_two_thousand_requests_a_minute_to_all_of_v1(make_api: Any, monkeypatch:
     assert api.get("/v2/persons")[0] == 200
 
 
-def test_tokens_have_a_limit_of_their_own(make_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_have_their_own_limit(make_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     api = make_api(employees=12, requests_per_minute=None)
     monkeypatch.setattr(api.vendor._v1, "_token_limit", TokenLimit(150, lambda: 0.0))
     answers = [api.post_json("/v1/auth", CLIENT) for _ in range(151)]
@@ -202,14 +202,14 @@ def test_open_positions(api: Any, language: str) -> None:
     assert (texts[0].text or "").startswith("<p>")
 
 
-def test_the_career_site_refuses(api: Any) -> None:
+def test_errors_of_the_career_site(api: Any) -> None:
     site = api.vendor.careers
     for query in ((), (("language", "xx"),), (("language", "de"), ("page", "2"))):
         assert site.handle(Request("GET", "/xml", query)).status == 400
     assert site.handle(Request("GET", "/jobs")).status == 404
 
 
-def test_feeds_that_say_more_of_a_position(make_api: Any) -> None:
+def test_feeds_with_salaries(make_api: Any) -> None:
     api = make_api(employees=130)
     shown = {name for row in positions(api.company) for name in row}
     assert {"workplaceType", "additionalOffices"} <= shown
@@ -243,7 +243,7 @@ def test_a_feed_in_each_of_its_modes(make_api: Any, mode: str, status: int, part
     assert api.vendor.careers.handle(german).body == usual.body
 
 
-def test_a_token_that_does_not_say_how_long_it_is_good(make_api: Any) -> None:
+def test_a_token_without_expires_in(make_api: Any) -> None:
     api = make_api(employees=12)
     api.vendor.set_mode("/v1/auth", "no-expiry")
     _, body, _ = api.post_json("/v1/auth", CLIENT)

@@ -95,7 +95,7 @@ def test_the_modes_of_metadata(make_api: Any, path: str) -> None:
     assert api.get(path, {"limit": "20"})[1] == normal
 
 
-def test_time_offs_lie_wholly_inside_a_window(api: Any) -> None:
+def test_time_offs_are_completely_inside_a_window(api: Any) -> None:
     rows = walked(api, DAYS)
     first, last = "2026-03-01", "2026-04-30"
     wanted = [
@@ -116,7 +116,7 @@ def test_time_offs_lie_wholly_inside_a_window(api: Any) -> None:
     assert all(row in walked(api, DAYS, start_date="2000-01-01") for row in unended)
 
 
-def test_time_offs_changed_on_days(api: Any) -> None:
+def test_time_offs_by_date_of_change(api: Any) -> None:
     rows = walked(api, DAYS)
     days = sorted(stamp[:10] for stamp in shown(rows, "updated_at"))
     low, high = days[-300], days[-100]
@@ -154,7 +154,7 @@ def test_hours(api: Any) -> None:
         assert {day["effective_duration"]["unit"] for day in days} == {"HOUR"}
 
 
-def test_hours_touch_a_window(api: Any) -> None:
+def test_hours_overlap_a_window(api: Any) -> None:
     rows = walked(api, HOURS)
     long = next(row for row in rows if len(row["attributes"]["breakdowns"]) > 1)
     days = [day["date"] for day in long["attributes"]["breakdowns"]]
@@ -189,7 +189,7 @@ def test_filters_of_hours(api: Any) -> None:
         assert api.get(HOURS, {"updated_from": wrong})[0] == 400
 
 
-def test_what_is_changed_now_has_whole_seconds(make_api: Any) -> None:
+def test_present_changes_have_whole_seconds(make_api: Any) -> None:
     api = make_api()
     row = walked(api, HOURS)[0]
     api.changes.edit("absence_period", row["attributes"]["id"], "comment", "✓")
@@ -211,25 +211,25 @@ def test_what_is_changed_now_has_whole_seconds(make_api: Any) -> None:
         {"updated_since": "2026-01-01"},
     ],
 )
-def test_what_is_refused(api: Any, path: str, wrong: dict[str, str]) -> None:
+def test_rejected_parameters(api: Any, path: str, wrong: dict[str, str]) -> None:
     status, body, _ = api.get(path, wrong)
     assert (status, body["success"], body["error"]["code"]) == (400, False, 0)
 
 
 @pytest.mark.parametrize("path", [DAYS, HOURS])
-def test_a_parameter_stands_once(api: Any, path: str) -> None:
+def test_a_parameter_cannot_be_repeated(api: Any, path: str) -> None:
     assert api.get(path, (("limit", "5"), ("limit", "5")))[0] == 400
     assert api.get(path, (("employees[]", "9604"), ("employees[]", "9604")))[0] == 200
 
 
-def test_what_is_not_there(api: Any) -> None:
+def test_missing_rows(api: Any) -> None:
     hourly = next(row.id for row in api.company.absences if row.start_half is None)
     for key in ("1", "nothing", str(hourly)):
         status, body, _ = api.get(f"{DAYS}/{key}")
         assert (status, body["error"]["code"]) == (404, 404)
 
 
-def test_the_right(make_api: Any) -> None:
+def test_the_permission(make_api: Any) -> None:
     api = make_api(employees=12)
     api.vendor.revoke(permission="absences:read", endpoint=None, status=None)
     for path in (TYPES, DAYS, f"{DAYS}/1", HOURS):

@@ -64,7 +64,7 @@ def test_rows_are_numbered_in_each_report(api: Any) -> None:
     assert len({row["_report_id"] for row in rows}) == len(reports(api)) - 1  # one is empty
 
 
-def test_pages_are_of_people(api: Any) -> None:
+def test_pages_count_persons(api: Any) -> None:
     key = report(api, "timeframe")["id"]
     whole = pages(api, key, 200)
     people = [number for number, _ in groupby(item["employee_id"] for page in whole for item in page)]
@@ -159,7 +159,7 @@ def test_errors_are_lists(make_api: Any) -> None:
     assert api.get(f"{PATH}/reports", authorization="Bearer x")[1]["error"]["code"] == 401
 
 
-def test_what_was_deleted_is_not_missed(make_api: Any) -> None:
+def test_deleted_records_are_not_missed(make_api: Any) -> None:
     api = make_api()
     count = len(reports(api))
     for row in list(api.company.absences):
@@ -173,7 +173,7 @@ def test_what_was_deleted_is_not_missed(make_api: Any) -> None:
     assert len(reports(api)) == count - 1
 
 
-def test_failures_of_the_service_are_lists_too(api: Any) -> None:
+def test_failures_are_lists_too(api: Any) -> None:
     request = Request("GET", f"{PATH}/reports/x")
     for status, listed in ((500, True), (503, True), (429, False)):
         answer = api.vendor.error(status, request)

@@ -76,7 +76,7 @@ def test_pages_count_records_from_zero(api: Any) -> None:
     assert (second["offset"], second["limit"]) == ("150", "150")
 
 
-def test_only_confirmed_ones_unless_asked(api: Any) -> None:
+def test_only_confirmed_attendances_by_default(api: Any) -> None:
     rows = every(api)
     assert {row["attributes"]["status"] for row in rows} == {"confirmed", "pending", "rejected"}
     confirmed = [row for row in rows if row["attributes"]["status"] == "confirmed"]
@@ -148,7 +148,7 @@ def test_nights(make_api: Any) -> None:
         {"page": "1"},
     ],
 )
-def test_what_is_refused(api: Any, wrong: dict[str, str | None]) -> None:
+def test_rejected_parameters(api: Any, wrong: dict[str, str | None]) -> None:
     query = {name: text for name, text in {**ALL, **wrong}.items() if text is not None}
     status, body, _ = api.get(PATH, query)
     assert (status, body["success"]) == (400, False)
@@ -161,7 +161,7 @@ def test_the_window_ends_ten_years_from_now(api: Any, monkeypatch: pytest.Monkey
     assert api.get(PATH, {**ALL, "end_date": "2036-06-21"})[0] == 400
 
 
-def test_projects_come_all_at_once(api: Any) -> None:
+def test_projects_are_not_paged(api: Any) -> None:
     status, body, _ = api.get(f"{PATH}/projects")
     assert (status, set(body)) == (200, {"success", "data"})
     assert body["data"] == api.vendor.records("attendance_projects", None, None, "")
@@ -172,7 +172,7 @@ def test_projects_come_all_at_once(api: Any) -> None:
         assert api.get(f"{PATH}/projects", {name: "1"})[0] == 400
 
 
-def test_the_right(make_api: Any) -> None:
+def test_the_permission(make_api: Any) -> None:
     api = make_api(employees=12)
     api.vendor.revoke(permission="attendances:read", endpoint=None, status=None)
     for path, query in ((PATH, ALL), (f"{PATH}/projects", {})):

@@ -31,7 +31,7 @@ def test_the_days_of_an_absence(api: Any) -> None:
     assert api.get("/v2/absence-periods/nothing/breakdowns")[0] == 404
 
 
-def test_days_come_in_pages_of_28(api: Any) -> None:
+def test_days_are_in_pages_of_28(api: Any) -> None:
     counts = {row["id"]: 0 for row in api.walk("/v2/absence-periods")}
     for row in api.vendor.records("absence_period_breakdowns", date(2026, 6, 1), date(2026, 6, 1), ""):
         counts[row["_absence_period_id"]] += 1
@@ -62,7 +62,7 @@ def test_attendances(api: Any) -> None:
     assert api.get(f"{PERIODS}/{rows[0]['id']}")[1] == rows[0]
 
 
-def test_periods_lie_within_employments_and_apart_from_absences(api: Any) -> None:
+def test_periods_are_within_employments_and_do_not_overlap_absences(api: Any) -> None:
     company = api.company
     for row in company.attendances:
         assert any(

@@ -17,7 +17,7 @@ def get(url: str, headers: dict[str, str], **query: str) -> requests.Response:
     return requests.get(url, headers=headers, params=query, timeout=TIMEOUT)
 
 
-def test_counts_records_and_rights(sandbox: Any, get_token: Any) -> None:
+def test_counts_records_and_permissions(sandbox: Any, get_token: Any) -> None:
     counts = sandbox.counts()["personio"]
     assert {"persons", "employments", "compensation_types", "salary_bands"} <= set(counts)
     for stream, count in counts.items():
@@ -31,7 +31,7 @@ def test_counts_records_and_rights(sandbox: Any, get_token: Any) -> None:
     assert permissions["revoked"] == {}
 
 
-def test_records_link_to_the_address_that_was_asked(sandbox: Any) -> None:
+def test_records_link_to_the_requested_host(sandbox: Any) -> None:
     person = sandbox.records("personio", "persons")[0]
     href = f"{sandbox.url}/personio/v2/persons/{person['id']}/employments"
     assert person["_meta"]["links"]["employments"]["href"] == href
@@ -61,7 +61,7 @@ def test_hire_terminate_delete(sandbox: Any) -> None:
     assert {name for name, count in after.items() if count != counts[name]} == told
 
 
-def test_rights_tokens_and_attributes(sandbox: Any, get_token: Any) -> None:
+def test_permissions_tokens_and_attributes(sandbox: Any, get_token: Any) -> None:
     headers = get_token(sandbox)
     url = f"{sandbox.url}/personio/v2/absence-types"
     sandbox.control("revoke", vendor="personio", permission="personio:absences:read", status=403)
@@ -87,7 +87,7 @@ def test_links_and_duplicates(sandbox: Any, get_token: Any) -> None:
     assert second["_data"][0]["id"] == doubled
 
 
-def test_the_older_lists(sandbox: Any, get_token: Any) -> None:
+def test_requests_to_v1(sandbox: Any, get_token: Any) -> None:
     headers = get_token(sandbox)
     url = f"{sandbox.url}/personio/v1/company"
     window = {"start_date": "2020-01-01", "end_date": "2026-12-31"}
@@ -163,7 +163,7 @@ def shared() -> Any:
         yield sandbox
 
 
-def test_a_body_that_is_no_object(shared: Any) -> None:
+def test_a_body_that_is_not_an_object(shared: Any) -> None:
     for body in (b"{", b"[]", b"1"):
         answer = requests.post(f"{shared.url}/_control/hire", data=body, timeout=TIMEOUT)
         assert answer.status_code == 400
@@ -244,7 +244,7 @@ def test_the_log(sandbox: Any, get_token: Any) -> None:
     }
 
 
-def test_latency_holds_nobody_else_up(get_token: Any) -> None:
+def test_latency_does_not_block_other_requests(get_token: Any) -> None:
     with running(employees=10, requests_per_minute=60_000_000, latency_ms=300) as sandbox:
         headers = get_token(sandbox)
         with ThreadPoolExecutor(8) as pool:
