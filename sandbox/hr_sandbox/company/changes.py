@@ -273,8 +273,8 @@ class Changes:
         """Send the changes, and more specific events (name and id), to webhooks."""
         self.company.version += 1
         now = self._now()
-        told = [(NAMES[row.kind, row.action], row.id) for row in changes if (row.kind, row.action) in NAMES]
-        self._webhooks.send((now, name, key) for name, key in (*told, *events))
+        usual = [(NAMES[row.kind, row.action], row.id) for row in changes if (row.kind, row.action) in NAMES]
+        self._webhooks.send((now, name, key) for name, key in (*usual, *events))
         return changes
 
 

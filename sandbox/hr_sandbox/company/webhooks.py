@@ -23,7 +23,7 @@ NAMES = {
 ATTEMPTS = ((200,), (200,), (200,), (200,), (200,), (500, 200), (None, 503, 200), (404, 404, 404))
 PAUSE = timedelta(minutes=5)  # between two attempts
 
-Told = tuple[datetime, str, str]  # timestamp, event name, id of the record
+EventData = tuple[datetime, str, str]  # timestamp, event name, id of the record
 
 
 class Webhooks(Generator):
@@ -39,15 +39,15 @@ class Webhooks(Generator):
             company.webhooks.add(row)
         self.send(sorted(self._history()))
 
-    def send(self, told: Iterable[Told]) -> None:
+    def send(self, events: Iterable[EventData]) -> None:
         """Send events to all enabled webhooks that subscribe to them."""
         listening = [row for row in self.company.webhooks if row.status == "ENABLED"]
-        for timestamp, name, subject in told:
+        for timestamp, name, subject in events:
             for webhook in listening:
                 if name in webhook.names:
                     self._event(webhook, timestamp, name, subject)
 
-    def _history(self) -> Iterator[Told]:
+    def _history(self) -> Iterator[EventData]:
         """Return events that match the timestamps of records, and deletions of records that no longer exist."""
         company, rng = self.company, self.rng
         since = datetime.combine(company.today - timedelta(DAYS), time(), UTC)

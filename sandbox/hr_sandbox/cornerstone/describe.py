@@ -101,10 +101,10 @@ OURS: dict[str, tuple[dict[str, str], list[str]]] = {
 TITLES = re.compile(r"user_(div|pos|grade|center|location|ou_\d+)(_parent|_parent_title)?|.*mailstop|.*_status")
 
 
-def _type(name: str, type_: str, said: str) -> str:
+def _type(name: str, type_: str, declared: str) -> str:
     if name == TOUCHED:
         return TIMESTAMP
-    if said == "nvarchar":  # a type without a length is a guess
+    if declared == "nvarchar":  # a type without a length is a guess
         return next((kind for pattern, kind in BY_NAME if re.fullmatch(pattern, name)), type_)
     if type_ != "number":
         return type_
@@ -113,9 +113,9 @@ def _type(name: str, type_: str, said: str) -> str:
     return INT if re.search(r"_id\d*$", name) else DECIMAL
 
 
-def _native(type_: str, said: str) -> str:
+def _native(type_: str, declared: str) -> str:
     """Return the service's own declaration of a type, without the mark for nullable ones."""
-    text = said.partition(" (from")[0].removesuffix("?")
+    text = declared.partition(" (from")[0].removesuffix("?")
     if text in NATIVE:
         return NATIVE[text]
     sized = SIZED.fullmatch(text)
@@ -151,8 +151,8 @@ def describe(views: Json) -> dict[str, dict[str, Json]]:
     tables: dict[str, dict[str, Json]] = {"reporting": {}, "dataexporter": {}}
     for name, view in sorted(views.items()):
         core = view["api"] == "dataexporter"
-        said = {column: text or "" for column, text in view.get("native_types", {}).items()}
-        public = {column: _type(column, type_, said.get(column, "")) for column, type_ in view["columns"].items()}
+        declared = {column: text or "" for column, text in view.get("native_types", {}).items()}
+        public = {column: _type(column, type_, declared.get(column, "")) for column, type_ in view["columns"].items()}
         ours, our_key = OURS.get(name, ({}, []))
         if not public and not ours:
             ours, our_key = _made_up(name, core=core)
@@ -169,7 +169,7 @@ def describe(views: Json) -> dict[str, dict[str, Json]]:
         row["columns"] = {
             column: [
                 type_,
-                "datetime(7)" if column == TOUCHED else _native(type_, said.get(column, "")),
+                "datetime(7)" if column == TOUCHED else _native(type_, declared.get(column, "")),
             ]
             for column, type_ in columns.items()
         }

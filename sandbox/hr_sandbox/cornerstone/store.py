@@ -55,7 +55,7 @@ class Store:
         self._snapshot: tuple[int, Snapshot] | None = None
         self._fake_values: FakeValues | None = None
         self._changes = count(1)
-        self._made: dict[str, tuple[tuple[int, int], list[Row]]] = {}
+        self._cache: dict[str, tuple[tuple[int, int], list[Row]]] = {}
         self._edited: dict[str, int] = {}
         self._source: dict[str, dict[Key, Row]] = {}
         self._stamps: dict[str, dict[Key, tuple[int, int]]] = {}
@@ -82,10 +82,10 @@ class Store:
     def rows(self, name: str) -> list[Row]:
         """Return the rows of a table. Changed rows are at the end, in the order of their changes."""
         version = (self.company.version if name in BUILDERS else 0, self._edited.get(name, 0))
-        made = self._made.get(name)
-        if made is None or made[0] != version:
-            self._made[name] = made = (version, self._build(entity_sets()[name]))
-        return made[1]
+        cached = self._cache.get(name)
+        if cached is None or cached[0] != version:
+            self._cache[name] = cached = (version, self._build(entity_sets()[name]))
+        return cached[1]
 
     def find(self, name: str, key: Key) -> Row | None:
         """Return the row with this key, or None."""
@@ -98,8 +98,8 @@ class Store:
             return coerce(column, row[name])
         if "_attributes" in row and name in self._attributes(table):
             return coerce(column, _attribute(row["_attributes"].get(self._attributes(table)[name])))
-        made = self.fake_values.value(table.name, column, row.get("_like", row[KEY]), required=name in table.key)
-        return coerce(column, made)
+        cached = self.fake_values.value(table.name, column, row.get("_like", row[KEY]), required=name in table.key)
+        return coerce(column, cached)
 
     def _attributes(self, table: EntitySet) -> dict[str, str]:
         """Return the custom fields of the company by column name."""
@@ -160,11 +160,11 @@ class Store:
         if build:
             self._record_changes(name, rows)
         stamps, patches = self._stamps.get(name, {}), self._patches.get(name, {})
-        gone = self._deleted.get(name, set())
+        deleted = self._deleted.get(name, set())
         touched = TOUCHED in table.columns
         found = []
         for key, row in rows.items():
-            if key in gone:
+            if key in deleted:
                 continue
             number, stamp = stamps.get(key, (0, None))
             full = {**row, **patches.get(key, {}), MOVED: number}

@@ -76,7 +76,7 @@ class Cornerstone(Vendor):
     def handle(self, request: Request) -> Response:
         """Handle a request. Errors are responses too."""
         try:
-            return self._gate(request)
+            return self._dispatch(request)
         except ApiError as error:
             return error.response
 
@@ -94,7 +94,7 @@ class Cornerstone(Vendor):
         route = route_of(path)
         return route[0].path if route else None
 
-    def _gate(self, request: Request) -> Response:
+    def _dispatch(self, request: Request) -> Response:
         """Dispatch a request: tokens, HTML pages, OData, then REST."""
         path = request.path
         if path == TOKEN_PATH:
@@ -108,10 +108,10 @@ class Cornerstone(Vendor):
         if found is None:
             raise ApiError(error_response(NOT_FOUND))
         route, parts = found
-        refuse = route.error_builder(request)
-        headers = self._counted(route.limited or route.path, route.stream, route.per_minute, refuse)
+        build_error = route.error_builder(request)
+        headers = self._count_request(route.limited or route.path, route.stream, route.per_minute, build_error)
         try:
-            response = self._read(request, route.scope, route.stream, refuse)
+            response = self._authorize(request, route.scope, route.stream, build_error)
             response = response or self.rest.handle(route, parts, request)
         except ApiError as error:
             response = error.response
@@ -121,30 +121,32 @@ class Cornerstone(Vendor):
         return response
 
     def _token(self, request: Request) -> Response:
-        headers = self._counted(path, path, 0, error_response) if (path := self.throttle.shared) else {}
+        headers = self._count_request(path, path, 0, error_response) if (path := self.throttle.shared) else {}
         response = self.tokens.issue(request) if request.method == "POST" else error_response(NOT_ALLOWED)
         response.headers |= headers
         return response
 
-    def _counted(
-        self, resource: str, stream: str, per_minute: int, refuse: Callable[[int], Response]
+    def _count_request(
+        self, resource: str, stream: str, per_minute: int, build_error: Callable[[int], Response]
     ) -> dict[str, str]:
         enough, headers = self.throttle.take(resource, stream, per_minute)
         if not enough:
-            response = refuse(TOO_MANY)
+            response = build_error(TOO_MANY)
             response.headers |= headers
             raise ApiError(response)
         return headers
 
-    def _read(self, request: Request, scope: str, endpoint: str, refuse: Callable[[int], Response]) -> Response | None:
+    def _authorize(
+        self, request: Request, scope: str, endpoint: str, build_error: Callable[[int], Response]
+    ) -> Response | None:
         """Return an error if the request is not authorized, else None."""
         token = self.tokens.check(request)
         if token is None:
-            return refuse(UNAUTHORIZED)
+            return build_error(UNAUTHORIZED)
         if request.method != "GET":
-            return refuse(NOT_ALLOWED)
+            return build_error(NOT_ALLOWED)
         status = self.access.refusal(scope, endpoint, token.scopes)
-        return None if status is None else refuse(status)
+        return None if status is None else build_error(status)
 
     def _odata(self, service: str, rest: str, request: Request) -> Response:
         """Handle a request to an OData service: a document or a table."""
@@ -153,15 +155,15 @@ class Cornerstone(Vendor):
         found = NAME.fullmatch(rest)
         table = entity_sets().get(found[1]) if found else None
         resource = table.name if table else f"{service}/{METADATA}"
-        headers = self._counted(resource, resource, table.throttle if table else USUAL_THROTTLE, error_response)
+        headers = self._count_request(resource, resource, table.throttle if table else USUAL_THROTTLE, error_response)
         try:
             if rest in {"", METADATA}:
-                response = self._read(request, METADATA_SCOPES[service], rest, error_response) or self._document(
+                response = self._authorize(request, METADATA_SCOPES[service], rest, error_response) or self._document(
                     service, rest, request
                 )
             elif table is None or found is None or table.service != service:
                 response = error_response(NOT_FOUND if self.tokens.check(request) else UNAUTHORIZED)
-            elif refused := self._read(request, table.scope, table.name, error_response):
+            elif refused := self._authorize(request, table.scope, table.name, error_response):
                 response = refused
             elif found[2]:
                 response = self.odata.single(table, found[2], request)

@@ -196,10 +196,10 @@ def _can_return(target: str) -> bool:
     return target == OUT_OF_BAND or (parts.scheme in {"http", "https"} and bool(parts.netloc) and not parts.fragment)
 
 
-def _redirect(target: str, told: dict[str, str], given: dict[str, str]) -> Response:
+def _redirect(target: str, members: dict[str, str], given: dict[str, str]) -> Response:
     state = {"state": given["state"]} if "state" in given else {}
     sign = "&" if urlsplit(target).query else "?"
-    return Response(302, b"", {"location": f"{target}{sign}{urlencode({**told, **state})}"})
+    return Response(302, b"", {"location": f"{target}{sign}{urlencode({**members, **state})}"})
 
 
 def _refused(problem: str) -> Response:

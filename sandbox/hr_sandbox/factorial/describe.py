@@ -101,15 +101,15 @@ def _shape(schema: Json) -> Any:  # noqa: ANN401  a tree of names and types
 
 def _field(name: str, kind: str, hint: Json) -> Json:
     row: Json = {"type": kind}
-    said = str(hint.get("format_hint", "")).removesuffix(" (by name)")
+    hinted_format = str(hint.get("format_hint", "")).removesuffix(" (by name)")
     by_name = next((form for end, form in BY_NAME if name.endswith(end)), None)
-    if kind in {"text", "integer"} and (form := FORMATS.get(said) or (by_name if kind == "text" else None)):
+    if kind in {"text", "integer"} and (form := FORMATS.get(hinted_format) or (by_name if kind == "text" else None)):
         row["form"] = form
     if hint.get("type_unreliable"):
         row["unreliable"] = True
-    for ours, theirs in (("of", "enum"), ("refers", "references")):
-        if hint.get(theirs):
-            row[ours] = hint[theirs]
+    for name_, hint_name in (("of", "enum"), ("refers", "references")):
+        if hint.get(hint_name):
+            row[name_] = hint[hint_name]
     if hint.get("in_spec_required"):
         row["always"] = True
     if "json_schema" in hint:
@@ -131,44 +131,47 @@ def describe(documents: list[Json], hints: list[Json]) -> dict[str, dict[str, Js
     hinted = {row["resource"]: row for row in hints}
     tables: defaultdict[str, dict[str, Json]] = defaultdict(dict)
     for resource in sorted({name for row in read for name in row.endpoints}):
-        having = {row.version: row for row in read if resource in row.endpoints}
-        if versions[1] in having and resource not in LATER:
-            having = {FIRST: having[versions[1]], **having}
+        present_in = {row.version: row for row in read if resource in row.endpoints}
+        if versions[1] in present_in and resource not in LATER:
+            present_in = {FIRST: present_in[versions[1]], **present_in}
         hint = hinted.get(resource, {})
         details = hint.get("fields_detail", {})
-        fields = _over({version: row.fields(resource) for version, row in having.items()})
-        parameters = _over({version: row.parameters(resource) for version, row in having.items()})
+        fields = _over({version: row.fields(resource) for version, row in present_in.items()})
+        parameters = _over({version: row.parameters(resource) for version, row in present_in.items()})
         needed = [row["name"] for row in hint.get("required_params", ()) if row["really_required"].startswith("yes")]
         tables[resource.partition("/")[0]][resource] = {
-            **_span(list(having), versions),
-            "single": any(resource in row.single for row in having.values()),
+            **_span(list(present_in), versions),
+            "single": any(resource in row.single for row in present_in.values()),
             **({"scope": scope} if (scope := hint.get("oauth_scope_documented")) else {}),
             **({"needs": needed} if needed else {}),
             "parameters": {
-                name: {**list(kinds.values())[-1], **_within(kinds, having, versions)}
+                name: {**list(kinds.values())[-1], **_within(kinds, present_in, versions)}
                 for name, kinds in parameters.items()
             },
             "fields": {
-                name: {**_field(name, _kind(name, types), details.get(name, {})), **_within(types, having, versions)}
+                name: {
+                    **_field(name, _kind(name, types), details.get(name, {})),
+                    **_within(types, present_in, versions),
+                }
                 for name, types in fields.items()
             },
         }
     return tables
 
 
-def _over(having: dict[str, Json]) -> dict[str, Json]:
+def _over(present_in: dict[str, Json]) -> dict[str, Json]:
     """Return what each version says about each name, in the order of the newest version."""
     found: dict[str, Json] = {}
-    for version in reversed(having):
-        for name, value in having[version].items():
+    for version in reversed(present_in):
+        for name, value in present_in[version].items():
             found[name] = {version: value, **found.get(name, {})}
     return found
 
 
-def _within(values: dict[str, Any], having: dict[str, Any], versions: list[str]) -> Json:
+def _within(values: dict[str, Any], present_in: dict[str, Any], versions: list[str]) -> Json:
     """Return the versions of a part of a resource, if they differ from those of the resource."""
     span = _span(list(values), versions)
-    whole = _span(list(having), versions)
+    whole = _span(list(present_in), versions)
     return {key: value for key, value in span.items() if whole.get(key) != value}
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hr_sandbox.factorial.fake_values import Row
     from hr_sandbox.factorial.tables import Resource
 
-FRENCH = "timeoff/french_leave_day_counts"
+FRENCH_COUNTS = "timeoff/french_leave_day_counts"
 # The field with the date of a row, for resources that are read in windows.
 WINDOWED = {
     "attendance/estimated_times": "date",
@@ -34,7 +34,7 @@ WINDOWED = {
     "attendance/worked_times": "date",
     "project_management/exportable_expenses": "date",
 }
-MARKS = (
+EXTRA_FIELDS = (
     "_archived",
     "_by_pending_assignment",
     "_by_trash_bin",
@@ -44,13 +44,13 @@ MARKS = (
     "_node_uuid",
     "_project_id",
 )
-NUMBERS = frozenset({"_company_id", "_project_id"})
+EXTRA_IDS = frozenset({"_company_id", "_project_id"})
 GATEWAY_TIMEOUT = 504
 
 
 SHORT, SHORT_ONCE, KEYLESS, NULL_ERRORS = "short", "short-once", "keyless", "null-errors"
 UNUSUAL_MODES = (SHORT, SHORT_ONCE, KEYLESS, NULL_ERRORS)
-ONE_IN = 5  # rows of a page without a key, or that are missing: the first, and every fifth after it
+EVERY_NTH = 5  # rows of a page without a key, or that are missing: the first, and every fifth after it
 
 
 @dataclass(slots=True)
@@ -121,13 +121,13 @@ class Endpoints:
 
     def _apply_mode(self, resource: Resource, shown: list[Row], meta: Row) -> list[Row]:
         """Return the rows of a page as the mode changes them."""
-        way = self.modes.unusual.get(resource.name)
-        if way in {SHORT, SHORT_ONCE}:
-            if way == SHORT_ONCE and not meta["has_next_page"]:
+        mode = self.modes.unusual.get(resource.name)
+        if mode in {SHORT, SHORT_ONCE}:
+            if mode == SHORT_ONCE and not meta["has_next_page"]:
                 del self.modes.unusual[resource.name]
-            return [row for index, row in enumerate(shown) if index % ONE_IN]
-        if way == KEYLESS:
-            for row in shown[::ONE_IN]:
+            return [row for index, row in enumerate(shown) if index % EVERY_NTH]
+        if mode == KEYLESS:
+            for row in shown[::EVERY_NTH]:
                 row.pop(resource.key or "", None)
         return shown
 
@@ -142,7 +142,7 @@ class Endpoints:
         tests = [*visible(query), *filters.tests(query), *date_tests(query)]
         if tests:
             rows = [row for row in rows if all(test(row) for test in tests)]
-        if name == FRENCH and "from" in query:
+        if name == FRENCH_COUNTS and "from" in query:
             rows = [_within(row, query.day("from"), query.day("to")) for row in rows]
         return rows
 
@@ -189,7 +189,7 @@ class Endpoints:
         if resource.name not in WINDOWED:
             return len(self.store.rows_to_count(resource.name))
         bulk = len(self.store.bulk.between(first, last)) if resource.name == SHIFTS and self.store.bulk.rows else 0
-        return bulk + sum(1 for _ in self._window(resource, self.store.rows_to_count(resource.name), first, last))
+        return bulk + sum(1 for _ in self._in_window(resource, self.store.rows_to_count(resource.name), first, last))
 
     def records(self, resource: Resource, version: str, first: date, last: date) -> list[Row]:
         """Return the rows of a full read. Values from the query have names that begin with an underscore."""
@@ -197,20 +197,20 @@ class Endpoints:
         places = bulk.between(first, last) if resource.name == SHIFTS and bulk.rows else range(0)
         if len(places) > self.modes.max_shifts:
             raise ControlError(f"There are more than {self.modes.max_shifts} shifts in this window.")
-        rows: Iterable[Row] = self._window(resource, self.store.rows(resource.name), first, last)
+        rows: Iterable[Row] = self._in_window(resource, self.store.rows(resource.name), first, last)
         kept = [*rows, *bulk.rows_at(places)]
         # The source of a membership is only returned for a single employee.
         found = render_rows(resource, kept, version, frozenset(SOURCES if resource.name == MEMBERSHIPS else ()))
-        return [{**_marks(row), **body} for row, body in zip(kept, found, strict=True)]
+        return [{**_extra_fields(row), **body} for row, body in zip(kept, found, strict=True)]
 
     @staticmethod
-    def _window(resource: Resource, rows: list[Row], first: date, last: date) -> Iterable[Row]:
+    def _in_window(resource: Resource, rows: list[Row], first: date, last: date) -> Iterable[Row]:
         day = WINDOWED.get(resource.name)
         return rows if day is None else (row for row in rows if row[day] and first <= row[day] <= last)
 
 
-def _marks(row: Row) -> Row:
-    return {name: str(to_api_id(row[name])) if name in NUMBERS else row[name] for name in MARKS if name in row}
+def _extra_fields(row: Row) -> Row:
+    return {name: str(to_api_id(row[name])) if name in EXTRA_IDS else row[name] for name in EXTRA_FIELDS if name in row}
 
 
 def _within(row: Row, first: date | None, last: date | None) -> Row:

@@ -38,14 +38,14 @@ def _formatter(module: str) -> Callable[[Any], Any]:
     """Return the function that formats dates and times for a module."""
     form = FORMS[stable_number("moments", module) % len(FORMS)]
 
-    def way(value: Any) -> Any:  # noqa: ANN401  any JSON
+    def format_value(value: Any) -> Any:  # noqa: ANN401  any JSON
         if isinstance(value, datetime):
             return form.format(value.isoformat()[:SECONDS])
         if isinstance(value, time):
             return value.isoformat("minutes")
         return value.isoformat() if isinstance(value, date) else value
 
-    return way
+    return format_value
 
 
 def _id(value: Any) -> Any:  # noqa: ANN401  an integer, several, or any other value
@@ -63,14 +63,14 @@ def _text_id(value: Any) -> Any:  # noqa: ANN401  an integer, several, or any ot
 def render_rows(resource: Resource, rows: Iterable[Row], version: str, hidden: frozenset[str]) -> list[Row]:
     """Render rows. Hidden attributes are null."""
     names, ids, times = _names(resource.name, version)
-    key, way = _id if version < TEXT_IDS else _text_id, _formatter(resource.module)
+    key, format_value = _id if version < TEXT_IDS else _text_id, _formatter(resource.module)
     found = []
     for row in rows:
         body = {name: row[name] for name in names}
         for name in ids:
             body[name] = key(body[name])
         for name in times:
-            body[name] = way(body[name])
+            body[name] = format_value(body[name])
         body.update((name, None) for name in hidden if name in body)
         found.append(body)
     return found

@@ -44,7 +44,7 @@ class Store:
         self._pools = Pools(company)
         self._latest = datetime.combine(company.today, time(), UTC) - timedelta(seconds=1)
         self._changes = 0
-        self._made: dict[str, tuple[tuple[int, int], list[Row]]] = {}
+        self._cache: dict[str, tuple[tuple[int, int], list[Row]]] = {}
         self._rows_to_count: dict[str, tuple[tuple[int, int], list[Row]]] = {}
         self._source: dict[str, dict[Key, Row]] = {}
         self._stamps: dict[str, dict[Key, Row]] = {}
@@ -55,24 +55,24 @@ class Store:
     def rows(self, name: str) -> list[Row]:
         """Return all rows of a resource ordered by id, without generated shifts."""
         version = (self.company.version, self._changes)
-        made = self._made.get(name)
-        if made is None or (made[0] != version and (name in BUILDERS or made[0][1] != version[1])):
-            self._made[name] = made = (version, self._build(resources()[name]))
-        return made[1]
+        cached = self._cache.get(name)
+        if cached is None or (cached[0] != version and (name in BUILDERS or cached[0][1] != version[1])):
+            self._cache[name] = cached = (version, self._build(resources()[name]))
+        return cached[1]
 
     def rows_to_count(self, name: str) -> list[Row]:
         """Return the rows of a resource, perhaps without generated values, which is faster and enough for counts."""
-        if name in self._made:
+        if name in self._cache:
             return self.rows(name)
         version = (self.company.version, self._changes)
-        kept = self._rows_to_count.get(name)
-        if kept is None or kept[0] != version:
+        cached = self._rows_to_count.get(name)
+        if cached is None or cached[0] != version:
             resource, build = resources()[name], BUILDERS.get(name)
-            gone = self._deleted.get(name, set())
+            deleted = self._deleted.get(name, set())
             known: Iterable[Row] = build(self.company) if build else _generated(resource)
-            rows = [row for row in known if row_key(resource, row) not in gone]
-            self._rows_to_count[name] = kept = (version, rows)
-        return kept[1]
+            rows = [row for row in known if row_key(resource, row) not in deleted]
+            self._rows_to_count[name] = cached = (version, rows)
+        return cached[1]
 
     def find(self, name: str, key: Key) -> Row | None:
         """Return the row with this key, or None."""
@@ -125,8 +125,8 @@ class Store:
         for key, changes in self._patches.get(resource.name, {}).items():
             if key in rows:
                 rows[key] = {**rows[key], **changes}
-        gone = self._deleted.get(resource.name, set())
-        return [rows[key] for key in sorted(rows) if key not in gone]
+        deleted = self._deleted.get(resource.name, set())
+        return [rows[key] for key in sorted(rows) if key not in deleted]
 
     def _stamp_changes(self, resource: Resource, rows: dict[Key, Row]) -> None:
         """Update the timestamps of rows that changed since they were last built, unless the company has its own."""
@@ -142,12 +142,12 @@ class Store:
             if old != row and all(old is None or old.get(name) == row.get(name) for name in touched):
                 stamps[key] = dict.fromkeys(touched, now)
         if DELETED in resource.fields:
-            tombs = self._tombstones.setdefault(resource.name, {})
+            tombstones = self._tombstones.setdefault(resource.name, {})
             for key in before.keys() - rows.keys():
-                tombs[key] = {**before[key], DELETED: now, "updated_at": now, "_by_trash_bin": True}
+                tombstones[key] = {**before[key], DELETED: now, "updated_at": now, "_by_trash_bin": True}
         elif resource.name == HISTORIES:  # histories are never deleted
-            tombs = self._tombstones.setdefault(resource.name, {})
-            tombs.update({key: before[key] for key in before.keys() - rows.keys()})
+            tombstones = self._tombstones.setdefault(resource.name, {})
+            tombstones.update({key: before[key] for key in before.keys() - rows.keys()})
 
 
 def _now(resource: Resource) -> Any:  # noqa: ANN401  a timestamp, or seconds

@@ -72,7 +72,7 @@ class Factorial(Vendor):
         if rate:
             enough, remaining = self._buckets.take(self._limit is None, rate)
         try:
-            response = self._gate(request) if enough else error_response(TOO_MANY)
+            response = self._dispatch(request) if enough else error_response(TOO_MANY)
         except ApiError as error:
             response = error.response
         if rate and remaining is not None:
@@ -98,7 +98,7 @@ class Factorial(Vendor):
             return None
         return f"{path_of(found[2])}/{{id}}" if found[3] else path_of(found[2])
 
-    def _gate(self, request: Request) -> Response:
+    def _dispatch(self, request: Request) -> Response:
         """Check path, version, method, key and booking, then call the endpoint."""
         if request.path in DOORS:
             method, door = DOORS[request.path]

@@ -47,20 +47,20 @@ class Modes:
             lists: paths of the list endpoints of v2.
             others: more paths, with the modes that each has besides the normal one.
         """
-        self._ways: dict[str, tuple[str, ...]] = dict.fromkeys(lists, (NORMAL, NO_CONTENT))
+        self._known: dict[str, tuple[str, ...]] = dict.fromkeys(lists, (NORMAL, NO_CONTENT))
         for path in RECRUITING:
-            self._ways[path] += SPELLINGS
-        self._ways[REPORT] += REFUSALS
-        self._ways[CAREERS] = (NORMAL, *FEEDS)
-        self._ways.update((path, (NORMAL, *modes)) for path, modes in others.items())
+            self._known[path] += SPELLINGS
+        self._known[REPORT] += REFUSALS
+        self._known[CAREERS] = (NORMAL, *FEEDS)
+        self._known.update((path, (NORMAL, *modes)) for path, modes in others.items())
         self._chosen: dict[tuple[str, str | None], str] = {}
 
     def choose(self, path: str, mode: str, key: str | None) -> Json:
         """Set the mode of an endpoint: always, or for one report or one language of the career site."""
-        if path not in self._ways:
-            raise ControlError(f"There are no modes of {path}; paths with modes are {', '.join(self._ways)}.")
-        if mode not in self._ways[path]:
-            raise ControlError(f"There is no mode {mode} of {path}; choose from {', '.join(self._ways[path])}.")
+        if path not in self._known:
+            raise ControlError(f"There are no modes of {path}; paths with modes are {', '.join(self._known)}.")
+        if mode not in self._known[path]:
+            raise ControlError(f"There is no mode {mode} of {path}; choose from {', '.join(self._known[path])}.")
         if key is not None and path not in {REPORT, CAREERS}:
             raise ControlError(f"A mode of {path} applies to all of its records.")
         self._chosen[path, key] = mode

@@ -87,7 +87,7 @@ class Personio(Vendor):
                 return self._v1.error(refused.status, request.path) if refused else self._v1.handle(request)
             if request.path in {TOKEN_PATH, REVOKE_PATH}:
                 return self._authenticate(request)
-            return self._gate(request)
+            return self._dispatch(request)
         except ApiError as error:
             return error.response
 
@@ -117,7 +117,7 @@ class Personio(Vendor):
             return problem(TOO_MANY)
         return self.tokens.issue(request) if request.path == TOKEN_PATH else self.tokens.revoke(request)
 
-    def _gate(self, request: Request) -> Response:
+    def _dispatch(self, request: Request) -> Response:
         """Check rate, path, method, headers, token and permission, then call the endpoint."""
         endpoint, path_values = self._route(request.path)
         token = self.tokens.check(request)

@@ -73,7 +73,7 @@ class V1:
                 return self._authenticate(request)
             if found is None:
                 raise StatusError(404)  # noqa: TRY301  same
-            return self._gate(request, *found)
+            return self._dispatch(request, *found)
         except StatusError as error:
             return fail(error.status, error.message, error.code)
 
@@ -97,7 +97,7 @@ class V1:
             del data["expires_in"]
         return json_response({"success": True, "data": data})
 
-    def _gate(self, request: Request, route: Route, match: dict[str, str]) -> Response:
+    def _dispatch(self, request: Request, route: Route, match: dict[str, str]) -> Response:
         if request.method != "GET":
             raise StatusError(405)
         if route.rate and not self._limit and not self._buckets.take(route.path, route.rate)[0]:

@@ -37,13 +37,13 @@ def by_page(rows: Sequence[Any], call: Call, *, first_only: bool = False) -> tup
         first_only: whether later pages have no metadata in the normal mode.
     """
     limit, page = call.query["limit"], max(call.query["offset"], 1)
-    said = metadata(len(rows), page, limit)
+    meta = metadata(len(rows), page, limit)
     if call.mode == TEXT:
-        said = {name: str(value) for name, value in said.items()}
+        meta = {name: str(value) for name, value in meta.items()}
     elif call.mode == ZERO:
-        said |= {"current_page": 1, "total_pages": 0}
+        meta |= {"current_page": 1, "total_pages": 0}
     silent = call.mode == NONE or (call.mode == NORMAL and first_only and page > 1)
-    frame = {"success": True, **({} if silent else {"metadata": said}), **echo(call)}
+    frame = {"success": True, **({} if silent else {"metadata": meta}), **echo(call)}
     return rows[(page - 1) * limit : page * limit], frame
 
 

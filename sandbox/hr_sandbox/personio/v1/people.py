@@ -43,10 +43,10 @@ def _employees(call: Call) -> Json:
         rows = [row for row in rows if render.modified_at(company, row) + AGAIN >= query["updated_since"]]
     elif query["email"]:
         rows = [row for row in rows if row.email == query["email"]]
-    page, said = from_record(rows, call)
+    page, meta = from_record(rows, call)
     return {
         "success": True,
-        "metadata": said,
+        "metadata": meta,
         "offset": query["offset"],
         "limit": query["limit"],
         "data": [_shown(render.employee(row, company, call.root), query[ATTRIBUTES]) for row in page],
