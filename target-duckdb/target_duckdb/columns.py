@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
-from target_duckdb import nested, types
+from target_duckdb import nested_types, types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ METADATA_TYPES = {
 }
 
 
-class Form(Enum):
+class SpoolFormat(Enum):
     """How a value is spooled."""
 
     INTEGER = auto()
@@ -33,7 +33,7 @@ class Form(Enum):
     #: A string as it is, anything else as its JSON text.
     TEXT = auto()
     #: A plain number in a string.
-    DIGITS = auto()
+    DECIMAL_TEXT = auto()
     #: JSON text in a string, for strings too.
     JSON = auto()
     #: An object of the JSON text, and of the value in forms of these: of STRUCT and LIST columns.
@@ -44,13 +44,13 @@ class Form(Enum):
 
 #: The types with which DuckDB's JSON reader reads these forms without loss.
 SPOOL_TYPES = {
-    Form.INTEGER: "BIGINT",
-    Form.NUMBER: "DOUBLE",
-    Form.BOOLEAN: "BOOLEAN",
-    Form.TEXT: "VARCHAR",
-    Form.DIGITS: "VARCHAR",
-    Form.JSON: "VARCHAR",
-    Form.WIDENED: "VARCHAR",
+    SpoolFormat.INTEGER: "BIGINT",
+    SpoolFormat.NUMBER: "DOUBLE",
+    SpoolFormat.BOOLEAN: "BOOLEAN",
+    SpoolFormat.TEXT: "VARCHAR",
+    SpoolFormat.DECIMAL_TEXT: "VARCHAR",
+    SpoolFormat.JSON: "VARCHAR",
+    SpoolFormat.WIDENED: "VARCHAR",
 }
 
 
@@ -72,45 +72,45 @@ class Column:
 
     name: str
     type: str
-    first: str | None = None
+    declared_type: str | None = None
 
     @property
-    def form(self) -> Form:
+    def spool_format(self) -> SpoolFormat:
         """How its values are spooled."""
-        if self.first and self.type == "VARCHAR":
-            return Form.WIDENED
-        if nested.is_nested(self.type):
-            return Form.NATIVE
+        if self.declared_type and self.type == "VARCHAR":
+            return SpoolFormat.WIDENED
+        if nested_types.is_nested(self.type):
+            return SpoolFormat.NATIVE
         if self.type in INTEGERS:
-            return Form.INTEGER
+            return SpoolFormat.INTEGER
         if self.type in WIDE_INTEGERS or types.decimal_parts(self.type):
-            return Form.DIGITS
+            return SpoolFormat.DECIMAL_TEXT
         return {
-            "DOUBLE": Form.NUMBER,
-            "BOOLEAN": Form.BOOLEAN,
-            "JSON": Form.JSON,
-        }.get(self.type, Form.TEXT)
+            "DOUBLE": SpoolFormat.NUMBER,
+            "BOOLEAN": SpoolFormat.BOOLEAN,
+            "JSON": SpoolFormat.JSON,
+        }.get(self.type, SpoolFormat.TEXT)
 
     @property
     def spool_type(self) -> str:
         """The type with which DuckDB's JSON reader reads its spooled values without loss."""
-        if self.form is Form.NATIVE:
-            return f"STRUCT(t VARCHAR, v {_spool_type(nested.tree(self.type))})"
-        return SPOOL_TYPES[self.form]
+        if self.spool_format is SpoolFormat.NATIVE:
+            return f"STRUCT(t VARCHAR, v {_spool_type(nested_types.tree(self.type))})"
+        return SPOOL_TYPES[self.spool_format]
 
     def widened(self, new_type: str) -> Column:
         """The same column with another type."""
-        return replace(self, type=new_type, first=self.first or self.type)
+        return replace(self, type=new_type, declared_type=self.declared_type or self.type)
 
 
-def _spool_type(tree: nested.Tree) -> str:
-    if isinstance(tree, nested.Struct):
+def _spool_type(tree: nested_types.Tree) -> str:
+    if isinstance(tree, nested_types.Struct):
         fields = (f"f{place} {_spool_type(child)}" for place, (_, child) in enumerate(tree.fields))
         return f"STRUCT({', '.join(fields)})"
-    return f"{_spool_type(tree.item)}[]" if isinstance(tree, nested.List) else Column("", tree).spool_type
+    return f"{_spool_type(tree.item)}[]" if isinstance(tree, nested_types.List) else Column("", tree).spool_type
 
 
-def columns_of(schema: Mapping[str, Any], *, native: bool = False) -> tuple[Column, ...]:
+def schema_columns(schema: Mapping[str, Any], *, native: bool = False) -> tuple[Column, ...]:
     """The columns that a stream's schema asks for, in its order; the mark of deletion is none of them.
 
     Args:

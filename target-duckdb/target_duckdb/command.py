@@ -17,7 +17,7 @@ from target_duckdb.plugin import Plugin
 if TYPE_CHECKING:
     from types import FrameType
 
-_READ_ON_SECONDS = 60.0
+_DRAIN_SECONDS = 60.0
 _SIGNAL_EXIT = 128
 
 
@@ -38,20 +38,20 @@ class Command(Plugin):
 
     #: The signal that ends the run, once one came.
     stopped = 0
-    _held = False
+    _signals_deferred = False
     _ended = False
 
     def close(self) -> None:
         """Removes what the run needed."""
 
-    def hold_signals(self) -> None:
+    def defer_signals(self) -> None:
         """Lets a signal wait from here on: what is about to be committed is said, too.
 
         Raises:
             StoppedError: One came before, in the midst of what does not let it through, such as a query.
         """
-        self.heed_signals()
-        self._held = True
+        self.check_signals()
+        self._signals_deferred = True
 
     def release_signals(self) -> None:
         """Lets signals through again.
@@ -59,10 +59,10 @@ class Command(Plugin):
         Raises:
             StoppedError: One came meanwhile.
         """
-        self._held = False
-        self.heed_signals()
+        self._signals_deferred = False
+        self.check_signals()
 
-    def heed_signals(self) -> None:
+    def check_signals(self) -> None:
         """Ends the run if a signal came that got lost on its way: some code does not let exceptions through.
 
         Raises:
@@ -76,7 +76,7 @@ class Command(Plugin):
         if self.stopped or self._ended:
             return
         self.stopped = signum
-        if not self._held:
+        if not self._signals_deferred:
             raise StoppedError(signum)
 
     @classmethod
@@ -136,9 +136,9 @@ class Command(Plugin):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it ends
         if isinstance(error, SystemExit):
             raise error
-        cls.logger.error(_sentence(error))
+        cls.logger.error(_error_message(error))
         if "MELTANO_EXTRACTOR_NAME" in os.environ:
-            _read_on()
+            _drain_input()
         sys.exit(1)
 
 
@@ -148,7 +148,7 @@ def write_line(text: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def _read_on() -> None:
+def _drain_input() -> None:
     """Takes what the tap still sends, for a while, and drops it.
 
     Meltano 4.4 buries the sentence under a traceback of its own where a loader goes while rows are on their way to it.
@@ -160,10 +160,10 @@ def _read_on() -> None:
 
     reader = threading.Thread(target=drop, daemon=True)
     reader.start()
-    reader.join(_READ_ON_SECONDS)
+    reader.join(_DRAIN_SECONDS)
 
 
-def _sentence(error: Exception) -> str:
+def _error_message(error: Exception) -> str:
     """What went wrong, without a record's content or a secret."""
     if isinstance(error, ConfigValidationError):
         return " ".join(error.errors)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from target_duckdb.errors import (
-    MemoryTargetError,
+    OutOfMemoryTargetError,
     TargetError,
-    duckdb_sentence,
+    duckdb_message,
     is_extension_error,
     is_lock_error,
 )
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("target-duckdb")
 
-_LONGEST_PAUSE = 1.0
+_MAX_PAUSE = 1.0
 #: Enough for most batches. With more, DuckDB keeps more of the file in memory and is no faster.
-_FRUGAL = 160 * 1000**2
+_LOW_MEMORY_BYTES = 160 * 1000**2
 _MAGIC = slice(8, 12)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])?(i)?b?(?:ytes?)?", re.ASCII | re.IGNORECASE)
 _DEFAULT_SIZE = 512 * 1000**2
@@ -54,7 +54,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def size_of(text: str) -> int:
+def parse_size(text: str) -> int:
     """Bytes of a size as DuckDB writes it (`512MB`, `1 GiB`); of the default where it is none."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
@@ -130,11 +130,11 @@ class Database:
         elif token and any(_is_remote(item.path) for item in self._attach):
             os.environ[_TOKEN_SETTING] = token  # DuckDB knows the setting only once MotherDuck's extension is loaded
 
-    def hurry(self) -> None:
+    def stop_waiting(self) -> None:
         """Waits no longer for a file that another process has open."""
         self._lock_timeout = 0.0
 
-    def check(self) -> None:
+    def prepare(self) -> None:
         """Looks at the path, and makes its folder, before any input is read.
 
         Raises:
@@ -159,7 +159,7 @@ class Database:
             raise TargetError(f"The DuckDB file cannot be opened ({reason}): check the setting `path`.") from None
 
     @contextmanager
-    def transaction(self, temp_directory: Path, *, frugal: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    def transaction(self, temp_directory: Path, *, low_memory: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """Opens the file for one transaction: all of it is kept at the end, or nothing on an error.
 
         Args:
@@ -172,11 +172,11 @@ class Database:
         """
         committing = False
         before = os.umask(0o777)
-        os.umask(before | self._hidden())
+        os.umask(before | self._umask())
         try:
             connection = self._open(read_only=False)
             try:
-                self._configure(connection, temp_directory, frugal=frugal)
+                self._configure(connection, temp_directory, low_memory=low_memory)
                 connection.begin()
                 yield connection
                 committing = True
@@ -190,8 +190,8 @@ class Database:
                 with suppress(duckdb.Error):
                     connection.close()
         except duckdb.Error as error:
-            short = frugal and not committing and isinstance(error, duckdb.OutOfMemoryException)
-            raise (MemoryTargetError if short else TargetError)(duckdb_sentence(error)) from None
+            retry_with_more_memory = low_memory and not committing and isinstance(error, duckdb.OutOfMemoryException)
+            raise (OutOfMemoryTargetError if retry_with_more_memory else TargetError)(duckdb_message(error)) from None
         finally:
             os.umask(before)
 
@@ -218,7 +218,7 @@ class Database:
                 has_states = schema.lower() in {name.lower() for name in schemas}
                 rows = connection.execute(query, [state_id]).fetchall() if has_states else []
         except duckdb.Error as error:
-            raise TargetError(duckdb_sentence(error)) from None
+            raise TargetError(duckdb_message(error)) from None
         if not rows and schemas:
             logger.warning(
                 "The schema '%s' holds no state of '%s'; states are in: %s. Set `default_target_schema` or `state_id`.",
@@ -245,7 +245,7 @@ class Database:
             raise TargetError("The setting `catalog` names none of the databases that `path` and `attach` open.")
         return str(found)
 
-    def _hidden(self) -> int:
+    def _umask(self) -> int:
         """The rights of others that the files which DuckDB makes must lack: all, or those that its file lacks."""
         try:
             mode = Path(self.path).stat().st_mode
@@ -256,7 +256,7 @@ class Database:
     def _open(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         end = time.monotonic() + self._lock_timeout
         pause = 0.05
-        told = False
+        logged = False
         while True:
             try:
                 return self._connect(read_only=read_only)
@@ -268,11 +268,11 @@ class Database:
                         "The DuckDB file was open in another process for as long as `lock_timeout` says:"
                         " close it there, or raise that setting."
                     ) from None
-            if not told:
+            if not logged:
                 logger.info("The DuckDB file is open in another process: waiting for it.")
-                told = True
+                logged = True
             time.sleep(min(pause, max(0.0, end - time.monotonic())))
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            pause = min(pause * 2, _MAX_PAUSE)
 
     def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         try:
@@ -303,7 +303,7 @@ class Database:
                 f"Entry {number} of the setting `attach` cannot be attached: check its path, alias and options."
             ) from None
 
-    def _configure(self, connection: duckdb.DuckDBPyConnection, temp_directory: Path, *, frugal: bool) -> None:
+    def _configure(self, connection: duckdb.DuckDBPyConnection, temp_directory: Path, *, low_memory: bool) -> None:
         connection.execute("SET TimeZone = 'UTC'")
         if self._remote:
             return
@@ -311,6 +311,6 @@ class Database:
             connection.execute(f"SET memory_limit = {literal(self._memory_limit)}")
         except duckdb.Error:
             raise TargetError("The setting memory_limit is not a size that DuckDB knows, such as '512MB'.") from None
-        if frugal and size_of(self._memory_limit) > _FRUGAL:
-            connection.execute(f"SET memory_limit = '{_FRUGAL}B'")
+        if low_memory and parse_size(self._memory_limit) > _LOW_MEMORY_BYTES:
+            connection.execute(f"SET memory_limit = '{_LOW_MEMORY_BYTES}B'")
         connection.execute(f"SET temp_directory = {literal(str(temp_directory))}")

@@ -11,7 +11,7 @@ class TargetError(Exception):
     """What went wrong and what to do, in one sentence that is safe to log."""
 
 
-class MemoryTargetError(TargetError):
+class OutOfMemoryTargetError(TargetError):
     """DuckDB needs more memory than it had; nothing of the batch is kept."""
 
 
@@ -25,7 +25,7 @@ class RecordError(LineError):
 
 _NO_EXTENSION = "failed to download extension"
 # What DuckDB says -> what we say. DuckDB's own sentences may quote values, so they are never passed on.
-_DUCKDB_SENTENCES = (
+_DUCKDB_MESSAGES = (
     (
         (_NO_EXTENSION,),
         "DuckDB cannot download an extension that `path` or `attach` needs: check the network, or install it before.",
@@ -78,7 +78,7 @@ _CONSTRAINTS = {
 _NOT_NULL = "NOT NULL constraint failed: "
 
 
-def constraint_sentence(error: duckdb.ConstraintException, stream: str, table: str) -> str:
+def constraint_message(error: duckdb.ConstraintException, stream: str, table: str) -> str:
     """Says which constraint, of the user's own, refuses the records of a stream.
 
     Args:
@@ -90,7 +90,7 @@ def constraint_sentence(error: duckdb.ConstraintException, stream: str, table: s
         One sentence.
     """
     text = str(error)
-    kind = next((kind for needle, kind in _CONSTRAINTS.items() if needle in text.lower()), "")
+    kind = next((kind for phrase, kind in _CONSTRAINTS.items() if phrase in text.lower()), "")
     place = f"table '{table}'"
     if _NOT_NULL in text:
         column = text.partition(_NOT_NULL)[2].removeprefix(f"{table}.").removeprefix(f'"{table}".').strip('"')
@@ -103,7 +103,7 @@ def constraint_sentence(error: duckdb.ConstraintException, stream: str, table: s
     )
 
 
-def duckdb_sentence(error: duckdb.Error) -> str:
+def duckdb_message(error: duckdb.Error) -> str:
     """Says what a DuckDB error means for the user, without DuckDB's own words.
 
     Args:
@@ -113,9 +113,9 @@ def duckdb_sentence(error: duckdb.Error) -> str:
         One sentence, or two.
     """
     text = str(error).lower()
-    for needles, sentence in _DUCKDB_SENTENCES:
-        if any(needle in text for needle in needles):
-            return sentence.format(version=duckdb.__version__)
+    for phrases, message in _DUCKDB_MESSAGES:
+        if any(phrase in text for phrase in phrases):
+            return message.format(version=duckdb.__version__)
     return (
         f"DuckDB refused to load a batch ({type(error).__name__}). Nothing of this batch was kept;"
         " its message is not shown because it may hold data."
@@ -133,7 +133,7 @@ def is_extension_error(error: duckdb.Error) -> bool:
     return _NO_EXTENSION in str(error).lower()
 
 
-def os_sentence(error: OSError, what: str) -> str:
+def os_error_message(error: OSError, what: str) -> str:
     """Says what an error of the operating system means.
 
     Args:

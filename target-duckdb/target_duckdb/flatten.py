@@ -8,7 +8,7 @@ import msgspec
 from singer_sdk.helpers._flattening import DEFAULT_MAX_KEY_LENGTH, flatten_key
 
 from target_duckdb.columns import DELETED_AT
-from target_duckdb.messages import fields_of
+from target_duckdb.messages import raw_fields
 from target_duckdb.segments import SEPARATOR
 
 _NULL = msgspec.Raw(b"null")
@@ -49,7 +49,7 @@ class Flattener:
     """
 
     def __init__(self, schema: dict[str, Any], keys: tuple[str, ...], options: Flattening) -> None:
-        self.objects: set[str] = set()
+        self.flattened_objects: set[str] = set()
         self.shadowed: set[str] = set()
         self._keys = keys
         self._options = options
@@ -57,10 +57,10 @@ class Flattener:
         properties = properties if isinstance(properties, dict) else {}
         self._flat: dict[str, Any] = {}
         self._taken = set(properties)
-        self._tree = self._take_apart(properties, [], options.max_level)
+        self._tree = self._flatten_properties(properties, [], options.max_level)
         self.schema = {**schema, "properties": self._flat}
 
-    def _take_apart(self, properties: dict[str, Any], parents: list[str], levels: int) -> _Tree:
+    def _flatten_properties(self, properties: dict[str, Any], parents: list[str], levels: int) -> _Tree:
         """Fills the flat schema. Answers, by name, the flat name, and the tree of an object that is taken apart."""
         tree: _Tree = {}
         for name, schema in properties.items():
@@ -71,8 +71,8 @@ class Flattener:
                 self._flat[full], tree[name] = schema, (full, None)
                 continue
             self._taken |= names
-            self.objects.add(full)
-            tree[name] = (full, self._take_apart(inner, [*parents, name], levels - 1))
+            self.flattened_objects.add(full)
+            tree[name] = (full, self._flatten_properties(inner, [*parents, name], levels - 1))
         return tree
 
     def record(self, record: msgspec.Raw) -> msgspec.Raw:
@@ -82,31 +82,31 @@ class Flattener:
             LineError: It is no object, or not JSON.
         """
         found: dict[str, msgspec.Raw] = {}
-        fields = fields_of(record)
+        fields = raw_fields(record)
         self._collect(fields, self._tree, None, found)
         if DELETED_AT in fields:  # such a record touches only what it carries: of an object that it carries, all
             for name, (_, inner) in self._tree.items():
                 if name in fields and inner is not None:
-                    _fill(found, inner)
-        return _object(found)
+                    _fill_missing(found, inner)
+        return _encode_object(found)
 
     def _collect(
-        self, fields: dict[str, msgspec.Raw], tree: _Tree, whole: str | None, found: dict[str, msgspec.Raw]
+        self, fields: dict[str, msgspec.Raw], tree: _Tree, object_name: str | None, found: dict[str, msgspec.Raw]
     ) -> None:
         """Finds the flat fields of an object, whose own flat name is `whole`."""
         unlisted: dict[str, msgspec.Raw] = {}
         for name, value in fields.items():
             full, inner = tree.get(name, (name, None))
-            if whole is not None and name not in tree:
+            if object_name is not None and name not in tree:
                 unlisted[name] = value
             elif inner is not None and bytes(value).startswith(b"{"):
-                self._collect(fields_of(value), inner, full, found)
-            elif name not in tree and (name in self._flat or name in self.objects):
+                self._collect(raw_fields(value), inner, full, found)
+            elif name not in tree and (name in self._flat or name in self.flattened_objects):
                 self.shadowed.add(name)
             elif inner is None or bytes(value) != b"null":
                 found[full] = value
-        if unlisted and whole is not None:
-            found[whole] = _object(unlisted)
+        if unlisted and object_name is not None:
+            found[object_name] = _encode_object(unlisted)
 
 
 def _properties(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - a schema may be anything
@@ -115,18 +115,18 @@ def _properties(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - a schema may b
         return {}
     types, properties = schema.get("type"), schema.get("properties")
     names = [name for name in (types if isinstance(types, list) else [types]) if name != "null"]
-    whole = not names or any(name != "object" for name in names)
-    return properties if not whole and isinstance(properties, dict) else {}
+    object_name = not names or any(name != "object" for name in names)
+    return properties if not object_name and isinstance(properties, dict) else {}
 
 
-def _fill(found: dict[str, msgspec.Raw], tree: _Tree) -> None:
+def _fill_missing(found: dict[str, msgspec.Raw], tree: _Tree) -> None:
     """Makes what is missing of an object a null."""
     for full, inner in tree.values():
         if inner is None:
             found.setdefault(full, _NULL)
         else:
-            _fill(found, inner)
+            _fill_missing(found, inner)
 
 
-def _object(fields: dict[str, msgspec.Raw]) -> msgspec.Raw:
+def _encode_object(fields: dict[str, msgspec.Raw]) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(fields))

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from target_duckdb import merge, native, types, versions
-from target_duckdb.columns import DELETED_AT, METADATA_TYPES, TABLE_VERSION, Form
+from target_duckdb import merge, nested_values, types, versions
+from target_duckdb.columns import DELETED_AT, METADATA_TYPES, TABLE_VERSION, SpoolFormat
 from target_duckdb.database import STATE_TABLE, quoted
-from target_duckdb.errors import MemoryTargetError, TargetError, constraint_sentence
-from target_duckdb.fit import Fit, canonical_sql, fitted_types, instant_sql, text_sql, value_sql
+from target_duckdb.errors import OutOfMemoryTargetError, TargetError, constraint_message
 from target_duckdb.names import assign_names
 from target_duckdb.segments import ROW_FIELDS, Segment
-from target_duckdb.spool import SMALLEST_OBJECT_SIZE
-from target_duckdb.streams import Activate, Stream
-from target_duckdb.tables import Tables, fits
-from target_duckdb.versions import version_of
+from target_duckdb.spool import MIN_OBJECT_SIZE
+from target_duckdb.streams import ActivateVersion, Stream
+from target_duckdb.tables import Tables, no_row_matches
+from target_duckdb.type_fit import TypeFit, canonical_text_sql, fit_types, text_sql, timestamp_sql, value_sql
+from target_duckdb.versions import version_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
 
     from target_duckdb.columns import Column
     from target_duckdb.database import Database
-    from target_duckdb.rejected import Rejected
+    from target_duckdb.rejected import RejectedRecords
     from target_duckdb.tables import Table
 
 logger = logging.getLogger("target-duckdb")
 
-_ARRIVAL = "make_timestamptz(s.received)"
+_RECEIVED_AT = "make_timestamptz(s.received)"
 _METADATA_SQL = {
-    "_sdc_extracted_at": instant_sql("s.extracted"),
-    "_sdc_received_at": _ARRIVAL,
+    "_sdc_extracted_at": timestamp_sql("s.extracted"),
+    "_sdc_received_at": _RECEIVED_AT,
     "_sdc_batched_at": "now()",
     "_sdc_sequence": "s.received // 1000",  # milliseconds, as the SDK counts
     TABLE_VERSION: "s.version",
-    DELETED_AT: f"CASE WHEN s.deleted IS NOT NULL THEN coalesce({instant_sql('s.deleted')}, {_ARRIVAL}) END",
+    DELETED_AT: f"CASE WHEN s.deleted IS NOT NULL THEN coalesce({timestamp_sql('s.deleted')}, {_RECEIVED_AT}) END",
 }
 #: Types of metadata columns of other loaders that stay, by the type that such a column has here.
 _WIDE_ENOUGH = {
     "BIGINT": {"BIGINT", "HUGEINT", "UBIGINT", "UHUGEINT", "DOUBLE", "VARCHAR", "JSON"},
     "TIMESTAMPTZ": {"TIMESTAMPTZ", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "VARCHAR", "JSON"},
 }
-_FRUGAL_COLUMNS = 500  # of all tables of a batch
+_LOW_MEMORY_COLUMNS = 500  # of all tables of a batch
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,9 @@ class Loader:
     hard_delete: bool
     method: type[StreamLoad]
 
-    def commit(self, streams: Iterable[Stream], rejected: Rejected, state: str | None, temp_directory: Path) -> None:
+    def commit(
+        self, streams: Iterable[Stream], rejected: RejectedRecords, state: str | None, temp_directory: Path
+    ) -> None:
         """Loads all that waits, with the state, or nothing.
 
         Args:
@@ -78,35 +80,42 @@ class Loader:
         Raises:
             TargetError: Nothing was kept; the sentence says why.
         """
-        streams = [stream for stream in streams if stream.fresh or stream.steps]
+        streams = [stream for stream in streams if stream.has_new_schema or stream.steps]
         for stream in streams:
             stream.flush()
         rejected.flush()
         segments = [segment for stream in streams for segment in stream.segments]
-        frugal = (
-            max((segment.file.longest for segment in segments), default=rejected.longest) <= SMALLEST_OBJECT_SIZE
-            and sum(len(segment.columns) for segment in segments) <= _FRUGAL_COLUMNS
+        low_memory = (
+            max((segment.file.max_line_bytes for segment in segments), default=rejected.max_line_bytes)
+            <= MIN_OBJECT_SIZE
+            and sum(len(segment.columns) for segment in segments) <= _LOW_MEMORY_COLUMNS
         )
-        if frugal:
+        if low_memory:
             try:
-                self._commit(streams, rejected, state, temp_directory, frugal=True)
-            except MemoryTargetError:
+                self._commit(streams, rejected, state, temp_directory, low_memory=True)
+            except OutOfMemoryTargetError:
                 logger.info("DuckDB needs more memory for this batch: trying again with all that it may take.")
             else:
                 return
-        self._commit(streams, rejected, state, temp_directory, frugal=False)
+        self._commit(streams, rejected, state, temp_directory, low_memory=False)
 
     def _commit(
-        self, streams: list[Stream], rejected: Rejected, state: str | None, temp_directory: Path, *, frugal: bool
+        self,
+        streams: list[Stream],
+        rejected: RejectedRecords,
+        state: str | None,
+        temp_directory: Path,
+        *,
+        low_memory: bool,
     ) -> None:
-        with self.database.transaction(temp_directory, frugal=frugal) as connection:
+        with self.database.transaction(temp_directory, low_memory=low_memory) as connection:
             tables = Tables(connection, self.database.catalog(connection), self.schema)
             for stream in streams:
                 load = self.method(connection, tables, stream, hard_delete=self.hard_delete)
                 try:
                     load.run()
                 except duckdb.ConstraintException as error:
-                    raise TargetError(constraint_sentence(error, stream.name, load.table_name)) from None
+                    raise TargetError(constraint_message(error, stream.name, load.table_name)) from None
             rejected.load(connection, tables)
             if state is not None:
                 self._write_state(connection, tables.sql_name(STATE_TABLE), state)
@@ -137,30 +146,30 @@ class StreamLoad:
 
     def run(self) -> None:
         """Makes the table and does the stream's steps in order."""
-        self._use(self._tables.open(self._stream.name, self._stream.keys))
+        self._use_table(self._tables.open(self._stream.name, self._stream.keys))
         for step in self._stream.steps:
-            if isinstance(step, Activate):
+            if isinstance(step, ActivateVersion):
                 self._activate(step)
             else:
                 self._load(step)
 
-    def _use(self, table: Table) -> None:
+    def _use_table(self, table: Table) -> None:
         """Makes a table the one to load into, with all columns that the stream needs."""
         stream = self._stream
         self._table = table
-        schemas = [*(names for segment in stream.segments for names in segment.schemas), [*stream.declared]]
+        schemas = [*(names for segment in stream.segments for names in segment.schemas), [*stream.declared_types]]
         properties = dict.fromkeys(name for names in schemas for name in names)
         self._metadata = self._metadata_columns(properties)
         own = [name for name in properties if name not in self._metadata]
         schemas = [[*self._metadata, *names] for names in schemas]
-        self._names = assign_names([*self._metadata, *own], table.columns, table.generated, table.held, schemas)
-        for noted, key in zip(table.noted, table.keys, strict=True) if table.noted else ():
-            if table.columns and table.find(noted) != self._names[key]:
+        self._names = assign_names([*self._metadata, *own], table.columns, table.generated, table.column_names, schemas)
+        for recorded, key in zip(table.recorded_keys, table.keys, strict=True) if table.recorded_keys else ():
+            if table.columns and table.find_column(recorded) != self._names[key]:
                 raise TargetError(self._key_error)
         self._warn_of_names(own)
-        table.remember(self._names, stream.objects)
-        self._table.ensure(
-            {self._names[name]: type_ for name, type_ in stream.declared.items() if name in own}
+        table.save_column_names(self._names, stream.flattened_objects)
+        self._table.ensure_columns(
+            {self._names[name]: type_ for name, type_ in stream.declared_types.items() if name in own}
             | {self._names[name]: _metadata_type(name, table.columns.get(self._names[name])) for name in self._metadata}
         )
 
@@ -180,11 +189,13 @@ class StreamLoad:
         """The metadata columns to fill: those asked for, and those that the table has already."""
         stream = self._stream
         wanted = set(METADATA_TYPES) if stream.metadata else set()
-        if stream.versioned:
+        if stream.sends_versions:
             wanted |= {TABLE_VERSION, DELETED_AT}
-        if stream.deletes:
+        if stream.sends_deletions:
             wanted.add(DELETED_AT)
-        wanted |= {name for name in METADATA_TYPES if self._table.find(name)} - {name.lower() for name in properties}
+        wanted |= {name for name in METADATA_TYPES if self._table.find_column(name)} - {
+            name.lower() for name in properties
+        }
         return [name for name in METADATA_TYPES if name in wanted]
 
     def _warn_of_names(self, properties: Iterable[str]) -> None:
@@ -199,43 +210,43 @@ class StreamLoad:
     def _load(self, segment: Segment) -> None:
         self._read(segment)
         fitted = self._fitted_types(segment)
-        self._table.ensure({name: fit.type for name, fit, _ in fitted})
-        types_, apart = self._table.columns, self._table.apart
+        self._table.ensure_columns({name: fit.type for name, fit, _ in fitted})
+        types_, flattened = self._table.columns, self._table.flattened
         values = []
-        for name, fit, place in fitted:
-            carries = segment.carries(segment.sources(segment.columns[place].name, apart))
-            key = segment.columns[place].name.lower() in self._key_names
-            value = types.convert(_value(segment, place, fit, key=key), fit.type, types_[name])
+        for name, fit, position in fitted:
+            is_present = segment.is_present_sql(segment.source_columns(segment.columns[position].name, flattened))
+            key = segment.columns[position].name.lower() in self._key_names
+            value = types.convert(_value_sql(segment, position, fit, key=key), fit.type, types_[name])
             if key and types_[name] == "VARCHAR":
-                value = self._key_text(segment.columns[place], f"s.c{place}", name)
-            values.append(merge.Value(name, value, carries))
-        sent = {value.column: value.sql for value in values}
+                value = self._key_text_sql(segment.columns[position], f"s.c{position}", name)
+            values.append(merge.Value(name, value, is_present))
+        tap_values = {value.column: value.sql for value in values}
         values = [value for value in values if value.column not in {self._names[name] for name in self._metadata}]
         for name in self._metadata:
             column = self._names[name]
             value = f"CAST({_METADATA_SQL[name]} AS {types_[column]})"
-            if column in sent:  # the tap's own, but for the version, which a message says
-                both = (value, sent[column]) if name == TABLE_VERSION else (sent[column], value)
-                value = f"coalesce({', '.join(both)})"
+            if column in tap_values:  # the tap's own, but for the version, which a message says
+                candidates = (value, tap_values[column]) if name == TABLE_VERSION else (tap_values[column], value)
+                value = f"coalesce({', '.join(candidates)})"
             values.append(merge.Value(column, value))
-        if apart:
-            values += self._cleared(segment, {value.column for value in values})
+        if flattened:
+            values += self._null_values(segment, {value.column for value in values})
         self._merge(values)
 
-    def _key_text(self, column: Column, spooled: str, name: str) -> str:
+    def _key_text_sql(self, column: Column, spooled: str, name: str) -> str:
         """SQL for the text of a spooled value in a key column: one per value, whatever type its schema has or had."""
-        former = self._table.former_types(name, column.first or column.type)
-        return canonical_sql(types.convert(spooled, column.spool_type, "VARCHAR"), former)
+        former_types = self._table.canonical_types_of(name, column.declared_type or column.type)
+        return canonical_text_sql(types.convert(spooled, column.spool_type, "VARCHAR"), former_types)
 
-    def _cleared(self, segment: Segment, own: set[str]) -> Iterator[merge.Value]:
+    def _null_values(self, segment: Segment, own: set[str]) -> Iterator[merge.Value]:
         """Columns that other ones of the segment stand for: an object whole, or its flat columns. They become NULL."""
-        properties = {column: name for name, column in (self._table.held | self._names).items()}
+        properties = {column: name for name, column in (self._table.column_names | self._names).items()}
         for column, type_ in self._table.columns.items():
             if column in own:
                 continue
-            sources = segment.sources(properties.get(column, column), self._table.apart)
-            if sources:
-                yield merge.Value(column, f"CAST(NULL AS {type_})", segment.carries(sources))
+            source_columns = segment.source_columns(properties.get(column, column), self._table.flattened)
+            if source_columns:
+                yield merge.Value(column, f"CAST(NULL AS {type_})", segment.is_present_sql(source_columns))
 
     def _merge(self, values: list[merge.Value]) -> None:
         """Brings the rows of the spool into the table."""
@@ -243,46 +254,50 @@ class StreamLoad:
             keys = [self._names[key] for key in self._table.keys]
             if not {*keys} <= {value.column for value in values}:  # two schemas of a batch, and two columns for one key
                 raise TargetError(self._key_error)
-            if TABLE_VERSION in self._stream.declared and not self._stream.versioned:  # the tap's own, as it says it
+            if (
+                TABLE_VERSION in self._stream.declared_types and not self._stream.sends_versions
+            ):  # the tap's own, as it says it
                 merge.upsert(self._connection, self._table, values, keys)
                 return
-            with versions.kept(self._connection, self._table, values, keys):
+            with versions.keep_newest_versions(self._connection, self._table, values, keys):
                 merge.upsert(self._connection, self._table, values, keys)
         else:
-            merge.append(self._connection, self._table, versions.filled(self._connection, self._table, values))
+            merge.append(self._connection, self._table, versions.fill_versions(self._connection, self._table, values))
         if self._hard_delete and DELETED_AT in self._metadata:
             deleted_at = quoted(self._names[DELETED_AT])
             self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {deleted_at} IS NOT NULL")  # noqa: S608 - quoted names
 
-    def _fitted_types(self, segment: Segment) -> list[tuple[str, Fit, int]]:
+    def _fitted_types(self, segment: Segment) -> list[tuple[str, TypeFit, int]]:
         """Name in the table, type that holds all values, and place, of each column to load."""
         result = []
-        fitted = fitted_types(self._connection, merge.SPOOL, segment.columns, self._key_names)
-        for place, (column, fit) in enumerate(zip(segment.columns, fitted, strict=True)):
+        fitted = fit_types(self._connection, merge.SPOOL, segment.columns, self._key_names)
+        for position, (column, fit) in enumerate(zip(segment.columns, fitted, strict=True)):
             name = self._names[column.name]
-            wide = types.union(self._table.columns.get(name, fit.type), fit.type)
-            if column.form is Form.NATIVE:
-                result.append((name, Fit("JSON") if wide == "JSON" else fit, place))
+            wide = types.common_type(self._table.columns.get(name, fit.type), fit.type)
+            if column.spool_format is SpoolFormat.NATIVE:
+                result.append((name, TypeFit("JSON") if wide == "JSON" else fit, position))
                 continue
-            misfit = types.misfit(value_sql(f"s.c{place}", fit.type), fit.type, wide)
-            held = fits(self._connection, f"{merge.SPOOL} AS s", misfit)
+            lossy = types.lossy_sql(value_sql(f"s.c{position}", fit.type), fit.type, wide)
+            fits = no_row_matches(self._connection, f"{merge.SPOOL} AS s", lossy)
             # Text keeps what is empty.
-            result.append((name, fit if held and not (fit.odd and wide == "VARCHAR") else Fit("VARCHAR"), place))
+            result.append(
+                (name, fit if fits and not (fit.irregular and wide == "VARCHAR") else TypeFit("VARCHAR"), position)
+            )
         return result
 
     def _read(self, segment: Segment) -> None:
-        fields = ROW_FIELDS | {f"c{place}": column.spool_type for place, column in enumerate(segment.columns)}
+        fields = ROW_FIELDS | {f"c{position}": column.spool_type for position, column in enumerate(segment.columns)}
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE _spool AS {segment.file.select(fields)}")
 
-    def _activate(self, step: Activate) -> None:
+    def _activate(self, step: ActivateVersion) -> None:
         """Deletes the rows of older versions, and those without a version where the activated one is known to be whole.
 
         A tap that sends ACTIVATE_VERSION first may send what changed only: what a loader that knew no versions has
         loaded stays then. Rows that came before, or those of an older version, say that the stream was read whole.
         """
-        version, deleted_at = version_of(quoted(self._names[TABLE_VERSION])), quoted(self._names[DELETED_AT])
+        version, deleted_at = version_sql(quoted(self._names[TABLE_VERSION])), quoted(self._names[DELETED_AT])
         older = f"{version} < {step.version:d}"
-        if step.after_rows or not fits(self._connection, self._table.sql, older):
+        if step.after_rows or not no_row_matches(self._connection, self._table.sql, older):
             self._warn_of_rows_without_version(self._table)
             older = f"({version} IS NULL OR {older})"
         if self._hard_delete:
@@ -294,8 +309,8 @@ class StreamLoad:
 
     def _warn_of_rows_without_version(self, table: Table) -> None:
         """Says how many live rows a version deletes that were loaded without any."""
-        version, deleted_at = table.find(TABLE_VERSION), table.find(DELETED_AT)
-        live = [f"{version_of(quoted(version))} IS NULL"] if version else []
+        version, deleted_at = table.find_column(TABLE_VERSION), table.find_column(DELETED_AT)
+        live = [f"{version_sql(quoted(version))} IS NULL"] if version else []
         live += [f"{quoted(deleted_at)} IS NULL"] if deleted_at else []
         where = f" WHERE {' AND '.join(live)}" if live else ""
         rows = self._connection.execute(f"SELECT count(*) FROM {table.sql}{where}").fetchall()[0][0]  # noqa: S608 - quoted names
@@ -313,11 +328,11 @@ def _metadata_type(name: str, existing: str | None) -> str:
     return existing if existing in _WIDE_ENOUGH[own] else own
 
 
-def _value(segment: Segment, place: int, fit: Fit, *, key: bool) -> str:
+def _value_sql(segment: Segment, position: int, fit: TypeFit, *, key: bool) -> str:
     """SQL for a spooled value as a value of the type that its column was found to need."""
-    column = segment.columns[place]
-    if column.form is Form.NATIVE:
-        return native.value_sql(f"s.c{place}", column.type, fit.type)
+    column = segment.columns[position]
+    if column.spool_format is SpoolFormat.NATIVE:
+        return nested_values.value_sql(f"s.c{position}", column.type, fit.type)
     if fit.type == "VARCHAR" and column.type != fit.type:
-        return text_sql(f"s.c{place}", column, key=key)
-    return value_sql(f"s.c{place}", fit.type, odd=fit.odd, key=key)
+        return text_sql(f"s.c{position}", column, key=key)
+    return value_sql(f"s.c{position}", fit.type, irregular=fit.irregular, key=key)

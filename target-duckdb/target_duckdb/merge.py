@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: only qualified names and numbers are safe. Nothing is ever deleted from it: `rowid` says in which order rows came.
 SPOOL = "temp.main._spool"
 _OLD = "temp.main._old"
-_LASTS = "temp.main._lasts"
+_LAST_ROWS = "temp.main._lasts"
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Value:
 
     column: str
     sql: str
-    carries: str | None = None
+    is_present: str | None = None
 
 
 def append(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value]) -> None:
     """Adds every row; DuckDB keeps their order."""
-    table.empty = False
+    table.is_empty = False
     columns = ", ".join(quoted(value.column) for value in values)
     expressions = ", ".join(value.sql for value in values)
     connection.execute(f"INSERT INTO {table.sql} ({columns}) SELECT {expressions} FROM {SPOOL} AS s")  # noqa: S608 - quoted names
@@ -53,29 +53,31 @@ def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Val
         values: What each column gets.
         keys: The table's key columns.
     """
-    number = {value.column: place for place, value in enumerate(values)}
+    number = {value.column: position for position, value in enumerate(values)}
     key_sql = ", ".join(values[number[key]].sql for key in keys)
     same = " AND ".join(f"t.{quoted(key)} = k.v{number[key]}" for key in keys)
     key_columns = ", ".join(f"{values[number[key]].sql} AS v{number[key]}" for key in keys)
     key_rows = f"(SELECT DISTINCT {key_columns} FROM {SPOOL} AS s)"  # noqa: S608 - quoted names
     others = [name for name in table.columns if name not in number]
-    partial = any(value.carries for value in values)
-    with_old = bool(others) or partial
-    if with_old:
-        kept = dict.fromkeys([*keys, *others, *(value.column for value in values if value.carries)])
+    partial = any(value.is_present for value in values)
+    needs_old_rows = bool(others) or partial
+    if needs_old_rows:
+        kept = dict.fromkeys([*keys, *others, *(value.column for value in values if value.is_present)])
         old = f"SELECT {', '.join(f't.{quoted(name)}' for name in kept)} FROM {table.sql} AS t"  # noqa: S608 - quoted names
         connection.execute(f"CREATE OR REPLACE TEMP TABLE _old AS {old} SEMI JOIN {key_rows} AS k ON {same}")
-    if not table.empty:
+    if not table.is_empty:
         connection.execute(f"DELETE FROM {table.sql} AS t USING {key_rows} AS k WHERE {same}")  # noqa: S608 - quoted names
-    table.empty = False
+    table.is_empty = False
     columns = ", ".join(quoted(name) for name in [*number, *others])
-    if not with_old:
+    if not needs_old_rows:
         rows = _last_rows(connection, values, key_sql)
         connection.execute(f"INSERT INTO {table.sql} ({columns}) {rows}")
         return
     results = [
-        f"CASE WHEN k.h{place} THEN k.v{place} ELSE t.{quoted(value.column)} END" if value.carries else f"k.v{place}"
-        for place, value in enumerate(values)
+        f"CASE WHEN k.h{position} THEN k.v{position} ELSE t.{quoted(value.column)} END"
+        if value.is_present
+        else f"k.v{position}"
+        for position, value in enumerate(values)
     ] + [f"t.{quoted(name)}" for name in others]
     defaults = not table.defaults.keys().isdisjoint(others)
     for rows in _merged_rows(connection, values, key_sql) if partial else [_last_rows(connection, values, key_sql)]:
@@ -86,8 +88,8 @@ def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Val
         if defaults:
             own = ", ".join(quoted(name) for name in number)
             new = ", ".join(
-                f"CASE WHEN k.h{place} THEN k.v{place} END" if value.carries else f"k.v{place}"
-                for place, value in enumerate(values)
+                f"CASE WHEN k.h{position} THEN k.v{position} END" if value.is_present else f"k.v{position}"
+                for position, value in enumerate(values)
             )
             connection.execute(
                 f"INSERT INTO {table.sql} ({own}) SELECT {new} FROM ({rows}) AS k ANTI JOIN {_OLD} AS t ON {same}"  # noqa: S608 - quoted names
@@ -97,15 +99,15 @@ def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Val
 
 def _last_rows(connection: duckdb.DuckDBPyConnection, values: list[Value], key_sql: str) -> str:
     rows = _rows(values)
-    lasts = f"SELECT max(s.rowid) FROM {SPOOL} AS s GROUP BY {key_sql}"  # noqa: S608 - quoted names
-    count = f"SELECT (SELECT count(*) FROM ({lasts})) = (SELECT count(*) FROM {SPOOL})"  # noqa: S608 - quoted names
-    each_once = connection.execute(count).fetchall()[0][0]
-    return rows if each_once else f"{rows} WHERE s.rowid IN ({lasts})"
+    last_row_ids = f"SELECT max(s.rowid) FROM {SPOOL} AS s GROUP BY {key_sql}"  # noqa: S608 - quoted names
+    count = f"SELECT (SELECT count(*) FROM ({last_row_ids})) = (SELECT count(*) FROM {SPOOL})"  # noqa: S608 - quoted names
+    keys_are_unique = connection.execute(count).fetchall()[0][0]
+    return rows if keys_are_unique else f"{rows} WHERE s.rowid IN ({last_row_ids})"
 
 
 def _rows(values: list[Value]) -> str:
-    expressions = [f"{value.sql} AS v{place}" for place, value in enumerate(values)]
-    expressions += [f"{value.carries} AS h{place}" for place, value in enumerate(values) if value.carries]
+    expressions = [f"{value.sql} AS v{position}" for position, value in enumerate(values)]
+    expressions += [f"{value.is_present} AS h{position}" for position, value in enumerate(values) if value.is_present]
     return f"SELECT {', '.join(expressions)} FROM {SPOOL} AS s"  # noqa: S608 - quoted names
 
 
@@ -117,19 +119,19 @@ def _merged_rows(connection: duckdb.DuckDBPyConnection, values: list[Value], key
         f"CREATE OR REPLACE TEMP TABLE _lasts AS SELECT max(s.rowid) AS last, {differ} AS differ,"  # noqa: S608 - quoted names
         f" CASE WHEN differ THEN list(s.rowid) END AS rows FROM {SPOOL} AS s GROUP BY {key_sql}"
     )
-    alone = f"{_rows(values)} WHERE s.rowid IN (SELECT last FROM {_LASTS} WHERE NOT differ)"  # noqa: S608 - quoted names
-    if not connection.execute(f"SELECT coalesce(bool_or(differ), false) FROM {_LASTS}").fetchall()[0][0]:  # noqa: S608 - same
-        return [alone]
+    unmerged = f"{_rows(values)} WHERE s.rowid IN (SELECT last FROM {_LAST_ROWS} WHERE NOT differ)"  # noqa: S608 - quoted names
+    if not connection.execute(f"SELECT coalesce(bool_or(differ), false) FROM {_LAST_ROWS}").fetchall()[0][0]:  # noqa: S608 - same
+        return [unmerged]
     expressions = []
-    for place, value in enumerate(values):
+    for position, value in enumerate(values):
         last = f"arg_max_null({value.sql}, s.rowid)"
-        if value.carries:
-            expressions.append(f"{last} FILTER (WHERE {value.carries}) AS v{place}")
-            expressions.append(f"bool_or({value.carries}) AS h{place}")
+        if value.is_present:
+            expressions.append(f"{last} FILTER (WHERE {value.is_present}) AS v{position}")
+            expressions.append(f"bool_or({value.is_present}) AS h{position}")
         else:
-            expressions.append(f"{last} AS v{place}")
+            expressions.append(f"{last} AS v{position}")
     merged = (
         f"SELECT {', '.join(expressions)} FROM {SPOOL} AS s"  # noqa: S608 - quoted names
-        f" WHERE s.rowid IN (SELECT unnest(rows) FROM {_LASTS} WHERE differ) GROUP BY {key_sql}"
+        f" WHERE s.rowid IN (SELECT unnest(rows) FROM {_LAST_ROWS} WHERE differ) GROUP BY {key_sql}"
     )
-    return [alone, merged]
+    return [unmerged, merged]

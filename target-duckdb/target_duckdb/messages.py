@@ -65,19 +65,19 @@ _decode = msgspec.json.Decoder(Message).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 _BLOCK_BYTES = 1 << 18
-_LONGEST_NAME = 40  # of a message type that is told
-_NO_UTF_16 = (
+_MAX_NAME_LENGTH = 40  # of a message type that is told
+_UTF_16_INPUT = (
     "The input is UTF-16 text, as some shells of Windows write it into a file: Singer messages are UTF-8. Pipe the tap"
     " into the target, or write the file as UTF-8."
 )
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"{\0", b"\0{")
+_UTF_16_STARTS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"{\0", b"\0{")
 NESTED_TOO_DEEP = "its record is nested too deeply."
-NO_UTF_8 = "its record is not UTF-8 text."
+NOT_UTF_8 = "its record is not UTF-8 text."
 INVALID_VERSION = "its record has a version that is not a 64-bit integer."
 #: The beginning of a RECORD line as the usual writers write it.
 _RECORD_START = re.compile(rb'\{"type": ?"RECORD", ?"stream": ?"([^"\\]*)"')
 #: Shorter runs are not worth it.
-_SHORTEST_RUN = 4
+_MIN_RUN_LENGTH = 4
 
 # Escapes one after the other, so that the second half of `\\ud800` (a backslash, then text) is not taken for one.
 _ESCAPE = re.compile(
@@ -96,7 +96,7 @@ def repair(line: bytes) -> bytes:
     return _STRING_OR_CONSTANT.sub(lambda match: b'"%s"' % match[0] if match["constant"] else match[0], line)
 
 
-def text_of(raw: msgspec.Raw) -> str:
+def json_text(raw: msgspec.Raw) -> str:
     """The JSON text of a part of a message.
 
     Raises:
@@ -108,7 +108,7 @@ def text_of(raw: msgspec.Raw) -> str:
         raise LineError("it is not UTF-8 text.") from None
 
 
-def fields_of(record: msgspec.Raw) -> dict[str, msgspec.Raw]:
+def raw_fields(record: msgspec.Raw) -> dict[str, msgspec.Raw]:
     """The fields of a record, or of an object in it, each as JSON text.
 
     Raises:
@@ -123,7 +123,7 @@ def fields_of(record: msgspec.Raw) -> dict[str, msgspec.Raw]:
         except RecursionError:
             raise RecordError(NESTED_TOO_DEEP) from None
         except UnicodeDecodeError:
-            raise RecordError(NO_UTF_8) from None
+            raise RecordError(NOT_UTF_8) from None
         except msgspec.DecodeError:
             continue
     raise LineError("it is not JSON.")
@@ -148,9 +148,9 @@ def decode_message(line: bytes) -> Message:
     raise LineError("it is not JSON, or it is cut off.")
 
 
-def _unknown(message: Message) -> None:
+def _raise_unknown_type(message: Message) -> None:
     name = "".join(letter for letter in message.type if letter.isprintable())
-    name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
+    name = name if len(name) <= _MAX_NAME_LENGTH else f"{name[:_MAX_NAME_LENGTH]}..."
     raise LineError(f"its message type '{name}' is unknown.")
 
 
@@ -160,13 +160,13 @@ class MessageReader(GenericSingerReader[bytes]):
     #: The line that was read last, counted from 1.
     line_number = 0
     #: Takes the first of some RECORD lines of one stream, which it names, and says how many. 0: they must go singly.
-    take_run: Callable[[str, list[bytes]], int] = staticmethod(lambda _stream, _lines: 0)
+    add_run: Callable[[str, list[bytes]], int] = staticmethod(lambda _stream, _lines: 0)
     #: Takes a line with a record of a stream that cannot be read, and the reason; says whether it did.
-    set_aside: Callable[[str, bytes, str], bool] = staticmethod(lambda _stream, _line, _reason: False)
+    reject_line: Callable[[str, bytes, str], bool] = staticmethod(lambda _stream, _line, _reason: False)
     #: Ends the run if a signal came.
-    heed_signals: Callable[[], None] = staticmethod(lambda: None)
+    check_signals: Callable[[], None] = staticmethod(lambda: None)
     #: What to do before reading ends with an error or a signal.
-    save: Callable[[], None] = staticmethod(lambda: None)
+    on_error: Callable[[], None] = staticmethod(lambda: None)
 
     @property
     def default_input(self) -> IO[bytes]:
@@ -197,20 +197,20 @@ class MessageReader(GenericSingerReader[bytes]):
         source = file_input or self.default_input
         counts: Counter[str] = Counter()
         try:
-            for lines in _blocks(getattr(source, "buffer", source)):
-                self.heed_signals()
+            for lines in _read_blocks(getattr(source, "buffer", source)):
+                self.check_signals()
                 self._process_block(lines, callbacks, counts)
         except (Exception, SystemExit):
-            self.save()
+            self.on_error()
             raise
         return counts
 
     def _process_block(
         self, lines: list[bytes], callbacks: dict[str, Callable[[Any], None]], counts: Counter[str]
     ) -> None:
-        for stream, run in _runs(lines):
+        for stream, run in _group_runs(lines):
             rest = run
-            while stream and rest and (taken := self.take_run(stream, rest)):
+            while stream and rest and (taken := self.add_run(stream, rest)):
                 self.line_number += taken
                 counts["RECORD"] += taken
                 rest = rest[taken:]
@@ -223,23 +223,23 @@ class MessageReader(GenericSingerReader[bytes]):
             return
         try:
             message = decode_message(line)
-            callbacks.get(message.type, _unknown)(message)
+            callbacks.get(message.type, _raise_unknown_type)(message)
         except RecursionError:
             match = _RECORD_START.match(line)
             stream = str(match[1], "utf-8", "replace") if match else ""
-            if match is None or not self.set_aside(stream, line, NESTED_TOO_DEEP):
+            if match is None or not self.reject_line(stream, line, NESTED_TOO_DEEP):
                 reason = NESTED_TOO_DEEP if match else "its values are nested too deeply."
                 raise TargetError(f"Line {self.line_number} of the input cannot be loaded: {reason}") from None
             counts["RECORD"] += 1
             return
         except LineError as error:
-            if self.line_number == 1 and line.startswith(_UTF_16):
-                raise TargetError(_NO_UTF_16) from None
+            if self.line_number == 1 and line.startswith(_UTF_16_STARTS):
+                raise TargetError(_UTF_16_INPUT) from None
             raise TargetError(f"Line {self.line_number} of the input cannot be loaded: {error}") from None
         counts[message.type] += 1
 
 
-def _blocks(source: IO[Any]) -> Iterator[list[bytes]]:
+def _read_blocks(source: IO[Any]) -> Iterator[list[bytes]]:
     """The lines of the input, as many at a time as are there, without their ends."""
     parts: list[bytes] = []
     # What is there already, so that nothing waits for a slow tap's next line.
@@ -254,7 +254,7 @@ def _blocks(source: IO[Any]) -> Iterator[list[bytes]]:
     yield [b"".join(parts)]
 
 
-def _runs(lines: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
+def _group_runs(lines: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
     """Lines in their order, in runs of records of one stream, with its name; empty for other lines."""
     start = 0
     while start < len(lines):
@@ -264,6 +264,6 @@ def _runs(lines: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
             head = match[0]
             while end < len(lines) and lines[end].startswith(head):
                 end += 1
-        stream = str(match[1], "utf-8", "replace") if match and end - start >= _SHORTEST_RUN else ""
+        stream = str(match[1], "utf-8", "replace") if match and end - start >= _MIN_RUN_LENGTH else ""
         yield stream, lines[start:end]
         start = end

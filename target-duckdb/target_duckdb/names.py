@@ -13,7 +13,7 @@ def assign_names(
     wanted: Iterable[str],
     existing: Iterable[str],
     reserved: Iterable[str] = (),
-    held: Mapping[str, str] | None = None,
+    column_names: Mapping[str, str] | None = None,
     schemas: Iterable[Collection[str]] | None = None,
 ) -> dict[str, str]:
     """Gives each name one that DuckDB, which does not tell upper from lower case, can keep apart.
@@ -34,8 +34,8 @@ def assign_names(
         The name to use, by wanted name.
     """
     wanted = list(dict.fromkeys(wanted))
-    names = _Names(existing, reserved, held or {}, wanted, [wanted] if schemas is None else schemas)
-    for step in (names.take_held, names.take_exact, names.take_suffixed, names.take_new):
+    names = _Names(existing, reserved, column_names or {}, wanted, [wanted] if schemas is None else schemas)
+    for step in (names.take_recorded, names.take_exact, names.take_suffixed, names.take_new):
         for name in wanted:
             if name not in names.found:
                 step(name)
@@ -47,69 +47,71 @@ class _Names:
         self,
         existing: Iterable[str],
         reserved: Iterable[str],
-        held: Mapping[str, str],
+        column_names: Mapping[str, str],
         wanted: Collection[str],
         schemas: Iterable[Collection[str]],
     ) -> None:
         self.found: dict[str, str] = {}
         self._columns = {name.lower(): name for name in existing}
-        self._present = dict(self._columns)
-        self._foreign = {name.lower() for name in reserved}
+        self._existing = dict(self._columns)
+        self._unavailable = {name.lower() for name in reserved}
         self._wanted = frozenset(wanted)
         self._schemas = [frozenset(names) for names in schemas]
-        self._held = {
-            name: self._present[column.lower()] for name, column in held.items() if column.lower() in self._present
+        self._recorded = {
+            name: self._existing[column.lower()]
+            for name, column in column_names.items()
+            if column.lower() in self._existing
         }
         self._owners: dict[str, set[str]] = {}
-        for name, column in self._held.items():
+        for name, column in self._recorded.items():
             if name not in self._wanted:
                 self._owners.setdefault(column.lower(), set()).add(name)
 
-    def _apart(self, one: str, other: str) -> bool:
+    def _are_separate(self, one: str, other: str) -> bool:
         return one.lower() != other.lower() or any(one in names and other in names for names in self._schemas)
 
     def _is_free(self, name: str, column: str) -> bool:
         owners = self._owners.get(column.lower(), ())
-        return column.lower() not in self._foreign and not any(self._apart(name, owner) for owner in owners)
+        return column.lower() not in self._unavailable and not any(self._are_separate(name, owner) for owner in owners)
 
-    def _give(self, name: str, column: str) -> None:
+    def _assign(self, name: str, column: str) -> None:
         self.found[name] = column
         self._columns.setdefault(column.lower(), column)
         self._owners.setdefault(column.lower(), set()).add(name)
 
-    def take_held(self, name: str) -> None:
+    def take_recorded(self, name: str) -> None:
         """Takes the column that the name is known to have, unless that is now another's by its very name."""
-        column = self._held.get(name)
+        column = self._recorded.get(name)
         if column is None or not self._is_free(name, column):
             return
-        if column not in self._wanted or column.lower() != name.lower() or not self._apart(name, column):
-            self._give(name, column)
+        if column not in self._wanted or column.lower() != name.lower() or not self._are_separate(name, column):
+            self._assign(name, column)
 
     def take_exact(self, name: str) -> None:
         """Takes the column of exactly the name."""
-        if self._present.get(name.lower()) == name and self._is_free(name, name):
-            self._give(name, name)
+        if self._existing.get(name.lower()) == name and self._is_free(name, name):
+            self._assign(name, name)
 
     def take_suffixed(self, name: str) -> None:
         """Takes a column that the name may have had before its table had a note: another differs only in case."""
-        if name.lower() not in self._present.keys() | self._foreign:
+        if name.lower() not in self._existing.keys() | self._unavailable:
             return
         pattern = re.compile(re.escape(name) + r"_(\d+)")
-        taken = self._owners.keys() | self._foreign
+        taken = self._owners.keys() | self._unavailable
         earlier = {
             int(match[1]): found
-            for found in self._present.values()
+            for found in self._existing.values()
             if (match := pattern.fullmatch(found)) and found.lower() not in taken
         }
         if earlier:
-            self._give(name, earlier[min(earlier)])
+            self._assign(name, earlier[min(earlier)])
 
     def take_new(self, name: str) -> None:
         """Takes a column that differs only in case, or a new one."""
         column = name.replace("\0", "_") or "_"
         if not self._is_free(name, column):
-            column = free_name(name, {*self._owners, *self._foreign})
-        self._give(name, self._columns.get(column.lower(), column))
+            column = free_name(name, {*self._owners, *self._unavailable})
+        self._assign(name, self._columns.get(column.lower(), column))
 
 
 def free_name(name: str, taken: set[str]) -> str:

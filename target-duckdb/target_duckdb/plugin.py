@@ -14,18 +14,18 @@ from singer_sdk.target_base import Target
 from target_duckdb.database import IN_MEMORY, Attachment, Database
 from target_duckdb.errors import TargetError
 from target_duckdb.flatten import Flattening
-from target_duckdb.maps import broken_expressions, nearest
 from target_duckdb.messages import MessageReader
 from target_duckdb.settings import SETTINGS
+from target_duckdb.stream_maps import invalid_expressions, suggestion
 
 if TYPE_CHECKING:
     import click
 
-_OWN_SCHEMAS = {"information_schema", "pg_catalog"}
-_OWN_CATALOGS = {"temp", "system"}
+_RESERVED_SCHEMAS = {"information_schema", "pg_catalog"}
+_RESERVED_CATALOGS = {"temp", "system"}
 _UNUSED = ("validate_records",)  # of the SDK's; a value that does not fit its type is kept
-_LONGEST_RULE = 100
-_VARIABLES = {"loglevel"}  # of the environment, and no settings
+_MAX_RULE_LENGTH = 100
+_NOT_SETTINGS = {"loglevel"}  # of the environment, and no settings
 
 
 class Plugin(Target):
@@ -55,7 +55,7 @@ class Plugin(Target):
         config = _without_nulls(options.get("config") or {})
         prefix = self._env_var_prefix if options.get("parse_env_config") else None
         names = [name.removeprefix(prefix).lower() for name in os.environ if name.startswith(prefix)] if prefix else []
-        self._variables = [name for name in names if name not in _VARIABLES]
+        self._variables = [name for name in names if name not in _NOT_SETTINGS]
         try:
             super().__init__(**{**options, "config": config, "setup_mapper": False})
         except ValueError:  # the SDK's own error prints the value
@@ -66,7 +66,7 @@ class Plugin(Target):
         self.state_id = str(self.config.get("state_id") or self.schema)
         attach = [{"path": item} if isinstance(item, str) else item for item in self.config.get("attach") or ()]
         self.database = Database(
-            home(os.fspath(self.config.get("path") or self.config["filepath"])),
+            expand_home(os.fspath(self.config.get("path") or self.config["filepath"])),
             memory_limit=self.config["memory_limit"],
             lock_timeout=self.config["lock_timeout"],
             token=self.config.get("token"),
@@ -94,11 +94,11 @@ class Plugin(Target):
         for error in JSONSchemaValidator(self.config_jsonschema).iter_errors(self._config):
             name = ".".join(str(part) for part in error.path)
             rule = f"{error.validator}: {json.dumps(error.validator_value)}"
-            rule = f" ({rule})" if len(rule) <= _LONGEST_RULE else ""
+            rule = f" ({rule})" if len(rule) <= _MAX_RULE_LENGTH else ""
             errors.append(f"The setting {name} is not valid{rule}. {_description(name)}".rstrip())
         self._warn_of_unknown()
         stream_maps = self._config.get("stream_maps")
-        errors += broken_expressions(stream_maps) if isinstance(stream_maps, dict) else []
+        errors += invalid_expressions(stream_maps) if isinstance(stream_maps, dict) else []
         if self._config.get("flattening_enabled") and "flattening_max_depth" not in self._config:
             errors.append("The setting flattening_enabled needs flattening_max_depth: how many levels to take apart.")
         path = self._config.get("path") or self._config.get("filepath")
@@ -110,13 +110,13 @@ class Plugin(Target):
                 " gone at the end."
             )
         catalog = self._config.get("catalog")
-        if isinstance(catalog, str) and self._is_lost(catalog, path == IN_MEMORY):
+        if isinstance(catalog, str) and self._is_temporary_catalog(catalog, path == IN_MEMORY):
             errors.append(
                 "The setting catalog names a database that is gone at the end: name an attached one, with a file."
             )
         if self._config.get("default_target_schema") == "":
             errors.append("The setting default_target_schema is empty: name a schema, such as 'main'.")
-        if str(self._config.get("default_target_schema")).lower() in _OWN_SCHEMAS:
+        if str(self._config.get("default_target_schema")).lower() in _RESERVED_SCHEMAS:
             errors.append("The setting default_target_schema names a schema that is DuckDB's own: name another.")
         if errors and raise_errors:
             raise ConfigValidationError("The settings are not valid.", errors=errors, schema=self.config_jsonschema)
@@ -127,16 +127,16 @@ class Plugin(Target):
         known = [*self.config_jsonschema["properties"], *_UNUSED]
         for name in [*self._config, *self._variables]:
             if name not in known and not name.startswith("_"):
-                self.logger.warning("The setting '%s' is not known and has no effect.%s", name, nearest(name, known))
+                self.logger.warning("The setting '%s' is not known and has no effect.%s", name, suggestion(name, known))
 
-    def _is_lost(self, catalog: str, in_memory: bool) -> bool:  # noqa: FBT001 - private
+    def _is_temporary_catalog(self, catalog: str, in_memory: bool) -> bool:  # noqa: FBT001 - private
         """Whether a catalog is DuckDB's own, or is attached in memory."""
         attach = self._config.get("attach")
         items = [item for item in attach if isinstance(item, dict)] if isinstance(attach, list) else []
         paths = {str(item.get("alias")).lower(): str(item.get("path")) for item in items}
         if catalog.lower() in paths:
             return paths[catalog.lower()].startswith(IN_MEMORY) or not paths[catalog.lower()]
-        return catalog.lower() in ({*_OWN_CATALOGS, "memory"} if in_memory else _OWN_CATALOGS)
+        return catalog.lower() in ({*_RESERVED_CATALOGS, "memory"} if in_memory else _RESERVED_CATALOGS)
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
@@ -145,14 +145,14 @@ class Plugin(Target):
             return super().cb_config(ctx, param, value)
         except OSError as error:
             reason = (error.strerror or "unknown reason").lower()
-            sentence = f"The file that --config names cannot be read: {reason}."
+            message = f"The file that --config names cannot be read: {reason}."
         except (ValueError, TypeError):
-            sentence = "The file that --config names does not hold a JSON object."
-        cls.logger.error(sentence)
+            message = "The file that --config names does not hold a JSON object."
+        cls.logger.error(message)
         raise SystemExit(1)
 
 
-def home(path: str) -> str:
+def expand_home(path: str) -> str:
     """A path with the user's folder in the place of `~`, as DuckDB itself would read it; other text as it is."""
     return os.path.expanduser(path)  # noqa: PTH111 - it may be `md:hr`, and pathlib fails where no folder is known
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from target_duckdb import native, nested
-from target_duckdb.columns import DELETED_AT, Column, Form
+from target_duckdb import nested_types, nested_values
+from target_duckdb.columns import DELETED_AT, Column, SpoolFormat
 from target_duckdb.errors import RecordError
-from target_duckdb.messages import NO_UTF_8, fields_of, repair
+from target_duckdb.messages import NOT_UTF_8, raw_fields, repair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
 _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _INT64 = range(-(2**63), 2**63)
 _INT128 = range(-(2**127), 2**127)
-_FAST_TYPES: dict[Form, Any] = {
-    Form.INTEGER: _Int64,
-    Form.NUMBER: msgspec.Raw,
-    Form.BOOLEAN: bool,
-    Form.TEXT: str,
-    Form.DIGITS: msgspec.Raw,
-    Form.JSON: msgspec.Raw,
-    Form.WIDENED: msgspec.Raw,
-    Form.NATIVE: msgspec.Raw,
+_DECODED_TYPES: dict[SpoolFormat, Any] = {
+    SpoolFormat.INTEGER: _Int64,
+    SpoolFormat.NUMBER: msgspec.Raw,
+    SpoolFormat.BOOLEAN: bool,
+    SpoolFormat.TEXT: str,
+    SpoolFormat.DECIMAL_TEXT: msgspec.Raw,
+    SpoolFormat.JSON: msgspec.Raw,
+    SpoolFormat.WIDENED: msgspec.Raw,
+    SpoolFormat.NATIVE: msgspec.Raw,
 }
 _INTEGER_TEXT = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
 #: A number, also where a string holds it: other than with zeros in front, these ways to write it say nothing more.
 _NUMBER_TEXT = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
-_TRUTHS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+_BOOLEANS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 _ESCAPED_IN_NAMES = re.compile(r'["\\\x00-\x1f]')
-_NOT_FINITE = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}  # as DuckDB writes them
+_NON_FINITE = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}  # as DuckDB writes them
 _MAX_EXPONENT = 100  # a longer number is kept as it was written
-SURE_DIGITS = 15  # any number of so few digits comes back from a double as it was
-_LEAST_SURE, _LARGEST_SURE = 1e-300, 1e300
+EXACT_DOUBLE_DIGITS = 15  # any number of so few digits comes back from a double as it was
+_MIN_EXACT_DOUBLE, _MAX_EXACT_DOUBLE = 1e-300, 1e300
 _ZERO = re.compile(rb"-?0(\.0+)?")
-_EXACT_INTEGERS = 2**53
+_MAX_EXACT_INTEGER = 2**53
 _NULL = msgspec.Raw(b"null")
 #: What some taps send for `_sdc_deleted_at` of a row that is there.
 _NOT_DELETED = {"null", "false", '""'}
@@ -48,7 +48,7 @@ _NOT_DELETED = {"null", "false", '""'}
 _decode_string = msgspec.json.Decoder(str).decode
 
 
-class MisfitError(Exception):
+class ColumnTooNarrowError(Exception):
     """A value that its column's form cannot hold.
 
     Attributes:
@@ -81,26 +81,30 @@ class RecordDecoder:
         self.columns = columns
         self.keys = frozenset(keys)
         self._width = len(columns) + 1
-        self.raw = [
-            (index, column.form)
+        self.raw_columns = [
+            (index, column.spool_format)
             for index, column in enumerate(columns)
-            if _FAST_TYPES[column.form] is msgspec.Raw and column.form is not Form.NUMBER
+            if _DECODED_TYPES[column.spool_format] is msgspec.Raw and column.spool_format is not SpoolFormat.NUMBER
         ]
-        self.raw_keys = [
+        self.raw_key_columns = [
             index
             for index, column in enumerate(columns)
-            if column.name in self.keys and _FAST_TYPES[column.form] is msgspec.Raw
+            if column.name in self.keys and _DECODED_TYPES[column.spool_format] is msgspec.Raw
         ]
-        self._readers = {
-            index: native.reader(nested.tree(column.type), _EXACT)
+        self._parsers = {
+            index: nested_values.make_parser(nested_types.tree(column.type), _PARSERS)
             for index, column in enumerate(columns)
-            if column.form is Form.NATIVE
+            if column.spool_format is SpoolFormat.NATIVE
         }
-        self.numbers = [index for index, column in enumerate(columns) if column.form is Form.NUMBER]
+        self.number_columns = [
+            index for index, column in enumerate(columns) if column.spool_format is SpoolFormat.NUMBER
+        ]
         # Fields are named by number, because a property's name may be anything.
         names = [*(column.name for column in columns), DELETED_AT, *ignored]
         annotations = (
-            [_FAST_TYPES[column.form] for column in columns] + [str] + [msgspec.Raw] * (len(names) - self._width)
+            [_DECODED_TYPES[column.spool_format] for column in columns]
+            + [str]
+            + [msgspec.Raw] * (len(names) - self._width)
         )
         fields: list[Any] = [
             (f"f{index}", kind)
@@ -109,7 +113,7 @@ class RecordDecoder:
             for index, (name, kind) in enumerate(zip(names, annotations, strict=True))
         ]
         self.struct: type[msgspec.Struct] | None = None
-        self._decode: Callable[[bytes | msgspec.Raw], msgspec.Struct] = _refuse
+        self._decode: Callable[[bytes | msgspec.Raw], msgspec.Struct] = _raise_not_decodable
         if any(_ESCAPED_IN_NAMES.search(name) for name in names):
             return  # msgspec takes no such names: every record goes the exact way
         self.struct = msgspec.defstruct(
@@ -129,12 +133,12 @@ class RecordDecoder:
             msgspec.DecodeError, UnicodeDecodeError: Something is odd; `decode_exactly` says what.
         """
         values = list(msgspec.structs.astuple(self._decode(record))[: self._width])
-        for index in self.numbers:
+        for index in self.number_columns:
             text = bytes(values[index])
-            values[index] = None if text == b"null" else fast_number(text)
-        for index, form in self.raw:
-            values[index] = self.text_of(index, form, str(bytes(values[index]), "utf-8"))
-        for index in self.raw_keys:
+            values[index] = None if text == b"null" else exact_double(text)
+        for index, spool_format in self.raw_columns:
+            values[index] = self.raw_column_value(index, spool_format, str(bytes(values[index]), "utf-8"))
+        for index in self.raw_key_columns:
             if values[index] is None:
                 raise msgspec.ValidationError
         return values
@@ -151,48 +155,54 @@ class RecordDecoder:
             LineError: It is not JSON.
         """
         try:
-            texts = {name: str(bytes(raw), "utf-8") for name, raw in fields_of(record).items()}
+            texts = {name: str(bytes(raw), "utf-8") for name, raw in raw_fields(record).items()}
         except UnicodeDecodeError:
-            raise RecordError(NO_UTF_8) from None
+            raise RecordError(NOT_UTF_8) from None
         values: list[Any] = []
         for index, column in enumerate(self.columns):
             text = texts.get(column.name, "null")
             if text == "null" and column.name in self.keys:
                 raise RecordError(f"its record has no value for the key property '{column.name}'.")
-            values.append(None if text == "null" else self._exactly(index, column, text))
+            values.append(None if text == "null" else self._decode_value(index, column, text))
         deleted = texts.get(DELETED_AT, "null")
         values.append(None if deleted in _NOT_DELETED else _plain_text(deleted))
         return values, set(texts), set(texts) - {column.name for column in self.columns} - {DELETED_AT}
 
-    def text_of(self, index: int, form: Form, text: str) -> str | dict[str, Any] | None:
+    def raw_column_value(self, index: int, spool_format: SpoolFormat, text: str) -> str | dict[str, Any] | None:
         """What a raw column, not of numbers, makes of the JSON text of a value."""
         if text == "null":
             return None
-        if form is Form.NATIVE:
+        if spool_format is SpoolFormat.NATIVE:
             try:
-                return {"t": text, "v": self._readers[index](text)}
-            except native.NestedMisfitError:
+                return {"t": text, "v": self._parsers[index](text)}
+            except nested_values.NestedTypeTooNarrowError:
                 raise msgspec.ValidationError from None
-        if form is Form.JSON:
+        if spool_format is SpoolFormat.JSON:
             return text
-        return _digits(text) if form is Form.DIGITS else _widened(self.columns[index], text)
+        return (
+            _decimal_text(text)
+            if spool_format is SpoolFormat.DECIMAL_TEXT
+            else _widened_text(self.columns[index], text)
+        )
 
-    def _exactly(self, index: int, column: Column, text: str) -> Any:  # noqa: ANN401 - a value may be anything
-        if column.form is Form.WIDENED:
-            return _widened(column, text)
-        if column.form is Form.NATIVE:
+    def _decode_value(self, index: int, column: Column, text: str) -> Any:  # noqa: ANN401 - a value may be anything
+        if column.spool_format is SpoolFormat.WIDENED:
+            return _widened_text(column, text)
+        if column.spool_format is SpoolFormat.NATIVE:
             try:
-                return {"t": text, "v": self._readers[index](text)}
-            except native.NestedMisfitError as misfit:
-                raise MisfitError(index, "JSON" if misfit.tree is None else nested.name_of(misfit.tree)) from None
+                return {"t": text, "v": self._parsers[index](text)}
+            except nested_values.NestedTypeTooNarrowError as error:
+                raise ColumnTooNarrowError(
+                    index, "JSON" if error.tree is None else nested_types.name_of(error.tree)
+                ) from None
         try:
-            return _EXACT[column.form](text)
+            return _PARSERS[column.spool_format](text)
         except ValueError:
-            wide = column.form is Form.INTEGER and _is_whole(_plain_text(text))
-            raise MisfitError(index, "HUGEINT" if wide else "VARCHAR") from None
+            wide = column.spool_format is SpoolFormat.INTEGER and _is_integer_text(_plain_text(text))
+            raise ColumnTooNarrowError(index, "HUGEINT" if wide else "VARCHAR") from None
 
 
-def fast_number(text: bytes) -> float:
+def exact_double(text: bytes) -> float:
     """The number that a JSON text says.
 
     Raises:
@@ -202,16 +212,16 @@ def fast_number(text: bytes) -> float:
         value = float(text)
     except ValueError:
         raise msgspec.ValidationError from None
-    if len(text) > SURE_DIGITS:
+    if len(text) > EXACT_DOUBLE_DIGITS:
         plain = str(text, "ascii")
-        if repr(value) != plain and not _holds(plain, value):
+        if repr(value) != plain and not _equals_double(plain, value):
             raise msgspec.ValidationError
-    elif not _LEAST_SURE < abs(value) < _LARGEST_SURE and not _ZERO.fullmatch(text):
+    elif not _MIN_EXACT_DOUBLE < abs(value) < _MAX_EXACT_DOUBLE and not _ZERO.fullmatch(text):
         raise msgspec.ValidationError
     return value
 
 
-def _refuse(_: bytes | msgspec.Raw) -> msgspec.Struct:
+def _raise_not_decodable(_: bytes | msgspec.Raw) -> msgspec.Struct:
     raise msgspec.ValidationError
 
 
@@ -225,10 +235,10 @@ def _plain_text(text: str) -> str:
         return _decode_string(repair(text.encode()))
 
 
-def _digits(text: str) -> str:
+def _decimal_text(text: str) -> str:
     """A number without exponent; what is no number stays as it is."""
     plain = _plain_text(text)
-    if _is_written_otherwise(plain):
+    if _has_sign_or_exponent(plain):
         try:
             number = Decimal(plain)
         except InvalidOperation:
@@ -238,63 +248,65 @@ def _digits(text: str) -> str:
     return plain
 
 
-def _is_written_otherwise(text: str) -> bool:
+def _has_sign_or_exponent(text: str) -> bool:
     """Whether a text is a number with a plus or an exponent."""
     return ("e" in text or "E" in text or text.startswith("+")) and _NUMBER_TEXT.fullmatch(text) is not None
 
 
-def _is_whole(text: str) -> bool:
+def _is_integer_text(text: str) -> bool:
     return _INTEGER_TEXT.fullmatch(text) is not None and text != "-0"
 
 
-def _decimal(text: str) -> Decimal:
+def _parse_decimal(text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation:  # an exponent beyond all bounds
         raise ValueError from None
 
 
-def _integer(text: str) -> int:
-    value = _whole(text)
+def _parse_int64(text: str) -> int:
+    value = _parse_integer(text)
     if value not in _INT64:
         raise ValueError
     return value
 
 
-def _whole(text: str) -> int:
+def _parse_integer(text: str) -> int:
     plain = _plain_text(text)
-    if not _is_whole(plain):
+    if not _is_integer_text(plain):
         if not _NUMBER_TEXT.fullmatch(plain):
             raise ValueError
-        number = _decimal(plain)  # 1.0 and 1e2 are whole numbers too
+        number = _parse_decimal(plain)  # 1.0 and 1e2 are whole numbers too
         if abs(number.adjusted()) > _MAX_EXPONENT or number != number.to_integral_value():
             raise ValueError
         plain = format(number.to_integral_value(), "f")
     return int(plain)  # at most 4,300 digits, else a ValueError
 
 
-def _number(text: str) -> float | str:
+def _parse_double(text: str) -> float | str:
     if text.startswith('"'):
         plain = _plain_text(text)
-        if plain in _NOT_FINITE:
+        if plain in _NON_FINITE:
             return plain  # JSON has no such numbers; DuckDB reads these words as them
         value = float(plain)
-        same = repr(value) == plain or (_is_whole(plain) and abs(value) <= _EXACT_INTEGERS and _holds(plain, value))
-        same = same or (_is_written_otherwise(plain) and _holds(plain, value))
+        same = repr(value) == plain or (
+            _is_integer_text(plain) and abs(value) <= _MAX_EXACT_INTEGER and _equals_double(plain, value)
+        )
+        same = same or (_has_sign_or_exponent(plain) and _equals_double(plain, value))
     else:
         same = text[0] in "-0123456789"
         value = float(text) if same else 0.0
-        same = same and _holds(text, value)
+        same = same and _equals_double(text, value)
     if not same or not math.isfinite(value):
         raise ValueError
     return value
 
 
-def _holds(text: str, value: float) -> bool:
+def _equals_double(text: str, value: float) -> bool:
     """Whether a double says the same number as the text that it was made from."""
     if not math.isfinite(value):
         return False
-    if _is_whole(text) and abs(value) >= _EXACT_INTEGERS and int(value) != int(text):
+    if _is_integer_text(text) and abs(value) >= _MAX_EXACT_INTEGER and int(value) != int(text):
         return False
     shortest = repr(value)
     try:
@@ -303,42 +315,42 @@ def _holds(text: str, value: float) -> bool:
         return False
 
 
-def _boolean(text: str) -> bool:
-    truth = _TRUTHS.get(_plain_text(text).lower())
-    if truth is None:
+def _parse_boolean(text: str) -> bool:
+    value = _BOOLEANS.get(_plain_text(text).lower())
+    if value is None:
         raise ValueError
-    return truth
+    return value
 
 
-_EXACT: dict[Form, Callable[[str], Any]] = {
-    Form.INTEGER: _integer,
-    Form.NUMBER: _number,
-    Form.BOOLEAN: _boolean,
-    Form.TEXT: _plain_text,
-    Form.DIGITS: _digits,
-    Form.JSON: lambda text: text,
+_PARSERS: dict[SpoolFormat, Callable[[str], Any]] = {
+    SpoolFormat.INTEGER: _parse_int64,
+    SpoolFormat.NUMBER: _parse_double,
+    SpoolFormat.BOOLEAN: _parse_boolean,
+    SpoolFormat.TEXT: _plain_text,
+    SpoolFormat.DECIMAL_TEXT: _decimal_text,
+    SpoolFormat.JSON: lambda text: text,
 }
 
 
-def _widened(column: Column, text: str) -> str:
+def _widened_text(column: Column, text: str) -> str:
     """The text of any value in a column that was widened to VARCHAR.
 
     What fits the column's first type has the text that DuckDB gives it, so that the same value is the same text, and
     the same key, whenever it came.
     """
-    first = Column(column.name, column.first or column.type).form
+    declared_format = Column(column.name, column.declared_type or column.type).spool_format
     try:
-        value = _whole(text) if first is Form.INTEGER else _EXACT[first](text)
+        value = _parse_integer(text) if declared_format is SpoolFormat.INTEGER else _PARSERS[declared_format](text)
     except ValueError:
         return _plain_text(text)
-    if first is Form.INTEGER:
+    if declared_format is SpoolFormat.INTEGER:
         return str(value) if value in _INT128 else _plain_text(text)
-    if first is Form.NUMBER:
-        return _NOT_FINITE[value] if isinstance(value, str) else _double_text(value)
-    return str(value).lower() if first is Form.BOOLEAN else _plain_text(text)
+    if declared_format is SpoolFormat.NUMBER:
+        return _NON_FINITE[value] if isinstance(value, str) else _double_text(value)
+    return str(value).lower() if declared_format is SpoolFormat.BOOLEAN else _plain_text(text)
 
 
 def _double_text(value: float) -> str:
     """What `types.convert` makes of a double in the table."""
-    whole = value.is_integer() and abs(value) <= _EXACT_INTEGERS and repr(value) != "-0.0"
+    whole = value.is_integer() and abs(value) <= _MAX_EXACT_INTEGER and repr(value) != "-0.0"
     return str(int(value)) if whole else repr(value)

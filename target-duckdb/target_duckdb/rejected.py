@@ -20,10 +20,10 @@ logger = logging.getLogger("target-duckdb")
 
 _FIELDS = {"received": "BIGINT", "stream": "VARCHAR", "record": "VARCHAR", "reason": "VARCHAR"}
 _NAMES = tuple(_FIELDS)
-_MOST_REASONS = 3  # that a warning tells
+_MAX_REASONS = 3  # that a warning tells
 
 
-class Rejected:
+class RejectedRecords:
     """Records that wait for the next batch, which takes them to the table `_rejected`.
 
     Args:
@@ -33,12 +33,12 @@ class Rejected:
     def __init__(self, directory: SpoolDirectory) -> None:
         self._directory = directory
         self._file: SpoolFile | None = None
-        self._waiting: Counter[tuple[str, str]] = Counter()
-        self._kept: Counter[tuple[str, str]] = Counter()
+        self._pending: Counter[tuple[str, str]] = Counter()
+        self._committed: Counter[tuple[str, str]] = Counter()
         self._table = ""
 
     def __len__(self) -> int:
-        return self._waiting.total()
+        return self._pending.total()
 
     def add(self, stream: str, record: bytes | None, reason: str) -> None:
         """Takes a record.
@@ -53,12 +53,12 @@ class Rejected:
         text = None if record is None else str(repair(record), "utf-8", "backslashreplace")
         reason = f"The record{reason.removeprefix('its record')}"
         self._file.add(_NAMES, (time.time_ns() // 1000, stream, text, reason), len(text or ""))
-        self._waiting[stream, reason] += 1
+        self._pending[stream, reason] += 1
 
     @property
-    def longest(self) -> int:
+    def max_line_bytes(self) -> int:
         """Bytes of the longest line in which they wait."""
-        return self._file.longest if self._file else 0
+        return self._file.max_line_bytes if self._file else 0
 
     def flush(self) -> None:
         """Writes all to the file."""
@@ -69,7 +69,7 @@ class Rejected:
         """Brings them into their table."""
         if self._file is None:
             return
-        self._table = tables.rejected()
+        self._table = tables.rejected_table()
         connection.execute(
             f"INSERT INTO {tables.sql_name(self._table)} (stream, record, reason, received)"  # noqa: S608 - quoted names
             " SELECT s.stream, coalesce(TRY_CAST(s.record AS JSON), to_json(s.record)), s.reason,"
@@ -81,21 +81,21 @@ class Rejected:
         if self._file is not None:
             self._file.remove()
             self._file = None
-        self._kept.update(self._waiting)
-        self._waiting.clear()
+        self._committed.update(self._pending)
+        self._pending.clear()
 
     def warn(self) -> None:
         """Says, once per stream, how many records were set aside, and why."""
-        for stream in dict.fromkeys(stream for stream, _ in self._kept):
-            reasons = Counter({reason: count for (name, reason), count in self._kept.items() if name == stream})
-            told = [f"{reason} ({count})" for reason, count in reasons.most_common(_MOST_REASONS)]
-            more = len(reasons) - len(told)
+        for stream in dict.fromkeys(stream for stream, _ in self._committed):
+            reasons = Counter({reason: count for (name, reason), count in self._committed.items() if name == stream})
+            listed = [f"{reason} ({count})" for reason, count in reasons.most_common(_MAX_REASONS)]
+            more = len(reasons) - len(listed)
             logger.warning(
                 "Stream '%s': %d of its records could not be loaded and were set aside in the table '%s'. %s%s",
                 stream,
                 reasons.total(),
                 self._table,
-                " ".join(told),
+                " ".join(listed),
                 f" And {more} other reasons." if more else "",
             )
-        self._kept.clear()
+        self._committed.clear()

@@ -36,9 +36,9 @@ class Part(NamedTuple):
     """
 
     number: int | None
-    places: tuple[int, ...]
+    positions: tuple[int, ...]
     fields: tuple[str, ...]
-    objects: frozenset[str]
+    flattened_objects: frozenset[str]
 
 
 @dataclass
@@ -58,46 +58,46 @@ class Segment:
     version: int | None = None
     columns: list[Column] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
-    partial: bool = False
+    has_deletion_marks: bool = False
     separator: str = SEPARATOR
 
     def __post_init__(self) -> None:
-        self._places: dict[str, int] = {}
+        self._positions: dict[str, int] = {}
         self._spellings: dict[str, set[str]] = {}
         self._by_columns: dict[tuple[tuple[Column, ...], frozenset[str]], Part] = {}
 
-    def part(self, columns: tuple[Column, ...], objects: frozenset[str] = frozenset()) -> Part | None:
+    def part(self, columns: tuple[Column, ...], flattened_objects: frozenset[str] = frozenset()) -> Part | None:
         """The part for rows of these columns; None where a name has another type in this segment."""
-        known = self._by_columns.get((columns, objects))
+        known = self._by_columns.get((columns, flattened_objects))
         if known is not None:
             return known
         own = {column.name for column in columns}
         for column in columns:
-            place = self._places.get(column.name)
-            if place is not None and self.columns[place] != column:
+            position = self._positions.get(column.name)
+            if position is not None and self.columns[position] != column:
                 return None
             # A name that is written anew has the same column in the table, which one segment cannot fill twice.
             if not self._spellings.get(column.name.lower(), own) <= own:
                 return None
         for column in columns:
-            if column.name not in self._places:
-                self._places[column.name] = len(self.columns)
+            if column.name not in self._positions:
+                self._positions[column.name] = len(self.columns)
                 self._spellings.setdefault(column.name.lower(), set()).add(column.name)
                 self.columns.append(column)
-        places = tuple(self._places[column.name] for column in columns)
+        positions = tuple(self._positions[column.name] for column in columns)
         names = [name for name in ROW_FIELDS if name != "deleted"]
-        fields = (*names, *(f"c{place}" for place in places), "deleted")
-        part = Part(len(self.parts) or None, places, fields, objects)
+        fields = (*names, *(f"c{position}" for position in positions), "deleted")
+        part = Part(len(self.parts) or None, positions, fields, flattened_objects)
         self.parts.append(part)
-        self._by_columns[columns, objects] = part
+        self._by_columns[columns, flattened_objects] = part
         return part
 
     @property
     def schemas(self) -> list[list[str]]:
         """The names of the columns of each part."""
-        return [[self.columns[place].name for place in part.places] for part in self.parts]
+        return [[self.columns[position].name for position in part.positions] for part in self.parts]
 
-    def sources(self, name: str, apart: Collection[str]) -> dict[int, list[int]]:
+    def source_columns(self, name: str, flattened: Collection[str]) -> dict[int, list[int]]:
         """Which columns say what the rows of each part hold in a column of the table.
 
         That is the column itself; or flat ones of an object, whose own column then holds nothing; or a whole object,
@@ -110,32 +110,34 @@ class Segment:
         Returns:
             Their places, by number of the part; a part that leaves the column as it is does not occur.
         """
-        own = self._places.get(name)
+        own = self._positions.get(name)
         found = {}
         for part in self.parts:
-            if own is not None and own in part.places:
+            if own is not None and own in part.positions:
                 found[part.number or 0] = [own]
                 continue
-            names = {place: self.columns[place].name.lower() for place in part.places} if apart else {}
-            if name.lower() in map(str.lower, part.objects):
+            names = {position: self.columns[position].name.lower() for position in part.positions} if flattened else {}
+            if name.lower() in map(str.lower, part.flattened_objects):
                 start = name.lower() + self.separator
-                places = [place for place, other in names.items() if other.startswith(start)]
+                positions = [position for position, other in names.items() if other.startswith(start)]
             else:
-                wholes = {place: other + self.separator for place, other in names.items() if other in apart}
-                places = [place for place, start in wholes.items() if name.lower().startswith(start)]
-            if places:
-                found[part.number or 0] = places
+                wholes = {position: other + self.separator for position, other in names.items() if other in flattened}
+                positions = [position for position, start in wholes.items() if name.lower().startswith(start)]
+            if positions:
+                found[part.number or 0] = positions
         return found
 
-    def carries(self, sources: Mapping[int, list[int]]) -> str | None:
+    def is_present_sql(self, source_columns: Mapping[int, list[int]]) -> str | None:
         """SQL that says whether a row of the spool `s` has a column's value; None where all have.
 
         Args:
             sources: As `sources` gives them.
         """
-        some = len(sources) < len(self.parts)
-        whole = f"coalesce(s.part, 0) IN ({', '.join(map(str, sources))})" if some else "true"
-        if not self.partial:
-            return whole if some else None
-        places = ", ".join(str(place) for place in sorted({place for part in sources.values() for place in part}))
-        return f"CASE WHEN s.carried IS NULL THEN {whole} ELSE list_has_any(s.carried, [{places}]) END"
+        in_some_parts = len(source_columns) < len(self.parts)
+        in_part = f"coalesce(s.part, 0) IN ({', '.join(map(str, source_columns))})" if in_some_parts else "true"
+        if not self.has_deletion_marks:
+            return in_part if in_some_parts else None
+        positions = ", ".join(
+            str(position) for position in sorted({position for part in source_columns.values() for position in part})
+        )
+        return f"CASE WHEN s.carried IS NULL THEN {in_part} ELSE list_has_any(s.carried, [{positions}]) END"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from target_duckdb.database import literal
-from target_duckdb.errors import TargetError, os_sentence
+from target_duckdb.errors import TargetError, os_error_message
 
 if sys.platform != "win32":
     import fcntl
@@ -33,7 +33,7 @@ _GRACE_SECONDS = 3600
 _CHUNK_ROWS = 1000
 _GLOB = re.compile(r"[*?\[]")  # a folder's name may hold what DuckDB takes for a pattern
 #: What DuckDB allows for one line at least.
-SMALLEST_OBJECT_SIZE = 1 << 20
+MIN_OBJECT_SIZE = 1 << 20
 _CHUNK_BYTES = 1 << 18
 
 _encode_lines = msgspec.json.Encoder().encode_lines
@@ -60,7 +60,7 @@ class SpoolDirectory:
             _lock(lock)  # held until the process ends, however it ends
             (self.path / f"{_LOCK}.new").rename(self.path / _LOCK)
         except OSError as error:
-            raise TargetError(os_sentence(error, self._what)) from None
+            raise TargetError(os_error_message(error, self._what)) from None
         self._finalizer = weakref.finalize(self, _remove, self.path, lock)
         self._files = 0
 
@@ -84,7 +84,7 @@ class SpoolDirectory:
             with os.fdopen(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "wb") as file:
                 file.write(data)
         except OSError as error:
-            raise TargetError(os_sentence(error, self._what)) from None
+            raise TargetError(os_error_message(error, self._what)) from None
 
 
 class SpoolFile:
@@ -111,7 +111,7 @@ class SpoolFile:
         self._lines: list[bytes] = []
         self._lines_bytes = 0
         self.path = directory.new_file()
-        self.longest = 0
+        self.max_line_bytes = 0
 
     def add(self, fields: Sequence[str], row: Sequence[Any], size: int) -> None:
         """Takes one row of values of these fields; `size` is about what it takes in bytes."""
@@ -149,7 +149,7 @@ class SpoolFile:
             ]
         for item in objects:
             line = _encode_lines([item])
-            self.longest = max(self.longest, len(line))
+            self.max_line_bytes = max(self.max_line_bytes, len(line))
             self._lines.append(line)
             self._lines_bytes += len(line)
             if self._lines_bytes >= _CHUNK_BYTES:
@@ -171,7 +171,7 @@ class SpoolFile:
         # A field that a line lacks, or that is shorter than others, is filled up with NULL.
         rows = ", ".join(name if self._wide else f"unnest({name}) AS {name}" for name in fields)
         path = literal(_GLOB.sub(r"[\g<0>]", str(self.path)))
-        size = max(SMALLEST_OBJECT_SIZE, self.longest + 16)
+        size = max(MIN_OBJECT_SIZE, self.max_line_bytes + 16)
         return (
             f"SELECT {rows} FROM read_json({path}, format = 'newline_delimited',"  # noqa: S608 - own names
             f" columns = {{{types}}}, maximum_object_size = {size})"

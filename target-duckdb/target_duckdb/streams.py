@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from target_duckdb import types
-from target_duckdb.columns import Column, columns_of
+from target_duckdb.columns import Column, schema_columns
 from target_duckdb.errors import LineError, RecordError
+from target_duckdb.fast_decode import NOT_FAST_DECODABLE, RunDecoder
 from target_duckdb.flatten import Flattener, Flattening
-from target_duckdb.records import MisfitError, RecordDecoder
-from target_duckdb.runs import ODD, RunDecoder
+from target_duckdb.records import ColumnTooNarrowError, RecordDecoder
 from target_duckdb.segments import Part, Segment
 from target_duckdb.spool import SpoolDirectory, SpoolFile
 
 if TYPE_CHECKING:
-    from target_duckdb.maps import Route
     from target_duckdb.messages import Message
+    from target_duckdb.stream_maps import Route
 
 logger = logging.getLogger("target-duckdb")
 
-_MOST_LAYOUTS = 100
-_WIDE = 500  # columns
+_MAX_LAYOUTS = 100
+_WIDE_COLUMNS = 500  # columns
 
 
 @dataclass
@@ -43,15 +43,15 @@ class Layout:
     """
 
     columns: tuple[Column, ...]
-    declared: dict[str, str]
+    declared_types: dict[str, str]
     decoder: RecordDecoder
     ignored: set[str]
-    flat: Flattener | None = None
-    runs: RunDecoder | None = None
+    flattener: Flattener | None = None
+    run_decoder: RunDecoder | None = None
 
 
 @dataclass(frozen=True)
-class Activate:
+class ActivateVersion:
     """All rows of the stream older than this version are deleted.
 
     Attributes:
@@ -91,29 +91,29 @@ class Stream:
     metadata: bool
     keys: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
-    declared: dict[str, str] = field(default_factory=dict)
-    steps: list[Segment | Activate] = field(default_factory=list)
-    versioned: bool = False
-    deletes: bool = False
-    fresh: bool = True
+    declared_types: dict[str, str] = field(default_factory=dict)
+    steps: list[Segment | ActivateVersion] = field(default_factory=list)
+    sends_versions: bool = False
+    sends_deletions: bool = False
+    has_new_schema: bool = True
     warned: set[tuple[str, str]] = field(default_factory=set)
     flatten: Flattening = field(default_factory=Flattening)
     native: bool = False
-    loaded: int = 0
-    rejected: int = 0
+    loaded_count: int = 0
+    rejected_count: int = 0
     route: Route | None = None
-    sources: set[str] = field(default_factory=set)
-    by_version: bool = False
-    aside: str | None = None
+    source_streams: set[str] = field(default_factory=set)
+    separate_versions: bool = False
+    staging_table: str | None = None
 
     def __post_init__(self) -> None:
-        self._seen_without_version = False
-        self._oldest: int | None = None  # version of this run's rows
-        self._activated: int | None = None  # newest of this run
+        self._has_unversioned = False
+        self._oldest_version: int | None = None  # version of this run's rows
+        self._activated_version: int | None = None  # newest of this run
         self._schema: Any = None
-        self._text = ""
+        self._schema_json = ""
         self._layouts: dict[str, Layout] = {}
-        self._flat: Flattener | None = None
+        self._flattener: Flattener | None = None
         self._segment: Segment | None = None
         self._part: Part | None = None
 
@@ -124,20 +124,20 @@ class Stream:
             LineError: The key changed, or is not among the properties.
         """
         if self._schema is not None:
-            keys = same_keys(self.name, self.keys, keys)
+            keys = match_keys(self.name, self.keys, keys)
             if schema == self._schema:
                 return
-            self._layouts[self._text] = self._layout
+            self._layouts[self._schema_json] = self._layout
         text = json.dumps(schema)
         known = self._layouts.get(text)
         if known is not None:
-            self._schema, self._text, self.keys, self.fresh = schema, text, keys, True
-            self.declared = known.declared
-            self._take(known)
+            self._schema, self._schema_json, self.keys, self.has_new_schema = schema, text, keys, True
+            self.declared_types = known.declared_types
+            self._use_layout(known)
             return
-        flat = Flattener(schema, keys, self.flatten) if self.flatten.max_level else None
-        original, schema = schema, flat.schema if flat else schema
-        columns = columns_of(schema, native=self.native)
+        flattener = Flattener(schema, keys, self.flatten) if self.flatten.max_level else None
+        original, schema = schema, flattener.schema if flattener else schema
+        columns = schema_columns(schema, native=self.native)
         missing = [key for key in keys if key not in {column.name for column in columns}]
         if missing:
             raise LineError(
@@ -147,17 +147,23 @@ class Stream:
             logger.warning("Stream '%s' has a schema without properties: its rows hold metadata only.", self.name)
             self.metadata = True
         self._warn_of_types(schema)
-        self._schema, self._text, self._flat, self.keys, self.fresh = original, text, flat, keys, True
-        self.declared = {column.name: column.type for column in columns}
-        self.deletes = self.deletes or "_sdc_deleted_at" in (schema.get("properties") or {})
-        if len(self._layouts) >= _MOST_LAYOUTS:
+        self._schema, self._schema_json, self._flattener, self.keys, self.has_new_schema = (
+            original,
+            text,
+            flattener,
+            keys,
+            True,
+        )
+        self.declared_types = {column.name: column.type for column in columns}
+        self.sends_deletions = self.sends_deletions or "_sdc_deleted_at" in (schema.get("properties") or {})
+        if len(self._layouts) >= _MAX_LAYOUTS:
             self._layouts.clear()
         self._set_columns(columns, set())
 
     def _warn_of_types(self, schema: dict[str, Any]) -> None:
         properties = schema.get("properties")
         for name, value in properties.items() if isinstance(properties, dict) else ():
-            if types.refused_type(value) and ("type", name) not in self.warned:
+            if types.has_unsupported_type(value) and ("type", name) not in self.warned:
                 self.warned.add(("type", name))
                 logger.warning(
                     "Stream '%s': column '%s' names a type in x-sql-datatype that DuckDB does not know or that may"
@@ -168,11 +174,11 @@ class Stream:
 
     def _set_columns(self, columns: tuple[Column, ...], ignored: set[str]) -> None:
         decoder = RecordDecoder(columns, self.keys, ignored)
-        self._take(Layout(columns, self.declared, decoder, ignored, self._flat))
+        self._use_layout(Layout(columns, self.declared_types, decoder, ignored, self._flattener))
 
-    def _take(self, layout: Layout) -> None:
+    def _use_layout(self, layout: Layout) -> None:
         self._layout = layout
-        self._flat = layout.flat
+        self._flattener = layout.flattener
         self.columns = layout.columns
         self._part = None
 
@@ -182,21 +188,21 @@ class Stream:
             return False  # each record must be taken apart first
         layout = self._layout
         try:
-            if layout.runs is None:
-                layout.runs = RunDecoder(self.name, layout.decoder)
-            run = layout.runs.decode(lines)
-        except ODD:
+            if layout.run_decoder is None:
+                layout.run_decoder = RunDecoder(self.name, layout.decoder)
+            run = layout.run_decoder.decode(lines)
+        except NOT_FAST_DECODABLE:
             return False
-        if self.by_version and len(set(run.versions)) > 1:
+        if self.separate_versions and len(set(run.versions)) > 1:
             return False  # rows of several versions go to several segments
         without = run.versions.count(None)
         if without:
-            self._seen_without_version = True
+            self._has_unversioned = True
         for version in set(run.versions) if without < len(lines) else ():
-            self._see_version(version)
+            self._track_version(version)
         rows = len(lines)
-        self.loaded += rows
-        segment, part = self._place(run.versions[0])
+        self.loaded_count += rows
+        segment, part = self._segment_and_part(run.versions[0])
         received, nothing = [time.time_ns() // 1000] * rows, [None] * rows
         segment.file.add_columns(
             part.fields, [received, run.versions, run.extracted, nothing, [part.number] * rows, *run.columns]
@@ -217,92 +223,102 @@ class Stream:
         if not record:
             raise RecordError("its record is missing.")
         version = message.version
-        if self._flat is not None:
-            record = self._flat.record(record)
-            if shadowed := {name for name in self._flat.shadowed if ("shadowed", name) not in self.warned}:
+        if self._flattener is not None:
+            record = self._flattener.record(record)
+            if shadowed := {name for name in self._flattener.shadowed if ("shadowed", name) not in self.warned}:
                 self._warn_of_unlisted(shadowed)
                 self.warned |= {("shadowed", name) for name in shadowed}
-        carried: set[str] | None = None
+        present: set[str] | None = None
         try:
             values = self._layout.decoder.decode(record)
-            marked = values[-1] is not None
+            decode_exactly = values[-1] is not None
         except (msgspec.DecodeError, UnicodeDecodeError):
-            marked = True
-        if marked:
-            values, carried = self._decode_exactly(record)
-        self._see_version(version)
-        segment, part = self._place(version)
-        places: list[int] | None = None
-        if carried is not None:
-            self.deletes = segment.partial = True
-            places = [place for place, column in zip(part.places, self.columns, strict=True) if column.name in carried]
+            decode_exactly = True
+        if decode_exactly:
+            values, present = self._decode_exactly(record)
+        self._track_version(version)
+        segment, part = self._segment_and_part(version)
+        positions: list[int] | None = None
+        if present is not None:
+            self.sends_deletions = segment.has_deletion_marks = True
+            positions = [
+                position
+                for position, column in zip(part.positions, self.columns, strict=True)
+                if column.name in present
+            ]
         now = time.time_ns() // 1000
-        row = (now, version, message.time_extracted, places, part.number, *values)
+        row = (now, version, message.time_extracted, positions, part.number, *values)
         # A nested value stands twice in the spool, once as text.
         segment.file.add(part.fields, row, len(record) * 3 if self.native else len(record))
-        self.loaded += 1
+        self.loaded_count += 1
 
-    def _see_version(self, version: int | None) -> None:
+    def _track_version(self, version: int | None) -> None:
         if version is None:
-            self._seen_without_version = True
+            self._has_unversioned = True
             return
-        self.versioned = True
-        if self._activated is not None and version < self._activated and ("version", "older") not in self.warned:
+        self.sends_versions = True
+        if (
+            self._activated_version is not None
+            and version < self._activated_version
+            and ("version", "older") not in self.warned
+        ):
             self.warned.add(("version", "older"))
             # A version says when its read began, not when a row was read: what has just come is there.
             logger.warning(
                 "Stream '%s': records of a version older than the activated one came after it: they are loaded.",
                 self.name,
             )
-        if self._oldest is None or version < self._oldest:
-            self._oldest = version
+        if self._oldest_version is None or version < self._oldest_version:
+            self._oldest_version = version
 
-    def _place(self, version: int | None) -> tuple[Segment, Part]:
+    def _segment_and_part(self, version: int | None) -> tuple[Segment, Part]:
         """Where rows of the columns at hand, and of a version, go."""
-        if self._segment is not None and self.by_version and self._segment.version != version:
+        if self._segment is not None and self.separate_versions and self._segment.version != version:
             self._segment = self._part = None
         if self._segment is None or self._part is None:
-            objects = frozenset(self._flat.objects) if self._flat else frozenset()
-            part = self._segment.part(self.columns, objects) if self._segment else None
+            flattened_objects = frozenset(self._flattener.flattened_objects) if self._flattener else frozenset()
+            part = self._segment.part(self.columns, flattened_objects) if self._segment else None
             if self._segment is None or part is None:
-                self._segment = Segment(self._file(), version, separator=self.flatten.separator)
+                self._segment = Segment(self._new_file(), version, separator=self.flatten.separator)
                 self.steps.append(self._segment)
-                part = self._segment.part(self.columns, objects)
+                part = self._segment.part(self.columns, flattened_objects)
             self._part = part
         return self._segment, cast("Part", self._part)
 
-    def _file(self) -> SpoolFile:
-        return SpoolFile(self.directory, wide=len(self.columns) > _WIDE)
+    def _new_file(self) -> SpoolFile:
+        return SpoolFile(self.directory, wide=len(self.columns) > _WIDE_COLUMNS)
 
     def _decode_exactly(self, record: msgspec.Raw) -> tuple[list[Any], set[str] | None]:
         while True:
             try:
                 values, names, unknown = self._layout.decoder.decode_exactly(record)
-            except MisfitError as misfit:
+            except ColumnTooNarrowError as error:
                 columns = list(self.columns)
-                columns[misfit.index] = columns[misfit.index].widened(misfit.type)
+                columns[error.index] = columns[error.index].widened(error.type)
                 self._set_columns(tuple(columns), self._layout.ignored)
                 continue
-            whole = sorted(unknown & self._flat.objects) if self._flat else []
-            if not whole:
+            kept_objects = sorted(unknown & self._flattener.flattened_objects) if self._flattener else []
+            if not kept_objects:
                 break
             logger.warning(
                 "Stream '%s': what its schema does not list, or is no object, is kept as JSON in: %s.",
                 self.name,
-                ", ".join(whole),
+                ", ".join(kept_objects),
             )
-            self._set_columns((*self.columns, *(Column(name, "JSON") for name in whole)), self._layout.ignored)
+            self._set_columns((*self.columns, *(Column(name, "JSON") for name in kept_objects)), self._layout.ignored)
         new = unknown - self._layout.ignored
         if new:
             self._warn_of_unlisted(new)
             self._layout.ignored.update(new)
             self._layout.decoder = RecordDecoder(self.columns, self.keys, self._layout.ignored)
-            self._layout.runs = None
+            self._layout.run_decoder = None
         if values[-1] is None:
             return values, None
-        objects = self._flat.objects if self._flat else ()
+        flattened_objects = self._flattener.flattened_objects if self._flattener else ()
         return values, names | {
-            name for name in objects if any(other.startswith(name + self.flatten.separator) for other in names)
+            name
+            for name in flattened_objects
+            if any(other.startswith(name + self.flatten.separator) for other in names)
         }
 
     def _warn_of_unlisted(self, names: set[str]) -> None:
@@ -312,13 +328,13 @@ class Stream:
 
     def activate(self, version: int) -> None:
         """Takes the version of an ACTIVATE_VERSION message."""
-        if self._seen_without_version:
+        if self._has_unversioned:
             logger.warning(
                 "Stream '%s': ACTIVATE_VERSION is ignored, because records of this run came without a version.",
                 self.name,
             )
             return
-        if len(self.sources) > 1:
+        if len(self.source_streams) > 1:
             if ("version", "sources") not in self.warned:
                 self.warned.add(("version", "sources"))
                 logger.warning(
@@ -327,22 +343,24 @@ class Stream:
                 )
             return
         # A table that is replaced as a whole has room for a few; it would never be replaced where one comes each time.
-        if self.rejected > (self.loaded if self.by_version else 0):
+        if self.rejected_count > (self.loaded_count if self.separate_versions else 0):
             logger.warning(
                 "Stream '%s': ACTIVATE_VERSION is ignored, because %d of its records were set aside and %d loaded: what"
                 " seems to be gone may be among them. No row of an older version is deleted in this run.",
                 self.name,
-                self.rejected,
-                self.loaded,
+                self.rejected_count,
+                self.loaded_count,
             )
             return
-        self.versioned = True
-        self._activated = version if self._activated is None else max(version, self._activated)
+        self.sends_versions = True
+        self._activated_version = version if self._activated_version is None else max(version, self._activated_version)
         self._segment = self._part = None
-        self.steps.append(Activate(version, self._oldest is not None and self._oldest <= version))
+        self.steps.append(
+            ActivateVersion(version, self._oldest_version is not None and self._oldest_version <= version)
+        )
 
     @property
-    def by_turns(self) -> bool:
+    def has_mixed_schemas(self) -> bool:
         """Whether the batch holds rows of several of its schemas together."""
         return self._segment is not None and len(self._segment.parts) > 1
 
@@ -352,10 +370,10 @@ class Stream:
         return [step for step in self.steps if isinstance(step, Segment)]
 
     @property
-    def objects(self) -> set[str]:
+    def flattened_objects(self) -> set[str]:
         """Names of objects whose properties are columns of their own in the next batch."""
-        found = {name for segment in self.segments for part in segment.parts for name in part.objects}
-        return found | self._flat.objects if self._flat else found
+        found = {name for segment in self.segments for part in segment.parts for name in part.flattened_objects}
+        return found | self._flattener.flattened_objects if self._flattener else found
 
     def flush(self) -> None:
         """Writes all rows to their files."""
@@ -368,10 +386,10 @@ class Stream:
             segment.file.remove()
         self.steps.clear()
         self._segment = self._part = None
-        self.fresh = False
+        self.has_new_schema = False
 
 
-def same_keys(stream: str, old: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
+def match_keys(stream: str, old: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
     """The key properties in their old order; one may be written anew in another case.
 
     Args:
@@ -385,11 +403,11 @@ def same_keys(stream: str, old: tuple[str, ...], new: tuple[str, ...]) -> tuple[
     spelled = {name.lower(): name for name in new} | {name: name for name in new}
     names = tuple(spelled.get(name, spelled.get(name.lower(), "")) for name in old)
     if set(names) != set(new) or len(old) != len(new):
-        raise LineError(key_change(stream, old, new))
+        raise LineError(key_change_message(stream, old, new))
     return names
 
 
-def key_change(stream: str, old: tuple[str, ...], new: tuple[str, ...]) -> str:
+def key_change_message(stream: str, old: tuple[str, ...], new: tuple[str, ...]) -> str:
     """The sentence for a key that is not what it was."""
     return (
         f"the key of stream '{stream}' was ({', '.join(old) or 'none'}) and is now ({', '.join(new) or 'none'}):"

@@ -13,16 +13,16 @@ import duckdb
 from target_duckdb import types
 from target_duckdb.database import REJECTED_TABLE, STATE_TABLE, literal, quoted
 from target_duckdb.errors import LineError, TargetError
-from target_duckdb.fit import canonical_sql, has_texts
 from target_duckdb.names import free_name
-from target_duckdb.streams import same_keys
+from target_duckdb.streams import match_keys
+from target_duckdb.type_fit import canonical_text_sql, has_canonical_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 logger = logging.getLogger("target-duckdb")
 
-_STREAM, _ASIDE = "singer_stream", "singer_aside"  # whose table it is, in its comment
+_STREAM, _STAGING = "singer_stream", "singer_aside"  # whose table it is, in its comment
 _REJECTED = {"stream": "VARCHAR", "record": "JSON", "reason": "VARCHAR", "received": "TIMESTAMPTZ"}
 _REJECTED_NAME = re.compile(rf"{REJECTED_TABLE}(_\d+)?")
 
@@ -54,75 +54,75 @@ class Table:
     sql: str
     keys: tuple[str, ...]
     name: str
-    noted: tuple[str, ...] = ()
+    recorded_keys: tuple[str, ...] = ()
     columns: dict[str, str] = field(default_factory=dict)
     generated: frozenset[str] = frozenset()
     defaults: dict[str, str] = field(default_factory=dict)
     version: int | None = None
-    aside: bool = False
-    held: dict[str, str] = field(default_factory=dict)
-    apart: frozenset[str] = frozenset()
-    former: dict[str, list[str]] = field(default_factory=dict)
-    foreign: bool = False
-    empty: bool = False
+    staging: bool = False
+    column_names: dict[str, str] = field(default_factory=dict)
+    flattened: frozenset[str] = frozenset()
+    former_key_types: dict[str, list[str]] = field(default_factory=dict)
+    has_foreign_comment: bool = False
+    is_empty: bool = False
 
     @property
     def comment(self) -> str:
         """Whose table it is and its key, as JSON: without a PRIMARY KEY nothing else says it."""
         note: dict[str, Any] = {
-            _ASIDE if self.aside else _STREAM: self.stream,
-            "key_properties": list(self.noted or self.keys),
+            _STAGING if self.staging else _STREAM: self.stream,
+            "key_properties": list(self.recorded_keys or self.keys),
         }
         if self.version is not None:
             note["version"] = self.version
-        if self.held:
-            note["columns"] = self.held
-        if self.apart:
-            note["apart"] = sorted(self.apart)
-        if self.former:
-            note["former_types"] = self.former
+        if self.column_names:
+            note["columns"] = self.column_names
+        if self.flattened:
+            note["apart"] = sorted(self.flattened)
+        if self.former_key_types:
+            note["former_types"] = self.former_key_types
         return json.dumps(note, ensure_ascii=False)
 
     def write_comment(self) -> None:
         """Writes the comment."""
         self.connection.execute(f"COMMENT ON TABLE {self.sql} IS {literal(self.comment)}")
 
-    def find(self, name: str) -> str | None:
+    def find_column(self, name: str) -> str | None:
         """The column that holds what is named so, if there is one, whatever the case of its name."""
-        name = self.held.get(name, name)
+        name = self.column_names.get(name, name)
         return next((column for column in self.columns if column.lower() == name.lower()), None)
 
-    def remember(self, names: Mapping[str, str], apart: Iterable[str]) -> None:
+    def save_column_names(self, names: Mapping[str, str], flattened: Iterable[str]) -> None:
         """Notes for later runs what names alone do not say.
 
         Args:
             names: Columns by property.
             apart: Objects that have flat columns, for the runs in which they are whole.
         """
-        before = self.held, self.apart
-        self.held = self.held | {name: column for name, column in names.items() if name != column}
-        self.apart |= {name.lower() for name in apart}
-        if before != (self.held, self.apart) and self.columns and not self.foreign:
+        before = self.column_names, self.flattened
+        self.column_names = self.column_names | {name: column for name, column in names.items() if name != column}
+        self.flattened |= {name.lower() for name in flattened}
+        if before != (self.column_names, self.flattened) and self.columns and not self.has_foreign_comment:
             self.write_comment()
 
-    def former_types(self, column: str, type_: str) -> list[str]:
+    def canonical_types_of(self, column: str, type_: str) -> list[str]:
         """The types whose values have one text each in a key column of text, so that they stay the same keys.
 
         The type of the values that come is noted, unless the column, of text first, holds such as other texts.
         """
-        known = self.former.get(column, [])
-        if type_ not in known and has_texts(type_):
-            differs = f"{quoted(column)} <> {canonical_sql(quoted(column), [*known, type_])}"
-            if self.empty or fits(self.connection, self.sql, differs):
-                self._note_former_type(column, type_)
-        return self.former.get(column, known)
+        known = self.former_key_types.get(column, [])
+        if type_ not in known and has_canonical_text(type_):
+            differs = f"{quoted(column)} <> {canonical_text_sql(quoted(column), [*known, type_])}"
+            if self.is_empty or no_row_matches(self.connection, self.sql, differs):
+                self._save_former_type(column, type_)
+        return self.former_key_types.get(column, known)
 
-    def _note_former_type(self, column: str, type_: str) -> None:
-        self.former = {**self.former, column: [*self.former.get(column, []), type_]}
-        if not self.foreign:
+    def _save_former_type(self, column: str, type_: str) -> None:
+        self.former_key_types = {**self.former_key_types, column: [*self.former_key_types.get(column, []), type_]}
+        if not self.has_foreign_comment:
             self.write_comment()
 
-    def ensure(self, wanted: Mapping[str, str]) -> None:
+    def ensure_columns(self, wanted: Mapping[str, str]) -> None:
         """Adds the columns that are missing and widens those that are too narrow.
 
         Args:
@@ -137,9 +137,9 @@ class Table:
                     f"The table of stream '{self.stream}' cannot be made: a view of that name stands in its place."
                 ) from None
             self.columns = dict(wanted)
-            self.empty = True
+            self.is_empty = True
             self.write_comment()
-            if self.name != self.stream and not self.aside:
+            if self.name != self.stream and not self.staging:
                 logger.warning("Stream '%s' is loaded into the table '%s'.", self.stream, self.name)
             return
         for name, type_ in wanted.items():
@@ -151,8 +151,8 @@ class Table:
 
     def _widen(self, name: str, new: str) -> None:
         old = self.columns[name]
-        wide = types.union(old, new)
-        if not fits(self.connection, self.sql, types.misfit(quoted(name), old, wide)):
+        wide = types.common_type(old, new)
+        if not no_row_matches(self.connection, self.sql, types.lossy_sql(quoted(name), old, wide)):
             wide = "VARCHAR"
         if wide == old:
             return
@@ -165,18 +165,18 @@ class Table:
                 " constraint stands on it: drop that first."
             ) from None
         self.columns[name] = wide
-        if wide == "VARCHAR" and name in {self.find(key) for key in self.keys}:
-            self._note_former_type(name, old)
+        if wide == "VARCHAR" and name in {self.find_column(key) for key in self.keys}:
+            self._save_former_type(name, old)
         logger.warning(
             "Stream '%s': column '%s' was %s and is %s now, so that all values fit.", self.stream, name, old, wide
         )
 
 
-def fits(connection: duckdb.DuckDBPyConnection, source: str, misfit: str | None) -> bool:
+def no_row_matches(connection: duckdb.DuckDBPyConnection, source: str, condition: str | None) -> bool:
     """Whether no row of a table is a misfit, which is a condition in SQL."""
-    if misfit is None:
+    if condition is None:
         return True
-    return not connection.execute(f"SELECT coalesce(bool_or({misfit}), false) FROM {source}").fetchall()[0][0]  # noqa: S608 - quoted names
+    return not connection.execute(f"SELECT coalesce(bool_or({condition}), false) FROM {source}").fetchall()[0][0]  # noqa: S608 - quoted names
 
 
 class Tables:
@@ -200,7 +200,7 @@ class Tables:
             self._list("SELECT table_name, comment FROM duckdb_tables() WHERE database_name = ? AND schema_name = ?")
         )
         self._columns: dict[str, dict[str, str]] = {}
-        self._asides: dict[str, Table] = {}
+        self._staging_tables: dict[str, Table] = {}
         self._generated: set[tuple[str, str]] = set()
         self._defaults: dict[str, dict[str, str]] = {}
         for table, column, type_, generated, default in self._list(
@@ -237,7 +237,11 @@ class Tables:
         """
         name, note = self._find(stream)
         table = Table(self._connection, stream, self.sql_name(name), keys, name, version=_version(note))
-        table.held, table.apart, table.former = _held(note), _apart(note), _former(note)
+        table.column_names, table.flattened, table.former_key_types = (
+            _column_names(note),
+            _flattened(note),
+            _former_key_types(note),
+        )
         if name not in self._comments:
             self._comments[name] = table.comment
             return table
@@ -245,9 +249,9 @@ class Tables:
         if known is None:
             known = self._primary_key(name)
         if known is not None:
-            table.noted = tuple(known)
+            table.recorded_keys = tuple(known)
             try:
-                keys = table.keys = same_keys(stream, table.noted, keys)
+                keys = table.keys = match_keys(stream, table.recorded_keys, keys)
             except LineError as error:
                 sentence = str(error)
                 raise TargetError(sentence[0].upper() + sentence[1:]) from None
@@ -257,22 +261,22 @@ class Tables:
         if self._comments[name] is None:
             table.write_comment()
         else:
-            table.foreign = not note
+            table.has_foreign_comment = not note
         return table
 
     def _find(self, stream: str) -> tuple[str, dict[str, Any]]:
-        notes = {name: _note(comment) for name, comment in self._comments.items()}
+        notes = {name: _parse_comment(comment) for name, comment in self._comments.items()}
         for name, note in notes.items():
             if note.get(_STREAM) == stream:
                 return name, note
         # Tables of other streams are not for this one, even where their names differ only in case.
-        foreign = {name.lower() for name, note in notes.items() if note.keys() & {_STREAM, _ASIDE}}
-        foreign |= {STATE_TABLE, REJECTED_TABLE, *filter(self._is_rejected, notes)}
-        name = free_name(stream, foreign)
+        taken = {name.lower() for name, note in notes.items() if note.keys() & {_STREAM, _STAGING}}
+        taken |= {STATE_TABLE, REJECTED_TABLE, *filter(self._is_rejected, notes)}
+        name = free_name(stream, taken)
         name = next((existing for existing in notes if existing.lower() == name.lower()), name)
         return name, notes.get(name, {})
 
-    def rejected(self) -> str:
+    def rejected_table(self) -> str:
         """Finds or makes the table for records that cannot be loaded; what is named so and looks otherwise stays."""
         views = "SELECT view_name FROM duckdb_views() WHERE database_name = ? AND schema_name = ?"
         taken = {name.lower() for (name,) in self._list(views)}
@@ -287,19 +291,19 @@ class Tables:
         return name
 
     def _is_rejected(self, name: str) -> bool:
-        known = _REJECTED_NAME.fullmatch(name) and not _note(self._comments[name])
+        known = _REJECTED_NAME.fullmatch(name) and not _parse_comment(self._comments[name])
         return bool(known) and _REJECTED.items() <= self._columns.get(name, {}).items()
 
-    def _aside(self, main: Table) -> tuple[str | None, dict[str, Any]]:
+    def _find_staging(self, main: Table) -> tuple[str | None, dict[str, Any]]:
         """The name of the table in which rows of a stream wait, if there is one, and what its comment says."""
-        notes = {name: _note(comment) for name, comment in self._comments.items()}
-        return next(((name, note) for name, note in notes.items() if note.get(_ASIDE) == main.stream), (None, {}))
+        notes = {name: _parse_comment(comment) for name, comment in self._comments.items()}
+        return next(((name, note) for name, note in notes.items() if note.get(_STAGING) == main.stream), (None, {}))
 
-    def waiting(self, main: Table) -> int | None:
+    def staged_version(self, main: Table) -> int | None:
         """The version whose rows wait beside a stream's table; None where none do."""
-        return _version(self._aside(main)[1])
+        return _version(self._find_staging(main)[1])
 
-    def aside(self, main: Table, version: int) -> Table:
+    def staging(self, main: Table, version: int) -> Table:
         """Finds or makes the table beside a stream's own in which the rows of a version wait until it is activated.
 
         One that holds an older version goes: the newer one holds all that the tap still has.
@@ -311,10 +315,10 @@ class Tables:
         Returns:
             The table, at first with the columns of the stream's own.
         """
-        known = self._asides.get(main.stream)
+        known = self._staging_tables.get(main.stream)
         if known is not None and known.version == version:
             return known
-        name, note = self._aside(main)
+        name, note = self._find_staging(main)
         columns: dict[str, str] = {}
         if name is not None and _version(note) == version:
             columns = self._columns[name]
@@ -322,21 +326,21 @@ class Tables:
             self._connection.execute(f"DROP TABLE {self.sql_name(name)}")
         name = name or free_name(f"{main.name}__next", {name.lower() for name in self._comments})
         sql = self.sql_name(name)
-        table = Table(self._connection, main.stream, sql, main.keys, name, main.noted)
-        table.columns, table.version, table.aside = columns, version, True
-        table.held, table.apart, table.defaults = main.held, main.apart, main.defaults
-        table.former = _former(note) if columns else main.former
+        table = Table(self._connection, main.stream, sql, main.keys, name, main.recorded_keys)
+        table.columns, table.version, table.staging = columns, version, True
+        table.column_names, table.flattened, table.defaults = main.column_names, main.flattened, main.defaults
+        table.former_key_types = _former_key_types(note) if columns else main.former_key_types
         if columns:
-            table.remember(_held(note), _apart(note))
+            table.save_column_names(_column_names(note), _flattened(note))
         else:
-            table.ensure(main.columns)
+            table.ensure_columns(main.columns)
             for column, default in main.defaults.items():
                 self._connection.execute(f"ALTER TABLE {sql} ALTER COLUMN {quoted(column)} SET DEFAULT {default}")
             self._comments[name], self._columns[name] = table.comment, table.columns
-        self._asides[main.stream] = table
+        self._staging_tables[main.stream] = table
         return table
 
-    def swap(self, main: Table, side: Table) -> Table:
+    def swap(self, main: Table, staging: Table) -> Table:
         """Puts the table that stands aside in the place of a stream's own.
 
         Returns:
@@ -351,10 +355,10 @@ class Tables:
             raise TargetError(
                 f"The table of stream '{main.stream}' cannot be replaced: drop what refers to it first."
             ) from None
-        self._connection.execute(f"ALTER TABLE {side.sql} RENAME TO {quoted(main.name)}")
-        del self._comments[side.name], self._columns[side.name], self._asides[main.stream]
+        self._connection.execute(f"ALTER TABLE {staging.sql} RENAME TO {quoted(main.name)}")
+        del self._comments[staging.name], self._columns[staging.name], self._staging_tables[main.stream]
         self._generated = {place for place in self._generated if place[0] != main.name}
-        table = replace(side, sql=main.sql, name=main.name, aside=False)
+        table = replace(staging, sql=main.sql, name=main.name, staging=False)
         table.write_comment()
         self._comments[main.name], self._columns[main.name] = table.comment, table.columns
         self._defaults[main.name] = table.defaults
@@ -373,24 +377,24 @@ def _version(note: dict[str, Any]) -> int | None:
     return version if isinstance(version, int) else None
 
 
-def _held(note: dict[str, Any]) -> dict[str, str]:
+def _column_names(note: dict[str, Any]) -> dict[str, str]:
     columns = note.get("columns")
     columns = columns if isinstance(columns, dict) else {}
     return {name: column for name, column in columns.items() if isinstance(column, str)}
 
 
-def _former(note: dict[str, Any]) -> dict[str, list[str]]:
+def _former_key_types(note: dict[str, Any]) -> dict[str, list[str]]:
     found = note.get("former_types")
     items = found.items() if isinstance(found, dict) else ()
     return {column: [*map(str, names)] for column, names in items if isinstance(names, list)}
 
 
-def _apart(note: dict[str, Any]) -> frozenset[str]:
+def _flattened(note: dict[str, Any]) -> frozenset[str]:
     names = note.get("apart")
     return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
 
 
-def _note(comment: str | None) -> dict[str, Any]:
+def _parse_comment(comment: str | None) -> dict[str, Any]:
     """What this target once wrote into a table's comment; nothing where somebody else wrote it."""
     try:
         note = json.loads(comment or "")

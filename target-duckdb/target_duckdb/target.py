@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from target_duckdb.batch import BatchFiles
+from target_duckdb.batch_files import BatchFiles
 from target_duckdb.command import Command, write_line
-from target_duckdb.database import size_of
+from target_duckdb.database import parse_size
 from target_duckdb.errors import LineError, RecordError, TargetError
 from target_duckdb.load import Loader, StreamLoad
-from target_duckdb.maps import Route, Router
-from target_duckdb.messages import NESTED_TOO_DEEP, Message, text_of
-from target_duckdb.methods import AppendOnlyLoad, OverwriteLoad
-from target_duckdb.plugin import home
-from target_duckdb.rejected import Rejected
+from target_duckdb.load_methods import AppendOnlyLoad, OverwriteLoad
+from target_duckdb.messages import NESTED_TOO_DEEP, Message, json_text
+from target_duckdb.plugin import expand_home
+from target_duckdb.rejected import RejectedRecords
 from target_duckdb.spool import SpoolDirectory
+from target_duckdb.stream_maps import Route, Router
 from target_duckdb.streams import Stream
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 _BATCH_BYTES = 256 << 20  # at most
 _BATCH_SHARE = 8  # of memory_limit: DuckDB holds a batch several times over
 _LARGE_RECORD = 1 << 16  # such rows count twice: DuckDB works on some two thousand at a time, whatever their size
-_LARGEST_RUN = 1 << 19  # bytes of lines that are decoded at once
-_TURNS_FACTOR = 8  # how much more rows count that may have to be merged column by column
-_OVERSHOOT = 1.25  # a record that would make a batch so much larger begins the next one
+_MAX_RUN_BYTES = 1 << 19  # bytes of lines that are decoded at once
+_MIXED_SCHEMAS_FACTOR = 8  # how much more rows count that may have to be merged column by column
+_MAX_OVERSHOOT = 1.25  # a record that would make a batch so much larger begins the next one
 _BATCH_SECONDS = 60.0
 _BATCH_COLUMNS = 3000  # each column of each table in a transaction takes some 25 kB of DuckDB's memory
 _METHODS = {"upsert": StreamLoad, "append-only": AppendOnlyLoad, "overwrite": OverwriteLoad}
@@ -41,8 +41,8 @@ class TargetDuckDB(Command):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.database.check()
-        self.database.before_commit = self.hold_signals
+        self.database.prepare()
+        self.database.before_commit = self.defer_signals
         method = self.config["load_method"]
         self._loader = Loader(
             self.database,
@@ -52,28 +52,28 @@ class TargetDuckDB(Command):
             method=_METHODS[method],
         )
         temp_dir = self.config.get("temp_dir")
-        self._spool = SpoolDirectory(home(temp_dir) if temp_dir else None)
+        self._spool = SpoolDirectory(expand_home(temp_dir) if temp_dir else None)
         self._router = Router(self.config)
         self._routes: dict[str, tuple[Route, ...]] = {}  # by the name in the input
         self._streams: dict[str, Stream] = {}  # by the name under which they are loaded
         reader = cast("MessageReader", self.message_reader)
-        reader.take_run, reader.save, reader.set_aside = self._take_run, self._save, self._set_aside
-        reader.heed_signals = self.heed_signals
-        self._rejected = Rejected(self._spool)
-        self._sets_aside = self.config["on_bad_record"] == "set_aside"
+        reader.add_run, reader.on_error, reader.reject_line = self._add_run, self._save_state, self._reject_line
+        reader.check_signals = self.check_signals
+        self._rejected = RejectedRecords(self._spool)
+        self._rejects_bad_records = self.config["on_bad_record"] == "set_aside"
         self._batch_rows: int = self.config["batch_size_rows"]
-        self._batch_bytes = min(_BATCH_BYTES, max(1, size_of(self.config["memory_limit"]) // _BATCH_SHARE))
+        self._batch_bytes = min(_BATCH_BYTES, max(1, parse_size(self.config["memory_limit"]) // _BATCH_SHARE))
         self._rows = self._bytes = self._columns = 0
-        self._touched: dict[str, int] = {}  # how many steps of a stream are counted in _columns
+        self._counted_steps: dict[str, int] = {}  # how many steps of a stream are counted in _columns
         self._pending_state: str | None = None
-        self._covered_state: str | None = None  # the last one that came when nothing waited: all of it is committed
+        self._safe_state: str | None = None  # the last one that came when nothing waited: all of it is committed
         self._committing = False
         self._last_commit = time.monotonic()
 
     # Messages. The reader hands on structs where the SDK's own hands on dictionaries.
 
     def _process_schema_message(self, message: Message) -> None:  # type: ignore[override]
-        schema = json.loads(text_of(message.schema)) if message.schema else None
+        schema = json.loads(json_text(message.schema)) if message.schema else None
         if not message.stream or not isinstance(schema, dict):
             raise LineError("its SCHEMA message lacks a stream or a schema.")
         routes = self._router.routes(message.stream, schema, tuple(message.key_properties or ()))
@@ -82,36 +82,36 @@ class TargetDuckDB(Command):
                 raise LineError(
                     f"stream '{route.name}' has no key properties; the setting primary_key_required asks for them."
                 )
-            self._enter(route)
+            self._stream_for(route)
         self._routes[message.stream] = routes
 
-    def _enter(self, route: Route) -> Stream:
+    def _stream_for(self, route: Route) -> Stream:
         """The stream that a route leads to, with the route's schema."""
         stream = self._streams.get(route.name)
         if stream is None:
             metadata = self.config["add_metadata_columns"] or self.config.get("add_record_metadata", False)
             stream = Stream(route.name, self._spool, metadata=metadata, flatten=self.flattening)
             stream.native = self.config["nested"] == "native"
-            stream.by_version = self.config["load_method"] == "overwrite"
+            stream.separate_versions = self.config["load_method"] == "overwrite"
         if stream.route is not route:
             stream.set_schema(route.schema, route.keys)
             stream.route = route
-            stream.sources.add(route.source)
+            stream.source_streams.add(route.source)
             self._streams[route.name] = stream
-            if stream.fresh:
-                self._touch(stream)
+            if stream.has_new_schema:
+                self._track_columns(stream)
         return stream
 
     def _process_record_message(self, message: Message) -> None:  # type: ignore[override]
         self._add(message)
 
     def _add(self, message: Message) -> None:
-        for route in self._routes_of(message.stream):
+        for route in self._routes_for(message.stream):
             try:
                 record = route.record(message.record)
             except RecordError as error:
-                self._fall_short(self._enter(route), None, error)
-                self._count(len(message.record))
+                self._reject(self._stream_for(route), None, error)
+                self._count_record(len(message.record))
                 continue
             if record is not None:
                 self._add_to(route, message if route.map is None else msgspec.structs.replace(message, record=record))
@@ -120,52 +120,52 @@ class TargetDuckDB(Command):
         size = len(message.record)
         if size >= _LARGE_RECORD:
             size *= 2
-        stream = self._enter(route)
-        if stream.by_turns:
-            size *= _TURNS_FACTOR
-        if self._bytes and self._bytes + size > self._batch_bytes * _OVERSHOOT:
+        stream = self._stream_for(route)
+        if stream.has_mixed_schemas:
+            size *= _MIXED_SCHEMAS_FACTOR
+        if self._bytes and self._bytes + size > self._batch_bytes * _MAX_OVERSHOOT:
             self._commit()
-        self._touch(stream)
+        self._track_columns(stream)
         try:
             stream.add(message)
         except (RecordError, RecursionError) as error:
-            self._fall_short(stream, bytes(message.record) or None, error)
-        self._count(size)
+            self._reject(stream, bytes(message.record) or None, error)
+        self._count_record(size)
 
-    def _fall_short(self, stream: Stream, record: bytes | None, error: RecordError | RecursionError) -> None:
+    def _reject(self, stream: Stream, record: bytes | None, error: RecordError | RecursionError) -> None:
         """Sets a record aside that cannot be loaded, or ends the run."""
-        if not self._sets_aside:
+        if not self._rejects_bad_records:
             raise error
-        stream.rejected += 1
+        stream.rejected_count += 1
         self._rejected.add(stream.name, record, str(error) if isinstance(error, RecordError) else NESTED_TOO_DEEP)
 
-    def _set_aside(self, name: str, line: bytes, reason: str) -> bool:
+    def _reject_line(self, name: str, line: bytes, reason: str) -> bool:
         """Sets a line aside whose record cannot be read."""
-        if name not in self._routes or not self._sets_aside:
+        if name not in self._routes or not self._rejects_bad_records:
             return False
         for route in self._routes[name]:  # what a map could not change must not be kept
-            self._fall_short(self._enter(route), None if route.map else line, RecordError(reason))
-            self._count(len(line))
+            self._reject(self._stream_for(route), None if route.map else line, RecordError(reason))
+            self._count_record(len(line))
         return True
 
-    def _count(self, size: int) -> None:
+    def _count_record(self, size: int) -> None:
         """Counts a record; commits where the batch is full."""
         self._rows += 1
         self._bytes += size
         if self._rows >= self._batch_rows or self._bytes >= self._batch_bytes:
             self._commit()
 
-    def _take_run(self, name: str, lines: list[bytes]) -> int:
+    def _add_run(self, name: str, lines: list[bytes]) -> int:
         """Takes the first of some RECORD lines of one stream if nothing in them is odd; says how many."""
         routes = self._routes.get(name, ())
         if len(routes) != 1 or routes[0].map:
             return 0
-        stream = self._enter(routes[0])
+        stream = self._stream_for(routes[0])
         lines = lines[: self._batch_rows - self._rows]
-        size = sum(map(len, lines)) * (_TURNS_FACTOR if stream.by_turns else 1)
-        if self._bytes + size > self._batch_bytes or size > _LARGEST_RUN:
+        size = sum(map(len, lines)) * (_MIXED_SCHEMAS_FACTOR if stream.has_mixed_schemas else 1)
+        if self._bytes + size > self._batch_bytes or size > _MAX_RUN_BYTES:
             return 0  # one by one, to end the batch where it is full
-        self._touch(stream)
+        self._track_columns(stream)
         if not stream.add_run(lines):
             return 0
         self._rows += len(lines)
@@ -177,13 +177,13 @@ class TargetDuckDB(Command):
     def _process_state_message(self, message: Message) -> None:  # type: ignore[override]
         if not message.value:
             raise LineError("its STATE message has no value.")
-        state = text_of(message.value)
+        state = json_text(message.value)
         if state == "null":
             self.logger.warning("A STATE message whose value is null is ignored: there is nothing to go on from.")
             return
         self._pending_state = state
         if not self._rows and not any(stream.steps for stream in self._streams.values()):
-            self._covered_state = self._pending_state
+            self._safe_state = self._pending_state
         if time.monotonic() - self._last_commit >= _BATCH_SECONDS:
             self._commit()
 
@@ -196,13 +196,13 @@ class TargetDuckDB(Command):
             raise LineError("its ACTIVATE_VERSION message has no version that is a 64-bit integer.")
         if not self.config["process_activate_version_messages"]:
             return
-        for route in self._routes_of(message.stream):
-            stream = self._enter(route)
-            self._touch(stream)
+        for route in self._routes_for(message.stream):
+            stream = self._stream_for(route)
+            self._track_columns(stream)
             stream.activate(version)
 
     def _process_batch_message(self, message: Message) -> None:  # type: ignore[override]
-        if not self._routes_of(message.stream):
+        if not self._routes_for(message.stream):
             return
         files = BatchFiles(self._spool.path, self.config["memory_limit"])
         for place, record in files.records(message.encoding, message.manifest):
@@ -217,15 +217,15 @@ class TargetDuckDB(Command):
         self._rejected.warn()
         self._router.warn_of_streams(self._routes)
         for stream in self._streams.values():
-            if stream.aside:
+            if stream.staging_table:
                 self.logger.warning(
                     "Stream '%s': its table is as it was, because no ACTIVATE_VERSION came for the new rows."
                     " They wait in the table '%s'.",
                     stream.name,
-                    stream.aside,
+                    stream.staging_table,
                 )
 
-    def _routes_of(self, name: str | None) -> tuple[Route, ...]:
+    def _routes_for(self, name: str | None) -> tuple[Route, ...]:
         if not name:
             raise LineError("its message names no stream.")
         routes = self._routes.get(name)
@@ -233,21 +233,25 @@ class TargetDuckDB(Command):
             raise LineError(f"its stream '{name}' has had no SCHEMA message.")
         return routes
 
-    def _touch(self, stream: Stream) -> None:
+    def _track_columns(self, stream: Stream) -> None:
         """Notes that the batch holds something of a stream; commits what it holds if it gets too wide."""
         steps = max(1, len(stream.steps))
-        if steps <= self._touched.get(stream.name, 0):
+        if steps <= self._counted_steps.get(stream.name, 0):
             return
         if self._columns + len(stream.columns) > _BATCH_COLUMNS:
             self._commit()
             steps = 1  # those of before are gone
-        self._touched[stream.name] = steps
+        self._counted_steps[stream.name] = steps
         self._columns += len(stream.columns)
 
     def _commit(self) -> None:
         """Commits all rows and the state, then says the state."""
         state, streams = self._pending_state, list(self._streams.values())
-        if state is None and not self._rejected and not any(stream.fresh or stream.steps for stream in streams):
+        if (
+            state is None
+            and not self._rejected
+            and not any(stream.has_new_schema or stream.steps for stream in streams)
+        ):
             return
         self._committing = True
         self._loader.commit(streams, self._rejected, state, self._spool.path / "duckdb")
@@ -258,23 +262,23 @@ class TargetDuckDB(Command):
         self._rejected.clear()
         for stream in streams:
             stream.clear()
-        self._pending_state = self._covered_state = None
+        self._pending_state = self._safe_state = None
         self._committing = False
         self._rows = self._bytes = self._columns = 0
-        self._touched.clear()
+        self._counted_steps.clear()
         self._last_commit = time.monotonic()
         self.release_signals()
 
-    def _save(self) -> None:
+    def _save_state(self) -> None:
         """Where the input ends badly, commits and says the state of what is committed, if it was not said yet."""
         self._rejected.warn()
-        state = self._covered_state
+        state = self._safe_state
         if self.stopped:
-            self.database.hurry()
+            self.database.stop_waiting()
         self.database.before_commit = lambda: None
         if state is not None and not self._committing:
             with suppress(TargetError):  # what ended the run is said, not this
-                self._loader.commit((), Rejected(self._spool), state, self._spool.path / "duckdb")
+                self._loader.commit((), RejectedRecords(self._spool), state, self._spool.path / "duckdb")
                 write_line(state)
 
     def close(self) -> None:

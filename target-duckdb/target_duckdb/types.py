@@ -10,12 +10,12 @@ from typing import Any
 
 import duckdb
 
-from target_duckdb import nested
+from target_duckdb import nested_types
 
 BIGINT_MAX = 2**63 - 1
 HUGEINT_MAX = 2**127 - 1
 MAX_DIGITS = 38
-_EXACT_IN_DOUBLE = 2**53
+_MAX_EXACT_INTEGER = 2**53
 #: Decimals whose schema says no scale get this many digits after the point; a batch that needs more widens it.
 DEFAULT_SCALE = 10
 
@@ -58,16 +58,16 @@ class _Scope:
 
 
 def _column_type(schema: Any, scope: _Scope) -> str:  # noqa: ANN401 - as above
-    asked = _asked(schema, scope)
-    if asked is None:
+    allowed = _allowed_types(schema, scope)
+    if allowed is None:
         return "JSON"
-    if all(is_text for _, is_text in asked):
+    if all(is_text for _, is_text in allowed):
         # A format beside plain text says what the values mostly are; text that does not fit widens the column later.
-        asked = [part for part in asked if part[0] != "VARCHAR"] or asked
-    return reduce(union, (name for name, _ in asked)) if asked else "VARCHAR"
+        allowed = [part for part in allowed if part[0] != "VARCHAR"] or allowed
+    return reduce(common_type, (name for name, _ in allowed)) if allowed else "VARCHAR"
 
 
-def _asked(schema: Any, scope: _Scope) -> list[tuple[str, bool]] | None:  # noqa: ANN401 - as above
+def _allowed_types(schema: Any, scope: _Scope) -> list[tuple[str, bool]] | None:  # noqa: ANN401 - as above
     """The types that a schema, or its alternatives, allow, and whether each is one of JSON's strings.
 
     None where it says nothing of types, as many parts of an `allOf` do; an empty list where it allows null alone.
@@ -79,16 +79,16 @@ def _asked(schema: Any, scope: _Scope) -> list[tuple[str, bool]] | None:  # noqa
         return [(named, False)]
     reference = schema.get("$ref")
     if isinstance(reference, str) and reference not in scope.seen:
-        return _asked(_resolve(reference, scope.root), replace(scope, seen=scope.seen | {reference}))
+        return _allowed_types(_resolve(reference, scope.root), replace(scope, seen=scope.seen | {reference}))
     types = schema.get("type", _types_of_values(schema))
-    parts = [(part, _asked(part, scope)) for part in _alternatives(schema)]
+    parts = [(part, _allowed_types(part, scope)) for part in _alternatives(schema)]
     # What parts without a type say, such as a format, holds for those that name one.
-    untyped = [part for part, asked in parts if asked is None and isinstance(part, dict)]
+    untyped = [part for part, allowed in parts if allowed is None and isinstance(part, dict)]
     hints = {key: value for part in untyped for key, value in part.items()}
     if types is None:
-        typed = [(part, asked) for part, asked in parts if asked is not None]
-        found = [(_asked({**hints, **part}, scope) if hints else asked) or [] for part, asked in typed]
-        return [each for asked in found for each in asked] or None
+        typed = [(part, allowed) for part, allowed in parts if allowed is not None]
+        found = [(_allowed_types({**hints, **part}, scope) if hints else allowed) or [] for part, allowed in typed]
+        return [list_sql for allowed in found for list_sql in allowed] or None
     names = [name for name in (types if isinstance(types, list) else [types]) if name != "null"]
     return [(_type_named(name, {**hints, **schema}, scope), name == "string") for name in names]
 
@@ -102,9 +102,9 @@ def _type_named(name: Any, schema: dict[str, Any], scope: _Scope) -> str:  # noq
     properties, items = schema.get("properties"), schema.get("items")
     if scope.native and name == "object" and isinstance(properties, dict):
         fields = {key: _column_type(value, scope) for key, value in properties.items()}
-        return nested.struct_name(fields) or "JSON"
+        return nested_types.struct_name(fields) or "JSON"
     if scope.native and name == "array" and isinstance(items, dict) and items:
-        return nested.name_of(nested.List(nested.tree(_column_type(items, scope))))
+        return nested_types.name_of(nested_types.List(nested_types.tree(_column_type(items, scope))))
     return _scalar_type(name, schema)
 
 
@@ -186,12 +186,12 @@ def _duckdb_name(name: str) -> str:
     return LONG_NAMES.get(found, found)
 
 
-def refused_type(schema: Any) -> bool:  # noqa: ANN401 - a schema may be anything
+def has_unsupported_type(schema: Any) -> bool:  # noqa: ANN401 - a schema may be anything
     """Whether a property's schema names a type that is not used."""
     if not isinstance(schema, dict):
         return False
     name = schema.get("x-sql-datatype")
-    return (name is not None and known_type(name) is None) or any(map(refused_type, _alternatives(schema)))
+    return (name is not None and known_type(name) is None) or any(map(has_unsupported_type, _alternatives(schema)))
 
 
 def decimal(scale: int) -> str:
@@ -205,15 +205,15 @@ def decimal_parts(name: str) -> tuple[int, int] | None:
     return (int(match[1]) - int(match[2]), int(match[2])) if match else None
 
 
-def union(one: str, other: str) -> str:
+def common_type(one: str, other: str) -> str:
     """The type that holds the values of two types; VARCHAR holds all scalars, JSON all there is.
 
     DOUBLE for an integer, and DECIMAL, may yet be too narrow for some of them: `misfit` finds these.
     """
     if one == other:
         return one
-    if nested.is_nested(one) or nested.is_nested(other):
-        return nested.union(one, other, _sure_union)
+    if nested_types.is_nested(one) or nested_types.is_nested(other):
+        return nested_types.common_type(one, other, _lossless_common_type)
     pair = {one, other}
     if "JSON" in pair:
         return "JSON"
@@ -222,17 +222,17 @@ def union(one: str, other: str) -> str:
             return max(one, other, key=order.index)
     if "DOUBLE" in pair and pair & set(_INTEGERS):
         return "DOUBLE"
-    return _decimal_union(one, other)
+    return _common_decimal_type(one, other)
 
 
-def _sure_union(one: str, other: str) -> str:
+def _lossless_common_type(one: str, other: str) -> str:
     """The type that surely holds the values of two scalar types; inside lists, no value is looked at."""
-    wide = union(one, other)
-    unsure = one != other and (misfit("", one, wide) or misfit("", other, wide))
+    wide = common_type(one, other)
+    unsure = one != other and (lossy_sql("", one, wide) or lossy_sql("", other, wide))
     return "VARCHAR" if unsure else wide
 
 
-def _decimal_union(one: str, other: str) -> str:
+def _common_decimal_type(one: str, other: str) -> str:
     parts = [
         decimal_parts(name) or ((_INTEGER_DIGITS[name], 0) if name in _INTEGERS else None) for name in (one, other)
     ]
@@ -243,10 +243,10 @@ def _decimal_union(one: str, other: str) -> str:
     return f"DECIMAL({min(whole + scale, MAX_DIGITS)},{scale})"
 
 
-def misfit(expression: str, source: str, target: str) -> str | None:
+def lossy_sql(expression: str, source: str, target: str) -> str | None:
     """SQL that is true for a value that the wider of two types cannot hold exactly; None where there is none."""
     if target == "DOUBLE" and source in _INTEGERS:
-        return f"{expression} NOT BETWEEN -{_EXACT_IN_DOUBLE} AND {_EXACT_IN_DOUBLE}"
+        return f"{expression} NOT BETWEEN -{_MAX_EXACT_INTEGER} AND {_MAX_EXACT_INTEGER}"
     if decimal_parts(target) and source != target:
         return f"{expression} IS NOT NULL AND TRY_CAST({expression} AS {target}) IS NULL"
     return None
@@ -256,17 +256,17 @@ def convert(expression: str, source: str, target: str) -> str:
     """SQL that turns a value of one type into the same value of a wider one."""
     if source == target:
         return expression
-    if nested.is_nested(source):
-        return nested.convert(expression, nested.tree(source), nested.tree(target), convert)
+    if nested_types.is_nested(source):
+        return nested_types.convert(expression, nested_types.tree(source), nested_types.tree(target), convert)
     return _convert_scalar(expression, source, target)
 
 
 def _convert_scalar(expression: str, source: str, target: str) -> str:
     if target in {"VARCHAR", "JSON"} and decimal_parts(source):
         text = rf"regexp_replace(CAST({expression} AS VARCHAR), '^(-?)\.', '\10.')"  # DuckDB may write no zero there
-        return trimmed(text) if target == "VARCHAR" else f"CAST({text} AS JSON)"
+        return trim_zeros_sql(text) if target == "VARCHAR" else f"CAST({text} AS JSON)"
     if target == "VARCHAR" and source in _FLOATS:  # whole numbers as an integer column would write them
-        whole = f"trunc({expression}) = {expression} AND abs({expression}) <= {_EXACT_IN_DOUBLE}"
+        whole = f"trunc({expression}) = {expression} AND abs({expression}) <= {_MAX_EXACT_INTEGER}"
         signed = f"{expression} = 0 AND signbit({expression})"
         integer = f"CAST(TRY_CAST({expression} AS BIGINT) AS VARCHAR)"
         return f"CASE WHEN {whole} AND NOT ({signed}) THEN {integer} ELSE CAST({expression} AS VARCHAR) END"
@@ -278,7 +278,7 @@ def _convert_scalar(expression: str, source: str, target: str) -> str:
     return f"to_json({expression})"
 
 
-def trimmed(text: str) -> str:
+def trim_zeros_sql(text: str) -> str:
     """SQL for the text of a plain number without the zeros that its scale, which may grow, adds at the end."""
     short = f"CASE WHEN contains({text}, '.') THEN rtrim(rtrim({text}, '0'), '.') ELSE {text} END"
     return f"CASE WHEN {short} = '-0' THEN '0' ELSE {short} END"

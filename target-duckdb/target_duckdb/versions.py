@@ -18,16 +18,18 @@ if TYPE_CHECKING:
     from target_duckdb.merge import Value
     from target_duckdb.tables import Table
 
-_NEWEST = "temp.main._newest"
+_NEWEST_VERSIONS = "temp.main._newest"
 
 
-def version_of(expression: str, type_: str = "VARCHAR") -> str:
+def version_sql(expression: str, type_: str = "VARCHAR") -> str:
     """SQL for the version in a column of any type; NULL for what is none."""
     return expression if type_ == "BIGINT" else f"TRY_CAST({expression} AS HUGEINT)"
 
 
 @contextmanager
-def kept(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value], keys: list[str]) -> Iterator[None]:
+def keep_newest_versions(
+    connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value], keys: list[str]
+) -> Iterator[None]:
     """Gives rows that are upserted meanwhile the newest version that they had or came with; of none, the newest known.
 
     Two full reads may overlap in one table, and a run that reads changes only may send no versions. Where their records
@@ -39,68 +41,68 @@ def kept(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value
         values: What each column gets.
         keys: The table's key columns.
     """
-    column = table.find(TABLE_VERSION)
-    newest = None if column is None else _newest(connection, table, column)
+    column = table.find_column(TABLE_VERSION)
+    newest = None if column is None else _newest_known_version(connection, table, column)
     if column is None or newest is None:
         yield
         return
     sql = {value.column: value.sql for value in values}
-    names = [f"k{place}" for place in range(len(keys))]
-    came = ", ".join(f"{sql[key]} AS {name}" for key, name in zip(keys, names, strict=True))
-    held = ", ".join(f"t.{quoted(key)}" for key in keys)
+    names = [f"k{position}" for position in range(len(keys))]
+    incoming = ", ".join(f"{sql[key]} AS {name}" for key, name in zip(keys, names, strict=True))
+    existing = ", ".join(f"t.{quoted(key)}" for key in keys)
     same = " AND ".join(f"t.{quoted(key)} = k.{name}" for key, name in zip(keys, names, strict=True))
-    version = version_of(f"t.{quoted(column)}")
+    version = version_sql(f"t.{quoted(column)}")
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE _newest AS WITH came AS (SELECT {came}, s.version FROM {SPOOL} AS s)"  # noqa: S608 - quoted names
+        f"CREATE OR REPLACE TEMP TABLE _newest AS WITH came AS (SELECT {incoming}, s.version FROM {SPOOL} AS s)"  # noqa: S608 - quoted names
         f" SELECT {', '.join(names)}, coalesce(max(version), {newest}) AS version FROM (FROM came UNION ALL"
-        f" SELECT {held}, {version} FROM {table.sql} AS t SEMI JOIN came AS k ON {same}) GROUP BY {', '.join(names)}"
+        f" SELECT {existing}, {version} FROM {table.sql} AS t SEMI JOIN came AS k ON {same}) GROUP BY {', '.join(names)}"
     )
     yield
     connection.execute(
-        f"UPDATE {table.sql} AS t SET {quoted(column)} = k.version FROM {_NEWEST} AS k WHERE {same}"  # noqa: S608 - quoted names
+        f"UPDATE {table.sql} AS t SET {quoted(column)} = k.version FROM {_NEWEST_VERSIONS} AS k WHERE {same}"  # noqa: S608 - quoted names
         f" AND {version} IS DISTINCT FROM k.version"
     )
-    connection.execute(f"DROP TABLE {_NEWEST}")
+    connection.execute(f"DROP TABLE {_NEWEST_VERSIONS}")
 
 
-def filled(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value]) -> list[Value]:
+def fill_versions(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value]) -> list[Value]:
     """The values of rows that are added, those without a version with the newest known one."""
-    column = table.find(TABLE_VERSION)
-    newest = None if column is None else _newest(connection, table, column)
+    column = table.find_column(TABLE_VERSION)
+    newest = None if column is None else _newest_known_version(connection, table, column)
     if column is None or newest is None:
         return values
     version = f"coalesce(s.version, CAST({newest} AS {table.columns[column]}))"
     return [replace(value, sql=version) if value.column == column else value for value in values]
 
 
-def newest_of(connection: duckdb.DuckDBPyConnection, table: Table) -> int | None:
+def newest_version(connection: duckdb.DuckDBPyConnection, table: Table) -> int | None:
     """The newest version in a table, if it holds any."""
-    column = table.find(TABLE_VERSION)
-    if column is None or table.empty:
+    column = table.find_column(TABLE_VERSION)
+    if column is None or table.is_empty:
         return None
-    version = version_of(quoted(column), table.columns[column])
-    (newest,) = _one(connection, f"SELECT max({version}) FROM {table.sql}")  # noqa: S608 - quoted names
+    version = version_sql(quoted(column), table.columns[column])
+    (newest,) = _fetch_one(connection, f"SELECT max({version}) FROM {table.sql}")  # noqa: S608 - quoted names
     return None if newest is None else int(newest)
 
 
-def _newest(connection: duckdb.DuckDBPyConnection, table: Table, column: str) -> int | None:
+def _newest_known_version(connection: duckdb.DuckDBPyConnection, table: Table, column: str) -> int | None:
     """The newest version in the table and the spool, if a version could go down."""
-    rows, oldest, newest, numbered = _one(
+    rows, oldest, newest, numbered = _fetch_one(
         connection,
         f"SELECT count(*), min(s.version), max(s.version), count(s.version) FROM {SPOOL} AS s",  # noqa: S608 - own names
     )
-    if numbered == rows and oldest == newest and not table.empty:
+    if numbered == rows and oldest == newest and not table.is_empty:
         # Most tables hold none that is newer, which DuckDB knows without a look at their rows.
-        version = version_of(quoted(column), table.columns[column])
+        version = version_sql(quoted(column), table.columns[column])
         newer = f"SELECT count(*) FROM (SELECT 1 FROM {table.sql} WHERE {version} > {oldest:d} LIMIT 1)"  # noqa: S608 - quoted names
-        if not _one(connection, newer)[0]:
+        if not _fetch_one(connection, newer)[0]:
             return None
     elif numbered == rows and oldest == newest:
         return None
-    known = [version for version in (newest_of(connection, table), newest) if version is not None]
+    known = [version for version in (newest_version(connection, table), newest) if version is not None]
     return max(known, default=None)
 
 
-def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+def _fetch_one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
     (row,) = connection.execute(sql).fetchall()
     return tuple(row)

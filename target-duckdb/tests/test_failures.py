@@ -132,6 +132,6 @@ def test_a_key_of_any_type_must_have_a_value(duck: Any, schema: Any, record: Any
     ],
 )
 def test_sentences_for_what_duckdb_says(message: str, sentence: str) -> None:
-    said = errors.duckdb_sentence(duckdb.IOException(message))
+    said = errors.duckdb_message(duckdb.IOException(message))
     assert sentence in said
     assert "secret" not in said

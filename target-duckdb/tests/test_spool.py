@@ -34,7 +34,7 @@ def test_files_are_private_and_hold_every_row(tmp_path: Path) -> None:
     assert directory.path.stat().st_mode & 0o777 == 0o700
     assert file.path.stat().st_mode & 0o777 == 0o600
     lines = file.path.read_bytes().splitlines(keepends=True)
-    assert file.longest == max(map(len, lines))
+    assert file.max_line_bytes == max(map(len, lines))
     rows = []
     for line in map(json.loads, lines):
         assert "none" not in line

@@ -117,5 +117,5 @@ def test_column_type(schema: Any, expected: str) -> None:
     ],
 )
 def test_union(one: str, other: str, expected: str) -> None:
-    assert types.union(one, other) == expected
-    assert types.union(other, one) == expected
+    assert types.common_type(one, other) == expected
+    assert types.common_type(other, one) == expected

@@ -21,10 +21,10 @@ class Struct:
 
     fields: tuple[tuple[str, Tree], ...]
 
-    def replaced(self, place: int, tree: Tree) -> Struct:
+    def replaced(self, position: int, tree: Tree) -> Struct:
         """The same STRUCT with another type of one field."""
-        name = self.fields[place][0]
-        return Struct((*self.fields[:place], (name, tree), *self.fields[place + 1 :]))
+        name = self.fields[position][0]
+        return Struct((*self.fields[:position], (name, tree), *self.fields[position + 1 :]))
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def union(one: str, other: str, leaf: Callable[[str, str], str]) -> str:
+def common_type(one: str, other: str, scalar: Callable[[str, str], str]) -> str:
     """The type that holds the values of two types; JSON where they differ in more than fields and scalars.
 
     Args:
@@ -92,28 +92,28 @@ def union(one: str, other: str, leaf: Callable[[str, str], str]) -> str:
         other: Another.
         leaf: Says which scalar type surely holds the values of two.
     """
-    merged = _union(tree(one), tree(other), leaf)
+    merged = _union(tree(one), tree(other), scalar)
     return "JSON" if merged is None else name_of(merged)
 
 
-def _union(one: Tree, other: Tree, leaf: Callable[[str, str], str]) -> Tree | None:
+def _union(one: Tree, other: Tree, scalar: Callable[[str, str], str]) -> Tree | None:
     if isinstance(one, str) and isinstance(other, str):
-        return leaf(one, other)
+        return scalar(one, other)
     if isinstance(one, List) and isinstance(other, List):
-        item = _union(one.item, other.item, leaf)
+        item = _union(one.item, other.item, scalar)
         return None if item is None else List(item)
     if not (isinstance(one, Struct) and isinstance(other, Struct)):
         return None
     merged = dict(one.fields)
     for name, child in other.fields:
-        found = _union(merged[name], child, leaf) if name in merged else child
+        found = _union(merged[name], child, scalar) if name in merged else child
         if found is None:
             return None
         merged[name] = found
     return Struct(tuple(merged.items())) if len({name.lower() for name in merged}) == len(merged) else None
 
 
-def convert(expression: str, source: Tree, target: Tree, leaf: Callable[[str, str, str], str], depth: int = 0) -> str:
+def convert(expression: str, source: Tree, target: Tree, scalar: Callable[[str, str, str], str], depth: int = 0) -> str:
     """SQL that turns a value of one type into the same value of a wider one, or into JSON.
 
     Args:
@@ -124,36 +124,36 @@ def convert(expression: str, source: Tree, target: Tree, leaf: Callable[[str, st
         depth: How many lists the expression stands in.
     """
     if isinstance(source, str):
-        return leaf(expression, source, target if isinstance(target, str) else name_of(target))
+        return scalar(expression, source, target if isinstance(target, str) else name_of(target))
     if isinstance(source, Struct) and isinstance(target, Struct):
         known = dict(source.fields)
         values = {
-            name: convert(_field(expression, name), known[name], child, leaf, depth)
+            name: convert(_field(expression, name), known[name], child, scalar, depth)
             if name in known
             else f"CAST(NULL AS {_sql(child)})"
             for name, child in target.fields
         }
-        return packed(expression, values)
+        return struct_sql(expression, values)
     if isinstance(source, List) and isinstance(target, List):
-        return each(expression, depth, lambda item: convert(item, source.item, target.item, leaf, depth + 1))
-    text = _json_text(expression, source, leaf, depth)
+        return list_sql(expression, depth, lambda item: convert(item, source.item, target.item, scalar, depth + 1))
+    text = _json_text(expression, source, scalar, depth)
     return f"CASE WHEN {expression} IS NOT NULL THEN CAST({text} AS JSON) END"
 
 
-def _json_text(expression: str, source: Tree, leaf: Callable[[str, str, str], str], depth: int) -> str:
+def _json_text(expression: str, source: Tree, scalar: Callable[[str, str, str], str], depth: int) -> str:
     """SQL for the JSON text of a value. DuckDB's own would read JSON in it anew, and change long numbers."""
     if isinstance(source, Struct):
         members = [
             f"'{_escaped(json.dumps(name, ensure_ascii=False))}:' ||"
-            f" {_json_text(_field(expression, name), child, leaf, depth)}"
+            f" {_json_text(_field(expression, name), child, scalar, depth)}"
             for name, child in source.fields
         ]
         text = "'{' || " + " || ',' || ".join(members) + " || '}'"
     elif isinstance(source, List):
-        items = each(expression, depth, lambda item: _json_text(item, source.item, leaf, depth + 1))
+        items = list_sql(expression, depth, lambda item: _json_text(item, source.item, scalar, depth + 1))
         text = f"'[' || array_to_string({items}, ',') || ']'"
     else:
-        text = f"CAST({leaf(expression, source, 'JSON')} AS VARCHAR)"
+        text = f"CAST({scalar(expression, source, 'JSON')} AS VARCHAR)"
     return f"CASE WHEN {expression} IS NULL THEN 'null' ELSE {text} END"
 
 
@@ -165,13 +165,13 @@ def _escaped(text: str) -> str:
     return text.replace("'", "''")
 
 
-def packed(expression: str, values: dict[str, str]) -> str:
+def struct_sql(expression: str, values: dict[str, str]) -> str:
     """SQL for a STRUCT of values by field; NULL where the expression is."""
     fields = ", ".join(f"{_quoted(name)} := {value}" for name, value in values.items())
     return f"CASE WHEN {expression} IS NOT NULL THEN struct_pack({fields}) END"
 
 
-def each(expression: str, depth: int, item: Callable[[str], str]) -> str:
+def list_sql(expression: str, depth: int, item: Callable[[str], str]) -> str:
     """SQL for a LIST of what is made of each item of a list."""
     name = f"_item{depth}"
     return f"list_transform({expression}, lambda {name}: {item(name)})"

@@ -24,13 +24,13 @@ logger = logging.getLogger("target-duckdb")
 _ROWS = 1000
 #: Of jsonl; others are not known to notice that a file ends early.
 _COMPRESSIONS = frozenset({None, "gzip", "bz2", "xz", "lzma"})
-_START_BYTES = 64
+_HEAD_BYTES = 64
 _PARQUET = b"PAR1"
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ": "xz", b"]\0\0": "lzma"}
 _GLOB = re.compile(r"[*?\[]")  # a file's name may hold what DuckDB takes for a pattern
 
 
-class _NoParquetError(Exception):
+class _NotParquetError(Exception):
     """A file is called Parquet, and is none."""
 
 
@@ -84,7 +84,7 @@ class BatchFiles:
     def _read(self, url: str, kind: str, compression: str | None) -> Iterator[bytes]:
         """Reads a file as what it is, whatever its encoding says."""
         with fsspec.open(url, "rb") as file:
-            start = file.read(_START_BYTES)
+            start = file.read(_HEAD_BYTES)
         is_parquet = start.startswith(_PARQUET)
         found = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), None)
         is_json = start.removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"{", b"["))
@@ -94,7 +94,7 @@ class BatchFiles:
             found = compression  # which finds out what is wrong with it
         if (kind == "parquet") != is_parquet or (kind == "jsonl" and found != compression):
             if kind == "parquet":
-                raise _NoParquetError
+                raise _NotParquetError
             logger.warning("A file of a BATCH message is not what its encoding says: it is read as what it is.")
         yield from self._parquet(url) if is_parquet else _jsonl(url, found)
 

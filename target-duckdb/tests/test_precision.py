@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
-from target_duckdb.database import size_of
+from target_duckdb.database import parse_size
 from target_duckdb.streams import RecordDecoder
 
 INTEGER = {"type": "integer"}
@@ -209,7 +209,7 @@ def test_the_memory_limit_bounds_a_batch(duck: Any, schema: Any, record: Any) ->
     [("512MB", 512_000_000), ("1.5 GiB", 3 << 29), ("100kb", 100_000), ("64", 64), ("80%", 512_000_000)],
 )
 def test_sizes(text: str, size: int) -> None:
-    assert size_of(text) == size
+    assert parse_size(text) == size
 
 
 # Types that a schema names

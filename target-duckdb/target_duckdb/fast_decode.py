@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
-from target_duckdb.columns import Form
+from target_duckdb.columns import SpoolFormat
 from target_duckdb.errors import LineError
 from target_duckdb.messages import Version
-from target_duckdb.records import SURE_DIGITS, fast_number
+from target_duckdb.records import EXACT_DOUBLE_DIGITS, exact_double
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from target_duckdb.records import RecordDecoder
 
 #: What a record that does not fit the quick way raises.
-ODD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LineError)
+NOT_FAST_DECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LineError)
 
 _decode_numbers = msgspec.json.Decoder(list[float | None]).decode
 
@@ -78,16 +78,16 @@ class RunDecoder:
         del columns[len(records.columns) + 1 :]  # what no column takes
         if columns[-1].count(None) < len(rows):  # marks of deletion
             raise msgspec.ValidationError
-        for index in records.numbers:
+        for index in records.number_columns:
             columns[index] = _numbers(columns[index])
-        for index, form in records.raw:
+        for index, spool_format in records.raw_columns:
             texts = str(b"\n".join(columns[index]), "utf-8").split("\n")  # no line holds one
             columns[index] = (
                 [None if text == "null" else text for text in texts]
-                if form is Form.JSON
-                else [records.text_of(index, form, text) for text in texts]
+                if spool_format is SpoolFormat.JSON
+                else [records.raw_column_value(index, spool_format, text) for text in texts]
             )
-        if any(None in columns[index] for index in records.raw_keys):
+        if any(None in columns[index] for index in records.raw_key_columns):
             raise msgspec.ValidationError
         return Run([line.version for line in found], [line.time_extracted for line in found], columns)
 
@@ -98,9 +98,9 @@ def _numbers(column: Sequence[msgspec.Raw]) -> list[float | None]:
     if b"e" in joined or b"E" in joined:
         for raw, value in zip(column, values, strict=True):
             if value is not None:
-                fast_number(bytes(raw))
-    elif max(map(len, column)) > SURE_DIGITS:
+                exact_double(bytes(raw))
+    elif max(map(len, column)) > EXACT_DOUBLE_DIGITS:
         for raw in column:
-            if len(raw) > SURE_DIGITS:
-                fast_number(bytes(raw))
+            if len(raw) > EXACT_DOUBLE_DIGITS:
+                exact_double(bytes(raw))
     return values

@@ -21,7 +21,7 @@ from singer_sdk.mapper import PluginMapper, RemoveRecordTransform, SameRecordTra
 from singer_sdk.singerlib.json import deserialize_json
 
 from target_duckdb.errors import LineError, RecordError
-from target_duckdb.messages import NESTED_TOO_DEEP, fields_of, repair
+from target_duckdb.messages import NESTED_TOO_DEEP, raw_fields, repair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,7 +64,7 @@ class Route:
             return record
         if not record:
             raise RecordError("its record is missing.")
-        raw = fields_of(record)
+        raw = raw_fields(record)
         try:
             values = deserialize_json(repair(bytes(record)))
         except RecursionError:
@@ -76,12 +76,14 @@ class Route:
         try:
             mapped = self.map.transform(copy.copy(values))
         except Exception as error:  # noqa: BLE001 - an expression may raise anything
-            raise LineError(_failure(self.source, error)) from None
+            raise LineError(_failure_message(self.source, error)) from None
         if mapped is None:
             return None
         # What no expression touched keeps its text.
         same = {id(value): raw[name] for name, value in values.items() if name in raw}
-        return msgspec.Raw(_encode({name: same.get(id(value)) or _raw(value) for name, value in mapped.items()}))
+        return msgspec.Raw(
+            _encode({name: same.get(id(value)) or _encode_value(value) for name, value in mapped.items()})
+        )
 
 
 class Router:
@@ -97,7 +99,7 @@ class Router:
         self._maps: dict[str, Any] = config.get("stream_maps") or {}
         self._mapper = PluginMapper(settings, logging.getLogger("singer_sdk.mapper")) if self._maps else None
         self._known: dict[tuple[str, str, tuple[str, ...]], tuple[Route, ...]] = {}
-        self._told: set[tuple[str, str]] = set()
+        self._warned: set[tuple[str, str]] = set()
 
     def routes(self, stream: str, schema: dict[str, Any], keys: tuple[str, ...]) -> tuple[Route, ...]:
         """Where the records of a schema go: none where the stream is left out, several where it is duplicated.
@@ -108,15 +110,15 @@ class Router:
         mapper = self._mapper
         if mapper is None:
             return (Route(stream, stream, schema, keys),)
-        place = (stream, json.dumps(schema), keys)
-        if place not in self._known:
+        key = (stream, json.dumps(schema), keys)
+        if key not in self._known:
             try:
                 mapper.register_raw_stream_schema(stream, schema, list(keys))
             except StreamMapConfigError as error:  # it names streams and properties
                 raise LineError(f"the setting stream_maps does not fit stream '{stream}': {error}") from None
             except (MapExpressionError, NotImplementedError):
                 raise LineError(f"the setting stream_maps cannot be used for stream '{stream}'.") from None
-            self._known[place] = tuple(
+            self._known[key] = tuple(
                 Route(
                     stream,
                     item.stream_alias,
@@ -128,7 +130,7 @@ class Router:
                 if not isinstance(item, RemoveRecordTransform)
             )
             self._warn_of_properties(stream, schema)
-        return self._known[place]
+        return self._known[key]
 
     def _warn_of_properties(self, stream: str, schema: dict[str, Any]) -> None:
         """Names what a map takes out of a stream that has no such property: it may be misspelt, and its like remain."""
@@ -149,43 +151,43 @@ class Router:
             if source != _ELSE and not fnmatch.filter(streams, source) and difflib.get_close_matches(source, streams):
                 self._warn(f"names the stream '{source}', which did not come", source, streams)
 
-    def _warn(self, what: str, name: str, others: list[str]) -> None:
-        if (what, name) not in self._told:
-            self._told.add((what, name))
-            logger.warning("The setting stream_maps %s.%s", what, nearest(name, others))
+    def _warn(self, what: str, name: str, candidates: list[str]) -> None:
+        if (what, name) not in self._warned:
+            self._warned.add((what, name))
+            logger.warning("The setting stream_maps %s.%s", what, suggestion(name, candidates))
 
 
-def nearest(name: str, others: Iterable[str]) -> str:
+def suggestion(name: str, candidates: Iterable[str]) -> str:
     """A question after the most similar name, with a blank before it; empty where none is similar."""
-    found = difflib.get_close_matches(name, others, n=1)
+    found = difflib.get_close_matches(name, candidates, n=1)
     return f" Did you mean '{found[0]}'?" if found else ""
 
 
-def broken_expressions(stream_maps: Mapping[str, Any]) -> list[str]:
+def invalid_expressions(stream_maps: Mapping[str, Any]) -> list[str]:
     """Sentences for expressions that no parser takes; they name the place."""
     return [
         f"The setting stream_maps.{stream}.{name} is not an expression that can be read."
         for stream, map_ in stream_maps.items()
         if isinstance(map_, dict)
         for name, text in map_.items()
-        if (name == "__filter__" or not name.startswith("__")) and isinstance(text, str) and not _parses(text)
+        if (name == "__filter__" or not name.startswith("__")) and isinstance(text, str) and not _is_expression(text)
     ]
 
 
-def _parses(text: str) -> bool:
+def _is_expression(text: str) -> bool:
     try:
         return isinstance(ast.parse(text).body[0], ast.Expr)
     except (SyntaxError, IndexError, ValueError):
         return False
 
 
-def _raw(value: Any) -> msgspec.Raw:  # noqa: ANN401 - an expression gives anything
+def _encode_value(value: Any) -> msgspec.Raw:  # noqa: ANN401 - an expression gives anything
     if isinstance(value, float) and not math.isfinite(value):  # JSON has no such numbers
         return msgspec.Raw(_encode(str(value).replace("inf", "Infinity").replace("nan", "NaN")))
     return msgspec.Raw(_encode(value))
 
 
-def _failure(stream: str, error: Exception) -> str:
+def _failure_message(stream: str, error: Exception) -> str:
     """Says which expression fails, and never on what."""
     name, trace = None, error.__traceback__
     while trace is not None:

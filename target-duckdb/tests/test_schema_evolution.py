@@ -141,7 +141,7 @@ def test_names_that_a_table_has_without_a_note() -> None:
     assert assign_names(["name", "Name"], columns) == {"name": "name", "Name": "Name_2"}
     assert assign_names(["name", "Name"], columns[:-1]) == {"name": "name", "Name": "Name_9"}
     # A column that somebody has dropped is nobody's.
-    assert assign_names(["Name"], ["name"], held={"Name": "Name_2"}) == {"Name": "name"}
+    assert assign_names(["Name"], ["name"], column_names={"Name": "Name_2"}) == {"Name": "name"}
 
 
 @pytest.mark.parametrize(

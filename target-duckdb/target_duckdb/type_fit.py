@@ -6,36 +6,36 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from target_duckdb import types
-from target_duckdb.columns import INTEGERS, SPOOL_TYPES, WIDE_INTEGERS, Column, Form
+from target_duckdb.columns import INTEGERS, SPOOL_TYPES, WIDE_INTEGERS, Column, SpoolFormat
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     import duckdb
 
-_MOST_CHECKS = 100  # in a query: each pattern takes half a megabyte
+_MAX_CHECKS = 100  # in a query: each pattern takes half a megabyte
 _OFFSET = r"([Zz]|[+-]\d{2}(:?\d{2})?)"
-_CLOCK = r"\d{2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?"  # DuckDB drops a seventh digit
-_NANO_CLOCK = _CLOCK.replace("6", "9")
-_DAY = r"\d{4}-\d{2}-\d{2}"
+_TIME = r"\d{2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?"  # DuckDB drops a seventh digit
+_NANO_TIME = _TIME.replace("6", "9")
+_DATE = r"\d{4}-\d{2}-\d{2}"
 _MIDNIGHT = r"([Tt ]00:00(:00(\.0+)?)?([Zz]|[+-]00(:?00)?)?)?"
-_WHOLE = r"(0|[1-9]\d*)"  # leading zeros would be lost
+_INTEGER = r"(0|[1-9]\d*)"  # leading zeros would be lost
 #: What DuckDB reads without loss.
 PATTERNS = {
-    "TIMESTAMPTZ": rf"{_DAY}([Tt ]{_CLOCK} ?{_OFFSET}?)?",
-    "TIMESTAMP": rf"{_DAY}([Tt ]{_CLOCK})?",
-    "TIMESTAMPTZ_NS": rf"{_DAY}([Tt ]{_NANO_CLOCK} ?{_OFFSET}?)?",
-    "TIMESTAMP_NS": rf"{_DAY}([Tt ]{_NANO_CLOCK})?",
-    "DATE": _DAY + _MIDNIGHT,
-    "TIME": _CLOCK,
-    "HUGEINT": rf"-?{_WHOLE}(\.0+)?",
-    "UBIGINT": rf"{_WHOLE}(\.0+)?",
-    "UHUGEINT": rf"{_WHOLE}(\.0+)?",
+    "TIMESTAMPTZ": rf"{_DATE}([Tt ]{_TIME} ?{_OFFSET}?)?",
+    "TIMESTAMP": rf"{_DATE}([Tt ]{_TIME})?",
+    "TIMESTAMPTZ_NS": rf"{_DATE}([Tt ]{_NANO_TIME} ?{_OFFSET}?)?",
+    "TIMESTAMP_NS": rf"{_DATE}([Tt ]{_NANO_TIME})?",
+    "DATE": _DATE + _MIDNIGHT,
+    "TIME": _TIME,
+    "HUGEINT": rf"-?{_INTEGER}(\.0+)?",
+    "UBIGINT": rf"{_INTEGER}(\.0+)?",
+    "UHUGEINT": rf"{_INTEGER}(\.0+)?",
 }
-_SURE_DIGITS = 15  # of a number that a DOUBLE gives back as it was
-_DECIMAL = rf"-?{_WHOLE}(\.\d+)?"
+_EXACT_DOUBLE_DIGITS = 15  # of a number that a DOUBLE gives back as it was
+_DECIMAL = rf"-?{_INTEGER}(\.\d+)?"
 #: Types whose values may be written in other ways, too.
-_TIMES = frozenset({"DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS", "TIMESTAMPTZ_NS"})
+_TIME_TYPES = frozenset({"DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS", "TIMESTAMPTZ_NS"})
 #: What turns the other ways into those of the patterns, after all letters were made large. DuckDB's expressions know no
 #: look-ahead.
 _REWRITES = (
@@ -47,10 +47,13 @@ _REWRITES = (
     (r" ?(UTC|GMT)$", "Z"),
     (r" ([+-]\d{2}(:?\d{2})?)$", r"\1"),
 )
-_CUT = (r"(:\d{2}\.\d{6})\d{1,3}($|[^\d])", r"\1\2")  # a clock of nanoseconds, in a column of microseconds
+_TRUNCATE_NANOSECONDS = (
+    r"(:\d{2}\.\d{6})\d{1,3}($|[^\d])",
+    r"\1\2",
+)  # a clock of nanoseconds, in a column of microseconds
 
 
-def plain_time(text: str, column_type: str) -> str:
+def normalize_time(text: str, column_type: str) -> str:
     """A time that may be written in another way, as the pattern of its type wants it."""
     text = text.upper()
     for pattern, replacement in _rewrites(column_type, key=False):
@@ -60,7 +63,7 @@ def plain_time(text: str, column_type: str) -> str:
 
 def _rewrites(column_type: str, *, key: bool) -> tuple[tuple[str, str], ...]:
     # Two keys that differ in nanoseconds only must stay two.
-    return _REWRITES if key or column_type.endswith("_NS") else (*_REWRITES, _CUT)
+    return _REWRITES if key or column_type.endswith("_NS") else (*_REWRITES, _TRUNCATE_NANOSECONDS)
 
 
 def _fits_rewritten(name: str, column_type: str, *, key: bool) -> tuple[str, str]:
@@ -71,7 +74,7 @@ def _fits_rewritten(name: str, column_type: str, *, key: bool) -> tuple[str, str
     return _fits(sql, column_type)
 
 
-def value_sql(name: str, column_type: str, *, odd: bool = False, key: bool = False) -> str:
+def value_sql(name: str, column_type: str, *, irregular: bool = False, key: bool = False) -> str:
     """SQL for a spooled value as a value of its column's type.
 
     Args:
@@ -82,7 +85,7 @@ def value_sql(name: str, column_type: str, *, odd: bool = False, key: bool = Fal
     """
     if column_type == "JSON":  # what DuckDB does not take as JSON is kept as a JSON string
         return f"coalesce(TRY_CAST({name} AS JSON), to_json({name}))"
-    if odd:
+    if irregular:
         (plain, value), (_, other) = _fits(name, column_type), _fits_rewritten(name, column_type, key=key)
         return f"CASE WHEN {plain} THEN {value} ELSE {other} END"
     if column_type == "DATE":
@@ -90,7 +93,7 @@ def value_sql(name: str, column_type: str, *, odd: bool = False, key: bool = Fal
     return f"CAST({name} AS {column_type})"
 
 
-def instant_sql(text: str) -> str:
+def timestamp_sql(text: str) -> str:
     """SQL for the instant that a text says, in whatever way it is written; NULL where it says none."""
     return f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), {_fits_rewritten(text, 'TIMESTAMPTZ', key=False)[1]})"
 
@@ -101,12 +104,12 @@ def text_sql(name: str, column: Column, *, key: bool) -> str:
     What fits the column's own type always has the same text, the one that `types.convert` makes of such a value in the
     table, so that it stays the same key; anything else stays as it came.
     """
-    if SPOOL_TYPES[column.form] != "VARCHAR":
-        return types.convert(name, SPOOL_TYPES[column.form], "VARCHAR")
-    return canonical_sql(name, (column.type,), key=key)
+    if SPOOL_TYPES[column.spool_format] != "VARCHAR":
+        return types.convert(name, SPOOL_TYPES[column.spool_format], "VARCHAR")
+    return canonical_text_sql(name, (column.type,), key=key)
 
 
-def canonical_sql(text: str, former: Sequence[str], *, key: bool = True) -> str:
+def canonical_text_sql(text: str, former_types: Sequence[str], *, key: bool = True) -> str:
     """SQL for a text as `types.convert` writes such a value of the first of some types that it fits.
 
     Args:
@@ -114,23 +117,25 @@ def canonical_sql(text: str, former: Sequence[str], *, key: bool = True) -> str:
         former: The types; where it fits none, it stays as it came.
         key: Whether the column is of the key.
     """
-    cases = [f"WHEN {fits} THEN {value}" for type_ in former for fits, value in _texts(text, type_, key=key)]
+    cases = [
+        f"WHEN {fits} THEN {value}" for type_ in former_types for fits, value in _canonical_forms(text, type_, key=key)
+    ]
     return f"CASE {' '.join(cases)} ELSE {text} END" if cases else f"CAST({text} AS VARCHAR)"
 
 
-def has_texts(column_type: str) -> bool:
+def has_canonical_text(column_type: str) -> bool:
     """Whether a value of a type has one text, however it was written."""
-    return bool(_texts("", column_type, key=True))
+    return bool(_canonical_forms("", column_type, key=True))
 
 
-def _texts(name: str, column_type: str, *, key: bool) -> list[tuple[str, str]]:
+def _canonical_forms(name: str, column_type: str, *, key: bool) -> list[tuple[str, str]]:
     """For each way to write a value of a type: SQL that is true for such a text, and SQL for the value's one text."""
     if types.decimal_parts(column_type):
         plain, whole, scale = _decimal_shape(name)
-        return [(f"{plain} AND {whole} + {scale} <= {types.MAX_DIGITS}", types.trimmed(name))]
+        return [(f"{plain} AND {whole} + {scale} <= {types.MAX_DIGITS}", types.trim_zeros_sql(name))]
     if column_type == "DOUBLE":
         digits = f"length(regexp_replace(split_part(lower({name}), 'e', 1), '[-.]', '', 'g'))"
-        fits = f"regexp_full_match({name}, '{_DECIMAL}([eE][+-]?\\d{{1,2}})?') AND {digits} <= {_SURE_DIGITS}"
+        fits = f"regexp_full_match({name}, '{_DECIMAL}([eE][+-]?\\d{{1,2}})?') AND {digits} <= {_EXACT_DOUBLE_DIGITS}"
         return [(fits, types.convert(f"TRY_CAST({name} AS DOUBLE)", "DOUBLE", "VARCHAR"))]
     if column_type == "BOOLEAN":
         return [(f"lower({name}) IN ('true', 'false')", f"lower({name})")]
@@ -138,13 +143,13 @@ def _texts(name: str, column_type: str, *, key: bool) -> list[tuple[str, str]]:
         text = f"split_part({name}, '.', 1)"
         fits = f"regexp_full_match({name}, '{PATTERNS['HUGEINT']}') AND TRY_CAST({text} AS HUGEINT) IS NOT NULL"
         return [(fits, f"CAST(TRY_CAST({text} AS HUGEINT) AS VARCHAR)")]
-    if column_type not in _TIMES:
+    if column_type not in _TIME_TYPES:
         return []
-    ways = (_fits(name, column_type), _fits_rewritten(name, column_type, key=key))
-    return [(fits, f"CAST({value} AS VARCHAR)") for fits, value in ways]
+    forms = (_fits(name, column_type), _fits_rewritten(name, column_type, key=key))
+    return [(fits, f"CAST({value} AS VARCHAR)") for fits, value in forms]
 
 
-class Fit(NamedTuple):
+class TypeFit(NamedTuple):
     """The type that holds all values of a column.
 
     Attributes:
@@ -153,12 +158,12 @@ class Fit(NamedTuple):
     """
 
     type: str
-    odd: bool = False
+    irregular: bool = False
 
 
-def fitted_types(
+def fit_types(
     connection: duckdb.DuckDBPyConnection, source: str, columns: Sequence[Column], keys: Collection[str]
-) -> list[Fit]:
+) -> list[TypeFit]:
     """Says for each column the type that holds all its values.
 
     Args:
@@ -173,26 +178,26 @@ def fitted_types(
     checks: list[str] = []
     checked: list[int] = []
     for index, column in enumerate(columns):
-        if column.form is Form.NATIVE or column.type in {"JSON", SPOOL_TYPES[column.form]}:
+        if column.spool_format is SpoolFormat.NATIVE or column.type in {"JSON", SPOOL_TYPES[column.spool_format]}:
             continue
         checked.append(index)
         checks.append(_check(f"c{index}", column))
-    result = [Fit(column.type) for column in columns]
-    for start in range(0, len(checks), _MOST_CHECKS):
-        part = slice(start, start + _MOST_CHECKS)
+    result = [TypeFit(column.type) for column in columns]
+    for start in range(0, len(checks), _MAX_CHECKS):
+        part = slice(start, start + _MAX_CHECKS)
         row = connection.execute(f"SELECT {', '.join(checks[part])} FROM {source}").fetchall()[0]  # noqa: S608 - own names
-        for index, answer in zip(checked[part], row, strict=True):
-            result[index] = Fit(_answer(columns[index], answer))
+        for index, check_result in zip(checked[part], row, strict=True):
+            result[index] = TypeFit(_fitting_type(columns[index], check_result))
     for index, column in enumerate(columns):
-        if column.type in _TIMES and result[index].type != column.type:
-            check = _odd_check(f"c{index}", column, key=column.name.lower() in keys)
+        if column.type in _TIME_TYPES and result[index].type != column.type:
+            check = _irregular_check(f"c{index}", column, key=column.name.lower() in keys)
             ((fits,),) = connection.execute(f"SELECT {check} FROM {source}").fetchall()  # noqa: S608 - own names
             # NULL where there are empty texts only.
-            result[index] = result[index] if fits is False else Fit(column.type, odd=True)
+            result[index] = result[index] if fits is False else TypeFit(column.type, irregular=True)
     return result
 
 
-def _odd_check(name: str, column: Column, *, key: bool) -> str:
+def _irregular_check(name: str, column: Column, *, key: bool) -> str:
     fits, others = _fits(name, column.type)[0], _fits_rewritten(name, column.type, key=key)[0]
     none = "" if key else f" AND {name} <> ''"
     return f"bool_and({fits} OR {others}) FILTER (WHERE {name} IS NOT NULL{none})"
@@ -224,10 +229,10 @@ def _decimal_shape(name: str) -> tuple[str, str, str]:
     )
 
 
-def _answer(column: Column, answer: object) -> str:
-    if not isinstance(answer, list):
-        return "VARCHAR" if answer is False else column.type
-    plain, whole, scale = answer
+def _fitting_type(column: Column, result: object) -> str:
+    if not isinstance(result, list):
+        return "VARCHAR" if result is False else column.type
+    plain, whole, scale = result
     if plain is None:
         return column.type
     parts = types.decimal_parts(column.type)

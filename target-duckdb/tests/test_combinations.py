@@ -45,13 +45,13 @@ def alone_fixture(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture(name="short")
 def short_fixture(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """A first try with too little memory; which tries were there, frugal or not?"""
-    monkeypatch.setattr("target_duckdb.database._FRUGAL", 1_000_000)
+    monkeypatch.setattr("target_duckdb.database._LOW_MEMORY_BYTES", 1_000_000)
     tried: list[bool] = []
     commit = Loader._commit
 
-    def watched(*arguments: Any, frugal: bool) -> None:
-        tried.append(frugal)
-        commit(*arguments, frugal=frugal)
+    def watched(*arguments: Any, low_memory: bool) -> None:
+        tried.append(low_memory)
+        commit(*arguments, low_memory=low_memory)
 
     monkeypatch.setattr(Loader, "_commit", watched)
     return tried

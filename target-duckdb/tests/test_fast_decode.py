@@ -227,11 +227,13 @@ def test_many_schemas_that_differ_in_a_type_by_turns(duck: Any, schema: Any, rec
 def test_a_batch_that_needs_more_memory_is_tried_again(
     duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("target_duckdb.database._FRUGAL", 1_000_000)
+    monkeypatch.setattr("target_duckdb.database._LOW_MEMORY_BYTES", 1_000_000)
     tried = []
     commit = Loader._commit
     monkeypatch.setattr(
-        Loader, "_commit", lambda *arguments, frugal: tried.append(frugal) or commit(*arguments, frugal=frugal)
+        Loader,
+        "_commit",
+        lambda *arguments, low_memory: tried.append(low_memory) or commit(*arguments, low_memory=low_memory),
     )
     head = schema("s", {"id": {"type": "integer"}, "text": {"type": "string"}})
     rows = [record("s", {"id": n, "text": random.Random(n).randbytes(500).hex()}) for n in range(3000)]
