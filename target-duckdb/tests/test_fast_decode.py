@@ -61,7 +61,7 @@ def test_a_run_arrives_as_its_records_do_one_by_one(
     blocks = [line for start in range(0, 1000, 40) for line in [*lines[start : start + 40], state]]
     duck.load(together, *blocks, default_target_schema="together")
     assert set(taken) == ({True} if odd == 0 else {True, False})
-    monkeypatch.setattr(MessageReader, "take_run", lambda *_: 0)
+    monkeypatch.setattr(MessageReader, "add_run", lambda *_: 0)
     monkeypatch.setattr(Stream, "add_run", lambda *_: False)
     duck.load(alone, *lines, default_target_schema="alone")
     columns = ", ".join(f'typeof("{name}"), CAST("{name}" AS VARCHAR)' for name in PROPERTIES)
