@@ -1,4 +1,4 @@
-"""A Meltano project of its own for each story, and a sandbox behind it."""
+"""A Meltano project and a sandbox for each end-to-end test module."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_FILE", "TMPDIR", "TZ")
 
 
 class Project:
-    """A Meltano project in a folder of its own, wired to a sandbox.
+    """A Meltano project in its own folder, configured for a sandbox.
 
     Args:
-        folder: The folder.
+        folder: The project's folder.
         sandbox: The sandbox.
-        vendor: Whose tap `run` runs.
+        vendor: The vendor whose tap `run` runs.
     """
 
     def __init__(self, folder: Path, sandbox: Sandbox, vendor: str) -> None:
@@ -36,13 +36,13 @@ class Project:
         self.sandbox = sandbox
         self.vendor = vendor
         self.database = folder / "output" / "test.duckdb"
-        # The plugins of this environment: a test installs nothing. `make demo` installs them as `pip_url` says.
+        # Use this environment's plugins instead of installing them from `pip_url`, as `make demo` does.
         text = re.sub(r"\n +pip_url: .*", "", (ROOT / "meltano.yml").read_text())
         text = re.sub(r"executable: (\S+)", rf"executable: {BIN}/\1", text)
         (folder / "meltano.yml").write_text(text)
 
     def environment(self, **more: str) -> dict[str, str]:
-        # Few variables: Meltano copies all of them for each setting that it looks up.
+        # Only a few variables, because Meltano copies all of them whenever it looks up a setting.
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         return {
             **inherited,
@@ -65,7 +65,7 @@ class Project:
         }
 
     def meltano(self, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of Meltano in the sandbox's environment."""
+        """Runs a Meltano command in the environment `sandbox`."""
         return subprocess.run(
             [BIN / "meltano", "--environment=sandbox", *args],
             cwd=self.folder,
@@ -78,15 +78,15 @@ class Project:
         )
 
     def run(self, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """`meltano run tap-... target-duckdb`."""
+        """Runs `meltano run tap-... target-duckdb`."""
         return self.meltano("run", *options, f"tap-{self.vendor}", "target-duckdb", **environment)
 
     def rows(self, stream: str, *, deleted: bool = False) -> list[dict[str, Any]]:
-        """A table's rows that are live (or marked as deleted), without the loader's own columns."""
+        """A table's live rows, or those marked as deleted, without metadata columns."""
         return self._rows([stream], deleted=deleted)[stream]
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """All tables' live rows."""
+        """The live rows of all tables."""
         return self._rows(self.expected())
 
     def _rows(self, streams: Iterable[str], *, deleted: bool = False) -> dict[str, list[dict[str, Any]]]:
@@ -108,19 +108,19 @@ class Project:
         return found
 
     def expected(self) -> dict[str, int]:
-        """Rows that each stream should have: all are on."""
+        """The expected number of rows of each stream, with all streams enabled."""
         counts: dict[str, int] = self.sandbox.counts()[self.vendor]
         return counts
 
 
 @pytest.fixture(scope="module")
 def vendor() -> str:
-    """Whose tap a module is about."""
+    """The vendor whose tap a module tests."""
     return "personio"
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, vendor: str) -> Iterator[Project]:
-    """A project with its plugins installed, and a company of 12."""
+    """A project with installed plugins, and a sandbox with 12 employees."""
     with running(employees=12, requests_per_minute=600_000) as sandbox:
         yield Project(tmp_path_factory.mktemp("project"), sandbox, vendor)

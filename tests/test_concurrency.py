@@ -1,4 +1,4 @@
-"""Every stream of each tap with one request at a time and with 32: the same rows, the same conclusions from them."""
+"""Compares runs of every stream of each tap with one and with 32 concurrent requests."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ pytestmark = pytest.mark.slow
 CLIENT = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 ALL = {"optional_streams": ["*"]}
 TOKEN = re.compile(r"token=[^&\"]*")
-"""What each answer makes anew, in links that a state keeps."""
+"""Part of links in the state that differs in every response."""
 
 
 def fault(sandbox: Sandbox, path: str, status: int, **more: Any) -> None:
-    """Let a path answer so, each time."""
+    """Makes a path always respond with a status."""
     sandbox.control("fault", path=path, kind="status", status=status, times=None, **more)
 
 
-def odd_personio(sandbox: Sandbox) -> None:
-    """Parents that are not found, and never answered; a record that comes twice; a permission that is missing."""
+def break_personio(sandbox: Sandbox) -> None:
+    """Parents that return 404 or 500, a duplicate record, a missing permission."""
     persons = [row["id"] for row in sandbox.records("personio", "persons")]
     for person, status in zip(persons, (404, 500), strict=False):
         fault(sandbox, f"/personio/v2/persons/{person}/employments", status)
@@ -43,8 +43,8 @@ def odd_personio(sandbox: Sandbox) -> None:
     sandbox.control("revoke", vendor="personio", permission="personio:compensations:read")
 
 
-def odd_factorial(sandbox: Sandbox) -> None:
-    """Lists that are shorter than they say, rows without a key, modules that are not booked."""
+def break_factorial(sandbox: Sandbox) -> None:
+    """Lists shorter than their total, rows without a key, a module that is not booked, a failing endpoint."""
     lists = {"teams/teams": "short", "contracts/contract_versions": "short", "ats/candidates": "keyless"}
     for path, mode in lists.items():
         sandbox.control("mode", vendor="factorial", path=path, mode=mode)
@@ -52,8 +52,8 @@ def odd_factorial(sandbox: Sandbox) -> None:
     fault(sandbox, "/factorial/api/2026-10-01/resources/locations/locations", 500)
 
 
-def odd_cornerstone(sandbox: Sandbox) -> None:
-    """Lists that are shorter than they say, items that failed, employees that are refused, pages that break off."""
+def break_cornerstone(sandbox: Sandbox) -> None:
+    """Lists shorter than their total, failed items, forbidden employees, truncated pages."""
     root = "/cornerstone/services/api/x"
     employees = [row["id"] for row in sandbox.records("cornerstone", "employees")]
     for employee, status in zip(employees, (404, 403, 401, 400, 500), strict=False):
@@ -80,45 +80,45 @@ def odd_cornerstone(sandbox: Sandbox) -> None:
 
 
 def days_ago(days: int) -> str:
-    """A day of the past."""
+    """A past date."""
     return f"{datetime.now(timezone.utc) - timedelta(days=days):%Y-%m-%d}"
 
 
 TAPS: dict[str, tuple[type[RestTap], dict[str, Any], Callable[[Sandbox], None]]] = {
-    "personio": (TapPersonio, {**CLIENT, "legacy_v1_streams": True, "start_date": days_ago(70)}, odd_personio),
-    "factorial": (TapFactorial, {"api_key": "sandbox-api-key", "start_date": days_ago(70)}, odd_factorial),
-    "cornerstone": (TapCornerstone, {**CLIENT, "start_date": days_ago(3)}, odd_cornerstone),
+    "personio": (TapPersonio, {**CLIENT, "legacy_v1_streams": True, "start_date": days_ago(70)}, break_personio),
+    "factorial": (TapFactorial, {"api_key": "sandbox-api-key", "start_date": days_ago(70)}, break_factorial),
+    "cornerstone": (TapCornerstone, {**CLIENT, "start_date": days_ago(3)}, break_cornerstone),
 }
 
 
-def concluded(output: Output, log: list[logging.LogRecord]) -> dict[str, Any]:
-    """What a run came to, whatever the order of its records and warnings."""
+def results_of(output: Output, log: list[logging.LogRecord]) -> dict[str, Any]:
+    """The results of a run, regardless of the order of records and warnings."""
     records = Counter((message["stream"], json.dumps(message["record"])) for message in output.of("RECORD"))
     return {
         "records": records,
         "versions": sorted(json.dumps(message) for message in output.of("ACTIVATE_VERSION")),
         "state": TOKEN.sub("token", json.dumps(output.state, sort_keys=True)),
-        "said": Counter(entry.getMessage() for entry in log if entry.levelno >= logging.WARNING),
+        "warnings": Counter(entry.getMessage() for entry in log if entry.levelno >= logging.WARNING),
     }
 
 
 @pytest.mark.parametrize("vendor", TAPS)
-def test_it_does_not_matter_how_many_requests_are_under_way(
+def test_results_do_not_depend_on_concurrency(
     vendor: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    tap_class, config, make_odd = TAPS[vendor]
+    tap_class, config, break_sandbox = TAPS[vendor]
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(RestTap, "started", datetime.now(timezone.utc))
     monkeypatch.setattr(RestTap, "first_delay", 0.0001)
     found = []
     with running(employees=10, requests_per_minute=6_000_000) as sandbox:
-        make_odd(sandbox)
+        break_sandbox(sandbox)
         for requests in (1, 32):
             caplog.clear()
             fails: list[Exception] = []
             tap = tap_class(config={"api_url": f"{sandbox.url}/{vendor}", "max_concurrency": requests, **config, **ALL})
             output = synced(tap, fails=fails)
-            found.append({**concluded(output, caplog.records), "fails": [str(error) for error in fails]})
+            found.append({**results_of(output, caplog.records), "fails": [str(error) for error in fails]})
             sandbox.control("cornerstone/reset-downloads")
     one, many = found
     assert one["records"]

@@ -1,4 +1,4 @@
-"""The pages say what the code says, and no stream is forgotten in them."""
+"""Generated parts of the pages are up to date, and every stream is documented."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ TAPS = sorted(STREAMS)
 
 
 @pytest.mark.parametrize("page", pages.files(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_a_page_is_what_the_code_gives(page: Path) -> None:
+def test_pages_are_up_to_date(page: Path) -> None:
     assert page.read_text() == pages.files()[page], (
-        f"{page.relative_to(ROOT)} is stale: run `make docs` and commit what it changes"
+        f"{page.relative_to(ROOT)} is stale: run `make docs` and commit the changes"
     )
 
 
-def test_every_part_is_in_a_page() -> None:
+def test_every_part_is_used() -> None:
     texts = "".join(pages.files().values())
     unused = [name for name in pages.parts() if f"<!-- {name} -->" not in texts]
-    assert not unused, f"remove from `parts` in docs/pages.py, or put into a page: {unused}"
+    assert not unused, f"remove from `parts` in docs/pages.py, or use in a page: {unused}"
 
 
 @pytest.mark.parametrize("name", ["personio.count", "factorial.count", "cornerstone.count_known"])
-def test_counts_are_not_written_by_hand(name: str) -> None:
+def test_counts_are_generated(name: str) -> None:
     count = pages.parts()[name]
     for page, text in pages.files().items():
-        by_hand = pages.PART.sub("", text)
+        handwritten = pages.PART.sub("", text)
         for unit in ("streams", "lists", "names"):
-            assert f" {count} {unit}" not in by_hand, (
+            assert f" {count} {unit}" not in handwritten, (
                 f"{page.name}: write <!-- {name} -->{count}<!-- /{name} --> {unit}"
             )
 
@@ -67,27 +67,27 @@ def _declared(base: type[RestStream]) -> Iterator[type[RestStream]]:
 
 
 @pytest.mark.parametrize(("tap", "base"), [("tap-personio", PersonioStream), ("tap-cornerstone", RestList)])
-def test_every_stream_is_listed(tap: str, base: type[RestStream]) -> None:
+def test_every_stream_is_registered(tap: str, base: type[RestStream]) -> None:
     missing = {stream.__name__ for stream in _declared(base)} - {stream.__name__ for stream in STREAMS[tap]}
     assert not missing, f"add to STREAMS in {tap}'s streams/__init__.py: {missing}"
 
 
 @pytest.mark.parametrize("tap", TAPS)
-def test_every_stream_says_what_a_row_is(tap: str) -> None:
+def test_every_stream_describes_a_row(tap: str) -> None:
     for stream in STREAMS[tap]:
         first, _, rest = (stream.__doc__ or "").partition("\n")
-        text = f"{stream.__module__}.{stream.__name__}: begin the docstring with a line 'One row per ....'"
+        text = f"{stream.__module__}.{stream.__name__}: start the docstring with a line 'One row per ....'"
         assert first.startswith("One row per "), text
         assert first.endswith("."), text
         assert not rest or rest.startswith("\n"), text
 
 
 @pytest.mark.parametrize("tap", TAPS)
-def test_every_stream_is_in_the_taps_page(tap: str) -> None:
+def test_every_stream_is_in_the_readme(tap: str) -> None:
     page = (ROOT / tap / "README.md").read_text()
     missing = [stream.name for stream in STREAMS[tap] if f"`{stream.name}`" not in page]
     assert not missing, (
-        f"not in {tap}/README.md: run `make docs`, and see that a part of docs/pages.py has them: {missing}"
+        f"not in {tap}/README.md: run `make docs`, and check that a part in docs/pages.py contains them: {missing}"
     )
 
 
@@ -95,4 +95,4 @@ def test_every_stream_is_in_the_taps_page(tap: str) -> None:
 def test_every_stream_is_in_the_changelog(tap: str) -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text()
     missing = [stream.name for stream in STREAMS[tap] if f"`{stream.name}`" not in changelog]
-    assert not missing, f"add a line to CHANGELOG.md, under Unreleased, that names the new streams of {tap}: {missing}"
+    assert not missing, f"name the new streams of {tap} in CHANGELOG.md, under Unreleased: {missing}"

@@ -1,4 +1,4 @@
-"""The Meltano Hub definitions: what the plugins say now, in the form that the Hub takes."""
+"""The Meltano Hub definitions are up to date and valid."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def load(path: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_files_say_what_the_plugins_say_now() -> None:
+def test_generated_files_are_up_to_date() -> None:
     written = write.files()
     stale = [path.name for path in {*FILES, *written} if not path.exists() or path.read_text() != written.get(path)]
-    assert not stale, f"{stale} do not say what the plugins say: run `make hub` and commit what it changes"
+    assert not stale, f"{stale} are stale: run `make hub` and commit the changes"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)
-def test_a_definition_is_in_the_hubs_form(path: Path) -> None:
+def test_definitions_have_the_hubs_format(path: Path) -> None:
     text, found = path.read_text(), load(path)
     assert path.parent.name == found["name"]
     assert path.stem == found["variant"] == "hrtaps"
@@ -68,7 +68,7 @@ def test_secrets_are_sensitive() -> None:
     assert settings["token"]["sensitive"]
 
 
-def test_the_repository_stands_once() -> None:
+def test_the_repository_url_is_set_once() -> None:
     root = HUB.parent
     texts = [path for path in root.glob("*/pyproject.toml") if write.repository() in path.read_text()]
     assert texts == []

@@ -1,6 +1,6 @@
-"""The whole way: `meltano run tap-personio target-duckdb` from the sandbox into a DuckDB file.
+"""End-to-end tests of `meltano run tap-personio target-duckdb` against the sandbox.
 
-One story in the order of the tests: a first run, a run without changes, changes, a full refresh.
+The tests depend on each other in this order: a first run, a run without changes, a run with changes, a full refresh.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Tables = dict[str, list[dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def story() -> dict[str, Any]:
-    """What one test saw and a later one needs."""
+    """Results of a test that later ones need."""
     return {}
 
 
@@ -31,11 +31,13 @@ def requests_of(project: Project, path: str) -> list[dict[str, Any]]:
 
 
 def differing(before: Tables, after: Tables) -> dict[str, set[str]]:
-    """Ids of the rows that are not the same; webhooks tell of each change, and are another matter."""
+    """Ids of the rows that differ, without webhook streams, whose rows change with every run."""
     changed = {}
     for stream, rows in after.items():
-        plain = [{json.dumps(row, sort_keys=True, default=str) for row in table} for table in (before[stream], rows)]
-        ids = {json.loads(row).get("id", row) for row in plain[0] ^ plain[1]}
+        serialized = [
+            {json.dumps(row, sort_keys=True, default=str) for row in table} for table in (before[stream], rows)
+        ]
+        ids = {json.loads(row).get("id", row) for row in serialized[0] ^ serialized[1]}
         if ids and stream not in {"webhook_events", "webhook_activity"}:
             changed[stream] = ids
     return changed
@@ -55,7 +57,7 @@ def test_a_first_run_loads_every_row_and_value(project: Project, story: dict[str
     assert "sandbox-secret" not in result.stdout
 
 
-def test_a_second_run_asks_for_changes_and_changes_nothing(project: Project, story: dict[str, Any]) -> None:
+def test_a_second_run_is_incremental_and_changes_nothing(project: Project, story: dict[str, Any]) -> None:
     project.sandbox.clear_requests()
     result = project.run()
     assert result.returncode == 0, result.stdout
@@ -71,9 +73,7 @@ def test_a_second_run_asks_for_changes_and_changes_nothing(project: Project, sto
     assert differing(story["first"], project.tables()) == {}
 
 
-def test_a_change_and_a_hire_arrive_with_the_next_run_and_nothing_else_moves(
-    project: Project, story: dict[str, Any]
-) -> None:
+def test_the_next_run_loads_a_change_and_a_hire_and_nothing_else(project: Project, story: dict[str, Any]) -> None:
     control = project.sandbox.control
     person = story["first"]["persons"][0]["id"]
     employment = story["first"]["employments"][0]["id"]
@@ -92,31 +92,31 @@ def test_a_change_and_a_hire_arrive_with_the_next_run_and_nothing_else_moves(
     story["changed"] = after
 
 
-def test_a_deletion_shows_with_a_full_refresh_and_only_that_row_goes(project: Project, story: dict[str, Any]) -> None:
+def test_a_full_refresh_marks_only_the_deleted_row(project: Project, story: dict[str, Any]) -> None:
     absence = story["changed"]["absence_periods"][0]["id"]
     project.sandbox.control("delete", kind="absence_period", id=absence)
     assert project.run().returncode == 0
-    read_whole_each_time = {"absence_balances", "report_rows", "custom_report_rows"}
-    assert differing(story["changed"], project.tables()).keys() <= read_whole_each_time
+    full_table_streams = {"absence_balances", "report_rows", "custom_report_rows"}
+    assert differing(story["changed"], project.tables()).keys() <= full_table_streams
     result = project.run("--full-refresh")
     assert result.returncode == 0, result.stdout
     after = project.tables()
     changed = differing(story["changed"], after)
     assert changed["absence_periods"] == {absence}
-    # What else tells of the absence goes with it.
+    # Related rows of the absence change with it.
     assert changed.keys() <= {
         "absence_periods",
         "absence_period_breakdowns",
         "time_offs",
         "absence_periods_v1",
-        *read_whole_each_time,
+        *full_table_streams,
     }
     assert absence not in {row["id"] for row in after["absence_periods"]}
     assert {stream: len(rows) for stream, rows in after.items()} == project.expected()
     assert [row["id"] for row in project.rows("absence_periods", deleted=True)] == [absence]
 
 
-def test_a_run_after_a_full_refresh_is_incremental_again_and_a_stream_that_fails_keeps_its_place(
+def test_a_run_after_a_full_refresh_is_incremental_and_a_failed_stream_keeps_its_bookmark(
     project: Project,
 ) -> None:
     state = json.loads(project.meltano("state", "get", "sandbox:tap-personio-to-target-duckdb").stdout.splitlines()[-1])
@@ -139,7 +139,7 @@ def test_a_run_after_a_full_refresh_is_incremental_again_and_a_stream_that_fails
     assert bookmarks[0]["absence_periods"] == bookmarks[1]["absence_periods"]
 
 
-def test_the_tables_are_typed_and_the_state_stands_beside_them(project: Project) -> None:
+def test_tables_have_typed_columns_and_the_state_is_stored(project: Project) -> None:
     with duckdb.connect(project.database, read_only=True) as connection:
         types = dict(
             connection.execute(
@@ -154,7 +154,7 @@ def test_the_tables_are_typed_and_the_state_stands_beside_them(project: Project)
     assert states == [(1,)]
 
 
-def test_the_commands_of_the_extractor_work(project: Project) -> None:
+def test_the_extractor_commands_work(project: Project) -> None:
     about = project.meltano("invoke", "tap-personio:about")
     assert "client_secret" in about.stdout
     discover = project.meltano("invoke", "tap-personio:discover")
@@ -173,31 +173,31 @@ def test_selecting_streams(project: Project) -> None:
 
 @pytest.fixture(scope="module")
 def unchanged(project: Project) -> Tables:
-    """What the tables hold before the runs with bad input, which change nothing."""
+    """The tables before the runs with invalid input."""
     return project.tables()
 
 
-# What no credentials, an unreachable host or a garbled date lead to, the tap's own tests show; each costs a run here.
+# Other invalid settings are covered by the tap's own tests; each one takes a whole run here.
 @pytest.mark.parametrize(
-    ("environment", "sentence"),
+    ("environment", "message"),
     [
         ({"TAP_PERSONIO_CLIENT_SECRET": "wr0ng"}, "Check `client_id` and `client_secret`."),
         ({"TAP_PERSONIO__SELECT": '["!*.*"]'}, "No stream is selected"),
         ({"TARGET_DUCKDB_PATH": "/proc/nowhere/x.duckdb"}, "check the setting `path`"),
     ],
 )
-def test_bad_input_is_a_sentence_and_changes_nothing(
-    project: Project, unchanged: Tables, environment: dict[str, str], sentence: str
+def test_invalid_input_is_reported_and_changes_nothing(
+    project: Project, unchanged: Tables, environment: dict[str, str], message: str
 ) -> None:
     result = project.run(**environment)
     assert result.returncode == 1
-    assert sentence in result.stdout
+    assert message in result.stdout
     assert "Traceback" not in result.stdout
     assert "wr0ng" not in result.stdout
     assert project.tables() == unchanged
 
 
-def test_what_a_full_refresh_that_failed_owes_is_read_by_the_next_run(project: Project) -> None:
+def test_a_failed_full_refresh_is_repeated_by_the_next_run(project: Project) -> None:
     absence = project.rows("absence_periods")[0]["id"]
     project.sandbox.control("delete", kind="absence_period", id=absence)
     project.sandbox.control("fault", path="/personio/v2/absence-periods", status=418, times=None)

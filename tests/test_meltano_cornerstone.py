@@ -1,6 +1,6 @@
-"""The whole way: `meltano run tap-cornerstone target-duckdb` from the sandbox into a DuckDB file.
+"""End-to-end tests of `meltano run tap-cornerstone target-duckdb` against the sandbox.
 
-One story in the order of the tests: a first run, a run with changes and deletions, what the loader committed.
+The tests depend on each other in this order: a first run, a run with changes and deletions, the committed data.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ def vendor() -> str:
 
 @pytest.fixture(scope="module")
 def story() -> dict[str, Any]:
-    """What one test saw and a later one needs."""
+    """Results of a test that later ones need."""
     return {}
 
 
 def tables(project: Project) -> dict[str, int]:
-    """Live rows by table."""
+    """Number of live rows by table."""
     with duckdb.connect(project.database, read_only=True) as connection:
         names = connection.execute(
             "SELECT table_name FROM information_schema.tables "
             "WHERE table_schema = 'tap_cornerstone' AND NOT starts_with(table_name, '_singer')"
         ).fetchall()
     found = {name: project.rows(name) for (name,) in names}
-    # The sandbox counts the lines of whole reports; warnings and errors are told once more, apart.
+    # The sandbox counts the lines of complete reports, without the separate copies of warnings and errors.
     reports = found["bulk_import_reports"]
     found["bulk_import_reports"] = [row for row in reports if row["kind"] == "report"]
     return {name: len(rows) for name, rows in found.items()}
@@ -68,7 +68,7 @@ def test_a_first_run_loads_every_row_and_value(project: Project, story: dict[str
     assert "Traceback" not in result.stdout
 
 
-def test_a_second_run_follows_changes_and_deletions(project: Project, story: dict[str, Any]) -> None:
+def test_a_second_run_loads_changes_and_deletions(project: Project, story: dict[str, Any]) -> None:
     control = project.sandbox.control
     user, unit = (project.rows(stream)[0] for stream in ("users_core", "user_ou_core"))
     control("cornerstone/edit", stream="users_core", id=str(user["user_id"]), field="user_name_last", value="O'Ünï")
@@ -76,18 +76,18 @@ def test_a_second_run_follows_changes_and_deletions(project: Project, story: dic
     project.sandbox.clear_requests()
     result = project.run()
     assert result.returncode == 0, result.stdout
-    asked = {one["path"].rpartition("/")[2]: one["query"] for one in project.sandbox.requests()}
-    assert "$filter" in asked["users_core"]
-    assert "deltatoken" in asked["user_ou_core"]
-    assert "$metadata" not in asked
+    queries = {one["path"].rpartition("/")[2]: one["query"] for one in project.sandbox.requests()}
+    assert "$filter" in queries["users_core"]
+    assert "deltatoken" in queries["user_ou_core"]
+    assert "$metadata" not in queries
     names = {row["user_id"]: row["user_name_last"] for row in project.rows("users_core")}
     assert names[user["user_id"]] == "O'Ünï"
-    (gone,) = project.rows("user_ou_core", deleted=True)
-    assert (gone["user_id"], gone["ou_id"]) == (unit["user_id"], unit["ou_id"])
+    (deleted,) = project.rows("user_ou_core", deleted=True)
+    assert (deleted["user_id"], deleted["ou_id"]) == (unit["user_id"], unit["ou_id"])
     assert tables(project)["user_ou_core"] == story["first"]["user_ou_core"] - 1
 
 
-def test_a_field_of_the_portals_own_becomes_a_column(project: Project) -> None:
+def test_a_custom_field_becomes_a_column(project: Project) -> None:
     field = project.sandbox.control("cornerstone/custom-field", kind="user", label="Shoe size")
     result = project.run("--full-refresh", TAP_CORNERSTONE_METADATA_CACHE_HOURS="0")
     assert result.returncode == 0, result.stdout
@@ -96,7 +96,7 @@ def test_a_field_of_the_portals_own_becomes_a_column(project: Project) -> None:
     assert str(field["id"]) in "".join(columns), field
 
 
-def test_the_tables_are_typed(project: Project) -> None:
+def test_tables_have_typed_columns(project: Project) -> None:
     with duckdb.connect(project.database, read_only=True) as connection:
         relation = connection.sql("FROM test.tap_cornerstone.transcript_core")
         types = dict(zip(relation.columns, map(str, relation.types), strict=True))
@@ -105,7 +105,7 @@ def test_the_tables_are_typed(project: Project) -> None:
     assert types["is_latest_reg_num"] == "BOOLEAN"
 
 
-def test_the_state_holds_links_and_no_rows(project: Project) -> None:
+def test_the_state_contains_delta_links_and_bookmarks(project: Project) -> None:
     output = project.meltano("state", "get", "sandbox:tap-cornerstone-to-target-duckdb").stdout.splitlines()[-1]
     bookmarks = json.loads(output)["singer_state"]["bookmarks"]
     assert "/services/api/x/dataexporter/api/objects/user_ou_core?" in bookmarks["user_ou_core"]["delta_link"]

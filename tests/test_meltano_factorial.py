@@ -1,6 +1,6 @@
-"""The whole way: `meltano run tap-factorial target-duckdb` from the sandbox into a DuckDB file, all 169 lists.
+"""End-to-end tests of `meltano run tap-factorial target-duckdb` with every stream against the sandbox.
 
-One story in the order of the tests: a first run, a run without changes, changes, a full refresh.
+The tests depend on each other in this order: a first run, a run with changes, a full refresh.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def vendor() -> str:
 
 @pytest.fixture(scope="module")
 def story() -> dict[str, Any]:
-    """What one test saw and a later one needs."""
+    """Results of a test that later ones need."""
     return {}
 
 
 def changed(before: Tables, after: Tables) -> set[str]:
-    """Streams whose rows are not the same."""
+    """Streams whose rows differ."""
     return {stream for stream, rows in after.items() if rows != before[stream]}
 
 
@@ -40,7 +40,7 @@ def queries(project: Project, name: str) -> list[dict[str, Any]]:
     return [one["query"] for one in project.sandbox.requests() if one["path"].endswith(f"/resources/{name}")]
 
 
-def test_a_first_run_loads_every_row_and_value_of_every_list(project: Project, story: dict[str, Any]) -> None:
+def test_a_first_run_loads_every_row_and_value_of_every_stream(project: Project, story: dict[str, Any]) -> None:
     result = project.run()
     assert result.returncode == 0, result.stdout
     expected = project.expected()
@@ -56,7 +56,7 @@ def test_a_first_run_loads_every_row_and_value_of_every_list(project: Project, s
     assert "Traceback" not in result.stdout
 
 
-def test_a_second_run_asks_for_changes_and_nothing_else_moves(project: Project, story: dict[str, Any]) -> None:
+def test_a_second_run_loads_changes_and_nothing_else(project: Project, story: dict[str, Any]) -> None:
     control = project.sandbox.control
     account, team = (story["first"][stream][0]["id"] for stream in ("finance_accounts", "teams_teams"))
     shift = story["first"]["attendance_shifts"][0]["id"]
@@ -70,7 +70,7 @@ def test_a_second_run_asks_for_changes_and_nothing_else_moves(project: Project, 
     project.sandbox.clear_requests()
     result = project.run()
     assert result.returncode == 0, result.stdout
-    shifts = queries(project, "attendance/shifts")  # yesterday and today, and one more where midnight passes
+    shifts = queries(project, "attendance/shifts")  # yesterday and today, and another day after midnight
     assert {frozenset(query) for query in shifts} == {frozenset({"limit", "updated_at"})}
     assert len(shifts) <= 3
     assert "updated_from" in queries(project, "finance/accounts")[0]
@@ -83,11 +83,11 @@ def test_a_second_run_asks_for_changes_and_nothing_else_moves(project: Project, 
     }
     assert [row["name"] for row in after["finance_accounts"] if row["id"] == account] == ['O\'Brien "Ünï" 𝒳']
     assert len(project.rows("posts_comments", deleted=True)) == 1
-    # What is deleted from an incremental list is still there.
+    # An incremental run does not find deletions.
     assert len(after["finance_accounts"]) == project.expected()["finance_accounts"] + 1
 
 
-def test_a_deletion_from_an_incremental_list_shows_with_a_full_refresh(project: Project, story: dict[str, Any]) -> None:
+def test_a_full_refresh_finds_a_deletion_of_an_incremental_stream(project: Project, story: dict[str, Any]) -> None:
     account = story["first"]["finance_accounts"][1]["id"]
     result = project.run("--full-refresh")
     assert result.returncode == 0, result.stdout
@@ -95,7 +95,7 @@ def test_a_deletion_from_an_incremental_list_shows_with_a_full_refresh(project: 
     assert {stream: len(rows) for stream, rows in project.tables().items()} == project.expected()
 
 
-def test_the_tables_are_typed(project: Project) -> None:
+def test_tables_have_typed_columns(project: Project) -> None:
     with duckdb.connect(project.database, read_only=True) as connection:
         found = connection.execute(
             "SELECT table_name, column_name, data_type FROM information_schema.columns "
@@ -110,7 +110,7 @@ def test_the_tables_are_typed(project: Project) -> None:
     assert types["timeoff_leaves", "duration_attributes"] == "JSON"
 
 
-def test_a_login_lasts_from_run_to_run(project: Project) -> None:
+def test_a_login_persists_between_runs(project: Project) -> None:
     tokens = project.sandbox.control("factorial/login")
     settings = {
         "TAP_FACTORIAL_API_KEY": "",

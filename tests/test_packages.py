@@ -1,4 +1,4 @@
-"""Each member is a distribution of its own, whole by itself."""
+"""Each workspace member builds a complete distribution."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.mark.parametrize(
     "member", ["singer-rest", "tap-personio", "tap-factorial", "tap-cornerstone", "target-duckdb", "sandbox"]
 )
-def test_a_wheel_holds_every_file_of_its_package(member: str, tmp_path: Path) -> None:
+def test_wheels_contain_every_file(member: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT / member, check=True, capture_output=True)
     (wheel,) = tmp_path.iterdir()

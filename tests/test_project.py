@@ -1,4 +1,4 @@
-"""The Meltano project says of the plugins what they say of themselves."""
+"""The Meltano project matches the plugins' settings and capabilities."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from target_duckdb.target import TargetDuckDB
 ROOT = Path(__file__).parent.parent
 PROJECT = YAML(typ="safe").load(ROOT / "meltano.yml")
 PLUGINS = {plugin["name"]: plugin for kind in PROJECT["plugins"].values() for plugin in kind}
-OF_THE_SDK = {
+SDK_SETTINGS = {
     *("stream_maps", "stream_map_config", "faker_config", "batch_config"),
     *("add_record_metadata", "process_activate_version_messages"),
 } | {f"flattening_{name}" for name in ("enabled", "max_depth", "max_level", "max_key_length", "separator")}
 
 
-def test_the_project_is_valid_for_meltano() -> None:
+def test_the_project_matches_meltanos_schema() -> None:
     schema = json.loads((importlib.resources.files("meltano") / "schemas" / "meltano.schema.json").read_text())
     jsonschema.validate(PROJECT, schema)
 
 
 @pytest.mark.parametrize("plugin", [TapPersonio, TapFactorial, TapCornerstone, TargetDuckDB])
-def test_settings_are_those_of_the_plugin(plugin: Any) -> None:
+def test_settings_match_the_plugin(plugin: Any) -> None:
     plugin.append_builtin_config(plugin.config_jsonschema)
     properties = plugin.config_jsonschema["properties"]
     declared = {setting["name"]: setting for setting in PLUGINS[plugin.name]["settings"]}
-    assert set(declared) == set(properties) - OF_THE_SDK
+    assert set(declared) == set(properties) - SDK_SETTINGS
     for name, setting in declared.items():
         assert setting.get("sensitive", False) == properties[name].get("secret", False), name
         kinds = {"integer": "integer", "boolean": "boolean", "array": "array", "object": "object"}
@@ -43,7 +43,7 @@ def test_settings_are_those_of_the_plugin(plugin: Any) -> None:
 
 
 @pytest.mark.parametrize("plugin", [TapPersonio, TapFactorial, TapCornerstone])
-def test_capabilities_are_those_of_the_plugin(plugin: Any) -> None:
+def test_capabilities_match_the_plugin(plugin: Any) -> None:
     assert PLUGINS[plugin.name]["capabilities"] == sorted(item.value for item in plugin.capabilities)
 
 

@@ -1,4 +1,4 @@
-"""The tables of quirks name tests that are there."""
+"""The tables in QUIRKS.md name existing tests."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ ROWS = [
 
 
 @cache
-def known_to(tap: Path) -> set[str]:
-    """The names of tests that may show what a tap does: its own, those of what taps share, those of the whole."""
+def known_tests(tap: Path) -> set[str]:
+    """Names of the tests that can cover a tap's quirks: its own, the engine's and the workspace's."""
     return {
         name
         for folder in (tap / "tests", ROOT / "singer-rest" / "tests", ROOT / "tests")
@@ -32,13 +32,13 @@ def known_to(tap: Path) -> set[str]:
 
 @pytest.mark.parametrize(("tap", "row"), ROWS)
 def test_each_quirk_has_a_test(tap: Path, row: str) -> None:
-    odd, does, tests = (cell.strip() for cell in row.strip("|").split("|"))
-    assert odd
-    assert does
+    quirk, behaviour, tests = (cell.strip() for cell in row.strip("|").split("|"))
+    assert quirk
+    assert behaviour
     named = re.findall(r"`(test_\w+)`", tests)
     assert tests == ", ".join(f"`{name}`" for name in named)
     assert named
-    assert set(named) <= known_to(tap)
+    assert set(named) <= known_tests(tap)
 
 
 @pytest.mark.parametrize(("name", "rows"), [("tap-cornerstone", 40), ("tap-factorial", 40), ("tap-personio", 50)])
@@ -48,5 +48,5 @@ def test_the_tables_are_read(name: str, rows: int) -> None:
 
 
 @pytest.mark.parametrize("tap", TAPS, ids=lambda tap: tap.name)
-def test_the_page_is_found_from_the_taps_own(tap: Path) -> None:
+def test_the_readme_links_to_the_quirks(tap: Path) -> None:
     assert "[QUIRKS.md](QUIRKS.md)" in (tap / "README.md").read_text()

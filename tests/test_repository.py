@@ -1,4 +1,4 @@
-"""What a public repository has around its code: workflows, templates, commands that exist."""
+"""Workflows and templates are valid, and pages and workflows only name existing make targets."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def job(workflow: str, name: str) -> Any:
     return load(ROOT / ".github" / "workflows" / f"{workflow}.yml")["jobs"][name]
 
 
-def made(text: str) -> set[str]:
-    """The targets that `make` is called with in a text."""
+def make_targets(text: str) -> set[str]:
+    """The targets of `make` commands in a text."""
     calls = re.findall(r"\bmake((?: [a-z-]+)+)", text)
     return {target for call in calls for target in call.split()}
 
 
-def oldest(folder: str) -> str:
+def oldest_python(folder: str) -> str:
     project = tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["project"]
     return str(project["requires-python"]).removeprefix(">=")
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)
-def test_files_have_the_form_that_github_takes(schema: str) -> None:
+def test_github_files_match_their_schemas(schema: str) -> None:
     files = sorted(ROOT.glob(SCHEMAS[schema]))
     assert files
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *map(str, files)]
@@ -64,13 +64,17 @@ def test_workflows_run_make_targets_that_exist(path: Path) -> None:
     commands = [step["run"] for step in steps(path) if "run" in step]
     assert commands
     for command in commands:
-        assert made(command), f"{path.name}: run a target of the Makefile, so that it can be run here too: {command}"
-        assert made(command) <= TARGETS, f"{path.name}: no target of the Makefile: {made(command) - TARGETS}"
+        assert make_targets(command), (
+            f"{path.name}: run a Makefile target, so that it can also be run locally: {command}"
+        )
+        assert make_targets(command) <= TARGETS, f"{path.name}: not in the Makefile: {make_targets(command) - TARGETS}"
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_workflows_pin_actions_and_permissions(path: Path) -> None:
-    assert load(path)["permissions"] == {"contents": "read"}, f"{path.name}: grant more in the job that needs it"
+    assert load(path)["permissions"] == {"contents": "read"}, (
+        f"{path.name}: grant more permissions in the job that needs them"
+    )
     for step in steps(path):
         if "uses" in step:
             assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+", step["uses"]), (
@@ -78,26 +82,30 @@ def test_workflows_pin_actions_and_permissions(path: Path) -> None:
             )
 
 
-def test_workflows_run_what_the_judge_runs() -> None:
-    judged = made((ROOT / ".ci" / "run").read_text())
-    run = {target for step in steps(ROOT / ".github" / "workflows" / "ci.yml") for target in made(step.get("run", ""))}
-    assert judged <= run
+def test_workflows_run_the_same_targets_as_the_ci_script() -> None:
+    required = make_targets((ROOT / ".ci" / "run").read_text())
+    run = {
+        target
+        for step in steps(ROOT / ".github" / "workflows" / "ci.yml")
+        for target in make_targets(step.get("run", ""))
+    }
+    assert required <= run
 
 
-def test_workflows_begin_with_the_oldest_pythons() -> None:
-    assert job("ci", "test")["strategy"]["matrix"]["python-version"][0] == oldest(".")
+def test_workflows_include_the_oldest_pythons() -> None:
+    assert job("ci", "test")["strategy"]["matrix"]["python-version"][0] == oldest_python(".")
     for folder in ("singer-rest", "tap-personio", "tap-factorial", "tap-cornerstone"):
-        assert job("ci", "test-oldest")["steps"][1]["with"]["python-version"].split()[0] == oldest(folder)
+        assert job("ci", "test-oldest")["steps"][1]["with"]["python-version"].split()[0] == oldest_python(folder)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_pages_name_make_targets_that_exist(page: Path) -> None:
     commands = re.findall(r"(?:^    |`)(make [a-z][^`\n#]*)", page.read_text(), re.MULTILINE)
     for command in commands:
-        assert made(command) <= TARGETS, f"{page.name}: no target of the Makefile: {made(command) - TARGETS}"
+        assert make_targets(command) <= TARGETS, f"{page.name}: not in the Makefile: {make_targets(command) - TARGETS}"
 
 
-def test_pre_commit_uses_the_tools_of_the_lock() -> None:
+def test_pre_commit_uses_locked_tools() -> None:
     for repository in load(ROOT / ".pre-commit-config.yaml")["repos"]:
         assert repository["repo"] == "local"
         for hook in repository["hooks"]:
