@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from hr_sandbox.company.seeded_random import SeededRandom
 
 WORKING_DAYS = 60
-MOST_PERSON_DAYS = 18_000  # a larger company has fewer days, so that it is still generated in seconds
-FEWEST_DAYS = 3
+MAX_PERSON_DAYS = 18_000  # a larger company has fewer days, so that it is still generated in seconds
+MIN_DAYS = 3
 REVIEW_DAYS = 10
 COMMENTS = (None, None, None, None, None, "Kundentermin", "Mobiles Arbeiten", "réunion d'équipe", "Überstunden ✓")
 
@@ -50,7 +50,7 @@ class Attendances(Generator):
 
     def _days(self, people: int) -> list[date]:
         """Return the last working days before today, oldest first."""
-        count = max(FEWEST_DAYS, min(WORKING_DAYS, MOST_PERSON_DAYS // max(people, 1)))
+        count = max(MIN_DAYS, min(WORKING_DAYS, MAX_PERSON_DAYS // max(people, 1)))
         days: list[date] = []
         day = self.company.today
         while len(days) < count:

@@ -24,7 +24,7 @@ RENEWAL_DAYS = 365
 SPAN = 12  # the most direct reports
 SEASONAL_HELPER = 5  # the seasonal worker, who returns for every trade fair
 SEASONS = 53  # more employments than fit on a page
-LONGEST_FAIR = 20  # days
+MAX_FAIR_DAYS = 20  # days
 SHORTEST = 90  # days of an employment before anything else happens
 
 
@@ -74,9 +74,9 @@ class Careers(Generator):
 
     def _seasons(self, first_day: date) -> Iterator[Stint]:
         every = (self.company.today - first_day).days // SEASONS
-        for index in range(SEASONS if every > LONGEST_FAIR else 1):
+        for index in range(SEASONS if every > MAX_FAIR_DAYS else 1):
             day = first_day + timedelta(index * every)
-            yield day, day + timedelta(self.rng.integer(4, LONGEST_FAIR) - 1)
+            yield day, day + timedelta(self.rng.integer(4, MAX_FAIR_DAYS) - 1)
 
     def _stints(self, first_day: date) -> Iterator[Stint]:
         """Return the first and last day of each employment. The next one follows directly or after a break."""

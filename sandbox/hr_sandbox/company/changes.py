@@ -11,7 +11,7 @@ from hr_sandbox.company.careers import Careers
 from hr_sandbox.company.model import Application, Company, Person, Table, Termination, Transition, key_of
 from hr_sandbox.company.pay import Pay
 from hr_sandbox.company.people import People
-from hr_sandbox.company.recruiting import ENDS
+from hr_sandbox.company.recruiting import FINAL_STAGES
 from hr_sandbox.company.references import is_referenced, owned_by, referenced_table
 from hr_sandbox.company.seeded_random import SeededRandom
 from hr_sandbox.company.webhooks import NAMES, Webhooks
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hr_sandbox.company.model import Employment, Record
 
 # Fields that identify records and cannot be changed.
-FIXED = frozenset({"id", "uuid", "person_id", "owner_id", "candidate_id", "webhook_id"})
+IMMUTABLE_FIELDS = frozenset({"id", "uuid", "person_id", "owner_id", "candidate_id", "webhook_id"})
 ATTRIBUTES = "attributes."
 
 
@@ -239,7 +239,7 @@ class Changes:
         """Move an application to a stage, given by its name or kind."""
         company = self.company
         own = company.categories[company.openings[row.opening_id].category_id].stages
-        stages = {stage.name or stage.kind: stage for stage in (*own, *ENDS.values())}
+        stages = {stage.name or stage.kind: stage for stage in (*own, *FINAL_STAGES.values())}
         if not isinstance(value, str) or value not in stages:
             raise ChangeError(f"There is no stage {value}; choose from {', '.join(stages)}.")
         timestamp = max(self._now(), row.transitions[-1].entered_at + timedelta(seconds=1))
@@ -258,7 +258,7 @@ class Changes:
         return row
 
     def _parse(self, kind: type, name: str, value: Any) -> Any:  # noqa: ANN401  any field
-        types = {row.name: str(row.type) for row in fields(kind) if row.name not in FIXED}
+        types = {row.name: str(row.type) for row in fields(kind) if row.name not in IMMUTABLE_FIELDS}
         if name not in types or types[name] not in PARSERS | NULLABLE:
             usable = ", ".join(row for row, type_ in types.items() if type_ in PARSERS | NULLABLE)
             raise ChangeError(f"There is no field {name} that can be changed; choose from {usable}.")

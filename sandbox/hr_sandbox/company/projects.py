@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 OLD_SHARE = 0.25
 MEMBER_SHARE = 0.12
-MOST_MEMBERS = 450
+MAX_MEMBERS = 450
 
 
 class Projects(Generator):
@@ -69,4 +69,4 @@ class Projects(Generator):
 
     def _members(self) -> list[int]:
         people = [row.id for row in self.company.people if self.rng.chance(MEMBER_SHARE)]
-        return people[:MOST_MEMBERS]
+        return people[:MAX_MEMBERS]

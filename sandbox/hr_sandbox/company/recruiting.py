@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from hr_sandbox.company.seeded_random import SeededRandom
 
 YEARS_BACK = 2
-MOST_CANDIDATES = 3000
-LONGEST_DAYS = 60  # days from an application to its end
+MAX_CANDIDATES = 3000
+MAX_DAYS = 60  # days from an application to its end
 NEW = Stage(None, None, "SYSTEM", "UNASSIGNED")
-ENDS = {kind: Stage(None, None, "SYSTEM", kind) for kind in ("ACCEPTED", "REJECTED", "WITHDRAWN")}
+FINAL_STAGES = {kind: Stage(None, None, "SYSTEM", kind) for kind in ("ACCEPTED", "REJECTED", "WITHDRAWN")}
 OWN_FAMILIES = {"engineering": 1, "production": 2}  # job family -> category; the first category is the default
 SENIORITIES = ("entry-level", "experienced", "executive", "student")
 
@@ -36,9 +36,9 @@ class Recruiting(Generator):
         self._categories()
         self._openings(4 + len(self.company.people) // 12)
         hired = [row for row in self.company.people if self._start(row) > self._first and self.rng.chance(0.6)]
-        for person in hired[-MOST_CANDIDATES // 4 :]:
+        for person in hired[-MAX_CANDIDATES // 4 :]:
             self._hired(person)
-        for _ in range(min(len(self.company.people) * 3 // 4, MOST_CANDIDATES)):
+        for _ in range(min(len(self.company.people) * 3 // 4, MAX_CANDIDATES)):
             self._other()
 
     def _categories(self) -> None:
@@ -138,9 +138,9 @@ class Recruiting(Generator):
         created_at = max(rng.timestamp(day), candidate.created_at)
         stages = company.categories[opening.category_id].stages
         way = [NEW, *stages[: len(stages) if end == "ACCEPTED" else rng.integer(0, len(stages))]]
-        way += [ENDS[end]] if end else []
+        way += [FINAL_STAGES[end]] if end else []
         latest = min(datetime.combine(until + timedelta(1), time(), UTC), rng.latest)
-        span = min(int((latest - created_at).total_seconds()), LONGEST_DAYS * 86_400)
+        span = min(int((latest - created_at).total_seconds()), MAX_DAYS * 86_400)
         if span <= len(way):
             way = way[:1]
         seconds = [0, *sorted(rng.random.sample(range(1, span), len(way) - 1))] if len(way) > 1 else [0]

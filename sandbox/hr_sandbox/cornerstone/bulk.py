@@ -6,7 +6,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.cornerstone.rows.common import ACTIVE
-from hr_sandbox.cornerstone.snapshot import DONE
+from hr_sandbox.cornerstone.snapshot import COMPLETED
 from hr_sandbox.cornerstone.tables import TOUCHED
 from hr_sandbox.cornerstone.timestamps import DAY, MINUTE
 
@@ -20,7 +20,7 @@ USERS = frozenset({"users_core", "vw_rpt_user"})
 TRANSCRIPTS = frozenset({"transcript_core", "vw_rpt_transcript"})
 FIRST = 1_000_000  # the id of the first generated user, above those of the company
 DAYS = 1_000  # days over which the rows were last touched
-TIED = 1_000  # rows with the same timestamp
+ROWS_PER_TIMESTAMP = 1_000  # rows with the same timestamp
 SCORES = 41
 KEY = "_key"
 
@@ -50,8 +50,8 @@ class Bulk:
 
     def stamp(self, table: str, place: int) -> int:
         """Return when a row was last touched. Timestamps increase with the index; many rows share one."""
-        step = DAYS * DAY // (self.size(table) // TIED + 1)
-        return self._snapshot().latest - DAYS * DAY + place // TIED * step
+        step = DAYS * DAY // (self.size(table) // ROWS_PER_TIMESTAMP + 1)
+        return self._snapshot().latest - DAYS * DAY + place // ROWS_PER_TIMESTAMP * step
 
     def since(self, table: str, ticks: int) -> int:
         """Return the index of the first row that was touched at or after a timestamp."""
@@ -88,7 +88,7 @@ class Bulk:
             "transc_user_id": FIRST + user,
             "transc_object_id": self._trainings[training],
             "reg_num": again + 1,
-            "user_lo_status_id": DONE,
+            "user_lo_status_id": COMPLETED,
             "user_lo_score": 60 + place % SCORES,
             "user_lo_comp_dt": modified,
             "user_lo_last_modified_dt": modified,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.cornerstone.bulk import TRANSCRIPTS, USERS
 from hr_sandbox.cornerstone.odata import SHAPES
-from hr_sandbox.cornerstone.query import MOST
+from hr_sandbox.cornerstone.query import MAX_PAGE_SIZE
 from hr_sandbox.cornerstone.tables import EXPORTER, TOUCHED, entity_sets
 from hr_sandbox.cornerstone.timestamps import parse_timestamp
 from hr_sandbox.http.arguments import (
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from hr_sandbox.cornerstone.throttle import Throttle
     from hr_sandbox.http.messages import Json
 
-MOST_USERS, MOST_TRANSCRIPTS = 100_000, 20_000_000
-MOST_SECONDS = 400 * 86_400
+MAX_USERS, MAX_TRANSCRIPTS = 100_000, 20_000_000
+MAX_SECONDS = 400 * 86_400
 PER_USER = 200  # the default number of transcripts per user
 NUMBERS = frozenset({"Edm.Int32", "Edm.Int64", "Edm.Byte"})
 ON = "on"
@@ -89,7 +89,7 @@ class CornerstoneControls:
         """Change one column of a row. Its timestamp becomes the present, and it moves to the end."""
         table, key, text = self._row(body)
         name, value = take_text(body, "field"), body.pop("value", None)
-        ago = take_count(body, "seconds_ago", 0, MOST_SECONDS)
+        ago = take_count(body, "seconds_ago", 0, MAX_SECONDS)
         check_empty(body)
         column = self._store.portal.columns(table).get(name)
         if column is None or name in {*table.key, TOUCHED}:
@@ -107,7 +107,7 @@ class CornerstoneControls:
     def touch(self, body: Json) -> Json:
         """Update a row's timestamp and move it to the end, without another change."""
         table, key, text = self._row(body)
-        ago = take_count(body, "seconds_ago", 0, MOST_SECONDS)
+        ago = take_count(body, "seconds_ago", 0, MAX_SECONDS)
         check_empty(body)
         self._store.edit(table.name, key, {}, ago=ago)
         return _changed("touched", table, text)
@@ -115,9 +115,9 @@ class CornerstoneControls:
     def bulk(self, body: Json) -> Json:
         """Set how many users and transcripts are generated."""
         bulk = self._store.bulk
-        transcripts = take_count(body, "transcripts", bulk.transcripts, MOST_TRANSCRIPTS)
-        least = min(MOST_USERS, -(-transcripts // PER_USER))
-        users = take_count(body, "users", max(bulk.users, least), MOST_USERS)
+        transcripts = take_count(body, "transcripts", bulk.transcripts, MAX_TRANSCRIPTS)
+        least = min(MAX_USERS, -(-transcripts // PER_USER))
+        users = take_count(body, "users", max(bulk.users, least), MAX_USERS)
         check_empty(body)
         if transcripts and not users:
             raise ControlError("Transcripts need users.")
@@ -197,7 +197,7 @@ class CornerstoneControls:
     def short_pages(self, body: Json) -> Json:
         """Serve pages with fewer rows than requested, optionally with an empty first page."""
         table = self._table(body)
-        rows = take_count(body, "rows", MOST, MOST)
+        rows = take_count(body, "rows", MAX_PAGE_SIZE, MAX_PAGE_SIZE)
         empty = take_flag(body, "empty", default=False)
         check_empty(body)
         if not rows:
@@ -214,7 +214,7 @@ class CornerstoneControls:
             stream = take_text(body, "stream")
             if stream not in self._streams:
                 raise ControlError(f"There is no stream {stream}.")
-            throttle.limits[stream] = take_count(body, "per_minute", 0, MOST_TRANSCRIPTS)
+            throttle.limits[stream] = take_count(body, "per_minute", 0, MAX_TRANSCRIPTS)
         check_empty(body)
         throttle.clear()
         return {ON: throttle.on, "limits": throttle.limits}

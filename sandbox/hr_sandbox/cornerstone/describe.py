@@ -18,7 +18,7 @@ from typing import Any
 Json = dict[str, Any]
 TABLES = Path(__file__).parent / "described"
 TOUCHED = "_last_touched_dt_utc"
-USUAL_THROTTLE = 400
+DEFAULT_THROTTLE = 400
 INT, TEXT, FLAG, GUID, TIMESTAMP = "Edm.Int32", "Edm.String", "Edm.Boolean", "Edm.Guid", "Edm.DateTimeOffset"
 DECIMAL = "Edm.Decimal"
 # Database types -> types in the service's own declarations.
@@ -41,7 +41,7 @@ NATIVE = {
     "guid": "uuid",
 }
 SIZED = re.compile(r"(nvarchar|varchar|char|decimal|numeric|datetime|character varying)\(([\d,]+)\)")
-USUAL = {
+DEFAULT_NATIVE = {
     INT: "int",
     TEXT: "nvarchar(250)",
     FLAG: "bit",
@@ -68,7 +68,7 @@ KEYS = {
 # Invented columns for company data in tables whose columns are not public.
 PERSON = {"user_ref": TEXT, "user_login": TEXT, "user_name_first": TEXT, "user_name_last": TEXT, "user_email": TEXT}
 SALE = {"user_id": INT, "object_id": GUID, "amount": DECIMAL, "currency_code": TEXT, "is_refund": FLAG}
-OURS: dict[str, tuple[dict[str, str], list[str]]] = {
+INVENTED_COLUMNS: dict[str, tuple[dict[str, str], list[str]]] = {
     "culture_core": ({"culture_id": INT, "culture_name": TEXT, "title": TEXT}, ["culture_id"]),
     "ou_local_core": (
         {"ou_id": INT, "culture_id": INT, "title": TEXT, "description": TEXT, "is_default": FLAG},
@@ -120,7 +120,7 @@ def _native(type_: str, declared: str) -> str:
         return NATIVE[text]
     sized = SIZED.fullmatch(text)
     if sized is None:
-        return USUAL[type_]
+        return DEFAULT_NATIVE[type_]
     return f"{sized[1].replace('character varying', 'nvarchar').replace('numeric', 'decimal')}({sized[2]})"
 
 
@@ -153,14 +153,14 @@ def describe(views: Json) -> dict[str, dict[str, Json]]:
         core = view["api"] == "dataexporter"
         declared = {column: text or "" for column, text in view.get("native_types", {}).items()}
         public = {column: _type(column, type_, declared.get(column, "")) for column, type_ in view["columns"].items()}
-        ours, our_key = OURS.get(name, ({}, []))
+        ours, our_key = INVENTED_COLUMNS.get(name, ({}, []))
         if not public and not ours:
             ours, our_key = _made_up(name, core=core)
         columns = {**public, **{column: type_ for column, type_ in ours.items() if column not in public}}
         if core:
             columns.setdefault(TOUCHED, TIMESTAMP)
         row: Json = {"key": view["key"] or KEYS.get(name) or our_key}
-        if view.get("throttle_per_minute", USUAL_THROTTLE) != USUAL_THROTTLE and view.get("throttle_per_minute"):
+        if view.get("throttle_per_minute", DEFAULT_THROTTLE) != DEFAULT_THROTTLE and view.get("throttle_per_minute"):
             row["throttle"] = view["throttle_per_minute"]
         if indexed := view.get("filterable_columns"):
             row["indexed"] = indexed

@@ -11,8 +11,8 @@ from hr_sandbox.http.messages import ApiError, Response, json_response
 if TYPE_CHECKING:
     from hr_sandbox.http.messages import Request
 
-BAD, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NOT_ALLOWED, NOT_ACCEPTABLE = 400, 401, 403, 404, 405, 406
-GONE, TOO_MANY, BROKEN, NOT_IMPLEMENTED = 410, 429, 500, 501
+BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NOT_ALLOWED, NOT_ACCEPTABLE = 400, 401, 403, 404, 405, 406
+GONE, TOO_MANY, SERVER_ERROR, NOT_IMPLEMENTED = 410, 429, 500, 501
 JSON_TYPE = "application/json; charset=utf-8"
 MESSAGES = {
     400: "CSOD Bad Request",
@@ -59,7 +59,7 @@ def error_response(status: int, description: str | None = None) -> Response:
 
 def bad_request(description: str) -> ApiError:
     """A query is invalid."""
-    return ApiError(error_response(BAD, description))
+    return ApiError(error_response(BAD_REQUEST, description))
 
 
 def not_implemented() -> Response:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hr_sandbox.cornerstone.snapshot import Snapshot
     from hr_sandbox.cornerstone.tables import Column
 
-NULLS = 18  # percent
+NULL_PERCENT = 18  # percent
 DAYS_BACK = 900
 USERS = ("user_id", "_by", "approver_id", "owner_id", "assignor_id", "_mgr_id", "remover_id", "exemptor_id")
 TEXTS = (
@@ -31,7 +31,7 @@ TEXTS = (
     "O'Brien",
     "<b>bold</b> & more",
 )
-BY_NAME: tuple[tuple[str, tuple[str, ...]], ...] = (
+CHOICES_BY_NAME: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("currency_symbol", ("€", "zł", "¥")),
     ("currency", ("EUR", "EUR", "PLN", "JPY")),
     ("country", ("DE", "PL", "FR", "GB", "JP")),
@@ -42,7 +42,7 @@ BY_NAME: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("_unit", ("day", "week", "month")),
     ("status", ("DONE", "ACTV", "Open", "Closed")),
 )
-FORMED: tuple[tuple[str, Callable[[int], str]], ...] = (
+FORMATS_BY_NAME: tuple[tuple[str, Callable[[int], str]], ...] = (
     ("email", lambda number: f"mail{number % 9999}@nordlicht.example"),
     ("phone", lambda number: f"+49 {600_000_000 + number % 99_999_999}"),
     ("zip", lambda number: f"{number % 100_000:05}"),
@@ -74,7 +74,7 @@ class FakeValues:
             required: whether the value must not be null.
         """
         number = stable_number(self._seed, table, column.name, key)
-        if not required and number % 1000 < NULLS * 10:
+        if not required and number % 1000 < NULL_PERCENT * 10:
             return None
         number = number // 7 + number % 7
         maker = MAKERS.get(column.type, _text)
@@ -105,10 +105,10 @@ class FakeValues:
 
 def _text(_: FakeValues, column: Column, number: int) -> str:
     name = column.name
-    for part, texts in BY_NAME:
+    for part, texts in CHOICES_BY_NAME:
         if part in name:
             return texts[number % len(texts)]
-    for part, form in FORMED:
+    for part, form in FORMATS_BY_NAME:
         if part in name:
             return form(number)
     return TEXTS[number % len(TEXTS)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from hr_sandbox.cornerstone.errors import GONE, bad_request, error_response
-from hr_sandbox.cornerstone.query import TOKEN
+from hr_sandbox.cornerstone.query import SKIP_TOKEN
 from hr_sandbox.cornerstone.tables import ROOTS
 from hr_sandbox.http.messages import ApiError
 from hr_sandbox.http.signed_cursor import Payload, SignedCursors
@@ -63,7 +63,7 @@ class Links:
         style = self.styles.get(table.name, "normal")
         if style == "missing":
             return {}
-        pairs = [*options, (TOKEN, token)]
+        pairs = [*options, (SKIP_TOKEN, token)]
         query = "&".join(f"{name}={quote(text, safe=SAFE)}" for name, text in pairs)
         base = {"relative": "", "foreign": f"{FOREIGN}{ROOTS[table.service]}/"}.get(
             style, f"{root}{ROOTS[table.service]}/"

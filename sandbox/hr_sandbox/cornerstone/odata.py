@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hr_sandbox.cornerstone.errors import NOT_FOUND, bad_request, error_response, not_implemented
 from hr_sandbox.cornerstone.links import Links, fingerprint
 from hr_sandbox.cornerstone.metadata import JSON_TYPE, ODATA
-from hr_sandbox.cornerstone.query import DELTA, TRACK, Preferences, check_accept, parse_query, preferences
+from hr_sandbox.cornerstone.query import DELTA_TOKEN, TRACK_CHANGES, Preferences, check_accept, parse_query, preferences
 from hr_sandbox.cornerstone.render import Renderer, to_json
 from hr_sandbox.cornerstone.selection import Selection
 from hr_sandbox.cornerstone.store import KEY
@@ -51,7 +51,7 @@ class OData:
         """Return a page of a table or of its changes."""
         check_accept(request)
         prefer = preferences(request)
-        if table.service == EXPORTER and any(name == DELTA for name, _ in request.query):
+        if table.service == EXPORTER and any(name == DELTA_TOKEN for name, _ in request.query):
             return self._changes(table, request, prefer)
         query = parse_query(table, self.store.portal.columns(table), request)
         start_state = self.links.open("next", query.token, table.name) if query.token is not None else {}
@@ -99,7 +99,7 @@ class OData:
         count = {"@odata.count": len(found)} if query.count else {}
         response = self._response(table, request, texts, count, tail)
         if track:
-            response.headers["preference-applied"] = TRACK
+            response.headers["preference-applied"] = TRACK_CHANGES
         return response
 
     def _selection(self, table: EntitySet, query: Query) -> Selection:
@@ -136,12 +136,12 @@ class OData:
 
     def _delta_link(self, table: EntitySet, number: int) -> dict[str, str]:
         token = self.links.token("delta", {"table": table.name, "track": number})
-        return {"@odata.deltaLink": f"{table.name}?{DELTA}={token}"}
+        return {"@odata.deltaLink": f"{table.name}?{DELTA_TOKEN}={token}"}
 
     def _changes(self, table: EntitySet, request: Request, prefer: Preferences) -> Response:
         """Return the first page of changes since a delta link was issued."""
         if len(request.query) != 1:
-            raise bad_request(f"Nothing else is asked for with {DELTA}.")
+            raise bad_request(f"Nothing else is asked for with {DELTA_TOKEN}.")
         since = self.links.open("delta", request.query[0][1], table.name)["track"]
         if table.name not in self.store.portal.tracked:
             return not_implemented()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hr_sandbox.http.messages import Json
 
 # Tables with one column per custom field, and the kind of these fields.
-FIELDED = {
+CUSTOM_FIELD_TABLES = {
     "users_cf_core": "user",
     "ou_cf_core": "ou",
     "training_cf_core": "training",
@@ -25,7 +25,7 @@ FIELDED = {
     "vw_rpt_training_cf": "training",
     "vw_rpt_transcript_cf": "transcript",
 }
-PIVOTED = {"user_ou_pivoted_core": "ou_type_{}_ou_id", "vw_rpt_user_ou_info": "user_ou_id{}"}
+PIVOT_TABLES = {"user_ou_pivoted_core": "ou_type_{}_ou_id", "vw_rpt_user_ou_info": "user_ou_id{}"}
 TYPES = {
     "text": ("Edm.String", "nvarchar(500)"),
     "number": ("Edm.Decimal", "decimal(19,4)"),
@@ -35,8 +35,8 @@ TYPES = {
     "dropdown": ("Edm.Int32", "int"),
     "branched": ("Edm.String", "nvarchar(100)"),
 }
-OF_ATTRIBUTES = {"int": "int", "double": "number", "date": "date", "boolean": "boolean"}
-OF_OTHERS = (
+ATTRIBUTE_TYPES = {"int": "int", "double": "number", "date": "date", "boolean": "boolean"}
+OTHER_FIELDS = (
     ("ou", "Kostenstellenleiter:in", "text"),
     ("ou", "Headcount", "number"),
     ("training", "Anbieter (intern)", "dropdown"),
@@ -108,8 +108,8 @@ class Portal:
         self.hidden: dict[str, set[str]] = {}
         self.tracked: set[str] = set(TRACKED)
         for row in company.attributes:
-            self._add("user", row.label or row.global_id or row.id, OF_ATTRIBUTES.get(row.type, "text"), row.id)
-        for kind, label, type_ in OF_OTHERS:
+            self._add("user", row.label or row.global_id or row.id, ATTRIBUTE_TYPES.get(row.type, "text"), row.id)
+        for kind, label, type_ in OTHER_FIELDS:
             self._add(kind, label, type_)
 
     def _add(self, kind: str, label: str, type_: str, attribute: str | None = None) -> CustomField:
@@ -122,13 +122,13 @@ class Portal:
 
     def add(self, kind: str, label: str, type_: str) -> Json:
         """Add a field. Returns its columns."""
-        kinds = sorted(set(FIELDED.values()))
+        kinds = sorted(set(CUSTOM_FIELD_TABLES.values()))
         if kind not in kinds:
             raise ControlError(f"There is no kind {kind} with fields; choose from {', '.join(kinds)}.")
         if type_ not in TYPES:
             raise ControlError(f"There is no type {type_}; choose from {', '.join(TYPES)}.")
         row = self._add(kind, label, type_)
-        columns = {table: row.column(table).name for table, of in FIELDED.items() if of == kind}
+        columns = {table: row.column(table).name for table, of in CUSTOM_FIELD_TABLES.items() if of == kind}
         return {"id": row.id, "columns": columns}
 
     def columns(self, table: EntitySet) -> dict[str, Column]:
@@ -139,9 +139,9 @@ class Portal:
         return found
 
     def _own(self, name: str) -> list[Column]:
-        if kind := FIELDED.get(name):
+        if kind := CUSTOM_FIELD_TABLES.get(name):
             return [row.column(name) for row in self.fields if row.kind == kind]
-        if pattern := PIVOTED.get(name):
+        if pattern := PIVOT_TABLES.get(name):
             return [Column(pattern.format(row.id), "Edm.Int32", "int", row.title) for row in UNIT_TYPES]
         if name == "vw_rpt_user":
             first, text = f"user_ou_{ENTITY}", ("Edm.String", "nvarchar(250)")

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from hr_sandbox.cornerstone.tables import Column, EntitySet
     from hr_sandbox.http.messages import Request
 
-USUAL_SIZE, MOST = 1_000, 10_000
-SIZE, TRACK = "odata.maxpagesize", "odata.track-changes"
-TOKEN, DELTA = "$skiptoken", "deltatoken"
-OPTIONS = frozenset({"$select", "$filter", "$top", "$skip", "$count", "$orderby", TOKEN})
+DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 1_000, 10_000
+PAGE_SIZE_PREFERENCE, TRACK_CHANGES = "odata.maxpagesize", "odata.track-changes"
+SKIP_TOKEN, DELTA_TOKEN = "$skiptoken", "deltatoken"
+OPTIONS = frozenset({"$select", "$filter", "$top", "$skip", "$count", "$orderby", SKIP_TOKEN})
 ORDER = re.compile(r"(\w+)(?:\s+(asc|desc))?")
 JSON_TYPES = ("application/json", "*/*", "application/*")
 
@@ -27,7 +27,7 @@ JSON_TYPES = ("application/json", "*/*", "application/*")
 class Preferences:
     """The `Prefer` header."""
 
-    size: int = USUAL_SIZE
+    size: int = DEFAULT_PAGE_SIZE
     track: bool = False
 
 
@@ -62,15 +62,15 @@ def check_accept(request: Request) -> None:
 
 def preferences(request: Request) -> Preferences:
     """Parse the `Prefer` header. Ignores unknown preferences."""
-    size, track = USUAL_SIZE, False
+    size, track = DEFAULT_PAGE_SIZE, False
     for part in request.headers.get("prefer", "").split(","):
         name, equals, text = (piece.strip() for piece in part.partition("="))
-        if name.lower() == TRACK and not equals:
+        if name.lower() == TRACK_CHANGES and not equals:
             track = True
-        if name.lower() == SIZE:
+        if name.lower() == PAGE_SIZE_PREFERENCE:
             text = text.strip('"')
-            if not (text.isascii() and text.isdigit() and 0 < int(text) <= MOST):
-                raise bad_request(f"The value of {SIZE} is between 1 and {MOST}.")
+            if not (text.isascii() and text.isdigit() and 0 < int(text) <= MAX_PAGE_SIZE):
+                raise bad_request(f"The value of {PAGE_SIZE_PREFERENCE} is between 1 and {MAX_PAGE_SIZE}.")
             size = int(text)
     return Preferences(size, track)
 
@@ -89,14 +89,14 @@ def parse_query(table: EntitySet, columns: dict[str, Column], request: Request) 
         raise bad_request("The value of $count is true or false.")
     condition = FilterParser(given["$filter"], columns, table.indexed).read() if "$filter" in given else None
     return Query(
-        options=tuple((name, text) for name, text in request.query if name != TOKEN),
+        options=tuple((name, text) for name, text in request.query if name != SKIP_TOKEN),
         columns=_selected(columns, given.get("$select")),
         condition=condition,
         top=_whole(given, "$top"),
         skip=_whole(given, "$skip") or 0,
         count=counted == "true",
         order=_order(columns, given.get("$orderby")),
-        token=given.get(TOKEN),
+        token=given.get(SKIP_TOKEN),
     )
 
 

@@ -21,9 +21,9 @@ ERROR = '{"error":{"code":"","message":"An error has occurred."}}'
 ROWS = '"value":['
 LISTS = ("data", "jobs", "value")
 FAILED = {"Result": "Failure", "Reason": "Not available"}
-STRAY = b"\xe4"
-MOST_SECONDS = 10_000
-GOOD = 200
+INVALID_BYTE = b"\xe4"
+MAX_SECONDS = 10_000
+OK = 200
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,7 +96,7 @@ def _without_last_line(response: Response, _request: Request) -> Response:
 
 def _with_stray_byte(response: Response, _request: Request) -> Response:
     """Append a Latin-1 byte to the last line."""
-    return replace(response, body=response.body.rstrip(b"\n") + STRAY + b"\n")
+    return replace(response, body=response.body.rstrip(b"\n") + INVALID_BYTE + b"\n")
 
 
 FORMS: dict[str, Callable[[Response, Request], Response]] = {
@@ -126,7 +126,7 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "times": lambda value: value is None or (_number(value) and isinstance(value, int) and value > 0),
     "after": lambda value: _number(value) and isinstance(value, int),
     "above": lambda value: _number(value) and isinstance(value, int),
-    "seconds": lambda value: _number(value) and value <= MOST_SECONDS,
+    "seconds": lambda value: _number(value) and value <= MAX_SECONDS,
 }
 
 
@@ -151,7 +151,7 @@ class ResponseFaults(Schedule[ResponseFault]):
 
     def apply(self, stream: str, size: int, response: Response, request: Request) -> Response:
         """Return the response, changed by a fault if there is one. Error responses are not changed."""
-        if response.status != GOOD:
+        if response.status != OK:
             return response
         fault = self.take(lambda fault: fault.stream == stream and size > fault.above)
         if fault is None:

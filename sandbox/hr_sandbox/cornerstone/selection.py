@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.cornerstone.errors import BROKEN, error_response
+from hr_sandbox.cornerstone.errors import SERVER_ERROR, error_response
 from hr_sandbox.cornerstone.filters import span
 from hr_sandbox.cornerstone.store import KEY, MOVED
 from hr_sandbox.http.messages import ApiError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hr_sandbox.cornerstone.store import Store
     from hr_sandbox.cornerstone.tables import EntitySet
 
-SCANNED = 200_000  # the most generated rows that are tested one by one
+MAX_SCANNED_ROWS = 200_000  # the most generated rows that are tested one by one
 Position = list[Any]
 
 
@@ -49,7 +49,7 @@ class Selection:
         self.places: Sequence[int] = range(0)
         if size := self._bulk.size(table.name):
             if query.order:
-                raise ApiError(error_response(BROKEN, "The execution timed out."))
+                raise ApiError(error_response(SERVER_ERROR, "The execution timed out."))
             self.places = self._matching(query, size, matches)
 
     def _matching(self, query: Query, size: int, matches: Any) -> Sequence[int]:  # noqa: ANN401  tests a row
@@ -63,8 +63,8 @@ class Selection:
         )
         if query.condition.only:
             return places
-        if len(places) > SCANNED:
-            raise ApiError(error_response(BROKEN, "The execution timed out."))
+        if len(places) > MAX_SCANNED_ROWS:
+            raise ApiError(error_response(SERVER_ERROR, "The execution timed out."))
         return [place for place in places if matches(self._bulk.row(name, place))]
 
     def __len__(self) -> int:

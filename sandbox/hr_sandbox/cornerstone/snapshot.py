@@ -50,7 +50,7 @@ STATUSES = (
     (64, "Past Due"),
     (65_540, "In Progress / Past Due"),
 )
-DONE = 16
+COMPLETED = 16
 CULTURES = ((1, "en-US", "English (US)"), (2, "de-DE", "Deutsch"), (3, "fr-FR", "Français"), (4, "ja-JP", "日本語"))
 
 
@@ -157,12 +157,16 @@ class Snapshot:
 
     def _transcript_row(self, number: int, index: int, reg_num: int, *, latest: bool) -> Transcript:
         words = (self.company.seed, number, index, reg_num)
-        status = stable_choice((DONE, DONE, DONE, *(row[0] for row in STATUSES)), *words, "status") if latest else DONE
+        status = (
+            stable_choice((COMPLETED, COMPLETED, COMPLETED, *(row[0] for row in STATUSES)), *words, "status")
+            if latest
+            else COMPLETED
+        )
         # Many were modified in the last month.
         created = self._ago(25 if stable_chance(20, *words, "recent") else DAYS_BACK, *words, "created")
         modified = self._between(created, *words, "modified")
         modified -= modified % MINUTE
-        state_ = status in {8, DONE, 65_540}
+        state_ = status in {8, COMPLETED, 65_540}
         return Transcript(
             user_id=number,
             training=self.trainings[index],
@@ -171,9 +175,9 @@ class Snapshot:
             status_id=status,
             created=created,
             started=min(created + stable_number(*words, "start") % 9 * DAY, modified) if state_ else None,
-            completed=modified if status == DONE else None,
+            completed=modified if status == COMPLETED else None,
             modified=modified,
-            score=stable_number(*words, "score") % 101 if status == DONE else None,
+            score=stable_number(*words, "score") % 101 if status == COMPLETED else None,
             assignment_id=1 + index % ASSIGNMENTS if stable_chance(40, *words, "assigned") else None,
         )
 

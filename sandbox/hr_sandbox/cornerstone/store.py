@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.cornerstone.bulk import Bulk
 from hr_sandbox.cornerstone.fake_values import FakeValues
-from hr_sandbox.cornerstone.portal import FIELDED
+from hr_sandbox.cornerstone.portal import CUSTOM_FIELD_TABLES
 from hr_sandbox.cornerstone.rows import BUILDERS
 from hr_sandbox.cornerstone.snapshot import Snapshot, uuid
 from hr_sandbox.cornerstone.tables import TOUCHED, entity_sets
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 Key = tuple[Any, ...]
 KEY, MOVED = "_key", "_moved"
 # A full re-index touched most rows at the same time.
-REREAD_DAYS, REREAD_SHARE = 40, 64
-FEWEST, SPREAD = 3, 24
+REINDEX_DAYS, REINDEX_PERCENT = 40, 64
+MIN_SIZE, SIZE_RANGE = 3, 24
 SIZES = {
     "training_part_attendance_core": 1_100,
     "vw_rpt_transcript_modifications": 1_400,
@@ -40,7 +40,7 @@ SIZES = {
     "vw_rpt_onboarding": 0,
     "vw_rpt_transcript_sf182_request": 0,
 }
-TWICE = 5  # one in this many tables without a key has two identical rows
+IDENTICAL_ONE_IN = 5  # one in this many tables without a key has two identical rows
 
 
 class Store:
@@ -103,7 +103,7 @@ class Store:
 
     def _attributes(self, table: EntitySet) -> dict[str, str]:
         """Return the custom fields of the company by column name."""
-        kind = FIELDED[table.name]
+        kind = CUSTOM_FIELD_TABLES[table.name]
         rows = (row for row in self.portal.fields if row.kind == kind and row.attribute)
         return {row.column(table.name).name: str(row.attribute) for row in rows}
 
@@ -188,19 +188,19 @@ class Store:
 
     def _stamp(self, name: str, key: Key) -> int:
         number = stable_number(self.company.seed, "touched", name, key)
-        reread = self.snapshot.latest - REREAD_DAYS * DAY + 5_666_666
-        if number % 100 < REREAD_SHARE:
+        reread = self.snapshot.latest - REINDEX_DAYS * DAY + 5_666_666
+        if number % 100 < REINDEX_PERCENT:
             return reread
         # No row is older than the re-index.
-        return reread + number % (REREAD_DAYS * 1440 - 1) * MINUTE + number % 9_999_999
+        return reread + number % (REINDEX_DAYS * 1440 - 1) * MINUTE + number % 9_999_999
 
     def _generated(self, table: EntitySet) -> Iterator[Row]:
         """Yield rows that consist only of a key."""
-        size = SIZES.get(table.name, FEWEST + stable_number("size", table.name) % SPREAD)
+        size = SIZES.get(table.name, MIN_SIZE + stable_number("size", table.name) % SIZE_RANGE)
         first = 100 + stable_number("first", table.name) % 9_000
         for index in range(size):
             if not table.key:
-                twin = index and index == size - 1 and stable_number("twice", table.name) % TWICE == 0
+                twin = index and index == size - 1 and stable_number("twice", table.name) % IDENTICAL_ONE_IN == 0
                 # Identical rows differ in their internal key; their generated values are the same.
                 yield {KEY: (index,), "_like": (index - 1 if twin else index,)}
                 continue

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 TOUCHED = "_last_touched_dt_utc"
 REPORTING, EXPORTER = "reporting", "dataexporter"
-USUAL_THROTTLE = 400  # per minute
+DEFAULT_THROTTLE = 400  # per minute
 NAMESPACES = {REPORTING: "Csod.Reporting", EXPORTER: "Csod.DataExporter"}
 ROOTS = {REPORTING: "/services/api/x/odata/api/views", EXPORTER: "/services/api/x/dataexporter/api/objects"}
 METADATA_SCOPES = {REPORTING: "reportingmetadata:view", EXPORTER: "obj_metadata:read"}
@@ -79,7 +79,7 @@ def entity_sets() -> dict[str, EntitySet]:
         for name, row in json.loads(text).items():
             columns = {column: Column(column, *types) for column, types in row["columns"].items()}
             indexed = frozenset(columns) if service == REPORTING else {*row["key"], TOUCHED, *row.get("indexed", ())}
-            throttle = row.get("throttle", USUAL_THROTTLE)
+            throttle = row.get("throttle", DEFAULT_THROTTLE)
             found[name] = EntitySet(name, service, columns, tuple(row["key"]), frozenset(indexed), throttle)
     return found
 

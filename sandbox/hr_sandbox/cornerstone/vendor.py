@@ -29,7 +29,7 @@ from hr_sandbox.cornerstone.query import preferences
 from hr_sandbox.cornerstone.response_faults import ResponseFaults
 from hr_sandbox.cornerstone.rest import ROUTES, Rest, route_of
 from hr_sandbox.cornerstone.store import Store
-from hr_sandbox.cornerstone.tables import METADATA_SCOPES, ROOTS, USUAL_THROTTLE, entity_sets
+from hr_sandbox.cornerstone.tables import DEFAULT_THROTTLE, METADATA_SCOPES, ROOTS, entity_sets
 from hr_sandbox.cornerstone.throttle import Throttle
 from hr_sandbox.http.arguments import ControlError
 from hr_sandbox.http.messages import ApiError
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from hr_sandbox.http.messages import Json, Request, Response
     from hr_sandbox.options import Options
 
-LONGEST_TOKEN = 3_600  # seconds
-WINDOW_DAYS, MOST_RECORDS = 30, 100_000
+MAX_TOKEN_TTL = 3_600  # seconds
+WINDOW_DAYS, MAX_RECORDS = 30, 100_000
 METADATA = "$metadata"
 NAME = re.compile(r"(\w+)(?:\((.+)\))?")
 
@@ -63,7 +63,7 @@ class Cornerstone(Vendor):
         clock, portal = Clock(), Portal(company)
         self.access = Access({row.scope for row in ROUTES}, Rest.streams)
         self.tokens = Tokens(
-            (options.client_id, options.client_secret), min(options.token_ttl, LONGEST_TOKEN), self.access, clock
+            (options.client_id, options.client_secret), min(options.token_ttl, MAX_TOKEN_TTL), self.access, clock
         )
         self.throttle = Throttle(clock, options.requests_per_minute)
         self.failures = ResponseFaults()
@@ -155,7 +155,7 @@ class Cornerstone(Vendor):
         found = NAME.fullmatch(rest)
         table = entity_sets().get(found[1]) if found else None
         resource = table.name if table else f"{service}/{METADATA}"
-        headers = self._count_request(resource, resource, table.throttle if table else USUAL_THROTTLE, error_response)
+        headers = self._count_request(resource, resource, table.throttle if table else DEFAULT_THROTTLE, error_response)
         try:
             if rest in {"", METADATA}:
                 response = self._authorize(request, METADATA_SCOPES[service], rest, error_response) or self._document(
@@ -216,8 +216,8 @@ class Cornerstone(Vendor):
         if table is None:
             return self.rest.records(stream, *self.window(first, last))
         size = store.bulk.size(stream)
-        if size > MOST_RECORDS:
-            raise ControlError(f"The stream {stream} has more than {MOST_RECORDS} generated rows.")
+        if size > MAX_RECORDS:
+            raise ControlError(f"The stream {stream} has more than {MAX_RECORDS} generated rows.")
         columns = tuple(store.portal.columns(table).values())
         rows = [*store.rows(stream), *(store.bulk.row(stream, place) for place in range(size))]
         return [self.odata.renderer.body(table, columns, row) for row in rows]

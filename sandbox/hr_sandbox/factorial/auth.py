@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 AUTHORIZE_PATH, TOKEN_PATH = "/oauth/authorize", "/oauth/token"
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 CODE_SECONDS, WEEK = 600, 7 * 86_400
-USUAL_SCOPE = "read write"
+DEFAULT_SCOPE = "read write"
 DESCRIPTIONS = {
     "invalid_request": "The request is missing a parameter, or is otherwise malformed.",
     "invalid_client": "The client is not known, or its secret is wrong.",
@@ -100,7 +100,7 @@ class Tokens:
         target = given.get("redirect_uri", "")
         if given.get("client_id") != self._client[0] or not _can_return(target):
             return html_error(401)
-        scopes = frozenset(given.get("scope", "").split()) - set(USUAL_SCOPE.split())
+        scopes = frozenset(given.get("scope", "").split()) - set(DEFAULT_SCOPE.split())
         problem = None
         if given.get("response_type") != "code":
             problem = "unsupported_response_type"
@@ -165,7 +165,7 @@ class Tokens:
             login.tokens[name] = now + self._lifetime
             login.refresh = (secrets.token_hex(32), now)
             body |= {"expires_in": int(self._lifetime), "refresh_token": login.refresh[0]}
-        body |= {"scope": " ".join(sorted(login.scopes)) if login.scopes else USUAL_SCOPE, "created_at": int(now)}
+        body |= {"scope": " ".join(sorted(login.scopes)) if login.scopes else DEFAULT_SCOPE, "created_at": int(now)}
         return json_response(body, cache_control="no-store")
 
     def login(self, *, company: bool) -> dict[str, object]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hr_sandbox.factorial.tables import Resource
     from hr_sandbox.http.messages import Json
 
-MOST_ROWS = 5_000_000
+MAX_ROWS = 5_000_000
 # The settings of shifts and their types.
 SHIFTS: dict[str, tuple[type, ...]] = {
     "rows": (int,),
@@ -68,8 +68,8 @@ class FactorialControls:
                 raise ControlError(f"Unknown argument {name}; the arguments are {', '.join(SHIFTS)}.")
             if not isinstance(value, SHIFTS[name]) or (isinstance(value, bool) and bool not in SHIFTS[name]):
                 raise ControlError(f"The argument {name} must be a number, or true or false.")
-            if isinstance(value, int | float) and not 0 <= value <= MOST_ROWS:
-                raise ControlError(f"The argument {name} must be between 0 and {MOST_ROWS}.")
+            if isinstance(value, int | float) and not 0 <= value <= MAX_ROWS:
+                raise ControlError(f"The argument {name} must be between 0 and {MAX_ROWS}.")
         bulk.set(body.pop("rows", bulk.rows))
         for name, value in body.items():
             setattr(modes, name, value)

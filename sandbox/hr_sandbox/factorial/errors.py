@@ -5,7 +5,7 @@ from __future__ import annotations
 from hr_sandbox.http.messages import ApiError, Response, json_response
 from hr_sandbox.stable_random import stable_number
 
-BAD, UNAUTHORIZED, PAYMENT_REQUIRED, FORBIDDEN, NOT_FOUND, UNPROCESSABLE = 400, 401, 402, 403, 404, 422
+BAD_REQUEST, UNAUTHORIZED, PAYMENT_REQUIRED, FORBIDDEN, NOT_FOUND, UNPROCESSABLE = 400, 401, 402, 403, 404, 422
 TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -76,17 +76,17 @@ def forbidden(module: str, form: str | None, status: int | None) -> Response:
 def invalid_parameter(module: str, name: str, sentence: str) -> ApiError:
     """A parameter is invalid. Each module has its own format."""
     shapes = (
-        error_with_code(BAD, sentence, name),
+        error_with_code(BAD_REQUEST, sentence, name),
         json_response({"errors": {name: [sentence]}}, UNPROCESSABLE),
-        json_response({"message": f"{name}: {sentence}"}, BAD),
-        json_response({"detail": f"{name}: {sentence}"}, BAD),
+        json_response({"message": f"{name}: {sentence}"}, BAD_REQUEST),
+        json_response({"detail": f"{name}: {sentence}"}, BAD_REQUEST),
     )
     return ApiError(shapes[stable_number("errors", module) % len(shapes)])
 
 
 def invalid_cursor(name: str) -> ApiError:
     """A cursor or page size is invalid."""
-    return ApiError(error_with_code(BAD, "is invalid", name))
+    return ApiError(error_with_code(BAD_REQUEST, "is invalid", name))
 
 
 def not_found() -> ApiError:

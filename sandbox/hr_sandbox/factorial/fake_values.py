@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-NULLS, RARE_NULLS, STRANGE = 18, 3, 2  # percent
+NULL_PERCENT, RARE_NULL_PERCENT, UNDOCUMENTED_PERCENT = 18, 3, 2  # percent
 DAYS_BACK = 900
 NAMES = (
     "Optik",
@@ -40,7 +40,7 @@ SENTENCES = (
     "100 % ✓",
 )
 # By a part of the field's name. The first match is used.
-TEXTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+CHOICES_BY_NAME: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("currency", ("EUR", "EUR", "PLN", "GBP", "JPY")),
     ("country", ("de", "pl", "fr", "gb", "jp")),
     ("nationality", ("de", "pl", "fr", "ua", "jp")),
@@ -72,7 +72,7 @@ TEXTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("title", NAMES),
     ("label", NAMES),
 )
-FORMED: tuple[tuple[str, Callable[[int], str]], ...] = (
+FORMATS_BY_NAME: tuple[tuple[str, Callable[[int], str]], ...] = (
     ("email", lambda number: f"mail{number % 9999}@nordlicht.example"),
     ("url", lambda number: f"https://files.example/{number:x}?name=a%20b"),
     ("link", lambda number: f"https://meet.example/{number:x}"),
@@ -93,7 +93,7 @@ FORMED: tuple[tuple[str, Callable[[int], str]], ...] = (
     ("birth", lambda number: f"{1960 + number % 40}-0{number % 9 + 1}-1{number % 10}"),
 )
 
-ODD = ("", "legacy_value")  # values of enumerated fields that are not documented
+UNDOCUMENTED_VALUES = ("", "legacy_value")  # values of enumerated fields that are not documented
 EMPTY: dict[str, Callable[[], Any]] = {"objects": list, "object": dict}
 
 
@@ -128,7 +128,7 @@ class FakeValues:
     def _value(self, field: Field, words: str, created: datetime) -> Any:  # noqa: ANN401  any JSON
         words = f"{words}/{field.name}"
         steady = field.name in {"created_at", "updated_at", "id"} or (field.always and field.type == "id")
-        if not steady and stable_chance(RARE_NULLS if field.always else NULLS, words, "null"):
+        if not steady and stable_chance(RARE_NULL_PERCENT if field.always else NULL_PERCENT, words, "null"):
             return None
         if field.unreliable:
             return _wrong_type(field, stable_number(words))
@@ -145,8 +145,8 @@ class FakeValues:
             return self._reference(field, words)
         if kind == "text" and field.choices:
             return (
-                stable_choice(ODD, words)
-                if stable_chance(STRANGE, words, "strange")
+                stable_choice(UNDOCUMENTED_VALUES, words)
+                if stable_chance(UNDOCUMENTED_PERCENT, words, "strange")
                 else stable_choice(field.choices, words)
             )
         if kind == "texts":
@@ -165,10 +165,10 @@ class FakeValues:
         number = stable_number(words)
         if kind in NUMBERS:
             return NUMBERS[kind](number, name)
-        for part, texts in TEXTS:
+        for part, texts in CHOICES_BY_NAME:
             if part in name:
                 return stable_choice(texts, words)
-        for part, form in FORMED:
+        for part, form in FORMATS_BY_NAME:
             if part in name:
                 return form(number)
         if name.endswith(("_at", "_on", "date")):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 COMPANY = 1
 ACCESS = 40_000  # added to a person's id for the id of their access
 WORKER = 100_000  # a project worker's id is the project's id times this plus the person's
-FEWEST, SPREAD = 3, 24
+MIN_SIZE, SIZE_RANGE = 3, 24
 # The sizes of generated resources where they matter: empty, more than a page, or as many as in reality.
 SIZES = {
     "banking/bank_accounts": 6,
@@ -97,7 +97,7 @@ REFERENCES = {
 
 def size_of(resource: str) -> int:
     """Return how many rows a generated resource has."""
-    return SIZES.get(resource, FEWEST + stable_number("size", resource) % SPREAD)
+    return SIZES.get(resource, MIN_SIZE + stable_number("size", resource) % SIZE_RANGE)
 
 
 def first_of(resource: str) -> int:

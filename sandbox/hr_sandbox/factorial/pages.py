@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hr_sandbox.factorial.fake_values import Row
     from hr_sandbox.factorial.store import Key
 
-MOST = 100
+MAX_PAGE_SIZE = 100
 AFTER, BEFORE, LIMIT, PAGE = "after_id", "before_id", "limit", "page"
 
 
@@ -43,7 +43,7 @@ def paging(given: dict[str, str], *, numbered: bool) -> Paging:
         given: the last value of each parameter.
         numbered: whether keys are integers.
     """
-    limit = min(_count(given, LIMIT) or MOST, MOST)
+    limit = min(_count(given, LIMIT) or MAX_PAGE_SIZE, MAX_PAGE_SIZE)
     return Paging(limit, _key(given, AFTER, numbered), _key(given, BEFORE, numbered), _count(given, PAGE))
 
 

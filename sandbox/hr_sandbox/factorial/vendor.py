@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from hr_sandbox.options import Options
 
 PATH = re.compile(r"/api/([^/]+)/resources/(\w+/\w+)(?:/([^/]+))?")
-LONGEST_TOKEN = 7200  # seconds, for tokens of users
-POSTS = Rate(200, 200 * 60, 60)  # per minute, all at once if need be
+MAX_TOKEN_TTL = 7200  # seconds, for tokens of users
+POST_RATE = Rate(200, 200 * 60, 60)  # per minute, all at once if need be
 NOT_FOUND, NOT_ALLOWED, TOO_MANY = 404, 405, 429
-DOORS = {AUTHORIZE_PATH: ("GET", Tokens.authorize), TOKEN_PATH: ("POST", Tokens.issue)}
+OAUTH_ENDPOINTS = {AUTHORIZE_PATH: ("GET", Tokens.authorize), TOKEN_PATH: ("POST", Tokens.issue)}
 CREDENTIALS = "api_public/credentials"
 NORMAL, UNPAGED, OR_LATER = "normal", "unpaged", "updated-since"
 
@@ -57,7 +57,7 @@ class Factorial(Vendor):
         self.endpoints = Endpoints(Store(company), self.access)
         scopes = frozenset(row.scope for row in resources().values() if row.scope)
         client = (options.client_id, options.client_secret)
-        self.tokens = Tokens(client, options.api_key, min(options.token_ttl, LONGEST_TOKEN), scopes)
+        self.tokens = Tokens(client, options.api_key, min(options.token_ttl, MAX_TOKEN_TTL), scopes)
         self._limit = Rate.per_minute(options.requests_per_minute) if options.requests_per_minute else None
         self._buckets = Buckets()
         self._numbers = itertools.count(1)
@@ -67,7 +67,7 @@ class Factorial(Vendor):
     def handle(self, request: Request) -> Response:
         """Handle a request. Errors are responses too."""
         remaining = None
-        rate = self._limit or (POSTS if request.method == "POST" else None)
+        rate = self._limit or (POST_RATE if request.method == "POST" else None)
         enough = True
         if rate:
             enough, remaining = self._buckets.take(self._limit is None, rate)
@@ -91,7 +91,7 @@ class Factorial(Vendor):
 
     def template(self, path: str) -> str | None:
         """Return the declared path that a request's path matches, or None."""
-        if path in DOORS:
+        if path in OAUTH_ENDPOINTS:
             return path
         found = PATH.fullmatch(path)
         if found is None or found[2] not in resources():
@@ -100,8 +100,8 @@ class Factorial(Vendor):
 
     def _dispatch(self, request: Request) -> Response:
         """Check path, version, method, key and booking, then call the endpoint."""
-        if request.path in DOORS:
-            method, door = DOORS[request.path]
+        if request.path in OAUTH_ENDPOINTS:
+            method, door = OAUTH_ENDPOINTS[request.path]
             return door(self.tokens, request) if request.method == method else html_error(NOT_ALLOWED)
         resource, version, key = self._route(request.path)
         bearer = self.tokens.check(request)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 BACKLOG = 512
 LOGGER = logging.getLogger("uvicorn.error")
-KEEP_ALIVE = 75  # seconds; longer than clients keep an idle connection
-PATIENCE = 1  # seconds that open requests get at shutdown
+KEEP_ALIVE_SECONDS = 75  # seconds; longer than clients keep an idle connection
+SHUTDOWN_SECONDS = 1  # seconds that open requests get at shutdown
 
 
 class _Protocol(H11Protocol):
@@ -69,8 +69,8 @@ class Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             backlog=BACKLOG,
-            timeout_keep_alive=KEEP_ALIVE,
-            timeout_graceful_shutdown=PATIENCE,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
         super().__init__(config)
         LOGGER.disabled = False

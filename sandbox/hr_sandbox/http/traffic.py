@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hr_sandbox.http.faults import Fault, Faults
     from hr_sandbox.http.messages import Json
 
-LOGGED = 500_000
+MAX_LOG_ENTRIES = 500_000
 LOGGED_HEADERS = ("user-agent", "x-personio-partner-id", "x-personio-app-id", "prefer", "if-none-match")
 # The key of the connection in the ASGI scope's state, so that a fault can close it.
 TRANSPORT = "hr_sandbox.transport"
@@ -46,7 +46,7 @@ class Site(Protocol):
 class Log:
     """The log of requests, and how many are in flight."""
 
-    entries: deque[Json] = field(default_factory=lambda: deque(maxlen=LOGGED))
+    entries: deque[Json] = field(default_factory=lambda: deque(maxlen=MAX_LOG_ENTRIES))
     in_flight: int = 0
 
 

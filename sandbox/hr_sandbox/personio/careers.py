@@ -98,7 +98,7 @@ def _item(row: Json | str) -> str:
 
 
 # Inserted before the first position's name in modes with malformed XML.
-ODD = {
+MALFORMED = {
     CONTROL: "\x0b\x1f&#8;",
     ENTITIES: "&nbsp;&ouml; R&D ",
     DEEP: f"</name><levels>{'<level>' * DEPTH}{'</level>' * DEPTH}</levels><name>",
@@ -130,7 +130,7 @@ class Careers:
             for row in positions(self.company)
         )
         if mode != NORMAL:
-            body = body.replace("<name>", f"<name>{ODD[mode]}", 1)
+            body = body.replace("<name>", f"<name>{MALFORMED[mode]}", 1)
         text = f'<?xml version="1.0" encoding="UTF-8"?>\n<workzag-jobs>{body}</workzag-jobs>\n'
         return Response(200, text.encode(), {"content-type": "application/xml; charset=utf-8"})
 

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from hr_sandbox.personio.cursors import Cursors
     from hr_sandbox.personio.filters import Filter
 
-CACHED_WALKS = 32
+MAX_CACHED_RESULTS = 32
 MAX_DIGITS = 9
 
 ALL = 1_000_000_000  # the page size of endpoints that do not page
-USUAL_RATE = Rate(50, 100)
+DEFAULT_RATE = Rate(50, 100)
 PLAIN_LINKS = Links()
 
 Values = dict[str, Any]  # path parameters and parsed filters
@@ -70,7 +70,7 @@ class Endpoint:
     permission: str
     render: Callable[[Any, RenderContext], Any]
     forbidden_status: int = 404
-    rate: Rate = USUAL_RATE
+    rate: Rate = DEFAULT_RATE
     filters: tuple[Filter, ...] = ()
 
     def parse(self, raw: Mapping[str, str]) -> Values:
@@ -224,7 +224,7 @@ class ResultCache:
             rows = with_duplicates(endpoint.select(company, values), position.limit, duplicates)
         if len(rows) > position.limit:
             self._rows[key] = rows
-            while len(self._rows) > CACHED_WALKS:
+            while len(self._rows) > MAX_CACHED_RESULTS:
                 self._rows.popitem(last=False)
         return rows
 

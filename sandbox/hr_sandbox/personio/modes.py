@@ -15,8 +15,8 @@ NORMAL = "normal"
 NO_CONTENT = "no-content"
 """204 for an empty list."""
 
-UTC, UNDERSCORE, PLAIN, NOWHERE = "utc", "underscore", "plain", "unknown-zone"
-SPELLINGS = (UTC, UNDERSCORE, PLAIN, NOWHERE)
+UTC, UNDERSCORE, PLAIN, UNKNOWN_ZONE = "utc", "underscore", "plain", "unknown-zone"
+TIMESTAMP_MODES = (UTC, UNDERSCORE, PLAIN, UNKNOWN_ZONE)
 """Timestamps of recruiting: in UTC, with an underscore in the name, as a text, in an unknown zone."""
 RECRUITING = (
     "/v2/recruiting/applications",
@@ -27,13 +27,13 @@ RECRUITING = (
 
 NO_ELEMENT, NOT_FOUND, GONE, FORBIDDEN = "no-element", "not-found", "gone", "forbidden"
 REPORT = "/v2/reports/{id}"
-REFUSALS = (NO_ELEMENT, NOT_FOUND, GONE, FORBIDDEN)
+REPORT_MODES = (NO_ELEMENT, NOT_FOUND, GONE, FORBIDDEN)
 """Errors of a report that is listed but cannot be read: two kinds of 400, 404, 403."""
 
 CAREERS = "/xml"
 MISSING, ROBOTS, PAGE, MOVED = "missing", "robots", "page", "moved"
 CONTROL, ENTITIES, DEEP = "control-characters", "entities", "deep"
-FEEDS = (MISSING, ROBOTS, PAGE, MOVED, CONTROL, ENTITIES, DEEP)
+FEED_MODES = (MISSING, ROBOTS, PAGE, MOVED, CONTROL, ENTITIES, DEEP)
 """The feed responds with 404, refuses robots, returns a page, redirects, or contains malformed XML."""
 
 
@@ -49,9 +49,9 @@ class Modes:
         """
         self._known: dict[str, tuple[str, ...]] = dict.fromkeys(lists, (NORMAL, NO_CONTENT))
         for path in RECRUITING:
-            self._known[path] += SPELLINGS
-        self._known[REPORT] += REFUSALS
-        self._known[CAREERS] = (NORMAL, *FEEDS)
+            self._known[path] += TIMESTAMP_MODES
+        self._known[REPORT] += REPORT_MODES
+        self._known[CAREERS] = (NORMAL, *FEED_MODES)
         self._known.update((path, (NORMAL, *modes)) for path, modes in others.items())
         self._chosen: dict[tuple[str, str | None], str] = {}
 

@@ -15,7 +15,14 @@ from hr_sandbox.personio.auth import REVOKE_PATH, TOKEN_PATH, Tokens
 from hr_sandbox.personio.careers import Careers
 from hr_sandbox.personio.cursors import Cursors, Position
 from hr_sandbox.personio.derived import DERIVED
-from hr_sandbox.personio.endpoint import USUAL_RATE, ItemEndpoint, ListEndpoint, RenderContext, ResultCache, page_start
+from hr_sandbox.personio.endpoint import (
+    DEFAULT_RATE,
+    ItemEndpoint,
+    ListEndpoint,
+    RenderContext,
+    ResultCache,
+    page_start,
+)
 from hr_sandbox.personio.endpoints import ENDPOINTS
 from hr_sandbox.personio.errors import (
     endpoint_not_found,
@@ -25,7 +32,7 @@ from hr_sandbox.personio.errors import (
     unreadable_report,
 )
 from hr_sandbox.personio.links import STYLES
-from hr_sandbox.personio.modes import NO_CONTENT, REFUSALS, Modes
+from hr_sandbox.personio.modes import NO_CONTENT, REPORT_MODES, Modes
 from hr_sandbox.personio.v1 import V1
 from hr_sandbox.personio.v1.api import MODES, ROUTES
 from hr_sandbox.personio.v1.employees import attributes_of
@@ -43,9 +50,9 @@ if TYPE_CHECKING:
 
 TOKENS_PER_MINUTE = 150
 TOO_MANY = 429
-OLD = "/v1/"
+V1_PREFIX = "/v1/"
 CELLS = "cells"
-SHARED = "credential"  # the key of the bucket for all endpoints
+SHARED_BUCKET = "credential"  # the key of the bucket for all endpoints
 PARTNER_HEADERS = ("x-personio-partner-id", "x-personio-app-id")
 UPPER_SNAKE_CASE = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
 
@@ -82,7 +89,7 @@ class Personio(Vendor):
     def handle(self, request: Request) -> Response:
         """Handle a request. Errors are responses too."""
         try:
-            if request.path.startswith(OLD):
+            if request.path.startswith(V1_PREFIX):
                 refused = self._check_headers(request)
                 return self._v1.error(refused.status, request.path) if refused else self._v1.handle(request)
             if request.path in {TOKEN_PATH, REVOKE_PATH}:
@@ -93,12 +100,12 @@ class Personio(Vendor):
 
     def error(self, status: int, request: Request) -> Response:
         """Return a failure of the service. A 429 does not say when to retry."""
-        if request.path.startswith(OLD):
+        if request.path.startswith(V1_PREFIX):
             return self._v1.error(status, request.path)
         response = problem(status)
         if status == TOO_MANY:
             endpoint = self._route(request.path)[0]
-            rate = self._limit or (endpoint.rate if endpoint else USUAL_RATE)
+            rate = self._limit or (endpoint.rate if endpoint else DEFAULT_RATE)
             response.headers.update(_rate_headers(rate, 0))
         return response
 
@@ -112,7 +119,7 @@ class Personio(Vendor):
             return problem(405, allow="POST")
         if (refused := self._check_headers(request)) is not None:
             return refused
-        allowed = self._buckets.take(SHARED, self._limit)[0] if self._limit else self._token_limit.take()
+        allowed = self._buckets.take(SHARED_BUCKET, self._limit)[0] if self._limit else self._token_limit.take()
         if not allowed:
             return problem(TOO_MANY)
         return self.tokens.issue(request) if request.path == TOKEN_PATH else self.tokens.revoke(request)
@@ -122,8 +129,8 @@ class Personio(Vendor):
         endpoint, path_values = self._route(request.path)
         token = self.tokens.check(request)
         # As in a gateway, every request counts against the rate, and every response reports it.
-        key = SHARED if self._limit else ("anonymous" if token is None else "token", endpoint and endpoint.path)
-        rate = self._limit or (endpoint.rate if endpoint else USUAL_RATE)
+        key = SHARED_BUCKET if self._limit else ("anonymous" if token is None else "token", endpoint and endpoint.path)
+        rate = self._limit or (endpoint.rate if endpoint else DEFAULT_RATE)
         enough, remaining = self._buckets.take(key, rate)
         try:
             if not enough:
@@ -186,7 +193,7 @@ class Personio(Vendor):
         permissions: frozenset[str],
     ) -> Json:
         mode = self.modes.of(endpoint.path, path_values.get("id"))
-        if mode in REFUSALS:
+        if mode in REPORT_MODES:
             raise ApiError(unreadable_report(mode, path_values["id"]))
         cursor = raw.get("cursor")
         position = endpoint.position(request.path, raw, self._cursors)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from hr_sandbox.http.messages import Json
 
 ROOT, SCOPE, PERMISSION_SCOPE = "/services/api/x/bulk-api/v1", "bulkapi:read", "bulkapipermission:read"
-JOB_RATE, REPORT_RATE, MOST, DOWNLOADS = 5, 10, 100, 5
-HOURS, KEPT_DAYS, EVER = 6, 30, 200  # a job every six hours; the number of jobs ever created
+JOB_RATE, REPORT_RATE, MAX_PAGE_SIZE, DOWNLOADS = 5, 10, 100, 5
+HOURS, KEPT_DAYS, TOTAL_JOBS = 6, 30, 200  # a job every six hours; the number of jobs ever created
 LOADS = (("Employees", "chr.employee"), ("Divisions", "ou.division"), ("Transcripts", "learning.transcript"))
 SUCCESS, WARNING, ERROR = "Success", "Success with warnings", "Error"
 MESSAGES = {SUCCESS: "", WARNING: 'Approver "X", unknown, ignored', ERROR: 'Manager ID "X" not found'}
@@ -53,7 +53,7 @@ def _made(context: Context) -> list[Json]:
     latest = datetime.combine(context.company.today, time(), UTC) - timedelta(hours=1)
     return [
         _job(context, index, latest - timedelta(hours=HOURS * index))
-        for index in range(min(EVER, KEPT_DAYS * 24 // HOURS))
+        for index in range(min(TOTAL_JOBS, KEPT_DAYS * 24 // HOURS))
     ]
 
 
@@ -87,7 +87,7 @@ def _job(context: Context, index: int, timestamp: datetime) -> Json:
 
 def _jobs(context: Context, call: Call) -> Response:
     first, last = (call.day(name, call.given.get(name)) for name in DATES[:2])
-    number, size = call.number("page_number", 1), call.number("page_size", MOST, MOST)
+    number, size = call.number("page_number", 1), call.number("page_size", MAX_PAGE_SIZE, MAX_PAGE_SIZE)
     since, until = f"{first or ''}", f"{last or '9999'}"
     rows = [row for row in jobs(context) if since <= row["created_date"][:10] <= until]
     page = rows[(number - 1) * size : number * size]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SEARCH, CATALOG = "/services/api/LOTranscript/TranscriptSearch", "/services/api/Catalog/GlobalSearch"
 DETAILS, ROSTER = "/services/api/LO/GetDetails", "/services/api/SessionRoster/GetSessionRoster"
-PAGE = 50
+PAGE_SIZE = 50
 SEARCH_SECONDS = 0.01  # seconds that a catalog search takes
 FROM, UNTIL = "ModificationStartDate", "ModificationEndDate"
 LOID, LO_ID = "LOID", "LoId"
@@ -104,7 +104,7 @@ def _search(context: Context, call: Call) -> Response:
     if not 0 <= end - first <= DAY:
         raise call.bad_request(UNTIL, "the window is 24 hours at most")
     rows = changed(context, first, end)
-    return older_response(call, call.page(rows, "pageNumber", PAGE), len(rows))
+    return older_response(call, call.page(rows, "pageNumber", PAGE_SIZE), len(rows))
 
 
 def catalog(context: Context) -> list[Training]:
@@ -130,7 +130,7 @@ def _catalog(context: Context, call: Call) -> Response:
     if time.monotonic() < context.busy_until:
         raise ApiError(call.route.error_builder(call.request)(TOO_MANY))
     rows = [_entry(row) for row in catalog(context)]
-    response = older_response(call, call.page(rows, "pageNumber", PAGE), len(rows))
+    response = older_response(call, call.page(rows, "pageNumber", PAGE_SIZE), len(rows))
     response.seconds = SEARCH_SECONDS
     # A client that waits for the response is always late enough.
     context.busy_until = time.monotonic() + SEARCH_SECONDS * 0.9

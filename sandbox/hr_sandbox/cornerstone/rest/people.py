@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 V2 = "/services/api/x/users/v2/employees"
 SCOPE, GROUP_SCOPE = "employee:read", "group:read"
-BULK_RATE, SINGLE_RATE, SIZE = 75, 150, 50
+BULK_RATE, SINGLE_RATE, PAGE_SIZE = 75, 150, 50
 BARE, CAMEL = "bare", "camel"
 TITLES = {row.id: row.title for row in UNIT_TYPES}
 CUSTOM = {row.id for row in UNIT_TYPES if row.custom}
@@ -180,7 +180,7 @@ def _tests(call: Call) -> Iterator[Callable[[Json], bool]]:
 
 
 def _list(context: Context, call: Call) -> Response:
-    size, tests = call.number("pageSize", SIZE, SIZE), list(_tests(call))
+    size, tests = call.number("pageSize", PAGE_SIZE, PAGE_SIZE), list(_tests(call))
     rows = [employee(context, person) for person in context.snapshot.people]
     rows = sorted((row for row in rows if all(test(row) for test in tests)), key=lambda row: int(row["id"]))
     mode = context.modes.get("employees")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.errors import BAD, JSON_TYPE, validation_error
+from hr_sandbox.cornerstone.errors import BAD_REQUEST, JSON_TYPE, validation_error
 from hr_sandbox.cornerstone.rest.people import (
     CUSTOM,
     GROUP_SCOPE,
+    PAGE_SIZE,
     SCOPE,
-    SIZE,
     TIMESTAMP,
     as_unit,
     employee,
@@ -61,10 +61,12 @@ def _framed(context: Context, data: object) -> Response:
 
 def _v1(member: str, make: Callable[[Context, Person], Json]) -> Callable[[Context, Call], Response]:
     def handle(context: Context, call: Call) -> Response:
-        size, number = SIZE, call.number("pagenumber", 1)
+        size, number = PAGE_SIZE, call.number("pagenumber", 1)
         if (text := call.given.get("pagesize")) is not None:
-            if not (text.isascii() and text.isdigit() and 0 < int(text) <= SIZE):
-                raise ApiError(validation_error(BAD, {"pageSize": f"Page size must be between 1 and {SIZE}"}))
+            if not (text.isascii() and text.isdigit() and 0 < int(text) <= PAGE_SIZE):
+                raise ApiError(
+                    validation_error(BAD_REQUEST, {"pageSize": f"Page size must be between 1 and {PAGE_SIZE}"})
+                )
             size = int(text)
         people = context.snapshot.people
         if call.given.get("includeInactive", "false").lower() != "true":

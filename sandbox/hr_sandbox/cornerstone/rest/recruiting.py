@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from hr_sandbox.cornerstone.rest.route import Call
     from hr_sandbox.http.messages import Json, Response
 
-ROOT, USUAL, MOST = "/services/api/Recruiting", 20, 100
-HERE = ZoneInfo("Europe/Berlin")  # the portal's zone
+ROOT, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = "/services/api/Recruiting", 20, 100
+PORTAL_ZONE = ZoneInfo("Europe/Berlin")  # the portal's zone
 SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 LIST = "list"
 
@@ -54,7 +54,7 @@ def requisition(context: Context, row: Opening) -> Json:
 
 
 def _local(timestamp: datetime) -> str:
-    return f"{timestamp.astimezone(HERE):%Y-%m-%dT%H:%M:%S}"
+    return f"{timestamp.astimezone(PORTAL_ZONE):%Y-%m-%dT%H:%M:%S}"
 
 
 def _requisitions(context: Context, call: Call) -> Response:
@@ -67,7 +67,7 @@ def _requisitions(context: Context, call: Call) -> Response:
     rows = []
     for opening in context.company.openings:
         row = requisition(context, opening)
-        created = opening.created_at.astimezone(HERE).date()
+        created = opening.created_at.astimezone(PORTAL_ZONE).date()
         changed = opening.updated_at.replace(tzinfo=None).isoformat()
         if (
             (first is None or created >= first)
@@ -80,7 +80,7 @@ def _requisitions(context: Context, call: Call) -> Response:
             and given.get("locationid", str(row["LocationId"])) == str(row["LocationId"])
         ):
             rows.append(row)
-    page = call.page(rows, "page", USUAL, MOST)
+    page = call.page(rows, "page", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
     alone = len(page) == 1 and context.modes.get("job_requisitions") != LIST
     return older_response(call, page[0] if alone else page, len(rows))
 
@@ -99,7 +99,7 @@ def applicant(context: Context, row: Application) -> Json:
         "Phone": who.phone,
         "Source": row.channel,
         "Status": applicant_status(row),
-        "StatusDate": moved.astimezone(HERE).date().isoformat(),
+        "StatusDate": moved.astimezone(PORTAL_ZONE).date().isoformat(),
         "ApplicationReceivedDateLocal": row.applied_on.isoformat(),
         "AverageRating": None,
         "ConsiderForOtherJobs": row.anonymized,
@@ -113,7 +113,7 @@ def _applicants(context: Context, call: Call) -> Response:
     since = call.day("StatusDate", call.given.get("statusdate"))
     rows = [applicant(context, row) for row in context.company.applications]
     rows = [row for row in rows if row["Status"] == status and (since is None or row["StatusDate"] >= f"{since}")]
-    return older_response(call, call.page(rows, "page", USUAL, MOST), len(rows))
+    return older_response(call, call.page(rows, "page", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE), len(rows))
 
 
 FILTERS = ("Title", "ReqId", "FromDate", "ToDate", "lastModifiedSince", "DivisionId", "LocationId", "Statuses")

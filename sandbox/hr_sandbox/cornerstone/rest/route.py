@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.cornerstone.errors import (
-    BAD,
+    BAD_REQUEST,
     JSON_TYPE,
     MESSAGES,
     NOT_FOUND,
@@ -33,14 +33,14 @@ Streams = dict[str, Callable[["Context", date, date], "Sequence[Json]"]]
 Handler = Callable[["Context", "Call"], Response]
 
 NEW, OLD, BULK = "new", "old", "bulk"
-USUAL = 417  # requests per minute
+DEFAULT_RATE = 417  # requests per minute
 XML_TYPE = "application/xml; charset=utf-8"
 XML_HEAD = '<cornerstoneapi xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><validations>'
 XML_TAIL = "</validations></cornerstoneapi>"
 TOKEN_SECONDS = 300
 DAY_LENGTH = 10  # the length of 2024-01-31; `fromisoformat` accepts shorter formats
 TO_TEXT, FROM_TEXT = str.maketrans("-_", "+/"), str.maketrans("+/", "-_")
-MARK = "t+/"  # characters that must be encoded in a URL
+PAGE_MARK = "t+/"  # characters that must be encoded in a URL
 
 
 @dataclass(slots=True)
@@ -89,8 +89,8 @@ class Call:
     def bad_request(self, name: str, sentence: str) -> ApiError:
         """A parameter is invalid."""
         if self.route.family == NEW:
-            return ApiError(validation_error(BAD, {name: sentence}))
-        return ApiError(self.route.error_builder(self.request)(BAD, f"{name}: {sentence}"))
+            return ApiError(validation_error(BAD_REQUEST, {name: sentence}))
+        return ApiError(self.route.error_builder(self.request)(BAD_REQUEST, f"{name}: {sentence}"))
 
     def not_found(self) -> ApiError:
         """The record does not exist."""
@@ -156,7 +156,7 @@ class Route:
     handler: Handler
     parameters: tuple[str, ...] = ()
     family: str = NEW
-    per_minute: int = USUAL
+    per_minute: int = DEFAULT_RATE
     limited: str = ""
 
     def match(self, path: str) -> dict[str, str] | None:
@@ -233,8 +233,8 @@ def token_page(context: Context, call: Call, rows: list[Json], size: int, member
     """Return a page of rows ordered by id, with a token for the next page that is valid for five minutes."""
     after, filters = -1, sorted(item for item in call.given.items() if item[0] not in {"nextPageToken", "pageSize"})
     if (text := call.given.get("nextPageToken")) is not None:
-        marked = text.startswith(MARK)
-        state = context.cursors.decode(text.removeprefix(MARK).translate(FROM_TEXT)) if marked else None
+        marked = text.startswith(PAGE_MARK)
+        state = context.cursors.decode(text.removeprefix(PAGE_MARK).translate(FROM_TEXT)) if marked else None
         asked = {"path": call.request.path, "size": size, "filters": [list(item) for item in filters]}
         if state is None or any(state[name] != value for name, value in asked.items()):
             raise call.bad_request("nextPageToken", "is not valid")
@@ -252,5 +252,5 @@ def token_page(context: Context, call: Call, rows: list[Json], size: int, member
             "after": page[-1]["id"],
             "at": context.store.clock.seconds(),
         }
-        token = MARK + context.cursors.encode(state).translate(TO_TEXT)
+        token = PAGE_MARK + context.cursors.encode(state).translate(TO_TEXT)
     return newer_response(context, page, **{member: token})

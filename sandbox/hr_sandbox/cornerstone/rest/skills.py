@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hr_sandbox.cornerstone.rest.route import Call
     from hr_sandbox.http.messages import Json, Response
 
-ROOT, SCOPE, RATE, USUAL, MOST = "/services/api/x/skills/v1", "skill:read", 100, 50, 100
+ROOT, SCOPE, RATE, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = "/services/api/x/skills/v1", "skill:read", 100, 50, 100
 FIRST_SKILL, FIRST_CATEGORY = 3_000, 40
 CATEGORIES: list[Json] = [
     {"id": FIRST_CATEGORY + index, "name": name, "parentId": parent and FIRST_CATEGORY + parent}
@@ -60,7 +60,7 @@ def _held(context: Context, call: Call) -> Response:
 
 
 def _page_of(rows: list[Json]) -> Handler:
-    return lambda context, call: newer_response(context, call.page(rows, "page", USUAL, MOST))
+    return lambda context, call: newer_response(context, call.page(rows, "page", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE))
 
 
 def _one_of(rows: list[Json]) -> Handler:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hr_sandbox.cornerstone.rest.route import Call
     from hr_sandbox.http.messages import Json, Response
 
-ROOT, RATE, SPECIFICATION_RATE, SIZE = "/services/api/x/organizations/v1", 300, 5, 100
+ROOT, RATE, SPECIFICATION_RATE, PAGE_SIZE = "/services/api/x/organizations/v1", 300, 5, 100
 SCOPE, TYPE_SCOPE = "ou:read", "outype:read"
 LANGUAGES = ("en-US", "de-DE", "ja-JP")
 TYPES: list[Json] = [
@@ -52,7 +52,7 @@ def all_units(context: Context) -> list[Json]:
 
 
 def _list(context: Context, call: Call) -> Response:
-    size, given = call.number("pageSize", SIZE, SIZE), call.given
+    size, given = call.number("pageSize", PAGE_SIZE, PAGE_SIZE), call.given
     rows = all_units(context)
     inactive = given.get("includeInactive", "false").lower()
     if inactive not in {"true", "false"}:

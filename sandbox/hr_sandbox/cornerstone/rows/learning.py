@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.snapshot import ASSIGNMENTS, CULTURES, DONE, STATUSES, TRAINING_TYPES
+from hr_sandbox.cornerstone.snapshot import ASSIGNMENTS, COMPLETED, CULTURES, STATUSES, TRAINING_TYPES
 from hr_sandbox.cornerstone.timestamps import DAY
 from hr_sandbox.stable_random import stable_chance, stable_choice, stable_number
 
@@ -142,7 +142,7 @@ def transcript(row: Transcript) -> Row:
         "user_lo_score": row.score,
         "user_lo_pass": None if row.score is None else row.score > PASSED,
         "user_lo_pct_complete": 100.0
-        if row.status_id == DONE
+        if row.status_id == COMPLETED
         else float(stable_number(row.user_id, row.created) % 100),
     }
 

@@ -12,7 +12,7 @@ from hr_sandbox.cornerstone.portal import (
     GRADE,
     GROUP,
     LOCATION,
-    PIVOTED,
+    PIVOT_TABLES,
     POSITION,
     TEAM,
     UNIT_TYPES,
@@ -171,7 +171,7 @@ def pivoted(snapshot: Snapshot) -> Iterator[Row]:
     for person in snapshot.people:
         mine = dict(places(snapshot, person.id))
         row: Row = {"user_id": person.id}
-        for pattern in PIVOTED.values():
+        for pattern in PIVOT_TABLES.values():
             row |= {pattern.format(kind.id): mine.get(kind.id) for kind in UNIT_TYPES}
         yield row
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.company.dates import SATURDAY
 from hr_sandbox.factorial.ids import to_api_id
-from hr_sandbox.factorial.rows.common import HOME, latest
+from hr_sandbox.factorial.rows.common import COMPANY_COLUMN, latest
 from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _shift(row: Attendance, place: int | None) -> Row:
     work = row.type == "WORK"
     length = row.ends_at - row.starts_at if row.ends_at else timedelta()
     return {
-        **HOME,
+        **COMPANY_COLUMN,
         "id": row.id,
         "employee_id": row.person_id,
         "date": row.day,
@@ -87,7 +87,7 @@ def worked_times(company: Company) -> Iterator[Row]:
             )
     for (person_id, day), total in minutes.items():
         yield {
-            **HOME,
+            **COMPANY_COLUMN,
             "id": f"{to_api_id(person_id)}_{day}",
             "employee_id": person_id,
             "date": day,
@@ -130,7 +130,7 @@ def estimated_times(company: Company) -> Iterator[Row]:
         while day <= last:
             expected = daily if day.weekday() < SATURDAY else 0
             yield {
-                **HOME,
+                **COMPANY_COLUMN,
                 "id": f"{to_api_id(person_id)}_{day}",
                 "employee_id": person_id,
                 "date": day,

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 Builder = Callable[["Company"], Iterable[Row]]
-WHOLE = frozenset({"JPY"})  # currencies without a minor unit
-HOME = {"company_id": COMPANY}
+ZERO_DECIMAL_CURRENCIES = frozenset({"JPY"})  # currencies without a minor unit
+COMPANY_COLUMN = {"company_id": COMPANY}
 
 
 def latest(company: Company) -> dict[int, Employment]:
@@ -44,4 +44,4 @@ def cents(amount: float) -> int:
 
 def minor(amount: float, currency: str) -> int:
     """Return an amount in the currency's minor unit."""
-    return round(amount) if currency in WHOLE else cents(amount)
+    return round(amount) if currency in ZERO_DECIMAL_CURRENCIES else cents(amount)

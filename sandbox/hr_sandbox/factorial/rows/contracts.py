@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hr_sandbox.factorial.id_pools import keys_of
-from hr_sandbox.factorial.rows.common import HOME, cents, minor
+from hr_sandbox.factorial.rows.common import COMPANY_COLUMN, cents, minor
 from hr_sandbox.factorial.tables import resources
 from hr_sandbox.stable_random import stable_chance, stable_number
 
@@ -38,7 +38,7 @@ def contracts(company: Company) -> Iterator[Row]:
     """Yield one contract per employment."""
     for row in company.employments:
         yield {
-            **HOME,
+            **COMPANY_COLUMN,
             "id": row.id,
             "employee_id": row.person_id,
             "starts_on": row.start_date,
@@ -78,7 +78,7 @@ def _version(company: Company, row: Employment, pay: Compensation | None, number
     share = row.weekly_working_hours / row.full_time_weekly_working_hours
     created = row.created_at if number == row.id else max(begun, row.created_at)
     return {
-        **HOME,
+        **COMPANY_COLUMN,
         **_abroad(country, number),
         "id": number,
         "employee_id": row.person_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hr_sandbox.factorial.id_pools import COMPANY
-from hr_sandbox.factorial.rows.common import HOME
+from hr_sandbox.factorial.rows.common import COMPANY_COLUMN
 from hr_sandbox.factorial.versions import NEWEST
 from hr_sandbox.stable_random import stable_chance, stable_number
 
@@ -35,7 +35,7 @@ def documents(company: Company) -> Iterator[Row]:
         trashed = stable_chance(TRASHED, "trash", row.id)
         pending = not trashed and stable_chance(UNASSIGNED, "whose", row.id)
         yield {
-            **HOME,
+            **COMPANY_COLUMN,
             "id": row.id,
             "filename": row.name,
             "extension": row.name.rpartition(".")[2],
@@ -62,7 +62,7 @@ def folders(company: Company) -> Iterator[Row]:
     """Yield one folder per document category."""
     for row in company.document_categories:
         yield {
-            **HOME,
+            **COMPANY_COLUMN,
             "id": row.id,
             "name": row.name,
             "active": True,
@@ -75,7 +75,7 @@ def credentials(company: Company) -> Iterator[Row]:
     """Yield the credentials of the company's key."""
     user = ("email", "login_email", "full_name", "first_name", "last_name", "role", "employee_id")
     yield {
-        **HOME,
+        **COMPANY_COLUMN,
         "id": "access-0",
         **dict.fromkeys(user),
         "gdpr_tos": True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hr_sandbox.factorial.id_pools import keys_of
-from hr_sandbox.factorial.rows.common import HOME
+from hr_sandbox.factorial.rows.common import COMPANY_COLUMN
 from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def job_postings(company: Company) -> Iterator[Row]:
     for row in company.openings:
         office = company.offices.find(str(row.office_id))
         yield {
-            **HOME,
+            **COMPANY_COLUMN,
             "id": row.id,
             "title": row.name,
             "status": "published" if row.published else "archived",
@@ -86,7 +86,7 @@ def candidates(company: Company) -> Iterator[Row]:
     sources = keys_of(SOURCES)
     for row in company.candidates:
         yield {
-            **HOME,
+            **COMPANY_COLUMN,
             "id": row.id,
             "first_name": row.first_name,
             "last_name": row.last_name,
@@ -115,7 +115,7 @@ def applications(company: Company) -> Iterator[Row]:
         end = row.transitions[-1].stage.kind
         reached = [step.stage for step in row.transitions if step.stage.kind not in ENDED - {HIRED}]
         yield {
-            **HOME,
+            **COMPANY_COLUMN,
             "id": row.id,
             "ats_job_posting_id": row.opening_id,
             "ats_candidate_id": row.candidate_id,

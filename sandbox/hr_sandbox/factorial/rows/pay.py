@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.factorial.id_pools import COMPANY, keys_of
 from hr_sandbox.factorial.ids import to_api_id
-from hr_sandbox.factorial.rows.common import HOME, cents, minor
+from hr_sandbox.factorial.rows.common import COMPANY_COLUMN, cents, minor
 from hr_sandbox.factorial.rows.contracts import BASE, RAISES
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def supplements(company: Company) -> Iterator[Row]:
     for row in company.compensations:
         if row.type_id in kinds:
             yield {
-                **HOME,
+                **COMPANY_COLUMN,
                 "id": row.id,
                 "employee_id": row.person_id,
                 "contracts_compensation_id": row.id,
@@ -62,14 +62,20 @@ def templates(company: Company) -> Iterator[Row]:
     """Yield the contract fields of the company, a country or a legal entity."""
     home = str(to_api_id(COMPANY))
     countries = sorted({row.country.lower() for row in company.legal_entities})
-    yield {**HOME, "id": f"{home}-company--", "template_type": "company", "legal_entity_id": None, "country_code": None}
+    yield {
+        **COMPANY_COLUMN,
+        "id": f"{home}-company--",
+        "template_type": "company",
+        "legal_entity_id": None,
+        "country_code": None,
+    }
     for code in countries:
-        shared = {**HOME, "legal_entity_id": None, "country_code": code}
+        shared = {**COMPANY_COLUMN, "legal_entity_id": None, "country_code": code}
         yield {**shared, "id": f"{home}-country--{code}", "template_type": "country"}
         yield {**shared, "id": f"{home}-contract_type--{code}", "template_type": "contract_type"}
     for row in company.legal_entities:
         code = row.country.lower()
-        shared = {**HOME, "legal_entity_id": row.id, "country_code": code}
+        shared = {**COMPANY_COLUMN, "legal_entity_id": row.id, "country_code": code}
         yield {**shared, "id": f"{home}-legal_entity-{to_api_id(row.id)}-{code}", "template_type": "legal_entity"}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.company.seeded_random import ascii_name
 from hr_sandbox.factorial.id_pools import ACCESS
-from hr_sandbox.factorial.rows.common import HOME, latest
+from hr_sandbox.factorial.rows.common import COMPANY_COLUMN, latest
 from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _employee(company: Company, person: Person, job: Employment | None) -> Row:
     born = date.fromisoformat(birthday) if isinstance(birthday, str) else None
     name = ascii_name(person.first_name) or "private"
     return {
-        **HOME,
+        **COMPANY_COLUMN,
         "id": person.id,
         "access_id": person.id + ACCESS,
         "first_name": person.first_name,
@@ -89,7 +89,7 @@ def teams(company: Company) -> Iterator[Row]:
     for team in company.teams:
         people = sorted(members.get(team.id, ()))
         yield {
-            **HOME,
+            **COMPANY_COLUMN,
             "id": team.id,
             "name": team.name,
             "description": team.description,
@@ -106,7 +106,7 @@ def memberships(company: Company) -> Iterator[Row]:
     for row in latest(company).values():
         if row.team_id is not None:
             yield {
-                **HOME,
+                **COMPANY_COLUMN,
                 "id": row.person_id * MEMBERSHIP + row.team_id,
                 "employee_id": row.person_id,
                 "team_id": row.team_id,

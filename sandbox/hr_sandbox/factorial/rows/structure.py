@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.factorial.id_pools import keys_of
 from hr_sandbox.factorial.ids import to_api_id
-from hr_sandbox.factorial.rows.common import HOME, cents, latest
+from hr_sandbox.factorial.rows.common import COMPANY_COLUMN, cents, latest
 from hr_sandbox.factorial.rows.projects import INTEGRATION
 from hr_sandbox.stable_random import stable_choice, stable_number
 
@@ -30,7 +30,7 @@ def legal_entities(company: Company) -> Iterator[Row]:
     """Yield legal entities."""
     for row in company.legal_entities:
         yield {
-            **HOME,
+            **COMPANY_COLUMN,
             "id": row.id,
             "legal_name": row.name,
             "country": row.country.lower(),
@@ -43,7 +43,7 @@ def locations(company: Company) -> Iterator[Row]:
     """Yield offices."""
     for index, row in enumerate(company.offices):
         yield {
-            **HOME,
+            **COMPANY_COLUMN,
             "id": row.id,
             "name": row.name,
             "main": index == 0,
@@ -67,7 +67,7 @@ def cost_centers(company: Company) -> Iterator[Row]:
             ever.setdefault(number, set()).add(job.person_id)
     for row in company.cost_centers:
         yield {
-            **HOME,
+            **COMPANY_COLUMN,
             "id": row.id,
             "name": row.name,
             "active_employees_count": current.get(row.id, 0),
@@ -95,7 +95,7 @@ def cost_center_memberships(company: Company) -> Iterator[Row]:
 def roles(company: Company) -> Iterator[Row]:
     """Yield job families."""
     for number, family in _families(company).items():
-        yield {**HOME, "id": number, "name": family, "archived": False}
+        yield {**COMPANY_COLUMN, "id": number, "name": family, "archived": False}
 
 
 def _families(company: Company) -> dict[int, str]:
@@ -193,7 +193,7 @@ def sync_runs(company: Company) -> Iterator[Row]:
     for index, key in enumerate(keys):
         begun = datetime.combine(company.today - timedelta(len(keys) - index), time(3), UTC)
         yield {
-            **HOME,
+            **COMPANY_COLUMN,
             "id": key,
             "integration_uuid": INTEGRATION,
             "started_at": begun,

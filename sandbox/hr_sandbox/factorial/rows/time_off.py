@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hr_sandbox.company.absences import days_of
 from hr_sandbox.factorial.id_pools import COMPANY, keys_of
 from hr_sandbox.factorial.ids import to_api_id
-from hr_sandbox.factorial.rows.common import HOME, cents, last_day_away, latest
+from hr_sandbox.factorial.rows.common import COMPANY_COLUMN, cents, last_day_away, latest
 from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def leaves(company: Company) -> Iterator[Row]:
         amount = sum(day.amount for day in days)
         one_half = not hourly and row.start_half == row.end_half
         yield {
-            **HOME,
+            **COMPANY_COLUMN,
             "id": row.id,
             "employee_id": row.person_id,
             "employee_full_name": f"{person.first_name} {person.last_name}",
@@ -78,7 +78,7 @@ def leave_types(company: Company) -> Iterator[Row]:
     """Yield leave types."""
     for row in company.absence_types:
         yield {
-            **HOME,
+            **COMPANY_COLUMN,
             "id": row.id,
             "name": row.name,
             "translated_name": row.name,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 DOCUMENTS = "documents:read"  # the only permission without the prefix
 REPORTS = "personio:reports:read"
 WEBHOOKS = "personio:webhooks:read"
-LARGEST = 200
+MAX_PAGE_SIZE = 200
 GROUPED = "Unsupported nested type: null"
 
 
@@ -89,7 +89,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         forbidden_status=403,
         rows=_documents,
         render=render.document,
-        max_limit=LARGEST,
+        max_limit=MAX_PAGE_SIZE,
         slices=lambda company, *_: [{"owner_id": row.id} for row in company.people],
         filters=(
             Filter("owner_id", whole_number, required=True),
@@ -144,7 +144,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         forbidden_status=403,
         rows=lambda company, _: list(company.webhooks),
         render=render.webhook,
-        max_limit=LARGEST,
+        max_limit=MAX_PAGE_SIZE,
         filters=(
             Filter("enabled_events", comma_list, _wants),
             equals("status", lambda row: str(row.status), one_of("ENABLED", "DISABLED")),
@@ -158,7 +158,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         forbidden_status=403,
         rows=_of_webhook(lambda company: company.events, lambda row: row.occurred_at),
         render=render.event,
-        max_limit=LARGEST,
+        max_limit=MAX_PAGE_SIZE,
         links=Links(carries_query=True),
         slices=_webhooks,
         extra_fields=lambda values, _: {"_webhook_id": values["id"]},
@@ -174,7 +174,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         forbidden_status=403,
         rows=_of_webhook(lambda company: company.deliveries, lambda row: row.completed_at),
         render=render.delivery,
-        max_limit=LARGEST,
+        max_limit=MAX_PAGE_SIZE,
         links=Links(carries_query=True),
         slices=_webhooks,
         extra_fields=lambda values, _: {"_webhook_id": values["id"]},

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hr_sandbox.company.model import Application, Table, Transition
 
 RECRUITING = "personio:recruiting:read"
-LARGEST = 200
+MAX_PAGE_SIZE = 200
 
 _UPDATED = comparisons("updated_at", lambda row: row.updated_at, ("gt", "lt"))
 
@@ -53,7 +53,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         permission=RECRUITING,
         rows=_applications,
         render=render.application,
-        max_limit=LARGEST,
+        max_limit=MAX_PAGE_SIZE,
         links=Links(carries_query=True),
         filters=(*_UPDATED, Filter("candidate.email", text_value)),
         find=find_by_id(lambda company: company.applications),
@@ -64,7 +64,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         permission=RECRUITING,
         rows=_transitions,
         render=render.transition,
-        max_limit=LARGEST,
+        max_limit=MAX_PAGE_SIZE,
         links=Links(last_page="null"),
         slices=lambda company, *_: [{"id": str(row.id)} for row in company.applications],
         extra_fields=lambda values, _: {"_application_id": values["id"]},
@@ -75,7 +75,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         permission=RECRUITING,
         rows=_newest(lambda company: company.candidates),
         render=render.candidate,
-        max_limit=LARGEST,
+        max_limit=MAX_PAGE_SIZE,
         filters=(*_UPDATED, equals("email", lambda row: str(row.email))),
         find=find_by_id(lambda company: company.candidates),
     ),
@@ -85,7 +85,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         permission=RECRUITING,
         rows=_newest(lambda company: company.openings),
         render=render.opening,
-        max_limit=LARGEST,
+        max_limit=MAX_PAGE_SIZE,
         filters=_UPDATED,
         find=find_by_id(lambda company: company.openings),
     ),
@@ -95,7 +95,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         permission=RECRUITING,
         rows=lambda company, _: list(company.categories),
         render=render.category,
-        max_limit=LARGEST,
+        max_limit=MAX_PAGE_SIZE,
         links=Links(last_page="none"),
         find=find_by_id(lambda company: company.categories),
     ),

@@ -30,7 +30,7 @@ def timestamp(value: datetime, zone: str | None, context: RenderContext) -> Json
         text = (local if is_twice else local.replace(tzinfo=None)).isoformat()
     if context.mode == modes.PLAIN:
         return text
-    zone = "Mars/Olympus_Mons" if context.mode == modes.NOWHERE else zone
+    zone = "Mars/Olympus_Mons" if context.mode == modes.UNKNOWN_ZONE else zone
     return {"date_time" if context.mode == modes.UNDERSCORE else "date-time": text, "timezone": zone}
 
 

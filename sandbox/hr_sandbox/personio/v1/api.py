@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hr_sandbox.personio.v1.route import Route
 
 AUTH_PATH = "/v1/auth"
-EVERYTHING = Rate(2000, 120_000, 60)  # 2000 per minute, all at once if need be
+TOTAL_RATE = Rate(2000, 120_000, 60)  # 2000 per minute, all at once if need be
 TOKENS_PER_MINUTE = 150
 NO_EXPIRY = "no-expiry"  # a token response without `expires_in`
 ROUTES = (*people.ROUTES, *working_time.ROUTES, *time_offs.ROUTES, *absence_periods.ROUTES, *reports.ROUTES)
@@ -67,7 +67,7 @@ class V1:
         found = _route(request.path)
         fail = found[0].fail if found else error_response
         try:
-            if not self._buckets.take("all", self._limit or EVERYTHING)[0]:
+            if not self._buckets.take("all", self._limit or TOTAL_RATE)[0]:
                 raise StatusError(429)  # noqa: TRY301  handled below with the others
             if request.path == AUTH_PATH:
                 return self._authenticate(request)

@@ -73,11 +73,11 @@ def _held(value: Any, kind: str, locale: str) -> Json:  # noqa: ANN401, PLR0911 
                 "half_day_at_start": value.half_start,
                 "half_day_at_end": value.half_end,
             }
-    return _NOTHING.get(kind, {"value": value})
+    return _EMPTY_CELL.get(kind, {"value": value})
 
 
 # The cell of an empty value.
-_NOTHING: dict[str, Json] = {
+_EMPTY_CELL: dict[str, Json] = {
     "ENTITY": {"entity_id": None, "value": None},
     "COST_CENTER": {"cost_centers": []},
     "DURATION": {"duration": None},

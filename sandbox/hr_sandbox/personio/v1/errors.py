@@ -14,7 +14,7 @@ _MESSAGES = {
     422: "The request cannot be processed",
     429: "Too many requests",
 }
-_AT_THE_GATE = frozenset({401, 403, 405, 429})  # raised before a service handles the request
+_AUTHORIZATION_STATUSES = frozenset({401, 403, 405, 429})  # raised before a service handles the request
 
 
 class StatusError(Exception):
@@ -49,7 +49,7 @@ def error_response(status: int, message: str | None = None, code: int | None = N
 
 def report_error(status: int, message: str | None = None, code: int | None = None) -> Response:
     """Return an error of custom reports: a list with one problem. Authorization errors have the usual body."""
-    if status in _AT_THE_GATE:
+    if status in _AUTHORIZATION_STATUSES:
         return error_response(status, message, code)
     details = message or _text(status)
     problem = {"title": _text(status), "details": details, "type": "reports", "_meta": []}

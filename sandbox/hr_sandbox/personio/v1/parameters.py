@@ -13,8 +13,8 @@ from hr_sandbox.personio.v1.errors import invalid_parameter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-MANY = "[]"
-LARGEST = 200
+REPEATABLE = "[]"
+MAX_PAGE_SIZE = 200
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _DATE_OR_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
 _TIMESTAMP_WITH_ZONE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})", re.ASCII)
@@ -38,7 +38,7 @@ class Parameter:
 
     def read(self, texts: list[str]) -> Any:  # noqa: ANN401  depends on the parser
         """Parse the values."""
-        many = self.name.endswith(MANY)
+        many = self.name.endswith(REPEATABLE)
         if (self.required and not texts) or (len(texts) > 1 and not many):
             raise invalid_parameter(self.name)
         try:
@@ -93,7 +93,7 @@ def timestamp(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def paging(default: int = LARGEST, largest: int = LARGEST) -> tuple[Parameter, ...]:
+def paging(default: int = MAX_PAGE_SIZE, largest: int = MAX_PAGE_SIZE) -> tuple[Parameter, ...]:
     """Return the parameters `limit` and `offset`."""
     return (
         Parameter("limit", number(1, largest), default),
@@ -112,9 +112,9 @@ def check_order(first: date | None, last: date | None) -> None:
         raise invalid_parameter("end_date")
 
 
-EMPLOYEES = Parameter(f"employees{MANY}", whole_number)
+EMPLOYEES = Parameter(f"employees{REPEATABLE}", whole_number)
 
 
 def ids(name: str) -> Parameter:
     """Return a repeatable parameter for opaque ids."""
-    return Parameter(f"{name}{MANY}", text_value)
+    return Parameter(f"{name}{REPEATABLE}", text_value)

@@ -24,7 +24,7 @@ STREAM = "employees"
 RATE = Rate(5, 15)  # 300 per minute
 ATTRIBUTES = "attributes[]"
 # Records that changed this long before `updated_since` are returned too.
-AGAIN = timedelta(minutes=45)
+OVERLAP = timedelta(minutes=45)
 PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
@@ -40,7 +40,7 @@ def _employees(call: Call) -> Json:
     company, query = call.company, call.query
     rows = list(company.people)
     if query["updated_since"]:
-        rows = [row for row in rows if render.modified_at(company, row) + AGAIN >= query["updated_since"]]
+        rows = [row for row in rows if render.modified_at(company, row) + OVERLAP >= query["updated_since"]]
     elif query["email"]:
         rows = [row for row in rows if row.email == query["email"]]
     page, meta = from_record(rows, call)

@@ -12,7 +12,7 @@ from hr_sandbox.personio.filters import one_of, text_value
 from hr_sandbox.personio.v1 import cells
 from hr_sandbox.personio.v1.errors import StatusError, report_error
 from hr_sandbox.personio.v1.pages import metadata
-from hr_sandbox.personio.v1.parameters import LARGEST, Parameter, number
+from hr_sandbox.personio.v1.parameters import MAX_PAGE_SIZE, Parameter, number
 from hr_sandbox.personio.v1.permissions import DOCUMENTS, REPORTS
 from hr_sandbox.personio.v1.route import Call, Route
 
@@ -165,7 +165,7 @@ ROUTES = (
         parameters=(
             _LOCALE,
             Parameter("page", number(1, 10**9), 1),
-            Parameter("limit", number(1, LARGEST), PER_PAGE),
+            Parameter("limit", number(1, MAX_PAGE_SIZE), PER_PAGE),
         ),
         fail=report_error,
     ),
