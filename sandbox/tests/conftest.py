@@ -30,7 +30,7 @@ CREDENTIALS = {
 }
 
 
-class Direct:
+class PersonioClient:
     """A client for Personio in this process, with a token."""
 
     def __init__(self, **options: Any) -> None:
@@ -68,19 +68,19 @@ class Direct:
                 return
             query = dict(parse_qsl(urlsplit(following["href"]).query))
 
-    def walk(self, path: str, **query: str) -> list[Any]:
+    def read_all(self, path: str, **query: str) -> list[Any]:
         return [row for page in self.pages(path, **query) for row in page["_data"]]
 
 
 @pytest.fixture(scope="session")
-def api() -> Direct:
+def api() -> PersonioClient:
     """For tests that change nothing."""
-    return Direct(employees=130)
+    return PersonioClient(employees=130)
 
 
 @pytest.fixture
-def make_api() -> Callable[..., Direct]:
-    return Direct
+def make_api() -> Callable[..., PersonioClient]:
+    return PersonioClient
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def get_token() -> Callable[[Any], dict[str, str]]:
     return ask
 
 
-class Factorials:
+class FactorialClient:
     """A client for Factorial in this process, with the company's key."""
 
     def __init__(self, **options: Any) -> None:
@@ -113,14 +113,14 @@ class Factorials:
         self.controls = self.vendor.controls()
         self.headers = {"x-api-key": "sandbox-api-key"}
 
-    def ask(self, path: str, query: Any = (), method: str = "GET", **headers: str) -> Response:
+    def request(self, path: str, query: Any = (), method: str = "GET", **headers: str) -> Response:
         """Return the raw response. Header names may have underscores; given headers replace the key."""
         pairs = tuple(query.items()) if isinstance(query, dict) else tuple(query)
         named = {name.replace("_", "-"): text for name, text in headers.items()}
         return self.vendor.handle(Request(method, path, pairs, named or self.headers))
 
     def get(self, name: str, query: Any = (), version: str = "2026-10-01") -> tuple[int, Any]:
-        answer = self.ask(f"/api/{version}/resources/{name}", query)
+        answer = self.request(f"/api/{version}/resources/{name}", query)
         kind = answer.headers.get("content-type", "")
         return answer.status, json.loads(answer.body) if kind == "application/json" else answer.body.decode()
 
@@ -146,21 +146,21 @@ class Factorials:
 
 
 @pytest.fixture(scope="session")
-def factorial() -> Factorials:
+def factorial() -> FactorialClient:
     """For tests that change nothing."""
-    return Factorials(employees=130)
+    return FactorialClient(employees=130)
 
 
 @pytest.fixture
-def make_factorial() -> Callable[..., Factorials]:
-    return Factorials
+def make_factorial() -> Callable[..., FactorialClient]:
+    return FactorialClient
 
 
 OBJECTS, VIEWS = "/services/api/x/dataexporter/api/objects", "/services/api/x/odata/api/views"
 JSON = "application/json"
 
 
-class Cornerstones:
+class CornerstoneClient:
     """A client for Cornerstone in this process, with a token."""
 
     root = "http://127.0.0.1:1/cornerstone"
@@ -190,7 +190,7 @@ class Cornerstones:
     def token(self, scope: str = "all") -> str:
         return str(json.loads(self.sign_in(scope=scope).body)["access_token"])
 
-    def ask(self, path: str, query: Any = (), method: str = "GET", **headers: str) -> Response:
+    def request(self, path: str, query: Any = (), method: str = "GET", **headers: str) -> Response:
         """Return the raw response. A name without a path is a view, an object, or a link."""
         if "://" in path:
             parts = urlsplit(path)
@@ -204,7 +204,7 @@ class Cornerstones:
         return self.vendor.handle(Request(method, path, pairs, {**self.headers, **named}, root=self.root))
 
     def get(self, path: str, query: Any = (), **headers: str) -> tuple[int, Any]:
-        answer = self.ask(path, query, **headers)
+        answer = self.request(path, query, **headers)
         is_json = answer.headers.get("content-type", "").startswith(JSON)
         return answer.status, json.loads(answer.body) if is_json else answer.body.decode()
 
@@ -222,11 +222,11 @@ class Cornerstones:
 
 
 @pytest.fixture(scope="session")
-def cornerstone() -> Cornerstones:
+def cornerstone() -> CornerstoneClient:
     """For tests that change nothing."""
-    return Cornerstones(employees=130)
+    return CornerstoneClient(employees=130)
 
 
 @pytest.fixture
-def make_cornerstone() -> Callable[..., Cornerstones]:
-    return Cornerstones
+def make_cornerstone() -> Callable[..., CornerstoneClient]:
+    return CornerstoneClient

@@ -26,8 +26,8 @@ def changes(company: Company) -> Changes:
 
 
 def everything(company: Company) -> dict[tuple[str, int], str]:
-    told = ("webhook_event", "webhook_activity")
-    tables = [table for table in company.tables() if table.kind not in told]
+    events = ("webhook_event", "webhook_activity")
+    tables = [table for table in company.tables() if table.kind not in events]
     return {(table.kind, row.id): repr(row) for table in tables for row in table}
 
 

@@ -101,20 +101,20 @@ def test_scopes_are_revoked_and_granted(make_cornerstone: Any) -> None:
 def test_each_view_has_its_own_limit(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["throttling"]({"on": True})
-    first = api.ask("vw_rpt_transcript_curricula", {"$top": "0"})
+    first = api.request("vw_rpt_transcript_curricula", {"$top": "0"})
     assert first.headers["x-csod-throttling-rate-limit-urilevel"] == str(120 * 60)
     assert first.headers["x-csod-requests-remaining-urilevel"] == str(120 * 60 - 1)
     for _ in range(119):
-        assert api.ask("vw_rpt_transcript_curricula", {"$top": "0"}).status == 200
-    refused = api.ask("vw_rpt_transcript_curricula")
+        assert api.request("vw_rpt_transcript_curricula", {"$top": "0"}).status == 200
+    refused = api.request("vw_rpt_transcript_curricula")
     body = json.loads(refused.body)
     assert refused.status == 429
     assert (body["status"], body["error"]["message"]) == ("429", "CSOD Too many requests.")
     assert refused.headers["x-csod-requests-remaining-urilevel"] == "0"
     assert "retry-after" not in refused.headers
-    assert api.ask("vw_rpt_user").status == 200
+    assert api.request("vw_rpt_user").status == 200
     api.controls["clock"]({"seconds": 61})
-    after = api.ask("vw_rpt_transcript_curricula")
+    after = api.request("vw_rpt_transcript_curricula")
     # Rejected requests count too.
     assert after.headers["x-csod-requests-remaining-urilevel"] == str(120 * 60 - 122)
 
@@ -122,19 +122,24 @@ def test_each_view_has_its_own_limit(make_cornerstone: Any) -> None:
 def test_limits_of_rest_and_custom_limits(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["throttling"]({"on": True, "stream": "users_core", "per_minute": 2})
-    assert [api.ask("users_core").status for _ in range(3)] == [200, 200, 429]
+    assert [api.request("users_core").status for _ in range(3)] == [200, 200, 429]
     api.controls["throttling"]({"stream": "employees", "per_minute": 1})
-    assert [api.ask(EMPLOYEES).status for _ in range(2)] == [200, 429]
+    assert [api.request(EMPLOYEES).status for _ in range(2)] == [200, 429]
     jobs = "/services/api/x/bulk-api/v1/jobs"
-    answers = [api.ask(jobs) for _ in range(6)]
+    answers = [api.request(jobs) for _ in range(6)]
     assert [row.status for row in answers] == [200] * 5 + [429]
     assert json.loads(answers[-1].body)["error"]["code"] == "429"
     api.controls["throttling"]({"on": False})
-    assert api.ask(jobs).status == 200
+    assert api.request(jobs).status == 200
 
 
 def test_one_limit_for_everything(make_cornerstone: Any) -> None:
     api = make_cornerstone(requests_per_minute=3)
     api.controls["throttling"]({"on": True})
-    assert [api.ask(name).status for name in ("users_core", "ou_core", EMPLOYEES, "vw_rpt_ou")] == [200, 200, 200, 429]
+    assert [api.request(name).status for name in ("users_core", "ou_core", EMPLOYEES, "vw_rpt_ou")] == [
+        200,
+        200,
+        200,
+        429,
+    ]
     assert api.sign_in().status == 429

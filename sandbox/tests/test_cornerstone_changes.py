@@ -91,7 +91,7 @@ def test_changes_of_the_company_are_served(make_cornerstone: Any) -> None:
 
 def test_changes_since(make_cornerstone: Any) -> None:
     api = make_cornerstone()
-    answer = api.ask("user_ou_core", prefer=f"{TRACK}, odata.maxpagesize=100")
+    answer = api.request("user_ou_core", prefer=f"{TRACK}, odata.maxpagesize=100")
     assert answer.headers["preference-applied"] == TRACK
     pages = list(api.pages("user_ou_core", prefer=f"{TRACK}, odata.maxpagesize=100"))
     assert [DELTA in page for page in pages] == [False] * (len(pages) - 1) + [True]

@@ -14,7 +14,7 @@ EMPLOYEES = "/services/api/x/users/v2/employees"
 
 
 def whole(api: Any) -> str:
-    return str(api.ask("user_ou_core", prefer=SIZE).body.decode())
+    return str(api.request("user_ou_core", prefer=SIZE).body.decode())
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_a_body_that_fails_midway(make_cornerstone: Any, form: str, ending: str)
     api = make_cornerstone()
     good = whole(api)
     api.controls["failure"]({"stream": "user_ou_core", "form": form})
-    answer = api.ask("user_ou_core", prefer=SIZE)
+    answer = api.request("user_ou_core", prefer=SIZE)
     text = answer.body.decode()
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json; odata.metadata=minimal")
     assert text.endswith(ending)
@@ -53,7 +53,7 @@ def test_an_empty_table_fails_too(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["failure"]({"stream": "vw_rpt_nasd", "form": "error"})
     assert (
-        api.ask("vw_rpt_nasd")
+        api.request("vw_rpt_nasd")
         .body.decode()
         .endswith('"value":[{"error":{"code":"","message":"An error has occurred."}}')
     )
@@ -75,16 +75,16 @@ def test_other_responses_instead(make_cornerstone: Any, form: str, status: int, 
     api = make_cornerstone()
     for stream, path in (("users_core", "users_core"), ("employees", EMPLOYEES)):
         api.controls["failure"]({"stream": stream, "form": form})
-        answer = api.ask(path)
+        answer = api.request(path)
         assert (answer.status, answer.headers["content-type"].split(";")[0]) == (status, media_type)
-        assert api.ask(path).status == 200
+        assert api.request(path).status == 200
 
 
 def test_a_login_page(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["failure"]({"stream": "users_core", "form": "login"})
-    target = api.ask("users_core").headers["location"]
-    followed = api.ask(target)
+    target = api.request("users_core").headers["location"]
+    followed = api.request(target)
     assert (followed.status, b"<form" in followed.body) == (200, True)
 
 
@@ -92,32 +92,32 @@ def test_large_pages_fail_and_smaller_ones_do_not(make_cornerstone: Any) -> None
     api = make_cornerstone()
     api.controls["failure"]({"stream": "user_ou_core", "form": "error", "times": None, "above": 100})
     for size, good in ((1000, False), (500, False), (250, False), (100, True), (101, False), (5, True)):
-        answer = api.ask("user_ou_core", prefer=f"odata.maxpagesize={size}")
+        answer = api.request("user_ou_core", prefer=f"odata.maxpagesize={size}")
         assert (answer.status, b'{"error"' not in answer.body) == (200, good)
     assert len(api.rows("user_ou_core", prefer="odata.maxpagesize=60")) == api.vendor.count("user_ou_core", None, None)
     assert api.controls["clear-failures"]({}) == {"cleared": 1}
-    assert b'{"error"' not in api.ask("user_ou_core").body
+    assert b'{"error"' not in api.request("user_ou_core").body
 
 
 def test_after_and_times(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["failure"]({"stream": "users_core", "form": "json-500", "after": 1, "times": 2})
-    assert [api.ask("users_core").status for _ in range(4)] == [200, 500, 500, 200]
+    assert [api.request("users_core").status for _ in range(4)] == [200, 500, 500, 200]
 
 
 def test_error_responses_do_not_use_up_failures(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     for stream in ("users_core", "employees"):
         api.controls["failure"]({"stream": stream, "form": "json-500"})
-    assert api.ask("users_core", {"$skip": "1"}).status == 400
-    assert api.ask(EMPLOYEES, authorization="Bearer none").status == 401
-    assert [api.ask(path).status for path in ("users_core", EMPLOYEES)] == [500, 500]
+    assert api.request("users_core", {"$skip": "1"}).status == 400
+    assert api.request(EMPLOYEES, authorization="Bearer none").status == 401
+    assert [api.request(path).status for path in ("users_core", EMPLOYEES)] == [500, 500]
 
 
 def test_slow_responses(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     api.controls["failure"]({"stream": "users_core", "form": "slow", "seconds": 7})
-    assert [api.ask("users_core").seconds for _ in range(2)] == [7, 0]
+    assert [api.request("users_core").seconds for _ in range(2)] == [7, 0]
 
 
 def test_invalid_failures(make_cornerstone: Any) -> None:
@@ -138,11 +138,11 @@ CATALOG = "/services/api/Catalog/GlobalSearch"
 
 def test_a_missing_or_failed_row_does_not_change_the_total(make_cornerstone: Any) -> None:
     api = make_cornerstone()
-    good = json.loads(api.ask(CATALOG).body)
+    good = json.loads(api.request(CATALOG).body)
     for form in ("short", "failed-item"):
         api.vendor.rest.context.busy_until = 0  # the previous search has ended
         api.controls["failure"]({"stream": "catalog", "form": form})
-        odd = json.loads(api.ask(CATALOG).body)
+        odd = json.loads(api.request(CATALOG).body)
         assert odd["totalRecords"] == good["totalRecords"]
         rows = good["data"][:-1] if form == "short" else [{"Result": "Failure", "Reason": "Not available"}]
         assert odd["data"][: len(rows)] == rows
@@ -153,7 +153,7 @@ def test_a_missing_or_failed_row_does_not_change_the_total(make_cornerstone: Any
 def test_a_response_without_a_body(make_cornerstone: Any, form: str, status: int) -> None:
     api = make_cornerstone()
     api.controls["failure"]({"stream": "employees", "form": form})
-    answer = api.ask(EMPLOYEES)
+    answer = api.request(EMPLOYEES)
     assert (answer.status, answer.body) == (status, b"")
 
 
@@ -162,11 +162,11 @@ def test_truncated_reports_and_invalid_bytes(make_cornerstone: Any) -> None:
     jobs = api.vendor.records("bulk_jobs", None, None, "")
     one = next(row for job in jobs for row in job["imports"] if row["total_records"] > 3)
     path = f"/services/api/x/bulk-api/v1/imports/{one['id']}/report"
-    good = api.ask(path).body
+    good = api.request(path).body
     answers = {}
     for form in ("gzip-cut", "line-cut", "stray-byte"):
         api.controls["failure"]({"stream": "bulk_import_reports", "form": form})
-        answers[form] = api.ask(path)
+        answers[form] = api.request(path)
     assert answers["gzip-cut"].headers["content-encoding"] == "gzip"
     begun = zlib.decompressobj(wbits=31).decompress(answers["gzip-cut"].body)
     assert good.startswith(begun)

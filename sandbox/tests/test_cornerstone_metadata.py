@@ -15,7 +15,7 @@ EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
 
 def read(api: Any, root: str) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
     """Return the types with their keys and columns, and the annotations by target."""
-    answer = api.ask(f"{root}/$metadata")
+    answer = api.request(f"{root}/$metadata")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/xml")
     document = ET.fromstring(answer.body)  # noqa: S314  written by the sandbox
     types = {
@@ -71,11 +71,11 @@ def test_annotations(cornerstone: Any) -> None:
 
 def test_custom_fields(make_cornerstone: Any) -> None:
     api = make_cornerstone()
-    before = api.ask(f"{OBJECTS}/$metadata").body
+    before = api.request(f"{OBJECTS}/$metadata").body
     made = api.controls["custom-field"]({"kind": "user", "label": "Schuhgröße & <mehr>", "type": "number"})
     name, coded = made["columns"]["users_cf_core"], made["columns"]["vw_rpt_user_cf"]
     assert (name, coded) == (f"field_{made['id']}", f"user_custom_field_{made['id']:05}")
-    assert api.ask(f"{OBJECTS}/$metadata").body != before
+    assert api.request(f"{OBJECTS}/$metadata").body != before
     types, notes = read(api, OBJECTS)
     assert types["users_cf_core"][1][name] == "Edm.Decimal"
     assert notes[f"Csod.DataExporter.users_cf_core/{name}"]["FieldHeading"] == "Schuhgröße & <mehr>"
@@ -113,11 +113,11 @@ def test_columns_can_be_hidden(make_cornerstone: Any) -> None:
 def test_etags(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     path = f"{OBJECTS}/$metadata"
-    assert "etag" not in api.ask(path).headers
+    assert "etag" not in api.request(path).headers
     api.controls["etag"]({"on": True})
-    tag = api.ask(path).headers["etag"]
-    again = api.ask(path, if_none_match=tag)
+    tag = api.request(path).headers["etag"]
+    again = api.request(path, if_none_match=tag)
     assert (again.status, again.body) == (304, b"")
     api.controls["custom-field"]({"kind": "ou", "label": "x"})
-    changed = api.ask(path, if_none_match=tag)
+    changed = api.request(path, if_none_match=tag)
     assert (changed.status, changed.headers["etag"] != tag) == (200, True)

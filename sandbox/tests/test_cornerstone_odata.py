@@ -294,16 +294,16 @@ def test_other_paths(cornerstone: Any) -> None:
 
 
 def test_a_missing_question_mark_redirects_to_a_page(cornerstone: Any) -> None:
-    answer = cornerstone.ask("vw_rpt_user&$filter=user_id eq 1")
+    answer = cornerstone.request("vw_rpt_user&$filter=user_id eq 1")
     assert answer.status == 302
-    followed = cornerstone.ask(answer.headers["location"])
+    followed = cornerstone.request(answer.headers["location"])
     assert (followed.status, followed.headers["content-type"][:9]) == (200, "text/html")
 
 
 def test_only_json_bodies_are_served(cornerstone: Any) -> None:
-    assert cornerstone.ask("users_core", accept="application/xml").status == 406
-    assert cornerstone.ask("users_core", accept="text/csv, */*;q=0.1").status == 200
-    assert cornerstone.ask("users_core", method="POST").status == 405
-    answer = cornerstone.ask("users_core")
+    assert cornerstone.request("users_core", accept="application/xml").status == 406
+    assert cornerstone.request("users_core", accept="text/csv, */*;q=0.1").status == 200
+    assert cornerstone.request("users_core", method="POST").status == 405
+    answer = cornerstone.request("users_core")
     assert answer.headers["content-type"] == "application/json; odata.metadata=minimal"
     assert answer.headers["odata-version"] == "4.0"

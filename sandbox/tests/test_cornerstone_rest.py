@@ -214,7 +214,7 @@ def test_errors_of_the_newer_services(cornerstone: Any, path: str, query: Any) -
 def test_missing_records(cornerstone: Any) -> None:
     for path in (f"{V2}/1", f"{V2}/x/groups", f"{UNITS}/ous/1", f"{SKILLS}/skills/1", f"{LOADS}/jobs/1"):
         assert cornerstone.get(path)[0] == 404, path
-    assert cornerstone.ask(V2, method="POST").status == 405
+    assert cornerstone.request(V2, method="POST").status == 405
 
 
 def test_single_records(cornerstone: Any) -> None:
@@ -265,12 +265,12 @@ def test_units(cornerstone: Any) -> None:
 
 def test_xml_unless_json_is_accepted(cornerstone: Any) -> None:
     for accept in ("*/*", "application/xml", ""):
-        answer = cornerstone.ask(f"{RECRUITING}/JobRequisitionDetails", {"pageSize": "2"}, accept=accept)
+        answer = cornerstone.request(f"{RECRUITING}/JobRequisitionDetails", {"pageSize": "2"}, accept=accept)
         assert answer.headers["content-type"] == "application/xml; charset=utf-8"
         document = ET.fromstring(answer.body)  # noqa: S314  written by the sandbox
         assert (document.tag, document.findtext("validations/status")) == ("cornerstoneapi", "200")
         assert len(document.findall("validations/data/item")) == 2
-    refused = cornerstone.ask(f"{RECRUITING}/JobApplicant", accept="*/*")
+    refused = cornerstone.request(f"{RECRUITING}/JobApplicant", accept="*/*")
     assert (refused.status, refused.headers["content-type"]) == (400, "application/xml; charset=utf-8")
 
 
@@ -317,11 +317,11 @@ def test_only_active_users_have_transcripts_by_day(cornerstone: Any) -> None:
 
 def test_one_catalog_search_at_a_time(make_cornerstone: Any) -> None:
     api = make_cornerstone()
-    first = api.ask(CATALOG)
+    first = api.request(CATALOG)
     assert (first.status, first.seconds > 0) == (200, True)
-    assert api.ask(CATALOG).status == 429
+    assert api.request(CATALOG).status == 429
     api.vendor.rest.context.busy_until = 0
-    assert api.ask(CATALOG).status == 200
+    assert api.request(CATALOG).status == 200
 
 
 def test_missing_trainings_and_sessions(cornerstone: Any) -> None:
@@ -370,12 +370,12 @@ def test_a_report_can_be_downloaded_five_times(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     import_id = api.vendor.records("bulk_imports", None, None, "")[0]["id"]
     path = f"{LOADS}/imports/{import_id}/report"
-    assert [api.ask(path).status for _ in range(6)] == [200] * 5 + [410]
+    assert [api.request(path).status for _ in range(6)] == [200] * 5 + [410]
     assert api.get(path)[1] == {"error": {"code": "410", "message": "Report download limit reached."}}
-    assert api.ask(path.replace("/report", "/errors")).headers["content-type"] == "text/csv"
+    assert api.request(path.replace("/report", "/errors")).headers["content-type"] == "text/csv"
     assert api.controls["reset-downloads"]({}) == {"forgotten": 6}
-    assert api.ask(path).status == 200
-    assert api.ask(f"{LOADS}/imports/x/report").status == 404
+    assert api.request(path).status == 200
+    assert api.request(f"{LOADS}/imports/x/report").status == 404
 
 
 def test_reports_of_one_import(cornerstone: Any) -> None:

@@ -16,7 +16,7 @@ LIST = "/api/2026-10-01/resources/employees/employees"
 
 def code(api: Any, **more: str) -> str:
     query = {"client_id": "sandbox-client", "redirect_uri": BACK, "response_type": "code", "state": "é 1", **more}
-    answer = api.ask("/oauth/authorize", query)
+    answer = api.request("/oauth/authorize", query)
     assert answer.status == 302
     back = parse_qs(urlsplit(answer.headers["location"]).query)
     assert (back["kept"], back["state"]) == (["1"], ["é 1"])
@@ -35,14 +35,14 @@ def refresh(api: Any, token: str) -> tuple[int, Any]:
 
 
 def status_of(api: Any, token: str) -> int:
-    status: int = api.ask(LIST, authorization=f"Bearer {token}").status
+    status: int = api.request(LIST, authorization=f"Bearer {token}").status
     return status
 
 
 def test_the_key_goes_in_its_own_header(factorial: Any) -> None:
-    assert factorial.ask(LIST, x_api_key="sandbox-api-key").status == 200
+    assert factorial.request(LIST, x_api_key="sandbox-api-key").status == 200
     for headers in ({"x_api_key": "other"}, {"authorization": "Bearer sandbox-api-key"}, {"cookie": "a=b"}):
-        answer = factorial.ask(LIST, **headers)
+        answer = factorial.request(LIST, **headers)
         assert (answer.status, answer.body) == (401, b'{"errors":null}')
 
 
@@ -55,7 +55,9 @@ def test_login_of_a_user(make_factorial: Any) -> None:
     assert (body["token_type"], body["expires_in"], body["scope"]) == ("Bearer", 7200, "read write")
     assert status_of(api, body["access_token"]) == 200
     assert exchange(api, given) == (400, exchange(api, given)[1])  # a code can be used once
-    row = api.ask("/api/2026-10-01/resources/api_public/credentials", authorization=f"Bearer {body['access_token']}")
+    row = api.request(
+        "/api/2026-10-01/resources/api_public/credentials", authorization=f"Bearer {body['access_token']}"
+    )
     assert b'"id":"access-1"' in row.body
     api.controls["clock"]({"seconds": 7199})
     assert status_of(api, body["access_token"]) == 200
@@ -100,7 +102,9 @@ def test_a_company_token_does_not_expire(make_factorial: Any) -> None:
     assert set(body) == {"access_token", "token_type", "scope", "created_at"}
     api.controls["clock"]({"seconds": 400 * 86_400})
     assert status_of(api, body["access_token"]) == 200
-    answer = api.ask("/api/2026-10-01/resources/api_public/credentials", authorization=f"Bearer {body['access_token']}")
+    answer = api.request(
+        "/api/2026-10-01/resources/api_public/credentials", authorization=f"Bearer {body['access_token']}"
+    )
     assert b'"employee_id":null' in answer.body
     api.vendor.expire_tokens()
     assert status_of(api, body["access_token"]) == 401
@@ -125,17 +129,17 @@ def test_rejected_tokens(factorial: Any, form: dict[str, str], status: int, erro
 def test_the_login_page(make_factorial: Any) -> None:
     api = make_factorial()
     query = {"client_id": "sandbox-client", "redirect_uri": BACK, "response_type": "code"}
-    assert api.ask("/oauth/authorize", {**query, "client_id": "x"}).status == 401
-    assert api.ask("/oauth/authorize", {**query, "redirect_uri": "javascript:x"}).status == 401
+    assert api.request("/oauth/authorize", {**query, "client_id": "x"}).status == 401
+    assert api.request("/oauth/authorize", {**query, "redirect_uri": "javascript:x"}).status == 401
     assert (
         "error=unsupported_response_type"
-        in api.ask("/oauth/authorize", {**query, "response_type": "token"}).headers["location"]
+        in api.request("/oauth/authorize", {**query, "response_type": "token"}).headers["location"]
     )
-    assert "error=invalid_scope" in api.ask("/oauth/authorize", {**query, "scope": "all"}).headers["location"]
-    shown = api.ask("/oauth/authorize", {**query, "redirect_uri": "urn:ietf:wg:oauth:2.0:oob"})
+    assert "error=invalid_scope" in api.request("/oauth/authorize", {**query, "scope": "all"}).headers["location"]
+    shown = api.request("/oauth/authorize", {**query, "redirect_uri": "urn:ietf:wg:oauth:2.0:oob"})
     assert (shown.status, b"<code>" in shown.body) == (200, True)
     assert exchange(api, code(api), redirect_uri="http://127.0.0.1:9999/")[0] == 400
-    assert api.ask("/oauth/token").status == 405
+    assert api.request("/oauth/token").status == 405
 
 
 def test_scopes(make_factorial: Any) -> None:
@@ -144,8 +148,8 @@ def test_scopes(make_factorial: Any) -> None:
     assert body["scope"] == "contracts employees"
     assert status_of(api, body["access_token"]) == 200
     key = f"Bearer {body['access_token']}"
-    assert api.ask("/api/2026-10-01/resources/timeoff/leaves", authorization=key).status == 403
-    assert api.ask("/api/2026-10-01/resources/contracts/contracts", authorization=key).status == 200
+    assert api.request("/api/2026-10-01/resources/timeoff/leaves", authorization=key).status == 403
+    assert api.request("/api/2026-10-01/resources/contracts/contracts", authorization=key).status == 200
 
 
 def test_logins_by_a_control(make_factorial: Any) -> None:
@@ -182,7 +186,7 @@ def test_a_module_that_is_not_booked(make_factorial: Any, form: str, status: int
     api = make_factorial()
     api.vendor.revoke(permission="posts", endpoint=None, status=None)
     api.controls["refusal"]({"module": "posts", "form": form})
-    answer = api.ask("/api/2026-10-01/resources/posts/groups", **{"x-api-key": "sandbox-api-key"})
+    answer = api.request("/api/2026-10-01/resources/posts/groups", **{"x-api-key": "sandbox-api-key"})
     assert (answer.status, answer.headers.get("content-type")) == (status, kind)
     assert body is None or answer.body == body
     assert api.get("employees/employees")[0] == 200
@@ -276,6 +280,6 @@ def test_unknown_paths(factorial: Any) -> None:
         "/api/v2/core/keys",
         "/",
     ):
-        answer = factorial.ask(path)
+        answer = factorial.request(path)
         assert (answer.status, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
-    assert factorial.ask(LIST, (), "POST").status == 405
+    assert factorial.request(LIST, (), "POST").status == 405

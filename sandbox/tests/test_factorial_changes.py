@@ -196,7 +196,7 @@ def test_edits_and_deletions_of_any_row(make_factorial: Any) -> None:
 def test_shifts_are_not_paged_and_slow(make_factorial: Any) -> None:
     api = make_factorial()
     path = "/api/2026-10-01/resources/attendance/shifts"
-    seconds = lambda *query: api.ask(path, query, **{"x-api-key": "sandbox-api-key"}).seconds  # noqa: E731
+    seconds = lambda *query: api.request(path, query, **{"x-api-key": "sandbox-api-key"}).seconds  # noqa: E731
     everything = api.get("attendance/shifts", {"limit": "1", "after_id": "x"})[1]
     assert len(everything["data"]) == everything["meta"]["total"] > 100
     assert everything["meta"]["limit"] is None
@@ -258,11 +258,13 @@ def test_any_resource_can_be_unpaged(make_factorial: Any) -> None:
 
 def test_limits(make_factorial: Any) -> None:
     api = make_factorial(requests_per_minute=60)
-    answers = [api.ask("/api/2026-10-01/resources/teams/teams", **{"x-api-key": "sandbox-api-key"}) for _ in range(2)]
+    answers = [
+        api.request("/api/2026-10-01/resources/teams/teams", **{"x-api-key": "sandbox-api-key"}) for _ in range(2)
+    ]
     assert [answer.status for answer in answers] == [200, 429]
     assert answers[1].headers["ratelimit-remaining"] == "0"
     assert "x-request-id" in answers[0].headers
-    assert "ratelimit-limit" not in make_factorial().ask("/").headers
+    assert "ratelimit-limit" not in make_factorial().request("/").headers
 
 
 def test_over_http(sandbox: Any) -> None:

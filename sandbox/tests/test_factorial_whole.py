@@ -129,9 +129,9 @@ def test_a_full_read_returns_what_the_controls_report(factorial: Any, name: str)
     stream = name.replace("/", "_")
     rows = read(factorial, name)
     records = factorial.vendor.records(stream, None, None, "")
-    told = [{key: value for key, value in row.items() if not key.startswith("_")} for row in records]
-    assert len(rows) == len(told) == factorial.vendor.count(stream, None, None)
-    assert sorted(map(repr, rows)) == sorted(map(repr, told))
+    rendered = [{key: value for key, value in row.items() if not key.startswith("_")} for row in records]
+    assert len(rows) == len(rendered) == factorial.vendor.count(stream, None, None)
+    assert sorted(map(repr, rows)) == sorted(map(repr, rendered))
     if key := newest()[name].key:
         keys = [row[key] for row in rows]
         assert None not in keys

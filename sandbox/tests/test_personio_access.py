@@ -52,7 +52,7 @@ def test_a_hidden_attribute_is_omitted(make_api: Any) -> None:
     api = make_api()
     api.vendor.allow("persons.updated_at", allowed=False)
     api.vendor.allow("persons.custom_attributes.city", allowed=False)
-    rows = api.walk("/v2/persons")
+    rows = api.read_all("/v2/persons")
     assert not any("updated_at" in row for row in rows)
     assert not any(part["id"] == "city" for row in rows for part in row["custom_attributes"])
     assert "updated_at" not in api.get(f"/v2/persons/{rows[0]['id']}")[1]
@@ -111,7 +111,7 @@ def test_an_empty_list_without_content(make_api: Any) -> None:
 )
 def test_a_listed_report_that_cannot_be_read(make_api: Any, mode: str, status: int, said: str) -> None:
     api = make_api()
-    first, second, *_ = (row["id"] for row in api.walk("/v2/reports"))
+    first, second, *_ = (row["id"] for row in api.read_all("/v2/reports"))
     api.vendor.set_mode("/v2/reports/{id}", mode, first)
     answered, body, _ = api.get(f"/v2/reports/{first}")
     assert answered == status

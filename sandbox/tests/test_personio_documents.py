@@ -22,18 +22,20 @@ def owner_of_many(api: Any) -> str:
 
 def test_documents_of_an_owner(api: Any) -> None:
     owner = owner_of_many(api)
-    rows = api.walk(DOCUMENTS, owner_id=owner)
+    rows = api.read_all(DOCUMENTS, owner_id=owner)
     assert {row["owner"]["id"] for row in rows} == {owner}
     _, first, _ = api.get(DOCUMENTS, {"owner_id": owner, "limit": "2"})
     assert api.get(DOCUMENTS, cursor_of(first))[1]["_data"] == rows[2:4]  # the cursor contains the owner
     category = rows[0]["category"]["id"]
-    assert {row["category"]["id"] for row in api.walk(DOCUMENTS, owner_id=owner, category_id=category)} == {category}
+    assert {row["category"]["id"] for row in api.read_all(DOCUMENTS, owner_id=owner, category_id=category)} == {
+        category
+    }
     day = rows[1]["created_at"][:10]
-    later = api.walk(DOCUMENTS, **{"owner_id": owner, "created_at.gte": day})
-    earlier = api.walk(DOCUMENTS, **{"owner_id": owner, "created_at.lt": day})
+    later = api.read_all(DOCUMENTS, **{"owner_id": owner, "created_at.gte": day})
+    earlier = api.read_all(DOCUMENTS, **{"owner_id": owner, "created_at.lt": day})
     assert rows[1] in later
     assert sorted(row["id"] for row in (*later, *earlier)) == sorted(row["id"] for row in rows)
-    assert api.walk(DOCUMENTS, owner_id="1") == []
+    assert api.read_all(DOCUMENTS, owner_id="1") == []
 
 
 def report(api: Any, name: str) -> str:
@@ -41,10 +43,10 @@ def report(api: Any, name: str) -> str:
 
 
 def test_reports(api: Any) -> None:
-    rows = api.walk(REPORTS)
+    rows = api.read_all(REPORTS)
     assert not any("Vertraulich" in row["name"] for row in rows)
     assert api.get(f"{REPORTS}/{report(api, 'Vertraulich')}")[0] == 404
-    assert api.walk(REPORTS, name="gehälter") == [row for row in rows if "Gehälter" in row["name"]]
+    assert api.read_all(REPORTS, name="gehälter") == [row for row in rows if "Gehälter" in row["name"]]
     for limit in ("0", "-1", "1000"):
         assert api.get(REPORTS, {"limit": limit})[1]["_data"] == rows
     _, first, _ = api.get(REPORTS, {"limit": "2"})
@@ -62,7 +64,7 @@ def test_the_rows_of_a_report(api: Any) -> None:
     assert all([cell["attribute_id"] for cell in row] == columns for row in whole["_data"])
     kinds = {member for row in whole["_data"] for cell in row for member in cell} - {"attribute_id"}
     assert kinds == {"numeric_value", "string_value", "options_value", "percentage_value"}
-    assert set(columns) <= {row["id"] for row in api.walk(f"{REPORTS}/attributes")}
+    assert set(columns) <= {row["id"] for row in api.read_all(f"{REPORTS}/attributes")}
     _, first, _ = api.get(path, {"limit": "50", "locale": "de"})
     assert first["_meta"]["columns"][1]["display"] == "Nachname"
     _, second, _ = api.get(path, cursor_of(first))
@@ -84,38 +86,38 @@ def test_grouped_reports_cannot_be_read(api: Any) -> None:
 
 
 def test_webhooks(api: Any) -> None:
-    rows = api.walk(WEBHOOKS)
+    rows = api.read_all(WEBHOOKS)
     assert {row["status"] for row in rows} == {"ENABLED", "DISABLED"}
-    assert api.walk(WEBHOOKS, status="DISABLED") == [row for row in rows if row["status"] == "DISABLED"]
+    assert api.read_all(WEBHOOKS, status="DISABLED") == [row for row in rows if row["status"] == "DISABLED"]
     name = "document.deleted"
-    assert api.walk(WEBHOOKS, enabled_events=name) == [row for row in rows if name in row["enabled_events"]]
+    assert api.read_all(WEBHOOKS, enabled_events=name) == [row for row in rows if name in row["enabled_events"]]
     assert api.get(f"{WEBHOOKS}/{rows[0]['id']}")[1] == rows[0]
     assert all(row["description"] and row["token"].startswith("Bearer ") for row in rows)  # its secrets are visible
     since = f"{api.company.today - timedelta(30)}"
     for row in rows:
-        events = api.walk(f"{WEBHOOKS}/{row['id']}/events", limit="200")
+        events = api.read_all(f"{WEBHOOKS}/{row['id']}/events", limit="200")
         assert {event["event_name"] for event in events} <= set(row["enabled_events"])
         assert all(event["occurred_at"] >= since for event in events)
         assert bool(events) == (row["status"] == "ENABLED")
         ids = {event["id"] for event in events}
-        tried = api.walk(f"{WEBHOOKS}/{row['id']}/activity", limit="200")
+        tried = api.read_all(f"{WEBHOOKS}/{row['id']}/activity", limit="200")
         assert {attempt["event"]["id"] for attempt in tried} == ids
     assert api.get(f"{WEBHOOKS}/nothing/events")[0] == 404
 
 
 def test_filters_of_events_and_activity(api: Any) -> None:
-    path = f"{WEBHOOKS}/{api.walk(WEBHOOKS)[0]['id']}"
-    events = api.walk(f"{path}/events", limit="200")
+    path = f"{WEBHOOKS}/{api.read_all(WEBHOOKS)[0]['id']}"
+    events = api.read_all(f"{path}/events", limit="200")
     stamp = sorted(row["occurred_at"] for row in events)[-30]
-    later = api.walk(f"{path}/events", **{"occurred_at.gte": stamp})
+    later = api.read_all(f"{path}/events", **{"occurred_at.gte": stamp})
     assert later == [row for row in events if row["occurred_at"] >= stamp]
-    named = api.walk(f"{path}/events", event_name="person.created,document.created")
+    named = api.read_all(f"{path}/events", event_name="person.created,document.created")
     assert {row["event_name"] for row in named} <= {"person.created", "document.created"}
-    tried = api.walk(f"{path}/activity")
-    failed = api.walk(f"{path}/activity", is_delivered="false")
+    tried = api.read_all(f"{path}/activity")
+    failed = api.read_all(f"{path}/activity", is_delivered="false")
     assert failed == [row for row in tried if not row["is_delivered"]] != []
     again = next(row for row in tried if row["redelivery_id"])
-    assert api.walk(f"{path}/activity", redelivery_id=again["redelivery_id"]) == [again]
+    assert api.read_all(f"{path}/activity", redelivery_id=again["redelivery_id"]) == [again]
     for child, wrong in (
         ("events", {"occurred_at.gt": "2026-06-01T00:00:00Z"}),
         ("events", {"completed_at.gte": "2026-06-01T00:00:00Z"}),
@@ -128,8 +130,8 @@ def test_filters_of_events_and_activity(api: Any) -> None:
 
 def test_events_of_changes(make_api: Any) -> None:
     api = make_api()
-    path = f"{WEBHOOKS}/{api.walk(WEBHOOKS)[0]['id']}/events"
-    before = len(api.walk(path))
+    path = f"{WEBHOOKS}/{api.read_all(WEBHOOKS)[0]['id']}/events"
+    before = len(api.read_all(path))
     absence = next(iter(api.company.absences)).uuid
     period = next(iter(api.company.attendances)).uuid
     api.changes.delete("absence_period", absence)
@@ -137,11 +139,11 @@ def test_events_of_changes(make_api: Any) -> None:
     person = api.changes.hire()[0].id
     api.changes.terminate(person)
     api.changes.edit("person", person, "last_name", "Ω")
-    told = [(row["event_name"], row["data"]["id"]) for row in api.walk(path)[before:]]
-    assert ("absence-period.deleted", absence) in told
-    assert ("attendance-period.deleted", period) in told
-    assert {("person.created", person), ("person.updated", person)} <= set(told)
-    assert "employment.terminated" in {name for name, _ in told}
+    events = [(row["event_name"], row["data"]["id"]) for row in api.read_all(path)[before:]]
+    assert ("absence-period.deleted", absence) in events
+    assert ("attendance-period.deleted", period) in events
+    assert {("person.created", person), ("person.updated", person)} <= set(events)
+    assert "employment.terminated" in {name for name, _ in events}
 
 
 @pytest.mark.parametrize(("path", "status"), [(DOCUMENTS, 403), (REPORTS, 400), (WEBHOOKS, 403)])
@@ -157,7 +159,7 @@ def test_missing_permissions(make_api: Any, path: str, status: int) -> None:
 
 def test_pictures(api: Any) -> None:
     day = api.company.today
-    shown = [row for row in api.walk("/v2/persons", limit="50") if row["profile_picture"]]
+    shown = [row for row in api.read_all("/v2/persons", limit="50") if row["profile_picture"]]
     assert api.vendor.count("profile_pictures", day, day) == len(shown)
     root = "http://127.0.0.1:1/personio"
     urls = {row["url"] for row in api.vendor.records("profile_pictures", day, day, root)}

@@ -42,7 +42,7 @@ def busiest(api: Any) -> str:
     return str(max(api.company.people, key=lambda row: len(api.company.employments.of(row.id))).id)
 
 
-def walked(api: Any, stream: str) -> list[Any]:
+def read_stream(api: Any, stream: str) -> list[Any]:
     """Read a stream in full, as a client must."""
     endpoint = api.vendor._list_endpoints[stream]
     rows: list[Any] = []
@@ -51,13 +51,13 @@ def walked(api: Any, stream: str) -> list[Any]:
         query = {name: text for name, text in texts.items() if f"{{{name}}}" not in endpoint.path}
         if endpoint.paged and endpoint.max_limit < ALL:
             query["limit"] = str(endpoint.max_limit)
-        rows += api.walk(endpoint.path.format(**texts), **query)
+        rows += api.read_all(endpoint.path.format(**texts), **query)
     return rows
 
 
 @pytest.mark.parametrize("stream", sorted(LIST_STREAMS))
 def test_a_full_read_returns_what_is_counted(api: Any, stream: str) -> None:
-    rows = walked(api, stream)
+    rows = read_stream(api, stream)
     truth = api.vendor.records(stream, FIRST, LAST, ROOT)
     assert len(rows) == api.vendor.count(stream, FIRST, LAST) > 0
     marks = [{name for name in body if name.startswith("_") and name != "_meta"} for body in truth]
@@ -75,7 +75,7 @@ def test_a_compensation_is_unique_in_its_month(api: Any) -> None:
 @pytest.mark.parametrize("path", sorted(LISTS))
 def test_page_sizes(api: Any, path: str) -> None:
     default, largest, required = LISTS[path]
-    rows = len(api.walk(path, **required))
+    rows = len(api.read_all(path, **required))
     for limit, size in ((None, default), (str(largest), largest), ("1", 1)):
         _, body, _ = api.get(path, required if limit is None else {**required, "limit": limit})
         assert len(body["_data"]) == min(size, rows)
@@ -162,8 +162,8 @@ def test_a_window_is_at_most_a_month(api: Any, start: str, end: str) -> None:
 
 
 def test_the_current_month_is_the_default_window(api: Any) -> None:
-    june = api.walk("/v2/compensations", start_date="2026-06-01", end_date="2026-06-30")
-    assert june == api.walk("/v2/compensations")
+    june = api.read_all("/v2/compensations", start_date="2026-06-01", end_date="2026-06-30")
+    assert june == api.read_all("/v2/compensations")
 
 
 def test_a_compensation_is_listed_in_every_month_of_its_window(api: Any) -> None:
@@ -172,46 +172,48 @@ def test_a_compensation_is_listed_in_every_month_of_its_window(api: Any) -> None
     before = (row.effective_from - timedelta(1)).isoformat()
 
     def shown(start: str, end: str) -> bool:
-        return row.uuid in {body["id"] for body in api.walk("/v2/compensations", start_date=start, end_date=end)}
+        return row.uuid in {body["id"] for body in api.read_all("/v2/compensations", start_date=start, end_date=end)}
 
     assert [shown(before, before), shown(day, day), shown(last, last)] == [False, True, True]
 
 
 def test_filters_of_persons(api: Any) -> None:
-    everyone = api.walk("/v2/persons", limit="50")
+    everyone = api.read_all("/v2/persons", limit="50")
     some = everyone[3]
     for name in ("id", "email", "first_name", "preferred_name", "updated_at", "created_at"):
-        found = api.walk("/v2/persons", **{name: some[name]})
+        found = api.read_all("/v2/persons", **{name: some[name]})
         assert found == [row for row in everyone if row[name] == some[name]]
-    assert len(api.walk("/v2/persons", id=f"{some['id']},{everyone[0]['id']},1")) == 2
+    assert len(api.read_all("/v2/persons", id=f"{some['id']},{everyone[0]['id']},1")) == 2
     stamp = max(row["updated_at"] for row in everyone)
-    assert api.walk("/v2/persons", **{"updated_at.gt": stamp}) == []
-    earlier = api.walk("/v2/persons", **{"updated_at.lt": stamp})
+    assert api.read_all("/v2/persons", **{"updated_at.gt": stamp}) == []
+    earlier = api.read_all("/v2/persons", **{"updated_at.lt": stamp})
     assert [row["id"] for row in earlier] == [row["id"] for row in everyone if row["updated_at"] != stamp]
     assert len(earlier) <= len(everyone) - 4
-    states = [api.walk("/v2/persons", status=status) for status in ("ACTIVE", "INACTIVE")]
+    states = [api.read_all("/v2/persons", status=status) for status in ("ACTIVE", "INACTIVE")]
     assert sum(map(len, states)) == len(everyone)
     assert all(states)
 
 
 def test_filters_of_absences(api: Any) -> None:
-    everything = api.walk("/v2/absence-periods")
+    everything = api.read_all("/v2/absence-periods")
     stamp = sorted(row["updated_at"] for row in everything)[-5]
-    later = api.walk("/v2/absence-periods", **{"updated_at.gte": stamp})
+    later = api.read_all("/v2/absence-periods", **{"updated_at.gte": stamp})
     assert [row["id"] for row in later] == [row["id"] for row in everything if row["updated_at"] >= stamp]
     kind = everything[0]["absence_type"]["id"]
-    assert {row["absence_type"]["id"] for row in api.walk("/v2/absence-periods", **{"absence_type.id": kind})} == {kind}
+    assert {row["absence_type"]["id"] for row in api.read_all("/v2/absence-periods", **{"absence_type.id": kind})} == {
+        kind
+    }
     person = everything[0]["person"]["id"]
-    assert {row["person"]["id"] for row in api.walk("/v2/absence-periods", **{"person.id": person})} == {person}
+    assert {row["person"]["id"] for row in api.read_all("/v2/absence-periods", **{"person.id": person})} == {person}
 
 
 def test_a_window_matches_overlapping_absences(api: Any) -> None:
-    row = next(row for row in api.walk("/v2/absence-periods") if row["ends_at"] and row["starts_from"]["type"])
+    row = next(row for row in api.read_all("/v2/absence-periods") if row["ends_at"] and row["starts_from"]["type"])
     start, end = row["starts_from"]["date_time"], row["ends_at"]["date_time"]
 
     def shown(after: str, before: str) -> bool:
         window = {"starts_from.date_time.gte": after, "ends_at.date_time.lte": before}
-        return row["id"] in {body["id"] for body in api.walk("/v2/absence-periods", **window)}
+        return row["id"] in {body["id"] for body in api.read_all("/v2/absence-periods", **window)}
 
     last_day = f"{date.fromisoformat(end[:10]) - timedelta(1)}T00:00:00"
     assert shown(last_day, "2030-01-01T00:00:00")
@@ -223,28 +225,28 @@ def test_a_window_matches_overlapping_absences(api: Any) -> None:
 def test_employments_are_newest_first(api: Any) -> None:
     person = busiest(api)
     path = f"/v2/persons/{person}/employments"
-    rows = api.walk(path, limit="50")
+    rows = api.read_all(path, limit="50")
     assert len(rows) > 50
     starts = [row["employment_start_date"] for row in rows]
     assert starts == sorted(starts, reverse=True)
     assert {row["person"]["id"] for row in rows} == {person}
     assert [row["id"] for row in rows] == [row["id"] for row in api.get(f"/v2/persons/{person}")[1]["employments"]]
-    assert api.walk(path, id=rows[4]["id"]) == [rows[4]]
+    assert api.read_all(path, id=rows[4]["id"]) == [rows[4]]
     assert api.get("/v2/persons/1/employments")[0] == 404
 
 
 def test_org_units(api: Any) -> None:
-    departments, teams = (api.walk("/v2/org-units", type=kind) for kind in ("department", "team"))
+    departments, teams = (api.read_all("/v2/org-units", type=kind) for kind in ("department", "team"))
     assert {row["id"] for row in departments} & {row["id"] for row in teams}
     assert "parent_chain" not in teams[0]
-    chained = api.walk("/v2/org-units", type="department", include_parent_chain="true", sort="-id")
+    chained = api.read_all("/v2/org-units", type="department", include_parent_chain="true", sort="-id")
     assert [int(row["id"]) for row in chained] == sorted((int(row["id"]) for row in departments), reverse=True)
     assert chained[0]["parent_chain"][-1] == {"id": "401", "type": "department"}
     query = {"type": "department", "include_parent_chain": "true"}
     _, one, _ = api.get(f"/v2/org-units/{chained[0]['id']}", query)
     assert set(one["parent_chain"][0]) == {"id", "type", "name", "description", "abbreviation"}
     assert [row["id"] for row in one["parent_chain"]] == [row["id"] for row in chained[0]["parent_chain"]]
-    names = [row["name"] for row in api.walk("/v2/org-units", type="team", sort="name")]
+    names = [row["name"] for row in api.read_all("/v2/org-units", type="team", sort="name")]
     assert names == sorted(names)
 
 

@@ -22,13 +22,13 @@ def utc(said: Any) -> str:
 @pytest.mark.parametrize("name", STREAMS)
 def test_newest_first_and_one_bound_at_a_time(api: Any, name: str) -> None:
     path = f"{ROOT}/{name}"
-    rows = api.walk(path, limit="7")
+    rows = api.read_all(path, limit="7")
     stamps = [utc(row["updated_at"]) for row in rows]
     assert stamps == sorted(stamps, reverse=True)
     assert {tuple(row["created_at"]) for row in rows} == {("date-time", "timezone")}
     middle = stamps[len(stamps) // 2]
-    later = api.walk(path, **{"updated_at.gt": middle})
-    earlier = api.walk(path, **{"updated_at.lt": middle})
+    later = api.read_all(path, **{"updated_at.gt": middle})
+    earlier = api.read_all(path, **{"updated_at.lt": middle})
     assert [row["id"] for row in later] == [row["id"] for row in rows if utc(row["updated_at"]) > middle]
     assert len(later) + len(earlier) == len(rows) - stamps.count(middle)
     assert api.get(path, {"updated_at.gt": "2020-01-01T00:00:00Z", "updated_at.lt": middle})[0] == 400
@@ -39,10 +39,10 @@ def test_newest_first_and_one_bound_at_a_time(api: Any, name: str) -> None:
 
 def test_local_times_have_a_zone_and_an_offset_in_the_repeated_hour(make_api: Any) -> None:
     api = make_api()
-    rows = api.walk(f"{ROOT}/applications")
+    rows = api.read_all(f"{ROOT}/applications")
     assert len({row["updated_at"]["timezone"] for row in rows}) > 1
     assert not any(row["updated_at"]["date-time"].endswith("Z") for row in rows)
-    assert {row["updated_at"]["timezone"] for row in api.walk(f"{ROOT}/candidates")} == {"UTC"}
+    assert {row["updated_at"]["timezone"] for row in api.read_all(f"{ROOT}/candidates")} == {"UTC"}
     job = next(row for row in api.company.openings if api.company.offices[row.office_id].timezone == "Europe/Berlin")
     job.created_at = datetime(2025, 10, 26, 1, 30, tzinfo=UTC)  # half past two, for the second time
     shown = api.get(f"{ROOT}/jobs/{job.id}")[1]["created_at"]
@@ -59,18 +59,18 @@ def test_local_times_have_a_zone_and_an_offset_in_the_repeated_hour(make_api: An
 )
 def test_timestamp_modes(make_api: Any, mode: str, members: set[str]) -> None:
     api = make_api()
-    usual = api.walk(f"{ROOT}/jobs")
+    usual = api.read_all(f"{ROOT}/jobs")
     api.vendor.set_mode(f"{ROOT}/jobs", mode)
-    rows = api.walk(f"{ROOT}/jobs")
+    rows = api.read_all(f"{ROOT}/jobs")
     assert {frozenset(row["created_at"]) for row in rows} == {frozenset(members)}
     api.vendor.set_mode(f"{ROOT}/jobs", "plain")
-    assert [row["created_at"] for row in api.walk(f"{ROOT}/jobs")] == [utc(row["created_at"]) for row in usual]
+    assert [row["created_at"] for row in api.read_all(f"{ROOT}/jobs")] == [utc(row["created_at"]) for row in usual]
 
 
 def test_references_are_valid(api: Any) -> None:
-    applications, candidates, jobs = (api.walk(f"{ROOT}/{name}") for name in STREAMS)
-    categories = {row["id"]: row for row in api.walk(f"{ROOT}/categories")}
-    people = {row["id"] for row in api.walk("/v2/persons", limit="50")}
+    applications, candidates, jobs = (api.read_all(f"{ROOT}/{name}") for name in STREAMS)
+    categories = {row["id"]: row for row in api.read_all(f"{ROOT}/categories")}
+    people = {row["id"] for row in api.read_all("/v2/persons", limit="50")}
     by_id = {row["id"]: row for row in jobs}
     ids = {row["id"] for row in applications}
     assert {part["id"] for row in candidates for part in row["applications"]} == ids
@@ -88,8 +88,8 @@ def test_references_are_valid(api: Any) -> None:
 
 def test_stages_of_an_application(api: Any) -> None:
     without_id = 0
-    for row in api.walk(f"{ROOT}/applications"):
-        steps = api.walk(f"{ROOT}/applications/{row['id']}/stage-transitions")
+    for row in api.read_all(f"{ROOT}/applications"):
+        steps = api.read_all(f"{ROOT}/applications/{row['id']}/stage-transitions")
         stamps = [utc(step["entered_at"]) for step in steps]
         assert stamps == sorted(set(stamps), reverse=True)
         assert steps[0]["stage"] == row["current_stage"]
@@ -102,11 +102,11 @@ def test_stages_of_an_application(api: Any) -> None:
 
 
 def test_applicants(api: Any) -> None:
-    some = next(row for row in api.walk(f"{ROOT}/applications") if not row["is_anonymized"])
-    found = api.walk(f"{ROOT}/applications", **{"candidate.email": some["candidate"]["email"]})
+    some = next(row for row in api.read_all(f"{ROOT}/applications") if not row["is_anonymized"])
+    found = api.read_all(f"{ROOT}/applications", **{"candidate.email": some["candidate"]["email"]})
     assert some["id"] in {row["id"] for row in found}
     assert {row["candidate"]["id"] for row in found} == {some["candidate"]["id"]}
-    (one,) = api.walk(f"{ROOT}/candidates", email=some["candidate"]["email"])
+    (one,) = api.read_all(f"{ROOT}/candidates", email=some["candidate"]["email"])
     assert one["id"] == some["candidate"]["id"]
 
 
@@ -123,7 +123,7 @@ def test_changes_of_recruiting(make_api: Any) -> None:
     api = make_api()
     row = api.company.candidates[next(iter(api.company.candidates)).id]
     api.changes.edit("recruiting_candidate", str(row.id), "last_name", "Ω")
-    assert api.walk(f"{ROOT}/candidates")[0]["last_name"] == "Ω"
+    assert api.read_all(f"{ROOT}/candidates")[0]["last_name"] == "Ω"
     counts = [api.vendor.count(f"recruiting_{name}", api.company.today, api.company.today) for name in STREAMS[:2]]
     gone = api.changes.delete("recruiting_candidate", str(row.id))
     left = [api.vendor.count(f"recruiting_{name}", api.company.today, api.company.today) for name in STREAMS[:2]]

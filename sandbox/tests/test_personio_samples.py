@@ -48,7 +48,7 @@ def test_persons(api: Any) -> None:
     theirs = sample("persons_page_1")
     _, ours, _ = api.get("/v2/persons")
     assert shape(ours["_meta"]) == shape(theirs["_meta"])
-    for row in api.walk("/v2/persons"):
+    for row in api.read_all("/v2/persons"):
         assert fits(without_attributes(row), without_attributes(theirs["_data"][0]))
     keys = {tuple(sorted(part)) for row in ours["_data"] for part in row["custom_attributes"]}
     assert tuple(sorted(theirs["_data"][0]["custom_attributes"][0])) in keys
@@ -68,7 +68,7 @@ def test_employments(api: Any) -> None:
     assert shape(pages[0]["_meta"]) == shape(theirs["_meta"])
     assert shape(pages[-1]["_meta"]) == shape(sample("employments_last_page")["_meta"])
     everyone = [row.id for row in api.company.people if row.id != api.company.employments[30001].person_id]
-    rows = [row for number in everyone for row in api.walk(f"/v2/persons/{number}/employments", limit="50")]
+    rows = [row for number in everyone for row in api.read_all(f"/v2/persons/{number}/employments", limit="50")]
     assert all(fits(row, theirs["_data"][0]) for row in rows)
     assert any(row["termination"] for row in rows)
 

@@ -18,7 +18,7 @@ PEOPLE = "/v1/company/employees"
 CLIENT = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 
 
-def walked(api: Any, **query: str) -> list[Any]:
+def read_stream(api: Any, **query: str) -> list[Any]:
     rows: list[Any] = []
     while True:
         status, body, _ = api.get(PEOPLE, {"limit": "100", "offset": str(len(rows)), **query})
@@ -45,12 +45,12 @@ def test_tokens(make_api: Any) -> None:
     query = tuple(CLIENT.items())
     assert api.send(Request("POST", "/v1/auth", query))[0] == 403
     assert api.send(replace(Request("GET", "/v1/auth"), headers={}))[0] == 405
-    status, nobody, _ = api.get(PEOPLE, authorization="Bearer x")
-    assert (status, nobody["error"]["code"]) == (401, 401)
+    status, error, _ = api.get(PEOPLE, authorization="Bearer x")
+    assert (status, error["error"]["code"]) == (401, 401)
 
 
 def test_pages_of_employees(api: Any) -> None:
-    assert walked(api) == api.vendor.records("employees", api.company.today, api.company.today, ROOT)
+    assert read_stream(api) == api.vendor.records("employees", api.company.today, api.company.today, ROOT)
     _, first, _ = api.get(PEOPLE)
     assert len(first["data"]) == first["limit"] == 50
     _, second, _ = api.get(PEOPLE, {"offset": "50"})
@@ -64,10 +64,10 @@ def test_pages_of_employees(api: Any) -> None:
 
 
 def test_one_employee(api: Any) -> None:
-    row = walked(api)[3]
+    row = read_stream(api)[3]
     number, email = (row["attributes"][key]["value"] for key in ("id", "email"))
     assert api.get(f"{PEOPLE}/{number}")[1]["data"] == row
-    assert walked(api, email=email) == [row]
+    assert read_stream(api, email=email) == [row]
     status, body, _ = api.get(f"{PEOPLE}/1")
     assert (status, body["success"], body["error"]["code"]) == (404, False, 404)
     few = api.get(PEOPLE, (("attributes[]", "email"), ("attributes[]", "dynamic_12345"), ("limit", "1")))[1]["data"]
@@ -75,19 +75,19 @@ def test_one_employee(api: Any) -> None:
 
 
 def test_updated_since(api: Any) -> None:
-    rows = walked(api)
+    rows = read_stream(api)
     stamps = sorted(datetime.fromisoformat(row["attributes"]["last_modified_at"]["value"]) for row in rows)
     for since in (stamps[-20], stamps[-1] + timedelta(minutes=45), stamps[-1] + timedelta(minutes=45, seconds=1)):
-        later = walked(api, updated_since=since.isoformat())
+        later = read_stream(api, updated_since=since.isoformat())
         # Records that changed up to 45 minutes earlier are returned too.
         assert len(later) == sum(stamp + timedelta(minutes=45) >= since for stamp in stamps) < len(rows)
         assert all(row in rows for row in later)
     assert later == []
-    assert len(walked(api, updated_since="2000-01-01")) == len(rows)
+    assert len(read_stream(api, updated_since="2000-01-01")) == len(rows)
 
 
 def test_values_are_inconsistent(api: Any) -> None:
-    rows = walked(api)
+    rows = read_stream(api)
 
     def seen(key: str) -> list[Any]:
         return [row["attributes"][key]["value"] for row in rows]
@@ -108,11 +108,11 @@ def test_values_are_inconsistent(api: Any) -> None:
 def test_attribute_definitions(api: Any) -> None:
     dictionary = api.get(f"{PEOPLE}/attributes")[1]["data"]
     keys = {row["key"] for row in dictionary}
-    for row in walked(api):
+    for row in read_stream(api):
         assert set(row["attributes"]) <= keys
     kinds = {row["key"]: row["type"] for row in dictionary}
     assert set(kinds.values()) == {"standard", "integer", "decimal", "date", "list", "tags"}
-    shown = walked(api)[0]["attributes"]
+    shown = read_stream(api)[0]["attributes"]
     assert {key: part["type"] for key, part in shown.items()} == {key: kinds[key] for key in shown}
 
 
@@ -147,7 +147,7 @@ def test_permissions_and_attributes(make_api: Any) -> None:
     assert api.get(f"{PEOPLE}/{person}/absences/balance")[0] == 403
     assert "absences:read" not in api.post_json("/v1/auth", CLIENT)[1]["data"]["scope"]
     api.vendor.allow("employees.last_modified_at", allowed=False)
-    assert not any("last_modified_at" in row["attributes"] for row in walked(api))
+    assert not any("last_modified_at" in row["attributes"] for row in read_stream(api))
     assert api.vendor.template(f"{PEOPLE}/{person}/absences/balance") == f"{PEOPLE}/{{id}}/absences/balance"
 
 

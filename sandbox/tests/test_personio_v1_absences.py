@@ -15,7 +15,7 @@ NO_COLON = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+0[12]00")
 TO_THE_MILLISECOND = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
 
 
-def walked(api: Any, path: str, *more: tuple[str, str], **query: str) -> list[Any]:
+def read_stream(api: Any, path: str, *more: tuple[str, str], **query: str) -> list[Any]:
     rows: list[Any] = []
     for page in range(1, 100):
         status, body, _ = api.get(path, (*query.items(), *more, ("offset", str(page))))
@@ -35,15 +35,15 @@ def test_types_of_both_units(api: Any) -> None:
     assert set(body) == {"success", "data"}
     assert body["data"] == api.vendor.records("time_off_types", None, None, "")
     assert set(shown(body["data"], "unit")) == {"day", "hour"}
-    assert set(shown(body["data"], "id_v2")) == {row["id"] for row in api.walk("/v2/absence-types")}
+    assert set(shown(body["data"], "id_v2")) == {row["id"] for row in api.read_all("/v2/absence-types")}
     assert api.get(TYPES, {"limit": "2", "offset": "3"})[1]["data"] == body["data"][3:5]  # a record
     assert api.get(TYPES, {"limit": "201"})[0] == 400
 
 
 def test_time_offs_are_those_in_days(api: Any) -> None:
-    rows = walked(api, DAYS)
+    rows = read_stream(api, DAYS)
     assert rows == api.vendor.records("time_offs", None, None, "")
-    of_v2 = {row["id"]: row for row in api.walk("/v2/absence-periods") if row["starts_from"]["type"]}
+    of_v2 = {row["id"]: row for row in api.read_all("/v2/absence-periods") if row["starts_from"]["type"]}
     assert shown(rows, "id_v2") == list(of_v2)
     for row in rows:
         part, other = row["attributes"], of_v2[row["attributes"]["id_v2"]]
@@ -63,7 +63,7 @@ def test_time_offs_are_those_in_days(api: Any) -> None:
 
 
 def test_the_offset_is_a_page(api: Any) -> None:
-    rows = walked(api, DAYS)
+    rows = read_stream(api, DAYS)
     _, zero, _ = api.get(DAYS)
     _, one, _ = api.get(DAYS, {"offset": "1"})
     _, two, _ = api.get(DAYS, {"offset": "2"})
@@ -74,7 +74,7 @@ def test_the_offset_is_a_page(api: Any) -> None:
     assert zero["metadata"] == {"total_elements": len(rows), "current_page": 1, "total_pages": pages}
     assert "metadata" not in two  # only the first page has the total
     assert api.get(DAYS, {"offset": "200"})[1]["data"] == []
-    assert api.get(HOURS, {"offset": "2", "limit": "50"})[1]["data"] == walked(api, HOURS)[50:100]
+    assert api.get(HOURS, {"offset": "2", "limit": "50"})[1]["data"] == read_stream(api, HOURS)[50:100]
 
 
 @pytest.mark.parametrize("path", [DAYS, HOURS])
@@ -96,41 +96,41 @@ def test_the_modes_of_metadata(make_api: Any, path: str) -> None:
 
 
 def test_time_offs_are_completely_inside_a_window(api: Any) -> None:
-    rows = walked(api, DAYS)
+    rows = read_stream(api, DAYS)
     first, last = "2026-03-01", "2026-04-30"
     wanted = [
         row
         for row in rows
         if row["attributes"]["start_date"][:10] >= first and (row["attributes"]["end_date"] or "9")[:10] <= last
     ]
-    assert walked(api, DAYS, start_date=first, end_date=last) == wanted != []
+    assert read_stream(api, DAYS, start_date=first, end_date=last) == wanted != []
     assert api.vendor.count("time_offs", date(2026, 3, 1), date(2026, 4, 30)) == len(wanted)
     across = next(row["attributes"] for row in rows if row["attributes"]["days_count"] > 2)
     begins, ends = across["start_date"][:10], (across["end_date"] or "9")[:10]
     alone = {"employees[]": str(across["employee"]["attributes"]["id"]["value"])}
     later = str(date.fromisoformat(begins) + timedelta(1))
-    assert across["id"] in shown(walked(api, DAYS, start_date=begins, end_date=ends, **alone), "id")
-    assert across["id"] not in shown(walked(api, DAYS, start_date=later, end_date=ends, **alone), "id")
+    assert across["id"] in shown(read_stream(api, DAYS, start_date=begins, end_date=ends, **alone), "id")
+    assert across["id"] not in shown(read_stream(api, DAYS, start_date=later, end_date=ends, **alone), "id")
     unended = [row for row in rows if row["attributes"]["end_date"] is None]
     assert unended
-    assert all(row in walked(api, DAYS, start_date="2000-01-01") for row in unended)
+    assert all(row in read_stream(api, DAYS, start_date="2000-01-01") for row in unended)
 
 
 def test_time_offs_by_date_of_change(api: Any) -> None:
-    rows = walked(api, DAYS)
+    rows = read_stream(api, DAYS)
     days = sorted(stamp[:10] for stamp in shown(rows, "updated_at"))
     low, high = days[-300], days[-100]
     wanted = [row for row in rows if low <= row["attributes"]["updated_at"][:10] <= high]
-    assert walked(api, DAYS, updated_from=low, updated_to=high) == wanted != []
+    assert read_stream(api, DAYS, updated_from=low, updated_to=high) == wanted != []
     assert api.get(DAYS, {"updated_from": f"{low}T00:00:00"})[0] == 400
 
 
 def test_hours(api: Any) -> None:
-    rows = walked(api, HOURS)
+    rows = read_stream(api, HOURS)
     assert rows == api.vendor.records("absence_periods_v1", None, None, "")
-    of_v2 = {row["id"]: row for row in api.walk("/v2/absence-periods") if row["starts_from"]["type"] is None}
+    of_v2 = {row["id"]: row for row in api.read_all("/v2/absence-periods") if row["starts_from"]["type"] is None}
     assert shown(rows, "id") == list(of_v2)
-    kinds = {row["id"]: row["unit"] for row in api.walk("/v2/absence-types")}
+    kinds = {row["id"]: row["unit"] for row in api.read_all("/v2/absence-types")}
     zones = set()
     for row in rows:
         part, other = row["attributes"], of_v2[row["attributes"]["id"]]
@@ -146,7 +146,7 @@ def test_hours(api: Any) -> None:
     long = [row["attributes"] for row in rows if len(row["attributes"]["breakdowns"]) > 1]
     assert long
     for part in long[:5]:
-        days = api.walk(f"/v2/absence-periods/{part['id']}/breakdowns")
+        days = api.read_all(f"/v2/absence-periods/{part['id']}/breakdowns")
         minutes = Counter[str]()
         for day in days:
             minutes[day["date"]] += day["effective_duration"]["value"] * 60
@@ -155,34 +155,34 @@ def test_hours(api: Any) -> None:
 
 
 def test_hours_overlap_a_window(api: Any) -> None:
-    rows = walked(api, HOURS)
+    rows = read_stream(api, HOURS)
     long = next(row for row in rows if len(row["attributes"]["breakdowns"]) > 1)
     days = [day["date"] for day in long["attributes"]["breakdowns"]]
     for first, last, found in ((days[-1], days[-1], True), (days[0], days[0], True), ("2000-01-01", days[0], True)):
-        assert (long in walked(api, HOURS, start_date=first, end_date=last)) is found
+        assert (long in read_stream(api, HOURS, start_date=first, end_date=last)) is found
     after = str(date.fromisoformat(days[-1]) + timedelta(1))
-    assert long not in walked(api, HOURS, start_date=after)
+    assert long not in read_stream(api, HOURS, start_date=after)
     before = str(date.fromisoformat(days[0]) - timedelta(1))
-    assert long not in walked(api, HOURS, end_date=before)
+    assert long not in read_stream(api, HOURS, end_date=before)
     count = api.vendor.count("absence_periods_v1", date.fromisoformat(days[-1]), date.fromisoformat(days[-1]))
-    assert count == len(walked(api, HOURS, start_date=days[-1], end_date=days[-1]))
+    assert count == len(read_stream(api, HOURS, start_date=days[-1], end_date=days[-1]))
 
 
 def test_filters_of_hours(api: Any) -> None:
-    rows = walked(api, HOURS)
+    rows = read_stream(api, HOURS)
     stamps = sorted(shown(rows, "updated_at"))
     low, high = stamps[-50], stamps[-10]
     wanted = [row for row in rows if low <= row["attributes"]["updated_at"] <= high]
-    assert walked(api, HOURS, updated_from=low, updated_to=high) == wanted != []
+    assert read_stream(api, HOURS, updated_from=low, updated_to=high) == wanted != []
     kinds = sorted({row["attributes"]["absence_type"]["attributes"]["id"] for row in rows})
-    of_kind = walked(api, HOURS, ("absence_types[]", kinds[0]))
+    of_kind = read_stream(api, HOURS, ("absence_types[]", kinds[0]))
     assert 0 < len(of_kind) < len(rows)
     assert {row["attributes"]["absence_type"]["attributes"]["id"] for row in of_kind} == {kinds[0]}
-    assert walked(api, HOURS, *(("absence_types[]", kind) for kind in kinds)) == rows
+    assert read_stream(api, HOURS, *(("absence_types[]", kind) for kind in kinds)) == rows
     two = shown(rows, "id")[3:5]
-    assert shown(walked(api, HOURS, *(("absence_periods[]", key) for key in two)), "id") == two
+    assert shown(read_stream(api, HOURS, *(("absence_periods[]", key) for key in two)), "id") == two
     person = rows[9]["attributes"]["employee"]["attributes"]["id"]["value"]
-    own = walked(api, HOURS, ("employees[]", str(person)))
+    own = read_stream(api, HOURS, ("employees[]", str(person)))
     assert {row["attributes"]["employee"]["attributes"]["id"]["value"] for row in own} == {person}
     assert api.get(HOURS, {"absence_types[]": "nothing"})[0] == 404
     for wrong in ("2026-01-01", "2026-01-01T00:00:00", "now"):
@@ -191,11 +191,11 @@ def test_filters_of_hours(api: Any) -> None:
 
 def test_present_changes_have_whole_seconds(make_api: Any) -> None:
     api = make_api()
-    row = walked(api, HOURS)[0]
+    row = read_stream(api, HOURS)[0]
     api.changes.edit("absence_period", row["attributes"]["id"], "comment", "✓")
     changed = api.company.absences.find(row["attributes"]["id"]).updated_at
     stamp = f"{changed:%Y-%m-%dT%H:%M:%S}.000Z"
-    assert shown(walked(api, HOURS, updated_from=stamp), "updated_at") == [stamp]
+    assert shown(read_stream(api, HOURS, updated_from=stamp), "updated_at") == [stamp]
 
 
 @pytest.mark.parametrize("path", [DAYS, HOURS])

@@ -11,7 +11,7 @@ PATH = "/v1/company/attendances"
 ALL = {"start_date": "1970-01-01", "end_date": "2026-12-31", "includePending": "true"}
 
 
-def walked(api: Any, query: Any) -> list[Any]:
+def read_stream(api: Any, query: Any) -> list[Any]:
     rows: list[Any] = []
     while True:
         status, body, _ = api.get(PATH, (*query, ("offset", str(len(rows)))))
@@ -22,13 +22,13 @@ def walked(api: Any, query: Any) -> list[Any]:
 
 
 def every(api: Any, **query: str) -> list[Any]:
-    return walked(api, {**ALL, **query}.items())
+    return read_stream(api, {**ALL, **query}.items())
 
 
 def test_a_record_is_a_stretch_of_work(api: Any) -> None:
     rows = every(api)
     assert rows == api.vendor.records("attendances", None, None, "")
-    work = {row["id"]: row for row in api.walk("/v2/attendance-periods") if row["type"] == "WORK"}
+    work = {row["id"]: row for row in api.read_all("/v2/attendance-periods") if row["type"] == "WORK"}
     assert [row["attributes"]["id_v2"] for row in rows] == list(work)
     for row in rows:
         shown = row["attributes"]
@@ -80,7 +80,7 @@ def test_only_confirmed_attendances_by_default(api: Any) -> None:
     rows = every(api)
     assert {row["attributes"]["status"] for row in rows} == {"confirmed", "pending", "rejected"}
     confirmed = [row for row in rows if row["attributes"]["status"] == "confirmed"]
-    assert walked(api, [(name, ALL[name]) for name in ("start_date", "end_date")]) == confirmed
+    assert read_stream(api, [(name, ALL[name]) for name in ("start_date", "end_date")]) == confirmed
     assert every(api, includePending="false") == confirmed
     running = [row for row in rows if row["attributes"]["end_time"] is None]
     assert {row["attributes"]["status"] for row in running} == {"pending"}
@@ -91,7 +91,7 @@ def test_windows_and_people(api: Any) -> None:
     day = rows[40]["attributes"]["date"]
     assert every(api, start_date=day, end_date=day) == [row for row in rows if row["attributes"]["date"] == day]
     people = sorted({row["attributes"]["employee"] for row in rows})[:2]
-    asked = walked(api, [*ALL.items(), *(("employees[]", str(number)) for number in people)])
+    asked = read_stream(api, [*ALL.items(), *(("employees[]", str(number)) for number in people)])
     assert asked == [row for row in rows if row["attributes"]["employee"] in people] != []
     first, last = date.fromisoformat(day), date.fromisoformat(day) + timedelta(3)
     counted = [row for row in rows if str(first) <= row["attributes"]["date"] <= str(last)]
@@ -165,7 +165,7 @@ def test_projects_are_not_paged(api: Any) -> None:
     status, body, _ = api.get(f"{PATH}/projects")
     assert (status, set(body)) == (200, {"success", "data"})
     assert body["data"] == api.vendor.records("attendance_projects", None, None, "")
-    active = {row["id"]: row["status"] == "ACTIVE" for row in api.walk("/v2/projects")}
+    active = {row["id"]: row["status"] == "ACTIVE" for row in api.read_all("/v2/projects")}
     assert {str(row["id"]): row["attributes"]["active"] for row in body["data"]} == active
     assert set(active.values()) == {True, False}
     for name in ("limit", "offset", "status"):

@@ -12,17 +12,19 @@ PERIODS, PROJECTS = "/v2/attendance-periods", "/v2/projects"
 
 
 def test_the_days_of_an_absence(api: Any) -> None:
-    rows = api.walk("/v2/absence-periods")
+    rows = api.read_all("/v2/absence-periods")
     whole = next(row for row in rows if row["starts_from"]["type"] == "FIRST_HALF" and row["ends_at"])
-    days = api.walk(f"/v2/absence-periods/{whole['id']}/breakdowns")
+    days = api.read_all(f"/v2/absence-periods/{whole['id']}/breakdowns")
     assert days[0]["date"] == whole["starts_from"]["date_time"][:10]
     assert days[-1]["date"] < whole["ends_at"]["date_time"][:10]  # the end is exclusive
     assert {day["effective_duration"]["unit"] for day in days} == {"DAY"}
     half = next(row for row in rows if row["starts_from"]["type"] == "SECOND_HALF")
-    first = api.walk(f"/v2/absence-periods/{half['id']}/breakdowns")[0]
+    first = api.read_all(f"/v2/absence-periods/{half['id']}/breakdowns")[0]
     assert first["effective_duration"]["value"] == 0.5
     of_hours = [
-        api.walk(f"/v2/absence-periods/{row['id']}/breakdowns") for row in rows if row["starts_from"]["type"] is None
+        api.read_all(f"/v2/absence-periods/{row['id']}/breakdowns")
+        for row in rows
+        if row["starts_from"]["type"] is None
     ]
     assert {part["effective_duration"]["unit"] for parts in of_hours for part in parts} == {"HOUR"}
     assert any(len(parts) > len({part["date"] for part in parts}) for parts in of_hours)  # two parts of one day
@@ -32,7 +34,7 @@ def test_the_days_of_an_absence(api: Any) -> None:
 
 
 def test_days_are_in_pages_of_28(api: Any) -> None:
-    counts = {row["id"]: 0 for row in api.walk("/v2/absence-periods")}
+    counts = {row["id"]: 0 for row in api.read_all("/v2/absence-periods")}
     for row in api.vendor.records("absence_period_breakdowns", date(2026, 6, 1), date(2026, 6, 1), ""):
         counts[row["_absence_period_id"]] += 1
     longest = max(counts, key=lambda key: counts[key])
@@ -40,18 +42,18 @@ def test_days_are_in_pages_of_28(api: Any) -> None:
     pages = [len(page["_data"]) for page in api.pages(path)]
     assert pages[0] == 28
     assert sum(pages) == counts[longest] > 28
-    days = [row["date"] for row in api.walk(path, limit="5")]
+    days = [row["date"] for row in api.read_all(path, limit="5")]
     assert len(days) == len(set(days))
     assert api.get(path, {"limit": "29"})[0] == 400
     assert next(row.rate.replenish for row in ENDPOINTS if row.stream == "absence_period_breakdowns") == 10
 
 
 def test_attendances(api: Any) -> None:
-    rows = api.walk(PERIODS)
+    rows = api.read_all(PERIODS)
     assert {row["type"] for row in rows} == {"WORK", "BREAK"}
     assert {row["approval"]["status"] for row in rows} == {"PENDING", "CONFIRMED", "REJECTED", "EXPIRED"}
     assert any(row["end"] is None for row in rows)
-    projects = {row["id"] for row in api.walk(PROJECTS)}
+    projects = {row["id"] for row in api.read_all(PROJECTS)}
     for row in rows:
         assert datetime.fromisoformat(row["start"]["date_time"]).tzinfo is None
         assert row["attribution_date"] <= row["start"]["date_time"][:10]  # a night shift belongs to the day before
@@ -86,22 +88,22 @@ def test_times_of_attendances_have_no_zone(api: Any, name: str) -> None:
 
 
 def test_filters_of_attendances(api: Any) -> None:
-    everything = api.walk(PERIODS)
+    everything = api.read_all(PERIODS)
     expired = [row for row in everything if row["approval"]["status"] == "EXPIRED"]
-    assert api.walk(PERIODS, status="EXPIRED") == expired != []
+    assert api.read_all(PERIODS, status="EXPIRED") == expired != []
     stamp = sorted(row["updated_at"] for row in everything)[-20]
-    later = api.walk(PERIODS, **{"updated_at.gte": stamp.rstrip("Z")})
+    later = api.read_all(PERIODS, **{"updated_at.gte": stamp.rstrip("Z")})
     assert [row["id"] for row in later] == [row["id"] for row in everything if row["updated_at"] >= stamp]
     person = everything[-1]["person"]["id"]
-    assert {row["person"]["id"] for row in api.walk(PERIODS, **{"person.id": person})} == {person}
+    assert {row["person"]["id"] for row in api.read_all(PERIODS, **{"person.id": person})} == {person}
     project = next(row["project"]["id"] for row in everything if row["project"])
-    assert {row["project"]["id"] for row in api.walk(PERIODS, **{"project.id": project})} == {project}
+    assert {row["project"]["id"] for row in api.read_all(PERIODS, **{"project.id": project})} == {project}
     day = everything[5]["attribution_date"]
     window = {"attribution_date.gte": day, "attribution_date.lte": day}
-    assert {row["attribution_date"] for row in api.walk(PERIODS, **window)} == {day}
-    ended = api.walk(PERIODS, **{"end.date_time.gte": "2000-01-01T00:00:00"})
+    assert {row["attribution_date"] for row in api.read_all(PERIODS, **window)} == {day}
+    ended = api.read_all(PERIODS, **{"end.date_time.gte": "2000-01-01T00:00:00"})
     assert ended == [row for row in everything if row["end"]]
-    pending = api.walk(PERIODS, status="PENDING")
+    pending = api.read_all(PERIODS, status="PENDING")
     assert {row["approval"]["status"] for row in pending} == {"PENDING"}
     for wrong in (
         {"status": "OPEN"},
@@ -122,7 +124,7 @@ def test_order_of_attendances(api: Any, sort: str) -> None:
             return "9"
         return int(row["person"]["id"]) if sort == "person.id" else (row[outer][inner] if inner else row[outer])
 
-    up, down = ([key(row) for row in api.walk(PERIODS, sort=f"{sign}{sort}")] for sign in ("", "-"))
+    up, down = ([key(row) for row in api.read_all(PERIODS, sort=f"{sign}{sort}")] for sign in ("", "-"))
     assert up == sorted(up)
     assert down == sorted(down, reverse=True)
 
@@ -134,18 +136,18 @@ def test_attendances_link_without_a_host(api: Any) -> None:
 
 
 def test_projects(api: Any) -> None:
-    rows = api.walk(PROJECTS)
+    rows = api.read_all(PROJECTS)
     parts = {row["id"] for row in rows if row["parent_project"]}
     assert parts
-    assert {row["id"] for row in api.walk(PROJECTS, top_level_only="true")} == {row["id"] for row in rows} - parts
+    assert {row["id"] for row in api.read_all(PROJECTS, top_level_only="true")} == {row["id"] for row in rows} - parts
     parent = next(row["parent_project"]["id"] for row in rows if row["parent_project"])
-    assert {row["parent_project"]["id"] for row in api.walk(PROJECTS, **{"parent_project.id": parent})} == {parent}
-    assert {row["status"] for row in api.walk(PROJECTS, status="ARCHIVED")} == {"ARCHIVED"}
+    assert {row["parent_project"]["id"] for row in api.read_all(PROJECTS, **{"parent_project.id": parent})} == {parent}
+    assert {row["status"] for row in api.read_all(PROJECTS, status="ARCHIVED")} == {"ARCHIVED"}
     assert not any("tracked_minutes" in row for row in rows)
     names = "tracked_minutes,sub_projects_count,tracked_periods_count,sub_projects_tracked_minutes"
     one = api.get(f"{PROJECTS}/{parent}", {"include": names})[1]
-    assert one["sub_projects_count"] == len(api.walk(PROJECTS, **{"parent_project.id": parent}))
-    many = api.walk(PROJECTS, include="tracked_periods_count")
+    assert one["sub_projects_count"] == len(api.read_all(PROJECTS, **{"parent_project.id": parent}))
+    many = api.read_all(PROJECTS, include="tracked_periods_count")
     assert sum(row["tracked_periods_count"] for row in many) > 0
     for wrong in ({"include": "minutes"}, {"include": ""}, {"limit": "201"}):
         status, body, _ = api.get(PROJECTS, wrong)
@@ -154,9 +156,9 @@ def test_projects(api: Any) -> None:
 
 
 def test_members(api: Any) -> None:
-    people = {row["id"] for row in api.walk("/v2/persons", limit="50")}
-    for row in api.walk(PROJECTS):
-        members = api.walk(f"{PROJECTS}/{row['id']}/members")
+    people = {row["id"] for row in api.read_all("/v2/persons", limit="50")}
+    for row in api.read_all(PROJECTS):
+        members = api.read_all(f"{PROJECTS}/{row['id']}/members")
         assert {member["person"]["id"] for member in members} <= people
         assert all(set(member) == {"person"} for member in members)
         assert bool(members) != bool(row["parent_project"] or row["assigned_to_all"])

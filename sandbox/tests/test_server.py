@@ -56,9 +56,9 @@ def test_hire_terminate_delete(sandbox: Any) -> None:
     assert sandbox.control("terminate", person_id=person)["changed"][0]["kind"] == "employment"
     gone = sandbox.control("delete", kind="person", id=person)["changed"]
     assert {change["action"] for change in gone} == {"deleted"}
-    told = {"webhook_events", "webhook_activity"}  # the changes cause events
+    events = {"webhook_events", "webhook_activity"}  # the changes cause events
     after = sandbox.counts()["personio"]
-    assert {name for name, count in after.items() if count != counts[name]} == told
+    assert {name for name, count in after.items() if count != counts[name]} == events
 
 
 def test_permissions_tokens_and_attributes(sandbox: Any, get_token: Any) -> None:
@@ -291,5 +291,5 @@ def test_events_of_what_a_control_changed(sandbox: Any, get_token: Any) -> None:
     absence = sandbox.records("personio", "absence_periods")[0]["id"]
     sandbox.control("delete", kind="absence_period", id=absence)
     url = f"{sandbox.url}/personio/v2/webhooks/{webhook}/events"
-    told = get(url, headers, event_name="absence-period.deleted", limit="200").json()["_data"]
-    assert told[-1]["data"] == {"id": absence}
+    events = get(url, headers, event_name="absence-period.deleted", limit="200").json()["_data"]
+    assert events[-1]["data"] == {"id": absence}

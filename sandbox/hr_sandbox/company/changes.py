@@ -172,7 +172,7 @@ class Changes:
         for row in latest:
             if row and row.status != "INACTIVE" and row.end_date is None and row.start_date <= day:
                 return row
-        whom = "Nobody" if person_id is None else f"The person {person_id}"
+        whom = "No person" if person_id is None else f"The person {person_id}"
         raise ChangeError(f"{whom} has an open employment that can end on {day}.")
 
     def _end_pay(self, employment: Employment, day: date) -> list[Change]:

@@ -42,7 +42,7 @@ class Access(AccessControl):
     """The modules that the company has booked. Permissions are modules, endpoints are resources."""
 
     statuses = (401, 402, 403, 404, 410, 428)
-    default_label = "as the module answers"
+    default_label = "the default of the module"
 
     def __init__(self) -> None:
         """Book everything."""

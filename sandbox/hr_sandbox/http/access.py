@@ -22,7 +22,7 @@ class AccessControl:
 
     statuses: tuple[int, ...]
     default_status: int | None = None
-    default_label = "as the endpoint answers"
+    default_label = "the default of the endpoint"
 
     def __init__(self, permissions: Iterable[str], endpoints: Iterable[str]) -> None:
         """Grant all permissions and endpoints."""

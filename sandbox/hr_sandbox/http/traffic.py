@@ -91,7 +91,7 @@ class VendorApp:
             paths = (full_path, template and f"/{self._vendor.name}{template}")
             fault = self._faults.next(paths, dict(request.query))
             entry["fault"] = fault and fault.kind
-            response = self._answer(request, fault)
+            response = self._respond(request, fault)
             if fault and fault.kind == "slow":
                 await asyncio.sleep(fault.seconds)
             if response and not response.halting:
@@ -106,7 +106,7 @@ class VendorApp:
             if fault and fault.kind == "truncated":
                 await _break(scope, receive)
 
-    def _answer(self, request: Request, fault: Fault | None) -> Response | None:
+    def _respond(self, request: Request, fault: Fault | None) -> Response | None:
         """Return the site's response, changed by a fault if there is one; None to send no response."""
         if fault is None or fault.kind in {"slow", "truncated"}:
             return self._vendor.handle(request)
