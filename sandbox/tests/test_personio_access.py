@@ -124,7 +124,7 @@ def test_a_listed_report_that_cannot_be_read(make_api: Any, mode: str, status: i
     ("path", "mode", "key", "sentence"),
     [
         ("/v2/nothing", "utc", None, "no modes of /v2/nothing"),
-        ("/v2/persons", "utc", None, "no mode utc of /v2/persons"),
+        ("/v2/persons", "utc", None, "no mode utc"),
         ("/v2/persons", "no-content", "1", "applies to all"),
     ],
 )

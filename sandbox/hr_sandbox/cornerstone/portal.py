@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.tables import Column, entity_sets
-from hr_sandbox.http.arguments import ControlError
+from hr_sandbox.http.arguments import ControlError, check_choice
 
 if TYPE_CHECKING:
     from hr_sandbox.company import Company
@@ -122,12 +122,8 @@ class Portal:
 
     def add(self, kind: str, label: str, type_: str) -> Json:
         """Add a field. Returns its columns."""
-        kinds = sorted(set(CUSTOM_FIELD_TABLES.values()))
-        if kind not in kinds:
-            raise ControlError(f"There is no kind {kind} with fields; choose from {', '.join(kinds)}.")
-        if type_ not in TYPES:
-            raise ControlError(f"There is no type {type_}; choose from {', '.join(TYPES)}.")
-        row = self._add(kind, label, type_)
+        check_choice("kind", kind, sorted(set(CUSTOM_FIELD_TABLES.values())))
+        row = self._add(kind, label, check_choice("type", type_, TYPES))
         columns = {table: row.column(table).name for table, of in CUSTOM_FIELD_TABLES.items() if of == kind}
         return {"id": row.id, "columns": columns}
 

@@ -31,7 +31,7 @@ from hr_sandbox.cornerstone.rest import ROUTES, Rest, route_of
 from hr_sandbox.cornerstone.store import Store
 from hr_sandbox.cornerstone.tables import DEFAULT_THROTTLE, METADATA_SCOPES, ROOTS, entity_sets
 from hr_sandbox.cornerstone.throttle import Throttle
-from hr_sandbox.http.arguments import ControlError
+from hr_sandbox.http.arguments import ControlError, check_choice
 from hr_sandbox.http.messages import ApiError
 from hr_sandbox.vendor import Vendor
 
@@ -206,7 +206,7 @@ class Cornerstone(Vendor):
         store = self.odata.store
         if stream in entity_sets():
             return len(store.rows(stream)) + store.bulk.size(stream)
-        return self.rest.count(stream, *self.window(first, last))
+        return len(self.rest.records(stream, *self.window(first, last)))
 
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
         """Return the rows of a full read of a stream, with all permissions and attributes."""
@@ -231,7 +231,7 @@ class Cornerstone(Vendor):
             "hidden": {name: sorted(columns) for name, columns in portal.hidden.items() if columns},
             "links": self.odata.links.styles,
             "duplicates": {name: ",".join(map(str, key)) for name, key in self.odata.duplicates.items()},
-            "modes": self.rest.modes,
+            "modes": self.rest.context.modes,
         }
 
     def allow(self, attribute: str, *, allowed: bool) -> Json:
@@ -247,9 +247,7 @@ class Cornerstone(Vendor):
         name = path.rpartition("/")[2]
         if name not in entity_sets():
             raise ControlError(f"There is no view or object {path}.")
-        if style not in STYLES:
-            raise ControlError(f"There is no style {style}; choose from {', '.join(STYLES)}.")
-        self.odata.links.styles[name] = style
+        self.odata.links.styles[name] = check_choice("link style", style, STYLES)
         return {"path": path, "style": style}
 
     def set_mode(self, path: str, mode: str, key: str | None = None) -> Json:

@@ -17,7 +17,7 @@ from hr_sandbox.factorial.ids import CLUSTER
 from hr_sandbox.factorial.render import render_rows
 from hr_sandbox.factorial.store import SHIFTS, STATS, Store
 from hr_sandbox.factorial.tables import newest, resources
-from hr_sandbox.http.arguments import ControlError
+from hr_sandbox.http.arguments import ControlError, check_choice
 from hr_sandbox.http.limits import Buckets, Rate
 from hr_sandbox.http.messages import ApiError, json_response
 from hr_sandbox.vendor import YEARS_BACK, Vendor
@@ -215,9 +215,7 @@ class Factorial(Vendor):
         if key is not None:
             raise ControlError(f"A mode of {path} applies to all of its records.")
         resource, modes = resource_of(path), self.endpoints.modes
-        known = (NORMAL, OR_LATER if resource.name == SHIFTS else UNPAGED, *UNUSUAL_MODES)
-        if mode not in known:
-            raise ControlError(f"There is no mode {mode}; choose from {', '.join(known)}.")
+        check_choice("mode", mode, (NORMAL, OR_LATER if resource.name == SHIFTS else UNPAGED, *UNUSUAL_MODES))
         if resource.name == SHIFTS:
             modes.or_later = mode == OR_LATER
         else:

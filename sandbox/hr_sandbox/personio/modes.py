@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.http.arguments import ControlError
+from hr_sandbox.http.arguments import ControlError, check_choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,8 +59,7 @@ class Modes:
         """Set the mode of an endpoint: always, or for one report or one language of the career site."""
         if path not in self._known:
             raise ControlError(f"There are no modes of {path}; paths with modes are {', '.join(self._known)}.")
-        if mode not in self._known[path]:
-            raise ControlError(f"There is no mode {mode} of {path}; choose from {', '.join(self._known[path])}.")
+        check_choice("mode", mode, self._known[path])
         if key is not None and path not in {REPORT, CAREERS}:
             raise ControlError(f"A mode of {path} applies to all of its records.")
         self._chosen[path, key] = mode

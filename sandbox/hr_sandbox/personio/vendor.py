@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company.model import key_of
-from hr_sandbox.http.arguments import ControlError
+from hr_sandbox.http.arguments import ControlError, check_choice
 from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
 from hr_sandbox.http.messages import ApiError, Response, json_response
 from hr_sandbox.http.routing import match_path
@@ -272,9 +272,7 @@ class Personio(Vendor):
         """Set how an endpoint's pagination links look."""
         if path not in [row.path for row in self._list_endpoints.values()]:
             raise ControlError(f"There is no endpoint {path}.")
-        if style not in STYLES:
-            raise ControlError(f"There is no link style {style}; choose from {', '.join(STYLES)}.")
-        self._styles[path] = style
+        self._styles[path] = check_choice("link style", style, STYLES)
         return {"path": path, "style": style}
 
     def set_mode(self, path: str, mode: str, key: str | None = None) -> Json:
@@ -283,8 +281,7 @@ class Personio(Vendor):
 
     def duplicate(self, stream: str, key: str | None) -> Json:
         """Serve a record on two pages, by default the first one of the stream."""
-        if stream not in self._list_endpoints:
-            raise ControlError(f"There is no stream {stream}; choose from {', '.join(self._list_endpoints)}.")
+        check_choice("stream", stream, self._list_endpoints)
         day = self.company.today
         keys = [
             key_of(row) for _, rows in self._list_endpoints[stream].read_all(self.company, day, day) for row in rows

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.rest import bulk_jobs, learning, people, people_v1, recruiting, skills, units
 from hr_sandbox.cornerstone.rest.route import Context, Streams
-from hr_sandbox.http.arguments import ControlError
+from hr_sandbox.http.arguments import check_choice
 
 if TYPE_CHECKING:
     from datetime import date
@@ -42,29 +42,15 @@ class Rest:
         """Read this store."""
         self.context = Context(store)
 
-    @property
-    def modes(self) -> dict[str, str]:
-        """The modes of streams other than the normal one."""
-        return self.context.modes
-
     def handle(self, route: Route, parts: dict[str, str], request: Request) -> Response:
         """Handle an authorized request."""
         return route.handler(self.context, route.call(parts, request))
 
-    def count(self, stream: str, first: date, last: date) -> int:
-        """Return how many rows a stream has."""
-        return len(self.records(stream, first, last))
-
     def records(self, stream: str, first: date, last: date) -> list[Json]:
         """Return the rows of a stream. Values from the path have names that begin with an underscore."""
-        if stream not in STREAMS:
-            raise ControlError(f"There is no stream {stream}.")
-        return list(STREAMS[stream](self.context, first, last))
+        return list(STREAMS[check_choice("stream", stream, STREAMS)](self.context, first, last))
 
     def set_mode(self, stream: str, mode: str) -> Json:
         """Set the mode of a stream."""
-        known = (NORMAL, *MODES.get(stream, ()))
-        if mode not in known:
-            raise ControlError(f"There is no mode {mode} of {stream}; choose from {', '.join(known)}.")
-        self.context.modes[stream] = mode
+        self.context.modes[stream] = check_choice("mode", mode, (NORMAL, *MODES.get(stream, ())))
         return {"path": stream, "mode": mode, "id": None}
