@@ -139,7 +139,7 @@ def _incremental(stream: RestStream) -> str:
         return f"rows of `{stream.slices.parent}` that changed (`{changed}`)"
     if stream.replication_key:
         return f"`{stream.replication_key}`"
-    return "start of the last run" if stream.bookmark_is_start else "full table"
+    return "start of the last run" if stream.bookmark_is_run_start else "full table"
 
 
 def _requests(stream: RestStream) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from singer_rest import times
 from singer_rest.aliases import Record
 from singer_rest.changes import ChangedSince
-from singer_rest.errors import NoAccess, Retry, RunError, TapError
+from singer_rest.errors import NoAccess, RetryableError, RunError, TapError
 from singer_rest.fetch.answers import Meaning
 from singer_rest.fetch.page import Page, Parsed
-from singer_rest.http.auth import AGE, Authenticator, Token
+from singer_rest.http.auth import RENEW_INTERVAL, Authenticator, Token
 from singer_rest.http.headers import is_sendable
 from singer_rest.http.paginators import Numbered
-from singer_rest.http.rate_limits import YEAR, Pacer, Rate
+from singer_rest.http.rate_limits import YEAR, RateLimit, RateLimiter
 from singer_rest.http.request import Reply, Request, query
 from singer_rest.http.retries import FIRST_DELAY
 from singer_rest.http.token_file import Chain, Grant, RefreshingAuthenticator, TokenFile, keep_login
@@ -22,54 +22,54 @@ from singer_rest.singer.command import Command
 from singer_rest.singer.scalars import integer
 from singer_rest.singer.schemas import is_reserved
 from singer_rest.singer.secret_names import is_secret
-from singer_rest.slices.base import Ids, Slice, Slices, Whole, Window
-from singer_rest.slices.params import Each, Sweep, Values
-from singer_rest.slices.parents import Batches, Children, walk
-from singer_rest.slices.windows import DateWindows, DayWindows, Months, SpreadOverMonths
+from singer_rest.slices.base import ParentIds, SingleSlice, Slice, Slices, Window
+from singer_rest.slices.params import ParamSets, ParamValues, Product
+from singer_rest.slices.parents import ParentBatches, PerParent, iterate_parents
+from singer_rest.slices.windows import DateWindows, DayWindows, MonthlyBackfill, Months
 from singer_rest.stream import RestStream
 from singer_rest.tap import RestTap
 
 __all__ = [
-    "AGE",
     "FIRST_DELAY",
+    "RENEW_INTERVAL",
     "YEAR",
     "Authenticator",
-    "Batches",
     "Chain",
     "ChangedSince",
-    "Children",
     "Command",
     "DateWindows",
     "DayWindows",
-    "Each",
     "Grant",
-    "Ids",
     "Meaning",
+    "MonthlyBackfill",
     "Months",
     "NoAccess",
     "Numbered",
-    "Pacer",
     "Page",
+    "ParamSets",
+    "ParamValues",
+    "ParentBatches",
+    "ParentIds",
     "Parsed",
-    "Rate",
+    "PerParent",
+    "Product",
+    "RateLimit",
+    "RateLimiter",
     "Record",
     "RefreshingAuthenticator",
     "Reply",
     "Request",
     "RestStream",
     "RestTap",
-    "Retry",
+    "RetryableError",
     "RunError",
+    "SingleSlice",
     "Slice",
     "Slices",
-    "SpreadOverMonths",
-    "Sweep",
     "TapError",
     "Token",
     "TokenFile",
     "Transport",
-    "Values",
-    "Whole",
     "Window",
     "check_addresses",
     "common_settings",
@@ -77,6 +77,7 @@ __all__ = [
     "is_reserved",
     "is_secret",
     "is_sendable",
+    "iterate_parents",
     "keep_login",
     "lifetime",
     "missing_setting",
@@ -85,5 +86,4 @@ __all__ = [
     "times",
     "until_answered",
     "until_granted",
-    "walk",
 ]

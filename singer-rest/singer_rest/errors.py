@@ -14,11 +14,11 @@ class TapError(Exception):
     """A failure that the person who runs the tap can read; it ends one stream."""
 
 
-class Unanswered(TapError):  # noqa: N818 - there may be another way to ask
+class UnansweredError(TapError):
     """A request that gave no answer that is of use, however often it was sent."""
 
 
-class TooSlow(Unanswered):
+class TimedOutError(UnansweredError):
     """A request that gave no answer in time, however often it was sent."""
 
 
@@ -34,7 +34,7 @@ class NoAccess(TapError):  # noqa: N818 - it is an answer, not a fault
     """The credential may not read this stream. The message names the permission that it lacks."""
 
 
-class Retry(Exception):  # noqa: N818 - a request to try again, not a fault
+class RetryableError(Exception):
     """The request did not work this time and may be sent again.
 
     Args:

@@ -8,11 +8,11 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest.errors import FilterRefused, NoAccess, Retry, TapError, Unanswered
+from singer_rest.errors import FilterRefused, NoAccess, RetryableError, TapError, UnansweredError
 from singer_rest.fetch.answers import CANNOT_ANSWER, NO_ACCESS, OF_PARENT, Meaning, no_access, usual, usual_advice
+from singer_rest.fetch.loop_guard import fingerprint
 from singer_rest.fetch.page import Page, Parsed
-from singer_rest.fetch.trail import likeness
-from singer_rest.fetch.window_splitter import Narrowing, joined, of_fewer_parents, parents_asked
+from singer_rest.fetch.window_splitter import WindowSplitter, chain, halve_parents, requested_parents
 from singer_rest.http.request import Reply, Request
 from singer_rest.singer.sdk import SdkStream
 
@@ -34,9 +34,9 @@ class FetchingStream(SdkStream):
     permission: ClassVar[str | None]
     primary_keys: Sequence[str]
     changed_since: ClassVar[ChangedSince | None]
-    checks_filter: ClassVar[bool]
+    verify_filter: ClassVar[bool]
 
-    _asks_for_changes = True
+    _uses_filter = True
 
     @property
     def transport(self) -> Transport:
@@ -53,7 +53,7 @@ class FetchingStream(SdkStream):
         """What gives the token for this list; None: it is public."""
         return self._tap.authenticator
 
-    def smaller(self, request: Request, retry: Retry) -> Sequence[Request]:
+    def split_request(self, request: Request, retry: RetryableError) -> Sequence[Request]:
         """Requests that together ask for what one asked for that did not work; none: it is only sent again.
 
         By default a window of days that takes too long is asked for in parts of half as many, down to one.
@@ -62,11 +62,11 @@ class FetchingStream(SdkStream):
             request: What was asked for.
             retry: Why it did not work.
         """
-        return self._narrowing.halves(request) if retry.slow and request.begins else ()
+        return self._window_splitter.split(request) if retry.slow and request.is_first else ()
 
     @cached_property
-    def _narrowing(self) -> Narrowing:
-        return Narrowing(self.name, self.slices.days_params)
+    def _window_splitter(self) -> WindowSplitter:
+        return WindowSplitter(self.name, self.slices.days_params)
 
     def decode(self, reply: Reply) -> Any:  # noqa: ANN401
         """The decoded body.
@@ -104,15 +104,15 @@ class FetchingStream(SdkStream):
         began = time.monotonic()
         try:
             return self._fetched(request, part)
-        except Retry as retry:
+        except RetryableError as retry:
             retry.took = time.monotonic() - began
-            smaller = self.smaller(request, retry)
+            smaller = self.split_request(request, retry)
             if not smaller:
                 raise
-            return self._asking_again(smaller, request, part, datetime.now(timezone.utc))
+            return self._placeholder(smaller, request, part, datetime.now(timezone.utc))
         except TapError as error:
             if type(error) is TapError and self.slices.parent is not None:
-                raise Unanswered(str(error)) from None
+                raise UnansweredError(str(error)) from None
             raise
 
     def _fetched(self, request: Request, part: Slice) -> Page:
@@ -122,75 +122,75 @@ class FetchingStream(SdkStream):
             raise NoAccess(f"{self.name}: {error}") from None
         meaning = self.classify(reply, request)
         if isinstance(meaning, Request):
-            return self._asking_again([meaning], request, part, reply.received)
+            return self._placeholder([meaning], request, part, reply.received)
         if meaning is Meaning.RECORDS:
             return self._page_of_records(reply, request, part)
-        if meaning is Meaning.PARENT_REFUSED and self.checks_filter and self._asks_what_changed(request):
+        if meaning is Meaning.PARENT_REFUSED and self.verify_filter and self._is_filtered_first_request(request):
             meaning = Meaning.ERROR  # it may be the filter that is refused
         if meaning in OF_PARENT and (page := self._page_of_parent(meaning, reply, request, part)):
             return page
         if meaning in {Meaning.NO_RECORDS, Meaning.UNREADABLE}:
-            following = self._narrowing.following(request, ())
-            return Page([], following, part, 0, reply.received, meaning, is_first=request.begins)
+            following = self._window_splitter.next_requests(request, ())
+            return Page([], following, part, 0, reply.received, meaning, is_first=request.is_first)
         if meaning is Meaning.RETRY:
-            raise Retry(f"status {reply.status}")
+            raise RetryableError(f"status {reply.status}")
         raise self._refusal(meaning, reply.status, request)
 
     def _page_of_records(self, reply: Reply, request: Request, part: Slice) -> Page:
         try:
             body = self.decode(reply)
         except ValueError:
-            raise Retry("the body is not what was promised", broken=True) from None
+            raise RetryableError("the body is not what was promised", broken=True) from None
         parsed = self.parse(body, request)
-        if part.is_probe and parsed.following:
-            return Page([], (), part, len(reply.body), reply.received, is_cut=True)
+        if part.is_probe and parsed.next_requests:
+            return Page([], (), part, len(reply.body), reply.received, needs_slicing=True)
         return Page(
             parsed.records,
-            self._narrowing.following(request, parsed.following),
+            self._window_splitter.next_requests(request, parsed.next_requests),
             part,
             len(reply.body),
             reply.received,
-            told=parsed.told,
-            items=len(parsed.records) if parsed.items is None else parsed.items,
-            failed=parsed.failed,
+            total=parsed.total,
+            item_count=len(parsed.records) if parsed.item_count is None else parsed.item_count,
+            failed_items=parsed.failed_items,
             maybe_incomplete=parsed.maybe_incomplete,
-            is_first=request.begins,
-            restarts=request.again,
-            likeness=likeness(parsed.records, has_key=self.has_key) if parsed.following else None,
+            is_first=request.is_first,
+            restarts=request.restarts,
+            fingerprint=fingerprint(parsed.records, has_key=self.has_key) if parsed.next_requests else None,
             note=parsed.note,
         )
 
     def _refusal(self, meaning: Meaning, status: int, request: Request) -> TapError:
-        is_of_parent = meaning in OF_PARENT - {Meaning.PARENT_REFUSED} and request.begins
+        is_of_parent = meaning in OF_PARENT - {Meaning.PARENT_REFUSED} and request.is_first
         if meaning in NO_ACCESS or is_of_parent:
             return NoAccess(f"{self.name}: {no_access(meaning, self.permission, status, request.endpoint)}")
-        kind = FilterRefused if status in CANNOT_ANSWER and self._asks_what_changed(request) else TapError
+        kind = FilterRefused if status in CANNOT_ANSWER and self._is_filtered_first_request(request) else TapError
         return kind(f"{self.name}: {request.endpoint} refused the request with status {status}. {self.advice(status)}")
 
-    def _asks_what_changed(self, request: Request) -> bool:
+    def _is_filtered_first_request(self, request: Request) -> bool:
         """Whether a request is the first to ask for what changed, and not one that a page told of."""
         param = self.changed_since.param if self.changed_since else None
-        return request.begins and param in dict(request.params)
+        return request.is_first and param in dict(request.params)
 
-    def _asking_again(self, others: Sequence[Request], request: Request, part: Slice, received: datetime) -> Page:
-        return Page([], [joined([*others, *request.rest])], part, 0, received, asks_again=True)
+    def _placeholder(self, others: Sequence[Request], request: Request, part: Slice, received: datetime) -> Page:
+        return Page([], [chain([*others, *request.remaining])], part, 0, received, is_placeholder=True)
 
     def _page_of_parent(self, meaning: Meaning, reply: Reply, request: Request, part: Slice) -> Page | None:
         """The page where an answer is about a parent; None: it is about several, and they cannot be parted."""
         param = self.slices.ids_param
-        parents = parents_asked(request, param)
+        parents = requested_parents(request, param)
         if len(parents) > 1:
             # It may be so with one of them only, so the others' children must be asked for without it.
-            halves = of_fewer_parents(request, param) if request.begins else []
-            return self._asking_again(halves, request, part, reply.received) if halves else None
+            halves = halve_parents(request, param) if request.is_first else []
+            return self._placeholder(halves, request, part, reply.received) if halves else None
         return Page(
             [],
-            self._narrowing.following(request, ()),
+            self._window_splitter.next_requests(request, ()),
             part,
             0,
             reply.received,
             meaning,
             parent=parents[0] if param else None,
-            is_first=request.begins,
+            is_first=request.is_first,
             why=str(self._refusal(meaning, reply.status, request)) if meaning is Meaning.PARENT_REFUSED else "",
         )

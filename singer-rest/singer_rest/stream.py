@@ -12,10 +12,10 @@ from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 from singer_rest import times
 from singer_rest.changes import ChangedSince, is_before
 from singer_rest.fetch.coverage import Coverage
-from singer_rest.fetch.window_splitter import joined
+from singer_rest.fetch.window_splitter import chain
 from singer_rest.fetching import FetchingStream
-from singer_rest.singer.records import Shape
-from singer_rest.slices.base import Slices, Whole, Window
+from singer_rest.singer.records import RecordConformer
+from singer_rest.slices.base import SingleSlice, Slices, Window
 from singer_rest.state.backfill import Backfill
 from singer_rest.state.replication import Replication
 
@@ -48,26 +48,26 @@ class RestStream(FetchingStream):
     primary_keys: Sequence[str] = ()
     replication_key: str | None = None
     changed_since: ClassVar[ChangedSince | None] = None
-    bookmark_is_start: ClassVar[bool] = False
+    bookmark_is_run_start: ClassVar[bool] = False
     """Whether the bookmark is when the run began: the list can be asked for what changed, but no record tells when."""
-    checks_filter: ClassVar[bool] = False
+    verify_filter: ClassVar[bool] = False
     """Whether everything is read where the vendor passes over `changed_since`, refuses it, or takes too long for it."""
-    look_back: ClassVar[pendulum.Duration] = pendulum.duration(minutes=5)
+    lookback: ClassVar[pendulum.Duration] = pendulum.duration(minutes=5)
     """How far before its bookmark a run reads again: clocks differ, and a walk over many pages takes its time."""
     page_size: ClassVar[int | None] = None
     params: ClassVar[Params] = {}
     versioned: ClassVar[bool] = True
     """Whether rows that a full read does not bring are gone; False where the API forgets what is old."""
-    reads_ahead: ClassVar[bool] = True
+    prefetches: ClassVar[bool] = True
     """Whether pages are asked for before their turn; False: one request at a time, for links to pages end soon, or the
     vendor wants no more than one."""
-    names_parents: ClassVar[bool] = False
+    log_parent_ids: ClassVar[bool] = False
     """Whether warnings name the parents whose children could not be read; not where they are people."""
     unreadable_advice: ClassVar[str] = ""
     """What the user can do where the vendor cannot give some of the slices."""
     all_unreadable: ClassVar[str] = ""
     """Why the stream fails where the vendor can give none of them; empty: it does not."""
-    in_trials: ClassVar[bool] = True
+    in_connection_test: ClassVar[bool] = True
     """Whether a test of the connection reads it; False where even one request costs something."""
     optional: ClassVar[bool] = False
     """Whether the stream is in the catalog only where `optional_streams` names it."""
@@ -91,7 +91,7 @@ class RestStream(FetchingStream):
     @property
     def slices(self) -> Slices:
         """How the list is cut; a class attribute, or a property where it depends on a setting."""
-        return Whole()
+        return SingleSlice()
 
     @cached_property
     def replication(self) -> Replication:
@@ -102,21 +102,23 @@ class RestStream(FetchingStream):
             self.stream_state,
             key=self._key,
             start_date=times.parse(start_date) if start_date else None,
-            look_back=self.look_back,
+            lookback=self.lookback,
             now=self._tap.started,
             versioned=self.versioned,
-            by_start=self._is_incremental and self.bookmark_is_start,
+            by_run_start=self._is_incremental and self.bookmark_is_run_start,
         )
 
     @cached_property
     def backfill(self) -> Backfill:
         """The slices of a whole read that are finished, kept in the state."""
         moments = {name: self.config.get(name) for name in ("start_date", "end_date")}
-        made_with = {name: times.text(times.parse(value)) if value else None for name, value in moments.items()}
-        start, _ = self.reach
-        made_with["window_start"] = times.text(start) if start else None
-        made_with["replication_key"] = self._key
-        return Backfill(self.name, self.stream_state, self.replication, made_with)
+        config_fingerprint = {
+            name: times.text(times.parse(value)) if value else None for name, value in moments.items()
+        }
+        start, _ = self.covered_interval
+        config_fingerprint["window_start"] = times.text(start) if start else None
+        config_fingerprint["replication_key"] = self._key
+        return Backfill(self.name, self.stream_state, self.replication, config_fingerprint)
 
     @property
     def _key(self) -> str | None:
@@ -129,7 +131,7 @@ class RestStream(FetchingStream):
     @property
     def replication_method(self) -> str:
         """What the catalog says, else whether the stream has a bookmark."""
-        if self.bookmark_is_start and not self.forced_replication_method:
+        if self.bookmark_is_run_start and not self.forced_replication_method:
             return REPLICATION_INCREMENTAL
         return super().replication_method
 
@@ -145,7 +147,7 @@ class RestStream(FetchingStream):
             self.slices,
             self.permission,
             has_key=bool(self.primary_keys),
-            names_parents=self.names_parents,
+            log_parent_ids=self.log_parent_ids,
             unreadable_advice=self.unreadable_advice,
             all_unreadable=self.all_unreadable,
         )
@@ -156,15 +158,15 @@ class RestStream(FetchingStream):
         return self.get_batch_config(self.config) is not None
 
     @cached_property
-    def shape(self) -> Shape:
+    def conformer(self) -> RecordConformer:
         """Fits records to the schema."""
         names = {"look_alikes": self.look_alikes, "free_names": self.free_names}
-        return Shape(self.effective_schema, self.primary_keys, **names, mask=self.mask)
+        return RecordConformer(self.effective_schema, self.primary_keys, **names, mask=self.mask)
 
     @property
     def since(self) -> datetime | None:
         """What the vendor is asked for changes since; None: everything."""
-        asks = self.changed_since and self._is_incremental and self._asks_for_changes
+        asks = self.changed_since and self._is_incremental and self._uses_filter
         return self.replication.since if asks else None
 
     def window(self, since: datetime | None) -> Window:
@@ -173,18 +175,18 @@ class RestStream(FetchingStream):
         until = times.parse(end_date) if end_date else None
         whole = self.replication.whole
         changed_since = None if whole else self.since
-        table_since, begun_since = self.replication.table_since, self.replication.begun_since
-        return Window(since, until, self._tap.started, table_since, whole, changed_since, begun_since)
+        table_since, resumed_since = self.replication.table_since, self.replication.resumed_since
+        return Window(since, until, self._tap.started, table_since, whole, changed_since, resumed_since)
 
     @property
-    def slices_since(self) -> datetime | None:
+    def slices_start(self) -> datetime | None:
         """First moment that the slices have to reach back to; None: their default."""
         # What changed lately may be old: where the vendor is asked for it, the bookmark does not narrow the slices.
         asks_for_changes = self.since and not self.replication.whole
         return self.replication.start_date if asks_for_changes else self.replication.since
 
     @property
-    def reach(self) -> tuple[datetime | None, datetime | None]:
+    def covered_interval(self) -> tuple[datetime | None, datetime | None]:
         """First and last moment that this run reads; None: without end."""
         window = self.window(self.replication.since)
         start = self.slices.start(window)
@@ -201,7 +203,7 @@ class RestStream(FetchingStream):
 
     def first_request(self, part: Slice, since: datetime | None) -> Request:
         """The request that begins a slice; in parts where windows have turned out to take too long."""
-        return joined(self._narrowing.cut(self.page_request(part, since)))
+        return chain(self._window_splitter.split_known(self.page_request(part, since)))
 
     def parent_id(self, record: Record) -> str | None:
         """The id under which this stream's record is a parent; None: it has none, and no children."""
@@ -214,20 +216,20 @@ class RestStream(FetchingStream):
         return record.get(self.replication_key or "")
 
     @property
-    def may_start_over(self) -> bool:
+    def can_fall_back_to_full(self) -> bool:
         """Whether what changed is asked for, and everything is read where it cannot be had."""
         # Of children that are only walked where their parents changed, the other parents are not known.
         is_narrowed = self.since is not None and not self.replication.whole
-        return self.checks_filter and is_narrowed and not self.slices.changed
+        return self.verify_filter and is_narrowed and not self.slices.changed
 
-    def is_heeded(self, page: Page) -> bool:
+    def filter_honoured(self, page: Page) -> bool:
         """Whether a page holds nothing from before what was asked for."""
         if self.changed_since is None or self.since is None:
             return True
         asked = self.changed_since.asked(self.since)
         return not any(is_before(self.changed_at(record), asked) for record in page.records)
 
-    def start_over(self, what_came: str) -> None:
+    def fall_back_to_full(self, what_came: str) -> None:
         """Read everything after all, as if there were no bookmark; the next run asks for what changed again.
 
         Args:
@@ -238,10 +240,10 @@ class RestStream(FetchingStream):
             self.name,
             what_came,
         )
-        self._asks_for_changes = False
-        self.begin_anew()
+        self._uses_filter = False
+        self.reset_read()
 
-    def falls_back(self, error: TapError, *, is_first: bool) -> bool:  # noqa: ARG002
+    def recovers_by_full_read(self, error: TapError, *, is_first: bool) -> bool:  # noqa: ARG002
         """Whether everything is read instead, where what an earlier run left to go on with cannot be had.
 
         The main thread asks, once the reading has ended.
@@ -252,24 +254,24 @@ class RestStream(FetchingStream):
         """
         return False
 
-    def begin_anew(self) -> None:
+    def reset_read(self) -> None:
         """Read everything, as if nothing had been read; the main thread calls it before another reading."""
         self._slice = None
         self.replication.read_whole()
         for begun in ("shape", "backfill", "coverage"):  # made anew where they are needed
             vars(self).pop(begun, None)
 
-    def place_after(self, page: Page) -> str | None:  # noqa: ARG002
+    def position_after(self, page: Page) -> str | None:  # noqa: ARG002
         """Where a list that is read in one piece goes on after a page, if a later run may begin there."""
         return None
 
-    def shaped(self, page: Page) -> Iterable[Record]:
+    def prepared_records(self, page: Page) -> Iterable[Record]:
         """The page's records as they are emitted: with the slice's columns, straightened, fitted to the schema."""
         if page.slice is not self._slice:
             self._slice = page.slice
-            self.shape.start_slice()
+            self.conformer.start_slice()
         for record in page.records:
             record.update(page.slice.columns)
             straight = self.post_process(record)
             if straight is not None:
-                yield self.shape.fit(straight)
+                yield self.conformer.conform(straight)

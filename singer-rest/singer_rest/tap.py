@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from singer_rest.errors import RunError
-from singer_rest.fetch.fetcher import Run
+from singer_rest.fetch.fetcher import Fetcher
 from singer_rest.fetch.scheduler import Scheduler
-from singer_rest.http.rate_limits import Pacer, Rate
+from singer_rest.http.rate_limits import RateLimit, RateLimiter
 from singer_rest.http.retries import FIRST_DELAY
 from singer_rest.http.transport import Transport
 from singer_rest.settings import check_addresses, check_common, check_headers, missing_setting
@@ -31,7 +31,7 @@ class RestTap(SdkTap):
 
     credentials: ClassVar[Sequence[Sequence[str]]]
     """Groups of settings; one group must be given whole."""
-    rates: ClassVar[Mapping[str, Rate]] = {}
+    rates: ClassVar[Mapping[str, RateLimit]] = {}
     """The vendor's documented limits by endpoint; ``""``: each endpoint that is not named."""
     header_settings: ClassVar[Sequence[str]] = ()
     """Settings that are sent as headers."""
@@ -54,11 +54,11 @@ class RestTap(SdkTap):
         return datetime.fromtimestamp(self.initialized_at / 1000, timezone.utc)
 
     @cached_property
-    def pacer(self) -> Pacer:
+    def rate_limiter(self) -> RateLimiter:
         """The one pacer of this run."""
         per_minute = self.config.get("requests_per_minute")
-        overall = Rate(per_minute, 60, burst=1) if per_minute else None
-        return Pacer(self.rates, overall, max_wait=self.config["max_wait"])
+        overall = RateLimit(per_minute, 60, burst=1) if per_minute else None
+        return RateLimiter(self.rates, overall, max_wait=self.config["max_wait"])
 
     @cached_property
     def transport(self) -> Transport:
@@ -69,7 +69,7 @@ class RestTap(SdkTap):
             **self.headers,
         }
         timeout, max_wait = self.config["request_timeout"], self.config["max_wait"]
-        return Transport(self.api_url, headers, timeout, self.pacer, max_wait=max_wait)
+        return Transport(self.api_url, headers, timeout, self.rate_limiter, max_wait=max_wait)
 
     @property
     def api_url(self) -> str:
@@ -129,12 +129,14 @@ class RestTap(SdkTap):
         """Whether a stream of this name could be one of this tap's, on offer or not."""
         return any(stream_type.name == name for stream_type in self.stream_types)
 
-    def run_of(self, streams: Sequence[SyncedStream], *, trial: bool) -> Run:
+    def fetcher_for(self, streams: Sequence[SyncedStream], *, trial: bool) -> Fetcher:
         """Begin to fetch for some streams."""
         workers = 1 if trial else self.config["max_concurrency"]  # what a trial does not look at is not asked for
         max_wait = self.config["max_wait"]
-        scheduler = Scheduler(workers, self.pacer, lambda: self.pacer.answered, self.first_delay, max_wait)
-        return Run(cast("Sequence[RestStream]", streams), self._stream_named, scheduler, trial=trial)
+        scheduler = Scheduler(
+            workers, self.rate_limiter, lambda: self.rate_limiter.answered, self.first_delay, max_wait
+        )
+        return Fetcher(cast("Sequence[RestStream]", streams), self._stream_named, scheduler, trial=trial)
 
     def records_of(self, stream: RestStream) -> list[Record]:
         """All records of a short list, as `parse` gives them: what discovery needs to know.
@@ -145,7 +147,7 @@ class RestTap(SdkTap):
             ConfigValidationError: If the settings cannot work.
         """
         self._validate_config()  # discovery alone would not
-        run = self.run_of([stream], trial=False)
+        run = self.fetcher_for([stream], trial=False)
         run.start()
         try:
             return [record for page in run.pages(stream.name) for record in page.records]

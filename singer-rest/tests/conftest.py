@@ -9,19 +9,19 @@ import pytest
 from singer_rest import (
     Authenticator,
     ChangedSince,
-    Children,
     DateWindows,
     DayWindows,
     Meaning,
+    MonthlyBackfill,
     Months,
     Parsed,
-    Rate,
+    PerParent,
+    RateLimit,
     Reply,
     Request,
     RestStream,
     RestTap,
     Slice,
-    SpreadOverMonths,
     TapError,
     Token,
     common_settings,
@@ -65,7 +65,7 @@ class PetStream(RestStream):
         following = [Request(request.path, (("cursor", cursor),), request.endpoint) for cursor in cursors if cursor]
         if body["data"] == [None]:
             return Parsed([], following, maybe_incomplete=True)
-        return Parsed(body["data"], following, told=body.get("total"))
+        return Parsed(body["data"], following, total=body.get("total"))
 
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
         if self.slices.parent is not None and reply.status in {403, 404}:
@@ -89,7 +89,7 @@ class Pets(PetStream):
     name = "pets"
     path = "/owners/{owner_id}/pets"
     permission = "pets:read"
-    slices = Children("owners", "owner_id")
+    slices = PerParent("owners", "owner_id")
 
 
 class Sales(PetStream):
@@ -127,8 +127,8 @@ class Treats(PetStream):
     path = "/treats"
     permission = "treats:read"
     changed_since = ChangedSince("changed_after")
-    bookmark_is_start = True
-    slices = SpreadOverMonths("after", "before", years_back=0)
+    bookmark_is_run_start = True
+    slices = MonthlyBackfill("after", "before", years_back=0)
     optional = True
 
 
@@ -140,7 +140,7 @@ class Visits(PetStream):
     permission = "visits:read"
     replication_key = "updated_at"
     changed_since = ChangedSince("changed_after")
-    slices = SpreadOverMonths("after", "before", years_back=0)
+    slices = MonthlyBackfill("after", "before", years_back=0)
     optional = True
 
 
@@ -150,7 +150,7 @@ class Guests(PetStream):
     name = "guests"
     path = "/visits/{visit_id}/guests"
     permission = "guests:read"
-    slices = Children("visits", "visit_id")
+    slices = PerParent("visits", "visit_id")
     optional = True
 
 
@@ -175,7 +175,7 @@ class Strolls(PetStream):
     name = "strolls"
     path = "/strolls"
     permission = "strolls:read"
-    bookmark_is_start = True
+    bookmark_is_run_start = True
     slices = DayWindows("after", "before", days_back=3)
     versioned = False
     optional = True
@@ -197,7 +197,7 @@ class PetTap(RestTap):
     name = "tap-pets"
     stream_types = (Guests, Kinds, Owners, Pets, Quarantines, Sales, Strolls, Treats, Visits, Walks)
     credentials = (("key",), ("user", "password"))
-    rates: ClassVar[dict[str, Rate]] = {}
+    rates: ClassVar[dict[str, RateLimit]] = {}
     config_jsonschema = th.PropertiesList(
         th.Property("key", th.StringType, secret=True),
         th.Property("user", th.StringType),

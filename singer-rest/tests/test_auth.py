@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from singer_rest import Authenticator, RunError, Token
-from singer_rest.errors import Retry
+from singer_rest.errors import RetryableError
 from singer_rest.http.token_requests import USUAL_LIFETIME, lifetime, until_answered, until_granted
 
 
@@ -159,7 +159,7 @@ def test_a_request_of_its_own_waits_no_longer_than_a_limit_may_take_and_says_so(
     caplog.set_level(logging.INFO)
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
-    waits = [Retry("too many requests", after=seconds, throttled=True) for seconds in (30, 5, 901)]
+    waits = [RetryableError("too many requests", after=seconds, throttled=True) for seconds in (30, 5, 901)]
 
     def send() -> None:
         raise waits.pop(0)
@@ -173,12 +173,12 @@ def test_a_request_of_its_own_waits_no_longer_than_a_limit_may_take_and_says_so(
 
 def test_a_limit_costs_a_request_of_its_own_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
-    throttled = Retry("too many requests", after=1, throttled=True)
-    answers: list[Any] = [*[throttled] * 30, *[Retry("it broke")] * 4, "token"]
+    throttled = RetryableError("too many requests", after=1, throttled=True)
+    answers: list[Any] = [*[throttled] * 30, *[RetryableError("it broke")] * 4, "token"]
 
     def send() -> str:
         answer = answers.pop(0)
-        if isinstance(answer, Retry):
+        if isinstance(answer, RetryableError):
             raise answer
         return str(answer)
 

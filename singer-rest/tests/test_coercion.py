@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from singer_rest.singer.coercion import Coercion
-from singer_rest.singer.scalars import MISFIT, as_extra
+from singer_rest.singer.scalars import NOT_COERCIBLE, as_extra
 
 STRING, NUMBER, INTEGER, BOOLEAN = ({"type": [kind, "null"]} for kind in ("string", "number", "integer", "boolean"))
 OBJECT, ARRAY = {"type": ["object", "null"]}, {"type": ["array", "null"]}
@@ -126,14 +126,14 @@ def test_what_loses_nothing_is_coerced(schema: dict[str, Any], value: Any, found
     ],
 )
 def test_what_a_column_cannot_hold_is_told_apart(schema: dict[str, Any], value: Any) -> None:
-    assert coerced(schema, value) is MISFIT
+    assert coerced(schema, value) is NOT_COERCIBLE
 
 
 def test_a_value_that_fits_is_handed_on_itself_and_one_that_does_not_is_not_changed() -> None:
     fits = {"id": "1", "pets": ["x"], "new": {"deep": [1]}}
     assert coerced(PERSON, fits) is fits
     other = {"id": 1, "pets": [2], "age": "old"}
-    assert coerced(PERSON, other) is MISFIT
+    assert coerced(PERSON, other) is NOT_COERCIBLE
     assert other == {"id": 1, "pets": [2], "age": "old"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import Batches, DateWindows, Each, Values
+from singer_rest import DateWindows, ParamValues, ParentBatches, Product
 from singer_rest.testing import Answer, Asked, Output
 
 if TYPE_CHECKING:
@@ -103,7 +103,9 @@ def test_a_parent_of_a_batch_is_asked_for_again_alone(
 ) -> None:
     pets = type(make_tap().streams["pets"])
     monkeypatch.setattr(pets, "path", "/pets")
-    monkeypatch.setattr(pets, "slices", Each(Batches("owners", "ids", size=1), DateWindows("from", "to", days=40)))
+    monkeypatch.setattr(
+        pets, "slices", Product(ParentBatches("owners", "ids", size=1), DateWindows("from", "to", days=40))
+    )
     asked_for: list[tuple[str, str]] = []
 
     def answer(asked: Asked) -> Answer | None:
@@ -194,7 +196,7 @@ def test_what_a_first_read_may_lack_is_read_whole_by_the_next_run(run: Callable[
 def test_only_the_slice_that_is_short_is_asked_for_again(
     run: Callable[..., Output], make_tap: Any, monkeypatch: pytest.MonkeyPatch, vendor: Host
 ) -> None:
-    monkeypatch.setattr(type(make_tap().streams["kinds"]), "slices", Values("kind", *"abcd"))
+    monkeypatch.setattr(type(make_tap().streams["kinds"]), "slices", ParamValues("kind", *"abcd"))
     vendor.answer = lambda asked: listed(asked.query["kind"], total=2 if asked.query["kind"] == "b" else 1)
     run("kinds")
     assert sorted(query["kind"] for query in vendor.queries("/kinds")) == ["a", "b", "b", "c", "d"]

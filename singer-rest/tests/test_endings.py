@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_rest import Months, RestStream, RunError, TapError
 from singer_rest.fetch.scheduler import Scheduler
-from singer_rest.fetch.stream_fetch import Reading
-from singer_rest.http.rate_limits import Pacer
+from singer_rest.fetch.stream_fetch import StreamFetch
+from singer_rest.http.rate_limits import RateLimiter
 from singer_rest.testing import Answer, Asked, ended
 
 if TYPE_CHECKING:
@@ -58,14 +58,14 @@ def in_the_plan(error: BaseException) -> Callable[[pytest.MonkeyPatch], None]:
 
 
 PLACES: dict[str, Callable[[BaseException], Callable[[pytest.MonkeyPatch], None]]] = {
-    "a task that is due": lambda error: on_call(Reading, "ready", error),
-    "a task that begins": lambda error: on_call(Reading, "start", error),
-    "a task that is sent again": lambda error: on_call(Reading, "again", error, 1),
-    "a task that is done": lambda error: on_call(Reading, "finish", error),
-    "the pages after one": lambda error: on_call(Reading, "_queue_following", error),
-    "leave for a request": lambda error: on_call(Pacer, "take", error),
-    "what headers teach": lambda error: on_call(Pacer, "learn", error),
-    "a pause": lambda error: on_call(Pacer, "pause", error, 1),
+    "a task that is due": lambda error: on_call(StreamFetch, "ready", error),
+    "a task that begins": lambda error: on_call(StreamFetch, "start", error),
+    "a task that is sent again": lambda error: on_call(StreamFetch, "requeue", error, 1),
+    "a task that is done": lambda error: on_call(StreamFetch, "finish", error),
+    "the pages after one": lambda error: on_call(StreamFetch, "_queue_following", error),
+    "leave for a request": lambda error: on_call(RateLimiter, "acquire", error),
+    "what headers teach": lambda error: on_call(RateLimiter, "update", error),
+    "a pause": lambda error: on_call(RateLimiter, "pause", error, 1),
     "a fetch": lambda error: on_call(RestStream, "fetch", error),
     "a decoded body": lambda error: on_call(RestStream, "decode", error),
     "the first request": lambda error: on_call(RestStream, "first_request", error),
@@ -94,7 +94,7 @@ def test_what_fails_ends_the_run_with_an_error(
 def test_what_ends_a_worker_is_told_with_its_place_and_ends_the_others(
     monkeypatch: pytest.MonkeyPatch, make_tap: Callable[..., Any], workers: int
 ) -> None:
-    monkeypatch.setattr(Reading, "finish", failing(Odd("a value")))
+    monkeypatch.setattr(StreamFetch, "finish", failing(Odd("a value")))
     tap = make_tap(*STREAMS, max_concurrency=workers)
     with pytest.raises(RunError, match=r"An unforeseen Odd at .*test_endings\.py:\d+ ended this") as raised:
         ended(tap.sync_all)
@@ -134,8 +134,8 @@ def test_a_system_that_lets_few_threads_start_is_read_with_those(
 def test_workers_that_are_gone_without_a_word_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("singer_rest.fetch.scheduler.CHECK_SECONDS", 0.01)
     monkeypatch.setattr(Scheduler, "_work", lambda self: None)
-    scheduler = Scheduler(2, Pacer({}))
-    reading = Reading("kinds", iter((None,)), failing(TapError("x")), failing(TapError("x")), "/kinds")
+    scheduler = Scheduler(2, RateLimiter({}))
+    reading = StreamFetch("kinds", iter((None,)), failing(TapError("x")), failing(TapError("x")), "/kinds")
     scheduler.add(reading)
     with pytest.raises(RunError, match="A worker ended without a word"):
         ended(lambda: list(scheduler.pages(reading)))

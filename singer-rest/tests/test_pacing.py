@@ -6,7 +6,15 @@ import logging
 import time
 
 import pytest
-from singer_rest.http.rate_limits import LONGEST_DELAY, MAX_WAIT, Pacer, Rate, full_jitter, reset_after, retry_after
+from singer_rest.http.rate_limits import (
+    LONGEST_DELAY,
+    MAX_WAIT,
+    RateLimit,
+    RateLimiter,
+    full_jitter,
+    reset_after,
+    retry_after,
+)
 
 ABSURD = (
     *("soon", "", " ", "nan", "inf", "-inf", "1e300", "-1e300", "1e999", "9" * 5000, "-5", "40000000", "1e15", "0x10"),
@@ -30,82 +38,84 @@ def clock() -> Clock:
 
 
 def test_a_burst_goes_at_once_and_the_next_request_waits_its_share(clock: Clock) -> None:
-    pacer = Pacer({"/a": Rate(10)}, clock=clock)
-    assert [pacer.take("/a") for _ in range(10)] == [0.0] * 10
-    assert pacer.take("/a") == pytest.approx(0.1)
+    rate_limiter = RateLimiter({"/a": RateLimit(10)}, clock=clock)
+    assert [rate_limiter.acquire("/a") for _ in range(10)] == [0.0] * 10
+    assert rate_limiter.acquire("/a") == pytest.approx(0.1)
     clock.now += 0.1
-    assert pacer.take("/a") == 0.0
-    assert pacer.take("/a") > 0
+    assert rate_limiter.acquire("/a") == 0.0
+    assert rate_limiter.acquire("/a") > 0
 
 
 def test_endpoints_have_limits_of_their_own(clock: Clock) -> None:
-    pacer = Pacer({"/a": Rate(1), "": Rate(2)}, clock=clock)
-    assert pacer.take("/a") == 0.0
-    assert pacer.take("/a") > 0
-    assert [pacer.take("/b") for _ in range(2)] == [0.0, 0.0]
-    assert pacer.take("/b") > 0
-    assert pacer.take("/c") == 0.0
+    rate_limiter = RateLimiter({"/a": RateLimit(1), "": RateLimit(2)}, clock=clock)
+    assert rate_limiter.acquire("/a") == 0.0
+    assert rate_limiter.acquire("/a") > 0
+    assert [rate_limiter.acquire("/b") for _ in range(2)] == [0.0, 0.0]
+    assert rate_limiter.acquire("/b") > 0
+    assert rate_limiter.acquire("/c") == 0.0
 
 
 def test_an_endpoint_without_a_limit_is_not_held_back(clock: Clock) -> None:
-    pacer = Pacer({}, clock=clock)
-    assert {pacer.take("/a") for _ in range(1000)} == {0.0}
+    rate_limiter = RateLimiter({}, clock=clock)
+    assert {rate_limiter.acquire("/a") for _ in range(1000)} == {0.0}
 
 
 def test_the_users_cap_counts_all_endpoints(clock: Clock) -> None:
-    pacer = Pacer({"": Rate(100)}, Rate(60, 60, burst=1), clock=clock)
-    assert pacer.take("/a") == 0.0
-    assert pacer.take("/b") == pytest.approx(1.0)
+    rate_limiter = RateLimiter({"": RateLimit(100)}, RateLimit(60, 60, burst=1), clock=clock)
+    assert rate_limiter.acquire("/a") == 0.0
+    assert rate_limiter.acquire("/b") == pytest.approx(1.0)
     clock.now += 1.0
-    assert pacer.take("/b") == 0.0
+    assert rate_limiter.acquire("/b") == 0.0
 
 
 def test_a_shared_limit_counts_all_endpoints_that_its_pattern_matches(clock: Clock) -> None:
-    pacer = Pacer({"/v1/*": Rate(3, 60, burst=3, shared=True), "/v1/b": Rate(1), "": Rate(100)}, clock=clock)
-    assert [pacer.take(path) for path in ("/v1/a", "/v1/b", "/v2/a")] == [0.0] * 3
-    assert pacer.take("/v1/b") == pytest.approx(1.0)
-    assert pacer.take("/v1/a/b") == 0.0
-    assert pacer.take("/v1/a") == pytest.approx(20.0)
-    assert pacer.take("/v2/a") == 0.0
+    rate_limiter = RateLimiter(
+        {"/v1/*": RateLimit(3, 60, burst=3, shared=True), "/v1/b": RateLimit(1), "": RateLimit(100)}, clock=clock
+    )
+    assert [rate_limiter.acquire(path) for path in ("/v1/a", "/v1/b", "/v2/a")] == [0.0] * 3
+    assert rate_limiter.acquire("/v1/b") == pytest.approx(1.0)
+    assert rate_limiter.acquire("/v1/a/b") == 0.0
+    assert rate_limiter.acquire("/v1/a") == pytest.approx(20.0)
+    assert rate_limiter.acquire("/v2/a") == 0.0
 
 
 def test_a_refused_take_costs_nothing(clock: Clock) -> None:
-    pacer = Pacer({"/slow": Rate(1), "/fast": Rate(100)}, Rate(2, 1, burst=2), clock=clock)
-    assert pacer.take("/slow") == 0.0
-    assert [pacer.take("/slow") > 0 for _ in range(50)] == [True] * 50
-    assert pacer.take("/fast") == 0.0
+    rate_limiter = RateLimiter({"/slow": RateLimit(1), "/fast": RateLimit(100)}, RateLimit(2, 1, burst=2), clock=clock)
+    assert rate_limiter.acquire("/slow") == 0.0
+    assert [rate_limiter.acquire("/slow") > 0 for _ in range(50)] == [True] * 50
+    assert rate_limiter.acquire("/fast") == 0.0
 
 
 def test_headers_teach_rate_burst_and_what_is_left(clock: Clock) -> None:
-    pacer = Pacer({"": Rate(1)}, clock=clock)
-    pacer.take("/a")
+    rate_limiter = RateLimiter({"": RateLimit(1)}, clock=clock)
+    rate_limiter.acquire("/a")
     headers = {"x-ratelimit-replenish-rate": "30", "x-ratelimit-burst-capacity": "100", "x-ratelimit-remaining": "99"}
-    pacer.learn("/a", headers)
-    assert [pacer.take("/a") for _ in range(99)] == [0.0] * 99
-    assert pacer.take("/a") == pytest.approx(1 / 30)
-    pacer.learn("/a", headers)  # late, from before the others: nothing is given twice
-    assert pacer.take("/a") == pytest.approx(1 / 30)
+    rate_limiter.update("/a", headers)
+    assert [rate_limiter.acquire("/a") for _ in range(99)] == [0.0] * 99
+    assert rate_limiter.acquire("/a") == pytest.approx(1 / 30)
+    rate_limiter.update("/a", headers)  # late, from before the others: nothing is given twice
+    assert rate_limiter.acquire("/a") == pytest.approx(1 / 30)
 
 
 def test_ratelimit_headers_teach_what_is_left_and_when_there_is_more(clock: Clock) -> None:
-    pacer = Pacer({"": Rate(10)}, clock=clock)
-    pacer.learn("/a", {"RateLimit-Remaining": "2", "RateLimit-Reset": "30"})
-    assert [pacer.take("/a") > 0 for _ in range(3)] == [False, False, True]
-    pacer.learn("/a", {"RateLimit-Remaining": "0", "RateLimit-Reset": "30"})
-    assert pacer.take("/a") == pytest.approx(30)
-    pacer.learn("/a", {"RateLimit-Remaining": "0", "RateLimit-Reset": "soon"})
+    rate_limiter = RateLimiter({"": RateLimit(10)}, clock=clock)
+    rate_limiter.update("/a", {"RateLimit-Remaining": "2", "RateLimit-Reset": "30"})
+    assert [rate_limiter.acquire("/a") > 0 for _ in range(3)] == [False, False, True]
+    rate_limiter.update("/a", {"RateLimit-Remaining": "0", "RateLimit-Reset": "30"})
+    assert rate_limiter.acquire("/a") == pytest.approx(30)
+    rate_limiter.update("/a", {"RateLimit-Remaining": "0", "RateLimit-Reset": "soon"})
     clock.now += 30
-    assert pacer.take("/a") == 0.0
+    assert rate_limiter.acquire("/a") == 0.0
 
 
 @pytest.mark.parametrize("per_minute", [1, 5, 75, 400])
 def test_no_minute_holds_more_than_the_hourly_limit_allows_it(clock: Clock, per_minute: int) -> None:
-    pacer = Pacer({"": Rate(per_minute, 60)}, clock=clock)
-    assert pacer.take("/a") == 0.0
-    pacer.learn("/a", {"x-csod-throttling-rate-limit-urilevel": str(per_minute * 60)})
+    rate_limiter = RateLimiter({"": RateLimit(per_minute, 60)}, clock=clock)
+    assert rate_limiter.acquire("/a") == 0.0
+    rate_limiter.update("/a", {"x-csod-throttling-rate-limit-urilevel": str(per_minute * 60)})
     sent, first = 1, clock.now
     while clock.now <= first + 60:
-        if wait := pacer.take("/a"):
+        if wait := rate_limiter.acquire("/a"):
             clock.now += wait
         else:
             sent += 1
@@ -113,66 +123,69 @@ def test_no_minute_holds_more_than_the_hourly_limit_allows_it(clock: Clock, per_
 
 
 def test_a_request_may_cost_more_than_one_of_the_gateways_tokens(clock: Clock) -> None:
-    pacer = Pacer({"": Rate(100)}, clock=clock)
-    pacer.take("/a")
+    rate_limiter = RateLimiter({"": RateLimit(100)}, clock=clock)
+    rate_limiter.acquire("/a")
     headers = {"x-ratelimit-replenish-rate": "30", "x-ratelimit-requested-tokens": "60", "x-ratelimit-remaining": "0"}
-    pacer.learn("/a", headers)
-    assert pacer.take("/a") == pytest.approx(2.0)
+    rate_limiter.update("/a", headers)
+    assert rate_limiter.acquire("/a") == pytest.approx(2.0)
 
 
 def test_what_is_left_is_believed_where_somebody_else_uses_the_credential(clock: Clock) -> None:
-    pacer = Pacer({"": Rate(10)}, clock=clock)
-    pacer.take("/a")
-    pacer.learn("/a", {"x-ratelimit-remaining": "0"})
-    assert pacer.take("/a") == pytest.approx(0.1)
+    rate_limiter = RateLimiter({"": RateLimit(10)}, clock=clock)
+    rate_limiter.acquire("/a")
+    rate_limiter.update("/a", {"x-ratelimit-remaining": "0"})
+    assert rate_limiter.acquire("/a") == pytest.approx(0.1)
 
 
 def test_endpoints_without_a_limit_of_their_own_teach_the_one_that_they_share(clock: Clock) -> None:
-    pacer = Pacer({"*": Rate(10, shared=True), "/own": Rate(100)}, clock=clock)
-    pacer.learn("/a", {"RateLimit-Remaining": "2", "RateLimit-Reset": "30"})
-    assert [pacer.take(path) > 0 for path in ("/a", "/b", "/c")] == [False, False, True]
-    pacer.learn("/b", {"RateLimit-Remaining": "0", "RateLimit-Reset": "30"})
-    assert [pacer.take(path) for path in ("/a", "/c", "/own")] == [pytest.approx(30)] * 3
+    rate_limiter = RateLimiter({"*": RateLimit(10, shared=True), "/own": RateLimit(100)}, clock=clock)
+    rate_limiter.update("/a", {"RateLimit-Remaining": "2", "RateLimit-Reset": "30"})
+    assert [rate_limiter.acquire(path) > 0 for path in ("/a", "/b", "/c")] == [False, False, True]
+    rate_limiter.update("/b", {"RateLimit-Remaining": "0", "RateLimit-Reset": "30"})
+    assert [rate_limiter.acquire(path) for path in ("/a", "/c", "/own")] == [pytest.approx(30)] * 3
     clock.now += 30
-    assert pacer.take("/own") == 0.0
-    pacer.learn("/own", {"x-ratelimit-replenish-rate": "1", "x-ratelimit-remaining": "0"})
-    assert pacer.take("/own") == pytest.approx(1)
-    assert pacer.take("/a") == 0.0
+    assert rate_limiter.acquire("/own") == 0.0
+    rate_limiter.update("/own", {"x-ratelimit-replenish-rate": "1", "x-ratelimit-remaining": "0"})
+    assert rate_limiter.acquire("/own") == pytest.approx(1)
+    assert rate_limiter.acquire("/a") == 0.0
 
 
 def test_a_pause_stops_all_that_share_a_limit_and_have_none_of_their_own(clock: Clock) -> None:
-    pacer = Pacer({"/v1/*": Rate(10, shared=True), "/v1/own": Rate(100)}, clock=clock)
-    pacer.pause("/v1/own", 3)
-    assert pacer.take("/v1/own") == pytest.approx(3)
-    assert pacer.take("/v1/a") == 0.0
-    pacer.pause("/v1/a", 7)
-    assert [pacer.take(path) for path in ("/v1/a", "/v1/b", "/v1/own", "/v2")] == [*[pytest.approx(7)] * 3, 0.0]
+    rate_limiter = RateLimiter({"/v1/*": RateLimit(10, shared=True), "/v1/own": RateLimit(100)}, clock=clock)
+    rate_limiter.pause("/v1/own", 3)
+    assert rate_limiter.acquire("/v1/own") == pytest.approx(3)
+    assert rate_limiter.acquire("/v1/a") == 0.0
+    rate_limiter.pause("/v1/a", 7)
+    assert [rate_limiter.acquire(path) for path in ("/v1/a", "/v1/b", "/v1/own", "/v2")] == [
+        *[pytest.approx(7)] * 3,
+        0.0,
+    ]
     clock.now += 7
-    assert pacer.take("/v1/b") == 0.0
+    assert rate_limiter.acquire("/v1/b") == 0.0
 
 
 def test_a_pause_stops_everything_to_that_endpoint_until_it_ends(clock: Clock) -> None:
-    pacer = Pacer({"": Rate(100)}, clock=clock)
-    pacer.pause("/a", 7)
-    pacer.pause("/a", 3)
-    assert pacer.take("/a") == pytest.approx(7)
-    assert pacer.take("/b") == 0.0
+    rate_limiter = RateLimiter({"": RateLimit(100)}, clock=clock)
+    rate_limiter.pause("/a", 7)
+    rate_limiter.pause("/a", 3)
+    assert rate_limiter.acquire("/a") == pytest.approx(7)
+    assert rate_limiter.acquire("/b") == 0.0
     clock.now += 7
-    assert pacer.take("/a") == 0.0
+    assert rate_limiter.acquire("/a") == 0.0
 
 
 def test_after_a_pause_nothing_that_gathered_before_goes_at_once(clock: Clock) -> None:
-    pacer = Pacer({"": Rate(10, burst=100)}, clock=clock)
-    pacer.pause("/a", 5)
+    rate_limiter = RateLimiter({"": RateLimit(10, burst=100)}, clock=clock)
+    rate_limiter.pause("/a", 5)
     clock.now += 5
-    assert pacer.take("/a") == 0.0
-    assert pacer.take("/a") == pytest.approx(0.1)
+    assert rate_limiter.acquire("/a") == 0.0
+    assert rate_limiter.acquire("/a") == pytest.approx(0.1)
 
 
 def test_headers_that_are_no_numbers_teach_nothing(clock: Clock) -> None:
-    pacer = Pacer({"": Rate(1)}, clock=clock)
-    pacer.learn("/a", {"x-ratelimit-replenish-rate": "many", "x-ratelimit-remaining": ""})
-    assert pacer.take("/a") == 0.0
+    rate_limiter = RateLimiter({"": RateLimit(1)}, clock=clock)
+    rate_limiter.update("/a", {"x-ratelimit-replenish-rate": "many", "x-ratelimit-remaining": ""})
+    assert rate_limiter.acquire("/a") == 0.0
 
 
 LIMIT_HEADERS = (
@@ -186,21 +199,21 @@ LIMIT_HEADERS = (
 def test_no_value_of_a_header_raises_or_holds_a_request_back_for_long(clock: Clock, value: str) -> None:
     for changed in LIMIT_HEADERS:
         for others in ("0", "1", "50", value):
-            pacer = Pacer({"": Rate(1)}, clock=clock)
-            pacer.learn("/a", {name: value if name == changed else others for name in LIMIT_HEADERS})
-            pacer.learn("/a", {name: value if name == changed else "1" for name in LIMIT_HEADERS})
-            waits = [pacer.take("/a") for _ in range(100)]
+            rate_limiter = RateLimiter({"": RateLimit(1)}, clock=clock)
+            rate_limiter.update("/a", {name: value if name == changed else others for name in LIMIT_HEADERS})
+            rate_limiter.update("/a", {name: value if name == changed else "1" for name in LIMIT_HEADERS})
+            waits = [rate_limiter.acquire("/a") for _ in range(100)]
             assert all(0 <= wait <= MAX_WAIT for wait in waits)
 
 
 def test_a_reset_beyond_the_longest_wait_is_no_pause(clock: Clock) -> None:
-    pacer = Pacer({"": Rate(10)}, clock=clock, max_wait=60)
-    pacer.learn("/a", {"RateLimit-Remaining": "0", "RateLimit-Reset": "61"})
-    assert pacer.paused("/a") == 0
-    assert pacer.take("/a") == 0.0
-    pacer.learn("/a", {"RateLimit-Remaining": "0", "RateLimit-Reset": "60"})
-    assert pacer.paused("/a") == 60
-    assert pacer.paused("/b") == 0
+    rate_limiter = RateLimiter({"": RateLimit(10)}, clock=clock, max_wait=60)
+    rate_limiter.update("/a", {"RateLimit-Remaining": "0", "RateLimit-Reset": "61"})
+    assert rate_limiter.pause_left("/a") == 0
+    assert rate_limiter.acquire("/a") == 0.0
+    rate_limiter.update("/a", {"RateLimit-Remaining": "0", "RateLimit-Reset": "60"})
+    assert rate_limiter.pause_left("/a") == 60
+    assert rate_limiter.pause_left("/b") == 0
 
 
 @pytest.mark.parametrize(
@@ -240,14 +253,14 @@ def test_a_limit_that_is_reset_at_a_moment_holds_up_nothing_for_longer(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    pacer = Pacer({"*": Rate(100, shared=True)}, clock=clock)
+    rate_limiter = RateLimiter({"*": RateLimit(100, shared=True)}, clock=clock)
     for endpoint in ("/a", "/b"):
-        pacer.learn(endpoint, {"RateLimit-Remaining": "0", "RateLimit-Reset": str(time.time() + 30)})
-    assert pacer.take("/a") == pytest.approx(30, abs=1)
+        rate_limiter.update(endpoint, {"RateLimit-Remaining": "0", "RateLimit-Reset": str(time.time() + 30)})
+    assert rate_limiter.acquire("/a") == pytest.approx(30, abs=1)
     assert [record.getMessage() for record in caplog.records] == ["/a: the vendor's limit is used up; going on in 30 s"]
     clock.now += 31
-    assert pacer.take("/a") == 0.0
-    pacer.learn("/a", {"RateLimit-Remaining": "0", "RateLimit-Reset": "9"})
+    assert rate_limiter.acquire("/a") == 0.0
+    rate_limiter.update("/a", {"RateLimit-Remaining": "0", "RateLimit-Reset": "9"})
     assert len(caplog.records) == 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import Batches, DateWindows, Each
+from singer_rest import DateWindows, ParentBatches, Product
 from singer_rest.testing import Answer, Output
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def batches(make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, shop:
     def batches(*gone: str, size: int = 4) -> Batched:
         pets = type(make_tap().streams["pets"])
         monkeypatch.setattr(pets, "path", "/pets")
-        monkeypatch.setattr(pets, "slices", Batches("owners", "owner_ids[]", size=size))
+        monkeypatch.setattr(pets, "slices", ParentBatches("owners", "owner_ids[]", size=size))
         shop.before = Batched(set(gone))
         return shop.before  # type: ignore[no-any-return]
 
@@ -91,7 +91,7 @@ def test_a_parent_that_is_gone_is_counted_once_whatever_it_was_asked_for(
     pets = type(make_tap().streams["pets"])
     monkeypatch.setattr(pets, "path", "/pets")
     windows = DateWindows("from", "to", days=10)
-    monkeypatch.setattr(pets, "slices", Each(Batches("owners", "owner_ids[]", size=1), windows))
+    monkeypatch.setattr(pets, "slices", Product(ParentBatches("owners", "owner_ids[]", size=1), windows))
     real = vendor.answer
 
     def answer(asked: Asked) -> Answer:

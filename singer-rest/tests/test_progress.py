@@ -112,13 +112,20 @@ def test_the_share_of_slices_is_known_from_the_first_on(lines: Callable[..., lis
 
 
 def test_of_a_read_that_goes_on_the_share_is_that_of_the_rest(lines: Callable[..., list[str]], shop: Any) -> None:
-    made_with = {
+    config_fingerprint = {
         "start_date": "2021-01-01T00:00:00Z",
         "end_date": "2021-04-30T00:00:00Z",
         "window_start": "2021-01-01T00:00:00Z",
         "replication_key": "month",
     }
-    begun = {"version": 5, "began": "2021-05-01", "made_with": made_with, "rows": 1, "keyless_rows": 0, "latest": None}
+    begun = {
+        "version": 5,
+        "began": "2021-05-01",
+        "made_with": config_fingerprint,
+        "rows": 1,
+        "keyless_rows": 0,
+        "latest": None,
+    }
     state = {"bookmarks": {"sales": {"finished_slices": [begun, "2021-01-01/2021-01-31", "2021-02-01/2021-02-28"]}}}
     assert lines("sales", state=state, start_date="2021-01-01", end_date="2021-04-30") == ["50 % done", "100 % done"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from singer_rest.http.request import Reply
 from singer_rest.singer.messages import MessageWriter, encode, record_lines
-from singer_rest.singer.records import Shape
-from singer_rest.singer.warnings import named
+from singer_rest.singer.records import RecordConformer
+from singer_rest.singer.warnings import field_names
 from singer_sdk.singerlib import SelectionMask
 from singer_sdk.singerlib.encoding.simple import RecordMessage
 
@@ -30,12 +30,12 @@ SCHEMA = {
 
 
 @pytest.fixture
-def shape() -> Shape:
-    return Shape(SCHEMA, ("id",))
+def shape() -> RecordConformer:
+    return RecordConformer(SCHEMA, ("id",))
 
 
-def test_fields_that_no_schema_lists_are_kept_in_extra_and_named(shape: Shape) -> None:
-    record = shape.fit({"id": "1", "shoe_size": 44, "nested": {"a": [1]}})
+def test_fields_that_no_schema_lists_are_kept_in_extra_and_named(shape: RecordConformer) -> None:
+    record = shape.conform({"id": "1", "shoe_size": 44, "nested": {"a": [1]}})
     assert record == {"id": "1", "_extra": {"nested": {"a": [1]}, "shoe_size": 44}}
     assert shape.unlisted == {"shoe_size", "nested"}
 
@@ -61,22 +61,26 @@ def test_fields_that_no_schema_lists_are_kept_in_extra_and_named(shape: Shape) -
         (None, None),
     ],
 )
-def test_timestamps_are_utc_with_z(shape: Shape, sent: object, emitted: object) -> None:
-    assert shape.fit({"id": "1", "updated_at": sent}) == {"id": "1", "updated_at": emitted}
+def test_timestamps_are_utc_with_z(shape: RecordConformer, sent: object, emitted: object) -> None:
+    assert shape.conform({"id": "1", "updated_at": sent}) == {"id": "1", "updated_at": emitted}
     assert not shape.misfits
 
 
 @pytest.mark.parametrize(
     "sent", ["last Tuesday", 5, True, ["2026-11-22"], "2023-02-29T05:00:00Z", "0001-01-01T00:00:00+05:00"]
 )
-def test_what_is_no_timestamp_is_kept_in_extra_and_named(shape: Shape, sent: object) -> None:
-    assert shape.fit({"id": "1", "updated_at": sent}) == {"id": "1", "updated_at": None, "_extra": {"updated_at": sent}}
+def test_what_is_no_timestamp_is_kept_in_extra_and_named(shape: RecordConformer, sent: object) -> None:
+    assert shape.conform({"id": "1", "updated_at": sent}) == {
+        "id": "1",
+        "updated_at": None,
+        "_extra": {"updated_at": sent},
+    }
     assert shape.misfits == {"updated_at"}
 
 
-def test_what_its_column_cannot_hold_is_kept_under_its_name_and_the_column_is_empty(shape: Shape) -> None:
+def test_what_its_column_cannot_hold_is_kept_under_its_name_and_the_column_is_empty(shape: RecordConformer) -> None:
     nested = {"a": {"b": 2**64}}
-    record = shape.fit({"id": {"n": 1}, "count": 2**64, "tags": [nested], "price": "NaN", "new": 1})
+    record = shape.conform({"id": {"n": 1}, "count": 2**64, "tags": [nested], "price": "NaN", "new": 1})
     assert record == {
         "id": None,
         "count": None,
@@ -94,44 +98,44 @@ def test_what_its_column_cannot_hold_is_kept_under_its_name_and_the_column_is_em
     assert shape.keyless == 1
 
 
-def test_a_field_that_the_vendor_calls_extra_is_kept_in_extra(shape: Shape) -> None:
-    record = shape.fit({"id": "1", "_extra": {"mine": 1}, "_sdc_deleted_at": "never", "new": 2})
+def test_a_field_that_the_vendor_calls_extra_is_kept_in_extra(shape: RecordConformer) -> None:
+    record = shape.conform({"id": "1", "_extra": {"mine": 1}, "_sdc_deleted_at": "never", "new": 2})
     assert record == {"id": "1", "_extra": {"_extra": {"mine": 1}, "_sdc_deleted_at": "never", "new": 2}}
 
 
 def test_nothing_is_kept_of_what_is_not_selected() -> None:
     mask = SelectionMask({("properties", "count"): False, ("properties", "tags", "properties", "b"): False})
-    shape = Shape(SCHEMA, ("id",), mask=mask)
-    record = shape.fit({"id": "1", "count": "many", "tags": {"a": 1, "b": 2}})
+    shape = RecordConformer(SCHEMA, ("id",), mask=mask)
+    record = shape.conform({"id": "1", "count": "many", "tags": {"a": 1, "b": 2}})
     assert record["_extra"] == {"tags": {"a": 1}}
     assert shape.misfits == {"tags"}
 
 
-def test_keys_beyond_a_bound_are_not_remembered(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_beyond_a_bound_are_not_remembered(shape: RecordConformer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("singer_rest.singer.records.MAX_TRACKED_KEYS", 2)
     for identity in ("1", "2", "3", "3", "1"):
-        shape.fit({"id": identity})
+        shape.conform({"id": identity})
     assert (shape.repeated, shape.tracks_all_keys) == (1, False)
 
 
-def test_a_local_time_stays_local(shape: Shape) -> None:
-    assert shape.fit({"id": "1", "local": "2026-11-22T05:00:00"})["local"] == "2026-11-22T05:00:00"
+def test_a_local_time_stays_local(shape: RecordConformer) -> None:
+    assert shape.conform({"id": "1", "local": "2026-11-22T05:00:00"})["local"] == "2026-11-22T05:00:00"
 
 
-def test_repeated_keys_are_counted_within_a_slice_only(shape: Shape) -> None:
+def test_repeated_keys_are_counted_within_a_slice_only(shape: RecordConformer) -> None:
     for identity in ("1", "2", "1", 1, None, None):
-        shape.fit({"id": identity})
+        shape.conform({"id": identity})
     assert shape.repeated == 2
     assert shape.keyless == 2
     shape.start_slice()
-    shape.fit({"id": "1"})
+    shape.conform({"id": "1"})
     assert shape.repeated == 2
 
 
 def test_without_keys_nothing_repeats() -> None:
-    shape = Shape(SCHEMA, ())
-    shape.fit({"id": "1"})
-    shape.fit({"id": "1"})
+    shape = RecordConformer(SCHEMA, ())
+    shape.conform({"id": "1"})
+    shape.conform({"id": "1"})
     assert shape.repeated == 0
 
 
@@ -174,11 +178,11 @@ def test_a_body_that_is_nested_too_deep_is_read_and_written_with_its_depth_as_te
     assert text == nested(951, '"}]\\u00fc\\ud800"')
 
 
-def test_a_record_that_is_nested_too_deep_is_written_with_its_depth_as_text(shape: Shape) -> None:
+def test_a_record_that_is_nested_too_deep_is_written_with_its_depth_as_text(shape: RecordConformer) -> None:
     value: Any = "\ud800"
     for _ in range(2000):
         value = {"a": [value, {"password": "s"}]}
-    record = shape.fit({"id": "1", "deep": value})
+    record = shape.conform({"id": "1", "deep": value})
     line = record_lines("persons", [record], None, NOW)
     assert b"password" not in line
     assert json.loads(line)["record"]["_extra"]["deep"]["a"][1] == {}
@@ -201,7 +205,7 @@ def test_a_page_with_half_a_surrogate_pair_can_be_written() -> None:
 
 
 def test_names_of_fields_stand_on_one_line_of_a_log_at_no_great_length() -> None:
-    assert named({"b", "a"}) == "a, b"
-    assert named({"a\nERROR", "\x1b[31m", "größe"}) == "\\x1b[31m, a\\nERROR, größe"
-    assert named({"x" * 5000}) == "x" * 100 + "..."
-    assert named({f"{number:03}" for number in range(250)}).endswith("098, 099 and 150 more")
+    assert field_names({"b", "a"}) == "a, b"
+    assert field_names({"a\nERROR", "\x1b[31m", "größe"}) == "\\x1b[31m, a\\nERROR, größe"
+    assert field_names({"x" * 5000}) == "x" * 100 + "..."
+    assert field_names({f"{number:03}" for number in range(250)}).endswith("098, 099 and 150 more")

@@ -20,9 +20,9 @@ def replication(
     *,
     key: str | None = "updated_at",
     start_date: datetime | None = None,
-    look_back: pendulum.Duration = MINUTES,
+    lookback: pendulum.Duration = MINUTES,
 ) -> Replication:
-    return Replication("persons", state, key=key, start_date=start_date, look_back=look_back, now=NOW)
+    return Replication("persons", state, key=key, start_date=start_date, lookback=lookback, now=NOW)
 
 
 def bookmark(value: str | None, **more: Any) -> dict[str, Any]:
@@ -44,8 +44,8 @@ def done(run: Replication, start: datetime | None = None, end: datetime | None =
 def test_the_bookmark_is_the_latest_key_in_one_format_whatever_the_records_order() -> None:
     state: dict[str, Any] = {}
     run = replication(state)
-    run.see([{"updated_at": text} for text in ("2026-11-02T01:00:00+02:00", "2026-11-01T23:30:00.5Z")])
-    run.see([{"updated_at": "2020-01-01T00:00:00Z"}])
+    run.observe([{"updated_at": text} for text in ("2026-11-02T01:00:00+02:00", "2026-11-01T23:30:00.5Z")])
+    run.observe([{"updated_at": "2020-01-01T00:00:00Z"}])
     assert done(run)
     assert state == bookmark("2026-11-01T23:30:00.500000Z", version=VERSION, window_start=None, window_end=None)
 
@@ -53,7 +53,7 @@ def test_the_bookmark_is_the_latest_key_in_one_format_whatever_the_records_order
 def test_the_bookmark_does_not_move_back_where_the_newest_row_is_gone() -> None:
     state = bookmark("2026-11-01T00:00:00Z", version=7)
     run = replication(state)
-    run.see([{"updated_at": "2026-10-31T23:57:00Z"}])
+    run.observe([{"updated_at": "2026-10-31T23:57:00Z"}])
     run.finish(None, None)
     assert state["replication_key_value"] == "2026-11-01T00:00:00Z"
 
@@ -61,7 +61,7 @@ def test_the_bookmark_does_not_move_back_where_the_newest_row_is_gone() -> None:
 def test_a_run_that_does_not_finish_leaves_the_state_alone() -> None:
     state = bookmark("2026-11-01T00:00:00Z", version=1)
     before = dict(state)
-    replication(state).see([{"updated_at": "2026-11-20T00:00:00Z"}])
+    replication(state).observe([{"updated_at": "2026-11-20T00:00:00Z"}])
     assert state == before
 
 
@@ -73,7 +73,7 @@ def test_the_next_run_looks_back_and_keeps_the_version() -> None:
 def test_the_bookmark_never_passes_the_runs_own_start() -> None:
     state: dict[str, Any] = {}
     run = replication(state)
-    run.see([{"updated_at": "2026-11-22T05:00:07Z"}])
+    run.observe([{"updated_at": "2026-11-22T05:00:07Z"}])
     run.finish(None, None)
     assert state["replication_key_value"] == "2026-11-22T05:00:00Z"
 
@@ -95,14 +95,14 @@ def test_looking_back_does_not_reach_before_the_start_date() -> None:
 
 
 def test_looking_back_by_months_knows_their_lengths() -> None:
-    run = replication(bookmark("2026-05-31T00:00:00Z"), look_back=pendulum.duration(months=3))
+    run = replication(bookmark("2026-05-31T00:00:00Z"), lookback=pendulum.duration(months=3))
     assert run.since == datetime(2026, 2, 28, tzinfo=timezone.utc)
 
 
 def test_records_without_the_key_set_the_bookmark_to_null_so_that_the_next_run_reads_everything() -> None:
     state = bookmark("2026-11-01T00:00:00Z", version=7)
     run = replication(state)
-    run.see([{"id": "1"}, {"id": "2", "updated_at": "2026-11-02T00:00:00Z"}])
+    run.observe([{"id": "1"}, {"id": "2", "updated_at": "2026-11-02T00:00:00Z"}])
     run.finish(None, None)
     assert run.keyless_rows == 1
     assert "replication_key_value" in state  # null, not removed: Meltano merges
@@ -117,7 +117,7 @@ def test_a_bookmark_of_another_key_is_not_used() -> None:
 @pytest.mark.parametrize("value", [None, "", "yesterday", 5, ["2026"]])
 def test_a_record_whose_key_is_no_date_counts_as_one_without(value: Any) -> None:
     run = replication({})
-    run.see([{"updated_at": value}])
+    run.observe([{"updated_at": value}])
     assert run.keyless_rows == 1
 
 
@@ -132,7 +132,7 @@ def test_a_state_that_cannot_be_read_is_a_sentence_without_its_value(key: str, v
 def test_a_full_table_is_read_whole_each_time_under_a_higher_version() -> None:
     state: dict[str, Any] = {"version": VERSION + 5, "window_start": None}
     run = replication(state, key=None)
-    run.see([{"id": "1"}])
+    run.observe([{"id": "1"}])
     assert run.version == VERSION + 6
     assert done(run)
     assert state == {"version": VERSION + 6, "window_start": None, "window_end": None}
@@ -166,7 +166,7 @@ def test_a_read_that_reaches_less_far_than_the_table_activates_no_version(
     old = {"version": 1, "window_start": "2021-01-01T00:00:00Z", "window_end": "2025-01-01T00:00:00Z"}
     state = dict(old)
     run = replication(state, key=None)
-    run.see([{"id": "1"}])
+    run.observe([{"id": "1"}])
     assert done(run, start, end) is covers
     assert (state["window_start"] == old["window_start"]) == (not covers or start == year(2021))
 
@@ -175,7 +175,7 @@ def test_a_table_without_ends_is_covered_by_a_read_without_ends_only() -> None:
     for start, end, covers in ((None, None, True), (year(2021), None, False), (None, year(2027), False)):
         state: dict[str, Any] = {"version": 1, "window_start": None, "window_end": None}
         run = replication(state, key=None)
-        run.see([{"id": "1"}])
+        run.observe([{"id": "1"}])
         assert done(run, start, end) is covers
         assert state["window_start"] is None
 
@@ -189,7 +189,7 @@ def test_what_the_table_reaches_back_to_is_known_but_does_not_narrow_anything() 
 def test_records_without_versions_leave_the_version_alone() -> None:
     state: dict[str, Any] = {}
     run = replication(state)
-    run.see([{"updated_at": "2026-11-01T00:00:00Z"}])
+    run.observe([{"updated_at": "2026-11-01T00:00:00Z"}])
     run.finish(None, None, versions=False)
     assert state == bookmark("2026-11-01T00:00:00Z")
 
@@ -200,6 +200,6 @@ def test_a_bookmark_ahead_of_the_clock_is_not_believed(ahead: timedelta, whole: 
     run = replication(state)
     assert (run.whole, run.bookmark_is_ahead) == (whole, whole)
     if whole:
-        run.see([{"updated_at": "2026-10-31T23:57:00Z"}])
+        run.observe([{"updated_at": "2026-10-31T23:57:00Z"}])
         run.finish(None, None)
         assert state["replication_key_value"] == "2026-10-31T23:57:00Z"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from singer_rest.errors import Retry
-from singer_rest.http.retries import MAX_SILENCE, Attempts, GaveUp, RetryPolicy, spoken
+from singer_rest.errors import RetryableError
+from singer_rest.http.retries import MAX_UNANSWERED_SECONDS, Attempts, RetriesExhausted, RetryPolicy, spoken
 
-BROKE = Retry("the connection broke")
-TOO_MANY = Retry("too many requests", throttled=True)
+BROKE = RetryableError("the connection broke")
+TOO_MANY = RetryableError("too many requests", throttled=True)
 FOREVER = 10**6
 
 
@@ -28,25 +28,29 @@ def policy(clock: Clock) -> RetryPolicy:
     return RetryPolicy(0.5, 900, clock)
 
 
-def asking(seconds: float) -> Retry:
-    return Retry("too many requests", after=seconds, throttled=True)
+def asking(seconds: float) -> RetryableError:
+    return RetryableError("too many requests", after=seconds, throttled=True)
 
 
-def waited(policy: RetryPolicy, clock: Clock, retry: Retry, took: float = 0.0) -> tuple[float, GaveUp]:
+def waited(
+    policy: RetryPolicy, clock: Clock, retry: RetryableError, took: float = 0.0
+) -> tuple[float, RetriesExhausted]:
     """Fail until it is given up: the seconds that went by, and what is said."""
     began, attempts = clock.now, Attempts()
     for _ in range(100_000):
         clock.now += took
         try:
             clock.now += policy.delay(attempts, retry, took, FOREVER)
-        except GaveUp as end:
+        except RetriesExhausted as end:
             return clock.now - began, end
     raise AssertionError("It is never given up.")
 
 
 @pytest.mark.parametrize("seconds", [901, 86_400, 31_000_000])
 def test_a_wait_beyond_the_longest_is_not_begun(policy: RetryPolicy, seconds: float) -> None:
-    with pytest.raises(GaveUp, match=rf"asks to wait {spoken(seconds)}, longer than `max_wait` allows \(15 minutes\)"):
+    with pytest.raises(
+        RetriesExhausted, match=rf"asks to wait {spoken(seconds)}, longer than `max_wait` allows \(15 minutes\)"
+    ):
         policy.delay(Attempts(), asking(seconds), 0.1, 8)
 
 
@@ -56,7 +60,7 @@ def test_a_wait_within_it_is_kept_to_exactly(policy: RetryPolicy) -> None:
 
 @pytest.mark.parametrize("retry", [TOO_MANY, asking(0), asking(0.01), asking(1), asking(100), asking(600)])
 def test_a_limit_that_holds_lets_one_request_wait_for_no_longer_however_it_asks(
-    policy: RetryPolicy, clock: Clock, retry: Retry
+    policy: RetryPolicy, clock: Clock, retry: RetryableError
 ) -> None:
     seconds, end = waited(policy, clock, retry, took=0.05)
     assert 900 - (retry.after or 0) - 1 <= seconds <= 901
@@ -67,7 +71,7 @@ def test_a_limit_that_holds_lets_one_request_wait_for_no_longer_however_it_asks(
 
 def test_a_limit_that_asks_for_nothing_is_not_asked_a_thousand_times(policy: RetryPolicy, clock: Clock) -> None:
     attempts = Attempts()
-    with pytest.raises(GaveUp):
+    with pytest.raises(RetriesExhausted):
         while True:
             clock.now += policy.delay(attempts, asking(0), 0.0, 8) + 0.001
     assert attempts.sent < 100
@@ -85,14 +89,14 @@ def test_a_limit_does_not_use_up_the_attempts(policy: RetryPolicy) -> None:
     for _ in range(50):
         policy.delay(attempts, asking(1), 0.1, 2)
     policy.delay(attempts, BROKE, 0.1, 2)
-    with pytest.raises(GaveUp, match=r"gave no answer in 52 tries \(the connection broke\)"):
+    with pytest.raises(RetriesExhausted, match=r"gave no answer in 52 tries \(the connection broke\)"):
         policy.delay(attempts, BROKE, 0.1, 2)
 
 
 def test_a_host_that_is_down_and_asks_to_wait_has_its_attempts(policy: RetryPolicy) -> None:
-    attempts, down = Attempts(), Retry("status 503", after=1)
+    attempts, down = Attempts(), RetryableError("status 503", after=1)
     assert policy.delay(attempts, down, 0.1, 2) == 1
-    with pytest.raises(GaveUp, match="2 tries"):
+    with pytest.raises(RetriesExhausted, match="2 tries"):
         policy.delay(attempts, down, 0.1, 2)
 
 
@@ -100,18 +104,20 @@ def test_a_host_that_is_down_and_asks_to_wait_has_its_attempts(policy: RetryPoli
 def test_silence_is_waited_for_half_an_hour_whatever_the_time_outs(
     policy: RetryPolicy, clock: Clock, took: float
 ) -> None:
-    seconds, end = waited(policy, clock, Retry("no answer in time", slow=True), took)
-    assert seconds < MAX_SILENCE + took
+    seconds, end = waited(policy, clock, RetryableError("no answer in time", slow=True), took)
+    assert seconds < MAX_UNANSWERED_SECONDS + took
     assert "gave no answer in 30 minutes, which is as long as one request is waited for" in str(end)
     assert end.advice == "Run again later"
 
 
 def test_a_pause_before_a_request_counts_as_what_holds_it_back(policy: RetryPolicy, clock: Clock) -> None:
     attempts = Attempts()
-    policy.held_back(attempts, 600)
+    policy.delayed_by_limit(attempts, 600)
     clock.now += 600
-    with pytest.raises(GaveUp, match="lets nothing through: after 10 minutes it asks to wait 10 minutes more"):
-        policy.held_back(attempts, 600)
+    with pytest.raises(
+        RetriesExhausted, match="lets nothing through: after 10 minutes it asks to wait 10 minutes more"
+    ):
+        policy.delayed_by_limit(attempts, 600)
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,14 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import pytest
-from singer_rest.errors import Retry, TapError, TooSlow, Unanswered
+from singer_rest.errors import RetryableError, TapError, TimedOutError, UnansweredError
 from singer_rest.fetch import scheduler as module
 from singer_rest.fetch.page import Page
 from singer_rest.fetch.scheduler import Scheduler
-from singer_rest.fetch.stream_fetch import Reading
-from singer_rest.http.rate_limits import Pacer
+from singer_rest.fetch.stream_fetch import StreamFetch
+from singer_rest.http.rate_limits import RateLimiter
 from singer_rest.http.request import Request
-from singer_rest.http.retries import allowed_seconds
+from singer_rest.http.retries import remaining_budget
 from singer_rest.slices.base import Slice
 from singer_rest.testing import ended
 
@@ -54,11 +54,11 @@ class Vendor:
         number, page = position(asked)
         self.asked.append((number, page))
         self.act(number, page)
-        following = [replace(request(number, page + 1), rows=self.rows)] if page + 1 < self.pages else []
+        following = [replace(request(number, page + 1), expected_rows=self.rows)] if page + 1 < self.pages else []
         return Page([{"id": f"{number}-{page}"}], following, part, self.size, NOW)
 
-    def reading(self, slices: Iterator[Slice | None] | None = None, name: str = "list") -> Reading:
-        return Reading(
+    def reading(self, slices: Iterator[Slice | None] | None = None, name: str = "list") -> StreamFetch:
+        return StreamFetch(
             name, slices or self.slices(), lambda part: request(part.columns["number"], 0), self.fetch, "/list"
         )
 
@@ -67,8 +67,8 @@ class Vendor:
 def run() -> Iterator[Callable[..., Scheduler]]:
     started: list[Scheduler] = []
 
-    def start(workers: int = 4, pacer: Pacer | None = None) -> Scheduler:
-        started.append(Scheduler(workers, pacer or Pacer({}), first_delay=0.001))
+    def start(workers: int = 4, rate_limiter: RateLimiter | None = None) -> Scheduler:
+        started.append(Scheduler(workers, rate_limiter or RateLimiter({}), first_delay=0.001))
         return started[-1]
 
     yield start
@@ -76,7 +76,7 @@ def run() -> Iterator[Callable[..., Scheduler]]:
         scheduler.close()
 
 
-def ids(scheduler: Scheduler, reading: Reading) -> list[str]:
+def ids(scheduler: Scheduler, reading: StreamFetch) -> list[str]:
     return [record["id"] for page in scheduler.pages(reading) for record in page.records]
 
 
@@ -125,7 +125,7 @@ def test_pages_whose_number_is_known_are_under_way_together_and_come_in_order(
     def counted(asked: Request, part: Slice) -> Page:
         page = fetch(asked, part)
         if position(asked)[1] == 0:
-            page.following = [request(position(asked)[0], number) for number in range(1, 20)]
+            page.next_requests = [request(position(asked)[0], number) for number in range(1, 20)]
         return page
 
     vendor.fetch = counted  # type: ignore[method-assign]
@@ -151,7 +151,7 @@ def test_the_last_page_of_a_slice_is_told_and_none_where_a_page_is_missing(
     def fetched(asked: Request, part: Slice) -> Page:
         page = fetch(asked, part)
         if counted and position(asked)[1] == 0:
-            page.following = [request(position(asked)[0], number) for number in range(1, PAGES)]
+            page.next_requests = [request(position(asked)[0], number) for number in range(1, PAGES)]
         return page
 
     vendor.fetch = fetched  # type: ignore[method-assign]
@@ -163,7 +163,7 @@ def test_the_last_page_of_a_slice_is_told_and_none_where_a_page_is_missing(
         for page in scheduler.pages(reading):
             told.append((page.records[0]["id"], page.ends_slice))
     assert told == [(name, name.endswith("-2")) for name in IN_ORDER[:8]]
-    assert reading.done == pytest.approx(2 + 2 / 3 if counted else 2)
+    assert reading.slices_done == pytest.approx(2 + 2 / 3 if counted else 2)
 
 
 @pytest.mark.parametrize(("pages_held", "bytes_held"), [(1, 10**9), (10**9, 1)])
@@ -238,7 +238,7 @@ def test_a_page_that_does_not_come_is_asked_for_again(run: Callable[..., Schedul
 
     def act(number: int, page: int) -> None:
         if noise.random() < 0.3:
-            raise Retry("status 503")
+            raise RetryableError("status 503")
 
     scheduler = run(8)
     reading = Vendor(act).reading()
@@ -249,7 +249,7 @@ def test_a_page_that_does_not_come_is_asked_for_again(run: Callable[..., Schedul
 
 def test_tries_are_bounded_and_the_error_says_what_happened(run: Callable[..., Scheduler]) -> None:
     def act(number: int, page: int) -> None:
-        raise Retry("status 503")
+        raise RetryableError("status 503")
 
     vendor = Vendor(act)
     scheduler = run(1)
@@ -265,15 +265,15 @@ def failing(*places: tuple[int, int]) -> Callable[[int, int], None]:
 
     def act(number: int, page: int) -> None:
         if (number, page) in places:
-            raise Retry("status 500", broken=True)
+            raise RetryableError("status 500", broken=True)
 
     return act
 
 
-def until_unanswered(scheduler: Scheduler, reading: Reading) -> tuple[list[str], str]:
+def until_unanswered(scheduler: Scheduler, reading: StreamFetch) -> tuple[list[str], str]:
     """What is handed on, and the sentence that ends it."""
     came: list[str] = []
-    with pytest.raises(Unanswered) as error:
+    with pytest.raises(UnansweredError) as error:
         for page in scheduler.pages(reading):
             came += [record["id"] for record in page.records]
     return came, str(error.value)
@@ -323,7 +323,7 @@ def test_pages_of_a_slice_that_are_under_way_when_it_ends_early_are_held_no_more
         def fetch(self, asked: Request, part: Slice) -> Page:
             page = super().fetch(asked, part)
             number, at = position(asked)
-            page.following = [request(number, other) for other in range(1, 6)] if at == 0 else []
+            page.next_requests = [request(number, other) for other in range(1, 6)] if at == 0 else []
             return page
 
     vendor = Counted(failing((0, 2)), pages=1)
@@ -336,8 +336,8 @@ def test_pages_of_a_slice_that_are_under_way_when_it_ends_early_are_held_no_more
 
 
 def test_a_host_that_never_answered_is_given_up_sooner() -> None:
-    vendor = Vendor(lambda *_: (_ for _ in ()).throw(Retry("the connection broke")))
-    scheduler = Scheduler(1, Pacer({}), answered=lambda: False, first_delay=0.001)
+    vendor = Vendor(lambda *_: (_ for _ in ()).throw(RetryableError("the connection broke")))
+    scheduler = Scheduler(1, RateLimiter({}), answered=lambda: False, first_delay=0.001)
     reading = vendor.reading(vendor.slices(1))
     scheduler.add(reading)
     with pytest.raises(TapError, match="3 tries"):
@@ -357,7 +357,7 @@ def test_too_many_requests_stops_every_worker_of_that_endpoint(run: Callable[...
             if first:
                 throttled_at.append(time.monotonic())
         if first:
-            raise Retry("too many requests", after=0.3, throttled=True)
+            raise RetryableError("too many requests", after=0.3, throttled=True)
         time.sleep(0.05)
 
     scheduler = run(4)
@@ -371,32 +371,35 @@ def test_too_many_requests_stops_every_worker_of_that_endpoint(run: Callable[...
 def test_silence_is_waited_for_so_long_in_all_tries_and_each_may_take_what_is_left(
     run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for where in ("singer_rest.fetch.scheduler.MAX_SILENCE", "singer_rest.http.retries.MAX_SILENCE"):
+    for where in (
+        "singer_rest.fetch.scheduler.MAX_UNANSWERED_SECONDS",
+        "singer_rest.http.retries.MAX_UNANSWERED_SECONDS",
+    ):
         monkeypatch.setattr(where, 0.3)
     left: list[float] = []
 
     def act(number: int, page: int) -> None:
-        left.append(allowed_seconds())
+        left.append(remaining_budget())
         time.sleep(0.2)
-        raise Retry("no answer in time", slow=True)
+        raise RetryableError("no answer in time", slow=True)
 
     vendor = Vendor(act)
     scheduler = run(1)
     reading = vendor.reading(vendor.slices(1), name="persons")
     scheduler.add(reading)
     said = r"persons: /list gave no answer in 0 seconds, which is as long as one request is waited for \(2 tries"
-    with pytest.raises(TooSlow, match=said):
+    with pytest.raises(TimedOutError, match=said):
         ended(lambda: ids(scheduler, reading))
     assert left[0] == 0.3
     assert left[1] <= 0.1
 
 
 def test_pauses_that_do_not_end_hold_a_request_back_no_longer_than_they_may() -> None:
-    class Closed(Pacer):
-        def take(self, endpoint: str) -> float:  # noqa: ARG002
+    class Closed(RateLimiter):
+        def acquire(self, endpoint: str) -> float:  # noqa: ARG002
             return 0.01
 
-        def paused(self, endpoint: str) -> float:  # noqa: ARG002
+        def pause_left(self, endpoint: str) -> float:  # noqa: ARG002
             return 0.01
 
     vendor, scheduler = Vendor(), Scheduler(2, Closed({}), max_wait=0.1)
@@ -414,8 +417,8 @@ def test_a_link_that_leads_back_ends_the_stream_after_its_pages(run: Callable[..
 
     def looping(asked: Request, part: Slice) -> Page:
         page = fetch(asked, part)
-        if [position(following)[1] for following in page.following] == [3]:
-            page.following = [request(position(asked)[0], 1)]
+        if [position(following)[1] for following in page.next_requests] == [3]:
+            page.next_requests = [request(position(asked)[0], 1)]
         return page
 
     vendor.fetch = looping  # type: ignore[method-assign]
@@ -450,7 +453,7 @@ def test_slices_that_are_not_known_yet_are_asked_for_later(run: Callable[..., Sc
     assert vendor.asked == []
     for number in range(5):
         known.append(number)
-        scheduler.poke()
+        scheduler.wake()
     complete = True
     assert ids(scheduler, reading) == [f"{number}-0" for number in range(5)]
 
@@ -477,7 +480,7 @@ def test_a_reading_left_in_the_middle_holds_nothing_up(
 
 
 def test_closing_ends_the_workers() -> None:
-    scheduler = Scheduler(4, Pacer({}))
+    scheduler = Scheduler(4, RateLimiter({}))
     scheduler.add(Vendor().reading())
     scheduler.close()
     assert not any(thread.is_alive() for thread in scheduler._threads)
@@ -520,7 +523,7 @@ def test_a_retry_of_the_wanted_page_wakes_the_workers_of_a_full_budget(
         if (number, page) == (0, 0) and not failed.is_set():
             time.sleep(0.05)  # the others fill the budget meanwhile
             failed.set()
-            raise Retry("status 503", after=0.05)
+            raise RetryableError("status 503", after=0.05)
 
     scheduler = run(workers)
     reading = Vendor(act).reading()
@@ -536,7 +539,7 @@ def test_a_request_that_cannot_be_made_fails_its_stream(run: Callable[..., Sched
 
     vendor = Vendor(pages=1)
     scheduler = run(4)
-    reading = Reading("list", vendor.slices(), first, vendor.fetch, "/list")
+    reading = StreamFetch("list", vendor.slices(), first, vendor.fetch, "/list")
     scheduler.add(reading)
     seen = []
     with pytest.raises(OverflowError):
@@ -553,7 +556,7 @@ def test_throttled_tries_do_not_use_up_the_others(
     def act(number: int, page: int) -> None:
         if left[0]:
             left[0] -= 1
-            raise Retry("too many requests", after=0.0, throttled=True)
+            raise RetryableError("too many requests", after=0.0, throttled=True)
 
     vendor = Vendor(act)
     scheduler = run(1)
@@ -577,7 +580,7 @@ class Stuck:
 
 def test_closing_waits_once_for_all_requests_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CLOSING_SECONDS", 0.05)
-    scheduler = Scheduler(1, Pacer({}))
+    scheduler = Scheduler(1, RateLimiter({}))
     waits: list[float] = []
     scheduler._threads = [Stuck(waits) for _ in range(16)]  # type: ignore[misc]
     scheduler.close()
@@ -599,7 +602,7 @@ def test_a_reading_that_does_not_read_ahead_has_one_request_under_way_when_its_t
 
     slow, fast = Vendor(act), Vendor()
     scheduler = run(8)
-    shy = Reading(
+    shy = StreamFetch(
         "shy", slow.slices(), lambda part: request(part.columns["number"], 0), slow.fetch, "/list", ahead=False
     )
     eager = fast.reading(name="eager")
@@ -618,7 +621,7 @@ def test_a_reading_that_does_not_read_ahead_repeats_what_did_not_work(run: Calla
     def act(number: int, page: int) -> None:
         if page == 1 and failed.count(number) < 2:
             failed.append(number)
-            raise Retry("status 503")
+            raise RetryableError("status 503")
 
     vendor = Vendor(act)
     reading = vendor.reading()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from singer_rest.singer.records import Shape
+from singer_rest.singer.records import RecordConformer
 from singer_rest.singer.schemas import completed
 from singer_rest.singer.secret_names import is_secret
 
@@ -47,13 +47,15 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-def shape() -> Shape:
-    return Shape(completed(SCHEMA, ["challenge"], ["cells"]), ("id",), look_alikes=["challenge"], free_names=["cells"])
+def shape() -> RecordConformer:
+    return RecordConformer(
+        completed(SCHEMA, ["challenge"], ["cells"]), ("id",), look_alikes=["challenge"], free_names=["cells"]
+    )
 
 
 def test_no_secret_leaves_at_any_depth_listed_or_not() -> None:
     fitter = shape()
-    record = fitter.fit(
+    record = fitter.conform(
         {
             "id": "1",
             "token": "s",
@@ -74,13 +76,13 @@ def test_no_secret_leaves_at_any_depth_listed_or_not() -> None:
 
 
 def test_nor_does_one_in_a_value_that_its_column_cannot_hold() -> None:
-    record = shape().fit({"id": "1", "list": {"token": "s", "x": 1}, "challenge": {"password": "s"}})
+    record = shape().conform({"id": "1", "list": {"token": "s", "x": 1}, "challenge": {"password": "s"}})
     assert record == {"id": "1", "list": None, "challenge": None, "_extra": {"list": {"x": 1}, "challenge": {}}}
 
 
 def test_what_a_stream_allows_and_what_the_customer_named_stays() -> None:
     record = {"id": "1", "challenge": "to grow", "cells": {"Token": "t", "inner": {"password": "p"}}}
-    assert shape().fit(dict(record)) == record
+    assert shape().conform(dict(record)) == record
 
 
 def test_a_schema_lists_no_secret_and_has_extra_at_its_end() -> None:

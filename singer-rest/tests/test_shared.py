@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import Pacer, Rate
+from singer_rest import RateLimit, RateLimiter
 from singer_rest.testing import Answer, captured
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from singer_rest.testing import Asked, Host
 
 
-class Counting(Pacer):
+class Counting(RateLimiter):
     """Lets everything go, and counts it."""
 
     def __init__(self) -> None:
         super().__init__({})
         self.taken: Counter[str] = Counter()
 
-    def take(self, endpoint: str) -> float:
+    def acquire(self, endpoint: str) -> float:
         self.taken[endpoint] += 1
         return 0.0
 
@@ -33,18 +33,18 @@ def test_one_pacer_gives_leave_for_every_request_of_all_streams_and_workers(
     make_tap: Callable[..., Any], vendor: Host
 ) -> None:
     tap = make_tap()
-    tap.pacer = pacer = Counting()
+    tap.rate_limiter = rate_limiter = Counting()
     with captured():
         tap.sync_all()
-    assert pacer.taken == {"/owners": 4, "/owners/{owner_id}/pets": 3, "/kinds": 2, "/sales": 3}
-    assert pacer.taken.total() == len(vendor.asked)
+    assert rate_limiter.taken == {"/owners": 4, "/owners/{owner_id}/pets": 3, "/kinds": 2, "/sales": 3}
+    assert rate_limiter.taken.total() == len(vendor.asked)
 
 
 def test_the_pacer_starts_from_the_vendors_documented_limits_and_the_users_cap(make_tap: Callable[..., Any]) -> None:
     tap = make_tap(requests_per_minute=30)
-    tap.rates = {"/kinds": Rate(7)}
-    assert tap.pacer._endpoint("/kinds", 0).per_second == 7
-    assert tap.pacer._overall.per_second == 0.5
+    tap.rates = {"/kinds": RateLimit(7)}
+    assert tap.rate_limiter._endpoint("/kinds", 0).per_second == 7
+    assert tap.rate_limiter._overall.per_second == 0.5
 
 
 @pytest.mark.parametrize("workers", [1, 8])

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 from singer_rest import (
-    Batches,
-    Children,
     DateWindows,
-    Each,
+    MonthlyBackfill,
     Months,
+    ParamSets,
+    ParamValues,
+    ParentBatches,
+    PerParent,
+    Product,
+    SingleSlice,
     Slice,
     Slices,
-    SpreadOverMonths,
-    Sweep,
-    Values,
-    Whole,
 )
 from singer_rest.slices.base import Window
 
@@ -30,11 +30,11 @@ def window(since: datetime | None = None, until: datetime | None = None) -> Wind
 
 
 def test_a_whole_stream_is_one_slice() -> None:
-    assert list(Whole().plan(window(), None)) == [Slice()]
+    assert list(SingleSlice().plan(window(), None)) == [Slice()]
 
 
 def test_a_required_parameter_gives_a_slice_per_value() -> None:
-    slices = Values("type", "department", "team").plan(window(), None)
+    slices = ParamValues("type", "department", "team").plan(window(), None)
     assert [part.params for part in slices if part] == [{"type": "department"}, {"type": "team"}]
 
 
@@ -115,7 +115,7 @@ class Parents:
 
 def test_children_come_as_their_parents_become_known() -> None:
     listing = Parents()
-    slices = Children("persons", "person_id").plan(window(), listing)
+    slices = PerParent("persons", "person_id").plan(window(), listing)
     assert next(slices) is None
     listing.parents += [("1", {}), ("2", {})]
     assert next(slices) == Slice(path={"person_id": "1"}, columns={"person_id": "1"})
@@ -129,26 +129,26 @@ def test_what_ends_the_parents_listing_ends_the_children_after_those_known() -> 
     listing = Parents(("1", {}))
     listing.error = OSError("gone")
     listing.complete = True
-    children = Children("persons", "person_id").plan(window(), listing)
+    children = PerParent("persons", "person_id").plan(window(), listing)
     assert next(children) == Slice(path={"person_id": "1"}, columns={"person_id": "1"})
     with pytest.raises(OSError, match="gone"):
         next(children)
 
 
 def test_an_id_is_quoted_in_the_path_and_stays_as_it_is_in_the_column() -> None:
-    part = next(Children("persons", "person_id").plan(window(), Parents(("a/b?x=1", {}))))
+    part = next(PerParent("persons", "person_id").plan(window(), Parents(("a/b?x=1", {}))))
     assert part == Slice(path={"person_id": "a%2Fb%3Fx%3D1"}, columns={"person_id": "a/b?x=1"})
 
 
 def test_an_id_may_go_into_the_query() -> None:
-    part = next(Children("persons", "owner_id", param="owner_id").plan(window(), Parents(("a/b", {}))))
+    part = next(PerParent("persons", "owner_id", param="owner_id").plan(window(), Parents(("a/b", {}))))
     assert part == Slice(params={"owner_id": "a/b"}, columns={"owner_id": "a/b"})
 
 
 def test_only_parents_that_have_children_are_walked() -> None:
     listing = Parents(("1", {"all": True}), ("2", {"all": False}))
     listing.complete = True
-    children = Children("projects", "project_id", where=lambda record: not record["all"])
+    children = PerParent("projects", "project_id", where=lambda record: not record["all"])
     assert [part.columns for part in children.plan(window(), listing) if part] == [{"project_id": "2"}]
 
 
@@ -156,7 +156,7 @@ def test_only_parents_that_changed_are_walked_and_tell_when() -> None:
     days = [("1", "2026-01-01T00:00:00Z"), ("2", "2026-01-03T00:00:00Z"), ("3", None)]
     listing = Parents(*((number, {"absence_updated_at": day}) for number, day in days))
     listing.complete = True
-    children = Children("absences", "absence_id", changed="absence_updated_at")
+    children = PerParent("absences", "absence_id", changed="absence_updated_at")
     since = datetime(2026, 1, 2, tzinfo=timezone.utc)
     assert [part.columns for part in children.plan(window(since), listing) if part] == [
         {"absence_id": "2", "absence_updated_at": "2026-01-03T00:00:00Z"},
@@ -173,7 +173,7 @@ def test_the_default_first_month_does_not_move_on_from_the_tables_own() -> None:
 
 
 def test_a_list_spread_over_months_has_no_gaps_and_no_ends() -> None:
-    parts = [part.params for part in SpreadOverMonths("from", "to").plan(window(), None) if part]
+    parts = [part.params for part in MonthlyBackfill("from", "to").plan(window(), None) if part]
     assert parts[0] == {"to": "2021-01-01T00:00:00"}
     assert parts[1] == {"from": "2021-01-01T00:00:00", "to": "2021-02-01T00:00:00"}
     assert parts[-1] == {"from": "2026-12-01T00:00:00"}
@@ -182,14 +182,14 @@ def test_a_list_spread_over_months_has_no_gaps_and_no_ends() -> None:
 
 def test_what_changed_is_read_in_one_piece() -> None:
     changed = Window(NOW, None, NOW, whole=False)
-    assert list(SpreadOverMonths("from", "to").plan(changed, None)) == [Slice()]
+    assert list(MonthlyBackfill("from", "to").plan(changed, None)) == [Slice()]
 
 
 def test_slices_of_time_are_named_by_both_bounds_unless_they_are_not_over_yet() -> None:
     since = datetime(2026, 10, 15, tzinfo=timezone.utc)
     months = Months("from", "to").plan(window(since, datetime(2026, 12, 1, tzinfo=timezone.utc)), None)
     assert [part.name for part in months if part] == ["2026-10-01/2026-10-31", None, None]
-    spread = [part.name for part in SpreadOverMonths("from", "to", years_back=0).plan(window(), None) if part]
+    spread = [part.name for part in MonthlyBackfill("from", "to", years_back=0).plan(window(), None) if part]
     assert spread[:2] == ["../2026-01-01", "2026-01-01/2026-02-01"]
     assert spread[-3:] == ["2026-10-01/2026-11-01", None, None]  # November, and all that comes after
 
@@ -199,22 +199,22 @@ def test_a_slice_keeps_its_name_in_later_runs_and_another_window_gives_other_nam
         return {part.name for part in slices.plan(Window(None, None, now), None) if part} - {None}
 
     later = NOW + timedelta(days=70)
-    assert names(SpreadOverMonths("from", "to"), NOW) - names(SpreadOverMonths("from", "to"), later) == {
+    assert names(MonthlyBackfill("from", "to"), NOW) - names(MonthlyBackfill("from", "to"), later) == {
         "../2021-01-01",  # the next year's first slice ends with January 2022, and holds these
         *(f"2021-{month:02}-01/{2021 + month // 12}-{month % 12 + 1:02}-01" for month in range(1, 13)),
     }
-    assert not names(Months("from", "to"), NOW) & names(SpreadOverMonths("from", "to"), NOW)
+    assert not names(Months("from", "to"), NOW) & names(MonthlyBackfill("from", "to"), NOW)
 
 
 def test_slices_by_value_or_parent_have_no_name() -> None:
     listing = Parents(("1", {}))
     listing.complete = True
-    parts = [*Children("persons", "id").plan(window(), listing), *Values("type", "team").plan(window(), None)]
+    parts = [*PerParent("persons", "id").plan(window(), listing), *ParamValues("type", "team").plan(window(), None)]
     assert [part.name for part in parts if part] == [None, None]
 
 
 def test_a_sweep_gives_a_slice_per_set_of_parameters() -> None:
-    sweep = Sweep({"kind": "cat", "ages[]": ["1", "2"]}, {"kind": "dog"})
+    sweep = ParamSets({"kind": "cat", "ages[]": ["1", "2"]}, {"kind": "dog"})
     assert list(sweep.plan(window(), None)) == [
         Slice({"kind": "cat", "ages[]": ["1", "2"]}),
         Slice({"kind": "dog"}),
@@ -222,15 +222,15 @@ def test_a_sweep_gives_a_slice_per_set_of_parameters() -> None:
 
 
 def test_a_sweep_may_tell_its_parameters_or_other_columns() -> None:
-    told = Sweep({"kind": "cat"}, {"kind": "dog"}, columns=True).plan(window(), None)
+    told = ParamSets({"kind": "cat"}, {"kind": "dog"}, columns=True).plan(window(), None)
     assert [part.columns for part in told if part] == [{"kind": "cat"}, {"kind": "dog"}]
-    others = Sweep({}, {"archived": "true"}, columns=[{"is_archived": False}, {"is_archived": True}])
+    others = ParamSets({}, {"archived": "true"}, columns=[{"is_archived": False}, {"is_archived": True}])
     assert [part.columns for part in others.plan(window(), None) if part] == [
         {"is_archived": False},
         {"is_archived": True},
     ]
     with pytest.raises(ValueError, match="argument"):
-        Sweep({}, {"archived": "true"}, columns=[{}])
+        ParamSets({}, {"archived": "true"}, columns=[{}])
 
 
 def batched(batches: Slices, listing: Parents) -> list[Any]:
@@ -239,7 +239,7 @@ def batched(batches: Slices, listing: Parents) -> list[Any]:
 
 def test_batches_come_as_soon_as_they_are_full_and_the_last_one_at_the_end() -> None:
     listing = Parents(("1", {}))
-    slices = Batches("posts", "ids[]", size=2).plan(window(), listing)
+    slices = ParentBatches("posts", "ids[]", size=2).plan(window(), listing)
     assert next(slices) is None
     listing.parents += [("2", {}), ("3", {})]
     assert next(slices) == Slice(params={"ids[]": ("1", "2")})
@@ -252,30 +252,30 @@ def test_batches_come_as_soon_as_they_are_full_and_the_last_one_at_the_end() -> 
 def test_no_parents_give_no_batch() -> None:
     listing = Parents()
     listing.complete = True
-    assert batched(Batches("posts", "ids[]", size=2), listing) == []
+    assert batched(ParentBatches("posts", "ids[]", size=2), listing) == []
 
 
 def test_batches_of_another_key_hold_each_value_once_and_leave_out_parents_without() -> None:
     keys = [7, None, 8, 7, 9]
     listing = Parents(*((str(number), {"author_id": key}) for number, key in enumerate(keys)))
     listing.complete = True
-    batches = Batches("posts", "ids[]", size=2, key="author_id")
-    assert batches.needed({"id": 5, "author_id": 7}) == {"author_id": 7}
+    batches = ParentBatches("posts", "ids[]", size=2, key="author_id")
+    assert batches.parent_fields({"id": 5, "author_id": 7}) == {"author_id": 7}
     assert batched(batches, listing) == [("7", "8"), ("9",)]
 
 
 def test_one_parent_at_a_time_may_be_told() -> None:
     listing = Parents(("1", {}), ("2", {}))
-    slices = Batches("posts", "ids[]", size=1, column="post_id").plan(window(), listing)
+    slices = ParentBatches("posts", "ids[]", size=1, column="post_id").plan(window(), listing)
     assert next(slices) == Slice(params={"ids[]": ("1",)}, columns={"post_id": "1"})
     with pytest.raises(ValueError, match="one id at a time"):
-        Batches("posts", "ids[]", size=2, column="post_id")
+        ParentBatches("posts", "ids[]", size=2, column="post_id")
 
 
 def test_what_ends_the_parents_listing_ends_the_batches_after_those_that_are_full() -> None:
     listing = Parents(("1", {}), ("2", {}), ("3", {}))
     listing.error, listing.complete = OSError("gone"), True
-    slices = Batches("posts", "ids[]", size=2).plan(window(), listing)
+    slices = ParentBatches("posts", "ids[]", size=2).plan(window(), listing)
     assert next(slices) == Slice(params={"ids[]": ("1", "2")})
     with pytest.raises(OSError, match="gone"):
         next(slices)
@@ -284,7 +284,7 @@ def test_what_ends_the_parents_listing_ends_the_batches_after_those_that_are_ful
 def test_each_slice_is_cut_once_more() -> None:
     since = datetime(2026, 1, 1, tzinfo=timezone.utc)
     until = datetime(2026, 2, 1, tzinfo=timezone.utc)
-    each = Each(Values("type", "team", "office", column="type"), Months("from", "to"))
+    each = Product(ParamValues("type", "team", "office", column="type"), Months("from", "to"))
     assert each.start(window(since)) == since
     parts = [part for part in each.plan(window(since, until), None) if part]
     assert [(part.params["type"], part.params["from"]) for part in parts] == [
@@ -300,9 +300,9 @@ def test_each_slice_is_cut_once_more() -> None:
 @pytest.mark.parametrize("inside", [False, True])
 def test_parents_may_be_cut_once_more_or_be_what_others_are_cut_into(inside: bool) -> None:  # noqa: FBT001
     listing = Parents(("1", {}))
-    children, values = Children("owners", "owner_id", where=lambda record: True), Values("type", "team", "office")
-    each = Each(values, children) if inside else Each(children, values)
-    assert (each.parent, each.needed({"id": 1}), each.changed) == ("owners", {"id": 1}, None)
+    children, values = PerParent("owners", "owner_id", where=lambda record: True), ParamValues("type", "team", "office")
+    each = Product(values, children) if inside else Product(children, values)
+    assert (each.parent, each.parent_fields({"id": 1}), each.changed) == ("owners", {"id": 1}, None)
     slices = each.plan(window(), listing)
     team = Slice({"type": "team"}, {"owner_id": "1"}, {"owner_id": "1"})
     office = Slice({"type": "office"}, {"owner_id": "1"}, {"owner_id": "1"})
@@ -316,4 +316,4 @@ def test_parents_may_be_cut_once_more_or_be_what_others_are_cut_into(inside: boo
 
 def test_only_one_way_may_walk_parents() -> None:
     with pytest.raises(ValueError, match="only one"):
-        Each(Children("owners", "owner_id"), Batches("posts", "ids[]", size=1))
+        Product(PerParent("owners", "owner_id"), ParentBatches("posts", "ids[]", size=1))

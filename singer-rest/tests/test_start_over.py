@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import ChangedSince, Children, Values, times
+from singer_rest import ChangedSince, ParamValues, PerParent, times
 from singer_rest.state.checkpoint import KEY
 from singer_rest.testing import Answer, Output
 
@@ -25,7 +25,7 @@ HEEDLESS = "the vendor ignored the incremental filter; falling back to a full re
 
 @pytest.fixture(autouse=True)
 def checked(monkeypatch: pytest.MonkeyPatch, make_tap: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(type(make_tap().streams["owners"]).__mro__[1], "checks_filter", True)
+    monkeypatch.setattr(type(make_tap().streams["owners"]).__mro__[1], "verify_filter", True)
     monkeypatch.setattr("singer_rest.fetch.scheduler.MAX_ATTEMPTS", 2)
     caplog.set_level(logging.INFO)
 
@@ -116,7 +116,7 @@ def test_a_first_read_from_a_start_date_on_is_not_checked(
 def test_only_streams_that_declare_it_are_checked(
     run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(type(make_tap().streams["owners"]), "checks_filter", False)
+    monkeypatch.setattr(type(make_tap().streams["owners"]), "verify_filter", False)
     assert versions(run("owners", state=state(owners=BOOKMARK), **OPTIONS)) == [("1", 7), ("2", 7), ("3", 7)]
 
 
@@ -154,17 +154,17 @@ def test_what_changed_is_asked_for_twice_where_it_takes_too_long_and_its_first_s
     vendor: Host,
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.scheduler.MAX_ATTEMPTS", 8)
-    monkeypatch.setattr(type(make_tap().streams["owners"]), "slices", Values("kind", "a", "b", "c"))
+    monkeypatch.setattr(type(make_tap().streams["owners"]), "slices", ParamValues("kind", "a", "b", "c"))
     shop.before = slow
     run("owners", state=state(owners=BOOKMARK), **OPTIONS)
-    tentative = [query["kind"] for query in vendor.queries("/owners") if "changed_after" in query]
-    assert tentative == ["a", "a"]
+    has_fallback = [query["kind"] for query in vendor.queries("/owners") if "changed_after" in query]
+    assert has_fallback == ["a", "a"]
 
 
 def test_slices_after_the_first_are_asked_for_together_once_it_is_answered(
     run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, vendor: Host
 ) -> None:
-    monkeypatch.setattr(type(make_tap().streams["owners"]), "slices", Values("kind", *"abcdefgh"))
+    monkeypatch.setattr(type(make_tap().streams["owners"]), "slices", ParamValues("kind", *"abcdefgh"))
     under_way: list[str] = []
 
     def answer(asked: Asked) -> Answer:
@@ -278,7 +278,7 @@ def test_children_walk_the_parents_that_changed_and_miss_none(
 ) -> None:
     pets = type(make_tap().streams["pets"])
     monkeypatch.setattr(pets, "replication_key", "updated_at")
-    monkeypatch.setattr(pets, "slices", Children("owners", "owner_id", changed="updated_at"))
+    monkeypatch.setattr(pets, "slices", PerParent("owners", "owner_id", changed="updated_at"))
     for day, walked in (("02", ["2a", "2b", "3a", "3b"]), ("03", ["3a", "3b"])):
         vendor.asked.clear()
         owners = {**BOOKMARK, "replication_key_value": "2026-01-02T00:00:00Z"}
@@ -296,7 +296,7 @@ def test_children_do_not_fail_where_the_changes_of_their_parent_do_not_come_in_t
 ) -> None:
     pets = type(make_tap().streams["pets"])
     monkeypatch.setattr(pets, "replication_key", "updated_at")
-    monkeypatch.setattr(pets, "slices", Children("owners", "owner_id", changed="updated_at"))
+    monkeypatch.setattr(pets, "slices", PerParent("owners", "owner_id", changed="updated_at"))
     shop.before = slow
     output = run("owners", "pets", state=state(owners=BOOKMARK, pets=BOOKMARK), **OPTIONS)
     assert output.ids() == {"owners": ["1", "2", "3"], "pets": ["3a", "3b"]}

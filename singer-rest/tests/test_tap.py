@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import Batches, Rate, RunError, TapError
+from singer_rest import ParentBatches, RateLimit, RunError, TapError
 from singer_rest.testing import Answer, Output, captured, written
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_children_may_be_asked_for_in_batches(
     tap = make_tap("owners", "pets", start_date=None, max_concurrency=workers)
     pets = tap.streams["pets"]
     monkeypatch.setattr(type(pets), "path", "/pets")
-    monkeypatch.setattr(type(pets), "slices", Batches("owners", "owner_ids[]", size=2))
+    monkeypatch.setattr(type(pets), "slices", ParentBatches("owners", "owner_ids[]", size=2))
     output = written(tap.sync_all)
     asked = sorted(asked.query_text for asked in vendor.asked if asked.path == "/pets")
     assert asked == ["limit=2&owner_ids%5B%5D=1&owner_ids%5B%5D=2", "limit=2&owner_ids%5B%5D=3"]
@@ -168,7 +168,7 @@ def test_a_parent_that_breaks_where_its_records_are_taken_fails_its_children_too
     def broken(*_: object) -> None:
         raise KeyError
 
-    monkeypatch.setattr("singer_rest.state.replication.Replication.see", broken)
+    monkeypatch.setattr("singer_rest.state.replication.Replication.observe", broken)
     fails: list[Exception] = []
     output = run("owners", "pets", fails=fails, start_date=None)
     assert output.of("ACTIVATE_VERSION") == []
@@ -218,9 +218,9 @@ def test_limits_are_learned_from_refusals_too(run: Callable[..., Any], shop: Any
     seen: list[str] = []
     shop.before = lambda asked: None if seen or seen.append(asked.path) else throttled  # type: ignore[func-returns-value]
     tap = make_tap("kinds")
-    tap.rates = {"": Rate(1000)}
+    tap.rates = {"": RateLimit(1000)}
     tap.sync_all()
-    assert tap.pacer._endpoints["/kinds"].per_second == 7
+    assert tap.rate_limiter._endpoints["/kinds"].per_second == 7
 
 
 def test_no_access_skips_the_stream_with_one_warning_that_names_the_permission(
@@ -467,7 +467,7 @@ def test_a_catalog_without_extra_gets_it_and_one_that_does_not_select_it_is_heed
     assert record == {"id": "cat", "price": None}
     assert ("_extra" in messages[0]["schema"]["properties"]) == (extra is not None)
     assert f"fields that the schema does not list {sentence}: legs" in caplog.text
-    assert f"values of another type than their columns {sentence}, and the columns left empty: price" in caplog.text
+    assert f"values that do not fit their column's type {sentence}, and the columns are left empty: price" in caplog.text
 
 
 @pytest.mark.parametrize("selected", [True, False])
@@ -561,7 +561,7 @@ def test_a_stream_that_costs_something_is_not_read_by_a_test(
     make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tap = make_tap()
-    monkeypatch.setattr(type(tap.streams["pets"]), "in_trials", False)
+    monkeypatch.setattr(type(tap.streams["pets"]), "in_connection_test", False)
     with captured():
         assert tap.run_connection_test()
     assert set(vendor.paths()) == {"/owners", "/kinds", "/sales"}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from singer_rest import RunError
-from singer_rest.errors import Retry
+from singer_rest.errors import RetryableError
 from singer_rest.http.token_file import Chain, Grant, RefreshingAuthenticator, TokenFile, keep_login
 from singer_rest.testing import ended
 
@@ -301,7 +301,7 @@ class Throttling(Vendor):
         self.seconds = seconds
 
     def exchange(self, refresh_token: str) -> Grant:  # noqa: ARG002
-        raise Retry("too many requests", after=self.seconds, throttled=True)
+        raise RetryableError("too many requests", after=self.seconds, throttled=True)
 
 
 def test_while_one_run_waits_to_ask_again_another_may_renew_the_token_which_is_spent_once(

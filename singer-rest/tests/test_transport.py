@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from singer_rest import Authenticator, Pacer, Request, RunError, TapError, Token
-from singer_rest.errors import Retry
-from singer_rest.http.retries import allowing
+from singer_rest import Authenticator, RateLimiter, Request, RunError, TapError, Token
+from singer_rest.errors import RetryableError
+from singer_rest.http.retries import time_budget
 from singer_rest.http.token_requests import post_for_token
 from singer_rest.http.transport import Transport
 from singer_rest.testing import Answer, ended, host
@@ -28,7 +28,7 @@ class Fixed(Authenticator):
 
 
 def transport(url: str, timeout: float = 5) -> Transport:
-    return Transport(url, {"User-Agent": "test/1"}, timeout, Pacer({}))
+    return Transport(url, {"User-Agent": "test/1"}, timeout, RateLimiter({}))
 
 
 def test_the_query_goes_out_as_it_is_repeated_and_empty_parameters_too() -> None:
@@ -97,7 +97,7 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
 )
 def test_what_may_be_sent_again(answer: Answer, reason: str, after: float | None, throttled: bool) -> None:  # noqa: FBT001
     timeout = 0.3 if reason == "no answer in time" else 30
-    with host(lambda asked: answer) as vendor, pytest.raises(Retry) as raised:
+    with host(lambda asked: answer) as vendor, pytest.raises(RetryableError) as raised:
         transport(vendor.url, timeout).get(REQUEST, Fixed())
     assert (raised.value.reason, raised.value.after, raised.value.throttled) == (reason, after, throttled)
 
@@ -116,7 +116,7 @@ def test_what_may_be_sent_again(answer: Answer, reason: str, after: float | None
 )
 def test_what_took_too_long_is_told_from_what_broke(answer: Answer, slow: bool) -> None:  # noqa: FBT001
     timeout = 0.3 if slow and answer.status != 504 else 30
-    with host(lambda asked: answer) as vendor, pytest.raises(Retry) as raised:
+    with host(lambda asked: answer) as vendor, pytest.raises(RetryableError) as raised:
         transport(vendor.url, timeout).get(REQUEST, None)
     assert raised.value.slow is slow
 
@@ -145,7 +145,7 @@ def test_a_connection_is_used_again_after_every_answer_that_came_whole() -> None
         bodies = []
         for answer in answers * 2:
             if answer.status == 503:
-                with pytest.raises(Retry):
+                with pytest.raises(RetryableError):
                     way.get(REQUEST, None)
             else:
                 bodies.append(way.get(REQUEST, None).body)
@@ -160,7 +160,7 @@ def test_a_connection_that_takes_too_long_does_not_get_better_by_asking_for_less
         raise requests.ConnectTimeout
 
     monkeypatch.setattr("requests.Session.request", late)
-    with pytest.raises(Retry, match="no answer in time") as raised:
+    with pytest.raises(RetryableError, match="no answer in time") as raised:
         transport("http://127.0.0.1:9").get(REQUEST, None)
     assert not raised.value.slow
 
@@ -227,7 +227,7 @@ def test_a_whole_body_is_taken_however_it_is_sent(answer: Answer) -> None:
     ],
 )
 def test_a_body_that_ends_early_is_asked_for_again_however_it_is_sent(answer: Answer, reason: str) -> None:
-    with host(lambda asked: answer) as vendor, pytest.raises(Retry) as raised:
+    with host(lambda asked: answer) as vendor, pytest.raises(RetryableError) as raised:
         transport(vendor.url).get(REQUEST, None)
     assert raised.value.reason == reason
 
@@ -237,7 +237,7 @@ def test_two_lengths_of_one_answer_are_no_fault_of_the_settings(monkeypatch: pyt
         raise requests.exceptions.InvalidHeader
 
     monkeypatch.setattr("requests.Session.request", contradictory)
-    with pytest.raises(Retry, match="the answer's headers contradict each other"):
+    with pytest.raises(RetryableError, match="the answer's headers contradict each other"):
         transport("http://127.0.0.1:9").get(REQUEST, None)
 
 
@@ -261,7 +261,7 @@ def test_the_status_says_enough_where_its_body_is_broken(status: int) -> None:
         Answer({}, status, {"Retry-After": "7"}, cut=True),
         Answer(b"?", status, {"Retry-After": "7", "Content-Encoding": "br"}),
     ):
-        with host(lambda asked, answer=answer: answer) as vendor, pytest.raises(Retry) as raised:
+        with host(lambda asked, answer=answer: answer) as vendor, pytest.raises(RetryableError) as raised:
             transport(vendor.url).get(REQUEST, None)
         assert raised.value.after == 7
 
@@ -305,10 +305,10 @@ def test_a_head_that_drips_without_end_is_not_waited_for(head: bytes) -> None:
     answer = Answer(raw=head + b"X-Long: " + b"x" * 60_000, drip=0.02)
 
     def ask() -> None:
-        with allowing(0.6):
+        with time_budget(0.6):
             transport(vendor.url, timeout=30).get(REQUEST, None)
 
-    with host(lambda asked: answer) as vendor, pytest.raises(Retry, match="no answer in time") as raised:
+    with host(lambda asked: answer) as vendor, pytest.raises(RetryableError, match="no answer in time") as raised:
         ended(ask)
     assert raised.value.slow
 
@@ -316,14 +316,14 @@ def test_a_head_that_drips_without_end_is_not_waited_for(head: bytes) -> None:
 def test_a_request_that_may_take_no_time_is_not_sent_and_one_that_may_take_little_ends_then() -> None:
     with host(lambda asked: Answer({"a": "x" * 400}, drip=0.01)) as vendor:
         for seconds, requests_sent in ((0.0, 0), (1.0, 1)):
-            with allowing(seconds), pytest.raises(Retry, match="no answer in time") as raised:
+            with time_budget(seconds), pytest.raises(RetryableError, match="no answer in time") as raised:
                 transport(vendor.url, timeout=60).get(REQUEST, None)
             assert raised.value.slow
             assert len(vendor.asked) == requests_sent
 
 
 def test_a_host_that_is_not_there() -> None:
-    with pytest.raises(Retry, match="the connection broke"):
+    with pytest.raises(RetryableError, match="the connection broke"):
         transport("http://127.0.0.1:9").get(REQUEST, None)
 
 

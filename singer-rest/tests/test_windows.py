@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import Each, Parsed, Sweep
+from singer_rest import ParamSets, Parsed, Product
 from singer_rest.http.transport import Transport
 from singer_rest.state.checkpoint import KEY
 from singer_rest.testing import Answer, Output, written
@@ -101,7 +101,7 @@ def walk(make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyP
         vendor.answer = meadow.answer
         tap = make_tap("walks", **{**WALKS, **options})
         monkeypatch.setattr(type(tap.streams["walks"]), "parse", following)
-        tap.transport = Transport(vendor.url, {}, 0.3, tap.pacer)
+        tap.transport = Transport(vendor.url, {}, 0.3, tap.rate_limiter)
         return written(tap.sync_all, fails)
 
     return walk
@@ -169,7 +169,7 @@ def test_windows_within_other_slices_are_halved_too(
     walk: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = make_tap("walks", **WALKS).streams["walks"]
-    monkeypatch.setattr(type(stream), "slices", Each(Sweep({"with": "dog"}, {"with": "cat"}), stream.slices))
+    monkeypatch.setattr(type(stream), "slices", Product(ParamSets({"with": "dog"}, {"with": "cat"}), stream.slices))
     meadow = Meadow(4, Answer({}, 504))
     assert walk(meadow).ids()["walks"] == [*days_of_winter(), *days_of_winter()]
 
@@ -190,7 +190,7 @@ def test_a_stream_may_have_its_own_way_to_ask_for_less(
         return [replace(request, params=(("kind", kind),)) for kind in ("a", "b")] if len(request.params) > 1 else []
 
     monkeypatch.setattr(type(make_tap().streams["kinds"]), "params", {"kind": "all"})
-    monkeypatch.setattr(type(make_tap().streams["kinds"]), "smaller", smaller)
+    monkeypatch.setattr(type(make_tap().streams["kinds"]), "split_request", smaller)
     vendor.answer = lambda asked: (
         Answer({}, 504) if asked.query["kind"] == "all" else Answer({"data": [{"id": asked.query["kind"]}]})
     )

@@ -5,7 +5,16 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import AGE, Authenticator, Request, Retry, RunError, Token, lifetime, post_for_token
+from singer_rest import (
+    RENEW_INTERVAL,
+    Authenticator,
+    Request,
+    RetryableError,
+    RunError,
+    Token,
+    lifetime,
+    post_for_token,
+)
 from typing_extensions import override
 
 if TYPE_CHECKING:
@@ -87,7 +96,7 @@ class GivenAuthenticator(Authenticator):
             known = sorted(
                 (path for path in self._answered if "{" not in path), key=lambda path: path.endswith(METADATA)
             )
-            is_due = bool(known) and self._clock() >= self._asked_at + AGE
+            is_due = bool(known) and self._clock() >= self._asked_at + RENEW_INTERVAL
             self._asked_at = self._clock() if is_due else self._asked_at
         if is_due and self._is_refused(known[0], refused):
             raise RunError("Cornerstone refuses the access token: it ended or was revoked. Set another `access_token`.")
@@ -98,7 +107,7 @@ class GivenAuthenticator(Authenticator):
         request = Request(path, (), path, headers=(("Prefer", "odata.maxpagesize=1"),))
         try:
             return self._transport.get_once(request, self.headers(token)).status in self.refusals
-        except Retry:
+        except RetryableError:
             return False
 
 

@@ -6,11 +6,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pendulum
-from singer_rest import Meaning, Rate, Reply, Request, RestStream
+from singer_rest import Meaning, RateLimit, Reply, Request, RestStream
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from singer_rest import Retry
+    from singer_rest import RetryableError
 
 LOOK_BACK_MINUTES = 20
 PORTAL = "portal"
@@ -18,12 +18,12 @@ NOT_ALLOWED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 LOST = NOT_ALLOWED | {HTTPStatus.NOT_FOUND}
 
 
-def per_minute(requests: int) -> Rate:
+def per_minute(requests: int) -> RateLimit:
     """A documented limit. With the second's worth that may go at once, no minute must hold one too many."""
-    return Rate(requests, 61)
+    return RateLimit(requests, 61)
 
 
-def is_resting(retry: Retry) -> bool:
+def is_resting(retry: RetryableError) -> bool:
     """Whether the portal is not there for anybody, or asks to wait: what was asked for has nothing to do with it."""
     return retry.throttled or retry.after is not None or retry.reason == f"status {HTTPStatus.SERVICE_UNAVAILABLE}"
 
@@ -32,7 +32,7 @@ class CornerstoneStream(RestStream):
     """A list of Cornerstone's, over OData or REST."""
 
     @property
-    def look_back(self) -> pendulum.Duration:  # type: ignore[override]
+    def lookback(self) -> pendulum.Duration:  # type: ignore[override]
         """How far before its bookmark a run reads again: what is reported lags by up to a quarter of an hour."""
         minutes = self.config.get("lookback_minutes")
         return pendulum.duration(minutes=LOOK_BACK_MINUTES if minutes is None else minutes)

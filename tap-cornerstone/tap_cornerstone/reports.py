@@ -10,13 +10,13 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from singer_rest import Slice, Slices, times, walk
+from singer_rest import Slice, Slices, iterate_parents, times
 from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from singer_rest import Ids, Record, Window
+    from singer_rest import ParentIds, Record, Window
 
 MOST = 5
 """How often a report can be downloaded; then it is answered with 410."""
@@ -104,8 +104,8 @@ class Attempt:
             before: What came before. A last line without an end may have been cut; not if it is the same twice.
             lines: How many lines its import tells of; None: it does not.
         """
-        is_cut = self.is_open and not (before.is_open and before.records == self.records)
-        return not is_cut and len(self.records) >= (lines or 0)
+        needs_slicing = self.is_open and not (before.is_open and before.records == self.records)
+        return not needs_slicing and len(self.records) >= (lines or 0)
 
     def in_vain(self, *, counts: bool, is_late: bool) -> Attempt:
         """After one more time without an answer.
@@ -253,12 +253,12 @@ class Reports(Slices):
         self._downloads = downloads
 
     @override
-    def needed(self, parent: Record) -> Record:
+    def parent_fields(self, parent: Record) -> Record:
         return {name: parent.get(name) for name in NEEDED}
 
     @override
-    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
-        for known in walk(self.parent, parents):
+    def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
+        for known in iterate_parents(self.parent, parents):
             if known is None:
                 yield None
                 continue

@@ -8,7 +8,7 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import Meaning, Numbered, Parsed, Rate, Reply, Request, Retry, Slice, TapError, query
+from singer_rest import Meaning, Numbered, Parsed, RateLimit, Reply, Request, RetryableError, Slice, TapError, query
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
@@ -48,7 +48,7 @@ class RestList(CornerstoneStream):
     """How pages are asked for by number; None: each tells the token of the next one, or there is only one."""
     members: ClassVar[Sequence[str]] = ("data",)
     """Where the records are in the body, in small letters; the first that is there."""
-    rate: ClassVar[Rate | None] = per_minute(417)
+    rate: ClassVar[RateLimit | None] = per_minute(417)
     """The documented limit."""
 
     @override
@@ -86,9 +86,9 @@ class RestList(CornerstoneStream):
         return Parsed(
             rows,
             self._following(body, found, request),
-            told=self.told(body),
-            items=max(len(found), len(inner)),  # what is told may be of either
-            failed=len(found) - len(items) + len(inner) - len(rows),
+            total=self.told(body),
+            item_count=max(len(found), len(inner)),  # what is told may be of either
+            failed_items=len(found) - len(items) + len(inner) - len(rows),
             maybe_incomplete=not found and TOKEN in dict(request.params) and self._tells_nothing(body),
         )
 
@@ -133,12 +133,12 @@ class RestList(CornerstoneStream):
         names = {name.lower() for name in body}
         inner = next((name for name in self.members if name in names), None)
         if inner is None and member(body, "error"):
-            raise Retry("the portal answered with an error")
+            raise RetryableError("the portal answered with an error")
         if inner is None:
             return ([] if names <= FRAME else body) if alone else None
         status = str(member(body, "status") or "")  # of the answer, or of the employee in it
         if PASSING.fullmatch(status):
-            raise Retry(f"status {status} inside a good answer")
+            raise RetryableError(f"status {status} inside a good answer")
         if BAD.search(status) or (status.isdigit() and not status.startswith("2")):
             raise TapError(f"{self.name}: {self.path} says that it failed, inside a good answer. {self.advice(200)}")
         found = member(body, inner)
@@ -152,7 +152,7 @@ class RestList(CornerstoneStream):
             params = (*self._without_token(request), (TOKEN, str(token)))
             return [replace(request, params=params)]
         if self.pages:
-            first = _beginning(items) if request.before is None else request.note
+            first = _beginning(items) if request.previous_page is None else request.note
             return [replace(other, note=first) for other in self.pages.following(request, items, self.total(body))]
         if isinstance(body, list) and self.page_size == len(items):
             raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
@@ -164,7 +164,7 @@ class RestList(CornerstoneStream):
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        if reply.status in ENDED and TOKEN in dict(request.params) and request.again < MOST_STARTS:
+        if reply.status in ENDED and TOKEN in dict(request.params) and request.restarts < MOST_STARTS:
             return self._from_the_beginning(request)
         if reply.status == HTTPStatus.NO_CONTENT and TOKEN in dict(request.params):
             return Meaning.RETRY  # a page said that another follows
@@ -177,7 +177,7 @@ class RestList(CornerstoneStream):
 
     def _from_the_beginning(self, request: Request) -> Request:
         self.logger.info("%s: the way to the next page has ended; the list is read from its beginning.", self.name)
-        return replace(request, params=self._without_token(request), again=request.again + 1)
+        return replace(request, params=self._without_token(request), restarts=request.restarts + 1)
 
     @cached_property
     def _spellings(self) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from singer_rest import Pacer, RunError, Token
+from singer_rest import RateLimiter, RunError, Token
 from singer_rest.http.token_requests import USUAL_LIFETIME
 from singer_rest.http.transport import Transport
 from singer_rest.testing import Answer, host
@@ -15,7 +15,7 @@ from tap_cornerstone.auth import authenticator
 def token(body: dict[str, Any]) -> Token:
     config = {"client_id": "id", "client_secret": "secret", "scope": "all"}
     with host(lambda asked: Answer(body)) as vendor:
-        return authenticator(config, Transport(vendor.url, {}, 5, Pacer({})), 0.001).token()
+        return authenticator(config, Transport(vendor.url, {}, 5, RateLimiter({})), 0.001).token()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import Slice, TapError
-from singer_rest.errors import Retry
+from singer_rest.errors import RetryableError
 from singer_rest.testing import Answer, Asked, Host
 from tap_cornerstone.odata import links, stream
 from tap_cornerstone.tap import TapCornerstone
@@ -151,13 +151,13 @@ def test_pages_that_do_not_come_in_time_shrink_faster_and_are_waited_for_no_long
     tap = TapCornerstone(config={"api_url": url, **credentials, "objects": ["users_core"], "views": []})
     users = tap.streams["users_core"]
     assert isinstance(users, stream.ODataStream)
-    request = replace(users.page_request(Slice(), None), rows=10_000)
-    late = Retry("no answer in time", slow=True)
+    request = replace(users.page_request(Slice(), None), expected_rows=10_000)
+    late = RetryableError("no answer in time", slow=True)
     late.took = 300.0
     waited = []
-    while others := users.smaller(request, late):
+    while others := users.split_request(request, late):
         (request,) = others
-        waited.append((request.rows, request.silent))
+        waited.append((request.expected_rows, request.unanswered_seconds))
     assert waited == [(1250, 300.0), (250, 600.0)]
 
 

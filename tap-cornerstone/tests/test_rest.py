@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest.http.rate_limits import Pacer
+from singer_rest.http.rate_limits import RateLimiter
 from singer_rest.testing import Answer, Asked, Host, Output
 from tap_cornerstone.client import per_minute
 from tap_cornerstone.streams import STREAMS
@@ -826,9 +826,9 @@ def test_what_no_list_names_any_more_is_forgotten(run: Any, portal: Start) -> No
 @pytest.mark.parametrize("limit", [5, 75, 417, 2200])
 def test_no_minute_holds_one_request_too_many(limit: int) -> None:
     now, sent = 0.0, []
-    pacer = Pacer({"": per_minute(limit)}, clock=lambda: now)
+    rate_limiter = RateLimiter({"": per_minute(limit)}, clock=lambda: now)
     while now < 60:
-        seconds = pacer.take("/x")
+        seconds = rate_limiter.acquire("/x")
         sent += [] if seconds else [now]
         now += seconds
     assert limit * 0.95 - 1 < len(sent) <= limit

@@ -17,7 +17,7 @@ from singer_rest import (
     Grant,
     RefreshingAuthenticator,
     Request,
-    Retry,
+    RetryableError,
     RunError,
     Token,
     TokenFile,
@@ -99,8 +99,8 @@ class Check:
 
         try:
             reply = until_answered(look, self.first_delay, self.transport.max_wait, "the look at the credential")
-        except Retry as retry:
-            if self.transport.pacer.answered:  # the host is there, and the lists may well be
+        except RetryableError as retry:
+            if self.transport.rate_limiter.answered:  # the host is there, and the lists may well be
                 return False
             raise RunError(
                 f"The vendor's host does not answer ({retry.reason}). Check `api_url` and the network, or run again "

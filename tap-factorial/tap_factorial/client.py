@@ -16,7 +16,7 @@ from singer_rest import (
     Request,
     RestStream,
     RestTap,
-    Retry,
+    RetryableError,
     Slice,
     Slices,
     TapError,
@@ -58,7 +58,7 @@ class FactorialStream(RestStream):
 
     schema: ClassVar[StreamSchema[str]] = StreamSchema(SchemaDirectory(schemas))
     page_size = PAGE_SIZE
-    checks_filter = True
+    verify_filter = True
 
     _tap: FactorialTap
 
@@ -92,7 +92,7 @@ class FactorialStream(RestStream):
     def parse(self, body: Any, request: Request) -> Parsed:
         if isinstance(body, dict) and body.get("data") is None and body.get("errors", ()) is None:
             if "after_id" in dict(request.params):  # of a list that has begun it cannot be the end
-                raise Retry("a page without its rows", broken=True)
+                raise RetryableError("a page without its rows", broken=True)
             return Parsed([], maybe_incomplete=True)  # an empty list, as some modules say it
         rows = body.get("data") if isinstance(body, dict) else None
         meta = (body.get("meta") or {}) if isinstance(body, dict) else None
@@ -102,7 +102,7 @@ class FactorialStream(RestStream):
         told = _count(meta.get("total"))
         # Where it counts something else, there are at most so many, which is all that can be known.
         items = len(rows) if self.row.total == "rows" else PAGE_SIZE
-        parsed = Parsed(records, told=told, items=items, failed=len(rows) - len(records))
+        parsed = Parsed(records, total=told, item_count=items, failed_items=len(rows) - len(records))
         goes_on = meta.get("has_next_page")
         if not goes_on or goes_on == "false":
             is_all = goes_on in {False, "false"} or self.row.one_answer or (told == items == len(rows))
@@ -114,7 +114,7 @@ class FactorialStream(RestStream):
         if not isinstance(cursor, str) or not cursor:
             raise TapError(f"{self.name}: a page says that another follows, but not where. Run again later.")
         params = tuple(pair for pair in request.params if pair[0] != "after_id")
-        return replace(parsed, following=[Request(request.path, (*params, ("after_id", cursor)), request.endpoint)])
+        return replace(parsed, next_requests=[Request(request.path, (*params, ("after_id", cursor)), request.endpoint)])
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
@@ -131,9 +131,9 @@ class FactorialStream(RestStream):
         return super().classify(reply, request)
 
     @override
-    def shaped(self, page: Page) -> Iterable[Record]:
+    def prepared_records(self, page: Page) -> Iterable[Record]:
         self._tap.check_answered_as(self.path.partition("/resources/")[2], page.records)
-        return super().shaped(page)
+        return super().prepared_records(page)
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record:

@@ -18,7 +18,7 @@ import click
 from singer_rest import (
     FIRST_DELAY,
     Command,
-    Pacer,
+    RateLimiter,
     RunError,
     TokenFile,
     Transport,
@@ -104,7 +104,7 @@ def login(
         config["api_url"].rstrip("/"),
         {"Accept": "application/json", "User-Agent": f"{NAME}/{version(NAME)}"},
         REQUEST_SECONDS,
-        Pacer({}),
+        RateLimiter({}),
     )
     target = redirect_uri or (OUT_OF_BAND if paste else REDIRECT_URI)
     _check_target(target)

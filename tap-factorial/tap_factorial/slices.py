@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pendulum
-from singer_rest import Batches, DateWindows, Each, Slice, Slices, Sweep, Whole
+from singer_rest import DateWindows, ParamSets, ParentBatches, Product, SingleSlice, Slice, Slices
 from typing_extensions import override
 
 from tap_factorial.table import sent, stream_name
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from singer_rest import Ids, Window
+    from singer_rest import ParentIds, Window
 
     from tap_factorial.table import Row
 
@@ -39,7 +39,7 @@ class ChangedDays(Slices):
         return self.windows.start(window) if window.whole else None
 
     @override
-    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
+    def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
         if window.changed_since is None:
             yield from self.windows.plan(window, parents)
             return
@@ -58,15 +58,17 @@ def slices_of(row: Row, days: int | None) -> Slices:
     """
     parts: list[Slices] = []
     if row.parent:
-        parts.append(Batches(stream_name(row.parent), row.by, size=row.at_once, key=row.parent_key, column=row.column))
+        parts.append(
+            ParentBatches(stream_name(row.parent), row.by, size=row.at_once, key=row.parent_key, column=row.column)
+        )
     if row.sweep:
         requests = [{name: sent(value) for name, value in request.items()} for request in row.requests]
         columns = [{name: request[name] for name in row.columns} for request in row.requests]
-        parts.append(Sweep(*requests, columns=columns))
+        parts.append(ParamSets(*requests, columns=columns))
     if row.window:
         windows: Slices = DateWindows(*row.window, days=days or row.days, years_ahead=1)
         parts.append(ChangedDays(row.changed_on, windows) if row.changed_on else windows)
-    slices = parts.pop() if parts else Whole()
+    slices = parts.pop() if parts else SingleSlice()
     for part in reversed(parts):
-        slices = Each(part, slices)
+        slices = Product(part, slices)
     return slices

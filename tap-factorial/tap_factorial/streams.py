@@ -74,5 +74,5 @@ def _incremental(row: Row) -> dict[str, Any]:
         "changed_since": (ChangedSince if by_day else PerhapsByDay)(
             changed, strict=True, text=times.date if by_day else times.text
         ),
-        "look_back": UNKNOWN_ZONE if by_day else LONG_RUNNING if row.bookmark else FactorialStream.look_back,
+        "look_back": UNKNOWN_ZONE if by_day else LONG_RUNNING if row.bookmark else FactorialStream.lookback,
     }

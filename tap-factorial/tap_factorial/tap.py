@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from singer_rest import Rate, common_settings
+from singer_rest import RateLimit, common_settings
 from singer_sdk import typing as th
 from typing_extensions import override
 
@@ -33,7 +33,7 @@ class TapFactorial(FactorialTap):
     credentials = ()
     _is_answered_otherwise = False
     # No limit is documented for reading; where an answer tells of one, it holds for all lists together.
-    rates: ClassVar = {"*": Rate(1_000_000, shared=True)}
+    rates: ClassVar = {"*": RateLimit(1_000_000, shared=True)}
     config_jsonschema = th.PropertiesList(
         th.Property(
             "api_key",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hr_sandbox.testing import Sandbox, running
-from singer_rest import Pacer, Request, RunError
+from singer_rest import RateLimiter, Request, RunError
 from singer_rest.http.token_file import TokenFile
 from singer_rest.http.transport import Transport
 from singer_rest.testing import Answer, Asked, host
@@ -52,7 +52,7 @@ def config(tmp_path: Path) -> dict[str, Any]:
 
 
 def transport(url: str) -> Transport:
-    return Transport(url, {"Accept": "application/json"}, 5, Pacer({}))
+    return Transport(url, {"Accept": "application/json"}, 5, RateLimiter({}))
 
 
 def factorial(sandbox: Sandbox) -> Transport:

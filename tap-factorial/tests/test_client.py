@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import RunError
-from singer_rest.fetch import trail
+from singer_rest.fetch import loop_guard
 from singer_rest.testing import Answer, Asked, Host, host
 from singer_sdk.exceptions import ConfigValidationError
 from tap_factorial.table import stream_name, table
@@ -549,7 +549,7 @@ def test_cursors_that_lead_in_a_circle_or_on_and_on_end_the_stream(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(trail, "MANY_EMPTY", 100)
+    monkeypatch.setattr(loop_guard, "MAX_EMPTY_PAGES", 100)
 
     def answer(asked: Asked) -> Answer:
         before = asked.query.get("after_id", "c")

@@ -16,7 +16,7 @@ import click
 import pytest
 import requests
 from hr_sandbox.testing import Sandbox, running
-from singer_rest import Pacer, Request, RunError
+from singer_rest import RateLimiter, Request, RunError
 from singer_rest.http.token_file import Chain, TokenFile
 from singer_rest.http.transport import Transport
 from singer_rest.testing import Answer, Asked, host
@@ -119,7 +119,7 @@ class Login:
 
     def status(self, config: dict[str, Any] | None = None) -> int:
         """The status of a list that a run with this login reads."""
-        way = Transport(self.config["api_url"], {}, 5, Pacer({}))
+        way = Transport(self.config["api_url"], {}, 5, RateLimiter({}))
         path = f"/api/{VERSION}/resources/teams/teams"
         auth = authenticator({**self.config, **(config or {})}, way, VERSION, 0.001)
         return way.get(Request(path, (), path), auth).status

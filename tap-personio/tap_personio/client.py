@@ -73,7 +73,7 @@ class PersonioStream(RestStream):
         for name in ("_meta", "links", "next"):
             link = link.get(name) if isinstance(link, dict) else None
         href = link.get("href") if isinstance(link, dict) else link
-        return Parsed(records, [self._following(href, request)] if href else [], failed=failed)
+        return Parsed(records, [self._following(href, request)] if href else [], failed_items=failed)
 
     def _following(self, href: Any, request: Request) -> Request:  # noqa: ANN401 - what the API sends
         # Links may be relative, carry the cursor alone, or name a path that does not exist, so only their query is

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import NoAccess, Rate, Transport, check_addresses, common_settings
+from singer_rest import NoAccess, RateLimit, Transport, check_addresses, common_settings
 from singer_sdk import typing as th
 from typing_extensions import override
 
@@ -29,14 +29,14 @@ class TapPersonio(PersonioTap):
     credentials = (("client_id", "client_secret"),)
     # Each endpoint has its own token bucket; where none is documented, the tap starts slowly and learns from headers.
     rates: ClassVar = {
-        "/v2/persons": Rate(30),
-        "/v2/absence-periods": Rate(10),
-        "/v2/absence-periods/{absence_period_id}/breakdowns": Rate(10),
-        "/v1/*": Rate(2000, 60, shared=True),
-        "/v1/company/employees": Rate(300, 60, burst=15),
-        "/v1/company/employees/{employee_id}/absences/balance": Rate(2000, 60),
-        "/v1/company/employees/{person_id}/profile-picture": Rate(2000, 60),
-        "": Rate(10),
+        "/v2/persons": RateLimit(30),
+        "/v2/absence-periods": RateLimit(10),
+        "/v2/absence-periods/{absence_period_id}/breakdowns": RateLimit(10),
+        "/v1/*": RateLimit(2000, 60, shared=True),
+        "/v1/company/employees": RateLimit(300, 60, burst=15),
+        "/v1/company/employees/{employee_id}/absences/balance": RateLimit(2000, 60),
+        "/v1/company/employees/{person_id}/profile-picture": RateLimit(2000, 60),
+        "": RateLimit(10),
     }
     config_jsonschema = th.PropertiesList(
         th.Property(
@@ -113,7 +113,7 @@ class TapPersonio(PersonioTap):
             self.config["careers_url"].rstrip("/").removesuffix("/xml"),
             {"Accept": "application/xml", "User-Agent": self.user_agent},
             self.config["request_timeout"],
-            self.pacer,
+            self.rate_limiter,
             public=True,
             max_wait=self.config["max_wait"],
         )

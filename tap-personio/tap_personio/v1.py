@@ -55,7 +55,9 @@ class V1Stream(PersonioStream):
         metadata = body.get("metadata")
         total = count(metadata.get("total_elements")) if isinstance(metadata, dict) else None
         following = self.pages.following(request, listed, total) if self.pages else []
-        return Parsed([self.record(row) for row in records], following, told=total, items=len(listed), failed=failed)
+        return Parsed(
+            [self.record(row) for row in records], following, total=total, item_count=len(listed), failed_items=failed
+        )
 
     def rows(self, data: Any) -> Any:  # noqa: ANN401 - what the API sends
         """The list of records in the body's data."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest import NoAccess, Pacer, RunError, TapError
+from singer_rest import NoAccess, RateLimiter, RunError, TapError
 from singer_rest.http.token_requests import USUAL_LIFETIME
 from singer_rest.http.transport import Transport
 from singer_rest.testing import Answer, host
@@ -24,7 +24,7 @@ def token(version: tuple[Any, Callable[[Any], Any]], **fields: Any) -> Any:
     authenticator, body = version
     answer = Answer(body({"token": "t0ken", **fields}))
     with host(lambda asked: answer) as vendor:
-        asking: Authenticator = authenticator(Transport(vendor.url, {}, 5, Pacer({})), "id", "secret", 0.001)
+        asking: Authenticator = authenticator(Transport(vendor.url, {}, 5, RateLimiter({})), "id", "secret", 0.001)
         return asking.token()
 
 

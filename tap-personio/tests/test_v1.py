@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hr_sandbox.testing import running
 from singer_rest import TapError
-from singer_rest.http.rate_limits import Pacer
+from singer_rest.http.rate_limits import RateLimiter
 from singer_rest.testing import Answer, Asked, host, written
 from tap_personio.tap import TapPersonio
 
@@ -571,11 +571,11 @@ def test_columns_of_custom_reports_come_in_an_object(run: Callable[..., Any], pe
 
 
 def test_v1_is_paced_as_documented() -> None:
-    pacer = Pacer(TapPersonio.rates, clock=lambda: 0.0)
-    assert [pacer.take(EMPLOYEES) > 0 for _ in range(16)] == [False] * 15 + [True]
+    rate_limiter = RateLimiter(TapPersonio.rates, clock=lambda: 0.0)
+    assert [rate_limiter.acquire(EMPLOYEES) > 0 for _ in range(16)] == [False] * 15 + [True]
     balance = "/v1/company/employees/{employee_id}/absences/balance"
-    pacer = Pacer(TapPersonio.rates, clock=lambda: 0.0)
-    taken = sum(not pacer.take(path) for path in (EMPLOYEES, balance) * 100)
+    rate_limiter = RateLimiter(TapPersonio.rates, clock=lambda: 0.0)
+    taken = sum(not rate_limiter.acquire(path) for path in (EMPLOYEES, balance) * 100)
     assert taken == int(2000 / 60)  # one second's share, of both together
 
 

@@ -27,25 +27,25 @@ class _List:
     """One list of a slice, from its first page on.
 
     Args:
-        told: How many items the vendor says that it holds.
-        came: How many came.
+        total: How many items the vendor says that it holds.
+        received: How many came.
         restarts: How often it was begun anew.
         counts_records: Whether its records are the items that the vendor counts, not what stands in them.
     """
 
-    told: int = 0
-    came: int = 0
+    total: int = 0
+    received: int = 0
     restarts: int = 0
     counts_records: bool = True
 
     @property
-    def lacks(self) -> bool:
-        return self.came < self.told
+    def is_short(self) -> bool:
+        return self.received < self.total
 
     @property
     def beyond(self) -> int | None:
         """How many came beyond what was told of; None: nothing was told of the records."""
-        return max(self.came - self.told, 0) if self.told and self.counts_records else None
+        return max(self.received - self.total, 0) if self.total and self.counts_records else None
 
 
 class Coverage:
@@ -72,7 +72,7 @@ class Coverage:
         permission: str | None,
         *,
         has_key: bool,
-        names_parents: bool = False,
+        log_parent_ids: bool = False,
         unreadable_advice: str = "",
         all_unreadable: str = "",
     ) -> None:
@@ -81,13 +81,13 @@ class Coverage:
         self._parent = slices.parent
         self._permission = permission
         self._has_key = has_key
-        self._names_parents = names_parents
+        self._names_parents = log_parent_ids
         self._unreadable_advice = unreadable_advice
         self._all_unreadable = all_unreadable
         self._is_second = False
         self._slice: Slice | None = None
         self._list = _List()
-        self._handed_on = self._repeated = 0
+        self._rows_written = self._repeated = 0
         self._beyond: int | None = None
         self._lacks = self._lacks_parent = False
         self._incomplete: list[tuple[Slice, bool]] = []
@@ -101,12 +101,12 @@ class Coverage:
         self._read_any = self._read_well = False
         self._parents_incomplete = self._parents_hidden = False
 
-    def see(self, page: Page) -> None:
+    def add_page(self, page: Page) -> None:
         """Take in a page."""
-        if page.asks_again or page.is_cut:
+        if page.is_placeholder or page.needs_slicing:
             return
         if page.slice is not self._slice:
-            self._slice, self._list, self._handed_on = page.slice, _List(), 0
+            self._slice, self._list, self._rows_written = page.slice, _List(), 0
             self._repeated, self._beyond = 0, None
             self._lacks = self._lacks_parent = False
         if page.meaning is Meaning.PARENT_GONE:
@@ -128,7 +128,7 @@ class Coverage:
         if page.ends_slice:
             self._close_list()
             if self._lacks:
-                self._incomplete.append((page.slice, self._handed_on > 0))
+                self._incomplete.append((page.slice, self._rows_written > 0))
 
     def _count(self, page: Page) -> None:
         """Compare what came of a list, from its first page on, with how much the vendor tells of."""
@@ -136,21 +136,21 @@ class Coverage:
             if page.restarts <= self._list.restarts:  # what came of a list that was begun anew does not count
                 self._close_list()
             self._list = _List(restarts=page.restarts)
-        self._list.told = max(self._list.told, page.told or 0)
-        self._list.came += page.items
-        self._list.counts_records &= page.items == len(page.records)
-        self._handed_on += len(page.records)
-        self._failed += page.failed
-        self._read_well = self._read_well or bool(page.records) or (page.is_first and not page.failed)
+        self._list.total = max(self._list.total, page.total or 0)
+        self._list.received += page.item_count
+        self._list.counts_records &= page.item_count == len(page.records)
+        self._rows_written += len(page.records)
+        self._failed += page.failed_items
+        self._read_well = self._read_well or bool(page.records) or (page.is_first and not page.failed_items)
         # An item that failed twice is one that the vendor cannot give.
-        self._lacks = self._lacks or page.maybe_incomplete or (page.failed > 0 and not self._is_second)
+        self._lacks = self._lacks or page.maybe_incomplete or (page.failed_items > 0 and not self._is_second)
 
     def _close_list(self) -> None:
-        self._lacks = self._lacks or self._list.lacks
+        self._lacks = self._lacks or self._list.is_short
         if (beyond := self._list.beyond) is not None:
             self._beyond = (self._beyond or 0) + beyond
 
-    def see_repeated(self, page: Page, repeated: int) -> None:
+    def add_repeated(self, page: Page, repeated: int) -> None:
         """Take in how many of a page's records had the key of an earlier one of its slice.
 
         Where no more came than the vendor tells of, each of them stands in the place of one that did not come.
@@ -164,7 +164,7 @@ class Coverage:
             self._incomplete.append((page.slice, True))
 
     def _parent_of(self, page: Page) -> str:
-        return page.parent or parents_of(page.slice, self._slices.ids_param)[0]
+        return page.parent or parent_ids_of(page.slice, self._slices.ids_param)[0]
 
     def _of_one_parent(self, page: Page) -> Slice:
         param = self._slices.ids_param
@@ -176,7 +176,7 @@ class Coverage:
         """Whether all answers for the slice that is handed on said what it holds."""
         return part is not self._slice or not (self._lacks or self._lacks_parent)
 
-    def begin_again(self) -> list[Slice]:
+    def slices_to_retry(self) -> list[Slice]:
         """The slices to ask for again, now that the rest is read; what they lack then is lacking."""
         if self._is_second or (self._not_found and self._none_answered and self._are_many):
             return []
@@ -199,7 +199,7 @@ class Coverage:
         """Parents that were not found, not even the second time."""
         return set(self._not_found)
 
-    def prove(self, present: set[str] | None) -> None:
+    def confirm_gone(self, present: set[str] | None) -> None:
         """Take in which parents the vendor lists now: those that are not among them are gone.
 
         Args:
@@ -210,7 +210,7 @@ class Coverage:
             for parent in self._gone:
                 del self._not_found[parent]
 
-    def see_parents(self, parents: Coverage, without_id: int) -> None:
+    def add_parents(self, parents: Coverage, without_id: int) -> None:
         """Take in what is known of the list of the parents.
 
         Args:
@@ -333,7 +333,7 @@ def _name(part: Slice) -> str:
     return ", ".join(str(value) for value in part.columns.values()) or "all of it"
 
 
-def parents_of(part: Slice, param: str | None) -> Sequence[str]:
+def parent_ids_of(part: Slice, param: str | None) -> Sequence[str]:
     """What the children of a slice's parents are asked with.
 
     Args:

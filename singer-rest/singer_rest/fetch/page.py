@@ -22,20 +22,20 @@ class Parsed:
 
     Args:
         records: The records as the vendor sent them.
-        following: The requests for the pages after this one: none on the last page; the next one where each page tells
-            of the next; all of them, on the first page, where their number is known: then they are under way together.
-        told: How many items the vendor says that the whole list holds; None: it does not say, or cannot be relied on.
-        items: How many of these the body holds; None: one for each record.
-        failed: How many items the vendor says that it could not give.
+        next_requests: The requests for the following pages: none on the last page; one if each page points to the next;
+            all of them, on the first page, if the number of pages is known. Those are then fetched concurrently.
+        total: How many items the vendor says that the whole list holds; None: it does not say, or cannot be relied on.
+        item_count: How many of these the body holds; None: one for each record.
+        failed_items: How many items the vendor says that it could not give.
         maybe_incomplete: Whether the body may lack records: it does not say that there are none, but is taken for that.
         note: What the stream has to know once the page is handed on; its own.
     """
 
     records: list[Record]
-    following: Sequence[Request] = ()
-    told: int | None = None
-    items: int | None = None
-    failed: int = 0
+    next_requests: Sequence[Request] = ()
+    total: int | None = None
+    item_count: int | None = None
+    failed_items: int = 0
     maybe_incomplete: bool = False
     note: Any = None
 
@@ -46,42 +46,42 @@ class Page:
 
     Args:
         records: The records as the vendor sent them.
-        following: The requests for the pages after this one: the next one, or all where their number is known.
+        next_requests: The requests for the pages after this one: the next one, or all where their number is known.
         slice: The slice that the page belongs to.
         size: Bytes of the body.
         received: When the answer was there, UTC.
         meaning: What the answer means.
         parent: The parent, as it was asked with, where the answer says that it is gone, forbidden or refused.
         why: Why the vendor refused what was asked of the parent, as a sentence.
-        told: How many items the vendor says that the list holds, if it does.
-        items: How many of these the page holds.
-        failed: How many items the vendor says that it could not give.
+        total: How many items the vendor says that the list holds, if it does.
+        item_count: How many of these the page holds.
+        failed_items: How many items the vendor says that it could not give.
         maybe_incomplete: Whether the answer does not say that there are no records, but is taken for that.
         is_first: Whether a list begins with it: a slice may be read in several.
         restarts: How often the list was begun anew.
         asks_again: Whether it answers nothing yet, and what follows is only another way to ask.
         is_cut: Whether its list goes on, and is read in slices instead.
         ends_slice: Whether it is the last page of its slice; known once it is handed on.
-        likeness: What tells its records from those of other pages; None: it has none.
+        fingerprint: What tells its records from those of other pages; None: it has none.
         note: What the stream has to know of it; its own.
     """
 
     records: list[Record]
-    following: Sequence[Request]
+    next_requests: Sequence[Request]
     slice: Slice
     size: int
     received: datetime
     meaning: Meaning = Meaning.RECORDS
     parent: str | None = None
     why: str = ""
-    told: int | None = None
-    items: int = 0
-    failed: int = 0
+    total: int | None = None
+    item_count: int = 0
+    failed_items: int = 0
     maybe_incomplete: bool = False
     is_first: bool = False
     restarts: int = 0
-    asks_again: bool = False
-    is_cut: bool = False
+    is_placeholder: bool = False
+    needs_slicing: bool = False
     ends_slice: bool = False
-    likeness: int | None = None
+    fingerprint: int | None = None
     note: Any = None

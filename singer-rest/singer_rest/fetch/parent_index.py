@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from singer_rest.fetch.source import Source
 
 
-class Listing:
+class ParentIndex:
     """The records of a parent stream that its children walk, in its order and each once, as they become known.
 
     Args:
@@ -52,7 +52,7 @@ class Listing:
         """What the children need to know of a parent; most need nothing, and there may be many parents."""
         kept: dict[str, Any] = {}
         for child in self.children:
-            kept |= child.slices.needed(record)
+            kept |= child.slices.parent_fields(record)
             if child.slices.changed:
                 kept[child.slices.changed] = self.parent.changed_at(record)
         return kept

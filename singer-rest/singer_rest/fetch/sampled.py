@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from singer_rest.fetch.answers import Meaning
-from singer_rest.fetch.coverage import MANY_REFUSED, parents_of
+from singer_rest.fetch.coverage import MANY_REFUSED, parent_ids_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,13 +43,13 @@ class Sampled:
 
     def tell(self, result: Page | Exception) -> None:
         """Take in what came of a request."""
-        if self._is_sure or (not isinstance(result, Exception) and result.asks_again):
+        if self._is_sure or (not isinstance(result, Exception) and result.is_placeholder):
             return
         if isinstance(result, Exception) or result.meaning not in REFUSALS:
             self._is_sure = True
             return
-        self._coverage.see(result)
-        self._over += not result.following
+        self._coverage.add_page(result)
+        self._over += not result.next_requests
 
     def __iter__(self) -> Iterator[Slice | None]:
         return self
@@ -70,7 +70,7 @@ class Sampled:
         part = self._left.popleft() if self._left and (self._is_spread or self._is_sure) else next(self._plan)
         if part is not None:
             self._given += 1
-            self._parents += len(parents_of(part, self._ids_param))
+            self._parents += len(parent_ids_of(part, self._ids_param))
         return part
 
     def _spread(self) -> bool:

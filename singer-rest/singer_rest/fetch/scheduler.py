@@ -8,19 +8,23 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from singer_rest.errors import Retry, RunError, TapError, TooSlow, Unanswered, explain
-from singer_rest.fetch.stream_fetch import Reading
+from singer_rest.errors import RetryableError, RunError, TapError, TimedOutError, UnansweredError, explain
 from singer_rest.http.rate_limits import LONG_WAIT, MAX_WAIT
-from singer_rest.http.retries import FIRST_DELAY, MAX_ATTEMPTS, MAX_SILENCE, GaveUp, RetryPolicy, allowing
+from singer_rest.http.retries import (
+    FIRST_DELAY,
+    MAX_ATTEMPTS,
+    MAX_UNANSWERED_SECONDS,
+    RetriesExhausted,
+    RetryPolicy,
+    time_budget,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from singer_rest.fetch.page import Page
-    from singer_rest.fetch.stream_fetch import Position, Task
-    from singer_rest.http.rate_limits import Pacer
-
-__all__ = ["Reading", "Scheduler"]
+    from singer_rest.fetch.stream_fetch import Position, StreamFetch, Task
+    from singer_rest.http.rate_limits import RateLimiter
 
 logger = logging.getLogger(__name__)
 
@@ -57,17 +61,17 @@ class Scheduler:
     def __init__(
         self,
         workers: int,
-        pacer: Pacer,
+        rate_limiter: RateLimiter,
         answered: Callable[[], bool] = lambda: True,
         first_delay: float = FIRST_DELAY,
         max_wait: float = MAX_WAIT,
     ) -> None:
-        self._pacer = pacer
+        self._pacer = rate_limiter
         self._answered = answered
         self._retries = RetryPolicy(first_delay, max_wait)
         self._changed = threading.Condition()
-        self._readings: list[Reading] = []
-        self._wanted: tuple[Reading, Position] | None = None
+        self._fetches: list[StreamFetch] = []
+        self._wanted: tuple[StreamFetch, Position] | None = None
         self._pages_held = 0
         self._bytes_held = 0
         self._stopped = False
@@ -92,13 +96,13 @@ class Scheduler:
             logger.warning("The system lets only %d of %d threads start; the run is slower.", len(threads), workers)
         return threads
 
-    def add(self, reading: Reading) -> None:
+    def add(self, reading: StreamFetch) -> None:
         """Let workers fetch for a reading."""
         with self._changed:
-            self._readings.append(reading)
+            self._fetches.append(reading)
             self._changed.notify_all()
 
-    def pages(self, reading: Reading) -> Generator[Page]:
+    def pages(self, reading: StreamFetch) -> Generator[Page]:
         """Yield a reading's pages, slice after slice; one that has no answer is left out, and raised at the end.
 
         Raises:
@@ -110,7 +114,7 @@ class Scheduler:
             while True:
                 try:
                     page = self._wait(reading, position)
-                except Unanswered as error:
+                except UnansweredError as error:
                     position = self._after_failure(reading, position, error)
                     continue
                 if page is None:
@@ -122,14 +126,14 @@ class Scheduler:
                 raise _failure(reading)
         finally:
             with self._changed:
-                self._readings.remove(reading)
+                self._fetches.remove(reading)
                 for page in reading.abandon():
                     self._held(-1, page)
                 self._changed.notify_all()
 
-    def _after_failure(self, reading: Reading, position: Position, error: Unanswered) -> Position:
+    def _after_failure(self, reading: StreamFetch, position: Position, error: UnansweredError) -> Position:
         with self._guarded():
-            left = reading.leave_out(position, error)
+            left = reading.skip_slice(position, error)
             for page in left[1] if left else ():
                 self._held(-1, page)
             self._changed.notify_all()
@@ -137,7 +141,7 @@ class Scheduler:
             raise _failure(reading)
         return left[0]
 
-    def poke(self) -> None:
+    def wake(self) -> None:
         """Wake the workers: slices that were not known may be known now."""
         with self._changed:
             self._changed.notify_all()
@@ -151,7 +155,7 @@ class Scheduler:
         for thread in self._threads:
             thread.join(timeout=max(0.0, end - time.monotonic()))
 
-    def _wait(self, reading: Reading, position: Position) -> Page | None:
+    def _wait(self, reading: StreamFetch, position: Position) -> Page | None:
         with self._changed:
             self._wanted = (reading, position)
             self._changed.notify_all()
@@ -204,13 +208,13 @@ class Scheduler:
                 self._died = self._died or error
                 self._changed.notify_all()
 
-    def _do(self, reading: Reading, task: Task) -> None:
+    def _do(self, reading: StreamFetch, task: Task) -> None:
         began = time.monotonic()
         result: Page | Exception
         try:
-            with allowing(MAX_SILENCE - task.attempts.silent):
+            with time_budget(MAX_UNANSWERED_SECONDS - task.attempts.unanswered_seconds):
                 result = reading.fetch(task.request, task.slice)
-        except Retry as retry:
+        except RetryableError as retry:
             error = self._again(reading, task, retry, time.monotonic() - began)
             if error is None:
                 return
@@ -224,29 +228,29 @@ class Scheduler:
             result = raised
         with self._guarded():
             self._bytes_held -= task.expected
-            if reading in self._readings and reading.finish(task, result) and not isinstance(result, Exception):
+            if reading in self._fetches and reading.finish(task, result) and not isinstance(result, Exception):
                 self._held(+1, result)
             self._changed.notify_all()
 
-    def _next(self) -> tuple[Reading, Task] | None:
+    def _next(self) -> tuple[StreamFetch, Task] | None:
         """Wait for a task that may run; None when the scheduler is closed."""
         with self._guarded():
             while not self._stopped and not self._died:
                 soonest = CHECK_SECONDS
                 wanted, position = self._wanted or (None, None)
                 # First what the main thread waits for; then the others in turn, for each endpoint has its own limit.
-                for reading in sorted(self._readings, key=lambda reading: reading is not wanted):
+                for reading in sorted(self._fetches, key=lambda reading: reading is not wanted):
                     full = not reading.ahead or self._is_full(ahead=reading is not wanted)
                     if full and reading is not wanted:
                         continue
                     task, seconds = reading.ready(time.monotonic(), only=position if full else None)
                     if task:
-                        seconds = self._pacer.take(reading.endpoint)
+                        seconds = self._pacer.acquire(reading.endpoint)
                         if not seconds:
                             reading.start(task)
                             self._bytes_held += task.expected
-                            self._readings.remove(reading)
-                            self._readings.append(reading)
+                            self._fetches.remove(reading)
+                            self._fetches.append(reading)
                             return reading, task
                         if reading is wanted and task.position == position:
                             self._hold_back(reading, task)
@@ -254,13 +258,13 @@ class Scheduler:
                 self._changed.wait(soonest)
             return None
 
-    def _hold_back(self, reading: Reading, task: Task) -> None:
+    def _hold_back(self, reading: StreamFetch, task: Task) -> None:
         """End a reading whose page is waited for, if a pause of the vendor's keeps it from being asked for too long."""
-        if not (pause := self._pacer.paused(reading.endpoint)):
+        if not (pause := self._pacer.pause_left(reading.endpoint)):
             return
         try:
-            self._retries.held_back(task.attempts, pause)
-        except GaveUp as end:
+            self._retries.delayed_by_limit(task.attempts, pause)
+        except RetriesExhausted as end:
             reading.drop(task, _error(reading, task, end))
             self._changed.notify_all()
 
@@ -269,19 +273,21 @@ class Scheduler:
         share = 0.5 if ahead else 1.0
         return self._pages_held >= PAGES_HELD * share or self._bytes_held >= BYTES_HELD * share
 
-    def _again(self, reading: Reading, task: Task, retry: Retry, took: float) -> TapError | None:
+    def _again(self, reading: StreamFetch, task: Task, retry: RetryableError, took: float) -> TapError | None:
         """Queue a task for another attempt; the error where it had its share."""
         most = MAX_ATTEMPTS if self._answered() else MAX_ATTEMPTS_UNANSWERED
         # A later page that fails is no word on how the list was asked for.
-        is_trial = reading.tentative and task.request.begins
-        if reading.tentative and retry.slow:
+        is_trial = reading.has_fallback and task.request.is_first
+        if reading.has_fallback and retry.slow:
             most = min(most, MAX_ATTEMPTS_SLOW)
         elif is_trial and retry.broken:
             most = min(most, MAX_ATTEMPTS_BROKEN)
         try:
             delay = self._retries.delay(task.attempts, retry, took, most)
-        except GaveUp as end:
-            kind = TooSlow if retry.slow else TapError if reading.tentative and not is_trial else Unanswered
+        except RetriesExhausted as end:
+            kind = (
+                TimedOutError if retry.slow else TapError if reading.has_fallback and not is_trial else UnansweredError
+            )
             return _error(reading, task, end, TapError if end.limited else kind)
         if delay >= LONG_WAIT:
             logger.info("%s: %s; going on in %.0f s", reading.name, retry.reason, delay)
@@ -290,17 +296,17 @@ class Scheduler:
         with self._guarded():
             self._bytes_held -= task.expected
             task.not_before = time.monotonic() + delay
-            reading.again(task)
+            reading.requeue(task)
             self._changed.notify_all()
         return None
 
 
-def _error(reading: Reading, task: Task, end: GaveUp, kind: type[TapError] = TapError) -> TapError:
+def _error(reading: StreamFetch, task: Task, end: RetriesExhausted, kind: type[TapError] = TapError) -> TapError:
     part = f" for {task.slice.name}" if task.slice.name else ""
     return kind(f"{reading.name}: {task.request.endpoint} {end}{part}. {end.advice}: what was read before is kept.")
 
 
-def _failure(reading: Reading) -> Unanswered:
+def _failure(reading: StreamFetch) -> UnansweredError:
     """What ends a reading some of whose slices had no answer."""
     first, *others = reading.failures
     return type(first)(f"{first} So it was with {len(others)} more of its slices.") if others else first

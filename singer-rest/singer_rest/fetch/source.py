@@ -48,7 +48,7 @@ class Source(Protocol):
         """The lower bound of the incremental filter; None for a full read."""
 
     @property
-    def slices_since(self) -> datetime | None:
+    def slices_start(self) -> datetime | None:
         """The earliest timestamp that the slices must reach back to; None for their default."""
 
     @property
@@ -56,15 +56,15 @@ class Source(Protocol):
         """Whether its records have a key."""
 
     @property
-    def reads_ahead(self) -> bool:
+    def prefetches(self) -> bool:
         """Whether pages are fetched before they are needed."""
 
     @property
-    def in_trials(self) -> bool:
+    def in_connection_test(self) -> bool:
         """Whether a connection test reads the stream."""
 
     @property
-    def may_start_over(self) -> bool:
+    def can_fall_back_to_full(self) -> bool:
         """Whether a full read replaces an incremental one that fails."""
 
     @property
@@ -86,16 +86,16 @@ class Source(Protocol):
     def changed_at(self, record: Record) -> str | None:
         """When a record last changed."""
 
-    def is_heeded(self, page: Page) -> bool:
+    def filter_honoured(self, page: Page) -> bool:
         """Whether a page holds nothing older than the incremental filter asks for."""
 
-    def start_over(self, what_came: str) -> None:
+    def fall_back_to_full(self, what_came: str) -> None:
         """Fall back to a full read."""
 
-    def falls_back(self, error: TapError, *, is_first: bool) -> bool:
+    def recovers_by_full_read(self, error: TapError, *, is_first: bool) -> bool:
         """Whether an error is answered with another read instead of a failure."""
 
-    def begin_anew(self) -> None:
+    def reset_read(self) -> None:
         """Discard what has been read so far."""
 
     def new_coverage(self) -> Coverage:

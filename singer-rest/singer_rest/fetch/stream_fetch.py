@@ -7,8 +7,8 @@ from bisect import insort
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from singer_rest.errors import TapError, Unanswered
-from singer_rest.fetch.trail import Trail
+from singer_rest.errors import TapError, UnansweredError
+from singer_rest.fetch.loop_guard import LoopGuard
 from singer_rest.http.retries import Attempts
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Task:
     position: Position
     request: Request = field(compare=False)
     slice: Slice = field(compare=False)
-    trail: Trail = field(compare=False)
+    loop_guard: LoopGuard = field(compare=False)
     """Where its slice's list has been."""
     attempts: Attempts = field(default_factory=Attempts, compare=False)
     not_before: float = field(default=0.0, compare=False)
@@ -41,7 +41,7 @@ class Task:
     """Bytes that its page is taken to have, by the one before; none where there was none."""
 
 
-class Reading:
+class StreamFetch:
     """One listing to walk: a stream's records, or the ids that its children need. The scheduler's lock guards it.
 
     Args:
@@ -65,21 +65,21 @@ class Reading:
         fetch: Callable[[Request, Slice], Page],
         endpoint: str,
         *,
-        tentative: bool = False,
+        has_fallback: bool = False,
         ahead: bool = True,
         has_key: bool = True,
         watch: Callable[[Page | Exception], None] | None = None,
     ) -> None:
         self.name = name
         self.endpoint = endpoint
-        self.tentative = tentative
+        self.has_fallback = has_fallback
         self.ahead = ahead
         self._has_key = has_key
         self._watch = watch
         self.fetch = fetch
         self.requests = 0
         self.last_slice: int | None = None
-        self.done = 0.0
+        self.slices_done = 0.0
         """How many slices were taken; of one whose pages are counted, also the share taken."""
         self._slices = slices
         self._first = first
@@ -88,7 +88,7 @@ class Reading:
         self._queue: list[Task] = []
         self._results: dict[Position, Page | BaseException] = {}
         self._failed_at: Position | None = None
-        self.failures: list[Unanswered] = []
+        self.failures: list[UnansweredError] = []
         """What ended single slices, while the others went on."""
         self._failed_in_a_row = 0
         self._ended_at: dict[int, int] = {}
@@ -118,11 +118,11 @@ class Reading:
     def start(self, task: Task) -> None:
         """Take a task off the queue: it runs."""
         self._queue.remove(task)
-        task.expected = int(self._row_bytes * task.request.rows)
+        task.expected = int(self._row_bytes * task.request.expected_rows)
         self.requests += 1
         self._under_way += 1
 
-    def again(self, task: Task) -> None:
+    def requeue(self, task: Task) -> None:
         """Queue a task once more that ran in vain."""
         self._under_way -= 1
         insort(self._queue, task)
@@ -149,32 +149,32 @@ class Reading:
         self._results[task.position] = result
         if self._watch:
             self._watch(result)
-        if isinstance(result, Unanswered) and not self.tentative:
+        if isinstance(result, UnansweredError) and not self.has_fallback:
             self._ended_at[number] = page
             self._queue = [other for other in self._queue if other.position[0] != number or other < task]
         elif isinstance(result, Exception):
             self._fail(task.position)
         else:
             if result.size:  # not where it only says how else to ask
-                self._row_bytes = result.size / task.request.rows
+                self._row_bytes = result.size / task.request.expected_rows
             self._queue_following(task, result)
         return True
 
     def _queue_following(self, task: Task, page: Page) -> None:
         number, _ = task.position
-        if len(page.following) > 1:  # the next page alone may be followed by others
+        if len(page.next_requests) > 1:  # the next page alone may be followed by others
             self._counted.add(number)
-        elif page.following and not page.asks_again and task.trail.goes_round(page):
+        elif page.next_requests and not page.is_placeholder and task.loop_guard.is_looping(page):
             self._end(number, "the same pages come again and again")
             return
-        for request in page.following:
-            if request.begins:
-                task.trail.begin_anew()
-            if task.trail.leads_back(request):
+        for request in page.next_requests:
+            if request.is_first:
+                task.loop_guard.reset_read()
+            if task.loop_guard.is_repeated_request(request):
                 self._end(number, "the link to the next page leads back to a page already read")
                 return
-            attempts = Attempts(silent=request.silent)
-            insort(self._queue, Task((number, self._pages[number]), request, task.slice, task.trail, attempts))
+            attempts = Attempts(unanswered_seconds=request.unanswered_seconds)
+            insort(self._queue, Task((number, self._pages[number]), request, task.slice, task.loop_guard, attempts))
             self._pages[number] += 1
 
     def _end(self, number: int, why: str) -> None:
@@ -194,7 +194,7 @@ class Reading:
         self._failed_in_a_row = 0
         return self._leave(number)
 
-    def leave_out(self, position: Position, error: Unanswered) -> tuple[Position, list[Page]] | None:
+    def skip_slice(self, position: Position, error: UnansweredError) -> tuple[Position, list[Page]] | None:
         """Go on without the rest of a slice that has no answer, so that the others do not wait for it for ever.
 
         Returns:
@@ -225,7 +225,7 @@ class Reading:
             pages = self._pages[number]
             result.ends_slice = page + 1 == pages
             if result.ends_slice or number in self._counted:
-                self.done = number + (page + 1) / pages
+                self.slices_done = number + (page + 1) / pages
         return result
 
     def abandon(self) -> list[Page]:
@@ -241,7 +241,7 @@ class Reading:
         self._queue = [task for task in self._queue if task.position < position]
 
     def _open(self) -> bool:
-        if self.last_slice is not None or (self.tentative and self._opened and not self._answered):
+        if self.last_slice is not None or (self.has_fallback and self._opened and not self._answered):
             return False
         try:
             part = next(self._slices)
@@ -257,7 +257,7 @@ class Reading:
             return False
         if part is None or request is None:
             return False
-        self._queue.append(Task((self._opened, 0), request, part, Trail(request, has_key=self._has_key)))
+        self._queue.append(Task((self._opened, 0), request, part, LoopGuard(request, has_key=self._has_key)))
         self._pages[self._opened] = 1
         self._opened += 1
         return True

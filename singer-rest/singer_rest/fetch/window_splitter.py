@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def joined(parts: Sequence[Request]) -> Request:
+def chain(parts: Sequence[Request]) -> Request:
     """The request for the first of some parts, with the others to come after it."""
-    first, *rest = (replace(part, begins=True, rest=()) for part in parts)
-    return replace(first, rest=tuple(rest))
+    first, *rest = (replace(part, is_first=True, remaining=()) for part in parts)
+    return replace(first, remaining=tuple(rest))
 
 
-def parents_asked(request: Request, param: str | None) -> list[str]:
+def requested_parents(request: Request, param: str | None) -> list[str]:
     """The parents whose children a request asks for, as it is asked with them.
 
     Args:
@@ -32,9 +32,9 @@ def parents_asked(request: Request, param: str | None) -> list[str]:
     return [value for name, value in request.params if name == param] or [request.path]
 
 
-def of_fewer_parents(request: Request, param: str | None) -> list[Request]:
+def halve_parents(request: Request, param: str | None) -> list[Request]:
     """The request for the children of several parents, as one for each half of them."""
-    ids = parents_asked(request, param)
+    ids = requested_parents(request, param)
     halves = (set(ids[: len(ids) // 2]), set(ids[len(ids) // 2 :]))
     return [
         replace(
@@ -44,7 +44,7 @@ def of_fewer_parents(request: Request, param: str | None) -> list[Request]:
     ]
 
 
-class Narrowing:
+class WindowSplitter:
     """How many days of a stream are asked for at once; fewer once they took too long. Safe to use from many threads.
 
     Args:
@@ -58,12 +58,12 @@ class Narrowing:
         self._size: int | None = None
         self._lock = threading.Lock()
 
-    def cut(self, request: Request) -> list[Request]:
+    def split_known(self, request: Request) -> list[Request]:
         """A request in parts that do not take too long, as far as that is known."""
         size = self._size
         return self._parts(request, size) if size and size < len(self._days_of(request)) else [request]
 
-    def halves(self, request: Request) -> list[Request]:
+    def split(self, request: Request) -> list[Request]:
         """A request that took too long in parts of half as many days; none of a single day.
 
         Later ones are asked for in such parts at once, and so is one that was sent before that was known.
@@ -80,7 +80,7 @@ class Narrowing:
                 )
             return self._parts(request, self._size)
 
-    def following(self, request: Request, told: Sequence[Request]) -> list[Request]:
+    def next_requests(self, request: Request, told: Sequence[Request]) -> list[Request]:
         """The requests after a page.
 
         Args:
@@ -88,10 +88,10 @@ class Narrowing:
             told: Those that the page told of. What comes after the page's part comes after the last of them.
         """
         if told:
-            *others, last = (replace(other, begins=False, rest=()) for other in told)
-            return [*others, replace(last, rest=request.rest)]
-        if request.rest:
-            return [joined([*self.cut(request.rest[0]), *request.rest[1:]])]
+            *others, last = (replace(other, is_first=False, remaining=()) for other in told)
+            return [*others, replace(last, remaining=request.remaining)]
+        if request.remaining:
+            return [chain([*self.split_known(request.remaining[0]), *request.remaining[1:]])]
         return []
 
     def _days_of(self, request: Request) -> list[str]:

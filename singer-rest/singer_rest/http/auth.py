@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-MARGIN = 60.0
+EXPIRY_MARGIN = 60.0
 """Seconds before its end at which a token is renewed (a tenth of its life where that is less)."""
 
 
-AGE = 60.0
+RENEW_INTERVAL = 60.0
 """Seconds after which a token may have ended, where its endpoint refuses some of what it is asked for."""
 
 
@@ -57,7 +57,7 @@ class Authenticator(ABC):
         self._failed: Exception | None = None
         self._answered: set[str] = set()
         self._fresh_token_refused = False
-        self._choosy: set[str] = set()
+        self._partially_forbidden: set[str] = set()
 
     @abstractmethod
     def request_token(self) -> Token:
@@ -86,7 +86,7 @@ class Authenticator(ABC):
             if refused is not self._token:  # another worker was faster
                 return self._valid()
             if endpoint in self._answered:
-                worth_it = endpoint not in self._choosy or self._clock() >= self._got_at + AGE
+                worth_it = endpoint not in self._partially_forbidden or self._clock() >= self._got_at + RENEW_INTERVAL
             else:
                 worth_it = not self._fresh_token_refused
             if not (worth_it or self._clock() >= self._renew_at):
@@ -101,7 +101,7 @@ class Authenticator(ABC):
     def refused_fresh_token(self, endpoint: str) -> None:
         """Note that a token just renewed got a 401 too."""
         if endpoint in self._answered:
-            self._choosy.add(endpoint)
+            self._partially_forbidden.add(endpoint)
         else:
             self._fresh_token_refused = True
 
@@ -115,7 +115,7 @@ class Authenticator(ABC):
                 self._failed = error
                 raise
             self._got_at = self._clock()
-            self._renew_at = self._got_at + self._token.lifetime - min(MARGIN, self._token.lifetime / 10)
+            self._renew_at = self._got_at + self._token.lifetime - min(EXPIRY_MARGIN, self._token.lifetime / 10)
         return self._token
 
 

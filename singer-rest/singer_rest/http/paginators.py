@@ -45,7 +45,7 @@ class Numbered:
             records: Its records.
             total: How many the list holds, if the vendor says so.
         """
-        if request.counted or not records:
+        if request.total_known or not records:
             return []
         total = total if total and total <= MAX_TOTAL else None
         params = dict(request.params)
@@ -63,12 +63,12 @@ class Numbered:
                 new[self.limit] = str(size)
             query = tuple((name, new.get(name, value)) for name, value in request.params)
             counted = page + 1 < pages
-            following.append(replace(request, params=query, counted=counted, before=_beginning(records)))
+            following.append(replace(request, params=query, total_known=counted, previous_page=_beginning(records)))
         return following
 
     def is_again(self, request: Request, records: list[Record]) -> bool:
         """Whether a page is the one before it: the vendor does not heed the number."""
-        return request.before is not None and request.before == _beginning(records)
+        return request.previous_page is not None and request.previous_page == _beginning(records)
 
 
 def _beginning(records: list[Record]) -> int:

@@ -38,7 +38,7 @@ MOST_REQUESTS = 1e9
 
 
 @dataclass(frozen=True)
-class Rate:
+class RateLimit:
     """A limit: ``requests`` per ``seconds``, of which ``burst`` may go at once (default: one second's worth).
 
     Args:
@@ -58,7 +58,7 @@ class Rate:
 class Bucket:
     """A token bucket that learns from the vendor's headers. Its lock is the pacer's."""
 
-    def __init__(self, rate: Rate, now: float) -> None:
+    def __init__(self, rate: RateLimit, now: float) -> None:
         self.per_second = rate.requests / rate.seconds
         self.capacity = max(1.0, rate.burst if rate.burst is not None else self.per_second)
         self.tokens = self.capacity
@@ -73,7 +73,7 @@ class Bucket:
         missing = 1.0 - self.tokens if self.tokens < 1.0 - ROUNDING else 0.0
         return max(missing / self.per_second, self.paused_until - now, 0.0)
 
-    def learn(self, headers: Mapping[str, str], now: float, max_wait: float) -> float:
+    def update(self, headers: Mapping[str, str], now: float, max_wait: float) -> float:
         """Take over the rate, the burst and what is left, in whichever of three ways the headers say it.
 
         Args:
@@ -116,7 +116,7 @@ class Bucket:
         return 0.0
 
 
-class Pacer:
+class RateLimiter:
     """Holds requests back so that they keep to the vendor's limits and the user's own.
 
     Args:
@@ -128,8 +128,8 @@ class Pacer:
 
     def __init__(
         self,
-        rates: Mapping[str, Rate],
-        overall: Rate | None = None,
+        rates: Mapping[str, RateLimit],
+        overall: RateLimit | None = None,
         clock: Callable[[], float] = time.monotonic,
         max_wait: float = MAX_WAIT,
     ) -> None:
@@ -143,7 +143,7 @@ class Pacer:
         self.answered = False
         """Whether any answer has come yet."""
 
-    def take(self, endpoint: str) -> float:
+    def acquire(self, endpoint: str) -> float:
         """Take leave for one request to an endpoint.
 
         Returns:
@@ -158,17 +158,17 @@ class Pacer:
                     bucket.tokens -= 1
             return wait
 
-    def learn(self, endpoint: str, headers: Mapping[str, str]) -> None:
+    def update(self, endpoint: str, headers: Mapping[str, str]) -> None:
         """Take over what an answer's headers say of the endpoint's limit."""
         with self._lock:
             self.answered = True
             now = self._clock()
             learning = self._learning(endpoint, now)
-            pause = max((bucket.learn(headers, now, self._max_wait) for bucket in learning), default=0.0)
+            pause = max((bucket.update(headers, now, self._max_wait) for bucket in learning), default=0.0)
         if pause >= LONG_WAIT:
             logger.info("%s: the vendor's limit is used up; going on in %.0f s", endpoint, pause)
 
-    def paused(self, endpoint: str) -> float:
+    def pause_left(self, endpoint: str) -> float:
         """Seconds for which the vendor lets no request to an endpoint go; 0 where it does."""
         with self._lock:
             now = self._clock()
@@ -179,7 +179,7 @@ class Pacer:
         with self._lock:
             now = self._clock()
             if not self._learning(endpoint, now):
-                self._endpoints[endpoint] = Bucket(Rate(1e6), now)
+                self._endpoints[endpoint] = Bucket(RateLimit(1e6), now)
             for bucket in self._learning(endpoint, now):
                 bucket.paused_until = max(bucket.paused_until, now + seconds)
                 # What had gathered is gone, and gathers anew from the pause's end on.

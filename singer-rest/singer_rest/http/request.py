@@ -30,28 +30,28 @@ class Request:
         path: The path, with its placeholders filled in.
         params: The query, in the order in which it is sent; a name may stand more than once.
         endpoint: The path with its placeholders: what a rate limit and a permission hold for.
-        counted: Whether a page before it said that more follow, and asked for them.
-        before: What the page before it begins with, to tell a vendor that does not heed a page's number.
-        rest: What is asked for where no page follows its own: the other parts of a slice that is read in parts.
-        begins: Whether it begins a slice, or a part of one, so that it may be asked for in smaller parts.
+        total_known: Whether a page before it said that more follow, and asked for them.
+        previous_page: What the page before it begins with, to tell a vendor that does not heed a page's number.
+        remaining: What is asked for where no page follows its own: the other parts of a slice that is read in parts.
+        is_first: Whether it begins a slice, or a part of one, so that it may be asked for in smaller parts.
         headers: Headers of its own.
-        again: How often its list was begun anew, because the link to the next page had ended.
-        rows: How many records it asks for, where a list's pages are not all of one size.
-        silent: Seconds that the same records were asked for in vain before, in another way.
+        restarts: How often its list was begun anew, because the link to the next page had ended.
+        expected_rows: How many records it asks for, where a list's pages are not all of one size.
+        unanswered_seconds: Seconds that the same records were asked for in vain before, in another way.
         note: What its slice has to remember; the stream's own.
     """
 
     path: str
     params: tuple[tuple[str, str], ...]
     endpoint: str
-    counted: bool = False
-    before: int | None = None
-    rest: tuple[Request, ...] = ()
-    begins: bool = field(default=False, compare=False)
+    total_known: bool = False
+    previous_page: int | None = None
+    remaining: tuple[Request, ...] = ()
+    is_first: bool = field(default=False, compare=False)
     headers: tuple[tuple[str, str], ...] = ()
-    again: int = 0
-    rows: int = field(default=1, compare=False)
-    silent: float = field(default=0.0, compare=False)
+    restarts: int = 0
+    expected_rows: int = field(default=1, compare=False)
+    unanswered_seconds: float = field(default=0.0, compare=False)
     note: Any = field(default=None, compare=False)
 
 

@@ -14,10 +14,10 @@ from singer_rest.http.rate_limits import MAX_WAIT, full_jitter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from singer_rest.errors import Retry
+    from singer_rest.errors import RetryableError
 
 MAX_ATTEMPTS = 8
-MAX_SILENCE = 1800.0
+MAX_UNANSWERED_SECONDS = 1800.0
 """Seconds that one request may stay without an answer, in all its attempts, whatever the time-outs add up to. The time
 for which a limit holds it back is not among them."""
 FIRST_DELAY = 0.5
@@ -27,7 +27,7 @@ _UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
 _allowance: ContextVar[float] = ContextVar("allowance", default=math.inf)
 
 
-class GaveUp(Exception):  # noqa: N818 - the caller says whose fault it is
+class RetriesExhausted(Exception):  # noqa: N818 - the caller says whose fault it is
     """A request is not sent again. The text goes on after a name: "/persons", "gave no answer in 8 tries".
 
     Args:
@@ -52,13 +52,13 @@ class Attempts:
     Args:
         sent: How often it was sent.
         failed: How often it failed, but for being too fast.
-        silent: Seconds that it was under way, or waited to be sent again because it had failed.
+        unanswered_seconds: Seconds that it was under way, or waited to be sent again because it had failed.
         limited_since: When a limit of the vendor's began to hold it back, by the policy's clock; None: none does.
     """
 
     sent: int = 0
     failed: int = 0
-    silent: float = 0.0
+    unanswered_seconds: float = 0.0
     limited_since: float | None = None
 
 
@@ -81,7 +81,7 @@ class RetryPolicy:
         self._max_wait = max_wait
         self._clock = clock
 
-    def delay(self, attempts: Attempts, retry: Retry, took: float, max_attempts: int) -> float:
+    def delay(self, attempts: Attempts, retry: RetryableError, took: float, max_attempts: int) -> float:
         """Take in that an attempt failed.
 
         Args:
@@ -97,24 +97,24 @@ class RetryPolicy:
             GaveUp: If there is to be none.
         """
         attempts.sent += 1
-        attempts.silent += took
+        attempts.unanswered_seconds += took
         if not retry.throttled:
             attempts.failed += 1
             if attempts.failed >= max_attempts:
-                raise GaveUp(f"gave no answer in {attempts.sent} tries ({retry.reason})")
+                raise RetriesExhausted(f"gave no answer in {attempts.sent} tries ({retry.reason})")
         if retry.throttled or retry.after is not None:
             return self._delay_of_limit(attempts, retry)
         attempts.limited_since = None
         delay = full_jitter(self._first_delay, attempts.failed)
-        attempts.silent += delay
-        if attempts.silent >= MAX_SILENCE:
-            raise GaveUp(
-                f"gave no answer in {spoken(MAX_SILENCE)}, which is as long as one request is waited for "
+        attempts.unanswered_seconds += delay
+        if attempts.unanswered_seconds >= MAX_UNANSWERED_SECONDS:
+            raise RetriesExhausted(
+                f"gave no answer in {spoken(MAX_UNANSWERED_SECONDS)}, which is as long as one request is waited for "
                 f"({attempts.sent} tries; {retry.reason})"
             )
         return delay
 
-    def held_back(self, attempts: Attempts, seconds: float) -> None:
+    def delayed_by_limit(self, attempts: Attempts, seconds: float) -> None:
         """Take in that a pause, which the vendor asked for, holds a request back before it is sent.
 
         Args:
@@ -128,7 +128,7 @@ class RetryPolicy:
         if seconds > left:
             raise self._too_long(seconds, left)
 
-    def _delay_of_limit(self, attempts: Attempts, retry: Retry) -> float:
+    def _delay_of_limit(self, attempts: Attempts, retry: RetryableError) -> float:
         left = self._left(attempts)
         asked = retry.after or 0.0
         if asked > left or left <= 0:
@@ -147,7 +147,7 @@ class RetryPolicy:
             attempts.limited_since = now
         return self._max_wait - (now - attempts.limited_since)
 
-    def _too_long(self, asked: float, left: float) -> GaveUp:
+    def _too_long(self, asked: float, left: float) -> RetriesExhausted:
         allowed, waited = spoken(self._max_wait), self._max_wait - left
         if asked > self._max_wait:
             what = f"asks to wait {spoken(asked)}, longer than `max_wait` allows ({allowed})"
@@ -158,11 +158,11 @@ class RetryPolicy:
             )
         else:
             what = f"let nothing through for {spoken(waited)}, as long as `max_wait` allows"
-        return GaveUp(what, limited=True)
+        return RetriesExhausted(what, limited=True)
 
 
 @contextmanager
-def allowing(seconds: float) -> Iterator[None]:
+def time_budget(seconds: float) -> Iterator[None]:
     """Let each request that this thread sends in the block take so many seconds at most."""
     reset = _allowance.set(seconds)
     try:
@@ -171,7 +171,7 @@ def allowing(seconds: float) -> Iterator[None]:
         _allowance.reset(reset)
 
 
-def allowed_seconds() -> float:
+def remaining_budget() -> float:
     """Seconds that a request of this thread may take; infinite where nobody said so."""
     return _allowance.get()
 

@@ -20,9 +20,9 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from singer_rest.errors import RunError
-from singer_rest.http.auth import MARGIN, Authenticator, Token
+from singer_rest.http.auth import EXPIRY_MARGIN, Authenticator, Token
 from singer_rest.http.rate_limits import LONG_WAIT, MAX_WAIT
-from singer_rest.http.retries import FIRST_DELAY, allowed_seconds, allowing
+from singer_rest.http.retries import FIRST_DELAY, remaining_budget, time_budget
 from singer_rest.http.token_requests import until_granted
 
 if TYPE_CHECKING:
@@ -324,10 +324,10 @@ class RefreshingAuthenticator(Authenticator):
                 return chain, None
             left = self._left(chain)
             # Another run may have renewed it meanwhile; the one that this run has used is not good any more.
-            if chain.access_token and chain.access_token != self._given and left > MARGIN:
+            if chain.access_token and chain.access_token != self._given and left > EXPIRY_MARGIN:
                 self._given = chain.access_token
                 return chain, Token(chain.access_token, left)
-            with allowing(min(EXCHANGE_SECONDS, allowed_seconds())):
+            with time_budget(min(EXCHANGE_SECONDS, remaining_budget())):
                 grant = self._file.exchanged(lambda: self.exchange(chain), lambda grant: self._following(chain, grant))
         self._given = grant.access_token
         return chain, Token(grant.access_token, math.inf if grant.lifetime is None else grant.lifetime)

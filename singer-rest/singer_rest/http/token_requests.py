@@ -6,9 +6,9 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from singer_rest.errors import Retry, RunError
+from singer_rest.errors import RetryableError, RunError
 from singer_rest.http.rate_limits import LONG_WAIT, MAX_WAIT, YEAR
-from singer_rest.http.retries import MAX_SILENCE, Attempts, GaveUp, RetryPolicy, allowing
+from singer_rest.http.retries import MAX_UNANSWERED_SECONDS, Attempts, RetriesExhausted, RetryPolicy, time_budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ def until_granted(ask: Callable[[], T], first_delay: float, max_wait: float = MA
     """
     try:
         return until_answered(ask, first_delay, max_wait)
-    except Retry as retry:
+    except RetryableError as retry:
         advice = (
             "Run again later, or raise `max_wait`."
             if retry.throttled
@@ -90,13 +90,13 @@ def until_answered(
     while True:
         began = time.monotonic()
         try:
-            with allowing(MAX_SILENCE - attempts.silent):
+            with time_budget(MAX_UNANSWERED_SECONDS - attempts.unanswered_seconds):
                 return send()
-        except Retry as retry:
+        except RetryableError as retry:
             try:
                 delay = policy.delay(attempts, retry, time.monotonic() - began, MAX_TOKEN_ATTEMPTS)
-            except GaveUp as end:
-                raise (Retry(f"it {end}", throttled=True) if end.limited else retry) from None
+            except RetriesExhausted as end:
+                raise (RetryableError(f"it {end}", throttled=True) if end.limited else retry) from None
             if delay >= LONG_WAIT:
                 logger.info("%s: %s; going on in %.0f s", what, retry.reason, delay)
         time.sleep(delay)

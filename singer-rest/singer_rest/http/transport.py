@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from singer_rest.errors import Retry, RunError, TapError
+from singer_rest.errors import RetryableError, RunError, TapError
 from singer_rest.http.connections import Adapter, ending_by
 from singer_rest.http.headers import _check_headers
-from singer_rest.http.rate_limits import MAX_WAIT, Pacer, reset_after, retry_after
+from singer_rest.http.rate_limits import MAX_WAIT, RateLimiter, reset_after, retry_after
 from singer_rest.http.request import Reply, Request
-from singer_rest.http.retries import allowed_seconds
+from singer_rest.http.retries import remaining_budget
 from singer_rest.http.unpacking import ENCODINGS, BrokenBody, UnknownEncoding, unpacked
 
 if TYPE_CHECKING:
@@ -60,14 +60,14 @@ class Transport:
         api_url: str,
         headers: Mapping[str, str],
         timeout: float,
-        pacer: Pacer,
+        rate_limiter: RateLimiter,
         *,
         public: bool = False,
         max_wait: float = MAX_WAIT,
     ) -> None:
         self.api_url = api_url
         self._public = public
-        self.pacer = pacer
+        self.rate_limiter = rate_limiter
         self.max_wait = max_wait
         self._headers = headers
         self._timeout = timeout
@@ -117,18 +117,18 @@ class Transport:
 
     def _send(self, method: str, path: str, endpoint: str, **kwargs: Any) -> Reply:
         _check_headers({**self._headers, **kwargs.get("headers", {})}, endpoint)
-        seconds = min(TIMEOUTS_PER_ANSWER * self._timeout, allowed_seconds())
+        seconds = min(TIMEOUTS_PER_ANSWER * self._timeout, remaining_budget())
         if seconds <= 0:
-            raise Retry(LATE, slow=True)
+            raise RetryableError(LATE, slow=True)
         with ending_by(time.monotonic() + seconds):
             response = self._answer(method, path, endpoint, min(self._timeout, seconds), kwargs)
-            self.pacer.learn(endpoint, response.headers)
+            self.rate_limiter.update(endpoint, response.headers)
             _raise_for_retry(response)
             body = _body(response)
         try:
             body = unpacked(body, response.headers.get("Content-Encoding") or "") if body else _empty(response)
         except BrokenBody as error:
-            raise Retry(str(error), broken=True) from None
+            raise RetryableError(str(error), broken=True) from None
         except UnknownEncoding:
             raise TapError(
                 f"{endpoint} answered in an encoding that was not asked for (asked for: {', '.join(ENCODINGS)}). Check "
@@ -176,13 +176,13 @@ def _explained(error: Exception, endpoint: str) -> Exception:
             "environment variable REQUESTS_CA_BUNDLE."
         )
     if isinstance(error, requests.Timeout):
-        return Retry(LATE, slow=not isinstance(error, requests.ConnectTimeout))
+        return RetryableError(LATE, slow=not isinstance(error, requests.ConnectTimeout))
     if reason := next((reason for kind, reason in ODD_ANSWERS if isinstance(error, kind)), None):
-        return Retry(reason)
+        return RetryableError(reason)
     if isinstance(error, ValueError):
         return TapError(f"{endpoint} leads to an address that cannot be used. Check the address in the settings.")
     if isinstance(error, (requests.RequestException, HTTPError)):
-        return Retry("the connection broke")
+        return RetryableError("the connection broke")
     return RunError(
         "The certificates that hosts are checked by cannot be read. Check the environment variables "
         "REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE."
@@ -201,9 +201,9 @@ def _body(response: requests.Response) -> bytes:
         while part := response.raw.read1(CHUNK, decode_content=False):
             parts.append(part)
     except ReadTimeoutError:
-        raise Retry(LATE, slow=True) from None
+        raise RetryableError(LATE, slow=True) from None
     except HTTPError:
-        raise Retry("the connection broke") from None
+        raise RetryableError("the connection broke") from None
     return b"".join(parts)
 
 
@@ -227,11 +227,11 @@ def _raise_for_retry(response: requests.Response) -> None:
     retry = None
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         after = reset_after(response.headers) if after is None else after
-        retry = Retry("too many requests", after=after, throttled=True)
+        retry = RetryableError("too many requests", after=after, throttled=True)
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
-        retry = Retry(f"status {status}", after=after, slow=status == HTTPStatus.GATEWAY_TIMEOUT, broken=True)
+        retry = RetryableError(f"status {status}", after=after, slow=status == HTTPStatus.GATEWAY_TIMEOUT, broken=True)
     if retry is None:
         return
-    with suppress(Retry):  # its status says enough, however it ends
+    with suppress(RetryableError):  # its status says enough, however it ends
         _body(response)
     raise retry

@@ -1,8 +1,7 @@
 """Values brought to the type that their column's schema declares, where nothing is lost by it.
 
-A coercer takes a value that is not null, and gives it as the schema wants it, or `MISFIT` where it cannot be that. It
-is made once for a schema, and looks at types and times alone: what else a schema says (an enum, a pattern) holds no
-value back.
+A coercer takes a value that is not null and returns it in the schema's type, or `NOT_COERCIBLE`. It is built once per
+schema, and only looks at types and formats of time; enums, patterns and the like are ignored.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from singer_rest.singer.scalars import MISFIT, boolean, date, integer, local_time, number, text, timestamp
+from singer_rest.singer.scalars import NOT_COERCIBLE, boolean, date, integer, local_time, number, text, timestamp
 from singer_rest.singer.secret_names import is_secret
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ class Coercion:
             found = [option(value) for option in options]
             if any(one is value for one in found):
                 return value
-            return next((one for one in found if one is not MISFIT), MISFIT)
+            return next((one for one in found if one is not NOT_COERCIBLE), NOT_COERCIBLE)
 
         return first_of
 
@@ -117,8 +116,8 @@ class Coercion:
                 if inner is None or inner.__class__ is as_it_is.get(name):
                     continue
                 found = coercers.get(name, self.clean)(inner)
-                if found is MISFIT:
-                    return MISFIT
+                if found is NOT_COERCIBLE:
+                    return NOT_COERCIBLE
                 if found is not inner:
                     changed[name] = found
             return {**value, **changed} if changed else value
@@ -135,8 +134,8 @@ class Coercion:
             if value.__class__ is not list:
                 return _empty(value, [])
             found = [item if item is None or item.__class__ is as_it_is else coercer(item) for item in value]
-            if any(item is MISFIT for item in found):
-                return MISFIT
+            if any(item is NOT_COERCIBLE for item in found):
+                return NOT_COERCIBLE
             return value if all(map(_is, found, value)) else found
 
         return coerce
@@ -144,8 +143,8 @@ class Coercion:
 
 def types_of(schema: Schema) -> list[str]:
     """The types that a schema names."""
-    named = schema.get("type") or []
-    return [named] if isinstance(named, str) else list(named)
+    field_names = schema.get("type") or []
+    return [field_names] if isinstance(field_names, str) else list(field_names)
 
 
 def plain_type(schema: Schema) -> type | None:
@@ -167,7 +166,7 @@ def _empty(value: Any, nothing: Any) -> Any:  # noqa: ANN401
     """What PHP and its like write for an empty object or an empty list, and what stands for none at all."""
     if value in ({}, []):
         return nothing
-    return None if isinstance(value, str) and not value.strip() else MISFIT
+    return None if isinstance(value, str) and not value.strip() else NOT_COERCIBLE
 
 
 def _is(one: object, other: object) -> bool:

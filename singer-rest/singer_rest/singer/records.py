@@ -9,7 +9,7 @@ from singer_sdk.singerlib import SelectionMask
 
 from singer_rest.singer.coercion import Coercion, plain_type
 from singer_rest.singer.messages import encode
-from singer_rest.singer.scalars import MISFIT, as_extra
+from singer_rest.singer.scalars import NOT_COERCIBLE, as_extra
 from singer_rest.singer.schemas import EXTRA
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ MAX_TRACKED_KEYS = 200_000
 loader's upsert has to do."""
 
 
-class Shape:
+class RecordConformer:
     """Fits records to a stream's schema.
 
     What the schema does not list, and what is of another type than its column and cannot be brought to it, is kept in
@@ -74,7 +74,7 @@ class Shape:
         """Forget the keys of the slice before: a record may come again in another slice."""
         self._seen.clear()
 
-    def fit(self, record: Record) -> Record:
+    def conform(self, record: Record) -> Record:
         """Bring a record to the schema, and check its key."""
         extra: Record = {}
         if not record.keys() <= self._known:
@@ -85,7 +85,7 @@ class Shape:
             if value is None or value.__class__ is as_it_is[name]:
                 continue
             found = coercers[name](value)
-            if found is MISFIT:
+            if found is NOT_COERCIBLE:
                 self._keep_misfit(name, value, extra)
                 record[name] = None
             elif found is not value:

@@ -1,7 +1,7 @@
 """Single values as what a column declares: a text, a number, a boolean, a date, a timestamp.
 
-Each function takes a value that is not null, and gives what it is as that, null where it is an empty text, or `MISFIT`
-where something would be lost.
+Each function takes a value that is not null. It returns the value in that type, None for an empty string, or
+`NOT_COERCIBLE` if something would be lost.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from singer_rest import times
 
-MISFIT = object()
+NOT_COERCIBLE = object()
 """What a coercer gives of a value that its column cannot hold."""
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,6})?", re.ASCII)
@@ -47,7 +47,7 @@ def text(value: Any) -> Any:  # noqa: ANN401
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, (int, float, Decimal)) else MISFIT
+    return str(value) if isinstance(value, (int, float, Decimal)) else NOT_COERCIBLE
 
 
 def number(value: Any) -> Any:  # noqa: ANN401
@@ -58,7 +58,7 @@ def number(value: Any) -> Any:  # noqa: ANN401
     if kind is str:
         return _number_of_text(value.strip())
     is_finite = kind in NUMBERS and value == value and abs(value) <= LARGEST_FINITE  # noqa: PLR0124 - NaN is not itself
-    return value if is_finite else MISFIT
+    return value if is_finite else NOT_COERCIBLE
 
 
 def _number_of_text(digits: str) -> Any:  # noqa: ANN401
@@ -66,18 +66,18 @@ def _number_of_text(digits: str) -> Any:  # noqa: ANN401
         return int(digits)
     if NUMBER.fullmatch(digits):
         return number(Decimal(digits))
-    return MISFIT if digits else None
+    return NOT_COERCIBLE if digits else None
 
 
 def integer(value: Any) -> Any:  # noqa: ANN401
     """An integer of at most 64 bits, from a number without a fraction or its text."""
     if value.__class__ is int:
-        return value if SMALLEST <= value <= LARGEST else MISFIT
+        return value if SMALLEST <= value <= LARGEST else NOT_COERCIBLE
     found = number(value)
-    if found is None or found is MISFIT:
+    if found is None or found is NOT_COERCIBLE:
         return found
     is_whole = SMALLEST <= found <= LARGEST and found == int(found)
-    return int(found) if is_whole else MISFIT
+    return int(found) if is_whole else NOT_COERCIBLE
 
 
 def boolean(value: Any) -> Any:  # noqa: ANN401
@@ -86,13 +86,13 @@ def boolean(value: Any) -> Any:  # noqa: ANN401
         return value
     if value.__class__ is str:
         word = value.strip().lower()
-        return BOOLEANS.get(word, MISFIT) if word else None
-    return bool(value) if isinstance(value, (int, float, Decimal)) and value in (0, 1) else MISFIT
+        return BOOLEANS.get(word, NOT_COERCIBLE) if word else None
+    return bool(value) if isinstance(value, (int, float, Decimal)) and value in (0, 1) else NOT_COERCIBLE
 
 
 def date(value: Any) -> Any:  # noqa: ANN401
     """A date, from one in another form or from a midnight; a time of day would be lost."""
-    return _date(value.strip()) if value.__class__ is str and len(value) <= LONGEST_TIME else MISFIT
+    return _date(value.strip()) if value.__class__ is str and len(value) <= LONGEST_TIME else NOT_COERCIBLE
 
 
 @lru_cache(maxsize=16_384)  # there are far fewer dates than rows
@@ -102,35 +102,35 @@ def _date(value: str) -> Any:  # noqa: ANN401
     try:
         found = times.read(value)
     except ValueError:
-        return MISFIT
-    return found.date().isoformat() if found.time() == MIDNIGHT else MISFIT
+        return NOT_COERCIBLE
+    return found.date().isoformat() if found.time() == MIDNIGHT else NOT_COERCIBLE
 
 
 def timestamp(value: Any) -> Any:  # noqa: ANN401
     """A timestamp in UTC with ``Z``; one without a zone is in UTC. What is finer than a microsecond is cut."""
     if value.__class__ is not str:
-        return MISFIT
-    if UTC.fullmatch(value) and (value[8:10] < "29" or _date(value[:10]) is not MISFIT):
+        return NOT_COERCIBLE
+    if UTC.fullmatch(value) and (value[8:10] < "29" or _date(value[:10]) is not NOT_COERCIBLE):
         return value
     try:
         return times.text(times.parse(value.strip())) if value.strip() else None
     except ValueError:
-        return MISFIT
+        return NOT_COERCIBLE
 
 
 def local_time(value: Any) -> Any:  # noqa: ANN401
     """A timestamp without a zone; one with a zone is another matter."""
     if value.__class__ is not str:
-        return MISFIT
-    if LOCAL.fullmatch(value) and (value[8:10] < "29" or _date(value[:10]) is not MISFIT):
+        return NOT_COERCIBLE
+    if LOCAL.fullmatch(value) and (value[8:10] < "29" or _date(value[:10]) is not NOT_COERCIBLE):
         return value
     if not value.strip():
         return None
     try:
         found = times.read(value.strip())
     except ValueError:
-        return MISFIT
-    return MISFIT if found.tzinfo else found.isoformat()
+        return NOT_COERCIBLE
+    return NOT_COERCIBLE if found.tzinfo else found.isoformat()
 
 
 def as_extra(value: Any) -> Any:  # noqa: ANN401

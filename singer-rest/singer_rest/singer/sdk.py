@@ -35,7 +35,7 @@ class SdkStream(SyncedStream):
 
     def get_records(self, context: object) -> Iterable[Record]:  # noqa: ARG002
         """Yield the records, for who asks for them one by one; the sync itself writes them page by page."""
-        return self.emitted(write_messages=False)
+        return self.sync_records(write_messages=False)
 
     def sync(self, context: object = None) -> None:  # type: ignore[misc] # noqa: ARG002
         """Read the stream and write its messages.
@@ -51,7 +51,7 @@ class SdkStream(SyncedStream):
         *,
         write_messages: bool = True,
     ) -> Generator[Record]:
-        return self.emitted(write_messages=write_messages)
+        return self.sync_records(write_messages=write_messages)
 
 
 class SdkTap(SyncingTap):

@@ -19,7 +19,7 @@ from singer_rest.singer.command import CommandTap
 from singer_rest.singer.messages import MessageWriter, record_lines
 from singer_rest.singer.progress import Progress
 from singer_rest.singer.schemas import CompletedStream
-from singer_rest.singer.warnings import named, remarks
+from singer_rest.singer.warnings import field_names, stream_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     from singer_rest.aliases import Record
     from singer_rest.fetch.coverage import Coverage
-    from singer_rest.fetch.fetcher import Run
+    from singer_rest.fetch.fetcher import Fetcher
     from singer_rest.fetch.page import Page
     from singer_rest.http.auth import Authenticator
     from singer_rest.http.transport import Transport
-    from singer_rest.singer.records import Shape
+    from singer_rest.singer.records import RecordConformer
     from singer_rest.slices.base import Slices
     from singer_rest.state.backfill import Backfill
     from singer_rest.state.replication import Replication
@@ -47,7 +47,7 @@ class SyncedStream(CompletedStream):
 
     _tap: SyncingTap
     _pages = 0
-    _handed_on = 0
+    _rows_written = 0
     _requests = 0
 
     @property
@@ -56,7 +56,7 @@ class SyncedStream(CompletedStream):
         """What this read covers."""
 
     @property
-    def was_asked_for(self) -> bool:
+    def has_requested(self) -> bool:
         """Whether there was anything to ask for: children of no parent are not."""
         return self._pages > 0
 
@@ -77,16 +77,16 @@ class SyncedStream(CompletedStream):
 
     @property
     @abstractmethod
-    def shape(self) -> Shape:
+    def conformer(self) -> RecordConformer:
         """Fits records to the schema."""
 
     @property
     @abstractmethod
-    def reach(self) -> tuple[datetime | None, datetime | None]:
+    def covered_interval(self) -> tuple[datetime | None, datetime | None]:
         """First and last moment that this run reads; None: without end."""
 
     @abstractmethod
-    def place_after(self, page: Page) -> str | None:
+    def position_after(self, page: Page) -> str | None:
         """Where a list that is read in one piece goes on after a page, if a later run may begin there."""
 
     def remember(self, page: Page, state: dict[str, Any]) -> bool:  # noqa: ARG002
@@ -101,7 +101,7 @@ class SyncedStream(CompletedStream):
         """Note in the stream's state what else the next run has to know; the stream was read whole."""
 
     @abstractmethod
-    def shaped(self, page: Page) -> Iterable[Record]:
+    def prepared_records(self, page: Page) -> Iterable[Record]:
         """The page's records as they are emitted."""
 
     def read_and_write(self) -> None:
@@ -110,7 +110,7 @@ class SyncedStream(CompletedStream):
         Raises:
             TapError: If it could not be read whole. Its state is as it was.
         """
-        since, _ = self.reach
+        since, _ = self.covered_interval
         self.logger.info(
             "%s: reading %s%s%s",
             self.name,
@@ -124,7 +124,7 @@ class SyncedStream(CompletedStream):
                 self._write_schema_message()
                 self._sync_batches(batch_config)
             else:
-                for _ in self.emitted():
+                for _ in self.sync_records():
                     pass
             self._tap.state_writer.write_state(self.tap_state)
         except NoAccess as error:
@@ -136,23 +136,23 @@ class SyncedStream(CompletedStream):
         self.logger.info(
             "%s: %d rows in %d requests, %.1f s",
             self.name,
-            self._handed_on,
+            self._rows_written,
             self._requests,
             time.monotonic() - started_at,
         )
 
-    def emitted(self, *, write_messages: bool = True) -> Generator[Record]:
+    def sync_records(self, *, write_messages: bool = True) -> Generator[Record]:
         """Yield the records; those of whole pages that are written at once are not yielded.
 
         Args:
             write_messages: Whether to write the messages, too.
         """
-        run = self._tap.run_for(self)
+        run = self._tap.fetcher_of(self)
         schema_due = write_messages
         progress = Progress(self.name)
         try:
             for page in run.pages(self.name):
-                if page.asks_again or page.is_cut:
+                if page.is_placeholder or page.needs_slicing:
                     continue
                 if page.meaning in OF_PARENT:
                     self.coverage.raise_if_no_parent_read()
@@ -165,7 +165,7 @@ class SyncedStream(CompletedStream):
                 if self._keeps_place(page):
                     self._tap.state_writer.write_state(self.tap_state)
                 requests = run.requests(self.name)
-                if line := progress.line(self._handed_on, requests, lambda: run.share(self.name)):
+                if line := progress.line(self._rows_written, requests, lambda: run.share(self.name)):
                     self.logger.info("%s", line)
             self.coverage.raise_if_nothing_read()
             if schema_due:
@@ -179,15 +179,15 @@ class SyncedStream(CompletedStream):
         """Note in the state what is finished with a page; whether it is worth a STATE message."""
         remembered = self.remember(page, self.stream_state)
         if page.ends_slice:
-            return (self.coverage.is_read(page.slice) and self.backfill.keep(page.slice)) or remembered
-        place = self.place_after(page)
-        return (place is not None and self.backfill.keep_place(place)) or remembered
+            return (self.coverage.is_read(page.slice) and self.backfill.mark_finished(page.slice)) or remembered
+        place = self.position_after(page)
+        return (place is not None and self.backfill.save_position(place)) or remembered
 
     def _emit(self, page: Page, *, write_messages: bool) -> Iterator[Record]:
-        repeated = self.shape.repeated
-        records = list(self.shaped(page))
-        self.coverage.see_repeated(page, self.shape.repeated - repeated)
-        self.replication.see(records)
+        repeated = self.conformer.repeated
+        records = list(self.prepared_records(page))
+        self.coverage.add_repeated(page, self.conformer.repeated - repeated)
+        self.replication.observe(records)
         if write_messages and self._writes_whole_pages:
             # A part at a time: pages may be large, and their lines need not be there all at once.
             for begin in range(0, len(records), WRITTEN_AT_ONCE):
@@ -195,11 +195,11 @@ class SyncedStream(CompletedStream):
                 self._tap.message_writer.write_lines(
                     record_lines(self.name, some, self.replication.version, page.received)
                 )
-            self._handed_on += len(records)
+            self._rows_written += len(records)
             return
         for record in records:
-            self._check_max_record_limit(self._handed_on)
-            self._handed_on += 1
+            self._check_max_record_limit(self._rows_written)
+            self._rows_written += 1
             if write_messages:
                 self._stream_version = self.replication.version
                 for message in self._generate_record_messages(record):
@@ -218,14 +218,14 @@ class SyncedStream(CompletedStream):
 
     def _finish(self, *, write_messages: bool) -> None:
         replication = self.replication
-        holds_rows = self.coverage.may_hold_rows or self.shape.keyless > 0
-        if write_messages and not holds_rows and replication.activates(*self.reach):
+        holds_rows = self.coverage.may_hold_rows or self.conformer.keyless > 0
+        if write_messages and not holds_rows and replication.activates(*self.covered_interval):
             self._write_activate_version_message(replication.version or 0)
-        replication.finish(*self.reach, versions=write_messages, incomplete=self.coverage.maybe_incomplete)
+        replication.finish(*self.covered_interval, versions=write_messages, incomplete=self.coverage.maybe_incomplete)
         self.finish_state(self.stream_state)
-        for remark in remarks(self):
+        for remark in stream_warnings(self):
             self.logger.warning("%s: %s", self.name, remark)
-        if dropped := named(self.shape.secrets):
+        if dropped := field_names(self.conformer.secrets):
             self.logger.info("%s: fields that are secrets by their names do not leave: %s", self.name, dropped)
 
 
@@ -235,7 +235,7 @@ class SyncingTap(CommandTap):
     message_writer: MessageWriter
 
     skipped: list[str]
-    _run: Run | None = None
+    _run: Fetcher | None = None
 
     @property
     @abstractmethod
@@ -253,7 +253,7 @@ class SyncingTap(CommandTap):
         """The one authenticator of this run."""
 
     @abstractmethod
-    def run_of(self, streams: Sequence[SyncedStream], *, trial: bool) -> Run:
+    def fetcher_for(self, streams: Sequence[SyncedStream], *, trial: bool) -> Fetcher:
         """Begin to fetch for some streams."""
 
     def read_selected(self) -> None:
@@ -269,9 +269,9 @@ class SyncingTap(CommandTap):
                 "No stream is selected. Select some in the catalog (with Meltano: `select:` of the extractor)."
             )
         failed: list[str] = []
-        self._run = run = self.run_of(selected, trial=False)
+        self._run = run = self.fetcher_for(selected, trial=False)
         try:
-            due = [stream.replication.note_due() for stream in selected]
+            due = [stream.replication.mark_full_read_due() for stream in selected]
             if any(due):
                 self.state_writer.write_state(self.state)
             run.start()
@@ -301,15 +301,15 @@ class SyncingTap(CommandTap):
                 "The catalog selects what is not on offer any more, or not with these settings: %s.", ", ".join(gone)
             )
 
-    def run_for(self, stream: SyncedStream) -> Run:
+    def fetcher_of(self, stream: SyncedStream) -> Fetcher:
         """The run that fetches for a stream: that of `sync_all`, else one of its own for a trial."""
         if self._run:
             return self._run
-        run = self.run_of([stream], trial=True)
+        run = self.fetcher_for([stream], trial=True)
         run.start()
         return run
 
-    def leave(self, run: Run) -> None:
+    def leave(self, run: Fetcher) -> None:
         """End a stream's own run."""
         if run is not self._run:
             run.close()

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from singer_rest.fetch.coverage import Coverage
-    from singer_rest.singer.records import Shape
+    from singer_rest.singer.records import RecordConformer
     from singer_rest.slices.base import Slices
     from singer_rest.state.replication import Replication
 
@@ -36,7 +36,7 @@ class ReadStream(Protocol):
         """What the read covers."""
 
     @property
-    def shape(self) -> Shape:
+    def conformer(self) -> RecordConformer:
         """Fits records to the schema."""
 
     @property
@@ -44,34 +44,37 @@ class ReadStream(Protocol):
         """How the stream is divided."""
 
     @property
-    def was_asked_for(self) -> bool:
+    def has_requested(self) -> bool:
         """Whether there was anything to request."""
 
 
-def remarks(stream: ReadStream) -> Iterator[str]:
+def stream_warnings(stream: ReadStream) -> Iterator[str]:
     """The sentences."""
-    replication, shape = stream.replication, stream.shape
+    replication, shape = stream.replication, stream.conformer
     if replication.bookmark_is_ahead:
         yield (
             "the bookmark was ahead of this machine's clock, so everything was read again. A clock was wrong, then or "
             "now; check it."
         )
-    if replication.is_emptied:
+    if replication.came_back_empty:
         yield "nothing came back, so rows loaded earlier are kept. A lost permission often looks like that."
-    if stream.slices.key and not stream.was_asked_for:
+    if stream.slices.key and not stream.has_requested:
         yield f"nothing was asked for: none of the {stream.slices.parent} that it walks has a {stream.slices.key}."
-    whole = replication.whole and replication.rows_in_all > 0
+    whole = replication.whole and replication.total_rows > 0
     yield from stream.coverage.warnings(whole=whole, incremental=replication.has_bookmark)
     if replication.keyless_rows:
         yield (
-            f"{replication.keyless_rows} of {replication.rows_in_all} records carry no {stream.replication_key}, so "
+            f"{replication.keyless_rows} of {replication.total_rows} records carry no {stream.replication_key}, so "
             f"the next run reads the stream whole again. {stream.keyless_advice}"
         ).rstrip()
     kept = f"are kept in `{EXTRA}`" if shape.keeps_extra else f"are lost, because the catalog does not select `{EXTRA}`"
     if shape.unlisted:
-        yield f"fields that the schema does not list {kept}: {named(shape.unlisted)}"
+        yield f"fields that the schema does not list {kept}: {field_names(shape.unlisted)}"
     if shape.misfits:
-        yield (f"values of another type than their columns {kept}, and the columns left empty: {named(shape.misfits)}")
+        yield (
+            f"values that do not fit their column's type {kept}, and the columns are left empty: "
+            f"{field_names(shape.misfits)}"
+        )
     if shape.repeated:
         at_least = "" if shape.tracks_all_keys else "at least "
         yield (
@@ -86,7 +89,7 @@ def remarks(stream: ReadStream) -> Iterator[str]:
         )
 
 
-def named(fields: Collection[str]) -> str:
+def field_names(fields: Collection[str]) -> str:
     """Names of fields as a log shows them: some of them, not at any length, on one line.
 
     A vendor may send any text as a name.

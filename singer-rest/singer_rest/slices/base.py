@@ -53,10 +53,10 @@ class Window:
     table_since: datetime | None = None
     whole: bool = True
     changed_since: datetime | None = None
-    begun_since: datetime | None = None
+    resumed_since: datetime | None = None
 
 
-class Ids(Protocol):
+class ParentIds(Protocol):
     """The parents, as their listing hands them on, in its order: id, and its record."""
 
     parents: list[tuple[str, Mapping[str, Any]]]
@@ -79,7 +79,7 @@ class Slices(ABC):
     """The parameters that take a slice's first and last day, where it may be asked for in parts of fewer days."""
 
     @abstractmethod
-    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
+    def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
         """Yield the slices of a window, in the order in which their records are handed on.
 
         None in between says that the next slice is not known yet and is to be asked for again later.
@@ -96,14 +96,14 @@ class Slices(ABC):
         """First moment that the slices of a window reach back to; None: without end."""
         return None
 
-    def needed(self, parent: Record) -> Record:  # noqa: ARG002
+    def parent_fields(self, parent: Record) -> Record:  # noqa: ARG002
         """What the slices depend on of a parent's record, beside its id; it is kept, and there may be many parents."""
         return {}
 
 
-class Whole(Slices):
+class SingleSlice(Slices):
     """The stream in one piece."""
 
-    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+    def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yield the one slice."""
         yield Slice()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_rest.slices.base import Ids, Slice, Slices, Window
+from singer_rest.slices.base import ParentIds, Slice, Slices, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from singer_rest.aliases import Params, Record
 
 
-class Sweep(Slices):
+class ParamSets(Slices):
     """One slice per given set of query parameters: for lists that answer one value, or one view, at a time.
 
     Args:
@@ -26,12 +26,12 @@ class Sweep(Slices):
             columns = params if columns else [{}] * len(params)
         self._slices = [Slice(params=part, columns=values) for part, values in zip(params, columns, strict=True)]
 
-    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+    def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yield the slices."""
         yield from self._slices
 
 
-class Values(Sweep):
+class ParamValues(ParamSets):
     """One slice per value of a parameter that the vendor requires, such as ``type=team``.
 
     Args:
@@ -45,7 +45,7 @@ class Values(Sweep):
         super().__init__(*({param: value} for value in values), columns=columns)
 
 
-class Each(Slices):
+class Product(Slices):
     """Each slice of one way to cut a stream, cut once more in another: each batch of parents by date windows.
 
     None of these slices has a name, so a read that is interrupted begins anew: a part is only over when all that it
@@ -67,15 +67,15 @@ class Each(Slices):
         self.ids_param = outer.ids_param or inner.ids_param
         self.days_params = outer.days_params or inner.days_params
 
-    def needed(self, parent: Record) -> Record:
+    def parent_fields(self, parent: Record) -> Record:
         """What either way depends on."""
-        return {**self.outer.needed(parent), **self.inner.needed(parent)}
+        return {**self.outer.parent_fields(parent), **self.inner.parent_fields(parent)}
 
     def start(self, window: Window) -> datetime | None:
         """First moment that the slices of a window reach back to."""
         return self.outer.start(window) or self.inner.start(window)
 
-    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
+    def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
         """Yield the slices: those of the first one, then those of the next."""
         for outer in self.outer.plan(window, parents):
             if outer is None:

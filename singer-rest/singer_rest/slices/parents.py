@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from singer_rest.aliases import Record
-    from singer_rest.slices.base import Ids, Window
+    from singer_rest.slices.base import ParentIds, Window
 
 
-class Children(Slices):
+class PerParent(Slices):
     """One slice per record of another stream.
 
     Args:
@@ -43,13 +43,13 @@ class Children(Slices):
         self.changed = changed
         self.where = where
 
-    def needed(self, parent: Record) -> Record:
+    def parent_fields(self, parent: Record) -> Record:
         """What says whether it has children at all."""
         return parent if self.where else {}
 
-    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
+    def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
         """Yield a slice per parent, as their ids become known; what ended their listing ends this too."""
-        for known in walk(self.parent, parents):
+        for known in iterate_parents(self.parent, parents):
             if known is None:
                 yield None
             elif self._is_wanted(known[1], window.since):
@@ -72,7 +72,7 @@ class Children(Slices):
         )
 
 
-class Batches(Slices):
+class ParentBatches(Slices):
     """One slice per so many records of another stream, in one repeated parameter: ``ids[]=1&ids[]=2``.
 
     Args:
@@ -94,15 +94,15 @@ class Batches(Slices):
         self.key = key
         self.column = column
 
-    def needed(self, parent: Record) -> Record:
+    def parent_fields(self, parent: Record) -> Record:
         """What is asked with."""
         return {self.key: parent.get(self.key)} if self.key else {}
 
-    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+    def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yield a slice as soon as its ids are known, and one of what is left at the end of the parents' listing."""
         batch: list[str] = []
         asked: set[str] = set()
-        for known in walk(self.parent, parents):
+        for known in iterate_parents(self.parent, parents):
             if known is None:
                 yield None
                 continue
@@ -122,7 +122,7 @@ class Batches(Slices):
         return Slice(params={self.param: tuple(batch)}, columns={self.column: batch[0]} if self.column else {})
 
 
-def walk(name: str | None, parents: Ids | None) -> Iterator[tuple[str, Mapping[str, Any]] | None]:
+def iterate_parents(name: str | None, parents: ParentIds | None) -> Iterator[tuple[str, Mapping[str, Any]] | None]:
     """Yield the parents as they become known, None while there are none; what ended their listing ends this too."""
     if parents is None:
         raise LookupError(f"nobody lists {name}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from singer_rest.slices.base import Ids, Window
+    from singer_rest.slices.base import ParentIds, Window
 
 
 def _start(window: Window, years_back: int, days_back: int | None = None) -> pendulum.DateTime:
@@ -25,7 +25,7 @@ def _start(window: Window, years_back: int, days_back: int | None = None) -> pen
     if days_back is not None:
         default = pendulum.instance(window.now).subtract(days=days_back).start_of("day")
         # It moves on every day; a read that goes on has to begin where it began.
-        default = min(default, pendulum.instance(window.begun_since or default))
+        default = min(default, pendulum.instance(window.resumed_since or default))
     # The default moves on with the years; the table must not lose its oldest year by that.
     return min(default, pendulum.instance(window.table_since or default))
 
@@ -50,7 +50,7 @@ class Months(Slices):
         """First day of the first month."""
         return _start(window, self.years_back).start_of("month")
 
-    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+    def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yield a slice per month, the oldest first, to the month of the window's end."""
         month = pendulum.instance(self.start(window)).date()
         end = pendulum.instance(window.until or window.now).date()
@@ -102,7 +102,7 @@ class DateWindows(Slices):
         """First day of the first slice."""
         return _start(window, self.years_back, self.days_back).start_of("day")
 
-    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+    def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yield the slices, the oldest first, to the day of the window's end."""
         now = pendulum.instance(window.now)
         end = (pendulum.instance(window.until) if window.until else now.add(years=self.years_ahead)).date()
@@ -137,7 +137,7 @@ class DayWindows(Slices):
         """First moment of the first slice."""
         return _start(window, 0, self.days_back).set(microsecond=0)
 
-    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+    def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yield the slices, the oldest first, to the day of the window's end."""
         now = pendulum.instance(window.now)
         end = now.set(microsecond=0).add(seconds=1)
@@ -152,7 +152,7 @@ class DayWindows(Slices):
             moment = following
 
 
-class SpreadOverMonths(Slices):
+class MonthlyBackfill(Slices):
     """One slice per month that many records lie in, and one for all before and one for all after.
 
     Together they hold what the list holds in one piece, but are under way together. A record on the very moment that
@@ -176,7 +176,7 @@ class SpreadOverMonths(Slices):
         """All of the list, where everything is read: most companies' lists need no cutting."""
         return replace(self._slice(None, None, pendulum.instance(window.now)), is_probe=True) if window.whole else None
 
-    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:  # noqa: ARG002
+    def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
         """Yield the slices, the oldest first."""
         end = pendulum.instance(window.now)
         month: pendulum.DateTime | None = None

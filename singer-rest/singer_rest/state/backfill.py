@@ -1,8 +1,8 @@
-"""A read of everything goes on where an earlier run was interrupted: its finished slices stand in the state.
+"""Resumes an interrupted full read: its finished slices are kept in the state.
 
-The list in the state: an object with what the read has come to (`Begun`), then the names of the finished slices, those
-that adjoin as one. It is null once the stream was read whole, never removed: Meltano merges states deeply, and replaces
-lists.
+The state holds one list: the progress of the read (`Checkpoint`), then the names of the finished slices; adjacent ones
+are merged. Once the stream was read whole the list is set to null, never removed: Meltano merges states deeply, and
+replaces lists.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from singer_rest.state.checkpoint import KEY, PLACE, Begun, read
+from singer_rest.state.checkpoint import KEY, PLACE, Checkpoint, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,12 +40,12 @@ class Backfill:
     """
 
     def __init__(
-        self, stream: str, state: dict[str, Any], replication: Replication, made_with: dict[str, str | None]
+        self, stream: str, state: dict[str, Any], replication: Replication, config_fingerprint: dict[str, str | None]
     ) -> None:
         self._stream = stream
         self._state = state
         self._replication = replication
-        self._made_with = made_with
+        self._made_with = config_fingerprint
         self._names: list[str] | None = None
         self.finished: frozenset[str] = frozenset()
         """Names of what an earlier run finished, and this one leaves out."""
@@ -61,7 +61,7 @@ class Backfill:
             begun, self._names = kept
             self.finished = frozenset(self._names)
             self._finished_days = [days for name in self._names if (days := _days(name))]
-            self._replication.go_on(begun)
+            self._replication.resume(begun)
         elif self._state.get(KEY) is not None:
             self._state[KEY] = None
             logger.info(
@@ -73,23 +73,23 @@ class Backfill:
         """Leave out the slices that an earlier run finished."""
         return (part for part in plan if part is None or part.name is None or not self._is_finished(part.name))
 
-    def keep(self, part: Slice) -> bool:
+    def mark_finished(self, part: Slice) -> bool:
         """Note in the state that the last record of a slice was handed on; whether it is worth a STATE message."""
         if self._names is None or part.name is None:
             return False
         _add(self._names, part.name)
-        self._state[KEY] = [msgspec.to_builtins(self._replication.begun(self._made_with)), *self._names]
+        self._state[KEY] = [msgspec.to_builtins(self._replication.checkpoint(self._made_with)), *self._names]
         return True
 
-    def keep_place(self, place: str) -> bool:
+    def save_position(self, place: str) -> bool:
         """Note in the state where a list that is read in one piece goes on; whether it is worth a STATE message."""
         if self._names is None:
             return False
         self._names[:] = [f"{PLACE}{place}"]
-        self._state[KEY] = [msgspec.to_builtins(self._replication.begun(self._made_with)), *self._names]
+        self._state[KEY] = [msgspec.to_builtins(self._replication.checkpoint(self._made_with)), *self._names]
         return True
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Begin anew: what an earlier run finished is of no use."""
         self.finished, self._finished_days = frozenset(), []
         if self._names is not None:
@@ -97,7 +97,7 @@ class Backfill:
             self._state[KEY] = None
 
     @property
-    def place(self) -> str | None:
+    def position(self) -> str | None:
         """Where an earlier run left off in a list that is read in one piece."""
         return next((name.removeprefix(PLACE) for name in self.finished if name.startswith(PLACE)), None)
 
@@ -108,8 +108,8 @@ class Backfill:
         days = _days(name)
         return days is not None and any(first <= days[0] and days[1] <= last for first, last in self._finished_days)
 
-    def _is_of_use(self, begun: Begun) -> bool:
-        return begun.made_with == self._made_with and self._replication.may_go_on(begun)
+    def _is_of_use(self, begun: Checkpoint) -> bool:
+        return begun.config_fingerprint == self._made_with and self._replication.can_resume(begun)
 
 
 def _days(name: str) -> Days | None:

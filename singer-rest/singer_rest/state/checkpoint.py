@@ -17,7 +17,7 @@ PLACE = "goes on at "
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class Begun(msgspec.Struct, frozen=True):
+class Checkpoint(msgspec.Struct, frozen=True, rename={"config_fingerprint": "made_with"}):
     """What a whole read had come to as its last slice was finished.
 
     Args:
@@ -31,20 +31,20 @@ class Begun(msgspec.Struct, frozen=True):
 
     version: Count | None
     began: str
-    made_with: dict[str, str | None]
+    config_fingerprint: dict[str, str | None]
     rows: Count
     keyless_rows: Count
     latest: str | None
 
 
-def read(state: Mapping[str, Any]) -> tuple[Begun, list[str]] | None:
+def read(state: Mapping[str, Any]) -> tuple[Checkpoint, list[str]] | None:
     """The list in a stream's state; None where there is none, or none that can be read.
 
     Then everything is read again, which takes longer but loses nothing; an error would only hold the stream up.
     """
     try:
         header, *names = state.get(KEY) or [None]
-        begun = msgspec.convert(header, Begun)
+        begun = msgspec.convert(header, Checkpoint)
         for moment in (begun.began, begun.latest or begun.began):
             times.parse(moment)
         return begun, msgspec.convert(names, list[str])

@@ -9,7 +9,7 @@ import pendulum
 from singer_rest import times
 from singer_rest.errors import RunError
 from singer_rest.state import checkpoint
-from singer_rest.state.checkpoint import Begun
+from singer_rest.state.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from singer_rest.aliases import Record
 
 
-DUE = "full_read_due"
+FULL_READ_DUE = "full_read_due"
 """The key of a stream's state that says that the next run has to read everything."""
 
 
@@ -46,15 +46,15 @@ class Replication:
         *,
         key: str | None,
         start_date: datetime | None,
-        look_back: pendulum.Duration,
+        lookback: pendulum.Duration,
         now: datetime,
         versioned: bool = True,
-        by_start: bool = False,
+        by_run_start: bool = False,
     ) -> None:
         self._stream = stream
         self._state = state
         self._key = key
-        self._by_start = by_start
+        self._by_start = by_run_start
         self._versioned = versioned
         self._now = now
         self._began = now
@@ -72,11 +72,11 @@ class Replication:
         self.table_since = self._moment("window_start")
         """First moment that the table reaches back to; None: without end, or there is no table yet."""
         self._table_until = self._moment("window_end")
-        self.begun_since = self._begun_since()
+        self.resumed_since = self._begun_since()
         """First moment of a read that an earlier run began without a start of the user's."""
         same_key = key is not None and state.get("replication_key", key) == key
-        self._bookmark = self._moment("replication_key_value") if same_key or by_start else None
-        self.has_bookmark = key is not None or by_start
+        self._bookmark = self._moment("replication_key_value") if same_key or by_run_start else None
+        self.has_bookmark = key is not None or by_run_start
         """Whether later runs read what changed only."""
         self.whole = False
         """Whether everything in the table's window is read, not only what changed."""
@@ -84,12 +84,12 @@ class Replication:
         """First moment that is wanted; None: everything."""
         self.version = version if versioned else None
         """What each RECORD carries, so that a later full read can tell the rows that are gone."""
-        self.bookmark_is_ahead = self._bookmark is not None and pendulum.instance(self._bookmark) - look_back > now
+        self.bookmark_is_ahead = self._bookmark is not None and pendulum.instance(self._bookmark) - lookback > now
         """Whether the bookmark lies ahead of the clock: nobody knows what was read, so everything is read again."""
         if self._bookmark is None or self.bookmark_is_ahead or self._is_due():
             self.read_whole()
         else:
-            from_bookmark = pendulum.instance(self._bookmark) - look_back
+            from_bookmark = pendulum.instance(self._bookmark) - lookback
             self.since = max(from_bookmark, start_date) if start_date else from_bookmark
 
     def read_whole(self) -> None:
@@ -104,7 +104,7 @@ class Replication:
             seen = (self._old_version or 0, (kept and kept[0].version) or 0, self.version or 0)
             self.version = max(int(self._now.timestamp() * 1000), max(seen) + 1)
 
-    def note_due(self) -> bool:
+    def mark_full_read_due(self) -> bool:
         """Note in the state that a whole read is due until one was finished, should this one fail.
 
         After a full refresh that failed, the state may still hold the bookmark of an earlier run: read from there, what
@@ -113,21 +113,21 @@ class Replication:
         Returns:
             Whether the state has changed.
         """
-        if not (self.whole and self.has_bookmark) or self._state.get(DUE) is True:
+        if not (self.whole and self.has_bookmark) or self._state.get(FULL_READ_DUE) is True:
             return False
-        self._state[DUE] = True
+        self._state[FULL_READ_DUE] = True
         return True
 
     def _is_due(self) -> bool:
-        return self._state.get(DUE) is True or checkpoint.read(self._state) is not None
+        return self._state.get(FULL_READ_DUE) is True or checkpoint.read(self._state) is not None
 
-    def may_go_on(self, begun: Begun) -> bool:
+    def can_resume(self, begun: Checkpoint) -> bool:
         """Whether a whole read that an earlier run began is not over yet."""
         if (begun.version is None) != (self.version is None) or times.parse(begun.began) > self._now:
             return False
         return begun.version is None or self._old_version is None or begun.version > self._old_version
 
-    def go_on(self, begun: Begun) -> None:
+    def resume(self, begun: Checkpoint) -> None:
         """Go on with a whole read that an earlier run began."""
         self.version = begun.version
         # What has changed since in the part that is read already is for the run after this one.
@@ -136,28 +136,28 @@ class Replication:
         self.keyless_rows = begun.keyless_rows
         self.earlier_rows = begun.rows
 
-    def begun(self, made_with: dict[str, str | None]) -> Begun:
+    def checkpoint(self, config_fingerprint: dict[str, str | None]) -> Checkpoint:
         """What this read has come to, for a later run to go on with."""
-        return Begun(
+        return Checkpoint(
             version=self.version,
             began=times.text(self._began),
-            made_with=made_with,
-            rows=self.rows_in_all,
+            config_fingerprint=config_fingerprint,
+            rows=self.total_rows,
             keyless_rows=self.keyless_rows,
             latest=times.text(self._latest) if self._latest else None,
         )
 
     @property
-    def rows_in_all(self) -> int:
+    def total_rows(self) -> int:
         """Records of this read, those of an earlier run among them."""
         return self.earlier_rows + self.rows
 
     @property
-    def is_emptied(self) -> bool:
+    def came_back_empty(self) -> bool:
         """Whether everything was read and nothing came, though something did once."""
-        return self.whole and not self.rows_in_all and self._old_version is not None
+        return self.whole and not self.total_rows and self._old_version is not None
 
-    def see(self, records: Iterable[Record]) -> None:
+    def observe(self, records: Iterable[Record]) -> None:
         """Note the records' replication keys."""
         for record in records:
             self.rows += 1
@@ -177,7 +177,7 @@ class Replication:
             start: First moment that the read reached back to; None: without end.
             end: The user's last moment; None: none.
         """
-        return self.whole and self.version is not None and self.rows_in_all > 0 and self._covers_table(start, end)
+        return self.whole and self.version is not None and self.total_rows > 0 and self._covers_table(start, end)
 
     def finish(
         self, start: datetime | None, end: datetime | None, *, versions: bool = True, incomplete: bool = False
@@ -194,15 +194,15 @@ class Replication:
         if checkpoint.KEY in state:
             state[checkpoint.KEY] = None  # set, not removed: Meltano merges states
         # A table that never had a row has no version: should rows come later, there is nothing to tell them from.
-        if self.whole and versions and self.version is not None and (self.rows_in_all or self._old_version is not None):
+        if self.whole and versions and self.version is not None and (self.total_rows or self._old_version is not None):
             if self._covers_table(start, end):
                 state["window_start"] = times.text(start) if start else None
                 state["window_end"] = times.text(end) if end else None
             state["version"] = self.version
         if incomplete:
             return
-        if self.whole and DUE in state:
-            state[DUE] = False  # set, not removed: Meltano merges states
+        if self.whole and FULL_READ_DUE in state:
+            state[FULL_READ_DUE] = False  # set, not removed: Meltano merges states
         if self._key:
             state["replication_key"] = self._key
             if self.keyless_rows:
@@ -211,7 +211,7 @@ class Replication:
                 # The newest row may be gone; what was read stays read.
                 latest = max(self._latest, self._bookmark or self._latest)
                 state["replication_key_value"] = times.text(min(latest, self._began))
-        elif self._by_start and self.rows_in_all:
+        elif self._by_start and self.total_rows:
             # Where nothing came the permission may be lost, and what changes meanwhile is asked for once it is back.
             state["replication_key_value"] = times.text(min(self._began, end) if end else self._began)
 
@@ -225,9 +225,13 @@ class Replication:
 
     def _begun_since(self) -> datetime | None:
         kept = checkpoint.read(self._state)
-        made_with = kept[0].made_with if kept else {}
+        config_fingerprint = kept[0].config_fingerprint if kept else {}
         try:
-            return None if made_with.get("start_date") else times.parse(made_with.get("window_start") or "")
+            return (
+                None
+                if config_fingerprint.get("start_date")
+                else times.parse(config_fingerprint.get("window_start") or "")
+            )
         except ValueError:
             return None
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from platformdirs import user_cache_path
-from singer_rest import NoAccess, Request, Retry, TapError, until_answered
+from singer_rest import NoAccess, Request, RetryableError, TapError, until_answered
 
 from tap_cornerstone.odata import metadata
 from tap_cornerstone.odata.metadata import EntitySet, MetadataError
@@ -171,7 +171,7 @@ class Described:
 
         try:
             reply = until_answered(ask, self._first_delay, self._transport.max_wait, service.metadata_path)
-        except Retry as retry:
+        except RetryableError as retry:
             raise TapError(
                 f"The portal does not describe its {service.name} ({retry.reason}). Run again later; if it stays so, "
                 "check `corpname` or `api_url`."
@@ -188,11 +188,11 @@ class Described:
         if kept and kept.digest == hashlib.sha256(reply.body).hexdigest():
             return kept.sets
         if not reply.body.rstrip().endswith(b">"):
-            raise Retry("it breaks off")
+            raise RetryableError("it breaks off")
         try:
             return metadata.parse(reply.body)
         except MetadataError as error:  # a page for people may stand there for a while
-            raise Retry(str(error)) from None
+            raise RetryableError(str(error)) from None
 
     def _file(self, service: Service) -> Path:
         # Another client may be told less, and another version of the tap understand more.

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from singer_rest import ChangedSince, Meaning, Parsed, Request, Retry, TapError, times
+from singer_rest import ChangedSince, Meaning, Parsed, Request, RetryableError, TapError, times
 from typing_extensions import override
 
 from tap_cornerstone.client import CornerstoneStream, is_resting
@@ -140,7 +140,7 @@ class ODataStream(CornerstoneStream):
     @property
     def _place(self) -> str | None:
         """Where an earlier run left off."""
-        return self._kept(self.backfill.place)
+        return self._kept(self.backfill.position)
 
     def _kept(self, link: Any) -> str | None:  # noqa: ANN401 - what stands in a state
         """A link of the state, if it is one of this portal."""
@@ -165,7 +165,7 @@ class ODataStream(CornerstoneStream):
         return f"{self.path}?$filter={quote(f'{column} ge {moment}', safe='')}"
 
     def _asking(self, path: str, size: int, pace: Pace) -> Request:
-        return Request(path, (), self.path, headers=self._preferring(size, pace), rows=size, note=pace)
+        return Request(path, (), self.path, headers=self._preferring(size, pace), expected_rows=size, note=pace)
 
     def _preferring(self, size: int, pace: Pace) -> tuple[tuple[str, str], ...]:
         track = "odata.track-changes, " if self._tracks(pace) else ""
@@ -178,25 +178,25 @@ class ODataStream(CornerstoneStream):
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
         if not isinstance(body, dict) or member(body, "error") is not None:
-            raise Retry("the portal broke the page off")
+            raise RetryableError("the portal broke the page off")
         records = listed(body.get("value"))
         if records is None and body.get("value", "") is not None:
             raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Check `corpname` or `api_url`.")
         says_nothing, records = records is None, records or []
         entries = [record for record in records if isinstance(record, dict)]
         if entries and self._entries.is_error(entries[-1]):
-            raise Retry("the portal broke the page off")
+            raise RetryableError("the portal broke the page off")
         rows = [row for record in entries if (row := self._entries.row(record)) is not None]
         delta, following = (member(body, f"@odata.{name}link") for name in ("delta", "next"))
-        if len(records) == request.rows and not (delta or following):
+        if len(records) == request.expected_rows and not (delta or following):
             return self._once_more(request)
         pace = _pace(request).after_good_page()
         return Parsed(
             rows,
             [self._asking(self._path_of(following), pace.rows, pace)] if following else [],
-            told=self._told_count(body, request),
-            items=len(records),
-            failed=len(records) - len(entries),
+            total=self._told_count(body, request),
+            item_count=len(records),
+            failed_items=len(records) - len(entries),
             maybe_incomplete=says_nothing,
             note=Told(self._path_of(delta) if delta else None, pace.tracks),
         )
@@ -210,9 +210,9 @@ class ODataStream(CornerstoneStream):
         pace = _pace(request)
         if pace.is_second:
             raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
-        rows = LARGEST_PAGE if request.rows < LARGEST_PAGE else LARGEST_PAGE // 2
+        rows = LARGEST_PAGE if request.expected_rows < LARGEST_PAGE else LARGEST_PAGE // 2
         other = self._asking(request.path, rows, replace(pace, is_second=True))
-        return Parsed([], [replace(other, begins=request.begins)], items=0)
+        return Parsed([], [replace(other, is_first=request.is_first)], item_count=0)
 
     def _told_count(self, body: Record, request: Request) -> int | None:
         """How many rows the portal says that the list holds, where it does so unasked and all of it is read."""
@@ -225,21 +225,21 @@ class ODataStream(CornerstoneStream):
             raise TapError(f"{self.name}: {error}") from None
 
     @override
-    def smaller(self, request: Request, retry: Retry) -> Sequence[Request]:
+    def split_request(self, request: Request, retry: RetryableError) -> Sequence[Request]:
         if is_resting(retry):  # large pages time out or break off
             return ()
         other = self._smaller(request, retry.reason, SLOW_STEP if retry.slow else 2)
-        return [replace(other, silent=request.silent + retry.took)] if other else ()
+        return [replace(other, unanswered_seconds=request.unanswered_seconds + retry.took)] if other else ()
 
     def _smaller(self, request: Request, reason: str, step: int) -> Request | None:
         """The request for the same page with fewer rows, unless it is the smallest."""
-        if request.rows <= SMALLEST_PAGE:
+        if request.expected_rows <= SMALLEST_PAGE:
             return None
-        size, pace = max(request.rows // step, SMALLEST_PAGE), _pace(request)
+        size, pace = max(request.expected_rows // step, SMALLEST_PAGE), _pace(request)
         # A first page is small from the beginning, and says nothing of the others.
-        pace = replace(pace, rows=size if request.rows >= pace.rows else pace.rows, good=0)
+        pace = replace(pace, rows=size if request.expected_rows >= pace.rows else pace.rows, good=0)
         self.logger.info("%s: %s; asking for pages of %d rows.", self.name, reason, size)
-        return replace(request, headers=self._preferring(size, pace), rows=size, note=pace)
+        return replace(request, headers=self._preferring(size, pace), expected_rows=size, note=pace)
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
@@ -247,7 +247,7 @@ class ODataStream(CornerstoneStream):
         if status in TOO_LARGE and (other := self._smaller(request, f"status {status}", 2)):
             return other
         is_first = request.path == self._beginning(pace)
-        if status == HTTPStatus.NO_CONTENT and not (is_first or request.begins):
+        if status == HTTPStatus.NO_CONTENT and not (is_first or request.is_first):
             return Meaning.RETRY  # a page said that another follows
         if status in LINK_ENDED and not is_first:
             raise LinkEnded(f"{self.name}: a link of the portal is good no more (status {status}). Run again later.")
@@ -256,7 +256,7 @@ class ODataStream(CornerstoneStream):
         return super().classify(reply, request)
 
     @override
-    def falls_back(self, error: TapError, *, is_first: bool) -> bool:
+    def recovers_by_full_read(self, error: TapError, *, is_first: bool) -> bool:
         by_delta, by_place = self._delta is not None, self._place is not None
         by_filter = not by_place and "?" in self._beginning(Pace(LARGEST_PAGE))
         # What passes costs no link: a page is given up only after some tries.
@@ -276,10 +276,10 @@ class ODataStream(CornerstoneStream):
                 "%s: what was touched since cannot be asked for; everything is read instead. The next run asks again.",
                 self.name,
             )
-            self._asks_for_changes = False
+            self._uses_filter = False
         else:
             self.logger.info("%s: a link to the next page is good no more; starting over.", self.name)
-        self.backfill.forget()
+        self.backfill.reset()
         return True
 
     @override
@@ -302,12 +302,12 @@ class ODataStream(CornerstoneStream):
         return False
 
     @override
-    def place_after(self, page: Page) -> str | None:
+    def position_after(self, page: Page) -> str | None:
         # Rows without a key would be there twice where a run goes on before the last ones that were loaded.
         # A run that goes on behind what did not come would not know of it.
         is_all = self.coverage.is_read(page.slice) and not self.coverage.may_hold_rows
-        goes_on = is_all and self.replication.whole and self.primary_keys and page.records and page.following
-        return f"{self.transport.api_url}{page.following[0].path}" if goes_on else None
+        goes_on = is_all and self.replication.whole and self.primary_keys and page.records and page.next_requests
+        return f"{self.transport.api_url}{page.next_requests[0].path}" if goes_on else None
 
     @override
     def finish_state(self, state: dict[str, Any]) -> None:

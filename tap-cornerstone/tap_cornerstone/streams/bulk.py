@@ -9,7 +9,19 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from singer_rest import DateWindows, Meaning, Numbered, Page, Parsed, Reply, Request, Retry, RunError, Slice, TapError
+from singer_rest import (
+    DateWindows,
+    Meaning,
+    Numbered,
+    Page,
+    Parsed,
+    Reply,
+    Request,
+    RetryableError,
+    RunError,
+    Slice,
+    TapError,
+)
 from typing_extensions import override
 
 from tap_cornerstone import report_text
@@ -71,15 +83,15 @@ class BulkImports(BulkJobs):
             found = self._found_items(body, alone=True)
             jobs = [job for item in found if isinstance(item, dict) for job in self.rows(item)]
             told, failed = self._told_by(jobs)
-            return Parsed(told, items=0, failed=failed + len(found) - len(jobs))
+            return Parsed(told, item_count=0, failed_items=failed + len(found) - len(jobs))
         parsed = super().parse(body, request)
         jobs = parsed.records
         # The list need not tell of the imports; then each job does.
         silent = [job for job in jobs if job["id"] and not isinstance(member(job, IMPORTS), list)]
         told, failed = self._told_by([job for job in jobs if job not in silent])
         paths = [f"{self.path}/{quote(str(job['id']), safe='')}" for job in silent]
-        following = [*parsed.following, *(Request(path, (), JOB) for path in paths)]
-        return replace(parsed, records=told, following=following, failed=parsed.failed + failed)
+        following = [*parsed.next_requests, *(Request(path, (), JOB) for path in paths)]
+        return replace(parsed, records=told, next_requests=following, failed_items=parsed.failed_items + failed)
 
     def _told_by(self, jobs: list[Record]) -> tuple[list[Record], int]:
         """The imports that jobs tell of, and how many jobs or imports cannot be read; they hold up no others."""
@@ -133,8 +145,8 @@ class BulkImportReports(RestList):
     permission = "the scope of the Bulk API"
     primary_keys = ("import_id", "kind", "row_number")
     versioned = False  # each is read once
-    reads_ahead = False  # what is downloaded counts, so nothing is before its rows are wanted
-    in_trials = False
+    prefetches = False  # what is downloaded counts, so nothing is before its rows are wanted
+    in_connection_test = False
     optional = True
     rate = per_minute(10)
 
@@ -176,7 +188,7 @@ class BulkImportReports(RestList):
         before: Attempt = request.note
         try:
             page = super().fetch(request, part)
-        except Retry as retry:
+        except RetryableError as retry:
             if retry.throttled:
                 raise
             attempt = before.in_vain(counts=not is_resting(retry), is_late=retry.slow)
@@ -200,8 +212,8 @@ class BulkImportReports(RestList):
     def _page_or_next(self, attempt: Attempt, request: Request, part: Slice, end: End) -> Page:
         """Ask for a report once more, or hand on what came of it."""
         if isinstance(part, ReportSlice) and part.may_try(attempt):
-            again = replace(request, note=attempt, begins=True)
-            return Page([], [again], part, 0, datetime.now(timezone.utc), asks_again=True)
+            again = replace(request, note=attempt, is_first=True)
+            return Page([], [again], part, 0, datetime.now(timezone.utc), is_placeholder=True)
         return self._page_of(attempt, part, End.SHORT if attempt.records else end)
 
     @staticmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import Children, DayWindows, Numbered, Slice, Slices, walk
+from singer_rest import DayWindows, Numbered, PerParent, Slice, Slices, iterate_parents
 from typing_extensions import override
 
 from tap_cornerstone.odata.links import member
@@ -13,7 +13,7 @@ from tap_cornerstone.rest import RestList, first_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from singer_rest import Ids, Record, Window
+    from singer_rest import ParentIds, Record, Window
 
 SESSION = "session"
 SESSIONS = "sessions"
@@ -29,7 +29,7 @@ class Transcripts(RestList):
     path = "/services/api/LOTranscript/TranscriptSearch"
     permission = "the scope transcript:read"
     primary_keys = ("UserId", "LOID", "RegistrationNumber")
-    bookmark_is_start = True
+    bookmark_is_run_start = True
     slices = DayWindows("ModificationStartDate", "ModificationEndDate", days_back=30)
     versioned = False  # those who left are not told any more, and what they have learnt is not gone
     pages = Numbered("pageNumber", 50, first=1, limit="")
@@ -62,7 +62,7 @@ class Catalog(RestList):
     path = "/services/api/Catalog/GlobalSearch"
     permission = "the scope training:read"
     primary_keys = ("ObjectId",)
-    reads_ahead = False  # one call at a time
+    prefetches = False  # one call at a time
     pages = Numbered("pageNumber", 50, first=1, limit="")
 
 
@@ -73,7 +73,7 @@ class TrainingDetails(RestList):
     path = "/services/api/LO/GetDetails"
     permission = "the scope training:read"
     primary_keys = ("ObjectId",)
-    slices = Children("catalog", "ObjectId", param="ObjectID")
+    slices = PerParent("catalog", "ObjectId", param="ObjectID")
     optional = True  # a request per training
 
     @override
@@ -89,13 +89,13 @@ class Sessions(Slices):
     ids_param = "sessionLOID"
 
     @override
-    def needed(self, parent: Record) -> Record:
+    def parent_fields(self, parent: Record) -> Record:
         return {SESSIONS: list(sessions_of(parent))}
 
     @override
-    def plan(self, window: Window, parents: Ids | None) -> Iterator[Slice | None]:
+    def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
         asked: set[str] = set()
-        for known in walk(self.parent, parents):
+        for known in iterate_parents(self.parent, parents):
             if known is None:
                 yield None
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from singer_rest import Children
+from singer_rest import PerParent
 from typing_extensions import override
 
 from tap_cornerstone.client import per_minute
@@ -25,7 +25,7 @@ class Employees(RestList):
     permission = "the scope employee:read"
     primary_keys = ("id",)
     page_size = 50
-    reads_ahead = False  # the token of a page lives five minutes
+    prefetches = False  # the token of a page lives five minutes
     rate = per_minute(75)
 
 
@@ -56,7 +56,7 @@ class EmployeeGroups(RestList):
     path = f"{EMPLOYEES}/{{employee_id}}/groups"
     permission = "the scope group:read"
     primary_keys = ("employee_id", "id")
-    slices = Children("employees", "employee_id")
+    slices = PerParent("employees", "employee_id")
     optional = True  # a request per employee
     rate = per_minute(150)
     members = ("data", "groups")
@@ -69,7 +69,7 @@ class EmployeeCustomFields(RestList):
     path = f"{EMPLOYEES}/{{employee_id}}/customfields"
     permission = "the scope employee:read"
     primary_keys = ("employee_id", "id")
-    slices = Children("employees", "employee_id")
+    slices = PerParent("employees", "employee_id")
     optional = True  # a request per employee
     rate = per_minute(150)
     members = ("data", "customfields", "usercustomfields")
@@ -89,6 +89,6 @@ class EmployeeEmploymentStatus(RestList):
     path = f"{EMPLOYEES}/{{employee_id}}/employment-status"
     permission = "the scope employee:read"
     primary_keys = ("employee_id",)
-    slices = Children("employees", "employee_id")
+    slices = PerParent("employees", "employee_id")
     optional = True  # a request per employee
     rate = per_minute(150)

@@ -7,7 +7,7 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import Meaning, Numbered, Request, Values
+from singer_rest import Meaning, Numbered, ParamValues, Request
 from typing_extensions import override
 
 from tap_cornerstone.rest import RestList, first_of
@@ -69,7 +69,7 @@ class JobApplicants(RestList):
     def slices(self) -> Slices:
         # The list answers one status at a time.
         statuses = self.config.get("applicant_statuses") or STATUSES
-        return Values(STATUS, *statuses, column=ASKED)
+        return ParamValues(STATUS, *statuses, column=ASKED)
 
     @override
     def rows(self, item: Record) -> list[Record]:
@@ -87,7 +87,9 @@ class JobApplicants(RestList):
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
         # The portal need not have all of the usual statuses.
         is_unknown = (
-            reply.status == HTTPStatus.BAD_REQUEST and request.begins and STATUS.lower().encode() in reply.body.lower()
+            reply.status == HTTPStatus.BAD_REQUEST
+            and request.is_first
+            and STATUS.lower().encode() in reply.body.lower()
         )
         return Meaning.UNREADABLE if is_unknown else super().classify(reply, request)
 
@@ -112,5 +114,5 @@ class JobApplicants(RestList):
             self.logger.warning(
                 "%s: the portal has no status of these names: %s.", self.name, ", ".join(sorted(unknown))
             )
-        if not self.replication.rows_in_all:
+        if not self.replication.total_rows:
             self.logger.warning("%s: nobody has a status that was asked for. %s", self.name, NAME_THEM)

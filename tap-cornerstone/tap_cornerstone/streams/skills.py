@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from singer_rest import Children, Numbered
+from singer_rest import Numbered, PerParent
 from typing_extensions import override
 
 from tap_cornerstone.client import per_minute
@@ -46,7 +46,7 @@ class SkillCategoryLinks(RestList):
     path = f"{SKILLS}/skills/{{skill_id}}/categories"
     permission = "the scope skill:read"
     primary_keys = ("skill_id", "id")
-    slices = Children("skills", "skill_id")
+    slices = PerParent("skills", "skill_id")
     optional = True  # a request per skill
     rate = per_minute(100)
 
@@ -58,7 +58,7 @@ class EmployeeSkills(RestList):
     path = f"{SKILLS}/employees/{{employee_id}}/skills"
     permission = "the scope skill:read"
     primary_keys = ("employee_id", "skill_id")
-    slices = Children("employees", "employee_id")
+    slices = PerParent("employees", "employee_id")
     optional = True  # a request per employee
     rate = per_minute(100)
 

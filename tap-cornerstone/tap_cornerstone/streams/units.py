@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from singer_rest import Children
+from singer_rest import PerParent
 
 from tap_cornerstone.client import per_minute
 from tap_cornerstone.rest import RestList
@@ -19,7 +19,7 @@ class OrganizationalUnits(RestList):
     primary_keys = ("id",)
     page_size = 100
     params = {"includeInactive": "true"}  # noqa: RUF012 - read only
-    reads_ahead = False  # the token of a page lives five minutes
+    prefetches = False  # the token of a page lives five minutes
     rate = per_minute(300)
 
 
@@ -40,6 +40,6 @@ class OuLocalizations(RestList):
     path = f"{ORGANIZATIONS}/ous/{{ouId}}/localizations"
     permission = "the scope ou:read"
     primary_keys = ("ouId", "language")
-    slices = Children("organizational_units", "ouId")
+    slices = PerParent("organizational_units", "ouId")
     optional = True  # a request per unit
     rate = per_minute(300)

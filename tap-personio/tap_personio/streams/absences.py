@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from singer_rest import ChangedSince, Children
+from singer_rest import ChangedSince, PerParent
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
@@ -46,14 +46,14 @@ class AbsencePeriodBreakdowns(PersonioStream):
     permission = "personio:absences:read"
     primary_keys = ("absence_period_id", "date", "number")
     replication_key = "absence_period_updated_at"
-    slices = Children("absence_periods", "absence_period_id", changed="absence_period_updated_at")
+    slices = PerParent("absence_periods", "absence_period_id", changed="absence_period_updated_at")
     page_size = 28
     optional = True  # a request per absence, ten a second
 
     _numbers: Counter[str]
 
     @override
-    def shaped(self, page: Page) -> Iterable[Record]:
+    def prepared_records(self, page: Page) -> Iterable[Record]:
         # One entry for each day, the vendor says; of hours, two of one day were seen, and a row has no id.
         if page.slice is not self._slice:
             self._numbers = Counter()
@@ -61,4 +61,4 @@ class AbsencePeriodBreakdowns(PersonioStream):
             day = str(row.get("date"))
             self._numbers[day] += 1
             row["number"] = self._numbers[day]
-        return super().shaped(page)
+        return super().prepared_records(page)

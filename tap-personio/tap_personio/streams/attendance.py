@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import ChangedSince, Children, SpreadOverMonths, times
+from singer_rest import ChangedSince, MonthlyBackfill, PerParent, times
 from typing_extensions import override
 
 from tap_personio.client import ZONE_UNKNOWN, PersonioStream
@@ -34,8 +34,8 @@ class AttendancePeriods(PersonioStream):
     primary_keys = ("id",)
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_at.gte", text=times.zoneless)  # with a zone the API refuses it
-    look_back = ZONE_UNKNOWN
-    slices = SpreadOverMonths("start.date_time.gte", "start.date_time.lte")  # by far the longest list
+    lookback = ZONE_UNKNOWN
+    slices = MonthlyBackfill("start.date_time.gte", "start.date_time.lte")  # by far the longest list
     page_size = 100
 
 
@@ -62,7 +62,7 @@ class ProjectMembers(PersonioStream):
     path = "/v2/projects/{project_id}/members"
     permission = "personio:attendances:read"
     primary_keys = ("project_id", "person_id")
-    slices = Children("projects", "project_id", where=has_members)
+    slices = PerParent("projects", "project_id", where=has_members)
     page_size = 200
 
     @override

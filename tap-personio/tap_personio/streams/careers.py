@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import Meaning, Parsed, Reply, Request, Values
+from singer_rest import Meaning, ParamValues, Parsed, Reply, Request
 from typing_extensions import override
 
 from tap_personio import feed
@@ -41,9 +41,9 @@ class OpenPositions(V1Stream):
 
     @property
     @override
-    def slices(self) -> Values:
+    def slices(self) -> ParamValues:
         languages = (str(language).strip().lower() for language in self.config.get("careers_languages") or LANGUAGES)
-        return Values("language", *dict.fromkeys(languages), column="language")
+        return ParamValues("language", *dict.fromkeys(languages), column="language")
 
     @property
     @override

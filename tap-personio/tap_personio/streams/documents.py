@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from singer_rest import ChangedSince, Children, times
+from singer_rest import ChangedSince, PerParent, times
 
 from tap_personio.client import ZONE_UNKNOWN, PersonioStream
 from tap_personio.v1 import V1Stream
@@ -20,8 +20,8 @@ class Documents(PersonioStream):
     primary_keys = ("id",)
     replication_key = "created_at"  # changes and deletions show in a full refresh
     changed_since = ChangedSince("created_at.gte", text=times.date)
-    look_back = ZONE_UNKNOWN
-    slices = Children("persons", "owner_id", param="owner_id")
+    lookback = ZONE_UNKNOWN
+    slices = PerParent("persons", "owner_id", param="owner_id")
     page_size = 200
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import ChangedSince, Children, Numbered, Parsed, Reply, Request, is_reserved, times
+from singer_rest import ChangedSince, Numbered, Parsed, PerParent, Reply, Request, is_reserved, times
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
@@ -61,7 +61,7 @@ class Employees(V1Stream):
     primary_keys = ("id",)
     replication_key = "last_modified_at"
     changed_since = ChangedSince("updated_since", strict=True, text=times.zoneless)
-    look_back = ZONE_UNKNOWN
+    lookback = ZONE_UNKNOWN
     pages = Numbered("offset", 100, by_record=True)
 
     @override
@@ -101,7 +101,7 @@ class AbsenceBalances(V1Stream):
     path = "/v1/company/employees/{employee_id}/absences/balance"
     permission = "absences:read"
     primary_keys = ("employee_id", "id")
-    slices = Children("employees", "employee_id")
+    slices = PerParent("employees", "employee_id")
 
 
 def has_picture(person: Mapping[str, Any]) -> bool:
@@ -119,7 +119,7 @@ class ProfilePictures(V1Stream):
     path = "/v1/company/employees/{person_id}/profile-picture"
     permission = "employees:read"
     primary_keys = ("person_id",)
-    slices = Children("persons", "person_id", where=has_picture)
+    slices = PerParent("persons", "person_id", where=has_picture)
     optional = True  # a request per person, and each answers the whole picture
 
     @override

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import ChangedSince, Children, Numbered, Parsed, Request, SpreadOverMonths, TapError, times
+from singer_rest import ChangedSince, MonthlyBackfill, Numbered, Parsed, PerParent, Request, TapError, times
 from typing_extensions import override
 
 from tap_personio.client import ZONE_UNKNOWN
@@ -40,8 +40,8 @@ class Attendances(LegacyStream):
     primary_keys = ("id",)
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_from", text=times.zoneless)
-    look_back = ZONE_UNKNOWN
-    slices = SpreadOverMonths("start_date", "end_date", days=True)
+    lookback = ZONE_UNKNOWN
+    slices = MonthlyBackfill("start_date", "end_date", days=True)
     pages = Numbered("offset", 200, by_record=True)
     params = {"includePending": "true"}  # noqa: RUF012 - read only
 
@@ -76,7 +76,7 @@ class TimeOffs(LegacyStream):
     primary_keys = ("id",)
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_from", text=times.date)
-    look_back = ZONE_UNKNOWN
+    lookback = ZONE_UNKNOWN
     pages = Numbered("offset", 200, first=1)  # the offset counts pages
 
 
@@ -130,7 +130,7 @@ class CustomReportRows(LegacyStream):
     path = "/v1/company/custom-reports/reports/{report_id}"
     permission = "custom-reports:read"
     primary_keys = ("report_id", "employee_id", "row_number")
-    slices = Children("custom_reports", "report_id")
+    slices = PerParent("custom_reports", "report_id")
     params = {"limit": str(PEOPLE)}  # noqa: RUF012 - read only
 
     @override
@@ -150,7 +150,7 @@ class CustomReportRows(LegacyStream):
         metadata = body.get("metadata")
         told = count(metadata.get("current_page")) if isinstance(metadata, dict) else None
         size = min(count(body.get("limit")) or PEOPLE, PEOPLE)
-        if request.counted or not rows or len({str(row.get("employee_id")) for row in rows}) < size:
+        if request.total_known or not rows or len({str(row.get("employee_id")) for row in rows}) < size:
             return Parsed(rows)
         # Where pages begin is not documented: the first answer says its number, and the second shows whether that is
         # the number to ask with.
@@ -170,13 +170,13 @@ class CustomReportRows(LegacyStream):
         return Request(request.path, params, request.endpoint, counted)
 
     @override
-    def shaped(self, page: Page) -> Iterable[Record]:
+    def prepared_records(self, page: Page) -> Iterable[Record]:
         # An employee's rows stand on one page.
         numbers: dict[str, int] = {}
         for row in page.records:
             employee = str(row.get("employee_id"))
             row["row_number"] = numbers[employee] = numbers.get(employee, 0) + 1
-        return super().shaped(page)
+        return super().prepared_records(page)
 
 
 class CustomReportColumns(LegacyStream):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from singer_rest import Values
+from singer_rest import ParamValues
 
 from tap_personio.client import PersonioStream
 
@@ -17,7 +17,7 @@ class OrgUnits(PersonioStream):
     path = "/v2/org-units"
     permission = "personio:org-units:read"
     primary_keys = ("type", "id")  # an id is unique within its type only
-    slices = Values("type", "department", "team", column="type")
+    slices = ParamValues("type", "department", "team", column="type")
     page_size = 100
     params = {"include_parent_chain": "true"}  # noqa: RUF012 - read only
 

@@ -19,7 +19,7 @@ class Compensations(PersonioStream):
     permission = "personio:compensations:read"
     primary_keys = ("id", "month")  # the vendor repeats the id in each month
     replication_key = "month"
-    look_back = pendulum.duration(months=3)  # payroll corrects months that are past
+    lookback = pendulum.duration(months=3)  # payroll corrects months that are past
     slices = Months("start_date", "end_date")  # the API answers at most one month
     page_size = 100
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from singer_rest import ChangedSince, Children
+from singer_rest import ChangedSince, PerParent
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
@@ -58,5 +58,5 @@ class Employments(PersonioStream):
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_at.gt", strict=True)
     # A changed employment does not show on its person, so each run walks all persons.
-    slices = Children("persons", "person_id")
+    slices = PerParent("persons", "person_id")
     page_size = 50

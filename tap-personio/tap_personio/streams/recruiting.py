@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import ChangedSince, Children, Parsed, Request
+from singer_rest import ChangedSince, Parsed, PerParent, Request
 from typing_extensions import override
 
 from tap_personio import zones
@@ -82,7 +82,7 @@ class RecruitingStageTransitions(RecruitingStream):
     permission = "personio:recruiting:read"
     primary_keys = ("application_id", "entered_at")
     replication_key = "application_updated_at"
-    slices = Children("recruiting_applications", "application_id", changed="application_updated_at")
+    slices = PerParent("recruiting_applications", "application_id", changed="application_updated_at")
     timestamps = ("entered_at",)
 
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from singer_rest import Children, Meaning, Parsed, Reply, Request, TapError
+from singer_rest import Meaning, Parsed, PerParent, Reply, Request, TapError
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
@@ -49,9 +49,9 @@ class ReportRows(PersonioStream):
     path = "/v2/reports/{report_id}"
     permission = "personio:reports:read"
     primary_keys = ("report_id", "row_number")
-    slices = Children("reports", "report_id")
+    slices = PerParent("reports", "report_id")
     page_size = 1000  # without a limit all rows come at once
-    names_parents = True
+    log_parent_ids = True
     unreadable_advice = (
         "Such are reports over what is no longer there: switch off their API access in Personio, or change them."
     )
@@ -65,7 +65,7 @@ class ReportRows(PersonioStream):
             raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Check `api_url`.")
         told = meta.get("columns") if isinstance(meta, dict) else None
         columns = told if isinstance(told, list) else None
-        following = super().parse({"_data": [], "_meta": meta}, request).following
+        following = super().parse({"_data": [], "_meta": meta}, request).next_requests
         cells = (row if isinstance(row, list) else [row] for row in rows)
         return Parsed([{"cells": row, "columns": columns} for row in cells], following)
 
@@ -89,14 +89,14 @@ class ReportRows(PersonioStream):
         return Meaning.UNREADABLE if is_unreadable else meaning
 
     @override
-    def shaped(self, page: Page) -> Iterable[Record]:
+    def prepared_records(self, page: Page) -> Iterable[Record]:
         if page.slice is not self._slice:
             self._rows, self._columns = 0, []
         for record in page.records:
             self._rows += 1
             self._columns = record.pop("columns") or self._columns  # not each page says them
             record |= {"row_number": self._rows, "values": _by_column(record.pop("cells"), self._columns)}
-        return super().shaped(page)
+        return super().prepared_records(page)
 
     _rows = 0
     _columns: list[Any]

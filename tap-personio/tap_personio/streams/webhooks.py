@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from singer_rest import ChangedSince, Children
+from singer_rest import ChangedSince, PerParent
 
 from tap_personio.client import PersonioStream
 
@@ -29,7 +29,7 @@ class WebhookEvents(PersonioStream):
     primary_keys = ("webhook_id", "id")
     replication_key = "occurred_at"
     changed_since = ChangedSince("occurred_at.gte")
-    slices = Children("webhooks", "webhook_id")
+    slices = PerParent("webhooks", "webhook_id")
     page_size = 200
     versioned = False  # the API forgets after 30 days
 
@@ -46,6 +46,6 @@ class WebhookActivity(PersonioStream):
     primary_keys = ("webhook_id", "id")
     replication_key = "completed_at"
     changed_since = ChangedSince("completed_at.gte")
-    slices = Children("webhooks", "webhook_id")
+    slices = PerParent("webhooks", "webhook_id")
     page_size = 200
     versioned = False  # the API forgets after 30 days

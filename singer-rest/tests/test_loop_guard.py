@@ -6,7 +6,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest.fetch import trail
+from singer_rest.fetch import loop_guard
 from singer_rest.testing import Answer, Asked, Output
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ KEYS = pytest.mark.parametrize("keys", [("id",), ()])
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trail, "MANY_EMPTY", 20)
+    monkeypatch.setattr(loop_guard, "MAX_EMPTY_PAGES", 20)
 
 
 @pytest.fixture
