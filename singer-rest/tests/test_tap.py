@@ -467,7 +467,9 @@ def test_a_catalog_without_extra_gets_it_and_one_that_does_not_select_it_is_heed
     assert record == {"id": "cat", "price": None}
     assert ("_extra" in messages[0]["schema"]["properties"]) == (extra is not None)
     assert f"fields that the schema does not list {sentence}: legs" in caplog.text
-    assert f"values that do not fit their column's type {sentence}, and the columns are left empty: price" in caplog.text
+    assert (
+        f"values that do not fit their column's type {sentence}, and the columns are left empty: price" in caplog.text
+    )
 
 
 @pytest.mark.parametrize("selected", [True, False])

@@ -69,10 +69,10 @@ def _incremental(row: Row) -> dict[str, Any]:
     by_day = row.precision == "day"
     return {
         "replication_key": None if row.bookmark else "updated_at",
-        "bookmark_is_start": row.bookmark == "start",
+        "bookmark_is_run_start": row.bookmark == "start",
         # Some filters leave out the very moment that they are given; nobody says which.
         "changed_since": (ChangedSince if by_day else PerhapsByDay)(
             changed, strict=True, text=times.date if by_day else times.text
         ),
-        "look_back": UNKNOWN_ZONE if by_day else LONG_RUNNING if row.bookmark else FactorialStream.lookback,
+        "lookback": UNKNOWN_ZONE if by_day else LONG_RUNNING if row.bookmark else FactorialStream.lookback,
     }

@@ -264,7 +264,7 @@ def test_a_value_that_its_column_cannot_hold_is_kept_in_extra(
     vendor = personio(lists(employees=[employee(1, **{column: attribute(sent)})]))
     (record,) = run(vendor.url, "employees").records("employees")
     assert record == {"id": 1, column: None, "_extra": {column: sent}}
-    assert f"are kept in `_extra`, and the columns left empty: {column}" in caplog.text
+    assert f"are kept in `_extra`, and the columns are left empty: {column}" in caplog.text
 
 
 def test_currencies_stand_by_attribute(run: Callable[..., Any], personio: Any) -> None:

@@ -30,7 +30,7 @@ class Replication:
         state: The stream's part of the tap's state; `finish` writes to it.
         key: The replication key; None for a full table.
         start_date: The user's start, UTC.
-        look_back: How far before the bookmark to read again.
+        lookback: How far before the bookmark to read again.
         now: When the run began, UTC.
         versioned: Whether rows that a full read does not bring are gone.
         by_start: Whether the bookmark is when the run began, for records that do not tell when they changed.
