@@ -140,9 +140,6 @@ def test_every_stream_is_read_in_full(cornerstone: Any, stream: str) -> None:
     assert rows
 
 
-# Employees
-
-
 def test_page_tokens(make_cornerstone: Any) -> None:
     api = make_cornerstone()
     _, body = api.get(V2, {"pageSize": "3"})
@@ -260,9 +257,6 @@ def test_units(cornerstone: Any) -> None:
     assert {row["id"] for row in units} < {row["ou_id"] for row in cornerstone.rows("ou_core")}
 
 
-# Older services
-
-
 def test_xml_unless_json_is_accepted(cornerstone: Any) -> None:
     for accept in ("*/*", "application/xml", ""):
         answer = cornerstone.request(f"{RECRUITING}/JobRequisitionDetails", {"pageSize": "2"}, accept=accept)
@@ -361,9 +355,6 @@ def test_filters_of_requisitions_and_applicants(cornerstone: Any) -> None:
     found = numbered(cornerstone, applicants, "page", CurrentStatus="Closed", StatusDate=day)
     assert found == [row for row in closed if row["StatusDate"] >= day]
     assert numbered(cornerstone, applicants, "page", CurrentStatus="Elsewhere") == []
-
-
-# Bulk
 
 
 def test_a_report_can_be_downloaded_five_times(make_cornerstone: Any) -> None:
