@@ -93,7 +93,8 @@ def test_the_next_run_loads_a_change_and_a_hire_and_nothing_else(project: Projec
 
 
 def test_a_full_refresh_marks_only_the_deleted_row(project: Project, story: dict[str, Any]) -> None:
-    absence = story["changed"]["absence_periods"][0]["id"]
+    period = story["changed"]["absence_periods"][0]
+    absence = period["id"]
     project.sandbox.control("delete", kind="absence_period", id=absence)
     assert project.run().returncode == 0
     full_table_streams = {"absence_balances", "report_rows", "custom_report_rows"}
@@ -103,7 +104,8 @@ def test_a_full_refresh_marks_only_the_deleted_row(project: Project, story: dict
     after = project.tables()
     changed = differing(story["changed"], after)
     assert changed["absence_periods"] == {absence}
-    # Related rows of the absence change with it.
+    # Related rows of the absence change with it, and the vacation balance of its person.
+    assert {str(employee) for employee in changed.pop("employees", ())} <= {period["person"]["id"]}
     assert changed.keys() <= {
         "absence_periods",
         "absence_period_breakdowns",
