@@ -6,6 +6,7 @@ import time
 from abc import abstractmethod
 from datetime import datetime, timezone
 from functools import cached_property
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_rest.errors import FilterRefused, NoAccess, RetryableError, TapError, UnansweredError
@@ -131,7 +132,17 @@ class FetchingStream(SdkStream):
             return page
         if meaning in {Meaning.NO_RECORDS, Meaning.UNREADABLE}:
             following = self._window_splitter.next_requests(request, ())
-            return Page([], following, part, 0, reply.received, meaning, is_first=request.is_first)
+            is_no_content = reply.status == HTTPStatus.NO_CONTENT
+            return Page(
+                [],
+                following,
+                part,
+                0,
+                reply.received,
+                meaning,
+                is_first=request.is_first,
+                is_no_content=is_no_content,
+            )
         if meaning is Meaning.RETRY:
             raise RetryableError(f"status {reply.status}")
         raise self._refusal(meaning, reply.status, request)

@@ -268,6 +268,28 @@ def test_an_empty_answer_is_no_records(run: Callable[..., Output], shop: Any) ->
     assert activated(output) == {"owners", "pets"}
 
 
+@WORKERS
+def test_an_empty_answer_among_others_is_requested_again(
+    run: Callable[..., Output], shop: Any, vendor: Host, workers: int
+) -> None:
+    def empty_once(asked: Asked) -> Answer | None:
+        return Answer(b"", 204) if asked.path == "/owners/2/pets" and times(vendor, asked.path) == 1 else None
+
+    shop.before = empty_once
+    output = run("owners", "pets", max_concurrency=workers, start_date=None)
+    assert sorted(output.ids()["pets"]) == ["1a", "1b", "2a", "2b", "3a", "3b"]
+    assert activated(output) == {"owners", "pets"}
+
+
+def test_empty_answers_that_are_the_rule_are_not_requested_again(
+    run: Callable[..., Output], shop: Any, vendor: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("singer_rest.fetch.coverage.MAX_NO_CONTENT", 0)
+    shop.refusals["/owners/2/pets"] = shop.refusals["/owners/3/pets"] = Answer(b"", 204)
+    assert run("owners", "pets", start_date=None).ids()["pets"] == ["1a", "1b"]
+    assert times(vendor, "/owners/2/pets") == 1
+
+
 def test_a_short_list_is_not_cut_and_a_long_one_is_asked_for_once_first(
     run: Callable[..., Output], shop: Any, vendor: Host
 ) -> None:

@@ -18,6 +18,8 @@ MANY_REFUSED = 15
 """After so many parents that were forbidden or refused, and none that was read, the others are not asked for."""
 MANY_PARENTS = 100
 """The same where some were not found: a vendor may say so of those that have no children."""
+MAX_NO_CONTENT = 100
+"""So many slices without a body are requested again at the end, however few others had one."""
 MOST_NAMED = 20
 """How many slices a sentence names."""
 
@@ -97,6 +99,8 @@ class Coverage:
         self._refused: dict[str, list[Slice]] = {}
         self._why = ""
         self._unreadable: list[str] = []
+        self._no_content: list[Slice] = []
+        self._with_content = 0
         self._failed = 0
         self._read_any = self._read_well = False
         self._parents_incomplete = self._parents_hidden = False
@@ -126,9 +130,16 @@ class Coverage:
             self._read_any = True
             self._count(page)
         if page.ends_slice:
+            self._note_content(page)
             self._close_list()
             if self._lacks:
                 self._incomplete.append((page.slice, self._rows_written > 0))
+
+    def _note_content(self, page: Page) -> None:
+        if not page.is_no_content:
+            self._with_content += page.meaning is Meaning.RECORDS
+        elif not (self._rows_written or self._is_second):
+            self._no_content.append(page.slice)
 
     def _count(self, page: Page) -> None:
         """Compare what came of a list, from its first page on, with how much the vendor tells of."""
@@ -187,6 +198,9 @@ class Coverage:
             for kept in (self._forbidden, self._refused):
                 again += [part for slices in kept.values() for part in slices]
                 kept.clear()
+        # A vendor that usually sends a body may send none by mistake; if few slices have one, none is the rule.
+        if self._with_content and len(self._no_content) <= max(self._with_content, MAX_NO_CONTENT):
+            again += [replace(part) for part in self._no_content]
         # Without a key, what has been handed on would be there twice.
         again += [replace(part) for part, came in self._incomplete if self._has_key or not came]
         self._incomplete = [(part, came) for part, came in self._incomplete if came and not self._has_key]

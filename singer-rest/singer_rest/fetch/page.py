@@ -60,7 +60,8 @@ class Page:
         is_first: Whether a list begins with it: a slice may be read in several.
         restarts: How often the list was begun anew.
         asks_again: Whether it answers nothing yet, and what follows is only another way to ask.
-        is_cut: Whether its list goes on, and is read in slices instead.
+        needs_slicing: Whether its list goes on, and is read in slices instead.
+        is_no_content: Whether the vendor sent no body at all, which may be a mistake.
         ends_slice: Whether it is the last page of its slice; known once it is handed on.
         fingerprint: What tells its records from those of other pages; None: it has none.
         note: What the stream has to know of it; its own.
@@ -82,6 +83,7 @@ class Page:
     restarts: int = 0
     is_placeholder: bool = False
     needs_slicing: bool = False
+    is_no_content: bool = False
     ends_slice: bool = False
     fingerprint: int | None = None
     note: Any = None

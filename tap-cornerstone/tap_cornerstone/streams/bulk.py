@@ -207,7 +207,7 @@ class BulkImportReports(RestList):
         attempt = here.better(before)
         if not here.is_whole(before, part.lines if isinstance(part, ReportSlice) else None):
             return self._page_or_next(attempt, request, part, End.SHORT)
-        return replace(page, meaning=Meaning.RECORDS, note=replace(attempt, end=End.READ))
+        return replace(page, meaning=Meaning.RECORDS, is_no_content=False, note=replace(attempt, end=End.READ))
 
     def _page_or_next(self, attempt: Attempt, request: Request, part: Slice, end: End) -> Page:
         """Ask for a report once more, or hand on what came of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -150,8 +151,10 @@ class CustomReportRows(LegacyStream):
         metadata = body.get("metadata")
         told = count(metadata.get("current_page")) if isinstance(metadata, dict) else None
         size = min(count(body.get("limit")) or PEOPLE, PEOPLE)
-        if request.total_known or not rows or len({str(row.get("employee_id")) for row in rows}) < size:
-            return Parsed(rows)
+        employees = len({str(row.get("employee_id")) for row in rows})
+        parsed = Parsed(rows, total=reports.total, item_count=employees)  # the total counts employees
+        if request.total_known or not rows or employees < size:
+            return parsed
         # Where pages begin is not documented: the first answer says its number, and the second shows whether that is
         # the number to ask with.
         asked = count(dict(request.params).get("page"))
@@ -163,7 +166,7 @@ class CustomReportRows(LegacyStream):
             return Parsed([], following)  # the first page again: it is asked for as 1, and called 0
         if (asked, told) == (2, 3):
             following.append(self._page(request, 1, counted=True))  # it was left out: asked for as 1, and called 2
-        return Parsed(rows, following)
+        return replace(parsed, next_requests=following)
 
     def _page(self, request: Request, page: int, *, counted: bool = False) -> Request:
         params = (("limit", str(PEOPLE)), ("page", str(page)))
