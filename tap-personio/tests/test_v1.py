@@ -564,6 +564,23 @@ def test_rows_of_custom_reports_are_read_wherever_pages_begin(
     assert sorted(set(found)) == [(1, 1, "x", "r1"), (1, 2, "y", "r1"), (2, 1, "z", "r1"), (3, 1, "w", "r1")]
 
 
+def test_a_custom_report_with_fewer_employees_than_its_total_deletes_nothing(
+    run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        if not asked.path.endswith("/r1"):
+            return v1([{"type": "Report", "attributes": {"id": "r1"}}])
+        report = {"id": "r1", "items": [{"employee_id": 1, "attributes": []}]}
+        return v1([{"type": "Report", "attributes": report}], metadata={"current_page": 0, "total_elements": total})
+
+    total = 2
+    output = run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True)
+    assert not output.of("ACTIVATE_VERSION")
+    assert "fewer records than the vendor tells of" in caplog.text
+    total = 1
+    assert run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True).of("ACTIVATE_VERSION")
+
+
 def test_columns_of_custom_reports_come_in_an_object(run: Callable[..., Any], personio: Any) -> None:
     data = {"type": "Column", "attributes": [{"attribute_id": "first_name", "human_readable": "Vorname"}]}
     output = run(personio(lists(custom_reports__columns=data)).url, "custom_report_columns", legacy_v1_streams=True)
