@@ -1,1 +1,1 @@
-"""Singer target for DuckDB: every row and value arrives, rows and state in one transaction."""
+"""Singer target for DuckDB: lossless and typed, with rows and state committed in one transaction."""

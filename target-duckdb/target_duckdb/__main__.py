@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def _stop(number: int, _: FrameType | None) -> None:
-    os.write(sys.stderr.fileno(), f"target-duckdb was stopped by signal {number} before it began.\n".encode())
+    os.write(sys.stderr.fileno(), f"target-duckdb was stopped by signal {number} before it started.\n".encode())
     os._exit(128 + number)
 
 
 def main() -> None:
-    """Runs the command. Its imports take a second, in which a signal ends it without a traceback, too."""
+    """Runs the command. Handles signals before the imports, which take a second."""
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
     from target_duckdb.target import TargetDuckDB  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The records in the files of a BATCH message, as JSON texts: they are loaded like those of RECORD messages."""
+"""Reads the records in the files of BATCH messages, which are loaded like those of RECORD messages."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 logger = logging.getLogger("target-duckdb")
 
 _ROWS = 1000
-#: Of jsonl; others are not known to notice that a file ends early.
+#: Compressions of jsonl whose decoders detect truncated files.
 _COMPRESSIONS = frozenset({None, "gzip", "bz2", "xz", "lzma"})
 _HEAD_BYTES = 64
 _PARQUET = b"PAR1"
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ": "xz", b"]\0\0": "lzma"}
-_GLOB = re.compile(r"[*?\[]")  # a file's name may hold what DuckDB takes for a pattern
+_GLOB = re.compile(r"[*?\[]")  # characters of paths that DuckDB would expand
 
 
 class _NotParquetError(Exception):
-    """A file is called Parquet, and is none."""
+    """The file is not Parquet, though its encoding says so."""
 
 
 class BatchFiles:
-    """Reads the files of BATCH messages. They stay where they are, as with the SDK's targets.
+    """Reads the files of BATCH messages. Does not delete them, like the SDK's targets.
 
     Args:
-        folder: A private folder, for what DuckDB cannot read where it is.
-        memory_limit: What DuckDB may take, as DuckDB writes it.
+        folder: A private folder for copies of remote Parquet files.
+        memory_limit: The memory limit in DuckDB's notation.
     """
 
     def __init__(self, folder: Path, memory_limit: str) -> None:
@@ -51,13 +51,13 @@ class BatchFiles:
 
         Args:
             encoding: `format` (`jsonl` or `parquet`) and `compression` (of jsonl: none, `gzip`, `bz2`, `xz` or `lzma`).
-            manifest: Paths, or URLs that fsspec knows.
+            manifest: Paths, or URLs that fsspec supports.
 
         Yields:
-            Where a record stands, in words, and the record as JSON text.
+            The location of a record, for error messages, and the record as JSON text.
 
         Raises:
-            LineError: A file cannot be read. The sentence names its place, since a URL may hold a secret.
+            LineError: A file cannot be read. The message has its position, because a URL may contain a secret.
         """
         encoding = encoding or {}
         kind = str(encoding.get("format"))
@@ -66,7 +66,7 @@ class BatchFiles:
         if kind not in {"jsonl", "parquet"}:
             raise LineError("its BATCH message has an encoding other than jsonl and parquet.")
         if kind == "jsonl" and compression not in _COMPRESSIONS:
-            raise LineError("its BATCH message has a compression that is not known here: let the tap use gzip.")
+            raise LineError("its BATCH message has an unsupported compression: configure the tap to use gzip.")
         if manifest is None:
             raise LineError("its BATCH message has no manifest.")
         for number, url in enumerate(manifest, start=1):
@@ -77,12 +77,12 @@ class BatchFiles:
                     row, record = next(rows)
                 except StopIteration:
                     break
-                except Exception as error:  # noqa: BLE001 - each kind of storage has errors of its own
+                except Exception as error:  # noqa: BLE001 - fsspec implementations raise errors of their own
                     raise LineError(f"{place} {_reason(error)}") from None
                 yield f"record {row} of {place}", record
 
     def _read(self, url: str, kind: str, compression: str | None) -> Iterator[bytes]:
-        """Reads a file as what it is, whatever its encoding says."""
+        """Reads a file in its actual format, even if the encoding differs."""
         with fsspec.open(url, "rb") as file:
             start = file.read(_HEAD_BYTES)
         is_parquet = start.startswith(_PARQUET)
@@ -91,11 +91,11 @@ class BatchFiles:
         if not (found or is_json or is_parquet):
             if compression and not start:
                 raise EOFError
-            found = compression  # which finds out what is wrong with it
+            found = compression  # its decoder finds the error
         if (kind == "parquet") != is_parquet or (kind == "jsonl" and found != compression):
             if kind == "parquet":
                 raise _NotParquetError
-            logger.warning("A file of a BATCH message is not what its encoding says: it is read as what it is.")
+            logger.warning("A file of a BATCH message does not match its encoding: it is read in its actual format.")
         yield from self._parquet(url) if is_parquet else _jsonl(url, found)
 
     def _parquet(self, url: str) -> Iterator[bytes]:
@@ -135,10 +135,10 @@ def _jsonl(url: str, compression: str | None) -> Iterator[bytes]:
 
 
 def _field(name: str, type_: str) -> str:
-    """SQL for a member of a JSON object; NULL for a null, which stands for a field that is not there, too."""
+    """Returns SQL for a member of a JSON object, NULL if the value is NULL."""
     column = quoted(name)
     value = {
-        "JSON": column,  # its text is kept
+        "JSON": column,  # keeps its text
         "BLOB": f"to_json(base64({column}))",
     }.get(type_, f"to_json({column})")
     key = literal(_json_string(name) + ":")
@@ -153,7 +153,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "does not exist."
     if isinstance(error, PermissionError):
-        return "may not be read: check its permissions, or the credentials of its storage."
+        return "cannot be read: check its permissions, or the credentials of its storage."
     if isinstance(error, (ImportError, ValueError)):
-        return "is of a kind of storage that is not known here: install fsspec's package for it, such as s3fs or gcsfs."
-    return f"cannot be read ({type(error).__name__}): it is damaged, not what its encoding says, or out of reach."
+        return "is on a storage that is not supported: install the fsspec package for it, such as s3fs or gcsfs."
+    return f"cannot be read ({type(error).__name__}): it is damaged, does not match its encoding, or is unreachable."

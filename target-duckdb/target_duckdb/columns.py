@@ -1,4 +1,4 @@
-"""A stream's columns: their types, and the form in which their values wait in the spool."""
+"""Columns of a stream: their types and the formats in which their values are spooled."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ METADATA_TYPES = {
 
 
 class SpoolFormat(Enum):
-    """How a value is spooled."""
+    """The format in which a value is spooled."""
 
     INTEGER = auto()
     NUMBER = auto()
     BOOLEAN = auto()
-    #: A string as it is, anything else as its JSON text.
+    #: The content of a string, the JSON text of any other value.
     TEXT = auto()
-    #: A plain number in a string.
+    #: A number without exponent, in a string.
     DECIMAL_TEXT = auto()
-    #: JSON text in a string, for strings too.
+    #: JSON text in a string.
     JSON = auto()
-    #: An object of the JSON text, and of the value in forms of these: of STRUCT and LIST columns.
+    #: An object with the JSON text and the parsed value, for STRUCT and LIST columns.
     NATIVE = auto()
-    #: Text of a column that was widened: what fits its first type has that type's text in DuckDB.
+    #: Text in a widened column: values of the declared type have the text that DuckDB converts them to.
     WIDENED = auto()
 
 
-#: The types with which DuckDB's JSON reader reads these forms without loss.
+#: Types with which DuckDB's JSON reader reads these formats without loss.
 SPOOL_TYPES = {
     SpoolFormat.INTEGER: "BIGINT",
     SpoolFormat.NUMBER: "DOUBLE",
@@ -54,9 +54,9 @@ SPOOL_TYPES = {
 }
 
 
-#: Integers that DuckDB's JSON reader reads.
+#: Integer types that DuckDB's JSON reader reads exactly.
 INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
-#: Integers that it would pass through a double.
+#: Integer types that it would read as doubles.
 WIDE_INTEGERS = frozenset({"HUGEINT", "UBIGINT", "UHUGEINT"})
 
 
@@ -66,8 +66,8 @@ class Column:
 
     Attributes:
         name: The property's name.
-        type: The DuckDB type that its schema asks for, or a wider one that its values asked for.
-        first: The type that its schema asks for, where its values asked for a wider one.
+        type: The DuckDB type declared by the schema, or a wider one that the values need.
+        declared_type: The type declared by the schema if `type` is wider.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Column:
 
     @property
     def spool_format(self) -> SpoolFormat:
-        """How its values are spooled."""
+        """The format in which its values are spooled."""
         if self.declared_type and self.type == "VARCHAR":
             return SpoolFormat.WIDENED
         if nested_types.is_nested(self.type):
@@ -93,13 +93,13 @@ class Column:
 
     @property
     def spool_type(self) -> str:
-        """The type with which DuckDB's JSON reader reads its spooled values without loss."""
+        """The type with which DuckDB's JSON reader reads its values without loss."""
         if self.spool_format is SpoolFormat.NATIVE:
             return f"STRUCT(t VARCHAR, v {_spool_type(nested_types.tree(self.type))})"
         return SPOOL_TYPES[self.spool_format]
 
     def widened(self, new_type: str) -> Column:
-        """The same column with another type."""
+        """Returns the column with a wider type."""
         return replace(self, type=new_type, declared_type=self.declared_type or self.type)
 
 
@@ -111,11 +111,11 @@ def _spool_type(tree: nested_types.Tree) -> str:
 
 
 def schema_columns(schema: Mapping[str, Any], *, native: bool = False) -> tuple[Column, ...]:
-    """The columns that a stream's schema asks for, in its order; the mark of deletion is none of them.
+    """Returns the columns of a schema in order, without `_sdc_deleted_at`.
 
     Args:
         schema: The schema of a SCHEMA message.
-        native: Whether nested values become STRUCT and LIST columns instead of JSON.
+        native: Whether nested values become STRUCT and LIST instead of JSON.
     """
     properties = schema.get("properties")
     if not isinstance(properties, dict):

@@ -1,4 +1,4 @@
-"""The command: what it takes, how it ends, and what it does when it is stopped by a signal."""
+"""The command line interface: options, exit codes, and signal handling."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class StoppedError(SystemExit):
     """A signal ends the run.
 
     Attributes:
-        number: The signal.
+        number: The signal number.
     """
 
     def __init__(self, number: int) -> None:
@@ -36,43 +36,43 @@ class StoppedError(SystemExit):
 class Command(Plugin):
     """The target as a command."""
 
-    #: The signal that ends the run, once one came.
+    #: The number of the signal that ends the run, 0 if none was received.
     stopped = 0
     _signals_deferred = False
     _ended = False
 
     def close(self) -> None:
-        """Removes what the run needed."""
+        """Removes temporary files."""
 
     def defer_signals(self) -> None:
-        """Lets a signal wait from here on: what is about to be committed is said, too.
+        """Defers signals, so that a state is written to standard output once it is committed.
 
         Raises:
-            StoppedError: One came before, in the midst of what does not let it through, such as a query.
+            StoppedError: A signal was received before, during a call that swallowed its exception, such as a query.
         """
         self.check_signals()
         self._signals_deferred = True
 
     def release_signals(self) -> None:
-        """Lets signals through again.
+        """Stops deferring signals.
 
         Raises:
-            StoppedError: One came meanwhile.
+            StoppedError: A signal was received meanwhile.
         """
         self._signals_deferred = False
         self.check_signals()
 
     def check_signals(self) -> None:
-        """Ends the run if a signal came that got lost on its way: some code does not let exceptions through.
+        """Ends the run if a signal was received whose exception was swallowed.
 
         Raises:
-            StoppedError: One came.
+            StoppedError: A signal was received.
         """
         if self.stopped and not self._ended:
             raise StoppedError(self.stopped)
 
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's form
-        """Ends the run; what is committed stays. Only the first signal counts."""
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - signature of a signal handler
+        """Ends the run, keeping what is committed. Ignores further signals."""
         if self.stopped or self._ended:
             return
         self.stopped = signum
@@ -81,9 +81,9 @@ class Command(Plugin):
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
-        """The command, with `--committed-state`."""
+        """Returns the command with the option `--committed-state`."""
         command = super().get_singer_command()
-        help_ = "Print the state that the rows in the database belong to, and end."
+        help_ = "Print the state committed with the rows in the database, and exit."
         command.params.append(click.Option(["--committed-state"], is_flag=True, help=help_))
         return command
 
@@ -100,11 +100,11 @@ class Command(Plugin):
         """Runs the target.
 
         Args:
-            about: Whether to say what the target is, and end.
+            about: Whether to print a description of the target and exit.
             about_format: `json` or `markdown`, for `about`.
-            config: The configuration, as the command line gave it.
-            file_input: Where to read messages from; standard input by default.
-            committed_state: Whether to print the state that the rows in the database belong to, and end.
+            config: The configuration from the command line.
+            file_input: The stream of messages, standard input by default.
+            committed_state: Whether to print the state committed with the rows in the database and exit.
         """
         if about:
             cls.print_about(about_format)
@@ -118,22 +118,22 @@ class Command(Plugin):
                 return
             target = cls(config=config.config, parse_env_config=config.parse_env)
             target.listen(file_input)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a traceback could hold data
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a traceback could contain data
             cls._end(target, error)
         finally:
             if target is not None:
-                target._ended = True  # a signal from here on changes nothing
+                target._ended = True  # ignore signals from here on
                 target.close()
 
     @classmethod
     def _end(cls, target: Command | None, error: Exception | SystemExit) -> NoReturn:
-        """Says why the run ends, in a sentence."""
+        """Logs why the run ends and exits."""
         number = error.number if isinstance(error, StoppedError) else target.stopped if target is not None else 0
         if number:
-            cls.logger.warning("Stopped by signal %d: what was not committed yet is not kept.", number)
+            cls.logger.warning("Stopped by signal %d: rows that were not committed are not kept.", number)
             sys.exit(_SIGNAL_EXIT + number)
         if isinstance(error, BrokenPipeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python fails to flush at exit
         if isinstance(error, SystemExit):
             raise error
         cls.logger.error(_error_message(error))
@@ -143,15 +143,15 @@ class Command(Plugin):
 
 
 def write_line(text: str) -> None:
-    """Writes a line to standard output, as UTF-8 whatever the locale."""
+    """Writes a line to standard output as UTF-8, regardless of the locale."""
     sys.stdout.buffer.write(f"{text}\n".encode())
     sys.stdout.buffer.flush()
 
 
 def _drain_input() -> None:
-    """Takes what the tap still sends, for a while, and drops it.
+    """Reads and discards the rest of the input for a limited time.
 
-    Meltano 4.4 buries the sentence under a traceback of its own where a loader goes while rows are on their way to it.
+    If a loader exits while the tap still writes, Meltano 4.4 hides the error message behind a traceback of its own.
     """
 
     def drop() -> None:
@@ -164,7 +164,7 @@ def _drain_input() -> None:
 
 
 def _error_message(error: Exception) -> str:
-    """What went wrong, without a record's content or a secret."""
+    """Describes an error without record data or secrets."""
     if isinstance(error, ConfigValidationError):
         return " ".join(error.errors)
     if isinstance(error, TargetError):
@@ -175,4 +175,6 @@ def _error_message(error: Exception) -> str:
     while trace and trace.tb_next:
         trace = trace.tb_next
     where = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "?"  # noqa: PTH119
-    return f"Unexpected error ({type(error).__name__} at {where}); its message is not shown because it may hold data."
+    return (
+        f"Unexpected error ({type(error).__name__} at {where}); its message is not shown because it may contain data."
+    )

@@ -1,4 +1,4 @@
-"""The database file: opened for one batch, waited for while another process has it."""
+"""The DuckDB database: opened once per batch, and waited for while another process has it open."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("target-duckdb")
 
 _MAX_PAUSE = 1.0
-#: Enough for most batches. With more, DuckDB keeps more of the file in memory and is no faster.
+#: Enough for most batches. With more, DuckDB caches more of the file but is not faster.
 _LOW_MEMORY_BYTES = 160 * 1000**2
 _MAGIC = slice(8, 12)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])?(i)?b?(?:ytes?)?", re.ASCII | re.IGNORECASE)
@@ -45,17 +45,17 @@ def _is_remote(path: str) -> bool:
 
 
 def literal(text: str) -> str:
-    """A string literal of SQL."""
+    """Returns an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def quoted(name: str) -> str:
-    """A quoted identifier of SQL."""
+    """Returns a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def parse_size(text: str) -> int:
-    """Bytes of a size as DuckDB writes it (`512MB`, `1 GiB`); of the default where it is none."""
+    """Parses a size in DuckDB's notation (`512MB`, `1 GiB`) into bytes. Invalid sizes give the default."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         return _DEFAULT_SIZE
@@ -63,13 +63,20 @@ def parse_size(text: str) -> int:
     return int(float(match[1]) * base ** " kmgt".index((match[2] or " ").lower()))
 
 
+def no_row_matches(connection: duckdb.DuckDBPyConnection, source: str, condition: str | None) -> bool:
+    """Whether no row of a table matches a condition in SQL."""
+    if condition is None:
+        return True
+    return not connection.execute(f"SELECT coalesce(bool_or({condition}), false) FROM {source}").fetchall()[0][0]  # noqa: S608 - quoted names
+
+
 @dataclass(frozen=True)
 class Attachment:
     """A database to attach.
 
     Attributes:
-        path: What DuckDB's ATTACH takes: a file, or a URL such as `ducklake:lake.ducklake`.
-        alias: Its name; by default the one that DuckDB derives.
+        path: A file, or a URL that DuckDB's ATTACH supports, such as `ducklake:lake.ducklake`.
+        alias: The name of the database, by default derived by DuckDB.
         options: Options of ATTACH.
     """
 
@@ -90,15 +97,15 @@ class Attachment:
 
 
 class Database:
-    """A DuckDB file, and how to open it.
+    """A DuckDB database.
 
     Args:
-        path: Where it is.
-        memory_limit: What DuckDB may take, as DuckDB writes it (`512MB`).
+        path: The path of the file.
+        memory_limit: The memory limit in DuckDB's notation (`512MB`).
         lock_timeout: Seconds to wait while another process has the file open.
-        token: A MotherDuck token, for paths that begin with `md:`.
-        attach: What else to open with it.
-        catalog: Which of these databases holds the tables; by default that of the path.
+        token: A MotherDuck token, for paths that start with `md:`.
+        attach: Databases to attach.
+        catalog: The name of the database that holds the tables, by default the one at `path`.
     """
 
     def __init__(
@@ -118,57 +125,57 @@ class Database:
         self._catalog = catalog
         self._config: dict[str, str | bool | int | float | list[str]] = {
             "custom_user_agent": "target-duckdb",
-            # A batch is too small to be shared out: more threads take more memory, and more time in sum.
+            # A batch is too small to be split: more threads take more memory and more CPU time.
             "threads": 1,
         }
-        #: What to do just before a transaction is committed; an error there rolls it back.
+        #: Called just before a transaction is committed. An exception rolls it back.
         self.before_commit: Callable[[], None] = lambda: None
         self._remote = _is_remote(path)
         self._is_file = not self._remote and path != IN_MEMORY
         if token and self._remote:
             self._config[_TOKEN_SETTING] = token
         elif token and any(_is_remote(item.path) for item in self._attach):
-            os.environ[_TOKEN_SETTING] = token  # DuckDB knows the setting only once MotherDuck's extension is loaded
+            os.environ[_TOKEN_SETTING] = token  # the setting exists only after the MotherDuck extension is loaded
 
     def stop_waiting(self) -> None:
-        """Waits no longer for a file that another process has open."""
+        """Stops waiting for a file that another process has open."""
         self._lock_timeout = 0.0
 
     def prepare(self) -> None:
-        """Looks at the path, and makes its folder, before any input is read.
+        """Checks the path and creates its folder, before any input is read.
 
         Raises:
-            TargetError: It cannot be a database that this process may write.
+            TargetError: The path cannot be written or is not a DuckDB file.
         """
         if not self._is_file:
             return
         path = Path(self.path)
         try:
             if path.is_dir():
-                raise TargetError("The setting `path` names a folder: it must name a DuckDB file.")
+                raise TargetError("The setting `path` is a folder: it must be a DuckDB file.")
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
                 with path.open("rb") as file:
                     start = file.read(_MAGIC.stop)
                 if start[_MAGIC] != b"DUCK":
-                    raise TargetError("The setting `path` names a file that is not DuckDB's: name another.")
+                    raise TargetError("The setting `path` is not a DuckDB file: choose another file.")
         except (FileExistsError, NotADirectoryError):
-            raise TargetError("The setting `path` lies below a file: it must lie in a folder.") from None
+            raise TargetError("The setting `path` is inside a file instead of a folder: change it.") from None
         except OSError as error:
             reason = (error.strerror or "unknown reason").lower()
             raise TargetError(f"The DuckDB file cannot be opened ({reason}): check the setting `path`.") from None
 
     @contextmanager
     def transaction(self, temp_directory: Path, *, low_memory: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Opens the file for one transaction: all of it is kept at the end, or nothing on an error.
+        """Opens the database for one transaction, which is committed at the end or rolled back on an error.
 
         Args:
-            temp_directory: Where DuckDB puts what does not fit into memory.
-            frugal: Whether to try with less memory than DuckDB may take.
+            temp_directory: Where DuckDB writes data that does not fit into memory.
+            low_memory: Whether to use less memory than the limit.
 
         Raises:
-            MemoryTargetError: That was too little.
-            TargetError: The file is locked for too long, or DuckDB refuses something.
+            OutOfMemoryTargetError: The transaction needs more memory than with `low_memory`.
+            TargetError: The file is locked for longer than `lock_timeout`, or DuckDB fails.
         """
         committing = False
         before = os.umask(0o777)
@@ -196,20 +203,20 @@ class Database:
             os.umask(before)
 
     def committed_state(self, schema: str, state_id: str) -> str:
-        """Reads the state that the rows in the database belong to.
+        """Reads the state that was committed with the rows in the database.
 
         Args:
             schema: The schema of all tables.
-            state_id: Whose state it is.
+            state_id: Identifies the row of the state table.
 
         Returns:
-            JSON text; `{}` where there is none.
+            JSON text, `{}` if there is none.
 
         Raises:
             TargetError: The file does not exist, or cannot be read.
         """
         if self._is_file and not Path(self.path).exists():
-            raise TargetError("The DuckDB file that the setting `path` names does not exist: no state is in it.")
+            raise TargetError("The DuckDB file does not exist, so it has no state: check the setting `path`.")
         try:
             with self._open(read_only=True) as connection:
                 table = f"{quoted(self.catalog(connection))}.{quoted(schema)}.{quoted(STATE_TABLE)}"
@@ -221,7 +228,8 @@ class Database:
             raise TargetError(duckdb_message(error)) from None
         if not rows and schemas:
             logger.warning(
-                "The schema '%s' holds no state of '%s'; states are in: %s. Set `default_target_schema` or `state_id`.",
+                "The schema '%s' has no state for '%s', but these schemas have states: %s."
+                " Set `default_target_schema` or `state_id`.",
                 schema,
                 state_id,
                 ", ".join(schemas),
@@ -236,17 +244,17 @@ class Database:
         return [name for (name,) in found.fetchall()]
 
     def catalog(self, connection: duckdb.DuckDBPyConnection) -> str:
-        """The name of the database that holds the tables."""
+        """Returns the name of the database that holds the tables."""
         if self._catalog is None:
             return str(connection.execute("SELECT current_database()").fetchall()[0][0])
         rows = connection.execute("SELECT database_name FROM duckdb_databases()").fetchall()
         found = next((name for (name,) in rows if name.lower() == self._catalog.lower()), None)
         if found is None:
-            raise TargetError("The setting `catalog` names none of the databases that `path` and `attach` open.")
+            raise TargetError("The setting `catalog` must name a database opened by `path` or `attach`.")
         return str(found)
 
     def _umask(self) -> int:
-        """The rights of others that the files which DuckDB makes must lack: all, or those that its file lacks."""
+        """Permissions that new files must not have: those that the database file lacks, or all of group and others."""
         try:
             mode = Path(self.path).stat().st_mode
         except OSError:
@@ -265,7 +273,7 @@ class Database:
                     raise
                 if time.monotonic() >= end:
                     raise TargetError(
-                        "The DuckDB file was open in another process for as long as `lock_timeout` says:"
+                        "The DuckDB file is still open in another process after `lock_timeout`:"
                         " close it there, or raise that setting."
                     ) from None
             if not logged:
@@ -276,12 +284,12 @@ class Database:
 
     def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         try:
-            # A database in memory, which only carries others, cannot be opened for reading.
+            # A database in memory, which only attaches others, cannot be opened read-only.
             connection = duckdb.connect(self.path, read_only and self.path != IN_MEMORY, self._config)
         except duckdb.Error as error:
             if self._remote and not is_extension_error(error):
                 raise TargetError(
-                    "MotherDuck does not open the database: check the settings `path` and `token`."
+                    "MotherDuck cannot open the database: check the settings `path` and `token`."
                 ) from None
             raise
         try:
@@ -310,7 +318,7 @@ class Database:
         try:
             connection.execute(f"SET memory_limit = {literal(self._memory_limit)}")
         except duckdb.Error:
-            raise TargetError("The setting memory_limit is not a size that DuckDB knows, such as '512MB'.") from None
+            raise TargetError("The setting memory_limit is not a size in DuckDB's notation, such as '512MB'.") from None
         if low_memory and parse_size(self._memory_limit) > _LOW_MEMORY_BYTES:
             connection.execute(f"SET memory_limit = '{_LOW_MEMORY_BYTES}B'")
         connection.execute(f"SET temp_directory = {literal(str(temp_directory))}")

@@ -1,4 +1,4 @@
-"""Errors as sentences for the person who runs the target. They never hold a record's content or a secret."""
+"""Errors with messages for the user. Messages never contain record data or secrets."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import duckdb
 
 
 class TargetError(Exception):
-    """What went wrong and what to do, in one sentence that is safe to log."""
+    """Ends the run. The message says what went wrong and what to do, and is safe to log."""
 
 
 class OutOfMemoryTargetError(TargetError):
-    """DuckDB needs more memory than it had; nothing of the batch is kept."""
+    """DuckDB ran out of memory; the batch was rolled back."""
 
 
 class LineError(Exception):
-    """What is wrong with the line at hand; the reader adds the line's number and makes it a TargetError."""
+    """The current line cannot be loaded. The reader adds the line number and raises a TargetError."""
 
 
 class RecordError(LineError):
-    """Why a record cannot be loaded, as a sentence that begins with "its record"; its line is as it should be."""
+    """A record cannot be loaded, though its line is valid. The message starts with "its record"."""
 
 
 _NO_EXTENSION = "failed to download extension"
-# What DuckDB says -> what we say. DuckDB's own sentences may quote values, so they are never passed on.
+# Phrases in DuckDB's messages -> our message. DuckDB's own text may quote values, so it is never shown.
 _DUCKDB_MESSAGES = (
     (
         (_NO_EXTENSION,),
-        "DuckDB cannot download an extension that `path` or `attach` needs: check the network, or install it before.",
+        "DuckDB cannot download an extension that `path` or `attach` needs: check the network, or install it first.",
     ),
     (
         ("no space left", "disk quota", "file too large"),
@@ -53,11 +53,11 @@ _DUCKDB_MESSAGES = (
     ),
     (
         ("not a valid duckdb", "corrupt", "checksum", "could not read enough bytes", "extension", "wal file"),
-        "The setting `path` names no DuckDB file, or a damaged one: restore it, or name another file.",
+        "The setting `path` names a file that is damaged or not a DuckDB file: restore it, or name another file.",
     ),
     (
         ("constraint",),
-        "A constraint on a table in the DuckDB file refuses what this batch would make of it: drop or change it.",
+        "A constraint in the DuckDB file rejects this batch: drop or change it.",
     ),
     (
         ("failed to write", "could not write", "could not fsync", "input/output error", "failed to truncate"),
@@ -66,7 +66,7 @@ _DUCKDB_MESSAGES = (
 )
 
 
-#: What DuckDB says of a constraint -> its kind.
+#: Phrases in DuckDB's messages -> kind of constraint.
 _CONSTRAINTS = {
     "not null": "NOT NULL",
     "check constraint": "CHECK",
@@ -79,15 +79,12 @@ _NOT_NULL = "NOT NULL constraint failed: "
 
 
 def constraint_message(error: duckdb.ConstraintException, stream: str, table: str) -> str:
-    """Says which constraint, of the user's own, refuses the records of a stream.
+    """Names the user-defined constraint that rejects the records of a stream.
 
     Args:
-        error: The error that DuckDB raised; it quotes values.
+        error: The error raised by DuckDB, whose text may quote values.
         stream: The stream's name.
         table: The name of its table.
-
-    Returns:
-        One sentence.
     """
     text = str(error)
     kind = next((kind for phrase, kind in _CONSTRAINTS.items() if phrase in text.lower()), "")
@@ -98,27 +95,24 @@ def constraint_message(error: duckdb.ConstraintException, stream: str, table: st
     if kind == "FOREIGN KEY" and "still referenced" in text:
         place += " from another table"
     return (
-        f"Stream '{stream}': a {kind} constraint on {place} refuses what its records say: drop it, or change it."
-        " Nothing of this batch was kept."
+        f"Stream '{stream}': a {kind} constraint on {place} rejects its records: drop or change it."
+        " The batch was rolled back."
     )
 
 
 def duckdb_message(error: duckdb.Error) -> str:
-    """Says what a DuckDB error means for the user, without DuckDB's own words.
+    """Describes a DuckDB error without quoting DuckDB's text.
 
     Args:
-        error: The error that DuckDB raised.
-
-    Returns:
-        One sentence, or two.
+        error: The error raised by DuckDB.
     """
     text = str(error).lower()
     for phrases, message in _DUCKDB_MESSAGES:
         if any(phrase in text for phrase in phrases):
             return message.format(version=duckdb.__version__)
     return (
-        f"DuckDB refused to load a batch ({type(error).__name__}). Nothing of this batch was kept;"
-        " its message is not shown because it may hold data."
+        f"DuckDB failed to load a batch ({type(error).__name__}). The batch was rolled back;"
+        " DuckDB's message is not shown because it may contain data."
     )
 
 
@@ -129,19 +123,16 @@ def is_lock_error(error: duckdb.Error) -> bool:
 
 
 def is_extension_error(error: duckdb.Error) -> bool:
-    """Whether an extension of DuckDB is needed and cannot be had."""
+    """Whether a required DuckDB extension could not be downloaded."""
     return _NO_EXTENSION in str(error).lower()
 
 
 def os_error_message(error: OSError, what: str) -> str:
-    """Says what an error of the operating system means.
+    """Describes an error of the operating system.
 
     Args:
         error: The error.
-        what: What was being written or read, with the setting that names it.
-
-    Returns:
-        One sentence.
+        what: What was being read or written, including the setting that names it.
     """
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return f"The disk that holds {what} is full: free some space."

@@ -1,6 +1,6 @@
-"""Runs of RECORD lines of one stream, decoded together and checked column by column: the quick way of records.
+"""Fast path: decodes consecutive RECORD lines of one stream together and checks them column by column.
 
-Where anything in a run is odd, the whole run goes the way of single records, which knows what to do with it.
+If any value needs the exact path, all records of the run are loaded one by one.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
     from target_duckdb.records import RecordDecoder
 
-#: What a record that does not fit the quick way raises.
+#: Raised for runs that must be loaded record by record.
 NOT_FAST_DECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LineError)
 
 _decode_numbers = msgspec.json.Decoder(list[float | None]).decode
 
 
 class Run(NamedTuple):
-    """What the lines of a run hold, each part in the order of the lines."""
+    """The decoded lines of a run. Each list is in line order."""
 
     versions: list[int | None]
     extracted: list[str | None]
-    #: As `RecordDecoder.decode` gives them for one record.
+    #: Values by column, in the order of `RecordDecoder.decode`.
     columns: list[Sequence[Any]]
 
 
@@ -39,7 +39,7 @@ class RunDecoder:
 
     Args:
         stream: The stream's name.
-        records: Decodes its records one by one.
+        records: The decoder of its single records.
     """
 
     def __init__(self, stream: str, records: RecordDecoder) -> None:
@@ -62,26 +62,26 @@ class RunDecoder:
         self._decode = msgspec.json.Decoder(line).decode_lines
 
     def decode(self, lines: list[bytes]) -> Run:
-        """Decodes lines in which nothing is odd.
+        """Decodes lines whose values all have the expected types.
 
         Raises:
-            ODD: Something is odd.
+            NOT_FAST_DECODABLE: The lines must be loaded one by one.
         """
         if self._decode is None:
             raise msgspec.ValidationError
         found = self._decode(b"\n".join(lines))
-        if len(found) != len(lines):  # one that does not end, or two in a line
+        if len(found) != len(lines):  # a message spans two lines, or a line holds two
             raise msgspec.ValidationError
         records = self._records
         rows = [msgspec.structs.astuple(line.record) for line in found]
         columns: list[Sequence[Any]] = [*zip(*rows, strict=True)]
-        del columns[len(records.columns) + 1 :]  # what no column takes
-        if columns[-1].count(None) < len(rows):  # marks of deletion
+        del columns[len(records.columns) + 1 :]  # ignored fields
+        if columns[-1].count(None) < len(rows):  # deletion marks
             raise msgspec.ValidationError
         for index in records.number_columns:
             columns[index] = _numbers(columns[index])
         for index, spool_format in records.raw_columns:
-            texts = str(b"\n".join(columns[index]), "utf-8").split("\n")  # no line holds one
+            texts = str(b"\n".join(columns[index]), "utf-8").split("\n")  # JSON on one line contains no line break
             columns[index] = (
                 [None if text == "null" else text for text in texts]
                 if spool_format is SpoolFormat.JSON

@@ -1,4 +1,4 @@
-"""Flattening: properties of nested objects become columns of their own, `address__city`."""
+"""Flattening: properties of nested objects become columns, such as `address__city`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _Tree: TypeAlias = "dict[str, tuple[str, _Tree | None]]"
 
 
 class Flattening(NamedTuple):
-    """How objects are taken apart.
+    """Options for flattening.
 
     Attributes:
-        max_level: How many levels of them; 0 for none.
-        separator: What stands between the names of an object and of its property.
-        max_key_length: How long the name of a flat column may be; the names of objects in longer ones are shortened.
+        max_level: The number of levels to flatten, 0 for none.
+        separator: Separates the names of an object and its property.
+        max_key_length: The maximum length of a flattened name. Object names in longer ones are shortened.
     """
 
     max_level: int = 0
@@ -29,23 +29,23 @@ class Flattening(NamedTuple):
     max_key_length: int = DEFAULT_MAX_KEY_LENGTH
 
     def name(self, parents: list[str], name: str) -> str:
-        """The name of the flat column of a property."""
+        """Returns the flattened name of a property."""
         return flatten_key(name, parents, self.separator, max_key_length=self.max_key_length)
 
 
 class Flattener:
-    """Flattens the schema of a stream, and its records as JSON text, so that no value is read and written anew.
+    """Flattens the schema of a stream, and its records as JSON text without decoding values.
 
     Args:
         schema: The stream's schema.
-        keys: Its key properties; these stay whole.
-        options: How to take objects apart.
+        keys: Its key properties, which are not flattened.
+        options: The options for flattening.
 
     Attributes:
-        schema: The schema with flat properties.
-        objects: The flat names of the objects that were taken apart. A record has a field of such a name where the
-            object holds keys that the schema does not list (then with these), or where the value is no object.
-        shadowed: Fields of records that the schema does not list and whose names are flat ones: they are left out.
+        schema: The flattened schema.
+        flattened_objects: The flattened names of the objects that were flattened. A record has a field of such a name
+            for keys that the schema does not list, or for a value that is not an object.
+        shadowed: Unlisted fields of records that have the name of a flattened column. They are left out.
     """
 
     def __init__(self, schema: dict[str, Any], keys: tuple[str, ...], options: Flattening) -> None:
@@ -61,13 +61,13 @@ class Flattener:
         self.schema = {**schema, "properties": self._flat}
 
     def _flatten_properties(self, properties: dict[str, Any], parents: list[str], levels: int) -> _Tree:
-        """Fills the flat schema. Answers, by name, the flat name, and the tree of an object that is taken apart."""
+        """Fills the flattened schema. Returns, by name, the flattened name, and the tree of a flattened object."""
         tree: _Tree = {}
         for name, schema in properties.items():
             full = self._options.name(parents, name) if parents else name
             inner = _properties(schema) if levels and full not in self._keys else {}
             names = {self._options.name([*parents, name], key) for key in inner}
-            if not inner or names & self._taken or len(names) < len(inner):  # its names are others': it stays whole
+            if not inner or names & self._taken or len(names) < len(inner):  # names would collide
                 self._flat[full], tree[name] = schema, (full, None)
                 continue
             self._taken |= names
@@ -79,12 +79,12 @@ class Flattener:
         """Flattens a record.
 
         Raises:
-            LineError: It is no object, or not JSON.
+            LineError: It is not an object, or not JSON.
         """
         found: dict[str, msgspec.Raw] = {}
         fields = raw_fields(record)
         self._collect(fields, self._tree, None, found)
-        if DELETED_AT in fields:  # such a record touches only what it carries: of an object that it carries, all
+        if DELETED_AT in fields:  # a deletion mark updates only the fields in it, but all of an object
             for name, (_, inner) in self._tree.items():
                 if name in fields and inner is not None:
                     _fill_missing(found, inner)
@@ -93,7 +93,7 @@ class Flattener:
     def _collect(
         self, fields: dict[str, msgspec.Raw], tree: _Tree, object_name: str | None, found: dict[str, msgspec.Raw]
     ) -> None:
-        """Finds the flat fields of an object, whose own flat name is `whole`."""
+        """Finds the flattened fields of an object, whose own flattened name is `object_name`."""
         unlisted: dict[str, msgspec.Raw] = {}
         for name, value in fields.items():
             full, inner = tree.get(name, (name, None))
@@ -110,7 +110,7 @@ class Flattener:
 
 
 def _properties(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - a schema may be anything
-    """The properties of an object that can be nothing else but null."""
+    """Returns the properties of a schema that allows only objects and null."""
     if not isinstance(schema, dict):
         return {}
     types, properties = schema.get("type"), schema.get("properties")
@@ -120,7 +120,7 @@ def _properties(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - a schema may b
 
 
 def _fill_missing(found: dict[str, msgspec.Raw], tree: _Tree) -> None:
-    """Makes what is missing of an object a null."""
+    """Sets missing fields of an object to null."""
     for full, inner in tree.values():
         if inner is None:
             found.setdefault(full, _NULL)

@@ -1,4 +1,4 @@
-"""One batch into one transaction: tables, rows, deletions and the state that they bring the run to."""
+"""Loads a batch in one transaction: tables, rows, deletions and the state."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import duckdb
 
 from target_duckdb import merge, nested_values, types, versions
 from target_duckdb.columns import DELETED_AT, METADATA_TYPES, TABLE_VERSION, SpoolFormat
-from target_duckdb.database import STATE_TABLE, quoted
+from target_duckdb.database import STATE_TABLE, no_row_matches, quoted
 from target_duckdb.errors import OutOfMemoryTargetError, TargetError, constraint_message
 from target_duckdb.names import assign_names
 from target_duckdb.segments import ROW_FIELDS, Segment
 from target_duckdb.spool import MIN_OBJECT_SIZE
 from target_duckdb.streams import ActivateVersion, Stream
-from target_duckdb.tables import Tables, no_row_matches
+from target_duckdb.tables import Tables
 from target_duckdb.type_fit import TypeFit, canonical_text_sql, fit_types, text_sql, timestamp_sql, value_sql
 from target_duckdb.versions import version_sql
 
@@ -40,12 +40,12 @@ _METADATA_SQL = {
     TABLE_VERSION: "s.version",
     DELETED_AT: f"CASE WHEN s.deleted IS NOT NULL THEN coalesce({timestamp_sql('s.deleted')}, {_RECEIVED_AT}) END",
 }
-#: Types of metadata columns of other loaders that stay, by the type that such a column has here.
+#: Types of existing metadata columns, from other loaders, that are kept, by the type that this target uses.
 _WIDE_ENOUGH = {
     "BIGINT": {"BIGINT", "HUGEINT", "UBIGINT", "UHUGEINT", "DOUBLE", "VARCHAR", "JSON"},
     "TIMESTAMPTZ": {"TIMESTAMPTZ", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "VARCHAR", "JSON"},
 }
-_LOW_MEMORY_COLUMNS = 500  # of all tables of a batch
+_LOW_MEMORY_COLUMNS = 500  # of all tables in a batch
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class Loader:
     """Commits batches.
 
     Attributes:
-        database: Where to.
+        database: The database to load into.
         schema: The schema of all tables.
-        state_id: Whose state the row of the state table is.
-        hard_delete: Whether deleted rows go instead of being marked.
-        method: What a batch does to a table.
+        state_id: Identifies the row of the state table.
+        hard_delete: Whether deleted rows are removed instead of marked.
+        method: The load method.
     """
 
     database: Database
@@ -69,16 +69,16 @@ class Loader:
     def commit(
         self, streams: Iterable[Stream], rejected: RejectedRecords, state: str | None, temp_directory: Path
     ) -> None:
-        """Loads all that waits, with the state, or nothing.
+        """Commits all spooled rows and the state in one transaction.
 
         Args:
-            streams: The streams; those that have nothing new are left alone.
-            rejected: What could not be loaded.
-            state: The state as JSON text, None for none.
-            temp_directory: Where DuckDB puts what does not fit into memory.
+            streams: The streams. Those without changes are skipped.
+            rejected: Records that could not be loaded.
+            state: The state as JSON text, None if there is none.
+            temp_directory: Where DuckDB writes data that does not fit into memory.
 
         Raises:
-            TargetError: Nothing was kept; the sentence says why.
+            TargetError: The batch was rolled back.
         """
         streams = [stream for stream in streams if stream.has_new_schema or stream.steps]
         for stream in streams:
@@ -94,7 +94,7 @@ class Loader:
             try:
                 self._commit(streams, rejected, state, temp_directory, low_memory=True)
             except OutOfMemoryTargetError:
-                logger.info("DuckDB needs more memory for this batch: trying again with all that it may take.")
+                logger.info("DuckDB needs more memory for this batch: retrying with the whole memory_limit.")
             else:
                 return
         self._commit(streams, rejected, state, temp_directory, low_memory=False)
@@ -129,7 +129,7 @@ class Loader:
 
 
 class StreamLoad:
-    """What one batch does to the table of one stream."""
+    """Loads one batch of a stream into its table. Upserts rows."""
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, tables: Tables, stream: Stream, *, hard_delete: bool
@@ -141,11 +141,11 @@ class StreamLoad:
 
     @property
     def table_name(self) -> str:
-        """The name of the table that was loaded into last."""
+        """The name of the current table."""
         return self._table.name
 
     def run(self) -> None:
-        """Makes the table and does the stream's steps in order."""
+        """Creates the table and runs the stream's steps in order."""
         self._use_table(self._tables.open(self._stream.name, self._stream.keys))
         for step in self._stream.steps:
             if isinstance(step, ActivateVersion):
@@ -154,7 +154,7 @@ class StreamLoad:
                 self._load(step)
 
     def _use_table(self, table: Table) -> None:
-        """Makes a table the one to load into, with all columns that the stream needs."""
+        """Selects the table to load into and adds the columns that the stream needs."""
         stream = self._stream
         self._table = table
         schemas = [*(names for segment in stream.segments for names in segment.schemas), [*stream.declared_types]]
@@ -176,17 +176,17 @@ class StreamLoad:
     @property
     def _key_error(self) -> str:
         return (
-            f"Stream '{self._stream.name}': properties that differ only in case have changed places in its key:"
+            f"Stream '{self._stream.name}': its key now uses another property that differs only in case:"
             " rename or drop its table and load the stream again in full."
         )
 
     @property
     def _key_names(self) -> set[str]:
-        """The names of the key properties in small letters: one may be written in several ways."""
+        """The names of the key properties in lower case."""
         return {key.lower() for key in self._stream.keys}
 
     def _metadata_columns(self, properties: Iterable[str]) -> list[str]:
-        """The metadata columns to fill: those asked for, and those that the table has already."""
+        """Returns the metadata columns to fill: those required, and those that the table already has."""
         stream = self._stream
         wanted = set(METADATA_TYPES) if stream.metadata else set()
         if stream.sends_versions:
@@ -225,7 +225,7 @@ class StreamLoad:
         for name in self._metadata:
             column = self._names[name]
             value = f"CAST({_METADATA_SQL[name]} AS {types_[column]})"
-            if column in tap_values:  # the tap's own, but for the version, which a message says
+            if column in tap_values:  # prefer the tap's value, but for the version that of the message
                 candidates = (value, tap_values[column]) if name == TABLE_VERSION else (tap_values[column], value)
                 value = f"coalesce({', '.join(candidates)})"
             values.append(merge.Value(column, value))
@@ -234,12 +234,12 @@ class StreamLoad:
         self._merge(values)
 
     def _key_text_sql(self, column: Column, spooled: str, name: str) -> str:
-        """SQL for the text of a spooled value in a key column: one per value, whatever type its schema has or had."""
+        """Returns SQL for the canonical text of a spooled value in a key column, for current and former types."""
         former_types = self._table.canonical_types_of(name, column.declared_type or column.type)
         return canonical_text_sql(types.convert(spooled, column.spool_type, "VARCHAR"), former_types)
 
     def _null_values(self, segment: Segment, own: set[str]) -> Iterator[merge.Value]:
-        """Columns that other ones of the segment stand for: an object whole, or its flat columns. They become NULL."""
+        """Yields NULL for an object's column if the segment flattens it, and for its flattened columns if not."""
         properties = {column: name for name, column in (self._table.column_names | self._names).items()}
         for column, type_ in self._table.columns.items():
             if column in own:
@@ -249,14 +249,15 @@ class StreamLoad:
                 yield merge.Value(column, f"CAST(NULL AS {type_})", segment.is_present_sql(source_columns))
 
     def _merge(self, values: list[merge.Value]) -> None:
-        """Brings the rows of the spool into the table."""
+        """Merges the spooled rows into the table."""
         if self._table.keys:
             keys = [self._names[key] for key in self._table.keys]
-            if not {*keys} <= {value.column for value in values}:  # two schemas of a batch, and two columns for one key
+            # False if two schemas in a batch use different columns as the key.
+            if not {*keys} <= {value.column for value in values}:
                 raise TargetError(self._key_error)
             if (
                 TABLE_VERSION in self._stream.declared_types and not self._stream.sends_versions
-            ):  # the tap's own, as it says it
+            ):  # a property of the tap
                 merge.upsert(self._connection, self._table, values, keys)
                 return
             with versions.keep_newest_versions(self._connection, self._table, values, keys):
@@ -268,7 +269,7 @@ class StreamLoad:
             self._connection.execute(f"DELETE FROM {self._table.sql} WHERE {deleted_at} IS NOT NULL")  # noqa: S608 - quoted names
 
     def _fitted_types(self, segment: Segment) -> list[tuple[str, TypeFit, int]]:
-        """Name in the table, type that holds all values, and place, of each column to load."""
+        """Returns table column, type that holds all values, and position in the segment, for each column."""
         result = []
         fitted = fit_types(self._connection, merge.SPOOL, segment.columns, self._key_names)
         for position, (column, fit) in enumerate(zip(segment.columns, fitted, strict=True)):
@@ -279,7 +280,7 @@ class StreamLoad:
                 continue
             lossy = types.lossy_sql(value_sql(f"s.c{position}", fit.type), fit.type, wide)
             fits = no_row_matches(self._connection, f"{merge.SPOOL} AS s", lossy)
-            # Text keeps what is empty.
+            # VARCHAR keeps empty strings.
             result.append(
                 (name, fit if fits and not (fit.irregular and wide == "VARCHAR") else TypeFit("VARCHAR"), position)
             )
@@ -290,10 +291,10 @@ class StreamLoad:
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE _spool AS {segment.file.select(fields)}")
 
     def _activate(self, step: ActivateVersion) -> None:
-        """Deletes the rows of older versions, and those without a version where the activated one is known to be whole.
+        """Deletes rows of older versions, and rows without a version if the activated version is complete.
 
-        A tap that sends ACTIVATE_VERSION first may send what changed only: what a loader that knew no versions has
-        loaded stays then. Rows that came before, or those of an older version, say that the stream was read whole.
+        A tap that sends ACTIVATE_VERSION before the rows may send changes only, so rows loaded without versions stay.
+        Rows of the version before its activation, or of an older version in the table, prove a full read.
         """
         version, deleted_at = version_sql(quoted(self._names[TABLE_VERSION])), quoted(self._names[DELETED_AT])
         older = f"{version} < {step.version:d}"
@@ -308,7 +309,7 @@ class StreamLoad:
             )
 
     def _warn_of_rows_without_version(self, table: Table) -> None:
-        """Says how many live rows a version deletes that were loaded without any."""
+        """Warns of live rows without a version that the activation deletes."""
         version, deleted_at = table.find_column(TABLE_VERSION), table.find_column(DELETED_AT)
         live = [f"{version_sql(quoted(version))} IS NULL"] if version else []
         live += [f"{quoted(deleted_at)} IS NULL"] if deleted_at else []
@@ -316,20 +317,20 @@ class StreamLoad:
         rows = self._connection.execute(f"SELECT count(*) FROM {table.sql}{where}").fetchall()[0][0]  # noqa: S608 - quoted names
         if rows:
             logger.warning(
-                "Stream '%s': %d rows that had no version are not in the version that is activated: they are deleted.",
+                "Stream '%s': %d rows that had no version are not in the activated version: they are deleted.",
                 self._stream.name,
                 rows,
             )
 
 
 def _metadata_type(name: str, existing: str | None) -> str:
-    """The type that a metadata column must hold: the one that it has, where another loader made it wide enough."""
+    """Returns the type of a metadata column: the existing type if it is wide enough."""
     own = METADATA_TYPES[name]
     return existing if existing in _WIDE_ENOUGH[own] else own
 
 
 def _value_sql(segment: Segment, position: int, fit: TypeFit, *, key: bool) -> str:
-    """SQL for a spooled value as a value of the type that its column was found to need."""
+    """Returns SQL that converts a spooled value to the type that its column needs."""
     column = segment.columns[position]
     if column.spool_format is SpoolFormat.NATIVE:
         return nested_values.value_sql(f"s.c{position}", column.type, fit.type)

@@ -1,4 +1,4 @@
-"""What `load_method` may ask for instead of an upsert."""
+"""Load methods other than upsert."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger("target-duckdb")
 
 
 class AppendOnlyLoad(StreamLoad):
-    """Adds rows, also where the stream has a key; changes and deletes none."""
+    """Appends rows, even if the stream has a key. Never changes or deletes rows."""
 
     @override
     def _merge(self, values: list[merge.Value]) -> None:
@@ -27,13 +27,13 @@ class AppendOnlyLoad(StreamLoad):
 
     @override
     def _activate(self, step: ActivateVersion) -> None:
-        """Does nothing: older rows stay as they are, and `_sdc_table_version` tells them apart."""
+        """Does nothing: older rows stay, and `_sdc_table_version` distinguishes them."""
 
 
 class OverwriteLoad(StreamLoad):
-    """Puts the rows of a new version aside, and swaps their table in when the version is activated.
+    """Loads the rows of a new version into a staging table, which replaces the table when the version is activated.
 
-    A table that stands aside outlives the run: a run that is resumed sends the rest of the same version.
+    The staging table outlives the run, so that a resumed run can complete its version.
     """
 
     @override
@@ -50,16 +50,16 @@ class OverwriteLoad(StreamLoad):
             self._load(step)
 
     def _active_version(self) -> int | None:
-        """The version of the rows in the stream's own table; they may be from another `load_method`."""
+        """Returns the version of the rows in the stream's table, which another load method may have loaded."""
         found = (self._main.version, newest_version(self._connection, self._main))
         return max((version for version in found if version is not None), default=None)
 
     def _table_for(self, version: int | None) -> Table:
-        """Where rows of a version go: what is not newer than all that is known changes the table itself."""
+        """Returns the table for rows of a version: the staging table only if the version is new."""
         if version is None and ("version", "") not in self._stream.warned:
             self._stream.warned.add(("version", ""))
             logger.warning(
-                "Stream '%s': its records have no version, so they cannot overwrite its table: they are upserted.",
+                "Stream '%s': its records have no version and cannot overwrite the table: they are upserted.",
                 self._stream.name,
             )
         if version is None or not self._is_newer(version):
@@ -69,18 +69,18 @@ class OverwriteLoad(StreamLoad):
         return staging
 
     def _is_newer(self, version: int) -> bool:
-        """Whether the rows of a version are to take the place of the table's.
+        """Whether a version replaces the active one.
 
-        A tap with a restored state sends an older version than the one that is active, or that waits: its rows must not
-        displace what came later.
+        A tap with a restored state sends an older version than the active or the staged one, which must not replace
+        newer rows.
         """
         staged = self._tables.staged_version(self._main)
         newest = max((known for known in (self._active, staged) if known is not None), default=version)
         if version < newest and ("version", "older") not in self._stream.warned:
             self._stream.warned.add(("version", "older"))
             logger.warning(
-                "Stream '%s': a version of its rows is older than the one that its table has or that waits: they are"
-                " upserted and overwrite nothing.",
+                "Stream '%s': its rows have an older version than its table or staging table: they are upserted and"
+                " overwrite nothing.",
                 self._stream.name,
             )
         return version >= newest and version != self._active
@@ -88,19 +88,19 @@ class OverwriteLoad(StreamLoad):
     @override
     def _activate(self, step: ActivateVersion) -> None:
         if not self._is_newer(step.version):
-            # What an older version sent first may have waited in a table that a newer one has dropped.
+            # A newer version may have dropped the staging table that held the first rows of an older version.
             if step.version == self._active:
                 self._use_table(self._main)
                 super()._activate(step)
             return
         if self._active is None and self._tables.staged_version(self._main) != step.version and self._has_rows():
-            # What follows may be changes only, so these rows, which had no version, are taken for some of this one.
+            # The following rows may be changes only, so the existing rows without a version become part of this one.
             self._use_table(self._main)
             super()._activate(step)
             self._main.version = self._active = step.version
             self._main.write_comment()
             return
-        # Without rows aside, the version is empty so far: so is the table that is swapped in.
+        # Without staged rows the version is empty so far, and so is the new table.
         staging = self._tables.staging(self._main, step.version)
         self._warn_of_rows_without_version(self._main)
         self._use_table(staging)

@@ -1,4 +1,4 @@
-"""SQL that brings the rows of one spool segment into their table."""
+"""SQL that merges the rows of a spool segment into a table."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from target_duckdb.tables import Table
 
-#: The segment's rows as they came, in forms of the spool. Always read as `s`: a stream's columns may have any name, so
-#: only qualified names and numbers are safe. Nothing is ever deleted from it: `rowid` says in which order rows came.
+#: The rows of the segment in spool formats, always with the alias `s`. Columns are numbered and qualified, because the
+#: columns of a stream may have any name. Rows are never deleted, so `rowid` is their order of arrival.
 SPOOL = "temp.main._spool"
 _OLD = "temp.main._old"
 _LAST_ROWS = "temp.main._lasts"
@@ -21,12 +21,12 @@ _LAST_ROWS = "temp.main._lasts"
 
 @dataclass(frozen=True)
 class Value:
-    """What a column of the table gets from a row of the spool.
+    """The value of a table column for a row of the spool.
 
     Attributes:
         column: The column's name in the table.
         sql: An expression over the spool `s`, of the column's type.
-        carries: A condition over `s`: does the row carry it, or leave it as it is? None for what every row carries.
+        is_present: A condition over `s` for whether the row updates the column. None if every row does.
     """
 
     column: str
@@ -35,7 +35,7 @@ class Value:
 
 
 def append(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value]) -> None:
-    """Adds every row; DuckDB keeps their order."""
+    """Appends all rows in order."""
     table.is_empty = False
     columns = ", ".join(quoted(value.column) for value in values)
     expressions = ", ".join(value.sql for value in values)
@@ -43,15 +43,15 @@ def append(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Val
 
 
 def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value], keys: list[str]) -> None:
-    """Replaces the rows whose keys came, and adds the others; of several rows with one key the last wins.
+    """Replaces rows with the same key and inserts the others. The last of several rows with the same key wins.
 
-    Columns of the table that the stream does not have keep what they hold; in a new row they get their defaults.
+    Table columns that are not in the stream keep their values, and get their defaults in new rows.
 
     Args:
         connection: A connection in a transaction.
-        table: The table, with all columns that the values name.
-        values: What each column gets.
-        keys: The table's key columns.
+        table: The table, with all columns of `values`.
+        values: The values of the columns.
+        keys: The key columns of the table.
     """
     number = {value.column: position for position, value in enumerate(values)}
     key_sql = ", ".join(values[number[key]].sql for key in keys)
@@ -112,9 +112,9 @@ def _rows(values: list[Value]) -> str:
 
 
 def _merged_rows(connection: duckdb.DuckDBPyConnection, values: list[Value], key_sql: str) -> list[str]:
-    """Per key, each column from the last row that carries it; `h<n>`: is there one?"""
-    # Only rows that carry different columns must be merged, which takes memory: of the others the last is enough.
-    differ = "count(DISTINCT coalesce(s.part, 0)) > 1 OR (count(*) > 1 AND bool_or(s.carried IS NOT NULL))"
+    """Merges rows per key: each column is from the last row that updates it, and `h<n>` is whether there is one."""
+    # Merging takes memory, so only rows with different columns are merged. Otherwise the last row is used.
+    differ = "count(DISTINCT coalesce(s.part, 0)) > 1 OR (count(*) > 1 AND bool_or(s.present IS NOT NULL))"
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE _lasts AS SELECT max(s.rowid) AS last, {differ} AS differ,"  # noqa: S608 - quoted names
         f" CASE WHEN differ THEN list(s.rowid) END AS rows FROM {SPOOL} AS s GROUP BY {key_sql}"

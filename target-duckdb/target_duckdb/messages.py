@@ -1,4 +1,4 @@
-"""Singer messages, line by line. Records stay raw JSON until their stream's own decoder reads them."""
+"""Reads Singer messages line by line. Records stay raw JSON until the decoder of their stream reads them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Message(msgspec.Struct, gc=False):
 
     @property
     def time_extracted(self) -> str | None:
-        """When the tap read the record, as text. None for any other JSON value: it must not cost the row."""
+        """When the tap read the record. None if it is not text, so that an invalid value does not reject the record."""
         try:
             return _decode_time(self.raw_time_extracted) if self.raw_time_extracted else None
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -65,21 +65,21 @@ _decode = msgspec.json.Decoder(Message).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 _BLOCK_BYTES = 1 << 18
-_MAX_NAME_LENGTH = 40  # of a message type that is told
+_MAX_NAME_LENGTH = 40  # of an unknown message type in an error
 _UTF_16_INPUT = (
-    "The input is UTF-16 text, as some shells of Windows write it into a file: Singer messages are UTF-8. Pipe the tap"
-    " into the target, or write the file as UTF-8."
+    "The input is UTF-16 text, which some Windows shells write when output is redirected to a file, but Singer messages"
+    " are UTF-8. Pipe the tap into the target, or write the file as UTF-8."
 )
 _UTF_16_STARTS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"{\0", b"\0{")
 NESTED_TOO_DEEP = "its record is nested too deeply."
 NOT_UTF_8 = "its record is not UTF-8 text."
 INVALID_VERSION = "its record has a version that is not a 64-bit integer."
-#: The beginning of a RECORD line as the usual writers write it.
+#: The start of a RECORD line as most taps write it.
 _RECORD_START = re.compile(rb'\{"type": ?"RECORD", ?"stream": ?"([^"\\]*)"')
-#: Shorter runs are not worth it.
+#: Shorter runs are not worth decoding together.
 _MIN_RUN_LENGTH = 4
 
-# Escapes one after the other, so that the second half of `\\ud800` (a backslash, then text) is not taken for one.
+# Matches one escape at a time, so that `\\ud800` (an escaped backslash, then text) is not read as a surrogate.
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
@@ -87,17 +87,17 @@ _STRING_OR_CONSTANT = re.compile(rb'"(?:[^"\\]|\\.)*"|(?P<constant>-?Infinity|Na
 
 
 def repair(line: bytes) -> bytes:
-    r"""Makes JSON of what Python's `json` writes and strict JSON does not know.
+    r"""Turns the non-standard JSON that Python's `json` module writes into valid JSON.
 
-    A lone surrogate, which no UTF-8 text can hold, becomes its six characters (`\ud800`) as text; the numbers `NaN`,
-    `Infinity` and `-Infinity` become strings.
+    A lone surrogate, which UTF-8 cannot encode, becomes six characters of text (`\ud800`). `NaN`, `Infinity` and
+    `-Infinity` become strings.
     """
     line = _ESCAPE.sub(lambda match: b"\\" + match[0] if match["lone"] else match[0], line)
     return _STRING_OR_CONSTANT.sub(lambda match: b'"%s"' % match[0] if match["constant"] else match[0], line)
 
 
 def json_text(raw: msgspec.Raw) -> str:
-    """The JSON text of a part of a message.
+    """Decodes part of a message to JSON text.
 
     Raises:
         LineError: It is not UTF-8.
@@ -109,10 +109,10 @@ def json_text(raw: msgspec.Raw) -> str:
 
 
 def raw_fields(record: msgspec.Raw) -> dict[str, msgspec.Raw]:
-    """The fields of a record, or of an object in it, each as JSON text.
+    """Splits a record, or an object inside it, into fields of raw JSON.
 
     Raises:
-        RecordError: It is no object, or nested too deeply.
+        RecordError: It is not an object, or nested too deeply.
         LineError: It is not JSON.
     """
     for text in (record, repair(bytes(record))):
@@ -135,17 +135,17 @@ def decode_message(line: bytes) -> Message:
     Raises:
         LineError: The line is not JSON, or not a Singer message.
     """
-    line = line.removeprefix(codecs.BOM_UTF8)  # of a file that some editors and shells wrote
+    line = line.removeprefix(codecs.BOM_UTF8)  # some editors and shells write one
     for text in (line, None):
         try:
             return _decode(line if text is None else text)
         except msgspec.ValidationError:
-            raise LineError("it is JSON, but not a Singer message.") from None
+            raise LineError("it is valid JSON but not a Singer message.") from None
         except msgspec.DecodeError:
             line = repair(line)
         except UnicodeDecodeError:
             raise LineError("it is not UTF-8 text.") from None
-    raise LineError("it is not JSON, or it is cut off.")
+    raise LineError("it is not JSON, or it is truncated.")
 
 
 def _raise_unknown_type(message: Message) -> None:
@@ -155,17 +155,17 @@ def _raise_unknown_type(message: Message) -> None:
 
 
 class MessageReader(GenericSingerReader[bytes]):
-    """Reads lines of bytes and hands each message to the callback of its type."""
+    """Reads lines of bytes and passes each message to the callback for its type."""
 
-    #: The line that was read last, counted from 1.
+    #: The number of the last line read, starting at 1.
     line_number = 0
-    #: Takes the first of some RECORD lines of one stream, which it names, and says how many. 0: they must go singly.
+    #: Loads the first of some RECORD lines of a stream together. Returns how many, 0 if they must be loaded one by one.
     add_run: Callable[[str, list[bytes]], int] = staticmethod(lambda _stream, _lines: 0)
-    #: Takes a line with a record of a stream that cannot be read, and the reason; says whether it did.
+    #: Rejects a line whose record cannot be decoded, given stream and reason. Returns False if the run must end.
     reject_line: Callable[[str, bytes, str], bool] = staticmethod(lambda _stream, _line, _reason: False)
-    #: Ends the run if a signal came.
+    #: Ends the run if a signal was received.
     check_signals: Callable[[], None] = staticmethod(lambda: None)
-    #: What to do before reading ends with an error or a signal.
+    #: Called before reading ends with an error or a signal.
     on_error: Callable[[], None] = staticmethod(lambda: None)
 
     @property
@@ -185,14 +185,14 @@ class MessageReader(GenericSingerReader[bytes]):
         """Reads until the input ends.
 
         Args:
-            file_input: Where to read from, bytes or text; standard input by default.
-            callbacks: What to call with each `Message`, by message type.
+            file_input: A stream of bytes or text, standard input by default.
+            callbacks: Called with each `Message`, by message type.
 
         Returns:
-            How many messages of each type were read.
+            The number of messages read, by type.
 
         Raises:
-            TargetError: A line is not a message that can be loaded. The sentence names the line.
+            TargetError: A line cannot be loaded. The message gives the line number.
         """
         source = file_input or self.default_input
         counts: Counter[str] = Counter()
@@ -240,9 +240,9 @@ class MessageReader(GenericSingerReader[bytes]):
 
 
 def _read_blocks(source: IO[Any]) -> Iterator[list[bytes]]:
-    """The lines of the input, as many at a time as are there, without their ends."""
+    """Yields the available input lines in blocks, without line ends."""
     parts: list[bytes] = []
-    # What is there already, so that nothing waits for a slow tap's next line.
+    # `read1` returns what is available instead of blocking until a slow tap has filled the buffer.
     read = getattr(source, "read1", source.read)
     while data := read(_BLOCK_BYTES):
         lines = (data.encode() if isinstance(data, str) else data).split(b"\n")
@@ -255,7 +255,7 @@ def _read_blocks(source: IO[Any]) -> Iterator[list[bytes]]:
 
 
 def _group_runs(lines: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
-    """Lines in their order, in runs of records of one stream, with its name; empty for other lines."""
+    """Groups consecutive RECORD lines of one stream. Yields the stream's name, empty for other lines, and the lines."""
     start = 0
     while start < len(lines):
         end = start + 1

@@ -1,9 +1,11 @@
-"""Which column holds which property: DuckDB does not tell upper from lower case, Singer does."""
+"""Assigns columns to properties: names are case-insensitive in DuckDB but case-sensitive in Singer."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+
+from target_duckdb.errors import LineError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -16,19 +18,18 @@ def assign_names(
     column_names: Mapping[str, str] | None = None,
     schemas: Iterable[Collection[str]] | None = None,
 ) -> dict[str, str]:
-    """Gives each name one that DuckDB, which does not tell upper from lower case, can keep apart.
+    """Assigns each name a name that is unique in DuckDB, which ignores case.
 
-    Names that differ only in case are one property, written anew, unless a schema has both. A name keeps the column
-    that it had. Else what exists under exactly its name is its own; else the first comes first, and a later one that
-    differs only in case, and must be kept apart, gets `_2`, `_3` and so on. The answer is the same in every run over
-    the same table.
+    Names that differ only in case are the same property, unless one schema has both. A name keeps the column recorded
+    for it. Otherwise it gets the existing column of exactly that name, or a new one; a name that differs only in case
+    from an earlier one in its schema gets `_2`, `_3` and so on. The result is the same in every run over a table.
 
     Args:
-        wanted: The names as the tap says them.
+        wanted: The names in the input.
         existing: The names in the database.
-        reserved: Names in the database that nothing can be loaded into.
-        held: The names in the database that other names are known to have; no further name gets these.
-        schemas: The names that occur together; by default all that are wanted.
+        reserved: Names in the database that cannot be loaded into.
+        column_names: The names recorded in the database, by name in the input. No other name gets these.
+        schemas: Names that occur together, by default all wanted names.
 
     Returns:
         The name to use, by wanted name.
@@ -80,7 +81,7 @@ class _Names:
         self._owners.setdefault(column.lower(), set()).add(name)
 
     def take_recorded(self, name: str) -> None:
-        """Takes the column that the name is known to have, unless that is now another's by its very name."""
+        """Assigns the recorded column, unless it is now the exact name of another property."""
         column = self._recorded.get(name)
         if column is None or not self._is_free(name, column):
             return
@@ -88,12 +89,12 @@ class _Names:
             self._assign(name, column)
 
     def take_exact(self, name: str) -> None:
-        """Takes the column of exactly the name."""
+        """Assigns the existing column of exactly that name."""
         if self._existing.get(name.lower()) == name and self._is_free(name, name):
             self._assign(name, name)
 
     def take_suffixed(self, name: str) -> None:
-        """Takes a column that the name may have had before its table had a note: another differs only in case."""
+        """Assigns an existing column with a suffix, for tables without recorded names."""
         if name.lower() not in self._existing.keys() | self._unavailable:
             return
         pattern = re.compile(re.escape(name) + r"_(\d+)")
@@ -107,7 +108,7 @@ class _Names:
             self._assign(name, earlier[min(earlier)])
 
     def take_new(self, name: str) -> None:
-        """Takes a column that differs only in case, or a new one."""
+        """Assigns a column that differs only in case, or a new one."""
         column = name.replace("\0", "_") or "_"
         if not self._is_free(name, column):
             column = free_name(name, {*self._owners, *self._unavailable})
@@ -115,10 +116,36 @@ class _Names:
 
 
 def free_name(name: str, taken: set[str]) -> str:
-    """The name, or with the first number that makes it one that is not taken, whatever its case."""
+    """Returns the name, with a numeric suffix if it is taken in any case."""
     base = candidate = name.replace("\0", "_") or "_"
     number = 1
     while candidate.lower() in taken:
         number += 1
         candidate = f"{base}_{number}"
     return candidate
+
+
+def match_keys(stream: str, old: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the new key properties in the order of the old ones. Their case may differ.
+
+    Args:
+        stream: The stream's name.
+        old: The known key properties.
+        new: The key properties of the SCHEMA message.
+
+    Raises:
+        LineError: The keys differ.
+    """
+    spelled = {name.lower(): name for name in new} | {name: name for name in new}
+    names = tuple(spelled.get(name, spelled.get(name.lower(), "")) for name in old)
+    if set(names) != set(new) or len(old) != len(new):
+        raise LineError(_key_change_message(stream, old, new))
+    return names
+
+
+def _key_change_message(stream: str, old: tuple[str, ...], new: tuple[str, ...]) -> str:
+    """The error message for a changed key."""
+    return (
+        f"the key of stream '{stream}' was ({', '.join(old) or 'none'}) and is now ({', '.join(new) or 'none'}):"
+        " rename or drop its table and load the stream again in full."
+    )

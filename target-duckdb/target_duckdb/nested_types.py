@@ -1,4 +1,4 @@
-"""Nested types of DuckDB, STRUCT and LIST: how two of them make one, and SQL that turns one into another."""
+"""Nested DuckDB types (STRUCT and LIST): their common type, and SQL that converts between them."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ _LONG_NAMES = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
 
 @dataclass(frozen=True)
 class Struct:
-    """A STRUCT: names and types of its fields."""
+    """A STRUCT with the names and types of its fields."""
 
     fields: tuple[tuple[str, Tree], ...]
 
     def replaced(self, position: int, tree: Tree) -> Struct:
-        """The same STRUCT with another type of one field."""
+        """Returns the STRUCT with another type for one field."""
         name = self.fields[position][0]
         return Struct((*self.fields[:position], (name, tree), *self.fields[position + 1 :]))
 
 
 @dataclass(frozen=True)
 class List:
-    """A LIST and the type of its items."""
+    """A LIST with the type of its items."""
 
     item: Tree
 
 
-#: A type, taken apart; what is neither STRUCT nor LIST is its name.
+#: A parsed type. Types other than STRUCT and LIST are their name.
 Tree: TypeAlias = Struct | List | str
 
 
 @lru_cache(maxsize=1000)
 def tree(name: str) -> Tree:
-    """Takes the name of a type apart."""
+    """Parses the name of a type."""
     if not (name.startswith("STRUCT(") or name.endswith("[]")):
         return name
     return _tree(duckdb.sqltype(name))
@@ -59,14 +59,14 @@ def is_nested(name: str) -> bool:
 
 
 def struct_name(fields: dict[str, str]) -> str | None:
-    """The name of the STRUCT of these fields; None where DuckDB, which ignores case, could not keep them apart."""
+    """Returns the name of the STRUCT with these fields, None if field names are empty or differ only in case."""
     if not fields or len({name.lower() for name in fields}) < len(fields) or any(not n or "\0" in n for n in fields):
         return None
     return name_of(Struct(tuple((name, tree(type_)) for name, type_ in fields.items())))
 
 
 def name_of(type_: Tree) -> str:
-    """The name of a type, as DuckDB writes it."""
+    """Returns the name of a type as DuckDB writes it."""
     if isinstance(type_, str):
         return type_
     return str(duckdb.sqltype(_sql(type_)))
@@ -85,12 +85,12 @@ def _quoted(name: str) -> str:
 
 
 def common_type(one: str, other: str, scalar: Callable[[str, str], str]) -> str:
-    """The type that holds the values of two types; JSON where they differ in more than fields and scalars.
+    """Returns the type that holds the values of two types, JSON if they differ in more than fields and scalars.
 
     Args:
         one: A type.
-        other: Another.
-        leaf: Says which scalar type surely holds the values of two.
+        other: Another type.
+        scalar: Returns the scalar type that holds all values of two scalar types.
     """
     merged = _union(tree(one), tree(other), scalar)
     return "JSON" if merged is None else name_of(merged)
@@ -114,14 +114,14 @@ def _union(one: Tree, other: Tree, scalar: Callable[[str, str], str]) -> Tree | 
 
 
 def convert(expression: str, source: Tree, target: Tree, scalar: Callable[[str, str, str], str], depth: int = 0) -> str:
-    """SQL that turns a value of one type into the same value of a wider one, or into JSON.
+    """Returns SQL that converts a value to a wider type, or to JSON.
 
     Args:
         expression: SQL for the value.
         source: Its type.
-        target: What `union` made of it and another type.
-        leaf: Makes such SQL for scalars.
-        depth: How many lists the expression stands in.
+        target: The common type of it and another type.
+        scalar: Returns such SQL for scalars.
+        depth: The number of lists around the expression.
     """
     if isinstance(source, str):
         return scalar(expression, source, target if isinstance(target, str) else name_of(target))
@@ -141,7 +141,7 @@ def convert(expression: str, source: Tree, target: Tree, scalar: Callable[[str, 
 
 
 def _json_text(expression: str, source: Tree, scalar: Callable[[str, str, str], str], depth: int) -> str:
-    """SQL for the JSON text of a value. DuckDB's own would read JSON in it anew, and change long numbers."""
+    """Returns SQL for the JSON text of a value. DuckDB's `to_json` would change long numbers in nested JSON."""
     if isinstance(source, Struct):
         members = [
             f"'{_escaped(json.dumps(name, ensure_ascii=False))}:' ||"
@@ -166,12 +166,12 @@ def _escaped(text: str) -> str:
 
 
 def struct_sql(expression: str, values: dict[str, str]) -> str:
-    """SQL for a STRUCT of values by field; NULL where the expression is."""
+    """Returns SQL for a STRUCT of values by field, NULL if the expression is NULL."""
     fields = ", ".join(f"{_quoted(name)} := {value}" for name, value in values.items())
     return f"CASE WHEN {expression} IS NOT NULL THEN struct_pack({fields}) END"
 
 
 def list_sql(expression: str, depth: int, item: Callable[[str], str]) -> str:
-    """SQL for a LIST of what is made of each item of a list."""
+    """Returns SQL that applies `item` to each item of a list."""
     name = f"_item{depth}"
     return f"list_transform({expression}, lambda {name}: {item(name)})"

@@ -1,4 +1,4 @@
-"""Nested values for STRUCT and LIST columns: into a form of the spool that loses nothing, and out of it."""
+"""Converts nested values to and from their lossless spool format, for STRUCT and LIST columns."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ _INTEGER = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
 _INTEGRAL = re.compile(r"(-?(?:0|[1-9]\d*))(?:\.0+)?", re.ASCII)
 _DECIMAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
 _PATTERNS = {name: re.compile(pattern, re.ASCII) for name, pattern in type_fit.PATTERNS.items()}
-_MAX_UTC_OFFSET = timedelta(hours=15)  # DuckDB's; no place on Earth has more
+_MAX_UTC_OFFSET = timedelta(hours=15)  # that DuckDB accepts
 
 _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class NestedTypeTooNarrowError(Exception):
-    """A value that does not fit.
+    """A nested value does not fit the type of its column.
 
     Attributes:
-        tree: The type that may hold it; None where only JSON does.
+        tree: The type that may hold it, None if only JSON does.
     """
 
     def __init__(self, tree: Tree | None) -> None:
-        super().__init__("A nested value does not fit its column.")
+        super().__init__("A nested value does not fit the type of its column.")
         self.tree = tree
 
 
 def make_parser(tree: Tree, parsers: Parsers) -> Callable[[str], Any]:
-    """Makes what turns the JSON text of a nested value into its form in the spool.
+    """Creates a function that converts the JSON text of a nested value to its spool format.
 
-    There, a field's name is `f` and its number, a field that is null is left out, and a scalar is in its own form.
+    In this format, fields are named `f<n>`, null fields are left out, and scalars are in their own spool formats.
 
     Args:
         tree: The type.
-        exact: What turns JSON text into each form; a ValueError says that it cannot.
+        parsers: Convert JSON text to each spool format, or raise ValueError.
 
     Returns:
-        A function that raises NestedMisfitError for what its type cannot hold as it is.
+        A function that raises NestedTypeTooNarrowError if the type cannot hold the value exactly.
     """
     if isinstance(tree, Struct):
         return _struct_parser(tree, parsers)
@@ -137,7 +137,7 @@ _TIME_CHECKS = {"DATE": _is_date, "TIME": _is_time, "TIMESTAMP": _is_timestamp, 
 
 
 def _fits(type_: str, value: Any) -> bool:  # noqa: ANN401 - as above
-    """Whether DuckDB makes a value of the type without loss. Python is stricter with dates, which loses nothing."""
+    """Whether DuckDB converts a value to the type without loss. Python's stricter check of dates is safe."""
     if type_ in {"DOUBLE", "BOOLEAN", "VARCHAR", "JSON"}:
         return True
     if type_ in _RANGES:
@@ -152,7 +152,7 @@ def _fits(type_: str, value: Any) -> bool:  # noqa: ANN401 - as above
 
 
 def value_sql(name: str, type_: str, target: str) -> str:
-    """SQL for a spooled nested value as a value of its column's type, or as the JSON that came."""
+    """Returns SQL that converts a spooled nested value to its column's type, or to its original JSON text."""
     if target == "JSON":
         return type_fit.value_sql(f"struct_extract({name}, 't')", "JSON")
     value = _from_spool(f"struct_extract({name}, 'v')", nested_types.tree(type_), 0)

@@ -1,4 +1,4 @@
-"""The target as a plugin: its name, its settings and what is wrong with them."""
+"""The target as a plugin: its name, settings and their validation."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 _RESERVED_SCHEMAS = {"information_schema", "pg_catalog"}
 _RESERVED_CATALOGS = {"temp", "system"}
-_UNUSED = ("validate_records",)  # of the SDK's; a value that does not fit its type is kept
+_UNUSED = ("validate_records",)  # an SDK setting without effect, because values that do not fit their type are kept
 _MAX_RULE_LENGTH = 100
-_NOT_SETTINGS = {"loglevel"}  # of the environment, and no settings
+_NOT_SETTINGS = {"loglevel"}  # environment variables that are not settings
 
 
 class Plugin(Target):
-    """What the target is before it reads any message.
+    """The target with its settings, before it reads any message.
 
     Raises:
-        ConfigValidationError: A setting is wrong.
-        TargetError: A variable of the environment does not have its setting's type.
+        ConfigValidationError: A setting is invalid.
+        TargetError: The type of an environment variable is invalid.
     """
 
     name = "target-duckdb"
@@ -60,7 +60,7 @@ class Plugin(Target):
             super().__init__(**{**options, "config": config, "setup_mapper": False})
         except ValueError:  # the SDK's own error prints the value
             raise TargetError(
-                "A TARGET_DUCKDB_ variable of the environment does not have its setting's type."
+                "The value of an environment variable TARGET_DUCKDB_... does not have the type of its setting."
             ) from None
         self.schema = str(self.config["default_target_schema"])
         self.state_id = str(self.config.get("state_id") or self.schema)
@@ -76,7 +76,7 @@ class Plugin(Target):
 
     @property
     def flattening(self) -> Flattening:
-        """How objects are taken apart; the SDK's settings for it are heeded too."""
+        """The options for flattening, from this target's or the SDK's settings."""
         level = self.config["data_flattening_max_level"]
         if not level and self.config.get("flattening_enabled"):
             level = self.config["flattening_max_depth"]
@@ -88,7 +88,7 @@ class Plugin(Target):
         return Flattening(level, **given)
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Names the settings that are wrong, or unknown, never their values."""
+        """Reports settings that are invalid or unknown, without their values."""
         self.append_builtin_config(self.config_jsonschema)
         errors = []
         for error in JSONSchemaValidator(self.config_jsonschema).iter_errors(self._config):
@@ -100,37 +100,39 @@ class Plugin(Target):
         stream_maps = self._config.get("stream_maps")
         errors += invalid_expressions(stream_maps) if isinstance(stream_maps, dict) else []
         if self._config.get("flattening_enabled") and "flattening_max_depth" not in self._config:
-            errors.append("The setting flattening_enabled needs flattening_max_depth: how many levels to take apart.")
+            errors.append(
+                "The setting flattening_enabled requires flattening_max_depth: set how many levels to flatten."
+            )
         path = self._config.get("path") or self._config.get("filepath")
         if not path:
-            errors.append("The setting path is missing: name the DuckDB file to load into.")
+            errors.append("The setting path is missing: set it to the DuckDB file to load into.")
         elif path == IN_MEMORY and not self._config.get("catalog"):
             errors.append(
-                "The setting path must name a file, or catalog an attached database: a database in memory would be"
-                " gone at the end."
+                "The setting path is a database in memory, which is lost at the end: set it to a file, or set catalog"
+                " to an attached database."
             )
         catalog = self._config.get("catalog")
         if isinstance(catalog, str) and self._is_temporary_catalog(catalog, path == IN_MEMORY):
             errors.append(
-                "The setting catalog names a database that is gone at the end: name an attached one, with a file."
+                "The setting catalog is a database in memory, which is lost at the end: set it to an attached file."
             )
         if self._config.get("default_target_schema") == "":
-            errors.append("The setting default_target_schema is empty: name a schema, such as 'main'.")
+            errors.append("The setting default_target_schema is empty: set it to a schema, such as 'main'.")
         if str(self._config.get("default_target_schema")).lower() in _RESERVED_SCHEMAS:
-            errors.append("The setting default_target_schema names a schema that is DuckDB's own: name another.")
+            errors.append("The setting default_target_schema is reserved by DuckDB: choose another schema.")
         if errors and raise_errors:
             raise ConfigValidationError("The settings are not valid.", errors=errors, schema=self.config_jsonschema)
         return errors
 
     def _warn_of_unknown(self) -> None:
-        """Names settings that do not exist. Those that begin with an underscore are taken for remarks."""
+        """Warns of unknown settings. Names that start with an underscore are comments."""
         known = [*self.config_jsonschema["properties"], *_UNUSED]
         for name in [*self._config, *self._variables]:
             if name not in known and not name.startswith("_"):
-                self.logger.warning("The setting '%s' is not known and has no effect.%s", name, suggestion(name, known))
+                self.logger.warning("The setting '%s' is unknown and has no effect.%s", name, suggestion(name, known))
 
     def _is_temporary_catalog(self, catalog: str, in_memory: bool) -> bool:  # noqa: FBT001 - private
-        """Whether a catalog is DuckDB's own, or is attached in memory."""
+        """Whether a catalog is built into DuckDB or attached in memory."""
         attach = self._config.get("attach")
         items = [item for item in attach if isinstance(item, dict)] if isinstance(attach, list) else []
         paths = {str(item.get("alias")).lower(): str(item.get("path")) for item in items}
@@ -145,20 +147,20 @@ class Plugin(Target):
             return super().cb_config(ctx, param, value)
         except OSError as error:
             reason = (error.strerror or "unknown reason").lower()
-            message = f"The file that --config names cannot be read: {reason}."
+            message = f"The file given with --config cannot be read: {reason}."
         except (ValueError, TypeError):
-            message = "The file that --config names does not hold a JSON object."
+            message = "The file given with --config is not a JSON object."
         cls.logger.error(message)
         raise SystemExit(1)
 
 
 def expand_home(path: str) -> str:
-    """A path with the user's folder in the place of `~`, as DuckDB itself would read it; other text as it is."""
-    return os.path.expanduser(path)  # noqa: PTH111 - it may be `md:hr`, and pathlib fails where no folder is known
+    """Expands `~` in a path as DuckDB does."""
+    return os.path.expanduser(path)  # noqa: PTH111 - it may be `md:hr`, and pathlib fails without a home folder
 
 
 def _without_nulls(config: dict[str, Any]) -> dict[str, Any]:
-    """The settings without those that are null, which have their defaults. In stream maps, a null has a meaning."""
+    """Removes settings that are null, so that they get their defaults. Keeps nulls in stream maps."""
     config = {name: value for name, value in config.items() if value is not None}
     if isinstance(config.get("attach"), list):
         config["attach"] = [

@@ -1,4 +1,4 @@
-"""Records to rows of the spool: quickly where every value is what its column expects, exactly always."""
+"""Decodes records into spool rows: a fast path for values of the expected type, an exact path for all others."""
 
 from __future__ import annotations
 
@@ -31,50 +31,50 @@ _DECODED_TYPES: dict[SpoolFormat, Any] = {
     SpoolFormat.NATIVE: msgspec.Raw,
 }
 _INTEGER_TEXT = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
-#: A number, also where a string holds it: other than with zeros in front, these ways to write it say nothing more.
+#: A number, possibly inside a string. Unlike leading zeros, a sign or an exponent carries no other meaning.
 _NUMBER_TEXT = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _BOOLEANS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 _ESCAPED_IN_NAMES = re.compile(r'["\\\x00-\x1f]')
-_NON_FINITE = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}  # as DuckDB writes them
-_MAX_EXPONENT = 100  # a longer number is kept as it was written
-EXACT_DOUBLE_DIGITS = 15  # any number of so few digits comes back from a double as it was
+_NON_FINITE = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}  # as DuckDB prints them
+_MAX_EXPONENT = 100  # numbers with larger exponents are kept as text
+EXACT_DOUBLE_DIGITS = 15  # a double keeps every decimal number of up to this many digits
 _MIN_EXACT_DOUBLE, _MAX_EXACT_DOUBLE = 1e-300, 1e300
 _ZERO = re.compile(rb"-?0(\.0+)?")
 _MAX_EXACT_INTEGER = 2**53
 _NULL = msgspec.Raw(b"null")
-#: What some taps send for `_sdc_deleted_at` of a row that is there.
+#: Values of `_sdc_deleted_at` that some taps send for rows that are not deleted.
 _NOT_DELETED = {"null", "false", '""'}
 
 _decode_string = msgspec.json.Decoder(str).decode
 
 
 class ColumnTooNarrowError(Exception):
-    """A value that its column's form cannot hold.
+    """A value does not fit the type of its column.
 
     Attributes:
-        index: The column's place.
-        type: The DuckDB type that can hold it.
+        index: The position of the column.
+        type: The DuckDB type that holds the value.
     """
 
     def __init__(self, index: int, type_: str) -> None:
-        super().__init__("A value does not fit its column.")
+        super().__init__("A value does not fit the type of its column.")
         self.index = index
         self.type = type_
 
 
 class RecordDecoder:
-    """Decodes the records of one stream into values in the order of its columns, then `_sdc_deleted_at`.
+    """Decodes the records of a stream into values in column order, followed by `_sdc_deleted_at`.
 
     Args:
         columns: The stream's columns.
-        keys: The names of its key properties.
+        keys: Names of the key properties.
         ignored: Names of fields that are not loaded.
 
     Attributes:
-        struct: The type that records decode into, values first; None where msgspec cannot have one.
-        numbers: Places of its columns of form NUMBER, which decode into raw JSON.
-        raw: Places and forms of its other columns that decode into raw JSON.
-        raw_keys: Places of such columns that are keys.
+        struct: The msgspec type that records decode into, columns first. None if msgspec cannot express it.
+        number_columns: Positions of NUMBER columns, which decode into raw JSON.
+        raw_columns: Positions and spool formats of the other columns that decode into raw JSON.
+        raw_key_columns: Positions of key columns that decode into raw JSON.
     """
 
     def __init__(self, columns: tuple[Column, ...], keys: Iterable[str], ignored: Iterable[str] = ()) -> None:
@@ -99,7 +99,7 @@ class RecordDecoder:
         self.number_columns = [
             index for index, column in enumerate(columns) if column.spool_format is SpoolFormat.NUMBER
         ]
-        # Fields are named by number, because a property's name may be anything.
+        # Fields are numbered, because a property name may not be a Python identifier.
         names = [*(column.name for column in columns), DELETED_AT, *ignored]
         annotations = (
             [_DECODED_TYPES[column.spool_format] for column in columns]
@@ -115,7 +115,7 @@ class RecordDecoder:
         self.struct: type[msgspec.Struct] | None = None
         self._decode: Callable[[bytes | msgspec.Raw], msgspec.Struct] = _raise_not_decodable
         if any(_ESCAPED_IN_NAMES.search(name) for name in names):
-            return  # msgspec takes no such names: every record goes the exact way
+            return  # msgspec does not support such names, so every record takes the exact path
         self.struct = msgspec.defstruct(
             "Record",
             fields,
@@ -127,10 +127,10 @@ class RecordDecoder:
         self._decode = msgspec.json.Decoder(self.struct).decode
 
     def decode(self, record: msgspec.Raw) -> list[Any]:
-        """Decodes a record in which nothing is odd.
+        """Decodes a record whose values all have the expected types.
 
         Raises:
-            msgspec.DecodeError, UnicodeDecodeError: Something is odd; `decode_exactly` says what.
+            msgspec.DecodeError, UnicodeDecodeError: The record needs `decode_exactly`.
         """
         values = list(msgspec.structs.astuple(self._decode(record))[: self._width])
         for index in self.number_columns:
@@ -147,11 +147,11 @@ class RecordDecoder:
         """Decodes any record, value by value.
 
         Returns:
-            The values, the names of the fields that the record carries, and of those that no column takes.
+            The values, the names of the record's fields, and the names of those without a column.
 
         Raises:
-            MisfitError: A column must be widened first.
-            RecordError: The record is not an object, is not UTF-8 text, or lacks a key.
+            ColumnTooNarrowError: A column must be widened first.
+            RecordError: The record is not an object, is not UTF-8 text, or has no value for a key property.
             LineError: It is not JSON.
         """
         try:
@@ -169,7 +169,7 @@ class RecordDecoder:
         return values, set(texts), set(texts) - {column.name for column in self.columns} - {DELETED_AT}
 
     def raw_column_value(self, index: int, spool_format: SpoolFormat, text: str) -> str | dict[str, Any] | None:
-        """What a raw column, not of numbers, makes of the JSON text of a value."""
+        """Converts the JSON text of a value to the spool format of its column, other than NUMBER."""
         if text == "null":
             return None
         if spool_format is SpoolFormat.NATIVE:
@@ -203,10 +203,10 @@ class RecordDecoder:
 
 
 def exact_double(text: bytes) -> float:
-    """The number that a JSON text says.
+    """Parses a JSON number into a double.
 
     Raises:
-        msgspec.ValidationError: It is none, or may be another than a double can hold.
+        msgspec.ValidationError: It is not a number, or a double may not hold it exactly.
     """
     try:
         value = float(text)
@@ -226,7 +226,7 @@ def _raise_not_decodable(_: bytes | msgspec.Raw) -> msgspec.Struct:
 
 
 def _plain_text(text: str) -> str:
-    """A string's content; the JSON text of anything else."""
+    """Returns the content of a JSON string, the JSON text of any other value."""
     if not text.startswith('"'):
         return text
     try:
@@ -236,7 +236,7 @@ def _plain_text(text: str) -> str:
 
 
 def _decimal_text(text: str) -> str:
-    """A number without exponent; what is no number stays as it is."""
+    """Returns a number without sign or exponent, any other text unchanged."""
     plain = _plain_text(text)
     if _has_sign_or_exponent(plain):
         try:
@@ -249,7 +249,7 @@ def _decimal_text(text: str) -> str:
 
 
 def _has_sign_or_exponent(text: str) -> bool:
-    """Whether a text is a number with a plus or an exponent."""
+    """Whether a text is a number with a plus sign or an exponent."""
     return ("e" in text or "E" in text or text.startswith("+")) and _NUMBER_TEXT.fullmatch(text) is not None
 
 
@@ -260,7 +260,7 @@ def _is_integer_text(text: str) -> bool:
 def _parse_decimal(text: str) -> Decimal:
     try:
         return Decimal(text)
-    except InvalidOperation:  # an exponent beyond all bounds
+    except InvalidOperation:  # the exponent is too large
         raise ValueError from None
 
 
@@ -276,18 +276,18 @@ def _parse_integer(text: str) -> int:
     if not _is_integer_text(plain):
         if not _NUMBER_TEXT.fullmatch(plain):
             raise ValueError
-        number = _parse_decimal(plain)  # 1.0 and 1e2 are whole numbers too
+        number = _parse_decimal(plain)  # such as 1.0 or 1e2
         if abs(number.adjusted()) > _MAX_EXPONENT or number != number.to_integral_value():
             raise ValueError
         plain = format(number.to_integral_value(), "f")
-    return int(plain)  # at most 4,300 digits, else a ValueError
+    return int(plain)  # raises ValueError beyond 4,300 digits
 
 
 def _parse_double(text: str) -> float | str:
     if text.startswith('"'):
         plain = _plain_text(text)
         if plain in _NON_FINITE:
-            return plain  # JSON has no such numbers; DuckDB reads these words as them
+            return plain  # DuckDB casts these strings to DOUBLE
         value = float(plain)
         same = repr(value) == plain or (
             _is_integer_text(plain) and abs(value) <= _MAX_EXACT_INTEGER and _equals_double(plain, value)
@@ -303,7 +303,7 @@ def _parse_double(text: str) -> float | str:
 
 
 def _equals_double(text: str, value: float) -> bool:
-    """Whether a double says the same number as the text that it was made from."""
+    """Whether a double equals the decimal number that it was parsed from."""
     if not math.isfinite(value):
         return False
     if _is_integer_text(text) and abs(value) >= _MAX_EXACT_INTEGER and int(value) != int(text):
@@ -333,10 +333,10 @@ _PARSERS: dict[SpoolFormat, Callable[[str], Any]] = {
 
 
 def _widened_text(column: Column, text: str) -> str:
-    """The text of any value in a column that was widened to VARCHAR.
+    """Returns the text of a value in a column that was widened to VARCHAR.
 
-    What fits the column's first type has the text that DuckDB gives it, so that the same value is the same text, and
-    the same key, whenever it came.
+    A value of the declared type gets the text that DuckDB converts it to, so that equal values have equal text, and
+    therefore equal keys, whether they were loaded before or after widening.
     """
     declared_format = Column(column.name, column.declared_type or column.type).spool_format
     try:
@@ -351,6 +351,6 @@ def _widened_text(column: Column, text: str) -> str:
 
 
 def _double_text(value: float) -> str:
-    """What `types.convert` makes of a double in the table."""
+    """Returns the text that `types.convert` gives a double in the table."""
     whole = value.is_integer() and abs(value) <= _MAX_EXACT_INTEGER and repr(value) != "-0.0"
     return str(int(value)) if whole else repr(value)

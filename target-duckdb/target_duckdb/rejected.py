@@ -1,4 +1,4 @@
-"""Records that cannot be loaded: they go to a table of their own, so that one of them holds up no other."""
+"""Records that cannot be loaded go to the table `_rejected`, so that the others can be loaded."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ logger = logging.getLogger("target-duckdb")
 
 _FIELDS = {"received": "BIGINT", "stream": "VARCHAR", "record": "VARCHAR", "reason": "VARCHAR"}
 _NAMES = tuple(_FIELDS)
-_MAX_REASONS = 3  # that a warning tells
+_MAX_REASONS = 3  # per warning
 
 
 class RejectedRecords:
-    """Records that wait for the next batch, which takes them to the table `_rejected`.
+    """Rejected records that the next batch writes to the table `_rejected`.
 
     Args:
-        directory: Where they wait.
+        directory: Where they are spooled.
     """
 
     def __init__(self, directory: SpoolDirectory) -> None:
@@ -41,12 +41,12 @@ class RejectedRecords:
         return self._pending.total()
 
     def add(self, stream: str, record: bytes | None, reason: str) -> None:
-        """Takes a record.
+        """Adds a record.
 
         Args:
             stream: The stream's name.
-            record: Its JSON text, or what stands in its place; None where it must not be kept.
-            reason: Why it cannot be loaded, as a sentence of which it is the subject.
+            record: The JSON text of the record, or the line if it cannot be decoded. None if it must not be kept.
+            reason: Why it cannot be loaded, as a sentence that starts with "its record".
         """
         if self._file is None:
             self._file = SpoolFile(self._directory)
@@ -57,16 +57,16 @@ class RejectedRecords:
 
     @property
     def max_line_bytes(self) -> int:
-        """Bytes of the longest line in which they wait."""
+        """The length of the longest spooled line in bytes."""
         return self._file.max_line_bytes if self._file else 0
 
     def flush(self) -> None:
-        """Writes all to the file."""
+        """Writes the records that are still in memory."""
         if self._file is not None:
             self._file.flush()
 
     def load(self, connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
-        """Brings them into their table."""
+        """Inserts the records into their table."""
         if self._file is None:
             return
         self._table = tables.rejected_table()
@@ -77,7 +77,7 @@ class RejectedRecords:
         )
 
     def clear(self) -> None:
-        """Forgets what a batch has committed, but for its number."""
+        """Removes what was committed, but keeps the counts for the warning."""
         if self._file is not None:
             self._file.remove()
             self._file = None
@@ -85,13 +85,13 @@ class RejectedRecords:
         self._pending.clear()
 
     def warn(self) -> None:
-        """Says, once per stream, how many records were set aside, and why."""
+        """Logs one warning per stream with the number of rejected records and the reasons."""
         for stream in dict.fromkeys(stream for stream, _ in self._committed):
             reasons = Counter({reason: count for (name, reason), count in self._committed.items() if name == stream})
             listed = [f"{reason} ({count})" for reason, count in reasons.most_common(_MAX_REASONS)]
             more = len(reasons) - len(listed)
             logger.warning(
-                "Stream '%s': %d of its records could not be loaded and were set aside in the table '%s'. %s%s",
+                "Stream '%s': %d of its records could not be loaded and are in the table '%s'. %s%s",
                 stream,
                 reasons.total(),
                 self._table,

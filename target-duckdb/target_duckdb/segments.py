@@ -1,4 +1,4 @@
-"""Rows of one stream that wait together in one file of the spool."""
+"""Rows of one stream that share a spool file."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from target_duckdb.columns import Column
     from target_duckdb.spool import SpoolFile
 
-#: Between the names of an object and of its property in that of a flat column: the SDK's, and the published loader's.
+#: Separates the names of an object and its property in a flattened column name, as in the SDK.
 SEPARATOR = "__"
-#: What each row has beside its columns: time of arrival (microseconds since 1970), version, time of extraction, places
-#: of the columns that a mark of deletion carries, number of its part, and the mark of deletion itself.
+#: Fields of each row besides its columns: arrival time (microseconds since 1970), version, extraction time, positions
+#: of the columns present in a deletion mark, number of its part, and the deletion mark itself.
 ROW_FIELDS = {
     "received": "BIGINT",
     "version": "BIGINT",
     "extracted": "VARCHAR",
-    "carried": "USMALLINT[]",
+    "present": "USMALLINT[]",
     "part": "USMALLINT",
     "deleted": "VARCHAR",
 }
@@ -29,10 +29,10 @@ class Part(NamedTuple):
     """The rows of a segment that have the same columns.
 
     Attributes:
-        number: The part's number; None for the first, which most segments consist of.
-        places: Where the columns stand among those of the segment.
-        fields: The names of all that a row holds, `deleted` last.
-        objects: Flat names of the objects whose properties are columns of their own.
+        number: The number of the part, None for the first.
+        positions: The positions of its columns in the segment.
+        fields: The names of the spooled fields, `deleted` last.
+        flattened_objects: Flat names of the objects that were flattened.
     """
 
     number: int | None
@@ -43,15 +43,15 @@ class Part(NamedTuple):
 
 @dataclass
 class Segment:
-    """Rows in whose columns no name has two types: of one schema, or of several that a tap sends by turns.
+    """Rows of one schema, or of several that agree on the type of every column.
 
     Attributes:
-        file: Where they wait.
-        version: The version of its first row: of all its rows where versions are kept apart.
-        columns: The columns of all parts; number n is field `c<n>` of the file.
-        parts: Rows of a part touch its columns only.
-        separator: What stands between the names of an object and of its property in that of a flat column.
-        partial: Whether some row is a mark of deletion, which touches only the columns that it carries.
+        file: The spool file.
+        version: The version of its first row. The version of all rows if versions are separated.
+        columns: The columns of all parts. Column n is field `c<n>` of the file.
+        parts: Rows of a part update only the columns of that part.
+        has_deletion_marks: Whether it has deletion marks, which update only the columns that they contain.
+        separator: Separates the names of an object and its property in a flattened column name.
     """
 
     file: SpoolFile
@@ -67,7 +67,7 @@ class Segment:
         self._by_columns: dict[tuple[tuple[Column, ...], frozenset[str]], Part] = {}
 
     def part(self, columns: tuple[Column, ...], flattened_objects: frozenset[str] = frozenset()) -> Part | None:
-        """The part for rows of these columns; None where a name has another type in this segment."""
+        """Returns the part for rows of these columns, None if a column has another type in this segment."""
         known = self._by_columns.get((columns, flattened_objects))
         if known is not None:
             return known
@@ -76,7 +76,7 @@ class Segment:
             position = self._positions.get(column.name)
             if position is not None and self.columns[position] != column:
                 return None
-            # A name that is written anew has the same column in the table, which one segment cannot fill twice.
+            # Names that differ only in case share a table column, which one segment cannot fill twice.
             if not self._spellings.get(column.name.lower(), own) <= own:
                 return None
         for column in columns:
@@ -94,21 +94,21 @@ class Segment:
 
     @property
     def schemas(self) -> list[list[str]]:
-        """The names of the columns of each part."""
+        """The column names of each part."""
         return [[self.columns[position].name for position in part.positions] for part in self.parts]
 
     def source_columns(self, name: str, flattened: Collection[str]) -> dict[int, list[int]]:
-        """Which columns say what the rows of each part hold in a column of the table.
+        """Finds the spooled columns that determine a table column in each part.
 
-        That is the column itself; or flat ones of an object, whose own column then holds nothing; or a whole object,
-        whose flat columns then hold nothing.
+        These are the column itself; or the flattened columns of an object, which set the object's own column to NULL;
+        or an object that is not flattened, which sets the flattened columns to NULL.
 
         Args:
-            name: The property of that column, or its name where no property is known.
-            apart: Objects that have flat columns in the table.
+            name: The property of the table column, or the column's name if the property is unknown.
+            flattened: Names of objects that have flattened columns in the table.
 
         Returns:
-            Their places, by number of the part; a part that leaves the column as it is does not occur.
+            Positions by number of the part. Parts that do not update the column are left out.
         """
         own = self._positions.get(name)
         found = {}
@@ -128,10 +128,10 @@ class Segment:
         return found
 
     def is_present_sql(self, source_columns: Mapping[int, list[int]]) -> str | None:
-        """SQL that says whether a row of the spool `s` has a column's value; None where all have.
+        """Returns SQL for whether a row of the spool `s` updates a column, None if all rows do.
 
         Args:
-            sources: As `sources` gives them.
+            source_columns: As returned by `source_columns`.
         """
         in_some_parts = len(source_columns) < len(self.parts)
         in_part = f"coalesce(s.part, 0) IN ({', '.join(map(str, source_columns))})" if in_some_parts else "true"
@@ -140,4 +140,4 @@ class Segment:
         positions = ", ".join(
             str(position) for position in sorted({position for part in source_columns.values() for position in part})
         )
-        return f"CASE WHEN s.carried IS NULL THEN {in_part} ELSE list_has_any(s.carried, [{positions}]) END"
+        return f"CASE WHEN s.present IS NULL THEN {in_part} ELSE list_has_any(s.present, [{positions}]) END"

@@ -1,4 +1,4 @@
-"""Private files that hold records between their arrival and the batch's transaction."""
+"""Private temporary files that hold records until their batch is committed."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ logger = logging.getLogger("target-duckdb")
 
 PREFIX = "target-duckdb-"
 _LOCK = "lock"
-#: A folder without a lock file is younger than its owner's next lines of code, or older than this and left behind.
+#: A folder without a lock file is just being created, unless it is older than this.
 _GRACE_SECONDS = 3600
 _CHUNK_ROWS = 1000
-_GLOB = re.compile(r"[*?\[]")  # a folder's name may hold what DuckDB takes for a pattern
-#: What DuckDB allows for one line at least.
+_GLOB = re.compile(r"[*?\[]")  # characters of paths that DuckDB would expand
+#: Bytes that DuckDB's JSON reader allows for one line. Longer lines take more memory.
 MIN_OBJECT_SIZE = 1 << 20
 _CHUNK_BYTES = 1 << 18
 
@@ -40,13 +40,13 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class SpoolDirectory:
-    """A folder of mode 0700 that goes when it is closed, when the process ends, or when the next run starts.
+    """A folder of mode 0700, removed on `close`, when the process ends, or when the next run starts.
 
     Args:
-        parent: Where to make it; the system's folder for temporary files by default.
+        parent: The parent folder, the system's temporary folder by default.
 
     Raises:
-        TargetError: It cannot be made.
+        TargetError: The folder cannot be created.
     """
 
     def __init__(self, parent: str | None = None) -> None:
@@ -55,9 +55,9 @@ class SpoolDirectory:
         remove_leftovers(base)
         try:
             self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
-            # Locked before it has its name: another run that starts takes a lock that nobody holds for a leftover.
+            # Locked before it gets its final name: another run would remove a folder whose lock is free.
             lock = os.open(self.path / f"{_LOCK}.new", os.O_CREAT | os.O_RDWR, 0o600)
-            _lock(lock)  # held until the process ends, however it ends
+            _lock(lock)  # released when the process ends
             (self.path / f"{_LOCK}.new").rename(self.path / _LOCK)
         except OSError as error:
             raise TargetError(os_error_message(error, self._what)) from None
@@ -65,22 +65,22 @@ class SpoolDirectory:
         self._files = 0
 
     def close(self) -> None:
-        """Removes the folder and all that is in it."""
+        """Removes the folder and its files."""
         self._finalizer()
 
     def new_file(self) -> Path:
-        """A name for a new file."""
+        """Returns the path for a new file."""
         self._files += 1
         return self.path / f"{self._files}.jsonl"
 
     def append(self, path: Path, data: bytes) -> None:
-        """Writes at the end of a file of mode 0600.
+        """Appends to a file of mode 0600.
 
         Raises:
-            TargetError: The disk is full or the folder is gone.
+            TargetError: The disk is full, or the folder was removed.
         """
         try:
-            # Opened per chunk: a run may have hundreds of streams, a process not as many open files.
+            # Opened per chunk, because a run may have more streams than a process may open files.
             with os.fdopen(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "wb") as file:
                 file.write(data)
         except OSError as error:
@@ -88,18 +88,18 @@ class SpoolDirectory:
 
 
 class SpoolFile:
-    """Rows of one layout, some at a time as one JSON object a line: a list of values per field.
+    """A file of rows. Each line is a JSON object with a list of values per field, for several rows.
 
-    DuckDB reads this in half the time that an object per row takes. A field that is empty in all rows of a line is left
-    out; the first of a row's must never be empty, because it says how many rows there are.
+    DuckDB reads this in half the time of one object per row. A field that is null in all rows of a line is left out.
+    The first field must never be null, because its length is the number of rows.
 
     Args:
-        directory: Where to make it.
-        wide: Whether its rows have so many fields that lists would take too much of DuckDB's memory: an object per row.
+        directory: Where to create the file.
+        wide: Whether to write one object per row, because lists of so many fields would take too much memory in DuckDB.
 
     Attributes:
-        path: Where it is.
-        longest: Bytes of its longest line.
+        path: The path of the file.
+        max_line_bytes: The length of its longest line.
     """
 
     def __init__(self, directory: SpoolDirectory, *, wide: bool = False) -> None:
@@ -114,7 +114,7 @@ class SpoolFile:
         self.max_line_bytes = 0
 
     def add(self, fields: Sequence[str], row: Sequence[Any], size: int) -> None:
-        """Takes one row of values of these fields; `size` is about what it takes in bytes."""
+        """Adds a row of values for these fields. `size` is its approximate size in bytes."""
         if self._rows_bytes + size > _CHUNK_BYTES or fields is not self._fields:
             self._end_line()
             self._fields = fields
@@ -124,7 +124,7 @@ class SpoolFile:
             self._end_line()
 
     def add_columns(self, fields: Iterable[str], columns: Iterable[Sequence[Any]]) -> None:
-        """Takes some rows, column by column."""
+        """Adds rows given as columns."""
         self._end_line()
         self._add_line(fields, columns)
 
@@ -161,14 +161,14 @@ class SpoolFile:
         self._lines_bytes = 0
 
     def select(self, fields: Mapping[str, str]) -> str:
-        """SQL that gives the rows, once all were written.
+        """Returns SQL that selects the rows. Call `flush` first.
 
         Args:
-            fields: The fields to read, and the types with which DuckDB reads them.
+            fields: The DuckDB types of the fields to read, by name.
         """
         suffix = "" if self._wide else "[]"
         types = ", ".join(f"{name}: '{type_}{suffix}'" for name, type_ in fields.items())
-        # A field that a line lacks, or that is shorter than others, is filled up with NULL.
+        # DuckDB fills fields that are missing or shorter than others with NULL.
         rows = ", ".join(name if self._wide else f"unnest({name}) AS {name}" for name in fields)
         path = literal(_GLOB.sub(r"[\g<0>]", str(self.path)))
         size = max(MIN_OBJECT_SIZE, self.max_line_bytes + 16)
@@ -178,7 +178,7 @@ class SpoolFile:
         )
 
     def flush(self) -> None:
-        """Writes what is still in memory."""
+        """Writes the rows that are still in memory."""
         self._end_line()
         if self._lines:
             self._write()
@@ -189,7 +189,7 @@ class SpoolFile:
 
 
 def remove_leftovers(base: Path) -> None:
-    """Removes the folders of runs that were killed. Those of living runs are locked, those of others not ours."""
+    """Removes the folders of killed runs. Folders that are locked or belong to another user are kept."""
     if sys.platform == "win32":
         return
     for folder in base.glob(f"{PREFIX}*"):
@@ -206,7 +206,7 @@ def remove_leftovers(base: Path) -> None:
             continue
         try:
             if _lock(lock):
-                logger.info("Removing the spool that an earlier run left behind.")
+                logger.info("Removing the spool of an earlier run that did not finish.")
                 shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(lock)

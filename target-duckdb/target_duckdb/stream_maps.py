@@ -1,6 +1,6 @@
-"""Stream maps, by the SDK's own mapper: what becomes of a stream and of its records before they are loaded.
+"""Stream maps: change streams and records with the SDK's mapper before they are loaded.
 
-A stream without a map goes its way untouched, and quickly.
+Streams without a map are not affected and stay fast.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 logger = logging.getLogger("target-duckdb")
-logging.getLogger("singer_sdk.mapper").setLevel(logging.WARNING)  # it tells the user's expressions
+logging.getLogger("singer_sdk.mapper").setLevel(logging.WARNING)  # it logs the user's expressions
 
 SETTINGS = ("stream_maps", "stream_map_config", "faker_config")
 _ELSE, _SOURCE, _NULL = "__else__", "__source__", "__NULL__"
@@ -37,14 +37,14 @@ _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 @dataclass(frozen=True, eq=False)
 class Route:
-    """Where the records of a stream go.
+    """Where the records of a stream are loaded.
 
     Attributes:
         source: The stream's name in the input.
-        name: The name under which it is loaded.
-        schema: The schema of what is loaded.
-        keys: Its key properties.
-        map: What changes its records; None where nothing does.
+        name: The name that it is loaded under.
+        schema: The schema after mapping.
+        keys: The key properties after mapping.
+        map: Changes the records. None if there is no map.
     """
 
     source: str
@@ -54,10 +54,10 @@ class Route:
     map: StreamMap | None = None
 
     def record(self, record: msgspec.Raw) -> msgspec.Raw | None:
-        """The record that is loaded; None where a filter takes it out.
+        """Returns the mapped record, None if a filter removes it.
 
         Raises:
-            RecordError: The record cannot be read; it must not be kept, since nothing in it was hidden.
+            RecordError: The record cannot be decoded. It must not be kept, because the map was not applied.
             LineError: An expression fails.
         """
         if self.map is None:
@@ -72,14 +72,14 @@ class Route:
         except UnicodeDecodeError:
             raise RecordError("its record is not UTF-8 text.") from None
         except ValueError:  # a number of thousands of digits
-            raise RecordError("its record holds a number that no stream map can read.") from None
+            raise RecordError("its record has a number that is too long for stream maps.") from None
         try:
             mapped = self.map.transform(copy.copy(values))
         except Exception as error:  # noqa: BLE001 - an expression may raise anything
             raise LineError(_failure_message(self.source, error)) from None
         if mapped is None:
             return None
-        # What no expression touched keeps its text.
+        # Values that no expression changed keep their JSON text.
         same = {id(value): raw[name] for name, value in values.items() if name in raw}
         return msgspec.Raw(
             _encode({name: same.get(id(value)) or _encode_value(value) for name, value in mapped.items()})
@@ -87,14 +87,14 @@ class Route:
 
 
 class Router:
-    """Says where the records of each stream go.
+    """Determines the routes of each stream.
 
     Args:
         config: The settings.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        # The mapper changes what it is given.
+        # The mapper modifies its settings.
         settings = {name: copy.deepcopy(config[name]) for name in SETTINGS if config.get(name)}
         self._maps: dict[str, Any] = config.get("stream_maps") or {}
         self._mapper = PluginMapper(settings, logging.getLogger("singer_sdk.mapper")) if self._maps else None
@@ -102,7 +102,7 @@ class Router:
         self._warned: set[tuple[str, str]] = set()
 
     def routes(self, stream: str, schema: dict[str, Any], keys: tuple[str, ...]) -> tuple[Route, ...]:
-        """Where the records of a schema go: none where the stream is left out, several where it is duplicated.
+        """Returns the routes for a schema: none if the stream is removed, several if it is duplicated.
 
         Raises:
             LineError: A map does not fit the stream.
@@ -114,7 +114,7 @@ class Router:
         if key not in self._known:
             try:
                 mapper.register_raw_stream_schema(stream, schema, list(keys))
-            except StreamMapConfigError as error:  # it names streams and properties
+            except StreamMapConfigError as error:  # its text names only streams and properties
                 raise LineError(f"the setting stream_maps does not fit stream '{stream}': {error}") from None
             except (MapExpressionError, NotImplementedError):
                 raise LineError(f"the setting stream_maps cannot be used for stream '{stream}'.") from None
@@ -133,7 +133,7 @@ class Router:
         return self._known[key]
 
     def _warn_of_properties(self, stream: str, schema: dict[str, Any]) -> None:
-        """Names what a map takes out of a stream that has no such property: it may be misspelt, and its like remain."""
+        """Warns if a map removes a property that does not exist: if misspelled, the real one would be loaded."""
         properties = [*(schema.get("properties") or {})]
         for name, map_ in self._maps.items():
             if not isinstance(map_, dict) or not fnmatch.fnmatch(stream, map_.get(_SOURCE, name)):
@@ -141,15 +141,15 @@ class Router:
             for key, value in map_.items():
                 removed = value in {None, _NULL} if value is None or isinstance(value, str) else False
                 if removed and not key.startswith("__") and key not in properties:
-                    self._warn(f"takes the property '{key}' out of stream '{stream}', which has none", key, properties)
+                    self._warn(f"removes property '{key}' of stream '{stream}', which does not exist", key, properties)
 
     def warn_of_streams(self, streams: Iterable[str]) -> None:
-        """Names maps for streams that are none of these, and much like one of them: their names may be misspelt."""
+        """Warns of maps whose stream is not among these but has a similar name."""
         streams = [*streams]
         for name, map_ in self._maps.items():
             source = map_.get(_SOURCE, name) if isinstance(map_, dict) else name
             if source != _ELSE and not fnmatch.filter(streams, source) and difflib.get_close_matches(source, streams):
-                self._warn(f"names the stream '{source}', which did not come", source, streams)
+                self._warn(f"is for stream '{source}', which is not in the input", source, streams)
 
     def _warn(self, what: str, name: str, candidates: list[str]) -> None:
         if (what, name) not in self._warned:
@@ -158,15 +158,15 @@ class Router:
 
 
 def suggestion(name: str, candidates: Iterable[str]) -> str:
-    """A question after the most similar name, with a blank before it; empty where none is similar."""
+    """Returns " Did you mean ...?" with the most similar name, empty if none is similar."""
     found = difflib.get_close_matches(name, candidates, n=1)
     return f" Did you mean '{found[0]}'?" if found else ""
 
 
 def invalid_expressions(stream_maps: Mapping[str, Any]) -> list[str]:
-    """Sentences for expressions that no parser takes; they name the place."""
+    """Returns an error message for each expression with a syntax error."""
     return [
-        f"The setting stream_maps.{stream}.{name} is not an expression that can be read."
+        f"The setting stream_maps.{stream}.{name} is not a valid expression."
         for stream, map_ in stream_maps.items()
         if isinstance(map_, dict)
         for name, text in map_.items()
@@ -181,14 +181,14 @@ def _is_expression(text: str) -> bool:
         return False
 
 
-def _encode_value(value: Any) -> msgspec.Raw:  # noqa: ANN401 - an expression gives anything
+def _encode_value(value: Any) -> msgspec.Raw:  # noqa: ANN401 - the result of an expression may be anything
     if isinstance(value, float) and not math.isfinite(value):  # JSON has no such numbers
         return msgspec.Raw(_encode(str(value).replace("inf", "Infinity").replace("nan", "NaN")))
     return msgspec.Raw(_encode(value))
 
 
 def _failure_message(stream: str, error: Exception) -> str:
-    """Says which expression fails, and never on what."""
+    """Says which expression fails, without the values."""
     name, trace = None, error.__traceback__
     while trace is not None:
         name = (
@@ -198,6 +198,6 @@ def _failure_message(stream: str, error: Exception) -> str:
     cause = error.__cause__ if isinstance(error, MapExpressionError) and error.__cause__ else error
     place = f"of property '{name}'" if name else "that filters records"
     return (
-        f"the stream map {place} of stream '{stream}' fails for it ({type(cause).__name__}): write the expression so"
-        " that it takes what comes, nulls too."
+        f"the stream map {place} of stream '{stream}' fails ({type(cause).__name__}): change the expression so that it"
+        " supports all values, including nulls."
     )

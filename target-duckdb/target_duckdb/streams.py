@@ -1,4 +1,4 @@
-"""What waits for the next batch: per stream, its columns, spooled rows and versions to activate, in order."""
+"""Streams of the input: columns, spooled rows, and versions to activate in the next batch."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from target_duckdb.columns import Column, schema_columns
 from target_duckdb.errors import LineError, RecordError
 from target_duckdb.fast_decode import NOT_FAST_DECODABLE, RunDecoder
 from target_duckdb.flatten import Flattener, Flattening
+from target_duckdb.names import match_keys
 from target_duckdb.records import ColumnTooNarrowError, RecordDecoder
 from target_duckdb.segments import Part, Segment
 from target_duckdb.spool import SpoolDirectory, SpoolFile
@@ -31,15 +32,15 @@ _WIDE_COLUMNS = 500  # columns
 
 @dataclass
 class Layout:
-    """What a schema makes of a stream's records; kept, because some taps send two schemas by turns.
+    """Columns and decoders of one schema. Cached, because some taps alternate between schemas.
 
     Attributes:
-        columns: What the schema, or a value wider than the schema, asks for.
-        declared: The types that the schema asks for, by property.
-        decoder: Of its records.
-        flat: What takes its records' objects apart, if anything does.
-        ignored: Names of fields that records carry and the schema does not list.
-        runs: Of runs of its records, once there was one.
+        columns: The columns of the schema, widened where values needed it.
+        declared_types: The types declared by the schema, by property.
+        decoder: Decodes single records.
+        ignored: Names of fields in records that the schema does not list.
+        flattener: Flattens records, if flattening is on.
+        run_decoder: Decodes runs of records, once there was one.
     """
 
     columns: tuple[Column, ...]
@@ -52,11 +53,11 @@ class Layout:
 
 @dataclass(frozen=True)
 class ActivateVersion:
-    """All rows of the stream older than this version are deleted.
+    """A step that deletes all rows of the stream with an older version.
 
     Attributes:
-        version: The version.
-        after_rows: Whether rows of this version, or of an older one, came before it in this run.
+        version: The version to activate.
+        after_rows: Whether rows of this version or an older one preceded it in this run.
     """
 
     version: int
@@ -68,22 +69,25 @@ class Stream:
     """One stream of the input.
 
     Attributes:
-        name: Its name.
+        name: The stream's name.
+        directory: Where its rows are spooled.
+        metadata: Whether to fill the metadata columns.
         keys: Names of its key properties.
-        columns: What its schema, or a value wider than its schema, asks for.
-        declared: The types that its schema asks for, by property.
+        columns: The columns of its schema, widened where values needed it.
+        declared_types: The types declared by its schema, by property.
         steps: What the next batch does, in order.
-        versioned: Whether it sends versions.
-        deletes: Whether it sends marks of deletion.
-        warned: What was warned about, each once.
-        flatten: How objects are taken apart.
-        loaded: How many of its records came that can be loaded.
-        rejected: How many came that cannot.
+        sends_versions: Whether its messages have versions.
+        sends_deletions: Whether its records have deletion marks (`_sdc_deleted_at`).
+        has_new_schema: Whether the schema changed since the last batch.
+        warned: Warnings already logged, by kind and subject.
+        flatten: How objects are flattened.
         native: Whether nested values become STRUCT and LIST columns.
-        route: Where its records come from at present.
-        sources: The names, in the input, of the streams that it is made of.
-        by_version: Whether rows of different versions are kept apart.
-        aside: The table in which rows wait for their version to be activated.
+        loaded_count: The number of its records that were loaded.
+        rejected_count: The number of its records that were rejected.
+        route: The route of its current schema.
+        source_streams: The names of the input streams that are loaded into it.
+        separate_versions: Whether rows of different versions go to different segments.
+        staging_table: The table that holds rows of a version that is not activated yet.
     """
 
     name: str
@@ -108,8 +112,8 @@ class Stream:
 
     def __post_init__(self) -> None:
         self._has_unversioned = False
-        self._oldest_version: int | None = None  # version of this run's rows
-        self._activated_version: int | None = None  # newest of this run
+        self._oldest_version: int | None = None  # of the rows in this run
+        self._activated_version: int | None = None  # newest in this run
         self._schema: Any = None
         self._schema_json = ""
         self._layouts: dict[str, Layout] = {}
@@ -118,7 +122,7 @@ class Stream:
         self._part: Part | None = None
 
     def set_schema(self, schema: dict[str, Any], keys: tuple[str, ...]) -> None:
-        """Takes the schema of a SCHEMA message.
+        """Applies the schema of a SCHEMA message.
 
         Raises:
             LineError: The key changed, or is not among the properties.
@@ -147,13 +151,8 @@ class Stream:
             logger.warning("Stream '%s' has a schema without properties: its rows hold metadata only.", self.name)
             self.metadata = True
         self._warn_of_types(schema)
-        self._schema, self._schema_json, self._flattener, self.keys, self.has_new_schema = (
-            original,
-            text,
-            flattener,
-            keys,
-            True,
-        )
+        self._schema, self._schema_json, self._flattener = original, text, flattener
+        self.keys, self.has_new_schema = keys, True
         self.declared_types = {column.name: column.type for column in columns}
         self.sends_deletions = self.sends_deletions or "_sdc_deleted_at" in (schema.get("properties") or {})
         if len(self._layouts) >= _MAX_LAYOUTS:
@@ -166,8 +165,8 @@ class Stream:
             if types.has_unsupported_type(value) and ("type", name) not in self.warned:
                 self.warned.add(("type", name))
                 logger.warning(
-                    "Stream '%s': column '%s' names a type in x-sql-datatype that DuckDB does not know or that may"
-                    " lose something: the type that the rest of its schema says is used.",
+                    "Stream '%s': the x-sql-datatype of column '%s' is not a DuckDB type or may lose data: it is"
+                    " ignored, and the type follows from the rest of the schema.",
                     self.name,
                     name,
                 )
@@ -183,9 +182,9 @@ class Stream:
         self._part = None
 
     def add_run(self, lines: list[bytes]) -> bool:
-        """Takes the records of RECORD lines of this stream if nothing in them is odd; says whether it did."""
+        """Adds the records of RECORD lines of this stream together. Returns False if they must be added one by one."""
         if self.flatten.max_level:
-            return False  # each record must be taken apart first
+            return False
         layout = self._layout
         try:
             if layout.run_decoder is None:
@@ -194,7 +193,7 @@ class Stream:
         except NOT_FAST_DECODABLE:
             return False
         if self.separate_versions and len(set(run.versions)) > 1:
-            return False  # rows of several versions go to several segments
+            return False  # each version has its own segment
         without = run.versions.count(None)
         if without:
             self._has_unversioned = True
@@ -210,10 +209,10 @@ class Stream:
         return True
 
     def add(self, message: Message) -> None:
-        """Takes one record.
+        """Adds one record.
 
         Args:
-            message: A RECORD message.
+            message: A RECORD message, or one made of a record in a BATCH file.
 
         Raises:
             RecordError: The record cannot be loaded.
@@ -231,10 +230,10 @@ class Stream:
         present: set[str] | None = None
         try:
             values = self._layout.decoder.decode(record)
-            decode_exactly = values[-1] is not None
+            is_exact = values[-1] is None
         except (msgspec.DecodeError, UnicodeDecodeError):
-            decode_exactly = True
-        if decode_exactly:
+            is_exact = False
+        if not is_exact:
             values, present = self._decode_exactly(record)
         self._track_version(version)
         segment, part = self._segment_and_part(version)
@@ -248,7 +247,7 @@ class Stream:
             ]
         now = time.time_ns() // 1000
         row = (now, version, message.time_extracted, positions, part.number, *values)
-        # A nested value stands twice in the spool, once as text.
+        # A nested value is spooled twice, parsed and as text.
         segment.file.add(part.fields, row, len(record) * 3 if self.native else len(record))
         self.loaded_count += 1
 
@@ -263,16 +262,16 @@ class Stream:
             and ("version", "older") not in self.warned
         ):
             self.warned.add(("version", "older"))
-            # A version says when its read began, not when a row was read: what has just come is there.
+            # A version is the start of a full read, so such a row may be more recent than the activated version.
             logger.warning(
-                "Stream '%s': records of a version older than the activated one came after it: they are loaded.",
+                "Stream '%s': records have an older version than the one already activated: they are loaded.",
                 self.name,
             )
         if self._oldest_version is None or version < self._oldest_version:
             self._oldest_version = version
 
     def _segment_and_part(self, version: int | None) -> tuple[Segment, Part]:
-        """Where rows of the columns at hand, and of a version, go."""
+        """Returns where rows of the current columns and of a version go."""
         if self._segment is not None and self.separate_versions and self._segment.version != version:
             self._segment = self._part = None
         if self._segment is None or self._part is None:
@@ -301,7 +300,7 @@ class Stream:
             if not kept_objects:
                 break
             logger.warning(
-                "Stream '%s': what its schema does not list, or is no object, is kept as JSON in: %s.",
+                "Stream '%s': unlisted properties and values that are not objects are kept as JSON in: %s.",
                 self.name,
                 ", ".join(kept_objects),
             )
@@ -327,10 +326,10 @@ class Stream:
         )
 
     def activate(self, version: int) -> None:
-        """Takes the version of an ACTIVATE_VERSION message."""
+        """Adds the version of an ACTIVATE_VERSION message."""
         if self._has_unversioned:
             logger.warning(
-                "Stream '%s': ACTIVATE_VERSION is ignored, because records of this run came without a version.",
+                "Stream '%s': ACTIVATE_VERSION is ignored, because some records of this run have no version.",
                 self.name,
             )
             return
@@ -342,11 +341,11 @@ class Stream:
                     self.name,
                 )
             return
-        # A table that is replaced as a whole has room for a few; it would never be replaced where one comes each time.
+        # An overwritten table tolerates a few, because a record that is rejected in every run would block it forever.
         if self.rejected_count > (self.loaded_count if self.separate_versions else 0):
             logger.warning(
-                "Stream '%s': ACTIVATE_VERSION is ignored, because %d of its records were set aside and %d loaded: what"
-                " seems to be gone may be among them. No row of an older version is deleted in this run.",
+                "Stream '%s': ACTIVATE_VERSION is ignored, because %d of its records were rejected and %d loaded: rows"
+                " that seem deleted may be among the rejected ones. No older rows are deleted in this run.",
                 self.name,
                 self.rejected_count,
                 self.loaded_count,
@@ -361,17 +360,17 @@ class Stream:
 
     @property
     def has_mixed_schemas(self) -> bool:
-        """Whether the batch holds rows of several of its schemas together."""
+        """Whether one segment of the batch holds rows of several schemas."""
         return self._segment is not None and len(self._segment.parts) > 1
 
     @property
     def segments(self) -> list[Segment]:
-        """The steps that bring rows."""
+        """The steps that load rows."""
         return [step for step in self.steps if isinstance(step, Segment)]
 
     @property
     def flattened_objects(self) -> set[str]:
-        """Names of objects whose properties are columns of their own in the next batch."""
+        """Names of the objects that are flattened in the next batch."""
         found = {name for segment in self.segments for part in segment.parts for name in part.flattened_objects}
         return found | self._flattener.flattened_objects if self._flattener else found
 
@@ -381,35 +380,9 @@ class Stream:
             segment.file.flush()
 
     def clear(self) -> None:
-        """Forgets what a batch has committed."""
+        """Removes what was committed."""
         for segment in self.segments:
             segment.file.remove()
         self.steps.clear()
         self._segment = self._part = None
         self.has_new_schema = False
-
-
-def match_keys(stream: str, old: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
-    """The key properties in their old order; one may be written anew in another case.
-
-    Args:
-        stream: The stream's name.
-        old: The key as it is known.
-        new: The key as the tap says it.
-
-    Raises:
-        LineError: The key is another one.
-    """
-    spelled = {name.lower(): name for name in new} | {name: name for name in new}
-    names = tuple(spelled.get(name, spelled.get(name.lower(), "")) for name in old)
-    if set(names) != set(new) or len(old) != len(new):
-        raise LineError(key_change_message(stream, old, new))
-    return names
-
-
-def key_change_message(stream: str, old: tuple[str, ...], new: tuple[str, ...]) -> str:
-    """The sentence for a key that is not what it was."""
-    return (
-        f"the key of stream '{stream}' was ({', '.join(old) or 'none'}) and is now ({', '.join(new) or 'none'}):"
-        " rename or drop its table and load the stream again in full."
-    )

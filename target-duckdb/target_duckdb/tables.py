@@ -1,4 +1,4 @@
-"""The table of a stream: found or made, and widened, never narrowed."""
+"""Tables of streams: found or created, and widened, never narrowed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from target_duckdb import types
-from target_duckdb.database import REJECTED_TABLE, STATE_TABLE, literal, quoted
+from target_duckdb.database import REJECTED_TABLE, STATE_TABLE, literal, no_row_matches, quoted
 from target_duckdb.errors import LineError, TargetError
-from target_duckdb.names import free_name
-from target_duckdb.streams import match_keys
+from target_duckdb.names import free_name, match_keys
 from target_duckdb.type_fit import canonical_text_sql, has_canonical_text
 
 if TYPE_CHECKING:
@@ -22,31 +21,33 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("target-duckdb")
 
-_STREAM, _STAGING = "singer_stream", "singer_aside"  # whose table it is, in its comment
+# Keys in the comment of a table, for the stream that it belongs to.
+_STREAM, _STAGING = "singer_stream", "singer_aside"
 _REJECTED = {"stream": "VARCHAR", "record": "JSON", "reason": "VARCHAR", "received": "TIMESTAMPTZ"}
 _REJECTED_NAME = re.compile(rf"{REJECTED_TABLE}(_\d+)?")
 
 
 @dataclass
 class Table:
-    """A table as it is in the database.
+    """A table in the database.
 
     Attributes:
+        connection: A connection in a transaction.
         stream: The stream that it holds.
         sql: Its full name, quoted.
         keys: The stream's key properties.
-        noted: The same as they were first called, where they are known; only their case may differ.
         name: Its name.
-        columns: Types by column name, without generated ones; none where the table does not exist yet.
-        generated: Names of columns that DuckDB computes.
-        defaults: SQL of the defaults of columns that have one.
-        version: The version of its rows, where whole versions are swapped in.
-        aside: Whether it holds rows that wait for their version to be activated.
-        held: Columns by the property that they hold, where that has another name.
-        apart: Names of objects, in small letters, that have flat columns in it, or once had.
-        former: Types of values that key columns of text hold, each value with the one text of its type.
-        foreign: Whether its comment is somebody else's, and stays.
-        empty: Whether it was made in this transaction and has no rows yet.
+        recorded_keys: The key properties recorded in the database. They differ from `keys` in case only.
+        columns: Types by column name, without generated columns. Empty if the table does not exist yet.
+        generated: Names of generated columns.
+        defaults: SQL of column defaults, by column name.
+        version: The version of its rows, if the table was overwritten.
+        staging: Whether it is a staging table, whose version is not activated yet.
+        column_names: Columns by property, where the names differ.
+        flattened: Lower-case names of the objects that have, or once had, flattened columns.
+        former_key_types: Former types of key columns that are text now, in which each value has one canonical text.
+        has_foreign_comment: Whether the user has set a comment, which is kept.
+        is_empty: Whether it was created in this transaction and has no rows yet.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -68,7 +69,7 @@ class Table:
 
     @property
     def comment(self) -> str:
-        """Whose table it is and its key, as JSON: without a PRIMARY KEY nothing else says it."""
+        """The comment as JSON. It records the stream and its key, because the table has no PRIMARY KEY."""
         note: dict[str, Any] = {
             _STAGING if self.staging else _STREAM: self.stream,
             "key_properties": list(self.recorded_keys or self.keys),
@@ -84,20 +85,20 @@ class Table:
         return json.dumps(note, ensure_ascii=False)
 
     def write_comment(self) -> None:
-        """Writes the comment."""
+        """Writes the comment to the database."""
         self.connection.execute(f"COMMENT ON TABLE {self.sql} IS {literal(self.comment)}")
 
     def find_column(self, name: str) -> str | None:
-        """The column that holds what is named so, if there is one, whatever the case of its name."""
+        """Returns the column of a property, None if there is none. Ignores case."""
         name = self.column_names.get(name, name)
         return next((column for column in self.columns if column.lower() == name.lower()), None)
 
     def save_column_names(self, names: Mapping[str, str], flattened: Iterable[str]) -> None:
-        """Notes for later runs what names alone do not say.
+        """Records in the comment what later runs cannot tell from the column names.
 
         Args:
             names: Columns by property.
-            apart: Objects that have flat columns, for the runs in which they are whole.
+            flattened: Names of objects that have flattened columns.
         """
         before = self.column_names, self.flattened
         self.column_names = self.column_names | {name: column for name, column in names.items() if name != column}
@@ -106,9 +107,9 @@ class Table:
             self.write_comment()
 
     def canonical_types_of(self, column: str, type_: str) -> list[str]:
-        """The types whose values have one text each in a key column of text, so that they stay the same keys.
+        """Returns the types whose values have a canonical text in a text key column, so that keys stay equal.
 
-        The type of the values that come is noted, unless the column, of text first, holds such as other texts.
+        Adds and records the type, unless the column already holds values of that type as other text.
         """
         known = self.former_key_types.get(column, [])
         if type_ not in known and has_canonical_text(type_):
@@ -123,10 +124,13 @@ class Table:
             self.write_comment()
 
     def ensure_columns(self, wanted: Mapping[str, str]) -> None:
-        """Adds the columns that are missing and widens those that are too narrow.
+        """Creates the table, adds missing columns, and widens columns that are too narrow.
 
         Args:
             wanted: Types by column name.
+
+        Raises:
+            TargetError: A view has the table's name, or an index or a constraint prevents widening.
         """
         if not self.columns:
             columns = ", ".join(f"{quoted(name)} {type_}" for name, type_ in wanted.items())
@@ -134,7 +138,7 @@ class Table:
                 self.connection.execute(f"CREATE TABLE {self.sql} ({columns})")
             except duckdb.CatalogException:
                 raise TargetError(
-                    f"The table of stream '{self.stream}' cannot be made: a view of that name stands in its place."
+                    f"The table of stream '{self.stream}' cannot be created: a view has its name. Rename or drop it."
                 ) from None
             self.columns = dict(wanted)
             self.is_empty = True
@@ -162,21 +166,14 @@ class Table:
         except (duckdb.BinderException, duckdb.CatalogException, duckdb.DependencyException):
             raise TargetError(
                 f"Column '{name}' of the table of stream '{self.stream}' must become {wide}, but an index or a"
-                " constraint stands on it: drop that first."
+                " constraint depends on it: drop that first."
             ) from None
         self.columns[name] = wide
         if wide == "VARCHAR" and name in {self.find_column(key) for key in self.keys}:
             self._save_former_type(name, old)
         logger.warning(
-            "Stream '%s': column '%s' was %s and is %s now, so that all values fit.", self.stream, name, old, wide
+            "Stream '%s': column '%s' was widened from %s to %s to hold all values.", self.stream, name, old, wide
         )
-
-
-def no_row_matches(connection: duckdb.DuckDBPyConnection, source: str, condition: str | None) -> bool:
-    """Whether no row of a table is a misfit, which is a condition in SQL."""
-    if condition is None:
-        return True
-    return not connection.execute(f"SELECT coalesce(bool_or({condition}), false) FROM {source}").fetchall()[0][0]  # noqa: S608 - quoted names
 
 
 class Tables:
@@ -185,17 +182,17 @@ class Tables:
     Args:
         connection: A connection in a transaction.
         catalog: The database's name.
-        schema: The schema's name. It is made where it does not exist.
+        schema: The schema's name. It is created if it does not exist.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, catalog: str, schema: str) -> None:
         self._connection = connection
         self._schema = schema
         self._catalog = catalog
-        # With the catalog, because a file named like its schema would make `schema.table` ambiguous.
+        # Includes the catalog, because `schema.table` is ambiguous if the file is named like the schema.
         self._prefix = f"{quoted(self._catalog)}.{quoted(schema)}"
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {self._prefix}")
-        # Both once for all streams: DuckDB takes milliseconds to list its catalog.
+        # Read once for all streams: listing the catalog takes DuckDB milliseconds.
         self._comments: dict[str, str | None] = dict(
             self._list("SELECT table_name, comment FROM duckdb_tables() WHERE database_name = ? AND schema_name = ?")
         )
@@ -219,7 +216,7 @@ class Tables:
         return self._connection.execute(sql, [self._catalog, self._schema]).fetchall()
 
     def sql_name(self, table: str) -> str:
-        """A table's full name, quoted."""
+        """Returns the full name of a table, quoted."""
         return f"{self._prefix}.{quoted(table)}"
 
     def open(self, stream: str, keys: tuple[str, ...]) -> Table:
@@ -230,18 +227,15 @@ class Tables:
             keys: Its key properties.
 
         Returns:
-            The table. Without columns where it does not exist yet.
+            The table. Without columns if it does not exist yet.
 
         Raises:
-            TargetError: The table was made with another key.
+            TargetError: The table has another key.
         """
         name, note = self._find(stream)
         table = Table(self._connection, stream, self.sql_name(name), keys, name, version=_version(note))
-        table.column_names, table.flattened, table.former_key_types = (
-            _column_names(note),
-            _flattened(note),
-            _former_key_types(note),
-        )
+        table.column_names, table.flattened = _column_names(note), _flattened(note)
+        table.former_key_types = _former_key_types(note)
         if name not in self._comments:
             self._comments[name] = table.comment
             return table
@@ -269,7 +263,7 @@ class Tables:
         for name, note in notes.items():
             if note.get(_STREAM) == stream:
                 return name, note
-        # Tables of other streams are not for this one, even where their names differ only in case.
+        # Names of other streams' tables are taken, even if they differ only in case.
         taken = {name.lower() for name, note in notes.items() if note.keys() & {_STREAM, _STAGING}}
         taken |= {STATE_TABLE, REJECTED_TABLE, *filter(self._is_rejected, notes)}
         name = free_name(stream, taken)
@@ -277,7 +271,7 @@ class Tables:
         return name, notes.get(name, {})
 
     def rejected_table(self) -> str:
-        """Finds or makes the table for records that cannot be loaded; what is named so and looks otherwise stays."""
+        """Finds or creates the table for rejected records. Avoids tables of that name with other columns."""
         views = "SELECT view_name FROM duckdb_views() WHERE database_name = ? AND schema_name = ?"
         taken = {name.lower() for (name,) in self._list(views)}
         for name in self._comments:
@@ -295,25 +289,25 @@ class Tables:
         return bool(known) and _REJECTED.items() <= self._columns.get(name, {}).items()
 
     def _find_staging(self, main: Table) -> tuple[str | None, dict[str, Any]]:
-        """The name of the table in which rows of a stream wait, if there is one, and what its comment says."""
+        """Returns the name of a stream's staging table, None if there is none, and its parsed comment."""
         notes = {name: _parse_comment(comment) for name, comment in self._comments.items()}
         return next(((name, note) for name, note in notes.items() if note.get(_STAGING) == main.stream), (None, {}))
 
     def staged_version(self, main: Table) -> int | None:
-        """The version whose rows wait beside a stream's table; None where none do."""
+        """Returns the version in a stream's staging table, None if there is none."""
         return _version(self._find_staging(main)[1])
 
     def staging(self, main: Table, version: int) -> Table:
-        """Finds or makes the table beside a stream's own in which the rows of a version wait until it is activated.
+        """Finds or creates the staging table, which holds the rows of a version until it is activated.
 
-        One that holds an older version goes: the newer one holds all that the tap still has.
+        A staging table with an older version is dropped, because the new version replaces it.
 
         Args:
             main: The stream's table.
-            version: The version, not older than the one that waits.
+            version: The version, not older than the staged one.
 
         Returns:
-            The table, at first with the columns of the stream's own.
+            The staging table, created with the columns of the stream's table.
         """
         known = self._staging_tables.get(main.stream)
         if known is not None and known.version == version:
@@ -341,19 +335,19 @@ class Tables:
         return table
 
     def swap(self, main: Table, staging: Table) -> Table:
-        """Puts the table that stands aside in the place of a stream's own.
+        """Replaces a stream's table by its staging table.
 
         Returns:
             The stream's new table.
 
         Raises:
-            TargetError: Something else depends on the old one.
+            TargetError: Another object depends on the old table.
         """
         try:
             self._connection.execute(f"DROP TABLE {main.sql}")
         except (duckdb.CatalogException, duckdb.DependencyException):
             raise TargetError(
-                f"The table of stream '{main.stream}' cannot be replaced: drop what refers to it first."
+                f"The table of stream '{main.stream}' cannot be replaced: drop the objects that refer to it first."
             ) from None
         self._connection.execute(f"ALTER TABLE {staging.sql} RENAME TO {quoted(main.name)}")
         del self._comments[staging.name], self._columns[staging.name], self._staging_tables[main.stream]
@@ -395,7 +389,7 @@ def _flattened(note: dict[str, Any]) -> frozenset[str]:
 
 
 def _parse_comment(comment: str | None) -> dict[str, Any]:
-    """What this target once wrote into a table's comment; nothing where somebody else wrote it."""
+    """Parses a comment written by this target. Empty for any other comment."""
     try:
         note = json.loads(comment or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""The target: what it does with each message, and when a batch is committed."""
+"""The target: handles each type of message and commits batches."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from target_duckdb.messages import MessageReader
 
 _BATCH_BYTES = 256 << 20  # at most
-_BATCH_SHARE = 8  # of memory_limit: DuckDB holds a batch several times over
-_LARGE_RECORD = 1 << 16  # such rows count twice: DuckDB works on some two thousand at a time, whatever their size
-_MAX_RUN_BYTES = 1 << 19  # bytes of lines that are decoded at once
-_MIXED_SCHEMAS_FACTOR = 8  # how much more rows count that may have to be merged column by column
-_MAX_OVERSHOOT = 1.25  # a record that would make a batch so much larger begins the next one
+_BATCH_SHARE = 8  # fraction of memory_limit: DuckDB holds several copies of a batch
+_LARGE_RECORD = 1 << 16  # larger records count twice, because DuckDB processes 2,048 rows at a time whatever their size
+_MAX_RUN_BYTES = 1 << 19  # decoded together
+_MIXED_SCHEMAS_FACTOR = 8  # weight of rows that may have to be merged column by column
+_MAX_OVERSHOOT = 1.25  # a record that would exceed the batch size by more than this starts a new batch
 _BATCH_SECONDS = 60.0
-_BATCH_COLUMNS = 3000  # each column of each table in a transaction takes some 25 kB of DuckDB's memory
+_BATCH_COLUMNS = 3000  # each column of a table in a transaction takes about 25 kB of memory in DuckDB
 _METHODS = {"upsert": StreamLoad, "append-only": AppendOnlyLoad, "overwrite": OverwriteLoad}
 
 
 class TargetDuckDB(Command):
-    """Singer target for DuckDB: every row and value arrives, rows and state in one transaction."""
+    """Singer target for DuckDB: lossless and typed, with rows and state committed in one transaction."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -54,8 +54,8 @@ class TargetDuckDB(Command):
         temp_dir = self.config.get("temp_dir")
         self._spool = SpoolDirectory(expand_home(temp_dir) if temp_dir else None)
         self._router = Router(self.config)
-        self._routes: dict[str, tuple[Route, ...]] = {}  # by the name in the input
-        self._streams: dict[str, Stream] = {}  # by the name under which they are loaded
+        self._routes: dict[str, tuple[Route, ...]] = {}  # by the stream's name in the input
+        self._streams: dict[str, Stream] = {}  # by the name that they are loaded under
         reader = cast("MessageReader", self.message_reader)
         reader.add_run, reader.on_error, reader.reject_line = self._add_run, self._save_state, self._reject_line
         reader.check_signals = self.check_signals
@@ -64,29 +64,29 @@ class TargetDuckDB(Command):
         self._batch_rows: int = self.config["batch_size_rows"]
         self._batch_bytes = min(_BATCH_BYTES, max(1, parse_size(self.config["memory_limit"]) // _BATCH_SHARE))
         self._rows = self._bytes = self._columns = 0
-        self._counted_steps: dict[str, int] = {}  # how many steps of a stream are counted in _columns
+        self._counted_steps: dict[str, int] = {}  # steps whose columns are counted in _columns, by stream
         self._pending_state: str | None = None
-        self._safe_state: str | None = None  # the last one that came when nothing waited: all of it is committed
+        self._safe_state: str | None = None  # the last state whose rows are all committed
         self._committing = False
         self._last_commit = time.monotonic()
 
-    # Messages. The reader hands on structs where the SDK's own hands on dictionaries.
+    # Message handlers. They take structs instead of the SDK's dictionaries.
 
     def _process_schema_message(self, message: Message) -> None:  # type: ignore[override]
         schema = json.loads(json_text(message.schema)) if message.schema else None
         if not message.stream or not isinstance(schema, dict):
-            raise LineError("its SCHEMA message lacks a stream or a schema.")
+            raise LineError("its SCHEMA message has no stream or no schema.")
         routes = self._router.routes(message.stream, schema, tuple(message.key_properties or ()))
         for route in routes:
             if not route.keys and self.config["primary_key_required"]:
                 raise LineError(
-                    f"stream '{route.name}' has no key properties; the setting primary_key_required asks for them."
+                    f"stream '{route.name}' has no key properties, but the setting primary_key_required is on."
                 )
             self._stream_for(route)
         self._routes[message.stream] = routes
 
     def _stream_for(self, route: Route) -> Stream:
-        """The stream that a route leads to, with the route's schema."""
+        """Returns the stream of a route and applies the route's schema."""
         stream = self._streams.get(route.name)
         if stream is None:
             metadata = self.config["add_metadata_columns"] or self.config.get("add_record_metadata", False)
@@ -133,30 +133,30 @@ class TargetDuckDB(Command):
         self._count_record(size)
 
     def _reject(self, stream: Stream, record: bytes | None, error: RecordError | RecursionError) -> None:
-        """Sets a record aside that cannot be loaded, or ends the run."""
+        """Rejects a record that cannot be loaded, or ends the run."""
         if not self._rejects_bad_records:
             raise error
         stream.rejected_count += 1
         self._rejected.add(stream.name, record, str(error) if isinstance(error, RecordError) else NESTED_TOO_DEEP)
 
     def _reject_line(self, name: str, line: bytes, reason: str) -> bool:
-        """Sets a line aside whose record cannot be read."""
+        """Rejects a line whose record cannot be decoded. Returns False if the run must end."""
         if name not in self._routes or not self._rejects_bad_records:
             return False
-        for route in self._routes[name]:  # what a map could not change must not be kept
+        for route in self._routes[name]:  # a record that a map could not change must not be kept
             self._reject(self._stream_for(route), None if route.map else line, RecordError(reason))
             self._count_record(len(line))
         return True
 
     def _count_record(self, size: int) -> None:
-        """Counts a record; commits where the batch is full."""
+        """Counts a record and commits if the batch is full."""
         self._rows += 1
         self._bytes += size
         if self._rows >= self._batch_rows or self._bytes >= self._batch_bytes:
             self._commit()
 
     def _add_run(self, name: str, lines: list[bytes]) -> int:
-        """Takes the first of some RECORD lines of one stream if nothing in them is odd; says how many."""
+        """Adds the first of some RECORD lines of a stream together. Returns how many, 0 to add them one by one."""
         routes = self._routes.get(name, ())
         if len(routes) != 1 or routes[0].map:
             return 0
@@ -164,7 +164,7 @@ class TargetDuckDB(Command):
         lines = lines[: self._batch_rows - self._rows]
         size = sum(map(len, lines)) * (_MIXED_SCHEMAS_FACTOR if stream.has_mixed_schemas else 1)
         if self._bytes + size > self._batch_bytes or size > _MAX_RUN_BYTES:
-            return 0  # one by one, to end the batch where it is full
+            return 0  # so that the batch ends exactly when it is full
         self._track_columns(stream)
         if not stream.add_run(lines):
             return 0
@@ -179,7 +179,7 @@ class TargetDuckDB(Command):
             raise LineError("its STATE message has no value.")
         state = json_text(message.value)
         if state == "null":
-            self.logger.warning("A STATE message whose value is null is ignored: there is nothing to go on from.")
+            self.logger.warning("A STATE message is ignored because its value is null.")
             return
         self._pending_state = state
         if not self._rows and not any(stream.steps for stream in self._streams.values()):
@@ -212,40 +212,40 @@ class TargetDuckDB(Command):
                 raise LineError(f"{place}: {error}") from None
 
     def process_endofpipe(self) -> None:
-        """Commits what is left; names what was set aside, and what waits for a version that was not activated."""
+        """Commits the last batch and logs warnings of rejected records and versions that were not activated."""
         self._commit()
         self._rejected.warn()
         self._router.warn_of_streams(self._routes)
         for stream in self._streams.values():
             if stream.staging_table:
                 self.logger.warning(
-                    "Stream '%s': its table is as it was, because no ACTIVATE_VERSION came for the new rows."
-                    " They wait in the table '%s'.",
+                    "Stream '%s': its table is unchanged, because the new version was not activated."
+                    " The new rows are in the staging table '%s'.",
                     stream.name,
                     stream.staging_table,
                 )
 
     def _routes_for(self, name: str | None) -> tuple[Route, ...]:
         if not name:
-            raise LineError("its message names no stream.")
+            raise LineError("its message has no stream.")
         routes = self._routes.get(name)
         if routes is None:
-            raise LineError(f"its stream '{name}' has had no SCHEMA message.")
+            raise LineError(f"its stream '{name}' has no SCHEMA message before it.")
         return routes
 
     def _track_columns(self, stream: Stream) -> None:
-        """Notes that the batch holds something of a stream; commits what it holds if it gets too wide."""
+        """Counts the columns of a stream in the batch. Commits first if there would be too many."""
         steps = max(1, len(stream.steps))
         if steps <= self._counted_steps.get(stream.name, 0):
             return
         if self._columns + len(stream.columns) > _BATCH_COLUMNS:
             self._commit()
-            steps = 1  # those of before are gone
+            steps = 1  # the earlier steps are committed
         self._counted_steps[stream.name] = steps
         self._columns += len(stream.columns)
 
     def _commit(self) -> None:
-        """Commits all rows and the state, then says the state."""
+        """Commits all rows and the state, then writes the state to standard output."""
         state, streams = self._pending_state, list(self._streams.values())
         if (
             state is None
@@ -270,14 +270,14 @@ class TargetDuckDB(Command):
         self.release_signals()
 
     def _save_state(self) -> None:
-        """Where the input ends badly, commits and says the state of what is committed, if it was not said yet."""
+        """Commits and writes the state of the committed rows before the run ends with an error."""
         self._rejected.warn()
         state = self._safe_state
         if self.stopped:
             self.database.stop_waiting()
         self.database.before_commit = lambda: None
         if state is not None and not self._committing:
-            with suppress(TargetError):  # what ended the run is said, not this
+            with suppress(TargetError):  # report the error that ended the run, not this one
                 self._loader.commit((), RejectedRecords(self._spool), state, self._spool.path / "duckdb")
                 write_line(state)
 

@@ -1,4 +1,4 @@
-"""Which type holds every value of a spooled column, and the SQL that makes values of it."""
+"""Finds the type that holds every value of a spooled column, and the SQL that converts to it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
     import duckdb
 
-_MAX_CHECKS = 100  # in a query: each pattern takes half a megabyte
+_MAX_CHECKS = 100  # per query: each pattern takes half a megabyte
 _OFFSET = r"([Zz]|[+-]\d{2}(:?\d{2})?)"
-_TIME = r"\d{2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?"  # DuckDB drops a seventh digit
+_TIME = r"\d{2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?"  # DuckDB truncates a seventh digit
 _NANO_TIME = _TIME.replace("6", "9")
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _MIDNIGHT = r"([Tt ]00:00(:00(\.0+)?)?([Zz]|[+-]00(:?00)?)?)?"
 _INTEGER = r"(0|[1-9]\d*)"  # leading zeros would be lost
-#: What DuckDB reads without loss.
+#: Texts that DuckDB casts without loss, by type.
 PATTERNS = {
     "TIMESTAMPTZ": rf"{_DATE}([Tt ]{_TIME} ?{_OFFSET}?)?",
     "TIMESTAMP": rf"{_DATE}([Tt ]{_TIME})?",
@@ -32,29 +32,28 @@ PATTERNS = {
     "UBIGINT": rf"{_INTEGER}(\.0+)?",
     "UHUGEINT": rf"{_INTEGER}(\.0+)?",
 }
-_EXACT_DOUBLE_DIGITS = 15  # of a number that a DOUBLE gives back as it was
+_EXACT_DOUBLE_DIGITS = 15  # a DOUBLE keeps every decimal number of up to this many digits
 _DECIMAL = rf"-?{_INTEGER}(\.\d+)?"
-#: Types whose values may be written in other ways, too.
+#: Types whose values may also be written in other formats.
 _TIME_TYPES = frozenset({"DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS", "TIMESTAMPTZ_NS"})
-#: What turns the other ways into those of the patterns, after all letters were made large. DuckDB's expressions know no
-#: look-ahead.
+#: Convert the other formats, in upper case, to those of the patterns. DuckDB's regular expressions have no look-ahead.
 _REWRITES = (
     (r"^(\d{4})(\d{2})(\d{2})([T ]|$)", r"\1-\2-\3\4"),  # 20240229T120000Z
     (r"^(.{10}[T ]\d{2})(\d{2})(\d{2})", r"\1:\2:\3"),
     (r"^(.{10}[T ]\d{2})(\d{2})([^\d:]|$)", r"\1:\2\3"),
     (r"^(.{10}[T ]\d{2})([^\d:]|$)", r"\1:00\2"),
-    (r"(:\d{2}),(\d)", r"\1.\2"),  # the other decimal sign that ISO 8601 allows
+    (r"(:\d{2}),(\d)", r"\1.\2"),  # ISO 8601 allows a decimal comma
     (r" ?(UTC|GMT)$", "Z"),
     (r" ([+-]\d{2}(:?\d{2})?)$", r"\1"),
 )
 _TRUNCATE_NANOSECONDS = (
     r"(:\d{2}\.\d{6})\d{1,3}($|[^\d])",
     r"\1\2",
-)  # a clock of nanoseconds, in a column of microseconds
+)  # in a column of microseconds
 
 
 def normalize_time(text: str, column_type: str) -> str:
-    """A time that may be written in another way, as the pattern of its type wants it."""
+    """Converts a time in another format to the format of its type's pattern."""
     text = text.upper()
     for pattern, replacement in _rewrites(column_type, key=False):
         text = re.sub(pattern, replacement, text)
@@ -62,12 +61,12 @@ def normalize_time(text: str, column_type: str) -> str:
 
 
 def _rewrites(column_type: str, *, key: bool) -> tuple[tuple[str, str], ...]:
-    # Two keys that differ in nanoseconds only must stay two.
+    # Keys that differ only in nanoseconds must stay distinct.
     return _REWRITES if key or column_type.endswith("_NS") else (*_REWRITES, _TRUNCATE_NANOSECONDS)
 
 
 def _fits_rewritten(name: str, column_type: str, *, key: bool) -> tuple[str, str]:
-    """As `_fits`, for a time that may be written in another way."""
+    """Like `_fits`, for times in other formats."""
     sql = f"upper({name})"
     for pattern, replacement in _rewrites(column_type, key=key):
         sql = f"regexp_replace({sql}, '{pattern}', '{replacement}')"
@@ -75,15 +74,15 @@ def _fits_rewritten(name: str, column_type: str, *, key: bool) -> tuple[str, str
 
 
 def value_sql(name: str, column_type: str, *, irregular: bool = False, key: bool = False) -> str:
-    """SQL for a spooled value as a value of its column's type.
+    """Returns SQL that converts a spooled value to its column's type.
 
     Args:
-        name: The spooled value.
+        name: SQL for the spooled value.
         column_type: The type.
-        odd: Whether some of the values are times that are written in another way, or empty texts for no time.
-        key: Whether the column is of the key.
+        irregular: Whether some values are times in other formats, or empty strings.
+        key: Whether it is a key column.
     """
-    if column_type == "JSON":  # what DuckDB does not take as JSON is kept as a JSON string
+    if column_type == "JSON":  # text that is not JSON for DuckDB becomes a JSON string
         return f"coalesce(TRY_CAST({name} AS JSON), to_json({name}))"
     if irregular:
         (plain, value), (_, other) = _fits(name, column_type), _fits_rewritten(name, column_type, key=key)
@@ -94,15 +93,15 @@ def value_sql(name: str, column_type: str, *, irregular: bool = False, key: bool
 
 
 def timestamp_sql(text: str) -> str:
-    """SQL for the instant that a text says, in whatever way it is written; NULL where it says none."""
+    """Returns SQL for the TIMESTAMPTZ of a text in any supported format, NULL if it is not a timestamp."""
     return f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), {_fits_rewritten(text, 'TIMESTAMPTZ', key=False)[1]})"
 
 
 def text_sql(name: str, column: Column, *, key: bool) -> str:
-    """SQL for the text of a spooled value in a column that must become VARCHAR.
+    """Returns SQL for the text of a spooled value in a column that becomes VARCHAR.
 
-    What fits the column's own type always has the same text, the one that `types.convert` makes of such a value in the
-    table, so that it stays the same key; anything else stays as it came.
+    A value of the column's former type has the text that `types.convert` gives it in the table, so that equal keys stay
+    equal. Other values keep their text.
     """
     if SPOOL_TYPES[column.spool_format] != "VARCHAR":
         return types.convert(name, SPOOL_TYPES[column.spool_format], "VARCHAR")
@@ -110,12 +109,12 @@ def text_sql(name: str, column: Column, *, key: bool) -> str:
 
 
 def canonical_text_sql(text: str, former_types: Sequence[str], *, key: bool = True) -> str:
-    """SQL for a text as `types.convert` writes such a value of the first of some types that it fits.
+    """Returns SQL for a text as `types.convert` writes the value, in the first of some types that holds it.
 
     Args:
-        text: SQL for a text, as it came.
-        former: The types; where it fits none, it stays as it came.
-        key: Whether the column is of the key.
+        text: SQL for a text.
+        former_types: The types. A text that fits none of them is unchanged.
+        key: Whether it is a key column.
     """
     cases = [
         f"WHEN {fits} THEN {value}" for type_ in former_types for fits, value in _canonical_forms(text, type_, key=key)
@@ -124,12 +123,12 @@ def canonical_text_sql(text: str, former_types: Sequence[str], *, key: bool = Tr
 
 
 def has_canonical_text(column_type: str) -> bool:
-    """Whether a value of a type has one text, however it was written."""
+    """Whether values of a type have a canonical text."""
     return bool(_canonical_forms("", column_type, key=True))
 
 
 def _canonical_forms(name: str, column_type: str, *, key: bool) -> list[tuple[str, str]]:
-    """For each way to write a value of a type: SQL that is true for such a text, and SQL for the value's one text."""
+    """Returns, for each format of a type, SQL that matches a text and SQL for its canonical text."""
     if types.decimal_parts(column_type):
         plain, whole, scale = _decimal_shape(name)
         return [(f"{plain} AND {whole} + {scale} <= {types.MAX_DIGITS}", types.trim_zeros_sql(name))]
@@ -154,7 +153,7 @@ class TypeFit(NamedTuple):
 
     Attributes:
         type: The type.
-        odd: Whether some of the values are times that are written in another way, or empty texts for no time.
+        irregular: Whether some values are times in other formats, or empty strings.
     """
 
     type: str
@@ -164,16 +163,16 @@ class TypeFit(NamedTuple):
 def fit_types(
     connection: duckdb.DuckDBPyConnection, source: str, columns: Sequence[Column], keys: Collection[str]
 ) -> list[TypeFit]:
-    """Says for each column the type that holds all its values.
+    """Finds the type of each column that holds all its values.
 
     Args:
         connection: A connection.
-        source: The table that holds the spooled rows; column number n is named `c<n>`.
+        source: The table of spooled rows. Column n is named `c<n>`.
         columns: The stream's columns.
-        keys: Names of its key properties in small letters; no empty text may leave these without a value.
+        keys: Lower-case names of its key properties, in which an empty string is not NULL.
 
     Returns:
-        The columns' own types, or wider ones.
+        The types of the columns, or wider ones.
     """
     checks: list[str] = []
     checked: list[int] = []
@@ -192,7 +191,7 @@ def fit_types(
         if column.type in _TIME_TYPES and result[index].type != column.type:
             check = _irregular_check(f"c{index}", column, key=column.name.lower() in keys)
             ((fits,),) = connection.execute(f"SELECT {check} FROM {source}").fetchall()  # noqa: S608 - own names
-            # NULL where there are empty texts only.
+            # NULL if there are only empty strings.
             result[index] = result[index] if fits is False else TypeFit(column.type, irregular=True)
     return result
 
@@ -211,7 +210,7 @@ def _check(name: str, column: Column) -> str:
 
 
 def _fits(name: str, column_type: str) -> tuple[str, str]:
-    """SQL that is true for a value that the type holds without loss, and SQL for that value."""
+    """Returns SQL for whether the type holds a value without loss, and SQL for the converted value."""
     source = f"left({name}, 10)" if column_type == "DATE" else name
     value = f"TRY_CAST({source} AS {column_type})"
     fits = f"{value} IS NOT NULL"
@@ -221,7 +220,7 @@ def _fits(name: str, column_type: str) -> tuple[str, str]:
 
 
 def _decimal_shape(name: str) -> tuple[str, str, str]:
-    """SQL for whether a text is a plain number, and for its digits before and after the point."""
+    """Returns SQL for whether a text is a decimal number, and for its numbers of integer and fractional digits."""
     return (
         f"regexp_full_match({name}, '{_DECIMAL}')",
         f"length(ltrim(split_part({name}, '.', 1), '-0'))",

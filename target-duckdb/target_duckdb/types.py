@@ -1,4 +1,4 @@
-"""JSON Schema to DuckDB types, and how one type widens into another. Nothing here touches a database."""
+"""Maps JSON Schema to DuckDB types and widens types. Does not access the database."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ BIGINT_MAX = 2**63 - 1
 HUGEINT_MAX = 2**127 - 1
 MAX_DIGITS = 38
 _MAX_EXACT_INTEGER = 2**53
-#: Decimals whose schema says no scale get this many digits after the point; a batch that needs more widens it.
+#: The scale of decimals whose schema has none. A batch that needs more digits widens it.
 DEFAULT_SCALE = 10
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _INTEGER_DIGITS = {"TINYINT": 3, "SMALLINT": 5, "INTEGER": 10, "BIGINT": 19, "HUGEINT": 39}
 _FLOATS = ("FLOAT", "DOUBLE")
-#: Types that a schema may name: for each there is a check that finds every value that would not stay what it is.
+#: Types that a schema may name. For each there is a check that finds every value that it cannot hold exactly.
 _LOSSLESS = {
     *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"),
     *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
@@ -32,20 +32,20 @@ _LOSSLESS = {
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 _TYPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*(\(\d+(,\s*\d+)?\))?")
 _STRING_FORMATS = {"date-time": "TIMESTAMPTZ", "date": "DATE", "time": "TIME"}
-#: Names that DuckDB prints, and the ones used here.
+#: Names that DuckDB prints -> names used here.
 LONG_NAMES = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
 
 
 def column_type(schema: Any, root: dict[str, Any] | None = None, *, native: bool = False) -> str:  # noqa: ANN401 - a schema may be anything
-    """Says which DuckDB type holds what a JSON Schema allows.
+    """Returns the DuckDB type that holds the values of a JSON Schema.
 
     Args:
-        schema: The schema of one property. What is no schema at all counts as "anything".
+        schema: The schema of a property. An invalid schema allows any value.
         root: The whole schema, for local `$ref`s.
         native: Whether objects with `properties` and arrays with `items` are STRUCT and LIST.
 
     Returns:
-        A DuckDB type. JSON where the schema allows anything, an object or an array.
+        A DuckDB type, JSON for objects, arrays and any value.
     """
     return _column_type(schema, _Scope(root or {}, native))
 
@@ -62,15 +62,15 @@ def _column_type(schema: Any, scope: _Scope) -> str:  # noqa: ANN401 - as above
     if allowed is None:
         return "JSON"
     if all(is_text for _, is_text in allowed):
-        # A format beside plain text says what the values mostly are; text that does not fit widens the column later.
+        # With and without a format, the format's type wins. Text that does not fit widens the column later.
         allowed = [part for part in allowed if part[0] != "VARCHAR"] or allowed
     return reduce(common_type, (name for name, _ in allowed)) if allowed else "VARCHAR"
 
 
 def _allowed_types(schema: Any, scope: _Scope) -> list[tuple[str, bool]] | None:  # noqa: ANN401 - as above
-    """The types that a schema, or its alternatives, allow, and whether each is one of JSON's strings.
+    """Returns the types that a schema or its alternatives allow, and whether each is a JSON string.
 
-    None where it says nothing of types, as many parts of an `allOf` do; an empty list where it allows null alone.
+    None if the schema has no type, as in many parts of an `allOf`. Empty if it allows only null.
     """
     if not isinstance(schema, dict):
         return None
@@ -82,7 +82,7 @@ def _allowed_types(schema: Any, scope: _Scope) -> list[tuple[str, bool]] | None:
         return _allowed_types(_resolve(reference, scope.root), replace(scope, seen=scope.seen | {reference}))
     types = schema.get("type", _types_of_values(schema))
     parts = [(part, _allowed_types(part, scope)) for part in _alternatives(schema)]
-    # What parts without a type say, such as a format, holds for those that name one.
+    # Keywords of parts without a type, such as a format, apply to the parts with a type.
     untyped = [part for part, allowed in parts if allowed is None and isinstance(part, dict)]
     hints = {key: value for part in untyped for key, value in part.items()}
     if types is None:
@@ -130,7 +130,7 @@ def _integer_type(schema: dict[str, Any]) -> str:
         if isinstance(bound := schema.get(keyword), (int, float)) and not isinstance(bound, bool)
     ]
     largest = max(bounds, default=0)
-    if largest <= BIGINT_MAX + 1:  # the least BIGINT is one further from zero than the largest
+    if largest <= BIGINT_MAX + 1:  # the smallest BIGINT is -BIGINT_MAX - 1
         return "BIGINT"
     return "HUGEINT" if largest <= HUGEINT_MAX + 1 else "VARCHAR"
 
@@ -151,7 +151,7 @@ def _is_positive(value: Any) -> bool:  # noqa: ANN401 - a schema may be anything
 
 
 def _types_of_values(schema: dict[str, Any]) -> list[str] | None:
-    """What `const` and `enum` say about the type where `type` is missing."""
+    """Infers the type from `const` and `enum` if `type` is missing."""
     values = schema.get("enum") if isinstance(schema.get("enum"), list) else None
     if "const" in schema:
         values = [schema["const"]]
@@ -169,7 +169,7 @@ def _resolve(reference: str, root: dict[str, Any]) -> Any:  # noqa: ANN401 - a s
 
 
 def known_type(name: Any) -> str | None:  # noqa: ANN401 - a schema may be anything
-    """The name by which DuckDB knows a type; None where it knows none such, or values could be lost in it unseen."""
+    """Returns DuckDB's name of a type, None if the type is unknown or may lose data unnoticed."""
     if not isinstance(name, str) or not _TYPE_NAME.fullmatch(name):
         return None
     found = _duckdb_name(name)
@@ -187,7 +187,7 @@ def _duckdb_name(name: str) -> str:
 
 
 def has_unsupported_type(schema: Any) -> bool:  # noqa: ANN401 - a schema may be anything
-    """Whether a property's schema names a type that is not used."""
+    """Whether a property's schema names a type that is not supported."""
     if not isinstance(schema, dict):
         return False
     name = schema.get("x-sql-datatype")
@@ -195,20 +195,20 @@ def has_unsupported_type(schema: Any) -> bool:  # noqa: ANN401 - a schema may be
 
 
 def decimal(scale: int) -> str:
-    """The widest DECIMAL of a scale."""
+    """Returns the widest DECIMAL with a scale."""
     return f"DECIMAL({MAX_DIGITS},{scale})"
 
 
 def decimal_parts(name: str) -> tuple[int, int] | None:
-    """Digits before and after the point of a DECIMAL, None for any other type."""
+    """Returns the numbers of integer and fractional digits of a DECIMAL, None for any other type."""
     match = _DECIMAL.fullmatch(name)
     return (int(match[1]) - int(match[2]), int(match[2])) if match else None
 
 
 def common_type(one: str, other: str) -> str:
-    """The type that holds the values of two types; VARCHAR holds all scalars, JSON all there is.
+    """Returns the type that holds the values of two types. VARCHAR holds all scalars, JSON all values.
 
-    DOUBLE for an integer, and DECIMAL, may yet be too narrow for some of them: `misfit` finds these.
+    DOUBLE for integers, and DECIMAL, may be too narrow for some values, which `lossy_sql` finds.
     """
     if one == other:
         return one
@@ -226,7 +226,7 @@ def common_type(one: str, other: str) -> str:
 
 
 def _lossless_common_type(one: str, other: str) -> str:
-    """The type that surely holds the values of two scalar types; inside lists, no value is looked at."""
+    """Returns the type that holds all values of two scalar types, because values inside lists are not checked."""
     wide = common_type(one, other)
     unsure = one != other and (lossy_sql("", one, wide) or lossy_sql("", other, wide))
     return "VARCHAR" if unsure else wide
@@ -244,7 +244,7 @@ def _common_decimal_type(one: str, other: str) -> str:
 
 
 def lossy_sql(expression: str, source: str, target: str) -> str | None:
-    """SQL that is true for a value that the wider of two types cannot hold exactly; None where there is none."""
+    """Returns SQL for whether the wider type cannot hold a value exactly, None if it holds all values."""
     if target == "DOUBLE" and source in _INTEGERS:
         return f"{expression} NOT BETWEEN -{_MAX_EXACT_INTEGER} AND {_MAX_EXACT_INTEGER}"
     if decimal_parts(target) and source != target:
@@ -253,7 +253,7 @@ def lossy_sql(expression: str, source: str, target: str) -> str | None:
 
 
 def convert(expression: str, source: str, target: str) -> str:
-    """SQL that turns a value of one type into the same value of a wider one."""
+    """Returns SQL that converts a value to a wider type."""
     if source == target:
         return expression
     if nested_types.is_nested(source):
@@ -263,9 +263,9 @@ def convert(expression: str, source: str, target: str) -> str:
 
 def _convert_scalar(expression: str, source: str, target: str) -> str:
     if target in {"VARCHAR", "JSON"} and decimal_parts(source):
-        text = rf"regexp_replace(CAST({expression} AS VARCHAR), '^(-?)\.', '\10.')"  # DuckDB may write no zero there
+        text = rf"regexp_replace(CAST({expression} AS VARCHAR), '^(-?)\.', '\10.')"  # DuckDB may omit the zero
         return trim_zeros_sql(text) if target == "VARCHAR" else f"CAST({text} AS JSON)"
-    if target == "VARCHAR" and source in _FLOATS:  # whole numbers as an integer column would write them
+    if target == "VARCHAR" and source in _FLOATS:  # whole numbers without a decimal point
         whole = f"trunc({expression}) = {expression} AND abs({expression}) <= {_MAX_EXACT_INTEGER}"
         signed = f"{expression} = 0 AND signbit({expression})"
         integer = f"CAST(TRY_CAST({expression} AS BIGINT) AS VARCHAR)"
@@ -279,6 +279,6 @@ def _convert_scalar(expression: str, source: str, target: str) -> str:
 
 
 def trim_zeros_sql(text: str) -> str:
-    """SQL for the text of a plain number without the zeros that its scale, which may grow, adds at the end."""
+    """Returns SQL that removes trailing zeros from the text of a decimal, because its scale may grow."""
     short = f"CASE WHEN contains({text}, '.') THEN rtrim(rtrim({text}, '0'), '.') ELSE {text} END"
     return f"CASE WHEN {short} = '-0' THEN '0' ELSE {short} END"

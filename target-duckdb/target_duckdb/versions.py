@@ -1,4 +1,4 @@
-"""The version of a row never goes down: a record of an older version, or of none, changes the row's values only."""
+"""Row versions never decrease: a record with an older version, or with none, updates the row but not its version."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NEWEST_VERSIONS = "temp.main._newest"
 
 
 def version_sql(expression: str, type_: str = "VARCHAR") -> str:
-    """SQL for the version in a column of any type; NULL for what is none."""
+    """Returns SQL for the version in a column of any type, NULL if it is not a number."""
     return expression if type_ == "BIGINT" else f"TRY_CAST({expression} AS HUGEINT)"
 
 
@@ -30,16 +30,16 @@ def version_sql(expression: str, type_: str = "VARCHAR") -> str:
 def keep_newest_versions(
     connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value], keys: list[str]
 ) -> Iterator[None]:
-    """Gives rows that are upserted meanwhile the newest version that they had or came with; of none, the newest known.
+    """Sets upserted rows to the newest of their old and new versions, or to the newest known one if they have none.
 
-    Two full reads may overlap in one table, and a run that reads changes only may send no versions. Where their records
-    took a version away, the activation of the newer one would delete rows that it holds.
+    Full reads may overlap in one table, and incremental runs may send no versions. If their records lowered a row's
+    version, activating the newer version would delete the row.
 
     Args:
         connection: A connection in a transaction.
-        table: The table, not changed yet.
-        values: What each column gets.
-        keys: The table's key columns.
+        table: The table before the upsert.
+        values: The values of the columns.
+        keys: The key columns of the table.
     """
     column = table.find_column(TABLE_VERSION)
     newest = None if column is None else _newest_known_version(connection, table, column)
@@ -53,9 +53,10 @@ def keep_newest_versions(
     same = " AND ".join(f"t.{quoted(key)} = k.{name}" for key, name in zip(keys, names, strict=True))
     version = version_sql(f"t.{quoted(column)}")
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE _newest AS WITH came AS (SELECT {incoming}, s.version FROM {SPOOL} AS s)"  # noqa: S608 - quoted names
-        f" SELECT {', '.join(names)}, coalesce(max(version), {newest}) AS version FROM (FROM came UNION ALL"
-        f" SELECT {existing}, {version} FROM {table.sql} AS t SEMI JOIN came AS k ON {same}) GROUP BY {', '.join(names)}"
+        f"CREATE OR REPLACE TEMP TABLE _newest AS WITH incoming AS (SELECT {incoming}, s.version FROM {SPOOL} AS s)"  # noqa: S608 - quoted names
+        f" SELECT {', '.join(names)}, coalesce(max(version), {newest}) AS version FROM (FROM incoming UNION ALL"
+        f" SELECT {existing}, {version} FROM {table.sql} AS t SEMI JOIN incoming AS k ON {same})"
+        f" GROUP BY {', '.join(names)}"
     )
     yield
     connection.execute(
@@ -66,7 +67,7 @@ def keep_newest_versions(
 
 
 def fill_versions(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Value]) -> list[Value]:
-    """The values of rows that are added, those without a version with the newest known one."""
+    """Returns values for appended rows, in which rows without a version get the newest known one."""
     column = table.find_column(TABLE_VERSION)
     newest = None if column is None else _newest_known_version(connection, table, column)
     if column is None or newest is None:
@@ -76,7 +77,7 @@ def fill_versions(connection: duckdb.DuckDBPyConnection, table: Table, values: l
 
 
 def newest_version(connection: duckdb.DuckDBPyConnection, table: Table) -> int | None:
-    """The newest version in a table, if it holds any."""
+    """Returns the newest version in a table, None if it has none."""
     column = table.find_column(TABLE_VERSION)
     if column is None or table.is_empty:
         return None
@@ -86,13 +87,13 @@ def newest_version(connection: duckdb.DuckDBPyConnection, table: Table) -> int |
 
 
 def _newest_known_version(connection: duckdb.DuckDBPyConnection, table: Table, column: str) -> int | None:
-    """The newest version in the table and the spool, if a version could go down."""
+    """Returns the newest version in the table and the spool, None if no version could decrease."""
     rows, oldest, newest, numbered = _fetch_one(
         connection,
         f"SELECT count(*), min(s.version), max(s.version), count(s.version) FROM {SPOOL} AS s",  # noqa: S608 - own names
     )
     if numbered == rows and oldest == newest and not table.is_empty:
-        # Most tables hold none that is newer, which DuckDB knows without a look at their rows.
+        # Usually the table has no newer version, which DuckDB can tell from its statistics.
         version = version_sql(quoted(column), table.columns[column])
         newer = f"SELECT count(*) FROM (SELECT 1 FROM {table.sql} WHERE {version} > {oldest:d} LIMIT 1)"  # noqa: S608 - quoted names
         if not _fetch_one(connection, newer)[0]:

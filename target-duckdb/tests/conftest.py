@@ -1,4 +1,4 @@
-"""A target to load messages into a file of the test's own, and to look at what arrived."""
+"""Fixtures that load messages into a temporary DuckDB file and query the result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def lines(*messages: dict[str, Any] | bytes | str) -> bytes:
-    """Messages as a tap writes them; bytes and text stand for themselves."""
+    """Encodes messages as a tap does. Bytes and text are unchanged."""
     parts = [
         message
         if isinstance(message, bytes)
@@ -31,7 +31,7 @@ def lines(*messages: dict[str, Any] | bytes | str) -> bytes:
 
 
 class Duck:
-    """One DuckDB file and the target that loads into it."""
+    """A DuckDB file and a target that loads into it."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder = folder
@@ -44,13 +44,13 @@ class Duck:
         return {"path": str(self.path), "temp_dir": str(self.spool), **settings}
 
     def config_file(self, **settings: Any) -> str:
-        """Writes a configuration; gives its path."""
+        """Writes a config file. Returns its path."""
         path = self.folder / "shared.json"
         path.write_text(json.dumps(self.config(**settings)))
         return str(path)
 
     def load(self, *messages: dict[str, Any] | bytes | str, **settings: Any) -> list[str]:
-        """Loads messages in this process. Answers the STATE lines."""
+        """Loads messages in this process. Returns the STATE lines."""
         target = TargetDuckDB(config=self.config(**settings))
         try:
             target.listen(io.BytesIO(lines(*messages)))  # type: ignore[arg-type]
@@ -61,7 +61,7 @@ class Duck:
     def run(
         self, *messages: dict[str, Any] | bytes | str, environment: dict[str, str] | None = None, **settings: Any
     ) -> subprocess.CompletedProcess[str]:
-        """Loads messages in a process of its own."""
+        """Loads messages in a subprocess."""
         config = self.folder / "config.json"
         config.write_text(json.dumps(self.config(**settings)))
         return subprocess.run(
@@ -81,7 +81,7 @@ class Duck:
         environment: dict[str, str] | None = None,
         **settings: Any,
     ) -> subprocess.Popen[str]:
-        """Starts a process of its own, to be fed and read by the test."""
+        """Starts a subprocess with pipes for input and output."""
         return subprocess.Popen(
             [sys.executable, "-m", "target_duckdb", "--config", self.config_file(**settings), *arguments],
             stdin=subprocess.PIPE,

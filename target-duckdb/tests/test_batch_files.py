@@ -1,4 +1,4 @@
-"""BATCH messages: files of records, loaded like the records of RECORD messages."""
+"""BATCH messages: records in files load like those of RECORD messages."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def parquet_fixture(tmp_path: Path) -> Any:
     ("kind", "compressed"),
     [("{}/a b.jsonl", False), ("{}/a.jsonl.gz", True), ("file://{}/a.jsonl", True), ("memory://{}/a.jsonl", False)],
 )
-def test_jsonl_is_loaded_like_records(*, duck: Any, schema: Any, compressed: bool, kind: str) -> None:
+def test_jsonl_files_load_like_records(*, duck: Any, schema: Any, compressed: bool, kind: str) -> None:
     url = kind.format(duck.folder)
     _write(url, ROWS, compressed=compressed)
     records = [f'{{"type": "RECORD", "stream": "s", "record": {row}}}' for row in ROWS]
@@ -72,10 +72,10 @@ def test_jsonl_is_loaded_like_records(*, duck: Any, schema: Any, compressed: boo
     for _ in range(2):
         duck.load(schema("s", COLUMNS, ["id"]), _batch(url, compression="gzip" if compressed else None))
         assert (duck.types("s"), duck.query("FROM s ORDER BY id")) == expected
-    assert fsspec.core.url_to_fs(url)[0].exists(url)  # the tap's, or somebody's, to remove
+    assert fsspec.core.url_to_fs(url)[0].exists(url)  # the target does not remove it
 
 
-def test_the_last_record_of_a_key_wins_whatever_its_file(duck: Any, schema: Any, record: Any) -> None:
+def test_last_record_of_a_key_wins_across_files(duck: Any, schema: Any, record: Any) -> None:
     files = [str(duck.folder / name) for name in ("a.jsonl", "b.jsonl")]
     _write(files[0], ['{"id": 1, "name": "a"}', '{"id": 1, "name": "b"}', '{"id": 2, "name": "a"}'])
     _write(files[1], ['{"id": 2, "name": "b"}', '{"id": 3, "name": "a"}'])
@@ -87,7 +87,7 @@ def test_the_last_record_of_a_key_wins_whatever_its_file(duck: Any, schema: Any,
     assert duck.query("FROM s ORDER BY id") == [(1, "b"), (2, "a"), (3, "a")]
 
 
-def test_versions_and_metadata_of_a_batch(duck: Any, schema: Any) -> None:
+def test_batch_message_sets_version_and_metadata(duck: Any, schema: Any) -> None:
     url = str(duck.folder / "a.jsonl")
     head = schema("s", {"id": INTEGER}, ["id"])
     _write(url, ['{"id": 1}', '{"id": 2}'])
@@ -103,7 +103,7 @@ def test_versions_and_metadata_of_a_batch(duck: Any, schema: Any) -> None:
 
 
 @pytest.mark.parametrize("remote", [False, True])
-def test_parquet_is_loaded_with_its_values(duck: Any, schema: Any, parquet: Any, *, remote: bool) -> None:
+def test_parquet_values(duck: Any, schema: Any, parquet: Any, *, remote: bool) -> None:
     url = parquet(
         "SELECT 1 AS id, 'é' AS name, 12345678901234567.89::DECIMAL(38,2) AS amount, 0.1::DOUBLE AS number,"
         " true AS flag, TIMESTAMPTZ '2024-01-01 02:00:00+02' AS at, DATE '2024-02-29' AS day,"
@@ -126,7 +126,7 @@ def test_parquet_is_loaded_with_its_values(duck: Any, schema: Any, parquet: Any,
     assert list(duck.spool.iterdir()) == []
 
 
-def test_parquet_types_that_the_schema_does_not_say_widen_the_column(duck: Any, schema: Any, parquet: Any) -> None:
+def test_parquet_types_wider_than_the_schema_widen_columns(duck: Any, schema: Any, parquet: Any) -> None:
     url = parquet(
         "SELECT 1::UTINYINT AS id, 5.0::DOUBLE AS whole, 0.5::FLOAT AS part, 9007199254740993 AS number,"
         " '\\xAA\\xBB'::BLOB AS bytes, '2024-01-01 10:00:00.1234567'::TIMESTAMP_NS AS at,"
@@ -141,7 +141,7 @@ def test_parquet_types_that_the_schema_does_not_say_widen_the_column(duck: Any, 
     ]
 
 
-def test_marks_of_deletion_in_files(duck: Any, schema: Any, record: Any, parquet: Any) -> None:
+def test_deletion_marks_in_batch_files(duck: Any, schema: Any, record: Any, parquet: Any) -> None:
     head = schema("s", {"id": INTEGER, "name": STRING}, ["id"])
     duck.load(head, record("s", {"id": 1, "name": "a"}), record("s", {"id": 2, "name": "b"}))
     url = str(duck.folder / "a.jsonl")
@@ -162,7 +162,7 @@ def test_marks_of_deletion_in_files(duck: Any, schema: Any, record: Any, parquet
         (['["secret"]'], "record 1 of file 2 of its manifest: its record is not an object."),
     ],
 )
-def test_a_record_that_cannot_be_loaded(duck: Any, schema: Any, rows: list[str], reason: str) -> None:
+def test_invalid_batch_record_error_has_its_location(duck: Any, schema: Any, rows: list[str], reason: str) -> None:
     files = [str(duck.folder / name) for name in ("secret1", "secret2")]
     _write(files[0], ['{"id": 1}'])
     _write(files[1], rows)
@@ -183,7 +183,7 @@ def test_a_record_that_cannot_be_loaded(duck: Any, schema: Any, rows: list[str],
         ("parquet", None, gzip),
     ],
 )
-def test_a_file_that_is_damaged(
+def test_damaged_file(
     *, duck: Any, schema: Any, format_: str, compression: str | None, packed: Any, parquet: Any
 ) -> None:
     path = duck.folder / "secret"
@@ -198,7 +198,7 @@ def test_a_file_that_is_damaged(
         assert not duck.path.exists()
 
 
-def test_a_file_that_ends_in_the_midst_of_a_record(duck: Any, schema: Any) -> None:
+def test_file_truncated_inside_a_record(duck: Any, schema: Any) -> None:
     path = duck.folder / "a.jsonl"
     path.write_bytes(b'{"id": 1}\n{"id": 2')
     with pytest.raises(TargetError, match=r"record 2 of file 1 of its manifest: it is not JSON\.$"):
@@ -207,7 +207,7 @@ def test_a_file_that_ends_in_the_midst_of_a_record(duck: Any, schema: Any) -> No
 
 @pytest.mark.parametrize("label", [None, "gzip", "bz2", "parquet"])
 @pytest.mark.parametrize("packed", [None, gzip, bz2, lzma, "parquet"])
-def test_a_file_is_read_as_what_it_is(
+def test_file_is_read_in_its_actual_format(
     *, duck: Any, schema: Any, parquet: Any, label: str | None, packed: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = duck.folder / "a"
@@ -219,17 +219,17 @@ def test_a_file_is_read_as_what_it_is(
     encoding = {"format_": "parquet"} if label == "parquet" else {"compression": label}
     messages = [schema("s", {"id": INTEGER}, ["id"]), _batch(path, **encoding)]
     if label == "parquet" != packed:
-        with pytest.raises(TargetError, match=r"cannot be read \(\w+\): it is damaged, not what its encoding says"):
+        with pytest.raises(TargetError, match=r"cannot be read \(\w+\): it is damaged, does not match its encoding"):
             duck.load(*messages)
         return
     duck.load(*messages)
     assert duck.query("SELECT id FROM s ORDER BY 1") == [(1,), (2,)]
-    assert ("not what its encoding says" in caplog.text) == (
+    assert ("does not match its encoding" in caplog.text) == (
         label != {gzip: "gzip", bz2: "bz2", lzma: "xz"}.get(packed, packed)
     )
 
 
-def test_an_empty_file_holds_no_record(duck: Any, schema: Any) -> None:
+def test_empty_file(duck: Any, schema: Any) -> None:
     path = duck.folder / "a.jsonl"
     path.write_bytes(b"")
     duck.load(schema("s", {"id": INTEGER}, ["id"]), _batch(path))

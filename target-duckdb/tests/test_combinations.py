@@ -1,4 +1,4 @@
-"""Runs of records and the batch's second try, together with load methods, flattening, nested types and BATCH."""
+"""The fast path and the retry with more memory, combined with load methods, flattening, nested types and BATCH."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ def _object(**properties: Any) -> dict[str, Any]:
     return {"type": ["null", "object"], "properties": properties}
 
 
-@pytest.fixture(name="taken")
-def taken_fixture(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """For each run of records that came: was it taken together?"""
-    taken: list[bool] = []
+@pytest.fixture(name="fast_path_used")
+def fast_path_used_fixture(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each run of records, whether it took the fast path."""
+    fast_path_used: list[bool] = []
     add_run = Stream.add_run
 
     def watched(stream: Stream, lines: list[bytes]) -> bool:
-        taken.append(add_run(stream, lines))
-        return taken[-1]
+        fast_path_used.append(add_run(stream, lines))
+        return fast_path_used[-1]
 
     monkeypatch.setattr(Stream, "add_run", watched)
-    return taken
+    return fast_path_used
 
 
-@pytest.fixture(name="alone")
-def alone_fixture(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """From its call on, every record goes by itself."""
+@pytest.fixture(name="one_by_one")
+def one_by_one_fixture(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Disables the fast path when called."""
     return lambda: monkeypatch.setattr(Stream, "add_run", lambda *_: False)
 
 
-@pytest.fixture(name="short")
-def short_fixture(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """A first try with too little memory; which tries were there, frugal or not?"""
+@pytest.fixture(name="low_memory_tries")
+def low_memory_tries_fixture(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Makes the first try run out of memory. Lists `low_memory` of each try."""
     monkeypatch.setattr("target_duckdb.database._LOW_MEMORY_BYTES", 1_000_000)
     tried: list[bool] = []
     commit = Loader._commit
@@ -65,13 +65,13 @@ def _activate(version: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("keys", [["id"], []])
-def test_versions_in_one_run_are_kept_apart(
-    *, duck: Any, schema: Any, record: Any, taken: list[bool], keys: list[str]
+def test_versions_in_one_run_are_separated(
+    *, duck: Any, schema: Any, record: Any, fast_path_used: list[bool], keys: list[str]
 ) -> None:
     head = schema("s", {"id": INTEGER}, keys)
     rows = [record("s", {"id": n}, version=n // 10) for n in range(40)]
     duck.load(head, *rows, _activate(3), *rows[30:35], load_method="overwrite")
-    assert taken == [False, True]  # a run of four versions, then one
+    assert fast_path_used == [False, True]  # a run with four versions, then one
     expected = [*range(30, 40)] if keys else sorted([*range(30, 40), *range(30, 35)])
     assert duck.query("SELECT id FROM s ORDER BY id") == [(n,) for n in expected]
     newer = [record("s", {"id": n}, version=4 + n // 10) for n in range(30)]
@@ -80,28 +80,28 @@ def test_versions_in_one_run_are_kept_apart(
     assert duck.query("SELECT count(*) FROM s") == [(len(expected),)]
 
 
-def test_a_run_of_one_version_after_another_begins_a_segment(
-    duck: Any, schema: Any, record: Any, taken: list[bool]
+def test_run_with_another_version_starts_a_segment(
+    duck: Any, schema: Any, record: Any, fast_path_used: list[bool]
 ) -> None:
     head = schema("s", {"id": INTEGER}, ["id"])
-    state = {"type": "STATE", "value": {}}  # ends a run, and no batch
+    state = {"type": "STATE", "value": {}}  # ends a run but not a batch
     runs = [[record("s", {"id": 10 * version + n}, version=version) for n in range(5)] for version in (1, 2)]
     bare = [record("s", {"id": n}) for n in range(4)]
     duck.load(head, *runs[0], _activate(1), *runs[0], state, *bare, state, *runs[1], load_method="overwrite")
-    assert taken == [True] * 4
+    assert fast_path_used == [True] * 4
     assert duck.query("SELECT id FROM s ORDER BY id") == [(n,) for n in [*range(4), *range(10, 15)]]
     assert duck.query("SELECT id FROM s__next ORDER BY id") == [(n,) for n in range(20, 25)]
 
 
-def test_append_only_adds_a_run_in_its_order(duck: Any, schema: Any, record: Any, taken: list[bool]) -> None:
+def test_append_only_keeps_the_order_of_a_run(duck: Any, schema: Any, record: Any, fast_path_used: list[bool]) -> None:
     head = schema("s", {"id": INTEGER, "n": INTEGER}, ["id"])
     rows = [record("s", {"id": n % 3, "n": n}) for n in range(30)]
     duck.load(head, *rows, *rows[:1], {"type": "STATE", "value": {}}, rows[1], load_method="append-only")
-    assert taken == [True]
+    assert fast_path_used == [True]
     assert duck.query("SELECT n FROM s") == [(n,) for n in [*range(30), 0, 1]]
 
 
-def test_a_new_table_by_turns_under_overwrite(duck: Any, schema: Any, record: Any) -> None:
+def test_overwrite_creates_table_with_alternating_schemas(duck: Any, schema: Any, record: Any) -> None:
     first, second = (schema("s", {"id": INTEGER, name: STRING}, ["id"]) for name in "ab")
     messages = [first, record("s", {"id": 1, "a": "x"}, version=1), second, record("s", {"id": 1, "b": "y"}, version=1)]
     messages += [record("s", {"id": 1, "b": "z"}, version=2), first, record("s", {"id": 2, "a": "w"}, version=2)]
@@ -114,16 +114,18 @@ def test_a_new_table_by_turns_under_overwrite(duck: Any, schema: Any, record: An
 # Flattening and nested types
 
 
-def test_flattened_records_go_one_by_one(duck: Any, schema: Any, record: Any, taken: list[bool]) -> None:
+def test_flattened_records_are_loaded_one_by_one(
+    duck: Any, schema: Any, record: Any, fast_path_used: list[bool]
+) -> None:
     head = schema("s", {"id": INTEGER, "home": _object(city=STRING, at=_object(lat=DECIMAL))}, ["id"])
     rows = [
         record("s", {"id": n, "home": {"city": f"c{n}", "at": {"lat": f"{n}.5"}, **({"x": n} if n == 7 else {})}})
         for n in range(10)
     ]
-    # After the first ten there is a column `home`, which would take any later object whole.
+    # The first ten add a column `home`, which could hold any later object.
     more = [record("s", {**row["record"], "id": 10 + n}) for n, row in enumerate(rows[:5])]
     duck.load(head, *rows, {"type": "STATE", "value": {}}, *more, data_flattening_max_level=2)
-    assert not any(taken)
+    assert not any(fast_path_used)
     found = duck.query("SELECT id, home__city, CAST(home__at__lat AS DOUBLE), home FROM s ORDER BY id")
     assert found == [(n, f"c{n % 10}", n % 10 + 0.5, '{"x":7}' if n == 7 else None) for n in range(15)]
 
@@ -134,7 +136,7 @@ NATIVE = {
     "tags": {"type": ["null", "array"], "items": STRING},
     "pay": {"type": ["null", "array"], "items": _object(month=INTEGER, net=DECIMAL)},
 }
-#: For each property JSON texts that a run takes, then some that it does not.
+#: For each property, JSON texts that the fast path supports, and some that it does not.
 TEXTS: dict[str, tuple[list[str], list[str]]] = {
     "home": (
         [
@@ -150,15 +152,15 @@ TEXTS: dict[str, tuple[list[str], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("odd", [0.0, 0.01])
-def test_nested_values_of_a_run_arrive_as_they_do_one_by_one(
-    *, duck: Any, schema: Any, taken: list[bool], alone: Any, odd: float
+@pytest.mark.parametrize("irregular", [0.0, 0.01])
+def test_nested_values_in_runs_equal_those_loaded_one_by_one(
+    *, duck: Any, schema: Any, fast_path_used: list[bool], one_by_one: Any, irregular: float
 ) -> None:
     chance = random.Random(5)
     lines = []
     for n in range(400):
         fields = [f'"id": {n}'] + [
-            f'"{name}": {chance.choice(strange if chance.random() < odd else plain)}'
+            f'"{name}": {chance.choice(strange if chance.random() < irregular else plain)}'
             for name, (plain, strange) in TEXTS.items()
             if chance.random() < 0.9
         ]
@@ -167,25 +169,25 @@ def test_nested_values_of_a_run_arrive_as_they_do_one_by_one(
     blocks = [line for start in range(0, 400, 20) for line in [*lines[start : start + 20], state]]
     head = schema("s", NATIVE, ["id"])
     duck.load(head, *blocks, nested="native", default_target_schema="together")
-    assert set(taken) == ({True} if odd == 0 else {True, False})
-    alone()
-    duck.load(head, *lines, nested="native", default_target_schema="alone")
+    assert set(fast_path_used) == ({True} if irregular == 0 else {True, False})
+    one_by_one()
+    duck.load(head, *lines, nested="native", default_target_schema="one_by_one")
     columns = ", ".join(f"typeof({name}), CAST({name} AS VARCHAR)" for name in NATIVE)
     arrived = duck.query(f"SELECT {columns} FROM together.s ORDER BY id")
-    assert arrived == duck.query(f"SELECT {columns} FROM alone.s ORDER BY id")
+    assert arrived == duck.query(f"SELECT {columns} FROM one_by_one.s ORDER BY id")
     assert len(arrived) == 400
-    assert (arrived[0][2] == "JSON") == (odd > 0)
+    assert (arrived[0][2] == "JSON") == (irregular > 0)
 
 
-def test_a_nested_value_that_is_no_json_is_named_by_its_line(duck: Any, schema: Any, taken: list[bool]) -> None:
+def test_invalid_nested_json_error_has_the_line_number(duck: Any, schema: Any, fast_path_used: list[bool]) -> None:
     lines = [f'{{"type": "RECORD", "stream": "s", "record": {{"id": {n}, "home": {{}}}}}}' for n in range(10)]
     lines[6] = lines[6].replace("{}", r'{"\q": 1}')
     with pytest.raises(TargetError, match=r"^Line 8 of the input cannot be loaded: it is not JSON"):
         duck.load(schema("s", NATIVE, ["id"]), *lines, nested="native")
-    assert taken == [False]
+    assert fast_path_used == [False]
 
 
-def test_nested_values_of_schemas_by_turns(duck: Any, schema: Any, record: Any) -> None:
+def test_nested_values_with_alternating_schemas(duck: Any, schema: Any, record: Any) -> None:
     first = schema("s", {"id": INTEGER, "home": _object(city=STRING)}, ["id"])
     second = schema("s", {"id": INTEGER, "tags": {"type": "array", "items": INTEGER}}, ["id"])
     rows = [(first, {"home": {"city": "x"}}), (second, {"tags": [1, 2]}), (first, {"home": {"city": "y"}})]
@@ -202,7 +204,9 @@ def test_nested_values_of_schemas_by_turns(duck: Any, schema: Any, record: Any) 
 
 
 @pytest.mark.parametrize("method", ["upsert", "overwrite"])
-def test_a_batch_message_between_runs(*, duck: Any, schema: Any, record: Any, taken: list[bool], method: str) -> None:
+def test_batch_message_between_runs(
+    *, duck: Any, schema: Any, record: Any, fast_path_used: list[bool], method: str
+) -> None:
     head = schema("s", {"id": INTEGER, "n": INTEGER}, ["id"])
     first = [record("s", {"id": n, "n": 1}, version=1) for n in range(10)]
     last = [record("s", {"id": n, "n": 3}, version=1) for n in range(8, 12)]
@@ -210,7 +214,7 @@ def test_a_batch_message_between_runs(*, duck: Any, schema: Any, record: Any, ta
     path.write_text("".join(json.dumps({"id": n, "n": 2}) + "\n" for n in range(5, 10)))
     batch = {"type": "BATCH", "stream": "s", "encoding": {"format": "jsonl"}, "manifest": [str(path)], "version": 1}
     duck.load(head, *first, batch, *last, _activate(1), load_method=method, batch_size_rows=13)
-    assert all(taken)
+    assert all(fast_path_used)
     expected = [(n, 1 if n < 5 else 2 if n < 8 else 3) for n in range(12)]
     assert duck.query("SELECT id, n FROM s ORDER BY id") == expected
 
@@ -220,18 +224,18 @@ def test_a_batch_message_between_runs(*, duck: Any, schema: Any, record: Any, ta
 
 @pytest.mark.parametrize("method", ["append-only", "overwrite"])
 @pytest.mark.parametrize("attached", [False, True])
-def test_a_second_try_loads_everything_once(
-    *, duck: Any, schema: Any, record: Any, short: list[bool], method: str, attached: bool
+def test_retry_with_more_memory_loads_each_row_once(
+    *, duck: Any, schema: Any, record: Any, low_memory_tries: list[bool], method: str, attached: bool
 ) -> None:
     head = schema("s", {"id": INTEGER, "text": STRING}, ["id"])
     settings: dict[str, Any] = {"load_method": method}
     if attached:
         settings |= {"path": ":memory:", "attach": [{"path": str(duck.path), "alias": "hr"}], "catalog": "hr"}
     duck.load(head, record("s", {"id": -1, "text": ""}, version=1), _activate(1), **settings)
-    short.clear()
+    low_memory_tries.clear()
     rows = [record("s", {"id": n, "text": random.Random(n).randbytes(500).hex()}, version=2) for n in range(3000)]
     states = duck.load(head, *rows, _activate(2), {"type": "STATE", "value": 1}, **settings)
-    assert short == [True, False]
+    assert low_memory_tries == [True, False]
     assert states == ["1"]
     before = method == "append-only"
     assert duck.query("SELECT count(*), sum(length(text)) FROM s") == [(3000 + before, 3_000_000)]

@@ -1,4 +1,4 @@
-"""The command line, the settings, and what the whole process says."""
+"""The command line, the settings, and the output of the process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 INTEGER = {"type": "integer"}
-_GONE = "The setting catalog names a database that is gone at the end: name an attached one, with a file."
+_GONE = "The setting catalog is a database in memory, which is lost at the end: set it to an attached file."
 
 
 def _command(*arguments: str, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -32,7 +32,7 @@ def _command(*arguments: str, text: str = "", **environment: str) -> subprocess.
     )
 
 
-def test_about_names_every_setting() -> None:
+def test_about_lists_every_setting() -> None:
     run = _command("--about", "--format=json")
     about = json.loads(run.stdout)
     assert run.returncode == 0
@@ -67,7 +67,7 @@ def test_about_names_every_setting() -> None:
         "token": None,
         "attach": None,
         "catalog": None,
-        # The SDK's own.
+        # Settings of the SDK.
         "add_record_metadata": None,
         "process_activate_version_messages": True,
         "batch_config": None,
@@ -78,7 +78,7 @@ def test_about_names_every_setting() -> None:
 
 
 def _main(*arguments: str) -> int:
-    """Runs the command in this process. Answers its exit code."""
+    """Runs the command in this process. Returns its exit code."""
     with pytest.raises(SystemExit) as caught:
         TargetDuckDB.get_singer_command().main(list(arguments))
     assert isinstance(caught.value.code, int)
@@ -107,18 +107,18 @@ def test_settings_from_the_environment(duck: Any, schema: Any, record: Any) -> N
     assert duck.query("SELECT state_id FROM other._singer_state") == [("mine",)]
 
 
-def test_a_failure_is_one_line_and_exit_code_1(duck: Any, schema: Any) -> None:
+def test_failure_is_one_line_and_exit_code_1(duck: Any, schema: Any) -> None:
     run = duck.run(schema("s", {"id": INTEGER}, ["id"]), '{"type": "RECORD", "stream": "s", "record": {"id": "secret"')
     assert run.returncode == 1
     assert run.stdout == ""
     failures = [line for line in run.stderr.splitlines() if "ERROR" in line]
     assert len(failures) == 1
-    assert failures[0].endswith("Line 2 of the input cannot be loaded: it is not JSON, or it is cut off.")
+    assert failures[0].endswith("Line 2 of the input cannot be loaded: it is not JSON, or it is truncated.")
     assert "Traceback" not in run.stderr
     assert "secret" not in run.stderr
 
 
-def test_a_bug_shows_neither_traceback_nor_data(
+def test_unexpected_error_shows_no_traceback_and_no_data(
     duck: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
@@ -136,12 +136,12 @@ def test_a_bug_shows_neither_traceback_nor_data(
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"path": None}, "The setting path is missing: name the DuckDB file to load into."),
-        ({"path": ":memory:"}, "The setting path must name a file, or catalog an attached database"),
+        ({"path": None}, "The setting path is missing: set it to the DuckDB file to load into."),
+        ({"path": ":memory:"}, "The setting path is a database in memory, which is lost at the end"),
         ({"attach": [{"alias": "12345678"}]}, 'The setting attach.0 is not valid (required: ["path"]). Databases that'),
         ({"attach": [{"path": "x", "options": {"a) 12345678": 1}}]}, "The setting attach.0.options is not valid"),
         ({"attach": ["12345678/none/x.duckdb"]}, "Entry 1 of the setting `attach` cannot be attached: check its path"),
-        ({"catalog": "12345678"}, "The setting `catalog` names none of the databases that `path` and `attach` open."),
+        ({"catalog": "12345678"}, "The setting `catalog` must name a database opened by `path` or `attach`."),
         ({"path": ":memory:", "catalog": "Memory"}, _GONE),
         ({"catalog": "temp"}, _GONE),
         ({"catalog": "SYSTEM", "attach": ["x"]}, _GONE),
@@ -151,18 +151,19 @@ def test_a_bug_shows_neither_traceback_nor_data(
             {"load_method": "replace"},
             'The setting load_method is not valid (enum: ["upsert", "append-only", "overwrite"]).',
         ),
-        ({"default_target_schema": ""}, "The setting default_target_schema is empty: name a schema, such as 'main'."),
+        (
+            {"default_target_schema": ""},
+            "The setting default_target_schema is empty: set it to a schema, such as 'main'.",
+        ),
         ({"batch_size_rows": 0}, "The setting batch_size_rows is not valid (minimum: 1)."),
         ({"data_flattening_max_level": -1}, "How many levels of nested objects become columns of their own"),
         (
             {"memory_limit": "12345678 apples"},
-            "The setting memory_limit is not a size that DuckDB knows, such as '512MB'.",
+            "The setting memory_limit is not a size in DuckDB's notation, such as '512MB'.",
         ),
     ],
 )
-def test_settings_that_are_wrong(
-    duck: Any, settings: dict[str, Any], sentence: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_invalid_settings(duck: Any, settings: dict[str, Any], sentence: str, caplog: pytest.LogCaptureFixture) -> None:
     config = {key: value for key, value in duck.config(**settings).items() if value is not None}
     source = duck.folder / "input"
     source.write_text('{"type": "STATE", "value": 1}\n')
@@ -174,29 +175,33 @@ def test_settings_that_are_wrong(
     assert "Traceback" not in caplog.text
 
 
-def test_configuration_files_that_cannot_be_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_unreadable_config_files(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     broken = tmp_path / "broken.json"
     broken.write_text('{"token": "secret"')
-    for path, sentence in ((broken, "does not hold a JSON object"), (tmp_path / "none.json", "cannot be read")):
+    for path, sentence in ((broken, "is not a JSON object"), (tmp_path / "none.json", "cannot be read")):
         assert _main("--config", str(path)) == 1
         assert sentence in caplog.text
         assert "secret" not in caplog.text
 
 
-def test_a_variable_that_is_no_number(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_environment_variable_with_invalid_type(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("TARGET_DUCKDB_PATH", "x.duckdb")
     monkeypatch.setenv("TARGET_DUCKDB_BATCH_SIZE_ROWS", "secret")
     assert _main("--config=ENV") == 1
-    assert "A TARGET_DUCKDB_ variable of the environment does not have its setting's type." in caplog.text
+    assert (
+        "The value of an environment variable TARGET_DUCKDB_... does not have the type of its setting." in caplog.text
+    )
     assert "secret" not in caplog.text
 
 
-def test_a_stream_without_key_where_one_is_required(duck: Any, schema: Any) -> None:
-    with pytest.raises(TargetError, match="stream 's' has no key properties; the setting primary_key_required asks"):
+def test_primary_key_required(duck: Any, schema: Any) -> None:
+    with pytest.raises(TargetError, match="stream 's' has no key properties, but the setting"):
         duck.load(schema("s", {"id": INTEGER}), primary_key_required=True)
 
 
-def test_a_closed_standard_output(duck: Any) -> None:
+def test_closed_standard_output(duck: Any) -> None:
     config = duck.folder / "config.json"
     config.write_text(json.dumps(duck.config()))
     read, write = os.pipe()

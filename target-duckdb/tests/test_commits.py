@@ -1,4 +1,4 @@
-"""When a batch is committed, and which state is said."""
+"""When batches are committed and which states are written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COLUMNS = {"id": INTEGER, "name": STRING}
 STATE = {"type": "STATE", "value": {"bookmark": 1}}
 
 
-def test_state_comes_after_the_commit_only(
+def test_state_is_written_only_after_the_commit(
     duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: Any) -> None:
@@ -32,19 +32,17 @@ def test_state_comes_after_the_commit_only(
     assert duck.query("FROM s") == [(1, None)]
 
 
-def test_a_state_of_null_is_neither_said_nor_kept(
-    duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_null_state_is_ignored(duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture) -> None:
     null = {"type": "STATE", "value": None}
     messages = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1})]
     assert duck.load(*messages, null) == []
     assert duck.query("SELECT count(*) FROM duckdb_tables()") == [(1,)]
     assert duck.load(*messages, STATE, null) == ['{"bookmark": 1}']
     assert duck.state() == [("main", '{"bookmark": 1}')]
-    assert caplog.text.count("A STATE message whose value is null is ignored") == 2
+    assert caplog.text.count("A STATE message is ignored because its value is null") == 2
 
 
-def test_state_is_the_last_whose_records_are_committed(duck: Any, schema: Any, record: Any) -> None:
+def test_written_state_matches_the_committed_records(duck: Any, schema: Any, record: Any) -> None:
     messages: list[Any] = [schema("s", COLUMNS, ["id"])]
     for n in range(6):
         messages += [record("s", {"id": n}), {"type": "STATE", "value": n}]
@@ -56,7 +54,7 @@ def test_state_is_the_last_whose_records_are_committed(duck: Any, schema: Any, r
     assert duck.load() == []
 
 
-def test_state_is_committed_when_a_minute_has_passed(
+def test_batch_is_committed_after_a_minute(
     duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(0, 10_000, 40))
@@ -67,7 +65,7 @@ def test_state_is_committed_when_a_minute_has_passed(
     assert len(duck.load(*messages)) > 1
 
 
-def test_bytes_bound_a_batch(duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batch_size_is_limited_in_bytes(duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("target_duckdb.target._BATCH_BYTES", 100)
     messages: list[Any] = [schema("s", COLUMNS, ["id"])]
     for n in range(4):
@@ -75,7 +73,7 @@ def test_bytes_bound_a_batch(duck: Any, schema: Any, record: Any, monkeypatch: p
     assert duck.load(*messages) == ["0", "2", "3"]
 
 
-def test_columns_bound_a_batch(duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batch_size_is_limited_in_columns(duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("target_duckdb.target._BATCH_COLUMNS", 5)
     messages = [schema(f"s{n}", COLUMNS, ["id"]) for n in range(5)]
     for n in range(5):
@@ -84,14 +82,14 @@ def test_columns_bound_a_batch(duck: Any, schema: Any, record: Any, monkeypatch:
     assert duck.query("SELECT count(*) FROM (FROM s0 UNION ALL FROM s1 UNION ALL FROM s2 UNION ALL FROM s4)") == [(4,)]
 
 
-def test_a_state_whose_rows_are_committed_is_not_lost(
+def test_state_of_committed_rows_is_written_before_an_error(
     duck: Any, schema: Any, record: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def state(number: int) -> dict[str, Any]:
         return {"type": "STATE", "value": number}
 
     full = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1}), record("s", {"id": 2})]
-    for waiting, said in (
+    for waiting, expected_state in (
         ([state(2), state(3)], "3"),
         ([state(4), record("s", {"id": 3}), state(5)], "4"),
         ([record("s", {"id": 3}), state(6)], None),
@@ -99,12 +97,12 @@ def test_a_state_whose_rows_are_committed_is_not_lost(
     ):
         with pytest.raises(TargetError, match="it is not JSON"):
             duck.load(*full, *waiting, "{bad", batch_size_rows=2)
-        assert capsys.readouterr().out == (f"{said}\n" if said else "")
+        assert capsys.readouterr().out == (f"{expected_state}\n" if expected_state else "")
         assert duck.query("SELECT id FROM s ORDER BY 1") == [(1,), (2,)]
-        assert duck.state()[0][1] == (said or "4")
+        assert duck.state()[0][1] == (expected_state or "4")
 
 
-def test_a_state_that_was_not_committed_is_not_said(
+def test_uncommitted_state_is_not_written(
     duck: Any, schema: Any, record: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:

@@ -1,4 +1,4 @@
-"""The DuckDB file: what it may be, and how it is shared."""
+"""The DuckDB file: valid paths, and access from several processes."""
 
 from __future__ import annotations
 
@@ -20,32 +20,30 @@ COLUMNS = {"id": INTEGER, "name": STRING}
 STATE = {"type": "STATE", "value": {"bookmark": 1}}
 
 
-def test_a_path_that_is_no_database(duck: Any, schema: Any) -> None:
+def test_path_is_not_a_database(duck: Any, schema: Any) -> None:
     messages = [schema("s", COLUMNS)]
     for content in (b"", b"hello" * 10_000):
         duck.path.write_bytes(content)
-        with pytest.raises(
-            TargetError, match=r"^The setting `path` names a file that is not DuckDB's: name another\.$"
-        ):
+        with pytest.raises(TargetError, match=r"^The setting `path` is not a DuckDB file: choose another file\.$"):
             duck.load(*messages)
         assert duck.path.read_bytes() == content
     with pytest.raises(TargetError, match="The setting `path` names a folder: it must name a DuckDB file"):
         duck.load(*messages, path=str(duck.folder))
-    with pytest.raises(TargetError, match="The setting `path` lies below a file: it must lie in a folder"):
+    with pytest.raises(TargetError, match="The setting `path` is inside a file instead of a folder"):
         duck.load(*messages, path=str(duck.path / "x.duckdb"))
 
 
-def test_a_missing_folder_is_made(duck: Any, schema: Any) -> None:
+def test_missing_folder_is_created(duck: Any, schema: Any) -> None:
     duck.load(schema("s", COLUMNS), path=str(duck.folder / "none" / "deep" / "x.duckdb"))
     assert (duck.folder / "none" / "deep" / "x.duckdb").exists()
 
 
-def test_a_damaged_database(duck: Any, schema: Any) -> None:
+def test_damaged_database(duck: Any, schema: Any) -> None:
     duck.load(schema("s", COLUMNS))
     whole = duck.path.read_bytes()
     for damaged in (whole[:5000], whole[:20] + b"\xff" + whole[21:]):
         duck.path.write_bytes(damaged)
-        with pytest.raises(TargetError, match="names no DuckDB file, or a damaged one"):
+        with pytest.raises(TargetError, match="is damaged or not a DuckDB file"):
             duck.load(schema("s", COLUMNS))
         assert duck.path.read_bytes() == damaged
 
@@ -67,13 +65,11 @@ def _holding(path: Any, seconds: float) -> Iterator[None]:
             holder.kill()
 
 
-def test_a_locked_file_is_waited_for(duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_locked_file_is_waited_for(duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture) -> None:
     messages = [schema("s", COLUMNS, ["id"]), record("s", {"id": 1}), STATE]
     with (
         _holding(duck.path, 60),
-        pytest.raises(
-            TargetError, match="was open in another process for as long as `lock_timeout` says: close it there"
-        ),
+        pytest.raises(TargetError, match="is still open in another process after `lock_timeout`: close it there"),
     ):
         duck.load(*messages, lock_timeout=0)
     caplog.clear()
@@ -84,7 +80,7 @@ def test_a_locked_file_is_waited_for(duck: Any, schema: Any, record: Any, caplog
     assert duck.query("FROM s") == [(1, None)]
 
 
-def test_the_file_is_free_between_batches(duck: Any, schema: Any, record: Any) -> None:
+def test_file_is_closed_between_batches(duck: Any, schema: Any, record: Any) -> None:
     with duck.start(batch_size_rows=1) as run:
         assert run.stdin is not None
         assert run.stdout is not None

@@ -1,4 +1,4 @@
-"""What goes wrong ends in one sentence, and keeps what was committed."""
+"""Errors end the run with a message and keep what was committed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ COLUMNS = {"id": INTEGER, "name": STRING}
 STATE = {"type": "STATE", "value": {"bookmark": 1}}
 
 
-_NOT_KNOWN = "its BATCH message has a compression that is not known here: let the tap use gzip."
+_NOT_KNOWN = "its BATCH message has an unsupported compression: configure the tap to use gzip."
 _UNKNOWN_STORAGE = (
-    "file 1 of its manifest is of a kind of storage that is not known here: install fsspec's package for it, such as"
-    " s3fs or gcsfs."
+    "file 1 of its manifest is on a storage that is not supported: install the fsspec package for it, such as s3fs or"
+    " gcsfs."
 )
 
 
@@ -31,13 +31,16 @@ def _batch(encoding: str, manifest: str = '["/none/secret"]') -> str:
     [
         (
             b'{"type": "RECORD", "stream": "s", "record": {"id": 9, "name": "secret"',
-            "it is not JSON, or it is cut off.",
+            "it is not JSON, or it is truncated.",
         ),
         (
             b'{"type": "RECORD", "stream": "s", "record": {"id": 9, "name": "secret\xff"}}',
             "its record is not UTF-8 text.",
         ),
-        ('{"type": "RECORD", "stream": "t", "record": {"id": "secret"}}', "its stream 't' has had no SCHEMA message."),
+        (
+            '{"type": "RECORD", "stream": "t", "record": {"id": "secret"}}',
+            "its stream 't' has no SCHEMA message before it.",
+        ),
         (
             '{"type": "RECORD", "stream": "s", "record": {"name": "secret"}}',
             "its record has no value for the key property 'id'.",
@@ -53,13 +56,13 @@ def _batch(encoding: str, manifest: str = '["/none/secret"]') -> str:
         (b'{"type": "STATE", "value": "\xff"}', "it is not UTF-8 text."),
         ('{"type": "STATE", "value": ' + "[" * 99_999 + "]" * 99_999 + "}", "its values are nested too deeply."),
         ('{"type": "STATE"}', "its STATE message has no value."),
-        ('{"type": "SCHEMA", "stream": "t", "schema": "secret"}', "its SCHEMA message lacks a stream or a schema."),
+        ('{"type": "SCHEMA", "stream": "t", "schema": "secret"}', "its SCHEMA message has no stream or no schema."),
         (
             '{"type": "SCHEMA", "stream": "t", "schema": {}, "key_properties": ["id"]}',
             "stream 't' has the key property 'id', which its schema does not list.",
         ),
-        ('{"type": "RECORD", "record": {"id": 1}}', "its message names no stream."),
-        ('{"type": "ACTIVATE_VERSION", "version": 1}', "its message names no stream."),
+        ('{"type": "RECORD", "record": {"id": 1}}', "its message has no stream."),
+        ('{"type": "ACTIVATE_VERSION", "version": 1}', "its message has no stream."),
         (
             '{"type": "ACTIVATE_VERSION", "stream": "s"}',
             "its ACTIVATE_VERSION message has no version that is a 64-bit integer.",
@@ -84,7 +87,7 @@ def _batch(encoding: str, manifest: str = '["/none/secret"]') -> str:
         (_batch('{"format": "jsonl"}', '["secret://x"]'), _UNKNOWN_STORAGE),
     ],
 )
-def test_a_broken_line_ends_the_run_and_its_batch(
+def test_invalid_line_ends_the_run_and_rolls_back_the_batch(
     *,
     duck: Any,
     schema: Any,
@@ -110,7 +113,7 @@ def test_a_broken_line_ends_the_run_and_its_batch(
     "property_", [{"type": "string", "format": "singer.decimal"}, {"type": "object"}, {"type": "string"}]
 )
 @pytest.mark.parametrize("value", [{"k": None}, {}])
-def test_a_key_of_any_type_must_have_a_value(duck: Any, schema: Any, record: Any, property_: Any, value: Any) -> None:
+def test_key_of_any_type_requires_a_value(duck: Any, schema: Any, record: Any, property_: Any, value: Any) -> None:
     with pytest.raises(TargetError, match="has no value for the key property 'k'"):
         duck.load(schema("s", {"k": property_}, ["k"]), record("s", value), on_bad_record="fail")
 
@@ -131,7 +134,7 @@ def test_a_key_of_any_type_must_have_a_value(duck: Any, schema: Any, record: Any
         ("Conversion Error: Could not convert string 'secret' to INT32", "its message is not shown"),
     ],
 )
-def test_sentences_for_what_duckdb_says(message: str, sentence: str) -> None:
-    said = errors.duckdb_message(duckdb.IOException(message))
-    assert sentence in said
-    assert "secret" not in said
+def test_messages_for_duckdb_errors(message: str, sentence: str) -> None:
+    shown = errors.duckdb_message(duckdb.IOException(message))
+    assert sentence in shown
+    assert "secret" not in shown

@@ -1,4 +1,4 @@
-"""Records that come one after the other are loaded together, and arrive as they do one by one."""
+"""Runs of records are decoded together, with the same result as one by one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROPERTIES = {
     "decimal": {"type": ["string", "null"], "format": "singer.decimal"},
     "time": {"type": ["string", "null"], "format": "date-time"},
 }
-#: For each property JSON texts that a run takes, then some that it does not.
+#: For each property, JSON texts that the fast path supports, and some that it does not.
 VALUES = {
     "number": (["null", "0", "-0.0", "1.50", "0.1", "66.66666666666667", "123456789012345", "1e5", "1E-9"], ["1e400"]),
     "integer": (["null", "0", "-9223372036854775808"], ["1.0", "1e2"]),
@@ -35,38 +35,42 @@ VALUES = {
 }
 
 
-def _lines(seed: int, count: int, *, odd: float) -> list[str]:
+def _lines(seed: int, count: int, *, irregular: float) -> list[str]:
     chance = random.Random(seed)
     lines = []
     for number in range(count):
         fields = [f'"id": {number}']
         for name, (plain, strange) in VALUES.items():
             if chance.random() < 0.9:
-                fields.append(f'"{name}": {chance.choice(strange if strange and chance.random() < odd else plain)}')
+                fields.append(
+                    f'"{name}": {chance.choice(strange if strange and chance.random() < irregular else plain)}'
+                )
         more = chance.choice(["", ', "time_extracted": "2024-01-01T00:00:00Z"'])
         lines.append(f'{{"type": "RECORD", "stream": "s", "record": {{{", ".join(fields)}}}{more}}}')
     return lines
 
 
-@pytest.mark.parametrize("odd", [0.0, 0.003])
-def test_a_run_arrives_as_its_records_do_one_by_one(
-    duck: Any, schema: Any, monkeypatch: pytest.MonkeyPatch, odd: float
+@pytest.mark.parametrize("irregular", [0.0, 0.003])
+def test_runs_equal_records_loaded_one_by_one(
+    duck: Any, schema: Any, monkeypatch: pytest.MonkeyPatch, irregular: float
 ) -> None:
-    taken = []
+    fast_path_used = []
     add_run = Stream.add_run
-    monkeypatch.setattr(Stream, "add_run", lambda self, lines: taken.append(add_run(self, lines)) or taken[-1])
-    lines = _lines(7, 1000, odd=odd)
-    together, alone = schema("s", PROPERTIES, ["id"]), schema("s", PROPERTIES, ["id"])
-    state = '{"type": "STATE", "value": {}}'  # after every 40th record, so that there are many runs
+    monkeypatch.setattr(
+        Stream, "add_run", lambda self, lines: fast_path_used.append(add_run(self, lines)) or fast_path_used[-1]
+    )
+    lines = _lines(7, 1000, irregular=irregular)
+    together, one_by_one = schema("s", PROPERTIES, ["id"]), schema("s", PROPERTIES, ["id"])
+    state = '{"type": "STATE", "value": {}}'  # ends a run after every 40 records
     blocks = [line for start in range(0, 1000, 40) for line in [*lines[start : start + 40], state]]
     duck.load(together, *blocks, default_target_schema="together")
-    assert set(taken) == ({True} if odd == 0 else {True, False})
+    assert set(fast_path_used) == ({True} if irregular == 0 else {True, False})
     monkeypatch.setattr(MessageReader, "add_run", lambda *_: 0)
     monkeypatch.setattr(Stream, "add_run", lambda *_: False)
-    duck.load(alone, *lines, default_target_schema="alone")
+    duck.load(one_by_one, *lines, default_target_schema="one_by_one")
     columns = ", ".join(f'typeof("{name}"), CAST("{name}" AS VARCHAR)' for name in PROPERTIES)
     arrived = duck.query(f"SELECT {columns} FROM together.s ORDER BY id")
-    assert arrived == duck.query(f"SELECT {columns} FROM alone.s ORDER BY id")
+    assert arrived == duck.query(f"SELECT {columns} FROM one_by_one.s ORDER BY id")
     assert len(arrived) == 1000
 
 
@@ -87,7 +91,7 @@ def test_versions_times_and_metadata_of_a_run(duck: Any, schema: Any, record: An
     ) == [(n, n // 10, n if n % 2 else None, n >= 10, True) for n in range(20)]
 
 
-def test_a_mark_of_deletion_in_a_run(duck: Any, schema: Any, record: Any) -> None:
+def test_deletion_mark_in_a_run(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {"id": {"type": "integer"}, "v": {"type": "string"}}, ["id"])
     rows = [record("s", {"id": n, "v": "x"}) for n in range(10)]
     duck.load(head, *rows, record("s", {"id": 3, "_sdc_deleted_at": "2024-01-01T00:00:00Z"}), *rows[5:])
@@ -96,7 +100,7 @@ def test_a_mark_of_deletion_in_a_run(duck: Any, schema: Any, record: Any) -> Non
     ]
 
 
-def test_rows_keep_their_order_and_the_last_of_a_key_wins(duck: Any, schema: Any, record: Any) -> None:
+def test_rows_keep_their_order_and_the_last_record_of_a_key_wins(duck: Any, schema: Any, record: Any) -> None:
     columns = {"id": {"type": "integer"}, "n": {"type": "integer"}}
     rows = [record("s", {"id": n % 7, "n": n}) for n in range(50)]
     duck.load(schema("s", columns, ["id"]), *rows)
@@ -106,7 +110,7 @@ def test_rows_keep_their_order_and_the_last_of_a_key_wins(duck: Any, schema: Any
     assert duck.query("SELECT n FROM t") == [(n,) for n in range(50)]
 
 
-def test_a_batch_ends_in_the_middle_of_a_run(duck: Any, schema: Any, record: Any) -> None:
+def test_batch_ends_inside_a_run(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {"id": {"type": "integer"}}, ["id"])
     rows = [record("s", {"id": n}) for n in range(25)]
     broken = '{"type": "RECORD", "stream": "s", "record": {"id": "x'
@@ -118,7 +122,7 @@ def test_a_batch_ends_in_the_middle_of_a_run(duck: Any, schema: Any, record: Any
         duck.load(*messages, batch_size_rows=10, on_bad_record="fail")
 
 
-def test_a_line_that_names_its_stream_twice(duck: Any, schema: Any, record: Any) -> None:
+def test_line_with_two_stream_fields(duck: Any, schema: Any, record: Any) -> None:
     head = {"id": {"type": "integer"}}
     plain = [json.dumps(record("s", {"id": n})) for n in range(6)]
     twice = '{"type": "RECORD", "stream": "s", "record": {"id": 9}, "stream": "t"}'
@@ -127,7 +131,7 @@ def test_a_line_that_names_its_stream_twice(duck: Any, schema: Any, record: Any)
     assert duck.query("FROM t") == [(9,)]
 
 
-def test_lines_that_are_no_lines_by_themselves(duck: Any, schema: Any, record: Any) -> None:
+def test_messages_that_span_lines_or_share_one(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {"id": {"type": "integer"}, "v": {}}, ["id"])
     plain = json.dumps(record("s", {"id": 1, "v": {}}))
     two = [f"{plain} {plain}"]
@@ -138,7 +142,7 @@ def test_lines_that_are_no_lines_by_themselves(duck: Any, schema: Any, record: A
 
 
 @pytest.mark.parametrize("form", ["", "compact", "sorted"])
-def test_lines_of_any_writer(duck: Any, form: str, schema: Any, record: Any) -> None:
+def test_json_styles(duck: Any, form: str, schema: Any, record: Any) -> None:
     messages = [
         schema("é-s", {"id": {"type": "integer"}}, ["id"]),
         *(record("é-s", {"id": n}, version=None) for n in range(9)),
@@ -153,7 +157,7 @@ def test_lines_of_any_writer(duck: Any, form: str, schema: Any, record: Any) -> 
 
 
 @pytest.mark.parametrize("text", [False, True])
-def test_blocks_of_the_input(monkeypatch: pytest.MonkeyPatch, text: bool) -> None:  # noqa: FBT001
+def test_input_is_read_in_blocks(monkeypatch: pytest.MonkeyPatch, text: bool) -> None:  # noqa: FBT001
     monkeypatch.setattr("target_duckdb.messages._BLOCK_BYTES", 7)
     lines = [json.dumps({"type": "STATE", "value": {"n": n, "é": "x" * n}}, ensure_ascii=False) for n in range(40)]
     seen = []
@@ -165,10 +169,12 @@ def test_blocks_of_the_input(monkeypatch: pytest.MonkeyPatch, text: bool) -> Non
     assert counts == {"STATE": 40}
 
 
-# Schemas by turns
+# Alternating schemas
 
 
-def test_schemas_by_turns_wait_together(duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_alternating_schemas_share_a_batch(
+    duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reads = []
     read = StreamLoad._read
     monkeypatch.setattr(StreamLoad, "_read", lambda self, segment: reads.append(1) or read(self, segment))
@@ -183,16 +189,16 @@ def test_schemas_by_turns_wait_together(duck: Any, schema: Any, record: Any, mon
     for n in range(400):
         head = chance.choice(schemas)
         names = [name for name in head["schema"]["properties"] if name != "id"]
-        carried = [name for name in names if chance.random() < 0.7]
+        present = [name for name in names if chance.random() < 0.7]
         key = chance.randrange(20)
         row = expected.setdefault(key, dict.fromkeys("abcde"))
-        if chance.random() < 0.2:  # a mark of deletion touches what it carries, any other row all of its schema
-            row |= {name: f"{name}{n}" for name in carried}
+        if chance.random() < 0.2:  # deletion marks update only their fields, other records all fields of the schema
+            row |= {name: f"{name}{n}" for name in present}
             more = {"_sdc_deleted_at": "2024-01-01T00:00:00Z"}
         else:
-            row |= {name: f"{name}{n}" if name in carried else None for name in names}
+            row |= {name: f"{name}{n}" if name in present else None for name in names}
             more = {}
-        messages += [head, record("s", {"id": key, **{name: f"{name}{n}" for name in carried}, **more})]
+        messages += [head, record("s", {"id": key, **{name: f"{name}{n}" for name in present}, **more})]
         if n == 250:
             messages.append({"type": "STATE", "value": {}})
     duck.load(*messages, batch_size_rows=300)
@@ -201,14 +207,14 @@ def test_schemas_by_turns_wait_together(duck: Any, schema: Any, record: Any, mon
     assert {row["id"]: {name: row[name] for name in "abcde"} for row in rows} == expected
 
 
-def test_schemas_by_turns_without_a_key(duck: Any, schema: Any, record: Any) -> None:
+def test_alternating_schemas_without_a_key(duck: Any, schema: Any, record: Any) -> None:
     first, second = schema("s", {"a": {"type": "string"}}), schema("s", {"b": {"type": "integer"}})
     messages = [first, record("s", {"a": "x"}), second, record("s", {"b": 1})]
     duck.load(*messages, *messages)
     assert duck.query("SELECT a, b FROM s") == [("x", None), (None, 1)] * 2
 
 
-def test_many_schemas_that_differ_in_a_type_by_turns(duck: Any, schema: Any, record: Any) -> None:
+def test_alternating_schemas_with_different_types(duck: Any, schema: Any, record: Any) -> None:
     more = {f"c{n}": {"type": "string"} for n in range(200)}
     messages = []
     for n in range(40):
@@ -224,7 +230,7 @@ def test_many_schemas_that_differ_in_a_type_by_turns(duck: Any, schema: Any, rec
 # Memory
 
 
-def test_a_batch_that_needs_more_memory_is_tried_again(
+def test_batch_is_retried_with_more_memory(
     duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("target_duckdb.database._LOW_MEMORY_BYTES", 1_000_000)

@@ -1,4 +1,4 @@
-"""`data_flattening_max_level`: nested properties as columns of their own, and nothing lost beside them."""
+"""`data_flattening_max_level`: nested properties become columns without loss."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ VALUES = {"id": 1, "home": {"city": "a", "at": {"lat": 1.5, "lon": 2}}, "tags": 
         (9, ["id", "home__city", "home__at__lat", "home__at__lon", "tags", "free"], None),
     ],
 )
-def test_objects_are_taken_apart_to_a_level(
+def test_objects_are_flattened_to_the_maximum_level(
     *, duck: Any, schema: Any, record: Any, level: int, columns: list[str], row: Any
 ) -> None:
     for _ in range(2):
@@ -50,7 +50,7 @@ def test_objects_are_taken_apart_to_a_level(
     assert row is None or duck.query("FROM s") == [row]
 
 
-def test_values_keep_every_digit_and_character(duck: Any, schema: Any) -> None:
+def test_flattened_values_are_exact(duck: Any, schema: Any) -> None:
     home = _object(n={"type": "string", "format": "singer.decimal"}, x=STRING, j={})
     value = '{ "n" : 12345678901234567.89, "x":"\\ud800\\u0000", "j": [1.50] }'
     line = f'{{"type": "RECORD", "stream": "s", "record": {{"home": {value}}}}}'
@@ -60,7 +60,7 @@ def test_values_keep_every_digit_and_character(duck: Any, schema: Any) -> None:
     ]
 
 
-def test_what_the_schema_does_not_list_is_kept_beside(
+def test_unlisted_properties_are_kept_in_the_object_column(
     duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = [
@@ -79,12 +79,12 @@ def test_what_the_schema_does_not_list_is_kept_beside(
         (5, "b", None, None, "[1]"),
     ]
     assert [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"] == [
-        "Stream 's': what its schema does not list, or is no object, is kept as JSON in: home, home__at.",
+        "Stream 's': unlisted properties and values that are not objects are kept as JSON in: home, home__at.",
         "Stream 's': fields that its schema does not list are not loaded: other.",
     ]
 
 
-def test_names_that_are_taken_leave_the_object_whole(duck: Any, schema: Any, record: Any) -> None:
+def test_object_is_not_flattened_if_names_collide(duck: Any, schema: Any, record: Any) -> None:
     columns = {
         "id": _object(x=INTEGER),
         "a__b": STRING,
@@ -97,7 +97,7 @@ def test_names_that_are_taken_leave_the_object_whole(duck: Any, schema: Any, rec
     assert duck.query("FROM s") == [('{"x": 1}', "root", '{"b": "in"}', "one", '{"d": "two"}')]
 
 
-def test_schemas_that_grow_and_alternate(duck: Any, schema: Any, record: Any) -> None:
+def test_growing_and_alternating_schemas(duck: Any, schema: Any, record: Any) -> None:
     first, second = (
         schema("s", {"id": INTEGER, "o": _object(**names)}, ["id"]) for names in ({"a": STRING}, {"b": STRING})
     )
@@ -108,9 +108,11 @@ def test_schemas_that_grow_and_alternate(duck: Any, schema: Any, record: Any) ->
 
 @pytest.mark.parametrize("type_", [["object", ["x"]], {"object": 1}, [], ["object", {}], 5])
 @pytest.mark.parametrize("level", [0, 1])
-def test_an_odd_type_leaves_its_property_whole(*, duck: Any, schema: Any, record: Any, level: int, type_: Any) -> None:
-    odd = {"type": type_, "properties": {"b": STRING}, "allOf": 5}
-    duck.load(schema("s", {"a": odd}), record("s", {"a": {"b": 1}}), data_flattening_max_level=level)
+def test_property_with_mixed_types_is_not_flattened(
+    *, duck: Any, schema: Any, record: Any, level: int, type_: Any
+) -> None:
+    mixed = {"type": type_, "properties": {"b": STRING}, "allOf": 5}
+    duck.load(schema("s", {"a": mixed}), record("s", {"a": {"b": 1}}), data_flattening_max_level=level)
     assert duck.query("FROM s") == [('{"b": 1}',)]
 
 
@@ -121,9 +123,7 @@ ADDRESS = {"id": INTEGER, "address": _object(city=STRING, zip=STRING)}
 
 
 @pytest.mark.parametrize("size", [1, 100])
-def test_a_row_that_is_replaced_keeps_nothing_in_the_column_of_the_object(
-    *, duck: Any, schema: Any, record: Any, size: int
-) -> None:
+def test_replaced_row_clears_the_object_column(*, duck: Any, schema: Any, record: Any, size: int) -> None:
     settings = {"data_flattening_max_level": 1, "batch_size_rows": size}
     head = schema("s", ADDRESS, ["id"])
     rows = [{"id": 1, "address": {"city": "X", "extra": 1}}, {"id": 2, "address": "weird"}, {"id": 3, "address": "odd"}]
@@ -139,7 +139,7 @@ def test_a_row_that_is_replaced_keeps_nothing_in_the_column_of_the_object(
 
 
 @pytest.mark.parametrize("levels", [(0, 1, 0), (1, 0, 1), (1, 2, 1), (2, 1, 0), (0, 2, 1)])
-def test_another_level_leaves_nothing_of_the_one_before(
+def test_changed_level_clears_the_columns_of_the_old_one(
     duck: Any, schema: Any, record: Any, levels: tuple[int, ...]
 ) -> None:
     head = schema("s", {"id": INTEGER, "home": COLUMNS["home"]}, ["id"])
@@ -159,7 +159,7 @@ def test_another_level_leaves_nothing_of_the_one_before(
 
 
 @pytest.mark.parametrize("one", [False, True])
-def test_an_object_that_is_a_string_for_a_while(*, duck: Any, schema: Any, record: Any, one: bool) -> None:
+def test_object_that_temporarily_is_a_string(*, duck: Any, schema: Any, record: Any, one: bool) -> None:
     flat, whole = schema("s", ADDRESS, ["id"]), schema("s", {"id": INTEGER, "address": STRING}, ["id"])
     runs = [
         [flat, *(record("s", {"id": n, "address": {"city": "X"}}) for n in (1, 2, 3))],
@@ -175,10 +175,10 @@ def test_an_object_that_is_a_string_for_a_while(*, duck: Any, schema: Any, recor
     ]
 
 
-def test_columns_beside_flat_ones_keep_their_values(duck: Any, schema: Any, record: Any) -> None:
+def test_other_columns_keep_their_values(duck: Any, schema: Any, record: Any) -> None:
     columns = {"id": INTEGER, "a": STRING, "a__b": STRING}
     duck.load(schema("s", columns, ["id"]), record("s", {"id": 1, "a": "x", "a__b": "y"}))
-    del columns["a__b"]  # deselected: no object was ever taken apart
+    del columns["a__b"]  # deselected: the object was never flattened
     duck.load(schema("s", columns, ["id"]), record("s", {"id": 1, "a": "z"}))
     assert duck.query("SELECT a, a__b FROM s") == [("z", "y")]
     duck.load(schema("s", ADDRESS, ["id"]), record("s", {"id": 1, "address": {"city": "X", "zip": "1"}}),
@@ -188,7 +188,7 @@ def test_columns_beside_flat_ones_keep_their_values(duck: Any, schema: Any, reco
     assert duck.query("SELECT a, a__b, address__city, address__zip FROM s") == [("z", "y", "Y", "1")]
 
 
-def test_a_mark_of_deletion_carries_objects_whole(duck: Any, schema: Any, record: Any) -> None:
+def test_deletion_mark_updates_all_columns_of_an_object(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {**ADDRESS, "v": STRING}, ["id"])
     values = {"v": "v", "address": {"city": "X", "zip": "1", "extra": 1}}
     duck.load(head, *(record("s", {"id": n, **values}) for n in (1, 2, 3, 4)), data_flattening_max_level=1)
@@ -204,7 +204,7 @@ def test_a_mark_of_deletion_carries_objects_whole(duck: Any, schema: Any, record
     ]
 
 
-def test_an_unlisted_field_does_not_take_the_place_of_a_flat_one(
+def test_unlisted_field_does_not_replace_a_flattened_one(
     duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     row = {"id": 1, "home": {"city": "a", "at": {"lat": 1}}, "home__city": "secret", "home__at": "secret"}
@@ -215,7 +215,7 @@ def test_an_unlisted_field_does_not_take_the_place_of_a_flat_one(
     assert caplog.text.count("not loaded: home__at, home__city.") == 2
 
 
-def test_overwritten_tables_know_what_was_taken_apart(duck: Any, schema: Any, record: Any) -> None:
+def test_overwritten_tables_record_flattened_objects(duck: Any, schema: Any, record: Any) -> None:
     flat, whole = schema("s", ADDRESS, ["id"]), schema("s", {"id": INTEGER, "address": STRING}, ["id"])
     values = {"id": 1, "address": {"city": "X"}}
     activate = {"type": "ACTIVATE_VERSION", "stream": "s", "version": 1}

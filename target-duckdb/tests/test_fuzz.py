@@ -1,4 +1,4 @@
-"""Random records arrive as they were sent, whatever the types of their columns; the seed is fixed."""
+"""Random records load exactly, whatever the types of their columns. The seed is fixed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _value(chance: random.Random, depth: int = 0) -> Any:
     return values if kind == 6 else {f"k{n}": value for n, value in enumerate(values)}
 
 
-def test_columns_without_a_type_hold_every_value(duck: Any, schema: Any, record: Any) -> None:
+def test_untyped_columns_hold_every_value(duck: Any, schema: Any, record: Any) -> None:
     chance = random.Random(1)
     names = [f"c{n}" for n in range(6)]
     rows = [{"id": n, **{name: _value(chance) for name in names}} for n in range(300)]
@@ -48,9 +48,9 @@ def test_text_columns_hold_the_text_of_every_value(duck: Any, schema: Any, recor
     def same(sent: Any, arrived: str | None) -> bool:
         if sent is None or sent == arrived:
             return sent == arrived
-        # What fits the type that was declared has one text, however it was written: 5 for 5.0, false for 0.
-        said = json.loads(sent) if isinstance(sent, str) else sent
-        return arrived is not None and json.loads(arrived) == said
+        # Values of the declared type have a canonical text: 5 for 5.0, false for 0.
+        sent_value = json.loads(sent) if isinstance(sent, str) else sent
+        return arrived is not None and json.loads(arrived) == sent_value
 
     for row, (_, *values) in zip(rows, duck.query("FROM s ORDER BY id"), strict=True):
         assert [same(row[kind], value) for kind, value in zip(declared, values, strict=True)] == [True] * 4, row["id"]

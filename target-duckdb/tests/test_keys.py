@@ -1,4 +1,4 @@
-"""A key column whose type changes keeps one text per key: what comes again replaces its row."""
+"""A key column whose type changes keeps one text per key, so that records still replace their rows."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _messages(schema: Any, record: Any, columns: dict[str, Any], *values: Any) -
 
 @pytest.mark.parametrize(("method", "runs"), [("upsert", True), ("upsert", False), ("overwrite", True)])
 @pytest.mark.parametrize(("old", "value", "text"), CASES)
-def test_a_key_that_becomes_text_stays_the_same_key(
+def test_key_that_becomes_text_stays_the_same_key(
     *, duck: Any, schema: Any, record: Any, old: Any, value: Any, text: str, method: str, runs: bool
 ) -> None:
     sent = value if isinstance(value, str) else json.dumps(value)
@@ -61,7 +61,7 @@ def test_a_key_that_becomes_text_stays_the_same_key(
 
 @pytest.mark.parametrize("size", [1, 1000])
 @pytest.mark.parametrize(("new", "value"), [case[:2] for case in CASES if case[1] not in {1.0, 0.00001}])
-def test_a_key_of_text_that_gets_a_type_stays_the_same_key(
+def test_text_key_that_gets_a_type_stays_the_same_key(
     *, duck: Any, schema: Any, record: Any, new: Any, value: Any, size: int
 ) -> None:
     sent = value if isinstance(value, str) else json.dumps(value)
@@ -74,13 +74,13 @@ def test_a_key_of_text_that_gets_a_type_stays_the_same_key(
     assert duck.query("SELECT count(*) FROM s") == [(2,)]
 
 
-def test_a_key_that_had_several_types(duck: Any, schema: Any, record: Any) -> None:
+def test_key_with_several_former_types(duck: Any, schema: Any, record: Any) -> None:
     for columns in (DECIMAL, DATE, DATE_TIME, STRING, DATE, DECIMAL):
         duck.load(*_messages(schema, record, columns, "1.50", "2024-01-01", "2024-01-01T10:00Z"))
     assert duck.query("SELECT count(*) FROM s") == [(3,)]
 
 
-def test_texts_that_differ_stay_different_keys(duck: Any, schema: Any, record: Any) -> None:
+def test_different_texts_stay_different_keys(duck: Any, schema: Any, record: Any) -> None:
     texts = ["1.5", "1.50", "01", "1", "2024-01-01T00:00:00Z", "2024-01-01 00:00:00+00", "", " "]
     duck.load(*_messages(schema, record, STRING, *texts))
     assert duck.query("SELECT count(*) FROM s") == [(len(texts),)]
@@ -88,7 +88,7 @@ def test_texts_that_differ_stay_different_keys(duck: Any, schema: Any, record: A
     assert duck.query("SELECT count(*) FROM s") == [(len(texts),)]
 
 
-def test_a_comment_of_the_users_own_stays(duck: Any, schema: Any, record: Any) -> None:
+def test_user_defined_comment_is_kept(duck: Any, schema: Any, record: Any) -> None:
     duck.query("CREATE TABLE s (part VARCHAR, id TIMESTAMPTZ, v VARCHAR); COMMENT ON TABLE s IS 'mine'")
     for columns in (DATE_TIME, STRING, DATE_TIME):
         duck.load(*_messages(schema, record, columns, "2024-01-01T00:00:00Z"))

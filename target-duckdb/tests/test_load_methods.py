@@ -1,4 +1,4 @@
-"""`load_method`: rows that are only added, and whole versions that are swapped in."""
+"""`load_method`: append-only and overwrite."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _activate(version: int, stream: str = "s") -> dict[str, Any]:
 
 @pytest.fixture(name="version")
 def version_fixture(schema: Any, record: Any) -> Any:
-    """Messages of some rows of a version."""
+    """Creates the messages for some rows of a version."""
 
     def messages(number: int | None, *ids: int, keys: Any = ("id",), **more: Any) -> list[dict[str, Any]]:
         extra = {} if number is None else {"version": number}
@@ -45,7 +45,7 @@ def _tables(duck: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("hard", [False, True])
-def test_append_only_adds_every_row_and_touches_none(*, duck: Any, record: Any, version: Any, hard: bool) -> None:
+def test_append_only_adds_every_row_and_changes_none(*, duck: Any, record: Any, version: Any, hard: bool) -> None:
     settings = {"load_method": "append-only", "hard_delete": hard}
     duck.load(*version(1, 1, 2, 1), _activate(1), **settings)
     gone = record("s", {"id": 1, "_sdc_deleted_at": "2024-01-01T00:00:00Z"}, version=2)
@@ -54,7 +54,7 @@ def test_append_only_adds_every_row_and_touches_none(*, duck: Any, record: Any, 
     assert duck.query("SELECT name, _sdc_table_version FROM s WHERE _sdc_deleted_at IS NOT NULL") == [(None, 2)]
 
 
-def test_upsert_after_append_only_leaves_one_row_of_a_key(duck: Any, version: Any) -> None:
+def test_upsert_after_append_only_leaves_one_row_per_key(duck: Any, version: Any) -> None:
     duck.load(*version(None, 1, 1, 2), load_method="append-only")
     duck.load(*version(7, 1))
     assert _rows(duck) == [(1, "v7"), (2, "vNone")]
@@ -64,7 +64,7 @@ def test_upsert_after_append_only_leaves_one_row_of_a_key(duck: Any, version: An
 
 
 @pytest.mark.parametrize(("size", "keys"), [(100_000, ("id",)), (1, ())])
-def test_a_version_takes_the_place_of_the_table(duck: Any, version: Any, size: int, keys: Any) -> None:
+def test_activated_version_replaces_the_table(duck: Any, version: Any, size: int, keys: Any) -> None:
     settings = {"load_method": "overwrite", "batch_size_rows": size}
     duck.load(*version(1, 1, 2, 3, keys=keys), _activate(1), **settings)
     assert _rows(duck) == [(1, "v1"), (2, "v1"), (3, "v1")]
@@ -75,9 +75,7 @@ def test_a_version_takes_the_place_of_the_table(duck: Any, version: Any, size: i
     assert _tables(duck) == ["s"]
 
 
-def test_without_activation_the_table_stays_as_it_was(
-    duck: Any, version: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_table_is_unchanged_without_activation(duck: Any, version: Any, caplog: pytest.LogCaptureFixture) -> None:
     duck.load(*version(1, 1), _activate(1), load_method="overwrite")
     before = duck.types("s")
     state = {"type": "STATE", "value": 1}
@@ -87,19 +85,19 @@ def test_without_activation_the_table_stays_as_it_was(
     assert _rows(duck, "s__next") == [(1, "v2"), (2, "v2")]
     (warning,) = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
     assert warning == (
-        "Stream 's': its table is as it was, because no ACTIVATE_VERSION came for the new rows."
-        " They wait in the table 's__next'."
+        "Stream 's': its table is unchanged, because the new version was not activated."
+        " The new rows are in the staging table 's__next'."
     )
 
 
-def test_a_first_load_shows_nothing_before_its_activation(duck: Any, version: Any) -> None:
+def test_first_load_is_not_visible_before_activation(duck: Any, version: Any) -> None:
     duck.load(*version(1, 1), load_method="overwrite")
     assert _rows(duck) == []
     duck.load(*version(1), _activate(1), load_method="overwrite")
     assert _rows(duck) == [(1, "v1")]
 
 
-def test_a_resumed_version_goes_on_and_another_begins_anew(duck: Any, version: Any) -> None:
+def test_resumed_version_continues_and_new_version_starts_over(duck: Any, version: Any) -> None:
     duck.load(*version(1, 9), _activate(1), load_method="overwrite")
     duck.load(*version(2, 1, 2), load_method="overwrite")
     duck.load(*version(2, 2, 3), load_method="overwrite")
@@ -119,9 +117,9 @@ def test_two_versions_in_one_batch(duck: Any, version: Any) -> None:
     assert _rows(duck, "s__next") == [(5, "v4")]
 
 
-def test_rows_of_the_active_version_change_the_table_itself(duck: Any, version: Any) -> None:
+def test_rows_of_the_active_version_are_upserted(duck: Any, version: Any) -> None:
     duck.load(*version(1, 1, 2), _activate(1), load_method="overwrite")
-    # An incremental run keeps the version of the full read before it.
+    # An incremental run has the version of the full read before it.
     duck.load(*version(1, 2, 3), load_method="overwrite")
     assert _rows(duck) == [(1, "v1"), (2, "v1"), (3, "v1")]
     duck.load(*version(1, 4), _activate(1), load_method="overwrite")
@@ -129,14 +127,14 @@ def test_rows_of_the_active_version_change_the_table_itself(duck: Any, version: 
     assert _tables(duck) == ["s"]
 
 
-def test_the_version_of_a_table_that_was_upserted_is_known(duck: Any, version: Any) -> None:
+def test_version_of_an_upserted_table_is_recognized(duck: Any, version: Any) -> None:
     duck.load(*version(5, 1), _activate(5), load_method="overwrite")
     duck.load(*version(6, 1, 2), _activate(6))
     duck.load(*version(6, 3), load_method="overwrite")
     assert duck.query("SELECT id FROM s WHERE _sdc_deleted_at IS NULL ORDER BY 1") == [(1,), (2,), (3,)]
 
 
-def test_a_version_older_than_the_active_one_overwrites_nothing(
+def test_version_older_than_the_active_one_overwrites_nothing(
     duck: Any, version: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     duck.load(*version(2, 1, 2, 3), _activate(2), load_method="overwrite")
@@ -146,12 +144,12 @@ def test_a_version_older_than_the_active_one_overwrites_nothing(
     assert _tables(duck) == ["s"]
     duck.load(*version(1, 8), _activate(1), load_method="overwrite", hard_delete=True)
     assert [row[0] for row in _rows(duck)] == [1, 2, 3, 8, 9]
-    assert caplog.text.count("is older than the one that its table has or that waits") == 2  # once in each run
+    assert caplog.text.count("have an older version than its table or staging table") == 2  # once in each run
 
 
 @pytest.mark.parametrize("size", [1, 100])
 @pytest.mark.parametrize("late", [4, 5])
-def test_a_version_older_than_the_waiting_one_drops_nothing(*, duck: Any, version: Any, size: int, late: int) -> None:
+def test_version_older_than_the_staged_one_drops_nothing(*, duck: Any, version: Any, size: int, late: int) -> None:
     settings = {"load_method": "overwrite", "batch_size_rows": size}
     duck.load(*version(5, 1), _activate(5), **settings)
     duck.load(*version(6, 1, 2), *version(late, 3), *version(6, 4), **settings)
@@ -162,11 +160,11 @@ def test_a_version_older_than_the_waiting_one_drops_nothing(*, duck: Any, versio
 
 
 @pytest.mark.parametrize("size", [1, 100])
-def test_a_version_that_is_activated_first_keeps_rows_without_versions(
+def test_version_activated_before_its_rows_keeps_rows_without_versions(
     *, duck: Any, version: Any, size: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     duck.load(*version(None, 1, 2, 3))
-    for ids in ((3, 9), (4,)):  # changes only, of the version in the tap's state
+    for ids in ((3, 9), (4,)):  # incremental runs with the version in the tap's state
         head, *rows = version(170, *ids)
         duck.load(head, _activate(170), *rows, load_method="overwrite", batch_size_rows=size)
     assert _rows(duck) == [(1, "vNone"), (2, "vNone"), (3, "v170"), (4, "v170"), (9, "v170")]
@@ -174,24 +172,24 @@ def test_a_version_that_is_activated_first_keeps_rows_without_versions(
     assert "that had no version" not in caplog.text
     duck.load(*version(171, 1), _activate(171), load_method="overwrite")
     assert _rows(duck) == [(1, "v171")]
-    assert "Stream 's': 2 rows that had no version are not in the version that is activated" in caplog.text
+    assert "Stream 's': 2 rows that had no version are not in the activated version" in caplog.text
 
 
-def test_versions_by_turns_over_nothing(duck: Any, version: Any) -> None:
+def test_alternating_versions_without_a_table(duck: Any, version: Any) -> None:
     rows = [message for n in range(20) for message in version(1 + n % 2, n)]
     duck.load(*rows, load_method="overwrite", batch_size_rows=7)
-    assert [row[0] for row in _rows(duck)] == list(range(2, 20, 2))  # the newer version displaced the first row
+    assert [row[0] for row in _rows(duck)] == list(range(2, 20, 2))  # the newer version dropped the first row
     duck.load(*version(2), _activate(2), load_method="overwrite")
     assert _rows(duck) == [(n, "v2") for n in range(1, 20, 2)]
 
 
-def test_a_version_without_rows_empties_the_table(duck: Any, version: Any) -> None:
+def test_version_without_rows_empties_the_table(duck: Any, version: Any) -> None:
     duck.load(*version(1, 1), _activate(1), load_method="overwrite")
     duck.load(*version(2), _activate(2), load_method="overwrite")
     assert _rows(duck) == []
 
 
-def test_a_version_that_is_activated_before_its_rows(duck: Any, version: Any) -> None:
+def test_version_activated_before_its_rows(duck: Any, version: Any) -> None:
     duck.load(*version(1, 1), _activate(1), load_method="overwrite")
     head, *rows = version(2, 2, 3, 2)
     duck.load(head, _activate(2), *rows, load_method="overwrite", batch_size_rows=1)
@@ -205,12 +203,11 @@ def test_records_without_a_version_are_upserted(duck: Any, version: Any, caplog:
     assert [row[0] for row in _rows(duck)] == [1, 2, 3]
     warnings = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
     assert (
-        warnings
-        == ["Stream 's': its records have no version, so they cannot overwrite its table: they are upserted."] * 2
+        warnings == ["Stream 's': its records have no version and cannot overwrite the table: they are upserted."] * 2
     )  # one in each run
 
 
-def test_columns_and_types_grow_aside(duck: Any, record: Any, version: Any) -> None:
+def test_staging_table_gets_new_columns_and_types(duck: Any, record: Any, version: Any) -> None:
     duck.load(*version(1, 1), _activate(1), load_method="overwrite")
     duck.query("ALTER TABLE s ADD COLUMN mine INTEGER")
     wide = record("s", {"id": 2**70, "name": "wide", "more": "y"}, version=2)
@@ -228,7 +225,7 @@ def test_columns_and_types_grow_aside(duck: Any, record: Any, version: Any) -> N
     assert duck.query("SELECT id, more FROM s ORDER BY 1") == [(1, "x"), (5, None), (2**70, "y")]
 
 
-def test_names_beside_a_table_are_free(duck: Any, schema: Any, record: Any, version: Any) -> None:
+def test_staging_table_name_that_is_taken(duck: Any, schema: Any, record: Any, version: Any) -> None:
     duck.query("CREATE TABLE s__next (mine INTEGER)")
     duck.load(*version(1, 1), load_method="overwrite")
     duck.load(schema("s__next_2", COLUMNS), record("s__next_2", {"id": 3}), *version(1), _activate(1))
@@ -239,14 +236,14 @@ def test_names_beside_a_table_are_free(duck: Any, schema: Any, record: Any, vers
     assert _tables(duck) == ["s", "s__next", "s__next_2_2"]
 
 
-def test_what_refers_to_the_table_is_an_error(duck: Any, version: Any) -> None:
+def test_foreign_key_to_an_overwritten_table_is_an_error(duck: Any, version: Any) -> None:
     duck.query("CREATE TABLE s (id BIGINT PRIMARY KEY, name VARCHAR); CREATE TABLE child (id BIGINT REFERENCES s (id))")
-    with pytest.raises(TargetError, match="cannot be replaced: drop what refers to it first"):
+    with pytest.raises(TargetError, match="cannot be replaced: drop the objects that refer to it first"):
         duck.load(*version(1, 1), _activate(1), load_method="overwrite")
     assert _rows(duck) == []
 
 
-def test_a_run_that_is_killed_leaves_the_table_whole(duck: Any, version: Any) -> None:
+def test_killed_run_leaves_the_table_unchanged(duck: Any, version: Any) -> None:
     duck.load(*version(1, 1, 2, 3), _activate(1), load_method="overwrite")
     config = duck.folder / "config.json"
     config.write_text(json.dumps(duck.config(load_method="overwrite", batch_size_rows=2)))

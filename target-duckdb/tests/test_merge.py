@@ -11,7 +11,7 @@ STRING = {"type": ["null", "string"]}
 COLUMNS = {"id": INTEGER, "name": STRING, "note": STRING}
 
 
-def test_the_last_record_of_a_key_wins(duck: Any, schema: Any, record: Any) -> None:
+def test_last_record_of_a_key_wins(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", COLUMNS, ["id"])
     first = [record("s", {"id": n % 5, "name": f"a{n}"}) for n in range(23)]
     duck.load(head, *first, batch_size_rows=7)
@@ -27,7 +27,7 @@ def test_the_last_record_of_a_key_wins(duck: Any, schema: Any, record: Any) -> N
     assert duck.query("SELECT count(*) FROM s") == [(6,)]
 
 
-def test_keys_may_have_several_parts_of_any_type(duck: Any, schema: Any, record: Any) -> None:
+def test_composite_keys_of_any_type(duck: Any, schema: Any, record: Any) -> None:
     properties = {
         "line": {"type": "string"},
         "at": {"type": "string", "format": "date-time"},
@@ -43,7 +43,7 @@ def test_keys_may_have_several_parts_of_any_type(duck: Any, schema: Any, record:
     assert duck.query("SELECT line, received FROM s ORDER BY 2") == [("a", 2), ("A", 3)]
 
 
-def test_a_record_is_the_whole_row(duck: Any, schema: Any, record: Any) -> None:
+def test_record_replaces_the_whole_row(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", COLUMNS, ["id"])
     duck.load(head, record("s", {"id": 1, "name": "a", "note": "b"}), record("s", {"id": 1, "name": "c"}))
     assert duck.query("FROM s") == [(1, "c", None)]
@@ -58,7 +58,7 @@ def test_columns_that_the_stream_does_not_have_keep_their_values(duck: Any, sche
     assert duck.query("FROM s ORDER BY 1") == [(1, "a", "b", "kept"), (2, "z", "b", "kept"), (3, "z", None, "kept")]
 
 
-def test_without_a_key_rows_are_appended_in_order(duck: Any, schema: Any, record: Any) -> None:
+def test_rows_without_a_key_are_appended_in_order(duck: Any, schema: Any, record: Any) -> None:
     messages = [schema("s", COLUMNS), *(record("s", {"id": n % 2, "name": f"n{n}"}) for n in range(5))]
     duck.load(*messages)
     duck.load(*messages, batch_size_rows=2)
@@ -72,28 +72,28 @@ def test_streams_may_be_interleaved(duck: Any, schema: Any, record: Any) -> None
     assert duck.query("SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b)") == [(20, 20)]
 
 
-def test_a_schema_alone_makes_an_empty_table(duck: Any, schema: Any) -> None:
+def test_schema_without_records_creates_an_empty_table(duck: Any, schema: Any) -> None:
     duck.load(schema("s", COLUMNS, ["id"]))
     assert duck.types("s") == {"id": "BIGINT", "name": "VARCHAR", "note": "VARCHAR"}
     assert duck.query("SELECT count(*) FROM s") == [(0,)]
 
 
-def test_a_stream_of_keys_only(duck: Any, schema: Any, record: Any) -> None:
+def test_stream_with_only_key_properties(duck: Any, schema: Any, record: Any) -> None:
     duck.load(schema("s", {"id": INTEGER}, ["id"]), record("s", {"id": 1}), record("s", {"id": 1}))
     assert duck.query("FROM s") == [(1,)]
 
 
-def test_a_schema_without_properties_keeps_count(duck: Any, record: Any) -> None:
+def test_schema_without_properties_loads_metadata_only(duck: Any, record: Any) -> None:
     duck.load(
         {"type": "SCHEMA", "stream": "s", "schema": {}, "key_properties": []}, record("s", {"a": 1}), record("s", {})
     )
     assert duck.query("SELECT count(_sdc_received_at) FROM s") == [(2,)]
 
 
-# Marks of deletion that the tap sends
+# Deletion marks of the tap
 
 
-def test_a_mark_of_deletion_touches_only_what_it_carries(duck: Any, schema: Any, record: Any) -> None:
+def test_deletion_mark_updates_only_its_fields(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", COLUMNS, ["id"])
     mark = "2024-05-05T00:00:00Z"
     duck.load(head, *(record("s", {"id": n, "name": f"a{n}", "note": "old"}) for n in range(6)))
@@ -124,7 +124,7 @@ def test_a_mark_of_deletion_touches_only_what_it_carries(duck: Any, schema: Any,
 
 @pytest.mark.parametrize("mark", ["", False, None])
 @pytest.mark.parametrize("hard", [False, True])
-def test_what_is_no_mark_of_deletion(*, duck: Any, schema: Any, record: Any, hard: bool, mark: Any) -> None:
+def test_values_that_are_not_deletion_marks(*, duck: Any, schema: Any, record: Any, hard: bool, mark: Any) -> None:
     head = schema("s", COLUMNS, ["id"])
     rows = [record("s", {"id": n, "name": "a", "note": "b"}) for n in range(5)]
     duck.load(head, *rows, hard_delete=hard)
@@ -133,7 +133,7 @@ def test_what_is_no_mark_of_deletion(*, duck: Any, schema: Any, record: Any, har
     assert "_sdc_deleted_at" not in duck.types("s") or duck.query("SELECT count(_sdc_deleted_at) FROM s") == [(0,)]
 
 
-def test_hard_delete_removes_what_is_marked(duck: Any, schema: Any, record: Any) -> None:
+def test_hard_delete_removes_marked_rows(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {**COLUMNS, "_sdc_deleted_at": {"type": ["null", "string"], "format": "date-time"}}, ["id"])
     messages = [record("s", {"id": n, "name": "a"}) for n in range(3)]
     messages += [
@@ -162,7 +162,7 @@ def test_rows_of_older_versions_are_deleted(duck: Any, schema: Any, record: Any,
     live = "SELECT id, name, _sdc_table_version FROM s WHERE _sdc_deleted_at IS NULL ORDER BY 1"
     assert duck.query(live) == [(0, "b", 7), (1, "b", 7), (2, "b", 7)]
     assert duck.query("SELECT count(*) FROM s") == [(3 if hard else 4,)]
-    # A resumed run sends the same version: nothing is deleted. A newer one without row 0 and with row 3 again:
+    # A resumed run has the same version and deletes nothing. A newer version lacks row 0 and has row 3 again.
     duck.load(head, record("s", {"id": 2, "name": "c"}, version=7), _activate(7), hard_delete=hard)
     duck.load(
         head, *(record("s", {"id": n, "name": "d"}, version=8) for n in (1, 2, 3)), _activate(8), hard_delete=hard
@@ -173,27 +173,27 @@ def test_rows_of_older_versions_are_deleted(duck: Any, schema: Any, record: Any,
 
 
 @pytest.mark.parametrize(("hard", "size"), [(False, 100), (True, 1)])
-def test_rows_without_a_version_stay_until_a_version_is_whole(
+def test_rows_without_a_version_stay_until_a_full_read(
     *, duck: Any, schema: Any, record: Any, hard: bool, size: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     head = schema("s", COLUMNS, ["id"])
     settings = {"hard_delete": hard, "batch_size_rows": size}
     duck.load(head, *(record("s", {"id": n}) for n in (1, 2, 3)))
     live = "SELECT id FROM s WHERE _sdc_deleted_at IS NULL ORDER BY 1"
-    # Incremental runs of a tap that sends the version in its state first.
+    # Incremental runs of a tap that first sends the version in its state.
     for n in (9, 3):
         duck.load(head, _activate(170), record("s", {"id": n}, version=170), **settings)
     assert duck.query(live) == [(1,), (2,), (3,), (9,)]
     assert "had no version" not in caplog.text
-    # A full read, as the next version says.
+    # The next version is a full read.
     duck.load(head, _activate(171), *(record("s", {"id": n}, version=171) for n in (1, 9)), **settings)
     assert duck.query(live) == [(1,), (9,)]
-    # Rows 1 and 2, because row 3 has a version: the tap sends the first of them again after the activation.
-    assert "Stream 's': 2 rows that had no version are not in the version that is activated" in caplog.text
+    # Rows 1 and 2, because row 3 has a version. The tap sends row 1 again after the activation.
+    assert "Stream 's': 2 rows that had no version are not in the activated version" in caplog.text
     assert duck.query("SELECT count(*) FROM s") == [(2 if hard else 4,)]
 
 
-def test_a_full_read_over_rows_without_a_version_may_take_batches(
+def test_full_read_in_several_batches_over_rows_without_a_version(
     duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     head = schema("s", COLUMNS, ["id"])
@@ -203,7 +203,7 @@ def test_a_full_read_over_rows_without_a_version_may_take_batches(
     assert "Stream 's': 2 rows that had no version" in caplog.text
 
 
-def test_the_time_of_a_deletion_stays(duck: Any, schema: Any, record: Any) -> None:
+def test_deletion_time_is_kept(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", COLUMNS, ["id"])
     duck.load(head, record("s", {"id": 1}, version=1), record("s", {"id": 2}, version=2), _activate(2))
     first = duck.query("SELECT _sdc_deleted_at FROM s WHERE id = 1")
@@ -212,14 +212,14 @@ def test_the_time_of_a_deletion_stays(duck: Any, schema: Any, record: Any) -> No
     assert first[0][0] is not None
 
 
-def test_a_version_may_be_activated_before_its_records(duck: Any, schema: Any, record: Any) -> None:
+def test_version_is_activated_before_its_records(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", COLUMNS, ["id"])
     for version, ids in ((1, (1, 2)), (2, (2, 3))):
         duck.load(head, _activate(version), *(record("s", {"id": n}, version=version) for n in ids), batch_size_rows=1)
     assert duck.query("SELECT id, _sdc_deleted_at IS NULL FROM s ORDER BY 1") == [(1, False), (2, True), (3, True)]
 
 
-def test_an_activation_after_records_without_version_deletes_nothing(
+def test_activation_after_records_without_version_deletes_nothing(
     duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     duck.load(schema("s", COLUMNS, ["id"]), record("s", {"id": 1, "name": "a"}), _activate(5))
@@ -227,7 +227,7 @@ def test_an_activation_after_records_without_version_deletes_nothing(
     assert "ACTIVATE_VERSION is ignored" in caplog.text
 
 
-def test_versions_without_a_key_replace_the_table(duck: Any, schema: Any, record: Any) -> None:
+def test_versions_without_a_key_replace_all_rows(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", COLUMNS)
     for version in (1, 2):
         duck.load(
@@ -239,7 +239,7 @@ def test_versions_without_a_key_replace_the_table(duck: Any, schema: Any, record
     assert duck.query("SELECT count(*), min(_sdc_table_version) FROM s") == [(3, 2)]
 
 
-def test_a_second_run_changes_nothing_of_rows_that_did_not_change(duck: Any, schema: Any, record: Any) -> None:
+def test_second_run_keeps_unchanged_rows(duck: Any, schema: Any, record: Any) -> None:
     messages = [schema("s", COLUMNS, ["id"]), *(record("s", {"id": n, "name": f"a{n}"}) for n in range(9))]
     duck.load(*messages, add_metadata_columns=True)
     before = duck.query("SELECT id, name, note FROM s ORDER BY 1")

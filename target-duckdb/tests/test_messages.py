@@ -1,4 +1,4 @@
-"""Reading lines."""
+"""Decoding lines."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ def test_repair(text: bytes, repaired: bytes) -> None:
         (b'{"type": "RECORD", "stream": "\xff"}', "not UTF-8"),
     ],
 )
-def test_what_is_no_message_is_refused(line: bytes, sentence: str) -> None:
+def test_invalid_messages_are_rejected(line: bytes, sentence: str) -> None:
     with pytest.raises(LineError, match=sentence):
         decode_message(line)
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r\n\r\n", "\n  \n"])
-def test_a_byte_order_mark_and_any_ends_of_lines(duck: Any, schema: Any, record: Any, ends: str) -> None:
+def test_byte_order_mark_and_line_ends(duck: Any, schema: Any, record: Any, ends: str) -> None:
     messages = [schema("s", {"id": {"type": "integer"}}, ["id"]), *(record("s", {"id": n}) for n in range(9))]
     text = ends.join(json.dumps(message) for message in messages) + ends
-    for marked in (codecs.BOM_UTF8 + text.encode(), (codecs.BOM_UTF8 + text.encode()) * 2):  # two files in a row
+    for marked in (codecs.BOM_UTF8 + text.encode(), (codecs.BOM_UTF8 + text.encode()) * 2):  # concatenated files
         duck.load(marked)
         assert duck.query("SELECT count(*) FROM s") == [(9,)]
     path = duck.folder / "a.jsonl"
@@ -62,6 +62,6 @@ def test_a_byte_order_mark_and_any_ends_of_lines(duck: Any, schema: Any, record:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_another_encoding_is_named(duck: Any, schema: Any, encoding: str) -> None:
+def test_utf_16_input_is_detected(duck: Any, schema: Any, encoding: str) -> None:
     with pytest.raises(TargetError, match=r"^The input is UTF-16 text.*are UTF-8"):
         duck.load(json.dumps(schema("s", {"id": {"type": "integer"}})).encode(encoding))

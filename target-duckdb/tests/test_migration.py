@@ -1,4 +1,4 @@
-"""What the README says to those who come from the published loader, and of the settings."""
+"""Statements of the README on settings and on the migration from the published loader."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OLD = """
 """
 
 
-def test_a_table_of_the_published_loader_goes_on(
+def test_table_of_the_published_loader_is_continued(
     duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     duck.query(OLD)
@@ -43,10 +43,10 @@ def test_a_table_of_the_published_loader_goes_on(
         ("1999-12-31", "a", 1, 3, "2024-01-01 10:00:00"),
         ("2000-02-29", "", 2, 7, "2024-01-01 08:00:00+00"),
     ]
-    assert caplog.text.count("so that all values fit") == 2
+    assert caplog.text.count("to hold all values") == 2
 
 
-def test_the_steps_before_the_first_load(duck: Any, schema: Any, record: Any) -> None:
+def test_migration_steps_before_the_first_load(duck: Any, schema: Any, record: Any) -> None:
     duck.query(OLD)
     steps = {
         "ALTER TABLE t ALTER c TYPE TIMESTAMPTZ USING c AT TIME ZONE 'UTC'": (
@@ -71,17 +71,17 @@ def _table(title: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if line[:3] == "| `"]
 
 
-def test_the_table_of_settings_is_true() -> None:
+def test_readme_settings_table_is_current() -> None:
     properties = SETTINGS.to_dict()["properties"]
     rows = {name: row[1] for row in _table("Settings") for name in re.findall(r"`(\w+)`", row[0])}
     assert set(rows) == set(properties)
-    for name, said in rows.items():
+    for name, documented in rows.items():
         default = properties[name].get("default")
         if default is not None:
-            assert said.strip("`") == (default if isinstance(default, str) else json.dumps(default)), name
+            assert documented.strip("`") == (default if isinstance(default, str) else json.dumps(default)), name
 
 
-def test_the_settings_that_are_said_to_stay_are_there() -> None:
+def test_readme_migration_settings_exist() -> None:
     properties = set(SETTINGS.to_dict()["properties"])
     for names, there, *_ in _table("Coming from target-duckdb 0.8"):
         for name in re.findall(r"`(\w+)`", names):
@@ -91,7 +91,7 @@ def test_the_settings_that_are_said_to_stay_are_there() -> None:
                 assert name not in properties
 
 
-def test_the_example_of_a_schema_is_true() -> None:
-    text, said = re.search(r"```json\n(\{\"type\".*?)```\n\nThese become (.*?)\.\n", README, re.DOTALL).groups()  # type: ignore[union-attr]
+def test_readme_schema_example_types() -> None:
+    text, documented = re.search(r"```json\n(\{\"type\".*?)```\n\nThese become (.*?)\.\n", README, re.DOTALL).groups()  # type: ignore[union-attr]
     found = [types.column_type(value) for value in json.loads(text)["properties"].values()]
-    assert found == re.findall(r"DECIMAL\(\d+,\d+\)|[A-Z_]+", said)
+    assert found == re.findall(r"DECIMAL\(\d+,\d+\)|[A-Z_]+", documented)

@@ -1,4 +1,4 @@
-"""A property whose name changes in case only is the same column; what the tap calls `_sdc_...` is kept."""
+"""Properties renamed only in case keep their columns, and `_sdc_...` properties of the tap are kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _messages(schema: Any, record: Any, number: int, *names: str, key: str = "id
 
 @pytest.mark.parametrize("size", [1, 100])
 @pytest.mark.parametrize("runs", ["aAaA", "AaA", "aaA"])
-def test_a_property_that_is_renamed_in_case_only_keeps_its_column(
+def test_property_renamed_only_in_case_keeps_its_column(
     *, duck: Any, schema: Any, record: Any, runs: str, size: int
 ) -> None:
     messages = [_messages(schema, record, number, name) for number, name in enumerate(runs)]
@@ -38,7 +38,7 @@ def test_a_property_that_is_renamed_in_case_only_keeps_its_column(
         duck.query("DROP TABLE s")
 
 
-def test_a_waiting_version_knows_the_other_name(duck: Any, schema: Any, record: Any) -> None:
+def test_staging_table_records_column_names(duck: Any, schema: Any, record: Any) -> None:
     for version, name in ((1, "a"), (2, "A")):
         head = schema("s", {"id": INTEGER, name: STRING}, ["id"])
         messages = [head, record("s", {"id": 1, name: name}, version=version)]
@@ -47,7 +47,7 @@ def test_a_waiting_version_knows_the_other_name(duck: Any, schema: Any, record: 
     assert [name for name in duck.types("s") if name.lower().startswith("a")] == ["a"]
 
 
-def test_a_schema_that_has_both_has_two_columns(duck: Any, schema: Any, record: Any) -> None:
+def test_schema_with_names_that_differ_only_in_case_has_two_columns(duck: Any, schema: Any, record: Any) -> None:
     runs = [("a",), ("A",), ("a", "A"), ("A",), ("a",), ("A", "a")]
     for number, names in enumerate(runs):
         duck.load(*_messages(schema, record, number, *names))
@@ -67,27 +67,25 @@ def test_a_schema_that_has_both_has_two_columns(duck: Any, schema: Any, record: 
 
 
 @pytest.mark.parametrize("at_once", [False, True])
-def test_a_key_that_is_renamed_in_case_only_is_the_same_key(
-    *, duck: Any, schema: Any, record: Any, at_once: bool
-) -> None:
+def test_key_renamed_only_in_case_is_the_same_key(*, duck: Any, schema: Any, record: Any, at_once: bool) -> None:
     runs = [_messages(schema, record, number, "v", key=key) for number in (1, 2) for key in ("id", "ID", "Id")]
     for messages in [itertools.chain(*runs)] if at_once else runs:
         duck.load(*messages)
     assert list(duck.types("s")) == ["id", "v"]
     assert duck.query("FROM s ORDER BY id") == [(1, "v1"), (2, "v2")]
     duck.load(*_messages(schema, record, 3, "v", key="iD"), batch_size_rows=1)
-    with pytest.raises(TargetError, match="differ only in case have changed places in its key"):
+    with pytest.raises(TargetError, match="its key now uses another property that differs only in case"):
         duck.load(schema("s", {"id": INTEGER, "ID": INTEGER, "v": STRING}, ["ID"]), record("s", {"id": 1, "ID": 2}))
 
 
-def test_a_key_that_changes_places_with_its_like_is_an_error(duck: Any, schema: Any, record: Any) -> None:
+def test_key_changed_to_a_property_that_differs_only_in_case_is_an_error(duck: Any, schema: Any, record: Any) -> None:
     messages = [*_messages(schema, record, 1, "v", key="id"), *_messages(schema, record, 1, "v", key="ID")]
     both = schema("s", {"id": INTEGER, "ID": INTEGER, "v": STRING}, ["ID"])
-    with pytest.raises(TargetError, match="differ only in case have changed places in its key"):
+    with pytest.raises(TargetError, match="its key now uses another property that differs only in case"):
         duck.load(*messages, both, record("s", {"id": 1, "ID": 2}))
 
 
-def test_flat_columns_are_found_whatever_their_case(duck: Any, schema: Any, record: Any) -> None:
+def test_flattened_columns_are_found_in_any_case(duck: Any, schema: Any, record: Any) -> None:
     for name in ("home", "Home"):
         inner = {"type": "object", "properties": {"city": STRING}}
         head = schema("s", {"id": INTEGER, name: inner}, ["id"])
@@ -100,7 +98,7 @@ def test_flat_columns_are_found_whatever_their_case(duck: Any, schema: Any, reco
 
 
 @pytest.mark.parametrize("asked", [False, True])
-def test_what_the_tap_says_in_metadata_columns_is_kept(*, duck: Any, schema: Any, record: Any, asked: bool) -> None:
+def test_metadata_columns_of_the_tap_are_kept(*, duck: Any, schema: Any, record: Any, asked: bool) -> None:
     own = {
         "_sdc_extracted_at": INSTANT,
         "_sdc_batched_at": INSTANT,
@@ -108,11 +106,11 @@ def test_what_the_tap_says_in_metadata_columns_is_kept(*, duck: Any, schema: Any
         "_sdc_deleted_at": INSTANT,
     }
     head = schema("s", {"id": INTEGER, **own, "_sdc_table_version": INTEGER, "_sdc_other": STRING}, ["id"])
-    said = "2020-01-01T00:00:00Z"
-    values = {"_sdc_extracted_at": said, "_sdc_batched_at": said, "_sdc_sequence": 5, "_sdc_table_version": 7}
+    timestamp = "2020-01-01T00:00:00Z"
+    values = {"_sdc_extracted_at": timestamp, "_sdc_batched_at": timestamp, "_sdc_sequence": 5, "_sdc_table_version": 7}
     rows = [
         record("s", {"id": 1, **values, "_sdc_other": "x"}, time_extracted="2024-01-01T00:00:00Z"),
-        record("s", {"id": 2, "_sdc_deleted_at": said}, time_extracted="2024-01-01T00:00:00Z"),
+        record("s", {"id": 2, "_sdc_deleted_at": timestamp}, time_extracted="2024-01-01T00:00:00Z"),
     ]
     duck.load(head, *rows, add_metadata_columns=asked)
     duck.load(head, record("s", {**rows[0]["record"], "_sdc_table_version": 6}), add_metadata_columns=asked)
@@ -125,7 +123,7 @@ def test_what_the_tap_says_in_metadata_columns_is_kept(*, duck: Any, schema: Any
         assert received == [(datetime(2024, 1, 1, tzinfo=UTC), True)]
 
 
-def test_the_version_of_a_message_is_the_version(duck: Any, schema: Any, record: Any) -> None:
+def test_version_of_the_message_wins_over_the_record(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {"id": INTEGER, "_sdc_table_version": INTEGER}, ["id"])
     duck.load(head, record("s", {"id": 1, "_sdc_table_version": 9}), record("s", {"id": 2, "_sdc_table_version": 1}))
     duck.load(
@@ -152,7 +150,7 @@ def test_metadata_of_another_type_is_kept_as_text(duck: Any, schema: Any, record
     ],
 )
 @pytest.mark.parametrize("count", [1, 6])
-def test_metadata_may_be_written_in_other_ways(*, duck: Any, schema: Any, record: Any, text: str, count: int) -> None:
+def test_metadata_timestamps_in_other_formats(*, duck: Any, schema: Any, record: Any, text: str, count: int) -> None:
     own = dict.fromkeys(("_sdc_extracted_at", "_sdc_received_at", "_sdc_batched_at", "_sdc_deleted_at"), INSTANT)
     numbers = range(count)
     duck.load(
@@ -163,7 +161,7 @@ def test_metadata_may_be_written_in_other_ways(*, duck: Any, schema: Any, record
         *(record("t", {"id": n, "_sdc_deleted_at": text}) for n in (10, 11)),
         add_metadata_columns=True,
     )
-    said = datetime(2024, 1, 1, 10, tzinfo=UTC)
-    assert duck.query(f"SELECT {', '.join(own)} FROM s") == [(said,) * 4] * count
-    assert duck.query("SELECT _sdc_extracted_at, _sdc_deleted_at FROM t WHERE id < 10") == [(said, None)] * count
-    assert duck.query("SELECT _sdc_deleted_at FROM t WHERE id >= 10") == [(said,)] * 2
+    timestamp = datetime(2024, 1, 1, 10, tzinfo=UTC)
+    assert duck.query(f"SELECT {', '.join(own)} FROM s") == [(timestamp,) * 4] * count
+    assert duck.query("SELECT _sdc_extracted_at, _sdc_deleted_at FROM t WHERE id < 10") == [(timestamp, None)] * count
+    assert duck.query("SELECT _sdc_deleted_at FROM t WHERE id >= 10") == [(timestamp,)] * 2

@@ -1,4 +1,4 @@
-"""`nested: native`: STRUCT and LIST columns, and JSON where these would lose something."""
+"""`nested: native`: STRUCT and LIST columns, or JSON for values that these cannot hold."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.fixture(name="load")
 def load_fixture(duck: Any, schema: Any) -> Any:
-    """Loads values of `v`, given as JSON texts; answers the column's type and what is in it, by SQL."""
+    """Loads JSON texts into `v`. Returns the column's type and values."""
 
     def load(property_: Any, *values: str, sql: str = "v", **settings: Any) -> tuple[str, list[Any]]:
         head = schema("s", {"id": INTEGER, "v": property_}, ["id"])
@@ -84,7 +84,7 @@ def test_types_of_nested_schemas(schema: Any, expected: str) -> None:
         assert types.column_type(schema, {"definitions": {"node": node}}) == "JSON"
 
 
-def test_every_type_of_value(load: Any) -> None:
+def test_native_values_of_every_type(load: Any) -> None:
     properties = _object(
         i=INTEGER, h={"type": "integer", "maximum": 2**70}, n=NUMBER, b=BOOLEAN, s=STRING, d=_format("date"),
         t=_format("time"), at=_format("date-time"), local=_format("date-time", **{"x-sql-datatype": "TIMESTAMP"}),
@@ -126,7 +126,7 @@ def test_every_type_of_value(load: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("item", "fits", "misfit", "type_", "expected"),
+    ("item", "fits", "wide_value", "type_", "expected"),
     [
         (INTEGER, "5", "9223372036854775808", "HUGEINT", [5, 2**63]),
         (INTEGER, "5", "1" * 40, "VARCHAR", ["5", "1" * 40]),
@@ -150,18 +150,18 @@ def test_every_type_of_value(load: Any) -> None:
         (_format("date-time"), '"2024-01-01"', '"soon"', "VARCHAR", ["2024-01-01 00:00:00+00", "soon"]),
     ],
 )
-def test_a_scalar_that_does_not_fit_widens_its_place(
+def test_scalar_that_does_not_fit_widens_its_field(
     *,
     load: Any,
     caplog: pytest.LogCaptureFixture,
     item: Any,
     fits: str,
-    misfit: str,
+    wide_value: str,
     type_: str,
     expected: Any,
 ) -> None:
     property_ = _object(a=_array(_object(x=item)))
-    values = [f'{{"a": [{{"x": {value}}}]}}' for value in (fits, misfit)]
+    values = [f'{{"a": [{{"x": {value}}}]}}' for value in (fits, wide_value)]
     found, rows = load(property_, *values, sql="list_transform(v.a, lambda i: i.x)")
     assert found == f"STRUCT(a STRUCT(x {type_})[])"
     assert expected is None or [row[0] for row in rows] == expected
@@ -169,7 +169,7 @@ def test_a_scalar_that_does_not_fit_widens_its_place(
 
 
 @pytest.mark.parametrize(
-    ("property_", "fits", "misfit"),
+    ("property_", "fits", "wide_value"),
     [
         (_object(a=INTEGER), '{"a": 1}', '{"a": 1, "b": 1.50}'),
         (_object(a=INTEGER), '{"a": 1}', '{"A": 1}'),
@@ -179,23 +179,23 @@ def test_a_scalar_that_does_not_fit_widens_its_place(
         (_object(a=_object(b=_array(_object(c={})))), '{"a":{"b":[{"c":[1.50]}]}}', '{"a":{"b":{"c":[1.50]}}}'),
     ],
 )
-@pytest.mark.parametrize("apart", [False, True])
-def test_a_value_of_another_shape_makes_the_column_json(
-    *, load: Any, caplog: pytest.LogCaptureFixture, property_: Any, fits: str, misfit: str, apart: bool
+@pytest.mark.parametrize("two_runs", [False, True])
+def test_value_of_another_shape_makes_the_column_json(
+    *, load: Any, caplog: pytest.LogCaptureFixture, property_: Any, fits: str, wide_value: str, two_runs: bool
 ) -> None:
-    values = [fits, misfit, "null", fits]
-    if apart:
+    values = [fits, wide_value, "null", fits]
+    if two_runs:
         load(property_, values.pop(0))
     type_, rows = load(property_, *values)
     assert type_ == "JSON"
-    assert rows == [fits.replace(" ", ""), misfit, None, fits]
+    assert rows == [fits.replace(" ", ""), wide_value, None, fits]
     (warning,) = _warnings(caplog)
-    assert warning.endswith("and is JSON now, so that all values fit.")
-    # A later run, and one with `nested: json`, keep the text.
-    assert load(property_, fits, nested="json" if apart else "native")[1][-1] == fits
+    assert warning.endswith("to JSON to hold all values.")
+    # A later run, and one with `nested: json`, keep the column.
+    assert load(property_, fits, nested="json" if two_runs else "native")[1][-1] == fits
 
 
-def test_json_of_old_rows_keeps_every_digit_and_name(load: Any) -> None:
+def test_json_conversion_keeps_old_rows_exact(load: Any) -> None:
     properties = {
         "it's": _format("singer.decimal"),
         'é"': {},
@@ -238,20 +238,20 @@ def test_json_of_old_rows_keeps_every_digit_and_name(load: Any) -> None:
         (_array(INTEGER), "[1]", STRING, '"x"', "JSON", ["[1]", '"x"']),
     ],
 )  # fmt: skip
-def test_nested_types_that_change(
+def test_changed_nested_types(
     *, load: Any, old: Any, old_value: str, new: Any, new_value: str, type_: str, values: Any
 ) -> None:
     load(old, old_value)
     assert load(new, new_value) == (type_, values)
 
 
-def test_tables_of_the_other_setting(load: Any) -> None:
+def test_tables_created_with_the_other_setting(load: Any) -> None:
     property_ = _object(a=INTEGER)
     load(property_, '{"a": 1.0}', nested="json")
     assert load(property_, '{"a": 2.0}') == ("JSON", ['{"a": 1.0}', '{"a": 2.0}'])
 
 
-def test_marks_of_deletion_keep_nested_values(duck: Any, schema: Any, record: Any) -> None:
+def test_deletion_marks_keep_nested_values(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {"id": INTEGER, "v": _object(a=INTEGER), "w": _array(STRING)}, ["id"])
     duck.load(head, record("s", {"id": 1, "v": {"a": 1}, "w": ["x"]}), nested="native")
     mark = record("s", {"id": 1, "w": ["y"], "_sdc_deleted_at": "2024-01-01T00:00:00Z"})
@@ -268,7 +268,7 @@ def test_long_lists_and_texts(duck: Any, schema: Any, record: Any) -> None:
     ]  # fmt: skip
 
 
-def test_random_values_arrive_as_they_were_sent(duck: Any, schema: Any, record: Any) -> None:
+def test_random_values_are_exact(duck: Any, schema: Any, record: Any) -> None:
     chance = random.Random(3)
     texts = ["", "x", "é\0", "null", "[1]", "it's"]
     leaves: dict[str, Any] = {"i": INTEGER, "s": STRING, "b": BOOLEAN, "n": NUMBER}

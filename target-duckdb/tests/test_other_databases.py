@@ -1,4 +1,4 @@
-"""Other databases than one file, and the state that any of them holds."""
+"""Attached and remote databases, and the committed state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from target_duckdb.target import TargetDuckDB
 INTEGER = {"type": "integer"}
 STATE = {"type": "STATE", "value": {"bookmark": 1.50}}
 TOKEN = "invented-secret-token"
-VARIABLE = "motherduck_token"  # MotherDuck's own
+VARIABLE = "motherduck_token"  # read by MotherDuck
 
 
 @pytest.fixture(name="messages")
@@ -27,7 +27,7 @@ def messages_fixture(schema: Any, record: Any) -> list[Any]:
 
 
 def _state(duck: Any, capsys: pytest.CaptureFixture[str], **settings: Any) -> str:
-    """What `--committed-state` prints."""
+    """Returns the output of `--committed-state`."""
     config = duck.folder / "config.json"
     config.write_text(json.dumps(duck.config(**settings)))
     with pytest.raises(SystemExit) as caught:
@@ -39,7 +39,7 @@ def _state(duck: Any, capsys: pytest.CaptureFixture[str], **settings: Any) -> st
 # --committed-state
 
 
-def test_the_committed_state_is_printed(duck: Any, messages: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+def test_committed_state_is_printed(duck: Any, messages: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     duck.load(*messages[:2])
     assert _state(duck, capsys) == "{}\n"
     duck.load(*messages, state_id="mine")
@@ -51,16 +51,16 @@ def test_the_committed_state_is_printed(duck: Any, messages: list[Any], capsys: 
     assert list(duck.spool.iterdir()) == []
 
 
-def test_states_that_are_elsewhere_in_the_file_are_named(
+def test_warning_names_other_schemas_with_states(
     duck: Any, messages: list[Any], capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     duck.load(*messages, default_target_schema="Tap_x")
-    assert _state(duck, capsys, default_target_schema="tap_X") == "{}\n"  # whose state it is keeps its case
+    assert _state(duck, capsys, default_target_schema="tap_X") == "{}\n"  # state IDs are case-sensitive
     assert _state(duck, capsys) == "{}\n"
-    assert "The schema 'main' holds no state of 'main'; states are in: Tap_x." in caplog.text
+    assert "The schema 'main' has no state for 'main', but these schemas have states: Tap_x." in caplog.text
 
 
-def test_paths_may_begin_with_the_users_folder(
+def test_home_folder_in_paths_is_expanded(
     duck: Any, messages: list[Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(duck.folder))
@@ -68,13 +68,11 @@ def test_paths_may_begin_with_the_users_folder(
     settings = {"path": f"~/deep/{duck.path.name}", "temp_dir": "~"}
     duck.load(*messages, **settings)
     assert (duck.folder / "deep" / duck.path.name).exists()
-    assert list(duck.spool.iterdir()) == []  # no folder that is named `~`
+    assert list(duck.spool.iterdir()) == []  # no folder named `~`
     assert _state(duck, capsys, **settings) == '{"bookmark": 1.5}\n'
 
 
-def test_the_committed_state_of_a_missing_file(
-    duck: Any, messages: list[Any], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_committed_state_of_a_missing_file(duck: Any, messages: list[Any], caplog: pytest.LogCaptureFixture) -> None:
     config = duck.folder / "config.json"
     config.write_text(json.dumps(duck.config(path=str(duck.folder / "none" / "x.duckdb"))))
     for _ in range(2):
@@ -83,16 +81,16 @@ def test_the_committed_state_of_a_missing_file(
             TargetDuckDB.get_singer_command().main(["--config", str(config), "--committed-state"])
         assert caught.value.code == 1
         assert [entry.getMessage() for entry in caplog.records if entry.levelname == "ERROR"] == [
-            "The DuckDB file that the setting `path` names does not exist: no state is in it."
+            "The DuckDB file does not exist, so it has no state: check the setting `path`."
         ]
     assert not (duck.folder / "none").exists()
 
 
-def test_the_committed_state_does_not_read_the_input(duck: Any, messages: list[Any]) -> None:
+def test_committed_state_does_not_read_the_input(duck: Any, messages: list[Any]) -> None:
     duck.load(*messages)
     config = duck.folder / "config.json"
     config.write_text(json.dumps(duck.config()))
-    read, write = os.pipe()  # an input that never ends
+    read, write = os.pipe()  # input that never ends
     command = [sys.executable, "-m", "target_duckdb", "--config", str(config), "--committed-state"]
     run = subprocess.run(command, stdin=read, capture_output=True, text=True, check=False)
     os.close(read)
@@ -104,7 +102,7 @@ def test_the_committed_state_does_not_read_the_input(duck: Any, messages: list[A
 
 
 @pytest.mark.parametrize("path", [":memory:", None])
-def test_tables_go_to_an_attached_database(
+def test_tables_are_loaded_into_an_attached_database(
     duck: Any, messages: list[Any], capsys: pytest.CaptureFixture[str], path: str | None
 ) -> None:
     other = duck.folder / "other's.duckdb"
@@ -127,7 +125,7 @@ def test_tables_go_to_an_attached_database(
         assert duck.query("SELECT count(*) FROM duckdb_tables()") == [(0,)]
 
 
-def test_a_catalog_named_like_the_one_in_memory(duck: Any, messages: list[Any]) -> None:
+def test_attached_catalog_named_memory(duck: Any, messages: list[Any]) -> None:
     path = duck.folder / "memory.duckdb"
     duck.load(*messages, path=str(path), catalog="memory")
     duck.load(*messages, catalog="MEMORY", attach=[{"path": str(duck.folder / "x.duckdb"), "alias": "memory"}])
@@ -136,7 +134,7 @@ def test_a_catalog_named_like_the_one_in_memory(duck: Any, messages: list[Any]) 
             assert connection.execute("FROM s").fetchall() == [(1,)]
 
 
-def test_options_of_attach(duck: Any, messages: list[Any]) -> None:
+def test_attach_options(duck: Any, messages: list[Any]) -> None:
     duck.load(*messages)
     read_only = {"path": str(duck.path), "alias": "hr", "options": {"read_only": True}}
     with pytest.raises(TargetError, match="cannot be written: check its permissions"):
@@ -146,13 +144,13 @@ def test_options_of_attach(duck: Any, messages: list[Any]) -> None:
     )
 
 
-def test_an_attached_database_that_is_locked_is_waited_for(duck: Any, messages: list[Any]) -> None:
+def test_locked_attached_database_is_waited_for(duck: Any, messages: list[Any]) -> None:
     code = "import sys, time, duckdb; c = duckdb.connect(sys.argv[1]); print('open', flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code, str(duck.path)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "open\n"
         settings = {"path": ":memory:", "attach": [{"path": str(duck.path), "alias": "hr"}], "catalog": "hr"}
-        with pytest.raises(TargetError, match="was open in another process"):
+        with pytest.raises(TargetError, match="is still open in another process"):
             duck.load(*messages, lock_timeout=0, **settings)
         holder.kill()
 
@@ -170,23 +168,23 @@ def test_an_attached_database_that_is_locked_is_waited_for(duck: Any, messages: 
     ],
 )
 @pytest.mark.parametrize(
-    ("said", "sentence"),
+    ("error_text", "sentence"),
     [
         ('Failed to download extension "motherduck" at URL "http://x"', "DuckDB cannot download an extension"),
         (f"Invalid token {TOKEN}", "check"),
     ],
 )
-def test_what_cannot_be_opened_is_said_without_the_token(
+def test_connection_errors_do_not_show_the_token(
     *,
     duck: Any,
     messages: list[Any],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     settings: dict[str, Any],
-    said: str,
+    error_text: str,
     sentence: str,
 ) -> None:
-    monkeypatch.setenv(VARIABLE, "")  # so that what is set here goes again
+    monkeypatch.setenv(VARIABLE, "")  # so that it is restored afterwards
     asked: list[Any] = []
     real = duckdb.connect
 
@@ -194,12 +192,12 @@ def test_what_cannot_be_opened_is_said_without_the_token(
         def __init__(self, path: str, config: Any) -> None:
             asked.append(config.get("motherduck_token") or os.environ.get(VARIABLE))
             if path.startswith("md:"):
-                raise duckdb.IOException(said)
+                raise duckdb.IOException(error_text)
             self._real = real(path)
 
         def execute(self, sql: str) -> Any:
             if sql.startswith("ATTACH"):
-                raise duckdb.IOException(said)
+                raise duckdb.IOException(error_text)
             return self._real.execute(sql)
 
         def close(self) -> None:
@@ -213,7 +211,7 @@ def test_what_cannot_be_opened_is_said_without_the_token(
     assert not Path("md:hr").exists()
 
 
-def test_a_token_is_for_motherduck_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_is_used_for_motherduck_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     other = [Attachment("other.duckdb")]
     database = Database("hr.duckdb", memory_limit="1GB", lock_timeout=0, token=TOKEN, attach=other)

@@ -1,4 +1,4 @@
-"""Messages as other taps write them, a file of `messages/` for each case; and the SDK's own suite for targets."""
+"""Messages of other taps, one file in `messages/` per case, and the SDK's test suite for targets."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_messages_of_other_taps(*, duck: Any, case: str, size: int, runs: int) -
     assert [json.loads(state) for state in states[-1:]] == sent[-1:]
 
 
-def test_every_file_is_a_case() -> None:
+def test_every_message_file_has_a_case() -> None:
     assert {path.stem for path in MESSAGES.iterdir()} == set(CASES)
 
 
@@ -152,7 +152,7 @@ def test_deletions_of_logical_replication(duck: Any) -> None:
     assert duck.query("SELECT id FROM accounts ORDER BY id") == [(1,), (2,), (4,)]
 
 
-def test_a_very_long_text(duck: Any, schema: Any, record: Any) -> None:
+def test_very_long_text(duck: Any, schema: Any, record: Any) -> None:
     text = 'äöü\\"\n' * 3_000_000
     duck.load(
         schema("s", {"id": {"type": "integer"}, "text": {"type": "string"}}, ["id"]),
@@ -182,7 +182,7 @@ StandardSuite = get_target_test_class(
 
 
 class TestStandard(StandardSuite):  # type: ignore[misc, valid-type]
-    """What the SDK expects of every target."""
+    """The SDK's tests for targets."""
 
     @pytest.fixture(autouse=True)
     def _own_file(self, tmp_path: Path) -> Iterator[None]:

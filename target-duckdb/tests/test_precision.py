@@ -1,4 +1,4 @@
-"""What widens keeps its keys and digits; what is large, private or somebody else's is treated so."""
+"""Widening keeps keys and digits; large records, private files and columns of other owners."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def _format(name: str) -> dict[str, Any]:
 
 
 def _lines(*values: str) -> list[str]:
-    """RECORD lines; the values are JSON texts of the property `k`."""
+    """Creates RECORD lines from JSON texts for the property `k`."""
     return [
         f'{{"type": "RECORD", "stream": "s", "record": {{"k": {value}, "v": "{n}"}}}}' for n, value in enumerate(values)
     ]
 
 
 @pytest.mark.parametrize(
-    ("property_", "forms", "misfits", "text"),
+    ("property_", "forms", "other_values", "text"),
     [
         (
             _format("date-time"),
@@ -58,14 +58,14 @@ def _lines(*values: str) -> list[str]:
         ({**_format("singer.decimal"), "scale": 38}, ['"0.5"', '"5E-1"', "0.500"], ['"7"'], "0.5"),
     ],
 )
-def test_a_key_that_is_widened_stays_one_row(
-    *, duck: Any, schema: Any, property_: Any, forms: list[str], misfits: list[str], text: str
+def test_widened_key_stays_one_row(
+    *, duck: Any, schema: Any, property_: Any, forms: list[str], other_values: list[str], text: str
 ) -> None:
     head = schema("s", {"k": property_, "v": STRING}, ["k"])
-    values = [value for form in forms for value in (form, *misfits, form)]
+    values = [value for form in forms for value in (form, *other_values, form)]
     duck.load(head, *_lines(*values), batch_size_rows=2)
-    expected = {text, *(json.loads(value) if value.startswith('"') else value for value in misfits)}
-    for order in (forms[::-1], [*misfits, *forms]):
+    expected = {text, *(json.loads(value) if value.startswith('"') else value for value in other_values)}
+    for order in (forms[::-1], [*other_values, *forms]):
         duck.load(head, *_lines(*order))
         rows = duck.query("SELECT k FROM s")
         assert len(rows) == len(expected)
@@ -89,7 +89,7 @@ def test_a_key_that_is_widened_stays_one_row(
         ),
     ],
 )
-def test_a_key_whose_schema_changes_stays_one_row(
+def test_key_with_changed_schema_stays_one_row(
     duck: Any, schema: Any, schemas: list[Any], forms: list[str], type_: str
 ) -> None:
     for number, property_ in enumerate(schemas):
@@ -106,22 +106,20 @@ def test_a_key_whose_schema_changes_stays_one_row(
         ("TIMESTAMP_NS", "", "2024-01-01 10:00:00.1234567"),
     ],
 )
-def test_parts_of_a_microsecond_where_the_schema_names_a_type_for_them(
-    *, duck: Any, schema: Any, type_: str, offset: str, text: str
-) -> None:
+def test_nanoseconds_with_x_sql_datatype(*, duck: Any, schema: Any, type_: str, offset: str, text: str) -> None:
     head = schema("s", {"k": {**_format("date-time"), "x-sql-datatype": type_}, "v": STRING}, ["k"])
     first = f'"2024-01-01T10:00:00.1234567{offset}"'
     duck.load(head, *_lines(first, f'"2024-01-01T10:00:00.1234568{offset}"', first))
     assert duck.types("s")["k"] == type_
     assert duck.query("SELECT CAST(k AS VARCHAR), v FROM s ORDER BY k LIMIT 1") == [(text, "2")]
-    outside = ["1500-01-01T10:00:00", "2024-01-01T10:00:00.1234567891"]  # of the years, and digits, that it holds
+    outside = ["1500-01-01T10:00:00", "2024-01-01T10:00:00.1234567891"]  # years and digits that it cannot hold
     duck.load(head, *_lines(*(f'"{value}{offset}"' for value in outside), first))
     assert duck.types("s")["k"] == "VARCHAR"
     assert {k for (k,) in duck.query("SELECT k FROM s")} >= {text, *(f"{value}{offset}" for value in outside)}
     assert duck.query("SELECT count(*) FROM s") == [(4,)]
 
 
-def test_the_same_input_again_changes_no_text(duck: Any, schema: Any, record: Any) -> None:
+def test_loading_twice_keeps_text_unchanged(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {"id": INTEGER, "at": _format("date-time")}, ["id"])
     messages = [record("s", {"id": 1, "at": "2024-01-01T10:00:00Z"}), record("s", {"id": 2, "at": "soon"})]
     duck.load(head, *messages)
@@ -131,7 +129,7 @@ def test_the_same_input_again_changes_no_text(duck: Any, schema: Any, record: An
 
 
 @pytest.mark.parametrize("key", ["id", "v"])
-def test_numbers_beyond_a_double_are_kept_as_text(
+def test_numbers_that_a_double_cannot_hold_are_kept_as_text(
     duck: Any, schema: Any, caplog: pytest.LogCaptureFixture, key: str
 ) -> None:
     texts = ["9007199254740993", "-9007199254740993", "9223372036854775808", "12345678901234567.89", "1" * 40]
@@ -147,11 +145,11 @@ def test_numbers_beyond_a_double_are_kept_as_text(
             duck.load(schema(str(name), {"id": INTEGER, "v": NUMBER}, [key]), *raw)
         assert duck.query(f'FROM "{name}" ORDER BY id') == [(0, "0.5"), (1, text)]
         assert [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"] == [
-            f"Stream '{name}': column 'v' was DOUBLE and is VARCHAR now, so that all values fit."
+            f"Stream '{name}': column 'v' was widened from DOUBLE to VARCHAR to hold all values."
         ]
 
 
-def test_numbers_that_a_double_gives_back_stay_numbers(duck: Any, schema: Any) -> None:
+def test_numbers_that_a_double_holds_stay_numbers(duck: Any, schema: Any) -> None:
     texts = ["0.1", "4000.5", "0", "-0.0", "0.0", "0.000", "0.30000000000000004", "9007199254740992", "1e22", "1.50"]
     texts += [
         "10000000000000000000000",
@@ -166,7 +164,7 @@ def test_numbers_that_a_double_gives_back_stay_numbers(duck: Any, schema: Any) -
     assert [repr(value) for (value,) in duck.query("SELECT v FROM s ORDER BY id")] == [repr(float(v)) for v in texts]
 
 
-def test_an_integer_with_an_exponent_beyond_all_bounds(duck: Any, schema: Any) -> None:
+def test_integer_with_a_huge_exponent(duck: Any, schema: Any) -> None:
     duck.load(schema("s", {"k": INTEGER, "v": STRING}, ["k"]), *_lines("1", "1e999999999999999999999"))
     assert duck.query("SELECT k FROM s ORDER BY k") == [("1",), ("1e999999999999999999999",)]
 
@@ -197,7 +195,7 @@ def test_large_records_load_with_the_default_memory(
     assert duck.query("SELECT count(*), min(length(v)), max(length(v)) FROM s") == [(count, expected, expected)]
 
 
-def test_the_memory_limit_bounds_a_batch(duck: Any, schema: Any, record: Any) -> None:
+def test_batch_size_is_limited_by_memory_limit(duck: Any, schema: Any, record: Any) -> None:
     messages: list[Any] = [schema("s", {"id": INTEGER, "v": STRING}, ["id"])]
     for n in range(6):
         messages += [record("s", {"id": n, "v": "x" * 900_000}), {"type": "STATE", "value": n}]
@@ -208,7 +206,7 @@ def test_the_memory_limit_bounds_a_batch(duck: Any, schema: Any, record: Any) ->
     ("text", "size"),
     [("512MB", 512_000_000), ("1.5 GiB", 3 << 29), ("100kb", 100_000), ("64", 64), ("80%", 512_000_000)],
 )
-def test_sizes(text: str, size: int) -> None:
+def test_parse_size(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
@@ -225,7 +223,7 @@ def test_sizes(text: str, size: int) -> None:
         ("BLOB", {"type": "string"}, [r"a\x41"], "VARCHAR"),
     ],
 )
-def test_a_named_type_that_loses_is_not_used(
+def test_lossy_x_sql_datatype_is_ignored(
     *,
     duck: Any,
     schema: Any,
@@ -242,7 +240,7 @@ def test_a_named_type_that_loses_is_not_used(
     assert duck.types("s")["v"] == expected
     assert [value for (value,) in duck.query("SELECT v FROM s ORDER BY id")] == values
     (warning,) = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
-    assert warning.startswith("Stream 's': column 'v' names a type in x-sql-datatype")
+    assert warning.startswith("Stream 's': the x-sql-datatype of column 'v' is not a DuckDB type")
 
 
 @pytest.mark.parametrize("count", [1, 6])
@@ -255,7 +253,7 @@ def test_a_named_type_that_loses_is_not_used(
         ({"format": "date-time", "x-sql-datatype": "TIMESTAMP"}, "TIMESTAMP"),
     ],
 )
-def test_a_column_of_times_that_holds_empty_texts_only(
+def test_time_column_with_only_empty_strings(
     *, duck: Any, schema: Any, record: Any, columns: Any, type_: str, count: int
 ) -> None:
     head = schema("s", {"id": INTEGER, "v": STRING | columns}, ["id"])
@@ -268,7 +266,7 @@ def test_a_column_of_times_that_holds_empty_texts_only(
 # Schemas by turns, keys, files, names
 
 
-def test_going_back_to_a_schema_builds_nothing_anew(
+def test_alternating_schemas_reuse_decoders(
     duck: Any, schema: Any, record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = []
@@ -294,7 +292,7 @@ def test_going_back_to_a_schema_builds_nothing_anew(
     ]
 
 
-def test_the_order_of_a_key_does_not_matter(duck: Any, schema: Any, record: Any) -> None:
+def test_order_of_key_properties_does_not_matter(duck: Any, schema: Any, record: Any) -> None:
     columns = {"a": INTEGER, "b": INTEGER, "v": STRING}
     one, other = schema("s", columns, ["a", "b"]), schema("s", columns, ["b", "a"])
     duck.load(one, record("s", {"a": 1, "b": 2, "v": "x"}), other, record("s", {"a": 1, "b": 2, "v": "y"}))
@@ -302,7 +300,7 @@ def test_the_order_of_a_key_does_not_matter(duck: Any, schema: Any, record: Any)
     assert duck.query("FROM s ORDER BY a") == [(1, 2, "z"), (2, 1, "z")]
 
 
-def test_a_new_file_is_private_and_an_existing_one_keeps_its_mode(duck: Any, schema: Any, record: Any) -> None:
+def test_new_file_is_private_and_existing_file_keeps_its_mode(duck: Any, schema: Any, record: Any) -> None:
     before = os.umask(0o022)
     try:
         messages = [schema("s", {"id": INTEGER}, ["id"]), record("s", {"id": 1})]
@@ -317,15 +315,13 @@ def test_a_new_file_is_private_and_an_existing_one_keeps_its_mode(duck: Any, sch
 
 
 @pytest.mark.parametrize("name", ["pg_catalog", "information_schema", "PG_Catalog"])
-def test_a_schema_of_duckdbs_own(duck: Any, schema: Any, name: str) -> None:
+def test_reserved_schema_is_an_error(duck: Any, schema: Any, name: str) -> None:
     with pytest.raises(ConfigValidationError) as caught:
         duck.load(schema("s", {"id": INTEGER}), default_target_schema=name)
-    assert caught.value.errors == [
-        "The setting default_target_schema names a schema that is DuckDB's own: name another."
-    ]
+    assert caught.value.errors == ["The setting default_target_schema is reserved by DuckDB: choose another schema."]
 
 
-def test_generated_columns_are_left_alone(duck: Any, schema: Any, record: Any) -> None:
+def test_generated_columns_are_not_loaded(duck: Any, schema: Any, record: Any) -> None:
     duck.query("CREATE TABLE s (id BIGINT, v VARCHAR, u VARCHAR GENERATED ALWAYS AS (upper(v)))")
     for _ in range(2):
         duck.load(schema("s", {"id": INTEGER, "v": STRING}, ["id"]), record("s", {"id": 1, "v": "x"}))

@@ -1,4 +1,4 @@
-"""The process: what stops it, and what it leaves."""
+"""The process: signals, full disks and its exit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _errors(stderr: str) -> list[str]:
     return [line.rsplit(" | ", 1)[1] for line in stderr.splitlines() if "| ERROR" in line]
 
 
-def test_a_signal_does_not_lose_the_state_of_what_is_committed(duck: Any, schema: Any, record: Any) -> None:
+def test_signal_does_not_lose_the_state_of_committed_rows(duck: Any, schema: Any, record: Any) -> None:
     with duck.start(batch_size_rows=1) as run:
         assert run.stdin is not None
         assert run.stdout is not None
@@ -44,7 +44,7 @@ def test_a_signal_does_not_lose_the_state_of_what_is_committed(duck: Any, schema
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_run_that_is_stopped_keeps_its_batches_and_the_next_doubles_nothing(
+def test_stopped_run_keeps_its_batches_and_the_next_adds_no_duplicates(
     duck: Any, schema: Any, record: Any, number: signal.Signals
 ) -> None:
     rows = [record("s", {"id": n, "name": "x"}) for n in range(25)]
@@ -77,7 +77,7 @@ _LIMITED = (
 
 
 @pytest.mark.parametrize(("rows", "what"), [(2000, "holds the DuckDB file"), (100_000, "(setting `temp_dir`)")])
-def test_a_full_disk(duck: Any, schema: Any, record: Any, rows: int, what: str) -> None:
+def test_full_disk(duck: Any, schema: Any, record: Any, rows: int, what: str) -> None:
     messages = [json.dumps(schema("s", COLUMNS, ["id"]))]
     for n in range(20_000):
         messages += [
@@ -102,7 +102,7 @@ def test_a_full_disk(duck: Any, schema: Any, record: Any, rows: int, what: str) 
     assert what in sentence
     assert "Traceback" not in run.stderr
     assert list(duck.spool.iterdir()) == []
-    # What is in the file is what was said to be committed: the state's rows, and no part of a batch.
+    # The file holds exactly the rows of the written state, no part of a batch.
     states = run.stdout.splitlines()
     committed = duck.query("SELECT count(*) FROM s")[0][0] if states else 0
     assert committed % 2000 == 0
@@ -115,7 +115,7 @@ def test_a_full_disk(duck: Any, schema: Any, record: Any, rows: int, what: str) 
     assert subprocess.run(again, capture_output=True, check=False).returncode == 0
 
 
-def test_under_meltano_the_rest_of_the_input_is_taken_before_the_end(duck: Any) -> None:
+def test_meltano_input_is_drained_before_exit(duck: Any) -> None:
     with duck.start(stderr=subprocess.PIPE, environment={"MELTANO_EXTRACTOR_NAME": "tap-x"}) as run:
         assert run.stdin is not None
         assert run.stderr is not None
@@ -124,7 +124,7 @@ def test_under_meltano_the_rest_of_the_input_is_taken_before_the_end(duck: Any) 
         while "ERROR" not in run.stderr.readline():
             pass
         for _ in range(20):
-            run.stdin.write("x" * 100_000 + "\n")  # a pipe nobody reads would break, or never take it
+            run.stdin.write("x" * 100_000 + "\n")  # would fail or block if nobody reads the pipe
         assert run.poll() is None
         run.stdin.close()
         assert run.wait(30) == 1

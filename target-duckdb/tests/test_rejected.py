@@ -1,4 +1,4 @@
-"""Records that cannot be loaded are set aside, and hold up nothing else."""
+"""Records that cannot be loaded go to the table `_rejected`; all others are loaded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.mark.parametrize("size", [2, 1000])
 @pytest.mark.parametrize("method", ["upsert", "append-only", "overwrite"])
-def test_what_cannot_be_loaded_is_set_aside_and_the_rest_loaded(
+def test_invalid_records_are_rejected_and_others_loaded(
     *, duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture, size: int, method: str
 ) -> None:
     good = [record("s", {"id": n, "name": "x"}) for n in range(6)]
@@ -50,11 +50,9 @@ def test_what_cannot_be_loaded_is_set_aside_and_the_rest_loaded(
     no_object, missing = "The record is not an object.", "The record is missing."
     reasons = [NO_KEY, NO_KEY, no_object, no_object, no_object, no_object, missing]
     assert rows == [("s", text, reason, True) for text, reason in zip([*bad, None], reasons, strict=True)]
-    (told,) = [warning for warning in _warnings(caplog) if "_rejected" in warning]
-    assert told.startswith(
-        "Stream 's': 7 of its records could not be loaded and were set aside in the table '_rejected'."
-    )
-    assert told.endswith(f" {no_object} (4) {NO_KEY} (2) {missing} (1)")
+    (logged,) = [warning for warning in _warnings(caplog) if "_rejected" in warning]
+    assert logged.startswith("Stream 's': 7 of its records could not be loaded and are in the table '_rejected'.")
+    assert logged.endswith(f" {no_object} (4) {NO_KEY} (2) {missing} (1)")
     assert "secret" not in caplog.text
 
 
@@ -68,13 +66,13 @@ def test_what_cannot_be_loaded_is_set_aside_and_the_rest_loaded(
         ('{"n": 12345678901234567.890, "a":[ ]}', '{"n": 12345678901234567.890, "a":[ ]}'),
     ],
 )
-def test_the_record_is_kept_as_it_came(duck: Any, schema: Any, record: str, kept: str) -> None:
+def test_rejected_record_keeps_its_text(duck: Any, schema: Any, record: str, kept: str) -> None:
     duck.load(schema("s", COLUMNS, ["id"]), _raw('{"id": 1}'), _raw(record))
     assert duck.query("SELECT CAST(record AS VARCHAR) FROM _rejected") == [(kept,)]
     assert duck.query("SELECT id FROM s") == [(1,)]
 
 
-def test_a_record_that_nothing_can_read(duck: Any, schema: Any) -> None:
+def test_record_that_cannot_be_decoded(duck: Any, schema: Any) -> None:
     deep = "[" * 5000 + "]" * 5000
     messages = [schema("s", {"id": INTEGER, "v": {}}, ["id"]), _raw(f'{{"id": 1, "v": {deep}}}'), _raw('{"id": 2}')]
     duck.load(*messages)
@@ -114,7 +112,7 @@ def test_record_with_invalid_time_extracted_is_loaded_without_it(
     assert duck.query("SELECT count(*), count(_sdc_extracted_at) FROM s") == [(6, 5)]
 
 
-def test_records_in_files(duck: Any, schema: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_rejected_records_in_batch_files(duck: Any, schema: Any, caplog: pytest.LogCaptureFixture) -> None:
     path = duck.folder / "a.jsonl"
     deep = '{"id": 5, "name": ' + "[" * 5000 + "]" * 5000 + "}"
     rows = ['{"id": 1}', '{"name": "x"}', "[1]", deep, '{"id": 2}']
@@ -130,7 +128,7 @@ def test_records_in_files(duck: Any, schema: Any, caplog: pytest.LogCaptureFixtu
     assert len(_warnings(caplog)) == 1
 
 
-def test_flattened_records_are_kept_whole(duck: Any, schema: Any, record: Any) -> None:
+def test_rejected_record_is_not_flattened(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {"id": INTEGER, "a": {"type": "object", "properties": {"b": INTEGER}}}, ["id"])
     messages = [record("s", {"a": {"b": 1}}), _raw("[1]"), record("s", {"id": 1, "a": {"b": 2}})]
     duck.load(head, *messages, data_flattening_max_level=1)
@@ -138,7 +136,7 @@ def test_flattened_records_are_kept_whole(duck: Any, schema: Any, record: Any) -
     assert duck.query("SELECT record FROM _rejected ORDER BY received") == [('{"a": {"b": 1}}',), ("[1]",)]
 
 
-def test_nothing_is_set_aside_of_a_batch_that_is_not_kept(
+def test_rejected_records_are_rolled_back_with_their_batch(
     duck: Any, schema: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     messages = [schema("s", COLUMNS, ["id"]), *(_raw(f'{{"name": "{n}"}}') for n in range(5))]
@@ -148,7 +146,7 @@ def test_nothing_is_set_aside_of_a_batch_that_is_not_kept(
     assert [warning for warning in _warnings(caplog) if "4 of its records" in warning]
 
 
-def test_streams_and_tables_of_that_name(duck: Any, schema: Any, record: Any) -> None:
+def test_stream_named_like_the_rejected_table(duck: Any, schema: Any, record: Any) -> None:
     messages = [
         schema("_rejected", COLUMNS, ["id"]),
         record("_rejected", {"id": 1}),
@@ -167,7 +165,7 @@ def test_streams_and_tables_of_that_name(duck: Any, schema: Any, record: Any) ->
         "CREATE VIEW _Rejected AS SELECT 7 AS id, 'mine' AS reason",
     ],
 )
-def test_what_somebody_else_calls_so_is_left_alone(duck: Any, schema: Any, record: Any, sql: str) -> None:
+def test_user_defined_table_named_rejected_is_kept(duck: Any, schema: Any, record: Any, sql: str) -> None:
     duck.query(sql)
     head = schema("s", COLUMNS, ["id"])
     for n in (1, 2):
@@ -179,7 +177,7 @@ def test_what_somebody_else_calls_so_is_left_alone(duck: Any, schema: Any, recor
     assert duck.query("SELECT stream FROM _rejected_3") == [("s",)] * 2
 
 
-def test_columns_that_the_user_adds_stay(duck: Any, schema: Any, record: Any) -> None:
+def test_user_defined_columns_of_the_rejected_table_are_kept(duck: Any, schema: Any, record: Any) -> None:
     messages = [schema("s", COLUMNS, ["id"]), record("s", {"name": "x"})]
     duck.load(*messages)
     duck.query("ALTER TABLE _rejected ADD COLUMN seen BOOLEAN DEFAULT false; COMMENT ON TABLE _rejected IS 'look here'")
@@ -189,27 +187,27 @@ def test_columns_that_the_user_adds_stay(duck: Any, schema: Any, record: Any) ->
 
 @pytest.mark.parametrize("bad", ['{"name": "x"}', "5", '{"id": 2, "name": "\xff"}'])
 @pytest.mark.parametrize("size", [1, 100])
-def test_a_version_with_records_that_were_set_aside_deletes_nothing(
+def test_version_with_rejected_records_deletes_nothing(
     *, duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture, bad: str, size: int
 ) -> None:
     head = schema("s", COLUMNS, ["id"])
     numbers = range(1, 6)
     duck.load(head, *(record("s", {"id": n}, version=1) for n in numbers), _activate(1))
-    odd = f'{{"type": "RECORD", "stream": "s", "record": {bad}, "version": 2}}'.encode("latin-1")
+    invalid = f'{{"type": "RECORD", "stream": "s", "record": {bad}, "version": 2}}'.encode("latin-1")
     rest = [record("s", {"id": n}, version=2) for n in numbers if n != 2]
     other = [schema("t", COLUMNS, ["id"]), record("t", {"id": 1}, version=2), {**_activate(2), "stream": "t"}]
-    duck.load(head, rest[0], odd, *rest[1:], _activate(2), *other, batch_size_rows=size, hard_delete=True)
+    duck.load(head, rest[0], invalid, *rest[1:], _activate(2), *other, batch_size_rows=size, hard_delete=True)
     assert _live(duck) == [*numbers]
-    (told,) = [warning for warning in _warnings(caplog) if "ACTIVATE_VERSION is ignored" in warning]
-    assert told.startswith(
-        "Stream 's': ACTIVATE_VERSION is ignored, because 1 of its records were set aside and 4 load"
+    (logged,) = [warning for warning in _warnings(caplog) if "ACTIVATE_VERSION is ignored" in warning]
+    assert logged.startswith(
+        "Stream 's': ACTIVATE_VERSION is ignored, because 1 of its records were rejected and 4 load"
     )
     duck.load(head, *(record("s", {"id": n}, version=3) for n in numbers if n != 2), _activate(3), hard_delete=True)
     assert _live(duck) == [1, 3, 4, 5]
 
 
 @pytest.mark.parametrize(("bad", "live"), [(1, [1]), (2, [1, 2])])
-def test_a_table_is_replaced_where_more_was_loaded_than_set_aside(
+def test_table_is_overwritten_if_more_records_were_loaded_than_rejected(
     *, duck: Any, schema: Any, record: Any, bad: int, live: list[int]
 ) -> None:
     head = schema("s", COLUMNS, ["id"])

@@ -1,4 +1,4 @@
-"""Schemas that grow, names that collide, keys that change."""
+"""Schema evolution: growing schemas, colliding names, changed keys."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ OBJECT = {"type": ["null", "object"]}
         (STRING, None, STRING, "x", "VARCHAR", [None, "x"]),
     ],
 )
-def test_a_type_that_changes_widens_its_column(
+def test_changed_schema_type_widens_the_column(
     *, duck: Any, schema: Any, record: Any, old: Any, old_value: Any, new: Any, new_value: Any, type_: str, values: Any
 ) -> None:
     def first(name: str) -> list[Any]:
@@ -59,7 +59,7 @@ def test_a_type_that_changes_widens_its_column(
         assert [value for (value,) in duck.query(f"SELECT v FROM {name} ORDER BY id")] == values
 
 
-def test_values_that_do_not_fit_widen_columns_that_hold_rows(duck: Any, schema: Any, record: Any) -> None:
+def test_values_that_do_not_fit_widen_columns_with_rows(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {"id": INTEGER, "n": INTEGER, "at": DATE_TIME}, ["id"])
     duck.load(head, record("s", {"id": 1, "n": 5, "at": "2024-01-01T00:00:00Z"}))
     duck.load(head, record("s", {"id": 2, "n": 1.5, "at": "soon"}), record("s", {"id": 3, "n": 6, "at": None}))
@@ -70,7 +70,7 @@ def test_values_that_do_not_fit_widen_columns_that_hold_rows(duck: Any, schema: 
     ]
 
 
-def test_a_key_may_widen(duck: Any, schema: Any, record: Any) -> None:
+def test_key_column_is_widened(duck: Any, schema: Any, record: Any) -> None:
     duck.load(schema("s", {"id": INTEGER}, ["id"]), *(record("s", {"id": value}) for value in (1, 2, "x", 2)))
     duck.load(schema("s", {"id": INTEGER}, ["id"]), *(record("s", {"id": value}) for value in (1, 3, "x")))
     assert duck.query("FROM s ORDER BY 1") == [("1",), ("2",), ("3",), ("x",)]
@@ -88,7 +88,7 @@ def test_new_properties_become_columns(duck: Any, schema: Any, record: Any) -> N
     assert duck.query("SELECT id, b, c FROM s ORDER BY 1") == [(1, None, None), (2, "x", "y")]
 
 
-def test_the_same_schema_again_does_not_split_a_batch(duck: Any, schema: Any, record: Any) -> None:
+def test_repeated_schema_does_not_split_a_batch(duck: Any, schema: Any, record: Any) -> None:
     head = schema("s", {"id": INTEGER}, ["id"])
     messages = [message for n in range(50) for message in (head, record("s", {"id": n}))]
     duck.load(*messages, add_metadata_columns=True)
@@ -107,7 +107,7 @@ def test_names_that_differ_only_in_case_get_a_suffix(
         f"Stream 's': property '{order[1]}' is loaded into column '{order[1]}_2'.",
         f"Stream 's': property '{order[2]}' is loaded into column '{order[2]}_3'.",
     ]
-    # The next run says them in another order: each keeps its column.
+    # In the next run their order differs: each keeps its column.
     duck.load(
         schema("s", {"id": INTEGER, **dict.fromkeys(order[::-1], STRING)}, ["id"]), record("s", {"id": 2, **values})
     )
@@ -115,14 +115,14 @@ def test_names_that_differ_only_in_case_get_a_suffix(
     assert duck.query("FROM s ORDER BY 1") == [(1, *order), (2, *order)]
 
 
-def test_a_property_named_like_the_column_of_another(duck: Any, schema: Any, record: Any) -> None:
+def test_property_named_like_the_column_of_another(duck: Any, schema: Any, record: Any) -> None:
     for names in (["id", "email", "Email"], ["id", "Email_2", "email"], ["Email_2", "Email", "id", "email"]):
         duck.load(schema("s", dict.fromkeys(names, STRING), ["id"]), record("s", {name: name for name in names}))
     assert list(duck.types("s")) == ["id", "email", "Email_2", "Email_2_2"]
     assert duck.query("FROM s") == [("id", "email", "Email", "Email_2")]
 
 
-def test_the_same_file_twice_shifts_nothing(duck: Any, schema: Any, record: Any) -> None:
+def test_loading_twice_assigns_the_same_columns(duck: Any, schema: Any, record: Any) -> None:
     names = ["a", "A", "A_2"]
     messages = [
         schema("s", {"id": INTEGER} | dict.fromkeys(names, STRING), ["id"]),
@@ -136,11 +136,11 @@ def test_the_same_file_twice_shifts_nothing(duck: Any, schema: Any, record: Any)
     assert found[0][1] == [(1, "a", "A", "A_2")]
 
 
-def test_names_that_a_table_has_without_a_note() -> None:
+def test_column_names_without_a_table_comment() -> None:
     columns = ["name", *(f"Name_{number}" for number in (10, 9, 2))]
     assert assign_names(["name", "Name"], columns) == {"name": "name", "Name": "Name_2"}
     assert assign_names(["name", "Name"], columns[:-1]) == {"name": "name", "Name": "Name_9"}
-    # A column that somebody has dropped is nobody's.
+    # A dropped column is no longer assigned.
     assert assign_names(["Name"], ["name"], column_names={"Name": "Name_2"}) == {"Name": "name"}
 
 
@@ -162,7 +162,7 @@ def test_names_that_a_table_has_without_a_note() -> None:
         "line",
     ],
 )
-def test_any_name_names_a_table_and_a_column(duck: Any, schema: Any, record: Any, name: str) -> None:
+def test_any_table_and_column_name(duck: Any, schema: Any, record: Any, name: str) -> None:
     keys = [name, "id"]
     for value in ("x", "y"):
         duck.load(
@@ -174,12 +174,12 @@ def test_any_name_names_a_table_and_a_column(duck: Any, schema: Any, record: Any
     assert duck.query(select) == [("k", 1, "y", "c", "v")]
 
 
-def test_names_that_no_database_takes(duck: Any, schema: Any, record: Any) -> None:
+def test_names_that_databases_do_not_support(duck: Any, schema: Any, record: Any) -> None:
     duck.load(schema("s\0", {"": STRING, "a\0b": STRING}), record("s\0", {"": "x", "a\0b": "y"}))
     assert duck.query("SELECT _, a_b FROM s_") == [("x", "y")]
 
 
-def test_streams_that_differ_only_in_case_have_tables_of_their_own(duck: Any, schema: Any, record: Any) -> None:
+def test_streams_that_differ_only_in_case_have_separate_tables(duck: Any, schema: Any, record: Any) -> None:
     for streams in (["users", "Users", "users_2"], ["users_2", "Users", "users"]):
         messages = [
             message for name in streams for message in (schema(name, {"v": STRING}, ["v"]), record(name, {"v": name}))
@@ -196,7 +196,7 @@ def test_streams_that_differ_only_in_case_have_tables_of_their_own(duck: Any, sc
     ]
 
 
-def test_a_stream_named_like_the_state_table(duck: Any, schema: Any, record: Any) -> None:
+def test_stream_named_like_the_state_table(duck: Any, schema: Any, record: Any) -> None:
     duck.load(
         schema("_singer_state", {"v": STRING}), record("_singer_state", {"v": "x"}), {"type": "STATE", "value": {}}
     )
@@ -204,13 +204,13 @@ def test_a_stream_named_like_the_state_table(duck: Any, schema: Any, record: Any
     assert duck.state() == [("main", "{}")]
 
 
-def test_a_schema_named_like_the_file(duck: Any, schema: Any, record: Any) -> None:
+def test_schema_named_like_the_file(duck: Any, schema: Any, record: Any) -> None:
     for _ in range(2):
         duck.load(schema("s", {"v": STRING}, ["v"]), record("s", {"v": "x"}), default_target_schema="hr")
     assert duck.query("FROM hr.hr.s") == [("x",)]
 
 
-def test_a_changed_key_is_an_error(duck: Any, schema: Any, record: Any) -> None:
+def test_changed_key_is_an_error(duck: Any, schema: Any, record: Any) -> None:
     properties = {"id": INTEGER, "month": STRING}
     duck.load(schema("s", properties, ["id"]), record("s", {"id": 1}))
     sentence = r"key of stream 's' was \(id\) and is now \(id, month\)"
@@ -223,7 +223,7 @@ def test_a_changed_key_is_an_error(duck: Any, schema: Any, record: Any) -> None:
     assert duck.query("FROM s") == [(1, None)]
 
 
-def test_a_table_with_a_primary_key_is_loaded_and_its_key_known(duck: Any, schema: Any, record: Any) -> None:
+def test_table_with_a_primary_key(duck: Any, schema: Any, record: Any) -> None:
     duck.query("CREATE TABLE s (id INTEGER PRIMARY KEY, name VARCHAR); INSERT INTO s VALUES (1, 'a'), (2, 'b')")
     head = schema("s", {"id": {"type": "integer", "x-sql-datatype": "INTEGER"}, "name": STRING}, ["id"])
     duck.load(head, record("s", {"id": 2, "name": "c"}))
@@ -248,7 +248,7 @@ def test_a_table_with_a_primary_key_is_loaded_and_its_key_known(duck: Any, schem
         ("name VARCHAR UNIQUE CHECK (name <> 'secret')", "CHECK", "table 's'"),
     ],
 )
-def test_a_constraint_that_refuses_is_named(
+def test_constraint_error_names_the_constraint(
     *, duck: Any, schema: Any, record: Any, definition: str, kind: str, place: str
 ) -> None:
     duck.query("CREATE TABLE other (name VARCHAR PRIMARY KEY)")
@@ -263,7 +263,7 @@ def test_a_constraint_that_refuses_is_named(
     assert duck.query("SELECT count(*) FROM s") == [(0,)]
 
 
-def test_rows_that_another_table_refers_to_are_named(duck: Any, schema: Any, record: Any) -> None:
+def test_foreign_key_error_names_the_table(duck: Any, schema: Any, record: Any) -> None:
     duck.query("CREATE TABLE s (id BIGINT PRIMARY KEY, name VARCHAR); INSERT INTO s VALUES (1, 'a')")
     duck.query("CREATE TABLE mine (id BIGINT REFERENCES s (id)); INSERT INTO mine VALUES (1)")
     with pytest.raises(
@@ -274,7 +274,7 @@ def test_rows_that_another_table_refers_to_are_named(duck: Any, schema: Any, rec
 
 @pytest.mark.parametrize("method", ["upsert", "append-only", "overwrite"])
 @pytest.mark.parametrize("mark", [{}, {"_sdc_deleted_at": "2024-01-01T00:00:00Z"}])
-def test_columns_of_the_users_own_get_their_defaults(
+def test_user_defined_columns_get_their_defaults(
     *, duck: Any, schema: Any, record: Any, method: str, mark: dict[str, str]
 ) -> None:
     duck.query("CREATE SEQUENCE numbers")
@@ -298,13 +298,13 @@ def test_columns_of_the_users_own_get_their_defaults(
         assert duck.query("SELECT id, made, number FROM s WHERE id < 3 ORDER BY id") == before
 
 
-def test_a_view_in_the_place_of_a_table(duck: Any, schema: Any) -> None:
+def test_view_named_like_the_table(duck: Any, schema: Any) -> None:
     duck.query("CREATE VIEW s AS SELECT 1 AS id")
-    with pytest.raises(TargetError, match="a view of that name"):
+    with pytest.raises(TargetError, match="a view has its name"):
         duck.load(schema("s", {"id": INTEGER}, ["id"]))
 
 
-def test_metadata_columns_of_another_loader_keep_their_types(duck: Any, schema: Any, record: Any) -> None:
+def test_metadata_columns_of_other_loaders_keep_their_types(duck: Any, schema: Any, record: Any) -> None:
     duck.query("CREATE TABLE s (id BIGINT, _sdc_batched_at TIMESTAMP, _sdc_deleted_at VARCHAR)")
     duck.load(schema("s", {"id": INTEGER}, ["id"]), record("s", {"id": 1}))
     ((batched, deleted),) = duck.query("SELECT _sdc_batched_at, _sdc_deleted_at FROM s")
@@ -322,7 +322,7 @@ def test_metadata_columns_of_another_loader_keep_their_types(duck: Any, schema: 
     ],
 )
 @pytest.mark.parametrize("settings", [{}, {"add_metadata_columns": True}, {"load_method": "overwrite"}])
-def test_metadata_columns_of_another_loader_are_found_and_wide_enough(
+def test_metadata_columns_of_other_loaders_are_found_in_any_case(
     *, duck: Any, schema: Any, record: Any, columns: str, settings: dict[str, Any]
 ) -> None:
     duck.query(f"CREATE TABLE s (id BIGINT, {columns}); INSERT INTO s (id) VALUES (1)")
@@ -339,7 +339,7 @@ def test_metadata_columns_of_another_loader_are_found_and_wide_enough(
     assert not [name for name in names if name.endswith("_2")]
 
 
-def test_versions_that_are_no_numbers_are_none(duck: Any, schema: Any, record: Any) -> None:
+def test_non_numeric_versions_are_ignored(duck: Any, schema: Any, record: Any) -> None:
     duck.query("CREATE TABLE s (id BIGINT, _sdc_table_version VARCHAR); INSERT INTO s VALUES (1, 'v1'), (2, '3')")
     activate = {"type": "ACTIVATE_VERSION", "stream": "s", "version": 4}
     duck.load(schema("s", {"id": INTEGER}, ["id"]), record("s", {"id": 3}, version=4), activate, hard_delete=True)
@@ -349,7 +349,7 @@ def test_versions_that_are_no_numbers_are_none(duck: Any, schema: Any, record: A
     assert duck.query("SELECT id FROM s ORDER BY 1") == [(3,), (5,), (7,)]
 
 
-def test_a_property_named_like_a_metadata_column(duck: Any, schema: Any, record: Any) -> None:
+def test_property_named_like_a_metadata_column(duck: Any, schema: Any, record: Any) -> None:
     columns = {"id": INTEGER, "_SDC_sequence": STRING}
     for settings in ({}, {"add_metadata_columns": True}, {}):
         duck.load(schema("s", columns, ["id"]), record("s", {"id": 1, "_SDC_sequence": "mine"}), **settings)

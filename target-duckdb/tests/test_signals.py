@@ -1,4 +1,4 @@
-"""A signal, whenever it comes, ends the run with its exit code and a sentence, and the file is what was said."""
+"""A signal at any time ends the run with its exit code and a message, and the file matches the written state."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _kill(number: int) -> None:
 
 
 def _before(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, act: Callable[..., None]) -> None:
-    """Makes something happen just before a function runs, the second time that it is called."""
+    """Calls another function just before the second call of a function."""
     function, calls = getattr(owner, name), []
 
     def wrapped(*arguments: Any, **named: Any) -> Any:
@@ -40,7 +40,7 @@ def _before(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, act: Callabl
 
 
 def _run(duck: Any, schema: Any, record: Any, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[int]]:
-    """Runs the command over batches of two rows, with a state after each. Answers its exit code, and the states."""
+    """Runs the command with batches of two rows, and a state after each row. Returns its exit code and the states."""
     rows: list[Any] = []
     for n in range(8):
         rows += [record("s", {"id": n}), {"type": "STATE", "value": n}]
@@ -56,7 +56,7 @@ def _run(duck: Any, schema: Any, record: Any, capsys: pytest.CaptureFixture[str]
 
 
 def _in_a_query(number: int) -> Callable[..., None]:
-    """DuckDB does not let the exception of a signal's handler through."""
+    """Sends a signal during a query. DuckDB swallows the exception of the signal handler."""
 
     def act(connection: Any, *_: Any) -> None:
         timer = threading.Timer(0.1, _kill, [number])
@@ -68,16 +68,16 @@ def _in_a_query(number: int) -> Callable[..., None]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
-    ("owner", "name", "said"),
+    ("owner", "name", "state_written"),
     [
         (streams.Stream, "add", 0),
         (spool.SpoolFile, "flush", 0),
         (load.Loader, "_write_state", 0),
         (merge, "upsert", 0),
-        (target, "write_line", 2),  # what is committed is said
+        (target, "write_line", 2),  # the committed state is written
     ],
 )
-def test_a_signal_while_a_batch_is_on_its_way(
+def test_signal_during_a_batch(
     *,
     duck: Any,
     schema: Any,
@@ -87,24 +87,24 @@ def test_a_signal_while_a_batch_is_on_its_way(
     monkeypatch: pytest.MonkeyPatch,
     owner: Any,
     name: str,
-    said: int,
+    state_written: int,
     number: signal.Signals,
 ) -> None:
     act = _in_a_query(number) if owner is merge else lambda *_: [_kill(number), _kill(signal.SIGTERM)]
     _before(monkeypatch, owner, name, act)
     code, states = _run(duck, schema, record, capsys)
     assert code == 128 + number
-    told = [entry.getMessage() for entry in caplog.records if entry.levelname in {"WARNING", "ERROR"}]
-    assert told == [f"Stopped by signal {number:d}: what was not committed yet is not kept."]
-    # A state comes after its row, and a batch ends with its second row.
-    assert states == ([0, 2] if said else [] if owner is streams.Stream else [0])
+    logged = [entry.getMessage() for entry in caplog.records if entry.levelname in {"WARNING", "ERROR"}]
+    assert logged == [f"Stopped by signal {number:d}: rows that were not committed are not kept."]
+    # A state follows its row, and a batch ends with its second row.
+    assert states == ([0, 2] if state_written else [] if owner is streams.Stream else [0])
     assert duck.query("SELECT count(*) FROM duckdb_tables()")[0][0] == (2 if states else 0)
     if states:
         assert duck.state() == [("main", str(states[-1]))]
         assert duck.query("SELECT count(*) FROM s") == [(states[-1] + 2,)]
 
 
-def test_a_signal_when_all_is_done_changes_nothing(
+def test_signal_after_the_last_commit_is_ignored(
     duck: Any, schema: Any, record: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     close = spool.SpoolDirectory.close
@@ -127,7 +127,7 @@ _EARLY = (
 )
 
 
-def test_a_signal_before_the_run_begins() -> None:
+def test_signal_before_the_run_starts() -> None:
     run = subprocess.run([sys.executable, "-c", _EARLY], capture_output=True, text=True, check=False)
     assert run.returncode == 130
-    assert run.stderr == "target-duckdb was stopped by signal 2 before it began.\n"
+    assert run.stderr == "target-duckdb was stopped by signal 2 before it started.\n"

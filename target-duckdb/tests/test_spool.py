@@ -1,4 +1,4 @@
-"""The spool's files are private, and go."""
+"""Spool files are private and removed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_files_are_private_and_hold_every_row(tmp_path: Path) -> None:
+def test_spool_files_are_private_and_complete(tmp_path: Path) -> None:
     directory = SpoolDirectory(str(tmp_path))
     file = SpoolFile(directory)
     fields = ("n", "text", "none")
@@ -49,14 +49,14 @@ def test_files_are_private_and_hold_every_row(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_forgotten_directory_goes(tmp_path: Path) -> None:
+def test_spool_directory_is_removed_by_garbage_collection(tmp_path: Path) -> None:
     directory = SpoolDirectory(str(tmp_path))
     del directory
     gc.collect()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_run_left_goes_and_what_a_living_one_has_stays(tmp_path: Path) -> None:
+def test_spool_of_a_killed_run_is_removed_and_that_of_a_live_run_kept(tmp_path: Path) -> None:
     code = (
         "import sys, time; from target_duckdb.spool import SpoolDirectory; d = SpoolDirectory(sys.argv[1]);"
         " d.append(d.new_file(), b'x'); print(d.path, flush=True); time.sleep(60)"
@@ -79,13 +79,13 @@ def test_what_a_killed_run_left_goes_and_what_a_living_one_has_stays(tmp_path: P
             run.communicate()
 
 
-def test_a_run_that_starts_meanwhile_leaves_a_new_folder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_run_does_not_remove_a_new_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lock, calls = spool._lock, []
 
     def slow(descriptor: int) -> bool:
         calls.append(descriptor)
         if len(calls) == 1:
-            spool.remove_leftovers(tmp_path)  # as another process does
+            spool.remove_leftovers(tmp_path)  # like another process
         return lock(descriptor)
 
     monkeypatch.setattr(spool, "_lock", slow)
@@ -96,7 +96,7 @@ def test_a_run_that_starts_meanwhile_leaves_a_new_folder_alone(tmp_path: Path, m
     directory.close()
 
 
-def test_folders_without_a_lock_go_only_when_they_are_old(tmp_path: Path) -> None:
+def test_spool_without_a_lock_is_removed_only_when_old(tmp_path: Path) -> None:
     young, old, other = (tmp_path / name for name in (f"{PREFIX}young", f"{PREFIX}old", "other"))
     for folder in (young, old, other):
         folder.mkdir()
@@ -105,12 +105,12 @@ def test_folders_without_a_lock_go_only_when_they_are_old(tmp_path: Path) -> Non
     assert sorted(tmp_path.iterdir()) == [other, young]
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_temp_dir(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match=r"temp_dir.*no such file or directory"):
         SpoolDirectory(str(tmp_path / "none"))
 
 
-def test_a_table_of_many_columns(duck: Any, schema: Any, record: Any) -> None:
+def test_table_with_many_columns(duck: Any, schema: Any, record: Any) -> None:
     kinds = ({"type": "string", "format": "date"}, {"type": "integer"}, {"type": "object"}, {"type": "string"})
     columns = {f"c{n}": kinds[n % 4] for n in range(510)}
     values = {f"c{n}": ("2024-01-01", n, {"a": n}, f"{n}")[n % 4] for n in range(510) if n % 3}

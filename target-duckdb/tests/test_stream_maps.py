@@ -1,4 +1,4 @@
-"""Stream maps work as in any target of the SDK, and settings that do not exist are named."""
+"""Stream maps work as in other targets of the SDK; warnings for unknown settings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def messages_fixture(schema: Any, record: Any) -> list[Any]:
     ]
 
 
-def test_a_column_that_is_hashed_never_lies_in_clear(
+def test_hashed_column_is_never_stored_unhashed(
     duck: Any, messages: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     maps = {"people": {"email": "sha256(config['salt'] + email)", "name": None, "domain": "email.split('@')[1]"}}
@@ -63,7 +63,9 @@ def test_a_column_that_is_hashed_never_lies_in_clear(
         ({"*": {"__alias__": "'x_' + __stream_name__"}}, ["x_other", "x_people"]),
     ],
 )
-def test_streams_are_left_out_renamed_and_doubled(duck: Any, messages: list[Any], maps: Any, tables: list[str]) -> None:
+def test_streams_are_removed_renamed_and_duplicated(
+    duck: Any, messages: list[Any], maps: Any, tables: list[str]
+) -> None:
     duck.load(*messages, stream_maps=maps)
     assert [name for name in _tables(duck) if name != "_singer_state"] == tables
     if "copy" in tables:
@@ -82,7 +84,7 @@ def test_records_are_filtered_and_keys_changed(duck: Any, messages: list[Any]) -
     assert duck.query("SELECT id FROM people ORDER BY 1") == [(2,), (4,), (7,)]
 
 
-def test_what_no_expression_touches_keeps_its_text(duck: Any, schema: Any) -> None:
+def test_values_without_an_expression_keep_their_text(duck: Any, schema: Any) -> None:
     columns = {"id": INTEGER, "more": {"type": "object"}, "amount": {"type": "string", "format": "singer.decimal"}}
     columns |= {"number": {"type": "number"}, "renamed": {}, "text": STRING, "large": {"type": "number"}}
     raw = (
@@ -97,7 +99,7 @@ def test_what_no_expression_touches_keeps_its_text(duck: Any, schema: Any) -> No
     ]
 
 
-def test_versions_of_a_stream_with_another_name(duck: Any, schema: Any, record: Any) -> None:
+def test_versions_of_a_renamed_stream(duck: Any, schema: Any, record: Any) -> None:
     def run(version: int, *numbers: int) -> list[Any]:
         rows = [record("people", {"id": n, "email": "x"}, version=version) for n in numbers]
         return [
@@ -118,7 +120,7 @@ def test_versions_of_a_stream_with_another_name(duck: Any, schema: Any, record: 
     assert duck.query("SELECT count(*) FROM persons WHERE _sdc_deleted_at IS NULL") == [(2,)]
 
 
-def test_streams_that_become_one_delete_nothing_of_each_other(
+def test_merged_streams_do_not_delete_each_others_rows(
     duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     messages: list[Any] = [schema(name, {"id": INTEGER, name: STRING}, ["id"]) for name in "ab"]
@@ -138,7 +140,7 @@ def test_streams_that_become_one_delete_nothing_of_each_other(
     assert len([warning for warning in _warnings(caplog) if "ACTIVATE_VERSION" in warning]) == 1
 
 
-def test_files_of_records_are_mapped(duck: Any, schema: Any) -> None:
+def test_records_in_batch_files_are_mapped(duck: Any, schema: Any) -> None:
     path = duck.folder / "a.jsonl"
     path.write_text('{"id": 1, "email": "a@x"}\n{"id": 2, "email": "b@x"}\n')
     batch = {"type": "BATCH", "stream": "people", "encoding": {"format": "jsonl"}, "manifest": [str(path)]}
@@ -149,7 +151,7 @@ def test_files_of_records_are_mapped(duck: Any, schema: Any) -> None:
     duck.load(schema("people", COLUMNS, ["id"]), batch, stream_maps={"people": None})
 
 
-def test_what_cannot_be_mapped_is_not_kept_in_clear(duck: Any, schema: Any, record: Any) -> None:
+def test_records_that_cannot_be_mapped_are_not_stored(duck: Any, schema: Any, record: Any) -> None:
     deep = "[" * 5000 + "]" * 5000
     messages = [
         schema("people", COLUMNS, ["id"]),
@@ -176,7 +178,7 @@ def test_what_cannot_be_mapped_is_not_kept_in_clear(duck: Any, schema: Any, reco
         ({"__filter__": "email.upper() == 'SECRET'"}, "that filters records"),
     ],
 )
-def test_an_expression_that_fails_is_named_and_not_what_it_fails_on(
+def test_error_names_the_failed_expression_but_no_values(
     duck: Any, messages: list[Any], record: Any, expression: Any, place: str
 ) -> None:
     messages.insert(2, record("people", {"id": 5, "email": None, "name": "secret"}))
@@ -192,17 +194,17 @@ def test_an_expression_that_fails_is_named_and_not_what_it_fails_on(
     [
         (
             {"people": {"email": "md5(email"}},
-            "The setting stream_maps.people.email is not an expression that can be read.",
+            "The setting stream_maps.people.email is not a valid expression.",
         ),
         (
             {"people": {"__filter__": ""}},
-            "The setting stream_maps.people.__filter__ is not an expression that can be read.",
+            "The setting stream_maps.people.__filter__ is not a valid expression.",
         ),
         ({"people": 5}, "The setting stream_maps.people is not valid."),
         ({"people": {"email": 5}}, "The setting stream_maps.people is not valid."),
     ],
 )
-def test_maps_that_are_wrong_are_named(duck: Any, messages: list[Any], maps: Any, sentence: str) -> None:
+def test_invalid_maps(duck: Any, messages: list[Any], maps: Any, sentence: str) -> None:
     with pytest.raises(ConfigValidationError) as caught:
         duck.load(*messages, stream_maps=maps)
     assert caught.value.errors[0].startswith(sentence)
@@ -211,21 +213,21 @@ def test_maps_that_are_wrong_are_named(duck: Any, messages: list[Any], maps: Any
 @pytest.mark.parametrize(
     "map_", [{"id": None}, {"__else__": None, "email": "email"}, {"__key_properties__": ["nothing"]}]
 )
-def test_a_map_that_takes_the_key_away_is_an_error(duck: Any, messages: list[Any], map_: Any) -> None:
+def test_map_that_removes_the_key_is_an_error(duck: Any, messages: list[Any], map_: Any) -> None:
     with pytest.raises(TargetError, match="the setting stream_maps does not fit stream 'people': "):
         duck.load(*messages, stream_maps={"people": map_})
 
 
-def test_names_that_may_be_misspelt_are_told(duck: Any, messages: list[Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_warnings_for_misspelled_names(duck: Any, messages: list[Any], caplog: pytest.LogCaptureFixture) -> None:
     duck.load(*messages, stream_maps={"peoples": {"email": None}, "elsewhere": {"a": None}, "people": {"emial": None}})
-    property_ = "takes the property 'emial' out of stream 'people', which has none. Did you mean 'email'?"
+    property_ = "removes property 'emial' of stream 'people', which does not exist. Did you mean 'email'?"
     assert _warnings(caplog) == [
         f"The setting stream_maps {property_}",
-        "The setting stream_maps names the stream 'peoples', which did not come. Did you mean 'people'?",
+        "The setting stream_maps is for stream 'peoples', which is not in the input. Did you mean 'people'?",
     ]
 
 
-def test_flattening_follows_the_maps_and_the_sdks_settings(duck: Any, schema: Any, record: Any) -> None:
+def test_flattening_after_maps_and_with_sdk_settings(duck: Any, schema: Any, record: Any) -> None:
     inner = {
         "type": "object",
         "properties": {"city": STRING, "geo": {"type": "object", "properties": {"lat": INTEGER}}},
@@ -247,24 +249,22 @@ def test_flattening_follows_the_maps_and_the_sdks_settings(duck: Any, schema: An
     assert duck.query('SELECT "address.city", "add.geo.lat", address FROM s') == [("x", 2, '{"more":1}')]
     with pytest.raises(ConfigValidationError) as caught:
         duck.load(*messages, flattening_enabled=True)
-    assert caught.value.errors[0].startswith("The setting flattening_enabled needs flattening_max_depth")
+    assert caught.value.errors[0].startswith("The setting flattening_enabled requires flattening_max_depth")
 
 
 # Settings
 
 
-def test_settings_that_do_not_exist_are_named_with_the_nearest(
-    duck: Any, messages: list[Any], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_unknown_settings_get_a_suggestion(duck: Any, messages: list[Any], caplog: pytest.LogCaptureFixture) -> None:
     settings = {"hard_deletes": "secret", "zzz": 1, "_remark": "x", "validate_records": False, "batch_config": None}
     duck.load(*messages, **settings)
     assert _warnings(caplog) == [
-        "The setting 'hard_deletes' is not known and has no effect. Did you mean 'hard_delete'?",
-        "The setting 'zzz' is not known and has no effect.",
+        "The setting 'hard_deletes' is unknown and has no effect. Did you mean 'hard_delete'?",
+        "The setting 'zzz' is unknown and has no effect.",
     ]
 
 
-def test_variables_that_are_no_settings_are_named(duck: Any) -> None:
+def test_unknown_environment_variables_are_reported(duck: Any) -> None:
     environment = {f"TARGET_DUCKDB_{name}": "1" for name in ("BATCH_SIZE_ROW", "HARD_DELETE", "_EXTRA", "LOGLEVEL")}
     environment |= {"TARGET_DUCKDB_PATH": str(duck.path), "TARGET_DUCKDB_LOGLEVEL": "INFO"}
     config = duck.config_file()
@@ -272,11 +272,11 @@ def test_variables_that_are_no_settings_are_named(duck: Any) -> None:
     _, errors = run.communicate("")
     assert run.returncode == 0, config
     assert [line.split(" | ")[-1] for line in errors.splitlines() if "WARNING" in line] == [
-        "The setting 'batch_size_row' is not known and has no effect. Did you mean 'batch_size_rows'?"
+        "The setting 'batch_size_row' is unknown and has no effect. Did you mean 'batch_size_rows'?"
     ]
 
 
-def test_settings_that_are_null_have_their_defaults(duck: Any, messages: list[Any]) -> None:
+def test_null_settings_have_their_defaults(duck: Any, messages: list[Any]) -> None:
     nulls = dict.fromkeys(
         (
             "default_target_schema",
@@ -298,7 +298,7 @@ def test_settings_that_are_null_have_their_defaults(duck: Any, messages: list[An
     duck.load(*messages, attach=attach, catalog="b")
 
 
-def test_the_sdks_name_for_metadata_columns(duck: Any, messages: list[Any]) -> None:
+def test_sdk_setting_for_metadata_columns(duck: Any, messages: list[Any]) -> None:
     duck.load(*messages, add_record_metadata=True)
     assert duck.query("SELECT count(_sdc_received_at) FROM people") == [(20,)]
     assert json.loads(duck.state()[0][1]) == {"bookmark": 1}

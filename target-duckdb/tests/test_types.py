@@ -1,4 +1,4 @@
-"""JSON Schema to DuckDB types."""
+"""Mapping of JSON Schema to DuckDB types."""
 
 from __future__ import annotations
 
@@ -116,6 +116,6 @@ def test_column_type(schema: Any, expected: str) -> None:
         ("UUID", "VARCHAR", "VARCHAR"),
     ],
 )
-def test_union(one: str, other: str, expected: str) -> None:
+def test_common_type(one: str, other: str, expected: str) -> None:
     assert types.common_type(one, other) == expected
     assert types.common_type(other, one) == expected

@@ -1,4 +1,4 @@
-"""Every row and every value arrives, whatever the record's shape, the number of rows and the metadata columns."""
+"""Every row and value is loaded, for any shape of records, number of rows and metadata columns."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ SHAPES: dict[str, Any] = {
 @pytest.mark.parametrize("metadata", [False, True])
 @pytest.mark.parametrize("count", [1, 3, 50])
 @pytest.mark.parametrize("shape", list(SHAPES))
-def test_every_value_arrives(*, duck: Any, schema: Any, record: Any, shape: str, count: int, metadata: bool) -> None:
+def test_every_value_is_loaded(*, duck: Any, schema: Any, record: Any, shape: str, count: int, metadata: bool) -> None:
     rows = [SHAPES[shape](n) for n in range(count)]
     states = duck.load(
         schema("people", {"id": INTEGER, **PROPERTIES[shape]}, ["id"]),
@@ -156,7 +156,7 @@ def test_every_value_arrives(*, duck: Any, schema: Any, record: Any, shape: str,
 
 
 def _load_one(duck: Any, schema: Any, property_: dict[str, Any], *values: str) -> list[tuple[str, Any]]:
-    """Loads JSON texts as one property of rows 0, 1, ..., then says the column's type and the values."""
+    """Loads JSON texts as a property of rows 0, 1, ... Returns the column's type and values."""
     raw = [f'{{"type": "RECORD", "stream": "s", "record": {{"id": {n}, "v": {v}}}}}' for n, v in enumerate(values)]
     duck.load(schema("s", {"id": {"type": "integer"}, "v": property_}, ["id"]), *raw)
     return [(duck.types("s")["v"], value) for (value,) in duck.query("SELECT v FROM s ORDER BY id")]
@@ -168,7 +168,7 @@ INSTANT = datetime(2024, 1, 1, 5, 0, 0, 123456, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("property_", "texts", "type_", "values"),
     [
-        # What DuckDB's own reader would round, cut or refuse.
+        # Values that DuckDB's JSON reader would round, truncate or reject.
         (INTEGER, ["1", "1.5"], "VARCHAR", ["1", "1.5"]),
         (INTEGER, ["1", "9223372036854775808"], "HUGEINT", [1, 2**63]),
         (INTEGER, ["-5", "1" * 40], "VARCHAR", ["-5", "1" * 40]),
@@ -207,7 +207,7 @@ INSTANT = datetime(2024, 1, 1, 5, 0, 0, 123456, tzinfo=UTC)
         ({"type": "string", "format": "date"}, ['"2024-02-30"'], "VARCHAR", ["2024-02-30"]),
         ({"type": "string", "format": "date"}, ['"soon"', "7"], "VARCHAR", ["soon", "7"]),
         ({"type": "string", "format": "time"}, ['"05:00:00+02:00"'], "VARCHAR", ["05:00:00+02:00"]),
-        # Other ways to write a time. What is finer than a microsecond is cut.
+        # Other formats of times. Digits beyond microseconds are truncated.
         (
             DATE_TIME,
             [
@@ -299,7 +299,7 @@ INSTANT = datetime(2024, 1, 1, 5, 0, 0, 123456, tzinfo=UTC)
         ({"type": "integer", "maximum": 2**100}, [str(2**100), "-5", "1.0"], "HUGEINT", [2**100, -5, 1]),
         ({"type": "integer", "maximum": 2**100}, ["1", '"007"'], "VARCHAR", ["1", "007"]),
         ({"type": "string", "format": "singer.decimal"}, ['"007.5"'], "VARCHAR", ["007.5"]),
-        # Text takes anything as its JSON text.
+        # Text columns hold any value as JSON text.
         (
             STRING,
             ['"x"', "1.50", "true", "12345678901234567.89", '{"a":  1.50}', "[]"],
@@ -313,7 +313,7 @@ INSTANT = datetime(2024, 1, 1, 5, 0, 0, 123456, tzinfo=UTC)
             ["a\0b", "😀", r"\ud800!", r"\ud800"],
         ),
         (STRING, [r'"\udc00"', r'"\ud800A"'], "VARCHAR", [r"\udc00", r"\ud800A"]),
-        # JSON keeps its text.
+        # JSON columns keep the text.
         (
             {"type": "object"},
             ['{"n": 12345678901234567.89, "m":1.50, "k":1,"K":2,"k":3}'],
@@ -325,7 +325,7 @@ INSTANT = datetime(2024, 1, 1, 5, 0, 0, 123456, tzinfo=UTC)
         ({"type": "object"}, [r'{"a": "x\u0000y"}'], "JSON", [r'{"a": "x\u0000y"}']),
         ({"type": "object"}, ['{"a": NaN, "b": 1.50}'], "JSON", ['{"a": "NaN", "b": 1.50}']),
         ({"type": "object"}, ['"text"', "7", "null"], "JSON", ['"text"', "7", None]),
-        # Types by name.
+        # Types from x-sql-datatype.
         ({"type": "string", "x-sql-datatype": "uuid"}, ['"not-a-uuid"'], "VARCHAR", ["not-a-uuid"]),
         ({"type": "integer", "x-sql-datatype": "SMALLINT"}, ["5", "70000"], "VARCHAR", ["5", "70000"]),
         ({"type": "integer", "x-sql-datatype": "SMALLINT"}, ["5", "-7"], "SMALLINT", [5, -7]),
@@ -334,7 +334,7 @@ INSTANT = datetime(2024, 1, 1, 5, 0, 0, 123456, tzinfo=UTC)
         ({"type": "string", "x-sql-datatype": "no_such_type"}, ['"x"'], "VARCHAR", ["x"]),
     ],
 )
-def test_odd_values_are_kept(
+def test_values_of_unexpected_types_are_kept(
     *, duck: Any, schema: Any, property_: dict[str, Any], texts: list[str], type_: str, values: list[Any]
 ) -> None:
     result = _load_one(duck, schema, property_, *texts)
@@ -342,29 +342,27 @@ def test_odd_values_are_kept(
     assert [(short.get(name, name), value) for name, value in result] == [(type_, value) for value in values]
 
 
-def test_nan_is_a_number(duck: Any, schema: Any) -> None:
+def test_nan_is_a_double(duck: Any, schema: Any) -> None:
     ((type_, value),) = _load_one(duck, schema, NUMBER, "NaN")
     assert type_ == "DOUBLE"
     assert math.isnan(value)
 
 
-def test_a_value_of_many_megabytes_arrives(duck: Any, schema: Any) -> None:
+def test_value_of_many_megabytes(duck: Any, schema: Any) -> None:
     big = "x" * 18_000_000
     ((_, value), (_, other)) = _load_one(duck, schema, STRING, json.dumps(big), '"y"')
     assert value == big
     assert other == "y"
 
 
-def test_a_widened_column_warns_once_and_without_values(
-    duck: Any, schema: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_widening_warns_once_and_without_values(duck: Any, schema: Any, caplog: pytest.LogCaptureFixture) -> None:
     _load_one(duck, schema, INTEGER, "1", '"secret-1"', "2", '"secret-2"')
     warnings = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
-    assert warnings == ["Stream 's': column 'v' was BIGINT and is VARCHAR now, so that all values fit."]
+    assert warnings == ["Stream 's': column 'v' was widened from BIGINT to VARCHAR to hold all values."]
     assert "secret" not in caplog.text
 
 
-def test_unlisted_fields_are_named_once_and_not_loaded(
+def test_unlisted_fields_are_reported_once_and_not_loaded(
     duck: Any, schema: Any, record: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     duck.load(
@@ -379,7 +377,7 @@ def test_unlisted_fields_are_named_once_and_not_loaded(
     assert "secret" not in caplog.text
 
 
-def test_messages_may_look_as_json_allows(duck: Any, schema: Any) -> None:
+def test_any_json_formatting_of_messages(duck: Any, schema: Any) -> None:
     duck.load(
         schema("s", {"id": INTEGER, "é": STRING}, ["id"]),
         b'  { "record" : {"\\u00e9":"x",  "id":1}, "time_extracted":"2024-01-01T00:00:00Z",'

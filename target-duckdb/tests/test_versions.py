@@ -1,4 +1,4 @@
-"""Versions never go down: full reads that overlap, and records without a version, mark no live row as deleted."""
+"""Versions never decrease: overlapping full reads, and records without a version, mark no live row as deleted."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def _live(duck: Any) -> list[int]:
 
 
 def _interleavings(one: list[Any], other: list[Any]) -> Any:
-    """All orders in which the messages of two runs may come, each run's own in its order."""
+    """Returns all interleavings of the messages of two runs."""
     for places in itertools.combinations(range(len(one) + len(other)), len(one)):
         first, second = iter(one), iter(other)
         yield [next(first) if place in places else next(second) for place in range(len(one) + len(other))]
 
 
 @pytest.mark.parametrize("hard", [False, True])
-def test_full_reads_that_overlap_delete_no_row_that_both_hold(*, duck: Any, hard: bool) -> None:
+def test_overlapping_full_reads_delete_no_common_row(*, duck: Any, hard: bool) -> None:
     older = [_row(1, 10), _row(2, 10), _activate(10)]
     newer = [_row(1, 20), _row(2, 20), _activate(20)]
     orders = [
         [HEAD, _row(1, 5), _row(2, 5), _row(3, 5), _activate(5), *order]
         for order in [*_interleavings(older, newer)][::2]
     ]
-    steps = zip(*orders, strict=True)  # each in a stream of its own, and each step of all in about one batch
+    steps = zip(*orders, strict=True)  # one stream per order, with each step of all streams in about one batch
     messages = [{**message, "stream": f"s{n}"} for step in steps for n, message in enumerate(step)]
     duck.load(*messages, batch_size_rows=len(orders) // 2, hard_delete=hard)
     for n in range(len(orders)):
@@ -54,7 +54,7 @@ def test_full_reads_that_overlap_delete_no_row_that_both_hold(*, duck: Any, hard
 
 
 @pytest.mark.parametrize("size", [1, 100])
-def test_the_values_are_those_that_came_last(duck: Any, size: int) -> None:
+def test_last_values_win(duck: Any, size: int) -> None:
     duck.load(
         HEAD,
         *(_row(1, version, value) for value, version in enumerate((20, 10, None, 30, 20, None))),
@@ -65,25 +65,25 @@ def test_the_values_are_those_that_came_last(duck: Any, size: int) -> None:
     assert duck.query("SELECT id, v, _sdc_table_version FROM s ORDER BY 1") == [(1, 5, 30), (2, 2, 10), (3, 1, 30)]
 
 
-def test_changes_that_come_during_a_full_read_stay(duck: Any) -> None:
+def test_changes_during_a_full_read_are_kept(duck: Any) -> None:
     duck.load(HEAD, _row(1, 10), _row(2, 10), _activate(10))
     duck.load(HEAD, _row(1, 20))
-    duck.load(HEAD, _row(1, None, 1), _row(2, None, 1), _row(3, None, 1))  # another run, of changes only
+    duck.load(HEAD, _row(1, None, 1), _row(2, None, 1), _row(3, None, 1))  # an incremental run
     duck.load(HEAD, _row(2, 20), _activate(20))
     assert _live(duck) == [1, 2, 3]
     duck.load(HEAD, _row(1, 30), _row(2, 30), _activate(30))
     assert _live(duck) == [1, 2]
 
 
-def test_without_a_version_anywhere_there_is_none(duck: Any) -> None:
+def test_rows_get_no_version_if_none_is_known(duck: Any) -> None:
     for _ in range(2):
         duck.load(HEAD, _row(1, None), _row(2, None), add_metadata_columns=True)
         assert duck.query("SELECT DISTINCT _sdc_table_version FROM s") == [(None,)]
-    duck.load(HEAD, _row(1, 10), _activate(10))  # what no version ever held is gone where one is whole
+    duck.load(HEAD, _row(1, 10), _activate(10))  # the full read deletes rows without a version
     assert _live(duck) == [1]
 
 
-def test_what_comes_late_is_live_until_a_newer_version_lacks_it(duck: Any) -> None:
+def test_late_rows_are_live_until_a_newer_version_lacks_them(duck: Any) -> None:
     duck.load(HEAD, _row(1, 10), _row(2, 10), _activate(10))
     duck.load(HEAD, _row(1, 20), _activate(20))
     assert _live(duck) == [1]
@@ -97,7 +97,7 @@ def test_what_comes_late_is_live_until_a_newer_version_lacks_it(duck: Any) -> No
 @pytest.mark.parametrize("size", [1, 100])
 @pytest.mark.parametrize("hard", [False, True])
 @pytest.mark.parametrize("count", [1, 6])
-def test_what_comes_late_in_the_same_run_is_live_too(
+def test_late_rows_in_the_same_run_are_live(
     *, duck: Any, size: int, hard: bool, count: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     older = [_row(number, 10, 1) for number in (1, *range(3, 2 + count))]
@@ -116,7 +116,7 @@ def test_what_comes_late_in_the_same_run_is_live_too(
 
 
 @pytest.mark.parametrize("type_", ["VARCHAR", "HUGEINT", "DOUBLE", "INTEGER"])
-def test_a_version_in_a_column_of_another_type(duck: Any, type_: str) -> None:
+def test_version_column_of_another_type(duck: Any, type_: str) -> None:
     duck.query(f"CREATE TABLE s (id BIGINT, v BIGINT, _sdc_table_version {type_}, _sdc_deleted_at TIMESTAMPTZ)")
     duck.load(HEAD, _row(1, 9), _row(2, 10))
     duck.load(HEAD, _row(1, 10), _row(2, 9), _row(3, None))
@@ -124,9 +124,9 @@ def test_a_version_in_a_column_of_another_type(duck: Any, type_: str) -> None:
 
 
 @pytest.mark.parametrize("late", [_row(2, 10), _row(2, None)])
-def test_overwriting_reads_that_overlap_lose_nothing_between_them(duck: Any, late: Any) -> None:
+def test_overlapping_overwrites_lose_no_rows(duck: Any, late: Any) -> None:
     duck.load(HEAD, _row(1, 5), _row(2, 5), _activate(5), load_method="overwrite")
-    duck.load(HEAD, _row(1, 10), load_method="overwrite")  # waits, until the newer one begins
+    duck.load(HEAD, _row(1, 10), load_method="overwrite")  # staged until the newer version starts
     duck.load(HEAD, _row(1, 20), load_method="overwrite")
     duck.load(HEAD, late, _activate(10), load_method="overwrite")
     assert _live(duck) == [1, 2]
