@@ -131,7 +131,7 @@ def test_key_of_any_type_requires_a_value(duck: Any, schema: Any, record: Any, p
         ),
         ("Could not write file: No space left on device", "is full"),
         ("Out of Memory Error: could not allocate block of size 256.0 KiB (128 MiB used)", "memory_limit"),
-        ("Conversion Error: Could not convert string 'secret' to INT32", "its message is not shown"),
+        ("Conversion Error: Could not convert string 'secret' to INT32", "message is not shown"),
     ],
 )
 def test_messages_for_duckdb_errors(message: str, sentence: str) -> None:
