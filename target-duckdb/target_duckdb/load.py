@@ -225,7 +225,7 @@ class StreamLoad:
         for name in self._metadata:
             column = self._names[name]
             value = f"CAST({_METADATA_SQL[name]} AS {types_[column]})"
-            if column in tap_values:  # prefer the tap's value, but for the version that of the message
+            if column in tap_values:  # the tap's value takes precedence, except for the version
                 candidates = (value, tap_values[column]) if name == TABLE_VERSION else (tap_values[column], value)
                 value = f"coalesce({', '.join(candidates)})"
             values.append(merge.Value(column, value))
@@ -255,9 +255,8 @@ class StreamLoad:
             # False if two schemas in a batch use different columns as the key.
             if not {*keys} <= {value.column for value in values}:
                 raise TargetError(self._key_error)
-            if (
-                TABLE_VERSION in self._stream.declared_types and not self._stream.sends_versions
-            ):  # a property of the tap
+            # `_sdc_table_version` is a property of the tap, and no message has a version.
+            if TABLE_VERSION in self._stream.declared_types and not self._stream.sends_versions:
                 merge.upsert(self._connection, self._table, values, keys)
                 return
             with versions.keep_newest_versions(self._connection, self._table, values, keys):

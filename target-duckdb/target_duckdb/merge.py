@@ -112,7 +112,7 @@ def _rows(values: list[Value]) -> str:
 
 
 def _merged_rows(connection: duckdb.DuckDBPyConnection, values: list[Value], key_sql: str) -> list[str]:
-    """Merges rows per key: each column is from the last row that updates it, and `h<n>` is whether there is one."""
+    """Merges rows per key: each column is from the last row that updates it. `h<n>` tells whether any does."""
     # Merging takes memory, so only rows with different columns are merged. Otherwise the last row is used.
     differ = "count(DISTINCT coalesce(s.part, 0)) > 1 OR (count(*) > 1 AND bool_or(s.present IS NOT NULL))"
     connection.execute(

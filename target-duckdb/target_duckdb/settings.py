@@ -1,4 +1,4 @@
-"""The settings, under the names of the published DuckDB target where it has them."""
+"""The settings, with the names of the published DuckDB target where they exist there."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SETTINGS = th.PropertiesList(
         th.IntegerType(minimum=1),
         default=100_000,
         title="Batch Size Rows",
-        description="Rows, of all streams together, after which a batch is committed.",
+        description="The number of rows, of all streams together, after which a batch is committed.",
     ),
     th.Property(
         "add_metadata_columns",
@@ -48,8 +48,8 @@ SETTINGS = th.PropertiesList(
         title="Add Metadata Columns",
         description=(
             "Whether to fill `_sdc_extracted_at`, `_sdc_received_at`, `_sdc_batched_at`, `_sdc_sequence` (milliseconds "
-            "since 1970), `_sdc_table_version` and `_sdc_deleted_at`. The last two are there in any case where a "
-            "stream sends versions. Where the tap's schema has one of these columns, the tap's values are kept."
+            "since 1970), `_sdc_table_version` and `_sdc_deleted_at`. The last two are always filled if a stream sends "
+            "versions. If the tap's schema has one of these columns, the tap's values are kept."
         ),
     ),
     th.Property(
@@ -59,8 +59,8 @@ SETTINGS = th.PropertiesList(
         allowed_values=["upsert", "append-only", "overwrite"],
         title="Load Method",
         description=(
-            "`upsert`: a record replaces the row of its key. `append-only`: rows are only added. `overwrite`: rows that"
-            " carry a version wait in a table of their own, which takes the place of the old one when that version is"
+            "`upsert`: a record replaces the row with the same key. `append-only`: rows are only appended. `overwrite`:"
+            " rows with a version are loaded into a staging table, which replaces the table when the version is"
             " activated."
         ),
     ),
@@ -78,8 +78,8 @@ SETTINGS = th.PropertiesList(
         allowed_values=["set_aside", "fail"],
         title="On Bad Record",
         description=(
-            "What to do with a record that cannot be loaded, such as one without a value for its key. `set_aside`: keep"
-            " it in the table `_rejected`, and go on. `fail`: end the run."
+            "What to do with a record that cannot be loaded, such as one without a value for its key. `set_aside`: add"
+            " it to the table `_rejected` and continue. `fail`: end the run."
         ),
     ),
     th.Property(
@@ -95,8 +95,8 @@ SETTINGS = th.PropertiesList(
         default=0,
         title="Flattening Level",
         description=(
-            "How many levels of nested objects become columns of their own, such as `address__city`; 0 keeps them"
-            " whole."
+            "How many levels of nested objects are flattened into columns such as `address__city`; 0 disables"
+            " flattening."
         ),
     ),
     th.Property(
@@ -106,7 +106,7 @@ SETTINGS = th.PropertiesList(
         allowed_values=["json", "native"],
         title="Nested Values",
         description=(
-            "`json`: objects and arrays are kept as JSON text. `native`: those whose schema lists their properties or"
+            "`json`: objects and arrays are stored as JSON. `native`: those whose schema lists their properties or"
             " items become STRUCT and LIST columns."
         ),
     ),
@@ -123,23 +123,23 @@ SETTINGS = th.PropertiesList(
         default="512MB",
         title="Memory Limit",
         description=(
-            "Memory that DuckDB may use, as DuckDB writes it. Most batches use up to 160 MB of it; a batch that needs "
-            "more is tried again with all of it. Python needs about 100 MB in addition."
+            "The memory limit in DuckDB's notation. Most batches use up to 160 MB of it; a batch that needs more is "
+            "retried with the whole limit. Python needs about 100 MB in addition."
         ),
     ),
     th.Property(
         "temp_dir",
         th.StringType,
         title="Temporary Folder",
-        description="Where records wait for their batch; by default the system's folder for temporary files.",
+        description="Where records are spooled until they are committed; by default the system's temporary folder.",
     ),
     th.Property(
         "state_id",
         th.StringType,
         title="State ID",
         description=(
-            "Whose state the row of the table `_singer_state` is; by default the schema's name. Taps that share a "
-            "schema need one each."
+            "Identifies the row of the table `_singer_state`; by default the schema's name. Taps that share a schema "
+            "need different IDs."
         ),
     ),
     th.Property(
@@ -147,22 +147,22 @@ SETTINGS = th.PropertiesList(
         th.StringType,
         secret=True,
         title="MotherDuck Token",
-        description="A MotherDuck token, for databases whose path begins with `md:`.",
+        description="A MotherDuck token, for databases whose path starts with `md:`.",
     ),
     th.Property(
         "attach",
         th.ArrayType(th.CustomType(_ATTACHMENT)),
-        secret=True,  # a path may hold a password
+        secret=True,  # a path may contain a password
         title="Attach",
         description=(
-            "Databases that DuckDB attaches, DuckLake among them: paths, or objects with `path`, `alias` and `options`"
-            " (those of ATTACH)."
+            "Databases to attach, including DuckLake: paths, or objects with `path`, `alias` and `options` (those of"
+            " ATTACH)."
         ),
     ),
     th.Property(
         "catalog",
         th.StringType,
         title="Catalog",
-        description="Which database the tables go to: an alias of `attach`; by default that of `path`.",
+        description="The database that the tables are loaded into: an alias of `attach`; by default that of `path`.",
     ),
 )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("target-duckdb")
 
 _MAX_LAYOUTS = 100
-_WIDE_COLUMNS = 500  # columns
+_WIDE_COLUMNS = 500
 
 
 @dataclass
