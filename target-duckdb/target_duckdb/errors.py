@@ -38,7 +38,7 @@ _DUCKDB_MESSAGES = (
         ("out of memory", "memory_limit", "failed to allocate", "could not allocate"),
         "DuckDB needs more memory for this batch: raise the setting memory_limit or lower batch_size_rows.",
     ),
-    (("is a directory",), "The setting `path` names a folder: it must name a DuckDB file."),
+    (("is a directory",), "The setting `path` is a folder: it must be a DuckDB file."),
     (
         ("permission denied", "read-only"),
         "The DuckDB file cannot be written: check its permissions, or the setting `path`.",

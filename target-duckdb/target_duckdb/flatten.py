@@ -64,15 +64,15 @@ class Flattener:
         """Fills the flattened schema. Returns, by name, the flattened name, and the tree of a flattened object."""
         tree: _Tree = {}
         for name, schema in properties.items():
-            full = self._options.name(parents, name) if parents else name
-            inner = _properties(schema) if levels and full not in self._keys else {}
+            flat_name = self._options.name(parents, name) if parents else name
+            inner = _properties(schema) if levels and flat_name not in self._keys else {}
             names = {self._options.name([*parents, name], key) for key in inner}
             if not inner or names & self._taken or len(names) < len(inner):  # names would collide
-                self._flat[full], tree[name] = schema, (full, None)
+                self._flat[flat_name], tree[name] = schema, (flat_name, None)
                 continue
             self._taken |= names
-            self.flattened_objects.add(full)
-            tree[name] = (full, self._flatten_properties(inner, [*parents, name], levels - 1))
+            self.flattened_objects.add(flat_name)
+            tree[name] = (flat_name, self._flatten_properties(inner, [*parents, name], levels - 1))
         return tree
 
     def record(self, record: msgspec.Raw) -> msgspec.Raw:
@@ -96,15 +96,15 @@ class Flattener:
         """Finds the flattened fields of an object, whose own flattened name is `object_name`."""
         unlisted: dict[str, msgspec.Raw] = {}
         for name, value in fields.items():
-            full, inner = tree.get(name, (name, None))
+            flat_name, inner = tree.get(name, (name, None))
             if object_name is not None and name not in tree:
                 unlisted[name] = value
             elif inner is not None and bytes(value).startswith(b"{"):
-                self._collect(raw_fields(value), inner, full, found)
+                self._collect(raw_fields(value), inner, flat_name, found)
             elif name not in tree and (name in self._flat or name in self.flattened_objects):
                 self.shadowed.add(name)
             elif inner is None or bytes(value) != b"null":
-                found[full] = value
+                found[flat_name] = value
         if unlisted and object_name is not None:
             found[object_name] = _encode_object(unlisted)
 
@@ -115,15 +115,15 @@ def _properties(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - a schema may b
         return {}
     types, properties = schema.get("type"), schema.get("properties")
     names = [name for name in (types if isinstance(types, list) else [types]) if name != "null"]
-    object_name = not names or any(name != "object" for name in names)
-    return properties if not object_name and isinstance(properties, dict) else {}
+    allows_others = not names or any(name != "object" for name in names)
+    return properties if not allows_others and isinstance(properties, dict) else {}
 
 
 def _fill_missing(found: dict[str, msgspec.Raw], tree: _Tree) -> None:
     """Sets missing fields of an object to null."""
-    for full, inner in tree.values():
+    for flat_name, inner in tree.values():
         if inner is None:
-            found.setdefault(full, _NULL)
+            found.setdefault(flat_name, _NULL)
         else:
             _fill_missing(found, inner)
 

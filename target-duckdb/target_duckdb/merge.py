@@ -53,12 +53,12 @@ def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Val
         values: The values of the columns.
         keys: The key columns of the table.
     """
-    number = {value.column: position for position, value in enumerate(values)}
-    key_sql = ", ".join(values[number[key]].sql for key in keys)
-    same = " AND ".join(f"t.{quoted(key)} = k.v{number[key]}" for key in keys)
-    key_columns = ", ".join(f"{values[number[key]].sql} AS v{number[key]}" for key in keys)
+    positions = {value.column: position for position, value in enumerate(values)}
+    key_sql = ", ".join(values[positions[key]].sql for key in keys)
+    same = " AND ".join(f"t.{quoted(key)} = k.v{positions[key]}" for key in keys)
+    key_columns = ", ".join(f"{values[positions[key]].sql} AS v{positions[key]}" for key in keys)
     key_rows = f"(SELECT DISTINCT {key_columns} FROM {SPOOL} AS s)"  # noqa: S608 - quoted names
-    others = [name for name in table.columns if name not in number]
+    others = [name for name in table.columns if name not in positions]
     partial = any(value.is_present for value in values)
     needs_old_rows = bool(others) or partial
     if needs_old_rows:
@@ -68,7 +68,7 @@ def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Val
     if not table.is_empty:
         connection.execute(f"DELETE FROM {table.sql} AS t USING {key_rows} AS k WHERE {same}")  # noqa: S608 - quoted names
     table.is_empty = False
-    columns = ", ".join(quoted(name) for name in [*number, *others])
+    columns = ", ".join(quoted(name) for name in [*positions, *others])
     if not needs_old_rows:
         rows = _last_rows(connection, values, key_sql)
         connection.execute(f"INSERT INTO {table.sql} ({columns}) {rows}")
@@ -86,7 +86,7 @@ def upsert(connection: duckdb.DuckDBPyConnection, table: Table, values: list[Val
             f" {'' if defaults else 'LEFT '}JOIN {_OLD} AS t ON {same}"
         )
         if defaults:
-            own = ", ".join(quoted(name) for name in number)
+            own = ", ".join(quoted(name) for name in positions)
             new = ", ".join(
                 f"CASE WHEN k.h{position} THEN k.v{position} END" if value.is_present else f"k.v{position}"
                 for position, value in enumerate(values)

@@ -36,11 +36,11 @@ def assign_names(
     """
     wanted = list(dict.fromkeys(wanted))
     names = _Names(existing, reserved, column_names or {}, wanted, [wanted] if schemas is None else schemas)
-    for step in (names.take_recorded, names.take_exact, names.take_suffixed, names.take_new):
+    for step in (names.assign_recorded, names.assign_exact, names.assign_suffixed, names.assign_new):
         for name in wanted:
-            if name not in names.found:
+            if name not in names.assigned:
                 step(name)
-    return {name: names.found[name] for name in wanted}
+    return {name: names.assigned[name] for name in wanted}
 
 
 class _Names:
@@ -52,7 +52,7 @@ class _Names:
         wanted: Collection[str],
         schemas: Iterable[Collection[str]],
     ) -> None:
-        self.found: dict[str, str] = {}
+        self.assigned: dict[str, str] = {}
         self._columns = {name.lower(): name for name in existing}
         self._existing = dict(self._columns)
         self._unavailable = {name.lower() for name in reserved}
@@ -76,11 +76,11 @@ class _Names:
         return column.lower() not in self._unavailable and not any(self._are_separate(name, owner) for owner in owners)
 
     def _assign(self, name: str, column: str) -> None:
-        self.found[name] = column
+        self.assigned[name] = column
         self._columns.setdefault(column.lower(), column)
         self._owners.setdefault(column.lower(), set()).add(name)
 
-    def take_recorded(self, name: str) -> None:
+    def assign_recorded(self, name: str) -> None:
         """Assigns the recorded column, unless it is now the exact name of another property."""
         column = self._recorded.get(name)
         if column is None or not self._is_free(name, column):
@@ -88,26 +88,26 @@ class _Names:
         if column not in self._wanted or column.lower() != name.lower() or not self._are_separate(name, column):
             self._assign(name, column)
 
-    def take_exact(self, name: str) -> None:
+    def assign_exact(self, name: str) -> None:
         """Assigns the existing column of exactly that name."""
         if self._existing.get(name.lower()) == name and self._is_free(name, name):
             self._assign(name, name)
 
-    def take_suffixed(self, name: str) -> None:
+    def assign_suffixed(self, name: str) -> None:
         """Assigns an existing column with a suffix, for tables without recorded names."""
         if name.lower() not in self._existing.keys() | self._unavailable:
             return
         pattern = re.compile(re.escape(name) + r"_(\d+)")
         taken = self._owners.keys() | self._unavailable
-        earlier = {
+        by_suffix = {
             int(match[1]): found
             for found in self._existing.values()
             if (match := pattern.fullmatch(found)) and found.lower() not in taken
         }
-        if earlier:
-            self._assign(name, earlier[min(earlier)])
+        if by_suffix:
+            self._assign(name, by_suffix[min(by_suffix)])
 
-    def take_new(self, name: str) -> None:
+    def assign_new(self, name: str) -> None:
         """Assigns a column that differs only in case, or a new one."""
         column = name.replace("\0", "_") or "_"
         if not self._is_free(name, column):

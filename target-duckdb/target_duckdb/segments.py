@@ -121,8 +121,8 @@ class Segment:
                 start = name.lower() + self.separator
                 positions = [position for position, other in names.items() if other.startswith(start)]
             else:
-                wholes = {position: other + self.separator for position, other in names.items() if other in flattened}
-                positions = [position for position, start in wholes.items() if name.lower().startswith(start)]
+                prefixes = {position: other + self.separator for position, other in names.items() if other in flattened}
+                positions = [position for position, start in prefixes.items() if name.lower().startswith(start)]
             if positions:
                 found[part.number or 0] = positions
         return found

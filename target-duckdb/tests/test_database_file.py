@@ -27,7 +27,7 @@ def test_path_is_not_a_database(duck: Any, schema: Any) -> None:
         with pytest.raises(TargetError, match=r"^The setting `path` is not a DuckDB file: choose another file\.$"):
             duck.load(*messages)
         assert duck.path.read_bytes() == content
-    with pytest.raises(TargetError, match="The setting `path` names a folder: it must name a DuckDB file"):
+    with pytest.raises(TargetError, match="The setting `path` is a folder: it must be a DuckDB file"):
         duck.load(*messages, path=str(duck.folder))
     with pytest.raises(TargetError, match="The setting `path` is inside a file instead of a folder"):
         duck.load(*messages, path=str(duck.path / "x.duckdb"))
