@@ -255,7 +255,9 @@ def test_constraint_error_names_the_constraint(
     duck.query(f"CREATE TABLE s (id BIGINT, {definition})")
     head = schema("s", {"id": INTEGER, "name": STRING}, ["id"])
     names = ["secret", "secret", None]
-    with pytest.raises(TargetError, match=rf"^Stream 's': a {kind} constraint on {place} refuses") as caught:
+    with pytest.raises(
+        TargetError, match=rf"^Stream 's': a {kind} constraint on {place} rejects its records"
+    ) as caught:
         duck.load(
             head, *(record("s", {"id": n, "name": name}) for n, name in enumerate(names)), {"type": "STATE", "value": 1}
         )
@@ -267,7 +269,7 @@ def test_foreign_key_error_names_the_table(duck: Any, schema: Any, record: Any) 
     duck.query("CREATE TABLE s (id BIGINT PRIMARY KEY, name VARCHAR); INSERT INTO s VALUES (1, 'a')")
     duck.query("CREATE TABLE mine (id BIGINT REFERENCES s (id)); INSERT INTO mine VALUES (1)")
     with pytest.raises(
-        TargetError, match=r"^Stream 's': a FOREIGN KEY constraint on table 's' from another table refuses"
+        TargetError, match=r"^Stream 's': a FOREIGN KEY constraint on table 's' from another table rejects its records"
     ):
         duck.load(schema("s", {"id": INTEGER, "name": STRING}, ["id"]), record("s", {"id": 1, "name": "b"}))
 
