@@ -148,14 +148,16 @@ class DaySimulation:
                 difference = found[stream]
                 if reported:
                     difference.missing, difference.changed = [], []
-                if reported or stream in named or not full or not self._versioned(stream):
+                # A tap without a state cannot tell a lost permission from an empty endpoint, so the rows stay.
+                if reported or stream in named or not full or not rows or not self._versioned(stream):
                     difference.extra = [key for key in difference.extra if key not in self._seen[stream]]
                 if not full and (timestamp_field := self.timestamp_fields[stream]):
                     self._ignore_undetectable(stream, timestamp_field, difference, rows, since)
                 if difference:
                     unexpected[stream] = difference
-            if full and not reported and stream not in named:
+            if full and not reported and stream not in named and rows and self._versioned(stream):
                 self._seen[stream].clear()
+            if full and not reported and stream not in named:
                 self._late[stream].clear()
             self._seen[stream] |= rows.keys()
             self._overdue = self._overdue | {stream} if reported and day == FAILURE_DAY else self._overdue - {stream}
