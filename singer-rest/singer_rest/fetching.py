@@ -10,7 +10,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_rest.errors import FilterRefused, NoAccess, RetryableError, TapError, UnansweredError
-from singer_rest.fetch.answers import CANNOT_ANSWER, NO_ACCESS, OF_PARENT, Meaning, no_access, usual, usual_advice
+from singer_rest.fetch.answers import (
+    BAD_REQUESTS,
+    NO_ACCESS,
+    OF_PARENT,
+    Meaning,
+    default_advice,
+    default_meaning,
+    no_access_reason,
+)
 from singer_rest.fetch.loop_guard import fingerprint
 from singer_rest.fetch.page import Page, Parsed
 from singer_rest.fetch.window_splitter import WindowSplitter, chain, halve_parents, requested_parents
@@ -87,11 +95,11 @@ class FetchingStream(SdkStream):
 
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:  # noqa: ARG002
         """What an answer means, or what to ask for instead; the one place that looks at an answer's status."""
-        return usual(reply.status, of_parent=self.slices.parent is not None)
+        return default_meaning(reply.status, of_parent=self.slices.parent is not None)
 
     def advice(self, status: int) -> str:
         """What the user can do about a request that was refused."""
-        return usual_advice(status)
+        return default_advice(status)
 
     def fetch(self, request: Request, part: Slice) -> Page:
         """Ask for one page and read it; called by a worker.
@@ -174,8 +182,8 @@ class FetchingStream(SdkStream):
     def _refusal(self, meaning: Meaning, status: int, request: Request) -> TapError:
         is_of_parent = meaning in OF_PARENT - {Meaning.PARENT_REFUSED} and request.is_first
         if meaning in NO_ACCESS or is_of_parent:
-            return NoAccess(f"{self.name}: {no_access(meaning, self.permission, status, request.endpoint)}")
-        kind = FilterRefused if status in CANNOT_ANSWER and self._is_filtered_first_request(request) else TapError
+            return NoAccess(f"{self.name}: {no_access_reason(meaning, self.permission, status, request.endpoint)}")
+        kind = FilterRefused if status in BAD_REQUESTS and self._is_filtered_first_request(request) else TapError
         return kind(f"{self.name}: {request.endpoint} refused the request with status {status}. {self.advice(status)}")
 
     def _is_filtered_first_request(self, request: Request) -> bool:

@@ -258,8 +258,8 @@ class RestStream(FetchingStream):
         """Read everything, as if nothing had been read; the main thread calls it before another reading."""
         self._slice = None
         self.replication.read_whole()
-        for begun in ("shape", "backfill", "coverage"):  # made anew where they are needed
-            vars(self).pop(begun, None)
+        for cached in ("conformer", "backfill", "coverage"):
+            vars(self).pop(cached, None)
 
     def position_after(self, page: Page) -> str | None:  # noqa: ARG002
         """Where a list that is read in one piece goes on after a page, if a later run may begin there."""

@@ -129,14 +129,17 @@ class RestTap(SdkTap):
         """Whether a stream of this name could be one of this tap's, on offer or not."""
         return any(stream_type.name == name for stream_type in self.stream_types)
 
-    def fetcher_for(self, streams: Sequence[SyncedStream], *, trial: bool) -> Fetcher:
+    def fetcher_for(self, streams: Sequence[SyncedStream], *, connection_test: bool) -> Fetcher:
         """Begin to fetch for some streams."""
-        workers = 1 if trial else self.config["max_concurrency"]  # what a trial does not look at is not asked for
+        # A connection test stops early: more workers would request pages that nobody reads.
+        workers = 1 if connection_test else self.config["max_concurrency"]
         max_wait = self.config["max_wait"]
         scheduler = Scheduler(
             workers, self.rate_limiter, lambda: self.rate_limiter.answered, self.first_delay, max_wait
         )
-        return Fetcher(cast("Sequence[RestStream]", streams), self._stream_named, scheduler, trial=trial)
+        return Fetcher(
+            cast("Sequence[RestStream]", streams), self._stream_named, scheduler, connection_test=connection_test
+        )
 
     def records_of(self, stream: RestStream) -> list[Record]:
         """All records of a short list, as `parse` gives them: what discovery needs to know.
@@ -147,12 +150,12 @@ class RestTap(SdkTap):
             ConfigValidationError: If the settings cannot work.
         """
         self._validate_config()  # discovery alone would not
-        run = self.fetcher_for([stream], trial=False)
-        run.start()
+        fetcher = self.fetcher_for([stream], connection_test=False)
+        fetcher.start()
         try:
-            return [record for page in run.pages(stream.name) for record in page.records]
+            return [record for page in fetcher.pages(stream.name) for record in page.records]
         finally:
-            run.close()
+            fetcher.close()
 
     def _stream_named(self, name: str) -> RestStream:
         """A stream, on offer or not: children may walk one that is not."""

@@ -66,7 +66,7 @@ def test_pages_that_come_in_a_circle_end_the_stream_though_each_link_is_new(
 
     output, fails = read(answer, *keys)
     assert "1 of 1 streams failed: kinds" in str(fails[0])
-    assert "kinds: the same pages come again and again" in caplog.text
+    assert "kinds: the vendor sends the same pages over and over" in caplog.text
     assert len(vendor.asked) < 50
     assert output.of("ACTIVATE_VERSION") == []
 
@@ -75,7 +75,7 @@ def test_empty_pages_without_end_end_the_stream(read: Any, vendor: Host, caplog:
     numbers = count(1)
     _, fails = read(lambda _: Answer({"data": [], "next": f"cursor-{next(numbers)}"}), "id")
     assert fails
-    assert "kinds: the same pages come again and again" in caplog.text
+    assert "kinds: the vendor sends the same pages over and over" in caplog.text
     assert len(vendor.asked) < 50
 
 

@@ -289,7 +289,7 @@ def test_a_slice_that_is_never_answered_holds_up_no_other_and_fails_the_reading_
     scheduler.add(reading)
     came, said = until_unanswered(scheduler, reading)
     assert "gave no answer in 8 tries (status 500)" in said
-    assert "So it was with 2 more of its slices." in said
+    assert "The same happened for 2 more slices." in said
     lost = {"0-0", "0-1", "0-2", "4-1", "4-2", "5-2"}
     assert came == [id_ for id_ in IN_ORDER if id_ not in lost]
 
@@ -303,7 +303,7 @@ def test_a_vendor_that_fails_slice_after_slice_ends_the_reading(run: Callable[..
     scheduler.add(reading)
     came, said = until_unanswered(scheduler, reading)
     assert came == IN_ORDER[: 2 * PAGES]
-    assert "So it was with 2 more of its slices." in said
+    assert "The same happened for 2 more slices." in said
 
 
 def test_many_slices_here_and_there_that_are_never_answered_end_the_reading(run: Callable[..., Scheduler]) -> None:
@@ -313,7 +313,7 @@ def test_many_slices_here_and_there_that_are_never_answered_end_the_reading(run:
     scheduler.add(reading)
     came, said = until_unanswered(scheduler, reading)
     assert came == [f"{number}-0" for number in range(1, 38, 2)]
-    assert "So it was with 19 more of its slices." in said
+    assert "The same happened for 19 more slices." in said
 
 
 def test_pages_of_a_slice_that_are_under_way_when_it_ends_early_are_held_no_more(
@@ -603,7 +603,7 @@ def test_a_reading_that_does_not_read_ahead_has_one_request_under_way_when_its_t
     slow, fast = Vendor(act), Vendor()
     scheduler = run(8)
     shy = StreamFetch(
-        "shy", slow.slices(), lambda part: request(part.columns["number"], 0), slow.fetch, "/list", ahead=False
+        "shy", slow.slices(), lambda part: request(part.columns["number"], 0), slow.fetch, "/list", prefetches=False
     )
     eager = fast.reading(name="eager")
     scheduler.add(shy)
@@ -625,7 +625,7 @@ def test_a_reading_that_does_not_read_ahead_repeats_what_did_not_work(run: Calla
 
     vendor = Vendor(act)
     reading = vendor.reading()
-    reading.ahead = False
+    reading.prefetches = False
     scheduler = run(2)
     scheduler.add(reading)
     assert ids(scheduler, reading) == IN_ORDER

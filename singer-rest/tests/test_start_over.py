@@ -218,7 +218,7 @@ def test_a_filter_whose_answer_is_of_no_use_makes_the_run_read_everything(
     assert versions(output, "ACTIVATE_VERSION", stream) == [(None, VERSION)]
     assert set(output.ids()[stream]) == ({"1", "2", "3"} if stream == "owners" else {"1"})
     (warning,) = warnings(caplog)
-    assert warning.startswith(f"{stream}: the vendor gave no answer of use to the incremental filter; falling back")
+    assert warning.startswith(f"{stream}: the vendor gave no usable answer to the incremental filter; falling back")
     asked = sum("changed_after" in asked.query for asked in vendor.asked)
     assert asked == (4 if answer.cut else 3)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_rest.fetch.answers import Meaning, no_access
+from singer_rest.fetch.answers import Meaning, no_access_reason
 from singer_rest.stream import RestStream
 from singer_rest.testing import Answer
 
@@ -29,9 +29,16 @@ def test_the_refusal_of_a_public_stream_names_no_permission(
     tap = make_tap("kinds", "owners")
     monkeypatch.setattr(type(tap.streams["kinds"]), "permission", None)
     tap.sync_all()
-    assert "kinds: the vendor refuses it, though it needs no permission (status 403 from /kinds)." in caplog.text
+    assert "kinds: the vendor refuses access although it needs no permission (status 403 from /kinds)." in caplog.text
 
 
 def test_a_public_endpoint_that_is_switched_off_names_no_permission() -> None:
-    sentence = no_access(Meaning.NOT_BOOKED, None, 410, "/kinds")
+    sentence = no_access_reason(Meaning.NOT_BOOKED, None, 410, "/kinds")
     assert sentence.endswith("switched it off (status 410 from /kinds).")
+
+
+def test_another_read_fits_its_records_anew(make_tap: Callable[..., Any], shop: Any) -> None:
+    stream = make_tap("kinds").streams["kinds"]
+    conformer = stream.conformer
+    stream.reset_read()
+    assert stream.conformer is not conformer

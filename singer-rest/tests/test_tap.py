@@ -210,7 +210,10 @@ def test_children_of_a_parent_without_access_name_themselves(
 ) -> None:
     shop.refusals["/owners"] = Answer({}, 403)
     run("pets", "kinds")
-    assert "pets: it walks owners, and owners: the credential may not read it; it needs owners:read" in caplog.text
+    assert (
+        "pets: its parent stream owners could not be read: owners: the credential may not read it; it needs owners:read"
+        in caplog.text
+    )
 
 
 def test_limits_are_learned_from_refusals_too(run: Callable[..., Any], shop: Any, make_tap: Callable[..., Any]) -> None:

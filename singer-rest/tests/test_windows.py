@@ -117,7 +117,7 @@ def test_windows_that_take_too_long_are_halved_and_nothing_is_lost(
     output = walk(meadow, max_concurrency=workers)
     assert output.ids()["walks"] == days_of_winter()
     assert len(output.of("ACTIVATE_VERSION")) == 1
-    assert "walks: a window takes too long; from now on they are read in parts of 4 days" in caplog.text
+    assert "walks: a date window takes too long; reading windows of 4 days" in caplog.text
     assert not any("2026" in record.getMessage() for record in caplog.records if "too long" in record.getMessage())
 
 

@@ -263,7 +263,7 @@ def test_the_scopes_of_bulk_streams_are_named_too(
     sandbox.control("revoke", vendor="cornerstone", permission="bulkapi:read")
     run(url, "bulk_jobs", "bulk_imports", "bulk_import_reports", "ou_types", **ALL)
     assert "bulk_jobs: the credential may not read it; it needs the scope of the Bulk API (status 401" in caplog.text
-    assert "bulk_import_reports: it walks bulk_imports" in caplog.text
+    assert "bulk_import_reports: its parent stream bulk_imports" in caplog.text
 
 
 def test_tokens_of_pages_that_ended_begin_the_list_anew(

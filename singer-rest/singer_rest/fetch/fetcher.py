@@ -1,4 +1,4 @@
-"""One run: the readings of the selected streams, parents before children, and the ids that the children walk."""
+"""Fetches the selected streams of a run, parents before children, and the ids of the parents."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 class Fetcher:
-    """Fetches for the given streams, and hands their pages on.
+    """Fetches the given streams and yields their pages.
 
     Args:
-        streams: What to read, in any order.
-        stream_named: Gives any stream of the tap, the parents that are not read themselves among them.
-        scheduler: Runs the requests; closed with the run.
-        trial: Whether a few records of each stream are enough: a listing of ids then ends after its first page.
+        streams: The streams to read, in any order.
+        stream_named: Returns any stream of the tap, including parents that are not selected.
+        scheduler: Runs the requests. Closed together with the fetcher.
+        connection_test: Whether a few records of each stream are enough. Lists of ids then end after the first page.
     """
 
     def __init__(
@@ -39,31 +39,31 @@ class Fetcher:
         stream_named: Callable[[str], Source],
         scheduler: Scheduler,
         *,
-        trial: bool = False,
+        connection_test: bool = False,
     ) -> None:
-        read = {stream.name: stream for stream in streams}
-        self.streams = _parents_first(read)
+        selected = {stream.name: stream for stream in streams}
+        self.streams = _parents_first(selected)
         self._scheduler = scheduler
-        self._trial = trial
+        self._connection_test = connection_test
         self._parent_indexes: dict[str, ParentIndex] = {}
-        # A parent's own reading gives the ids, unless it asks only for what changed; then one more listing does.
+        # The parent's own read provides the ids, unless it is incremental; then a separate full read does.
         self._fetched_for_ids: list[Source] = []
         for stream in self.streams:
-            if self._reads(stream):
-                self._plan_parent_index(stream, read, stream_named)
+            if self._is_read(stream):
+                self._plan_parent_index(stream, selected, stream_named)
         for stream in self.streams:
             if self._can_resume(stream):
                 stream.backfill.begin()
         self._fetches = {
             stream.name: (
                 stream,
-                self._reading(stream, stream.since, self._plan(stream), has_fallback=self._can_fall_back(stream)),
+                self._stream_fetch(stream, stream.since, self._plan(stream), has_fallback=self._can_fall_back(stream)),
             )
             for stream in self.streams
         }
-        self._slices: dict[str, int] = {}
-        self._cut: dict[str, bool] = {}
-        """Streams whose list was asked for in one piece first, and whether it has to be cut."""
+        self._slice_counts: dict[str, int] = {}
+        self._needs_slicing: dict[str, bool] = {}
+        """Whether a stream's list needs slicing, for those whose list was first requested in one piece."""
 
     @property
     def order(self) -> list[str]:
@@ -71,134 +71,136 @@ class Fetcher:
         return [stream.name for stream in self.streams]
 
     def start(self) -> None:
-        """Let the workers begin, and read the ids that no stream's own reading gives."""
-        apart = [
+        """Starts the workers and reads the ids that no selected stream provides."""
+        id_fetches = [
             (
                 parent,
-                self._reading(
+                self._stream_fetch(
                     parent, self._parent_indexes[parent.name].since, self._slices_of(parent, parent.window(None))
                 ),
             )
             for parent in self._fetched_for_ids
         ]
-        for _, reading in [*apart, *self._fetches.values()]:
-            self._scheduler.add(reading)
-        for parent, reading in apart:
-            # What ends a listing is kept in it, and ends the children when their turn comes.
-            listing = self._parent_indexes[parent.name]
-            listing.coverage = parent.new_coverage()
-            covered = self._track_coverage(parent, self._scheduler.pages(reading), listing.coverage)
-            with suppress(Exception), closing(self._index_parents(parent, covered)) as pages:
+        for _, stream_fetch in [*id_fetches, *self._fetches.values()]:
+            self._scheduler.add(stream_fetch)
+        for parent, stream_fetch in id_fetches:
+            # An error is stored in the index and raised when the children are read.
+            parent_index = self._parent_indexes[parent.name]
+            parent_index.coverage = parent.new_coverage()
+            tracked = self._track_coverage(parent, self._scheduler.pages(stream_fetch), parent_index.coverage)
+            with suppress(Exception), closing(self._index_parents(parent, tracked)) as pages:
                 for _ in pages:
-                    if self._trial:
-                        listing.complete = True
+                    if self._connection_test:
+                        parent_index.complete = True
                         break
 
     def pages(self, name: str) -> Iterator[Page]:
-        """Yield a stream's pages in order.
+        """Yields a stream's pages in order.
 
         Raises:
-            Exception: What ended the reading; the pages before it have been handed on.
+            Exception: Why the read ended early. The pages before it have been yielded.
         """
-        stream, reading = self._fetches[name]
-        pages = self._track_coverage(stream, self._verify_filter(stream, reading))
+        stream, stream_fetch = self._fetches[name]
+        pages = self._track_coverage(stream, self._verify_filter(stream, stream_fetch))
         if name in self._parent_indexes and stream not in self._fetched_for_ids:
             return self._index_parents(stream, pages)
         return pages
 
     def requests(self, name: str) -> int:
-        """How many requests were sent for a stream."""
+        """Number of requests sent for a stream."""
         return self._fetches[name][1].requests
 
-    def share(self, name: str) -> float | None:
-        """How much of a stream was handed on, by its slices and counted pages: above 0, up to 1; None: not known."""
-        stream, reading = self._fetches[name]
-        listing = self._parent_indexes.get(stream.slices.parent or "")
-        if not reading.slices_done or (listing and (listing.error or not listing.complete)):
+    def fraction_done(self, name: str) -> float | None:
+        """Fraction of a stream that has been yielded, from its slices and pages. None: not known."""
+        stream, stream_fetch = self._fetches[name]
+        parent_index = self._parent_indexes.get(stream.slices.parent or "")
+        if not stream_fetch.slices_done or (parent_index and (parent_index.error or not parent_index.complete)):
             return None
-        if name not in self._slices:
-            self._slices[name] = sum(1 for _ in self._plan(stream, probe=False)) + (name in self._cut)
-        slices = max(self._slices[name], 1)  # what is finished has left the plan, which may be all of it
-        return min(reading.slices_done / slices, 1.0)
+        if name not in self._slice_counts:
+            self._slice_counts[name] = sum(1 for _ in self._plan(stream, probe=False)) + (name in self._needs_slicing)
+        slices = max(self._slice_counts[name], 1)  # finished slices are not in the plan, which may be empty
+        return min(stream_fetch.slices_done / slices, 1.0)
 
     def close(self) -> None:
-        """Start no further request."""
+        """Starts no further requests."""
         self._scheduler.close()
 
     def _plan_parent_index(
         self,
         stream: Source,
-        read: Mapping[str, Source],
+        selected: Mapping[str, Source],
         stream_named: Callable[[str], Source],
         *,
-        apart: bool = False,
+        separately: bool = False,
     ) -> None:
-        """Let the ids be listed that a stream walks.
+        """Plans how to collect the ids of the parents that a stream iterates over.
 
         Args:
             stream: The stream.
-            read: The streams that are read, by name.
-            stream_named: Gives any stream.
-            apart: Whether they are needed before the first page is handed on, for what the stream itself lists.
+            selected: The selected streams, by name.
+            stream_named: Returns any stream.
+            separately: Whether a separate read has to collect them before the first page is yielded.
         """
         name = stream.slices.parent
         if name is None:
             return
-        own = read.get(name)
+        own = selected.get(name)
         is_new = name not in self._parent_indexes
         if is_new:
             children = [child for child in self.streams if child.slices.parent == name]
             self._parent_indexes[name] = ParentIndex(own or stream_named(name), children)
-        listing = self._parent_indexes[name]
-        if stream not in listing.children:
-            listing.children.append(stream)
+        parent_index = self._parent_indexes[name]
+        if stream not in parent_index.children:
+            parent_index.children.append(stream)
         if is_new:
-            wanted = listing.since
-            apart = apart or own is None or bool(own.since and (wanted is None or own.since > wanted))
-        elif not apart or listing.parent in self._fetched_for_ids:
+            wanted = parent_index.since
+            separately = separately or own is None or bool(own.since and (wanted is None or own.since > wanted))
+        elif not separately or parent_index.parent in self._fetched_for_ids:
             return
-        self._plan_parent_index(listing.parent, read, stream_named, apart=apart)
-        if apart:
-            self._fetched_for_ids.append(listing.parent)
+        self._plan_parent_index(parent_index.parent, selected, stream_named, separately=separately)
+        if separately:
+            self._fetched_for_ids.append(parent_index.parent)
 
     def _can_resume(self, stream: Source) -> bool:
-        """Whether a stream may leave out slices that an earlier run finished, and keep those that it finishes.
+        """Whether a stream may skip slices that an earlier run finished, and record those that it finishes.
 
-        Not where its own reading gives the ids for its children, who need all of them. Not in batches, whose records
-        carry no version and may leave after the STATE.
+        Not if its own read provides the ids for its children, which need all of them. Not with BATCH files, whose
+        records carry no version and may be written after the STATE message.
         """
         gives_ids = stream.name in self._parent_indexes and stream not in self._fetched_for_ids
-        return not (self._trial or gives_ids or stream.writes_batches)
+        return not (self._connection_test or gives_ids or stream.writes_batches)
 
     def _plan(self, stream: Source, *, probe: bool = True) -> Iterator[Slice | None]:
-        """The slices that this run reads of a stream."""
-        if not self._reads(stream):
+        """The slices of a stream that this run reads."""
+        if not self._is_read(stream):
             return iter(())
         window = stream.window(stream.slices_start)
         plan = stream.backfill.unfinished(self._slices_of(stream, window))
-        whole = None if self._trial or stream.backfill.finished or not probe else stream.slices.probe(window)
-        return self._probed(stream.name, whole, plan) if whole else plan
+        probe_slice = (
+            None if self._connection_test or stream.backfill.finished or not probe else stream.slices.probe(window)
+        )
+        return self._plan_after_probe(stream.name, probe_slice, plan) if probe_slice else plan
 
-    def _probed(self, name: str, whole: Slice, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:
-        yield whole
-        while name not in self._cut:
+    def _plan_after_probe(self, name: str, probe_slice: Slice, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:
+        yield probe_slice
+        while name not in self._needs_slicing:
             yield None
-        if self._cut[name]:
+        if self._needs_slicing[name]:
             yield from plan
 
-    def _reads(self, stream: Source) -> bool:
-        return stream.in_connection_test or not self._trial
+    def _is_read(self, stream: Source) -> bool:
+        return stream.in_connection_test or not self._connection_test
 
     def _slices_of(self, stream: Source, window: Window) -> Iterator[Slice | None]:
         parent = stream.slices.parent
-        if self._trial:
-            window = replace(window, whole=False)  # some records, from wherever they lie
+        if self._connection_test:
+            window = replace(window, whole=False)  # any records will do
         return stream.slices.plan(window, self._parent_indexes[parent] if parent else None)
 
     def _can_fall_back(self, stream: Source) -> bool:
-        return stream.can_fall_back_to_full and not self._trial
+        return stream.can_fall_back_to_full and not self._connection_test
 
-    def _reading(
+    def _stream_fetch(
         self,
         stream: Source,
         since: datetime | None,
@@ -209,9 +211,9 @@ class Fetcher:
     ) -> StreamFetch:
         sampled = None
         parent = stream.slices.parent
-        if parent and not is_second:  # what is asked for again is what was refused
-            explained = _explained(stream.name, parent, plan)
-            plan = sampled = Sampled(explained, stream.new_coverage(), stream.slices.ids_param)
+        if parent and not is_second:  # refused slices are retried without sampling
+            plan_with_errors = _with_parent_errors(stream.name, parent, plan)
+            plan = sampled = Sampled(plan_with_errors, stream.new_coverage(), stream.slices.ids_param)
         return StreamFetch(
             stream.name,
             plan,
@@ -219,19 +221,19 @@ class Fetcher:
             stream.fetch,
             stream.path,
             has_fallback=has_fallback,
-            ahead=stream.prefetches,
+            prefetches=stream.prefetches,
             has_key=stream.has_key,
-            watch=sampled.tell if sampled else None,
+            on_result=sampled.add_result if sampled else None,
         )
 
-    def _verify_filter(self, stream: Source, reading: StreamFetch) -> Generator[Page]:
-        """The pages of a reading, and where they show that what changed cannot be had, those of everything."""
+    def _verify_filter(self, stream: Source, stream_fetch: StreamFetch) -> Generator[Page]:
+        """Yields the pages of a read, and those of a full read if the vendor does not honour the incremental filter."""
         can_fall_back_to_full, is_first = self._can_fall_back(stream), True
         try:
-            with closing(self._scheduler.pages(reading)) as pages:
+            with closing(self._scheduler.pages(stream_fetch)) as pages:
                 for page in pages:
                     if can_fall_back_to_full and not stream.filter_honoured(page):
-                        what_came = "ignored"
+                        outcome = "ignored"
                         break
                     is_first = is_first and page.is_placeholder
                     yield page
@@ -241,120 +243,122 @@ class Fetcher:
             raise
         except TapError as error:
             if can_fall_back_to_full and isinstance(error, (UnansweredError, FilterRefused)):
-                what_came = _explained_filter(error)
-            elif self._trial or not stream.recovers_by_full_read(error, is_first=is_first):
+                outcome = _describe_filter_failure(error)
+            elif self._connection_test or not stream.recovers_by_full_read(error, is_first=is_first):
                 raise
             else:
                 stream.reset_read()
-                yield from self._verify_filter(stream, self._refetch(stream, reading))
+                yield from self._verify_filter(stream, self._refetch(stream, stream_fetch))
                 return
-        stream.fall_back_to_full(what_came)
-        yield from self._scheduler.pages(self._refetch(stream, reading))
+        stream.fall_back_to_full(outcome)
+        yield from self._scheduler.pages(self._refetch(stream, stream_fetch))
 
-    def _refetch(self, stream: Source, first: StreamFetch) -> StreamFetch:
-        """Another reading of a stream, in the place of the first one."""
+    def _refetch(self, stream: Source, first_fetch: StreamFetch) -> StreamFetch:
+        """Starts another read of a stream that replaces the first one."""
         if self._can_resume(stream):
             stream.backfill.begin()
-        second = self._reading(stream, stream.since, self._plan(stream))
-        second.requests = first.requests
-        self._slices.pop(stream.name, None)
-        self._cut.pop(stream.name, None)
-        self._fetches[stream.name] = stream, second
-        self._scheduler.add(second)
-        return second
+        full_fetch = self._stream_fetch(stream, stream.since, self._plan(stream))
+        full_fetch.requests = first_fetch.requests
+        self._slice_counts.pop(stream.name, None)
+        self._needs_slicing.pop(stream.name, None)
+        self._fetches[stream.name] = stream, full_fetch
+        self._scheduler.add(full_fetch)
+        return full_fetch
 
-    def _track_coverage(self, stream: Source, pages: Iterator[Page], apart: Coverage | None = None) -> Generator[Page]:
-        """A read's pages, then those of what has to be asked for again before it is believed.
+    def _track_coverage(
+        self, stream: Source, pages: Iterator[Page], own_coverage: Coverage | None = None
+    ) -> Generator[Page]:
+        """Yields the pages of a read, then those of the slices to retry.
 
         Args:
             stream: The stream.
             pages: The pages.
-            apart: What the read covers, where it is none of the stream's own.
+            own_coverage: The coverage of a separate read. None: the stream's.
         """
         for page in pages:
-            (apart or stream.coverage).add_page(page)
+            (own_coverage or stream.coverage).add_page(page)
             if page.slice.is_probe and not page.is_placeholder:
-                self._cut[stream.name] = page.needs_slicing
+                self._needs_slicing[stream.name] = page.needs_slicing
                 self._scheduler.wake()
             yield page
-        if self._trial:
+        if self._connection_test:
             return
-        coverage = apart or stream.coverage  # not before: the read may have been begun anew
-        if again := coverage.slices_to_retry():
-            reading = self._reading(stream, stream.since, iter(again), is_second=True)
-            self._scheduler.add(reading)
-            for page in self._scheduler.pages(reading):
+        coverage = own_coverage or stream.coverage  # only now: the stream may have been restarted
+        if retries := coverage.slices_to_retry():
+            stream_fetch = self._stream_fetch(stream, stream.since, iter(retries), is_second=True)
+            self._scheduler.add(stream_fetch)
+            for page in self._scheduler.pages(stream_fetch):
                 coverage.add_page(page)
                 yield page
-            if not apart:
-                self._fetches[stream.name][1].requests += reading.requests
+            if not own_coverage:
+                self._fetches[stream.name][1].requests += stream_fetch.requests
         if coverage.not_found:
             coverage.confirm_gone(self._listed_parent_ids(stream))
-        if listing := self._parent_indexes.get(stream.slices.parent or ""):
-            coverage.add_parents(listing.coverage or listing.parent.coverage, listing.without_id)
+        if parent_index := self._parent_indexes.get(stream.slices.parent or ""):
+            coverage.add_parents(parent_index.coverage or parent_index.parent.coverage, parent_index.without_id)
 
     def _listed_parent_ids(self, stream: Source) -> set[str] | None:
-        """What the children of the parents are asked with that the vendor lists now; None: it cannot be told."""
-        listing = self._parent_indexes[stream.slices.parent or ""]
-        parent = listing.parent
-        if parent.slices.parent:  # to list them takes a request for each of theirs
+        """The ids of the parents that the vendor lists now, as requests use them. None: not known."""
+        parent_index = self._parent_indexes[stream.slices.parent or ""]
+        parent = parent_index.parent
+        if parent.slices.parent:  # would take a request for each of the grandparents
             return None
-        fresh, coverage = ParentIndex(parent, listing.children), parent.new_coverage()
-        reading = self._reading(parent, None, self._slices_of(parent, parent.window(None)))
-        self._scheduler.add(reading)
+        current_parents, coverage = ParentIndex(parent, parent_index.children), parent.new_coverage()
+        stream_fetch = self._stream_fetch(parent, None, self._slices_of(parent, parent.window(None)))
+        self._scheduler.add(stream_fetch)
         try:
-            for page in self._track_coverage(parent, self._scheduler.pages(reading), coverage):
-                fresh.add(page.records)
+            for page in self._track_coverage(parent, self._scheduler.pages(stream_fetch), coverage):
+                current_parents.add(page.records)
         except RunError:
             raise
         except TapError:
             return None
-        if coverage.may_hold_rows or fresh.without_id:
+        if coverage.may_hold_rows or current_parents.without_id:
             return None
-        fresh.end()
+        current_parents.finish()
         window = Window(None if stream.slices.changed else stream.started, None, stream.started)
-        plan = stream.slices.plan(window, fresh)
+        plan = stream.slices.plan(window, current_parents)
         return {parent for part in plan if part for parent in parent_ids_of(part, stream.slices.ids_param)}
 
     def _index_parents(self, stream: Source, pages: Iterator[Page]) -> Generator[Page]:
-        listing = self._parent_indexes[stream.name]
-        error: Exception | None = TapError(f"{stream.name} was not read to its end")
+        parent_index = self._parent_indexes[stream.name]
+        error: Exception | None = TapError(f"{stream.name} was not read completely")
         try:
             for page in pages:
-                listing.add(page.records)
+                parent_index.add(page.records)
                 self._scheduler.wake()
                 yield page
             error = None
         except Exception as raised:
             error = raised
             raise
-        finally:  # also where the one who takes the pages fails
-            if not listing.complete:
-                listing.end(error)
+        finally:  # also if the caller fails
+            if not parent_index.complete:
+                parent_index.finish(error)
             self._scheduler.wake()
 
 
-def _explained_filter(error: UnansweredError | FilterRefused) -> str:
-    """What the vendor did to the filter for what changed."""
+def _describe_filter_failure(error: UnansweredError | FilterRefused) -> str:
+    """What the vendor did with the incremental filter."""
     if isinstance(error, FilterRefused):
         return "refused"
-    return "gave no answer in time to" if isinstance(error, TimedOutError) else "gave no answer of use to"
+    return "gave no answer in time to" if isinstance(error, TimedOutError) else "gave no usable answer to"
 
 
-def _explained(name: str, parent: str, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:
-    """Say of a parent's failure what it means for the child."""
+def _with_parent_errors(name: str, parent: str, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:
+    """Yields a plan; if the parent failed, raises an error that says so for the child."""
     try:
         yield from plan
     except RunError:
         raise
     except NoAccess as error:
-        raise NoAccess(f"{name}: it walks {parent}, and {error}") from None
-    except Exception as error:  # noqa: BLE001 - whatever it was, it ends the child
-        raise TapError(f"{name}: it walks {parent}, which could not be read to its end. {explain(error)}") from None
+        raise NoAccess(f"{name}: its parent stream {parent} could not be read: {error}") from None
+    except Exception as error:  # noqa: BLE001  noqa: BLE001 - any error of the parent ends the child
+        raise TapError(f"{name}: its parent stream {parent} was not read completely. {explain(error)}") from None
 
 
 def _parents_first(streams: Mapping[str, Source]) -> list[Source]:
-    """Order streams so that ids are known as early as can be: parents, theirs before them, then the rest by name."""
+    """Orders streams so that ids are known early: parents, after their own parents, then the rest by name."""
     ordered: dict[str, Source] = {}
 
     def place(name: str) -> None:

@@ -1,4 +1,4 @@
-"""What a reply's body holds, and the page that is made of it."""
+"""The parsed body of a response, and the page made from it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a body holds.
+    """The parsed body of a response.
 
     Args:
         records: The records as the vendor sent them.
         next_requests: The requests for the following pages: none on the last page; one if each page points to the next;
             all of them, on the first page, if the number of pages is known. Those are then fetched concurrently.
-        total: How many items the vendor says that the whole list holds; None: it does not say, or cannot be relied on.
-        item_count: How many of these the body holds; None: one for each record.
-        failed_items: How many items the vendor says that it could not give.
-        maybe_incomplete: Whether the body may lack records: it does not say that there are none, but is taken for that.
-        note: What the stream has to know once the page is handed on; its own.
+        total: Number of items in the whole list, as the vendor reports it. None: not reported or not reliable.
+        item_count: How many of these items the body holds. None: one for each record.
+        failed_items: Number of items that the vendor reports as failed.
+        maybe_incomplete: Whether records may be missing because the body does not confirm that there are none.
+        note: Data that the stream needs once the page is yielded.
     """
 
     records: list[Record]
@@ -42,29 +42,29 @@ class Parsed:
 
 @dataclass
 class Page:
-    """The records of one answer, in the vendor's order.
+    """The records of one response, in the vendor's order.
 
     Args:
         records: The records as the vendor sent them.
-        next_requests: The requests for the pages after this one: the next one, or all where their number is known.
+        next_requests: The requests for the following pages: the next one, or all if their number is known.
         slice: The slice that the page belongs to.
-        size: Bytes of the body.
-        received: When the answer was there, UTC.
-        meaning: What the answer means.
-        parent: The parent, as it was asked with, where the answer says that it is gone, forbidden or refused.
-        why: Why the vendor refused what was asked of the parent, as a sentence.
-        total: How many items the vendor says that the list holds, if it does.
-        item_count: How many of these the page holds.
-        failed_items: How many items the vendor says that it could not give.
-        maybe_incomplete: Whether the answer does not say that there are no records, but is taken for that.
-        is_first: Whether a list begins with it: a slice may be read in several.
-        restarts: How often the list was begun anew.
-        asks_again: Whether it answers nothing yet, and what follows is only another way to ask.
-        needs_slicing: Whether its list goes on, and is read in slices instead.
+        size: Size of the body in bytes.
+        received: When the response arrived, UTC.
+        meaning: What the response means.
+        parent: The id of a deleted, forbidden or rejected parent, as used in the request.
+        why: Why the vendor rejected the request for the parent, as a sentence.
+        total: Number of items in the whole list, if the vendor reports it.
+        item_count: How many of these items the page holds.
+        failed_items: Number of items that the vendor reports as failed.
+        maybe_incomplete: Whether records may be missing because the body does not confirm that there are none.
+        is_first: Whether it is the first page of a list. A slice can consist of several lists.
+        restarts: How often the list was restarted.
+        is_placeholder: Whether it stands for a request that was replaced by others and holds no records.
+        needs_slicing: Whether its list has more pages and is read in slices instead.
         is_no_content: Whether the vendor sent no body at all, which may be a mistake.
-        ends_slice: Whether it is the last page of its slice; known once it is handed on.
-        fingerprint: What tells its records from those of other pages; None: it has none.
-        note: What the stream has to know of it; its own.
+        ends_slice: Whether it is the last page of its slice. Set when the page is yielded.
+        fingerprint: Identifies its records, to detect repeated pages. None: not computed.
+        note: Data that the stream needs once the page is yielded.
     """
 
     records: list[Record]

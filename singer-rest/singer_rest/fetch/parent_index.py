@@ -1,4 +1,4 @@
-"""The parents whose children are read, as their list hands them on."""
+"""Collects the parents whose children are read, while their list is fetched."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class ParentIndex:
-    """The records of a parent stream that its children walk, in its order and each once, as they become known.
+    """The parent records that child streams iterate over: in order, without repeats, available as they arrive.
 
     Args:
         parent: The parent stream.
-        children: The streams that walk it.
+        children: The child streams.
     """
 
     def __init__(self, parent: Source, children: list[Source]) -> None:
@@ -28,36 +28,40 @@ class ParentIndex:
         self.complete = False
         self.error: Exception | None = None
         self.without_id = 0
-        """Records that no children can be asked for with."""
+        """Number of records without an id, whose children cannot be requested."""
         self.coverage: Coverage | None = None
-        """What the listing covers, where it is none of the parent's own read."""
-        self._known: set[str] = set()
+        """The coverage of a separate read for the ids. None: that of the parent stream itself."""
+        self._known_ids: set[str] = set()
 
     @property
     def since(self) -> datetime | None:
-        """From when on changed parents are wanted; None: all of them."""
-        wanted = [child.replication.since if child.slices.changed else None for child in self.children]
-        return None if None in wanted else min(since for since in wanted if since)
+        """The timestamp since which changed parents are needed. None: all parents are needed."""
+        lower_bounds = [child.replication.since if child.slices.changed else None for child in self.children]
+        return None if None in lower_bounds else min(since for since in lower_bounds if since)
 
     def add(self, records: Iterable[Record]) -> None:
-        """Take in parents; one that is there already is not walked again."""
+        """Adds parents, ignoring those already added."""
         for record in records:
             parent_id = self.parent.parent_id(record)
             self.without_id += parent_id is None
-            if parent_id is not None and parent_id not in self._known:
-                self._known.add(parent_id)
-                self.parents.append((parent_id, self._kept(record)))
+            if parent_id is not None and parent_id not in self._known_ids:
+                self._known_ids.add(parent_id)
+                self.parents.append((parent_id, self._fields_for_children(record)))
 
-    def _kept(self, record: Record) -> Mapping[str, Any]:
-        """What the children need to know of a parent; most need nothing, and there may be many parents."""
-        kept: dict[str, Any] = {}
+    def _fields_for_children(self, record: Record) -> Mapping[str, Any]:
+        """The fields of a parent that the children need. Most need none, and there may be many parents."""
+        fields: dict[str, Any] = {}
         for child in self.children:
-            kept |= child.slices.parent_fields(record)
+            fields |= child.slices.parent_fields(record)
             if child.slices.changed:
-                kept[child.slices.changed] = self.parent.changed_at(record)
-        return kept
+                fields[child.slices.changed] = self.parent.changed_at(record)
+        return fields
 
-    def end(self, error: Exception | None = None) -> None:
-        """Take in that no more parents come, and why, if it is not the end of the list."""
+    def finish(self, error: Exception | None = None) -> None:
+        """Marks the index as complete.
+
+        Args:
+            error: Why the list of parents ended early, if it did.
+        """
         self.error = error
         self.complete = True

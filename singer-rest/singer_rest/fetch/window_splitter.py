@@ -1,4 +1,4 @@
-"""What cannot be had at once is asked for in smaller parts, one after the other."""
+"""Splits requests that time out into smaller date windows."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ logger = logging.getLogger(__name__)
 
 
 def chain(parts: Sequence[Request]) -> Request:
-    """The request for the first of some parts, with the others to come after it."""
+    """Returns the request for the first part, with the other parts to be requested after it."""
     first, *rest = (replace(part, is_first=True, remaining=()) for part in parts)
     return replace(first, remaining=tuple(rest))
 
 
 def requested_parents(request: Request, param: str | None) -> list[str]:
-    """The parents whose children a request asks for, as it is asked with them.
+    """The parents whose children a request asks for, as they appear in it.
 
     Args:
-        request: What is asked for.
-        param: The parameter that takes the parents' ids; None: the one parent stands in the path.
+        request: The request.
+        param: The parameter that takes the parents' ids. None: the path holds the one parent.
     """
     return [value for name, value in request.params if name == param] or [request.path]
 
 
 def halve_parents(request: Request, param: str | None) -> list[Request]:
-    """The request for the children of several parents, as one for each half of them."""
+    """Splits a request for the children of several parents into two with half of the parents each."""
     ids = requested_parents(request, param)
     halves = (set(ids[: len(ids) // 2]), set(ids[len(ids) // 2 :]))
     return [
@@ -45,11 +45,11 @@ def halve_parents(request: Request, param: str | None) -> list[Request]:
 
 
 class WindowSplitter:
-    """How many days of a stream are asked for at once; fewer once they took too long. Safe to use from many threads.
+    """Limits how many days of a stream are requested at once, and lowers the limit after time-outs. Thread-safe.
 
     Args:
-        stream: The stream's name, for messages.
-        params: The parameters that take the first and the last day; None: it has none.
+        stream: Name of the stream, for messages.
+        params: The parameters for the first and the last day. None: the stream has none.
     """
 
     def __init__(self, stream: str, params: tuple[str, str] | None) -> None:
@@ -59,14 +59,14 @@ class WindowSplitter:
         self._lock = threading.Lock()
 
     def split_known(self, request: Request) -> list[Request]:
-        """A request in parts that do not take too long, as far as that is known."""
+        """Splits a request into windows of at most the known limit."""
         size = self._size
         return self._parts(request, size) if size and size < len(self._days_of(request)) else [request]
 
     def split(self, request: Request) -> list[Request]:
-        """A request that took too long in parts of half as many days; none of a single day.
+        """Splits a request that timed out into windows of half as many days. Returns none for a single day.
 
-        Later ones are asked for in such parts at once, and so is one that was sent before that was known.
+        Later requests are split the same way before they are sent, and so are those sent before the limit was known.
         """
         days = len(self._days_of(request))
         if days <= 1:
@@ -75,27 +75,25 @@ class WindowSplitter:
             if self._size is None or days <= self._size:
                 self._size = -(-days // 2)
                 parts = "one day" if self._size == 1 else f"{self._size} days"
-                logger.info(
-                    "%s: a window takes too long; from now on they are read in parts of %s.", self._stream, parts
-                )
+                logger.info("%s: a date window takes too long; reading windows of %s from now on.", self._stream, parts)
             return self._parts(request, self._size)
 
-    def next_requests(self, request: Request, told: Sequence[Request]) -> list[Request]:
+    def next_requests(self, request: Request, page_requests: Sequence[Request]) -> list[Request]:
         """The requests after a page.
 
         Args:
-            request: That of the page.
-            told: Those that the page told of. What comes after the page's part comes after the last of them.
+            request: The request for the page.
+            page_requests: The requests that the page itself names. The remaining parts follow after the last of them.
         """
-        if told:
-            *others, last = (replace(other, is_first=False, remaining=()) for other in told)
+        if page_requests:
+            *others, last = (replace(other, is_first=False, remaining=()) for other in page_requests)
             return [*others, replace(last, remaining=request.remaining)]
         if request.remaining:
             return [chain([*self.split_known(request.remaining[0]), *request.remaining[1:]])]
         return []
 
     def _days_of(self, request: Request) -> list[str]:
-        """The days that a request asks for; none where it does not say."""
+        """The days that a request covers, as far as it names them."""
         params = dict(request.params)
         if self._params is None or not all(name in params for name in self._params):
             return []
@@ -104,8 +102,8 @@ class WindowSplitter:
 
     def _parts(self, request: Request, size: int) -> list[Request]:
         days = self._days_of(request)
-        return [self._of(request, days[number : number + size]) for number in range(0, len(days), size)]
+        return [self._with_days(request, days[number : number + size]) for number in range(0, len(days), size)]
 
-    def _of(self, request: Request, days: Sequence[str]) -> Request:
+    def _with_days(self, request: Request, days: Sequence[str]) -> Request:
         bounds = dict(zip(self._params or (), (days[0], days[-1]), strict=True))
         return replace(request, params=tuple((name, bounds.get(name, value)) for name, value in request.params))

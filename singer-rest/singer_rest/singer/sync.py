@@ -147,11 +147,11 @@ class SyncedStream(CompletedStream):
         Args:
             write_messages: Whether to write the messages, too.
         """
-        run = self._tap.fetcher_of(self)
+        fetcher = self._tap.fetcher_of(self)
         schema_due = write_messages
         progress = Progress(self.name)
         try:
-            for page in run.pages(self.name):
+            for page in fetcher.pages(self.name):
                 if page.is_placeholder or page.needs_slicing:
                     continue
                 if page.meaning in OF_PARENT:
@@ -164,16 +164,16 @@ class SyncedStream(CompletedStream):
                 yield from self._emit(page, write_messages=write_messages)
                 if self._keeps_place(page):
                     self._tap.state_writer.write_state(self.tap_state)
-                requests = run.requests(self.name)
-                if line := progress.line(self._rows_written, requests, lambda: run.share(self.name)):
+                requests = fetcher.requests(self.name)
+                if line := progress.line(self._rows_written, requests, lambda: fetcher.fraction_done(self.name)):
                     self.logger.info("%s", line)
             self.coverage.raise_if_nothing_read()
             if schema_due:
                 self._write_schema_message()
             self._finish(write_messages=write_messages)
         finally:
-            self._requests = run.requests(self.name)
-            self._tap.leave(run)
+            self._requests = fetcher.requests(self.name)
+            self._tap.release(fetcher)
 
     def _keeps_place(self, page: Page) -> bool:
         """Note in the state what is finished with a page; whether it is worth a STATE message."""
@@ -235,7 +235,7 @@ class SyncingTap(CommandTap):
     message_writer: MessageWriter
 
     skipped: list[str]
-    _run: Fetcher | None = None
+    _fetcher: Fetcher | None = None
 
     @property
     @abstractmethod
@@ -253,7 +253,7 @@ class SyncingTap(CommandTap):
         """The one authenticator of this run."""
 
     @abstractmethod
-    def fetcher_for(self, streams: Sequence[SyncedStream], *, trial: bool) -> Fetcher:
+    def fetcher_for(self, streams: Sequence[SyncedStream], *, connection_test: bool) -> Fetcher:
         """Begin to fetch for some streams."""
 
     def read_selected(self) -> None:
@@ -269,13 +269,13 @@ class SyncingTap(CommandTap):
                 "No stream is selected. Select some in the catalog (with Meltano: `select:` of the extractor)."
             )
         failed: list[str] = []
-        self._run = run = self.fetcher_for(selected, trial=False)
+        self._fetcher = fetcher = self.fetcher_for(selected, connection_test=False)
         try:
             due = [stream.replication.mark_full_read_due() for stream in selected]
             if any(due):
                 self.state_writer.write_state(self.state)
-            run.start()
-            for stream in sorted(selected, key=lambda stream: run.order.index(stream.name)):
+            fetcher.start()
+            for stream in sorted(selected, key=lambda stream: fetcher.order.index(stream.name)):
                 try:
                     stream.read_and_write()
                 except RunError:
@@ -284,8 +284,8 @@ class SyncingTap(CommandTap):
                     self.logger.error("%s", explain(error))  # noqa: TRY400 - no traceback: it may hold records
                     failed.append(stream.name)
         finally:
-            run.close()
-            self._run = None
+            fetcher.close()
+            self._fetcher = None
         if failed:
             raise TapError(
                 f"{len(failed)} of {len(selected)} streams failed: {', '.join(failed)}. Their bookmarks are as they "
@@ -303,16 +303,16 @@ class SyncingTap(CommandTap):
 
     def fetcher_of(self, stream: SyncedStream) -> Fetcher:
         """The run that fetches for a stream: that of `sync_all`, else one of its own for a trial."""
-        if self._run:
-            return self._run
-        run = self.fetcher_for([stream], trial=True)
-        run.start()
-        return run
+        if self._fetcher:
+            return self._fetcher
+        fetcher = self.fetcher_for([stream], connection_test=True)
+        fetcher.start()
+        return fetcher
 
-    def leave(self, run: Fetcher) -> None:
+    def release(self, fetcher: Fetcher) -> None:
         """End a stream's own run."""
-        if run is not self._run:
-            run.close()
+        if fetcher is not self._fetcher:
+            fetcher.close()
 
     def fail_where_all_is_skipped(self, streams: int) -> None:
         """Fail where the credential may read none of so many streams."""

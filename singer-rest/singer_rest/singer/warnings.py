@@ -61,7 +61,7 @@ def stream_warnings(stream: ReadStream) -> Iterator[str]:
     if stream.slices.key and not stream.has_requested:
         yield f"nothing was asked for: none of the {stream.slices.parent} that it walks has a {stream.slices.key}."
     whole = replication.whole and replication.total_rows > 0
-    yield from stream.coverage.warnings(whole=whole, incremental=replication.has_bookmark)
+    yield from stream.coverage.warnings(is_full=whole, incremental=replication.has_bookmark)
     if replication.keyless_rows:
         yield (
             f"{replication.keyless_rows} of {replication.total_rows} records carry no {stream.replication_key}, so "
