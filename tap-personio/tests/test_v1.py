@@ -576,7 +576,7 @@ def test_a_custom_report_with_fewer_employees_than_its_total_deletes_nothing(
     total = 2
     output = run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True)
     assert not output.of("ACTIVATE_VERSION")
-    assert "fewer records than the vendor tells of" in caplog.text
+    assert "fewer records than the vendor reports" in caplog.text
     total = 1
     assert run(personio(answer).url, "custom_report_rows", legacy_v1_streams=True).of("ACTIVATE_VERSION")
 
