@@ -10,9 +10,18 @@ from singer_rest.fetch.answers import Meaning
 from singer_rest.fetch.page import Page, Parsed
 from singer_rest.http.auth import RENEW_INTERVAL, Authenticator, Token
 from singer_rest.http.headers import is_sendable
-from singer_rest.http.paginators import Numbered
+from singer_rest.http.paginators import (
+    CursorParam,
+    NextLink,
+    Offset,
+    PageContents,
+    PageNumber,
+    PageToken,
+    Paginator,
+    SinglePage,
+)
 from singer_rest.http.rate_limits import YEAR, RateLimit, RateLimiter
-from singer_rest.http.request import Reply, Request, query
+from singer_rest.http.request import Reply, Request, json_body, lookup, query
 from singer_rest.http.retries import FIRST_DELAY
 from singer_rest.http.token_file import Chain, Grant, RefreshingAuthenticator, TokenFile, keep_login
 from singer_rest.http.token_requests import lifetime, post_for_token, until_answered, until_granted
@@ -37,15 +46,21 @@ __all__ = [
     "Chain",
     "ChangedSince",
     "Command",
+    "CursorParam",
     "DateWindows",
     "DayWindows",
     "Grant",
     "Meaning",
     "MonthlyBackfill",
     "Months",
+    "NextLink",
     "NoAccess",
-    "Numbered",
+    "Offset",
     "Page",
+    "PageContents",
+    "PageNumber",
+    "PageToken",
+    "Paginator",
     "ParamSets",
     "ParamValues",
     "ParentBatches",
@@ -63,6 +78,7 @@ __all__ = [
     "RestTap",
     "RetryableError",
     "RunError",
+    "SinglePage",
     "SingleSlice",
     "Slice",
     "Slices",
@@ -78,8 +94,10 @@ __all__ = [
     "is_secret",
     "is_sendable",
     "iterate_parents",
+    "json_body",
     "keep_login",
     "lifetime",
+    "lookup",
     "missing_setting",
     "post_for_token",
     "query",

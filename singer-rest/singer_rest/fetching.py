@@ -126,7 +126,7 @@ class FetchingStream(SdkStream):
 
     def _fetched(self, request: Request, part: Slice) -> Page:
         try:
-            reply = self.transport.get(request, self.authenticator)
+            reply = self.transport.send(request, self.authenticator)
         except NoAccess as error:
             raise NoAccess(f"{self.name}: {error}") from None
         meaning = self.classify(reply, request)

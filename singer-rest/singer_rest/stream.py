@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from functools import cached_property
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pendulum
@@ -11,22 +11,26 @@ from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from singer_rest import times
 from singer_rest.changes import ChangedSince, is_before
+from singer_rest.errors import TapError
+from singer_rest.fetch.answers import Meaning
 from singer_rest.fetch.coverage import Coverage
+from singer_rest.fetch.page import Parsed
 from singer_rest.fetch.window_splitter import chain
 from singer_rest.fetching import FetchingStream
+from singer_rest.http.paginators import PageContents, Paginator, SinglePage
+from singer_rest.http.request import Request, json_body, lookup, query, with_member
 from singer_rest.singer.records import RecordConformer
 from singer_rest.slices.base import SingleSlice, Slices, Window
 from singer_rest.state.backfill import Backfill
 from singer_rest.state.replication import Replication
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from singer_rest.aliases import Params, Record
-    from singer_rest.errors import TapError
     from singer_rest.fetch.page import Page
-    from singer_rest.http.request import Request
+    from singer_rest.http.request import Reply
     from singer_rest.slices.base import Slice
 
 
@@ -36,8 +40,9 @@ __all__ = ["ChangedSince", "RestStream"]
 class RestStream(FetchingStream):
     """A list of a REST API.
 
-    A subclass per vendor says how a page is asked for (`page_request`), what an answer means (`classify`), and where
-    its records and its next page are (`parse`). A stream declares the attributes below, in this order.
+    A stream declares the attributes below, in this order. A base class per vendor declares what all of its endpoints
+    have in common (`pagination`, `records_path`), and overrides `classify` where the vendor's statuses mean something
+    else than usual. `page_request` and `parse` are overridden only for endpoints that are odd.
     """
 
     name: str
@@ -54,8 +59,20 @@ class RestStream(FetchingStream):
     """Whether everything is read where the vendor passes over `changed_since`, refuses it, or takes too long for it."""
     lookback: ClassVar[pendulum.Duration] = pendulum.duration(minutes=5)
     """How far before its bookmark a run reads again: clocks differ, and a walk over many pages takes its time."""
+    pagination: ClassVar[Paginator] = SinglePage()
+    """How page after page is requested."""
     page_size: ClassVar[int | None] = None
+    """Records to request per page; None for the vendor's default, or if `pagination` sends the size."""
+    page_size_param: ClassVar[str] = "limit"
     params: ClassVar[Params] = {}
+    method: ClassVar[str] = "GET"
+    """The HTTP method. Requests are repeated if they fail, so they must change nothing: POST is for searches."""
+    body: ClassVar[Mapping[str, Any]] = {}
+    """The JSON body; `pagination` may add members to it. Slices and `changed_since` add to the query."""
+    records_path: ClassVar[str] = "data"
+    """Where the list of records is in the body, such as ``result.items``; empty if the body is that list."""
+    total_path: ClassVar[str | None] = None
+    """Where the body says how many records the whole list holds."""
     versioned: ClassVar[bool] = True
     """Whether rows that a full read does not bring are gone; False where the API forgets what is old."""
     prefetches: ClassVar[bool] = True
@@ -197,9 +214,92 @@ class RestStream(FetchingStream):
         """When the run began, UTC."""
         return self._tap.started
 
-    @abstractmethod
     def page_request(self, part: Slice, since: datetime | None) -> Request:
-        """The request for the first page of a slice; `since` None asks for everything."""
+        """The request for the first page of a slice; `since` None asks for everything.
+
+        Raises:
+            TapError: If the path has a placeholder that the slice does not fill.
+        """
+        size = {self.page_size_param: self.page_size} if self.page_size else {}
+        paging: Mapping[str, str | int] = {**size, **self.pagination.first_params()}
+        body, in_query = dict(self.body), paging
+        if self.pagination.location == "json":
+            in_query = {}
+            for name, value in paging.items():
+                body = with_member(body, name, value)
+        changed = self.changed_since.params(since) if since and self.changed_since else {}
+        params = query({name: str(value) for name, value in in_query.items()}, self.params, part.params, changed)
+        try:
+            path = self.path.format(**part.path)
+        except KeyError as error:
+            raise TapError(f"{self.name}: `slices` fill no placeholder {{{error.args[0]}}} of `path`.") from None
+        return Request(path, params, self.path, method=self.method, body=json_body(body) if body else None)
+
+    def items(self, body: Any) -> Any:  # noqa: ANN401
+        """The list of items in a decoded body; anything but a list is an error."""
+        return lookup(body, self.records_path)
+
+    def total(self, body: Any) -> int | None:  # noqa: ANN401
+        """How many items the whole list holds; None if the body does not say."""
+        found = lookup(body, self.total_path) if self.total_path else None
+        return found if type(found) is int else None
+
+    def parse(self, body: Any, request: Request) -> Parsed:  # noqa: ANN401
+        """What a decoded body holds. Items that are null count as records that the vendor could not give.
+
+        Raises:
+            TapError: If the body is not of the documented shape.
+        """
+        items = self.items(body)
+        records = [item for item in items if item is not None] if isinstance(items, list) else None
+        if records is None or not all(isinstance(record, dict) for record in records):
+            raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
+        if self.pagination.is_repeated(request, items):
+            return Parsed([])
+        total = self.total(body)
+        return Parsed(
+            records,
+            self.next_requests(request, body, items, total),
+            total=total,
+            item_count=len(items),
+            failed_items=len(items) - len(records),
+        )
+
+    def next_requests(
+        self,
+        request: Request,
+        body: Any,  # noqa: ANN401
+        items: Sequence[Any],
+        total: int | None = None,
+    ) -> list[Request]:
+        """The requests for the pages after one, as `pagination` makes them.
+
+        Args:
+            request: The request for the page.
+            body: Its decoded body.
+            items: The items in it.
+            total: How many items the whole list holds; None if unknown.
+
+        Raises:
+            TapError: If the page does not say where the next one is, or leads to another host.
+        """
+        try:
+            return self.pagination.next_requests(request, PageContents(body, items, total, self.transport.api_url))
+        except TapError as error:
+            raise TapError(f"{self.name}: {error}") from None
+
+    def classify(self, reply: Reply, request: Request) -> Meaning | Request:
+        """What an answer means, or what to request instead; the one place that looks at an answer's status."""
+        if reply.status == HTTPStatus.NO_CONTENT and self.pagination.is_announced(request):
+            return Meaning.RETRY
+        return self.restarted(reply, request) or super().classify(reply, request)
+
+    def restarted(self, reply: Reply, request: Request) -> Request | None:
+        """The request that begins the list anew, if the answer means that the request's page token has expired."""
+        again = self.pagination.restarted(request, reply.status)
+        if again:
+            self.logger.info("%s: the page token has expired; the list is read from its beginning.", self.name)
+        return again
 
     def first_request(self, part: Slice, since: datetime | None) -> Request:
         """The request that begins a slice; in parts where windows have turned out to take too long."""

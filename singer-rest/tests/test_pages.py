@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import Numbered, Reply, Request, query
+from singer_rest import Reply, query
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,35 +33,6 @@ def test_a_stream_repeats_its_parameter(
     monkeypatch.setattr(type(tap.streams["kinds"]), "params", {"only[]": ("cat", "dog")})
     tap.sync_all()
     assert vendor.asked[0].query_text == "limit=2&only%5B%5D=cat&only%5B%5D=dog"
-
-
-def test_pages_by_number_may_have_no_parameter_for_their_size() -> None:
-    pages = Numbered("page", 50, first=1, limit="")
-    first = Request("/kinds", (("page", "1"),), "/kinds")
-    (second,) = pages.following(first, [{"id": "cat"}], None)
-    assert second.params == (("page", "2"),)
-    assert pages.following(second, [], None) == []
-    assert pages.is_again(second, [{"id": "cat"}])
-    assert [page.params for page in pages.following(first, [{}] * 50, 120)] == [(("page", "2"),), (("page", "3"),)]
-
-
-def test_a_total_that_cannot_be_meant_is_none() -> None:
-    pages = Numbered("page", 2, limit="")
-    following = pages.following(Request("/a", (("page", "0"),), "/a"), [{"id": 1}, {"id": 2}], 10**15)
-    assert [request.params for request in following] == [(("page", "1"),)]
-
-
-def test_of_a_long_list_so_many_pages_are_known_at_a_time_and_all_in_the_end(monkeypatch: Any) -> None:
-    monkeypatch.setattr("singer_rest.http.paginators.MAX_PAGES_AHEAD", 20)
-    pages, total = Numbered("page", 1, limit=""), 50
-    queue, asked, most = [Request("/a", (("page", "0"),), "/a")], 0, 0
-    while queue:
-        number = int(dict(queue[0].params)["page"])
-        queue += pages.following(queue.pop(0), [{"id": number}] if number < total else [], total)
-        asked, most = asked + 1, max(most, len(queue))
-        assert number == asked - 1
-    assert asked == total + 1
-    assert most == 20
 
 
 def test_numbers_that_nobody_can_count_with_are_texts() -> None:

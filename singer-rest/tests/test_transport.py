@@ -33,7 +33,7 @@ def transport(url: str, timeout: float = 5) -> Transport:
 
 def test_the_query_goes_out_as_it_is_repeated_and_empty_parameters_too() -> None:
     with host(lambda asked: Answer({"ok": True})) as vendor:
-        reply = transport(vendor.url).get(REQUEST, Fixed())
+        reply = transport(vendor.url).send(REQUEST, Fixed())
         assert vendor.asked[0].query_text == "q=x+y&q=2&empty="
         assert vendor.asked[0].headers["Authorization"] == "Bearer t0ken"
         assert vendor.asked[0].headers["User-Agent"] == "test/1"
@@ -47,7 +47,7 @@ def test_an_authenticator_says_how_its_token_is_sent() -> None:
             return {"x-api-key": token.value}
 
     with host(lambda asked: Answer({}, 401)) as vendor:
-        transport(vendor.url).get(REQUEST, Key())
+        transport(vendor.url).send(REQUEST, Key())
         assert [asked.headers["x-api-key"] for asked in vendor.asked] == ["t0ken", "t0ken"]
         assert not any("Authorization" in asked.headers for asked in vendor.asked)
 
@@ -56,7 +56,7 @@ def test_a_token_goes_to_the_configured_host_only_and_follows_no_redirect() -> N
     with host(lambda asked: Answer({})) as other:
         elsewhere = Answer({}, 302, {"Location": f"{other.url}/a"})
         with host(lambda asked: elsewhere) as vendor:
-            assert transport(vendor.url).get(REQUEST, Fixed()).status == 302
+            assert transport(vendor.url).send(REQUEST, Fixed()).status == 302
             assert len(vendor.asked) == 1
         assert other.asked == []
 
@@ -67,8 +67,8 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     with host(lambda asked: Answer({})) as vendor:
-        transport(vendor.url).get(REQUEST, Fixed())
-        transport(vendor.url).get(REQUEST, None)
+        transport(vendor.url).send(REQUEST, Fixed())
+        transport(vendor.url).send(REQUEST, None)
         assert vendor.asked[0].headers["Authorization"] == "Bearer t0ken"
         assert "Authorization" not in vendor.asked[1].headers
 
@@ -98,7 +98,7 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
 def test_what_may_be_sent_again(answer: Answer, reason: str, after: float | None, throttled: bool) -> None:  # noqa: FBT001
     timeout = 0.3 if reason == "no answer in time" else 30
     with host(lambda asked: answer) as vendor, pytest.raises(RetryableError) as raised:
-        transport(vendor.url, timeout).get(REQUEST, Fixed())
+        transport(vendor.url, timeout).send(REQUEST, Fixed())
     assert (raised.value.reason, raised.value.after, raised.value.throttled) == (reason, after, throttled)
 
 
@@ -117,13 +117,13 @@ def test_what_may_be_sent_again(answer: Answer, reason: str, after: float | None
 def test_what_took_too_long_is_told_from_what_broke(answer: Answer, slow: bool) -> None:  # noqa: FBT001
     timeout = 0.3 if slow and answer.status != 504 else 30
     with host(lambda asked: answer) as vendor, pytest.raises(RetryableError) as raised:
-        transport(vendor.url, timeout).get(REQUEST, None)
+        transport(vendor.url, timeout).send(REQUEST, None)
     assert raised.value.slow is slow
 
 
 def test_an_answer_that_drips_but_comes_in_time_is_whole() -> None:
     with host(lambda asked: Answer({"a": "x" * 10}, drip=0.06)) as vendor:
-        assert transport(vendor.url, timeout=1).get(REQUEST, None).json() == {"a": "x" * 10}
+        assert transport(vendor.url, timeout=1).send(REQUEST, None).json() == {"a": "x" * 10}
 
 
 def test_a_connection_is_used_again_after_every_answer_that_came_whole() -> None:
@@ -146,9 +146,9 @@ def test_a_connection_is_used_again_after_every_answer_that_came_whole() -> None
         for answer in answers * 2:
             if answer.status == 503:
                 with pytest.raises(RetryableError):
-                    way.get(REQUEST, None)
+                    way.send(REQUEST, None)
             else:
-                bodies.append(way.get(REQUEST, None).body)
+                bodies.append(way.send(REQUEST, None).body)
         assert vendor.connections == 1
     assert bodies[:5] == [b'{"a": 1}', large, large, b"", b""]
 
@@ -161,14 +161,14 @@ def test_a_connection_that_takes_too_long_does_not_get_better_by_asking_for_less
 
     monkeypatch.setattr("requests.Session.request", late)
     with pytest.raises(RetryableError, match="no answer in time") as raised:
-        transport("http://127.0.0.1:9").get(REQUEST, None)
+        transport("http://127.0.0.1:9").send(REQUEST, None)
     assert not raised.value.slow
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 400, 401, 403, 404, 409, 422, 501])
 def test_what_is_an_answer(status: int) -> None:
     with host(lambda asked: Answer({}, status)) as vendor:
-        assert transport(vendor.url).get(REQUEST, Fixed()).status == status
+        assert transport(vendor.url).send(REQUEST, Fixed()).status == status
 
 
 ROWS = b"[%s]" % b", ".join(b'{"id": %d}' % number for number in range(200))
@@ -201,7 +201,7 @@ CHUNKED, GZIP = b"Transfer-Encoding: chunked", b"Content-Encoding: gzip"
 )
 def test_a_whole_body_is_taken_however_it_is_sent(answer: Answer) -> None:
     with host(lambda asked: answer) as vendor:
-        assert transport(vendor.url).get(REQUEST, None).body == ROWS
+        assert transport(vendor.url).send(REQUEST, None).body == ROWS
         assert vendor.asked[0].headers["Accept-Encoding"] == "gzip, deflate"
 
 
@@ -228,7 +228,7 @@ def test_a_whole_body_is_taken_however_it_is_sent(answer: Answer) -> None:
 )
 def test_a_body_that_ends_early_is_asked_for_again_however_it_is_sent(answer: Answer, reason: str) -> None:
     with host(lambda asked: answer) as vendor, pytest.raises(RetryableError) as raised:
-        transport(vendor.url).get(REQUEST, None)
+        transport(vendor.url).send(REQUEST, None)
     assert raised.value.reason == reason
 
 
@@ -238,21 +238,21 @@ def test_two_lengths_of_one_answer_are_no_fault_of_the_settings(monkeypatch: pyt
 
     monkeypatch.setattr("requests.Session.request", contradictory)
     with pytest.raises(RetryableError, match="the answer's headers contradict each other"):
-        transport("http://127.0.0.1:9").get(REQUEST, None)
+        transport("http://127.0.0.1:9").send(REQUEST, None)
 
 
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
 def test_an_answer_that_has_no_body_is_whole_whatever_its_headers_say(status: bytes) -> None:
     headers = (b"Content-Length: 500", GZIP)
     with host(lambda asked: raw(*headers, body=b"", status=status)) as vendor:
-        reply = transport(vendor.url).get(REQUEST, None)
+        reply = transport(vendor.url).send(REQUEST, None)
     assert (reply.status, reply.body) == (int(status[:3]), b"")
 
 
 @pytest.mark.parametrize("status", [200, 404])
 def test_an_empty_body_that_is_told_so_is_whole(status: int) -> None:
     with host(lambda asked: Answer(b"", status, {"Content-Encoding": "gzip"})) as vendor:
-        assert transport(vendor.url).get(REQUEST, None).body == b""
+        assert transport(vendor.url).send(REQUEST, None).body == b""
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -262,7 +262,7 @@ def test_the_status_says_enough_where_its_body_is_broken(status: int) -> None:
         Answer(b"?", status, {"Retry-After": "7", "Content-Encoding": "br"}),
     ):
         with host(lambda asked, answer=answer: answer) as vendor, pytest.raises(RetryableError) as raised:
-            transport(vendor.url).get(REQUEST, None)
+            transport(vendor.url).send(REQUEST, None)
         assert raised.value.after == 7
 
 
@@ -270,7 +270,7 @@ def test_an_encoding_that_was_not_asked_for_is_an_error_of_its_own() -> None:
     answer = Answer(b"\x8b\x00\x80{}\x03", headers={"Content-Encoding": "br"})
     said = r"/a answered in an encoding that was not asked for \(asked for: gzip, deflate\)"
     with host(lambda asked: answer) as vendor, pytest.raises(TapError, match=said):
-        transport(vendor.url).get(REQUEST, None)
+        transport(vendor.url).send(REQUEST, None)
 
 
 @pytest.mark.parametrize(
@@ -283,19 +283,19 @@ def test_a_token_that_no_header_takes_is_said_to_be_that(token: str) -> None:
 
     with host(lambda asked: Answer({})) as vendor:
         with pytest.raises(RunError, match="The access token cannot be sent in a header") as raised:
-            transport(vendor.url).get(REQUEST, Odd())
+            transport(vendor.url).send(REQUEST, Odd())
         assert token.strip() not in str(raised.value)
         with pytest.raises(
             TapError, match="the header Authorization would hold a line break or a character beyond ASCII"
         ):
-            transport(vendor.url).get_once(REQUEST, {"Authorization": token})
+            transport(vendor.url).send_once(REQUEST, {"Authorization": token})
         assert vendor.asked == []
 
 
 def test_authorities_that_cannot_be_read_are_no_broken_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/authorities.pem")
     with pytest.raises(RunError, match="REQUESTS_CA_BUNDLE"):
-        transport("https://127.0.0.1:9").get(REQUEST, None)
+        transport("https://127.0.0.1:9").send(REQUEST, None)
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_a_head_that_drips_without_end_is_not_waited_for(head: bytes) -> None:
 
     def ask() -> None:
         with time_budget(0.6):
-            transport(vendor.url, timeout=30).get(REQUEST, None)
+            transport(vendor.url, timeout=30).send(REQUEST, None)
 
     with host(lambda asked: answer) as vendor, pytest.raises(RetryableError, match="no answer in time") as raised:
         ended(ask)
@@ -317,14 +317,14 @@ def test_a_request_that_may_take_no_time_is_not_sent_and_one_that_may_take_littl
     with host(lambda asked: Answer({"a": "x" * 400}, drip=0.01)) as vendor:
         for seconds, requests_sent in ((0.0, 0), (1.0, 1)):
             with time_budget(seconds), pytest.raises(RetryableError, match="no answer in time") as raised:
-                transport(vendor.url, timeout=60).get(REQUEST, None)
+                transport(vendor.url, timeout=60).send(REQUEST, None)
             assert raised.value.slow
             assert len(vendor.asked) == requests_sent
 
 
 def test_a_host_that_is_not_there() -> None:
     with pytest.raises(RetryableError, match="the connection broke"):
-        transport("http://127.0.0.1:9").get(REQUEST, None)
+        transport("http://127.0.0.1:9").send(REQUEST, None)
 
 
 def test_a_token_is_asked_for_again_but_not_for_ever() -> None:

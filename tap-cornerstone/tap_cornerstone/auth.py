@@ -106,7 +106,7 @@ class GivenAuthenticator(Authenticator):
         # Without its parameters a list may be refused too, but not with 401.
         request = Request(path, (), path, headers=(("Prefer", "odata.maxpagesize=1"),))
         try:
-            return self._transport.get_once(request, self.headers(token)).status in self.refusals
+            return self._transport.send_once(request, self.headers(token)).status in self.refusals
         except RetryableError:
             return False
 

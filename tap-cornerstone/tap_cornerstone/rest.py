@@ -8,7 +8,19 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import Meaning, Numbered, Parsed, RateLimit, Reply, Request, RetryableError, Slice, TapError, query
+from singer_rest import (
+    Meaning,
+    PageContents,
+    PageNumber,
+    PageToken,
+    Paginator,
+    Parsed,
+    RateLimit,
+    Reply,
+    Request,
+    RetryableError,
+    TapError,
+)
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
@@ -18,16 +30,11 @@ from tap_cornerstone.odata.links import count_of, member
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from singer_rest import Record
 
-TOKEN = "nextPageToken"  # noqa: S105 - a parameter
-ENDED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
-"""What a page's token is answered with whose time is up."""
-
-MOST_STARTS = 5
-"""How often a list is begun anew whose tokens ended."""
+TOKENS = PageToken("nextPageToken", "nextpagetoken")
+"""Lists whose pages are numbered may tell a token, too."""
 
 GOOD = frozenset({"success", "successful", "ok", ""})
 BAD = re.compile("fail|error", re.IGNORECASE)
@@ -44,20 +51,12 @@ class RestList(CornerstoneStream):
     """A list over REST."""
 
     schema: ClassVar[StreamSchema[str]] = StreamSchema(SchemaDirectory(schemas))
-    pages: ClassVar[Numbered | None] = None
-    """How pages are asked for by number; None: each tells the token of the next one, or there is only one."""
+    pagination: ClassVar[Paginator] = TOKENS
+    page_size_param = "pageSize"
     members: ClassVar[Sequence[str]] = ("data",)
     """Where the records are in the body, in small letters; the first that is there."""
     rate: ClassVar[RateLimit | None] = per_minute(417)
     """The documented limit."""
-
-    @override
-    def page_request(self, part: Slice, since: datetime | None) -> Request:
-        size = {"pageSize": str(self.page_size)} if self.page_size else {}
-        number = {self.pages.param: str(self.pages.first)} if self.pages else {}
-        limit = {self.pages.limit: str(self.pages.size)} if self.pages and self.pages.limit else {}
-        params = query(size, number, limit, self.params, part.params)
-        return Request(self.path.format(**part.path), params, self.path)
 
     @override
     def decode(self, reply: Reply) -> Any:
@@ -72,14 +71,14 @@ class RestList(CornerstoneStream):
     def parse(self, body: Any, request: Request) -> Parsed:
         found = self._found_items(body)
         items = [item for item in found if isinstance(item, dict) and not _is_failed(item)]
-        if self.pages and self.pages.is_again(request, found):
-            if len(found) == self.pages.size and told_total(body) != len(found):
+        if self.pagination.is_repeated(request, found):
+            if self._is_full(found) and told_total(body) != len(found):
                 raise TapError(
                     f"{self.name}: {self.path} answers the same full page whatever its number, so the others cannot "
                     "be read. Report it with this tap's version."
                 )
             return Parsed([])  # a number that is not heeded brings the same page for ever
-        if self.pages and request.note is not None and request.note == _beginning(found):
+        if request.note is not None and request.note == _beginning(found):
             return Parsed([])  # beyond the last page some lists begin anew
         inner = [row for item in items for row in self.rows(item)]
         rows = [self.spelled(row) for row in inner if isinstance(row, dict)]
@@ -89,7 +88,7 @@ class RestList(CornerstoneStream):
             total=self.told(body),
             item_count=max(len(found), len(inner)),  # what is told may be of either
             failed_items=len(found) - len(items) + len(inner) - len(rows),
-            maybe_incomplete=not found and TOKEN in dict(request.params) and self._tells_nothing(body),
+            maybe_incomplete=not found and TOKENS.is_announced(request) and self._tells_nothing(body),
         )
 
     def _tells_nothing(self, body: Any) -> bool:  # noqa: ANN401 - what the portal sends
@@ -147,37 +146,30 @@ class RestList(CornerstoneStream):
         return [] if found is None or found == {} else found
 
     def _following(self, body: Any, items: list[Any], request: Request) -> list[Request]:  # noqa: ANN401
-        token = member(body, TOKEN.lower()) if isinstance(body, dict) else None
-        if token:
-            params = (*self._without_token(request), (TOKEN, str(token)))
-            return [replace(request, params=params)]
-        if self.pages:
+        names = {name.lower(): value for name, value in body.items()} if isinstance(body, dict) else {}
+        if names.get(TOKENS.path):
+            return TOKENS.next_requests(request, PageContents(names, items))
+        if isinstance(self.pagination, PageNumber):
             first = _beginning(items) if request.previous_page is None else request.note
-            return [replace(other, note=first) for other in self.pages.following(request, items, self.total(body))]
+            following = self.next_requests(request, body, items, self.total(body))
+            return [replace(other, note=first) for other in following]
         if isinstance(body, list) and self.page_size == len(items):
             raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
         return []
 
-    @staticmethod
-    def _without_token(request: Request) -> tuple[tuple[str, str], ...]:
-        return tuple(pair for pair in request.params if pair[0] != TOKEN)
+    def _is_full(self, items: list[Any]) -> bool:
+        return isinstance(self.pagination, PageNumber) and len(items) == self.pagination.size
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        if reply.status in ENDED and TOKEN in dict(request.params) and request.restarts < MOST_STARTS:
-            return self._from_the_beginning(request)
-        if reply.status == HTTPStatus.NO_CONTENT and TOKEN in dict(request.params):
-            return Meaning.RETRY  # a page said that another follows
+        if again := self.restarted(reply, request):
+            return again
         if self.slices.parent is not None:
             if reply.status == HTTPStatus.NOT_FOUND:
                 return Meaning.PARENT_GONE
             if reply.status in NOT_ALLOWED:  # what the service account may see can differ from one to the next
                 return Meaning.PARENT_FORBIDDEN
         return super().classify(reply, request)
-
-    def _from_the_beginning(self, request: Request) -> Request:
-        self.logger.info("%s: the way to the next page has ended; the list is read from its beginning.", self.name)
-        return replace(request, params=self._without_token(request), restarts=request.restarts + 1)
 
     @cached_property
     def _spellings(self) -> Mapping[str, str]:

@@ -90,11 +90,11 @@ class Check:
         request = Request(path, (), path)
 
         def look() -> Reply:
-            reply = self.transport.get_once(request, headers)
+            reply = self.transport.send_once(request, headers)
             if reply.status == HTTPStatus.UNAUTHORIZED:
                 # A single answer does not end a run: it may be another one's, or of a bad moment.
                 time.sleep(self.first_delay)
-                reply = self.transport.get_once(request, headers)
+                reply = self.transport.send_once(request, headers)
             return reply
 
         try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pendulum
 from singer_rest import (
+    CursorParam,
     Meaning,
     Parsed,
     Reply,
@@ -21,7 +22,6 @@ from singer_rest import (
     Slices,
     TapError,
     integer,
-    query,
 )
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
@@ -57,6 +57,7 @@ class FactorialStream(RestStream):
     """A list of Factorial's API. What is particular about one stands in its row of the table."""
 
     schema: ClassVar[StreamSchema[str]] = StreamSchema(SchemaDirectory(schemas))
+    pagination = CursorParam("after_id", "meta.end_cursor", has_more="meta.has_next_page")
     page_size = PAGE_SIZE
     verify_filter = True
 
@@ -71,12 +72,11 @@ class FactorialStream(RestStream):
 
     @override
     def page_request(self, part: Slice, since: datetime | None) -> Request:
-        params = query({"limit": str(PAGE_SIZE)}, self.params, self._of_this_run(), part.params)
         if self.row.always and not since:
             since = EARLIEST
-        if since and self.changed_since and self.row.changed_since:
-            params += query(self.changed_since.params(since))
-        return Request(self.path, params, self.path)
+        if not self.row.changed_since:
+            since = None  # the slices ask for the days of changes
+        return super().page_request(replace(part, params={**self._of_this_run(), **part.params}), since)
 
     @override
     def changed_at(self, record: Record) -> str | None:
@@ -91,7 +91,7 @@ class FactorialStream(RestStream):
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
         if isinstance(body, dict) and body.get("data") is None and body.get("errors", ()) is None:
-            if "after_id" in dict(request.params):  # of a list that has begun it cannot be the end
+            if self.pagination.is_announced(request):  # of a list that has begun it cannot be the end
                 raise RetryableError("a page without its rows", broken=True)
             return Parsed([], maybe_incomplete=True)  # an empty list, as some modules say it
         rows = body.get("data") if isinstance(body, dict) else None
@@ -103,25 +103,18 @@ class FactorialStream(RestStream):
         # Where it counts something else, there are at most so many, which is all that can be known.
         items = len(rows) if self.row.total == "rows" else PAGE_SIZE
         parsed = Parsed(records, total=told, item_count=items, failed_items=len(rows) - len(records))
-        goes_on = meta.get("has_next_page")
-        if not goes_on or goes_on == "false":
-            is_all = goes_on in {False, "false"} or self.row.one_answer or (told == items == len(rows))
-            if len(rows) >= min(_count(meta.get("limit")) or PAGE_SIZE, PAGE_SIZE) and rows and not is_all:
-                raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
-            return parsed
-        cursor = meta.get("end_cursor")
-        cursor = str(cursor) if type(cursor) is int else cursor
-        if not isinstance(cursor, str) or not cursor:
-            raise TapError(f"{self.name}: a page says that another follows, but not where. Run again later.")
-        params = tuple(pair for pair in request.params if pair[0] != "after_id")
-        return replace(parsed, next_requests=[Request(request.path, (*params, ("after_id", cursor)), request.endpoint)])
+        following = self.next_requests(request, body, rows)
+        told_more = meta.get("has_next_page")
+        is_all = told_more in {False, "false"} or self.row.one_answer or (told == items == len(rows))
+        size = min(_count(meta.get("limit")) or PAGE_SIZE, PAGE_SIZE)
+        if not following and not is_all and rows and len(rows) >= size:
+            raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
+        return replace(parsed, next_requests=following)
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
         # The body may be JSON, a page of the gateway, or nothing. A list that the version lacks is 404.
         of_parent = self.slices.parent is not None
-        if reply.status == HTTPStatus.NO_CONTENT and "after_id" in dict(request.params):
-            return Meaning.RETRY  # a page said that another follows
         if reply.status == HTTPStatus.PAYMENT_REQUIRED:  # it is about the module, whatever is asked for
             return Meaning.NOT_BOOKED
         if reply.status == HTTPStatus.NOT_FOUND:

@@ -62,7 +62,7 @@ def factorial(sandbox: Sandbox) -> Transport:
 def read(auth: Authenticator, way: Transport, name: str = "teams/teams") -> int:
     """The status of a list, asked for as a stream would."""
     path = f"/api/{VERSION}/resources/{name}"
-    return way.get(Request(path, (), path), auth).status
+    return way.send(Request(path, (), path), auth).status
 
 
 def run(sandbox: Sandbox, config: dict[str, Any], later: float = 0.0) -> OAuthAuthenticator:
@@ -297,16 +297,16 @@ import json
 import sys
 import time
 
-from singer_rest import Pacer, Request
+from singer_rest import RateLimiter, Request
 from singer_rest.http.transport import Transport
 from tap_factorial.auth import Check, OAuthAuthenticator
 
 url, config = sys.argv[1], json.loads(sys.argv[2])
-way = Transport(url, {}, 30, Pacer({}))
+way = Transport(url, {}, 30, RateLimiter({}))
 path = "/api/2026-10-01/resources/teams/teams"
 for day in range(3):  # each finds the token of the run before ended, by its own clock
     auth = OAuthAuthenticator(config, Check(way, "2026-10-01", 0.001), now=lambda: time.time() + day * 86_400)
-    assert way.get(Request(path, (), path), auth).status == 200
+    assert way.send(Request(path, (), path), auth).status == 200
 """
 
 

@@ -122,7 +122,7 @@ class Login:
         way = Transport(self.config["api_url"], {}, 5, RateLimiter({}))
         path = f"/api/{VERSION}/resources/teams/teams"
         auth = authenticator({**self.config, **(config or {})}, way, VERSION, 0.001)
-        return way.get(Request(path, (), path), auth).status
+        return way.send(Request(path, (), path), auth).status
 
 
 def free_port() -> int:

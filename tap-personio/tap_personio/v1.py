@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import Numbered, Parsed, Request, Slice, TapError
+from singer_rest import Paginator, Parsed, Request, SinglePage, TapError
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
-from tap_personio.values import as_list, count, straightener, unwrapped, without_nulls
+from tap_personio.values import as_list, count, member, straightener, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
     from singer_rest import Authenticator, Record
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 class V1Stream(PersonioStream):
     """A list of Personio's v1 API."""
 
-    pages: ClassVar[Numbered | None] = None
-    """How pages are asked for; None: the list has only one."""
+    pagination: ClassVar[Paginator] = SinglePage()
 
     _tap: PersonioTap
 
@@ -34,30 +33,20 @@ class V1Stream(PersonioStream):
         return self._tap.v1_authenticator
 
     @override
-    def page_request(self, part: Slice, since: datetime | None) -> Request:
-        request = super().page_request(part, since)
-        if self.pages is None:
-            return request
-        page = ((self.pages.limit, str(self.pages.size)), (self.pages.param, str(self.pages.first)))
-        return Request(request.path, page + request.params, request.endpoint)
+    def items(self, body: Any) -> Any:
+        if isinstance(body, dict) and body.get("success") is False:
+            raise TapError(f"{self.name}: {self.path} answered that it failed. Run again later.")
+        return as_list(self.rows(body.get("data"))) if isinstance(body, dict) else None
+
+    @override
+    def total(self, body: Any) -> int | None:
+        # The number of pages is not always right, that of the records is; it may be text, or missing.
+        return count(member(body, "metadata", "total_elements"))
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
-        if isinstance(body, dict) and body.get("success") is False:
-            raise TapError(f"{self.name}: {self.path} answered that it failed. Run again later.")
-        listed = as_list(self.rows(body.get("data"))) if isinstance(body, dict) else None
-        records, failed = without_nulls(listed)
-        if not isinstance(listed, list) or not all(isinstance(record, dict) for record in records):
-            raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
-        if self.pages and self.pages.is_again(request, listed):
-            return Parsed([])
-        # The number of pages is not always right, that of the records is; it may be text, or missing.
-        metadata = body.get("metadata")
-        total = count(metadata.get("total_elements")) if isinstance(metadata, dict) else None
-        following = self.pages.following(request, listed, total) if self.pages else []
-        return Parsed(
-            [self.record(row) for row in records], following, total=total, item_count=len(listed), failed_items=failed
-        )
+        parsed = super().parse(body, request)
+        return replace(parsed, records=[self.record(row) for row in parsed.records])
 
     def rows(self, data: Any) -> Any:  # noqa: ANN401 - what the API sends
         """The list of records in the body's data."""

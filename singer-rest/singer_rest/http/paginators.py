@@ -1,75 +1,290 @@
-"""How the next page of an endpoint is requested."""
+"""How the pages of an endpoint are requested.
+
+A paginator is a value of a stream's attribute `pagination`. It knows the parameters of a list's first page, and the
+requests for the pages that follow one. It keeps nothing itself: what it has to remember travels on the requests.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from urllib.parse import parse_qsl, urlsplit
+
+from singer_rest.errors import TapError
+from singer_rest.http.request import json_body, json_members, lookup, with_member
 
 if TYPE_CHECKING:
-    from singer_rest.aliases import Record
+    from collections.abc import Mapping, Sequence
+
     from singer_rest.http.request import Request
 
 MAX_TOTAL = 1_000_000_000
-"""Records; a vendor that tells of more in one list tells nothing."""
+"""Records; a larger total is taken for a mistake of the vendor."""
 MAX_PAGES_AHEAD = 20_000
-"""Pages of one list that are known at a time; the last of them tells of the next ones."""
+"""Pages of one list that are requested at a time; the last of them leads to the next ones."""
+EXPIRED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+"""Statuses with which vendors answer a page token that has expired."""
+
+Location = Literal["query", "json"]
+"""Where a parameter is sent: in the query, or as a member of the JSON body."""
 
 
 @dataclass(frozen=True)
-class Numbered:
-    """Pages that are asked for by number, or by the number of their first record.
+class PageContents:
+    """What a paginator has to know of a page.
 
     Args:
-        param: The query parameter.
-        size: Records of a page.
+        body: The decoded body.
+        items: The items of the list in it, those that are no records included.
+        total: How many items the whole list holds; None if the vendor does not say.
+        api_url: The tap's `api_url`.
+    """
+
+    body: Any
+    items: Sequence[Any]
+    total: int | None = None
+    api_url: str = ""
+
+
+class Paginator(ABC):
+    """A way to request page after page."""
+
+    location: Location = "query"
+
+    def first_params(self) -> Mapping[str, str | int]:
+        """The parameters that request the first page."""
+        return {}
+
+    @abstractmethod
+    def next_requests(self, request: Request, contents: PageContents) -> list[Request]:
+        """The requests for the pages after one: none after the last; several where the number of pages is known.
+
+        Args:
+            request: The request for the page.
+            contents: What the page holds.
+
+        Raises:
+            TapError: If the page does not say where the next one is, or leads to another host.
+        """
+
+    def is_repeated(self, request: Request, items: Sequence[Any]) -> bool:  # noqa: ARG002
+        """Whether a page is the one before it again, because the vendor ignores the parameter."""
+        return False
+
+    def is_announced(self, request: Request) -> bool:  # noqa: ARG002
+        """Whether the page before said that this one exists, so that an answer without content cannot be right."""
+        return False
+
+    def restarted(self, request: Request, status: int) -> Request | None:  # noqa: ARG002
+        """The request that begins the list anew; None if the status does not mean that the request has expired."""
+        return None
+
+
+class SinglePage(Paginator):
+    """The endpoint answers everything at once."""
+
+    def next_requests(self, request: Request, contents: PageContents) -> list[Request]:  # noqa: ARG002
+        """None: there is only one page."""
+        return []
+
+
+@dataclass(frozen=True)
+class PageNumber(Paginator):
+    """Pages are requested by their number.
+
+    If the vendor tells how many items there are, all pages are requested at once. A full last page is followed by
+    another one, since a total may be too small and a list may grow. Without a total, the list ends with an empty page:
+    a vendor may send fewer items than were requested on a page.
+
+    Args:
+        param: The parameter for the page's number.
+        size: Items on a page.
         first: The number of the first page.
-        by_record: Whether the number counts records, not pages.
-        limit: The query parameter for the size; empty: there is none.
+        size_param: The parameter for the size; None if there is none.
+        location: Where the parameters are sent.
     """
 
     param: str
     size: int
-    first: int = 0
-    by_record: bool = False
-    limit: str = "limit"
+    first: int = 1
+    size_param: str | None = "limit"
+    location: Location = "query"
 
-    def following(self, request: Request, records: list[Record], total: int | None) -> list[Request]:
-        """The requests for the pages after one.
+    counts_items: ClassVar[bool] = False
 
-        Where the vendor tells how many records there are, their pages are known at once. But a total may be too small,
-        and a list may grow, so a last page that is full is followed by another. Without a total, only an empty page is
-        the end: a vendor may hold fewer records to be a full page than were asked for.
+    def first_params(self) -> Mapping[str, str | int]:
+        """The number of the first page, and the size of a page."""
+        return {self.param: self.first, **({self.size_param: self.size} if self.size_param else {})}
 
-        Args:
-            request: That of the page.
-            records: Its records.
-            total: How many the list holds, if the vendor says so.
-        """
-        if request.total_known or not records:
+    def next_requests(self, request: Request, contents: PageContents) -> list[Request]:
+        """The requests for the pages after one: all of them if the total is known, else the next one."""
+        items = contents.items
+        if request.total_known or not items:
             return []
-        total = total if total and total <= MAX_TOTAL else None
-        params = dict(request.params)
-        number, size = int(params[self.param]), int(params.get(self.limit, self.size))
-        done = number - self.first + (len(records) if self.by_record else 1)
-        if total and number == self.first and len(records) < min(size, total):
-            size = len(records)
-        pages = -(-(total or 0) // size) - (-(-done // size) if self.by_record else done)
-        pages = min(max(pages, 1 if not total or len(records) >= size else 0), MAX_PAGES_AHEAD)
-        step = size if self.by_record else 1
+        total = contents.total if contents.total and contents.total <= MAX_TOTAL else None
+        number = int(_value(request, self.param, self.location))
+        size = int(_value(request, self.size_param, self.location) or self.size)
+        done = number - self.first + (len(items) if self.counts_items else 1)
+        if total and number == self.first and len(items) < min(size, total):
+            size = len(items)
+        pages = -(-(total or 0) // size) - (-(-done // size) if self.counts_items else done)
+        pages = min(max(pages, 1 if not total or len(items) >= size else 0), MAX_PAGES_AHEAD)
+        step = size if self.counts_items else 1
         following = []
         for page in range(pages):
-            new = {self.param: str(self.first + done + page * step)}
-            if self.limit:
-                new[self.limit] = str(size)
-            query = tuple((name, new.get(name, value)) for name, value in request.params)
-            counted = page + 1 < pages
-            following.append(replace(request, params=query, total_known=counted, previous_page=_beginning(records)))
+            params: dict[str, str | int] = {self.param: self.first + done + page * step}
+            if self.size_param:
+                params[self.size_param] = size
+            other = replace(request, total_known=page + 1 < pages, previous_page=_beginning(items))
+            following.append(with_params(other, params, self.location))
         return following
 
-    def is_again(self, request: Request, records: list[Record]) -> bool:
-        """Whether a page is the one before it: the vendor does not heed the number."""
-        return request.previous_page is not None and request.previous_page == _beginning(records)
+    def is_repeated(self, request: Request, items: Sequence[Any]) -> bool:
+        """Whether a page begins like the one before it."""
+        return request.previous_page is not None and request.previous_page == _beginning(items)
 
 
-def _beginning(records: list[Record]) -> int:
-    return hash(repr(records[:1]))
+@dataclass(frozen=True)
+class Offset(PageNumber):
+    """Pages are requested by the number of items before them; otherwise like `PageNumber`.
+
+    Args:
+        param: The parameter for the offset.
+        size: Items on a page.
+        first: The offset of the first page.
+        size_param: The parameter for the size; None if there is none.
+        location: Where the parameters are sent.
+    """
+
+    first: int = 0
+
+    counts_items = True
+
+
+@dataclass(frozen=True)
+class CursorParam(Paginator):
+    """Each page tells the cursor of the next one.
+
+    Args:
+        param: The parameter that takes the cursor.
+        path: Where the cursor is in the body, such as ``meta.end_cursor``.
+        has_more: Where the body says whether another page follows. None: one follows if there is a cursor.
+        location: Where the cursor is sent.
+    """
+
+    param: str
+    path: str
+    has_more: str | None = None
+    location: Location = "query"
+
+    def next_requests(self, request: Request, contents: PageContents) -> list[Request]:
+        """The request for the next page, if the page says that there is one."""
+        more = lookup(contents.body, self.has_more) if self.has_more else None
+        if self.has_more and (not more or more == "false"):
+            return []
+        cursor = lookup(contents.body, self.path)
+        if not (cursor or self.has_more):
+            return []
+        if type(cursor) is not int and not (isinstance(cursor, str) and cursor):
+            raise TapError("a page says that another follows, but not where. Run again later.")
+        return [with_params(request, {self.param: cursor}, self.location)]
+
+    def is_announced(self, request: Request) -> bool:
+        """Whether the request has a cursor."""
+        return _value(request, self.param, self.location) is not None
+
+
+@dataclass(frozen=True)
+class PageToken(CursorParam):
+    """Each page tells a token for the next one, which expires; the list is then read from its beginning.
+
+    Args:
+        param: The parameter that takes the token.
+        path: Where the token is in the body.
+        has_more: Where the body says whether another page follows. None: one follows if there is a token.
+        location: Where the token is sent.
+        expired: Statuses with which the vendor answers an expired token.
+        max_restarts: How often a list is begun anew.
+    """
+
+    expired: frozenset[int] = EXPIRED
+    max_restarts: int = 5
+
+    def restarted(self, request: Request, status: int) -> Request | None:
+        """The request without its token, if that has expired."""
+        if status not in self.expired or request.restarts >= self.max_restarts or not self.is_announced(request):
+            return None
+        return replace(with_params(request, {self.param: None}, self.location), restarts=request.restarts + 1)
+
+
+@dataclass(frozen=True)
+class NextLink(Paginator):
+    """Each page has a link to the next one.
+
+    Only the link's query is used, and it is sent to the endpoint that the page came from: links may be relative, or
+    name a path that does not exist. So they cannot lead the token to another host.
+
+    Args:
+        path: Where the link is in the body, such as ``links.next``; the link itself, or an object that holds it as its
+            `href`.
+        domains: Domains of the vendor, such as ``.vendor.example``. A link to a host that is neither in one of them nor
+            the host of `api_url` is an error.
+        keep: Parameters of the request that are sent with the link where the link lacks them, such as the page size.
+        only: A parameter that is sent alone if the link has it, because the vendor accepts nothing beside it.
+    """
+
+    path: str
+    domains: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    only: str | None = None
+
+    def next_requests(self, request: Request, contents: PageContents) -> list[Request]:
+        """The request for the next page, if the page has a link to it."""
+        href = lookup(contents.body, self.path)
+        href = href.get("href") if isinstance(href, dict) else href
+        if not href:
+            return []
+        try:
+            link = urlsplit(href)
+            host, own_host = link.hostname or "", urlsplit(contents.api_url).hostname
+        except (ValueError, TypeError, AttributeError):
+            raise TapError("the link to the next page cannot be read. Run again later.") from None
+        if host and host != own_host and not f".{host}".endswith(self.domains):
+            raise TapError(
+                "the link to the next page leads to another host, and the token must not go there. Check `api_url`."
+            )
+        params = parse_qsl(link.query, keep_blank_values=True)
+        names = {name for name, _ in params}
+        if self.only in names:
+            params = [(name, value) for name, value in params if name == self.only]
+        else:
+            params += [pair for pair in request.params if pair[0] in self.keep and pair[0] not in names]
+        return [replace(request, params=tuple(params))]
+
+
+def with_params(request: Request, values: Mapping[str, str | int | None], location: Location) -> Request:
+    """A request with some parameters set, each in the place of the one that it replaces; None removes one."""
+    if location == "json":
+        members = json_members(request.body)
+        for name, value in values.items():
+            members = with_member(members, name, value)
+        return replace(request, body=json_body(members))
+    texts = {name: str(value) for name, value in values.items() if value is not None}
+    params = [
+        (name, texts.pop(name) if name in texts else value)
+        for name, value in request.params
+        if name not in values or name in texts
+    ]
+    return replace(request, params=(*params, *texts.items()))
+
+
+def _value(request: Request, param: str | None, location: Location) -> Any:  # noqa: ANN401 - as the vendor wants it
+    if param is None:
+        return None
+    return lookup(json_members(request.body), param) if location == "json" else dict(request.params).get(param)
+
+
+def _beginning(items: Sequence[Any]) -> int:
+    return hash(repr(items[:1]))

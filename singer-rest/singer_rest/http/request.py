@@ -24,7 +24,7 @@ _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 @dataclass(frozen=True)
 class Request:
-    """A GET request below the tap's ``api_url``.
+    """A request below the tap's ``api_url``.
 
     Args:
         path: The path, with its placeholders filled in.
@@ -39,6 +39,8 @@ class Request:
         expected_rows: How many records it asks for, where a list's pages are not all of one size.
         unanswered_seconds: Seconds that the same records were asked for in vain before, in another way.
         note: What its slice has to remember; the stream's own.
+        method: The HTTP method. A request is repeated if it fails, so it must change nothing: POST is for searches.
+        body: The JSON body; None if it has none.
     """
 
     path: str
@@ -53,6 +55,8 @@ class Request:
     expected_rows: int = field(default=1, compare=False)
     unanswered_seconds: float = field(default=0.0, compare=False)
     note: Any = field(default=None, compare=False)
+    method: str = "GET"
+    body: bytes | None = None
 
 
 def query(*params: Params) -> tuple[tuple[str, str], ...]:
@@ -61,6 +65,43 @@ def query(*params: Params) -> tuple[tuple[str, str], ...]:
     return tuple(
         (name, value) for name, values in merged.items() for value in ([values] if isinstance(values, str) else values)
     )
+
+
+def json_body(members: Mapping[str, Any]) -> bytes:
+    """A JSON body; equal members give equal bytes, so that equal requests can be told."""
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+
+def json_members(body: bytes | None) -> dict[str, Any]:
+    """The members of a request's JSON body."""
+    return dict(json.loads(body)) if body else {}
+
+
+def with_member(members: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Members with one set; None removes it.
+
+    Args:
+        members: The members of a JSON object.
+        path: The member's name, or its path such as ``variables.after``.
+        value: The member's value.
+    """
+    name, _, rest = path.partition(".")
+    if rest:
+        inner = members.get(name)
+        return {**members, name: with_member(inner if isinstance(inner, dict) else {}, rest, value)}
+    others = {other: kept for other, kept in members.items() if other != name}
+    return others if value is None else {**others, name: value}
+
+
+def lookup(body: Any, path: str) -> Any:  # noqa: ANN401 - whatever the vendor sent
+    """What a body holds at a path such as ``meta.end_cursor``; the empty path is the body. None if nothing is there."""
+    if not path:
+        return body
+    if isinstance(body, dict) and path in body:  # a name may hold a dot
+        return body[path]
+    for name in path.split("."):
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class Transport:
         self._timeout = timeout
         self._local = threading.local()
 
-    def get(self, request: Request, authenticator: Authenticator | None) -> Reply:
+    def send(self, request: Request, authenticator: Authenticator | None) -> Reply:
         """Send a request once, and once more with a renewed token where a 401 asks for it.
 
         Returns:
@@ -85,26 +85,33 @@ class Transport:
             RunError: If no token can be had.
         """
         if authenticator is None:
-            return self.get_once(request, {})
+            return self.send_once(request, {})
         token = authenticator.token()
-        reply = self.get_once(request, authenticator.headers(token))
+        reply = self.send_once(request, authenticator.headers(token))
         if reply.status in authenticator.refusals and (renewed := authenticator.renew(request.endpoint, token)):
-            reply = self.get_once(request, authenticator.headers(renewed))
+            reply = self.send_once(request, authenticator.headers(renewed))
             if reply.status in authenticator.refusals:
                 authenticator.refused_fresh_token(request.endpoint)
         if reply.status < HTTPStatus.BAD_REQUEST:
             authenticator.answered(request.endpoint)
         return reply
 
-    def get_once(self, request: Request, headers: Mapping[str, str]) -> Reply:
+    def send_once(self, request: Request, headers: Mapping[str, str]) -> Reply:
         """Send a request once with these headers; a 401 is an answer like another.
 
         Raises:
             Retry: If it may be sent again.
             TapError: If it cannot be sent, or its answer cannot be read.
         """
-        headers = {**headers, **dict(request.headers)}
-        return self._send("GET", request.path, request.endpoint, params=request.params, headers=headers)
+        content_type = {} if request.body is None else {"Content-Type": "application/json"}
+        return self._send(
+            request.method,
+            request.path,
+            request.endpoint,
+            params=request.params,
+            data=request.body,
+            headers={**headers, **content_type, **dict(request.headers)},
+        )
 
     def post(self, path: str, **kwargs: Any) -> Reply:
         """Send a POST without a token, as token endpoints want it; `kwargs` are those of requests.

@@ -164,7 +164,7 @@ class Described:
 
         def ask() -> Reply:
             nonlocal sets
-            reply = self._transport.get(request, self._authenticator)
+            reply = self._transport.send(request, self._authenticator)
             if reply.status == HTTPStatus.OK:
                 sets = self._parsed(reply, kept)
             return reply

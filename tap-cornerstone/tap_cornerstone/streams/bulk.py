@@ -12,8 +12,8 @@ from urllib.parse import quote
 from singer_rest import (
     DateWindows,
     Meaning,
-    Numbered,
     Page,
+    PageNumber,
     Parsed,
     Reply,
     Request,
@@ -57,7 +57,7 @@ class BulkJobs(RestList):
     slices = DateWindows("job_create_from_date", "job_create_to_date", days=31, days_back=30)
     versioned = False  # jobs before the first day are not gone
     rate = per_minute(5)
-    pages = Numbered("page_number", 100, first=1, limit="page_size")
+    pagination = PageNumber("page_number", size=100, size_param="page_size")
     members = ("jobs", "job", "data", "results", "items")
 
     @override

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import DayWindows, Numbered, PerParent, Slice, Slices, iterate_parents
+from singer_rest import DayWindows, PageNumber, PerParent, Slice, Slices, iterate_parents
 from typing_extensions import override
 
 from tap_cornerstone.odata.links import member
@@ -32,7 +32,7 @@ class Transcripts(RestList):
     bookmark_is_run_start = True
     slices = DayWindows("ModificationStartDate", "ModificationEndDate", days_back=30)
     versioned = False  # those who left are not told any more, and what they have learnt is not gone
-    pages = Numbered("pageNumber", 50, first=1, limit="")
+    pagination = PageNumber("pageNumber", size=50, size_param=None)
 
     @override
     def rows(self, item: Record) -> list[Any]:
@@ -63,7 +63,7 @@ class Catalog(RestList):
     permission = "the scope training:read"
     primary_keys = ("ObjectId",)
     prefetches = False  # one call at a time
-    pages = Numbered("pageNumber", 50, first=1, limit="")
+    pagination = PageNumber("pageNumber", size=50, size_param=None)
 
 
 class TrainingDetails(RestList):

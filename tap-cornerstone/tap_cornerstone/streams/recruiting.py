@@ -7,7 +7,7 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import Meaning, Numbered, ParamValues, Request
+from singer_rest import Meaning, PageNumber, ParamValues, Request
 from typing_extensions import override
 
 from tap_cornerstone.rest import RestList, first_of
@@ -43,7 +43,7 @@ class JobRequisitions(RestList):
     path = f"{RECRUITING}/JobRequisitionDetails"
     permission = "the scope jobrequisition:read"
     primary_keys = ("Id",)
-    pages = Numbered("page", 100, first=1, limit="pageSize")
+    pagination = PageNumber("page", size=100, size_param="pageSize")
 
 
 class JobApplicants(RestList):
@@ -57,7 +57,7 @@ class JobApplicants(RestList):
     permission = "the scope jobapplicant:read"
     primary_keys = ("Id", "RequisitionId")
     versioned = False  # who moves on to a status that was asked for already, or is not asked for, is not gone
-    pages = Numbered("page", 100, first=1, limit="pageSize")
+    pagination = PageNumber("page", size=100, size_param="pageSize")
 
     @cached_property
     def _unknown(self) -> set[str]:

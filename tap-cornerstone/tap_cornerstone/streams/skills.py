@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from singer_rest import Numbered, PerParent
+from singer_rest import PageNumber, PerParent
 from typing_extensions import override
 
 from tap_cornerstone.client import per_minute
@@ -25,7 +25,7 @@ class Skills(RestList):
     permission = "the scope skill:read"
     primary_keys = ("id",)
     rate = per_minute(100)
-    pages = Numbered("page", 50, first=1, limit="")
+    pagination = PageNumber("page", size=50, size_param=None)
 
 
 class SkillCategories(RestList):
@@ -36,7 +36,7 @@ class SkillCategories(RestList):
     permission = "the scope skill:read"
     primary_keys = ("id",)
     rate = per_minute(100)
-    pages = Numbered("page", 50, first=1, limit="")
+    pagination = PageNumber("page", size=50, size_param=None)
 
 
 class SkillCategoryLinks(RestList):

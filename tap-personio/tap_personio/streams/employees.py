@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import ChangedSince, Numbered, Parsed, PerParent, Reply, Request, is_reserved, times
+from singer_rest import ChangedSince, Offset, Parsed, PerParent, Reply, Request, is_reserved, times
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
@@ -62,7 +62,7 @@ class Employees(V1Stream):
     replication_key = "last_modified_at"
     changed_since = ChangedSince("updated_since", strict=True, text=times.zoneless)
     lookback = ZONE_UNKNOWN
-    pages = Numbered("offset", 100, by_record=True)
+    pagination = Offset("offset", size=100)
 
     @override
     def record(self, row: Record) -> Record:

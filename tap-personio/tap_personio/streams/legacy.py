@@ -6,7 +6,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import ChangedSince, MonthlyBackfill, Numbered, Parsed, PerParent, Request, TapError, times
+from singer_rest import ChangedSince, MonthlyBackfill, Offset, PageNumber, Parsed, PerParent, Request, TapError, times
 from typing_extensions import override
 
 from tap_personio.client import ZONE_UNKNOWN
@@ -43,7 +43,7 @@ class Attendances(LegacyStream):
     changed_since = ChangedSince("updated_from", text=times.zoneless)
     lookback = ZONE_UNKNOWN
     slices = MonthlyBackfill("start_date", "end_date", days=True)
-    pages = Numbered("offset", 200, by_record=True)
+    pagination = Offset("offset", size=200)
     params = {"includePending": "true"}  # noqa: RUF012 - read only
 
     @override
@@ -78,7 +78,7 @@ class TimeOffs(LegacyStream):
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_from", text=times.date)
     lookback = ZONE_UNKNOWN
-    pages = Numbered("offset", 200, first=1)  # the offset counts pages
+    pagination = PageNumber("offset", size=200)  # the offset counts pages
 
 
 class TimeOffTypes(LegacyStream):
@@ -91,7 +91,7 @@ class TimeOffTypes(LegacyStream):
     path = "/v1/company/time-off-types"
     permission = "absences:read"
     primary_keys = ("id",)
-    pages = Numbered("offset", 200, by_record=True)
+    pagination = Offset("offset", size=200)
 
 
 class AbsencePeriodsV1(LegacyStream):
@@ -106,7 +106,7 @@ class AbsencePeriodsV1(LegacyStream):
     primary_keys = ("id",)
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_from")
-    pages = Numbered("offset", 200, first=1)  # the offset counts pages
+    pagination = PageNumber("offset", size=200)  # the offset counts pages
 
 
 class CustomReports(LegacyStream):

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from singer_rest import Meaning, Parsed, PerParent, Reply, Request, TapError
 from typing_extensions import override
 
-from tap_personio.client import PersonioStream
+from tap_personio.client import CURSOR_ALONE, PersonioStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +24,7 @@ class Reports(PersonioStream):
     path = "/v2/reports"
     permission = "personio:reports:read"
     primary_keys = ("id",)
-    cursor_alone = True
+    pagination = CURSOR_ALONE
 
 
 class ReportAttributes(PersonioStream):
@@ -55,7 +55,7 @@ class ReportRows(PersonioStream):
     unreadable_advice = (
         "Such are reports over what is no longer there: switch off their API access in Personio, or change them."
     )
-    cursor_alone = True
+    pagination = CURSOR_ALONE
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
@@ -65,7 +65,7 @@ class ReportRows(PersonioStream):
             raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Check `api_url`.")
         told = meta.get("columns") if isinstance(meta, dict) else None
         columns = told if isinstance(told, list) else None
-        following = super().parse({"_data": [], "_meta": meta}, request).next_requests
+        following = self.next_requests(request, body, rows)
         cells = (row if isinstance(row, list) else [row] for row in rows)
         return Parsed([{"cells": row, "columns": columns} for row in cells], following)
 

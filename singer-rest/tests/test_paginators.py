@@ -1,0 +1,223 @@
+"""Each paginator: what the first page is requested with, and which requests follow a page."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_rest import (
+    CursorParam,
+    NextLink,
+    Offset,
+    PageContents,
+    PageNumber,
+    PageToken,
+    Paginator,
+    Request,
+    SinglePage,
+    TapError,
+    json_body,
+    lookup,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+API_URL = "https://api.vendor.example"
+
+
+def first(paginator: Paginator, **params: str) -> Request:
+    given = {name: str(value) for name, value in paginator.first_params().items()}
+    return Request("/a", tuple({**given, **params}.items()), "/a")
+
+
+def following(
+    paginator: Paginator, request: Request, items: Sequence[Any] = (), total: int | None = None, body: Any = None
+) -> list[Request]:
+    return paginator.next_requests(request, PageContents(body, items, total, API_URL))
+
+
+def params(requests: list[Request]) -> list[Mapping[str, str]]:
+    return [dict(request.params) for request in requests]
+
+
+def rows(count: int) -> list[dict[str, int]]:
+    return [{"id": number} for number in range(count)]
+
+
+def test_a_single_page_has_no_parameters_and_is_followed_by_none() -> None:
+    assert SinglePage().first_params() == {}
+    assert following(SinglePage(), first(SinglePage()), rows(3), 9) == []
+
+
+def test_page_numbers_begin_at_one_and_offsets_at_zero() -> None:
+    assert PageNumber("page", size=50).first_params() == {"limit": 50, "page": 1}
+    assert PageNumber("page", size=50, first=0, size_param=None).first_params() == {"page": 0}
+    assert Offset("skip", size=50, size_param="top").first_params() == {"top": 50, "skip": 0}
+
+
+def test_without_a_total_an_empty_page_is_the_end() -> None:
+    pages = PageNumber("page", size=50, size_param=None)
+    (second,) = following(pages, first(pages), [{"id": "cat"}])
+    assert second.params == (("page", "2"),)
+    assert following(pages, second, []) == []
+
+
+def test_a_total_tells_all_pages_at_once() -> None:
+    pages = PageNumber("page", size=50)
+    found = following(pages, first(pages, only="cats"), rows(50), 120)
+    assert params(found) == [{"limit": "50", "page": page, "only": "cats"} for page in ("2", "3")]
+    assert [request.total_known for request in found] == [True, False]
+    assert following(pages, found[0], rows(50), 120) == []
+
+
+def test_a_total_tells_all_offsets_at_once() -> None:
+    pages = Offset("offset", size=50)
+    assert [one["offset"] for one in params(following(pages, first(pages), rows(50), 120))] == ["50", "100"]
+
+
+def test_a_first_page_that_is_short_tells_the_size_that_the_vendor_allows() -> None:
+    pages = Offset("offset", size=50)
+    found = following(pages, first(pages), rows(20), 60)
+    assert params(found) == [{"limit": "20", "offset": "20"}, {"limit": "20", "offset": "40"}]
+
+
+def test_a_page_that_begins_like_the_one_before_it_is_repeated() -> None:
+    pages = PageNumber("page", size=50, size_param=None)
+    (second,) = following(pages, first(pages), [{"id": "cat"}])
+    assert pages.is_repeated(second, [{"id": "cat"}])
+    assert not pages.is_repeated(second, [{"id": "dog"}])
+    assert not pages.is_repeated(first(pages), [{"id": "cat"}])
+
+
+def test_an_implausible_total_is_ignored() -> None:
+    pages = PageNumber("page", size=2, first=0, size_param=None)
+    assert params(following(pages, first(pages), rows(2), 10**15)) == [{"page": "1"}]
+
+
+def test_the_pages_of_a_long_list_are_requested_so_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("singer_rest.http.paginators.MAX_PAGES_AHEAD", 20)
+    pages, total = PageNumber("page", size=1, first=0, size_param=None), 50
+    queue, asked, most = [first(pages)], 0, 0
+    while queue:
+        number = int(dict(queue[0].params)["page"])
+        queue += following(pages, queue.pop(0), [{"id": number}] if number < total else [], total)
+        asked, most = asked + 1, max(most, len(queue))
+        assert number == asked - 1
+    assert asked == total + 1
+    assert most == 20
+
+
+def test_a_cursor_is_added_to_the_parameters_and_replaced_on_later_pages() -> None:
+    pages = CursorParam("after_id", "meta.end_cursor")
+    (second,) = following(pages, first(pages, limit="2"), body={"meta": {"end_cursor": "b"}})
+    (third,) = following(pages, second, body={"meta": {"end_cursor": 3}})
+    assert params([second, third]) == [{"limit": "2", "after_id": "b"}, {"limit": "2", "after_id": "3"}]
+    assert [pages.is_announced(one) for one in (first(pages), second, third)] == [False, True, True]
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"meta": None}, {"meta": {"end_cursor": ""}}])
+def test_a_page_without_a_cursor_is_the_last(body: Any) -> None:
+    pages = CursorParam("after_id", "meta.end_cursor")
+    assert following(pages, first(pages), body=body) == []
+
+
+@pytest.mark.parametrize("more", [None, False, "false"])
+def test_a_cursor_is_not_used_where_the_page_says_that_none_follows(more: object) -> None:
+    pages = CursorParam("after", "cursor", has_more="more")
+    assert following(pages, first(pages), body={"cursor": "b", "more": more}) == []
+
+
+@pytest.mark.parametrize("cursor", [None, "", {"id": 1}])
+def test_a_page_that_says_that_another_follows_but_not_where_is_an_error(cursor: object) -> None:
+    pages = CursorParam("after", "cursor", has_more="more")
+    with pytest.raises(TapError, match="says that another follows, but not where"):
+        following(pages, first(pages), body={"cursor": cursor, "more": True})
+
+
+def test_an_expired_token_begins_the_list_anew_so_many_times() -> None:
+    pages = PageToken("token", "next", max_restarts=2)
+    (second,) = following(pages, first(pages, limit="2"), body={"next": "b"})
+    again = pages.restarted(second, 410)
+    assert again is not None
+    assert (dict(again.params), again.restarts) == ({"limit": "2"}, 1)
+    assert pages.restarted(again, 410) is None, "it has no token"
+    assert pages.restarted(second, 403) is None, "the token has not expired"
+    (second,) = following(pages, again, body={"next": "b"})
+    again = pages.restarted(second, 400)
+    assert again is not None
+    (second,) = following(pages, again, body={"next": "b"})
+    assert pages.restarted(second, 400) is None, "it was begun anew twice"
+
+
+@pytest.mark.parametrize("link", [f"{API_URL}/elsewhere?page=2", "?page=2", "https://eu.vendor.example/a?page=2"])
+@pytest.mark.parametrize("is_object", [False, True])
+def test_of_a_link_only_the_query_is_used(link: str, is_object: bool) -> None:
+    pages = NextLink("links.next", domains=(".vendor.example",))
+    body = {"links": {"next": {"href": link} if is_object else link}}
+    (second,) = following(pages, first(pages, limit="2"), body=body)
+    assert (second.path, second.params) == ("/a", (("page", "2"),))
+
+
+def test_a_link_keeps_parameters_that_it_lacks() -> None:
+    pages = NextLink("next", keep=("limit",))
+    assert params(following(pages, first(pages, limit="2", a="b"), body={"next": "?page=2"})) == [
+        {"page": "2", "limit": "2"}
+    ]
+    assert params(following(pages, first(pages, limit="2"), body={"next": "?limit=1"})) == [{"limit": "1"}]
+
+
+def test_a_parameter_that_stands_alone_is_all_that_is_used_of_a_link() -> None:
+    pages = NextLink("next", keep=("limit",), only="cursor")
+    assert params(following(pages, first(pages, limit="2"), body={"next": "?cursor=b&limit=2"})) == [{"cursor": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("link", "message"),
+    [
+        ("https://vendor.example.evil.example/a?page=2", "leads to another host"),
+        ("https://[::1/a", "cannot be read"),
+        (["?page=2"], "cannot be read"),
+    ],
+)
+def test_a_link_that_leads_elsewhere_or_cannot_be_read_is_an_error(link: object, message: str) -> None:
+    pages = NextLink("next", domains=(".vendor.example",))
+    with pytest.raises(TapError, match=message):
+        following(pages, first(pages), body={"next": link})
+
+
+def in_body(request: Request) -> Any:
+    return json.loads(request.body or b"{}")
+
+
+def test_page_numbers_in_the_body_stay_numbers() -> None:
+    pages = Offset("page.offset", size=2, size_param="page.limit", location="json")
+    start = Request("/a", (), "/a", body=json_body({"q": "x", "page": {"limit": 2, "offset": 0}}))
+    assert [in_body(one) for one in following(pages, start, rows(2), 5)] == [
+        {"q": "x", "page": {"limit": 2, "offset": offset}} for offset in (2, 4)
+    ]
+
+
+def test_a_token_in_the_body_is_a_member_of_it() -> None:
+    pages = PageToken("variables.after", "next", location="json")
+    start = Request("/a", (("v", "1"),), "/a", body=json_body({"query": "x"}))
+    (second,) = following(pages, start, body={"next": "b"})
+    assert (in_body(second), second.params) == ({"query": "x", "variables": {"after": "b"}}, (("v", "1"),))
+    assert pages.is_announced(second)
+    again = pages.restarted(second, 404)
+    assert again is not None
+    assert in_body(again) == {"query": "x", "variables": {}}
+
+
+def test_requests_with_equal_bodies_are_equal() -> None:
+    one, other = (Request("/a", (), "/a", body=json_body(body)) for body in ({"a": 1, "b": 2}, {"b": 2, "a": 1}))
+    assert hash(one) == hash(other)
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    ("path", "found"), [("", {"a": {"b": 1}, "c.d": 2}), ("a.b", 1), ("c.d", 2), ("a.b.c", None), ("x", None)]
+)
+def test_a_path_leads_into_a_body(path: str, found: object) -> None:
+    assert lookup({"a": {"b": 1}, "c.d": 2}, path) == found
