@@ -298,7 +298,7 @@ class RestStream(FetchingStream):
         """The request that begins the list anew, if the answer means that the request's page token has expired."""
         again = self.pagination.restarted(request, reply.status)
         if again:
-            self.logger.info("%s: the page token has expired; the list is read from its beginning.", self.name)
+            self.logger.info("%s: the page token has expired; reading the list from its beginning.", self.name)
         return again
 
     def first_request(self, part: Slice, since: datetime | None) -> Request:

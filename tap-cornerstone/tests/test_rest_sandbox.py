@@ -283,7 +283,7 @@ def test_tokens_of_pages_that_ended_begin_the_list_anew(
 
         monkeypatch.setattr(Employees, "parse", late)
         output = run(f"{sandbox.url}/cornerstone", "employees", **PART)
-        assert "the way to the next page has ended; the list is read from its beginning" in caplog.text
+        assert "the page token has expired; reading the list from its beginning" in caplog.text
         sent = expected(sandbox, "employees")
         assert len(output.records("employees")) == len(sent) + 2 * 50
         assert {record["id"] for record in output.records("employees")} == {row["id"] for row in sent}
