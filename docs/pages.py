@@ -144,8 +144,7 @@ def _incremental(stream: RestStream) -> str:
 
 def _requests(stream: RestStream) -> str:
     """The number of requests of a full read."""
-    pages = getattr(stream, "pages", None)
-    size = pages.size if pages else stream.page_size
+    size = getattr(stream.pagination, "size", stream.page_size)
     number = f"rows / {size}" if size else "1"
     if stream.slices.parent:
         number = f"1{' or more' if size else ''} per row of `{stream.slices.parent}`"
