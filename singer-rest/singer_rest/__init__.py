@@ -1,4 +1,4 @@
-"""What REST taps of the Singer SDK share: slices, pages fetched ahead, pacing, retries, tokens, access errors."""
+"""Framework for REST taps on the Singer SDK: slices, concurrent fetching, rate limits, retries, tokens."""
 
 from __future__ import annotations
 

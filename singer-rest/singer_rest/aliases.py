@@ -1,4 +1,4 @@
-"""Types that many modules use."""
+"""Type aliases used by many modules."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ from typing import Any
 
 Record = dict[str, Any]
 Params = Mapping[str, str | Sequence[str]]
-"""Query parameters; one with several values is sent once for each, in their order."""
+"""Query parameters. One with several values is sent once for each, in order."""

@@ -1,4 +1,4 @@
-"""How a list is asked for what changed."""
+"""Incremental filters: query parameters that ask for records changed since a timestamp."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 FIRST_ZONE = pendulum.duration(hours=14)
-"""How far the first zone is ahead of UTC."""
+"""The earliest time zone is this far ahead of UTC."""
 
 
 @dataclass(frozen=True)
 class ChangedSince:
-    """How a list is asked for what changed since a moment.
+    """An incremental filter: asks for records changed since a timestamp.
 
     Args:
         param: The query parameter.
-        strict: Whether the vendor leaves out records of that very moment. Then one second is subtracted, or
+        strict: Whether the vendor leaves out records of the very timestamp. One second is then subtracted, or
             records that share the bookmark's second would be lost.
-        text: Writes the moment, which is in whole seconds; by default in UTC with ``Z``.
+        text: Formats the timestamp, which is in whole seconds. Default: in UTC with ``Z``.
     """
 
     param: str
@@ -33,24 +33,24 @@ class ChangedSince:
     text: Callable[[datetime], str] = times.text
 
     def params(self, since: datetime) -> dict[str, str]:
-        """The query that asks for changes since a moment."""
+        """The query parameters that ask for changes since a timestamp."""
         if self.strict:
             since = pendulum.instance(since).subtract(seconds=1)
         return {self.param: self.text(since.replace(microsecond=0))}
 
-    def asked(self, since: datetime) -> datetime:
-        """First moment that the query can mean: a day or a local time means another one in each zone."""
+    def earliest(self, since: datetime) -> datetime:
+        """earliest: The earliest timestamp that the query can mean: a date or a local time differs by time zone."""
         text = self.params(since)[self.param]
         try:
-            moment = times.parse(text)
+            timestamp = times.parse(text)
         except ValueError:
             return since
-        return moment if text.endswith("Z") else pendulum.instance(moment) - FIRST_ZONE
+        return timestamp if text.endswith("Z") else pendulum.instance(timestamp) - FIRST_ZONE
 
 
-def is_before(value: str | None, moment: datetime) -> bool:
-    """Whether a record's moment lies before another one."""
+def is_before(value: str | None, timestamp: datetime) -> bool:
+    """Whether a record's timestamp lies before another one."""
     try:
-        return value is not None and times.parse(value) < moment
+        return value is not None and times.parse(value) < timestamp
     except (ValueError, AttributeError):
-        return False  # a moment that cannot be read may be any
+        return False  # an unreadable timestamp may be any

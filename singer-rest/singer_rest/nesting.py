@@ -1,4 +1,4 @@
-"""JSON that is nested deeper than its readers can follow: its innermost parts are kept as text."""
+"""Limits the depth of JSON that readers could not parse: values nested deeper are kept as text."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_DEPTH = 100
-"""Objects and lists inside one another that are kept as such; most readers of JSON give up at some hundreds."""
+"""Maximum depth of nested objects and lists. Most JSON parsers fail at some hundreds."""
 
 PART = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 
 def shallow(document: str) -> str:
-    """A JSON document in which what is nested too deep is a text that holds it, letter by letter."""
-    parts, depth, done, begin = [], 0, 0, 0
-    for found in PART.finditer(document):
-        bracket = found[0]
+    """Returns a JSON document in which values nested too deeply are replaced by their JSON as a string."""
+    parts, depth, position, start = [], 0, 0, 0
+    for match in PART.finditer(document):
+        bracket = match[0]
         if bracket in "[{":
             depth += 1
             if depth == MAX_DEPTH + 1:
-                begin = found.start()
+                start = match.start()
         elif bracket in "]}":
             if depth == MAX_DEPTH + 1:
-                parts += [document[done:begin], json.dumps(document[begin : found.end()])]
-                done = found.end()
+                parts += [document[position:start], json.dumps(document[start : match.end()])]
+                position = match.end()
             depth -= 1
-    return "".join([*parts, document[done:]])
+    return "".join([*parts, document[position:]])
 
 
 def dump(value: Any, encode: Callable[[Any], bytes]) -> str:  # noqa: ANN401
-    """A value as JSON, however deep it is nested.
+    """Serializes a value of any depth as JSON.
 
     Args:
         value: The value.
-        encode: Encodes a text, a number, or whatever is neither an object nor a list.
+        encode: Encodes values that are neither objects nor lists.
     """
-    written: list[str] = []
-    left: list[tuple[str, Any]] = [("", value)]  # texts to write, each before a value; and those that end a value
-    while left:
-        before, item = left.pop()
-        written.append(before)
+    output: list[str] = []
+    stack: list[tuple[str, Any]] = [("", value)]  # text to write before each value; `_END` marks the end of a container
+    while stack:
+        before, item = stack.pop()
+        output.append(before)
         if item is _END:
             continue
         if isinstance(item, dict):
@@ -53,12 +53,12 @@ def dump(value: Any, encode: Callable[[Any], bytes]) -> str:  # noqa: ANN401
             inner = [("", part) for part in item]
             brackets = "[]"
         else:
-            written.append(encode(item).decode())
+            output.append(encode(item).decode())
             continue
-        written.append(brackets[0])
-        left.append((brackets[1], _END))
-        left += [(f",{text}" if place else text, part) for place, (text, part) in reversed([*enumerate(inner)])]
-    return "".join(written)
+        output.append(brackets[0])
+        stack.append((brackets[1], _END))
+        stack += [(f",{text}" if place else text, part) for place, (text, part) in reversed([*enumerate(inner)])]
+    return "".join(output)
 
 
 _END = object()

@@ -1,4 +1,4 @@
-"""Settings that all taps share, and sentences for those that cannot work."""
+"""The settings that all taps share, and messages for invalid ones."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ HEADER = re.compile(r"[\x20-\x7e]*")
 
 
 def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.Property[Any]]:
-    """The settings of every tap.
+    """Returns the settings of every tap.
 
     Args:
-        api_url: The vendor's host, the default of the setting of that name; None: each customer has another.
-        request_timeout: The default of the setting of that name, seconds.
+        api_url: The default of `api_url`. None: each customer has a different host.
+        request_timeout: The default of `request_timeout`, in seconds.
     """
     return [
         th.Property(
@@ -114,31 +114,31 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
 
 
 def sentence(error: ValidationError, name: str) -> str:
-    """Say what is wrong with a setting without its value.
+    """Describes an invalid setting without showing its value.
 
     Args:
-        error: What the JSON Schema of the settings found.
-        name: The plugin's name.
+        error: The error that the JSON Schema of the settings reports.
+        name: Name of the plugin.
     """
     setting = ".".join(str(part) for part in error.absolute_path)
-    wanted: Any = error.validator_value
+    expected: Any = error.validator_value
     if error.validator == "required":
         instance: Any = error.instance
-        return missing_setting([key for key in wanted if key not in instance], name)
+        return missing_setting([key for key in expected if key not in instance], name)
     if error.validator == "enum":
-        return f"Set `{setting}` to one of: {', '.join(str(value) for value in wanted)}."
+        return f"Set `{setting}` to one of: {', '.join(str(value) for value in expected)}."
     if error.validator == "type":
-        kinds = wanted if isinstance(wanted, list) else [wanted]
+        kinds = expected if isinstance(expected, list) else [expected]
         return f"Set `{setting}` to a value of type {' or '.join(kind for kind in kinds if kind != 'null')}."
     if error.validator == "format":
-        return f"Set `{setting}` to a {wanted}."
-    return f"The setting `{setting}` cannot work: look up its values with `{name} --about`."
+        return f"Set `{setting}` to a {expected}."
+    return f"The setting `{setting}` is invalid: see its possible values with `{name} --about`."
 
 
 def missing_setting(settings: Iterable[str], name: str) -> str:
-    """Say which settings are missing, and where they may be given."""
+    """Says which settings are missing and where to set them."""
     return " ".join(
-        f"Set `{setting}`: {variable} is in the environment, but only --config=ENV reads that."
+        f"Set `{setting}`: {variable} is set in the environment, but is read only with --config=ENV."
         if os.environ.get(variable := _variable(name, setting))
         else f"Set `{setting}` (in the config, or as {variable} in the environment)."
         for setting in settings
@@ -146,7 +146,7 @@ def missing_setting(settings: Iterable[str], name: str) -> str:
 
 
 def wrong_variables(properties: Mapping[str, Any], name: str, environment: Mapping[str, str]) -> list[str]:
-    """Find settings in the environment that the SDK cannot turn into their type; a sentence for each."""
+    """Returns a sentence for each environment variable that the SDK cannot convert to its setting's type."""
     return [
         f"Set `{setting}` ({variable} in the environment) to a value of type {kind}."
         for setting, definition in properties.items()
@@ -159,34 +159,34 @@ def wrong_variables(properties: Mapping[str, Any], name: str, environment: Mappi
 def unknown_settings(
     config: Mapping[str, Any], known: Iterable[str], name: str, environment: Mapping[str, str]
 ) -> list[str]:
-    """Find settings that there are none of, such as one that is misspelt; a sentence for each.
+    """Returns a sentence for each unknown setting, such as a misspelt one.
 
     Args:
-        config: The settings that are given.
-        known: The settings that there are, the SDK's own too.
-        name: The plugin's name.
-        environment: The variables that settings are read from; empty where they are not.
+        config: The given settings.
+        known: The names of all settings, including the SDK's own.
+        name: Name of the plugin.
+        environment: The variables that settings are read from. Empty: settings are not read from the environment.
     """
     names = sorted(known)
     by_variable = {_variable(name, setting): setting for setting in names}
     prefix = _variable(name, "")
-    # Names that begin with an underscore are Meltano's own.
-    strays = [setting for setting in config if setting not in names and not setting.startswith("_")]
-    strays += [
+    # Names that start with an underscore are Meltano's own.
+    unknowns = [setting for setting in config if setting not in names and not setting.startswith("_")]
+    unknowns += [
         variable
         for variable in environment
         if variable.startswith(prefix) and variable not in by_variable and not variable.startswith(f"{prefix}_")
     ]
     sentences = []
-    for stray in strays:
-        near = difflib.get_close_matches(stray, [*names, *by_variable], n=1)
-        advice = f" Did you mean `{near[0]}`?" if near else f" Look them up with `{name} --about`."
-        sentences.append(f"There is no setting `{stray}`, so it changes nothing.{advice}")
+    for unknown in unknowns:
+        near = difflib.get_close_matches(unknown, [*names, *by_variable], n=1)
+        advice = f" Did you mean `{near[0]}`?" if near else f" See all settings with `{name} --about`."
+        sentences.append(f"There is no setting `{unknown}`; it has no effect.{advice}")
     return sentences
 
 
 def _variable(name: str, setting: str) -> str:
-    """The environment variable that holds a setting of a plugin."""
+    """The environment variable of a plugin's setting."""
     return f"{name}_{setting}".upper().replace("-", "_")
 
 
@@ -199,7 +199,7 @@ def _can(read: Callable[[str], Any], text: str) -> bool:
 
 
 def check_addresses(config: Mapping[str, Any], *names: str) -> list[str]:
-    """Find settings that are addresses and cannot be; a sentence for each."""
+    """Returns a sentence for each setting that should hold a URL and does not."""
     return [
         f"Set `{name}` to an address such as https://host.example, with nothing after the path."
         for name in names
@@ -208,10 +208,10 @@ def check_addresses(config: Mapping[str, Any], *names: str) -> list[str]:
 
 
 def check_common(config: Mapping[str, Any]) -> list[str]:
-    """Find what a JSON Schema cannot say of the common settings.
+    """Checks what the JSON Schema of the common settings cannot express.
 
     Returns:
-        A sentence per setting that cannot work.
+        A sentence for each invalid setting.
     """
     errors = [
         f"Set `{name}` to a date or date-time such as 2024-01-31 or 2024-01-31T00:00:00Z."
@@ -235,7 +235,7 @@ def check_common(config: Mapping[str, Any]) -> list[str]:
 
 
 def check_headers(config: Mapping[str, Any], *names: str) -> list[str]:
-    """Find settings that are sent as headers and cannot be; a sentence for each."""
+    """Returns a sentence for each setting that cannot be sent as a header."""
     return [
         f"Set `{name}` to plain ASCII text without line breaks."
         for name in names

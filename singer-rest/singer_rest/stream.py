@@ -326,7 +326,7 @@ class RestStream(FetchingStream):
         """Whether a page holds nothing from before what was asked for."""
         if self.changed_since is None or self.since is None:
             return True
-        asked = self.changed_since.asked(self.since)
+        asked = self.changed_since.earliest(self.since)
         return not any(is_before(self.changed_at(record), asked) for record in page.records)
 
     def fall_back_to_full(self, what_came: str) -> None:

@@ -1,4 +1,4 @@
-"""The base of a tap: settings, the way to the vendor, and the streams on offer."""
+"""Base class of taps: settings, the connection to the vendor, and the available streams."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ class RestTap(SdkTap):
     """A tap over a REST API. A vendor's tap declares its streams, settings, credentials and limits."""
 
     credentials: ClassVar[Sequence[Sequence[str]]]
-    """Groups of settings; one group must be given whole."""
+    """Groups of settings that hold credentials. At least one group must be complete."""
     rates: ClassVar[Mapping[str, RateLimit]] = {}
-    """The vendor's documented limits by endpoint; ``""``: each endpoint that is not named."""
+    """The vendor's documented limits by endpoint. ``""`` applies to each endpoint that is not listed."""
     header_settings: ClassVar[Sequence[str]] = ()
     """Settings that are sent as headers."""
     first_delay: ClassVar[float] = FIRST_DELAY
-    """Seconds before the first repeat of a request that did not work."""
+    """Seconds before the first retry of a failed request."""
 
     @property
     @abstractmethod
     def stream_types(self) -> Sequence[type[RestStream]]:
-        """The streams that there are; a class attribute, or a property where they depend on a setting."""
+        """All streams of the tap. A class attribute, or a property if they depend on a setting."""
 
     @property
     @abstractmethod
     def authenticator(self) -> Authenticator:
-        """The one authenticator of this run."""
+        """The authenticator shared by all streams."""
 
     @cached_property
     def started(self) -> datetime:
@@ -55,14 +55,14 @@ class RestTap(SdkTap):
 
     @cached_property
     def rate_limiter(self) -> RateLimiter:
-        """The one pacer of this run."""
+        """The rate limiter shared by all streams."""
         per_minute = self.config.get("requests_per_minute")
         overall = RateLimit(per_minute, 60, burst=1) if per_minute else None
         return RateLimiter(self.rates, overall, max_wait=self.config["max_wait"])
 
     @cached_property
     def transport(self) -> Transport:
-        """The one way to the vendor's host."""
+        """The HTTP client shared by all streams."""
         headers = {
             "Accept": "application/json",
             "User-Agent": self.user_agent,
@@ -73,7 +73,7 @@ class RestTap(SdkTap):
 
     @property
     def api_url(self) -> str:
-        """The vendor's host, without a slash at its end."""
+        """The vendor's base URL, without a trailing slash."""
         return str(self.config["api_url"]).rstrip("/")
 
     @property
@@ -83,11 +83,11 @@ class RestTap(SdkTap):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Headers of the vendor's own, for each request."""
+        """Headers that the vendor requires, sent with each request."""
         return {}
 
     def discover_streams(self) -> Sequence[RestStream]:
-        """The streams on offer: all but those that a setting would have to switch on."""
+        """The available streams: all but those that a setting has to enable."""
         return [stream_type(self) for stream_type in self.stream_types if self._offers(stream_type)]
 
     def _offers(self, stream_type: type[RestStream]) -> bool:
@@ -97,7 +97,7 @@ class RestTap(SdkTap):
         return not stream_type.optional or any(fnmatchcase(stream_type.name, pattern) for pattern in patterns)
 
     def check_config(self) -> list[str]:
-        """Find settings that cannot work; a sentence for each."""
+        """Returns a sentence for each invalid setting."""
         missing: list[list[str]] = [[name for name in group if not self.config.get(name)] for group in self.credentials]
         if missing and all(missing):
             nothing_given = [list(group) for group in self.credentials] == missing
@@ -110,27 +110,27 @@ class RestTap(SdkTap):
         ]
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Take over the state of the run before.
+        """Loads the state of the previous run.
 
         Raises:
             RunError: If it is not a state of this tap.
         """
         bookmarks = state.get("bookmarks", None if state else {})
         if not isinstance(bookmarks, dict) or not all(isinstance(part, dict) for part in bookmarks.values()):
-            raise RunError("The state is not a Singer state. Give the one that this tap wrote, or run a full refresh.")
+            raise RunError("The state is not a Singer state. Pass the one that this tap wrote, or run a full refresh.")
         if bookmarks and not any(self.may_have(name) for name in bookmarks):
             raise RunError(
-                f"The state holds no stream of {self.name}: it seems to be another tap's. Give the one that this tap "
-                "wrote, or run a full refresh."
+                f"The state holds no stream of {self.name}: it seems to belong to another tap. Pass the one that this "
+                "tap wrote, or run a full refresh."
             )
         super().load_state(state)
 
     def may_have(self, name: str) -> bool:
-        """Whether a stream of this name could be one of this tap's, on offer or not."""
+        """Whether this tap can have a stream of this name, available or not."""
         return any(stream_type.name == name for stream_type in self.stream_types)
 
     def fetcher_for(self, streams: Sequence[SyncedStream], *, connection_test: bool) -> Fetcher:
-        """Begin to fetch for some streams."""
+        """Creates the fetcher for some streams."""
         # A connection test stops early: more workers would request pages that nobody reads.
         workers = 1 if connection_test else self.config["max_concurrency"]
         max_wait = self.config["max_wait"]
@@ -142,14 +142,14 @@ class RestTap(SdkTap):
         )
 
     def records_of(self, stream: RestStream) -> list[Record]:
-        """All records of a short list, as `parse` gives them: what discovery needs to know.
+        """Returns all records of a short list, as `parse` returns them, for use in discovery.
 
         Raises:
             NoAccess: If the credential may not read it.
             TapError: If it cannot be read.
-            ConfigValidationError: If the settings cannot work.
+            ConfigValidationError: If the settings are invalid.
         """
-        self._validate_config()  # discovery alone would not
+        self._validate_config()  # discovery alone does not validate
         fetcher = self.fetcher_for([stream], connection_test=False)
         fetcher.start()
         try:
@@ -158,6 +158,6 @@ class RestTap(SdkTap):
             fetcher.close()
 
     def _stream_named(self, name: str) -> RestStream:
-        """A stream, on offer or not: children may walk one that is not."""
+        """Returns a stream, available or not: the parent of a stream need not be available."""
         types = {stream_type.name: stream_type for stream_type in self.stream_types}
         return cast("RestStream", self.streams.get(name)) or types[name](self)

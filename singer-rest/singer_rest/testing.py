@@ -1,4 +1,4 @@
-"""For tests: a host on loopback that answers as the test says and remembers what it was asked; what a tap wrote."""
+"""Test helpers: a local host with scripted answers, and the messages that a tap writes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that the host got."""
+    """A request that the host received."""
 
     method: str
     path: str
@@ -48,17 +48,17 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the host answers.
+    """An answer of the host.
 
     Args:
         body: Bytes as they are, anything else as JSON.
         status: The HTTP status.
         headers: Further headers.
-        delay: Seconds to wait before.
+        delay: Seconds to wait before answering.
         cut: Whether the connection ends before the body does.
         stall: Seconds to wait between the headers and the body.
-        drip: Seconds to wait after each byte of the body, or of what is sent raw.
-        raw: Bytes that are sent in the place of all this, headers included; then the connection ends.
+        drip: Seconds to wait after each byte of the body, or of `raw`.
+        raw: Bytes to send instead of all this, headers included; then the connection ends.
     """
 
     body: Any = b""
@@ -72,7 +72,7 @@ class Answer:
 
 
 class Host:
-    """Answers requests by a function of the test's; counts those under way."""
+    """Answers requests with a function of the test, and counts concurrent requests."""
 
     def __init__(self, answer: Callable[[Asked], Answer]) -> None:
         self.asked: list[Asked] = []
@@ -86,22 +86,22 @@ class Host:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def queries(self, path: str) -> list[dict[str, str]]:
-        """The queries that a path was asked with, in their order."""
+        """The queries of the requests for a path, in order."""
         return [asked.query for asked in self.asked if asked.path == path]
 
     def paths(self) -> dict[str, int]:
-        """How often each path was asked for."""
+        """The number of requests by path."""
         counts: defaultdict[str, int] = defaultdict(int)
         for asked in self.asked:
             counts[asked.path] += 1
         return dict(counts)
 
     def serve(self) -> None:
-        """Answer until stopped."""
+        """Answers requests until stopped."""
         self._server.serve_forever(poll_interval=0.01)
 
     def stop(self) -> None:
-        """Answer no more."""
+        """Stops answering."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -151,22 +151,22 @@ class Host:
 
             def _write(self, content: bytes, drip: float) -> None:
                 size = 1 if drip else max(len(content), 1)
-                with suppress(ConnectionError):  # who asked may have given up
+                with suppress(ConnectionError):  # the client may have given up
                     for start in range(0, len(content), size):
                         self.wfile.write(content[start : start + size])
                         time.sleep(drip)
 
-            do_GET = do_POST = _reply  # noqa: N815 - names that http.server asks for
+            do_GET = do_POST = _reply  # noqa: N815  noqa: N815 - names that http.server requires
 
             def log_message(self, *args: object) -> None:
-                """Stay quiet."""
+                """Logs nothing."""
 
         return Handler
 
 
 @contextmanager
 def host(answer: Callable[[Asked], Answer]) -> Iterator[Host]:
-    """Run a host on a free port of 127.0.0.1 until the block ends."""
+    """Runs a host on a free port of 127.0.0.1 until the block ends."""
     running = Host(answer)
     thread = threading.Thread(target=running.serve, daemon=True)
     thread.start()
@@ -179,7 +179,7 @@ def host(answer: Callable[[Asked], Answer]) -> Iterator[Host]:
 
 @contextmanager
 def hosts() -> Iterator[Callable[[Callable[[Asked], Answer]], Host]]:
-    """Start any number of hosts, which run until the block ends."""
+    """Starts any number of hosts, which run until the block ends."""
     with ExitStack() as stack:
         yield lambda answer: stack.enter_context(host(answer))
 
@@ -192,7 +192,7 @@ class Output:
         self.messages: list[dict[str, Any]] = [json.loads(line) for line in raw.splitlines()]
 
     def of(self, kind: str, stream: str | None = None) -> list[dict[str, Any]]:
-        """The messages of a kind, of one stream or of all."""
+        """The messages of a type, of one stream or of all."""
         return list(self._of[kind, stream])
 
     @cached_property
@@ -205,18 +205,18 @@ class Output:
         return found
 
     def records(self, stream: str) -> list[dict[str, Any]]:
-        """A stream's records, in their order."""
+        """A stream's records, in order."""
         return [message["record"] for message in self.of("RECORD", stream)]
 
     def ids(self) -> dict[str, list[str]]:
-        """The records' ids by stream, in their order."""
+        """The records' ids by stream, in order."""
         found: defaultdict[str, list[str]] = defaultdict(list)
         for message in self.of("RECORD"):
             found[message["stream"]].append(message["record"]["id"])
         return dict(found)
 
     def counts(self) -> dict[str, int]:
-        """Records by stream."""
+        """Number of records by stream."""
         return dict(Counter(message["stream"] for message in self.of("RECORD")))
 
     @property
@@ -228,7 +228,7 @@ class Output:
 
 @contextmanager
 def captured() -> Iterator[io.BytesIO]:
-    """Take the bytes that go to standard output."""
+    """Captures the bytes written to standard output."""
     before, raw = sys.stdout, io.BytesIO()
     sys.stdout = io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
     try:
@@ -240,11 +240,11 @@ def captured() -> Iterator[io.BytesIO]:
 
 
 def written(run: Callable[[], object], fails: list[Exception] | None = None) -> Output:
-    """What a tap writes.
+    """Returns what a tap writes.
 
     Args:
-        run: Runs it.
-        fails: Takes the error that ends it, which is raised otherwise.
+        run: Runs the tap.
+        fails: Receives the error that ends the run. None: the error is raised.
     """
     with captured() as raw:
         try:
@@ -257,15 +257,15 @@ def written(run: Callable[[], object], fails: list[Exception] | None = None) -> 
 
 
 def ended(run: Callable[[], T], seconds: float = 60.0) -> T:
-    """What a run gives, or raises.
+    """Returns or raises what a run returns or raises.
 
     Args:
-        run: Runs it.
-        seconds: How long it may take at most.
+        run: The run.
+        seconds: Its maximum duration.
 
     Raises:
-        AssertionError: If it does not end by then.
-        RuntimeError: If it ends with what is no Exception.
+        AssertionError: If it takes longer.
+        RuntimeError: If it ends with a BaseException that is no Exception.
     """
     given: list[T] = []
     raised: list[BaseException] = []
@@ -273,7 +273,7 @@ def ended(run: Callable[[], T], seconds: float = 60.0) -> T:
     def work() -> None:
         try:
             given.append(run())
-        except BaseException as error:  # noqa: BLE001 - it is raised below
+        except BaseException as error:  # noqa: BLE001  noqa: BLE001 - raised below
             raised.append(error)
 
     thread = threading.Thread(target=work, daemon=True)
@@ -287,20 +287,20 @@ def ended(run: Callable[[], T], seconds: float = 60.0) -> T:
 
 
 def shorten_waits(monkeypatch: pytest.MonkeyPatch, tap: type[RestTap]) -> None:
-    """Let a tap hardly wait until a test ends: before it repeats a request, and for answers of no use at its end."""
+    """Shortens a tap's waits until a test ends: before retries, and for unusable answers at its end."""
     monkeypatch.setattr(tap, "first_delay", 0.001)
     monkeypatch.setattr(retries, "THROTTLED_DELAY", 0.01)
     monkeypatch.setattr(scheduler, "CLOSING_SECONDS", 0.05)
 
 
 def select(tap: RestTap, *streams: str) -> None:
-    """Select some streams of a tap, or all."""
+    """Selects some streams of a tap, or all."""
     for stream in tap.streams.values():
         stream.selected = not streams or stream.name in streams
 
 
 def synced(tap: RestTap, *streams: str, fails: list[Exception] | None = None) -> Output:
-    """What a tap writes of some streams, or of all."""
+    """Returns what a tap writes for some streams, or for all."""
     select(tap, *streams)
     return written(tap.sync_all, fails)
 
@@ -310,10 +310,10 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
 
 def differs(row: Mapping[str, Any], record: Mapping[str, Any]) -> set[str]:
-    """Names of the fields that do not say what the vendor's row says.
+    """Names of the fields that differ from the vendor's row.
 
     Args:
-        row: The vendor's row, with the names that its record has.
+        row: The vendor's row, with the record's field names.
         record: The record, from the tap or from the loader.
     """
     found = {**record, **(record.get("_extra") or {})}
@@ -321,7 +321,7 @@ def differs(row: Mapping[str, Any], record: Mapping[str, Any]) -> set[str]:
 
 
 def meaning(value: Any) -> Any:  # noqa: ANN401
-    """What a value says, whatever its form: numbers, flags and moments as text."""
+    """What a value means, whatever its form: numbers, booleans and timestamps as text."""
     if isinstance(value, dict):
         return {name: meaning(inner) for name, inner in value.items()}
     if isinstance(value, list):

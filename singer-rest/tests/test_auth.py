@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from singer_rest import Authenticator, RunError, Token
 from singer_rest.errors import RetryableError
-from singer_rest.http.token_requests import USUAL_LIFETIME, lifetime, until_answered, until_granted
+from singer_rest.http.token_requests import DEFAULT_LIFETIME, lifetime, until_answered, until_granted
 
 
 class Counting(Authenticator):
@@ -145,7 +145,7 @@ def test_a_token_does_not_show_itself() -> None:
     ids=lambda said: f"{type(said).__name__} {str(said)[:9]}",
 )
 def test_a_life_that_cannot_be_meant_is_the_usual_one(said: Any) -> None:
-    assert lifetime(said) == USUAL_LIFETIME
+    assert lifetime(said) == DEFAULT_LIFETIME
 
 
 @pytest.mark.parametrize(("said", "seconds"), [(86_400, 86_400.0), ("7200", 7200.0), (Decimal("0.5"), 0.5)])
@@ -164,11 +164,11 @@ def test_a_request_of_its_own_waits_no_longer_than_a_limit_may_take_and_says_so(
     def send() -> None:
         raise waits.pop(0)
 
-    with pytest.raises(RunError, match=r"gives no token \(it asks to wait 15 minutes, longer than `max_wait` allows"):
+    with pytest.raises(RunError, match=r"issues no token \(it asks to wait 15 minutes, longer than `max_wait` allows"):
         until_granted(send, 0.5)
     assert slept == [30, 5]
     told = [record.getMessage() for record in caplog.records]
-    assert told == ["the token request: too many requests; going on in 30 s"]
+    assert told == ["the token request: too many requests; retrying in 30 s"]
 
 
 def test_a_limit_costs_a_request_of_its_own_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -337,7 +337,7 @@ def test_a_resumed_run_without_rows_ends_with_the_bookmark_and_version_of_the_ro
     assert second.of("RECORD") == []
     assert versions(second, "ACTIVATE_VERSION") == {VERSION}
     assert place(second)["replication_key_value"] == "2026-03-03T10:00:00Z"
-    assert "nothing came back" not in caplog.text
+    assert "no records were returned" not in caplog.text
 
 
 def test_records_without_the_replication_key_before_the_interruption_count(
@@ -347,7 +347,7 @@ def test_records_without_the_replication_key_before_the_interruption_count(
     first = interrupted(calendar, visits)
     second = visits(state=first.state)
     assert place(second)["replication_key_value"] is None
-    assert "visits: 1 of 18 records carry no updated_at" in caplog.text
+    assert "visits: 1 of 18 records have no updated_at" in caplog.text
 
 
 def test_a_parent_whose_own_reading_gives_the_ids_is_read_whole_so_that_no_child_is_missing(

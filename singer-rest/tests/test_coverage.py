@@ -161,7 +161,7 @@ def test_a_list_with_fewer_records_than_it_tells_of_is_asked_for_again(
     output = run("kinds", max_concurrency=workers)
     assert set(output.ids()["kinds"]) == {"cat", "dog", "fish"}
     assert activated(output) == {"kinds"}
-    assert "came again" not in caplog.text
+    assert "repeat the key" not in caplog.text
 
 
 @WORKERS
@@ -251,7 +251,7 @@ def test_what_is_not_booked_or_switched_off_is_skipped_by_name(
     output = run("kinds", "owners", start_date=None)
     assert output.ids() == {"owners": ["1", "2", "3"]}
     assert f"kinds: the company has not booked it, or the vendor has switched it off (status {status}" in caplog.text
-    assert "Skipped; the run goes on." in caplog.text
+    assert "Skipping it; the run continues." in caplog.text
 
 
 @pytest.mark.parametrize("status", [402, 412, 428])

@@ -96,7 +96,7 @@ def test_what_ends_a_worker_is_told_with_its_place_and_ends_the_others(
 ) -> None:
     monkeypatch.setattr(StreamFetch, "finish", failing(Odd("a value")))
     tap = make_tap(*STREAMS, max_concurrency=workers)
-    with pytest.raises(RunError, match=r"An unforeseen Odd at .*test_endings\.py:\d+ ended this") as raised:
+    with pytest.raises(RunError, match=r"Unexpected Odd at .*test_endings\.py:\d+\. Please report") as raised:
         ended(tap.sync_all)
     assert "a value" not in str(raised.value)
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from singer_rest.http.rate_limits import (
-    LONGEST_DELAY,
+    MAX_DELAY,
     MAX_WAIT,
     RateLimit,
     RateLimiter,
@@ -257,7 +257,9 @@ def test_a_limit_that_is_reset_at_a_moment_holds_up_nothing_for_longer(
     for endpoint in ("/a", "/b"):
         rate_limiter.update(endpoint, {"RateLimit-Remaining": "0", "RateLimit-Reset": str(time.time() + 30)})
     assert rate_limiter.acquire("/a") == pytest.approx(30, abs=1)
-    assert [record.getMessage() for record in caplog.records] == ["/a: the vendor's limit is used up; going on in 30 s"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "/a: the vendor's rate limit is used up; continuing in 30 s"
+    ]
     clock.now += 31
     assert rate_limiter.acquire("/a") == 0.0
     rate_limiter.update("/a", {"RateLimit-Remaining": "0", "RateLimit-Reset": "9"})
@@ -271,4 +273,4 @@ def test_without_the_header_nothing_was_asked() -> None:
 def test_without_retry_after_the_delay_is_exponential_with_full_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.uniform", lambda least, most: (least, most))
     assert [full_jitter(0.5, tries) for tries in (1, 2, 3, 4)] == [(0, 1.0), (0, 2.0), (0, 4.0), (0, 8.0)]
-    assert full_jitter(0.5, 1000) == (0, LONGEST_DELAY)
+    assert full_jitter(0.5, 1000) == (0, MAX_DELAY)

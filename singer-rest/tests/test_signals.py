@@ -69,7 +69,7 @@ def test_a_signal_in_the_middle_of_a_write_leaves_whole_lines(
     assert all(line.endswith(b"\n") and json.loads(line) for line in lines)
     assert 0 < len(lines) < ROWS
     assert process.returncode == 128 + number
-    assert b"Stopped by a signal: what was finished is in the state" in log
+    assert b"Stopped by a signal. Finished parts are in the state" in log
     assert b"Traceback" not in log
 
 

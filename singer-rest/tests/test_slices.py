@@ -268,7 +268,7 @@ def test_one_parent_at_a_time_may_be_told() -> None:
     listing = Parents(("1", {}), ("2", {}))
     slices = ParentBatches("posts", "ids[]", size=1, column="post_id").plan(window(), listing)
     assert next(slices) == Slice(params={"ids[]": ("1",)}, columns={"post_id": "1"})
-    with pytest.raises(ValueError, match="one id at a time"):
+    with pytest.raises(ValueError, match="a column requires a batch size of 1"):
         ParentBatches("posts", "ids[]", size=2, column="post_id")
 
 

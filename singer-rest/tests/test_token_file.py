@@ -54,7 +54,7 @@ class Tap(RefreshingAuthenticator):
     def exchange(self, chain: Chain) -> Grant:
         return self.vendor.exchange(chain.refresh_token)
 
-    def logged_out(self) -> RunError:
+    def login_required(self) -> RunError:
         return RunError("Log in first.")
 
 
@@ -165,7 +165,7 @@ def test_no_token_is_spent_where_its_successor_could_not_be_kept(path: Path, mon
 
     vendor = Vendor()
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RunError, match="no token was spent"):
+    with pytest.raises(RunError, match="no token was used"):
         Tap(path, vendor).token()
     assert vendor.spent == 0
 
@@ -320,7 +320,7 @@ def test_while_one_run_waits_to_ask_again_another_may_renew_the_token_which_is_s
 
 
 def test_a_limit_that_does_not_end_leaves_the_token_and_says_how_long_it_asks_to_wait(path: Path) -> None:
-    with pytest.raises(RunError, match=r"gives no token \(it asks to wait 24 hours, longer than `max_wait` allows"):
+    with pytest.raises(RunError, match=r"issues no token \(it asks to wait 24 hours, longer than `max_wait` allows"):
         ended(lambda: Tap(path, Throttling(86_400)).token())
     assert Tap(path, Vendor()).token().value == "access-1"
 
@@ -335,7 +335,7 @@ def test_a_disk_that_fails_after_the_tokens_came_is_said(path: Path, monkeypatch
     def failing(descriptor: int) -> None:
         raise OSError(5, "Input/output error")
 
-    with pytest.raises(RunError, match=r"after new tokens had come, so they are lost\. Check the disk"):
+    with pytest.raises(RunError, match=r"after new tokens had been issued, so they are lost\. Check the disk"):
         Tap(path, Failing()).token()
 
 
@@ -350,7 +350,7 @@ counter = Path(sys.argv[1])
 
 
 class Tap(RefreshingAuthenticator):
-    logged_out = None
+    login_required = None
 
     def exchange(self, chain):
         spent = int(counter.read_text()) if counter.exists() else 0
@@ -382,7 +382,7 @@ from singer_rest.http.token_file import Grant, RefreshingAuthenticator, TokenFil
 
 
 class Tap(RefreshingAuthenticator):
-    logged_out = None
+    login_required = None
 
     def exchange(self, chain):
         print("asked", flush=True)

@@ -89,7 +89,7 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
         (Answer({"a": "x" * 100}, drip=0.1), "no answer in time", None, False),
         (
             Answer(b"not gzip at all", headers={"Content-Encoding": "gzip"}),
-            "the body could not be unpacked",
+            "the body could not be decompressed",
             None,
             False,
         ),
@@ -331,5 +331,8 @@ def test_a_token_is_asked_for_again_but_not_for_ever() -> None:
     answers: list[Any] = [Answer({}, 503), Answer({}, 429, {"Retry-After": "0"}), Answer({"token": 1})]
     with host(lambda asked: answers.pop(0)) as vendor:
         assert post_for_token(transport(vendor.url), "/token", 0.001, data={"a": "b"}).json() == {"token": 1}
-    with host(lambda asked: Answer({}, 503)) as vendor, pytest.raises(RunError, match=r"gives no token \(status 503\)"):
+    with (
+        host(lambda asked: Answer({}, 503)) as vendor,
+        pytest.raises(RunError, match=r"issues no token \(status 503\)"),
+    ):
         post_for_token(transport(vendor.url), "/token", 0.001, data={"a": "b"})

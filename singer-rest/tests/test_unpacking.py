@@ -6,7 +6,7 @@ import gzip
 import zlib
 
 import pytest
-from singer_rest.http.unpacking import BrokenBody, UnknownEncoding, unpacked
+from singer_rest.http.unpacking import BrokenBody, UnknownEncoding, decompress
 
 TEXT = b"".join(b"row %d\n" % number for number in range(300))
 GZIP = gzip.compress(TEXT, mtime=0)
@@ -34,7 +34,7 @@ BARE = ZLIB[2:-4]  # without the frame that the standard wants
     ],
 )
 def test_a_whole_body_is_unpacked(body: bytes, encoding: str, content: bytes) -> None:
-    assert unpacked(body, encoding) == content
+    assert decompress(body, encoding) == content
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_a_whole_body_is_unpacked(body: bytes, encoding: str, content: bytes) ->
 def test_a_body_that_ends_early_is_never_whole_wherever_it_ends(body: bytes, encoding: str) -> None:
     for end in range(len(body)):
         with pytest.raises(BrokenBody):
-            unpacked(body[:end], encoding)
+            decompress(body[:end], encoding)
 
 
 @pytest.mark.parametrize("end", [3, 10, len(GZIP) - 1])
 def test_a_further_member_that_ends_early_is_noticed_too(end: int) -> None:
     with pytest.raises(BrokenBody):
-        unpacked(GZIP + GZIP[:end], "gzip")
+        decompress(GZIP + GZIP[:end], "gzip")
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_a_further_member_that_ends_early_is_noticed_too(end: int) -> None:
 )
 def test_a_body_that_was_changed_on_its_way_is_broken(body: bytes, encoding: str) -> None:
     with pytest.raises(BrokenBody):
-        unpacked(body, encoding)
+        decompress(body, encoding)
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, br", "utf-8", ",".join(["gzip"] * 6)])
 def test_another_encoding_is_said_not_guessed(encoding: str) -> None:
     with pytest.raises(UnknownEncoding):
-        unpacked(GZIP, encoding)
+        decompress(GZIP, encoding)

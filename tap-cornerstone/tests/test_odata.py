@@ -916,7 +916,7 @@ def test_a_view_that_is_not_booked_or_switched_off_is_skipped_by_its_name(
     assert set(output.counts()) == {"vw_rpt_untouched"}
     sentence = f"the company has not booked it, or the vendor has switched it off (status {status} from"
     assert f"things_core: {sentence}" in caplog.text
-    assert "It needs the scope obj_things_core:read. Skipped; the run goes on." in caplog.text
+    assert "It needs the scope obj_things_core:read. Skipping it; the run continues." in caplog.text
 
 
 def test_a_delta_link_is_kept_where_an_entry_of_its_answer_cannot_be_read(things: Any) -> None:

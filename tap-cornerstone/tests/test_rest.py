@@ -203,7 +203,7 @@ def test_a_list_that_is_not_booked_or_switched_off_is_skipped_by_its_name(
     assert output.counts() == {"termination_reasons": 1}
     sentence = f"the company has not booked it, or the vendor has switched it off (status {status} from "
     assert f"ou_types: {sentence}" in caplog.text
-    assert "It needs the scope outype:read. Skipped; the run goes on." in caplog.text
+    assert "It needs the scope outype:read. Skipping it; the run continues." in caplog.text
 
 
 @pytest.mark.parametrize("status", [402, 410, 412, 428])
@@ -216,7 +216,7 @@ def test_what_is_not_booked_for_any_employee_is_skipped_by_its_name(
     assert output.counts() == {"employees": 4}
     assert "employee_groups: " in caplog.text
     assert "it needs the scope group:read" in caplog.text.replace("It needs", "it needs")
-    assert "Skipped; the run goes on." in caplog.text
+    assert "Skipping it; the run continues." in caplog.text
 
 
 @pytest.mark.parametrize("workers", [1, 8])

@@ -148,7 +148,7 @@ def test_rows_that_move_while_they_are_read_come_again_and_none_is_missing(
     records = output.records("user_ou_core")
     assert {key_of(key, record) for record in records} == expected
     assert len(records) == len(expected) + 3
-    assert "3 records came again with the key of an earlier one" in caplog.text
+    assert "3 records repeat the key of an earlier one" in caplog.text
 
 
 def test_a_missing_scope_skips_that_view_alone(

@@ -193,13 +193,13 @@ class OAuthAuthenticator(RefreshingAuthenticator):
         )
 
     @override
-    def lasting(self, token: Token) -> Token:
+    def confirm_access_token(self, token: Token) -> Token:
         if self._check.refuses(self.headers(token)):
             raise RunError(REFUSED_LOGIN)
         return Token(token.value, min(token.lifetime, CHECKED))
 
     @override
-    def logged_out(self) -> RunError:
+    def login_required(self) -> RunError:
         return RunError(NO_LOGIN)
 
 

@@ -26,8 +26,8 @@ class PerhapsByDay(ChangedSince):
     """A filter that takes a timestamp, of which the vendor may heed the day alone: then earlier records come too."""
 
     @override
-    def asked(self, since: datetime) -> datetime:
-        return ChangedSince(self.param, self.strict, times.date).asked(since)
+    def earliest(self, since: datetime) -> datetime:
+        return ChangedSince(self.param, self.strict, times.date).earliest(since)
 
 
 @cache

@@ -389,7 +389,7 @@ def test_a_token_without_a_lifetime_is_renewed_once_it_is_refused(config: dict[s
         ({"refresh_token": "s3cret"}, 200, "status 200 and no token"),
         ({"access_token": "s3cret\n"}, 200, "status 200 and no token"),
         ({"access_token": "s3cret\u00e9"}, 200, "status 200 and no token"),
-        (b"", 503, "gives no token"),
+        (b"", 503, "issues no token"),
     ],
 )
 def test_a_refused_token_request_is_a_sentence_without_the_body(

@@ -617,7 +617,7 @@ def test_a_credential_without_a_company_leaves_nothing_to_ask_for_and_it_is_said
     credentials = page({"id": "access-0", "company_id": None})
     with host(lambda asked: credentials if asked.path.endswith("/credentials") else EMPTY) as vendor:
         run(vendor.url, "contracts_materialized_templates", "teams_teams")
-    assert "contracts_materialized_templates: nothing was asked for: none of the api_public_credentials" in caplog.text
+    assert "contracts_materialized_templates: nothing was requested: none of the api_public_credentials" in caplog.text
     assert "has a company_id" in caplog.text
 
 

@@ -221,7 +221,7 @@ def test_a_body_without_a_list_of_records_fails_its_stream(
         (Answer(b"<html>", 200), "status 200 and no token"),
         (Answer({"token": "t"}, 200), "status 200 and no token"),
         (Answer({"access_token": "line\nbreak"}, 200), "line break"),
-        (Answer({}, 503), "gives no token"),
+        (Answer({}, 503), "issues no token"),
     ],
 )
 def test_no_token_is_a_sentence(run: Callable[..., Any], answer: Answer, sentence: str) -> None:

@@ -75,7 +75,7 @@ def test_where_v1_gives_no_token_its_lists_are_skipped_and_those_of_v2_are_read(
     with host(refusing_v1(refused)) as vendor:
         output = run(vendor.url, "document_categories", "employees", "workplaces", discover=True)
     assert output.counts() == {"workplaces": 1}
-    assert "document_categories: the v1 API gives no token." in caplog.text
+    assert "document_categories: the v1 API issues no token." in caplog.text
     assert "Nein" not in caplog.text
 
 
@@ -264,7 +264,7 @@ def test_a_value_that_its_column_cannot_hold_is_kept_in_extra(
     vendor = personio(lists(employees=[employee(1, **{column: attribute(sent)})]))
     (record,) = run(vendor.url, "employees").records("employees")
     assert record == {"id": 1, column: None, "_extra": {column: sent}}
-    assert f"are kept in `_extra`, and the columns are left empty: {column}" in caplog.text
+    assert f"are kept in `_extra`, and the columns are null: {column}" in caplog.text
 
 
 def test_currencies_stand_by_attribute(run: Callable[..., Any], personio: Any) -> None:
@@ -369,8 +369,8 @@ def test_last_modified_at_that_is_not_allowed_means_a_full_table_said_once(
 ) -> None:
     vendor = personio(lists(employees=[employee(1), employee(2)]))
     first = run(vendor.url, "employees")
-    assert caplog.text.count("2 of 2 records carry no last_modified_at") == 1
-    assert "whole again. Allow the credential to read this attribute to read only what changed." in caplog.text
+    assert caplog.text.count("2 of 2 records have no last_modified_at") == 1
+    assert "full read again. Allow the credential to read this attribute to read only what changed." in caplog.text
     run(vendor.url, "employees", state=first.state)
     assert all("updated_since" not in query for query in vendor.queries(EMPLOYEES))
 

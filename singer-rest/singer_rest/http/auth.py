@@ -1,4 +1,4 @@
-"""One authenticator per tap, shared by every stream and worker; one refresh at a time."""
+"""One authenticator per tap, shared by all streams and workers, with one refresh at a time."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 EXPIRY_MARGIN = 60.0
-"""Seconds before its end at which a token is renewed (a tenth of its life where that is less)."""
+"""Seconds before its expiry at which a token is renewed (a tenth of its lifetime if that is less)."""
 
 
 RENEW_INTERVAL = 60.0
-"""Seconds after which a token may have ended, where its endpoint refuses some of what it is asked for."""
+"""Minimum number of seconds between renewals for an endpoint that rejects some of its requests."""
 
 
-@dataclass(frozen=True, repr=False)  # a token never stands in a log
+@dataclass(frozen=True, repr=False)  # a token must not appear in a log
 class Token:
-    """An access token and the seconds that it lives from now."""
+    """An access token and its remaining lifetime in seconds."""
 
     value: str
     lifetime: float
@@ -37,85 +37,87 @@ class Authenticator(ABC):
 
     A 401 does not always mean that the token has expired: vendors also answer it for missing permissions. So a 401
     renews the token if the endpoint has answered before, or if the token has expired. For endpoints that have never
-    answered, this is tried until one of them refuses a fresh token too; from then on their 401 means a missing
-    permission. An endpoint that has answered, and still refused a fresh token, serves only some requests: the token is
+    answered, this is tried until one of them rejects a fresh token too; from then on their 401 means a missing
+    permission. An endpoint that has answered and still rejected a fresh token serves only some requests: the token is
     renewed for it at most once a minute.
 
     Args:
-        clock: Seconds that only go forward.
+        clock: A monotonic clock, in seconds.
     """
 
     refusals: frozenset[int] = frozenset({HTTPStatus.UNAUTHORIZED})
-    """Statuses that the vendor answers to a token whose time is up."""
+    """Statuses with which the vendor answers an expired token."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._token: Token | None = None
         self._renew_at = 0.0
-        self._got_at = 0.0
-        self._failed: Exception | None = None
+        self._renewed_at = 0.0
+        self._error: Exception | None = None
         self._answered: set[str] = set()
         self._fresh_token_refused = False
         self._partially_forbidden: set[str] = set()
 
     @abstractmethod
     def request_token(self) -> Token:
-        """Ask the vendor for a new token; called by one thread at a time.
+        """Requests a new token from the vendor. Called by one thread at a time.
 
         Raises:
-            RunError: If the vendor refuses the credentials or cannot be reached.
+            RunError: If the vendor rejects the credentials or cannot be reached.
         """
 
     def headers(self, token: Token) -> dict[str, str]:
-        """The headers that carry a token."""
+        """The headers for a token."""
         return {"Authorization": f"Bearer {token.value}"}
 
     def token(self) -> Token:
-        """The token to send now, renewed if its end is near.
+        """Returns a valid token, renewed if it is about to expire.
 
         Raises:
-            RunError: If none can be had; every later call raises the same, so that no worker asks again.
+            RunError: If there is none. Every later call raises the same error, so that no worker tries again.
         """
         with self._lock:
             return self._valid()
 
     def renew(self, endpoint: str, refused: Token) -> Token | None:
-        """Answer a 401: the token to repeat the request with; None: the 401 means a missing permission."""
+        """Returns the token to retry with after a 401. None: the 401 means a missing permission."""
         with self._lock:
-            if refused is not self._token:  # another worker was faster
+            if refused is not self._token:  # another worker has renewed it
                 return self._valid()
             if endpoint in self._answered:
-                worth_it = endpoint not in self._partially_forbidden or self._clock() >= self._got_at + RENEW_INTERVAL
+                may_help = (
+                    endpoint not in self._partially_forbidden or self._clock() >= self._renewed_at + RENEW_INTERVAL
+                )
             else:
-                worth_it = not self._fresh_token_refused
-            if not (worth_it or self._clock() >= self._renew_at):
+                may_help = not self._fresh_token_refused
+            if not (may_help or self._clock() >= self._renew_at):
                 return None
             self._token = None
             return self._valid()
 
     def answered(self, endpoint: str) -> None:
-        """Note that an endpoint took the token."""
+        """Records that an endpoint accepted the token."""
         self._answered.add(endpoint)
 
     def refused_fresh_token(self, endpoint: str) -> None:
-        """Note that a token just renewed got a 401 too."""
+        """Records that an endpoint rejected a token that was just renewed."""
         if endpoint in self._answered:
             self._partially_forbidden.add(endpoint)
         else:
             self._fresh_token_refused = True
 
     def _valid(self) -> Token:
-        if self._failed:
-            raise self._failed
+        if self._error:
+            raise self._error
         if self._token is None or self._clock() >= self._renew_at:
             try:
                 self._token = _checked(self.request_token())
             except Exception as error:
-                self._failed = error
+                self._error = error
                 raise
-            self._got_at = self._clock()
-            self._renew_at = self._got_at + self._token.lifetime - min(EXPIRY_MARGIN, self._token.lifetime / 10)
+            self._renewed_at = self._clock()
+            self._renew_at = self._renewed_at + self._token.lifetime - min(EXPIRY_MARGIN, self._token.lifetime / 10)
         return self._token
 
 
@@ -123,6 +125,6 @@ def _checked(token: Token) -> Token:
     if not is_sendable(token.value):
         raise RunError(
             "The access token cannot be sent in a header: it holds a line break or a character beyond ASCII. Check the "
-            "token in the settings; if there is none, report it to the vendor, who gave it."
+            "token in the settings; if there is none, report it to the vendor, who issued it."
         )
     return token

@@ -1,6 +1,6 @@
-"""Connections whose answers end by a deadline, however slowly they drip: their heads as well as their bodies.
+"""Connections with a deadline for the whole response, headers and body.
 
-The time-outs of a socket hold for each read. An answer that comes a byte at a time passes them for ever.
+A socket's time-out applies to each read, so a response that arrives byte by byte would never time out.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 @contextmanager
 def ending_by(deadline: float) -> Iterator[None]:
-    """Let what this thread reads in the block end by a deadline, by the monotonic clock; else `TimeoutError`."""
+    """Sets a deadline, by the monotonic clock, for this thread's reads in the block. Raises `TimeoutError` after it."""
     reset = _deadline.set(deadline)
     try:
         yield
@@ -36,15 +36,15 @@ def ending_by(deadline: float) -> Iterator[None]:
 
 
 class Adapter(HTTPAdapter):
-    """What requests sends by, with such connections."""
+    """The transport adapter that uses these connections."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools."""
+        """Creates the pools."""
         super().init_poolmanager(*args, **kwargs)
         _use_own_pools(self.poolmanager)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> ProxyManager:
-        """Make the pools of a proxy; those of a SOCKS proxy are as they were."""
+        """Creates the pools of a proxy. Those of a SOCKS proxy are unchanged."""
         manager: ProxyManager = super().proxy_manager_for(*args, **kwargs)
         if type(manager) is ProxyManager:
             _use_own_pools(manager)
@@ -52,7 +52,7 @@ class Adapter(HTTPAdapter):
 
 
 class _TimedReads(io.RawIOBase):
-    """Reads from a socket, each time for no longer than is left."""
+    """Reads from a socket, each time for at most the time left."""
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class _TimedReads(io.RawIOBase):
         try:
             return self._raw.readinto(buffer)
         finally:
-            self._sock.settimeout(timeout)  # the next request takes over the socket
+            self._sock.settimeout(timeout)  # the next request reuses the socket
 
     def close(self) -> None:
         self._raw.close()

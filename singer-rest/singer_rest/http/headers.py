@@ -1,4 +1,4 @@
-"""Which values an HTTP header can hold."""
+"""Checks values of HTTP headers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SENDABLE = re.compile(r"[\x21-\x7e][\x20-\x7e]*", re.ASCII)
-"""What a header's value can be."""
+"""Valid header values."""
 
 
 def _check_headers(headers: Mapping[str, str], endpoint: str) -> None:
     if wrong := [name for name, value in headers.items() if value and not SENDABLE.fullmatch(value)]:
         raise TapError(
-            f"{endpoint} cannot be asked: the header {wrong[0]} would hold a line break or a character beyond ASCII. "
-            "Check the tokens and keys in the settings."
+            f"{endpoint} cannot be requested: the header {wrong[0]} would hold a line break or a character beyond "
+            "ASCII. Check the tokens and keys in the settings."
         )
 
 

@@ -1,4 +1,4 @@
-"""How fast requests may go: one pacer per credential, shared by all workers and streams."""
+"""Rate limiting: one limiter per credential, shared by all workers and streams."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ROUNDING = 1e-9
-LONGEST_DELAY = 60.0
+MAX_DELAY = 60.0
 LONG_WAIT = 10.0
-"""Seconds from which on a wait is worth a line."""
+"""Seconds from which a wait is logged."""
 MAX_WAIT = 900.0
-"""Seconds that a limit may make a stream wait, unless the setting `max_wait` says otherwise."""
+"""Default of `max_wait`: seconds that a rate limit may make a stream wait."""
 YEAR = 366 * 86_400.0
-"""Seconds; a header that asks for a longer wait says nothing."""
+"""Seconds. Headers that ask for a longer wait are ignored."""
 EPOCH = 1e8
 EPOCH_MILLISECONDS = 1e12
-"""From here on a number is no wait but a timestamp: in seconds, or in milliseconds, since 1970."""
+"""From here on a number is not a wait but a timestamp, in seconds or milliseconds since 1970."""
 SLOWEST_RATE = 1 / 600
 FASTEST_RATE = 1e6
-"""Requests per second; a header that tells of another rate says nothing."""
-MOST_REQUESTS = 1e9
-"""Requests; a header that tells of more says nothing."""
+"""Requests per second. Headers with a rate outside these bounds are ignored."""
+MAX_REQUESTS = 1e9
+"""Requests. Headers with a larger number are ignored."""
 
 
 @dataclass(frozen=True)
 class RateLimit:
-    """A limit: ``requests`` per ``seconds``, of which ``burst`` may go at once (default: one second's worth).
+    """A limit: ``requests`` per ``seconds``, of which ``burst`` may be sent at once (default: one second's worth).
 
     Args:
-        requests: How many requests.
-        seconds: In how many seconds.
-        burst: How many at once.
-        shared: Whether all endpoints that its pattern matches share it, beside a limit of their own. It learns from
-            those that have none: what is said to one of them holds for all.
+        requests: Number of requests.
+        seconds: Length of the period.
+        burst: Number of requests that may be sent at once.
+        shared: Whether all endpoints that match its pattern share it, in addition to their own limits. It learns from
+            the responses of endpoints without a limit of their own.
     """
 
     requests: float
@@ -56,7 +56,7 @@ class RateLimit:
 
 
 class Bucket:
-    """A token bucket that learns from the vendor's headers. Its lock is the pacer's."""
+    """A token bucket that learns from the vendor's headers. Guarded by the limiter's lock."""
 
     def __init__(self, rate: RateLimit, now: float) -> None:
         self.per_second = rate.requests / rate.seconds
@@ -66,7 +66,7 @@ class Bucket:
         self.paused_until = 0.0
 
     def wait(self, now: float) -> float:
-        """Seconds until a request may go; 0 if it may go now. Takes nothing."""
+        """Seconds until a request may be sent; 0 if it may be sent now. Takes no token."""
         if now > self.filled_at:
             self.tokens = min(self.capacity, self.tokens + (now - self.filled_at) * self.per_second)
             self.filled_at = now
@@ -74,16 +74,16 @@ class Bucket:
         return max(missing / self.per_second, self.paused_until - now, 0.0)
 
     def update(self, headers: Mapping[str, str], now: float, max_wait: float) -> float:
-        """Take over the rate, the burst and what is left, in whichever of three ways the headers say it.
+        """Updates the rate, the burst and the remaining requests from whichever of three sets of headers are present.
 
         Args:
-            headers: Those of an answer.
-            now: Seconds by the pacer's clock.
-            max_wait: Seconds of the longest pause. A limit that is reset later is asked all the same: its answer says
-                whether it holds.
+            headers: Those of a response.
+            now: Seconds by the limiter's clock.
+            max_wait: Maximum pause in seconds. If a limit resets later than that, requests are still sent, as their
+                responses show whether it applies.
 
         Returns:
-            Seconds of a pause that begins; 0 where there is none, or one already.
+            Seconds of a new pause; 0 if there is none or one has begun already.
         """
         replenish, burst, remaining, requested = (
             _number(headers.get(f"x-ratelimit-{name}"))
@@ -98,18 +98,18 @@ class Bucket:
             self.capacity = capacity
         if remaining is not None:
             self.tokens = min(self.tokens, remaining / cost)
-        hourly, left_of_it = (
+        hourly, hourly_remaining = (
             _number(headers.get(f"x-csod-{name}-urilevel")) for name in ("throttling-rate-limit", "requests-remaining")
         )
         if hourly and SLOWEST_RATE <= hourly / 3660 <= FASTEST_RATE:
-            # Its minutes begin with the first request; with what may go at once, no minute must hold one too many.
+            # Its minutes start with the first request; including a burst, no minute may have one request too many.
             self.per_second = hourly / 3660
-        if left_of_it is not None:
-            self.tokens = min(self.tokens, left_of_it)
-        left, reset = _number(headers.get("RateLimit-Remaining")), reset_after(headers)
-        if left is not None and left >= 1:
-            self.tokens = min(self.tokens, left)
-        elif left is not None and reset and reset <= max_wait:
+        if hourly_remaining is not None:
+            self.tokens = min(self.tokens, hourly_remaining)
+        remaining_requests, reset = _number(headers.get("RateLimit-Remaining")), reset_after(headers)
+        if remaining_requests is not None and remaining_requests >= 1:
+            self.tokens = min(self.tokens, remaining_requests)
+        elif remaining_requests is not None and reset and reset <= max_wait:
             is_paused = self.paused_until > now
             self.paused_until = max(self.paused_until, now + reset)
             return 0.0 if is_paused else reset
@@ -117,13 +117,13 @@ class Bucket:
 
 
 class RateLimiter:
-    """Holds requests back so that they keep to the vendor's limits and the user's own.
+    """Delays requests to stay within the vendor's limits and the user's own.
 
     Args:
-        rates: Limit by endpoint; ``""`` is that of each endpoint that is not named; shared ones by glob pattern.
-        overall: The user's own cap over all endpoints.
-        clock: Seconds that only go forward.
-        max_wait: Seconds of the longest pause that an answer's headers can cause.
+        rates: Limits by endpoint. ``""`` applies to each endpoint that is not listed; shared ones are glob patterns.
+        overall: The user's own limit for all endpoints.
+        clock: A monotonic clock, in seconds.
+        max_wait: Maximum pause in seconds that a response's headers can cause.
     """
 
     def __init__(
@@ -141,13 +141,13 @@ class RateLimiter:
         self._shared = {pattern: Bucket(rate, clock()) for pattern, rate in rates.items() if rate.shared}
         self._overall = Bucket(overall, clock()) if overall else None
         self.answered = False
-        """Whether any answer has come yet."""
+        """Whether any response has been received."""
 
     def acquire(self, endpoint: str) -> float:
-        """Take leave for one request to an endpoint.
+        """Acquires permission for one request to an endpoint.
 
         Returns:
-            0 if it may go now (and is counted); else seconds to wait before asking again.
+            0 if it may be sent now (it is counted); otherwise the seconds to wait before asking again.
         """
         with self._lock:
             now = self._clock()
@@ -159,30 +159,30 @@ class RateLimiter:
             return wait
 
     def update(self, endpoint: str, headers: Mapping[str, str]) -> None:
-        """Take over what an answer's headers say of the endpoint's limit."""
+        """Updates the endpoint's limit from a response's headers."""
         with self._lock:
             self.answered = True
             now = self._clock()
             learning = self._learning(endpoint, now)
             pause = max((bucket.update(headers, now, self._max_wait) for bucket in learning), default=0.0)
         if pause >= LONG_WAIT:
-            logger.info("%s: the vendor's limit is used up; going on in %.0f s", endpoint, pause)
+            logger.info("%s: the vendor's rate limit is used up; continuing in %.0f s", endpoint, pause)
 
     def pause_left(self, endpoint: str) -> float:
-        """Seconds for which the vendor lets no request to an endpoint go; 0 where it does."""
+        """Seconds until the vendor accepts requests to an endpoint again; 0 if it does."""
         with self._lock:
             now = self._clock()
             return max((0.0, *(bucket.paused_until - now for bucket in self._buckets(endpoint, now))))
 
     def pause(self, endpoint: str, seconds: float) -> None:
-        """Let no request to the endpoint, and to those that share its limit, go for some seconds: the vendor asked."""
+        """Pauses an endpoint, and those that share its limit, because the vendor asked for it."""
         with self._lock:
             now = self._clock()
             if not self._learning(endpoint, now):
                 self._endpoints[endpoint] = Bucket(RateLimit(1e6), now)
             for bucket in self._learning(endpoint, now):
                 bucket.paused_until = max(bucket.paused_until, now + seconds)
-                # What had gathered is gone, and gathers anew from the pause's end on.
+                # The bucket is empty and fills again after the pause.
                 bucket.tokens, bucket.filled_at = 1.0, bucket.paused_until
 
     def _buckets(self, endpoint: str, now: float) -> list[Bucket]:
@@ -190,7 +190,7 @@ class RateLimiter:
         return [bucket for bucket in (own, *self._shared_by(endpoint), self._overall) if bucket]
 
     def _learning(self, endpoint: str, now: float) -> list[Bucket]:
-        """The limits that an answer of the endpoint speaks of: its own, else those that it shares."""
+        """The limits that a response of the endpoint describes: its own, otherwise the shared ones."""
         own = self._endpoint(endpoint, now)
         return [own] if own else self._shared_by(endpoint)
 
@@ -207,50 +207,50 @@ class RateLimiter:
 
 
 def full_jitter(first_delay: float, tries: int) -> float:
-    """Seconds to wait after so many tries: anything up to twice as long as after the one before, a minute at most."""
-    return random.uniform(0, min(LONGEST_DELAY, first_delay * 2.0 ** min(tries, 10)))  # noqa: S311 - no secret
+    """Seconds to wait after some attempts: random, with a bound that doubles each time up to a minute."""
+    return random.uniform(0, min(MAX_DELAY, first_delay * 2.0 ** min(tries, 10)))  # noqa: S311  noqa: S311 - no secret
 
 
 def retry_after(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
-    """Seconds that a ``Retry-After`` header asks to wait, given in seconds or as a date.
+    """The seconds to wait from a ``Retry-After`` header, given in seconds or as a date.
 
     Returns:
-        The seconds; None without one, or where it cannot be meant: it is negative, or asks for more than a year.
+        The seconds. None if there is no header, or its value is negative or more than a year.
     """
     value = headers.get("Retry-After")
     if value is None:
         return None
-    number = _number(value, most=math.inf)
+    number = _number(value, maximum=math.inf)
     if number is not None:
         return _seconds(number, now)
     try:
-        return _wait(times.http_date(value).timestamp() - now())
-    except Exception:  # noqa: BLE001 - whatever the parser of dates stumbles over, no header may stop a run
+        return _plausible_wait(times.http_date(value).timestamp() - now())
+    except Exception:  # noqa: BLE001  noqa: BLE001 - the date parser raises errors of many types, and no header may end a run
         return None
 
 
 def reset_after(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
-    """Seconds until a ``RateLimit-Reset`` header lets requests go again; None as for `retry_after`."""
-    number = _number(headers.get("RateLimit-Reset"), most=math.inf)
+    """Seconds until the time in a ``RateLimit-Reset`` header. None as for `retry_after`."""
+    number = _number(headers.get("RateLimit-Reset"), maximum=math.inf)
     return None if number is None else _seconds(number, now)
 
 
 def _seconds(number: float, now: Callable[[], float]) -> float | None:
-    """Seconds to wait, from a number of them or from the timestamp at which the wait ends."""
+    """Converts a number of seconds, or the timestamp at which the wait ends, to seconds."""
     if number >= EPOCH:
-        return _wait((number / 1000 if number >= EPOCH_MILLISECONDS else number) - now())
-    return _wait(number)
+        return _plausible_wait((number / 1000 if number >= EPOCH_MILLISECONDS else number) - now())
+    return _plausible_wait(number)
 
 
-def _wait(seconds: float) -> float | None:
-    """A wait that can be meant; what is over by now is none at all."""
+def _plausible_wait(seconds: float) -> float | None:
+    """Returns a plausible wait; 0 if it is over. None: it is not plausible."""
     return max(0.0, seconds) if -YEAR <= seconds <= YEAR else None
 
 
-def _number(value: str | None, most: float = MOST_REQUESTS) -> float | None:
-    """A number of a header; None where there is none that can be reckoned with."""
+def _number(value: str | None, maximum: float = MAX_REQUESTS) -> float | None:
+    """Parses the number in a header. None: there is no plausible one."""
     try:
         number = float(value) if value is not None else math.nan
     except ValueError:
         return None
-    return number if math.isfinite(number) and 0 <= number <= most else None
+    return number if math.isfinite(number) and 0 <= number <= maximum else None

@@ -1,4 +1,4 @@
-"""When a request is sent again, and when it is given up: by attempts, by silence, by the vendor's limits."""
+"""Decides when a request is retried and when it fails: by attempts, by time without an answer, by rate limits."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS = 8
 MAX_UNANSWERED_SECONDS = 1800.0
-"""Seconds that one request may stay without an answer, in all its attempts, whatever the time-outs add up to. The time
-for which a limit holds it back is not among them."""
+"""Maximum number of seconds that one request may stay unanswered over all attempts. Waits caused by rate limits do not
+count.
+"""
 FIRST_DELAY = 0.5
 THROTTLED_DELAY = 1.0
 
@@ -27,16 +28,16 @@ _UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
 _allowance: ContextVar[float] = ContextVar("allowance", default=math.inf)
 
 
-class RetriesExhausted(Exception):  # noqa: N818 - the caller says whose fault it is
-    """A request is not sent again. The text goes on after a name: "/persons", "gave no answer in 8 tries".
+class RetriesExhausted(Exception):  # noqa: N818  noqa: N818 - the caller decides which error it is
+    """A request is not retried any more. The text follows a name: "/persons", "gave no answer in 8 tries".
 
     Args:
         what: The text.
-        limited: Whether a limit of the vendor's holds it back.
+        limited: Whether a rate limit of the vendor delayed it for too long.
     """
 
-    def __init__(self, what: str, *, limited: bool = False) -> None:
-        super().__init__(what)
+    def __init__(self, text: str, *, limited: bool = False) -> None:
+        super().__init__(text)
         self.limited = limited
 
     @property
@@ -47,13 +48,13 @@ class RetriesExhausted(Exception):  # noqa: N818 - the caller says whose fault i
 
 @dataclass
 class Attempts:
-    """What one request has cost so far.
+    """The attempts of one request so far.
 
     Args:
         sent: How often it was sent.
-        failed: How often it failed, but for being too fast.
-        unanswered_seconds: Seconds that it was under way, or waited to be sent again because it had failed.
-        limited_since: When a limit of the vendor's began to hold it back, by the policy's clock; None: none does.
+        failed: How often it failed for other reasons than a rate limit.
+        unanswered_seconds: Seconds that it was in flight or waited for a retry after a failure.
+        limited_since: When a rate limit started to delay it, by the policy's clock. None: none does.
     """
 
     sent: int = 0
@@ -63,12 +64,12 @@ class Attempts:
 
 
 class RetryPolicy:
-    """Says how long to wait before a request is sent again.
+    """Decides how long to wait before a request is retried.
 
     Args:
-        first_delay: Seconds before the first repeat; each further one doubles it, with full jitter.
-        max_wait: Seconds for which a limit of the vendor's may hold one request back.
-        clock: Seconds that only go forward.
+        first_delay: Seconds before the first retry. Each further one doubles it, with full jitter.
+        max_wait: Maximum number of seconds that the vendor's rate limit may delay one request.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -81,23 +82,23 @@ class RetryPolicy:
         self._max_wait = max_wait
         self._clock = clock
 
-    def delay(self, attempts: Attempts, retry: RetryableError, took: float, max_attempts: int) -> float:
-        """Take in that an attempt failed.
+    def delay(self, attempts: Attempts, retry: RetryableError, elapsed: float, max_attempts: int) -> float:
+        """Records a failed attempt.
 
         Args:
-            attempts: Those of the request.
-            retry: How it failed.
-            took: Seconds that the attempt took.
-            max_attempts: How often the request may fail; that it came too fast does not count.
+            attempts: The request's attempts.
+            retry: Why it failed.
+            elapsed: Duration of the attempt in seconds.
+            max_attempts: How often the request may fail. Failures caused by a rate limit do not count.
 
         Returns:
-            Seconds to wait before the next one.
+            Seconds to wait before the next attempt.
 
         Raises:
-            GaveUp: If there is to be none.
+            RetriesExhausted: If there is no next attempt.
         """
         attempts.sent += 1
-        attempts.unanswered_seconds += took
+        attempts.unanswered_seconds += elapsed
         if not retry.throttled:
             attempts.failed += 1
             if attempts.failed >= max_attempts:
@@ -109,61 +110,61 @@ class RetryPolicy:
         attempts.unanswered_seconds += delay
         if attempts.unanswered_seconds >= MAX_UNANSWERED_SECONDS:
             raise RetriesExhausted(
-                f"gave no answer in {spoken(MAX_UNANSWERED_SECONDS)}, which is as long as one request is waited for "
+                f"gave no answer in {duration_text(MAX_UNANSWERED_SECONDS)}, the maximum for one request "
                 f"({attempts.sent} tries; {retry.reason})"
             )
         return delay
 
     def delayed_by_limit(self, attempts: Attempts, seconds: float) -> None:
-        """Take in that a pause, which the vendor asked for, holds a request back before it is sent.
+        """Records that a pause asked for by the vendor delays a request before it is sent.
 
         Args:
-            attempts: Those of the request.
-            seconds: How long the pause still lasts.
+            attempts: The request's attempts.
+            seconds: Remaining seconds of the pause.
 
         Raises:
-            GaveUp: If the request has waited long enough.
+            RetriesExhausted: If the request has waited long enough.
         """
-        left = self._left(attempts)
-        if seconds > left:
-            raise self._too_long(seconds, left)
+        seconds_left = self._seconds_left(attempts)
+        if seconds > seconds_left:
+            raise self._limit_exceeded(seconds, seconds_left)
 
     def _delay_of_limit(self, attempts: Attempts, retry: RetryableError) -> float:
-        left = self._left(attempts)
-        asked = retry.after or 0.0
-        if asked > left or left <= 0:
-            raise self._too_long(asked, left)
+        seconds_left = self._seconds_left(attempts)
+        seconds = retry.after or 0.0
+        if seconds > seconds_left or seconds_left <= 0:
+            raise self._limit_exceeded(seconds, seconds_left)
         delay = 0.0
         if retry.after is None:
             delay = max(full_jitter(self._first_delay, attempts.sent), THROTTLED_DELAY)
-        elif attempts.sent > MAX_ATTEMPTS:  # it asks for less than it takes
+        elif attempts.sent > MAX_ATTEMPTS:  # the vendor asks for shorter waits than it needs
             delay = full_jitter(self._first_delay, attempts.sent - MAX_ATTEMPTS)
-        return max(asked, min(delay, left))
+        return max(seconds, min(delay, seconds_left))
 
-    def _left(self, attempts: Attempts) -> float:
-        """Seconds for which a limit may still hold a request back."""
+    def _seconds_left(self, attempts: Attempts) -> float:
+        """Seconds that a rate limit may still delay a request."""
         now = self._clock()
         if attempts.limited_since is None:
             attempts.limited_since = now
         return self._max_wait - (now - attempts.limited_since)
 
-    def _too_long(self, asked: float, left: float) -> RetriesExhausted:
-        allowed, waited = spoken(self._max_wait), self._max_wait - left
-        if asked > self._max_wait:
-            what = f"asks to wait {spoken(asked)}, longer than `max_wait` allows ({allowed})"
-        elif asked > left > 0:
-            what = (
-                f"lets nothing through: after {spoken(waited)} it asks to wait {spoken(asked)} more, and `max_wait` "
-                f"allows {allowed} in all"
+    def _limit_exceeded(self, seconds: float, seconds_left: float) -> RetriesExhausted:
+        allowed, waited = duration_text(self._max_wait), self._max_wait - seconds_left
+        if seconds > self._max_wait:
+            text = f"asks to wait {duration_text(seconds)}, longer than `max_wait` allows ({allowed})"
+        elif seconds > seconds_left > 0:
+            text = (
+                f"is rate-limited: after {duration_text(waited)} it asks to wait {duration_text(seconds)} more, "
+                f"and `max_wait` allows {allowed} in all"
             )
         else:
-            what = f"let nothing through for {spoken(waited)}, as long as `max_wait` allows"
-        return RetriesExhausted(what, limited=True)
+            text = f"was rate-limited for {duration_text(waited)}, as long as `max_wait` allows"
+        return RetriesExhausted(text, limited=True)
 
 
 @contextmanager
 def time_budget(seconds: float) -> Iterator[None]:
-    """Let each request that this thread sends in the block take so many seconds at most."""
+    """Limits the duration of each request that this thread sends in the block."""
     reset = _allowance.set(seconds)
     try:
         yield
@@ -172,12 +173,12 @@ def time_budget(seconds: float) -> Iterator[None]:
 
 
 def remaining_budget() -> float:
-    """Seconds that a request of this thread may take; infinite where nobody said so."""
+    """Seconds that a request of this thread may take; infinite without a limit."""
     return _allowance.get()
 
 
-def spoken(seconds: float) -> str:
-    """A duration in words: in the largest unit of which it holds two."""
+def duration_text(seconds: float) -> str:
+    """A duration in words, in the largest unit of which there are at least two."""
     unit, size = next((unit, size) for unit, size in _UNITS if seconds >= 2 * size or size == 1)
     count = round(seconds / size)
     return f"{count} {unit}{'' if count == 1 else 's'}"

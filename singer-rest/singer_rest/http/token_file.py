@@ -1,4 +1,4 @@
-"""Refresh tokens that change with each use, kept in a file between runs and shared by the taps that run at once."""
+"""Rotating refresh tokens, kept in a file between runs and shared by concurrent taps."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOCK_SECONDS = 600.0
-"""Seconds for which another run's exchange is waited for."""
+"""Seconds to wait for another run's exchange."""
 EXCHANGE_SECONDS = 540.0
-"""Seconds that one exchange may take, for others wait for it."""
+"""Maximum seconds for one exchange, as other runs wait for it."""
 SETTLE_SECONDS = 10.0
-"""Seconds for which a run that is stopped waits for tokens that are on their way."""
-ROOM = 16 * 1024
-"""Bytes that are taken on the disk before a refresh token is spent, so that its successor has a place."""
+"""Seconds that a stopped run waits for an exchange in progress."""
+RESERVED_BYTES = 16 * 1024
+"""Bytes reserved on the disk before a refresh token is used, so that its successor can be saved."""
 
 
-@dataclass(frozen=True, repr=False)  # a token never stands in a log
+@dataclass(frozen=True, repr=False)  # a token must not appear in a log
 class Grant:
-    """What a token endpoint gives for a refresh token.
+    """The response of a token endpoint to a refresh token.
 
     Args:
         access_token: The access token.
-        lifetime: Seconds that it lives; None: it does not end.
-        refresh_token: The next refresh token; None: the old one stays good.
+        lifetime: Its lifetime in seconds. None: it does not expire.
+        refresh_token: The next refresh token. None: the old one stays valid.
     """
 
     access_token: str
@@ -56,15 +56,15 @@ class Grant:
 
 
 class Chain(msgspec.Struct, frozen=True):
-    """Where a chain of refresh tokens stands.
+    """The current state of a chain of refresh tokens.
 
     Args:
-        began_with: Hash of the configured refresh token that began it, or that a login replaced; empty: none did.
-        refresh_token: The one that is good now; empty: the access token is all that there is.
-        obtained_at: When it was given, seconds since the epoch.
-        access_token: The access token that came with it; empty: none did, and the refresh token was not used yet.
-        expires_at: When that ends, seconds since the epoch; None: never (JSON has no infinity).
-        issuer: The host and the application that gave it.
+        began_with: Hash of the configured refresh token that started it or that a login replaced. Empty: none.
+        refresh_token: The valid refresh token. Empty: there is only the access token.
+        obtained_at: When it was issued, seconds since the epoch.
+        access_token: The access token issued with it. Empty: none, and the refresh token has not been used yet.
+        expires_at: When the access token expires, seconds since the epoch. None: never (JSON has no infinity).
+        issuer: The host and the application that issued them.
     """
 
     began_with: str
@@ -75,27 +75,27 @@ class Chain(msgspec.Struct, frozen=True):
     issuer: str = ""
 
     def __repr__(self) -> str:
-        """Nothing of the tokens."""
+        """Hides the tokens."""
         return "Chain(...)"
 
 
 class TokenFile:
-    """The file that holds a chain: private, written whole or not at all, locked between processes.
+    """The file that holds a chain: private, replaced atomically, locked between processes.
 
     Args:
-        path: The file; its folder is made where there is none.
+        path: The file. Its directory is created if needed.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._beside = Path(f"{path}.next")
+        self._temporary = Path(f"{path}.next")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes away from the file.
+        """Locks the file against other processes.
 
         Raises:
-            RunError: If the folder cannot be written, or another process keeps the lock.
+            RunError: If the directory is not writable or another process keeps the lock.
         """
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -103,26 +103,26 @@ class TokenFile:
             try:
                 lock.acquire(timeout=min(LONG_WAIT, LOCK_SECONDS))
             except Timeout:
-                logger.info("Another run holds the token file; it is waited for.")
+                logger.info("Waiting for another run that holds the token file.")
                 lock.acquire(timeout=max(0.0, LOCK_SECONDS - LONG_WAIT))
         except Timeout:
             raise RunError("Another run holds the token file. Run again once it has ended.") from None
         except OSError:
-            raise RunError("The token file cannot be written. Set `token_file` to a path that can.") from None
+            raise RunError("The token file cannot be written. Set `token_file` to a writable path.") from None
         try:
             yield
         finally:
             lock.release()
 
     def read(self) -> Chain | None:
-        """The chain; None where there is none yet.
+        """Returns the chain. None: there is none yet.
 
         Raises:
             RunError: If the file cannot be read.
         """
         with suppress(OSError, msgspec.DecodeError):
-            msgspec.json.decode(self._beside.read_bytes(), type=Chain)
-            self._beside.replace(self.path)  # a run was killed between writing it and this
+            msgspec.json.decode(self._temporary.read_bytes(), type=Chain)
+            self._temporary.replace(self.path)  # a run was killed between writing and renaming it
         try:
             return msgspec.json.decode(self.path.read_bytes(), type=Chain)
         except FileNotFoundError:
@@ -131,57 +131,57 @@ class TokenFile:
             raise RunError("The token file cannot be read. Remove it, and log in again.") from None
 
     def exchanged(self, exchange: Callable[[], Grant], chain: Callable[[Grant], Chain]) -> Grant:
-        """Make room for the next chain, then ask for it and write it in the old one's place.
+        """Reserves disk space for the next chain, then requests it and replaces the old one.
 
-        From the moment at which the vendor answers until the file is written, the new tokens are nowhere but in this
-        process. So nothing else is done in between, and a run that is stopped meanwhile waits for it.
+        Between the vendor's response and the write, the new tokens exist only in this process. So nothing else is done
+        in between, and a stopped run waits for it.
 
         Args:
-            exchange: Asks the vendor for the tokens.
-            chain: Makes the chain of them.
+            exchange: Requests the tokens from the vendor.
+            chain: Makes the chain from them.
 
         Raises:
-            RunError: If there is no room, and nothing is lost; or if the disk fails after the tokens came.
-            Exception: What `exchange` raises; the file is as it was then.
+            RunError: If there is no disk space (nothing is lost), or if writing fails after the tokens were issued.
+            Exception: What `exchange` raises; the file is unchanged.
         """
-        with _settled, self._room() as room:
+        with _exchange_lock, self._reserved_file() as reserved:
             grant = exchange()
             try:
-                room.write(msgspec.json.encode(chain(grant)))  # the spaces after it are JSON too
-                os.fsync(room.fileno())
-                room.close()
-                self._beside.replace(self.path)
+                reserved.write(msgspec.json.encode(chain(grant)))  # the spaces after it are valid JSON
+                os.fsync(reserved.fileno())
+                reserved.close()
+                self._temporary.replace(self.path)
                 self._sync_folder()
             except OSError:
                 raise RunError(
-                    "The token file could not be written after new tokens had come, so they are lost. Check the disk, "
-                    "and log in again."
+                    "The token file could not be written after new tokens had been issued, so they are lost. Check "
+                    "the disk, and log in again."
                 ) from None
         return grant
 
     @contextmanager
-    def _room(self) -> Iterator[FileIO]:
-        """The file beside, open at its begin and as large as it will be."""
+    def _reserved_file(self) -> Iterator[FileIO]:
+        """Opens the temporary file, with its final size reserved, at its start."""
         try:
-            self._beside.unlink(missing_ok=True)
-            room = FileIO(os.open(self._beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
+            self._temporary.unlink(missing_ok=True)
+            reserved = FileIO(os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
         except OSError:
-            raise _no_room() from None
+            raise _disk_full() from None
         try:
-            with room:
+            with reserved:
                 try:
-                    room.write(b" " * ROOM)
-                    os.fsync(room.fileno())
-                    room.seek(0)
+                    reserved.write(b" " * RESERVED_BYTES)
+                    os.fsync(reserved.fileno())
+                    reserved.seek(0)
                 except OSError:
-                    raise _no_room() from None
+                    raise _disk_full() from None
                 self._sync_folder()
-                yield room
+                yield reserved
         finally:
-            self._beside.unlink(missing_ok=True)
+            self._temporary.unlink(missing_ok=True)
 
     def _sync_folder(self) -> None:
-        """Let a file's name be there too after the power failed; not every system can."""
+        """Makes the file's name survive a power failure, if the system supports it."""
         with suppress(OSError):
             folder = os.open(self.path.parent, os.O_RDONLY)
             try:
@@ -190,20 +190,20 @@ class TokenFile:
                 os.close(folder)
 
 
-def _no_room() -> RunError:
+def _disk_full() -> RunError:
     return RunError(
-        "The token file cannot be written: is the disk full? Set `token_file` to a path that can; no token was spent."
+        "The token file cannot be written: is the disk full? Set `token_file` to a writable path; no token was used."
     )
 
 
-_settled = threading.Lock()
-"""Held while tokens are on their way."""
+_exchange_lock = threading.Lock()
+"""Held during an exchange."""
 
 
 @atexit.register
-def _settle() -> None:
-    if _settled.acquire(timeout=SETTLE_SECONDS):
-        _settled.release()
+def _wait_for_exchange() -> None:
+    if _exchange_lock.acquire(timeout=SETTLE_SECONDS):
+        _exchange_lock.release()
 
 
 def keep_login(
@@ -213,35 +213,35 @@ def keep_login(
     issuer: str = "",
     now: Callable[[], float] = time.time,
 ) -> Chain:
-    """Keep what a login gives, in the place of whatever is in the file.
+    """Saves the tokens of a login, replacing whatever is in the file.
 
-    It wins over the refresh token that the settings hold: over the one given here, or, where the login was done without
-    them, over the one that began the chain before it. Another one, pasted later, still wins over the login.
+    The login takes precedence over the configured refresh token: the given one or, if the login did not know the
+    settings, the one that started the previous chain. A different one configured later takes precedence over the login.
 
     Args:
-        file: Where the chain is kept.
-        exchange: Asks the vendor for the tokens, once; called when the file is sure to take them.
+        file: The token file.
+        exchange: Requests the tokens from the vendor, once. Called only if the file is writable.
         configured: The refresh token of the settings.
-        issuer: The host and the application that are asked.
-        now: Seconds since the epoch.
+        issuer: The host and the application that issue the tokens.
+        now: Returns the seconds since the epoch.
 
     Raises:
         RunError: If the file cannot be written.
-        Exception: What `exchange` raises; the file is as it was then.
+        Exception: What `exchange` raises; the file is unchanged.
     """
     with file.locked():
         try:
-            before = file.read()
+            previous = file.read()
         except RunError:
-            before = None  # a login is what mends it
+            previous = None  # the login repairs it
 
         def chain(grant: Grant) -> Chain:
             return Chain(
-                began_with=_hash(configured) or (before.began_with if before else ""),
+                began_with=_hash(configured) or (previous.began_with if previous else ""),
                 refresh_token=grant.refresh_token or "",
                 obtained_at=now(),
                 access_token=grant.access_token,
-                expires_at=_end(grant, now()),
+                expires_at=_expires_at(grant, now()),
                 issuer=issuer,
             )
 
@@ -249,15 +249,15 @@ def keep_login(
 
 
 class RefreshingAuthenticator(Authenticator):
-    """Spends refresh tokens: each gives an access token and its own successor, which is kept before either is used.
+    """Uses rotating refresh tokens: each yields an access token and its successor, saved before either is used.
 
     Args:
-        file: Where the chain is kept.
-        configured: The refresh token of the settings; one that did not begin the chain in the file begins a new one.
-        issuer: The host and the application that are asked: tokens of another one are not sent there.
-        now: Seconds since the epoch.
-        first_delay: Seconds before the first repeat; each further one doubles it, with full jitter.
-        max_wait: Seconds for which a limit may hold an exchange back.
+        file: The token file.
+        configured: The refresh token of the settings. If it did not start the chain in the file, it starts a new one.
+        issuer: The host and the application that issue the tokens. Tokens of other ones are not sent there.
+        now: Returns the seconds since the epoch.
+        first_delay: Seconds before the first retry. Each further one doubles it, with full jitter.
+        max_wait: Maximum number of seconds that a rate limit may delay an exchange.
     """
 
     def __init__(
@@ -277,86 +277,86 @@ class RefreshingAuthenticator(Authenticator):
         self._now = now
         self._first_delay = first_delay
         self._max_wait = max_wait
-        self._given = ""
+        self._used_token = ""
 
     @abstractmethod
     def exchange(self, chain: Chain) -> Grant:
-        """Ask the vendor once for an access token, for the chain's refresh token.
+        """Requests an access token once, with the chain's refresh token.
 
         Raises:
-            Retry: If it may be asked again.
-            RunError: If it refuses.
+            RetryableError: If it may be requested again.
+            RunError: If the vendor rejects it.
         """
 
     @abstractmethod
-    def logged_out(self) -> RunError:
-        """The error for when no token is there, or none that is good."""
+    def login_required(self) -> RunError:
+        """The error if there is no token or no valid one."""
 
-    def lasting(self, token: Token) -> Token:
-        """Answer for an access token without a refresh token: as nothing can renew it, a 401 ends the run.
+    def confirm_access_token(self, token: Token) -> Token:
+        """Confirms an access token without a refresh token. It cannot be renewed, so a 401 ends the run.
 
-        A vendor whose 401 may mean a missing permission asks here whether the token is good, whenever it is asked for.
+        A vendor whose 401 may mean a missing permission can check here whether the token is valid.
 
         Raises:
             RunError: If it is not.
         """
-        if token.value == self._given:
-            raise self.logged_out()
-        self._given = token.value
+        if token.value == self._used_token:
+            raise self.login_required()
+        self._used_token = token.value
         return token
 
     def request_token(self) -> Token:
-        """Take the access token that is good, or spend the refresh token."""
-        # Between attempts others may have the file, and renew the token meanwhile.
-        chain, token = until_granted(self._taken_or_renewed, self._first_delay, self._max_wait)
+        """Returns the valid access token, or uses the refresh token to get one."""
+        # Between attempts other runs may lock the file and renew the token.
+        chain, token = until_granted(self._try_request_token, self._first_delay, self._max_wait)
         if token:
             return token
-        left = self._left(chain)
-        if left <= 0:
-            raise self.logged_out()
-        return self.lasting(Token(chain.access_token, left))
+        seconds_left = self._seconds_left(chain)
+        if seconds_left <= 0:
+            raise self.login_required()
+        return self.confirm_access_token(Token(chain.access_token, seconds_left))
 
-    def _taken_or_renewed(self) -> tuple[Chain, Token | None]:
-        """Try once to get a token; None where there is no refresh token that could give one."""
+    def _try_request_token(self) -> tuple[Chain, Token | None]:
+        """Tries once to get a token. None: there is no refresh token to get one with."""
         with self._file.locked():
             chain = self._chain()
             if not chain.refresh_token:
                 return chain, None
-            left = self._left(chain)
-            # Another run may have renewed it meanwhile; the one that this run has used is not good any more.
-            if chain.access_token and chain.access_token != self._given and left > EXPIRY_MARGIN:
-                self._given = chain.access_token
-                return chain, Token(chain.access_token, left)
+            seconds_left = self._seconds_left(chain)
+            # Another run may have renewed it; a token that this run used before is no longer valid.
+            if chain.access_token and chain.access_token != self._used_token and seconds_left > EXPIRY_MARGIN:
+                self._used_token = chain.access_token
+                return chain, Token(chain.access_token, seconds_left)
             with time_budget(min(EXCHANGE_SECONDS, remaining_budget())):
-                grant = self._file.exchanged(lambda: self.exchange(chain), lambda grant: self._following(chain, grant))
-        self._given = grant.access_token
+                grant = self._file.exchanged(lambda: self.exchange(chain), lambda grant: self._next_chain(chain, grant))
+        self._used_token = grant.access_token
         return chain, Token(grant.access_token, math.inf if grant.lifetime is None else grant.lifetime)
 
-    def _following(self, chain: Chain, grant: Grant) -> Chain:
+    def _next_chain(self, chain: Chain, grant: Grant) -> Chain:
         return Chain(
             began_with=chain.began_with,
             refresh_token=grant.refresh_token or chain.refresh_token,
             obtained_at=self._now() if grant.refresh_token else chain.obtained_at,
             access_token=grant.access_token,
-            expires_at=_end(grant, self._now()),
+            expires_at=_expires_at(grant, self._now()),
             issuer=self._issuer,
         )
 
-    def _left(self, chain: Chain) -> float:
+    def _seconds_left(self, chain: Chain) -> float:
         return math.inf if chain.expires_at is None else chain.expires_at - self._now()
 
     def _chain(self) -> Chain:
-        kept = self._file.read()
-        if kept and kept.issuer != self._issuer:
+        chain = self._file.read()
+        if chain and chain.issuer != self._issuer:
             raise RunError(
-                "The token file holds tokens of another host or application. Set `token_file` to a path of its own for "
-                "each, or log in again."
+                "The token file holds tokens of another host or application. Set a separate `token_file` for each, or "
+                "log in again."
             )
         began_with = _hash(self._configured)
-        if kept and (not began_with or kept.began_with == began_with):
-            return kept
+        if chain and (not began_with or chain.began_with == began_with):
+            return chain
         if not self._configured:
-            raise self.logged_out()
+            raise self.login_required()
         return Chain(began_with, self._configured, self._now(), issuer=self._issuer)
 
 
@@ -364,5 +364,5 @@ def _hash(configured: str | None) -> str:
     return hashlib.sha256(configured.encode()).hexdigest() if configured else ""
 
 
-def _end(grant: Grant, now: float) -> float | None:
+def _expires_at(grant: Grant, now: float) -> float | None:
     return None if grant.lifetime is None else now + grant.lifetime

@@ -1,4 +1,4 @@
-"""Requests for tokens, which no scheduler repeats."""
+"""Token requests, which are retried outside the scheduler."""
 
 from __future__ import annotations
 
@@ -19,47 +19,47 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 MAX_TOKEN_ATTEMPTS = 5
-USUAL_LIFETIME = 3600.0
-"""Seconds that a token is taken to live whose answer does not say it in a number."""
+DEFAULT_LIFETIME = 3600.0
+"""Default lifetime in seconds of a token whose response does not state it."""
 
 
-def lifetime(seconds: Any) -> float:  # noqa: ANN401 - a number, a text, or nothing
-    """The seconds that a token lives, by what its answer says: a value that cannot be must not cost the token."""
+def lifetime(seconds: Any) -> float:  # noqa: ANN401  noqa: ANN401 - a number, a text, or nothing
+    """Returns the lifetime in seconds that a token's response states, or the default if it is implausible."""
     try:
         number = float(seconds)
     except (ValueError, TypeError, OverflowError):
-        return USUAL_LIFETIME
-    return number if 0 < number <= YEAR else USUAL_LIFETIME
+        return DEFAULT_LIFETIME
+    return number if 0 < number <= YEAR else DEFAULT_LIFETIME
 
 
 def post_for_token(transport: Transport, path: str, first_delay: float, **kwargs: Any) -> Reply:
-    """Send a token request until it is answered.
+    """Sends a token request until it is answered.
 
     Args:
-        transport: The way to the vendor.
+        transport: The HTTP client.
         path: The token endpoint, below `api_url`.
-        first_delay: Seconds before the first repeat; each further one doubles it, with full jitter.
+        first_delay: Seconds before the first retry. Each further one doubles it, with full jitter.
         kwargs: The body, as requests takes it.
 
     Returns:
-        The answer, whatever its status below 500 but 429.
+        The response, of any status except 429 and those from 500 on.
 
     Raises:
-        RunError: If none comes.
+        RunError: If there is none.
     """
     return until_granted(lambda: transport.post(path, **kwargs), first_delay, transport.max_wait)
 
 
 def until_granted(ask: Callable[[], T], first_delay: float, max_wait: float = MAX_WAIT) -> T:
-    """Do what asks for a token until it is answered.
+    """Requests a token until there is an answer.
 
     Args:
-        ask: Asks once.
-        first_delay: Seconds before the first repeat; each further one doubles it, with full jitter.
-        max_wait: Seconds for which a limit may hold the request back.
+        ask: Requests it once.
+        first_delay: Seconds before the first retry. Each further one doubles it, with full jitter.
+        max_wait: Maximum number of seconds that a rate limit may delay the request.
 
     Raises:
-        RunError: If no answer comes.
+        RunError: If there is no answer.
     """
     try:
         return until_answered(ask, first_delay, max_wait)
@@ -69,34 +69,34 @@ def until_granted(ask: Callable[[], T], first_delay: float, max_wait: float = MA
             if retry.throttled
             else "Check the address in the settings and the network, or run again later."
         )
-        raise RunError(f"The vendor's host gives no token ({retry.reason}). {advice}") from None
+        raise RunError(f"The vendor's host issues no token ({retry.reason}). {advice}") from None
 
 
 def until_answered(
     send: Callable[[], T], first_delay: float, max_wait: float = MAX_WAIT, what: str = "the token request"
 ) -> T:
-    """Send a request of the authenticator's own, which no scheduler repeats, until it is answered.
+    """Sends a request of the authenticator until it is answered. The scheduler does not retry these.
 
     Args:
         send: Sends it once.
-        first_delay: Seconds before the first repeat; each further one doubles it, with full jitter.
-        max_wait: Seconds for which a limit may hold it back.
+        first_delay: Seconds before the first retry. Each further one doubles it, with full jitter.
+        max_wait: Maximum number of seconds that a rate limit may delay it.
         what: What it is, for the log.
 
     Raises:
-        Retry: The last one, if no answer comes.
+        RetryableError: The last error, if there is no answer.
     """
     policy, attempts = RetryPolicy(first_delay, max_wait), Attempts()
     while True:
-        began = time.monotonic()
+        started = time.monotonic()
         try:
             with time_budget(MAX_UNANSWERED_SECONDS - attempts.unanswered_seconds):
                 return send()
         except RetryableError as retry:
             try:
-                delay = policy.delay(attempts, retry, time.monotonic() - began, MAX_TOKEN_ATTEMPTS)
-            except RetriesExhausted as end:
-                raise (RetryableError(f"it {end}", throttled=True) if end.limited else retry) from None
+                delay = policy.delay(attempts, retry, time.monotonic() - started, MAX_TOKEN_ATTEMPTS)
+            except RetriesExhausted as exhausted:
+                raise (RetryableError(f"it {exhausted}", throttled=True) if exhausted.limited else retry) from None
             if delay >= LONG_WAIT:
-                logger.info("%s: %s; going on in %.0f s", what, retry.reason, delay)
+                logger.info("%s: %s; retrying in %.0f s", what, retry.reason, delay)
         time.sleep(delay)

@@ -19,7 +19,7 @@ from singer_rest.http.headers import _check_headers
 from singer_rest.http.rate_limits import MAX_WAIT, RateLimiter, reset_after, retry_after
 from singer_rest.http.request import Reply, Request
 from singer_rest.http.retries import remaining_budget
-from singer_rest.http.unpacking import ENCODINGS, BrokenBody, UnknownEncoding, unpacked
+from singer_rest.http.unpacking import ENCODINGS, BrokenBody, UnknownEncoding, decompress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ LATE = "no answer in time"
 ODD_ANSWERS = (
     (requests.TooManyRedirects, "it leads from one address to the next"),
     (requests.exceptions.InvalidHeader, "the answer's headers contradict each other"),  # those sent are checked before
-    (requests.exceptions.ContentDecodingError, "the body could not be unpacked"),
+    (requests.exceptions.ContentDecodingError, "the body could not be decompressed"),
 )
 
 
@@ -133,7 +133,7 @@ class Transport:
             _raise_for_retry(response)
             body = _body(response)
         try:
-            body = unpacked(body, response.headers.get("Content-Encoding") or "") if body else _empty(response)
+            body = decompress(body, response.headers.get("Content-Encoding") or "") if body else _empty(response)
         except BrokenBody as error:
             raise RetryableError(str(error), broken=True) from None
         except UnknownEncoding:

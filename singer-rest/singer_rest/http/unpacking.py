@@ -1,4 +1,4 @@
-"""Unpacks bodies, and notices where one ends early: urllib3 takes half of a gzip body for a whole one."""
+"""Decompresses bodies and detects truncated ones, which urllib3 accepts if they are gzip."""
 
 from __future__ import annotations
 
@@ -8,66 +8,66 @@ GZIP = 16 + zlib.MAX_WBITS
 ZLIB = zlib.MAX_WBITS
 RAW = -zlib.MAX_WBITS
 MEMBER = b"\x1f\x8b\x08"
-"""How each member of a gzip body begins."""
+"""The first bytes of each gzip member."""
 
 ENCODINGS = ("gzip", "deflate")
-"""What an answer may be packed with."""
-LAYERS = 5
-"""How often a body may be packed."""
+"""The supported content encodings."""
+MAX_ENCODINGS = 5
+"""Maximum number of content encodings of a body."""
 
 
-class BrokenBody(Exception):  # noqa: N818 - it is asked for again
-    """A body that is not whole, or not what its header says."""
+class BrokenBody(Exception):  # noqa: N818  noqa: N818 - it is retried
+    """A body that is truncated or not encoded as its header says."""
 
 
-class UnknownEncoding(Exception):  # noqa: N818 - it becomes a sentence
-    """A body packed in another way than `ENCODINGS`."""
+class UnknownEncoding(Exception):  # noqa: N818  noqa: N818 - turned into a message
+    """A body with an unsupported content encoding."""
 
 
-def unpacked(body: bytes, encoding: str) -> bytes:
-    """The body as it was before it was packed.
+def decompress(body: bytes, encoding: str) -> bytes:
+    """Decompresses a body.
 
     Args:
-        body: All that came.
-        encoding: The header ``Content-Encoding``: how it was packed, in this order; empty: not at all.
+        body: The body as received.
+        encoding: The ``Content-Encoding`` header: the encodings in the order in which they were applied. Empty: none.
 
     Raises:
-        BrokenBody: If it ends early, or was not packed so.
-        UnknownEncoding: If it was packed in a way that is not known here.
+        BrokenBody: If it is truncated or not encoded like this.
+        UnknownEncoding: If an encoding is not supported.
     """
     layers = [layer.strip().lower().removeprefix("x-") for layer in encoding.split(",")]
     layers = [layer for layer in layers if layer not in {"", "identity"}]
-    if len(layers) > LAYERS or not set(layers) <= set(ENCODINGS):
+    if len(layers) > MAX_ENCODINGS or not set(layers) <= set(ENCODINGS):
         raise UnknownEncoding
     try:
         for layer in reversed(layers):
-            body = _gunzipped(body) if layer == "gzip" else _inflated(body)
+            body = _gunzip(body) if layer == "gzip" else _inflate(body)
     except zlib.error:
-        raise BrokenBody("the body could not be unpacked") from None
+        raise BrokenBody("the body could not be decompressed") from None
     return body
 
 
-def _gunzipped(body: bytes) -> bytes:
-    """All members of a gzip body; what stands behind the last one is no part of it."""
+def _gunzip(body: bytes) -> bytes:
+    """Decompresses all members of a gzip body and ignores what follows the last one."""
     parts: list[bytes] = []
-    rest = body
-    while not parts or rest.startswith(MEMBER):
-        part, rest = _whole(zlib.decompressobj(GZIP), rest)
+    remaining = body
+    while not parts or remaining.startswith(MEMBER):
+        part, remaining = _decompress_part(zlib.decompressobj(GZIP), remaining)
         parts.append(part)
     return b"".join(parts)
 
 
-def _inflated(body: bytes) -> bytes:
-    """A deflate body, with the frame that the standard wants or, as some send it, without."""
+def _inflate(body: bytes) -> bytes:
+    """Decompresses a deflate body, with the zlib header or, as some vendors send it, without."""
     try:
-        return _whole(zlib.decompressobj(ZLIB), body)[0]
+        return _decompress_part(zlib.decompressobj(ZLIB), body)[0]
     except zlib.error:
-        return _whole(zlib.decompressobj(RAW), body)[0]
+        return _decompress_part(zlib.decompressobj(RAW), body)[0]
 
 
-def _whole(unpacker: zlib._Decompress, body: bytes) -> tuple[bytes, bytes]:
-    """What a packed part holds, and what stands behind it."""
-    content = unpacker.decompress(body)
-    if not unpacker.eof:
+def _decompress_part(decompressor: zlib._Decompress, body: bytes) -> tuple[bytes, bytes]:
+    """Decompresses one part. Returns it and the bytes after it."""
+    content = decompressor.decompress(body)
+    if not decompressor.eof:
         raise BrokenBody("the body ended early")
-    return content, unpacker.unused_data
+    return content, decompressor.unused_data

@@ -1,7 +1,7 @@
-"""Values brought to the type that their column's schema declares, where nothing is lost by it.
+"""Converts values to the types that a schema declares, unless that would lose information.
 
 A coercer takes a value that is not null and returns it in the schema's type, or `NOT_COERCIBLE`. It is built once per
-schema, and only looks at types and formats of time; enums, patterns and the like are ignored.
+schema and only considers types and time formats; enums, patterns and the like are ignored.
 """
 
 from __future__ import annotations
@@ -21,43 +21,43 @@ Coercer = Callable[[Any], Any]
 
 TIMES = frozenset({"date", "date-time"})
 CONTAINERS = frozenset({dict, list})
-MAX_NAMES = 10_000
-"""Names that are remembered to be no secrets; beyond that each is looked at again."""
+MAX_CACHED_NAMES = 10_000
+"""Maximum number of cached names that are not secrets. Others are checked each time."""
 
 
 SIMPLE: dict[str, Coercer] = {"number": number, "integer": integer, "boolean": boolean}
 
 
 class Coercion:
-    """Makes the coercers of one stream, and takes out of its records what never leaves the tap.
+    """Makes the coercers of one stream and removes secrets from its records.
 
     Args:
-        look_alikes: Fields that only look like secrets by their names.
-        judges: Whether any name makes a secret.
+        look_alikes: Fields whose names look like secrets, but are not.
+        checks_names: Whether to check field names for secrets.
     """
 
-    def __init__(self, look_alikes: Collection[str] = (), *, judges: bool = True) -> None:
-        self._judges = judges
-        self._open = set(look_alikes)
+    def __init__(self, look_alikes: Collection[str] = (), *, checks_names: bool = True) -> None:
+        self._checks_names = checks_names
+        self._public_names = set(look_alikes)
         self.secrets: set[str] = set()
-        """Names of the fields that were dropped."""
+        """Names of the dropped fields."""
 
     def drop_secrets(self, fields: dict[str, Any]) -> None:
-        """Take out of an object what is a secret by its name."""
-        if fields.keys() <= self._open or not self._judges:
+        """Removes the fields of an object whose names say that they are secrets."""
+        if fields.keys() <= self._public_names or not self._checks_names:
             return
-        for name in fields.keys() - self._open:
+        for name in fields.keys() - self._public_names:
             if is_secret(name):
                 del fields[name]
                 self.secrets.add(name)
-            elif len(self._open) < MAX_NAMES:
-                self._open.add(name)
+            elif len(self._public_names) < MAX_CACHED_NAMES:
+                self._public_names.add(name)
 
-    def clean(self, value: Any) -> Any:  # noqa: ANN401 - whatever the vendor sent
-        """A value of any type, with the secrets taken out of it, at any depth."""
-        if value.__class__ not in CONTAINERS or not self._judges:
+    def clean(self, value: Any) -> Any:  # noqa: ANN401  noqa: ANN401 - whatever the vendor sent
+        """Removes secrets from a value, at any depth."""
+        if value.__class__ not in CONTAINERS or not self._checks_names:
             return value
-        parts = [value]  # not by recursion: a vendor may nest as deep as it likes
+        parts = [value]  # not recursive: a vendor may nest values at any depth
         while parts:
             part = parts.pop()
             if part.__class__ is dict:
@@ -67,16 +67,16 @@ class Coercion:
         return value
 
     def of(self, schema: Schema) -> Coercer:
-        """The coercer for a schema; of several types, or of the parts of `anyOf`, any may take the value."""
+        """Returns the coercer for a schema. With several types or `anyOf`, any of them may accept the value."""
         options = self._options(schema)
         if len(options) == 1:
             return options[0]
 
         def first_of(value: Any) -> Any:  # noqa: ANN401
-            found = [option(value) for option in options]
-            if any(one is value for one in found):
+            coerced = [option(value) for option in options]
+            if any(one is value for one in coerced):
                 return value
-            return next((one for one in found if one is not NOT_COERCIBLE), NOT_COERCIBLE)
+            return next((one for one in coerced if one is not NOT_COERCIBLE), NOT_COERCIBLE)
 
         return first_of
 
@@ -104,7 +104,7 @@ class Coercion:
         properties = schema.get("properties") or {}
         if not properties:
             return lambda value: self.clean(value) if value.__class__ is dict else _empty(value, {})
-        as_it_is = {name: plain_type(part) for name, part in properties.items()}
+        plain_types = {name: plain_type(part) for name, part in properties.items()}
         coercers = {name: self.of(part) for name, part in properties.items()}
 
         def coerce(value: Any) -> Any:  # noqa: ANN401
@@ -113,13 +113,13 @@ class Coercion:
             self.drop_secrets(value)
             changed = {}
             for name, inner in value.items():
-                if inner is None or inner.__class__ is as_it_is.get(name):
+                if inner is None or inner.__class__ is plain_types.get(name):
                     continue
-                found = coercers.get(name, self.clean)(inner)
-                if found is NOT_COERCIBLE:
+                coerced = coercers.get(name, self.clean)(inner)
+                if coerced is NOT_COERCIBLE:
                     return NOT_COERCIBLE
-                if found is not inner:
-                    changed[name] = found
+                if coerced is not inner:
+                    changed[name] = coerced
             return {**value, **changed} if changed else value
 
         return coerce
@@ -128,15 +128,15 @@ class Coercion:
         items = schema.get("items")
         if not isinstance(items, dict) or not items:
             return lambda value: self.clean(value) if value.__class__ is list else _empty(value, [])
-        as_it_is, coercer = plain_type(items), self.of(items)
+        plain_types, coercer = plain_type(items), self.of(items)
 
         def coerce(value: Any) -> Any:  # noqa: ANN401
             if value.__class__ is not list:
                 return _empty(value, [])
-            found = [item if item is None or item.__class__ is as_it_is else coercer(item) for item in value]
-            if any(item is NOT_COERCIBLE for item in found):
+            coerced = [item if item is None or item.__class__ is plain_types else coercer(item) for item in value]
+            if any(item is NOT_COERCIBLE for item in coerced):
                 return NOT_COERCIBLE
-            return value if all(map(_is, found, value)) else found
+            return value if all(map(_is, coerced, value)) else coerced
 
         return coerce
 
@@ -148,7 +148,7 @@ def types_of(schema: Schema) -> list[str]:
 
 
 def plain_type(schema: Schema) -> type | None:
-    """The type whose values a schema takes as they are; None: each has to be looked at."""
+    """The type whose values a schema accepts unchanged. None: each value has to be checked."""
     kinds = types_of(schema)
     if "string" in kinds and schema.get("format") not in TIMES:
         return str
@@ -156,14 +156,14 @@ def plain_type(schema: Schema) -> type | None:
 
 
 def _time(schema: Schema) -> Coercer | None:
-    """The coercer for a text that holds a time; None where it holds none."""
+    """The coercer for a date or timestamp. None: the schema is neither."""
     if schema.get("format") == "date-time":
         return local_time if "x-sql-datatype" in schema else timestamp
     return date if schema.get("format") == "date" else None
 
 
 def _empty(value: Any, nothing: Any) -> Any:  # noqa: ANN401
-    """What PHP and its like write for an empty object or an empty list, and what stands for none at all."""
+    """Converts empty values: PHP and others write an empty object as a list, or the reverse, or as an empty string."""
     if value in ({}, []):
         return nothing
     return None if isinstance(value, str) and not value.strip() else NOT_COERCIBLE

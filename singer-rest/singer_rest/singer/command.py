@@ -1,4 +1,4 @@
-"""The command line: every failure is a sentence and exit code 1, without a traceback or a setting's value."""
+"""The command line: every error is reported as a sentence with exit code 1, without traceback or setting values."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ class Command(SingerCommand):
     """A tap's command."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        """Run the command."""
+        """Runs the command."""
         share_heaps()
         try:
             return super().main(*args, **kwargs)
-        except SystemExit as end:
-            error = _leave_stdout()
-            if not error or end.code:  # where a signal has stopped it, the loader may be gone too
+        except SystemExit as exit_:
+            error = _flush_stdout()
+            if not error or exit_.code:  # after a signal the loader may have ended too
                 raise
             sentences = [output_sentence(error)]
         except ConfigValidationError as error:
             sentences = error.errors or [explain(error)]
-        except Exception as error:  # noqa: BLE001 - the last place that can turn it into a sentence
+        except Exception as error:  # noqa: BLE001  noqa: BLE001 - the last chance to report it as a sentence
             sentences = [explain(error)]
         for text in sentences:
             self.logger.error("%s", text)
-        _leave_stdout()
+        _flush_stdout()
         sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
-        """Run the callback with warnings in the log; `main` answers for what it raises."""
+        """Runs the callback with warnings in the log. `main` handles its errors."""
         logging.captureWarnings(capture=True)
         return click.Command.invoke(self, ctx)
 
 
 class CommandTap(Tap):
-    """A tap whose command line answers with sentences."""
+    """A tap whose command line reports errors as sentences."""
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
@@ -65,40 +65,40 @@ class CommandTap(Tap):
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401
-        """Read the config files."""
+        """Reads the config files."""
         try:
             return super().cb_config(ctx, param, value)
         except (OSError, ValueError, TypeError):
             raise RunError("The file given with --config cannot be read as JSON. Check its path and content.") from None
 
     @classmethod
-    def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:  # noqa: FBT001 - as the SDK calls
-        """Write the catalog."""
+    def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:  # noqa: FBT001  noqa: FBT001 - the SDK's signature
+        """Writes the catalog."""
         try:
             super().cb_discover(ctx, param, value)
-        except OSError as error:  # of a closed pipe, click would not tell
+        except OSError as error:  # click would not report a closed pipe
             raise RunError(output_sentence(error)) from None
 
     @classmethod
     def invoke(cls, *, state: IO[str] | None = None, catalog: IO[str] | None = None, **kwargs: Any) -> None:
-        """Run the tap."""
+        """Runs the tap."""
         super().invoke(state=checked_state(state), catalog=checked_catalog(catalog), **kwargs)
 
 
 def checked_state(file: IO[str] | None) -> IO[str] | None:
-    """Refuse a state file that is no JSON object."""
+    """Checks that a state file holds a JSON object."""
     return file and io.StringIO(_json_object(file, "--state"))
 
 
 def checked_catalog(file: IO[str] | None) -> IO[str] | None:
-    """Refuse a catalog file that is no Singer catalog."""
+    """Checks that a catalog file holds a Singer catalog."""
     if file is None:
         return None
     text = _json_object(file, "--catalog")
     try:
         Catalog.from_dict(load_json(text))
-    except Exception:  # noqa: BLE001 - whatever the SDK stumbles over
-        raise RunError("The file given with --catalog is no Singer catalog. Make one with --discover.") from None
+    except Exception:  # noqa: BLE001  noqa: BLE001 - the SDK raises errors of many types
+        raise RunError("The file given with --catalog is not a Singer catalog. Create one with --discover.") from None
     return io.StringIO(text)
 
 
@@ -109,16 +109,16 @@ def _json_object(file: IO[str], option: str) -> str:
             return text
     except ValueError:
         pass
-    raise RunError(f"The file given with {option} is not a JSON object. Give another, or none to start anew.")
+    raise RunError(f"The file given with {option} is not a JSON object. Pass another one, or none to start over.")
 
 
-def _leave_stdout() -> OSError | None:
-    """Write what is left, and tell if it cannot be written."""
+def _flush_stdout() -> OSError | None:
+    """Flushes stdout. Returns the error if that fails."""
     try:
         if sys.stdout:
             sys.stdout.flush()
     except OSError as error:
-        # What is in the buffer would fail once more, with a traceback, as Python ends.
+        # Python would try to flush the buffer again at exit and print a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return error
     return None

@@ -1,20 +1,20 @@
-"""Memory that large pages leave behind in the workers' heaps."""
+"""Limits the memory that large pages leave allocated in the heaps of worker threads."""
 
 from __future__ import annotations
 
 import ctypes
 
 ARENA_MAX = -8
-"""The number that glibc knows this setting by."""
+"""glibc's number for this option."""
 
 
 def share_heaps() -> None:
-    """Let all threads share one heap, where the C library is glibc.
+    """Makes all threads share one heap, if the C library is glibc.
 
-    Each thread would have one of its own, and what a large page took there is not given back: with eight workers and
-    pages of 20 MB that is half of what the process holds.
+    Otherwise each thread has its own heap, which never returns the memory of a large page: with eight workers and
+    pages of 20 MB that is half of the process's memory.
     """
     try:
         ctypes.CDLL(None).mallopt(ARENA_MAX, 1)
-    except (OSError, AttributeError, TypeError):  # another C library, which may know nothing of it
+    except (OSError, AttributeError, TypeError):  # another C library may not have it
         return

@@ -1,4 +1,4 @@
-"""Messages on their way out: lines of JSON, whole or not at all."""
+"""Encodes and writes Singer messages as whole lines of JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from singer_sdk.singerlib.encoding import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import RecordMessage
 from singer_sdk.singerlib.json import serialize_json
 
-from singer_rest import nesting as deep
+from singer_rest import nesting
 from singer_rest.errors import RunError, output_sentence
 
 if TYPE_CHECKING:
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
     from singer_rest.aliases import Record
 
 PART_BYTES = 65_536
-"""What is written at once, and the rest of its last line."""
+"""Lines are written in parts of about this size."""
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 def encode(value: object) -> bytes:
-    """Encode as JSON in UTF-8; Decimals as numbers, digit by digit."""
+    """Encodes a value as UTF-8 JSON. Decimals keep all digits."""
     try:
         return _encoder.encode(value)
     except UnicodeEncodeError:
-        # Half a surrogate pair has no UTF-8; it has an escape.
+        # A lone surrogate cannot be encoded as UTF-8, but can be escaped.
         return serialize_json(value).encode()
     except RecursionError:
-        return deep.shallow(deep.dump(value, encode)).encode()
+        return nesting.shallow(nesting.dump(value, encode)).encode()
 
 
 def record_lines(stream: str, records: Iterable[Record], version: int | None, extracted: datetime | None) -> bytes:
-    """RECORD lines for a page, the same bytes as one message each would give."""
+    """Encodes the RECORD lines of a page. The bytes equal those of single messages."""
     head = b'{"type":"RECORD","stream":' + encode(stream) + b',"record":'
     tail = b',"version":' + encode(version) if version is not None else b""
     tail += b',"time_extracted":' + encode(extracted) if extracted is not None else b""
@@ -51,7 +51,7 @@ def record_lines(stream: str, records: Iterable[Record], version: int | None, ex
 class MessageWriter(GenericSingerWriter[bytes, "Message"]):
     """Writes messages to stdout.
 
-    A signal cuts no line: what it wants done is done between two writes of whole lines.
+    Signal handlers run between lines, never within one.
     """
 
     def __init__(self) -> None:
@@ -59,37 +59,37 @@ class MessageWriter(GenericSingerWriter[bytes, "Message"]):
         self._is_writing = False
         self._stop: Callable[[], None] | None = None
 
-    def when_whole(self, stop: Callable[[], None]) -> None:
-        """Do something once no line is half written; asked again in the meantime, it is done at once.
+    def run_between_lines(self, stop: Callable[[], None]) -> None:
+        """Runs a signal handler once no line is partly written. A second signal runs its handler at once.
 
         Args:
-            stop: What a signal wants done.
+            stop: The signal handler.
         """
         if not self._is_writing or self._stop:
             stop()
         self._stop = stop
 
     def serialize_message(self, message: Message) -> bytes:
-        """Encode one message as one line."""
+        """Encodes one message as one line."""
         if isinstance(message, RecordMessage):
             return record_lines(message.stream, [message.record], message.version, message.time_extracted)
         return encode(message.to_dict()) + b"\n"
 
     def write_message(self, message: Message) -> None:
-        """Write one message.
+        """Writes one message.
 
         Raises:
-            RunError: If the output takes no more.
+            RunError: If the output cannot be written.
         """
         self.write_lines(self.format_message(message))
 
     def write_lines(self, lines: bytes) -> None:
-        """Write lines that are encoded already.
+        """Writes encoded lines.
 
         Raises:
-            RunError: If the output takes no more.
+            RunError: If the output cannot be written.
         """
-        for part in _parts(lines):
+        for part in _split_lines(lines):
             self._is_writing = True
             try:
                 _write(part)
@@ -101,26 +101,26 @@ class MessageWriter(GenericSingerWriter[bytes, "Message"]):
                 self._stop()
 
 
-def _parts(lines: bytes) -> Iterator[bytes]:
-    """Whole lines, so few that a signal does not wait for long."""
-    begin = 0
-    while begin < len(lines):
-        end = lines.find(b"\n", begin + PART_BYTES) + 1 or len(lines)
-        yield lines[begin:end]
-        begin = end
+def _split_lines(lines: bytes) -> Iterator[bytes]:
+    """Splits lines into parts that are written quickly, so that a signal does not wait long."""
+    start = 0
+    while start < len(lines):
+        end = lines.find(b"\n", start + PART_BYTES) + 1 or len(lines)
+        yield lines[start:end]
+        start = end
 
 
 def _write(lines: bytes) -> None:
-    """Write all, whatever signals come: an output without a buffer (PYTHONUNBUFFERED) may take a part at a time."""
+    """Writes everything despite signals. An unbuffered output (PYTHONUNBUFFERED) may accept only a part at a time."""
     buffer = sys.stdout.buffer
     buffer.flush()
     raw = buffer if isinstance(buffer, io.RawIOBase) else getattr(buffer, "raw", None)
     if raw is None:
         buffer.write(lines)
         return
-    left = memoryview(lines)
-    while left:
-        written = raw.write(left)
-        if written is None:  # an output that does not block is full
+    remaining = memoryview(lines)
+    while remaining:
+        written = raw.write(remaining)
+        if written is None:  # a non-blocking output is full
             select.select([], [raw], [])
-        left = left[written or 0 :]
+        remaining = remaining[written or 0 :]

@@ -1,4 +1,4 @@
-"""How far a long stream is: rows, requests, rate, and where the total is known the share done and the time left."""
+"""Progress of a long stream: rows, requests, rate and, if the total is known, percentage and time left."""
 
 from __future__ import annotations
 
@@ -12,50 +12,50 @@ PROGRESS_SECONDS = 10.0
 
 MINUTE = 60
 HOUR = 3600
-ROUGHLY = 1.5
-"""From so many units on a time is given in them."""
+MIN_UNITS = 1.5
+"""Minimum number of a unit to use it."""
 
 
 class Progress:
-    """Says every `PROGRESS_SECONDS` how far a stream is.
+    """Reports the progress of a stream every `PROGRESS_SECONDS`.
 
     Args:
-        stream: The stream's name.
-        clock: Seconds that only go forward.
+        stream: Name of the stream.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, stream: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
         self._clock = clock
-        self._started_at = self._told_at = clock()
+        self._started_at = self._reported_at = clock()
 
-    def line(self, rows: int, requests: int, share: Callable[[], float | None]) -> str | None:
-        """The line that is due; None: not yet.
+    def line(self, rows: int, requests: int, fraction_done: Callable[[], float | None]) -> str | None:
+        """Returns the line to log. None: none is due yet.
 
         Args:
-            rows: Records handed on.
-            requests: Requests sent.
-            share: Asked only when a line is due: how much of the stream was handed on, above 0 and up to 1; None: not
-                known.
+            rows: Number of records emitted.
+            requests: Number of requests sent.
+            fraction_done: Returns the fraction of the stream that was emitted, above 0 and up to 1. None: not known.
+                Only called if a line is due.
         """
         now = self._clock()
-        if now - self._told_at < PROGRESS_SECONDS:
+        if now - self._reported_at < PROGRESS_SECONDS:
             return None
-        self._told_at = now
+        self._reported_at = now
         seconds = now - self._started_at
         parts = [f"{self._stream}: {rows} rows in {requests} requests so far"]
         if seconds:
             parts.append(f"{rows / seconds:.0f} rows/s")
-        if done := share():
-            parts.append(f"{int(done * 100)} % done")
-            if done < 1:
-                parts.append(f"about {_rough(seconds / done - seconds)} left")
+        if fraction := fraction_done():
+            parts.append(f"{int(fraction * 100)} % done")
+            if fraction < 1:
+                parts.append(f"about {_duration(seconds / fraction - seconds)} left")
         return ", ".join(parts)
 
 
-def _rough(seconds: float) -> str:
-    if seconds < ROUGHLY * MINUTE:
+def _duration(seconds: float) -> str:
+    if seconds < MIN_UNITS * MINUTE:
         return f"{seconds:.0f} s"
-    if seconds < ROUGHLY * HOUR:
+    if seconds < MIN_UNITS * HOUR:
         return f"{seconds / MINUTE:.0f} min"
     return f"{seconds / HOUR:.0f} h"

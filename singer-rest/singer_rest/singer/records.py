@@ -1,4 +1,4 @@
-"""Records brought to their stream's schema: nothing is lost, nothing that is a secret leaves."""
+"""Fits records to their stream's schema without losing data, and removes secrets."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ if TYPE_CHECKING:
     from singer_rest.aliases import Record
 
 MAX_TRACKED_KEYS = 200_000
-"""Keys of a slice that are remembered to find those that come again: some 20 MB. Those beyond it are not looked for; a
-loader's upsert has to do."""
+"""Maximum number of keys of a slice that are remembered to detect repeated records: some 20 MB. Beyond it, repeats are
+left to the loader's upsert.
+"""
 
 
 class RecordConformer:
     """Fits records to a stream's schema.
 
-    What the schema does not list, and what is of another type than its column and cannot be brought to it, is kept in
-    the object `_extra`, under its own name; so is a field that the vendor itself calls `_extra`.
+    Fields that the schema does not list, and values that cannot be converted to their column's type, are kept in the
+    object `_extra` under their own names. So is a field that the vendor itself calls `_extra`.
 
     Args:
         schema: The stream's JSON Schema.
         keys: Its primary keys.
-        look_alikes: Fields that only look like secrets by their names.
-        free_names: Columns in which the customer names the fields: none is a secret by our judgement.
-        mask: What the user selected; nothing is kept of what is not.
+        look_alikes: Fields whose names look like secrets, but are not.
+        free_names: Columns in which the customer names the fields, which are not checked for secrets.
+        mask: The user's selection. Deselected fields are not kept.
     """
 
     def __init__(
@@ -46,10 +47,10 @@ class RecordConformer:
         mask: SelectionMask | None = None,
     ) -> None:
         properties = {name: part for name, part in schema["properties"].items() if name != EXTRA}
-        self._judged, self._free = Coercion(look_alikes), Coercion(judges=False)
+        self._checked, self._unchecked = Coercion(look_alikes), Coercion(checks_names=False)
         self._known = properties.keys()
         self._free_names = free_names
-        self._as_it_is = {name: plain_type(part) for name, part in properties.items()}
+        self._plain_types = {name: plain_type(part) for name, part in properties.items()}
         self._coercers = {name: self._coercion(name).of(part) for name, part in properties.items()}
         self._keys = keys
         self._mask = mask or SelectionMask()
@@ -60,36 +61,36 @@ class RecordConformer:
         self.repeated = 0
         self.keyless = 0
         self.tracks_all_keys = True
-        self._seen: set[int] = set()
+        self._seen_keys: set[int] = set()
 
     @property
     def secrets(self) -> Collection[str]:
-        """Fields that were dropped, for they are secrets by their names."""
-        return self._judged.secrets
+        """Names of the fields that were dropped as secrets."""
+        return self._checked.secrets
 
     def _coercion(self, name: str) -> Coercion:
-        return self._free if name in self._free_names else self._judged
+        return self._unchecked if name in self._free_names else self._checked
 
     def start_slice(self) -> None:
-        """Forget the keys of the slice before: a record may come again in another slice."""
-        self._seen.clear()
+        """Forgets the keys of the previous slice: records may repeat in another slice."""
+        self._seen_keys.clear()
 
     def conform(self, record: Record) -> Record:
-        """Bring a record to the schema, and check its key."""
+        """Fits a record to the schema and checks its key."""
         extra: Record = {}
         if not record.keys() <= self._known:
             extra = {name: record.pop(name) for name in sorted(record.keys() - self._known)}
             self._keep_unlisted(extra)
-        as_it_is, coercers = self._as_it_is, self._coercers
+        plain_types, coercers = self._plain_types, self._coercers
         for name, value in record.items():
-            if value is None or value.__class__ is as_it_is[name]:
+            if value is None or value.__class__ is plain_types[name]:
                 continue
-            found = coercers[name](value)
-            if found is NOT_COERCIBLE:
+            coerced = coercers[name](value)
+            if coerced is NOT_COERCIBLE:
                 self._keep_misfit(name, value, extra)
                 record[name] = None
-            elif found is not value:
-                record[name] = found
+            elif coerced is not value:
+                record[name] = coerced
         if extra:
             record[EXTRA] = extra
         if self._keys:
@@ -97,7 +98,7 @@ class RecordConformer:
         return record
 
     def _keep_unlisted(self, extra: Record) -> None:
-        self._judged.drop_secrets(extra)
+        self._checked.drop_secrets(extra)
         for name, value in extra.items():
             extra[name] = as_extra(self._coercion(name).clean(value))
         self.unlisted |= extra.keys()
@@ -106,9 +107,9 @@ class RecordConformer:
         place = ("properties", name)
         if not self._mask[place]:
             return
-        # Only where a part of it is not selected: the SDK looks by recursion, and a vendor may nest without end.
-        within = any(not selected and part[: len(place)] == place for part, selected in self._mask.items())
-        if within and isinstance(value, dict):
+        # Only if a part of it is deselected: the SDK recurses, and a vendor may nest values at any depth.
+        partly_deselected = any(not selected and part[: len(place)] == place for part, selected in self._mask.items())
+        if partly_deselected and isinstance(value, dict):
             pop_deselected_record_properties(value, {}, self._mask, place)
         extra[name] = as_extra(self._coercion(name).clean(value))
         self.misfits.add(name)
@@ -122,9 +123,9 @@ class RecordConformer:
             key = hash(values)
         except TypeError:
             key = hash(encode(values))
-        if key in self._seen:
+        if key in self._seen_keys:
             self.repeated += 1
-        elif len(self._seen) < MAX_TRACKED_KEYS:
-            self._seen.add(key)
+        elif len(self._seen_keys) < MAX_TRACKED_KEYS:
+            self._seen_keys.add(key)
         else:
             self.tracks_all_keys = False

@@ -1,7 +1,7 @@
-"""Single values as what a column declares: a text, a number, a boolean, a date, a timestamp.
+"""Converts scalar values to what a column declares: text, number, boolean, date or timestamp.
 
 Each function takes a value that is not null. It returns the value in that type, None for an empty string, or
-`NOT_COERCIBLE` if something would be lost.
+`NOT_COERCIBLE` if information would be lost.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from typing import Any
 from singer_rest import times
 
 NOT_COERCIBLE = object()
-"""What a coercer gives of a value that its column cannot hold."""
+"""Returned by coercers for a value that its column cannot hold."""
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,6})?", re.ASCII)
 WHOLE_NUMBER = re.compile(r"[+-]?\d{1,300}", re.ASCII)
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
-"""The ends of what a column of integers holds, in 64 bits."""
+"""The range of 64-bit integers."""
 
 LARGEST_EXPONENT = sys.float_info.max_10_exp
 LARGEST_FINITE = Decimal(sys.float_info.max)
-"""What is beyond it is infinite for whoever reads it in binary."""
+"""Larger numbers are infinite as binary floating point."""
 
 NUMBERS = frozenset({int, float, Decimal})
 
 DAY = re.compile(r"(?!0000)\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", re.ASCII)
 LOCAL = re.compile(DAY.pattern + r"T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?", re.ASCII)
 UTC = re.compile(LOCAL.pattern + "Z", re.ASCII)
-"""The forms in which times stay as they are, if there is such a day."""
+"""The formats in which times are kept as they are, if the date exists."""
 
 LONGEST_TIME = 64
-"""Letters of what may be a time."""
+"""Maximum number of characters of a time."""
 
 MIDNIGHT = time()
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
 def text(value: Any) -> Any:  # noqa: ANN401
-    """A text; numbers and booleans with every digit, as JSON writes them."""
+    """Converts to text. Numbers and booleans are written as in JSON, with all digits."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -51,13 +51,13 @@ def text(value: Any) -> Any:  # noqa: ANN401
 
 
 def number(value: Any) -> Any:  # noqa: ANN401
-    """A number that is finite, from a number or its text."""
+    """Converts a number or its text to a finite number."""
     kind = value.__class__
     if kind is Decimal and value.is_finite() and value.adjusted() < LARGEST_EXPONENT:
         return value
     if kind is str:
         return _number_of_text(value.strip())
-    is_finite = kind in NUMBERS and value == value and abs(value) <= LARGEST_FINITE  # noqa: PLR0124 - NaN is not itself
+    is_finite = kind in NUMBERS and value == value and abs(value) <= LARGEST_FINITE  # noqa: PLR0124  noqa: PLR0124 - NaN is not equal to itself
     return value if is_finite else NOT_COERCIBLE
 
 
@@ -70,7 +70,7 @@ def _number_of_text(digits: str) -> Any:  # noqa: ANN401
 
 
 def integer(value: Any) -> Any:  # noqa: ANN401
-    """An integer of at most 64 bits, from a number without a fraction or its text."""
+    """Converts a number without a fraction, or its text, to a 64-bit integer."""
     if value.__class__ is int:
         return value if SMALLEST <= value <= LARGEST else NOT_COERCIBLE
     found = number(value)
@@ -81,7 +81,7 @@ def integer(value: Any) -> Any:  # noqa: ANN401
 
 
 def boolean(value: Any) -> Any:  # noqa: ANN401
-    """A boolean, from 0 or 1 or from their texts."""
+    """Converts 0 and 1 and the texts of booleans."""
     if value.__class__ is bool:
         return value
     if value.__class__ is str:
@@ -91,7 +91,7 @@ def boolean(value: Any) -> Any:  # noqa: ANN401
 
 
 def date(value: Any) -> Any:  # noqa: ANN401
-    """A date, from one in another form or from a midnight; a time of day would be lost."""
+    """Converts a date of another format or a midnight. Any other time of day would be lost."""
     return _date(value.strip()) if value.__class__ is str and len(value) <= LONGEST_TIME else NOT_COERCIBLE
 
 
@@ -107,7 +107,7 @@ def _date(value: str) -> Any:  # noqa: ANN401
 
 
 def timestamp(value: Any) -> Any:  # noqa: ANN401
-    """A timestamp in UTC with ``Z``; one without a zone is in UTC. What is finer than a microsecond is cut."""
+    """Converts to a timestamp in UTC with ``Z``; without a zone it is taken as UTC. Cuts off nanoseconds."""
     if value.__class__ is not str:
         return NOT_COERCIBLE
     if UTC.fullmatch(value) and (value[8:10] < "29" or _date(value[:10]) is not NOT_COERCIBLE):
@@ -119,7 +119,7 @@ def timestamp(value: Any) -> Any:  # noqa: ANN401
 
 
 def local_time(value: Any) -> Any:  # noqa: ANN401
-    """A timestamp without a zone; one with a zone is another matter."""
+    """Converts to a timestamp without a zone. One with a zone cannot be converted."""
     if value.__class__ is not str:
         return NOT_COERCIBLE
     if LOCAL.fullmatch(value) and (value[8:10] < "29" or _date(value[:10]) is not NOT_COERCIBLE):
@@ -134,11 +134,11 @@ def local_time(value: Any) -> Any:  # noqa: ANN401
 
 
 def as_extra(value: Any) -> Any:  # noqa: ANN401
-    """A value as `_extra` keeps it: as it came, but as text where a reader of JSON would change or refuse a number."""
+    """Returns a value as `_extra` keeps it: unchanged, but as text if JSON parsers would change or reject a number."""
     try:
         return _as_extra(value)
     except RecursionError:
-        return value  # what is nested so deep becomes text as it is written
+        return value  # deeply nested values become text when written
 
 
 def _as_extra(value: Any) -> Any:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""What the library does to the schema of every stream: `_extra` is added, and what never leaves is taken out."""
+"""Completes every stream's schema: adds `_extra` and removes secrets."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def extra_schema() -> Schema:
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a vendor's field of this name would be taken for one of the tap's or the loader's own."""
+    """Whether a vendor's field of this name would collide with one of the tap or the loader."""
     return name == EXTRA or name.startswith("_sdc_")
 
 
 def completed(schema: Schema, look_alikes: Collection[str] = (), free_names: Collection[str] = ()) -> Schema:
-    """A stream's schema with `_extra`, which stands last, and without secrets.
+    """Adds `_extra` as the last property of a schema and removes secrets.
 
     Args:
-        schema: The schema as the tap declares it, or as a catalog has it.
-        look_alikes: Fields that only look like secrets by their names.
-        free_names: Columns in which the customer names the fields: they stay whole.
+        schema: The schema as the tap declares it or as a catalog has it.
+        look_alikes: Fields whose names look like secrets, but are not.
+        free_names: Columns in which the customer names the fields, which are not checked for secrets.
     """
     properties = {
         name: part if name in free_names else _public(part, look_alikes)
@@ -47,7 +47,7 @@ def completed(schema: Schema, look_alikes: Collection[str] = (), free_names: Col
     return {**schema, "properties": {**properties, EXTRA: extra_schema()}}
 
 
-def _public(schema: Any, look_alikes: Collection[str]) -> Any:  # noqa: ANN401 - a part of a schema
+def _public(schema: Any, look_alikes: Collection[str]) -> Any:  # noqa: ANN401  noqa: ANN401 - a part of a schema
     if isinstance(schema, list):
         return [_public(part, look_alikes) for part in schema]
     if not isinstance(schema, dict):
@@ -63,47 +63,47 @@ def _public(schema: Any, look_alikes: Collection[str]) -> Any:  # noqa: ANN401 -
 
 
 class CompletedStream(Stream):
-    """A stream whose schema is completed wherever it comes from: its class, the vendor, the user's catalog."""
+    """A stream whose schema is completed wherever it comes from: its class, the vendor or the user's catalog."""
 
     look_alikes: ClassVar[Collection[str]] = ()
-    """Fields that only look like secrets by their names, and leave."""
+    """Fields whose names look like secrets, but are not."""
     free_names: ClassVar[Collection[str]] = ()
-    """Columns in which the company names the fields itself: what it put there leaves, whatever it is called."""
+    """Columns in which the customer names the fields. They are emitted whatever their names are."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Complete the schema that a class declares."""
+        """Completes the schema that a class declares."""
         super().__init_subclass__(**kwargs)
         if "schema" in vars(cls):
             cls.schema = CompletedSchema(vars(cls)["schema"])  # type: ignore[assignment,method-assign]
 
     def completed(self, schema: Schema) -> Schema:
-        """A schema with `_extra`, and without what never leaves."""
+        """Adds `_extra` and removes secrets."""
         return completed(schema, self.look_alikes, self.free_names)
 
     def apply_catalog(self, catalog: Catalog) -> None:
-        """Take over what the user's catalog says, and complete its schema: it may be older than a field of it."""
+        """Applies the user's catalog and completes its schema, which may be older than some fields."""
         entry = catalog.get_stream(self.name)
         if entry:
             entry.schema = singerlib.Schema.from_dict(self.completed(entry.schema.to_dict()))
         super().apply_catalog(catalog)
-        # The SDK lets the method that discovery wrote win over the one that the user sets beside it.
+        # The SDK prefers the method that discovery wrote to the one that the user sets.
         root = entry.metadata.get(()) if entry else None
         if isinstance(root, StreamMetadata) and root.forced_replication_method:
             self.forced_replication_method = root.forced_replication_method
 
 
 class CompletedSchema:
-    """Stands in the place of the schema that a class of streams declares, and gives it completed.
+    """A descriptor that completes the schema that a stream class declares.
 
     Args:
-        declared: The schema, or a descriptor that finds it.
+        declared: The schema, or a descriptor that returns it.
     """
 
     def __init__(self, declared: Any) -> None:  # noqa: ANN401
         self._declared = declared
 
     def __get__(self, stream: CompletedStream | None, owner: type[CompletedStream]) -> Any:  # noqa: ANN401
-        """The schema of a stream, which it keeps; of a class, what it declares."""
+        """The completed schema, cached on the stream. On the class, the declared one."""
         if stream is None:
             return self._declared
         find = getattr(self._declared, "__get__", None)

@@ -1,7 +1,7 @@
-"""The seam to the Singer SDK: every override of its private or final parts stands here.
+"""The interface to the Singer SDK: all overrides of its private or final members.
 
-The SDK syncs one stream after another, ends at the first failure, keeps half-read maxima in the state and sends
-ACTIVATE_VERSION before the records; `singer_rest.singer.sync` does otherwise.
+The SDK syncs one stream after another, stops at the first failure, keeps bookmarks of incomplete reads in the state and
+sends ACTIVATE_VERSION before the records. `singer_rest.singer.sync` replaces this.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from singer_rest.aliases import Record
 
 SIGNAL_EXIT = 128
-"""Plus the signal: the exit code of who is stopped by one."""
+"""Added to the signal's number in the exit code."""
 
 
 class SdkStream(SyncedStream):
-    """A stream as the SDK sees it, synced the way that `RestStream` declares it."""
+    """A stream as the SDK sees it, synced as `RestStream` declares it."""
 
-    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # the values come from JSON already
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # the values come from JSON
 
     def get_records(self, context: object) -> Iterable[Record]:  # noqa: ARG002
-        """Yield the records, for who asks for them one by one; the sync itself writes them page by page."""
+        """Yields single records for other callers. The sync itself writes whole pages."""
         return self.sync_records(write_messages=False)
 
     def sync(self, context: object = None) -> None:  # type: ignore[misc] # noqa: ARG002
-        """Read the stream and write its messages.
+        """Reads the stream and writes its messages.
 
         Raises:
-            TapError: If it could not be read whole. Its state is as it was.
+            TapError: If the read was not complete. The state is unchanged.
         """
         self.read_and_write()
 
@@ -55,13 +55,13 @@ class SdkStream(SyncedStream):
 
 
 class SdkTap(SyncingTap):
-    """A tap as the SDK sees it: settings checked without showing values, streams synced together."""
+    """A tap as the SDK sees it. Validates settings without showing values and syncs streams concurrently."""
 
     message_writer_class = MessageWriter
 
     @abstractmethod
     def check_config(self) -> list[str]:
-        """Find settings that cannot work; a sentence for each."""
+        """Returns a sentence for each invalid setting."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.skipped = []
@@ -73,10 +73,10 @@ class SdkTap(SyncingTap):
             if not kwargs.get("parse_env_config"):
                 raise
             errors = wrong_variables(self.config_jsonschema["properties"], self.name, os.environ)
-            raise ConfigValidationError("The environment cannot work", errors=errors) from None
+            raise ConfigValidationError("The environment is invalid", errors=errors) from None
 
     def setup_mapper(self) -> None:
-        """Make the stream maps, of the catalog as the streams have completed it."""
+        """Creates the stream maps from the catalog that the streams have completed."""
         if self.input_catalog is not None:
             _ = self.streams
         super().setup_mapper()
@@ -85,13 +85,13 @@ class SdkTap(SyncingTap):
         # The SDK's messages quote the value; the validator also fills in defaults.
         self.append_builtin_config(self.config_jsonschema)
         for name in [name for name, value in self._config.items() if value is None]:
-            del self._config[name]  # a setting without a value has its default
+            del self._config[name]  # a null setting takes its default
         self._warn_of_unknown_settings()
         validator = JSONSchemaValidator(self.config_jsonschema)
         errors = [sentence(error, self.name) for error in validator.iter_errors(self._config)]
         errors = errors or self.check_config()
         if errors and raise_errors:
-            raise ConfigValidationError("The settings cannot work", errors=errors)
+            raise ConfigValidationError("The settings are invalid", errors=errors)
         return errors
 
     def _warn_of_unknown_settings(self) -> None:
@@ -102,7 +102,7 @@ class SdkTap(SyncingTap):
         self._has_warned = True
 
     def sync_all(self) -> None:  # type: ignore[misc]
-        """Read every selected stream; a failure ends its stream alone.
+        """Reads every selected stream. A failure ends only its own stream.
 
         Raises:
             TapError: At the end, if a stream failed or nothing could be read.
@@ -110,23 +110,21 @@ class SdkTap(SyncingTap):
         self.read_selected()
 
     def _handle_termination(self, signum: int, frame: object) -> None:  # noqa: ARG002
-        # The SDK would end with exit code 0, as if all had been read, and in the middle of a line.
+        # The SDK would exit with code 0, as after a complete run, and within a line.
         if writer := getattr(self, "message_writer", None):
-            writer.when_whole(lambda: self._stop(signum))
+            writer.run_between_lines(lambda: self._stop(signum))
         else:
             self._stop(signum)
 
     def _stop(self, signum: int) -> None:
-        self.logger.error(
-            "Stopped by a signal: what was finished is in the state, and the next run reads what is missing."
-        )
+        self.logger.error("Stopped by a signal. Finished parts are in the state; the next run reads the rest.")
         sys.exit(SIGNAL_EXIT + signum)
 
     def run_connection_test(self) -> bool:  # type: ignore[misc]
-        """Read a record of each stream.
+        """Reads a record of each stream.
 
         Raises:
-            TapError: If a stream fails, or none may be read.
+            TapError: If a stream fails or none may be read.
         """
         succeeded = super().run_connection_test()
         self.fail_where_all_is_skipped(len(self.streams))

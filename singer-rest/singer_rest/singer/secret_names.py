@@ -1,8 +1,8 @@
-"""Fields that are secrets by their names: they never leave a tap, whether a schema lists them or not.
+"""Recognizes secrets by their field names. They never leave a tap, whether a schema lists them or not.
 
-A name is one where it speaks of a token, a secret, a password, a challenge, an API key or the like, and does not only
+A name is a secret if it contains a token, a secret, a password, a challenge, an API key or the like, and does not only
 describe one: ``access_token`` and ``passwordHash`` are secrets; ``token_type``, ``password_changed_at`` and
-``has_password`` are not, nor are tokens of pages. A stream's `look_alikes` names what stays all the same.
+``has_password`` are not, nor are page tokens. A stream's `look_alikes` lists exceptions.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from functools import lru_cache
 
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 SECRETS = ("token", "secret", "password", "passwd", "passphrase", "passcode", "passkey", "apikey", "privatekey")
-"""Words, or ends of words, that name one."""
+"""Words, or ends of words, that make a secret."""
 
 SHORT = frozenset({"pwd", "jwt", "otp", "totp", "bearer", "cookie"})
-"""Words that do so only as a whole."""
+"""Words that make a secret only as a whole."""
 
 KEYS = frozenset({"api", "private", "secret", "access", "signing", "encryption", "auth", "ssh", "shared", "master"})
-"""What makes a key a secret; a key of another kind tells records apart."""
+"""Words that make a key a secret. Other keys identify records."""
 
 WHOLE = frozenset({"authorization", "credentials", "authorization header", "custom headers", "http headers"})
-"""Names that are secrets as a whole: within longer ones, people are authorized, and have credentials."""
+"""Names that are secrets only as a whole: in longer names, people are authorized and have credentials."""
 
 ASKS = frozenset({"has", "is", "must", "needs", "requires", "can", "may", "should", "allow", "allows", "use", "uses"})
-"""First words of names that answer yes or no."""
+"""First words of the names of booleans."""
 
 DESCRIBES = frozenset(
     {
@@ -33,19 +33,19 @@ DESCRIBES = frozenset(
         *("enabled", "disabled", "required", "allowed", "policy", "name", "names", "scope", "scopes", "in", "used"),
     }
 )
-"""Last words of names that tell something of a secret, and not the secret."""
+"""Last words of names that describe a secret."""
 
 PAGES = ("page", "next", "cursor", "continuation", "sync", "delta", "skip")
-"""Tokens of these kinds only say where a list goes on."""
+"""Tokens of these kinds only point to a page."""
 
 
 @lru_cache(maxsize=16_384)
 def is_secret(name: str) -> bool:
-    """Whether a field is a secret by its name, however its words are joined."""
+    """Whether a field's name says that it is a secret, in any naming style."""
     words = [word.lower() for word in WORD.findall(name)]
     if not words or words[0] in ASKS or words[-1] in DESCRIBES:
         return False
-    if words[-1] == "challenge":  # in the plural, or before other words, it is what people speak of
+    if words[-1] == "challenge":  # a plural, or one followed by other words, is a topic, not a secret
         return True
     return " ".join(words) in WHOLE or any(_is_one(words, place) for place in range(len(words)))
 

@@ -1,7 +1,7 @@
-"""The sync loop: the pages of a run's streams become SCHEMA, RECORD, ACTIVATE_VERSION and STATE messages.
+"""The sync loop: turns the pages of a run's streams into SCHEMA, RECORD, ACTIVATE_VERSION and STATE messages.
 
-Streams are fetched concurrently, and a failure ends only its own stream. A stream's bookmark is written once the stream
-was read whole, and ACTIVATE_VERSION follows its last record.
+Streams are fetched concurrently, and a failure ends only its own stream. A stream's bookmark is written only after a
+complete read, and ACTIVATE_VERSION follows its last record.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from singer_rest.state.backfill import Backfill
     from singer_rest.state.replication import Replication
 
-WRITTEN_AT_ONCE = 1000
+RECORDS_PER_WRITE = 1000
 
 
 class SyncedStream(CompletedStream):
     """A stream that is synced from the pages of a run."""
 
     keyless_advice: ClassVar[str] = ""
-    """What the user can do where records carry no replication key."""
+    """What the user can do if records have no replication key."""
 
     _tap: SyncingTap
     _pages = 0
@@ -57,13 +57,13 @@ class SyncedStream(CompletedStream):
 
     @property
     def has_requested(self) -> bool:
-        """Whether there was anything to ask for: children of no parent are not."""
+        """Whether anything was requested. A child stream without parents requests nothing."""
         return self._pages > 0
 
     @property
     @abstractmethod
     def slices(self) -> Slices:
-        """How the stream is cut."""
+        """How the stream is divided."""
 
     @property
     @abstractmethod
@@ -73,7 +73,7 @@ class SyncedStream(CompletedStream):
     @property
     @abstractmethod
     def backfill(self) -> Backfill:
-        """The slices of a whole read that are finished."""
+        """The finished slices of a full read."""
 
     @property
     @abstractmethod
@@ -83,40 +83,40 @@ class SyncedStream(CompletedStream):
     @property
     @abstractmethod
     def covered_interval(self) -> tuple[datetime | None, datetime | None]:
-        """First and last moment that this run reads; None: without end."""
+        """The first and last timestamp that this run reads. None: unbounded."""
 
     @abstractmethod
     def position_after(self, page: Page) -> str | None:
-        """Where a list that is read in one piece goes on after a page, if a later run may begin there."""
+        """Where an unsliced list continues after a page, if a later run may resume there."""
 
     def remember(self, page: Page, state: dict[str, Any]) -> bool:  # noqa: ARG002
-        """Note in the stream's state what later runs have to know of a page that was handed on.
+        """Records in the stream's state what later runs have to know of an emitted page.
 
         Returns:
-            Whether it is worth a STATE message.
+            Whether to write a STATE message.
         """
         return False
 
     def finish_state(self, state: dict[str, Any]) -> None:
-        """Note in the stream's state what else the next run has to know; the stream was read whole."""
+        """Records in the stream's state what else the next run has to know after a complete read."""
 
     @abstractmethod
     def prepared_records(self, page: Page) -> Iterable[Record]:
         """The page's records as they are emitted."""
 
     def read_and_write(self) -> None:
-        """Read the stream and write its messages: SCHEMA, RECORDs, ACTIVATE_VERSION, STATE.
+        """Reads the stream and writes its messages: SCHEMA, RECORDs, ACTIVATE_VERSION, STATE.
 
         Raises:
-            TapError: If it could not be read whole. Its state is as it was.
+            TapError: If the read was not complete. The state is unchanged.
         """
         since, _ = self.covered_interval
         self.logger.info(
             "%s: reading %s%s%s",
             self.name,
-            "everything" if self.replication.whole else "what changed",
+            "everything" if self.replication.whole else "changes",
             f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else "",
-            ", but not what a run that was interrupted has read" if self.backfill.finished else "",
+            ", continuing an interrupted run" if self.backfill.finished else "",
         )
         started_at = time.monotonic()
         try:
@@ -130,7 +130,7 @@ class SyncedStream(CompletedStream):
         except NoAccess as error:
             if self._pages or self.config.get("on_missing_access") == "fail":
                 raise TapError(str(error)) from None
-            self.logger.warning("%s Skipped; the run goes on.", error)
+            self.logger.warning("%s Skipping it; the run continues.", error)
             self._tap.skipped.append(self.name)
             return
         self.logger.info(
@@ -142,7 +142,7 @@ class SyncedStream(CompletedStream):
         )
 
     def sync_records(self, *, write_messages: bool = True) -> Generator[Record]:
-        """Yield the records; those of whole pages that are written at once are not yielded.
+        """Yields the records, except those of pages that are written as a whole.
 
         Args:
             write_messages: Whether to write the messages, too.
@@ -157,12 +157,12 @@ class SyncedStream(CompletedStream):
                 if page.meaning in OF_PARENT:
                     self.coverage.raise_if_no_parent_read()
                     continue
-                if schema_due:  # a stream that may not be read gets no table
+                if schema_due:  # no table for a stream that may not be read
                     self._write_schema_message()
                     schema_due = False
                 self._pages += 1
                 yield from self._emit(page, write_messages=write_messages)
-                if self._keeps_place(page):
+                if self._save_progress(page):
                     self._tap.state_writer.write_state(self.tap_state)
                 requests = fetcher.requests(self.name)
                 if line := progress.line(self._rows_written, requests, lambda: fetcher.fraction_done(self.name)):
@@ -175,13 +175,13 @@ class SyncedStream(CompletedStream):
             self._requests = fetcher.requests(self.name)
             self._tap.release(fetcher)
 
-    def _keeps_place(self, page: Page) -> bool:
-        """Note in the state what is finished with a page; whether it is worth a STATE message."""
+    def _save_progress(self, page: Page) -> bool:
+        """Records a finished page in the state. Returns whether to write a STATE message."""
         remembered = self.remember(page, self.stream_state)
         if page.ends_slice:
             return (self.coverage.is_read(page.slice) and self.backfill.mark_finished(page.slice)) or remembered
-        place = self.position_after(page)
-        return (place is not None and self.backfill.save_position(place)) or remembered
+        position = self.position_after(page)
+        return (position is not None and self.backfill.save_position(position)) or remembered
 
     def _emit(self, page: Page, *, write_messages: bool) -> Iterator[Record]:
         repeated = self.conformer.repeated
@@ -189,11 +189,11 @@ class SyncedStream(CompletedStream):
         self.coverage.add_repeated(page, self.conformer.repeated - repeated)
         self.replication.observe(records)
         if write_messages and self._writes_whole_pages:
-            # A part at a time: pages may be large, and their lines need not be there all at once.
-            for begin in range(0, len(records), WRITTEN_AT_ONCE):
-                some = records[begin : begin + WRITTEN_AT_ONCE]
+            # In parts, so that the lines of a large page are not in memory all at once.
+            for start in range(0, len(records), RECORDS_PER_WRITE):
+                part = records[start : start + RECORDS_PER_WRITE]
                 self._tap.message_writer.write_lines(
-                    record_lines(self.name, some, self.replication.version, page.received)
+                    record_lines(self.name, part, self.replication.version, page.received)
                 )
             self._rows_written += len(records)
             return
@@ -209,7 +209,7 @@ class SyncedStream(CompletedStream):
 
     @cached_property
     def _writes_whole_pages(self) -> bool:
-        """Whether records leave as they are, so that a page can be written at once."""
+        """Whether records are emitted unchanged, so that a page can be written at once."""
         return (
             self.ABORT_AT_RECORD_COUNT is None
             and all(self.mask.values())
@@ -223,10 +223,10 @@ class SyncedStream(CompletedStream):
             self._write_activate_version_message(replication.version or 0)
         replication.finish(*self.covered_interval, versions=write_messages, incomplete=self.coverage.maybe_incomplete)
         self.finish_state(self.stream_state)
-        for remark in stream_warnings(self):
-            self.logger.warning("%s: %s", self.name, remark)
+        for warning in stream_warnings(self):
+            self.logger.warning("%s: %s", self.name, warning)
         if dropped := field_names(self.conformer.secrets):
-            self.logger.info("%s: fields that are secrets by their names do not leave: %s", self.name, dropped)
+            self.logger.info("%s: dropped fields that are secrets by their names: %s", self.name, dropped)
 
 
 class SyncingTap(CommandTap):
@@ -250,20 +250,20 @@ class SyncingTap(CommandTap):
     @property
     @abstractmethod
     def authenticator(self) -> Authenticator:
-        """The one authenticator of this run."""
+        """The authenticator shared by all streams."""
 
     @abstractmethod
     def fetcher_for(self, streams: Sequence[SyncedStream], *, connection_test: bool) -> Fetcher:
-        """Begin to fetch for some streams."""
+        """Creates the fetcher for some streams."""
 
     def read_selected(self) -> None:
-        """Read every selected stream; a failure ends its stream alone.
+        """Reads every selected stream. A failure ends only its own stream.
 
         Raises:
             TapError: At the end, if a stream failed or nothing could be read.
         """
         selected = [stream for stream in self.streams.values() if isinstance(stream, SyncedStream) and stream.selected]
-        self._tell_what_is_not_on_offer()
+        self._warn_of_unavailable()
         if not selected:
             raise RunError(
                 "No stream is selected. Select some in the catalog (with Meltano: `select:` of the extractor)."
@@ -280,29 +280,32 @@ class SyncingTap(CommandTap):
                     stream.read_and_write()
                 except RunError:
                     raise
-                except Exception as error:  # noqa: BLE001 - the other streams go on
-                    self.logger.error("%s", explain(error))  # noqa: TRY400 - no traceback: it may hold records
+                except Exception as error:  # noqa: BLE001  noqa: BLE001 - the other streams go on
+                    self.logger.error("%s", explain(error))  # noqa: TRY400  noqa: TRY400 - no traceback: it may hold records
                     failed.append(stream.name)
         finally:
             fetcher.close()
             self._fetcher = None
         if failed:
             raise TapError(
-                f"{len(failed)} of {len(selected)} streams failed: {', '.join(failed)}. Their bookmarks are as they "
-                "were: the next run reads what is missing."
+                f"{len(failed)} of {len(selected)} streams failed: {', '.join(failed)}. Their bookmarks are unchanged: "
+                "the next run reads what is missing."
             )
         self.fail_where_all_is_skipped(len(selected))
 
-    def _tell_what_is_not_on_offer(self) -> None:
+    def _warn_of_unavailable(self) -> None:
         entries = self.input_catalog.items() if self.input_catalog else ()
-        gone = [name for name, entry in entries if name not in self.streams and entry.metadata.resolve_selection()[()]]
-        if gone:
+        unavailable = [
+            name for name, entry in entries if name not in self.streams and entry.metadata.resolve_selection()[()]
+        ]
+        if unavailable:
             self.logger.warning(
-                "The catalog selects what is not on offer any more, or not with these settings: %s.", ", ".join(gone)
+                "The catalog selects streams that are not available any more, or not with these settings: %s.",
+                ", ".join(unavailable),
             )
 
     def fetcher_of(self, stream: SyncedStream) -> Fetcher:
-        """The run that fetches for a stream: that of `sync_all`, else one of its own for a trial."""
+        """The fetcher for a stream: that of `sync_all`, or a separate one for a connection test."""
         if self._fetcher:
             return self._fetcher
         fetcher = self.fetcher_for([stream], connection_test=True)
@@ -310,11 +313,11 @@ class SyncingTap(CommandTap):
         return fetcher
 
     def release(self, fetcher: Fetcher) -> None:
-        """End a stream's own run."""
+        """Closes the separate fetcher of a stream."""
         if fetcher is not self._fetcher:
             fetcher.close()
 
     def fail_where_all_is_skipped(self, streams: int) -> None:
-        """Fail where the credential may read none of so many streams."""
+        """Fails if the credential may read none of the streams."""
         if len(self.skipped) == streams:
             raise TapError("Nothing could be read: the credential has no permission for any selected stream.")

@@ -1,4 +1,4 @@
-"""What a user should know of a stream that was read whole: a sentence for each."""
+"""Warnings after a complete read of a stream, one sentence each."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from singer_rest.state.replication import Replication
 
 MAX_NAMES = 100
-"""Fields that one line names."""
+"""Maximum number of field names in one line."""
 MAX_LETTERS = 100
-"""Letters of a field's name that a line shows."""
+"""Maximum number of characters of a field name."""
 
 
 class ReadStream(Protocol):
-    """A stream that was read, as far as warnings need it."""
+    """The part of a stream that warnings need."""
 
     replication_key: str | None
     primary_keys: Sequence[str]
@@ -49,48 +49,52 @@ class ReadStream(Protocol):
 
 
 def stream_warnings(stream: ReadStream) -> Iterator[str]:
-    """The sentences."""
-    replication, shape = stream.replication, stream.conformer
+    """Yields the warnings."""
+    replication, conformer = stream.replication, stream.conformer
     if replication.bookmark_is_ahead:
         yield (
-            "the bookmark was ahead of this machine's clock, so everything was read again. A clock was wrong, then or "
-            "now; check it."
+            "the bookmark lies in the future, so everything was read again. This machine's clock is wrong, or was; "
+            "check it."
         )
     if replication.came_back_empty:
-        yield "nothing came back, so rows loaded earlier are kept. A lost permission often looks like that."
+        yield "no records were returned, so rows loaded earlier are kept. A lost permission often looks like this."
     if stream.slices.key and not stream.has_requested:
-        yield f"nothing was asked for: none of the {stream.slices.parent} that it walks has a {stream.slices.key}."
+        yield f"nothing was requested: none of the {stream.slices.parent} has a {stream.slices.key}."
     whole = replication.whole and replication.total_rows > 0
     yield from stream.coverage.warnings(is_full=whole, incremental=replication.has_bookmark)
     if replication.keyless_rows:
         yield (
-            f"{replication.keyless_rows} of {replication.total_rows} records carry no {stream.replication_key}, so "
-            f"the next run reads the stream whole again. {stream.keyless_advice}"
+            f"{replication.keyless_rows} of {replication.total_rows} records have no {stream.replication_key}, so "
+            f"the next run is a full read again. {stream.keyless_advice}"
         ).rstrip()
-    kept = f"are kept in `{EXTRA}`" if shape.keeps_extra else f"are lost, because the catalog does not select `{EXTRA}`"
-    if shape.unlisted:
-        yield f"fields that the schema does not list {kept}: {field_names(shape.unlisted)}"
-    if shape.misfits:
+    where = (
+        f"are kept in `{EXTRA}`"
+        if conformer.keeps_extra
+        else f"are dropped because the catalog does not select `{EXTRA}`"
+    )
+    if conformer.unlisted:
+        yield f"fields that the schema does not list {where}: {field_names(conformer.unlisted)}"
+    if conformer.misfits:
         yield (
-            f"values that do not fit their column's type {kept}, and the columns are left empty: "
-            f"{field_names(shape.misfits)}"
+            f"values that do not fit their column's type {where}, and the columns are null: "
+            f"{field_names(conformer.misfits)}"
         )
-    if shape.repeated:
-        at_least = "" if shape.tracks_all_keys else "at least "
+    if conformer.repeated:
+        at_least = "" if conformer.tracks_all_keys else "at least "
         yield (
-            f"{at_least}{shape.repeated} records came again with the key of an earlier one in the same list; a loader "
+            f"{at_least}{conformer.repeated} records repeat the key of an earlier one in the same list; a loader "
             "that upserts keeps the later one."
         )
-    if shape.keyless:
-        kept = ", and no row is marked as deleted in this run" if whole else ""
+    if conformer.keyless:
+        not_deleted = ", and no row is marked as deleted in this run" if whole else ""
         yield (
-            f"{shape.keyless} records lack a part of their key ({', '.join(stream.primary_keys)}); target-duckdb sets "
-            f"them aside, another loader may refuse them{kept}."
+            f"{conformer.keyless} records lack a part of their key ({', '.join(stream.primary_keys)}); target-duckdb "
+            f"sets them aside, another loader may reject them{not_deleted}."
         )
 
 
 def field_names(fields: Collection[str]) -> str:
-    """Names of fields as a log shows them: some of them, not at any length, on one line.
+    """Joins field names for a log line, limited in number and length.
 
     A vendor may send any text as a name.
     """

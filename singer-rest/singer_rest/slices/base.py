@@ -1,4 +1,4 @@
-"""How a stream is cut into slices: parts that page on their own and can be under way at the same time."""
+"""Slices: parts of a stream that are paged independently and fetched concurrently."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Slice:
     """One part of a stream.
 
     Args:
-        params: Query parameters that ask for this part; one with several values is sent once for each.
+        params: Query parameters that select this part. One with several values is sent once for each.
         path: Values for the placeholders of the stream's path.
-        columns: Values that each record of this part gets, by column.
-        name: What the part is known by in later runs, which need not read it again: its first and its last moment, or
-            day. None: it is read again, for it is not over yet, or there may be too many like it for the state.
-        is_probe: Whether it is all of the list, whose first page shows whether it has to be cut.
+        columns: Column values that are added to each record of this part.
+        name: Identifies the part in later runs, which need not read it again: its first and last timestamp or date.
+            None: it is read again, because it has not ended yet or such slices may be too many for the state.
+        is_probe: Whether it is the whole list, whose first page shows whether slicing is needed.
     """
 
     params: Params = field(default_factory=dict)
@@ -35,16 +35,16 @@ class Slice:
 
 @dataclass(frozen=True)
 class Window:
-    """The time that a stream is read for; None: the stream's own default.
+    """The time window to read. None: the stream's default.
 
     Args:
-        since: First moment that is wanted, UTC.
-        until: Last moment that is wanted, UTC.
+        since: Lower bound, UTC.
+        until: Upper bound, UTC.
         now: When the run began, UTC.
-        table_since: First moment that the table reaches back to already, UTC.
-        whole: Whether everything is read, not only what changed.
-        changed_since: What changed since is asked for, UTC; None: not only what changed.
-        begun_since: First moment of a read of everything that an earlier run began, UTC.
+        table_since: The earliest timestamp that the table covers already, UTC.
+        whole: Whether this is a full read, not an incremental one.
+        changed_since: The lower bound of the incremental filter, UTC. None: no filter.
+        resumed_since: The lower bound of an interrupted full read that this run resumes, UTC.
     """
 
     since: datetime | None
@@ -57,7 +57,7 @@ class Window:
 
 
 class ParentIds(Protocol):
-    """The parents, as their listing hands them on, in its order: id, and its record."""
+    """The parents as their list is fetched, in order: id and fields."""
 
     parents: list[tuple[str, Mapping[str, Any]]]
     complete: bool
@@ -65,45 +65,45 @@ class ParentIds(Protocol):
 
 
 class Slices(ABC):
-    """A way to cut a stream."""
+    """A way to divide a stream into slices."""
 
     parent: str | None = None
-    """Name of the stream whose ids the slices walk, if they walk any."""
+    """Name of the parent stream, if the slices iterate over its ids."""
     changed: str | None = None
-    """The column that holds the parent's replication key, where only parents that changed are walked."""
+    """The column that holds the parent's replication key, if only changed parents are read."""
     key: str | None = None
-    """The parents' field that is asked with, where it is not their id."""
+    """The field of the parents that requests use, if it is not their id."""
     ids_param: str | None = None
-    """The parameter that takes the parents' ids, where they do not stand in the path."""
+    """The parameter that takes the parents' ids, if they are not in the path."""
     days_params: tuple[str, str] | None = None
-    """The parameters that take a slice's first and last day, where it may be asked for in parts of fewer days."""
+    """The parameters for a slice's first and last day, if it may be split into windows of fewer days."""
 
     @abstractmethod
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
-        """Yield the slices of a window, in the order in which their records are handed on.
+        """Yields the slices of a window, in the order in which their records are yielded.
 
-        None in between says that the next slice is not known yet and is to be asked for again later.
+        A None in between means that the next slice is not known yet; the caller asks again later.
         """
 
     def probe(self, window: Window) -> Slice | None:  # noqa: ARG002
-        """All of the list as one slice, to be asked for first: only where it has a second page, the slices are read.
+        """The whole list as one slice, requested first: the slices are read only if it has a second page.
 
-        None: it is read in its slices from the beginning.
+        None: the slices are read from the start.
         """
         return None
 
     def start(self, window: Window) -> datetime | None:  # noqa: ARG002
-        """First moment that the slices of a window reach back to; None: without end."""
+        """The earliest timestamp that the slices of a window cover. None: unbounded."""
         return None
 
     def parent_fields(self, parent: Record) -> Record:  # noqa: ARG002
-        """What the slices depend on of a parent's record, beside its id; it is kept, and there may be many parents."""
+        """The fields of a parent, beside its id, that the slices need. They stay in memory for all parents."""
         return {}
 
 
 class SingleSlice(Slices):
-    """The stream in one piece."""
+    """The whole stream as one slice."""
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
-        """Yield the one slice."""
+        """Yields the one slice."""
         yield Slice()

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class ParamSets(Slices):
-    """One slice per given set of query parameters: for lists that answer one value, or one view, at a time.
+    """One slice per set of query parameters, for lists that return one value or one view at a time.
 
     Args:
         params: The parameters of each slice.
-        columns: Values that each record gets, by column, for each slice; True: the parameters themselves.
+        columns: For each slice, the column values that are added to its records. True: the parameters themselves.
     """
 
     def __init__(self, *params: Params, columns: bool | Sequence[Mapping[str, Any]] = False) -> None:
@@ -27,7 +27,7 @@ class ParamSets(Slices):
         self._slices = [Slice(params=part, columns=values) for part, values in zip(params, columns, strict=True)]
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
-        """Yield the slices."""
+        """Yields the slices."""
         yield from self._slices
 
 
@@ -37,7 +37,7 @@ class ParamValues(ParamSets):
     Args:
         param: The query parameter.
         values: Its values.
-        column: Column that each record gets: the value.
+        column: The column of each record that holds the value.
     """
 
     def __init__(self, param: str, *values: str, column: str | None = None) -> None:
@@ -46,19 +46,19 @@ class ParamValues(ParamSets):
 
 
 class Product(Slices):
-    """Each slice of one way to cut a stream, cut once more in another: each batch of parents by date windows.
+    """Combines two ways to divide a stream, such as batches of parents with date windows.
 
-    None of these slices has a name, so a read that is interrupted begins anew: a part is only over when all that it
-    was cut into is, and there may be too many of them for the state.
+    These slices have no names, so an interrupted read starts over: an outer slice is finished only when all of its
+    inner ones are, and there may be too many for the state.
 
     Args:
-        outer: The first way.
-        inner: The second way; of a column or parameter that both give, its value holds.
+        outer: The outer slices.
+        inner: The inner slices. Their values win if both set the same column or parameter.
     """
 
     def __init__(self, outer: Slices, inner: Slices) -> None:
         if outer.parent and inner.parent:
-            raise ValueError("only one way may walk a parent")
+            raise ValueError("only one of the two may have a parent stream")
         self.outer = outer
         self.inner = inner
         self.parent = outer.parent or inner.parent
@@ -68,15 +68,15 @@ class Product(Slices):
         self.days_params = outer.days_params or inner.days_params
 
     def parent_fields(self, parent: Record) -> Record:
-        """What either way depends on."""
+        """The fields that either of them needs."""
         return {**self.outer.parent_fields(parent), **self.inner.parent_fields(parent)}
 
     def start(self, window: Window) -> datetime | None:
-        """First moment that the slices of a window reach back to."""
+        """The earliest timestamp that the slices of a window cover."""
         return self.outer.start(window) or self.inner.start(window)
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
-        """Yield the slices: those of the first one, then those of the next."""
+        """Yields the inner slices for each outer slice."""
         for outer in self.outer.plan(window, parents):
             if outer is None:
                 yield None

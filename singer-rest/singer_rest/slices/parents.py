@@ -1,4 +1,4 @@
-"""Slices by the records of another stream."""
+"""Slices by the records of a parent stream."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 class PerParent(Slices):
-    """One slice per record of another stream.
+    """One slice per parent record.
 
     Args:
         parent: Name of the parent stream.
-        column: The placeholder of the path (or, with `param`, the query parameter's column) that takes the parent's id.
-        param: The query parameter that takes the parent's id, where it does not stand in the path.
-        changed: The column that gets the parent's replication key. The children can only have changed with their
-            parent then: it is their own replication key, and only parents that changed since are walked.
-        where: Which parents have children at all.
+        column: The placeholder of the path (or, with `param`, the column) that takes the parent's id.
+        param: The query parameter that takes the parent's id, if it is not in the path.
+        changed: The column that takes the parent's replication key. For children that change only together with their
+            parent: it is their replication key, and only changed parents are read.
+        where: Selects the parents that have children at all.
     """
 
     def __init__(
@@ -44,50 +44,50 @@ class PerParent(Slices):
         self.where = where
 
     def parent_fields(self, parent: Record) -> Record:
-        """What says whether it has children at all."""
+        """The fields that `where` needs."""
         return parent if self.where else {}
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
-        """Yield a slice per parent, as their ids become known; what ended their listing ends this too."""
+        """Yields a slice per parent as the parents become known. Raises the error that ended their list."""
         for known in iterate_parents(self.parent, parents):
             if known is None:
                 yield None
-            elif self._is_wanted(known[1], window.since):
+            elif self._is_included(known[1], window.since):
                 yield self._slice(*known)
 
-    def _is_wanted(self, kept: Mapping[str, Any], since: datetime | None) -> bool:
-        if self.where and not self.where(kept):
+    def _is_included(self, fields: Mapping[str, Any], since: datetime | None) -> bool:
+        if self.where and not self.where(fields):
             return False
-        changed_at = kept.get(self.changed) if self.changed else None
+        changed_at = fields.get(self.changed) if self.changed else None
         try:
             return not (since and changed_at) or times.parse(changed_at) >= since
         except (ValueError, AttributeError):
-            return True  # a moment that cannot be read may be any
+            return True  # an unreadable timestamp may be any
 
-    def _slice(self, parent_id: str, kept: Mapping[str, Any]) -> Slice:
+    def _slice(self, parent_id: str, fields: Mapping[str, Any]) -> Slice:
         return Slice(
             params={self.param: parent_id} if self.param else {},
             path={} if self.param else {self.column: quote(parent_id, safe="")},
-            columns={self.column: parent_id, **({self.changed: kept.get(self.changed)} if self.changed else {})},
+            columns={self.column: parent_id, **({self.changed: fields.get(self.changed)} if self.changed else {})},
         )
 
 
 class ParentBatches(Slices):
-    """One slice per so many records of another stream, in one repeated parameter: ``ids[]=1&ids[]=2``.
+    """One slice per batch of parent records, in one repeated parameter: ``ids[]=1&ids[]=2``.
 
     Args:
         parent: Name of the parent stream.
         param: The query parameter that takes the ids.
-        size: How many ids at a time.
-        key: The parents' field that is asked with, each of its values once, where it is not their id.
-        column: Column that each record gets: the id that was asked with, where that is one at a time.
+        size: Number of ids per batch.
+        key: The field of the parents that requests use, each value once, if it is not their id.
+        column: The column of each record that takes the requested id. Requires a size of 1.
     """
 
     def __init__(
         self, parent: str, param: str, *, size: int, key: str | None = None, column: str | None = None
     ) -> None:
         if column and size != 1:
-            raise ValueError("a column tells of one id at a time")
+            raise ValueError("a column requires a batch size of 1")
         self.parent = parent
         self.param = self.ids_param = param
         self.size = size
@@ -95,22 +95,22 @@ class ParentBatches(Slices):
         self.column = column
 
     def parent_fields(self, parent: Record) -> Record:
-        """What is asked with."""
+        """The fields that requests use."""
         return {self.key: parent.get(self.key)} if self.key else {}
 
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
-        """Yield a slice as soon as its ids are known, and one of what is left at the end of the parents' listing."""
+        """Yields a slice as soon as a batch is complete, and one for the rest when the parents are complete."""
         batch: list[str] = []
-        asked: set[str] = set()
+        requested: set[str] = set()
         for known in iterate_parents(self.parent, parents):
             if known is None:
                 yield None
                 continue
-            parent_id, kept = known
-            value = kept.get(self.key) if self.key else parent_id
-            if value is None or str(value) in asked:
+            parent_id, fields = known
+            value = fields.get(self.key) if self.key else parent_id
+            if value is None or str(value) in requested:
                 continue
-            asked.add(str(value))
+            requested.add(str(value))
             batch.append(str(value))
             if len(batch) == self.size:
                 yield self._slice(batch)
@@ -123,15 +123,15 @@ class ParentBatches(Slices):
 
 
 def iterate_parents(name: str | None, parents: ParentIds | None) -> Iterator[tuple[str, Mapping[str, Any]] | None]:
-    """Yield the parents as they become known, None while there are none; what ended their listing ends this too."""
+    """Yields the parents as they become known, None while there are none. Raises the error that ended their list."""
     if parents is None:
-        raise LookupError(f"nobody lists {name}")
-    walked = 0
-    while walked < len(parents.parents) or not parents.complete:
-        if walked == len(parents.parents):
+        raise LookupError(f"the parent stream {name} is not indexed")
+    count = 0
+    while count < len(parents.parents) or not parents.complete:
+        if count == len(parents.parents):
             yield None
             continue
-        yield parents.parents[walked]
-        walked += 1
+        yield parents.parents[count]
+        count += 1
     if parents.error:
         raise parents.error

@@ -1,8 +1,8 @@
 """Resumes an interrupted full read: its finished slices are kept in the state.
 
 The state holds one list: the progress of the read (`Checkpoint`), then the names of the finished slices; adjacent ones
-are merged. Once the stream was read whole the list is set to null, never removed: Meltano merges states deeply, and
-replaces lists.
+are merged. After a complete read the list is set to null, never removed: Meltano merges states deeply, and replaces
+lists.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from singer_rest.state.checkpoint import KEY, PLACE, Checkpoint, read
+from singer_rest.state.checkpoint import KEY, POSITION_PREFIX, Checkpoint, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,15 +28,15 @@ Days = tuple[date, date]
 
 
 class Backfill:
-    """The finished slices of one stream that is read whole.
+    """The finished slices of one stream's full read.
 
-    Slices without a name are not kept. Until `begin`, nothing is.
+    Slices without a name are not recorded. Nothing is recorded before `begin`.
 
     Args:
-        stream: The stream's name, for messages.
+        stream: Name of the stream, for messages.
         state: The stream's part of the tap's state.
-        replication: The stream's place in time, which goes on with what the earlier run saw.
-        made_with: The settings that decide what a slice holds; slices read with others are of no use.
+        replication: The stream's bookmark and version, which a resumed read continues.
+        config_fingerprint: The settings that the slices depend on. Slices read with other settings are discarded.
     """
 
     def __init__(
@@ -45,52 +45,52 @@ class Backfill:
         self._stream = stream
         self._state = state
         self._replication = replication
-        self._made_with = config_fingerprint
+        self._config_fingerprint = config_fingerprint
         self._names: list[str] | None = None
         self.finished: frozenset[str] = frozenset()
-        """Names of what an earlier run finished, and this one leaves out."""
+        """Names of the slices that an earlier run finished and this one skips."""
         self._finished_days: list[Days] = []
 
     def begin(self) -> None:
-        """Go on after the slices in the state, where they are of use, and keep those that are finished from now on."""
+        """Resumes after the slices in the state, if they are valid, and records slices finished from now on."""
         if not self._replication.whole:
             return
         self._names = []
-        kept = read(self._state)
-        if kept and self._is_of_use(kept[0]):
-            begun, self._names = kept
+        found = read(self._state)
+        if found and self._is_valid(found[0]):
+            checkpoint, self._names = found
             self.finished = frozenset(self._names)
             self._finished_days = [days for name in self._names if (days := _days(name))]
-            self._replication.resume(begun)
+            self._replication.resume(checkpoint)
         elif self._state.get(KEY) is not None:
             self._state[KEY] = None
             logger.info(
-                "%s: the finished slices in the state were read with other settings, or cannot be read; starting over.",
+                "%s: the finished slices in the state were read with other settings or cannot be read; starting over.",
                 self._stream,
             )
 
     def unfinished(self, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:
-        """Leave out the slices that an earlier run finished."""
+        """Skips the slices that an earlier run finished."""
         return (part for part in plan if part is None or part.name is None or not self._is_finished(part.name))
 
     def mark_finished(self, part: Slice) -> bool:
-        """Note in the state that the last record of a slice was handed on; whether it is worth a STATE message."""
+        """Records a finished slice in the state. Returns whether to write a STATE message."""
         if self._names is None or part.name is None:
             return False
-        _add(self._names, part.name)
-        self._state[KEY] = [msgspec.to_builtins(self._replication.checkpoint(self._made_with)), *self._names]
+        _append(self._names, part.name)
+        self._state[KEY] = [msgspec.to_builtins(self._replication.checkpoint(self._config_fingerprint)), *self._names]
         return True
 
-    def save_position(self, place: str) -> bool:
-        """Note in the state where a list that is read in one piece goes on; whether it is worth a STATE message."""
+    def save_position(self, position: str) -> bool:
+        """Records in the state where an unsliced list continues. Returns whether to write a STATE message."""
         if self._names is None:
             return False
-        self._names[:] = [f"{PLACE}{place}"]
-        self._state[KEY] = [msgspec.to_builtins(self._replication.checkpoint(self._made_with)), *self._names]
+        self._names[:] = [f"{POSITION_PREFIX}{position}"]
+        self._state[KEY] = [msgspec.to_builtins(self._replication.checkpoint(self._config_fingerprint)), *self._names]
         return True
 
     def reset(self) -> None:
-        """Begin anew: what an earlier run finished is of no use."""
+        """Discards what an earlier run finished."""
         self.finished, self._finished_days = frozenset(), []
         if self._names is not None:
             self._names = []
@@ -98,22 +98,24 @@ class Backfill:
 
     @property
     def position(self) -> str | None:
-        """Where an earlier run left off in a list that is read in one piece."""
-        return next((name.removeprefix(PLACE) for name in self.finished if name.startswith(PLACE)), None)
+        """Where an earlier run stopped in an unsliced list."""
+        return next(
+            (name.removeprefix(POSITION_PREFIX) for name in self.finished if name.startswith(POSITION_PREFIX)), None
+        )
 
     def _is_finished(self, name: str) -> bool:
         if name in self.finished:
             return True
-        # Also where windows have another width than they had: each day lies in one window.
+        # Windows may have had another size: each day lies in exactly one.
         days = _days(name)
         return days is not None and any(first <= days[0] and days[1] <= last for first, last in self._finished_days)
 
-    def _is_of_use(self, begun: Checkpoint) -> bool:
-        return begun.config_fingerprint == self._made_with and self._replication.can_resume(begun)
+    def _is_valid(self, checkpoint: Checkpoint) -> bool:
+        return checkpoint.config_fingerprint == self._config_fingerprint and self._replication.can_resume(checkpoint)
 
 
 def _days(name: str) -> Days | None:
-    """The first and the last day of a slice's name, if it is made of them."""
+    """The first and last day in a slice's name, if it consists of dates."""
     first, _, last = name.partition("/")
     try:
         return date.fromisoformat(first), date.fromisoformat(last)
@@ -121,8 +123,8 @@ def _days(name: str) -> Days | None:
         return None
 
 
-def _add(names: list[str], name: str) -> None:
-    """Note a finished slice: as one with the slice before where their days adjoin, for single days would be many."""
+def _append(names: list[str], name: str) -> None:
+    """Records a finished slice, merged with the previous one if adjacent: single days would be too many."""
     before, days = _days(names[-1]) if names else None, _days(name)
     if before and days and before[1] + timedelta(days=1) == days[0]:
         names[-1] = f"{before[0]}/{days[1]}"

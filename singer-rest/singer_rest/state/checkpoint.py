@@ -1,4 +1,4 @@
-"""How far a full read has come, as the state keeps it."""
+"""The progress of a full read, as kept in the state."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KEY = "finished_slices"
-PLACE = "goes on at "
-"""What a name begins with that is no slice, but the place in a list that is read in one piece."""
+POSITION_PREFIX = "goes on at "
+"""Prefix of an entry that is not a slice's name but a position in an unsliced list."""
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Checkpoint(msgspec.Struct, frozen=True, rename={"config_fingerprint": "made_with"}):
-    """What a whole read had come to as its last slice was finished.
+    """The progress of a full read when its last slice was finished.
 
     Args:
-        version: What its records carry; None: nothing.
+        version: The version of its records. None: they have none.
         began: When its first run began.
-        made_with: The settings that it was read with.
-        rows: Records so far.
-        keyless_rows: Those of them without the replication key.
+        config_fingerprint: The settings that it was read with.
+        rows: Number of records so far.
+        keyless_rows: Number of them without a replication key.
         latest: The latest replication key.
     """
 
@@ -38,15 +38,15 @@ class Checkpoint(msgspec.Struct, frozen=True, rename={"config_fingerprint": "mad
 
 
 def read(state: Mapping[str, Any]) -> tuple[Checkpoint, list[str]] | None:
-    """The list in a stream's state; None where there is none, or none that can be read.
+    """Reads the checkpoint and the finished slices from a stream's state. None: there are none, or they are invalid.
 
-    Then everything is read again, which takes longer but loses nothing; an error would only hold the stream up.
+    An invalid checkpoint causes a full read, which takes longer but loses nothing.
     """
     try:
         header, *names = state.get(KEY) or [None]
-        begun = msgspec.convert(header, Checkpoint)
-        for moment in (begun.began, begun.latest or begun.began):
-            times.parse(moment)
-        return begun, msgspec.convert(names, list[str])
+        checkpoint = msgspec.convert(header, Checkpoint)
+        for timestamp in (checkpoint.began, checkpoint.latest or checkpoint.began):
+            times.parse(timestamp)
+        return checkpoint, msgspec.convert(names, list[str])
     except (ValueError, TypeError):
         return None
