@@ -8,7 +8,7 @@ from singer_rest.changes import ChangedSince
 from singer_rest.errors import NoAccess, RetryableError, RunError, TapError
 from singer_rest.fetch.answers import Meaning
 from singer_rest.fetch.page import Page, Parsed
-from singer_rest.http.auth import RENEW_INTERVAL, Authenticator, Token
+from singer_rest.http.auth import RENEW_INTERVAL, ApiKey, Authenticator, Token
 from singer_rest.http.headers import is_sendable
 from singer_rest.http.paginators import (
     CursorParam,
@@ -42,6 +42,7 @@ __all__ = [
     "FIRST_DELAY",
     "RENEW_INTERVAL",
     "YEAR",
+    "ApiKey",
     "Authenticator",
     "Chain",
     "ChangedSince",

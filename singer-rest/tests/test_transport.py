@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from singer_rest import Authenticator, RateLimiter, Request, RunError, TapError, Token
+from singer_rest import ApiKey, Authenticator, RateLimiter, Request, RunError, TapError, Token
 from singer_rest.errors import RetryableError
 from singer_rest.http.retries import time_budget
 from singer_rest.http.token_requests import post_for_token
@@ -39,6 +39,22 @@ def test_the_query_goes_out_as_it_is_repeated_and_empty_parameters_too() -> None
         assert vendor.asked[0].headers["User-Agent"] == "test/1"
     assert reply.json() == {"ok": True}
     assert reply.status == 200
+
+
+def test_a_body_is_sent_as_json_with_the_method_and_the_query() -> None:
+    with host(lambda asked: Answer({"ok": True})) as vendor:
+        request = Request("/a", (("v", "1"),), "/a", method="POST", body=b'{"q":"\xc3\xa4"}')
+        transport(vendor.url).send(request, Fixed())
+        (asked,) = vendor.asked
+    assert (asked.method, asked.query_text, asked.body) == ("POST", "v=1", b'{"q":"\xc3\xa4"}')
+    assert asked.headers["Content-Type"] == "application/json"
+
+
+def test_an_api_key_is_sent_in_its_header_and_a_401_is_not_repeated() -> None:
+    with host(lambda asked: Answer({}, 401)) as vendor:
+        assert transport(vendor.url).send(REQUEST, ApiKey("k", header="X-Key")).status == 401
+        assert [asked.headers["X-Key"] for asked in vendor.asked] == ["k"]
+        assert "Content-Type" not in vendor.asked[0].headers
 
 
 def test_an_authenticator_says_how_its_token_is_sent() -> None:

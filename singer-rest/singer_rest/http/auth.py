@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -119,6 +120,32 @@ class Authenticator(ABC):
             self._renewed_at = self._clock()
             self._renew_at = self._renewed_at + self._token.lifetime - min(EXPIRY_MARGIN, self._token.lifetime / 10)
         return self._token
+
+
+class ApiKey(Authenticator):
+    """Sends an API key that does not expire.
+
+    Args:
+        key: The API key.
+        header: The header that carries it.
+    """
+
+    def __init__(self, key: str, header: str = "X-Api-Key") -> None:
+        super().__init__()
+        self._key = key
+        self._header = header
+
+    def request_token(self) -> Token:
+        """The API key."""
+        return Token(self._key, math.inf)
+
+    def headers(self, token: Token) -> dict[str, str]:
+        """The header with the API key."""
+        return {self._header: token.value}
+
+    def renew(self, endpoint: str, refused: Token) -> Token | None:  # noqa: ARG002
+        """None: there is no other key, so a 401 means a missing permission."""
+        return None
 
 
 def _checked(token: Token) -> Token:

@@ -1,0 +1,182 @@
+"""What a stream requests and reads without methods of its own."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+from singer_rest import (
+    ApiKey,
+    ChangedSince,
+    Meaning,
+    Offset,
+    PageToken,
+    ParamValues,
+    Reply,
+    Request,
+    RestStream,
+    RestTap,
+    Slice,
+    TapError,
+    common_settings,
+)
+from singer_rest.testing import Answer, Asked, Output, host, shorten_waits, written
+from singer_sdk import typing as th
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SINCE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+ID = th.PropertiesList(th.Property("id", th.StringType, required=True)).to_dict()
+
+
+class Plants(RestStream):
+    """One row per plant."""
+
+    name = "plants"
+    path = "/plants"
+    permission = "plants:read"
+    primary_keys = ("id",)
+    changed_since = ChangedSince("since")
+    slices = ParamValues("kind", "tree")
+    page_size = 2
+    params: ClassVar[dict[str, str]] = {"all": "true"}
+    schema = ID
+
+
+class Garden(RestTap):
+    name = "tap-garden"
+    stream_types = (Plants,)
+    credentials = ()
+    config_jsonschema = th.PropertiesList(*common_settings("https://garden.example")).to_dict()
+
+    @cached_property
+    def authenticator(self) -> ApiKey:
+        return ApiKey("k")
+
+
+@pytest.fixture(autouse=True)
+def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten_waits(monkeypatch, Garden)
+
+
+@pytest.fixture
+def stream(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Plants]:
+    """The stream with other attributes."""
+
+    def stream(**attributes: Any) -> Plants:
+        for name, value in attributes.items():
+            monkeypatch.setattr(Plants, name, value)
+        return Plants(Garden(config={}))
+
+    return stream
+
+
+@pytest.fixture
+def read(stream: Callable[..., Plants]) -> Callable[..., Output]:
+    """What the tap writes where the vendor answers so."""
+
+    def read(answer: Callable[[Asked], Answer], fails: list[Exception] | None = None, **attributes: Any) -> Output:
+        stream(**attributes)
+        with host(answer) as vendor:
+            tap = Garden(config={"api_url": vendor.url})
+            return written(tap.sync_all, fails)
+
+    return read
+
+
+def reply(status: int) -> Reply:
+    return Reply(status, {}, b"", datetime.now(timezone.utc))
+
+
+def test_a_first_request_has_size_parameters_slice_and_filter(stream: Callable[..., Plants]) -> None:
+    request = stream().page_request(Slice(params={"kind": "tree"}), SINCE)
+    assert request.params == (("limit", "2"), ("all", "true"), ("kind", "tree"), ("since", "2026-01-02T03:04:05Z"))
+    assert (request.path, request.method, request.body) == ("/plants", "GET", None)
+
+
+def test_the_page_size_has_a_parameter_of_its_own_or_is_left_out(stream: Callable[..., Plants]) -> None:
+    assert stream(page_size_param="top").page_request(Slice(), None).params[0] == ("top", "2")
+    assert stream(page_size=None).page_request(Slice(), None).params == (("all", "true"),)
+
+
+def test_a_search_has_its_pages_in_the_body(stream: Callable[..., Plants]) -> None:
+    pages = Offset("page.offset", size=5, size_param="page.limit", location="json")
+    plants = stream(pagination=pages, page_size=None, method="POST", body={"q": "x"})
+    request = plants.page_request(Slice(), None)
+    assert (request.method, request.body) == ("POST", b'{"page":{"limit":5,"offset":0},"q":"x"}')
+    assert request.params == (("all", "true"),)
+    assert plants.body == {"q": "x"}, "the declaration stays as it is"
+
+
+def test_a_placeholder_that_no_slice_fills_is_an_error(stream: Callable[..., Plants]) -> None:
+    with pytest.raises(TapError, match=r"plants: `slices` fill no placeholder \{garden_id\} of `path`"):
+        stream(path="/gardens/{garden_id}/plants").page_request(Slice(), None)
+
+
+def test_records_and_total_are_found_at_their_paths(stream: Callable[..., Plants]) -> None:
+    plants = stream(records_path="result.items", total_path="result.count")
+    parsed = plants.parse({"result": {"items": [{"id": "1"}, None], "count": 9}}, Request("/plants", (), "/plants"))
+    assert parsed.records == [{"id": "1"}]
+    assert (parsed.total, parsed.item_count, parsed.failed_items) == (9, 2, 1)
+
+
+def test_the_body_itself_may_be_the_list(stream: Callable[..., Plants]) -> None:
+    parsed = stream(records_path="").parse([{"id": "1"}], Request("/plants", (), "/plants"))
+    assert (parsed.records, parsed.total) == ([{"id": "1"}], None)
+
+
+@pytest.mark.parametrize("body", [None, [], "text", {}, {"data": None}, {"data": {"id": "1"}}, {"data": [{}, 1]}])
+def test_a_body_without_a_list_of_records_is_an_error(stream: Callable[..., Plants], body: object) -> None:
+    with pytest.raises(TapError, match="plants: the answer of /plants holds no list of records"):
+        stream().parse(body, Request("/plants", (), "/plants"))
+
+
+def test_a_page_that_comes_again_ends_the_list(read: Callable[..., Output]) -> None:
+    output = read(lambda _: Answer({"data": [{"id": "1"}]}), pagination=Offset("offset", size=1))
+    assert len(output.records("plants")) == 1
+
+
+def test_all_pages_of_a_known_total_are_read(read: Callable[..., Output]) -> None:
+    def answer(asked: Asked) -> Answer:
+        start = int(asked.query["offset"])
+        return Answer({"data": [{"id": str(number)} for number in range(start, min(start + 2, 5))], "count": 5})
+
+    output = read(answer, pagination=Offset("offset", size=2), total_path="count")
+    assert [row["id"] for row in output.records("plants")] == ["0", "1", "2", "3", "4"]
+
+
+def test_an_expired_page_token_begins_the_list_anew(read: Callable[..., Output], caplog: Any) -> None:
+    caplog.set_level("INFO")
+    asked_with: list[str | None] = []
+
+    def answer(asked: Asked) -> Answer:
+        token = asked.query.get("token")
+        asked_with.append(token)
+        if token is None:
+            return Answer({"data": [{"id": "1"}], "next": "b"})
+        return Answer({}, 410) if len(asked_with) == 2 else Answer({"data": [{"id": "2"}]})
+
+    output = read(answer, pagination=PageToken("token", "next"))
+    assert asked_with == [None, "b", None, "b"]
+    assert {row["id"] for row in output.records("plants")} == {"1", "2"}
+    assert "plants: the page token has expired; reading the list from its beginning." in caplog.text
+
+
+def test_no_content_cannot_be_right_for_a_page_that_was_announced(stream: Callable[..., Plants]) -> None:
+    plants = stream(pagination=PageToken("token", "next"))
+    assert plants.classify(reply(204), Request("/plants", (), "/plants")) is Meaning.NO_RECORDS
+    assert plants.classify(reply(204), Request("/plants", (("token", "b"),), "/plants")) is Meaning.RETRY
+
+
+def test_an_error_of_the_pagination_names_the_stream(read: Callable[..., Output], caplog: Any) -> None:
+    fails: list[Exception] = []
+    read(
+        lambda _: Answer({"data": [{"id": "1"}], "next": {}, "more": True}),
+        fails,
+        pagination=PageToken("t", "next", "more"),
+    )
+    assert fails
+    assert "plants: a page says that another follows, but not where." in caplog.text
