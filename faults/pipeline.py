@@ -86,9 +86,9 @@ class Pipeline:
 
     def break_pipe(self, name: str) -> None:
         """Breaks the pipe that a process writes to."""
-        with suppress(OSError):
+        with suppress(OSError, ValueError), Path(os.devnull).open("rb") as nothing:
             # Replaces the descriptor only, because a blocked read holds the file object.
-            os.dup2(os.open(os.devnull, os.O_RDONLY), _pipe(self.processes[name].stdout).fileno())
+            os.dup2(nothing.fileno(), _pipe(self.processes[name].stdout).fileno())
 
     def send(self, name: str, number: signal.Signals) -> bool:
         """Sends a signal. Returns whether the process was still running."""
@@ -115,8 +115,8 @@ class Pipeline:
         for thread in self._threads:
             thread.join(limit)
         seconds = time.monotonic() - self._started
-        for log in self._logs.values():
-            log.close()
+        for file in (_pipe(self.processes["loader"].stdout), *self._logs.values()):
+            file.close()
         return {
             name: ProcessResult(code, (self.folder / f"{name}.log").read_text(errors="replace"), seconds)
             for name, code in codes.items()
