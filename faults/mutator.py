@@ -7,10 +7,10 @@ report a failure. All other fields, records and streams must be unaffected. Each
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections import Counter, defaultdict
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ PART = "mutator"
 VENDOR_FIELDS = {"_meta", "_last_touched_dt_utc"}
 """Underscored names that the vendor sends. Others are added by the sandbox, for values from the URL."""
 
+SURROGATE = re.compile("[\ud800-\udfff]")
 LIMIT = 180.0
 
 
@@ -90,12 +91,14 @@ class Mutation:
         return f"{self.stream}.{'.'.join(self.path)} = {self.text[:60]}"
 
     def mutated(self) -> Row:
-        """The record with the new value."""
+        """The record with the new value, as it should be loaded."""
         body = json.loads(json.dumps(self.body))
         inner = body
         for name in self.path[:-1]:
             inner = inner[name]
-        inner[self.path[-1]] = json.loads(self.text)
+        value = json.loads(self.text)
+        # The loader keeps a lone surrogate as six characters of text.
+        inner[self.path[-1]] = SURROGATE.sub(_escaped, value) if isinstance(value, str) else value
         return dict(body)
 
 
@@ -169,6 +172,10 @@ class Mutator:
 
 def _placeholder(number: int) -> str:
     return f"@@mutated {number}@@"
+
+
+def _escaped(surrogate: re.Match[str]) -> str:
+    return f"\\u{ord(surrogate[0]):04x}"
 
 
 def _canonical(document: Any) -> str:  # noqa: ANN401 - any JSON
@@ -262,11 +269,7 @@ class MutationAssessment:
 
     def verdict_of(self, mutation: Mutation) -> tuple[Verdict, str]:
         """What happened to a mutated value, with details."""
-        vendor, keys = self.env.bench.vendor, self.env.bench.keys[mutation.stream]
-        try:
-            (row,) = vendor.expected_rows(mutation.stream, [mutation.mutated()])
-        except (ValueError, TypeError, KeyError, AttributeError):
-            row = {}  # the expected row cannot be computed
+        keys, row = self.env.bench.keys[mutation.stream], self._expected_row(mutation)
         record = self._table(mutation.stream).get(key_of(keys, row)) if row else None
         if record is not None and not self._differs(mutation, row, record):
             extra = record.get("_extra") or {}
@@ -282,6 +285,14 @@ class MutationAssessment:
         differences = self._differs(mutation, row, record)
         changed = {name: (str(row.get(name))[:80], str(record.get(name))[:80]) for name in differences}
         return Verdict.SILENTLY_WRONG, f"sent and loaded: {changed}; _extra: {str(record.get('_extra'))[:200]}"
+
+    def _expected_row(self, mutation: Mutation) -> Row:
+        """The row expected for the mutated record. Empty if it cannot be computed, such as for invalid JSON."""
+        try:
+            (row,) = self.env.bench.vendor.expected_rows(mutation.stream, [mutation.mutated()])
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return {}
+        return row
 
     def _differs(self, mutation: Mutation, row: Row, record: Row) -> set[str]:
         return {
@@ -305,13 +316,8 @@ class MutationAssessment:
 
     def _new_keys(self, stream: str) -> set[Key]:
         """Keys that the mutated records may have."""
-        vendor, names = self.env.bench.vendor, self.env.bench.keys[stream]
-        found = set()
-        for mutation in self.mutations:
-            if mutation.stream == stream:
-                with suppress(ValueError, TypeError, KeyError, AttributeError):  # no expected row can be computed
-                    found |= {key_of(names, row) for row in vendor.expected_rows(stream, [mutation.mutated()])}
-        return found
+        names = self.env.bench.keys[stream]
+        return {key_of(names, self._expected_row(mutation)) for mutation in self.mutations if mutation.stream == stream}
 
     def _widened(self) -> list[str]:
         """Columns whose type has been changed by a single value."""
