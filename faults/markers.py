@@ -41,6 +41,7 @@ SECRET_PREFIX = "zqxsecret"  # noqa: S105 - a marker
 MARKER = re.compile(rf"(?:{PERSON_PREFIX}|{SECRET_PREFIX})\d+|{PAY_BASE // 10**5}\d{{5}}")
 LIMIT = 180.0
 OTHERS_MODE = 0o077
+OTHERS_ENTER = 0o011
 UNCHANGED_FIELDS = re.compile(
     r"id$|ids$|uuid|date|_at$|_on$|type|status|kind|link|href|cursor|next|url|page|key|limit|total|number"
 )
@@ -150,7 +151,9 @@ class LeakSearch:
 
     def files(self, folder: Path) -> None:
         """Searches all files that others can read, except the trial's own."""
-        for path in folder.rglob("*"):
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink() and path.stat().st_mode & OTHERS_ENTER:
+                self.files(path)
             if not path.is_file() or path.is_symlink() or path.name in OWN_FILES:
                 continue
             if path.stat().st_mode & OTHERS_MODE:

@@ -42,7 +42,11 @@ class Project:
         self.database = folder / "trial.duckdb"
 
     def write(self) -> None:
-        """Writes `meltano.yml`, with this environment's executables so that nothing has to be installed."""
+        """Writes `meltano.yml`, with this environment's executables so that nothing has to be installed.
+
+        Only the owner can enter `.meltano`, as the README advises.
+        """
+        (self.folder / ".meltano").mkdir(mode=0o700)
         text = re.sub(r"\n +pip_url: .*", "", (ROOT / "meltano.yml").read_text())
         (self.folder / "meltano.yml").write_text(re.sub(r"executable: (\S+)", rf"executable: {BIN}/\1", text))
 
