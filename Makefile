@@ -85,7 +85,7 @@ faults: setup ## Run the fault-injection tests, about an hour (PART=proxy: one p
 	$(BIN)/python -m faults $(or $(PART),all) --seed $(or $(SEED),7)
 
 test-faults: setup ## Run a small selection of `make faults` as tests
-	FAULTS=1 $(BIN)/pytest tests/test_faults.py
+	$(BIN)/pytest tests/test_faults.py
 
 hub: setup ## Generate the Meltano Hub definitions, and the settings in meltano.yml
 	$(BIN)/python hub/write.py

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import faulthandler
 import functools
+import gc
 import importlib
 import json
 import multiprocessing
@@ -31,6 +32,9 @@ COMMANDS = {
     "tap-cornerstone": ("tap_cornerstone.tap", "TapCornerstone"),
     "target-duckdb": ("target_duckdb.target", "TargetDuckDB"),
 }
+PRELOADED = ["faults.__main__", *(module for module, _ in COMMANDS.values())]
+"""Modules that the fork server imports: the commands, and the main module, which each child process imports again."""
+
 LIMIT = 120.0
 """Timeout in seconds, after which a run counts as hanging."""
 
@@ -122,13 +126,13 @@ def write_json(path: Path, content: object) -> Path:
 @functools.cache
 def _fork_server() -> Any:  # noqa: ANN401 - the context's own class is private
     context = multiprocessing.get_context("forkserver")
-    # The main module too, since each child process would import it again.
-    context.set_forkserver_preload(["faults.__main__", *(module for module, _ in COMMANDS.values())])
+    context.set_forkserver_preload(PRELOADED)
     return context
 
 
 def _run_plugin(command: str, arguments: list[str], files: tuple[str, str, str], variables: dict[str, str]) -> None:
     """Runs the plugin's command in the child process."""
+    gc.freeze()  # a collection would copy the memory shared with the fork server
     os.environ.clear()
     os.environ.update(variables)
     tempfile.tempdir = None
