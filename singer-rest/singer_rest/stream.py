@@ -11,6 +11,7 @@ from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from singer_rest import times
 from singer_rest.changes import ChangedSince, is_before
+from singer_rest.declarations import check_stream
 from singer_rest.errors import TapError
 from singer_rest.fetch.answers import Meaning
 from singer_rest.fetch.coverage import Coverage
@@ -50,7 +51,7 @@ class RestStream(FetchingStream):
     """Below `api_url`; placeholders in braces are filled by the slices."""
     permission: ClassVar[str | None]
     """What the credential needs to read it, in the vendor's words; None: it is public."""
-    primary_keys: Sequence[str] = ()
+    primary_keys: Sequence[str]
     replication_key: str | None = None
     changed_since: ClassVar[ChangedSince | None] = None
     bookmark_is_run_start: ClassVar[bool] = False
@@ -92,16 +93,13 @@ class RestStream(FetchingStream):
     """The setting without which the stream is not in the catalog."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse a stream that does not state its permission.
+        """Refuses a declaration that cannot work.
 
         Raises:
-            TypeError: If it does not.
+            TypeError: If an attribute is missing, or no slice fills a placeholder of the path.
         """
         super().__init_subclass__(**kwargs)
-        if hasattr(cls, "name") and not hasattr(cls, "permission"):
-            raise TypeError(
-                f"{cls.name}: set `permission` to what the credential needs to read it, or to None if it is public."
-            )
+        check_stream(cls, RestStream)
 
     _slice: Slice | None = None
 

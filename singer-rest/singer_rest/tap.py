@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from singer_rest.declarations import check_parents, check_tap, unknown_parent
 from singer_rest.errors import RunError
 from singer_rest.fetch.fetcher import Fetcher
 from singer_rest.fetch.scheduler import Scheduler
@@ -37,6 +38,15 @@ class RestTap(SdkTap):
     """Settings that are sent as headers."""
     first_delay: ClassVar[float] = FIRST_DELAY
     """Seconds before the first retry of a failed request."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuses a declaration that cannot work.
+
+        Raises:
+            TypeError: If an attribute is missing, or a stream's parent is no stream of the tap.
+        """
+        super().__init_subclass__(**kwargs)
+        check_tap(cls, RestTap)
 
     @property
     @abstractmethod
@@ -88,7 +98,9 @@ class RestTap(SdkTap):
 
     def discover_streams(self) -> Sequence[RestStream]:
         """The available streams: all but those that a setting has to enable."""
-        return [stream_type(self) for stream_type in self.stream_types if self._offers(stream_type)]
+        stream_types = self.stream_types
+        check_parents(stream_types)
+        return [stream_type(self) for stream_type in stream_types if self._offers(stream_type)]
 
     def _offers(self, stream_type: type[RestStream]) -> bool:
         if stream_type.setting and not self.config.get(stream_type.setting):
@@ -130,7 +142,14 @@ class RestTap(SdkTap):
         return any(stream_type.name == name for stream_type in self.stream_types)
 
     def fetcher_for(self, streams: Sequence[SyncedStream], *, connection_test: bool) -> Fetcher:
-        """Creates the fetcher for some streams."""
+        """Creates the fetcher for some streams.
+
+        Raises:
+            RunError: If a stream's parent is no stream of the tap.
+        """
+        for stream in streams:
+            if (parent := stream.slices.parent) and not self.may_have(parent):
+                raise RunError(unknown_parent(stream.name, parent, ()))
         # A connection test stops early: more workers would request pages that nobody reads.
         workers = 1 if connection_test else self.config["max_concurrency"]
         max_wait = self.config["max_wait"]

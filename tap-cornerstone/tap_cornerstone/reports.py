@@ -248,6 +248,7 @@ class Reports(Slices):
     """
 
     parent = "bulk_imports"
+    path_params = ("import_id", "kind")
 
     def __init__(self, downloads: Downloads) -> None:
         self._downloads = downloads

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from datetime import datetime
 
     from singer_rest.aliases import Params, Record
@@ -71,6 +71,8 @@ class Slices(ABC):
     """Name of the parent stream, if the slices iterate over its ids."""
     changed: str | None = None
     """The column that holds the parent's replication key, if only changed parents are read."""
+    path_params: Collection[str] = ()
+    """The placeholders of the path that the slices fill."""
     key: str | None = None
     """The field of the parents that requests use, if it is not their id."""
     ids_param: str | None = None

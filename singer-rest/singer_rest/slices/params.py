@@ -63,6 +63,7 @@ class Product(Slices):
         self.inner = inner
         self.parent = outer.parent or inner.parent
         self.changed = outer.changed or inner.changed
+        self.path_params = (*outer.path_params, *inner.path_params)
         self.key = outer.key or inner.key
         self.ids_param = outer.ids_param or inner.ids_param
         self.days_params = outer.days_params or inner.days_params

@@ -40,6 +40,7 @@ class PerParent(Slices):
         self.parent = parent
         self.column = column
         self.param = self.ids_param = param
+        self.path_params = () if param else (column,)
         self.changed = changed
         self.where = where
 
