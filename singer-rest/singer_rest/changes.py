@@ -39,7 +39,7 @@ class ChangedSince:
         return {self.param: self.text(since.replace(microsecond=0))}
 
     def earliest(self, since: datetime) -> datetime:
-        """earliest: The earliest timestamp that the query can mean: a date or a local time differs by time zone."""
+        """The earliest timestamp that the query can mean: a date or a local time differs by time zone."""
         text = self.params(since)[self.param]
         try:
             timestamp = times.parse(text)

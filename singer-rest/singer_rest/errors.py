@@ -23,7 +23,7 @@ class TimedOutError(UnansweredError):
     """A request got no answer in time, even after retries."""
 
 
-class FilterRefused(TapError):  # noqa: N818  noqa: N818 - there may be a fallback
+class FilterRefused(TapError):  # noqa: N818 - there may be a fallback
     """The vendor rejected the incremental filter."""
 
 
@@ -31,7 +31,7 @@ class RunError(TapError):
     """An error that ends the whole run: rejected credentials, an unreachable host, invalid settings."""
 
 
-class NoAccess(TapError):  # noqa: N818  noqa: N818 - an answer, not a fault
+class NoAccess(TapError):  # noqa: N818 - an answer, not a fault
     """The credential may not read this stream. The message names the missing permission."""
 
 

@@ -156,7 +156,7 @@ class Host:
                         self.wfile.write(content[start : start + size])
                         time.sleep(drip)
 
-            do_GET = do_POST = _reply  # noqa: N815  noqa: N815 - names that http.server requires
+            do_GET = do_POST = _reply  # noqa: N815 - names that http.server requires
 
             def log_message(self, *args: object) -> None:
                 """Logs nothing."""
@@ -273,7 +273,7 @@ def ended(run: Callable[[], T], seconds: float = 60.0) -> T:
     def work() -> None:
         try:
             given.append(run())
-        except BaseException as error:  # noqa: BLE001  noqa: BLE001 - raised below
+        except BaseException as error:  # noqa: BLE001 - raised below
             raised.append(error)
 
     thread = threading.Thread(target=work, daemon=True)

@@ -37,7 +37,7 @@ def read(value: str) -> datetime:
         ValueError: If the text is neither. The message does not repeat it.
     """
     if not isinstance(value, str):
-        raise ValueError(NOT_A_DATE)  # noqa: TRY004  noqa: TRY004 - a vendor may send anything instead of a date
+        raise ValueError(NOT_A_DATE)  # noqa: TRY004 - a vendor may send anything instead of a date
     if value[4:5] == "-" and value[10:11] == "T" and value[5:6] != "W":
         try:  # the most common form, five times as fast
             return datetime.fromisoformat(value.replace("Z", "+00:00"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from singer_rest import RateLimiter, RunError, Token
-from singer_rest.http.token_requests import USUAL_LIFETIME
+from singer_rest.http.token_requests import DEFAULT_LIFETIME
 from singer_rest.http.transport import Transport
 from singer_rest.testing import Answer, host
 from tap_cornerstone.auth import authenticator
@@ -23,8 +23,8 @@ def token(body: dict[str, Any]) -> Token:
     [
         ({"expires_in": 7200}, 7200),
         ({"expires_in": "7200"}, 7200),
-        ({}, USUAL_LIFETIME),
-        *[({"expires_in": odd}, USUAL_LIFETIME) for odd in (None, "", "soon", -1, 0, 1e300, float("nan"), [], {})],
+        ({}, DEFAULT_LIFETIME),
+        *[({"expires_in": odd}, DEFAULT_LIFETIME) for odd in (None, "", "soon", -1, 0, 1e300, float("nan"), [], {})],
     ],
     ids=str,
 )

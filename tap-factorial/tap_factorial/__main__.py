@@ -1,4 +1,4 @@
-"""Run the tap, or log in."""
+"""Runs the tap or the login."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tap_factorial.login import login
 
 
 def main() -> None:
-    """The executable: `tap-factorial login` logs in, all else is the tap's own."""
+    """The executable: `tap-factorial login` logs in, anything else runs the tap."""
     if sys.argv[1:2] == ["login"]:
         login(sys.argv[2:], prog_name="tap-factorial login")
     else:

@@ -1,4 +1,4 @@
-"""Factorial's credentials: a company's key, an access token, or an OAuth login whose tokens change with each use."""
+"""Factorial's credentials: a company's API key, an access token, or an OAuth login with rotating tokens."""
 
 from __future__ import annotations
 
@@ -38,69 +38,71 @@ TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
 TOKEN_FILE = ".secrets/tap-factorial.json"  # noqa: S105 - a path
 
 GROUPS = (("api_key",), ("access_token",), ("client_id", "client_secret", "refresh_token"))
-"""Settings that make a credential; those of one group are given."""
+"""Settings that form a credential. One group is required."""
 
 DAY = 86_400
 WEEK = 7 * DAY
-"""Seconds that a refresh token lives."""
+"""Lifetime of a refresh token in seconds."""
 
 CHECKED = 60.0
-"""Seconds for which a credential that was accepted counts as valid: a 401 within them means a missing permission."""
+"""Seconds for which an accepted credential counts as valid: a 401 within them means a missing permission."""
 
 LOGIN = "`tap-factorial login` (with Meltano: `meltano invoke tap-factorial:login`)"
-REFUSED_KEY = "Factorial refuses the API key. Check `api_key`, or make a new key in Factorial."
-REFUSED_TOKEN = (
-    "Factorial refuses the access token: it ended or was revoked. Set another `access_token`; a company token, as "
-    f"{LOGIN} stores one, never ends."
+REJECTED_KEY = "Factorial rejects the API key. Check `api_key`, or create a new key in Factorial."
+REJECTED_TOKEN = (
+    "Factorial rejects the access token: it expired or was revoked. Set another `access_token`; a company token, as "
+    f"{LOGIN} stores one, never expires."
 )
-REFUSED_LOGIN = (
-    "Factorial refuses the token of the login: it was revoked, or the application's scopes were changed. Log in again "
+REJECTED_LOGIN = (
+    "Factorial rejects the token of the login: it was revoked, or the application's scopes were changed. Log in again "
     f"with {LOGIN}."
 )
-REFUSED_CLIENT = (
+REJECTED_CLIENT = (
     "Factorial does not know the application. Check `client_id` and `client_secret`, and that the application belongs "
     "to the host in `api_url`."
 )
-NO_LOGIN = f"There is no token that is good. Log in with {LOGIN}."
+NO_LOGIN = f"There is no valid token. Log in with {LOGIN}."
 
 _BARE = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True)
 class Check:
-    """Asks for the one list that any credential may read, to tell a dead credential from a missing permission.
+    """Requests the one list that any credential may read, to tell an invalid credential from a missing permission.
 
     Args:
-        transport: The way to Factorial.
-        version: The API's version.
-        first_delay: Seconds before the first repeat.
+        transport: The HTTP client.
+        version: The API version.
+        first_delay: Seconds before the first retry.
     """
 
     transport: Transport
     version: str
     first_delay: float
 
-    def refuses(self, headers: Mapping[str, str]) -> bool:
-        """Whether Factorial refuses the credential; any other answer proves nothing against it.
+    def rejects(self, headers: Mapping[str, str]) -> bool:
+        """Whether Factorial rejects the credential. No other answer counts against it.
 
         Raises:
-            RunError: If nothing at all answers.
+            RunError: If there is no answer.
         """
         path = f"/api/{self.version}/resources/api_public/credentials"
         request = Request(path, (), path)
 
-        def look() -> Reply:
+        def request_check() -> Reply:
             reply = self.transport.send_once(request, headers)
             if reply.status == HTTPStatus.UNAUTHORIZED:
-                # A single answer does not end a run: it may be another one's, or of a bad moment.
+                # A single rejection does not end a run: it may be transient.
                 time.sleep(self.first_delay)
                 reply = self.transport.send_once(request, headers)
             return reply
 
         try:
-            reply = until_answered(look, self.first_delay, self.transport.max_wait, "the look at the credential")
+            reply = until_answered(
+                request_check, self.first_delay, self.transport.max_wait, "the check of the credential"
+            )
         except RetryableError as retry:
-            if self.transport.rate_limiter.answered:  # the host is there, and the lists may well be
+            if self.transport.rate_limiter.answered:  # the host is up, and the lists may work
                 return False
             raise RunError(
                 f"The vendor's host does not answer ({retry.reason}). Check `api_url` and the network, or run again "
@@ -110,13 +112,13 @@ class Check:
 
 
 class GivenAuthenticator(Authenticator):
-    """Sends a credential of the settings, which nothing renews.
+    """Sends a credential of the settings, which cannot be renewed.
 
-    Without the check, one that is dead would look like 169 lists that it may not read.
+    Without the check, an invalid one would look like 169 lists that it may not read.
     """
 
     refused: ClassVar[str]
-    """What to say of one that is dead."""
+    """The message for an invalid credential."""
 
     def __init__(self, credential: str, check: Check) -> None:
         super().__init__()
@@ -126,7 +128,7 @@ class GivenAuthenticator(Authenticator):
     @override
     def request_token(self) -> Token:
         token = Token(self._credential, CHECKED)
-        if self._check.refuses(self.headers(token)):
+        if self._check.rejects(self.headers(token)):
             raise RunError(self.refused)
         return token
 
@@ -134,26 +136,26 @@ class GivenAuthenticator(Authenticator):
 class KeyAuthenticator(GivenAuthenticator):
     """Sends the company's API key."""
 
-    refused = REFUSED_KEY
+    refused = REJECTED_KEY
 
     @override
     def headers(self, token: Token) -> dict[str, str]:
-        return {"x-api-key": token.value}  # as a bearer token it is refused
+        return {"x-api-key": token.value}  # rejected as a bearer token
 
 
 class TokenAuthenticator(GivenAuthenticator):
     """Sends an access token."""
 
-    refused = REFUSED_TOKEN
+    refused = REJECTED_TOKEN
 
 
 class OAuthAuthenticator(RefreshingAuthenticator):
-    """Spends refresh tokens, or sends the company token of a login.
+    """Uses rotating refresh tokens, or sends the company token of a login.
 
     Args:
         config: The tap's settings.
-        check: Tells whether a company token is good.
-        now: Seconds since the epoch.
+        check: Checks whether a company token is valid.
+        now: Returns the seconds since the epoch.
     """
 
     def __init__(self, config: Mapping[str, Any], check: Check, now: Callable[[], float] = time.time) -> None:
@@ -172,30 +174,30 @@ class OAuthAuthenticator(RefreshingAuthenticator):
     @override
     def exchange(self, chain: Chain) -> Grant:
         form = {"grant_type": "refresh_token", "refresh_token": chain.refresh_token, **self._client}
-        # Where the answer is lost on its way, a repeat is the only hope: Factorial may not have seen the request.
+        # If the response was lost, only a retry can help: Factorial may not have received the request.
         return read_grant(self._check.transport.post(TOKEN_PATH, data=form), self._refused(chain))
 
     def _refused(self, chain: Chain) -> str:
         age = self._now() - chain.obtained_at
-        if not chain.access_token:  # fresh from the settings: nobody knows how old it is
+        if not chain.access_token:  # just configured: its age is unknown
             return (
-                "Factorial refuses the refresh token: it was used elsewhere or revoked, or is older than a week. Take "
-                f"`refresh_token` out of the settings and log in with {LOGIN}, or set a new one."
+                "Factorial rejects the refresh token: it was used elsewhere or revoked, or is older than a week. "
+                f"Remove `refresh_token` from the settings and log in with {LOGIN}, or set a new one."
             )
         if age > WEEK:
             return (
-                f"Factorial refuses the refresh token: one lives for a week, and this one is {age // DAY:.0f} days "
-                f"old. Log in again with {LOGIN}; a company token never ends."
+                f"Factorial rejects the refresh token: it is valid for a week, and this one is {age // DAY:.0f} days "
+                f"old. Log in again with {LOGIN}; a company token never expires."
             )
         return (
-            "Factorial refuses the refresh token: it was used elsewhere or revoked, or a run was killed as it renewed "
+            "Factorial rejects the refresh token: it was used elsewhere or revoked, or a run was killed as it renewed "
             f"it. Log in again with {LOGIN}, and give each tap that runs elsewhere a login of its own."
         )
 
     @override
     def confirm_access_token(self, token: Token) -> Token:
-        if self._check.refuses(self.headers(token)):
-            raise RunError(REFUSED_LOGIN)
+        if self._check.rejects(self.headers(token)):
+            raise RunError(REJECTED_LOGIN)
         return Token(token.value, min(token.lifetime, CHECKED))
 
     @override
@@ -206,13 +208,13 @@ class OAuthAuthenticator(RefreshingAuthenticator):
 def authenticator(
     config: Mapping[str, Any], transport: Transport, version: str, first_delay: float
 ) -> KeyAuthenticator | TokenAuthenticator | OAuthAuthenticator:
-    """The authenticator for the credential that the settings hold.
+    """Returns the authenticator for the credential in the settings.
 
     Args:
-        config: The tap's settings, in which `check_credentials` finds nothing wrong.
-        transport: The way to Factorial.
-        version: The API's version.
-        first_delay: Seconds before the first repeat of a request of its own.
+        config: The tap's settings, validated by `check_credentials`.
+        transport: The HTTP client.
+        version: The API version.
+        first_delay: Seconds before the first retry of its own requests.
     """
     check = Check(transport, version, first_delay)
     if key := config.get("api_key"):
@@ -223,7 +225,7 @@ def authenticator(
 
 
 def check_credentials(config: Mapping[str, Any]) -> list[str]:
-    """Find credentials that cannot work; a sentence for each."""
+    """Returns a sentence for each invalid credential."""
     given = [[name for name in group if config.get(name)] for group in GROUPS]
     given = [names for names in given if names]
     if not given:
@@ -231,7 +233,7 @@ def check_credentials(config: Mapping[str, Any]) -> list[str]:
         return [f"{missing_setting(['api_key'], NAME)} Or set {others} {LOGIN}."]
     if len(given) > 1:
         names = " and ".join(f"`{group[0]}`" for group in given)
-        return [f"The settings hold {names}: leave one of them, as the tap takes one credential."]
+        return [f"The settings hold {names}: keep one of them, as the tap takes one credential."]
     return check_bare(config, given[0]) or ([] if given[0][0] not in GROUPS[-1] else _check_application(config))
 
 
@@ -244,31 +246,31 @@ def _check_application(config: Mapping[str, Any]) -> list[str]:
 
 
 def check_bare(config: Mapping[str, Any], names: Iterable[str]) -> list[str]:
-    """Find credentials that cannot be sent as they are: something else was pasted with them."""
+    """Returns a sentence for each credential that holds more than the credential itself."""
     wrong = [name for name in names if not _BARE.fullmatch(config[name])]
-    return [f"Set `{name}` to the bare text of the credential, without spaces and line breaks." for name in wrong]
+    return [f"Set `{name}` to the credential alone, without spaces and line breaks." for name in wrong]
 
 
 def token_path(config: Mapping[str, Any]) -> Path:
-    """Where the login is kept; below the Meltano project, where one runs the tap."""
+    """The path of the token file: in the Meltano project, if there is one."""
     folder = Path(os.environ.get("MELTANO_PROJECT_ROOT") or ".")
     return folder / Path(config.get("token_file") or TOKEN_FILE).expanduser()
 
 
 def issuer(transport: Transport, config: Mapping[str, Any]) -> str:
-    """The host and the application that a login holds for."""
+    """The host and the application that a login belongs to."""
     return f"{transport.api_url} {config['client_id']}"
 
 
 def read_grant(reply: Reply, refused: str) -> Grant:
-    """What the token endpoint gives.
+    """Returns the tokens in a response of the token endpoint.
 
     Args:
-        reply: Its answer.
-        refused: The sentence for when it does not take the refresh token, or the code.
+        reply: The response.
+        refused: The message if the endpoint rejects the refresh token or the code.
 
     Raises:
-        RunError: If it gives nothing.
+        RunError: If there are none.
     """
     try:
         body = reply.json()
@@ -278,27 +280,25 @@ def read_grant(reply: Reply, refused: str) -> Grant:
     value = body.get("access_token")
     if reply.status < HTTPStatus.BAD_REQUEST and isinstance(value, str) and _BARE.fullmatch(value):
         following = body.get("refresh_token")
-        # `created_at` is by Factorial's clock and the rest by this machine's: counted from now, only the way is lost.
+        # `created_at` is by Factorial's clock; counting from now ignores only the time in transit.
         lives = _lifetime(body.get("expires_in"))
         return Grant(value, lives, following if following and isinstance(following, str) else None)
     problem = str(body.get("error"))
     if problem in {"invalid_client", "unauthorized_client"}:
-        raise RunError(REFUSED_CLIENT)
+        raise RunError(REJECTED_CLIENT)
     if problem == "invalid_grant":
         raise RunError(refused)
-    raise RunError(
-        f"The token request was answered with status {reply.status} and no token that can be used. Check `api_url`."
-    )
+    raise RunError(f"The token request was answered with status {reply.status} and no usable token. Check `api_url`.")
 
 
 def _lifetime(seconds: Any) -> float | None:  # noqa: ANN401 - a number, a text, or nothing
-    """The seconds that a token lives; None where nothing is said of its end, or what nobody means."""
+    """Returns the lifetime of a token in seconds. None: the response states none, or not a plausible one."""
     if seconds is None:
         return None
     try:
-        is_absurd = not float(seconds) <= YEAR  # also what is no number
+        is_implausible = not float(seconds) <= YEAR  # also true if it is not a number
     except OverflowError:
-        is_absurd = True
+        is_implausible = True
     except (ValueError, TypeError):
-        is_absurd = False
-    return None if is_absurd else lifetime(seconds)
+        is_implausible = False
+    return None if is_implausible else lifetime(seconds)

@@ -1,4 +1,4 @@
-"""`tap-factorial login`: somebody agrees in a browser, and the tokens are kept for all runs to come."""
+"""`tap-factorial login`: a user grants access in a browser, and the tokens are saved for all later runs."""
 
 from __future__ import annotations
 
@@ -43,28 +43,28 @@ SETTINGS = ("client_id", "client_secret", "refresh_token", "token_file", "api_ur
 REQUEST_SECONDS = 60.0
 
 COMPANY = (
-    "This asks for a company token. An administrator has to agree. It never ends, reads all that the scopes allow, "
+    "This requests a company token. An administrator has to agree. It never expires, reads all that the scopes allow, "
     "does not depend on a person who may leave, and can be revoked in Factorial at any time."
 )
 USER = (
-    "This asks for a user token. It reads what the person who agrees may see, and ends after an hour or two; each run "
-    "renews it. After a week without a run, somebody has to log in again."
+    "This requests a user token. It reads what the person who agrees may see, and expires after an hour or two; each "
+    "run renews it. After a week without a run, somebody has to log in again."
 )
 DENIED = {
     "access_denied": (
-        "The login was denied in Factorial. A company token needs an administrator who agrees; a user token (--user) "
-        "needs nobody else."
+        "The login was denied in Factorial. A company token needs the consent of an administrator; a user token "
+        "(--user) does not."
     ),
     "invalid_scope": (
-        "Factorial does not give these scopes. Check --scope, and the scopes of the application in Factorial."
+        "Factorial does not grant these scopes. Check --scope, and the scopes of the application in Factorial."
     ),
 }
 ENDED = (
     "Factorial ended the login without a code. Check the application in Factorial: its redirect URIs, its scopes, and "
     "whether it is enabled."
 )
-REFUSED_CODE = (
-    "Factorial does not take the code: it was used already, is older than ten minutes, or belongs to another redirect "
+REJECTED_CODE = (
+    "Factorial rejects the code: it was used already, is older than ten minutes, or belongs to another redirect "
     "URI or application. Log in again."
 )
 ELSEWHERE = "The code belongs to another login. Run the login again, and use the newest window."
@@ -127,7 +127,7 @@ def login(
             "client_id": config["client_id"],
             "client_secret": config["client_secret"],
         }
-        return read_grant(transport.post(TOKEN_PATH, data=form), REFUSED_CODE)
+        return read_grant(transport.post(TOKEN_PATH, data=form), REJECTED_CODE)
 
     path = token_path(config)
     file, asked = TokenFile(path), issuer(transport, config)
@@ -136,13 +136,13 @@ def login(
 
 
 def read_settings(configs: Iterable[str]) -> dict[str, Any]:
-    """The settings that a login needs; the environment's win, as they do for the tap.
+    """Returns the settings that a login needs. The environment takes precedence, as for the tap.
 
     Args:
-        configs: Config files; ENV among them changes nothing.
+        configs: Config files. ENV is accepted and has no effect.
 
     Raises:
-        RunError: If a file cannot be read, or a setting is missing.
+        RunError: If a file cannot be read or a setting is missing.
     """
     config: dict[str, Any] = {"api_url": API_URL}
     for path in configs:
@@ -174,10 +174,10 @@ def _check_target(target: str) -> None:
     try:
         parts = urlsplit(target)
         usable = parts.scheme in {"http", "https"} and parts.hostname and not parts.fragment and parts.port != 0
-    except ValueError:  # a port that is no number
+    except ValueError:  # the port is not a number
         usable = False
     if not usable and target != OUT_OF_BAND:
-        raise RunError("Give --redirect-uri an address such as http://127.0.0.1:8914/callback.")
+        raise RunError("Set --redirect-uri to an address such as http://127.0.0.1:8914/callback.")
 
 
 def _query(client_id: str, target: str, state: str, scopes: Iterable[str], *, user: bool) -> str:
@@ -192,7 +192,7 @@ def _query(client_id: str, target: str, state: str, scopes: Iterable[str], *, us
 def _show(url: str, *, browser: bool) -> None:
     click.echo(f"Agree in the browser, at this address:\n\n  {url}\n")
     if browser:
-        with suppress(webbrowser.Error):  # there is none; the address is there
+        with suppress(webbrowser.Error):  # there is no browser; the address was printed
             webbrowser.open(url)
 
 
@@ -204,7 +204,7 @@ def _pasted(url: str, target: str, state: str, *, asked_for: bool, browser: bool
     if "://" not in text:
         return str(text)
     given = dict(parse_qsl(urlsplit(text).query))
-    # The page that shows a code for pasting has an address too; it need not repeat the state.
+    # The page that shows a code to paste has a URL, too, which may lack the state.
     if not belongs(given, state) and (target != OUT_OF_BAND or "state" in given):
         raise RunError(ELSEWHERE)
     return _code(given)
@@ -218,14 +218,14 @@ def _code(given: Mapping[str, str]) -> str:
 
 def _stored(chain: Chain, path: Path, config: Mapping[str, Any]) -> str:
     if chain.expires_at is None:
-        kind = "A token that never ends"
+        kind = "A token that never expires"
     else:
         end = datetime.fromtimestamp(chain.expires_at, timezone.utc)
-        kind = f"A token that ends at {end:%Y-%m-%d %H:%M} UTC"
-        kind += ", and a refresh token for the runs after that, good for a week," if chain.refresh_token else ""
-    lines = [f"Logged in. {kind} is stored in {path.absolute()}. Keep the file: it opens what the token may read."]
+        kind = f"A token that expires at {end:%Y-%m-%d %H:%M} UTC"
+        kind += ", and a refresh token for later runs, valid for a week," if chain.refresh_token else ""
+    lines = [f"Logged in. {kind} is stored in {path.absolute()}. Keep the file secret: it grants access."]
     lines += [
-        f"Take `{name}` out of the settings: the tap takes one credential."
+        f"Remove `{name}` from the settings: the tap takes one credential."
         for name in ("api_key", "access_token")
         if config.get(name)
     ]

@@ -1,4 +1,4 @@
-"""A server on this machine that takes the one answer which a login sends through the browser."""
+"""A local server that receives the response to a login through the browser."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ def can_serve(redirect_uri: str) -> bool:
     return parts.scheme == "http" and parts.hostname in HOSTS
 
 
-def belongs(given: dict[str, str], state: str) -> bool:
-    """Whether what the browser brings answers the login that has this state."""
-    return hmac.compare_digest(given.get("state", "").encode(), state.encode())
+def belongs(params: dict[str, str], state: str) -> bool:
+    """Whether the parameters of a response belong to the login with this state."""
+    return hmac.compare_digest(params.get("state", "").encode(), state.encode())
 
 
 @contextmanager
 def listening(redirect_uri: str, state: str) -> Iterator[Callable[[float], dict[str, str]]]:
-    """Listen at the address to which the browser will be sent.
+    """Listens at the address to which the browser will be redirected.
 
     Args:
         redirect_uri: The address.
-        state: What the answer must repeat; others are passed over.
+        state: The state that the response must repeat; other responses are ignored.
 
     Yields:
-        The function that waits so many seconds for the answer, a code or an error, and gives its parameters.
+        A function that waits a number of seconds for the response, a code or an error, and returns its parameters.
 
     Raises:
-        RunError: If the port is taken; by the function, if no answer comes.
+        RunError: If the port is in use. The function raises it if there is no response.
     """
     answers: SimpleQueue[dict[str, str]] = SimpleQueue()
     try:
         server = _Server(redirect_uri, state, answers)
     except OSError:
         raise RunError(
-            "The port of the redirect URI cannot be listened at: something else has it. Register another address with "
-            "the application in Factorial and name it with --redirect-uri, or log in with --paste."
+            "The port of the redirect URI is in use. Register another address with the application in "
+            "Factorial and pass it as --redirect-uri, or log in with --paste."
         ) from None
 
     def wait(seconds: float) -> dict[str, str]:
@@ -62,7 +62,7 @@ def listening(redirect_uri: str, state: str) -> Iterator[Callable[[float], dict[
             return answers.get(timeout=seconds)
         except Empty:
             raise RunError(
-                "Nobody agreed in time. Run the login again, with a longer --timeout or with --paste where the browser "
+                "Nobody agreed in time. Run the login again, with a longer --timeout, or with --paste if the browser "
                 "runs on another machine."
             ) from None
 
@@ -89,18 +89,18 @@ class _Server(ThreadingHTTPServer):
         self._one = threading.Lock()
         super().__init__(("::1" if parts.hostname == "::1" else "127.0.0.1", parts.port or 80), _Handler)
 
-    def takes(self, path: str, given: dict[str, str]) -> bool:
-        """Whether this is the answer, and the first."""
-        is_answer = path == self.path and belongs(given, self.state) and bool(given.keys() & {"code", "error"})
+    def is_response(self, path: str, params: dict[str, str]) -> bool:
+        """Whether this is the first response of the login."""
+        is_answer = path == self.path and belongs(params, self.state) and bool(params.keys() & {"code", "error"})
         return is_answer and self._one.acquire(blocking=False)
 
-    def hand_on(self, given: dict[str, str]) -> None:
-        """Give the answer to who waits for it."""
-        self._answers.put(given)
+    def deliver(self, params: dict[str, str]) -> None:
+        """Passes the response to the waiting thread."""
+        self._answers.put(params)
 
     @override
     def handle_error(self, request: object, client_address: object) -> None:
-        """Stay quiet: a browser went away."""
+        """Ignores closed connections."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -108,16 +108,16 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        """Take the answer; for all else there is nothing here."""
+        """Handles the response and answers 404 to all other requests."""
         url = urlsplit(self.path)
-        given = dict(parse_qsl(url.query))
-        if self.server.takes(url.path, given):
+        params = dict(parse_qsl(url.query))
+        if self.server.is_response(url.path, params):
             try:
                 self._say(HTTPStatus.OK, "You can close this window and go back to the terminal.")
             finally:
-                self.server.hand_on(given)
+                self.server.deliver(params)
         else:
-            self._say(HTTPStatus.NOT_FOUND, "Nothing here belongs to the login that is under way.")
+            self._say(HTTPStatus.NOT_FOUND, "This does not belong to the current login.")
 
     def _say(self, status: HTTPStatus, text: str) -> None:
         body = f"{text}\n".encode()
@@ -130,4 +130,4 @@ class _Handler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, format: str, *args: object) -> None:
-        """Stay quiet: the address holds the code."""
+        """Logs nothing: the address holds the code."""

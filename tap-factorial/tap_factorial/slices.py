@@ -1,4 +1,4 @@
-"""How a row of the table cuts its list."""
+"""The slices of a list, as its row declares them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pendulum
 from singer_rest import DateWindows, ParamSets, ParentBatches, Product, SingleSlice, Slice, Slices
 from typing_extensions import override
 
-from tap_factorial.table import sent, stream_name
+from tap_factorial.table import format_value, stream_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 
 class ChangedDays(Slices):
-    """Date windows where everything is read; for what changed, a slice per day since.
+    """Date windows for full reads, one slice per day since the bookmark for incremental ones.
 
-    Nobody says whether the parameter asks for that very day or for later ones too; so read, it is right either way.
+    The documentation does not say whether the parameter selects one day or later days, too; single days are right in
+    both cases.
 
     Args:
-        param: The parameter that takes the day of a change.
+        param: The parameter for the day of a change.
         windows: The date windows.
     """
 
@@ -50,11 +51,11 @@ class ChangedDays(Slices):
 
 
 def slices_of(row: Row, days: int | None) -> Slices:
-    """The slices of a list: parents, values of a parameter and date windows, each crossed with the next.
+    """The slices of a list: the product of parents, parameter values and date windows.
 
     Args:
         row: The list.
-        days: How long the user wants a date window to be; None: as the row says.
+        days: The user's length of a date window in days. None: as the row says.
     """
     parts: list[Slices] = []
     if row.parent:
@@ -62,7 +63,7 @@ def slices_of(row: Row, days: int | None) -> Slices:
             ParentBatches(stream_name(row.parent), row.by, size=row.at_once, key=row.parent_key, column=row.column)
         )
     if row.sweep:
-        requests = [{name: sent(value) for name, value in request.items()} for request in row.requests]
+        requests = [{name: format_value(value) for name, value in request.items()} for request in row.requests]
         columns = [{name: request[name] for name in row.columns} for request in row.requests]
         parts.append(ParamSets(*requests, columns=columns))
     if row.window:

@@ -1,4 +1,4 @@
-"""The streams of a version of the API: a class for each row of the table."""
+"""The streams of an API version: one class per row of the table."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from singer_rest import ChangedSince, times
 from typing_extensions import override
 
 from tap_factorial.client import FactorialStream
-from tap_factorial.table import Row, sent, stream_name, table
+from tap_factorial.table import Row, format_value, stream_name, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
 UNKNOWN_ZONE = pendulum.duration(days=1)
-"""The look-back where a filter takes a day, and nothing says in which zone it begins."""
+"""The look-back if a filter takes a date, whose time zone is unknown."""
 LONG_RUNNING = pendulum.duration(weeks=1)
-"""The look-back where a filter asks for when something began, and the row changes until it has ended."""
+"""The look-back if a filter applies to the start of something whose row changes until it has ended."""
 
 
-class PerhapsByDay(ChangedSince):
-    """A filter that takes a timestamp, of which the vendor may heed the day alone: then earlier records come too."""
+class MaybeByDay(ChangedSince):
+    """A filter that takes a timestamp, of which the vendor may use only the date and so send earlier records, too."""
 
     @override
     def earliest(self, since: datetime) -> datetime:
@@ -32,10 +32,10 @@ class PerhapsByDay(ChangedSince):
 
 @cache
 def streams_of(version: str) -> Sequence[type[FactorialStream]]:
-    """The streams of a version.
+    """Returns the streams of a version.
 
     Args:
-        version: Such as ``2026-10-01``; of those that are retired, the lists of the oldest that is described.
+        version: Such as ``2026-10-01``. For retired versions, the lists of the oldest described one.
     """
     return tuple(_stream(path, row, version) for path, row in table().rows(version).items())
 
@@ -48,7 +48,7 @@ def _stream(path: str, row: Row, version: str) -> type[FactorialStream]:
         "path": f"/api/{version}/resources/{path}",
         "permission": permission_of(module),
         "primary_keys": row.key,
-        "params": {param: sent(value) for param, value in row.send.items()},
+        "params": {param: format_value(value) for param, value in row.send.items()},
         "optional": row.optional,
         "setting": next(iter(row.setting.values()), None),
         "row": row,
@@ -57,7 +57,7 @@ def _stream(path: str, row: Row, version: str) -> type[FactorialStream]:
 
 
 def permission_of(module: str) -> str:
-    """What a credential needs to read the lists of a module."""
+    """Returns the permission that a credential needs to read the lists of a module."""
     scope = table().scopes.get(module)
     return f"{f'the scope {scope}' if scope else 'a scope for it'}, and a plan that includes the module {module}"
 
@@ -70,8 +70,8 @@ def _incremental(row: Row) -> dict[str, Any]:
     return {
         "replication_key": None if row.bookmark else "updated_at",
         "bookmark_is_run_start": row.bookmark == "start",
-        # Some filters leave out the very moment that they are given; nobody says which.
-        "changed_since": (ChangedSince if by_day else PerhapsByDay)(
+        # Some filters exclude the very timestamp given; the documentation does not say which.
+        "changed_since": (ChangedSince if by_day else MaybeByDay)(
             changed, strict=True, text=times.date if by_day else times.text
         ),
         "lookback": UNKNOWN_ZONE if by_day else LONG_RUNNING if row.bookmark else FactorialStream.lookback,

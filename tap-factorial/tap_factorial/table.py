@@ -1,4 +1,4 @@
-"""The table of lists: what stands in `lists.toml`, checked."""
+"""The table of lists: the validated content of `lists.toml`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import tomlkit
 Value = bool | str | list[str]
 
 
-def sent(value: Value) -> str | list[str]:
-    """A parameter's value as it is sent."""
+def format_value(value: Value) -> str | list[str]:
+    """Formats a parameter's value."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return value
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One list; `lists.toml` says what each field means."""
+    """One list. `lists.toml` documents each field."""
 
     since: str = ""
     until: str = "9999-12-31"
@@ -50,21 +50,21 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     @property
     def params(self) -> set[str]:
-        """The parameters that the line knows: those that it gives, and those that are not sent on purpose."""
-        given = {self.by, self.changed_since, self.changed_on, *(self.window or ()), *self.today, *self.send}
-        return {name for name in given if name} | {*self.setting, *self.unsent, *itertools.chain(*self.requests)}
+        """The parameters that the row knows, sent or left out on purpose."""
+        names = {self.by, self.changed_since, self.changed_on, *(self.window or ()), *self.today, *self.send}
+        return {name for name in names if name} | {*self.setting, *self.unsent, *itertools.chain(*self.requests)}
 
     @property
     def requests(self) -> list[dict[str, bool | str]]:
-        """The values of the sweep's parameters, a mapping for each slice; none where there is no sweep."""
+        """The parameters of each slice, one mapping per slice. Empty without parameter sets."""
         if isinstance(self.sweep, list):
             return self.sweep
         values = itertools.product(*self.sweep.values())
-        return [dict(zip(self.sweep, some, strict=True)) for some in values] if self.sweep else []
+        return [dict(zip(self.sweep, combination, strict=True)) for combination in values] if self.sweep else []
 
     @property
     def added_columns(self) -> dict[str, dict[str, Any]]:
-        """The columns that rows get beside their own fields, with their schemas."""
+        """The columns added to the records, with their schemas."""
         columns: dict[str, bool | str] = {name: self.requests[0][name] for name in self.columns}
         columns |= dict.fromkeys(filter(None, (self.column, *self.kept_settings)), "")
         return {
@@ -74,7 +74,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     @property
     def kept_settings(self) -> list[str]:
-        """The parameters with a setting's value that rows get as a column, for they are part of the key."""
+        """The parameters set by a setting that become a column because they are part of the key."""
         return [name for name in self.setting if name in self.key]
 
 
@@ -82,8 +82,8 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All lists of all versions.
 
     Args:
-        versions: Versions of the API that are described, the oldest first.
-        scopes: OAuth scope by module, where it is known.
+        versions: The described versions of the API, oldest first.
+        scopes: OAuth scope by module, if known.
         lists: Rows by module and name.
     """
 
@@ -92,7 +92,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lists: dict[str, dict[str, Row]]
 
     def served(self, version: str) -> str:
-        """The version that answers a request for one: those that are retired are answered by the oldest."""
+        """The version that answers a request for a given one: the oldest described one answers for retired ones."""
         return max(version, self.versions[0])
 
     def rows(self, version: str) -> dict[str, Row]:
@@ -107,12 +107,12 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def stream_name(path: str) -> str:
-    """The stream of a list."""
+    """The stream name of a list."""
     return path.replace("/", "_").replace("-", "_")
 
 
 def read(text: str) -> Table:
-    """The table in a text."""
+    """Parses the text of the table."""
     return msgspec.convert(tomlkit.parse(text).unwrap(), Table)
 
 

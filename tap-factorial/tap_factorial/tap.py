@@ -1,4 +1,4 @@
-"""The tap: its settings, its credentials, its streams."""
+"""The tap: settings, credentials, streams."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TapFactorial(FactorialTap):
     name = "tap-factorial"
     credentials = ()
     _is_answered_otherwise = False
-    # No limit is documented for reading; where an answer tells of one, it holds for all lists together.
+    # No rate limit is documented for reads; limits in response headers apply to all lists together.
     rates: ClassVar = {"*": RateLimit(1_000_000, shared=True)}
     config_jsonschema = th.PropertiesList(
         th.Property(
@@ -123,7 +123,7 @@ class TapFactorial(FactorialTap):
             errors.append(f"Set `api_version` to a version of the API, such as {API_VERSION}.")
         elif version > known[-1]:
             errors.append(
-                f"Set `api_version` to {known[-1]}, the newest that this tap knows, or teach it a newer one: "
+                f"Set `api_version` to {known[-1]}, the newest that this tap knows, or add a newer one: "
                 "python -m tap_factorial.openapi 'https://api.factorialhr.com/oas/?version=...'"
             )
         days = self.config.get("date_window_days")
@@ -136,7 +136,7 @@ class TapFactorial(FactorialTap):
         version, oldest = str(self.config.get("api_version", API_VERSION)), table().versions[0]
         if version < oldest:
             self.logger.warning(
-                "Factorial has retired the version %s of its API and answers as %s; so the lists of that are offered.",
+                "Factorial has retired version %s of its API and answers as %s, so the lists of that version are read.",
                 version,
                 oldest,
             )
@@ -151,13 +151,13 @@ class TapFactorial(FactorialTap):
 
     @override
     def check_answered_as(self, path: str, records: Sequence[Record]) -> None:
-        """Say it once where records look like those of another version than the one that was asked for."""
+        """Warns once if records look like those of another version than the requested one."""
         version = str(self.config["api_version"])
         if not self._is_answered_otherwise and is_another(version, path, records):
             self._is_answered_otherwise = True
             self.logger.warning(
-                "Factorial answers as another version of its API than %s: the ids of %s are not of the kind that it "
-                "has. Their values arrive all the same. %s",
+                "Factorial answers as another version of its API than %s: the ids of %s have another type. "
+                "Their values are loaded all the same. %s",
                 version,
                 path,
                 NEWER_VERSION,

@@ -1,4 +1,4 @@
-"""For tests: what the vendor's bodies should have become once they are records."""
+"""Test helpers: the records that the vendor's bodies should become."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from tap_factorial.tap import API_VERSION
 STREAMS = {stream.name: stream for stream in streams_of(API_VERSION)}
 KEYS = {name: tuple(stream.primary_keys) for name, stream in STREAMS.items()}
 BY_DEFAULT = {name for name, stream in STREAMS.items() if not (stream.optional or stream.setting)}
-"""Streams that no setting has to switch on."""
+"""Streams that no setting has to enable."""
 
 
 def emitted(body: dict[str, Any]) -> dict[str, Any]:
-    """A body as a row: what stood in the query only, under a name with an underscore, as a column; no secrets."""
+    """Converts a body to a row: query parameters (names with an underscore) become columns, secrets are dropped."""
     return {name.removeprefix("_"): value for name, value in body.items() if not is_secret(name)}
 
 
 def key_of(stream: str, record: dict[str, Any]) -> tuple[str, ...]:
-    """The key of a record, from the tap or from the loader; all of it, where there is none."""
+    """The key of a record, from the tap or from the loader. Without a key, the whole record."""
     names = KEYS[stream] or sorted(name for name in record if not name.startswith("_"))
     return tuple(str(meaning(record.get(name))) for name in names)
 
 
 def by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
-    """The vendor's bodies, as rows, by the key that their records have."""
+    """The vendor's bodies, as rows, by the key of their records."""
     rows = [emitted(body) for body in bodies]
     return {key_of(stream, row): row for row in rows}

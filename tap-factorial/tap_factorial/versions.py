@@ -1,4 +1,4 @@
-"""Which version of its API Factorial answers as: one that is retired is answered as another, and nothing says so."""
+"""Detects the API version that Factorial answers as: it answers a retired one as another without saying so."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from singer_rest import Record
 
 SUPPORTED = pendulum.duration(years=1)
-"""How long a version is answered as itself."""
+"""How long a version is supported."""
 
 TEXT_IDS = "2026-07-01"
-"""From this version on ids are texts; before it they are numbers."""
+"""From this version on ids are text; before it they are numbers."""
 
 ALWAYS_TEXTS = frozenset(
     {
@@ -32,21 +32,21 @@ ALWAYS_TEXTS = frozenset(
         "trainings/training_classes",
     }
 )
-"""Lists whose ids were texts before that, too."""
+"""Lists whose ids were text before that, too."""
 
 
 def may_be_retired(version: str, now: datetime) -> bool:
-    """Whether a version is so old that Factorial may not answer as it any more."""
+    """Whether Factorial may no longer support a version."""
     return pendulum.parse(version) + SUPPORTED <= pendulum.instance(now)  # type: ignore[operator]
 
 
 def is_another(version: str, path: str, records: Sequence[Record]) -> bool:
-    """Whether records have ids of another version than the one that was asked for.
+    """Whether records have ids of another version than the requested one.
 
     Args:
         version: The version.
         path: The list, by module and name.
-        records: Records as they came.
+        records: The records as received.
     """
     ids = [record.get("id") for record in records[:1]]
     if version >= TEXT_IDS:

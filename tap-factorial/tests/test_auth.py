@@ -99,7 +99,7 @@ def test_a_wrong_key_is_one_sentence_for_every_stream(sandbox: Sandbox) -> None:
     way = factorial(sandbox)
     auth = authenticator({"api_key": "wr0ng-key"}, way, VERSION, 0.001)
     for name in ("teams/teams", "employees/employees", "posts/groups"):
-        with pytest.raises(RunError, match="Factorial refuses the API key") as error:
+        with pytest.raises(RunError, match="Factorial rejects the API key") as error:
             read(auth, way, name)
         assert "wr0ng" not in str(error.value)
     assert len(sandbox.requests()) == 2  # a single answer would prove nothing
@@ -118,7 +118,7 @@ def test_a_given_token_reads_and_is_a_sentence_once_it_is_dead(sandbox: Sandbox,
     else:
         sandbox.control("factorial/clock", seconds=7201)
     for again in (auth, authenticator(given, way, VERSION, 0.001)):
-        with pytest.raises(RunError, match=r"ended or was revoked.*tap-factorial login") as error:
+        with pytest.raises(RunError, match=r"expired or was revoked.*tap-factorial login") as error:
             read(again, way)
         assert given["access_token"] not in str(error.value)
 
@@ -143,7 +143,7 @@ def test_a_token_that_dies_among_unbooked_modules_is_found_dead_within_a_minute(
     assert read(auth, way, "finance/accounts") == 401
     sandbox.control("factorial/revoke-tokens")
     clock[0] += 60
-    with pytest.raises(RunError, match="ended or was revoked"):
+    with pytest.raises(RunError, match="expired or was revoked"):
         read(auth, way)
 
 
@@ -232,7 +232,7 @@ def test_a_run_after_a_pause_of_eight_days_says_how_old_the_token_is(sandbox: Sa
     config = pasted(sandbox, config)
     read(run(sandbox, config), factorial(sandbox))
     sandbox.control("factorial/clock", seconds=8 * DAY)
-    with pytest.raises(RunError, match=r"lives for a week, and this one is 8 days old.*tap-factorial:login"):
+    with pytest.raises(RunError, match=r"valid for a week, and this one is 8 days old.*tap-factorial:login"):
         run(sandbox, config, later=8 * DAY).token()
 
 
@@ -246,7 +246,7 @@ def test_a_login_that_was_revoked_says_so(sandbox: Sandbox, config: dict[str, An
 
 
 def test_a_pasted_token_that_was_never_good_says_to_replace_it(sandbox: Sandbox, config: dict[str, Any]) -> None:
-    with pytest.raises(RunError, match="Take `refresh_token` out of the settings and log in") as error:
+    with pytest.raises(RunError, match="Remove `refresh_token` from the settings and log in") as error:
         run(sandbox, {**config, "refresh_token": "sp3nt"}).token()
     assert "sp3nt" not in str(error.value)
     assert not token_path(config).exists()
@@ -378,17 +378,17 @@ def test_a_token_without_a_lifetime_is_renewed_once_it_is_refused(config: dict[s
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [
-        ({"error": "invalid_grant", "error_description": "s3cret"}, 400, "refuses the refresh token"),
-        ({"error": "invalid_grant"}, 401, "refuses the refresh token"),
+        ({"error": "invalid_grant", "error_description": "s3cret"}, 400, "rejects the refresh token"),
+        ({"error": "invalid_grant"}, 401, "rejects the refresh token"),
         ({"error": "invalid_client", "error_description": "s3cret"}, 401, "Check `client_id` and `client_secret`"),
         ({"error": "unauthorized_client"}, 400, "Check `client_id` and `client_secret`"),
-        ({"error": ["s3cret"]}, 400, "status 400 and no token"),
-        (b"<html>s3cret</html>", 403, "status 403 and no token"),
-        (b"<html>s3cret</html>", 200, "status 200 and no token"),
-        ([{"access_token": "s3cret"}], 200, "status 200 and no token"),
-        ({"refresh_token": "s3cret"}, 200, "status 200 and no token"),
-        ({"access_token": "s3cret\n"}, 200, "status 200 and no token"),
-        ({"access_token": "s3cret\u00e9"}, 200, "status 200 and no token"),
+        ({"error": ["s3cret"]}, 400, "status 400 and no usable token"),
+        (b"<html>s3cret</html>", 403, "status 403 and no usable token"),
+        (b"<html>s3cret</html>", 200, "status 200 and no usable token"),
+        ([{"access_token": "s3cret"}], 200, "status 200 and no usable token"),
+        ({"refresh_token": "s3cret"}, 200, "status 200 and no usable token"),
+        ({"access_token": "s3cret\n"}, 200, "status 200 and no usable token"),
+        ({"access_token": "s3cret\u00e9"}, 200, "status 200 and no usable token"),
         (b"", 503, "issues no token"),
     ],
 )
@@ -424,10 +424,10 @@ def test_one_credential_is_enough(given: dict[str, str]) -> None:
         ({"client_id": "c"}, ["Set `client_secret`"]),
         (REFRESH, ["Set `client_id`", "Set `client_secret`"]),
         (CLIENT, ["Log in once with `tap-factorial login`", "meltano invoke tap-factorial:login", "`refresh_token`"]),
-        ({"api_key": "s3cret \n"}, ["Set `api_key` to the bare text"]),
-        ({"access_token": "Bearer s3cret"}, ["Set `access_token` to the bare text"]),
-        ({**CLIENT, "refresh_token": "s3cret\n"}, ["Set `refresh_token` to the bare text"]),
-        ({**CLIENT, **REFRESH, "client_secret": "s3cret\r\n"}, ["Set `client_secret` to the bare text"]),
+        ({"api_key": "s3cret \n"}, ["Set `api_key` to the credential alone"]),
+        ({"access_token": "Bearer s3cret"}, ["Set `access_token` to the credential alone"]),
+        ({**CLIENT, "refresh_token": "s3cret\n"}, ["Set `refresh_token` to the credential alone"]),
+        ({**CLIENT, **REFRESH, "client_secret": "s3cret\r\n"}, ["Set `client_secret` to the credential alone"]),
     ],
 )
 def test_credentials_that_cannot_work_are_a_sentence(

@@ -802,8 +802,8 @@ def test_a_batch_that_is_not_found_keeps_the_children_of_the_parents_that_are_th
         ({"date_window_days": 0}, "Set `date_window_days` to a number from 1 to 366."),
         ({"date_window_days": "week"}, "date_window_days"),
         ({"api_key": ""}, "Set `api_key`"),
-        ({"api_key": "two words"}, "Set `api_key` to the bare text"),
-        ({"access_token": "t"}, "leave one of them"),
+        ({"api_key": "two words"}, "Set `api_key` to the credential alone"),
+        ({"access_token": "t"}, "keep one of them"),
         ({"api_url": "nowhere"}, "Set `api_url`"),
     ],
 )
@@ -867,6 +867,6 @@ def test_a_dead_key_is_one_sentence(run: Callable[..., Any]) -> None:
 
     with (
         host(lambda asked: Answer({"errors": None}, 401)) as vendor,
-        pytest.raises(RunError, match="refuses the API key"),
+        pytest.raises(RunError, match="rejects the API key"),
     ):
         run(vendor.url)

@@ -190,7 +190,7 @@ def test_a_company_login_is_kept_and_never_ends(sandbox: Sandbox, login: Login) 
     assert (login.pages[0].status_code, login.pages[0].text[:28]) == (200, "You can close this window an")
     assert (login.chain.refresh_token, login.chain.expires_at) == ("", None)
     assert stat.S_IMODE(login.file.path.stat().st_mode) == 0o600
-    assert "A token that never ends is stored in" in login.output
+    assert "A token that never expires is stored in" in login.output
     assert str(login.file.path) in login.output
     assert "administrator has to agree" in login.output
     sandbox.control("factorial/clock", seconds=400 * 86_400)
@@ -221,7 +221,7 @@ def test_a_user_login_is_kept_and_renewed(sandbox: Sandbox, login: Login) -> Non
     first = login.chain
     assert first.refresh_token
     assert first.expires_at
-    assert re.search(r"A token that ends at \d{4}-\d\d-\d\d \d\d:\d\d UTC, and a refresh token", login.output)
+    assert re.search(r"A token that expires at \d{4}-\d\d-\d\d \d\d:\d\d UTC, and a refresh token", login.output)
     assert login.status() == 200
     sandbox.control("expire-tokens")
     assert login.status() == 200
@@ -315,7 +315,7 @@ def test_a_pasted_code_that_is_wrong_leaves_the_login_as_it_was(login: Login) ->
     before = login.chain
     login.typist = lambda shown: "wr0ng-code"
     assert login("--paste", "--no-browser") == 1
-    assert "Factorial does not take the code" in login.shown()
+    assert "Factorial rejects the code" in login.shown()
     assert login.chain == before
 
 
@@ -391,14 +391,14 @@ def test_nobody_agrees(login: Login) -> None:
 def test_a_busy_port_is_a_sentence(login: Login) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert login("--redirect-uri", f"http://127.0.0.1:{taken.getsockname()[1]}/callback") == 1
-    assert "something else has it" in login.shown()
+    assert "redirect URI is in use" in login.shown()
     assert login.opened == []
 
 
 @pytest.mark.parametrize("uri", ["nonsense", "ftp://host.example/", "http://127.0.0.1:port/", "http://127.0.0.1/#x"])
 def test_an_address_that_cannot_be_is_a_sentence(login: Login, uri: str) -> None:
     assert login("--redirect-uri", uri) == 1
-    assert "Give --redirect-uri an address such as" in login.shown()
+    assert "Set --redirect-uri to an address such as" in login.shown()
 
 
 @pytest.mark.parametrize(
@@ -429,7 +429,7 @@ def test_an_answer_that_is_no_token_is_a_sentence_without_it(make_login: Callabl
     with vendor(lambda asked: {**back, "state": asked["state"]}, Answer(b"<html>s3cret", 404)) as url:
         login = make_login(url)
         assert login() == 1
-    assert "status 404 and no token" in login.shown()
+    assert "status 404 and no usable token" in login.shown()
     assert not {"c0de", "s3cret"} & set(re.findall(r"\w+", login.shown()))
 
 
@@ -457,7 +457,7 @@ def test_settings_come_from_the_environment_as_meltano_gives_them(
         ({"client_id": None}, "Set `client_id` (in the config, or as TAP_FACTORIAL_CLIENT_ID in the environment)."),
         ({"client_secret": ""}, "Set `client_secret`"),
         ({"client_secret": 7}, "Set `client_secret` to a value of type string."),
-        ({"client_secret": "s\n"}, "Set `client_secret` to the bare text of the credential"),
+        ({"client_secret": "s\n"}, "Set `client_secret` to the credential alone"),
         ({"api_url": "nowhere s3cret"}, "Set `api_url` to an address"),
     ],
 )
@@ -478,7 +478,7 @@ def test_a_config_that_cannot_be_read_is_a_sentence(login: Login) -> None:
 def test_another_credential_in_the_settings_is_pointed_out(login: Login) -> None:
     login.config["api_key"] = "k3y"
     assert login() == 0
-    assert "Take `api_key` out of the settings" in login.output
+    assert "Remove `api_key` from the settings" in login.output
     assert "k3y" not in login.shown()
 
 

@@ -225,7 +225,7 @@ def test_a_new_version_brings_lists_and_columns_and_says_what_changed(package: P
     assert "retyped: employees/employees.active, boolean to string" in lines
     assert "removed: employees/employees.nationality" in lines
     assert "removed: posts/posts, last seen in 2026-10-01" in lines
-    assert "look at: weather/stations requires planet, which nothing is known of" in lines
+    assert "look at: weather/stations requires planet, which is unknown" in lines
     table = read((package / "lists.toml").read_text())
     assert table.versions[-1] == "2027-01-01"
     assert set(table.rows("2027-01-01")) == {
@@ -370,7 +370,7 @@ def test_nothing_is_written_where_one_document_cannot_be_read_or_a_file_cannot_b
 
 def test_a_document_in_yaml_is_told_that_json_is_wanted(tmp_path: Path) -> None:
     (tmp_path / "oas.yaml").write_text("# The API\nopenapi: 3.1.0\npaths: {}\n")
-    with pytest.raises(DocumentError, match=r"is written in YAML\. Give the same document as JSON\."):
+    with pytest.raises(DocumentError, match=r"is written in YAML\. Pass the same document as JSON\."):
         load(str(tmp_path / "oas.yaml"))
 
 
@@ -396,10 +396,10 @@ def test_parameters_of_a_known_list_that_changed_are_named(package: Path) -> Non
         ),
     )
     assert [line for line in lines if line.startswith("look at")] == [
-        "look at: employees/employees no longer takes only_managers, which its line uses",
-        "look at: teams/teams takes include_archived, which its line does not send",
-        "look at: teams/teams takes updated_from, which its line does not use to ask for what changed",
-        "look at: teams/teams requires kind, which its line does not give",
+        "look at: employees/employees no longer takes only_managers, which its row uses",
+        "look at: teams/teams takes include_archived, which its row does not send",
+        "look at: teams/teams takes updated_from, which its row does not use as an incremental filter",
+        "look at: teams/teams requires kind, which its row does not set",
     ]
 
 
@@ -436,7 +436,7 @@ def test_how_many_values_a_parameter_takes_is_heeded_for_new_lists_and_flagged_f
     assert rows["additional_compensations"].at_once == 50
     (flagged,) = [line for line in lines if "in one request" in line]
     assert flagged.startswith("look at: compensations/additional_compensations takes 25 of employee_ids[] in one")
-    assert flagged.endswith("its line asks for 50")
+    assert flagged.endswith("its row asks for 50")
 
 
 def test_a_list_without_a_key_is_flagged(package: Path) -> None:
@@ -456,11 +456,11 @@ def test_a_list_without_a_key_is_flagged(package: Path) -> None:
     added, *flagged = [line for line in lines if "key" in line]
     assert added.startswith('added: cost_centers/resource_distributions = { since = "2027-01-01", key = [], ')
     assert flagged == [
-        "look at: cost_centers/resource_distributions has no field that is its key by its name, and its line has none",
+        "look at: cost_centers/resource_distributions has no field that is its key by its name, and its row has none",
         "look at: job_catalog/tree_nodes no longer has uuid, which is its key",
-        "look at: project_management/exportable_expenses has the field id, and its line has no key",
+        "look at: project_management/exportable_expenses has the field id, and its row has no key",
     ]
-    assert "look at: cost_centers/resource_distributions requires resource_type, which nothing is known of" in lines
+    assert "look at: cost_centers/resource_distributions requires resource_type, which is unknown" in lines
 
 
 def test_a_new_list_that_is_described_without_pages_comes_in_one_answer(package: Path) -> None:
@@ -474,7 +474,7 @@ def test_a_new_list_that_is_described_without_pages_comes_in_one_answer(package:
 def test_what_cannot_be_read_is_a_sentence(package: Path) -> None:
     result = run(package, "tap_factorial.openapi", "nowhere.json")
     assert result.returncode == 1
-    assert result.stderr == "nowhere.json cannot be read as JSON. Give the file or the URL of an OpenAPI document.\n"
+    assert result.stderr == "nowhere.json cannot be read as JSON. Pass the file or the URL of an OpenAPI document.\n"
 
 
 def test_the_schemas_are_those_that_the_published_descriptions_give(package: Path) -> None:

@@ -65,7 +65,7 @@ def test_older_versions_have_their_lists_and_the_same_ids(
     for team in teams:
         assert records[team["id"]]["employee_ids"] == team["employee_ids"]
         assert records[team["id"]]["company_id"] == team["company_id"]
-    assert ("has retired the version 2025-04-01" in caplog.text) == (version == "2025-04-01")
+    assert ("has retired version 2025-04-01" in caplog.text) == (version == "2025-04-01")
     paths = {request["path"].split("/")[3] for request in sandbox.requests()}
     assert paths == {version}
 

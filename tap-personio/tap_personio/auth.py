@@ -1,4 +1,4 @@
-"""Personio's client credentials: one pair for both API versions, a bearer token of each for a day."""
+"""Personio's client credentials: one pair for both API versions, each with its own bearer token that lasts a day."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing_extensions import override
 if TYPE_CHECKING:
     from singer_rest import Reply, Transport
 
-REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+REJECTED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
 class PersonioAuthenticator(Authenticator):
-    """Asks for a token of one API version."""
+    """Requests a token for one API version."""
 
     def __init__(self, transport: Transport, client_id: str, client_secret: str, first_delay: float) -> None:
         super().__init__()
@@ -25,78 +25,78 @@ class PersonioAuthenticator(Authenticator):
         self._first_delay = first_delay
 
     @abstractmethod
-    def ask(self) -> Reply:
-        """Send the token request."""
+    def post_token_request(self) -> Reply:
+        """Sends the token request."""
 
     @abstractmethod
-    def read(self, body: Any) -> tuple[Any, Any]:  # noqa: ANN401 - what the API sends
-        """The token in an answer, and its seconds.
+    def parse_token(self, body: Any) -> tuple[Any, Any]:  # noqa: ANN401 - what the API sends
+        """Returns the token and its lifetime from a response.
 
         Raises:
-            LookupError: If it holds none; TypeError as well.
+            LookupError: If there is none. TypeError as well.
         """
 
     @override
     def request_token(self) -> Token:
-        reply = self.ask()
-        if reply.status in REFUSED:
-            raise self.refused("Personio refuses the credentials. Check `client_id` and `client_secret`.")
+        reply = self.post_token_request()
+        if reply.status in REJECTED:
+            raise self.token_error("Personio rejects the credentials. Check `client_id` and `client_secret`.")
         try:
-            value, seconds = self.read(reply.json())
+            value, seconds = self.parse_token(reply.json())
         except (ValueError, LookupError, TypeError, AttributeError):
             value, seconds = None, None
         if not value or not isinstance(value, str):
-            raise self.refused(
+            raise self.token_error(
                 f"The token request was answered with status {reply.status} and no token. Check `api_url`."
             )
         if not is_sendable(value):
-            raise self.refused(
-                "The token that it gave holds a line break or a character beyond ASCII, which no header takes. Report "
-                "it to Personio."
+            raise self.token_error(
+                "Personio's token cannot be sent in a header: it holds a line break or a character beyond ASCII. "
+                "Report it to Personio."
             )
         return Token(value, lifetime(seconds))
 
-    def refused(self, sentence: str) -> TapError:
-        """The error for when no token is given."""
+    def token_error(self, sentence: str) -> TapError:
+        """The error if no token is issued."""
         return RunError(sentence)
 
 
 class V2Authenticator(PersonioAuthenticator):
-    """Asks for a v2 token.
+    """Requests a v2 token.
 
-    No scope is asked for: one that the credential lacks would fail the whole request, and without any the token has
-    all that the credential has.
+    No scope is requested: one that the credential lacks would fail the whole request, and without any the token has all
+    scopes of the credential.
     """
 
     @override
-    def ask(self) -> Reply:
+    def post_token_request(self) -> Reply:
         form = {"grant_type": "client_credentials", **self._credentials}
         return post_for_token(self._transport, "/v2/auth/token", self._first_delay, data=form)
 
     @override
-    def read(self, body: Any) -> tuple[Any, Any]:
+    def parse_token(self, body: Any) -> tuple[Any, Any]:
         return body["access_token"], body.get("expires_in")
 
 
 class V1Authenticator(PersonioAuthenticator):
-    """Asks for a v1 token; with the credentials in the body, as those in the address are in every log.
+    """Requests a v1 token, with the credentials in the body, because URLs appear in logs.
 
-    Where v1 gives none, its lists cannot be read, but those of v2 can.
+    If v1 issues no token, its lists cannot be read, but those of v2 can.
     """
 
     refusals = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
     @override
-    def refused(self, sentence: str) -> TapError:
-        return NoAccess(f"the v1 API gives no token. {sentence}")
+    def token_error(self, sentence: str) -> TapError:
+        return NoAccess(f"the v1 API issues no token. {sentence}")
 
     @override
-    def ask(self) -> Reply:
+    def post_token_request(self) -> Reply:
         try:
             return post_for_token(self._transport, "/v1/auth", self._first_delay, json=self._credentials)
         except RunError as error:
             raise TapError(str(error)) from None
 
     @override
-    def read(self, body: Any) -> tuple[Any, Any]:
+    def parse_token(self, body: Any) -> tuple[Any, Any]:
         return body["data"]["token"], body["data"].get("expires_in")

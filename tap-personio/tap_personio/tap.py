@@ -1,4 +1,4 @@
-"""The tap: its settings, its credentials, its streams."""
+"""The tap: settings, credentials, streams."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TapPersonio(PersonioTap):
     name = "tap-personio"
     stream_types = STREAMS
     credentials = (("client_id", "client_secret"),)
-    # Each endpoint has its own token bucket; where none is documented, the tap starts slowly and learns from headers.
+    # Each endpoint has its own token bucket. Without a documented rate, the tap starts slowly and learns from headers.
     rates: ClassVar = {
         "/v2/persons": RateLimit(30),
         "/v2/absence-periods": RateLimit(10),
@@ -99,7 +99,7 @@ class TapPersonio(PersonioTap):
 
     @cached_property
     def v1_authenticator(self) -> Authenticator:
-        """The one authenticator of this run for v1."""
+        """The authenticator for the v1 API, shared by all streams."""
         return V1Authenticator(self.transport, *self._credentials, self.first_delay)
 
     @property
@@ -108,7 +108,7 @@ class TapPersonio(PersonioTap):
 
     @cached_property
     def careers(self) -> Transport:
-        """The way to the career site, where no token goes."""
+        """The HTTP client for the career site, which is sent no token."""
         return Transport(
             self.config["careers_url"].rstrip("/").removesuffix("/xml"),
             {"Accept": "application/xml", "User-Agent": self.user_agent},
@@ -120,7 +120,7 @@ class TapPersonio(PersonioTap):
 
     @cached_property
     def employee_attributes(self) -> Sequence[Mapping[str, Any]]:
-        """The attributes that the company gives its employees; none without credentials, or without the permission.
+        """The employee attributes that the company defines. None without credentials or permission.
 
         Raises:
             TapError: If they cannot be read.
@@ -130,7 +130,7 @@ class TapPersonio(PersonioTap):
         try:
             return self.records_of(EmployeeAttributes(self))
         except NoAccess as error:
-            self.logger.warning("%s Attributes of the company's own arrive in `_extra` of employees.", error)
+            self.logger.warning("%s Custom attributes are kept in `_extra` of employees.", error)
             return ()
 
     @override

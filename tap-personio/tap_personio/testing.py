@@ -1,4 +1,4 @@
-"""For tests: what the vendor's bodies should have become once they are records."""
+"""Test helpers: the records that the vendor's bodies should become."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tap_personio.tap import TapPersonio
 
 KEYS = {stream.name: tuple(stream.primary_keys) for stream in STREAMS}
 UNTIDY = {stream.name for stream in STREAMS if not stream.path.startswith("/v2/")}
-"""Streams whose values come in many forms and leave in one; they are compared by what they mean."""
+"""Streams whose values are normalized. They are compared by their meaning."""
 
 BY_DEFAULT = set(TapPersonio(validate_config=False).streams)
-"""Streams that no setting has to switch on."""
+"""Streams that no setting has to enable."""
 
 SECRETS = {"token", "custom_headers"}
-"""What the vendor shows of a webhook and no record holds."""
+"""Fields of a webhook that are dropped as secrets."""
 
 MIDNIGHT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]00:00(:00)?(\.0+)?(Z|[+-]\d{2}:?\d{2})?")
 MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:.*")
@@ -31,11 +31,11 @@ NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 
 
 def differs(stream: str, row: dict[str, Any], record: dict[str, Any]) -> set[str]:
-    """Names of the fields that do not say what the vendor's body says.
+    """Names of the fields that differ from the vendor's body.
 
     Args:
-        stream: The stream's name.
-        row: What `emitted` gives of the body.
+        stream: Name of the stream.
+        row: The body as `emitted` returns it.
         record: The record, from the tap or from the loader.
     """
     found = {**record, **(record.get("_extra") or {})}
@@ -48,12 +48,12 @@ def key_of(stream: str, record: dict[str, Any]) -> tuple[str, ...]:
 
 
 def by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
-    """The vendor's bodies by the key that their records have."""
+    """The vendor's bodies by the key of their records."""
     found = {}
     rows = Counter[tuple[str, int]]()
     for body in bodies:
         row = emitted(body)
-        if stream == "custom_report_rows":  # numbered for each employee; the vendor's own order is that of the report
+        if stream == "custom_report_rows":  # numbered per employee; the vendor's order is that of the report
             rows[row["report_id"], row["employee_id"]] += 1
             row["row_number"] = rows[row["report_id"], row["employee_id"]]
         found[key_of(stream, row)] = row
@@ -61,17 +61,17 @@ def by_key(stream: str, bodies: list[dict[str, Any]]) -> dict[tuple[str, ...], d
 
 
 def emitted(body: dict[str, Any]) -> dict[str, Any]:
-    """A body without its wrapping: attributes by id, moments flattened, what stood in the address as a column.
+    """Unwraps a body: attributes by id, timestamps flattened, values from the URL as columns.
 
     Args:
-        body: The body as the vendor sent it, and what stood in its address under names with an underscore.
+        body: The body as the vendor sent it, with values from its URL under names with an underscore.
     """
     row: dict[str, Any] = {}
     for name, value in body.items():
         if name in {"cells", *SECRETS} or (name == "type" and "attributes" in body):
-            continue  # a report's cells are another matter; what v1 wraps records in says nothing
+            continue  # the cells of a report are compared elsewhere; v1's wrappers carry no data
         if name == "attributes" and isinstance(value, dict):
-            row |= {key: _unwrapped(item) for key, item in value.items()}
+            row |= {key: _unwrap(item) for key, item in value.items()}
         elif name == "custom_attributes":
             row[name] = {item["id"]: item["value"] for item in value}
         elif isinstance(value, dict) and set(value) == {"date-time", "timezone"}:
@@ -86,14 +86,14 @@ def _utc(**said: str) -> str:
     return times.text(timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=ZoneInfo(said["timezone"])))
 
 
-def _unwrapped(value: Any) -> Any:  # noqa: ANN401
+def _unwrap(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, dict) and "label" in value:
-        return _unwrapped(value["value"])
+        return _unwrap(value["value"])
     if isinstance(value, dict):
         wrapped = value.get("attributes")
         inner = {**wrapped, **({"id": value["id"]} if "id" in value else {})} if isinstance(wrapped, dict) else value
-        return {name: _unwrapped(item) for name, item in inner.items()}
-    return [_unwrapped(item) for item in value] if isinstance(value, list) else value
+        return {name: _unwrap(item) for name, item in inner.items()}
+    return [_unwrap(item) for item in value] if isinstance(value, list) else value
 
 
 def _same(stream: str, sent: Any, found: Any) -> bool:  # noqa: ANN401
@@ -103,14 +103,14 @@ def _same(stream: str, sent: Any, found: Any) -> bool:  # noqa: ANN401
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
-    """A loaded value as the API writes it."""
+    """Returns a loaded value as the API writes it."""
     if isinstance(value, datetime) and value.tzinfo:
         return times.text(value)
     return value.isoformat() if isinstance(value, date) else value
 
 
 def _meaning(value: Any) -> Any:  # noqa: ANN401
-    """What a value says, whatever its form."""
+    """Returns what a value means, whatever its form."""
     value = _plain(value)
     if isinstance(value, str):
         value = _of_text(value)
@@ -127,7 +127,7 @@ def _meaning(value: Any) -> Any:  # noqa: ANN401
 def _of_text(value: str) -> Any:  # noqa: ANN401
     if NUMBER.fullmatch(value):
         return float(value)
-    if value.rstrip(",") in {"true", "false"}:  # the vendor published one with a comma
+    if value.rstrip(",") in {"true", "false"}:  # the vendor has published one with a comma
         return value.startswith("true")
     if day := MIDNIGHT.fullmatch(value):
         return day.group(1)

@@ -10,7 +10,7 @@ from singer_rest import Paginator, Parsed, Request, SinglePage, TapError
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
-from tap_personio.values import as_list, count, member, straightener, unwrapped
+from tap_personio.values import as_list, coercer, count, member, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,17 +54,17 @@ class V1Stream(PersonioStream):
 
     def record(self, row: Record) -> Record:
         """A record without the objects that v1 wraps it in."""
-        record: Record = unwrapped(row)
+        record: Record = unwrap(row)
         return record
 
     @cached_property
-    def _straighteners(self) -> Mapping[str, Callable[[Any], Any]]:
-        return {name: straightener(definition) for name, definition in self.effective_schema["properties"].items()}
+    def _coercers(self) -> Mapping[str, Callable[[Any], Any]]:
+        return {name: coercer(definition) for name, definition in self.effective_schema["properties"].items()}
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record:
-        straighteners = self._straighteners
+        coercers = self._coercers
         for name, value in row.items():
-            if name in straighteners:
-                row[name] = straighteners[name](value)
+            if name in coercers:
+                row[name] = coercers[name](value)
         return row

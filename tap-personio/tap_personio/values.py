@@ -1,4 +1,4 @@
-"""Personio's untidy values: numbers as text, dates in several forms, three forms of nothing."""
+"""Converts Personio's inconsistent values: numbers as text, several date formats, several forms of null."""
 
 from __future__ import annotations
 
@@ -16,58 +16,58 @@ if TYPE_CHECKING:
 DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ]00:00(:00(\.0+)?)?(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII)
 NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?", re.ASCII)
 CELL = {"label", "value", "type", "universal_id"}
-MOST_DIGITS = 18
+MAX_DIGITS = 18
 BOOLEANS = {"true": True, "false": False}
 
 
-def unwrapped(value: Any) -> Any:  # noqa: ANN401 - what the API sends
-    """What v1 wraps in objects of type and attributes, or of label and value."""
+def unwrap(value: Any) -> Any:  # noqa: ANN401 - what the API sends
+    """Unwraps v1's objects of type and attributes, or of label and value."""
     if isinstance(value, list):
-        return [unwrapped(item) for item in value]
+        return [unwrap(item) for item in value]
     if not isinstance(value, dict):
         return value
     if isinstance(value.get("attributes"), dict):
-        beside = {name: item for name, item in value.items() if name not in {"type", "attributes"}}
-        value = {**beside, **value["attributes"]}
+        others = {name: item for name, item in value.items() if name not in {"type", "attributes"}}
+        value = {**others, **value["attributes"]}
     elif "label" in value and "value" in value:
         if value.keys() <= CELL:
-            return unwrapped(value["value"])
+            return unwrap(value["value"])
         value = {name: item for name, item in value.items() if name not in CELL - {"value"}}
-    return {name: unwrapped(item) for name, item in value.items()}
+    return {name: unwrap(item) for name, item in value.items()}
 
 
 def member(value: Any, *names: str) -> Any:  # noqa: ANN401 - what the API sends
-    """What stands in an object under a name, and in that under the next; None where there is no such object."""
+    """Returns a nested member of an object. None: one of the objects does not exist."""
     for name in names:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
 
 
 def as_list(value: Any) -> Any:  # noqa: ANN401 - what the API sends
-    """A list that has no items, or gaps between them, which PHP writes as an object; others as they are."""
+    """Converts an object with numeric keys to a list: PHP writes empty lists and those with gaps so."""
     return list(value.values()) if isinstance(value, dict) and all(map(str.isdecimal, value)) else value
 
 
 def without_nulls(items: Any) -> tuple[list[Any], int]:  # noqa: ANN401 - what the API sends
-    """The items of a list, and how many beside them are null: a record that the vendor could not give."""
-    given = [item for item in items if item is not None] if isinstance(items, list) else []
-    return given, len(items) - len(given) if isinstance(items, list) else 0
+    """Returns the items of a list that are not null, and the number of nulls: records it could not return."""
+    present = [item for item in items if item is not None] if isinstance(items, list) else []
+    return present, len(items) - len(present) if isinstance(items, list) else 0
 
 
 def count(value: Any) -> int | None:  # noqa: ANN401 - what the API sends
-    """A count, which may be sent as text; None where it is none."""
+    """Parses a count, which may be text. None: it is not one."""
     text = str(value)
-    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None
+    return int(text) if text.isdecimal() and len(text) <= MAX_DIGITS else None
 
 
-def straightener(definition: Mapping[str, Any]) -> Callable[[Any], Any]:
-    """What brings the values of a property to the one form of its JSON Schema; others are left as they are."""
+def coercer(definition: Mapping[str, Any]) -> Callable[[Any], Any]:
+    """Returns the function that converts a property's values to its JSON Schema, and leaves others unchanged."""
     kinds = definition.get("type") or ()
     kind = kinds if isinstance(kinds, str) else next((name for name in kinds if name != "null"), "")
-    return _STRAIGHTENERS.get(definition.get("format", kind), _STRAIGHTENERS.get(kind, _as_it_is))
+    return _COERCERS.get(definition.get("format", kind), _COERCERS.get(kind, _unchanged))
 
 
-def _as_it_is(value: Any) -> Any:  # noqa: ANN401
+def _unchanged(value: Any) -> Any:  # noqa: ANN401
     return value
 
 
@@ -98,14 +98,14 @@ def _boolean(value: Any) -> Any:  # noqa: ANN401
 
 
 def _date(value: Any) -> Any:  # noqa: ANN401
-    # A midnight stands for its day, whatever its zone; a time of day is kept.
+    # Midnight means the date, in any zone. Any other time of day is kept.
     if value in ("", []):
         return None
     day = DATE.fullmatch(value) if isinstance(value, str) else None
     return day.group(1) if day else value
 
 
-def _moment(value: Any) -> Any:  # noqa: ANN401
+def _timestamp(value: Any) -> Any:  # noqa: ANN401
     try:
         return times.text(times.parse(value)) if value else None
     except (ValueError, AttributeError, TypeError):
@@ -128,13 +128,13 @@ def _object(value: Any) -> Any:  # noqa: ANN401
     return None if value in ("", []) else value
 
 
-_STRAIGHTENERS: dict[str, Callable[[Any], Any]] = {
+_COERCERS: dict[str, Callable[[Any], Any]] = {
     "string": _string,
     "number": _number,
     "integer": _integer,
     "boolean": _boolean,
     "date": _date,
-    "date-time": _moment,
+    "date-time": _timestamp,
     "array": _list,
     "object": _object,
 }

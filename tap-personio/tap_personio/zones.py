@@ -1,4 +1,4 @@
-"""Timestamps that name their time zone beside them, as recruiting sends them."""
+"""Converts the timestamps of recruiting, which name their time zone in a separate member."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?", re.ASCII)
 
 
 def flatten(row: Record, name: str) -> None:
-    """Make of a timestamp that is an object a text, and beside it the zone that the object names.
+    """Converts a timestamp object to text, with its time zone in a column beside it.
 
-    The text is in UTC, unless it is a local time in a zone that is not named, or not known. The members may be
-    spelled in any of the usual ways; members of other names are kept beside them.
+    The text is in UTC, unless it is a local time in an unnamed or unknown zone. The members may be spelled in any of
+    the usual ways; other members are kept in a column of their own.
     """
     value = row.get(name)
     zone: Any = None
     if isinstance(value, dict):
-        spelled = {re.sub(r"[-_ ]", "", member).lower(): member for member in value}
-        told = next((spelled[known] for known in spelled if known in TIMESTAMP), None)
-        if told is None:
+        keys = {re.sub(r"[-_ ]", "", member).lower(): member for member in value}
+        timestamp_key = next((keys[known] for known in keys if known in TIMESTAMP), None)
+        if timestamp_key is None:
             return
-        of_zone = next((spelled[known] for known in spelled if known in ZONE), None)
-        if of_zone is not None:
-            zone = row[f"{name}_timezone"] = value[of_zone]
-        others = {member: other for member, other in value.items() if member not in {told, of_zone}}
+        zone_key = next((keys[known] for known in keys if known in ZONE), None)
+        if zone_key is not None:
+            zone = row[f"{name}_timezone"] = value[zone_key]
+        others = {member: other for member, other in value.items() if member not in {timestamp_key, zone_key}}
         if others:
             row[f"{name}_details"] = others
-        value = row[name] = value[told]
+        value = row[name] = value[timestamp_key]
     if isinstance(value, str):
         row[name] = in_utc(value, zone)
 
 
 def in_utc(text: str, zone: Any) -> str:  # noqa: ANN401 - what the API sends
-    """A timestamp in UTC; as it is where it cannot be read, or is a local time in a zone that is not known.
+    """Converts a timestamp to UTC. Unreadable ones and local times in an unknown zone are unchanged.
 
-    A text with an offset of its own says itself what it means. An hour that comes twice, as clocks are put back, is
-    taken for the first of the two, so that nothing is taken for newer than it is.
+    An offset in the text takes precedence over the zone. An ambiguous hour, when clocks are set back, is taken as the
+    first of the two, so that no timestamp appears newer than it is.
     """
     bracketed = _BRACKETED.fullmatch(text.strip())
     if bracketed:
@@ -57,17 +57,17 @@ def in_utc(text: str, zone: Any) -> str:  # noqa: ANN401 - what the API sends
     try:
         timestamp = times.parse(text)
         if is_local(text):
-            named = _named(zone) if isinstance(zone, str) else None
-            if named is None:
+            tz = _zone(zone) if isinstance(zone, str) else None
+            if tz is None:
                 return text
-            timestamp = timestamp.replace(tzinfo=named)
+            timestamp = timestamp.replace(tzinfo=tz)
         return times.text(timestamp)
     except (ValueError, OverflowError):
         return text
 
 
 def is_local(value: Any) -> bool:  # noqa: ANN401 - what the API sends
-    """Whether a value is a timestamp that does not say how far it is from UTC."""
+    """Whether a value is a timestamp without an offset from UTC."""
     if not isinstance(value, str) or _ENDS_WITH_ZONE.search(value):
         return False
     try:
@@ -78,8 +78,8 @@ def is_local(value: Any) -> bool:  # noqa: ANN401 - what the API sends
 
 
 @lru_cache(maxsize=1000)
-def _named(name: str) -> tzinfo | None:
-    """The zone of a name, or of an offset such as +02:00; None: there is none."""
+def _zone(name: str) -> tzinfo | None:
+    """Returns the zone of a name or of an offset such as +02:00. None: there is no such zone."""
     name = name.strip()
     offset = _OFFSET.fullmatch(name)
     try:

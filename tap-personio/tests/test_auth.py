@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import NoAccess, RateLimiter, RunError, TapError
-from singer_rest.http.token_requests import USUAL_LIFETIME
+from singer_rest.http.token_requests import DEFAULT_LIFETIME
 from singer_rest.http.transport import Transport
 from singer_rest.testing import Answer, host
 from tap_personio.auth import V1Authenticator, V2Authenticator
@@ -34,8 +34,8 @@ def token(version: tuple[Any, Callable[[Any], Any]], **fields: Any) -> Any:
     [
         ({"expires_in": 7200}, 7200),
         ({"expires_in": "7200"}, 7200),
-        ({}, USUAL_LIFETIME),
-        *[({"expires_in": odd}, USUAL_LIFETIME) for odd in (None, "", "soon", -1, 0, 1e300, float("nan"), [], {})],
+        ({}, DEFAULT_LIFETIME),
+        *[({"expires_in": odd}, DEFAULT_LIFETIME) for odd in (None, "", "soon", -1, 0, 1e300, float("nan"), [], {})],
     ],
     ids=str,
 )

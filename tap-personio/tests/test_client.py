@@ -215,8 +215,8 @@ def test_a_body_without_a_list_of_records_fails_its_stream(
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (Answer({"error": "invalid_client"}, 400), "refuses the credentials"),
-        (Answer({}, 401), "refuses the credentials"),
+        (Answer({"error": "invalid_client"}, 400), "rejects the credentials"),
+        (Answer({}, 401), "rejects the credentials"),
         (Answer({}, 404), "status 404 and no token"),
         (Answer(b"<html>", 200), "status 200 and no token"),
         (Answer({"token": "t"}, 200), "status 200 and no token"),

@@ -154,7 +154,7 @@ def test_updated_at_that_is_not_allow_listed_means_a_full_table_said_once(
 
 
 def test_wrong_credentials_are_one_sentence(run: Callable[..., Any], sandbox: Sandbox) -> None:
-    with pytest.raises(RunError, match="refuses the credentials") as error:
+    with pytest.raises(RunError, match="rejects the credentials") as error:
         run(url(sandbox), client_secret="wr0ng")
     assert "wr0ng" not in str(error.value)
     assert len(asked(sandbox, "/personio/v2/auth")) == 1

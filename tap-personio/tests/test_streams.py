@@ -241,7 +241,7 @@ def test_a_timestamp_of_recruiting_is_of_its_zone_unless_it_says_its_offset_itse
     vendor = personio(lists(recruiting__applications=[{"id": "1", "created_at": said}]))
     (record,) = run(vendor.url, "recruiting_applications").records("recruiting_applications")
     assert record["created_at"] == timestamp
-    assert "taken for UTC" not in caplog.text
+    assert "taken as UTC" not in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_a_local_time_in_no_known_zone_is_utc_and_said_once(
     rows = [{"id": str(number), "updated_at": said} for number in range(3)]
     output = run(personio(lists(recruiting__candidates=rows)).url, "recruiting_candidates")
     assert {record["updated_at"] for record in output.records("recruiting_candidates")} == {"2026-07-01T10:00:00Z"}
-    assert caplog.text.count("taken for UTC") == 1
+    assert caplog.text.count("taken as UTC") == 1
 
 
 def test_what_else_stands_in_a_timestamp_is_kept(run: Callable[..., Any], personio: Any) -> None:
@@ -415,7 +415,7 @@ def test_a_grouped_report_is_named(run: Callable[..., Any], personio: Any, caplo
         personio(lambda asked: Answer({"_data": [{"id": "r9"}]}) if asked.path == "/v2/reports" else refused).url,
         "report_rows",
     )
-    assert "report_rows: report r9 is grouped or a chart, and has no rows to read." in caplog.text
+    assert "report_rows: report r9 is grouped or a chart and has no rows." in caplog.text
     assert "API access" in caplog.text
 
 

@@ -199,7 +199,7 @@ def test_without_the_permission_for_the_dictionary_it_is_said_and_the_attributes
 
     records = run(personio(answer).url, "employees", discover=True).records("employees")
     assert records == [{"id": 1, "_extra": {"dynamic_1": "x"}}]
-    assert caplog.text.count("arrive in `_extra` of employees") == 1
+    assert caplog.text.count("are kept in `_extra` of employees") == 1
 
 
 def test_a_dictionary_that_cannot_be_read_is_an_error_and_no_silent_loss_of_columns(

@@ -353,7 +353,7 @@ def _with_parent_errors(name: str, parent: str, plan: Iterator[Slice | None]) ->
         raise
     except NoAccess as error:
         raise NoAccess(f"{name}: its parent stream {parent} could not be read: {error}") from None
-    except Exception as error:  # noqa: BLE001  noqa: BLE001 - any error of the parent ends the child
+    except Exception as error:  # noqa: BLE001 - any error of the parent ends the child
         raise TapError(f"{name}: its parent stream {parent} was not read completely. {explain(error)}") from None
 
 

@@ -204,7 +204,7 @@ class Scheduler:
         try:
             while (found := self._next_task()) is not None:
                 self._run_task(*found)
-        except BaseException as error:  # noqa: BLE001  noqa: BLE001 - the main thread raises it
+        except BaseException as error:  # noqa: BLE001 - the main thread raises it
             with self._changed:
                 self._worker_error = self._worker_error or error
                 self._changed.notify_all()
@@ -225,7 +225,7 @@ class Scheduler:
                 f"{stream_fetch.name}: {task.request.endpoint} answered with values that are nested too deeply. "
                 "Report it to the vendor."
             )
-        except Exception as raised:  # noqa: BLE001  noqa: BLE001 - raised when this page is yielded
+        except Exception as raised:  # noqa: BLE001 - raised when this page is yielded
             result = raised
         with self._guarded():
             self._bytes_held -= task.expected

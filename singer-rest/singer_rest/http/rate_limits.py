@@ -208,7 +208,7 @@ class RateLimiter:
 
 def full_jitter(first_delay: float, tries: int) -> float:
     """Seconds to wait after some attempts: random, with a bound that doubles each time up to a minute."""
-    return random.uniform(0, min(MAX_DELAY, first_delay * 2.0 ** min(tries, 10)))  # noqa: S311  noqa: S311 - no secret
+    return random.uniform(0, min(MAX_DELAY, first_delay * 2.0 ** min(tries, 10)))  # noqa: S311 - no secret
 
 
 def retry_after(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
@@ -225,7 +225,7 @@ def retry_after(headers: Mapping[str, str], now: Callable[[], float] = time.time
         return _seconds(number, now)
     try:
         return _plausible_wait(times.http_date(value).timestamp() - now())
-    except Exception:  # noqa: BLE001  noqa: BLE001 - the date parser raises errors of many types, and no header may end a run
+    except Exception:  # noqa: BLE001 - the date parser raises errors of many types, and no header may end a run
         return None
 
 

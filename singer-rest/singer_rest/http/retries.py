@@ -28,7 +28,7 @@ _UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
 _allowance: ContextVar[float] = ContextVar("allowance", default=math.inf)
 
 
-class RetriesExhausted(Exception):  # noqa: N818  noqa: N818 - the caller decides which error it is
+class RetriesExhausted(Exception):  # noqa: N818 - the caller decides which error it is
     """A request is not retried any more. The text follows a name: "/persons", "gave no answer in 8 tries".
 
     Args:

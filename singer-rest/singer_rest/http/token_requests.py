@@ -23,7 +23,7 @@ DEFAULT_LIFETIME = 3600.0
 """Default lifetime in seconds of a token whose response does not state it."""
 
 
-def lifetime(seconds: Any) -> float:  # noqa: ANN401  noqa: ANN401 - a number, a text, or nothing
+def lifetime(seconds: Any) -> float:  # noqa: ANN401 - a number, a text, or nothing
     """Returns the lifetime in seconds that a token's response states, or the default if it is implausible."""
     try:
         number = float(seconds)

@@ -16,11 +16,11 @@ MAX_ENCODINGS = 5
 """Maximum number of content encodings of a body."""
 
 
-class BrokenBody(Exception):  # noqa: N818  noqa: N818 - it is retried
+class BrokenBody(Exception):  # noqa: N818 - it is retried
     """A body that is truncated or not encoded as its header says."""
 
 
-class UnknownEncoding(Exception):  # noqa: N818  noqa: N818 - turned into a message
+class UnknownEncoding(Exception):  # noqa: N818 - turned into a message
     """A body with an unsupported content encoding."""
 
 

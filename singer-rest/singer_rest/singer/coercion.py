@@ -53,7 +53,7 @@ class Coercion:
             elif len(self._public_names) < MAX_CACHED_NAMES:
                 self._public_names.add(name)
 
-    def clean(self, value: Any) -> Any:  # noqa: ANN401  noqa: ANN401 - whatever the vendor sent
+    def clean(self, value: Any) -> Any:  # noqa: ANN401 - whatever the vendor sent
         """Removes secrets from a value, at any depth."""
         if value.__class__ not in CONTAINERS or not self._checks_names:
             return value

@@ -34,7 +34,7 @@ class Command(SingerCommand):
             sentences = [output_sentence(error)]
         except ConfigValidationError as error:
             sentences = error.errors or [explain(error)]
-        except Exception as error:  # noqa: BLE001  noqa: BLE001 - the last chance to report it as a sentence
+        except Exception as error:  # noqa: BLE001 - the last chance to report it as a sentence
             sentences = [explain(error)]
         for text in sentences:
             self.logger.error("%s", text)
@@ -72,7 +72,7 @@ class CommandTap(Tap):
             raise RunError("The file given with --config cannot be read as JSON. Check its path and content.") from None
 
     @classmethod
-    def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:  # noqa: FBT001  noqa: FBT001 - the SDK's signature
+    def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:  # noqa: FBT001 - the SDK's signature
         """Writes the catalog."""
         try:
             super().cb_discover(ctx, param, value)
@@ -97,7 +97,7 @@ def checked_catalog(file: IO[str] | None) -> IO[str] | None:
     text = _json_object(file, "--catalog")
     try:
         Catalog.from_dict(load_json(text))
-    except Exception:  # noqa: BLE001  noqa: BLE001 - the SDK raises errors of many types
+    except Exception:  # noqa: BLE001 - the SDK raises errors of many types
         raise RunError("The file given with --catalog is not a Singer catalog. Create one with --discover.") from None
     return io.StringIO(text)
 

@@ -57,7 +57,7 @@ def number(value: Any) -> Any:  # noqa: ANN401
         return value
     if kind is str:
         return _number_of_text(value.strip())
-    is_finite = kind in NUMBERS and value == value and abs(value) <= LARGEST_FINITE  # noqa: PLR0124  noqa: PLR0124 - NaN is not equal to itself
+    is_finite = kind in NUMBERS and value == value and abs(value) <= LARGEST_FINITE  # noqa: PLR0124 - NaN is not equal to itself
     return value if is_finite else NOT_COERCIBLE
 
 

@@ -47,7 +47,7 @@ def completed(schema: Schema, look_alikes: Collection[str] = (), free_names: Col
     return {**schema, "properties": {**properties, EXTRA: extra_schema()}}
 
 
-def _public(schema: Any, look_alikes: Collection[str]) -> Any:  # noqa: ANN401  noqa: ANN401 - a part of a schema
+def _public(schema: Any, look_alikes: Collection[str]) -> Any:  # noqa: ANN401 - a part of a schema
     if isinstance(schema, list):
         return [_public(part, look_alikes) for part in schema]
     if not isinstance(schema, dict):

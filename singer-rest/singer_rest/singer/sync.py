@@ -280,8 +280,8 @@ class SyncingTap(CommandTap):
                     stream.read_and_write()
                 except RunError:
                     raise
-                except Exception as error:  # noqa: BLE001  noqa: BLE001 - the other streams go on
-                    self.logger.error("%s", explain(error))  # noqa: TRY400  noqa: TRY400 - no traceback: it may hold records
+                except Exception as error:  # noqa: BLE001 - the other streams go on
+                    self.logger.error("%s", explain(error))  # noqa: TRY400 - no traceback: it may hold records
                     failed.append(stream.name)
         finally:
             fetcher.close()

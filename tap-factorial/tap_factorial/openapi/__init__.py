@@ -1,1 +1,1 @@
-"""Turns Factorial's own descriptions of its API into the schemas and the table of lists."""
+"""Generates the schemas and the table of lists from Factorial's OpenAPI documents."""

@@ -1,9 +1,9 @@
-"""Reads OpenAPI documents of Factorial into the schemas and the table, and prints what changed.
+"""Updates the schemas and the table from OpenAPI documents of Factorial and prints the changes.
 
     python -m tap_factorial.openapi DOCUMENT...
 
-Each document is a file or a URL, such as https://api.factorialhr.com/oas/?version=2026-10-01; several are read from the
-oldest version to the newest. The result is written where the tap's package is.
+Each document is a file or a URL, such as https://api.factorialhr.com/oas/?version=2026-10-01; pass several from the
+oldest version to the newest. The result is written to the tap's package.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).parent.parent
 
 
 def main() -> None:
-    """Read the documents that the command line names."""
+    """Reads the documents given on the command line."""
     parser = argparse.ArgumentParser(prog="python -m tap_factorial.openapi", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("documents", nargs="+", metavar="DOCUMENT", help="a file or a URL")
     try:

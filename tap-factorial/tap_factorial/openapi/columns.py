@@ -1,4 +1,4 @@
-"""What a described field becomes in a stream's schema, and how the schemas of several versions are joined."""
+"""Converts described fields to a stream's schema and merges the schemas of several versions."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ Json = dict[str, Any]
 NULL = "null"
 KINDS = frozenset({"string", "integer", "number", "boolean", "array", "object"})
 FORMATS = frozenset({"date", "date-time"})
-# What a description without a type tells of it.
+# What a description without a type implies.
 IMPLIED = (("properties", "object"), ("additionalProperties", "object"), ("items", "array"))
 NAMED = {str: "string", bool: "boolean", int: "integer", float: "number"}
-# What a text holds in time, by the end of its name, where the description says nothing. Times of day stay text.
+# Time formats by the end of the field's name, if the description states none. Times of day stay text.
 BY_NAME = (("_at", "date-time"), ("_on", "date"), ("_date", "date"), ("date", "date"))
 
 
 def column(name: str, described: object, resolve: Callable[[object], Json], inside: tuple[int, ...] = ()) -> Json:
-    """The schema of a field; it is empty, and allows any value, where the description has no type.
+    """Returns the schema of a field. Empty, so that any value is valid, if the description has no type.
 
-    Every field may be null, whatever is described, and ids are texts in every version.
+    Every field may be null, whatever the description says, and ids are text in every version.
 
     Args:
-        name: The field's name.
+        name: Name of the field.
         described: Its description.
-        resolve: Follows a reference.
-        inside: Identities of the descriptions around it, to end where one contains itself.
+        resolve: Resolves a reference.
+        inside: Identities of the enclosing descriptions, to stop at recursive ones.
     """
     described = resolve(described)
     parts = parts_of(described, resolve)
@@ -59,12 +59,12 @@ def column(name: str, described: object, resolve: Callable[[object], Json], insi
 
 
 def is_id(name: str) -> bool:
-    """Whether a field holds an id, or several, by its name."""
+    """Whether a field holds one or more ids, by its name."""
     return name in {"id", "uuid"} or name.endswith(("_id", "_ids"))
 
 
 def parts_of(described: object, resolve: Callable[[object], Json]) -> list[Json]:
-    """A description and all that it is made of: it may be several in one, or one of several."""
+    """Returns a description and all its parts (`allOf`, `anyOf`, `oneOf`)."""
     found: list[Json] = []
 
     def add(part: Json) -> None:
@@ -79,7 +79,7 @@ def parts_of(described: object, resolve: Callable[[object], Json]) -> list[Json]
 
 
 def properties_of(parts: list[Json]) -> Json:
-    """The fields that the parts of a description name; of what several say differently, it is any."""
+    """The fields of all parts of a description. Fields that differ between parts allow any value."""
     found: Json = {}
     for part in parts:
         for name, described in (part.get("properties") or {}).items():
@@ -89,12 +89,12 @@ def properties_of(parts: list[Json]) -> Json:
 
 
 def items_of(parts: list[Json]) -> object:
-    """What the parts of a description say of an array's items; None: nothing."""
+    """The parts' descriptions of an array's items. None: there is none."""
     return next((part["items"] for part in parts if "items" in part), None)
 
 
 def _kinds(parts: list[Json]) -> list[str]:
-    """The types that the parts of a description name; none where one of them names what is no type of JSON."""
+    """The types of all parts of a description. Empty if one of them is not a JSON type."""
     kinds = []
     for part in parts:
         own = part.get("type")
@@ -104,22 +104,22 @@ def _kinds(parts: list[Json]) -> list[str]:
 
 
 def _implied(part: Json) -> list[str]:
-    """The types that the other words of a description tell."""
+    """The types implied by the other keywords of a description."""
     kinds = [kind for word, kind in IMPLIED if word in part]
     kinds += ["string"] if part.get("format") in FORMATS else []
     return kinds + [NAMED[type(value)] for value in part.get("enum") or () if type(value) in NAMED]
 
 
 def joined(old: Json, new: Json) -> Json:
-    """The schema that holds what two versions say of a field; the order of the two does not matter.
+    """Merges two versions' schemas of a field, in any order.
 
-    Where one says nothing of its type, it may be any.
+    If one has no type, any value is valid.
     """
     if not old or not new:
         return {}
     kinds = {kind for schema in (old, new) for kind in schema["type"]}
     if "string" in kinds:
-        kinds -= {"integer", "number", "boolean"}  # the tap writes them as text then
+        kinds -= {"integer", "number", "boolean"}  # the tap then writes them as text
     if "number" in kinds:
         kinds.discard("integer")
     found: Json = {"type": [*sorted(kinds - {NULL}), NULL]}
@@ -128,7 +128,7 @@ def joined(old: Json, new: Json) -> Json:
         found["format"] = formats.pop()
     items = [schema["items"] for schema in (old, new) if "items" in schema]
     if items:
-        described = [item for item in items if item]  # older versions say nothing of what is in many arrays
+        described = [item for item in items if item]  # older versions do not describe the items of many arrays
         found["items"] = joined(described[0], described[-1]) if described else {}
     inner = {**old.get("properties", {}), **new.get("properties", {})}
     if inner:

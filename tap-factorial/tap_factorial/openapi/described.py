@@ -1,4 +1,4 @@
-"""What the tap knows of the lists: the table and the schemas in the package's folder, and what a document adds."""
+"""The tap's knowledge of the lists: the table and schemas in the package, updated from OpenAPI documents."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class Described:
-    """The schemas and the table in the package's folder. What documents add is kept until it is written.
+    """The schemas and the table in the package. Changes from documents stay in memory until `write`.
 
     Args:
-        package: The folder.
+        package: The directory.
     """
 
     def __init__(self, package: Path) -> None:
@@ -39,24 +39,24 @@ class Described:
         self._corrections = {field: entry["schema"] for entry in corrections for field in entry["fields"]}
 
     def take(self, document: Document) -> list[str]:
-        """Take over a document; what changed by it, a line each."""
+        """Applies a document. Returns a line per change."""
         changes = self._take_lists(document, read(self._text(self._table)))
         after = read(self._text(self._table))
         is_newest = document.version == after.versions[-1]
         for path, row in after.rows(document.version).items():
             if path in document.lists:
                 changes += self._take_fields(document, path, row, is_newest=is_newest)
-                # An older version may lack what the line is about.
+                # Older versions may lack what the row refers to.
                 if is_newest:
                     changes += differences(path, row, document.fields(path), document.parameters(path))
         changes += [f"look at: the document refers to {it}, which it does not hold" for it in sorted(document.dangling)]
         return changes
 
     def write(self) -> None:
-        """Write what the documents added, the table last: until then, the tap is as it was.
+        """Writes the changes, the table last, so that the tap is unchanged until then.
 
         Raises:
-            DocumentError: If it cannot be written.
+            DocumentError: If they cannot be written.
         """
         files = sorted(self._new, key=lambda file: file == self._table)
         drafts = {file: file.with_name(f".{file.name}.new") for file in files}
@@ -67,7 +67,7 @@ class Described:
                 draft.replace(file)
         except OSError:
             raise DocumentError(
-                f"The schemas and the table in {self._package} cannot be written. Install the tap where you may write."
+                f"The schemas and the table in {self._package} cannot be written. Install the tap in a writable place."
             ) from None
         finally:
             for draft in drafts.values():
@@ -75,7 +75,7 @@ class Described:
                     draft.unlink(missing_ok=True)
 
     def _text(self, file: Path) -> str:
-        """What stands in a file, or will."""
+        """The present or pending content of a file."""
         return self._new[file] if file in self._new else file.read_text("utf-8")
 
     def _take_lists(self, document: Document, table: Table) -> list[str]:
@@ -89,28 +89,28 @@ class Described:
         for path in everything:
             module, name = path.split("/")
             old = lines.get(module, {}).get(name)
-            row, unsure = (old, []) if old is not None else self._guessed(document, path, everything)
+            row, unsure = (old, []) if old is not None else self._guess_row(document, path, everything)
             row = rows.spans(row, [version for version in versions if path in has[version]], versions)
             if old is None:
-                changes += [f"added: {path} = {rows.line(name, row).partition(' = ')[2]}", *unsure]
+                changes += [f"added: {path} = {rows.format_row(name, row).partition(' = ')[2]}", *unsure]
             if row != old:
                 new[path] = row
             if old is not None and row.get("until") != old.get("until"):
                 changes.append(f"removed: {path}, last seen in {row['until']}" if "until" in row else f"back: {path}")
         text = re.sub(r"(?m)^versions = .*$", f"versions = {json.dumps(versions)}", text)
-        self._new[self._table] = rows.with_lines(text, new)
+        self._new[self._table] = rows.replace_rows(text, new)
         return changes
 
     @staticmethod
-    def _guessed(document: Document, path: str, lists: list[str]) -> tuple[Json, list[str]]:
-        """The line of a new list, and what a person should look at."""
+    def _guess_row(document: Document, path: str, lists: list[str]) -> tuple[Json, list[str]]:
+        """Returns the row of a new list, and what a person should check."""
         fields = document.fields(path)
-        row, unknown = rows.guessed(path, fields, document.parameters(path), lists, pages=document.pages(path))
-        unsure = [f"look at: {path} requires {parameter}, which nothing is known of" for parameter in unknown]
+        row, unknown = rows.guess(path, fields, document.parameters(path), lists, pages=document.pages(path))
+        unsure = [f"look at: {path} requires {parameter}, which is unknown" for parameter in unknown]
         if not fields:
             unsure.append(f"look at: the document does not say what a row of {path} holds")
         if row.get("key") == []:
-            unsure.append(f"look at: {path} has no field that is its key by its name, and its line has none")
+            unsure.append(f"look at: {path} has no field that is its key by its name, and its row has none")
         return row, unsure
 
     def _take_fields(self, document: Document, path: str, row: Row, *, is_newest: bool) -> list[str]:
@@ -119,7 +119,7 @@ class Described:
         old: Json = json.loads(self._text(file))["properties"] if is_there else {}
         described = {name: schema for name, schema in document.fields(path).items() if not is_secret(name)}
         properties = dict(old)
-        if not described:  # what was known of it stays so
+        if not described:  # unknown fields keep their schema
             is_newest = False
             properties |= {name: _key(column(name, {}, document.resolve)) for name in row.key if name not in old}
         changes = []
@@ -141,7 +141,7 @@ class Described:
                     properties[name] = {**old[name], "deprecated": True}
                     changes.append(f"removed: {path}.{name}")
         for name, schema in own.items():
-            properties.pop(name, None)  # they stand last
+            properties.pop(name, None)  # they are last
             properties[name] = _key(schema) if name in row.key else schema
         self._new[file] = _text(properties)
         return changes
@@ -160,7 +160,7 @@ def _key(schema: Json) -> Json:
 
 
 def _text(properties: Json) -> str:
-    """A schema as JSON, a line for each field."""
+    """A schema as JSON, one line per field."""
     lines = ",\n".join(f"    {json.dumps(name)}: {json.dumps(schema)}" for name, schema in properties.items())
     head = '  "$schema": "http://json-schema.org/draft-07/schema#",\n  "type": "object",'
     return f'{{\n{head}\n  "properties": {{\n{lines}\n  }}\n}}\n'

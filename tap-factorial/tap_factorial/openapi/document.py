@@ -1,4 +1,4 @@
-"""One OpenAPI document: the lists of a version, their fields and their parameters."""
+"""Reads an OpenAPI document: the lists of a version, their fields and their parameters."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ TIMEOUT = 60
 
 
 class DocumentError(Exception):
-    """A document that is none; the message says what to do."""
+    """An invalid document. The message says what to do."""
 
 
 def load(place: str) -> Json:
-    """Read a document from a file or a URL.
+    """Reads a document from a file or a URL.
 
     Raises:
-        DocumentError: If there is none.
+        DocumentError: If it cannot be read.
     """
     try:
         if place.startswith(("http://", "https://")):
@@ -34,11 +34,11 @@ def load(place: str) -> Json:
         else:
             text = Path(place).read_text("utf-8")
         if not text.lstrip().startswith("{") and YAML.search(text):
-            raise DocumentError(f"{place} is written in YAML. Give the same document as JSON.")
+            raise DocumentError(f"{place} is written in YAML. Pass the same document as JSON.")
         found = json.loads(text)
-    except (OSError, ValueError):  # those of requests among them
+    except (OSError, ValueError):  # including those of requests
         raise DocumentError(
-            f"{place} cannot be read as JSON. Give the file or the URL of an OpenAPI document."
+            f"{place} cannot be read as JSON. Pass the file or the URL of an OpenAPI document."
         ) from None
     if not isinstance(found, dict):
         raise DocumentError(f"{place} is not an OpenAPI document.")
@@ -59,7 +59,7 @@ class Document:
         self._content = content
         self._lists: dict[str, Json] = {}
         self.dangling: set[str] = set()
-        """References that lead nowhere, as far as they were followed."""
+        """Unresolved references found so far."""
         versions = set()
         for path, described in content.get("paths", {}).items():
             found, operations = LIST.fullmatch(path), self.resolve(described)
@@ -74,14 +74,14 @@ class Document:
         self.lists = sorted(self._lists)
 
     def fields(self, name: str) -> Json:
-        """The schema of a list's rows, by field, references and all; empty where they are not described."""
+        """The schema of each field of a list's records, with references resolved. Empty: not described."""
         answer = self._answer(name)
         data = properties_of(answer).get("data")
         rows = items_of(answer if data is None else parts_of(data, self.resolve))
         return properties_of(parts_of(rows or {}, self.resolve))
 
     def pages(self, name: str) -> bool:
-        """Whether a list comes page by page; not where its answer is described without a word of pages."""
+        """Whether a list is paginated. It is not if its response is described without pages."""
         named = properties_of(self._answer(name))
         return "data" not in named or "meta" in named
 
@@ -100,7 +100,7 @@ class Document:
         ]
 
     def resolve(self, schema: object) -> Json:
-        """What a reference leads to; anything else as it is. What allows anything, and what is not there, is empty."""
+        """Returns the target of a reference; anything else unchanged. Empty: it allows anything or is missing."""
         met = set()
         while isinstance(schema, dict) and "$ref" in schema:
             reference = schema["$ref"]

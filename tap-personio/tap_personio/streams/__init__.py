@@ -1,4 +1,4 @@
-"""The streams, a module per subject."""
+"""The streams, one module per subject."""
 
 from __future__ import annotations
 

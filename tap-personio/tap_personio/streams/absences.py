@@ -48,13 +48,13 @@ class AbsencePeriodBreakdowns(PersonioStream):
     replication_key = "absence_period_updated_at"
     slices = PerParent("absence_periods", "absence_period_id", changed="absence_period_updated_at")
     page_size = 28
-    optional = True  # a request per absence, ten a second
+    optional = True  # one request per absence, ten per second
 
     _numbers: Counter[str]
 
     @override
     def prepared_records(self, page: Page) -> Iterable[Record]:
-        # One entry for each day, the vendor says; of hours, two of one day were seen, and a row has no id.
+        # According to the vendor there is one entry per day; two of one day were seen, and rows have no id.
         if page.slice is not self._slice:
             self._numbers = Counter()
         for row in page.records:

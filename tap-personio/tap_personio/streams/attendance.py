@@ -1,4 +1,4 @@
-"""Working times and the projects that they are booked on."""
+"""Working times, and the projects that they are booked on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def has_members(project: Mapping[str, Any]) -> bool:
-    """Whether a project has a list of its own: sub-projects have none, nor those that everybody may book on."""
+    """Whether a project has its own list of members. Sub-projects and projects open to everybody have none."""
     is_open_to_all = str(project.get("assigned_to_all")).strip().lower() in {"true", "1"}
     return not is_open_to_all and not member(project, "parent_project", "id")
 
@@ -33,7 +33,7 @@ class AttendancePeriods(PersonioStream):
     permission = "personio:attendances:read"
     primary_keys = ("id",)
     replication_key = "updated_at"
-    changed_since = ChangedSince("updated_at.gte", text=times.zoneless)  # with a zone the API refuses it
+    changed_since = ChangedSince("updated_at.gte", text=times.zoneless)  # the API rejects a zone
     lookback = ZONE_UNKNOWN
     slices = MonthlyBackfill("start.date_time.gte", "start.date_time.lte")  # by far the longest list
     page_size = 100
@@ -67,5 +67,5 @@ class ProjectMembers(PersonioStream):
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record:
-        row["person_id"] = member(row, "person", "id")  # all that a row has
+        row["person_id"] = member(row, "person", "id")  # a row has no other fields
         return row

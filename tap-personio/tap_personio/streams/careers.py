@@ -10,16 +10,16 @@ from typing_extensions import override
 
 from tap_personio import feed
 from tap_personio.v1 import V1Stream
-from tap_personio.values import straightener
+from tap_personio.values import coercer
 
 if TYPE_CHECKING:
     from lxml import etree
     from singer_rest import Record, Transport
 
 LANGUAGES = ("de", "en", "fr", "es", "nl", "it", "pt", "sv", "fi", "pl", "cs")
-"""The languages that career sites have."""
+"""The languages that career sites support."""
 
-_amount = straightener({"type": "number"})
+_amount = coercer({"type": "number"})
 
 
 class OpenPositions(V1Stream):
@@ -35,8 +35,8 @@ class OpenPositions(V1Stream):
     setting = "careers_url"
     unreadable_advice = "If the site does not have these languages, leave them out of `careers_languages`."
     all_unreadable = (
-        "the career site answers with an error, or with a page for people, where its feed should be, in each language. "
-        "Check `careers_url`; if it is right, the site takes the tap for a robot: run again later."
+        "the career site answers with an error or a page instead of its feed in each language. Check `careers_url`; "
+        "if it is right, the site takes the tap for a robot: run again later."
     )
 
     @property
@@ -60,7 +60,7 @@ class OpenPositions(V1Stream):
         root, mended = feed.read(reply.body)
         if mended:
             self.logger.warning(
-                "%s: a feed held characters or entities that XML cannot hold; it was mended.", self.name
+                "%s: a feed held characters or entities that XML does not allow; it was repaired.", self.name
             )
         return root
 
@@ -77,7 +77,7 @@ class OpenPositions(V1Stream):
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        # A site lacks a language, or asks whether a human is there: the others may be read.
+        # A site may lack a language or ask for a CAPTCHA; other languages may still be readable.
         if reply.status == HTTPStatus.OK:
             return Meaning.RECORDS if feed.is_feed(reply.body) else Meaning.UNREADABLE
         return Meaning.NO_RECORDS if reply.status == HTTPStatus.NO_CONTENT else Meaning.UNREADABLE

@@ -1,4 +1,4 @@
-"""Documents, what is known of them; never their content."""
+"""The metadata of documents, never their content."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Documents(PersonioStream):
     path = "/v2/document-management/documents"
     permission = "documents:read"
     primary_keys = ("id",)
-    replication_key = "created_at"  # changes and deletions show in a full refresh
+    replication_key = "created_at"  # changes and deletions appear in a full refresh
     changed_since = ChangedSince("created_at.gte", text=times.date)
     lookback = ZONE_UNKNOWN
     slices = PerParent("persons", "owner_id", param="owner_id")

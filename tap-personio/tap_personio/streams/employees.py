@@ -1,4 +1,4 @@
-"""What only v1 tells of people: their attributes, the company's own among them, and what is left of their absences."""
+"""Employee data that only v1 has: attributes, including custom ones, and absence balances."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing_extensions import override
 from tap_personio import schemas
 from tap_personio.client import ZONE_UNKNOWN
 from tap_personio.v1 import V1Stream
-from tap_personio.values import member, straightener, unwrapped
+from tap_personio.values import coercer, member, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ TYPES: dict[str, dict[str, Any]] = {
     "tags": {"type": ["array", "null"], "items": {"type": ["string", "null"]}},
 }
 TEXT = {"type": ["string", "null"]}
-"""The type of an attribute whose type is standard, list, link, multiline, or new."""
+"""The type of an attribute whose own type is standard, list, link, multiline or unknown."""
 
 
 def _described(label: Any) -> dict[str, Any]:  # noqa: ANN401 - what the API sends
@@ -34,12 +34,12 @@ def _described(label: Any) -> dict[str, Any]:  # noqa: ANN401 - what the API sen
 
 
 class AttributesSchema(StreamSchema[str]):
-    """The shipped schema, and a column for each attribute that the company defined itself."""
+    """The shipped schema with a column for each custom attribute."""
 
     @override
     def get_stream_schema(self, stream: Any, stream_class: Any) -> Any:
         schema = super().get_stream_schema(stream, stream_class)
-        if stream._tap.input_catalog is not None:  # noqa: SLF001 - a stream's way to its tap
+        if stream._tap.input_catalog is not None:  # noqa: SLF001 - there is no public access to a stream's tap
             return schema  # it has the columns already
         properties = schema["properties"]
         own = {
@@ -66,7 +66,7 @@ class Employees(V1Stream):
 
     @override
     def record(self, row: Record) -> Record:
-        # Columns go by the attributes' keys: admins rename and translate the labels.
+        # Columns are named by the attributes' keys: admins rename and translate the labels.
         attributes = row.get("attributes")
         if not isinstance(attributes, dict):
             return super().record(row)
@@ -76,10 +76,10 @@ class Employees(V1Stream):
             if not isinstance(attribute, dict) or "value" not in attribute:
                 record[key] = attribute
                 continue
-            record[key] = unwrapped(attribute["value"])
+            record[key] = unwrap(attribute["value"])
             kind = str(attribute.get("type"))
-            if key not in self._straighteners and kind in TYPES:
-                record[key] = straightener(TYPES[kind])(record[key])
+            if key not in self._coercers and kind in TYPES:
+                record[key] = coercer(TYPES[kind])(record[key])
             if attribute.get("currency"):
                 currencies[key] = attribute["currency"]
         return {**record, "currencies": currencies} if currencies else record
@@ -120,7 +120,7 @@ class ProfilePictures(V1Stream):
     permission = "employees:read"
     primary_keys = ("person_id",)
     slices = PerParent("persons", "person_id", where=has_picture)
-    optional = True  # a request per person, and each answers the whole picture
+    optional = True  # one request per person, each of which returns the whole picture
 
     @override
     def decode(self, reply: Reply) -> Record:

@@ -1,4 +1,4 @@
-"""Lists of v1 that v2 replaces, for who still builds on them; Personio switches them off one by one."""
+"""v1 lists that v2 replaces, for users who still depend on them. Personio switches them off one by one."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from singer_rest import Page, Record
 
 
-PEOPLE = 200
-"""Employees on a page of a custom report."""
+EMPLOYEES_PER_PAGE = 200
+"""Employees per page of a custom report."""
 
 
 class LegacyStream(V1Stream):
-    """A list that `legacy_v1_streams` offers."""
+    """A list that `legacy_v1_streams` enables."""
 
     setting = "legacy_v1_streams"
 
@@ -132,11 +132,11 @@ class CustomReportRows(LegacyStream):
     permission = "custom-reports:read"
     primary_keys = ("report_id", "employee_id", "row_number")
     slices = PerParent("custom_reports", "report_id")
-    params = {"limit": str(PEOPLE)}  # noqa: RUF012 - read only
+    params = {"limit": str(EMPLOYEES_PER_PAGE)}  # noqa: RUF012 - read only
 
     @override
     def record(self, row: Record) -> Record:
-        report = row.get("attributes")  # with its rows as they are
+        report = row.get("attributes")  # with its rows unchanged
         items = report.get("items") if isinstance(report, dict) else row
         if items is None:
             return {"items": []}
@@ -149,32 +149,36 @@ class CustomReportRows(LegacyStream):
         reports = super().parse(body, request)
         rows = [row for report in reports.records for row in report["items"]]
         metadata = body.get("metadata")
-        told = count(metadata.get("current_page")) if isinstance(metadata, dict) else None
-        size = min(count(body.get("limit")) or PEOPLE, PEOPLE)
+        current_page = count(metadata.get("current_page")) if isinstance(metadata, dict) else None
+        size = min(count(body.get("limit")) or EMPLOYEES_PER_PAGE, EMPLOYEES_PER_PAGE)
         employees = len({str(row.get("employee_id")) for row in rows})
         parsed = Parsed(rows, total=reports.total, item_count=employees)  # the total counts employees
         if request.total_known or not rows or employees < size:
             return parsed
-        # Where pages begin is not documented: the first answer says its number, and the second shows whether that is
-        # the number to ask with.
-        asked = count(dict(request.params).get("page"))
-        if asked is not None and told is not None and told < asked - 1:
-            return Parsed([])  # the vendor does not heed the number
-        page = asked if asked is not None else told or 0
-        following = [self._page(request, page + 1)]
-        if (asked, told) == (1, 0):
-            return Parsed([], following)  # the first page again: it is asked for as 1, and called 0
-        if (asked, told) == (2, 3):
-            following.append(self._page(request, 1, counted=True))  # it was left out: asked for as 1, and called 2
-        return replace(parsed, next_requests=following)
+        # The number of the first page is not documented: the first response states it, and the second shows whether
+        # it is the number to request.
+        requested_page = count(dict(request.params).get("page"))
+        if requested_page is not None and current_page is not None and current_page < requested_page - 1:
+            return Parsed([])  # the vendor ignores the page number
+        page = requested_page if requested_page is not None else current_page or 0
+        next_requests = [self._page(request, page + 1)]
+        if (requested_page, current_page) == (1, 0):
+            return Parsed(
+                [], next_requests
+            )  # the first page again: its number is 1 in the request and 0 in the response
+        if (requested_page, current_page) == (2, 3):
+            next_requests.append(
+                self._page(request, 1, counted=True)
+            )  # it was skipped: its number is 1 in the request and 2 in the response
+        return replace(parsed, next_requests=next_requests)
 
     def _page(self, request: Request, page: int, *, counted: bool = False) -> Request:
-        params = (("limit", str(PEOPLE)), ("page", str(page)))
+        params = (("limit", str(EMPLOYEES_PER_PAGE)), ("page", str(page)))
         return Request(request.path, params, request.endpoint, counted)
 
     @override
     def prepared_records(self, page: Page) -> Iterable[Record]:
-        # An employee's rows stand on one page.
+        # All rows of an employee are on one page.
         numbers: dict[str, int] = {}
         for row in page.records:
             employee = str(row.get("employee_id"))

@@ -1,4 +1,4 @@
-"""How the company is organized: units, places, entities, the catalogue of jobs."""
+"""The organization: units, workplaces, legal entities, the job catalogue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class OrgUnits(PersonioStream):
     name = "org_units"
     path = "/v2/org-units"
     permission = "personio:org-units:read"
-    primary_keys = ("type", "id")  # an id is unique within its type only
+    primary_keys = ("type", "id")  # ids are unique per type only
     slices = ParamValues("type", "department", "team", column="type")
     page_size = 100
     params = {"include_parent_chain": "true"}  # noqa: RUF012 - read only

@@ -17,10 +17,10 @@ class Compensations(PersonioStream):
     name = "compensations"
     path = "/v2/compensations"
     permission = "personio:compensations:read"
-    primary_keys = ("id", "month")  # the vendor repeats the id in each month
+    primary_keys = ("id", "month")  # the vendor uses the same id each month
     replication_key = "month"
-    lookback = pendulum.duration(months=3)  # payroll corrects months that are past
-    slices = Months("start_date", "end_date")  # the API answers at most one month
+    lookback = pendulum.duration(months=3)  # payroll corrects past months
+    slices = Months("start_date", "end_date")  # the API returns at most one month
     page_size = 100
 
 

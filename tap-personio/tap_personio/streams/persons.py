@@ -26,7 +26,7 @@ class Persons(PersonioStream):
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record:
-        # Admins rename and translate the labels, so the values stand by id, and beside them what else is known.
+        # Admins rename and translate the labels, so values are keyed by id, with the other properties beside them.
         attributes = row.get("custom_attributes")
         if isinstance(attributes, list):
             values: Record = {}
@@ -57,6 +57,6 @@ class Employments(PersonioStream):
     primary_keys = ("id",)
     replication_key = "updated_at"
     changed_since = ChangedSince("updated_at.gt", strict=True)
-    # A changed employment does not show on its person, so each run walks all persons.
+    # A changed employment does not update its person, so each run reads the employments of all persons.
     slices = PerParent("persons", "person_id")
     page_size = 50

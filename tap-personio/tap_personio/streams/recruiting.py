@@ -1,4 +1,4 @@
-"""Recruiting: openings, candidates, applications and their way through the stages."""
+"""Recruiting: openings, candidates, applications and their stages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class RecruitingStream(PersonioStream):
-    """A list of recruiting: timestamps are objects, which no replication key can be."""
+    """A recruiting list. Its timestamps are objects, which cannot be replication keys."""
 
     timestamps: tuple[str, ...] = ("created_at", "updated_at")
 
@@ -34,15 +34,14 @@ class RecruitingStream(PersonioStream):
         if not self._zone_missed and any(zones.is_local(row.get(name)) for name in self.timestamps):
             self._zone_missed = True
             self.logger.warning(
-                "%s: some timestamps are local times in a time zone that is not named or not known; they are taken "
-                "for UTC.",
+                "%s: some timestamps are local times in an unnamed or unknown time zone; they are taken as UTC.",
                 self.name,
             )
         return row
 
 
 class ChangingStream(RecruitingStream):
-    """A list of recruiting that can be asked for what changed."""
+    """A recruiting list with an incremental filter."""
 
     primary_keys = ("id",)
     replication_key = "updated_at"

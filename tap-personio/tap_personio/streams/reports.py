@@ -1,4 +1,4 @@
-"""Reports that the company made for the API, their attributes and their rows."""
+"""Reports that the company has made available to the API, their attributes and their rows."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ReportAttributes(PersonioStream):
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record:
-        # Some attributes are known by their name only.
+        # Some attributes have only a name.
         row["id"] = row.get("id") or row.get("name")
         return row
 
@@ -50,11 +50,9 @@ class ReportRows(PersonioStream):
     permission = "personio:reports:read"
     primary_keys = ("report_id", "row_number")
     slices = PerParent("reports", "report_id")
-    page_size = 1000  # without a limit all rows come at once
+    page_size = 1000  # without a limit all rows are sent at once
     log_parent_ids = True
-    unreadable_advice = (
-        "Such are reports over what is no longer there: switch off their API access in Personio, or change them."
-    )
+    unreadable_advice = "They may report on deleted data: switch off their API access in Personio, or change them."
     pagination = CURSOR_ALONE
 
     @override
@@ -63,25 +61,25 @@ class ReportRows(PersonioStream):
         meta = body.get("_meta") if isinstance(body, dict) else None
         if not isinstance(rows, list):
             raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Check `api_url`.")
-        told = meta.get("columns") if isinstance(meta, dict) else None
-        columns = told if isinstance(told, list) else None
-        following = self.next_requests(request, body, rows)
+        raw_columns = meta.get("columns") if isinstance(meta, dict) else None
+        columns = raw_columns if isinstance(raw_columns, list) else None
+        next_requests = self.next_requests(request, body, rows)
         cells = (row if isinstance(row, list) else [row] for row in rows)
-        return Parsed([{"cells": row, "columns": columns} for row in cells], following)
+        return Parsed([{"cells": row, "columns": columns} for row in cells], next_requests)
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        # Grouped reports and charts have no rows that the API could send, today or later: they hold up no deletion.
+        # Grouped reports and charts never have rows in the API, so their rows cannot be missing.
         if reply.status == HTTPStatus.BAD_REQUEST and b"unsupported nested type" in reply.body.lower():
             report_id = unquote(request.path.rpartition("/")[2])
             self.logger.warning(
-                "%s: report %s is grouped or a chart, and has no rows to read. Switch off its API access in Personio.",
+                "%s: report %s is grouped or a chart and has no rows. Switch off its API access in Personio.",
                 self.name,
                 report_id,
             )
             return Meaning.NO_RECORDS
         meaning = super().classify(reply, request)
-        # A report may be one that the API cannot give: for its form, or for what it is made of. The others it can.
+        # The API cannot return some reports because of their form or content, but can return others.
         is_unreadable = meaning is Meaning.ERROR and reply.status in {
             HTTPStatus.BAD_REQUEST,
             HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -94,7 +92,7 @@ class ReportRows(PersonioStream):
             self._rows, self._columns = 0, []
         for record in page.records:
             self._rows += 1
-            self._columns = record.pop("columns") or self._columns  # not each page says them
+            self._columns = record.pop("columns") or self._columns  # not every page has them
             record |= {"row_number": self._rows, "values": _by_column(record.pop("cells"), self._columns)}
         return super().prepared_records(page)
 
@@ -103,27 +101,27 @@ class ReportRows(PersonioStream):
 
 
 def _by_column(cells: list[Any], columns: list[Any]) -> Record:
-    """A row's cells, in the order of the columns, by the columns' names; a name that comes again is numbered."""
+    """Maps a row's cells to the names of their columns. Repeated names are numbered."""
     values: Record = {}
-    for place, cell in enumerate(cells):
-        column = columns[place] if place < len(columns) else None
+    for index, cell in enumerate(cells):
+        column = columns[index] if index < len(columns) else None
         name = column.get("name") if isinstance(column, dict) else None
-        name = str(name or (cell.get("attribute_id") if isinstance(cell, dict) else None) or f"column_{place + 1}")
-        times = 2
+        name = str(name or (cell.get("attribute_id") if isinstance(cell, dict) else None) or f"column_{index + 1}")
+        number = 2
         unique = name
         while unique in values:
-            unique, times = f"{name}_{times}", times + 1
+            unique, number = f"{name}_{number}", number + 1
         values[unique] = _value(cell)
     return values
 
 
 def _value(cell: Any) -> Any:  # noqa: ANN401 - what the API sends
-    """What a typed cell holds: text, a number, a list of options; as it was sent where it holds more, or is new."""
+    """Returns the content of a typed cell: text, number or options. Other cells are unchanged."""
     if not isinstance(cell, dict):
         return cell
-    held = {name: value for name, value in cell.items() if name != "attribute_id" and value is not None}
-    for kind, content in held.items():
-        if len(held) == 1 and kind.endswith("_value") and isinstance(content, dict) and len(content) == 1:
+    fields = {name: value for name, value in cell.items() if name != "attribute_id" and value is not None}
+    for kind, content in fields.items():
+        if len(fields) == 1 and kind.endswith("_value") and isinstance(content, dict) and len(content) == 1:
             ((inner, value),) = content.items()
-            return value if inner in {"value", "number", "options"} else held
-    return held or None
+            return value if inner in {"value", "number", "options"} else fields
+    return fields or None

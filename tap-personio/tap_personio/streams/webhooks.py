@@ -1,4 +1,4 @@
-"""Webhooks, and what happened: the only place that tells of deletions between full refreshes."""
+"""Webhooks and their events: the only source of deletions between full refreshes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class WebhookEvents(PersonioStream):
     changed_since = ChangedSince("occurred_at.gte")
     slices = PerParent("webhooks", "webhook_id")
     page_size = 200
-    versioned = False  # the API forgets after 30 days
+    versioned = False  # the API keeps 30 days
 
 
 class WebhookActivity(PersonioStream):
@@ -48,4 +48,4 @@ class WebhookActivity(PersonioStream):
     changed_since = ChangedSince("completed_at.gte")
     slices = PerParent("webhooks", "webhook_id")
     page_size = 200
-    versioned = False  # the API forgets after 30 days
+    versioned = False  # the API keeps 30 days
