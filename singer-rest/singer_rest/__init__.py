@@ -27,6 +27,7 @@ from singer_rest.http.token_file import Chain, Grant, RefreshingAuthenticator, T
 from singer_rest.http.token_requests import lifetime, post_for_token, until_answered, until_granted
 from singer_rest.http.transport import Transport
 from singer_rest.settings import check_addresses, common_settings, missing_setting
+from singer_rest.singer.coercion import coercer
 from singer_rest.singer.command import Command
 from singer_rest.singer.scalars import integer
 from singer_rest.singer.schemas import is_reserved
@@ -89,6 +90,7 @@ __all__ = [
     "Transport",
     "Window",
     "check_addresses",
+    "coercer",
     "common_settings",
     "integer",
     "is_reserved",

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from singer_rest import coercer
 from singer_rest.singer.coercion import Coercion
 from singer_rest.singer.scalars import NOT_COERCIBLE, as_extra
 
@@ -147,3 +148,13 @@ def test_numbers_that_a_reader_of_json_would_change_are_text_in_extra() -> None:
         "exact": Decimal("1.10"),
         "is": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "found"),
+    [(INTEGER, "3", 3), (INTEGER, "three", "three"), (DATE, "2026-01-02 00:00", "2026-01-02"), (NUMBER, None, None)],
+)
+def test_outside_of_columns_what_cannot_be_converted_stays_as_it_is(
+    schema: dict[str, Any], value: object, found: object
+) -> None:
+    assert coercer(schema)(value) == found

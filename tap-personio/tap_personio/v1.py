@@ -10,7 +10,7 @@ from singer_rest import Paginator, Parsed, Request, SinglePage, TapError
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
-from tap_personio.values import as_list, coercer, count, member, unwrap
+from tap_personio.values import as_list, count, member, normalizer, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,13 +58,13 @@ class V1Stream(PersonioStream):
         return record
 
     @cached_property
-    def _coercers(self) -> Mapping[str, Callable[[Any], Any]]:
-        return {name: coercer(definition) for name, definition in self.effective_schema["properties"].items()}
+    def _normalizers(self) -> Mapping[str, Callable[[Any], Any]]:
+        return {name: normalizer(definition) for name, definition in self.effective_schema["properties"].items()}
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record:
-        coercers = self._coercers
+        normalizers = self._normalizers
         for name, value in row.items():
-            if name in coercers:
-                row[name] = coercers[name](value)
+            if name in normalizers:
+                row[name] = normalizers[name](value)
         return row

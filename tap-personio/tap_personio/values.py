@@ -1,23 +1,17 @@
-"""Converts Personio's inconsistent values: numbers as text, several date formats, several forms of null."""
+"""Unwraps and normalizes the values of Personio's v1 API: wrapped objects, lists as text, several forms of null."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-
-from singer_rest import times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ]00:00(:00(\.0+)?)?(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII)
-NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?", re.ASCII)
 CELL = {"label", "value", "type", "universal_id"}
 MAX_DIGITS = 18
-BOOLEANS = {"true": True, "false": False}
+BOOLEANS = frozenset({"true", "false"})
 
 
 def unwrap(value: Any) -> Any:  # noqa: ANN401 - what the API sends
@@ -60,56 +54,24 @@ def count(value: Any) -> int | None:  # noqa: ANN401 - what the API sends
     return int(text) if text.isdecimal() and len(text) <= MAX_DIGITS else None
 
 
-def coercer(definition: Mapping[str, Any]) -> Callable[[Any], Any]:
-    """Returns the function that converts a property's values to its JSON Schema, and leaves others unchanged."""
+def normalizer(definition: Mapping[str, Any]) -> Callable[[Any], Any]:
+    """Returns what brings the forms of a value that only v1 has to those that `singer_rest` converts."""
     kinds = definition.get("type") or ()
     kind = kinds if isinstance(kinds, str) else next((name for name in kinds if name != "null"), "")
-    return _COERCERS.get(definition.get("format", kind), _COERCERS.get(kind, _unchanged))
+    return _NORMALIZERS.get(kind, _without_empty)
 
 
 def _unchanged(value: Any) -> Any:  # noqa: ANN401
     return value
 
 
-def _string(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
-        return str(value)
+def _without_empty(value: Any) -> Any:  # noqa: ANN401
     return None if value in ("", []) else value
 
 
-def _number(value: Any) -> Any:  # noqa: ANN401
-    if not isinstance(value, str):
-        return None if value == [] else value
-    text = value.strip()
-    if not text:
-        return None
-    return Decimal(text) if NUMBER.fullmatch(text) else value
-
-
-def _integer(value: Any) -> Any:  # noqa: ANN401
-    number = _number(value)
-    return int(number) if isinstance(number, Decimal) and number == number.to_integral_value() else number
-
-
 def _boolean(value: Any) -> Any:  # noqa: ANN401
-    if not isinstance(value, str):
-        return value
-    return BOOLEANS.get(value.strip(" ,").lower(), value or None)
-
-
-def _date(value: Any) -> Any:  # noqa: ANN401
-    # Midnight means the date, in any zone. Any other time of day is kept.
-    if value in ("", []):
-        return None
-    day = DATE.fullmatch(value) if isinstance(value, str) else None
-    return day.group(1) if day else value
-
-
-def _timestamp(value: Any) -> Any:  # noqa: ANN401
-    try:
-        return times.text(times.parse(value)) if value else None
-    except (ValueError, AttributeError, TypeError):
-        return value
+    word = value.strip(" ,") if isinstance(value, str) else ""
+    return word if word.lower() in BOOLEANS else _without_empty(value)
 
 
 def _list(value: Any) -> Any:  # noqa: ANN401
@@ -124,17 +86,4 @@ def _list(value: Any) -> Any:  # noqa: ANN401
     return items if isinstance(items, list) else [item.strip() for item in value.split(",") if item.strip()]
 
 
-def _object(value: Any) -> Any:  # noqa: ANN401
-    return None if value in ("", []) else value
-
-
-_COERCERS: dict[str, Callable[[Any], Any]] = {
-    "string": _string,
-    "number": _number,
-    "integer": _integer,
-    "boolean": _boolean,
-    "date": _date,
-    "date-time": _timestamp,
-    "array": _list,
-    "object": _object,
-}
+_NORMALIZERS: dict[str, Callable[[Any], Any]] = {"": _unchanged, "boolean": _boolean, "array": _list}

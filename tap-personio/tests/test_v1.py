@@ -182,7 +182,7 @@ def test_without_credentials_the_catalog_has_no_attributes_of_the_companys_own_a
     assert vendor.asked == []
 
 
-def test_attributes_that_the_catalog_does_not_have_arrive_straightened_in_extra(
+def test_attributes_that_the_catalog_does_not_have_arrive_with_their_types_in_extra(
     run: Callable[..., Any], personio: Any
 ) -> None:
     vendor = personio(company(employee(1, dynamic_5=attribute("a,b", "tags"), dynamic_2=attribute("3", "integer"))))

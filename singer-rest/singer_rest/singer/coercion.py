@@ -141,6 +141,17 @@ class Coercion:
         return coerce
 
 
+def coercer(schema: Schema) -> Coercer:
+    """Returns what converts a value to a schema's type, for values outside of columns. Others are left unchanged."""
+    convert = Coercion(checks_names=False).of(schema)
+
+    def coerce(value: Any) -> Any:  # noqa: ANN401
+        found = None if value is None else convert(value)
+        return value if found is NOT_COERCIBLE else found
+
+    return coerce
+
+
 def types_of(schema: Schema) -> list[str]:
     """The types that a schema names."""
     field_names = schema.get("type") or []

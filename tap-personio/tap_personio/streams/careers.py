@@ -10,16 +10,13 @@ from typing_extensions import override
 
 from tap_personio import feed
 from tap_personio.v1 import V1Stream
-from tap_personio.values import coercer
 
 if TYPE_CHECKING:
     from lxml import etree
-    from singer_rest import Record, Transport
+    from singer_rest import Transport
 
 LANGUAGES = ("de", "en", "fr", "es", "nl", "it", "pt", "sv", "fi", "pl", "cs")
 """The languages that career sites support."""
-
-_amount = coercer({"type": "number"})
 
 
 class OpenPositions(V1Stream):
@@ -67,13 +64,6 @@ class OpenPositions(V1Stream):
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
         return Parsed(feed.positions(body))
-
-    @override
-    def post_process(self, row: Record, context: object = None) -> Record:
-        salary = row.get("salaryInformation")
-        if isinstance(salary, dict):
-            salary |= {name: _amount(salary[name]) for name in ("min", "max") if name in salary}
-        return super().post_process(row, context)
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:

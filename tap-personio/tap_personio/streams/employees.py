@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import ChangedSince, Offset, Parsed, PerParent, Reply, Request, is_reserved, times
+from singer_rest import ChangedSince, Offset, Parsed, PerParent, Reply, Request, coercer, is_reserved, times
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
 from tap_personio import schemas
 from tap_personio.client import ZONE_UNKNOWN
 from tap_personio.v1 import V1Stream
-from tap_personio.values import coercer, member, unwrap
+from tap_personio.values import member, normalizer, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,8 +78,8 @@ class Employees(V1Stream):
                 continue
             record[key] = unwrap(attribute["value"])
             kind = str(attribute.get("type"))
-            if key not in self._coercers and kind in TYPES:
-                record[key] = coercer(TYPES[kind])(record[key])
+            if key not in self._normalizers and kind in TYPES:  # it has no column whose type it gets
+                record[key] = coercer(TYPES[kind])(normalizer(TYPES[kind])(record[key]))
             if attribute.get("currency"):
                 currencies[key] = attribute["currency"]
         return {**record, "currencies": currencies} if currencies else record
