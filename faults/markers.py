@@ -44,6 +44,7 @@ OTHERS_MODE = 0o077
 OTHERS_ENTER = 0o011
 UNCHANGED_FIELDS = re.compile(
     r"id$|ids$|uuid|date|_at$|_on$|type|status|kind|link|href|cursor|next|url|page|key|limit|total|number"
+    r"|label$|count|rows|lines|records"
 )
 """Fields that taps need for paging and keys keep their values."""
 

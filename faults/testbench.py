@@ -104,14 +104,22 @@ class TestBench:
     @cached_property
     def endpoints(self) -> dict[str, str]:
         """The endpoint of each stream, in the form in which the proxy counts requests."""
+        return {
+            name: f"GET /{self.vendor.name}{re.sub('{[^}]*}', '{}', stream.path)}"
+            for name, stream in self._streams.items()
+        }
+
+    @cached_property
+    def parents(self) -> dict[str, str]:
+        """The parent of each stream that has one."""
+        return {name: stream.slices.parent for name, stream in self._streams.items() if stream.slices.parent}
+
+    @cached_property
+    def _streams(self) -> dict[str, Any]:
         module, name = processes.COMMANDS[self.vendor.tap]
         tap = getattr(importlib.import_module(module), name)
         available = tap(config=self.vendor.config(self.proxy.url), validate_config=False).streams
-        return {
-            stream: f"GET /{self.vendor.name}{re.sub('{[^}]*}', '{}', available[stream].path)}"
-            for stream in self.keys
-            if stream in available
-        }
+        return {name: available[name] for name in self.keys if name in available}
 
     def bodies(self, streams: Collection[str]) -> dict[str, list[Row]]:
         """The sandbox's current response bodies, by stream."""

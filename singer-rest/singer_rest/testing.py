@@ -305,7 +305,7 @@ def synced(tap: RestTap, *streams: str, fails: list[Exception] | None = None) ->
     return written(tap.sync_all, fails)
 
 
-NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
 
