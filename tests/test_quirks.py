@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TAPS = sorted(folder.parent for folder in ROOT.glob("tap-*/pyproject.toml"))
-HEAD = re.compile(r"\| what is odd \| what the tap does \| test \||\|(---\|)+")
+HEAD = re.compile(r"\| the API \| the tap \| test \||\|(---\|)+")
 ROWS = [
     pytest.param(tap, line, id=f"{tap.name}-{number}")
     for tap in TAPS

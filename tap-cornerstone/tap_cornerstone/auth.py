@@ -1,4 +1,4 @@
-"""Cornerstone's credentials: a client that asks for tokens, or a token as it is."""
+"""Cornerstone's credentials: a client that requests tokens, or an access token."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 TOKEN_PATH = "/services/api/oauth2/token"  # noqa: S105 - a path
 REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 METADATA = "$metadata"
-"""The end of a path whose answer is large."""
+"""Ends of paths with large responses."""
 
 
 class ClientAuthenticator(Authenticator):
-    """Asks for a token with the client's ID and secret, as JSON.
+    """Requests a token with the client's ID and secret, as JSON.
 
     Args:
-        transport: The way to the portal.
+        transport: The HTTP client.
         config: The tap's settings.
-        first_delay: Seconds before the first repeat.
+        first_delay: Seconds before the first retry.
     """
 
     def __init__(self, transport: Transport, config: Mapping[str, Any], first_delay: float) -> None:
@@ -53,7 +53,7 @@ class ClientAuthenticator(Authenticator):
         reply = post_for_token(self._transport, TOKEN_PATH, self._first_delay, json=self._body)
         if reply.status in REFUSED:
             raise RunError(
-                "Cornerstone refuses the credentials. Check `client_id`, `client_secret` and `scope`, and that the "
+                "Cornerstone rejects the credentials. Check `client_id`, `client_secret` and `scope`, and that the "
                 "application belongs to this portal: each environment has its own."
             )
         try:
@@ -70,13 +70,13 @@ class ClientAuthenticator(Authenticator):
 
 
 class GivenAuthenticator(Authenticator):
-    """Sends a token of the settings, which nothing renews.
+    """Sends an access token of the settings, which cannot be renewed.
 
-    A 401 may say that it has ended, that a scope is missing, or that the account may not see what was asked for. So
-    what answered before is asked for again, at most once a minute: if that is refused too, the token has ended.
+    A 401 may mean that it has expired, that a scope is missing, or that the account may not see the data. So a request
+    that succeeded before is repeated, at most once a minute: if it is rejected too, the token has expired.
 
     Args:
-        transport: The way to the portal.
+        transport: The HTTP client.
         token: The token.
     """
 
@@ -99,11 +99,13 @@ class GivenAuthenticator(Authenticator):
             is_due = bool(known) and self._clock() >= self._asked_at + RENEW_INTERVAL
             self._asked_at = self._clock() if is_due else self._asked_at
         if is_due and self._is_refused(known[0], refused):
-            raise RunError("Cornerstone refuses the access token: it ended or was revoked. Set another `access_token`.")
+            raise RunError(
+                "Cornerstone rejects the access token: it expired or was revoked. Set another `access_token`."
+            )
         return None
 
     def _is_refused(self, path: str, token: Token) -> bool:
-        # Without its parameters a list may be refused too, but not with 401.
+        # Without its parameters a list may be rejected too, but not with 401.
         request = Request(path, (), path, headers=(("Prefer", "odata.maxpagesize=1"),))
         try:
             return self._transport.send_once(request, self.headers(token)).status in self.refusals
@@ -112,7 +114,7 @@ class GivenAuthenticator(Authenticator):
 
 
 def authenticator(config: Mapping[str, Any], transport: Transport, first_delay: float) -> Authenticator:
-    """The authenticator for the credential that the settings hold."""
+    """Returns the authenticator for the credential in the settings."""
     if token := config.get("access_token"):
         return GivenAuthenticator(transport, token)
     return ClientAuthenticator(transport, config, first_delay)

@@ -1,4 +1,4 @@
-"""The text of a report: which encoding it has, and its lines of cells."""
+"""Decodes reports and parses their lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from singer_rest import Reply
 
-LONGEST_CELL = 2**31 - 1
+MAX_CELL = 2**31 - 1
 BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -22,78 +22,78 @@ BOMS = (
 )
 CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 ESCAPE = re.compile(rb"\\(x[0-9a-f]{2})")
-"""What stands in a report as text, and looks as if it were a byte that cannot be decoded."""
+"""Text of a report that looks like the escape of an undecodable byte."""
 
 
 @dataclass(frozen=True)
 class Report:
-    r"""A report as it was downloaded.
+    r"""A report as downloaded.
 
     Args:
         lines: Its lines of cells, the header first.
-        has_odd_bytes: Whether it holds bytes that cannot be decoded, which stand in the cells as ``\\xe4``.
-        is_open: Whether its last line has no end, so that more may have been to come.
+        has_undecodable_bytes: Whether it holds undecodable bytes, which the cells contain as ``\\xe4``.
+        is_open: Whether its last line has no line break, so that the report may be truncated.
     """
 
     lines: list[list[str]]
-    has_odd_bytes: bool
+    has_undecodable_bytes: bool
     is_open: bool
 
 
 def read(reply: Reply) -> Report:
-    """Read a report.
+    """Parses a report.
 
     Raises:
-        ValueError: If it is a page or an error instead, or ends within a cell.
+        ValueError: If it is a web page or an error instead, or ends within a cell.
     """
     if reply.body.lstrip()[:1] == b"<" or _is_json(reply):
         raise ValueError("a page instead of a report")
-    text, has_odd_bytes = decoded(reply.body, reply.headers.get("Content-Type") or "")
+    text, has_undecodable_bytes = decode(reply.body, reply.headers.get("Content-Type") or "")
     lines = _lines(text)
-    return Report(lines, has_odd_bytes, bool(lines) and not text.endswith(("\n", "\r")))
+    return Report(lines, has_undecodable_bytes, bool(lines) and not text.endswith(("\n", "\r")))
 
 
 def _is_json(reply: Reply) -> bool:
-    """Whether an object came, such as one that tells of an error."""
+    """Whether the body is an object, such as an error."""
     try:
         return reply.body.lstrip()[:1] == b"{" and isinstance(reply.json(), dict)
     except ValueError:
         return False
 
 
-def decoded(body: bytes, content_type: str) -> tuple[str, bool]:
-    r"""A report's text, and whether it holds bytes that could not be decoded.
+def decode(body: bytes, content_type: str) -> tuple[str, bool]:
+    r"""Decodes a report. Returns its text, and whether it holds undecodable bytes.
 
-    What its first bytes say of the encoding holds, then UTF-8, then what the header says: some servers name one by
-    habit. Where none of these fits, bytes that are not UTF-8 become ``\\xe4``, and a backslash that stands before such
-    letters as text becomes ``\\x5c``: so nothing is lost or guessed, and the bytes can be had back.
+    A byte order mark takes precedence, then UTF-8, then the header, since some servers always send the same one. If
+    none fits, bytes that are not UTF-8 become ``\\xe4``, and a backslash before such characters in the text becomes
+    ``\\x5c``: nothing is lost or guessed, and the bytes can be restored.
     """
-    found = CHARSET.search(content_type)
-    named = found[1].lower() if found else ""
-    marked = next((encoding for mark, encoding in BOMS if body.startswith(mark)), "")
-    is_wide = named.startswith(("utf-16", "utf_16", "utf-32", "utf_32"))
-    for encoding in (marked, *([named] if is_wide else []), "utf-8", named):
+    match = CHARSET.search(content_type)
+    from_header = match[1].lower() if match else ""
+    from_bom = next((encoding for mark, encoding in BOMS if body.startswith(mark)), "")
+    is_wide = from_header.startswith(("utf-16", "utf_16", "utf-32", "utf_32"))
+    for encoding in (from_bom, *([from_header] if is_wide else []), "utf-8", from_header):
         try:
             return body.decode(encoding), False
-        except (LookupError, ValueError):  # no encoding, or not this one
+        except (LookupError, ValueError):  # not an encoding, or not this one
             continue
-    if marked in {"utf-16", "utf-32"}:
-        return body.decode(marked, "backslashreplace"), True
+    if from_bom in {"utf-16", "utf-32"}:
+        return body.decode(from_bom, "backslashreplace"), True
     return ESCAPE.sub(rb"\\x5c\1", body).decode("utf-8-sig", "backslashreplace"), True
 
 
 def _lines(text: str) -> list[list[str]]:
-    csv.field_size_limit(LONGEST_CELL)
+    csv.field_size_limit(MAX_CELL)
     try:
-        return _parsed(text, strict=True)
+        return _parse(text, strict=True)
     except csv.Error as error:
         if "end of data" in str(error):
-            raise ValueError("it broke off within quotes") from None
+            raise ValueError("it ends within quotes") from None
     try:
-        return _parsed(text, strict=False)  # quotes within a cell may stand there as they are
+        return _parse(text, strict=False)  # cells may contain quotes
     except csv.Error:
-        raise ValueError("it is no list of cells") from None
+        raise ValueError("it is not a list of cells") from None
 
 
-def _parsed(text: str, *, strict: bool) -> list[list[str]]:
+def _parse(text: str, *, strict: bool) -> list[list[str]]:
     return [row for row in csv.reader(io.StringIO(text, newline=""), strict=strict) if row]

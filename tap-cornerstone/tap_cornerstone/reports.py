@@ -1,4 +1,4 @@
-"""Reports of imports: each can be downloaded five times, so each is read once, and what was asked for is counted."""
+"""Tracks reports of imports: each can be downloaded five times, so each is read once and downloads are counted."""
 
 from __future__ import annotations
 
@@ -18,53 +18,55 @@ if TYPE_CHECKING:
 
     from singer_rest import ParentIds, Record, Window
 
-MOST = 5
-"""How often a report can be downloaded; then it is answered with 410."""
+MAX_DOWNLOADS = 5
+"""Maximum number of downloads of a report; after that it is answered with 410."""
 
-TRIES = 2
-"""How often a run asks for a report that gives no answer, or not all of its lines."""
+MAX_TRIES_PER_RUN = 2
+"""How often a run requests a report that gives no answer or not all of its lines."""
 
-MOST_LATE = 3
-"""After so many reports in a row that were not answered in time, the others are not asked for in this run."""
+MAX_TIMEOUTS_IN_A_ROW = 3
+"""Number of consecutive reports without an answer in time after which the others are not requested."""
 
-LIVES = timedelta(days=31)
-"""How long after its job was made a report is asked for; the portal keeps it 30 days."""
+RETENTION = timedelta(days=31)
+"""How long after the creation of its job a report is requested; the portal keeps it 30 days."""
 
-KEPT = timedelta(days=45)
-"""How long a report is remembered that no list names any more."""
+FORGET_AFTER = timedelta(days=45)
+"""How long a report is remembered that is no longer listed."""
 
 KEY = "reports"
 TEXT = re.compile(r"(?P<listed>\d{4}-\d\d-\d\d) (?P<import_id>.+)/(?P<kind>\w+)(?: (?P<downloads>\d+))?")
 COUNTS = ("successful_records", "successful_records_with_warnings", "error_records")
 LINES = {"report": "total_records", "warnings": COUNTS[1], "errors": COUNTS[2]}
-"""The reports of an import, and where the import tells how many lines each has."""
+"""The reports of an import, with the fields of the import that hold their numbers of lines."""
 
-NEEDED = ("status", "job_status", "job_created_date", "total_records", *COUNTS)
+PARENT_FIELDS = ("status", "job_status", "job_created_date", "total_records", *COUNTS)
 WORDS = re.compile("([a-z])(?=[A-Z])")
-UNDER_WAY = re.compile(r"\b(not|un\w+|in|incomplete|being|to be|pending|queued|new|created|submitted|started|\w+ing)\b")
-OVER = re.compile(r"complet|finish|fail|success|succeed|done|processed|error|cancel|abort|reject")
-"""What a status says, in small letters with blanks; where it says neither, the counts do."""
+IN_PROGRESS = re.compile(
+    r"\b(not|un\w+|in|incomplete|being|to be|pending|queued|new|created|submitted|started|\w+ing)\b"
+)
+FINISHED = re.compile(r"complet|finish|fail|success|succeed|done|processed|error|cancel|abort|reject")
+"""Words of a status, in lower case with spaces. If it has none of them, the counts decide."""
 
-STUCK = timedelta(days=2)
-"""After how long an import that is not over is worth a word."""
+STUCK_AFTER = timedelta(days=2)
+"""How long an import may take without a warning."""
 
-MOST_NAMED = 10
-"""How many reports a sentence names."""
+MAX_NAMED = 10
+"""Maximum number of reports named in a message."""
 
 Key = tuple[str, str]
-"""An import, and which of its reports."""
+"""The import's id and the kind of report."""
 
 
-class End(Enum):
-    """What became of a report in a run."""
+class Outcome(Enum):
+    """The outcome of a report in a run."""
 
     READ = auto()
-    """All of it was handed on."""
+    """It was read completely."""
     SHORT = auto()
-    """It was handed on, but fewer lines came than the import tells of, or it broke off."""
+    """It was read, but has fewer lines than the import reports, or is truncated."""
     MISSING = auto()
-    """It is not there; it may not be made yet."""
-    SPENT = auto()
+    """It was not found; it may not have been created yet."""
+    EXHAUSTED = auto()
     """It was downloaded too often elsewhere."""
     FAILED = auto()
     """It could not be read."""
@@ -72,49 +74,49 @@ class End(Enum):
 
 @dataclass(frozen=True)
 class Attempt:
-    """What a run knows of one report; it travels on its requests and on the page that is handed on.
+    """The progress of one report in a run. Carried by its requests and its page.
 
     Args:
         downloads: How often this run downloaded it, or may have.
-        tries: How often it was asked for.
-        records: The most lines that came so far.
-        is_open: Whether the last of them has no end.
-        has_odd_bytes: Whether they hold bytes that could not be decoded.
-        is_late: Whether no answer came in time, the last time.
-        end: What became of it.
+        tries: How often it was requested.
+        records: The most lines received so far.
+        is_open: Whether the last of them has no line break.
+        has_undecodable_bytes: Whether they hold undecodable bytes.
+        timed_out: Whether the last request timed out.
+        outcome: Its outcome.
     """
 
     downloads: int = 0
     tries: int = 0
     records: Sequence[Record] = ()
     is_open: bool = False
-    has_odd_bytes: bool = False
-    is_late: bool = False
-    end: End | None = None
+    has_undecodable_bytes: bool = False
+    timed_out: bool = False
+    outcome: Outcome | None = None
 
     def better(self, before: Attempt) -> Attempt:
-        """What came this time, or before where that was more, after one more download."""
+        """Returns the more complete of two downloads, counting one more."""
         best = self if len(self.records) >= len(before.records) else before
         return replace(best, downloads=before.downloads + 1, tries=before.tries + 1)
 
     def is_whole(self, before: Attempt, lines: int | None) -> bool:
-        """Whether all of a report came.
+        """Whether the whole report was received.
 
         Args:
-            before: What came before. A last line without an end may have been cut; not if it is the same twice.
-            lines: How many lines its import tells of; None: it does not.
+            before: The previous download. An unterminated last line may be truncated, unless it is the same twice.
+            lines: Number of lines that the import reports. None: not reported.
         """
-        needs_slicing = self.is_open and not (before.is_open and before.records == self.records)
-        return not needs_slicing and len(self.records) >= (lines or 0)
+        may_be_truncated = self.is_open and not (before.is_open and before.records == self.records)
+        return not may_be_truncated and len(self.records) >= (lines or 0)
 
-    def in_vain(self, *, counts: bool, is_late: bool) -> Attempt:
-        """After one more time without an answer.
+    def add_failure(self, *, counts: bool, timed_out: bool) -> Attempt:
+        """add_failure: Counts one more request without an answer.
 
         Args:
             counts: Whether it may have counted as a download, of which there are few.
-            is_late: Whether the answer did not come in time.
+            timed_out: Whether it timed out.
         """
-        return replace(self, downloads=self.downloads + counts, tries=self.tries + 1, is_late=is_late)
+        return replace(self, downloads=self.downloads + counts, tries=self.tries + 1, timed_out=timed_out)
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class ReportSlice(Slice):
 
     Args:
         key: The report.
-        lines: How many lines the import tells of; None: it does not.
+        lines: Number of lines that the import reports. None: not reported.
         downloads: How often earlier runs downloaded it.
     """
 
@@ -132,18 +134,18 @@ class ReportSlice(Slice):
     downloads: int = 0
 
     def may_try(self, attempt: Attempt) -> bool:
-        """Whether it may be asked for once more in this run."""
-        return attempt.tries < TRIES and self.downloads + attempt.downloads < MOST
+        """Whether it may be requested once more in this run."""
+        return attempt.tries < MAX_TRIES_PER_RUN and self.downloads + attempt.downloads < MAX_DOWNLOADS
 
 
 @dataclass
-class Known:
-    """What is known of a report.
+class SavedReport:
+    """The saved status of a report.
 
     Args:
         listed: The last day on which its import was listed.
         downloads: How often it was downloaded, or may have been.
-        is_read: Whether its rows were handed on, or cannot be had.
+        is_read: Whether it was read, or cannot be read any more.
     """
 
     listed: date
@@ -152,9 +154,9 @@ class Known:
 
 
 class Downloads:
-    """Which reports were read, and how often each was asked for: kept in the stream's state, as one list of texts.
+    """Tracks which reports were read and how often each was requested, as a list of texts in the stream's state.
 
-    A text is such as ``2026-11-22 5f1c2f9e/errors``; behind it stands how often one was asked for that is still to be
+    A text is such as ``2026-11-22 5f1c2f9e/errors``, followed by the number of downloads if the report is still to be
     read.
 
     Args:
@@ -167,84 +169,87 @@ class Downloads:
         self._reports = {key: replace(known) for key, known in self._before.items()}
         self._now = now
         self._today = now.date()
-        self._ended: dict[End, list[str]] = {end: [] for end in End}
-        self.odd_bytes: list[str] = []
-        """Reports with bytes that could not be decoded."""
+        self._outcomes: dict[Outcome, list[str]] = {outcome: [] for outcome in Outcome}
+        self.undecodable: list[str] = []
+        """Reports with undecodable bytes."""
         self.listed: set[Key] = set()
         self.stuck: set[str] = set()
-        """Imports that are not over, though their job is some days old."""
+        """Imports that have not finished although their jobs are some days old."""
         self.given_up: set[Key] = set()
-        """Reports that no run asks for any more."""
-        self.late_in_a_row = 0
-        """How many reports, up to the last one, were not answered in time."""
+        """Reports that are not requested any more."""
+        self.timeouts_in_a_row = 0
+        """Number of consecutive reports, up to the last one, that timed out."""
 
     def before(self, key: Key) -> int | None:
-        """How often earlier runs downloaded a report that is listed; None: it is not to be read any more."""
+        """How often earlier runs downloaded a listed report. None: it is not to be read any more."""
         self.listed.add(key)
-        known = self._before.get(key) or Known(self._today)
+        known = self._before.get(key) or SavedReport(self._today)
         if known.is_read:
             return None
-        if known.downloads >= MOST:
+        if known.downloads >= MAX_DOWNLOADS:
             self.given_up.add(key)
             return None
         return known.downloads
 
     def is_older(self, row: Mapping[str, Any], age: timedelta) -> bool:
-        """Whether an import's job is older than that; what does not say when it was made may be new."""
+        """Whether an import's job is older than an age. False if its creation date is unknown."""
         try:
             return times.parse(row["job_created_date"]) < self._now - age
         except (ValueError, AttributeError, TypeError, KeyError):
             return False
 
     def note(self, part: ReportSlice, attempt: Attempt, state: dict[str, Any]) -> None:
-        """Note what became of a report, once its page is handed on."""
-        end = attempt.end or End.READ
-        known = self._reports.setdefault(part.key, Known(self._today))
+        """Records the outcome of a report after its page was emitted."""
+        outcome = attempt.outcome or Outcome.READ
+        known = self._reports.setdefault(part.key, SavedReport(self._today))
         known.downloads += attempt.downloads
-        known.is_read = end in {End.READ, End.SPENT}
-        self.late_in_a_row = self.late_in_a_row + 1 if end is End.FAILED and attempt.is_late else 0
-        came = f" ({len(attempt.records)} of {part.lines} lines)" if end is End.SHORT and part.lines else ""
-        self._ended[end].append(f"{'/'.join(part.key)}{came}")
-        if attempt.has_odd_bytes:
-            self.odd_bytes.append("/".join(part.key))
+        known.is_read = outcome in {Outcome.READ, Outcome.EXHAUSTED}
+        self.timeouts_in_a_row = self.timeouts_in_a_row + 1 if outcome is Outcome.FAILED and attempt.timed_out else 0
+        progress = f" ({len(attempt.records)} of {part.lines} lines)" if outcome is Outcome.SHORT and part.lines else ""
+        self._outcomes[outcome].append(f"{'/'.join(part.key)}{progress}")
+        if attempt.has_undecodable_bytes:
+            self.undecodable.append("/".join(part.key))
         self.write(state)
 
-    def ended(self, end: End) -> Sequence[str]:
-        """The reports of this run that ended so."""
-        return self._ended[end]
+    def with_outcome(self, outcome: Outcome) -> Sequence[str]:
+        """The reports of this run with an outcome."""
+        return self._outcomes[outcome]
 
     def write(self, state: dict[str, Any]) -> None:
-        """Write the list to the stream's state, without what nothing lists any more."""
+        """Writes the list to the stream's state, without reports that are no longer listed."""
         for key in self.listed & self._reports.keys():
             self._reports[key].listed = self._today
         state[KEY] = [
             f"{known.listed} {'/'.join(key)}{'' if known.is_read else f' {known.downloads}'}"
             for key, known in self._reports.items()
-            if (known.downloads or known.is_read) and self._today - known.listed <= KEPT
+            if (known.downloads or known.is_read) and self._today - known.listed <= FORGET_AFTER
         ]
 
 
-def named(names: Sequence[str]) -> str:
-    """Some names, as a sentence has them."""
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return f"{', '.join(names[:MOST_NAMED])}{more}"
+def join_names(names: Sequence[str]) -> str:
+    """Joins names for a message."""
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return f"{', '.join(names[:MAX_NAMED])}{more}"
 
 
-def _read(texts: Any) -> Iterator[tuple[Key, Known]]:  # noqa: ANN401 - whatever the state holds
-    """The reports in a state. One that cannot be read is downloaded again, which loses nothing."""
+def _read(texts: Any) -> Iterator[tuple[Key, SavedReport]]:  # noqa: ANN401 - whatever the state holds
+    """Reads the reports in a state. Unreadable entries are downloaded again, which loses nothing."""
     for text in texts if isinstance(texts, list) else ():
         with suppress(ValueError):
             if found := TEXT.fullmatch(str(text)):
                 downloads = int(found["downloads"] or 1)
                 listed = date.fromisoformat(found["listed"])
-                yield (found["import_id"], found["kind"]), Known(listed, downloads, is_read=not found["downloads"])
+                yield (
+                    (found["import_id"], found["kind"]),
+                    SavedReport(listed, downloads, is_read=not found["downloads"]),
+                )
 
 
 class Reports(Slices):
-    """One slice per report of a finished import that is still to be read.
+    """One slice per unread report of a finished import.
 
     Args:
-        downloads: Which were read.
+        downloads: Tracks which were read.
     """
 
     parent = "bulk_imports"
@@ -255,7 +260,7 @@ class Reports(Slices):
 
     @override
     def parent_fields(self, parent: Record) -> Record:
-        return {name: parent.get(name) for name in NEEDED}
+        return {name: parent.get(name) for name in PARENT_FIELDS}
 
     @override
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
@@ -264,21 +269,21 @@ class Reports(Slices):
                 yield None
                 continue
             import_id, row = known
-            if self._downloads.is_older(row, LIVES):
+            if self._downloads.is_older(row, RETENTION):
                 continue
             if not is_finished(row):
-                if self._downloads.is_older(row, STUCK):
+                if self._downloads.is_older(row, STUCK_AFTER):
                     self._downloads.stuck.add(import_id)
                 continue
-            yield from self._of(import_id, row)
+            yield from self._slices_of(import_id, row)
 
-    def _of(self, import_id: str, row: Mapping[str, Any]) -> Iterator[Slice]:
+    def _slices_of(self, import_id: str, row: Mapping[str, Any]) -> Iterator[Slice]:
         for kind, name in LINES.items():
             lines = _count(row.get(name))
             if lines is None:
-                lines = _least(name, row)
+                lines = _min_lines(name, row)
             if lines == 0:
-                continue  # one that the counts do not speak of may hold something
+                continue  # a report without a count may have lines
             downloads = self._downloads.before((import_id, kind))
             if downloads is not None:
                 yield ReportSlice(
@@ -291,20 +296,20 @@ class Reports(Slices):
 
 
 def is_finished(row: Mapping[str, Any]) -> bool:
-    """Whether an import is over, so that its reports are whole: its status tells, or its job's, else its counts."""
+    """Whether an import has finished, so that its reports are complete: by its status, its job's, or its counts."""
     for status in (row.get("status"), row.get("job_status")):
         text = WORDS.sub(r"\1 ", str(status or "")).lower().replace("_", " ")
-        if UNDER_WAY.search(text):
+        if IN_PROGRESS.search(text):
             return False
-        if OVER.search(text):
+        if FINISHED.search(text):
             return True
     parts = [part for name in COUNTS if (part := _count(row.get(name))) is not None]
     total = _count(row.get("total_records"))
     return total is None or len(parts) < len(COUNTS) or sum(parts) >= total
 
 
-def _least(name: str, row: Mapping[str, Any]) -> int | None:
-    """How many lines a report has at least, by the other counts of its import; None: they do not tell of any."""
+def _min_lines(name: str, row: Mapping[str, Any]) -> int | None:
+    """The minimum number of lines of a report, from the other counts of its import. None: unknown."""
     counts = {other: _count(row.get(other)) for other in (*COUNTS, "total_records") if other != name}
     known = [count for count in counts.values() if count is not None]
     if name == "total_records":
@@ -316,7 +321,7 @@ def _least(name: str, row: Mapping[str, Any]) -> int | None:
 
 
 def _count(value: Any) -> int | None:  # noqa: ANN401 - what the portal sends
-    """A number of lines, whether it comes as a number or as text; None where there is none."""
+    """Parses a number of lines, which may be text. None: there is none."""
     try:
         return int(value)
     except (ValueError, TypeError, OverflowError):

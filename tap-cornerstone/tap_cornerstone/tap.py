@@ -1,4 +1,4 @@
-"""The tap: its settings, its credentials, its streams."""
+"""The tap: settings, credentials, streams."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing_extensions import override
 from tap_cornerstone.auth import authenticator
 from tap_cornerstone.client import LOOK_BACK_MINUTES, PORTAL, per_minute
 from tap_cornerstone.odata import links
-from tap_cornerstone.odata.services import OBJECTS, VIEWS, Described, Service, shipped
+from tap_cornerstone.odata.services import OBJECTS, VIEWS, MetadataCache, Service, shipped
 from tap_cornerstone.odata.stream import NO_STAMP, is_stamp, stream_of
 from tap_cornerstone.streams import STREAMS
 from tap_cornerstone.streams.recruiting import STATUSES
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
     from tap_cornerstone.odata.metadata import EntitySet
 
-OFFERED = re.compile(r"^vw_|_core$|_history$|^scorm")
-"""What the names of views and objects look like."""
+STREAM_NAMES = re.compile(r"^vw_|_core$|_history$|^scorm")
+"""Valid names of views and objects."""
 
 CORPNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
-USUAL_HOURS = 24
+DEFAULT_HOURS = 24
 TOUCHED = "_last_touched_dt_utc"
 
-USUAL_OBJECTS = [
+DEFAULT_OBJECTS = [
     "culture_core",
     "curriculum_structure_core",
     "ou_*core",
@@ -50,7 +50,7 @@ USUAL_OBJECTS = [
 ]
 """Users, units, training, transcripts, assignments, and their custom fields."""
 
-USUAL_VIEWS = [
+DEFAULT_VIEWS = [
     "vw_rpt_custom_field_value_local",
     "vw_rpt_lo_form_cf_display_value_local",
     "vw_rpt_ou_cf*",
@@ -58,12 +58,12 @@ USUAL_VIEWS = [
     "vw_rpt_transcript_cf",
     "vw_rpt_user_cf",
 ]
-"""Custom fields as the reports have them, and the words for their values, which no object has."""
+"""The reporting views of custom fields, and the labels of their values, which no object has."""
 
 
-USUAL = {OBJECTS: USUAL_OBJECTS, VIEWS: USUAL_VIEWS}
-OF_OTHERS = {OBJECTS: re.compile("^vw_"), VIEWS: re.compile("_core$")}
-"""What the names of the other service's streams look like."""
+DEFAULTS = {OBJECTS: DEFAULT_OBJECTS, VIEWS: DEFAULT_VIEWS}
+OTHER_NAMES = {OBJECTS: re.compile("^vw_"), VIEWS: re.compile("_core$")}
+"""Names of the other service's streams."""
 
 
 class TapCornerstone(RestTap):
@@ -132,7 +132,7 @@ class TapCornerstone(RestTap):
         th.Property(
             "objects",
             th.ArrayType(th.StringType),
-            default=USUAL_OBJECTS,
+            default=DEFAULT_OBJECTS,
             title="Objects",
             description=(
                 'Data Exporter objects to offer, as glob patterns; `["*"]` offers all, `[]` none. By default those of '
@@ -142,7 +142,7 @@ class TapCornerstone(RestTap):
         th.Property(
             "views",
             th.ArrayType(th.StringType),
-            default=USUAL_VIEWS,
+            default=DEFAULT_VIEWS,
             title="Views",
             description=(
                 'Reporting views to offer, as glob patterns; `["*"]` offers all, `[]` none. By default those of custom '
@@ -168,7 +168,7 @@ class TapCornerstone(RestTap):
         th.Property(
             "metadata_cache_hours",
             th.IntegerType,
-            default=USUAL_HOURS,
+            default=DEFAULT_HOURS,
             title="Hours of the metadata cache",
             description="Hours for which the portal's description of its views and objects is cached (0 to 720).",
         ),
@@ -195,88 +195,90 @@ class TapCornerstone(RestTap):
 
     @cached_property
     def stream_types(self) -> Sequence[type[RestStream]]:
-        """What the portal offers of views and objects, as far as it is wanted, and the lists over REST."""
+        """The selected views and objects of the portal, and the REST lists."""
         odata = [
             stream_of(entity_set, service, self._replication_key(entity_set))
-            for service, sets in self._offered.items()
+            for service, sets in self._available.items()
             for entity_set in sets
         ]
-        named = (self.config.get("replication_keys") or {}).keys() if self._has_portal else set()
-        for name in named - {stream.name for stream in odata}:
-            self.logger.warning("`replication_keys` names %s, which is not among the views and objects on offer.", name)
+        configured = (self.config.get("replication_keys") or {}).keys() if self._has_portal else set()
+        for name in configured - {stream.name for stream in odata}:
+            self.logger.warning(
+                "`replication_keys` names %s, which is not among the available views and objects.", name
+            )
         return list({stream.name: stream for stream in (*STREAMS, *reversed(odata))}.values())
 
     @cached_property
-    def _offered(self) -> Mapping[Service, Sequence[EntitySet]]:
-        """What the services have of what is wanted.
+    def _available(self) -> Mapping[Service, Sequence[EntitySet]]:
+        """The selected entity sets of each service.
 
-        A service that the credential may not know is left out by name, and the other streams are read all the same:
-        unless the catalog is being made, and would hold nothing of any service.
+        A service whose metadata the credential may not read is skipped with a warning, and the other streams are
+        read. During discovery it is an error if no service remains.
         """
-        wanted = [service for service in (OBJECTS, VIEWS) if self._patterns(service) and self._is_selected(service)]
-        offered: dict[Service, Sequence[EntitySet]] = {}
+        services = [service for service in (OBJECTS, VIEWS) if self._patterns(service) and self._is_selected(service)]
+        available: dict[Service, Sequence[EntitySet]] = {}
         refusals: dict[Service, str] = {}
-        for service in wanted:
+        for service in services:
             try:
-                offered[service] = self._sets(service)
+                available[service] = self._sets(service)
             except NoAccess as error:
                 refusals[service] = str(error)
-        is_none_left = len(refusals) == len(wanted) and self.input_catalog is None
+        is_none_left = len(refusals) == len(services) and self.input_catalog is None
         for service, sentence in refusals.items():
             if is_none_left or self.config.get("on_missing_access") == "fail":
                 raise TapError(
-                    f"{sentence} Give it that scope, set `{service.name}` to [] to leave them out, or set another "
-                    "`access_token` if one is given that has ended."
+                    f"{sentence} Grant that scope, set `{service.name}` to [] to leave them out, or set another "
+                    "`access_token` if the given one has expired."
                 )
-            self.logger.warning("%s They are left out; the run goes on.", sentence)
-        return offered
+            self.logger.warning("%s Skipping them; the run continues.", sentence)
+        return available
 
     def _patterns(self, service: Service) -> Sequence[str]:
         patterns: Sequence[str] | None = self.config.get(service.name)
-        return USUAL[service] if patterns is None else patterns
+        return DEFAULTS[service] if patterns is None else patterns
 
     def _is_selected(self, service: Service) -> bool:
-        """Whether the user's catalog may select something of a service: if not, it need not be there."""
+        """Whether the user's catalog may select a stream of a service. If not, the service is not requested."""
         if self.input_catalog is None:
             return True
         names = {name for name, entry in self.input_catalog.items() if entry.metadata.resolve_selection()[()]}
         others = names - {stream.name for stream in STREAMS}
-        return any(not OF_OTHERS[service].search(name) for name in others)
+        return any(not OTHER_NAMES[service].search(name) for name in others)
 
     def _sets(self, service: Service) -> list[EntitySet]:
-        usual, patterns = USUAL[service], self._patterns(service)
-        sets = self._described.sets(service) if self._has_portal else shipped()[service.name]
+        defaults, patterns = DEFAULTS[service], self._patterns(service)
+        sets = self._metadata.sets(service) if self._has_portal else shipped()[service.name]
         for pattern in patterns:
-            is_own = self._has_portal and pattern not in usual
-            if is_own and not any(fnmatchcase(one.name, pattern) for one in sets):
-                self.logger.warning("`%s`: the portal has none that `%s` means.", service.name, pattern)
+            is_custom = self._has_portal and pattern not in defaults
+            if is_custom and not any(fnmatchcase(one.name, pattern) for one in sets):
+                self.logger.warning("`%s`: the portal has none that match `%s`.", service.name, pattern)
         return [found for found in sets if any(fnmatchcase(found.name, pattern) for pattern in patterns)]
 
     @property
     def _has_portal(self) -> bool:
-        """Whether there are a portal and a credential, so that it can be asked what it offers."""
+        """Whether a portal and a credential are set, so that the metadata can be requested."""
         has_credential = any(all(self.config.get(name) for name in group) for group in self.credentials)
         return has_credential and bool(self.config.get("api_url") or self.config.get("corpname"))
 
     @cached_property
-    def _described(self) -> Described:
-        self._validate_config()  # discovery alone would not
+    def _metadata(self) -> MetadataCache:
+        self._validate_config()  # discovery alone does not validate
         client = f"{self.config.get('client_id')} {self.config.get('scope')}"
         hours = self.config.get("metadata_cache_hours")
-        hours = USUAL_HOURS if hours is None else hours
+        hours = DEFAULT_HOURS if hours is None else hours
         token = self.config.get("access_token") or ""
-        return Described(
+        return MetadataCache(
             self.transport, self.authenticator, client, token=token, hours=hours, first_delay=self.first_delay
         )
 
     def _replication_key(self, entity_set: EntitySet) -> str | None:
-        """The column that tells when a row was touched; None: nothing does, or rows could not be told apart."""
-        named = (self.config.get("replication_keys") or {}).get(entity_set.name)
-        if named and not (entity_set.key and is_stamp(entity_set, named)):
+        """The column that tells when a row was touched. None: there is none, or rows have no key."""
+        configured = (self.config.get("replication_keys") or {}).get(entity_set.name)
+        if configured and not (entity_set.key and is_stamp(entity_set, configured)):
             self.logger.warning("`replication_keys` cannot be used for %s: %s.", entity_set.name, NO_STAMP)
-            named = None
-        named = named or TOUCHED
-        return named if entity_set.key and is_stamp(entity_set, named) else None
+            configured = None
+        configured = configured or TOUCHED
+        return configured if entity_set.key and is_stamp(entity_set, configured) else None
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
@@ -290,7 +292,7 @@ class TapCornerstone(RestTap):
 
     @override
     def may_have(self, name: str) -> bool:
-        return super().may_have(name) or bool(OFFERED.search(name))
+        return super().may_have(name) or bool(STREAM_NAMES.search(name))
 
     @override
     def check_config(self) -> list[str]:
@@ -298,7 +300,7 @@ class TapCornerstone(RestTap):
         if not corpname and not url:
             return ["Set `corpname` (acme of https://acme.csod.com), or `api_url`."]
         if corpname and not CORPNAME.fullmatch(corpname):
-            return ["Set `corpname` to the portal's name alone: acme of https://acme.csod.com."]
+            return ["Set `corpname` to the portal's name only: acme of https://acme.csod.com."]
         errors = super().check_config()
         if not all(status.strip() for status in self.config.get("applicant_statuses") or ()):
             errors.append("Set `applicant_statuses` to the names of statuses; one of them is empty.")

@@ -1,4 +1,4 @@
-"""For tests: what the portal's rows should have become once they are records."""
+"""Test helpers: the records that the portal's rows should become."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 BY_DEFAULT = set(TapCornerstone(validate_config=False).streams)
-"""Streams that no setting has to switch on."""
+"""Streams that no setting has to enable."""
 
 
 def key_of(key: Sequence[str], record: dict[str, Any]) -> tuple[str, ...]:
-    """The key of a record, from the tap or from the loader; all of it, where there is none.
+    """The key of a record, from the tap or from the loader. Without a key, the whole record.
 
     Args:
         key: The stream's primary key.
@@ -28,13 +28,13 @@ def key_of(key: Sequence[str], record: dict[str, Any]) -> tuple[str, ...]:
 
 
 def emitted(stream: str, bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Bodies of the REST families as rows, others as they are.
+    """Converts bodies of the REST families to rows; others are unchanged.
 
-    What stands in the address only is a column, and so is what the tap makes.
+    Values from the URL become columns, and so do those that the tap adds.
 
     Args:
-        stream: The stream's name.
-        bodies: What the portal sent, and what stood in its address under names with an underscore.
+        stream: Name of the stream.
+        bodies: The bodies as sent, with values from their URLs under names with an underscore.
     """
     rows = [{_column(name): value for name, value in body.items()} for body in bodies]
     for row in rows:

@@ -65,7 +65,7 @@ def test_a_pattern_or_a_key_for_nothing_is_a_warning(
     sandbox: Sandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     discovered(url, objects=["nosuch_core"], views=[], replication_keys={"vw_typo": "x"})
-    assert "`objects`: the portal has none that `nosuch_core` means." in caplog.text
+    assert "`objects`: the portal has none that match `nosuch_core`." in caplog.text
     assert "`replication_keys` names vw_typo" in caplog.text
 
 
@@ -75,7 +75,7 @@ def test_a_setting_of_null_has_its_default(sandbox: Sandbox, url: str) -> None:
 
 def test_another_token_is_told_for_itself(sandbox: Sandbox, url: str) -> None:
     for token in ("one", "two"):
-        with pytest.raises(TapError, match="may not know which objects"):
+        with pytest.raises(TapError, match="may not read which objects"):
             TapCornerstone(config={"api_url": url, "access_token": token}).catalog_dict  # noqa: B018
     discovered(url, views=[])
     with pytest.raises(TapError, match="or set another `access_token`"):
@@ -147,13 +147,13 @@ def test_a_portal_that_does_not_say_what_it_offers_is_an_error_unless_it_said_so
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (Answer({}, 401), "it needs the scope obj_metadata:read (status 401). Give it that scope"),
+        (Answer({}, 401), "it needs the scope obj_metadata:read (status 401). Grant that scope"),
         (Answer({}, 403), "set `objects` to [] to leave them out"),
         (Answer({}, 404), "status 404"),
         (Answer(b"", 304), "status 304"),
         (Answer(b"<html>", 302, {"Location": "/login"}), "status 302"),
         (Answer(b"<html><body>Sign in<br></html>"), "does not describe its objects (it is not XML)"),
-        (Answer(b"<edmx:Edmx"), "(it breaks off). Run again later"),
+        (Answer(b"<edmx:Edmx"), "(it is truncated). Run again later"),
         (Answer(b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>"), "it declares a document type"),
     ],
 )
@@ -184,7 +184,7 @@ def test_replication_keys_are_the_stamp_the_named_one_or_none(url: str) -> None:
     ("config", "sentence"),
     [
         ({}, "Set `corpname` (acme of https://acme.csod.com), or `api_url`."),
-        ({"corpname": "https://acme.csod.com"}, "Set `corpname` to the portal's name alone"),
+        ({"corpname": "https://acme.csod.com"}, "Set `corpname` to the portal's name only"),
         ({"corpname": "acme", "client_secret": ""}, "Set `client_secret`"),
         ({"api_url": "acme"}, "Set `api_url` to an address"),
         ({"corpname": "acme", "client_id": "", "client_secret": ""}, "Set `client_id`"),
@@ -231,7 +231,7 @@ def test_a_service_that_may_not_be_read_is_left_out_by_name_and_the_others_are_r
 ) -> None:
     output = run(portal(describing(Answer({}, status))).url, "things_core", "ou_types", **BOTH)
     assert output.counts() == {"things_core": 1, "ou_types": 1}
-    assert f"needs the scope reportingmetadata:view (status {status}). They are left out" in caplog.text
+    assert f"needs the scope reportingmetadata:view (status {status}). Skipping them" in caplog.text
     with pytest.raises(TapError, match="reportingmetadata:view"):
         run(portal(describing(Answer({}, status))).url, on_missing_access="fail", **BOTH)
 
@@ -243,7 +243,7 @@ def test_what_a_service_had_when_it_was_asked_last_stays_on_offer_where_it_may_n
     assert "vw_rpt_x" in discovered(vendor.url, **BOTH)
     vendor.answer = portal(describing(Answer({}, 403))).answer
     assert "vw_rpt_x" in discovered(vendor.url, **BOTH)
-    assert "Those are offered that it had when it was asked last." in caplog.text
+    assert "Using those of the last run that could read it." in caplog.text
 
 
 def test_a_run_whose_catalog_selects_nothing_of_a_service_does_not_ask_what_it_has(

@@ -820,7 +820,7 @@ def test_a_given_token_may_lack_a_scope_or_have_ended(run: Any, portal: Start, c
     run(vendor.url, *names, fails=fails, **config)
     assert asked_for == 2  # once more, to tell one from the other
     if ended:
-        assert "it ended or was revoked" in str(fails[0])
+        assert "it expired or was revoked" in str(fails[0])
     else:
         assert fails == []
         assert caplog.text.count("needs the scope") == 2

@@ -9,7 +9,7 @@ import pytest
 from singer_rest import Reply
 from singer_rest.testing import Answer, Asked, Host, Output
 from tap_cornerstone import report_text
-from tap_cornerstone.report_text import decoded
+from tap_cornerstone.report_text import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,10 +76,10 @@ def test_a_report_that_stays_short_is_kept_and_told_of_and_asked_for_by_later_ru
         assert noted(output) == [f"i/report {count}"]
         assert downloads(vendor) == count
         state = output.state
-    assert "have fewer lines than their import tells of, or broke off: i/report (2 of 6 lines)." in caplog.text
-    assert "given up" not in caplog.text
+    assert "have fewer lines than their import reports, or are truncated: i/report (2 of 6 lines)." in caplog.text
+    assert "skipped from now on" not in caplog.text
     assert run(vendor.url, REPORTS, state=state, **ALL).records(REPORTS) == []
-    assert "1 of the reports could not be read whole in the 5 times that they can be downloaded" in caplog.text
+    assert "1 of the reports could not be read completely in the 5 downloads that are possible" in caplog.text
 
 
 def test_a_short_report_is_noted_as_read_once_it_came_whole(run: Any, portal: Start) -> None:
@@ -142,7 +142,7 @@ def test_reports_that_are_not_answered_in_time_are_not_waited_for_one_after_the_
     fails: list[Exception] = []
     output = run(vendor.url, REPORTS, fails=fails, **ALL)
     assert fails
-    assert "3 reports in a row were not answered in time" in caplog.text
+    assert "3 reports in a row timed out" in caplog.text
     assert noted(output)[:2] == ["i/report 2", "i/warnings 2"]
 
 
@@ -160,15 +160,15 @@ BYTES = {
 @pytest.mark.parametrize("how", BYTES)
 def test_a_report_is_read_in_its_own_encoding(how: str) -> None:
     body, content_type, text = BYTES[how]
-    assert decoded(body, content_type) == (text, False)
+    assert decode(body, content_type) == (text, False)
 
 
 def test_bytes_that_cannot_be_decoded_are_kept_in_sight_and_the_others_are_what_they_are() -> None:
-    text, has_odd_bytes = decoded("Zoë ".encode() + b"M\xfcller \\xfc C:\\temp", "")
-    assert (text, has_odd_bytes) == ("Zoë M\\xfcller \\x5cxfc C:\\temp", True)
+    text, has_undecodable_bytes = decode("Zoë ".encode() + b"M\xfcller \\xfc C:\\temp", "")
+    assert (text, has_undecodable_bytes) == ("Zoë M\\xfcller \\x5cxfc C:\\temp", True)
     back = text.encode().replace(b"\\xfc", b"\xfc").replace(b"\\x5c", b"\\")
     assert back == "Zoë ".encode() + b"M\xfcller \\xfc C:\\temp"
-    assert decoded("é".encode("utf-16")[:-1], "")[1]
+    assert decode("é".encode("utf-16")[:-1], "")[1]
 
 
 def test_a_report_with_bytes_that_are_not_utf8_is_named(
@@ -180,7 +180,7 @@ def test_a_report_with_bytes_that_are_not_utf8_is_named(
     users = [record["cells"]["User ID"] for record in output.records(REPORTS)]
     assert users[1:3] == ["Zoë", "ref\\xe4"]
     sentence = (
-        "1 of the reports hold bytes that are not UTF-8, which stand in their cells as \\xe4 and the like: i/report"
+        "1 of the reports hold bytes that are not UTF-8; their cells contain them as \\xe4 and the like: i/report"
     )
     assert sentence in caplog.text
     assert noted(output) == ["i/report"]

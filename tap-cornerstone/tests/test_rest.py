@@ -464,7 +464,7 @@ def test_a_given_token_that_ends_ends_the_run(run: Any, portal: Start) -> None:
     fails: list[Exception] = []
     vendor = portal(answer)
     run(vendor.url, "employee_groups", access_token="given", max_concurrency=1, fails=fails, **ALL)
-    assert "it ended or was revoked" in str(fails[0])
+    assert "it expired or was revoked" in str(fails[0])
     assert len(vendor.asked) <= 1 + 10 + 2 + 1
 
 
@@ -592,7 +592,7 @@ def test_applicants_are_asked_for_by_status(run: Any, portal: Start, caplog: pyt
     assert not output.of("ACTIVATE_VERSION")
     assert "the portal has no status of these names: Gibt es nicht" in caplog.text
     run(portal(answers()).url, "job_applicants", **ALL)
-    assert "nobody has a status that was asked for. Name those of your portal in `applicant_statuses`" in caplog.text
+    assert "nobody has a requested status. Set `applicant_statuses` to your portal's" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -744,7 +744,7 @@ def test_imports_that_are_not_over_after_days_are_told_of(
     made = f"{datetime.now(timezone.utc) - timedelta(days=5):%Y-%m-%dT%H:%M:%SZ}"
     job = {**JOB, "created_date": made, "imports": [{"id": "i", "status": "In progress"}]}
     run(portal(bulk([job])).url, "bulk_import_reports", "bulk_imports", **BULK)
-    assert "1 of the imports are not over, though days old" in caplog.text
+    assert "1 of the imports have not finished after days" in caplog.text
 
 
 def test_reports_that_are_not_kept_any_more_are_not_asked_for(run: Any, portal: Start) -> None:
@@ -810,7 +810,7 @@ def test_a_report_that_is_not_there_is_asked_for_by_the_next_run(
     kinds = [asked.path.rpartition("/")[2] for asked in vendor.asked if "/imports/" in asked.path]
     assert kinds.count("report") == 1
     assert kinds.count("errors") == 7
-    assert "1 of the reports are not there" in caplog.text
+    assert "1 of the reports were not found" in caplog.text
 
 
 @pytest.mark.parametrize("reports", [None, "x", [3], ["2026-99-99 i/1/report"], [None, {"a": 1}]])

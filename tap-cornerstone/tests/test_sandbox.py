@@ -10,7 +10,7 @@ import pytest
 from hr_sandbox.testing import running
 from singer_rest.testing import Output, differs
 from tap_cornerstone.odata.stream import ODataStream
-from tap_cornerstone.tap import USUAL_OBJECTS, USUAL_VIEWS, TapCornerstone
+from tap_cornerstone.tap import DEFAULT_OBJECTS, DEFAULT_VIEWS, TapCornerstone
 from tap_cornerstone.testing import key_of
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ def test_every_row_and_value_of_every_view_and_object_arrives(run: Any, sandbox:
 
 
 def test_by_default_people_units_training_and_transcripts_are_offered(url: str) -> None:
-    assert USUAL_OBJECTS
-    assert USUAL_VIEWS
+    assert DEFAULT_OBJECTS
+    assert DEFAULT_VIEWS
     tap = TapCornerstone(config={"api_url": url, "client_id": "sandbox-client", "client_secret": "sandbox-secret"})
     for name in ("users_core", "users_cf_core", "ou_core", "training_core", "transcript_core", "vw_rpt_user_cf"):
         assert name in tap.streams
@@ -180,7 +180,7 @@ def test_wrong_credentials_are_one_sentence(run: Any, url: str) -> None:
     fails: list[Exception] = []
     run(url, client_secret="wrong", fails=fails)
     run(url, access_token="dead", views=[], objects=["users_core"], fails=fails)
-    assert "Cornerstone refuses the credentials" in str(fails[0])
+    assert "Cornerstone rejects the credentials" in str(fails[0])
     assert "scope obj_metadata:read" in str(fails[1])
 
 

@@ -1,1 +1,1 @@
-"""What the OData services offer, and how it is read."""
+"""The entity sets of the OData services, and how they are read."""

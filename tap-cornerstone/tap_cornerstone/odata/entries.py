@@ -1,4 +1,4 @@
-"""Entries of a list: rows, what tells of a deleted one, and what is neither."""
+"""Entries of a list: rows, deletions, and others."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ ROW = re.compile(r"[^(]*\((.*)\)\s*", re.DOTALL)
 PART = re.compile(r"\s*(?:(\w+)\s*=\s*)?('(?:[^']|'')*'|[^',()]+?)\s*(?:,|$)")
 
 LINKS = ("/$link", "/$deletedlink")
-"""Ends of the context of what is no row among changes."""
+"""Ends of the context of entries that are not rows, in lists of changes."""
 REMOVED = ("@removed", "@odata.removed")
 NOT_REMOVED = (None, False)
-"""What stands under these names where the row is there."""
+"""Values of these members in rows that were not deleted."""
 DELETED = "/$deletedentity"
-"""The end of the context, in small letters, of a row that was deleted, where `@removed` does not say so."""
+"""The end of the context, in lower case, of a deleted row without `@removed`."""
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-class LinkEnded(TapError):  # noqa: N818 - there is another way to ask
-    """A link, or what came by it, is good no more; the list is read from its beginning."""
+class LinkEnded(TapError):  # noqa: N818 - there is a fallback
+    """A link, or its content, is no longer valid; the list is read from the start."""
 
 
 def listed(value: Any) -> list[Any] | None:  # noqa: ANN401 - what the portal sends
-    """The entries of a page, each of which may be anything; one may stand alone. None: there is no list."""
+    """Returns the entries of a page, of any type; a single one need not be in a list. None: there is no list."""
     return [value] if isinstance(value, dict) else value if isinstance(value, list) else None
 
 
 class Entries:
-    """What the entries of a view or an object are.
+    """Interprets the entries of a view or an object.
 
     Args:
         entity_set: The view or object.
-        now: When the run began, as text: when it became known that a row was deleted.
+        now: When the run began, as text: the time of deletions found in it.
     """
 
     def __init__(self, entity_set: EntitySet, now: str) -> None:
@@ -53,19 +53,21 @@ class Entries:
         self._now = now
 
     def is_error(self, record: Record) -> bool:
-        """Whether it tells of an error, in the place of what was to come."""
+        """Whether an entry is an error in place of a row."""
         error = member(record, "error")
         return isinstance(error, dict) and not any(name.lower() == "error" for name in self._entity_set.columns)
 
     def row(self, record: Record) -> Record | None:
-        """The row of an entry: itself, what tells of a deletion, or None where it is about a relation.
+        """Returns the row of an entry: the entry itself, a deletion, or None if it concerns a relation.
 
         Raises:
-            LinkEnded: If a row was deleted whose key cannot be read.
+            LinkEnded: If a deleted row's key cannot be read.
         """
-        if DELETED_AT in record:  # a column of the portal's own says nothing of a deletion
+        if DELETED_AT in record:  # a custom column does not mean a deletion
             record[f"portal{DELETED_AT}"] = record.pop(DELETED_AT)
-        if record.keys() <= self._entity_set.columns.keys():  # most are nothing else, and there may be millions
+        if (
+            record.keys() <= self._entity_set.columns.keys()
+        ):  # most entries have nothing else, and there may be millions
             return record
         context = member(record, "@odata.context")
         context = context if isinstance(context, str) else ""
@@ -73,11 +75,11 @@ class Entries:
             return None
         is_removed = any(name.lower() in REMOVED and value not in NOT_REMOVED for name, value in record.items())
         if context.lower().endswith(DELETED) or is_removed:
-            return self._gone(record)
+            return self._deleted_row(record)
         return {name: value for name, value in record.items() if not name.startswith("@")}
 
-    def _gone(self, record: Record) -> Record:
-        """The key of a row that was deleted, and when this became known."""
+    def _deleted_row(self, record: Record) -> Record:
+        """Returns the key of a deleted row and the time at which the deletion was found."""
         key = {name: record[name] for name in self._entity_set.key if record.get(name) is not None}
         for name in ("id", "@odata.id", "@id"):
             address = member(record, name)
@@ -91,12 +93,12 @@ class Entries:
         return {**key, DELETED_AT: self._now}
 
     def _key_of(self, address: str) -> Record:
-        """The key in a row's address, such as ``user_ou_core(user_id=5,ou_id=77)``."""
+        """Parses the key in a row's address, such as ``user_ou_core(user_id=5,ou_id=77)``."""
         found = ROW.fullmatch(address)
         text = found[1] if found else ""
         parts = list(PART.finditer(text))
         if "".join(part[0] for part in parts) != text:
-            raise ValueError("it is no list of values")
+            raise ValueError("it is not a list of values")
         key = {}
         for part, only in zip(parts, self._entity_set.key, strict=True):
             name = part[1] or only
@@ -106,7 +108,7 @@ class Entries:
 
 
 class Spelling:
-    """How the rows of an object spell the GUIDs of their key: what tells of a deletion may use the other letters.
+    """Tracks the letter case of GUIDs in the keys of an object's rows: deletions may use the other case.
 
     Args:
         known: What an earlier run learnt, by column: ``upper`` or ``lower``.
@@ -120,14 +122,14 @@ class Spelling:
         )
 
     def learn(self, name: str, value: Any) -> None:  # noqa: ANN401 - what the portal sends
-        """Take in a value of a row's key."""
+        """Learns from a value of a row's key."""
         if name in self.known or not isinstance(value, str) or not GUID.fullmatch(value):
             return
         if value.isupper() or value.islower():
             self.known[name] = "upper" if value.isupper() else "lower"
 
     def of(self, name: str, value: Any) -> Any:  # noqa: ANN401 - what the portal sends
-        """A value of a deleted row's key, as the row spells it."""
+        """Returns a value of a deleted row's key in the letter case of the rows."""
         if name not in self.known or not isinstance(value, str) or not GUID.fullmatch(value):
             return value
         return value.upper() if self.known[name] == "upper" else value.lower()

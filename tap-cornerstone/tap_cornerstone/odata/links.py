@@ -1,4 +1,4 @@
-"""Links of the portal: to the next page, and to what will have changed."""
+"""The portal's links: to next pages and to later changes."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from singer_rest import TapError
 
-LONGEST_COUNT = 20
-"""Digits of a number that comes as text; one of more counts nothing."""
-USUAL_PORTS = {"https": 443, "http": 80}
+MAX_DIGITS = 20
+"""Maximum number of digits of a number that is text."""
+DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 def member(body: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - what the portal sends
-    """A control member such as ``@odata.nextLink``, whatever its case."""
+    """Returns a control member such as ``@odata.nextLink``, in any letter case."""
     return next((value for key, value in body.items() if key.lower() == name), None)
 
 
 def count_of(value: Any) -> int | None:  # noqa: ANN401 - what the portal sends
-    """A number of items, whether it comes as a number or as text; None where it is none."""
+    """Parses a number of items, which may be text. None: it is not one."""
     is_count = isinstance(value, int) and not isinstance(value, bool)
-    is_text = isinstance(value, str) and value.isdecimal() and len(value) < LONGEST_COUNT
+    is_text = isinstance(value, str) and value.isdecimal() and len(value) < MAX_DIGITS
     return int(value) if is_count or is_text else None
 
 
 def path_of(link: Any, api_url: str, path: str) -> str:  # noqa: ANN401 - what the portal sends
-    """Where a link leads, below the portal's address; its query as it is.
+    """Returns the path and query of a link, relative to the portal.
 
-    The token goes to the portal's own address, whatever host a link names: of one to another host, such as the vendor's
-    second domain or the portal behind a proxy, only the query is taken.
+    The token is sent only to the portal's own address: of a link to another host, such as the vendor's second domain or
+    a portal behind a proxy, only the query is used.
 
     Args:
-        link: The link, absolute or below the service's root.
+        link: The link, absolute or relative to the service's root.
         api_url: The portal.
-        path: The view's or object's own path, below the service's root.
+        path: The path of the view or object, relative to the service's root.
 
     Raises:
-        TapError: If it cannot be read, or names neither this portal nor a place in the list.
+        TapError: If it cannot be read, or leads to another host and has no query.
     """
     try:
         own, target = urlsplit(api_url), urlsplit(urljoin(f"{api_url}{path}", link))
@@ -44,7 +44,7 @@ def path_of(link: Any, api_url: str, path: str) -> str:  # noqa: ANN401 - what t
     except (ValueError, TypeError, AttributeError):
         raise TapError("a link of the portal cannot be read. Run again later.") from None
     if is_own:
-        # Behind a proxy a portal may write http; what is asked is below its own address whatever it writes.
+        # Behind a proxy a portal may write http; requests always go to its configured address.
         path = str(target.path).removeprefix(own.path)
     elif not target.query:
         raise TapError("a link leads to another host, and the token must not go there. Check `api_url`.")
@@ -52,7 +52,7 @@ def path_of(link: Any, api_url: str, path: str) -> str:  # noqa: ANN401 - what t
 
 
 def is_same(url: Any, api_url: str) -> bool:  # noqa: ANN401 - what stands in a state
-    """Whether an address is that of the portal."""
+    """Whether a URL is the portal's."""
     try:
         return _is_same(urlsplit(api_url), urlsplit(str(url)))
     except ValueError:
@@ -60,13 +60,13 @@ def is_same(url: Any, api_url: str) -> bool:  # noqa: ANN401 - what stands in a 
 
 
 def _is_same(own: SplitResult, target: SplitResult) -> bool:
-    is_port = _port(target) == _port(own) or (_is_usual(own) and _is_usual(target))
+    is_port = _port(target) == _port(own) or (_is_default_port(own) and _is_default_port(target))
     return target.hostname == own.hostname and is_port
 
 
 def _port(address: SplitResult) -> int | None:
-    return address.port or USUAL_PORTS.get(address.scheme)
+    return address.port or DEFAULT_PORTS.get(address.scheme)
 
 
-def _is_usual(address: SplitResult) -> bool:
-    return _port(address) == USUAL_PORTS.get(address.scheme)
+def _is_default_port(address: SplitResult) -> bool:
+    return _port(address) == DEFAULT_PORTS.get(address.scheme)

@@ -1,4 +1,4 @@
-"""What a service's ``$metadata`` says: its entity sets, their columns and keys."""
+"""Parses a service's ``$metadata``: entity sets, columns and keys."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 FALSE = frozenset({"false", "0", "no"})
 OBJECT = "object"
-"""The type of a column that holds a complex value which the document describes."""
+"""The type of a column that holds a described complex value."""
 
 XML_ENTITIES = frozenset({"amp", "lt", "gt", "quot", "apos"})
 NO_XML = re.compile(
     rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#0*([0-8]|1[124-9]|2\d|3[01]);|&#[xX]0*([0-8bcefBCEF]|1[0-9a-fA-F]);"
 )
-"""Characters that XML cannot hold, as they are or as references; a label that somebody typed in may."""
+"""Characters that XML does not allow, also as references. Labels entered by users may contain them."""
 
 NAMED = re.compile(rb"&(\w+);")
 
@@ -30,9 +30,9 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     """A column.
 
     Args:
-        type: Its OData type, such as ``Edm.Int32``; ``object`` of a complex value.
-        scale: Digits behind the point of a decimal, where they are declared.
-        filterable: Whether it may stand in a filter.
+        type: Its OData type, such as ``Edm.Int32``; ``object`` for a complex value.
+        scale: Number of decimal places, if declared.
+        filterable: Whether filters may use it.
     """
 
     type: str
@@ -45,9 +45,9 @@ class EntitySet(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Args:
         name: Its name, which is the stream's.
-        columns: Its columns by name, in their order; none where they are not known.
-        key: The columns of its key; none where none is declared.
-        tracks_changes: Whether it can be asked for what changed and what was deleted since a moment.
+        columns: Its columns by name, in order. Empty: not known.
+        key: The columns of its key. Empty: none declared.
+        tracks_changes: Whether it supports delta links for changes and deletions.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Document:
             names = filter(None, (schema.get("Namespace"), schema.get("Alias")))
             for prefix in names:
                 self._take(schema, prefix)
-        if not self.sets:  # without a container its types are what it offers
+        if not self.sets:  # without a container, its types are its entity sets
             self.sets = {_short(kind): (element, kind) for kind, element in self._types.items()}
 
     def _take(self, schema: etree._Element, prefix: str) -> None:
@@ -101,7 +101,7 @@ class Document:
                     self.sets[part.get("Name", "")] = (part, part.get("EntityType", ""))
 
     def entity_set(self, name: str) -> EntitySet:
-        """A set by its name; without columns where its type is not described."""
+        """Returns a set by its name, without columns if its type is not described."""
         element, kind = self.sets[name]
         lineage = self._lineage(kind)
         tracks = any(
@@ -119,7 +119,7 @@ class Document:
         return EntitySet(name, columns, tuple(dict.fromkeys(key)), tracks_changes=tracks)
 
     def _lineage(self, kind: str) -> list[etree._Element]:
-        """A type and those that it extends, the first of them first."""
+        """Returns a type after its base types."""
         found: list[etree._Element] = []
         while kind in self._types and self._types[kind] not in found:
             found.insert(0, self._types[kind])
@@ -139,7 +139,7 @@ class Document:
         )
 
     def _says(self, holder: etree._Element, target: str, term: str) -> str | None:
-        """What is said of an element under a term: in an attribute, within it, or in a place of its own."""
+        """Returns the value of a term for an element: an attribute, a nested annotation or a separate one."""
         for name, value in holder.attrib.items():
             if str(name).endswith(term):
                 return str(value).lower()
@@ -152,16 +152,16 @@ class Document:
 
 
 def parse(document: bytes) -> list[EntitySet]:
-    """The entity sets that a metadata document describes, by name.
+    """Returns the entity sets of a metadata document, by name.
 
     Raises:
-        MetadataError: If it is none. Entities of its own are refused: they are how such documents attack a reader.
+        MetadataError: If it is invalid. Documents with their own entities are rejected, as they can attack a parser.
     """
     try:
         root = _root(document)
     except etree.XMLSyntaxError:
         try:
-            root = _root(_mended(document))
+            root = _root(_repaired(document))
         except etree.XMLSyntaxError:
             raise MetadataError("it is not XML") from None
     if root.getroottree().docinfo.doctype:
@@ -177,14 +177,14 @@ def _root(document: bytes) -> etree._Element:
     return etree.fromstring(document, parser)
 
 
-def _mended(document: bytes) -> bytes:
-    """A document without what XML cannot hold: control characters, HTML's entities, bytes that are not UTF-8."""
+def _repaired(document: bytes) -> bytes:
+    """Removes what XML does not allow: control characters, HTML entities, bytes that are not UTF-8."""
     text = NO_XML.sub(b"", document.decode("utf-8", "backslashreplace").encode())
     return NAMED.sub(_numbered, text)
 
 
 def _numbered(found: re.Match[bytes]) -> bytes:
-    """One of HTML's entities by its number, which XML knows too."""
+    """Converts an HTML entity to its number, which XML supports."""
     name = found[1].decode()
     number = None if name in XML_ENTITIES else name2codepoint.get(name)
     return found[0] if number is None else f"&#{number};".encode()
@@ -196,7 +196,7 @@ def _key(element: etree._Element) -> Iterator[str]:
 
 
 def _value(annotation: etree._Element) -> str:
-    """What an annotation says, in an attribute or as text; without a word it says yes."""
+    """The value of an annotation, an attribute or text. Without a value it is true."""
     for name in ("Bool", "String", "Int"):
         if value := annotation.get(name):
             return str(value).lower()

@@ -1,4 +1,4 @@
-"""The two OData services, and what they offer: read from the portal, from a cache of that, or as shipped."""
+"""The two OData services and their entity sets: from the portal, a cache, or the shipped catalogue."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NOT_TOLD = frozenset(
+NO_METADATA = frozenset(
     {
         HTTPStatus.UNAUTHORIZED,
         HTTPStatus.PAYMENT_REQUIRED,
@@ -40,7 +40,7 @@ NOT_TOLD = frozenset(
         HTTPStatus.PRECONDITION_REQUIRED,
     }
 )
-"""What a credential gets that may not know what a service has, or a portal that has not booked it."""
+"""Statuses if the credential may not read the metadata, or the portal has not booked the service."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Service:
     """An OData service.
 
     Args:
-        name: What the catalogue calls it.
-        root: Where its entity sets are.
+        name: Its name in the catalogue.
+        root: The path of its entity sets.
         scope: The scope of an entity set, with its name in braces.
         metadata_scope: The scope of its ``$metadata``.
     """
@@ -61,7 +61,7 @@ class Service:
 
     @property
     def metadata_path(self) -> str:
-        """Where it describes itself."""
+        """The path of its metadata."""
         return f"{self.root}/$metadata"
 
 
@@ -71,19 +71,19 @@ OBJECTS = Service("objects", "/services/api/x/dataexporter/api/objects", "obj_{}
 
 @cache
 def shipped() -> dict[str, list[EntitySet]]:
-    """What is known of the services without a portal, by service."""
+    """Returns the shipped catalogue by service, for use without a portal."""
     text = (files(__package__ or "") / "catalogue.json").read_bytes()
     return msgspec.json.decode(text, type=dict[str, list[EntitySet]])
 
 
-class Kept(msgspec.Struct, frozen=True):
-    """What a portal said once.
+class CachedMetadata(msgspec.Struct, frozen=True):
+    """A cached response of a portal.
 
     Args:
-        read_at: When it said so last, seconds since the epoch.
-        etag: What it called this state; empty: it has no name for it.
-        token: A hash of the token that it said so to, where one is given; another may be told less.
-        digest: A hash of the document, which need not be read again while it is the same.
+        read_at: When it was received, seconds since the epoch.
+        etag: Its ETag. Empty: it has none.
+        token: Hash of the access token it was requested with, if one is set; others may see less.
+        digest: Hash of the document, which is not parsed again while it is unchanged.
         sets: Its entity sets.
     """
 
@@ -94,16 +94,16 @@ class Kept(msgspec.Struct, frozen=True):
     sets: list[EntitySet]
 
 
-class Described:
-    """What a portal's services offer, asked for at most so often.
+class MetadataCache:
+    """The entity sets of a portal's services, cached for some hours.
 
     Args:
-        transport: The way to the portal.
-        authenticator: What gives the token.
-        client: Who asks.
-        token: The token, where one is given.
-        hours: For how long what it said is good.
-        first_delay: Seconds before the first repeat.
+        transport: The HTTP client.
+        authenticator: The authenticator.
+        client: Identifies the client.
+        token: The access token, if one is set.
+        hours: Lifetime of the cache in hours.
+        first_delay: Seconds before the first retry.
     """
 
     def __init__(
@@ -124,38 +124,38 @@ class Described:
         self._first_delay = first_delay
 
     def sets(self, service: Service) -> Sequence[EntitySet]:
-        """The entity sets of a service.
+        """Returns the entity sets of a service.
 
         Raises:
-            NoAccess: If the credential may not know, and was not told before either.
-            TapError: If the portal does not tell, and what it said before is too old: what the shipped catalogue
-                lacks, columns of the portal's own above all, would be lost without a word.
+            NoAccess: If the credential may not read the metadata and nothing is cached.
+            TapError: If the portal does not answer and the cache has expired. The shipped catalogue is no substitute:
+                it lacks custom columns, which would be lost without a warning.
         """
         file = self._file(service)
-        kept = self._read(file)
-        if kept and kept.token == self._token and 0 <= time.time() - kept.read_at < self._seconds:
-            return kept.sets
-        reply, sets = self._ask(service, kept)
-        if reply.status in NOT_TOLD:
+        cached = self._read(file)
+        if cached and cached.token == self._token and 0 <= time.time() - cached.read_at < self._seconds:
+            return cached.sets
+        reply, sets = self._ask(service, cached)
+        if reply.status in NO_METADATA:
             sentence = (
-                f"The credential may not know which {service.name} the portal has; it needs the scope "
+                f"The credential may not read which {service.name} the portal has; it needs the scope "
                 f"{service.metadata_scope} (status {reply.status})."
             )
-            if not kept or kept.token != self._token:
+            if not cached or cached.token != self._token:
                 raise NoAccess(sentence)
-            logger.warning("%s Those are offered that it had when it was asked last.", sentence)
-            return kept.sets
-        if reply.status == HTTPStatus.NOT_MODIFIED and kept:
-            kept = msgspec.structs.replace(kept, read_at=time.time(), token=self._token)
+            logger.warning("%s Using those of the last run that could read it.", sentence)
+            return cached.sets
+        if reply.status == HTTPStatus.NOT_MODIFIED and cached:
+            cached = msgspec.structs.replace(cached, read_at=time.time(), token=self._token)
         else:
             digest = hashlib.sha256(reply.body).hexdigest()
-            kept = Kept(time.time(), reply.headers.get("ETag") or "", self._token, digest, list(sets))
-        self._write(file, kept)
-        return kept.sets
+            cached = CachedMetadata(time.time(), reply.headers.get("ETag") or "", self._token, digest, list(sets))
+        self._write(file, cached)
+        return cached.sets
 
-    def _ask(self, service: Service, kept: Kept | None) -> tuple[Reply, Sequence[EntitySet]]:
-        """The portal's answer, and the entity sets in it."""
-        etag = kept.etag if kept else ""
+    def _ask(self, service: Service, cached: CachedMetadata | None) -> tuple[Reply, Sequence[EntitySet]]:
+        """Requests the metadata. Returns the response and its entity sets."""
+        etag = cached.etag if cached else ""
         known = (("If-None-Match", etag),) if etag.isprintable() and etag.isascii() and etag else ()
         headers = (("Accept", "application/xml"), *known)
         request = Request(service.metadata_path, (), service.metadata_path, headers=headers)
@@ -166,17 +166,17 @@ class Described:
             nonlocal sets
             reply = self._transport.send(request, self._authenticator)
             if reply.status == HTTPStatus.OK:
-                sets = self._parsed(reply, kept)
+                sets = self._parse(reply, cached)
             return reply
 
         try:
             reply = until_answered(ask, self._first_delay, self._transport.max_wait, service.metadata_path)
         except RetryableError as retry:
             raise TapError(
-                f"The portal does not describe its {service.name} ({retry.reason}). Run again later; if it stays so, "
-                "check `corpname` or `api_url`."
+                f"The portal does not describe its {service.name} ({retry.reason}). Run again later; if it happens "
+                "again, check `corpname` or `api_url`."
             ) from None
-        if reply.status not in {HTTPStatus.OK, *NOT_TOLD, *([HTTPStatus.NOT_MODIFIED] if kept else [])}:
+        if reply.status not in {HTTPStatus.OK, *NO_METADATA, *([HTTPStatus.NOT_MODIFIED] if cached else [])}:
             raise TapError(
                 f"The portal does not describe its {service.name}: status {reply.status}. Check `corpname` or "
                 f"`api_url`, or set `{service.name}` to [] to leave them out."
@@ -184,43 +184,43 @@ class Described:
         return reply, sets
 
     @staticmethod
-    def _parsed(reply: Reply, kept: Kept | None) -> Sequence[EntitySet]:
-        if kept and kept.digest == hashlib.sha256(reply.body).hexdigest():
-            return kept.sets
+    def _parse(reply: Reply, cached: CachedMetadata | None) -> Sequence[EntitySet]:
+        if cached and cached.digest == hashlib.sha256(reply.body).hexdigest():
+            return cached.sets
         if not reply.body.rstrip().endswith(b">"):
-            raise RetryableError("it breaks off")
+            raise RetryableError("it is truncated")
         try:
             return metadata.parse(reply.body)
-        except MetadataError as error:  # a page for people may stand there for a while
+        except MetadataError as error:  # a portal may temporarily answer with a web page
             raise RetryableError(str(error)) from None
 
     def _file(self, service: Service) -> Path:
-        # Another client may be told less, and another version of the tap understand more.
+        # Another client may see less, and another version of the tap may parse more.
         words = (self._transport.api_url, self._client, version("tap-cornerstone"))
         portal = hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]
         try:
             folder = user_cache_path("tap-cornerstone", appauthor=False)
-        except RuntimeError:  # a user without a home
+        except RuntimeError:  # a user without a home directory
             folder = Path(os.devnull)
         return folder / f"{portal}-{service.name}.json"
 
     @staticmethod
-    def _read(file: Path) -> Kept | None:
+    def _read(file: Path) -> CachedMetadata | None:
         try:
-            return msgspec.json.decode(file.read_bytes(), type=Kept)
-        except (OSError, ValueError):  # those of msgspec among them
+            return msgspec.json.decode(file.read_bytes(), type=CachedMetadata)
+        except (OSError, ValueError):  # msgspec's errors are ValueErrors
             return None
 
     @staticmethod
-    def _write(file: Path, kept: Kept) -> None:
-        """Keep it for others of this user only, whole or not at all; without a place it is asked for again."""
-        beside = file.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}")
+    def _write(file: Path, cached: CachedMetadata) -> None:
+        """Caches a response, atomically and for this user only. If that fails, it is requested again next time."""
+        temporary = file.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}")
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
-                opened.write(msgspec.json.encode(kept))
-            beside.replace(file)
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file_object:
+                file_object.write(msgspec.json.encode(cached))
+            temporary.replace(file)
         except OSError:
             with suppress(OSError):
-                beside.unlink()
-            logger.info("What the portal offers cannot be kept for the next run: the cache cannot be written.")
+                temporary.unlink()
+            logger.info("The portal's metadata cannot be cached for the next run: the cache is not writable.")

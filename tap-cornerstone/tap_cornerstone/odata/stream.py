@@ -15,7 +15,7 @@ from tap_cornerstone.client import CornerstoneStream, is_resting
 from tap_cornerstone.odata import links
 from tap_cornerstone.odata.entries import Entries, LinkEnded, Spelling, listed
 from tap_cornerstone.odata.links import count_of, member
-from tap_cornerstone.odata.types import DELETED_AT, MOMENT, schema_of
+from tap_cornerstone.odata.types import DELETED_AT, TIMESTAMP, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ MOST_STARTS = 3
 
 DELTA = "delta_link"
 SPELLING = "guid_letters"
-MOMENTS = {MOMENT: times.text, "Edm.Date": times.date}
+TIMESTAMP_FORMATS = {TIMESTAMP: times.text, "Edm.Date": times.date}
 """The types of columns that may tell when a row was touched, and how a moment is written for them."""
 
 NO_STAMP = "it has no key, or no column of that name that holds moments and may stand in a filter"
@@ -117,7 +117,7 @@ class ODataStream(CornerstoneStream):
         name = self.replication_key or ""
         if not (self.primary_keys and is_stamp(self.entity_set, name)):
             return None
-        return ChangedSince(name, text=MOMENTS[self.entity_set.columns[name].type])
+        return ChangedSince(name, text=TIMESTAMP_FORMATS[self.entity_set.columns[name].type])
 
     @override
     def apply_catalog(self, catalog: Catalog) -> None:
@@ -337,7 +337,7 @@ def _pace(request: Request) -> Pace:
 def is_stamp(entity_set: EntitySet, name: str) -> bool:
     """Whether a column can tell when a row was touched, and be asked with."""
     column = entity_set.columns.get(name)
-    return column is not None and column.type in MOMENTS and column.filterable
+    return column is not None and column.type in TIMESTAMP_FORMATS and column.filterable
 
 
 def stream_of(entity_set: EntitySet, service: Service, replication_key: str | None) -> type[ODataStream]:

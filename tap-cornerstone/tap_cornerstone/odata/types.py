@@ -1,4 +1,4 @@
-"""OData's types in a stream's schema, and values as the schema says."""
+"""Maps OData types to JSON Schema, and parses key values."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ TYPES: dict[str, Json] = {
     **{name: {"type": ["string", "null"]} for name in TEXTS},
     OBJECT: {"type": ["object", "null"]},
 }
-"""All others have no type, for their values may be anything; strings keep their blanks."""
+"""Other types may have any value and no schema type. Strings keep their whitespace."""
 
 TEXT: Json = {"type": ["string", "null"]}
 DELETED: Json = {
     "type": ["string", "null"],
     "format": "date-time",
-    "description": "When the portal told that the row is gone.",
+    "description": "When the portal reported the row as deleted.",
 }
 DELETED_AT = "_sdc_deleted_at"
 INTEGERS = frozenset(name for name, schema in TYPES.items() if "integer" in schema["type"])
-MOMENT = "Edm.DateTimeOffset"
+TIMESTAMP = "Edm.DateTimeOffset"
 
 
 def schema_of(entity_set: EntitySet) -> Json:
-    """The JSON Schema of a view or object."""
+    """Returns the JSON Schema of a view or object."""
     properties = {name: _column(column) for name, column in entity_set.columns.items() if not is_reserved(name)}
     for name in entity_set.key:
         column = properties.get(name) or TEXT
@@ -58,21 +58,21 @@ def _column(column: Column) -> Json:
         return {"type": ["array", "null"], "items": {}}
     schema = TYPES.get(column.type, {})
     if column.type == "Edm.Decimal" and column.scale:
-        # Binary numbers do not hold decimals exactly.
+        # Binary floating point cannot hold decimals exactly.
         return {**schema, "multipleOf": float(f"1e-{column.scale}")}
     return schema
 
 
 def literal(text: str, kind: str) -> Any:  # noqa: ANN401 - a key's value
-    """A value as it stands in the address of a row, such as the 5 in ``users_core(user_id=5)``.
+    """Parses a value in a row's address, such as the 5 in ``users_core(user_id=5)``.
 
     Raises:
-        ValueError: If it cannot be one of its type.
+        ValueError: If it is not of the type.
     """
     if kind in INTEGERS:
         return int(text)
     if text.startswith("'") and text.endswith("'"):
         return text[1:-1].replace("''", "'")
     if text == "null":
-        raise ValueError("no key is null")
+        raise ValueError("a key is never null")
     return text

@@ -1,4 +1,4 @@
-"""The lists of the REST families, a module per subject."""
+"""The lists of the REST families, one module per subject."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loads in bulk: jobs, their imports, and what became of each line."""
+"""The Bulk API: jobs, their imports, and reports on each imported line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,16 @@ from typing_extensions import override
 from tap_cornerstone import report_text
 from tap_cornerstone.client import is_resting, per_minute
 from tap_cornerstone.odata.links import member
-from tap_cornerstone.reports import MOST, MOST_LATE, Attempt, Downloads, End, Reports, ReportSlice, named
+from tap_cornerstone.reports import (
+    MAX_DOWNLOADS,
+    MAX_TIMEOUTS_IN_A_ROW,
+    Attempt,
+    Downloads,
+    Outcome,
+    Reports,
+    ReportSlice,
+    join_names,
+)
 from tap_cornerstone.rest import RestList, first_of, told_total
 
 if TYPE_CHECKING:
@@ -40,8 +49,8 @@ if TYPE_CHECKING:
 BULK = "/services/api/x/bulk-api/v1"
 IMPORTS = "imports"
 JOB = f"{BULK}/jobs/{{job_id}}"
-ENDS = {Meaning.PARENT_GONE: End.MISSING, Meaning.UNREADABLE: End.SPENT}
-"""What became of a report, by what its answer means."""
+OUTCOMES = {Meaning.PARENT_GONE: Outcome.MISSING, Meaning.UNREADABLE: Outcome.EXHAUSTED}
+"""Outcomes of a report by the meaning of its response."""
 
 
 class BulkJobs(RestList):
@@ -52,10 +61,10 @@ class BulkJobs(RestList):
 
     name = "bulk_jobs"
     path = f"{BULK}/jobs"
-    permission = "the scope of the Bulk API"  # what it is called is not documented
+    permission = "the scope of the Bulk API"  # its name is not documented
     primary_keys = ("id",)
     slices = DateWindows("job_create_from_date", "job_create_to_date", days=31, days_back=30)
-    versioned = False  # jobs before the first day are not gone
+    versioned = False  # jobs before the first day are not deleted
     rate = per_minute(5)
     pagination = PageNumber("page_number", size=100, size_param="page_size")
     members = ("jobs", "job", "data", "results", "items")
@@ -82,19 +91,19 @@ class BulkImports(BulkJobs):
         if request.endpoint == JOB:
             found = self._found_items(body, alone=True)
             jobs = [job for item in found if isinstance(item, dict) for job in self.rows(item)]
-            told, failed = self._told_by(jobs)
-            return Parsed(told, item_count=0, failed_items=failed + len(found) - len(jobs))
+            imports, failed = self._imports_of(jobs)
+            return Parsed(imports, item_count=0, failed_items=failed + len(found) - len(jobs))
         parsed = super().parse(body, request)
         jobs = parsed.records
-        # The list need not tell of the imports; then each job does.
-        silent = [job for job in jobs if job["id"] and not isinstance(member(job, IMPORTS), list)]
-        told, failed = self._told_by([job for job in jobs if job not in silent])
-        paths = [f"{self.path}/{quote(str(job['id']), safe='')}" for job in silent]
+        # The list may lack the imports; then each job is requested.
+        without_imports = [job for job in jobs if job["id"] and not isinstance(member(job, IMPORTS), list)]
+        imports, failed = self._imports_of([job for job in jobs if job not in without_imports])
+        paths = [f"{self.path}/{quote(str(job['id']), safe='')}" for job in without_imports]
         following = [*parsed.next_requests, *(Request(path, (), JOB) for path in paths)]
-        return replace(parsed, records=told, next_requests=following, failed_items=parsed.failed_items + failed)
+        return replace(parsed, records=imports, next_requests=following, failed_items=parsed.failed_items + failed)
 
-    def _told_by(self, jobs: list[Record]) -> tuple[list[Record], int]:
-        """The imports that jobs tell of, and how many jobs or imports cannot be read; they hold up no others."""
+    def _imports_of(self, jobs: list[Record]) -> tuple[list[Record], int]:
+        """Returns the imports of jobs, and the number of unreadable jobs and imports, which do not block others."""
         found = [self._imports(job) for job in jobs]
         good = [row for rows in found for row in rows or () if row is not None]
         return good, sum(1 for rows in found for row in ([None] if rows is None else rows) if row is None)
@@ -102,7 +111,7 @@ class BulkImports(BulkJobs):
     def _imports(self, job: Record) -> list[Record | None] | None:
         found = member(job, IMPORTS)
         if found is None and any(name.lower() == IMPORTS for name in job):
-            found = []  # a job that waits has none yet
+            found = []  # a waiting job has none yet
         if not isinstance(found, list):
             return None
         known = {
@@ -110,14 +119,14 @@ class BulkImports(BulkJobs):
             "job_status": member(job, "status"),
             "job_created_date": member(job, "created_date"),
         }
-        return [self._joined(row, known) if isinstance(row, dict) else None for row in found]
+        return [self._merge(row, known) if isinstance(row, dict) else None for row in found]
 
-    def _joined(self, row: Record, known: Record) -> Record:
+    def _merge(self, row: Record, known: Record) -> Record:
         return self.spelled({**row, "id": first_of(row, "id", "import_id", "importid"), **known})
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        # A job may have been listed on the last day that it is kept.
+        # A job may have been listed on the last day of its retention.
         if request.endpoint == JOB and reply.status == HTTPStatus.NOT_FOUND:
             return Meaning.NO_RECORDS
         return super().classify(reply, request)
@@ -145,14 +154,14 @@ class BulkImportReports(RestList):
     permission = "the scope of the Bulk API"
     primary_keys = ("import_id", "kind", "row_number")
     versioned = False  # each is read once
-    prefetches = False  # what is downloaded counts, so nothing is before its rows are wanted
+    prefetches = False  # downloads are limited, so none happens before its rows are needed
     in_connection_test = False
     optional = True
     rate = per_minute(10)
 
     @cached_property
     def downloads(self) -> Downloads:
-        """Which reports were read, and how often each was downloaded."""
+        """Tracks which reports were read and how often each was downloaded."""
         return Downloads(self.stream_state, self.started)
 
     @property
@@ -172,12 +181,15 @@ class BulkImportReports(RestList):
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
         header, *lines = body.lines or [[]]
-        # Each load has columns of its own, so they stand together.
+        # Each load has its own columns, so they are kept together.
         records = [
             {"row_number": number, "cells": dict(zip(columns(header, len(line)), line, strict=False))}
             for number, line in enumerate(lines, 1)
         ]
-        return Parsed(records, note=Attempt(records=records, is_open=body.is_open, has_odd_bytes=body.has_odd_bytes))
+        return Parsed(
+            records,
+            note=Attempt(records=records, is_open=body.is_open, has_undecodable_bytes=body.has_undecodable_bytes),
+        )
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
@@ -191,44 +203,44 @@ class BulkImportReports(RestList):
         except RetryableError as retry:
             if retry.throttled:
                 raise
-            attempt = before.in_vain(counts=not is_resting(retry), is_late=retry.slow)
-            return self._page_or_next(attempt, request, part, End.FAILED)
+            attempt = before.add_failure(counts=not is_resting(retry), timed_out=retry.slow)
+            return self._page_or_next(attempt, request, part, Outcome.FAILED)
         except RunError:
             raise
         except TapError as error:
-            # One that is refused must not keep the others waiting: they do not live long.
+            # A rejected report must not delay the others, which are kept for a limited time.
             self.logger.warning("%s", error)
-            return self._page_of(before, part, End.FAILED)
-        if page.meaning in ENDS:
-            return self._page_of(before, part, ENDS[page.meaning])
+            return self._page_of(before, part, Outcome.FAILED)
+        if page.meaning in OUTCOMES:
+            return self._page_of(before, part, OUTCOMES[page.meaning])
         if page.meaning is Meaning.PARENT_FORBIDDEN:
             return page
         here: Attempt = page.note or Attempt()  # without content
         attempt = here.better(before)
         if not here.is_whole(before, part.lines if isinstance(part, ReportSlice) else None):
-            return self._page_or_next(attempt, request, part, End.SHORT)
-        return replace(page, meaning=Meaning.RECORDS, is_no_content=False, note=replace(attempt, end=End.READ))
+            return self._page_or_next(attempt, request, part, Outcome.SHORT)
+        return replace(page, meaning=Meaning.RECORDS, is_no_content=False, note=replace(attempt, outcome=Outcome.READ))
 
-    def _page_or_next(self, attempt: Attempt, request: Request, part: Slice, end: End) -> Page:
-        """Ask for a report once more, or hand on what came of it."""
+    def _page_or_next(self, attempt: Attempt, request: Request, part: Slice, outcome: Outcome) -> Page:
+        """Requests a report again, or returns what was received."""
         if isinstance(part, ReportSlice) and part.may_try(attempt):
-            again = replace(request, note=attempt, is_first=True)
-            return Page([], [again], part, 0, datetime.now(timezone.utc), is_placeholder=True)
-        return self._page_of(attempt, part, End.SHORT if attempt.records else end)
+            retry_request = replace(request, note=attempt, is_first=True)
+            return Page([], [retry_request], part, 0, datetime.now(timezone.utc), is_placeholder=True)
+        return self._page_of(attempt, part, Outcome.SHORT if attempt.records else outcome)
 
     @staticmethod
-    def _page_of(attempt: Attempt, part: Slice, end: End) -> Page:
-        note = replace(attempt, end=end)
+    def _page_of(attempt: Attempt, part: Slice, outcome: Outcome) -> Page:
+        note = replace(attempt, outcome=outcome)
         return Page(list(attempt.records), (), part, 0, datetime.now(timezone.utc), note=note)
 
     @override
     def remember(self, page: Page, state: dict[str, Any]) -> bool:
         if isinstance(page.slice, ReportSlice):
             self.downloads.note(page.slice, page.note, state)
-        if self.downloads.late_in_a_row == MOST_LATE:
+        if self.downloads.timeouts_in_a_row == MAX_TIMEOUTS_IN_A_ROW:
             raise TapError(
-                f"{self.name}: {MOST_LATE} reports in a row were not answered in time, so the others are not asked "
-                "for. Run again later: what was read before is kept."
+                f"{self.name}: {MAX_TIMEOUTS_IN_A_ROW} reports in a row timed out, so the others were not requested. "
+                "Run again later: what was read before is kept."
             )
         return True
 
@@ -238,39 +250,39 @@ class BulkImportReports(RestList):
         self.downloads.write(state)
         for sentence in self._sentences():
             self.logger.warning("%s: %s", self.name, sentence)
-        if failed := self.downloads.ended(End.FAILED):
+        if failed := self.downloads.with_outcome(Outcome.FAILED):
             raise TapError(
-                f"{self.name}: {len(failed)} of the reports could not be read. The next run asks for them again."
+                f"{self.name}: {len(failed)} of the reports could not be read. The next run requests them again."
             )
 
     def _sentences(self) -> Iterator[str]:
-        """A sentence for each kind of reports that are not there whole."""
+        """Yields a sentence for each kind of incomplete reports."""
         downloads = self.downloads
         if downloads.stuck:
-            yield f"{len(downloads.stuck)} of the imports are not over, though days old; their reports wait."
-        if short := downloads.ended(End.SHORT):
+            yield f"{len(downloads.stuck)} of the imports have not finished after days; their reports are read later."
+        if short := downloads.with_outcome(Outcome.SHORT):
             yield (
-                f"{len(short)} of the reports have fewer lines than their import tells of, or broke off: "
-                f"{named(short)}. What came is kept; the next run downloads them again."
+                f"{len(short)} of the reports have fewer lines than their import reports, or are truncated: "
+                f"{join_names(short)}. What was received is kept; the next run downloads them again."
             )
         if downloads.given_up:
             yield (
-                f"{len(downloads.given_up)} of the reports could not be read whole in the {MOST} times that they can "
-                "be downloaded, and are given up."
+                f"{len(downloads.given_up)} of the reports could not be read completely in the "
+                f"{MAX_DOWNLOADS} downloads that are possible, and are skipped from now on."
             )
-        if spent := downloads.ended(End.SPENT):
-            yield f"{len(spent)} of the reports had been downloaded too often elsewhere, and cannot be read any more."
-        if missing := downloads.ended(End.MISSING):
-            yield f"{len(missing)} of the reports are not there; the next run asks for them again."
-        if odd := downloads.odd_bytes:
+        if exhausted := downloads.with_outcome(Outcome.EXHAUSTED):
+            yield f"{len(exhausted)} of the reports were downloaded too often elsewhere and cannot be read any more."
+        if missing := downloads.with_outcome(Outcome.MISSING):
+            yield f"{len(missing)} of the reports were not found; the next run requests them again."
+        if undecodable := downloads.undecodable:
             yield (
-                f"{len(odd)} of the reports hold bytes that are not UTF-8, which stand in their cells as \\xe4 and the "
-                f"like: {named(odd)}."
+                f"{len(undecodable)} of the reports hold bytes that are not UTF-8; their cells contain them as "
+                f"\\xe4 and the like: {join_names(undecodable)}."
             )
 
 
 def columns(header: list[str], cells: int) -> list[str]:
-    """Names of a line's cells: those of the header, made different where they are alike, and for cells beyond it."""
+    """Returns names for a line's cells: unique names from the header, and numbered ones beyond it."""
     names: list[str] = []
     for number in range(max(cells, len(header))):
         name = header[number] if number < len(header) else ""

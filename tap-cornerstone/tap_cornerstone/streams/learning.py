@@ -1,4 +1,4 @@
-"""Learning: what can be learnt, who learns it, who is in a session."""
+"""Learning: trainings, transcripts and sessions."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ class Transcripts(RestList):
     primary_keys = ("UserId", "LOID", "RegistrationNumber")
     bookmark_is_run_start = True
     slices = DayWindows("ModificationStartDate", "ModificationEndDate", days_back=30)
-    versioned = False  # those who left are not told any more, and what they have learnt is not gone
+    versioned = False  # the API stops returning users who left, but their transcripts are not deleted
     pagination = PageNumber("pageNumber", size=50, size_param=None)
 
     @override
     def rows(self, item: Record) -> list[Any]:
-        # What changed stands below each user, beside who that is.
-        person = member(item, "transcriptitem")
-        if not isinstance(person, dict):
-            return [person]
-        found = member(person, "transcripts")
-        who = {name: value for name, value in person.items() if name.lower() != "transcripts"}
-        listed = found if isinstance(found, list) else [] if found is None or found == {} else [found]
-        return [self._joined(who, row) if isinstance(row, dict) else row for row in listed]
+        # Changes are nested in each user.
+        user_item = member(item, "transcriptitem")
+        if not isinstance(user_item, dict):
+            return [user_item]
+        found = member(user_item, "transcripts")
+        user = {name: value for name, value in user_item.items() if name.lower() != "transcripts"}
+        items = found if isinstance(found, list) else [] if found is None or found == {} else [found]
+        return [self._merge(user, row) if isinstance(row, dict) else row for row in items]
 
     @staticmethod
-    def _joined(who: Record, row: Record) -> Record:
-        own = {f"User{name}" if name in row else name: value for name, value in who.items()}
-        # Who takes a training once more has it twice, where the portal tells of it.
+    def _merge(user: Record, row: Record) -> Record:
+        own = {f"User{name}" if name in row else name: value for name, value in user.items()}
+        # A repeated training has several rows, if the portal has a registration number.
         return {**own, **row, "RegistrationNumber": first_of(row, "registrationnumber") or 1}
 
 
@@ -62,7 +62,7 @@ class Catalog(RestList):
     path = "/services/api/Catalog/GlobalSearch"
     permission = "the scope training:read"
     primary_keys = ("ObjectId",)
-    prefetches = False  # one call at a time
+    prefetches = False  # one request at a time
     pagination = PageNumber("pageNumber", size=50, size_param=None)
 
 
@@ -74,7 +74,7 @@ class TrainingDetails(RestList):
     permission = "the scope training:read"
     primary_keys = ("ObjectId",)
     slices = PerParent("catalog", "ObjectId", param="ObjectID")
-    optional = True  # a request per training
+    optional = True  # one request per training
 
     @override
     def rows(self, item: Record) -> list[Any]:
@@ -82,7 +82,7 @@ class TrainingDetails(RestList):
 
 
 class Sessions(Slices):
-    """One slice per session that the details of trainings tell of: they are one, or list some."""
+    """One slice per session found in the details of trainings, which are sessions or list some."""
 
     parent = "training_details"
     key = "session"
@@ -106,15 +106,15 @@ class Sessions(Slices):
 
 
 def sessions_of(training: Record) -> Iterator[str]:
-    """Ids of the sessions that a training's details tell of."""
+    """Ids of the sessions in a training's details."""
     kinds = (str(member(training, name)).lower() for name in ("type", "trainingtype", "lotype"))
     own = first_of(training, "objectid")
     if own is not None and any(kind.endswith(SESSION) for kind in kinds):
         yield str(own)
-    listed = member(training, "sessions")
-    if isinstance(listed, dict):
-        listed = next(iter(listed.values()), None)
-    for session in listed if isinstance(listed, list) else []:
+    items = member(training, "sessions")
+    if isinstance(items, dict):
+        items = next(iter(items.values()), None)
+    for session in items if isinstance(items, list) else []:
         session_id = (
             first_of(session, "sessionloid", "loid", "objectid", "id") if isinstance(session, dict) else session
         )
@@ -133,4 +133,4 @@ class SessionRoster(RestList):
     permission = "the scope sessionroster:read"
     primary_keys = ("SessionId", "UserId")
     slices = Sessions()
-    optional = True  # a request per session, and one per training
+    optional = True  # one request per session, and one per training

@@ -1,4 +1,4 @@
-"""Employees, and what belongs to each of them."""
+"""Employees and their data."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ EMPLOYEES = "/services/api/x/users/v2/employees"
 class Employees(RestList):
     """One row per employee, also those who have left."""
 
-    # What `modifiedDate` leaves out is not documented, so everything is read.
+    # It is not documented which changes `modifiedDate` covers, so everything is read.
     name = "employees"
     path = EMPLOYEES
     permission = "the scope employee:read"
     primary_keys = ("id",)
     page_size = 50
-    prefetches = False  # the token of a page lives five minutes
+    prefetches = False  # a page token lives five minutes
     rate = per_minute(75)
 
 
@@ -57,7 +57,7 @@ class EmployeeGroups(RestList):
     permission = "the scope group:read"
     primary_keys = ("employee_id", "id")
     slices = PerParent("employees", "employee_id")
-    optional = True  # a request per employee
+    optional = True  # one request per employee
     rate = per_minute(150)
     members = ("data", "groups")
 
@@ -70,13 +70,13 @@ class EmployeeCustomFields(RestList):
     permission = "the scope employee:read"
     primary_keys = ("employee_id", "id")
     slices = PerParent("employees", "employee_id")
-    optional = True  # a request per employee
+    optional = True  # one request per employee
     rate = per_minute(150)
     members = ("data", "customfields", "usercustomfields")
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record | None:
-        # A value is text, or a list of what can be chosen.
+        # A value is text or a list of options.
         if isinstance(row.get("value"), list):
             row["choices"], row["value"] = row["value"], None
         return row
@@ -90,5 +90,5 @@ class EmployeeEmploymentStatus(RestList):
     permission = "the scope employee:read"
     primary_keys = ("employee_id",)
     slices = PerParent("employees", "employee_id")
-    optional = True  # a request per employee
+    optional = True  # one request per employee
     rate = per_minute(150)

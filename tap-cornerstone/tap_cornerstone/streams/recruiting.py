@@ -1,4 +1,4 @@
-"""Recruiting: requisitions, and who applied for them."""
+"""Recruiting: requisitions and applications."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ STATUSES = [
     "Closed",
     "Withdrawn",
 ]
-"""Statuses of applicants as portals have them from the beginning; each can rename them and add others."""
+"""The default statuses of applicants. Portals can rename them and add others."""
 
 STATUS = "CurrentStatus"
-ASKED = "_asked"
-NAME_THEM = "Name those of your portal in `applicant_statuses`; vw_rpt_job_requisition_applicant_status_local has them."
+REQUESTED_STATUS = "_asked"
+STATUS_ADVICE = "Set `applicant_statuses` to your portal's; vw_rpt_job_requisition_applicant_status_local has them."
 
 
 class JobRequisitions(RestList):
     """One row per job requisition."""
 
-    # `lastModifiedSince` passes over what changed in postings, so everything is read.
+    # `lastModifiedSince` ignores changes of postings, so everything is read.
     name = "job_requisitions"
     path = f"{RECRUITING}/JobRequisitionDetails"
     permission = "the scope jobrequisition:read"
@@ -56,36 +56,36 @@ class JobApplicants(RestList):
     path = f"{RECRUITING}/JobApplicant"
     permission = "the scope jobapplicant:read"
     primary_keys = ("Id", "RequisitionId")
-    versioned = False  # who moves on to a status that was asked for already, or is not asked for, is not gone
+    versioned = False  # an applicant with an unrequested or already requested status is not deleted
     pagination = PageNumber("page", size=100, size_param="pageSize")
 
     @cached_property
-    def _unknown(self) -> set[str]:
+    def _unknown_statuses(self) -> set[str]:
         """The statuses that the portal does not have."""
         return set()
 
     @property
     @override
     def slices(self) -> Slices:
-        # The list answers one status at a time.
+        # The list returns one status at a time.
         statuses = self.config.get("applicant_statuses") or STATUSES
-        return ParamValues(STATUS, *statuses, column=ASKED)
+        return ParamValues(STATUS, *statuses, column=REQUESTED_STATUS)
 
     @override
     def rows(self, item: Record) -> list[Record]:
-        # Without one it could not be told from what else its applicant applied for.
+        # Without it, applications of the same person could not be distinguished.
         requisition = first_of(item, "requisitionid", "jobrequisitionid", "reqid", "ref")
         return [{**item, "RequisitionId": "" if requisition is None else requisition}]
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record | None:
-        asked = row.pop(ASKED)
-        row[STATUS] = row.get(STATUS) or asked
+        requested = row.pop(REQUESTED_STATUS)
+        row[STATUS] = row.get(STATUS) or requested
         return row
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        # The portal need not have all of the usual statuses.
+        # The portal need not have all default statuses.
         is_unknown = (
             reply.status == HTTPStatus.BAD_REQUEST
             and request.is_first
@@ -96,23 +96,23 @@ class JobApplicants(RestList):
     @override
     def fetch(self, request: Request, part: Slice) -> Page:
         page = super().fetch(request, part)
-        if page.meaning is Meaning.UNREADABLE:  # there is nobody of such a status
+        if page.meaning is Meaning.UNREADABLE:  # nobody has this status
             return replace(page, meaning=Meaning.NO_RECORDS, note=part.params[STATUS])
         return page
 
     @override
     def remember(self, page: Page, state: dict[str, Any]) -> bool:
         if page.note:
-            self._unknown.add(page.note)
+            self._unknown_statuses.add(page.note)
         return False
 
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
         super().finish_state(state)
-        unknown = self._unknown - set(STATUSES)  # that a portal lacks some of the usual ones is nothing to tell
+        unknown = self._unknown_statuses - set(STATUSES)  # a missing default status is not worth a warning
         if unknown:
             self.logger.warning(
                 "%s: the portal has no status of these names: %s.", self.name, ", ".join(sorted(unknown))
             )
         if not self.replication.total_rows:
-            self.logger.warning("%s: nobody has a status that was asked for. %s", self.name, NAME_THEM)
+            self.logger.warning("%s: nobody has a requested status. %s", self.name, STATUS_ADVICE)

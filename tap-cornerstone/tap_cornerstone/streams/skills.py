@@ -1,4 +1,4 @@
-"""Skills, their categories, and who has which."""
+"""Skills, their categories, and the skills of employees."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class SkillCategoryLinks(RestList):
     permission = "the scope skill:read"
     primary_keys = ("skill_id", "id")
     slices = PerParent("skills", "skill_id")
-    optional = True  # a request per skill
+    optional = True  # one request per skill
     rate = per_minute(100)
 
 
@@ -59,12 +59,12 @@ class EmployeeSkills(RestList):
     permission = "the scope skill:read"
     primary_keys = ("employee_id", "skill_id")
     slices = PerParent("employees", "employee_id")
-    optional = True  # a request per employee
+    optional = True  # one request per employee
     rate = per_minute(100)
 
     @override
     def rows(self, item: Record) -> list[Record]:
-        # What the skill's id is called here is not documented.
+        # The name of the skill's id is not documented here.
         skill = member(item, "skill")
         inner = first_of(skill, "id", "skillid") if isinstance(skill, dict) else None
         found = first_of(item, "skillid", "skill_id")

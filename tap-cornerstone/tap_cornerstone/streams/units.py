@@ -19,7 +19,7 @@ class OrganizationalUnits(RestList):
     primary_keys = ("id",)
     page_size = 100
     params = {"includeInactive": "true"}  # noqa: RUF012 - read only
-    prefetches = False  # the token of a page lives five minutes
+    prefetches = False  # a page token lives five minutes
     rate = per_minute(300)
 
 
@@ -41,5 +41,5 @@ class OuLocalizations(RestList):
     permission = "the scope ou:read"
     primary_keys = ("ouId", "language")
     slices = PerParent("organizational_units", "ouId")
-    optional = True  # a request per unit
+    optional = True  # one request per unit
     rate = per_minute(300)
