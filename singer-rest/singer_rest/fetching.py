@@ -1,4 +1,4 @@
-"""How a stream's pages come: what a worker does with one request."""
+"""Fetches one page of a stream: what a worker does with a request."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 
 class FetchingStream(SdkStream):
-    """A stream whose pages are asked for by workers.
+    """A stream whose pages are fetched by worker threads.
 
-    What runs in workers keeps nothing on the stream: what a slice has to remember travels on its requests and pages.
+    Methods that run in workers must not store anything on the stream. Requests and pages carry what a slice needs.
     """
 
     permission: ClassVar[str | None]
@@ -49,27 +49,27 @@ class FetchingStream(SdkStream):
 
     @property
     def transport(self) -> Transport:
-        """The tap's way to the vendor."""
+        """The HTTP client for the stream."""
         return self._tap.transport
 
     @property
     def has_key(self) -> bool:
-        """Whether its records have a key, so that none should come twice."""
+        """Whether its records have a key, so that no record should be repeated."""
         return bool(self.primary_keys)
 
     @property
     def authenticator(self) -> Authenticator | None:
-        """What gives the token for this list; None: it is public."""
+        """The authenticator for the stream. None for a public endpoint."""
         return self._tap.authenticator
 
     def split_request(self, request: Request, retry: RetryableError) -> Sequence[Request]:
-        """Requests that together ask for what one asked for that did not work; none: it is only sent again.
+        """Returns smaller requests that replace a failed one. If there are none, it is only retried.
 
-        By default a window of days that takes too long is asked for in parts of half as many, down to one.
+        By default, a date window that times out is halved, down to one day.
 
         Args:
-            request: What was asked for.
-            retry: Why it did not work.
+            request: The failed request.
+            retry: Why it failed.
         """
         return self._window_splitter.split(request) if retry.slow and request.is_first else ()
 
@@ -78,37 +78,37 @@ class FetchingStream(SdkStream):
         return WindowSplitter(self.name, self.slices.days_params)
 
     def decode(self, reply: Reply) -> Any:  # noqa: ANN401
-        """The decoded body.
+        """Decodes the body.
 
         Raises:
-            ValueError: If it is not what was promised.
+            ValueError: If it cannot be decoded.
         """
         return reply.json()
 
     @abstractmethod
     def parse(self, body: Any, request: Request) -> Parsed:  # noqa: ANN401
-        """What a decoded body holds.
+        """Parses a decoded body.
 
         Raises:
-            TapError: If the body is not of the documented shape.
+            TapError: If the body does not have the documented shape.
         """
 
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:  # noqa: ARG002
-        """What an answer means, or what to ask for instead; the one place that looks at an answer's status."""
+        """Returns what a response means, or the request to send instead. Only this method looks at the status."""
         return default_meaning(reply.status, of_parent=self.slices.parent is not None)
 
     def advice(self, status: int) -> str:
-        """What the user can do about a request that was refused."""
+        """Returns what the user can do about a rejected request."""
         return default_advice(status)
 
     def fetch(self, request: Request, part: Slice) -> Page:
-        """Ask for one page and read it; called by a worker.
+        """Fetches one page. Called by a worker.
 
         Raises:
-            Retry: If it may be asked for again.
-            NoAccess: If the credential may not read this list.
-            Unanswered: If what came of one parent is of no use, which is no word on the others.
-            TapError: If the vendor refuses the request for another reason.
+            RetryableError: If the request may be retried.
+            NoAccess: If the credential may not read the endpoint.
+            UnansweredError: If the children of one parent cannot be read; those of others may be.
+            TapError: If the vendor rejects the request for another reason.
         """
         began = time.monotonic()
         try:
@@ -135,7 +135,7 @@ class FetchingStream(SdkStream):
         if meaning is Meaning.RECORDS:
             return self._page_of_records(reply, request, part)
         if meaning is Meaning.PARENT_REFUSED and self.verify_filter and self._is_filtered_first_request(request):
-            meaning = Meaning.ERROR  # it may be the filter that is refused
+            meaning = Meaning.ERROR  # it may be the filter that is rejected
         if meaning in OF_PARENT and (page := self._page_of_parent(meaning, reply, request, part)):
             return page
         if meaning in {Meaning.NO_RECORDS, Meaning.UNREADABLE}:
@@ -187,7 +187,7 @@ class FetchingStream(SdkStream):
         return kind(f"{self.name}: {request.endpoint} refused the request with status {status}. {self.advice(status)}")
 
     def _is_filtered_first_request(self, request: Request) -> bool:
-        """Whether a request is the first to ask for what changed, and not one that a page told of."""
+        """Whether a request is the first of a slice and has the incremental filter."""
         param = self.changed_since.param if self.changed_since else None
         return request.is_first and param in dict(request.params)
 
@@ -195,11 +195,11 @@ class FetchingStream(SdkStream):
         return Page([], [chain([*others, *request.remaining])], part, 0, received, is_placeholder=True)
 
     def _page_of_parent(self, meaning: Meaning, reply: Reply, request: Request, part: Slice) -> Page | None:
-        """The page where an answer is about a parent; None: it is about several, and they cannot be parted."""
+        """Returns the page if a response is about a parent. None: it is about several that cannot be separated."""
         param = self.slices.ids_param
         parents = requested_parents(request, param)
         if len(parents) > 1:
-            # It may be so with one of them only, so the others' children must be asked for without it.
+            # It may apply to only one of them, so the children of the others are requested without it.
             halves = halve_parents(request, param) if request.is_first else []
             return self._placeholder(halves, request, part, reply.received) if halves else None
         return Page(

@@ -1,4 +1,4 @@
-"""The base of a vendor's streams: a stream is a declaration, and only the odd ones have methods."""
+"""The base class of all streams. Most streams only declare attributes."""
 
 from __future__ import annotations
 
@@ -39,58 +39,57 @@ __all__ = ["ChangedSince", "RestStream"]
 
 
 class RestStream(FetchingStream):
-    """A list of a REST API.
+    """An endpoint of a REST API that returns a list of records.
 
     A stream declares the attributes below, in this order. A base class per vendor declares what all of its endpoints
-    have in common (`pagination`, `records_path`), and overrides `classify` where the vendor's statuses mean something
-    else than usual. `page_request` and `parse` are overridden only for endpoints that are odd.
+    have in common (`pagination`, `records_path`), and overrides `classify` if the vendor's statuses have unusual
+    meanings. `page_request` and `parse` are overridden only for unusual endpoints.
     """
 
     name: str
     path: str
-    """Below `api_url`; placeholders in braces are filled by the slices."""
+    """The path below `api_url`. Slices fill its placeholders, such as ``{employee_id}``."""
     permission: ClassVar[str | None]
-    """What the credential needs to read it, in the vendor's words; None: it is public."""
+    """The permission that the credential needs, in the vendor's words. None for a public endpoint."""
     primary_keys: Sequence[str]
     replication_key: str | None = None
     changed_since: ClassVar[ChangedSince | None] = None
     bookmark_is_run_start: ClassVar[bool] = False
-    """Whether the bookmark is when the run began: the list can be asked for what changed, but no record tells when."""
+    """Whether the bookmark is the start of the run: for incremental filters without a timestamp in the records."""
     verify_filter: ClassVar[bool] = False
-    """Whether everything is read where the vendor passes over `changed_since`, refuses it, or takes too long for it."""
+    """Whether to fall back to a full read if the vendor ignores `changed_since`, rejects it or times out."""
     lookback: ClassVar[pendulum.Duration] = pendulum.duration(minutes=5)
-    """How far before its bookmark a run reads again: clocks differ, and a walk over many pages takes its time."""
+    """How far before the bookmark a run starts, because clocks differ and reading many pages takes time."""
     pagination: ClassVar[Paginator] = SinglePage()
-    """How page after page is requested."""
+    """How the pages of the list are requested."""
     page_size: ClassVar[int | None] = None
-    """Records to request per page; None for the vendor's default, or if `pagination` sends the size."""
+    """Records to request per page. None for the vendor's default, or if `pagination` sends the size."""
     page_size_param: ClassVar[str] = "limit"
     params: ClassVar[Params] = {}
     method: ClassVar[str] = "GET"
-    """The HTTP method. Requests are repeated if they fail, so they must change nothing: POST is for searches."""
+    """The HTTP method. Failed requests are retried, so use POST only for searches."""
     body: ClassVar[Mapping[str, Any]] = {}
-    """The JSON body; `pagination` may add members to it. Slices and `changed_since` add to the query."""
+    """The JSON body. `pagination` may add members to it; slices and `changed_since` add to the query."""
     records_path: ClassVar[str] = "data"
-    """Where the list of records is in the body, such as ``result.items``; empty if the body is that list."""
+    """Where the list of records is in the body, such as ``result.items``. Empty if the body itself is the list."""
     total_path: ClassVar[str | None] = None
-    """Where the body says how many records the whole list holds."""
+    """Where the body contains the total number of records in the list."""
     versioned: ClassVar[bool] = True
-    """Whether rows that a full read does not bring are gone; False where the API forgets what is old."""
+    """Whether rows that are missing in a full read were deleted. False if the API drops old records."""
     prefetches: ClassVar[bool] = True
-    """Whether pages are asked for before their turn; False: one request at a time, for links to pages end soon, or the
-    vendor wants no more than one."""
+    """Whether pages are requested ahead. False if page links expire soon, or requests must not run concurrently."""
     log_parent_ids: ClassVar[bool] = False
-    """Whether warnings name the parents whose children could not be read; not where they are people."""
+    """Whether warnings name the parents whose children could not be read. False if the parents are people."""
     unreadable_advice: ClassVar[str] = ""
-    """What the user can do where the vendor cannot give some of the slices."""
+    """What the user can do about slices that the vendor cannot return."""
     all_unreadable: ClassVar[str] = ""
-    """Why the stream fails where the vendor can give none of them; empty: it does not."""
+    """Why the stream fails if the vendor can return no slice at all. Empty if it does not fail."""
     in_connection_test: ClassVar[bool] = True
-    """Whether a test of the connection reads it; False where even one request costs something."""
+    """Whether the connection test reads the stream. False if even one request is expensive."""
     optional: ClassVar[bool] = False
-    """Whether the stream is in the catalog only where `optional_streams` names it."""
+    """Whether the stream is in the catalog only if `optional_streams` names it."""
     setting: ClassVar[str | None] = None
-    """The setting without which the stream is not in the catalog."""
+    """The setting that the stream needs to be in the catalog."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuses a declaration that cannot work.
@@ -105,12 +104,12 @@ class RestStream(FetchingStream):
 
     @property
     def slices(self) -> Slices:
-        """How the list is cut; a class attribute, or a property where it depends on a setting."""
+        """How the stream is divided. A class attribute, or a property if it depends on a setting."""
         return SingleSlice()
 
     @cached_property
     def replication(self) -> Replication:
-        """Where the stream starts and ends, by its state and the settings."""
+        """Where the stream starts and ends, from its state and the settings."""
         start_date = self.config.get("start_date")
         return Replication(
             self.name,
@@ -125,7 +124,7 @@ class RestStream(FetchingStream):
 
     @cached_property
     def backfill(self) -> Backfill:
-        """The slices of a whole read that are finished, kept in the state."""
+        """The finished slices of a full read, stored in the state."""
         moments = {name: self.config.get(name) for name in ("start_date", "end_date")}
         config_fingerprint = {
             name: times.text(times.parse(value)) if value else None for name, value in moments.items()
@@ -145,7 +144,7 @@ class RestStream(FetchingStream):
 
     @property
     def replication_method(self) -> str:
-        """What the catalog says, else whether the stream has a bookmark."""
+        """The method in the catalog; by default incremental if the stream has a bookmark."""
         if self.bookmark_is_run_start and not self.forced_replication_method:
             return REPLICATION_INCREMENTAL
         return super().replication_method
@@ -156,7 +155,7 @@ class RestStream(FetchingStream):
         return self.new_coverage()
 
     def new_coverage(self) -> Coverage:
-        """What a read of the stream covers, of which nothing is known yet."""
+        """Returns the empty coverage of another read of the stream."""
         return Coverage(
             self.name,
             self.slices,
@@ -180,12 +179,12 @@ class RestStream(FetchingStream):
 
     @property
     def since(self) -> datetime | None:
-        """What the vendor is asked for changes since; None: everything."""
+        """The lower bound of the incremental filter. None for a full read."""
         asks = self.changed_since and self._is_incremental and self._uses_filter
         return self.replication.since if asks else None
 
     def window(self, since: datetime | None) -> Window:
-        """The time to read, for the slices."""
+        """Returns the time window to read, for the slices."""
         end_date = self.config.get("end_date")
         until = times.parse(end_date) if end_date else None
         whole = self.replication.whole
@@ -195,14 +194,14 @@ class RestStream(FetchingStream):
 
     @property
     def slices_start(self) -> datetime | None:
-        """First moment that the slices have to reach back to; None: their default."""
-        # What changed lately may be old: where the vendor is asked for it, the bookmark does not narrow the slices.
+        """The earliest timestamp that the slices must reach back to. None for their default."""
+        # A record that changed lately may be dated long ago, so the incremental filter does not narrow the slices.
         asks_for_changes = self.since and not self.replication.whole
         return self.replication.start_date if asks_for_changes else self.replication.since
 
     @property
     def covered_interval(self) -> tuple[datetime | None, datetime | None]:
-        """First and last moment that this run reads; None: without end."""
+        """The first and last timestamp that this run reads. None: unbounded."""
         window = self.window(self.replication.since)
         start = self.slices.start(window)
         return (start, window.until) if start else (self.since, None)
@@ -213,7 +212,7 @@ class RestStream(FetchingStream):
         return self._tap.started
 
     def page_request(self, part: Slice, since: datetime | None) -> Request:
-        """The request for the first page of a slice; `since` None asks for everything.
+        """Returns the request for the first page of a slice. `since` is None for a full read.
 
         Raises:
             TapError: If the path has a placeholder that the slice does not fill.
@@ -234,16 +233,16 @@ class RestStream(FetchingStream):
         return Request(path, params, self.path, method=self.method, body=json_body(body) if body else None)
 
     def items(self, body: Any) -> Any:  # noqa: ANN401
-        """The list of items in a decoded body; anything but a list is an error."""
+        """Returns the list of items in a decoded body. Anything but a list is an error."""
         return lookup(body, self.records_path)
 
     def total(self, body: Any) -> int | None:  # noqa: ANN401
-        """How many items the whole list holds; None if the body does not say."""
+        """Returns the total number of items in the list. None if the body does not contain it."""
         found = lookup(body, self.total_path) if self.total_path else None
         return found if type(found) is int else None
 
     def parse(self, body: Any, request: Request) -> Parsed:  # noqa: ANN401
-        """What a decoded body holds. Items that are null count as records that the vendor could not give.
+        """Parses a decoded body. Items that are null are counted as records that the vendor could not return.
 
         Raises:
             TapError: If the body is not of the documented shape.
@@ -270,16 +269,16 @@ class RestStream(FetchingStream):
         items: Sequence[Any],
         total: int | None = None,
     ) -> list[Request]:
-        """The requests for the pages after one, as `pagination` makes them.
+        """Returns the requests for the pages that follow a page, according to `pagination`.
 
         Args:
             request: The request for the page.
             body: Its decoded body.
             items: The items in it.
-            total: How many items the whole list holds; None if unknown.
+            total: The total number of items in the list. None if unknown.
 
         Raises:
-            TapError: If the page does not say where the next one is, or leads to another host.
+            TapError: If the page does not say where the next one is, or links to another host.
         """
         try:
             return self.pagination.next_requests(request, PageContents(body, items, total, self.transport.api_url))
@@ -287,51 +286,51 @@ class RestStream(FetchingStream):
             raise TapError(f"{self.name}: {error}") from None
 
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        """What an answer means, or what to request instead; the one place that looks at an answer's status."""
+        """Returns what a response means, or the request to send instead. Only this method looks at the status."""
         if reply.status == HTTPStatus.NO_CONTENT and self.pagination.is_announced(request):
             return Meaning.RETRY
         return self.restarted(reply, request) or super().classify(reply, request)
 
     def restarted(self, reply: Reply, request: Request) -> Request | None:
-        """The request that begins the list anew, if the answer means that the request's page token has expired."""
+        """Returns the request that restarts the list, if the response means that the page token has expired."""
         again = self.pagination.restarted(request, reply.status)
         if again:
             self.logger.info("%s: the page token has expired; reading the list from its beginning.", self.name)
         return again
 
     def first_request(self, part: Slice, since: datetime | None) -> Request:
-        """The request that begins a slice; in parts where windows have turned out to take too long."""
+        """Returns the first request of a slice, split into smaller windows if earlier ones timed out."""
         return chain(self._window_splitter.split_known(self.page_request(part, since)))
 
     def parent_id(self, record: Record) -> str | None:
-        """The id under which this stream's record is a parent; None: it has none, and no children."""
-        parent_id = record.get(type(self).primary_keys[0])  # whatever keys a catalog asks for
+        """Returns the id of a record as the parent of others. None if it has none, and so no children."""
+        parent_id = record.get(type(self).primary_keys[0])  # not the keys that a catalog may override
         is_id = isinstance(parent_id, (str, int)) and not isinstance(parent_id, bool)
         return (str(parent_id) or None) if is_id else None
 
     def changed_at(self, record: Record) -> str | None:
-        """When this stream's record changed, for children that can only have changed with it."""
+        """Returns when a record last changed, for children that change only together with it."""
         return record.get(self.replication_key or "")
 
     @property
     def can_fall_back_to_full(self) -> bool:
-        """Whether what changed is asked for, and everything is read where it cannot be had."""
-        # Of children that are only walked where their parents changed, the other parents are not known.
+        """Whether the read is incremental, and a full read replaces it if it fails."""
+        # If only changed parents are read, the other parents are not known.
         is_narrowed = self.since is not None and not self.replication.whole
         return self.verify_filter and is_narrowed and not self.slices.changed
 
     def filter_honoured(self, page: Page) -> bool:
-        """Whether a page holds nothing from before what was asked for."""
+        """Whether a page contains nothing older than the incremental filter asks for."""
         if self.changed_since is None or self.since is None:
             return True
         asked = self.changed_since.earliest(self.since)
         return not any(is_before(self.changed_at(record), asked) for record in page.records)
 
     def fall_back_to_full(self, what_came: str) -> None:
-        """Read everything after all, as if there were no bookmark; the next run asks for what changed again.
+        """Falls back to a full read in this run. The next run uses the incremental filter again.
 
         Args:
-            what_came: What the vendor did when it was asked for what changed.
+            what_came: What the vendor did with the incremental filter.
         """
         self.logger.warning(
             "%s: the vendor %s the incremental filter; falling back to a full read. The next run asks again.",
@@ -342,34 +341,34 @@ class RestStream(FetchingStream):
         self.reset_read()
 
     def recovers_by_full_read(self, error: TapError, *, is_first: bool) -> bool:  # noqa: ARG002
-        """Whether everything is read instead, where what an earlier run left to go on with cannot be had.
+        """Whether an error is answered with a full read instead of a failure.
 
-        The main thread asks, once the reading has ended.
+        For streams that continue where an earlier run stopped. Called by the main thread after the read has ended.
 
         Args:
-            error: What ended it; no missing permission.
-            is_first: Whether it came before the first page.
+            error: The error that ended the read. Not a missing permission.
+            is_first: Whether it occurred before the first page.
         """
         return False
 
     def reset_read(self) -> None:
-        """Read everything, as if nothing had been read; the main thread calls it before another reading."""
+        """Discards what has been read so far, before a full read. Called by the main thread."""
         self._slice = None
         self.replication.read_whole()
         for cached in ("conformer", "backfill", "coverage"):
             vars(self).pop(cached, None)
 
     def position_after(self, page: Page) -> str | None:  # noqa: ARG002
-        """Where a list that is read in one piece goes on after a page, if a later run may begin there."""
+        """Returns where a later run may continue a list without slices after a page. None if it may not."""
         return None
 
     def prepared_records(self, page: Page) -> Iterable[Record]:
-        """The page's records as they are emitted: with the slice's columns, straightened, fitted to the schema."""
+        """Yields the page's records as they are emitted: with the slice's columns, fitted to the schema."""
         if page.slice is not self._slice:
             self._slice = page.slice
             self.conformer.start_slice()
         for record in page.records:
             record.update(page.slice.columns)
-            straight = self.post_process(record)
-            if straight is not None:
-                yield self.conformer.conform(straight)
+            processed = self.post_process(record)
+            if processed is not None:
+                yield self.conformer.conform(processed)

@@ -1,4 +1,4 @@
-"""What all of Cornerstone's lists have in common: what their errors mean."""
+"""The base class of all of Cornerstone's streams: look-back, state and statuses."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ LOST = NOT_ALLOWED | {HTTPStatus.NOT_FOUND}
 
 
 def per_minute(requests: int) -> RateLimit:
-    """A documented limit. With the second's worth that may go at once, no minute must hold one too many."""
+    """Returns a documented rate limit. The 61st second makes room for the burst, so no minute exceeds it."""
     return RateLimit(requests, 61)
 
 
 def is_resting(retry: RetryableError) -> bool:
-    """Whether the portal is not there for anybody, or asks to wait: what was asked for has nothing to do with it."""
+    """Whether the portal is unavailable or asks to wait, whatever the request was."""
     return retry.throttled or retry.after is not None or retry.reason == f"status {HTTPStatus.SERVICE_UNAVAILABLE}"
 
 
 class CornerstoneStream(RestStream):
-    """A list of Cornerstone's, over OData or REST."""
+    """An endpoint of Cornerstone, of an OData service or a REST API."""
 
     @property
     def lookback(self) -> pendulum.Duration:  # type: ignore[override]
-        """How far before its bookmark a run reads again: what is reported lags by up to a quarter of an hour."""
+        """How far before the bookmark a run starts: reports lag by up to a quarter of an hour."""
         minutes = self.config.get("lookback_minutes")
         return pendulum.duration(minutes=LOOK_BACK_MINUTES if minutes is None else minutes)
 
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
-        state[PORTAL] = self.transport.api_url  # rows and links of another one would be mixed with these
+        state[PORTAL] = self.transport.api_url  # rows and links of different portals must not be mixed
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        # A missing scope is 401, a missing permission 403; a view that the portal lacks, 404.
+        # A missing scope is 401, a missing permission 403, and a view that the portal lacks 404.
         return Meaning.NO_PERMISSION if reply.status in LOST else super().classify(reply, request)
 
     @override

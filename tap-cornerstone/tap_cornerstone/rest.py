@@ -1,4 +1,4 @@
-"""A list of one of the REST families: in JSON, each with an envelope and pages of its own."""
+"""The base class of the streams of the REST APIs. Each API has an envelope and pagination of its own."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ if TYPE_CHECKING:
     from singer_rest import Record
 
 TOKENS = PageToken("nextPageToken", "nextpagetoken")
-"""Lists whose pages are numbered may tell a token, too."""
+"""Also used for lists with numbered pages, since some portals send tokens there."""
 
 GOOD = frozenset({"success", "successful", "ok", ""})
 BAD = re.compile("fail|error", re.IGNORECASE)
 PASSING = re.compile("5..|429")
-"""Statuses inside a good answer that may be another one the next time."""
+"""Statuses inside a 200 response that are worth a retry."""
 TOTALS = ("totalrecords", "total_count", "totalcount")
 FRAME = frozenset({"status", "timestamp", "correlationid", "count", *TOTALS, "pageinfo", "nextpagetoken", "error"})
-"""What stands beside the records."""
+"""Members of a body beside the records."""
 
 BOM = b"\xef\xbb\xbf"
 
 
 class RestList(CornerstoneStream):
-    """A list over REST."""
+    """An endpoint of a REST API."""
 
     schema: ClassVar[StreamSchema[str]] = StreamSchema(SchemaDirectory(schemas))
     pagination: ClassVar[Paginator] = TOKENS
     page_size_param = "pageSize"
     members: ClassVar[Sequence[str]] = ("data",)
-    """Where the records are in the body, in small letters; the first that is there."""
+    """Members of the body that may contain the records, in lower case. The first one that exists is used."""
     rate: ClassVar[RateLimit | None] = per_minute(417)
-    """The documented limit."""
+    """The documented rate limit."""
 
     @override
     def decode(self, reply: Reply) -> Any:
@@ -69,6 +69,7 @@ class RestList(CornerstoneStream):
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
+        # Unlike the default, this finds records in several envelopes, and skips items that report an error.
         found = self._found_items(body)
         items = [item for item in found if isinstance(item, dict) and not _is_failed(item)]
         if self.pagination.is_repeated(request, found):
@@ -77,26 +78,26 @@ class RestList(CornerstoneStream):
                     f"{self.name}: {self.path} answers the same full page whatever its number, so the others cannot "
                     "be read. Report it with this tap's version."
                 )
-            return Parsed([])  # a number that is not heeded brings the same page for ever
+            return Parsed([])  # the number is ignored, so the same page would come for ever
         if request.note is not None and request.note == _beginning(found):
-            return Parsed([])  # beyond the last page some lists begin anew
+            return Parsed([])  # after the last page, some lists start over
         inner = [row for item in items for row in self.rows(item)]
         rows = [self.spelled(row) for row in inner if isinstance(row, dict)]
         return Parsed(
             rows,
             self._following(body, found, request),
             total=self.told(body),
-            item_count=max(len(found), len(inner)),  # what is told may be of either
+            item_count=max(len(found), len(inner)),  # the total may count either
             failed_items=len(found) - len(items) + len(inner) - len(rows),
             maybe_incomplete=not found and TOKENS.is_announced(request) and self._tells_nothing(body),
         )
 
     def _tells_nothing(self, body: Any) -> bool:  # noqa: ANN401 - what the portal sends
-        """Whether a body has no list, and does not say that it has none either."""
+        """Whether a body has neither a list nor a total of zero."""
         return isinstance(body, dict) and member(body, "data") is None and self.told(body) is None
 
     def told(self, body: Any) -> int | None:  # noqa: ANN401 - what the portal sends
-        """How many items the portal says that the whole list holds, or this page of it; None: it does not say."""
+        """Returns the number of items in the list, or on this page, according to the portal. None if it is missing."""
         counts = [
             told_total(body),
             self.total(body),
@@ -105,15 +106,15 @@ class RestList(CornerstoneStream):
         return max((count for count in counts if count is not None), default=None)
 
     def rows(self, item: Record) -> list[Any]:
-        """The records of an item in the body's list; what is none is counted, and not handed on."""
+        """Returns the records in an item of the list. Anything that is not an object is counted and dropped."""
         return [item]
 
     def total(self, body: Any) -> int | None:  # noqa: ANN401, ARG002 - what the portal sends
-        """How many items the list holds; None where it is not told, or cannot be relied on."""
+        """Returns the number of items in the list. None if it is missing or unreliable."""
         return None
 
     def _found_items(self, body: Any, *, alone: bool = False) -> list[Any]:  # noqa: ANN401 - what the portal sends
-        """What is in a body's list, or the one record in its place; entries of a list may be no records."""
+        """Returns the items of a body's list, or the single record in its place. Items need not be records."""
         found = self._found(body, alone=alone or self.slices.parent is not None)
         items = [found] if isinstance(found, dict) else found
         if not isinstance(items, list):
@@ -121,11 +122,11 @@ class RestList(CornerstoneStream):
         return items
 
     def _found(self, body: Any, *, alone: bool) -> Any:  # noqa: ANN401 - what the portal sends
-        """The list in a body, or its only record; it may stand in a frame or not.
+        """Returns the list in a body, or its only record, with or without an envelope.
 
         Args:
             body: The decoded body.
-            alone: Whether it may be a record, without a frame.
+            alone: Whether the body may be a record without an envelope.
         """
         if not isinstance(body, dict):
             return body
@@ -135,7 +136,7 @@ class RestList(CornerstoneStream):
             raise RetryableError("the portal answered with an error")
         if inner is None:
             return ([] if names <= FRAME else body) if alone else None
-        status = str(member(body, "status") or "")  # of the answer, or of the employee in it
+        status = str(member(body, "status") or "")  # of the response, or of the employee in it
         if PASSING.fullmatch(status):
             raise RetryableError(f"status {status} inside a good answer")
         if BAD.search(status) or (status.isdigit() and not status.startswith("2")):
@@ -167,17 +168,17 @@ class RestList(CornerstoneStream):
         if self.slices.parent is not None:
             if reply.status == HTTPStatus.NOT_FOUND:
                 return Meaning.PARENT_GONE
-            if reply.status in NOT_ALLOWED:  # what the service account may see can differ from one to the next
+            if reply.status in NOT_ALLOWED:  # the service account may see only some of them
                 return Meaning.PARENT_FORBIDDEN
         return super().classify(reply, request)
 
     @cached_property
     def _spellings(self) -> Mapping[str, str]:
-        """The columns by their names in small letters."""
+        """The columns by their names in lower case."""
         return {name.lower(): name for name in self.schema["properties"]}
 
     def spelled(self, row: Record) -> Record:
-        """A record whose fields are spelled as the columns are: the families differ, and so do portals."""
+        """Renames fields to the spelling of the columns, which differs between APIs and portals."""
         columns = self._spellings
         for name in [name for name in row if columns.get(name.lower(), name) != name]:
             column = columns[name.lower()]
@@ -187,7 +188,7 @@ class RestList(CornerstoneStream):
 
 
 def first_of(item: Record, *names: str) -> Any:  # noqa: ANN401 - whatever the portal sent
-    """The value of the first of some members, in small letters, that has one."""
+    """Returns the first value of some members, given in lower case, that is not null."""
     return next((value for name in names if (value := member(item, name)) is not None), None)
 
 
@@ -196,7 +197,7 @@ def _beginning(items: list[Any]) -> int | None:
 
 
 def _is_failed(item: Record) -> bool:
-    """Whether the portal says of an item that it could not be given."""
+    """Whether an item reports that the portal could not return it."""
     result = member(item, "result")
     if not isinstance(result, str) or "reason" not in map(str.lower, item):
         return False
@@ -205,5 +206,5 @@ def _is_failed(item: Record) -> bool:
 
 
 def told_total(body: Any) -> int | None:  # noqa: ANN401 - what the portal sends
-    """How many items a body says that its list holds; None where it does not."""
+    """Returns the total in a body. None if it has none."""
     return count_of(first_of(body, *TOTALS)) if isinstance(body, dict) else None

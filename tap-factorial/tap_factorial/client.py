@@ -1,4 +1,4 @@
-"""How Factorial is asked for a page, where its records and its next page are, what its errors mean."""
+"""The base classes of Factorial's streams: parameters, pagination, records and statuses."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ PAGE_SIZE = 100
 CONTAINERS = frozenset({dict, list})
 ID_HOLDERS = CONTAINERS | {int}
 EARLIEST = pendulum.datetime(2000, 1, 1)
-"""What changed since is asked for from here, where the parameter is required and everything is wanted."""
+"""The value of a required incremental filter in a full read."""
 
 
 class FactorialTap(RestTap):
-    """What Factorial's streams need from their tap."""
+    """The part of the tap that its streams use."""
 
     @abstractmethod
     def check_answered_as(self, path: str, records: Sequence[Record]) -> None:
@@ -54,7 +54,7 @@ class FactorialTap(RestTap):
 
 
 class FactorialStream(RestStream):
-    """A list of Factorial's API. What is particular about one stands in its row of the table."""
+    """An endpoint of Factorial's API. `lists.toml` describes what is particular to each."""
 
     schema: ClassVar[StreamSchema[str]] = StreamSchema(SchemaDirectory(schemas))
     pagination = CursorParam("after_id", "meta.end_cursor", has_more="meta.has_next_page")
@@ -75,32 +75,33 @@ class FactorialStream(RestStream):
         if self.row.always and not since:
             since = EARLIEST
         if not self.row.changed_since:
-            since = None  # the slices ask for the days of changes
+            since = None  # the slices filter by the days of changes
         return super().page_request(replace(part, params={**self._of_this_run(), **part.params}), since)
 
     @override
     def changed_at(self, record: Record) -> str | None:
-        return record.get("updated_at")  # also where the bookmark is the run's start, so that the filter is checked
+        return record.get("updated_at")  # even if the bookmark is the start of the run, to verify the filter
 
     def _of_this_run(self) -> Mapping[str, str]:
-        """The parameters that take the day of the run, or a setting."""
+        """Returns the parameters whose value is the date of the run, or a setting."""
         today = self._tap.started.date().isoformat()
         settings = {param: str(self.config[name]) for param, name in self.row.setting.items()}
         return {**dict.fromkeys(self.row.today, today), **settings}
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
+        # Unlike the default, this accepts empty lists without `data`, and rows that are not objects among others.
         if isinstance(body, dict) and body.get("data") is None and body.get("errors", ()) is None:
-            if self.pagination.is_announced(request):  # of a list that has begun it cannot be the end
+            if self.pagination.is_announced(request):  # cannot be the end of a list that has more pages
                 raise RetryableError("a page without its rows", broken=True)
-            return Parsed([], maybe_incomplete=True)  # an empty list, as some modules say it
+            return Parsed([], maybe_incomplete=True)  # how some modules return an empty list
         rows = body.get("data") if isinstance(body, dict) else None
         meta = (body.get("meta") or {}) if isinstance(body, dict) else None
         records = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
         if not (isinstance(meta, dict) and isinstance(rows, list) and (records or not rows)):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
         told = _count(meta.get("total"))
-        # Where it counts something else, there are at most so many, which is all that can be known.
+        # If the total counts something else, a page has at most as many items as its size.
         items = len(rows) if self.row.total == "rows" else PAGE_SIZE
         parsed = Parsed(records, total=told, item_count=items, failed_items=len(rows) - len(records))
         following = self.next_requests(request, body, rows)
@@ -113,9 +114,9 @@ class FactorialStream(RestStream):
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        # The body may be JSON, a page of the gateway, or nothing. A list that the version lacks is 404.
+        # The body may be JSON, a page of the gateway, or empty. An endpoint that the version lacks answers 404.
         of_parent = self.slices.parent is not None
-        if reply.status == HTTPStatus.PAYMENT_REQUIRED:  # it is about the module, whatever is asked for
+        if reply.status == HTTPStatus.PAYMENT_REQUIRED:  # applies to the module, even if a parent was requested
             return Meaning.NOT_BOOKED
         if reply.status == HTTPStatus.NOT_FOUND:
             return Meaning.PARENT_GONE if of_parent else Meaning.NO_PERMISSION
@@ -139,19 +140,19 @@ class FactorialStream(RestStream):
 
 
 def _count(value: Any) -> int | None:  # noqa: ANN401 - whatever the API sent
-    """A number of rows; None where there is none that can be read."""
+    """Parses a number of rows. None if it is not one."""
     found = None if isinstance(value, bool) or value is None else integer(value)
     return found if isinstance(found, int) else None
 
 
 def _with_text_ids(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever the API sent
-    """A value with the ids in it as text, by the names of fields, for older versions have numbers there.
+    """Converts the ids in a value to text, by the names of fields, since older versions send numbers.
 
-    Those of described fields become text by their schema; this is for all that nobody describes.
+    The schema already does this for the fields that it lists; this is for all others.
     """
     if value.__class__ is int:
         return str(value) if is_id(name) else value
-    left = [(name, value)]  # not by recursion: nobody says how deep it is
+    left = [(name, value)]  # not recursive: values may be nested at any depth
     while left:
         name, part = left.pop()
         fields = part if part.__class__ is dict else [name] * len(part)

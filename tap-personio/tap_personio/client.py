@@ -1,4 +1,4 @@
-"""How Personio is asked for a page, where its records and its next page are, what its errors mean."""
+"""The base classes of Personio's streams: pagination, records and statuses of the v2 API."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from singer_rest import Authenticator, Transport
 
 
-# The page size is not always in a link, and the vendor's default is small.
+# The links do not always contain the page size, and the vendor's default is small.
 NEXT_LINK = NextLink("_meta.links.next", domains=(".personio.de", ".personio.com"), keep=("limit",))
 CURSOR_ALONE = replace(NEXT_LINK, only="cursor")
-"""For endpoints that refuse any parameter beside a cursor."""
+"""For endpoints that reject any other parameter beside a cursor."""
 ZONE_UNKNOWN = pendulum.duration(days=1)
-"""The look-back where a filter takes a day or a local time, and nothing says in which zone."""
+"""The look-back for filters that take a date or a local time in an unknown time zone."""
 
 
 class PersonioTap(RestTap):
-    """What Personio's streams need from their tap."""
+    """The part of the tap that its streams use."""
 
     @property
     @abstractmethod
@@ -39,7 +39,7 @@ class PersonioTap(RestTap):
     @property
     @abstractmethod
     def careers(self) -> Transport:
-        """The transport for the career site, which gets no token."""
+        """The HTTP client for the career site, which receives no token."""
 
     @property
     @abstractmethod
@@ -48,7 +48,7 @@ class PersonioTap(RestTap):
 
 
 class PersonioStream(RestStream):
-    """A list of Personio's v2 API."""
+    """An endpoint of Personio's v2 API."""
 
     schema: ClassVar[StreamSchema[str]] = StreamSchema(SchemaDirectory(schemas))
 
@@ -59,8 +59,8 @@ class PersonioStream(RestStream):
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
-        # One parent's children may be refused, or not found for a moment, while the others' are there: only where it is
-        # so with all of them is the permission missing, whatever the words are.
+        # The children of one parent may be forbidden or missing while those of others are not. Only if that applies to
+        # all parents, the permission is missing.
         is_of_parent = self.slices.parent is not None
         if reply.status == HTTPStatus.NOT_FOUND:
             return Meaning.PARENT_GONE if is_of_parent else Meaning.NO_PERMISSION

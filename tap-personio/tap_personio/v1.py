@@ -1,4 +1,4 @@
-"""How Personio's v1 API is asked for a page, where its records are, what its errors mean."""
+"""The base class of the streams of Personio's v1 API: its records, totals and values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class V1Stream(PersonioStream):
-    """A list of Personio's v1 API."""
+    """An endpoint of Personio's v1 API."""
 
     pagination: ClassVar[Paginator] = SinglePage()
 
@@ -40,7 +40,7 @@ class V1Stream(PersonioStream):
 
     @override
     def total(self, body: Any) -> int | None:
-        # The number of pages is not always right, that of the records is; it may be text, or missing.
+        # The number of pages is sometimes wrong, but the number of records is not. It may be text, or missing.
         return count(member(body, "metadata", "total_elements"))
 
     @override
@@ -49,11 +49,11 @@ class V1Stream(PersonioStream):
         return replace(parsed, records=[self.record(row) for row in parsed.records])
 
     def rows(self, data: Any) -> Any:  # noqa: ANN401 - what the API sends
-        """The list of records in the body's data."""
+        """Returns the list of records in the body's data."""
         return data
 
     def record(self, row: Record) -> Record:
-        """A record without the objects that v1 wraps it in."""
+        """Returns a record without the objects that v1 wraps around values."""
         record: Record = unwrap(row)
         return record
 

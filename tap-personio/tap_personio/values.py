@@ -42,12 +42,6 @@ def as_list(value: Any) -> Any:  # noqa: ANN401 - what the API sends
     return list(value.values()) if isinstance(value, dict) and all(map(str.isdecimal, value)) else value
 
 
-def without_nulls(items: Any) -> tuple[list[Any], int]:  # noqa: ANN401 - what the API sends
-    """Returns the items of a list that are not null, and the number of nulls: records it could not return."""
-    present = [item for item in items if item is not None] if isinstance(items, list) else []
-    return present, len(items) - len(present) if isinstance(items, list) else 0
-
-
 def count(value: Any) -> int | None:  # noqa: ANN401 - what the API sends
     """Parses a count, which may be text. None: it is not one."""
     text = str(value)

@@ -1,4 +1,4 @@
-"""Where a slice's list has been: a list without an end is told from a long one."""
+"""Detects lists that never end, such as links that lead in a circle."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from singer_rest.http.request import Request
 
 MAX_REPEATED_PAGES = 10
-"""Pages of a list that may come again; their records have a key, so they should not come twice at all."""
+"""Maximum number of repeated pages, for records with a key, which should not be repeated at all."""
 MAX_EMPTY_PAGES = 1_000
-"""The same for pages of records without a key, and how many empty pages may follow one another."""
+"""The same for records without a key, and the maximum number of consecutive empty pages."""
 
 
 def fingerprint(records: list[Record], *, has_key: bool) -> int | None:
-    """What tells a page's records from those of other pages; None: there are none.
+    """Returns a hash that distinguishes a page's records from those of other pages. None for an empty page.
 
     Args:
         records: The records.
-        has_key: Whether they have a key: then the first and the last say enough.
+        has_key: Whether they have a key. Then the first and the last record are enough.
     """
     if not records:
         return None
@@ -28,7 +28,7 @@ def fingerprint(records: list[Record], *, has_key: bool) -> int | None:
 
 
 class LoopGuard:
-    """What a slice was asked for, and what came, as hashes: there may be many pages.
+    """Tracks the requests and pages of a slice, as hashes because there may be many.
 
     Args:
         first: The request for its first page.
@@ -42,19 +42,19 @@ class LoopGuard:
         self._alike = self._empty = 0
 
     def reset_read(self) -> None:
-        """Forget what was: a part of its own begins, or all of it again, and its links may come up once more."""
+        """Forgets everything: another part of the slice begins, or the slice starts over, and links may repeat."""
         self._asked.clear()
         self._came.clear()
         self._alike = self._empty = 0
 
     def is_repeated_request(self, request: Request) -> bool:
-        """Whether a request was made before; it is noted."""
+        """Whether a request was sent before. Also adds it to the sent ones."""
         known = hash(request) in self._asked
         self._asked.add(hash(request))
         return known
 
     def is_looping(self, page: Page) -> bool:
-        """Whether too many pages came again, each of which says that the list goes on: links may be new each time."""
+        """Whether too many pages were repeated that link to a next page. Their links may differ each time."""
         if page.fingerprint is None:
             self._empty += 1
             return self._empty > MAX_EMPTY_PAGES

@@ -1,4 +1,4 @@
-"""A request below the tap's `api_url`, and the vendor's reply."""
+"""A request to the vendor's API, and the response."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from singer_rest.aliases import Params
 
 MAX_DIGITS = 1000
-"""Digits of a whole number that is read as one; Python itself refuses to read or write some thousands."""
+"""Maximum number of digits of an integer. Longer ones stay text, since Python cannot convert some thousands."""
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -27,20 +27,20 @@ class Request:
     """A request below the tap's ``api_url``.
 
     Args:
-        path: The path, with its placeholders filled in.
-        params: The query, in the order in which it is sent; a name may stand more than once.
-        endpoint: The path with its placeholders: what a rate limit and a permission hold for.
-        total_known: Whether a page before it said that more follow, and asked for them.
-        previous_page: What the page before it begins with, to tell a vendor that does not heed a page's number.
-        remaining: What is asked for where no page follows its own: the other parts of a slice that is read in parts.
-        is_first: Whether it begins a slice, or a part of one, so that it may be asked for in smaller parts.
-        headers: Headers of its own.
-        restarts: How often its list was begun anew, because the link to the next page had ended.
-        expected_rows: How many records it asks for, where a list's pages are not all of one size.
-        unanswered_seconds: Seconds that the same records were asked for in vain before, in another way.
-        note: What its slice has to remember; the stream's own.
-        method: The HTTP method. A request is repeated if it fails, so it must change nothing: POST is for searches.
-        body: The JSON body; None if it has none.
+        path: The path, with its placeholders filled.
+        params: The query parameters, in order. A name may be repeated.
+        endpoint: The path with its placeholders. Rate limits and permissions apply to it.
+        total_known: Whether an earlier page told the number of pages, so that the following ones are requested already.
+        previous_page: A hash of the start of the previous page, to detect that the vendor ignores page numbers.
+        remaining: The requests to send after its last page: the other parts of a slice that was split.
+        is_first: Whether it is the first of a slice, or of a part of one, so that it may be split.
+        headers: Additional headers.
+        restarts: How often the list was restarted because a page token had expired.
+        expected_rows: The number of records that it requests, if the pages of a list differ in size.
+        unanswered_seconds: Seconds spent on failed requests for the same records in another form.
+        note: Data that the stream itself attaches.
+        method: The HTTP method. Failed requests are retried, so use POST only for searches.
+        body: The JSON body, if any.
     """
 
     path: str
@@ -60,7 +60,7 @@ class Request:
 
 
 def query(*params: Params) -> tuple[tuple[str, str], ...]:
-    """The query of a request, in the order in which it is sent; the last word on a parameter holds."""
+    """Merges query parameters, in order. A later value replaces an earlier one."""
     merged = {name: values for part in params for name, values in part.items()}
     return tuple(
         (name, value) for name, values in merged.items() for value in ([values] if isinstance(values, str) else values)
@@ -68,17 +68,17 @@ def query(*params: Params) -> tuple[tuple[str, str], ...]:
 
 
 def json_body(members: Mapping[str, Any]) -> bytes:
-    """A JSON body; equal members give equal bytes, so that equal requests can be told."""
+    """Encodes a JSON body. Equal members give equal bytes, so that equal requests compare equal."""
     return json.dumps(members, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 
 def json_members(body: bytes | None) -> dict[str, Any]:
-    """The members of a request's JSON body."""
+    """Decodes the members of a request's JSON body."""
     return dict(json.loads(body)) if body else {}
 
 
 def with_member(members: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Members with one set; None removes it.
+    """Returns members with one of them set. None removes it.
 
     Args:
         members: The members of a JSON object.
@@ -94,10 +94,10 @@ def with_member(members: Mapping[str, Any], path: str, value: Any) -> dict[str, 
 
 
 def lookup(body: Any, path: str) -> Any:  # noqa: ANN401 - whatever the vendor sent
-    """What a body holds at a path such as ``meta.end_cursor``; the empty path is the body. None if nothing is there."""
+    """Returns the value at a path such as ``meta.end_cursor``. An empty path returns the body, a missing one None."""
     if not path:
         return body
-    if isinstance(body, dict) and path in body:  # a name may hold a dot
+    if isinstance(body, dict) and path in body:  # a name may contain a dot
         return body[path]
     for name in path.split("."):
         body = body.get(name) if isinstance(body, dict) else None
@@ -106,13 +106,13 @@ def lookup(body: Any, path: str) -> Any:  # noqa: ANN401 - whatever the vendor s
 
 @dataclass(frozen=True)
 class Reply:
-    """What the vendor answered to one request.
+    """The response to a request.
 
     Args:
         status: The HTTP status.
-        headers: The headers, found whatever their case.
+        headers: The headers, case-insensitive.
         body: The whole body.
-        received: When it was there, UTC.
+        received: When it arrived, UTC.
     """
 
     status: int
@@ -121,7 +121,7 @@ class Reply:
     received: datetime
 
     def json(self) -> Any:  # noqa: ANN401 - whatever the vendor sent
-        """Decode the body; numbers with a fraction come as Decimal, so that no digit is lost.
+        """Decodes the body. Numbers with a fraction become Decimal, so that no digit is lost.
 
         Raises:
             ValueError: If the body is not JSON.
@@ -136,13 +136,13 @@ def _decoded(body: bytes | str) -> Any:  # noqa: ANN401 - whatever the vendor se
     try:
         return _decoder.decode(body)
     except (msgspec.DecodeError, ValueError, ArithmeticError):
-        # The standard library also reads what a strict decoder refuses, such as half a surrogate pair. NaN and its like
-        # stay as text: as numbers they would be written as null.
+        # The standard library also accepts invalid JSON such as half a surrogate pair. NaN and the like stay text: as
+        # numbers they would be written as null.
         return json.loads(body, parse_float=_fraction, parse_int=_whole, parse_constant=str)
 
 
 def _fraction(digits: str) -> Decimal | str:
-    """A number with a fraction or an exponent; beyond what can be counted with, its text."""
+    """Parses a number with a fraction or an exponent. One that is out of range stays text."""
     try:
         return Decimal(digits)
     except ArithmeticError:
@@ -150,5 +150,5 @@ def _fraction(digits: str) -> Decimal | str:
 
 
 def _whole(digits: str) -> int | str:
-    """A whole number; of more digits than anybody counts with, its text."""
+    """Parses an integer. One with too many digits stays text."""
     return int(digits) if len(digits) <= MAX_DIGITS else digits

@@ -1,4 +1,4 @@
-"""Sends one request: authenticated, with a time-out, over a connection kept open per worker."""
+"""Sends requests: authenticated, with a time-out, over one persistent connection per worker."""
 
 from __future__ import annotations
 
@@ -26,33 +26,36 @@ if TYPE_CHECKING:
 
     from singer_rest.http.auth import Authenticator
 
-# What it says at lower levels, and of headers that it cannot read, holds whole addresses: with ids, with cursors.
+# Its messages at lower levels, and those about unreadable headers, contain URLs with ids and cursors.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 CHUNK = 256 * 1024
 TIMEOUTS_PER_ANSWER = 5
-"""Each part of an answer may come in time, and yet the whole of it never."""
+"""Time-outs until a whole response must have arrived, since each part of it may arrive in time for ever."""
 CONNECT_SECONDS = 60.0
-"""Seconds to wait for a connection at most; a host may have several addresses."""
+"""Maximum number of seconds to wait for a connection. A host may have several addresses."""
 LATE = "no answer in time"
-ODD_ANSWERS = (
+INVALID_RESPONSES = (
     (requests.TooManyRedirects, "it leads from one address to the next"),
-    (requests.exceptions.InvalidHeader, "the answer's headers contradict each other"),  # those sent are checked before
+    (
+        requests.exceptions.InvalidHeader,
+        "the answer's headers contradict each other",
+    ),  # not the request's
     (requests.exceptions.ContentDecodingError, "the body could not be decompressed"),
 )
 
 
 class Transport:
-    """The tap's way to the vendor's host; safe to use from many threads.
+    """An HTTP client for one host. Thread-safe.
 
     Args:
-        api_url: The host, with scheme and without a slash at its end. Tokens go nowhere else.
+        api_url: The base URL, without a slash at its end. Tokens are sent to no other host.
         headers: Sent with each request.
-        timeout: Seconds to wait for a connection and for each part of an answer; the whole has five times as long.
-        pacer: Learns from the answers' headers.
-        public: Whether no token is ever sent, so that a redirect may be followed.
-        max_wait: Seconds for which a limit may hold back requests that no scheduler repeats.
+        timeout: Seconds to wait for a connection and for each part of a response. A whole response has five times that.
+        rate_limiter: Updated from the response headers.
+        public: Whether no token is ever sent, so that redirects may be followed.
+        max_wait: Maximum number of seconds that a rate limit may delay requests outside of the scheduler.
     """
 
     def __init__(
@@ -74,15 +77,15 @@ class Transport:
         self._local = threading.local()
 
     def send(self, request: Request, authenticator: Authenticator | None) -> Reply:
-        """Send a request once, and once more with a renewed token where a 401 asks for it.
+        """Sends a request, and once more with a renewed token after a 401 that may mean an expired token.
 
         Returns:
-            The answer, whatever its status below 500 but 429.
+            The response, with any status below 500 except 429.
 
         Raises:
-            Retry: If it may be sent again.
-            TapError: If it cannot be sent, or its answer cannot be read.
-            RunError: If no token can be had.
+            RetryableError: If the request may be retried.
+            TapError: If it cannot be sent, or the response cannot be read.
+            RunError: If no token is available.
         """
         if authenticator is None:
             return self.send_once(request, {})
@@ -97,11 +100,11 @@ class Transport:
         return reply
 
     def send_once(self, request: Request, headers: Mapping[str, str]) -> Reply:
-        """Send a request once with these headers; a 401 is an answer like another.
+        """Sends a request once with additional headers. A 401 is returned like any other response.
 
         Raises:
-            Retry: If it may be sent again.
-            TapError: If it cannot be sent, or its answer cannot be read.
+            RetryableError: If the request may be retried.
+            TapError: If it cannot be sent, or the response cannot be read.
         """
         content_type = {} if request.body is None else {"Content-Type": "application/json"}
         return self._send(
@@ -114,11 +117,11 @@ class Transport:
         )
 
     def post(self, path: str, **kwargs: Any) -> Reply:
-        """Send a POST without a token, as token endpoints want it; `kwargs` are those of requests.
+        """Sends a POST without a token, for token endpoints. `kwargs` are those of requests.
 
         Raises:
-            Retry: If it may be sent again.
-            TapError: If it cannot be sent, or its answer cannot be read.
+            RetryableError: If the request may be retried.
+            TapError: If it cannot be sent, or the response cannot be read.
         """
         return self._send("POST", path, path, **kwargs)
 
@@ -147,7 +150,7 @@ class Transport:
         self, method: str, path: str, endpoint: str, timeout: float, kwargs: dict[str, Any]
     ) -> requests.Response:
         try:
-            # A redirect could carry the token to another host, or end at a login page.
+            # A redirect could send the token to another host, or lead to a login page.
             return self._session().request(
                 method,
                 self.api_url + path,
@@ -166,7 +169,7 @@ class Transport:
             session.headers.update({**self._headers, "Accept-Encoding": ", ".join(ENCODINGS)})
             for scheme in ("http://", "https://"):
                 session.mount(scheme, Adapter())
-            # A .netrc must not replace the token's header.
+            # A .netrc must not replace the header with the token.
             session.auth = _keep_headers
         return session
 
@@ -176,7 +179,7 @@ def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest
 
 
 def _explained(error: Exception, endpoint: str) -> Exception:
-    """What to raise where a request had no answer."""
+    """Returns the error to raise for a request without a response."""
     if isinstance(error, requests.exceptions.SSLError):
         return RunError(
             "The host's certificate cannot be trusted. Check `api_url`, or name your own authority's file in the "
@@ -184,7 +187,7 @@ def _explained(error: Exception, endpoint: str) -> Exception:
         )
     if isinstance(error, requests.Timeout):
         return RetryableError(LATE, slow=not isinstance(error, requests.ConnectTimeout))
-    if reason := next((reason for kind, reason in ODD_ANSWERS if isinstance(error, kind)), None):
+    if reason := next((reason for kind, reason in INVALID_RESPONSES if isinstance(error, kind)), None):
         return RetryableError(reason)
     if isinstance(error, ValueError):
         return TapError(f"{endpoint} leads to an address that cannot be used. Check the address in the settings.")
@@ -197,14 +200,14 @@ def _explained(error: Exception, endpoint: str) -> Exception:
 
 
 def _body(response: requests.Response) -> bytes:
-    """The whole body, as it was sent. Only where it came to its end can the connection be used again.
+    """Reads the whole body, as it was sent. The connection can be reused only after that.
 
     Raises:
-        Retry: If it is not there in time, or not whole.
+        RetryableError: If it does not arrive in time, or is incomplete.
     """
     parts = []
     try:
-        # What is there is taken as it comes: a read of a whole part would wait for that as long as bytes drip.
+        # Reads what has arrived: reading a whole chunk would block for as long as single bytes arrive.
         while part := response.raw.read1(CHUNK, decode_content=False):
             parts.append(part)
     except ReadTimeoutError:
@@ -215,10 +218,10 @@ def _body(response: requests.Response) -> bytes:
 
 
 def _empty(response: requests.Response) -> bytes:
-    """The body where nothing came.
+    """Returns an empty body.
 
     Raises:
-        BrokenBody: If the headers do not tell that there is none: even they may have been cut off.
+        BrokenBody: If the headers do not say that it is empty. They may have been cut off, too.
     """
     told = response.headers.get("Content-Length") == "0" or (
         "Transfer-Encoding" in response.headers and "Content-Encoding" not in response.headers
@@ -239,6 +242,6 @@ def _raise_for_retry(response: requests.Response) -> None:
         retry = RetryableError(f"status {status}", after=after, slow=status == HTTPStatus.GATEWAY_TIMEOUT, broken=True)
     if retry is None:
         return
-    with suppress(RetryableError):  # its status says enough, however it ends
+    with suppress(RetryableError):  # the status is enough, even if the body is incomplete
         _body(response)
     raise retry

@@ -1,4 +1,4 @@
-"""A view or an object as a stream: page after page by the portal's links, then what changed since."""
+"""The streams of views and objects: pages by the portal's links, then changes by its delta links."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
     from tap_cornerstone.odata.services import Service
 
 FIRST_PAGE = 1_000
-"""Rows of a list's first page, by which the room for the next ones is reckoned: several lists begin together."""
+"""Rows on a first page. Its size tells how much memory the next ones need, since several lists start together."""
 LARGEST_PAGE = 10_000
 SMALLEST_PAGE = 250
 GOOD_PAGES = 10
-"""Pages that have to come whole before larger ones are asked for again."""
+"""Complete pages after which larger ones are requested again."""
 
 SLOW_STEP = 8
-"""By how much pages shrink that did not come in time: each of them may take as long as the time-out."""
+"""The factor by which pages shrink after a time-out, since each attempt may take as long again."""
 
 MOST_STARTS = 3
-"""How often a run reads everything from the beginning where a link was good no more."""
+"""How often a run starts over after an expired link."""
 
 DELTA = "delta_link"
 SPELLING = "guid_letters"
 TIMESTAMP_FORMATS = {TIMESTAMP: times.text, "Edm.Date": times.date}
-"""The types of columns that may tell when a row was touched, and how a moment is written for them."""
+"""The types of columns that may hold the time of the last change, and how to format a timestamp for them."""
 
 NO_STAMP = "it has no key, or no column of that name that holds moments and may stand in a filter"
 WITHOUT_DELTA = "asking for what was touched since, and what is deleted shows with a full refresh."
@@ -57,21 +57,21 @@ UNTRACKED = frozenset(
         HTTPStatus.NOT_IMPLEMENTED,
     }
 )
-"""What is answered by an object that does not track its changes, whatever its metadata says."""
+"""Statuses of an object that does not track its changes, whatever its metadata says."""
 
 LINK_ENDED = UNTRACKED | {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
-"""What a link is answered with that is not known any more, or for ever; the object itself may be."""
+"""Statuses of an expired link. The object itself may still exist."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How a list is asked for; it travels on its requests.
+    """How the pages of a list are requested. Attached to its requests.
 
     Args:
-        rows: Rows of the pages to come.
-        good: Pages that came whole since they have this size.
-        tracks: Whether the object is asked to track its changes, where it says that it does.
-        is_second: Whether its next page is asked for once more, in another size, because it was full and led nowhere.
+        rows: Rows of the following pages.
+        good: Number of complete pages of this size so far.
+        tracks: Whether to request change tracking, if the object supports it.
+        is_second: Whether the page is requested again in another size, because it was full and had no next link.
     """
 
     rows: int
@@ -80,7 +80,7 @@ class Pace:
     is_second: bool = False
 
     def after_good_page(self) -> Pace:
-        """The pace once a page came whole: larger ones are asked for again after some."""
+        """Returns the pace after a complete page: after several of them, pages grow again."""
         if self.rows >= LARGEST_PAGE:
             return replace(self, is_second=False)
         if self.good + 1 < GOOD_PAGES:
@@ -90,10 +90,10 @@ class Pace:
 
 @dataclass(frozen=True)
 class Told:
-    """What a page tells of the whole list; it travels on the page.
+    """What a page says about the whole list. Attached to the page.
 
     Args:
-        delta: The path of what will have changed; None: it does not say.
+        delta: The path of the delta link. None if the page has none.
         tracks: Whether the object tracks its changes.
     """
 
@@ -102,7 +102,10 @@ class Told:
 
 
 class ODataStream(CornerstoneStream):
-    """A view or an object of the portal."""
+    """A view or an object of the portal.
+
+    It has no paginator: the size of the next page, and whether changes are tracked, depend on the page before.
+    """
 
     service: ClassVar[Service]
     entity_set: ClassVar[EntitySet]
@@ -113,7 +116,7 @@ class ODataStream(CornerstoneStream):
 
     @property
     def changed_since(self) -> ChangedSince | None:  # type: ignore[override]
-        """How the column that tells when a row was touched stands in a filter, where it may."""
+        """The filter on the column with the time of the last change, if there is one."""
         name = self.replication_key or ""
         if not (self.primary_keys and is_stamp(self.entity_set, name)):
             return None
@@ -129,21 +132,21 @@ class ODataStream(CornerstoneStream):
 
     @property
     def _key(self) -> str | None:
-        # A column that somebody names in a catalog may be none that can be asked with.
+        # A catalog may name a column that cannot be used in a filter.
         return super()._key if self.changed_since else None
 
     @property
     def _delta(self) -> str | None:
-        """Where what changed since the last run is told, deletions too."""
+        """The delta link of the last run, for changes and deletions since then."""
         return None if self.replication.whole else self._kept(self.stream_state.get(DELTA))
 
     @property
     def _place(self) -> str | None:
-        """Where an earlier run left off."""
+        """The link at which an earlier run stopped."""
         return self._kept(self.backfill.position)
 
     def _kept(self, link: Any) -> str | None:  # noqa: ANN401 - what stands in a state
-        """A link of the state, if it is one of this portal."""
+        """Returns a link of the state, if it belongs to this portal."""
         try:
             return self._path_of(link) if link and links.is_same(link, self.transport.api_url) else None
         except TapError:
@@ -158,7 +161,7 @@ class ODataStream(CornerstoneStream):
         return self._asking(self._beginning(pace), min(FIRST_PAGE, pace.rows), pace)
 
     def _beginning(self, pace: Pace) -> str:
-        # What is asked for with a filter cannot be tracked.
+        # Requests with a filter cannot track changes.
         if self.since is None or self.changed_since is None or self._tracks(pace):
             return self.path
         ((column, moment),) = self.changed_since.params(self.since).items()
@@ -206,7 +209,7 @@ class ODataStream(CornerstoneStream):
         return Entries(self.entity_set, times.text(self.started))
 
     def _once_more(self, request: Request) -> Parsed:
-        """Ask in another size for a page that is full and does not say whether another follows: it may be the last."""
+        """Requests a page in another size that is full and has no next link, to see whether it is the last."""
         pace = _pace(request)
         if pace.is_second:
             raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
@@ -215,7 +218,7 @@ class ODataStream(CornerstoneStream):
         return Parsed([], [replace(other, is_first=request.is_first)], item_count=0)
 
     def _told_count(self, body: Record, request: Request) -> int | None:
-        """How many rows the portal says that the list holds, where it does so unasked and all of it is read."""
+        """Returns the total number of rows, if the portal sends it and the whole list is read."""
         return count_of(member(body, "@odata.count")) if request.path == self._beginning(_pace(request)) else None
 
     def _path_of(self, link: Any) -> str:  # noqa: ANN401 - what the portal sends
@@ -226,17 +229,17 @@ class ODataStream(CornerstoneStream):
 
     @override
     def split_request(self, request: Request, retry: RetryableError) -> Sequence[Request]:
-        if is_resting(retry):  # large pages time out or break off
+        if is_resting(retry):  # not because of the page size
             return ()
         other = self._smaller(request, retry.reason, SLOW_STEP if retry.slow else 2)
         return [replace(other, unanswered_seconds=request.unanswered_seconds + retry.took)] if other else ()
 
     def _smaller(self, request: Request, reason: str, step: int) -> Request | None:
-        """The request for the same page with fewer rows, unless it is the smallest."""
+        """Returns the request for the same page with fewer rows. None if it is the smallest."""
         if request.expected_rows <= SMALLEST_PAGE:
             return None
         size, pace = max(request.expected_rows // step, SMALLEST_PAGE), _pace(request)
-        # A first page is small from the beginning, and says nothing of the others.
+        # A first page is small anyway, and says nothing about the others.
         pace = replace(pace, rows=size if request.expected_rows >= pace.rows else pace.rows, good=0)
         self.logger.info("%s: %s; asking for pages of %d rows.", self.name, reason, size)
         return replace(request, headers=self._preferring(size, pace), expected_rows=size, note=pace)
@@ -248,7 +251,7 @@ class ODataStream(CornerstoneStream):
             return other
         is_first = request.path == self._beginning(pace)
         if status == HTTPStatus.NO_CONTENT and not (is_first or request.is_first):
-            return Meaning.RETRY  # a page said that another follows
+            return Meaning.RETRY  # the page before said that this one exists
         if status in LINK_ENDED and not is_first:
             raise LinkEnded(f"{self.name}: a link of the portal is good no more (status {status}). Run again later.")
         if status in UNTRACKED and is_first and self._tracks(pace):
@@ -259,7 +262,7 @@ class ODataStream(CornerstoneStream):
     def recovers_by_full_read(self, error: TapError, *, is_first: bool) -> bool:
         by_delta, by_place = self._delta is not None, self._place is not None
         by_filter = not by_place and "?" in self._beginning(Pace(LARGEST_PAGE))
-        # What passes costs no link: a page is given up only after some tries.
+        # Temporary errors do not invalidate a link: pages are retried before they fail.
         is_way = isinstance(error, LinkEnded) or (is_first and (by_delta or by_place or by_filter))
         if not is_way or self._starts == MOST_STARTS:
             return False
@@ -303,8 +306,8 @@ class ODataStream(CornerstoneStream):
 
     @override
     def position_after(self, page: Page) -> str | None:
-        # Rows without a key would be there twice where a run goes on before the last ones that were loaded.
-        # A run that goes on behind what did not come would not know of it.
+        # Rows without a key would be duplicated if a run continues before the last loaded ones.
+        # A run that continues after missing rows would not notice them.
         is_all = self.coverage.is_read(page.slice) and not self.coverage.may_hold_rows
         goes_on = is_all and self.replication.whole and self.primary_keys and page.records and page.next_requests
         return f"{self.transport.api_url}{page.next_requests[0].path}" if goes_on else None
@@ -316,18 +319,18 @@ class ODataStream(CornerstoneStream):
             state[SPELLING] = self._spelling.known
         told = self._told or Told(None, tracks=True)
         if self._delta and self.coverage.may_hold_rows:
-            return  # what is told by the old link again did not come whole
+            return  # the changes since the old link are incomplete
         if told.delta:
             state[DELTA] = f"{self.transport.api_url}{told.delta}"
             return
-        if self._delta:  # it was good once more, and may be again
+        if self._delta:  # it still worked, and may again
             self.logger.warning("%s: the portal gave no new link to what will change; the old one is kept.", self.name)
             return
         if self.entity_set.tracks_changes and self.replication.whole:
             what = "gave no link to what will change" if told.tracks else "does not track its changes"
             self.logger.warning("%s: the portal %s; %s", self.name, what, WITHOUT_DELTA)
         if state.get(DELTA):
-            state[DELTA] = None  # set, not removed: Meltano merges states
+            state[DELTA] = None  # set to null, not removed: Meltano merges states
 
 
 def _pace(request: Request) -> Pace:
@@ -335,18 +338,18 @@ def _pace(request: Request) -> Pace:
 
 
 def is_stamp(entity_set: EntitySet, name: str) -> bool:
-    """Whether a column can tell when a row was touched, and be asked with."""
+    """Whether a column can hold the time of the last change, and may be used in a filter."""
     column = entity_set.columns.get(name)
     return column is not None and column.type in TIMESTAMP_FORMATS and column.filterable
 
 
 def stream_of(entity_set: EntitySet, service: Service, replication_key: str | None) -> type[ODataStream]:
-    """The stream of a view or object.
+    """Creates the stream of a view or object.
 
     Args:
         entity_set: The view or object.
         service: Its service.
-        replication_key: The column that tells when a row was touched; None: everything is read in each run.
+        replication_key: The column with the time of the last change. None: each run is a full read.
     """
     attributes: dict[str, Any] = {
         "__doc__": f"One row per row of {entity_set.name}.",
