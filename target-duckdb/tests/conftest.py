@@ -35,10 +35,18 @@ class Duck:
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder = folder
-        self.path = folder / "hr.duckdb"
+        self._path = folder / "hr.duckdb"
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._is_shared = False
         self.spool = folder / "spool"
         self.spool.mkdir()
         self._capsys = capsys
+
+    @property
+    def path(self) -> Path:
+        """The DuckDB file, closed, so that others can open it."""
+        self.close()
+        return self._path
 
     def config(self, **settings: Any) -> dict[str, Any]:
         return {"path": str(self.path), "temp_dir": str(self.spool), **settings}
@@ -82,6 +90,7 @@ class Duck:
         **settings: Any,
     ) -> subprocess.Popen[str]:
         """Starts a subprocess with pipes for input and output."""
+        self._is_shared = True
         return subprocess.Popen(
             [sys.executable, "-m", "target_duckdb", "--config", self.config_file(**settings), *arguments],
             stdin=subprocess.PIPE,
@@ -91,14 +100,31 @@ class Duck:
             env={**os.environ, **(environment or {})},
         )
 
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.path)) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            return connection.execute(sql).fetchall()
+    def query(self, sql: str, values: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
+        # Opening the file takes longer than most queries.
+        if self._connection is None:
+            self._connection = duckdb.connect(str(self._path))
+            self._connection.execute("SET TimeZone = 'UTC'")
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        finally:
+            if self._is_shared:
+                self.close()
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._connection:
+            self._connection.close()
+            self._connection = None
 
     def types(self, table: str) -> dict[str, str]:
-        columns = self.query("SELECT table_name, column_name, data_type FROM duckdb_columns() ORDER BY column_index")
-        return {column: type_ for name, column, type_ in columns if name == table}
+        # Not of `duckdb_columns()`, which also lists the columns of DuckDB's own views.
+        schemas = self.query("SELECT DISTINCT schema_name FROM duckdb_tables() WHERE table_name = ?", (table,))
+        return {
+            name: type_
+            for (schema,) in schemas
+            for name, type_ in self.query("SELECT name, type FROM pragma_table_info(?)", (f'"{schema}"."{table}"',))
+        }
 
     def state(self) -> list[tuple[Any, ...]]:
         return self.query("SELECT state_id, state FROM _singer_state ORDER BY 1")
@@ -107,7 +133,9 @@ class Duck:
 @pytest.fixture
 def duck(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Duck]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield Duck(tmp_path, capsys)
+    duck = Duck(tmp_path, capsys)
+    yield duck
+    duck.close()
     for number, handler in handlers.items():
         signal.signal(number, handler)
 
