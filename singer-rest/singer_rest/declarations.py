@@ -1,6 +1,6 @@
-"""Refuses declarations that cannot work, when a stream's or a tap's class is made, or when the tap is.
+"""Refuses invalid declarations when the class of a stream or a tap, or the tap itself, is created.
 
-Each sentence names the stream or tap, and the attribute to set.
+Each message names the stream or tap and the attribute to set.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ STREAM_ATTRIBUTES = {
     "path": "the endpoint's path below `api_url`",
     "permission": "what the credential needs to read it, or to None if it is public",
     "primary_keys": "the columns that identify a record, or to () if there are none",
+    "schema": "the JSON Schema of its records",
 }
 TAP_ATTRIBUTES = {
     "stream_types": "the classes of its streams",
@@ -31,7 +32,7 @@ def check_stream(stream: type[Any], base: type[Any]) -> None:
 
     Args:
         stream: The class.
-        base: The class that no stream is without, whose own attributes declare nothing.
+        base: The base class of all streams, whose attributes do not count as declared.
 
     Raises:
         TypeError: If an attribute is missing, or no slice fills a placeholder of the path.
@@ -41,7 +42,7 @@ def check_stream(stream: type[Any], base: type[Any]) -> None:
     _check_attributes(stream, base, STREAM_ATTRIBUTES)
     slices = SingleSlice() if stream.slices is base.slices else stream.slices
     if not isinstance(slices, Slices) or not isinstance(stream.path, str):
-        return  # a property, which only a stream of a tap has
+        return  # a property, which needs an instance
     for _, placeholder, _, _ in Formatter().parse(stream.path):
         if placeholder is not None and placeholder not in slices.path_params:
             raise TypeError(
@@ -55,7 +56,7 @@ def check_tap(tap: type[Any], base: type[Any]) -> None:
 
     Args:
         tap: The class.
-        base: The class that no tap is without, whose own attributes declare nothing.
+        base: The base class of all taps, whose attributes do not count as declared.
 
     Raises:
         TypeError: If an attribute is missing, or a stream's parent is no stream of the tap.
@@ -80,7 +81,7 @@ def check_parents(stream_types: Iterable[type[Any]]) -> None:
 
 
 def unknown_parent(stream: str, parent: str | None, names: Collection[str]) -> str | None:
-    """What is wrong if a stream's parent is no stream of the tap; None if nothing is."""
+    """Returns what is wrong if a stream's parent is no stream of the tap."""
     if parent is None or parent in names:
         return None
     return f"{stream}: `slices` name the parent {parent}, which is none of the tap's `stream_types`."

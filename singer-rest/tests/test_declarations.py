@@ -14,14 +14,14 @@ from singer_sdk.exceptions import ConfigValidationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-STREAM = {"name": "colours", "path": "/colours", "permission": None, "primary_keys": ("id",)}
 SCHEMA = th.PropertiesList(th.Property("id", th.StringType, required=True)).to_dict()
+STREAM = {"name": "colours", "path": "/colours", "permission": None, "primary_keys": ("id",), "schema": SCHEMA}
 
 
 def stream(**attributes: Any) -> type[RestStream]:
     """A stream's class; None leaves an attribute out."""
     given = {name: value for name, value in attributes.items() if value is not None}
-    return type("Colours", (RestStream,), {"schema": SCHEMA, **STREAM, **given})
+    return type("Colours", (RestStream,), {**STREAM, **given})
 
 
 class PaintTap(RestTap):
@@ -43,6 +43,7 @@ class PaintTap(RestTap):
         ("path", "the endpoint's path below `api_url`"),
         ("permission", "what the credential needs to read it, or to None if it is public"),
         ("primary_keys", r"the columns that identify a record, or to \(\) if there are none"),
+        ("schema", "the JSON Schema of its records"),
     ],
 )
 def test_a_stream_without_an_attribute_is_refused(attribute: str, meaning: str) -> None:
@@ -56,7 +57,7 @@ def test_a_base_class_without_a_name_needs_none() -> None:
 
 
 def test_a_stream_inherits_what_it_does_not_declare() -> None:
-    base = type("Base", (RestStream,), {"permission": None, "primary_keys": ()})
+    base = type("Base", (RestStream,), {"permission": None, "primary_keys": (), "schema": SCHEMA})
     type("Colours", (base,), {"name": "colours", "path": "/colours"})
 
 
