@@ -298,7 +298,7 @@ class MutationAssessment:
         return {
             name
             for name in self.env.bench.vendor.differs(mutation.stream, row, record)
-            if not _equivalent(row.get(name), record.get(name))
+            if not any(_equivalent(row.get(name), place.get(name)) for place in (record, record.get("_extra") or {}))
         }
 
     def side_effects(self) -> list[str]:
@@ -306,15 +306,14 @@ class MutationAssessment:
         bench = self.env.bench
         mutated = {(mutation.stream, mutation.key) for mutation in self.mutations}
         new = {(stream, key) for stream in bench.keys for key in self._new_keys(stream)}
-        changed_parents = {
-            mutation.stream for mutation in self.mutations if mutation.path[-1] in bench.keys[mutation.stream]
-        }
+        # Which children are requested, and with which ids, depends on their parents' values.
+        changed_parents = {mutation.stream for mutation in self.mutations}
         found = []
         for stream, difference in bench.differences(self.env.database, bench.keys, Mode.FIRST).items():
             for keys in difference.parts():
                 keys[:] = [key for key in keys if (stream, key) not in mutated | new]
             if bench.parents.get(stream) in changed_parents:
-                difference.missing, difference.deleted = [], []  # the vendor was asked with the mutated ids
+                difference.missing, difference.deleted = [], []
             if difference and stream not in self.named:
                 found.append(f"{stream}: {difference}")
         return found + self._widened()
@@ -354,15 +353,15 @@ def _equivalent(sent: Any, found: Any) -> bool:  # noqa: ANN401
     """Whether a value was loaded without loss.
 
     Numbers and times may be written in any way, empty text is null, 0 and 1 are booleans, an empty object may be an
-    empty list, and text may hold JSON.
+    empty list, a single value a list of one, and text may hold JSON.
     """
     if isinstance(sent, dict) and isinstance(found, dict):
         return sent.keys() == found.keys() and all(_equivalent(sent[name], found[name]) for name in sent)
-    if isinstance(sent, list) and isinstance(found, list):
+    if isinstance(found, list):
+        sent = sent if isinstance(sent, list) else [] if sent == {} else [sent]
         return len(sent) == len(found) and all(map(_equivalent, sent, found))
     return (
         (sent == "" and found is None)
-        or (sent in ({}, []) and found in ({}, []))
         or (isinstance(found, bool) and str(sent).strip().lower() == str(found).lower())
         or meaning(sent) == meaning(found)
         or _number(sent) == _number(found) is not None
