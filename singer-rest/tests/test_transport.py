@@ -253,7 +253,7 @@ def test_two_lengths_of_one_answer_are_no_fault_of_the_settings(monkeypatch: pyt
         raise requests.exceptions.InvalidHeader
 
     monkeypatch.setattr("requests.Session.request", contradictory)
-    with pytest.raises(RetryableError, match="the answer's headers contradict each other"):
+    with pytest.raises(RetryableError, match="the response headers contradict each other"):
         transport("http://127.0.0.1:9").send(REQUEST, None)
 
 
@@ -284,7 +284,7 @@ def test_the_status_says_enough_where_its_body_is_broken(status: int) -> None:
 
 def test_an_encoding_that_was_not_asked_for_is_an_error_of_its_own() -> None:
     answer = Answer(b"\x8b\x00\x80{}\x03", headers={"Content-Encoding": "br"})
-    said = r"/a answered in an encoding that was not asked for \(asked for: gzip, deflate\)"
+    said = r"/a answered in an encoding that was not requested \(requested: gzip, deflate\)"
     with host(lambda asked: answer) as vendor, pytest.raises(TapError, match=said):
         transport(vendor.url).send(REQUEST, None)
 

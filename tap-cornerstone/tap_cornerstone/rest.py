@@ -62,8 +62,8 @@ class RestList(CornerstoneStream):
     def decode(self, reply: Reply) -> Any:
         if reply.body.removeprefix(BOM).lstrip()[:1] == b"<" and b"<html" not in reply.body[:1000].lower():
             raise TapError(
-                f"{self.name}: {self.path} answered XML, though JSON is asked for. Check that nothing between here and "
-                "the portal changes the header Accept."
+                f"{self.name}: {self.path} answered XML, though JSON was requested. Check that no proxy changes the "
+                "header Accept."
             )
         return reply.json()
 
@@ -138,9 +138,9 @@ class RestList(CornerstoneStream):
             return ([] if names <= FRAME else body) if alone else None
         status = str(member(body, "status") or "")  # of the response, or of the employee in it
         if PASSING.fullmatch(status):
-            raise RetryableError(f"status {status} inside a good answer")
+            raise RetryableError(f"status {status} inside a 200 response")
         if BAD.search(status) or (status.isdigit() and not status.startswith("2")):
-            raise TapError(f"{self.name}: {self.path} says that it failed, inside a good answer. {self.advice(200)}")
+            raise TapError(f"{self.name}: {self.path} reports a failure inside a 200 response. {self.advice(200)}")
         found = member(body, inner)
         if isinstance(found, dict) and any(name.lower() in self.members for name in found):
             return self._found(found, alone=True)

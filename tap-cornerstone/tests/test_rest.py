@@ -623,7 +623,7 @@ def test_xml_is_an_error_that_says_so(run: Any, portal: Start, body: bytes, capl
     vendor = portal(lambda asked: ok(body))
     fails: list[Exception] = []
     run(vendor.url, "job_requisitions", fails=fails, **ALL)
-    assert "answered XML, though JSON is asked for" in caplog.text
+    assert "answered XML, though JSON was requested" in caplog.text
     assert "Secret" not in caplog.text
     assert len(queries(vendor, "Recruiting")) == 1
 

@@ -37,10 +37,10 @@ CONNECT_SECONDS = 60.0
 """Maximum number of seconds to wait for a connection. A host may have several addresses."""
 LATE = "no answer in time"
 INVALID_RESPONSES = (
-    (requests.TooManyRedirects, "it leads from one address to the next"),
+    (requests.TooManyRedirects, "too many redirects"),
     (
         requests.exceptions.InvalidHeader,
-        "the answer's headers contradict each other",
+        "the response headers contradict each other",
     ),  # not the request's
     (requests.exceptions.ContentDecodingError, "the body could not be decompressed"),
 )
@@ -141,7 +141,7 @@ class Transport:
             raise RetryableError(str(error), broken=True) from None
         except UnknownEncoding:
             raise TapError(
-                f"{endpoint} answered in an encoding that was not asked for (asked for: {', '.join(ENCODINGS)}). Check "
+                f"{endpoint} answered in an encoding that was not requested (requested: {', '.join(ENCODINGS)}). Check "
                 "what stands between this machine and the vendor, such as a proxy."
             ) from None
         return Reply(response.status_code, response.headers, body, datetime.now(timezone.utc))
@@ -190,11 +190,11 @@ def _explained(error: Exception, endpoint: str) -> Exception:
     if reason := next((reason for kind, reason in INVALID_RESPONSES if isinstance(error, kind)), None):
         return RetryableError(reason)
     if isinstance(error, ValueError):
-        return TapError(f"{endpoint} leads to an address that cannot be used. Check the address in the settings.")
+        return TapError(f"{endpoint} has an invalid URL. Check the addresses in the settings.")
     if isinstance(error, (requests.RequestException, HTTPError)):
         return RetryableError("the connection broke")
     return RunError(
-        "The certificates that hosts are checked by cannot be read. Check the environment variables "
+        "The certificates to verify hosts with cannot be read. Check the environment variables "
         "REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE."
     )
 

@@ -45,8 +45,8 @@ SPELLING = "guid_letters"
 TIMESTAMP_FORMATS = {TIMESTAMP: times.text, "Edm.Date": times.date}
 """The types of columns that may hold the time of the last change, and how to format a timestamp for them."""
 
-NO_STAMP = "it has no key, or no column of that name that holds moments and may stand in a filter"
-WITHOUT_DELTA = "asking for what was touched since, and what is deleted shows with a full refresh."
+NO_STAMP = "there is no key, or no filterable column of that name with a date or timestamp"
+WITHOUT_DELTA = "reading what changed since the bookmark instead. Deletions show with a full refresh."
 TOO_LARGE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
 UNTRACKED = frozenset(
     {
@@ -127,7 +127,9 @@ class ODataStream(CornerstoneStream):
         super().apply_catalog(catalog)
         if self.replication_key and not self.changed_since and self.selected:
             self.logger.warning(
-                "%s: the catalog's `replication-key` cannot be used: %s. All is read.", self.name, NO_STAMP
+                "%s: the catalog's `replication-key` cannot be used: %s. Falling back to full reads.",
+                self.name,
+                NO_STAMP,
             )
 
     @property
@@ -181,14 +183,14 @@ class ODataStream(CornerstoneStream):
     @override
     def parse(self, body: Any, request: Request) -> Parsed:
         if not isinstance(body, dict) or member(body, "error") is not None:
-            raise RetryableError("the portal broke the page off")
+            raise RetryableError("the portal truncated the page")
         records = listed(body.get("value"))
         if records is None and body.get("value", "") is not None:
             raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Check `corpname` or `api_url`.")
         says_nothing, records = records is None, records or []
         entries = [record for record in records if isinstance(record, dict)]
         if entries and self._entries.is_error(entries[-1]):
-            raise RetryableError("the portal broke the page off")
+            raise RetryableError("the portal truncated the page")
         rows = [row for record in entries if (row := self._entries.row(record)) is not None]
         delta, following = (member(body, f"@odata.{name}link") for name in ("delta", "next"))
         if len(records) == request.expected_rows and not (delta or following):
@@ -253,7 +255,7 @@ class ODataStream(CornerstoneStream):
         if status == HTTPStatus.NO_CONTENT and not (is_first or request.is_first):
             return Meaning.RETRY  # the page before said that this one exists
         if status in LINK_ENDED and not is_first:
-            raise LinkEnded(f"{self.name}: a link of the portal is good no more (status {status}). Run again later.")
+            raise LinkEnded(f"{self.name}: a link of the portal has expired (status {status}). Run again later.")
         if status in UNTRACKED and is_first and self._tracks(pace):
             return self._first(replace(pace, tracks=False))
         return super().classify(reply, request)
@@ -270,18 +272,18 @@ class ODataStream(CornerstoneStream):
         self._told = self._spelling = None
         if by_delta:
             self.logger.warning(
-                "%s: what changed since the last run is not told any more. Everything is read instead, so that what "
-                "was deleted meanwhile shows too.",
+                "%s: the delta link of the last run has expired; falling back to a full read, which also detects "
+                "deletions.",
                 self.name,
             )
         elif by_filter and is_first:
             self.logger.warning(
-                "%s: what was touched since cannot be asked for; everything is read instead. The next run asks again.",
+                "%s: the portal rejected the incremental filter; falling back to a full read. The next run asks again.",
                 self.name,
             )
             self._uses_filter = False
         else:
-            self.logger.info("%s: a link to the next page is good no more; starting over.", self.name)
+            self.logger.info("%s: the link to the next page has expired; starting over.", self.name)
         self.backfill.reset()
         return True
 
@@ -324,10 +326,10 @@ class ODataStream(CornerstoneStream):
             state[DELTA] = f"{self.transport.api_url}{told.delta}"
             return
         if self._delta:  # it still worked, and may again
-            self.logger.warning("%s: the portal gave no new link to what will change; the old one is kept.", self.name)
+            self.logger.warning("%s: the portal sent no new delta link; keeping the old one.", self.name)
             return
         if self.entity_set.tracks_changes and self.replication.whole:
-            what = "gave no link to what will change" if told.tracks else "does not track its changes"
+            what = "sent no delta link" if told.tracks else "does not track its changes"
             self.logger.warning("%s: the portal %s; %s", self.name, what, WITHOUT_DELTA)
         if state.get(DELTA):
             state[DELTA] = None  # set to null, not removed: Meltano merges states
