@@ -109,8 +109,7 @@ class Project:
 
     def expected(self) -> dict[str, int]:
         """The expected number of rows of each stream, with all streams enabled."""
-        counts: dict[str, int] = self.sandbox.counts()[self.vendor]
-        return counts
+        return self.sandbox.counts(self.vendor)
 
 
 @pytest.fixture(scope="module")

@@ -176,10 +176,10 @@ class Controls:
     def counts(self, query: Json) -> Json:
         """Return how many rows a full read of each stream yields."""
         first, last = self._window(query)
+        vendors = [self._vendor(query)] if "vendor" in query else self._vendors.values()
         check_empty(query)
         return {
-            name: {stream: vendor.count(stream, first, last) for stream in vendor.streams}
-            for name, vendor in self._vendors.items()
+            vendor.name: {stream: vendor.count(stream, first, last) for stream in vendor.streams} for vendor in vendors
         }
 
     def records(self, query: Json, root: str) -> Json:

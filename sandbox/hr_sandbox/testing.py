@@ -65,9 +65,9 @@ class Sandbox:
         """Clear the log of requests."""
         self.control("requests", method="DELETE")
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Return how many rows a full read of each vendor's streams yields."""
-        return dict(self.control("counts"))
+    def counts(self, vendor: str) -> dict[str, int]:
+        """Return how many rows a full read of each of the vendor's streams yields."""
+        return dict(self.control(f"counts?vendor={vendor}")[vendor])
 
     def records(self, vendor: str, stream: str) -> list[dict[str, Any]]:
         """Return the rows of a stream, with all permissions."""

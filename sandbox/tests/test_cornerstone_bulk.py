@@ -90,7 +90,7 @@ def test_on_a_server(sandbox: Any) -> None:
     }
     token = requests.post(f"{url}/services/api/oauth2/token", json=given, timeout=60).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}", "Prefer": "odata.maxpagesize=500"}
-    counts = sandbox.counts()["cornerstone"]
+    counts = sandbox.counts("cornerstone")
     assert len(counts) == 375 + 23
     assert sandbox.control("cornerstone/bulk", users=900) == {
         "users": 900,

@@ -274,7 +274,7 @@ def test_over_http(sandbox: Any) -> None:
     assert answer.headers["location"].startswith(f"{sandbox.url}/nowhere?code=")
     sandbox.control("factorial/shifts", stall_seconds=0.01, halting=True)
     answer = requests.get(f"{root}/api/2026-10-01/resources/attendance/shifts", headers=KEY, timeout=30)
-    assert answer.json()["meta"]["total"] == sandbox.counts()["factorial"]["attendance_shifts"]
+    assert answer.json()["meta"]["total"] == sandbox.counts("factorial")["attendance_shifts"]
     path = "/factorial/api/{version}/resources/teams/teams"
     sandbox.control("fault", path=path, kind="status", status=503)
     teams = f"{root}/api/2026-10-01/resources/teams/teams"

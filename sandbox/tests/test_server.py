@@ -18,7 +18,7 @@ def get(url: str, headers: dict[str, str], **query: str) -> requests.Response:
 
 
 def test_counts_records_and_permissions(sandbox: Any, get_token: Any) -> None:
-    counts = sandbox.counts()["personio"]
+    counts = sandbox.counts("personio")
     assert {"persons", "employments", "compensation_types", "salary_bands"} <= set(counts)
     for stream, count in counts.items():
         assert len(sandbox.records("personio", stream)) == count
@@ -26,6 +26,8 @@ def test_counts_records_and_permissions(sandbox: Any, get_token: Any) -> None:
     assert 0 < window["compensations"] < counts["compensations"]
     page = get(f"{sandbox.url}/personio/v2/persons", get_token(sandbox), limit="50").json()
     assert page["_data"] == sandbox.records("personio", "persons")
+    assert sandbox.control("counts?vendor=personio") == {"personio": counts}
+    assert set(sandbox.control("counts")) == {"personio", "factorial", "cornerstone"}
     permissions = sandbox.control("permissions")["personio"]
     assert "personio:persons:read" in permissions["granted"]
     assert permissions["revoked"] == {}
@@ -50,14 +52,14 @@ def test_an_edit_is_served(sandbox: Any, get_token: Any) -> None:
 
 
 def test_hire_terminate_delete(sandbox: Any) -> None:
-    counts = sandbox.counts()["personio"]
+    counts = sandbox.counts("personio")
     person = sandbox.control("hire", first_name="Zoë")["changed"][0]["id"]
-    assert sandbox.counts()["personio"]["persons"] == counts["persons"] + 1
+    assert sandbox.counts("personio")["persons"] == counts["persons"] + 1
     assert sandbox.control("terminate", person_id=person)["changed"][0]["kind"] == "employment"
     gone = sandbox.control("delete", kind="person", id=person)["changed"]
     assert {change["action"] for change in gone} == {"deleted"}
     events = {"webhook_events", "webhook_activity"}  # the changes cause events
-    after = sandbox.counts()["personio"]
+    after = sandbox.counts("personio")
     assert {name for name, count in after.items() if count != counts[name]} == events
 
 
@@ -104,7 +106,7 @@ def test_requests_to_v1(sandbox: Any, get_token: Any) -> None:
     assert requests.get(f"{url}/time-offs", headers=headers, params=people, timeout=TIMEOUT).json()["data"] == []
     last = sandbox.requests()[-1]
     assert last["query"] == {"employees[]": ["1", "2"]}
-    counts = sandbox.counts()["personio"]
+    counts = sandbox.counts("personio")
     day = sandbox.control("counts?start_date=2026-06-01&end_date=2026-06-03")["personio"]
     for stream in ("attendances", "time_offs", "absence_periods_v1"):
         assert day[stream] < counts[stream]
@@ -141,6 +143,7 @@ def test_requests_to_v1(sandbox: Any, get_token: Any) -> None:
         ("duplicate", {"vendor": "personio", "stream": "x"}),
         ("counts?start_date=x", {}),
         ("counts?first=2024-01-01", {}),
+        ("counts?vendor=x", {}),
         ("counts?=http://elsewhere.example", {}),
         ("records?vendor=personio&stream=persons&=http://elsewhere.example", {}),
         ("expire-tokens", {"": "http://elsewhere.example"}),

@@ -30,7 +30,7 @@ def asked(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
 
 def compared(output: Any, sandbox: Sandbox) -> None:
     """Every row and every value of every stream."""
-    counts = sandbox.counts()["factorial"]
+    counts = sandbox.counts("factorial")
     assert output.counts() == {stream: count for stream, count in counts.items() if count}
     for stream, count in counts.items():
         records = {key_of(stream, record): record for record in output.records(stream)}
@@ -44,7 +44,7 @@ def compared(output: Any, sandbox: Sandbox) -> None:
 
 def test_every_row_and_value_of_every_list_arrives(run: Callable[..., Any], sandbox: Sandbox, url: str) -> None:
     output = run(url, **EVERYTHING)
-    assert set(sandbox.counts()["factorial"]) == set(KEYS)
+    assert set(sandbox.counts("factorial")) == set(KEYS)
     compared(output, sandbox)
     assert all("challenge" not in record for record in output.records("api_public_webhook_subscriptions"))
 
@@ -55,7 +55,7 @@ def test_older_versions_have_their_lists_and_the_same_ids(
 ) -> None:
     streams = ("employees_employees", "teams_teams", "timeoff_leaves", "contracts_materialized_templates")
     output = run(url, *streams, "integrations_syncable_items", api_version=version)
-    expected = {stream: count for stream, count in sandbox.counts()["factorial"].items() if stream in streams}
+    expected = {stream: count for stream, count in sandbox.counts("factorial").items() if stream in streams}
     if version < "2026-07-01":
         del expected["contracts_materialized_templates"]
     assert {stream: count for stream, count in output.counts().items() if stream in streams} == expected
@@ -82,7 +82,7 @@ def test_no_unwindowed_request_is_ever_made_for_shifts(run: Callable[..., Any], 
     for query in windows:
         days = pendulum.parse(query["end_on"]).diff(pendulum.parse(query["start_on"])).in_days() + 1
         assert days <= 31
-    assert first.counts() == {"attendance_shifts": sandbox.counts()["factorial"]["attendance_shifts"]}
+    assert first.counts() == {"attendance_shifts": sandbox.counts("factorial")["attendance_shifts"]}
     sandbox.clear_requests()
     run(url, "attendance_shifts", state=first.state)
     assert all(set(query) == {"limit", "updated_at"} for query in asked(sandbox, "attendance/shifts"))
@@ -256,7 +256,7 @@ def test_a_hundred_modules_that_are_not_booked_do_not_renew_the_credential_a_hun
 def test_a_run_that_is_throttled_waits_and_loses_nothing(run: Callable[..., Any]) -> None:
     with running(employees=20, requests_per_minute=300) as sandbox:
         output = run(f"{sandbox.url}/factorial", *EDITS)
-        counts = sandbox.counts()["factorial"]
+        counts = sandbox.counts("factorial")
         assert output.counts() == {stream: counts[stream] for stream in EDITS}
 
 
@@ -274,7 +274,7 @@ def test_a_first_read_that_is_interrupted_goes_on_with_the_windows_that_are_miss
     second = run(url, "attendance_shifts", state=first.state)
     assert len(asked(sandbox, "attendance/shifts")) < 100 < done
     ids = [record["id"] for output in (first, second) for record in output.records("attendance_shifts")]
-    assert len(set(ids)) == sandbox.counts()["factorial"]["attendance_shifts"]
+    assert len(set(ids)) == sandbox.counts("factorial")["attendance_shifts"]
     versions = {message["version"] for output in (first, second) for message in output.of("RECORD")}
     assert [message["version"] for message in second.of("ACTIVATE_VERSION")] == list(versions)
 
@@ -329,7 +329,7 @@ def test_a_filter_that_is_passed_over_makes_the_stream_be_read_whole(
     second = run(url, stream, state=first.state, date_window_days=31)
     (activated,) = second.of("ACTIVATE_VERSION")
     records = [message["record"] for message in second.of("RECORD") if message["version"] == activated["version"]]
-    assert len({record["id"] for record in records}) == sandbox.counts()["factorial"][stream]
+    assert len({record["id"] for record in records}) == sandbox.counts("factorial")[stream]
     assert gone not in {record["id"] for record in records}
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1

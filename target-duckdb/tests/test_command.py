@@ -138,7 +138,10 @@ def test_unexpected_error_shows_no_traceback_and_no_data(
     [
         ({"path": None}, "The setting path is missing: set it to the DuckDB file to load into."),
         ({"path": ":memory:"}, "The setting path is a database in memory, which is lost at the end"),
-        ({"attach": [{"alias": "12345678"}]}, 'The setting attach.0 is not valid (required: ["path"]). Databases that'),
+        (
+            {"attach": [{"alias": "12345678"}]},
+            'The setting attach.0 is not valid (required: ["path"]). Databases to attach',
+        ),
         ({"attach": [{"path": "x", "options": {"a) 12345678": 1}}]}, "The setting attach.0.options is not valid"),
         ({"attach": ["12345678/none/x.duckdb"]}, "Entry 1 of the setting `attach` cannot be attached: check its path"),
         ({"catalog": "12345678"}, "The setting `catalog` must name a database opened by `path` or `attach`."),
@@ -156,7 +159,7 @@ def test_unexpected_error_shows_no_traceback_and_no_data(
             "The setting default_target_schema is empty: set it to a schema, such as 'main'.",
         ),
         ({"batch_size_rows": 0}, "The setting batch_size_rows is not valid (minimum: 1)."),
-        ({"data_flattening_max_level": -1}, "How many levels of nested objects become columns of their own"),
+        ({"data_flattening_max_level": -1}, "How many levels of nested objects are flattened"),
         (
             {"memory_limit": "12345678 apples"},
             "The setting memory_limit is not a size in DuckDB's notation, such as '512MB'.",
