@@ -27,7 +27,7 @@ class Counting(Authenticator):
         return Token(f"token-{self.asked}", self.lifetime)
 
 
-def test_a_token_serves_until_a_minute_before_its_end() -> None:
+def test_token_is_used_until_a_minute_before_expiry() -> None:
     auth = Counting(lifetime=3600)
     assert auth.token().value == "token-1"
     auth.now += 3600 - 61
@@ -36,7 +36,7 @@ def test_a_token_serves_until_a_minute_before_its_end() -> None:
     assert auth.token().value == "token-2"
 
 
-def test_a_token_shorter_than_the_margin_still_serves() -> None:
+def test_token_shorter_than_the_margin_is_used() -> None:
     auth = Counting(lifetime=5)
     auth.token()
     auth.now += 4
@@ -45,7 +45,7 @@ def test_a_token_shorter_than_the_margin_still_serves() -> None:
     assert auth.token().value == "token-2"
 
 
-def test_many_threads_cause_one_request() -> None:
+def test_many_threads_cause_one_token_request() -> None:
     auth = Counting()
     threads = [threading.Thread(target=auth.token) for _ in range(20)]
     for thread in threads:
@@ -55,7 +55,7 @@ def test_many_threads_cause_one_request() -> None:
     assert auth.asked == 1
 
 
-def test_a_401_of_an_endpoint_that_answered_renews_each_time() -> None:
+def test_401_of_an_endpoint_that_answered_renews_each_time() -> None:
     auth = Counting()
     auth.answered("/a")
     for expected in ("token-2", "token-3", "token-4"):
@@ -64,7 +64,7 @@ def test_a_401_of_an_endpoint_that_answered_renews_each_time() -> None:
         assert renewed.value == expected
 
 
-def test_an_endpoint_that_refuses_some_of_what_it_is_asked_for_renews_once_a_minute() -> None:
+def test_endpoint_that_rejects_some_requests_renews_once_a_minute() -> None:
     auth = Counting()
     auth.answered("/a")
     assert auth.renew("/a", auth.token())
@@ -77,14 +77,14 @@ def test_an_endpoint_that_refuses_some_of_what_it_is_asked_for_renews_once_a_min
     assert auth.asked == 4
 
 
-def test_a_401_before_anything_answered_renews() -> None:
+def test_401_before_any_answer_renews() -> None:
     auth = Counting()
     renewed = auth.renew("/a", auth.token())
     assert renewed is not None
     assert renewed.value == "token-2"
 
 
-def test_a_hundred_endpoints_without_a_permission_renew_once() -> None:
+def test_hundred_endpoints_without_permission_renew_once() -> None:
     auth = Counting()
     auth.token()
     auth.answered("/readable")
@@ -95,7 +95,7 @@ def test_a_hundred_endpoints_without_a_permission_renew_once() -> None:
     assert auth.asked == 2
 
 
-def test_a_token_whose_time_is_up_is_renewed_even_for_an_endpoint_that_never_answered() -> None:
+def test_expired_token_is_renewed_for_an_endpoint_that_never_answered() -> None:
     auth = Counting(lifetime=100)
     first = auth.token()
     auth.renew("/a", first)
@@ -108,7 +108,7 @@ def test_a_token_whose_time_is_up_is_renewed_even_for_an_endpoint_that_never_ans
     assert renewed.value == "token-3"
 
 
-def test_a_worker_that_comes_late_gets_the_token_that_another_renewed() -> None:
+def test_late_worker_gets_the_token_renewed_by_another() -> None:
     auth = Counting()
     old = auth.token()
     auth.renew("/a", old)
@@ -118,7 +118,7 @@ def test_a_worker_that_comes_late_gets_the_token_that_another_renewed() -> None:
     assert auth.asked == 2
 
 
-def test_refused_credentials_are_not_tried_again_by_the_next_worker() -> None:
+def test_rejected_credentials_are_not_tried_again_by_other_workers() -> None:
     class Refused(Counting):
         def request_token(self) -> Token:
             self.asked += 1
@@ -131,7 +131,7 @@ def test_refused_credentials_are_not_tried_again_by_the_next_worker() -> None:
     assert auth.asked == 1
 
 
-def test_a_token_does_not_show_itself() -> None:
+def test_token_is_hidden_in_its_repr() -> None:
     assert "secret" not in repr(Token("secret", 1.0))
     assert "secret" not in str(Token("secret", 1.0))
 
@@ -144,18 +144,16 @@ def test_a_token_does_not_show_itself() -> None:
     ],
     ids=lambda said: f"{type(said).__name__} {str(said)[:9]}",
 )
-def test_a_life_that_cannot_be_meant_is_the_usual_one(said: Any) -> None:
+def test_implausible_lifetime_becomes_the_default(said: Any) -> None:
     assert lifetime(said) == DEFAULT_LIFETIME
 
 
 @pytest.mark.parametrize(("said", "seconds"), [(86_400, 86_400.0), ("7200", 7200.0), (Decimal("0.5"), 0.5)])
-def test_a_life_is_read_as_number_or_text(said: Any, seconds: float) -> None:
+def test_lifetime_is_parsed_from_number_or_text(said: Any, seconds: float) -> None:
     assert lifetime(said) == seconds
 
 
-def test_a_request_of_its_own_waits_no_longer_than_a_limit_may_take_and_says_so(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_token_request_fails_after_max_wait(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
@@ -171,7 +169,7 @@ def test_a_request_of_its_own_waits_no_longer_than_a_limit_may_take_and_says_so(
     assert told == ["the token request: too many requests; retrying in 30 s"]
 
 
-def test_a_limit_costs_a_request_of_its_own_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rate_limit_costs_a_token_request_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     throttled = RetryableError("too many requests", after=1, throttled=True)
     answers: list[Any] = [*[throttled] * 30, *[RetryableError("it broke")] * 4, "token"]

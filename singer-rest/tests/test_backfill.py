@@ -120,7 +120,7 @@ def merged(new: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
     return old
 
 
-def test_a_run_that_fails_keeps_the_finished_slices_and_leaves_bookmark_and_version_alone(
+def test_failed_run_keeps_finished_slices_and_leaves_bookmark_and_version(
     calendar: Calendar, visits: Callable[..., Output]
 ) -> None:
     before = {"version": 7, "window_start": None, "replication_key_value": None}
@@ -149,7 +149,7 @@ def test_a_run_that_fails_keeps_the_finished_slices_and_leaves_bookmark_and_vers
 
 
 @pytest.mark.parametrize("workers", [1, 8])
-def test_the_next_run_reads_the_rest_under_the_same_version_and_ends_as_one_run_would(
+def test_next_run_reads_the_rest_under_the_same_version_and_ends_like_one_run(
     calendar: Calendar, visits: Callable[..., Output], vendor: Host, workers: int
 ) -> None:
     whole = visits(max_concurrency=workers)
@@ -174,7 +174,7 @@ def test_both_runs_write_the_same_for_every_concurrency(calendar: Calendar, visi
     assert plain(seconds[0]) == plain(seconds[1])
 
 
-def test_a_state_stands_after_the_records_of_its_slices_and_moves_no_bookmark(
+def test_state_follows_the_records_of_its_slices_and_moves_no_bookmark(
     calendar: Calendar, visits: Callable[..., Output]
 ) -> None:
     messages = visits().messages
@@ -189,7 +189,7 @@ def test_a_state_stands_after_the_records_of_its_slices_and_moves_no_bookmark(
         assert written == [str(month) for month in range(1, number + 1) for _ in range(3)]
 
 
-def test_whatever_state_a_loader_came_to_nothing_is_lost(calendar: Calendar, visits: Callable[..., Output]) -> None:
+def test_nothing_is_lost_from_any_state_a_loader_received(calendar: Calendar, visits: Callable[..., Output]) -> None:
     lines = visits().raw.splitlines(keepends=True)
     cuts = [index + 1 for index, line in enumerate(lines) if b'"type":"STATE"' in line]
     for cut in cuts[:-1]:
@@ -197,7 +197,7 @@ def test_whatever_state_a_loader_came_to_nothing_is_lost(calendar: Calendar, vis
         assert ids(loaded, visits(state=loaded.state)) == {row["id"] for row in calendar.visits}
 
 
-def test_a_run_that_is_interrupted_again_goes_on_with_both(
+def test_run_interrupted_again_continues_with_both(
     calendar: Calendar, visits: Callable[..., Output], vendor: Host
 ) -> None:
     first = interrupted(calendar, visits, month=2)
@@ -218,7 +218,7 @@ def test_a_run_that_is_interrupted_again_goes_on_with_both(
     ],
     ids=["start_date", "end_date"],
 )
-def test_another_start_date_or_end_date_starts_over_under_a_higher_version(
+def test_other_start_or_end_date_starts_over_under_a_higher_version(
     calendar: Calendar, visits: Callable[..., Output], settings: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -230,7 +230,7 @@ def test_another_start_date_or_end_date_starts_over_under_a_higher_version(
     assert "visits: the finished slices in the state were read with other settings" in caplog.text
 
 
-def test_a_run_that_starts_over_forgets_the_list_at_once(
+def test_run_that_starts_over_clears_the_list_at_once(
     calendar: Calendar, visits: Callable[..., Output], vendor: Host
 ) -> None:
     first = interrupted(calendar, visits)
@@ -242,7 +242,7 @@ def test_a_run_that_starts_over_forgets_the_list_at_once(
 @pytest.mark.parametrize(
     "forced", [{"forced_replication_method": "FULL_TABLE"}, {"replication_key": "name"}], ids=["method", "key"]
 )
-def test_another_replication_method_or_key_starts_over(
+def test_other_replication_method_or_key_starts_over(
     calendar: Calendar, visits: Callable[..., Output], make_tap: Callable[..., Any], capfdbinary: Any, forced: Any
 ) -> None:
     first = interrupted(calendar, visits)
@@ -282,9 +282,7 @@ def broken_lists() -> list[Any]:
 
 
 @pytest.mark.parametrize("broken", broken_lists(), ids=str)
-def test_a_list_that_cannot_be_read_or_is_over_starts_over(
-    calendar: Calendar, visits: Callable[..., Output], broken: Any
-) -> None:
+def test_invalid_or_finished_list_starts_over(calendar: Calendar, visits: Callable[..., Output], broken: Any) -> None:
     state = {"bookmarks": {"visits": {KEY: broken, "version": 7}}}
     second = visits(state=state)
     assert ids(second) == {row["id"] for row in calendar.visits}
@@ -300,21 +298,19 @@ def test_starting_over_raises_the_version_above_that_of_the_list(
     assert versions(visits(state=first.state, end_date="2026-12-31"), "ACTIVATE_VERSION") == {10**15 + 1}
 
 
-def test_states_merged_deeply_end_with_null(calendar: Calendar, visits: Callable[..., Output]) -> None:
+def test_deeply_merged_states_end_with_null(calendar: Calendar, visits: Callable[..., Output]) -> None:
     first = interrupted(calendar, visits)
     second = visits(state=first.state)
     assert merged(second.state, first.state)["bookmarks"]["visits"][KEY] is None
 
 
-def test_a_full_refresh_that_is_not_told_of_the_list_nulls_it_too(
-    calendar: Calendar, visits: Callable[..., Output]
-) -> None:
+def test_full_refresh_without_the_list_sets_it_to_null_too(calendar: Calendar, visits: Callable[..., Output]) -> None:
     first = interrupted(calendar, visits)
     refreshed = visits(started=SECOND)
     assert merged(refreshed.state, first.state)["bookmarks"]["visits"][KEY] is None
 
 
-def test_the_bookmark_never_passes_the_start_of_the_first_run_so_that_the_next_one_fetches_what_changed_since(
+def test_bookmark_never_passes_the_start_of_the_first_run(
     calendar: Calendar, visits: Callable[..., Output], vendor: Host
 ) -> None:
     first = interrupted(calendar, visits)
@@ -328,7 +324,7 @@ def test_the_bookmark_never_passes_the_start_of_the_first_run_so_that_the_next_o
     assert third.ids()["visits"] == ["11", "61"]
 
 
-def test_a_resumed_run_without_rows_ends_with_the_bookmark_and_version_of_the_rows_before(
+def test_resumed_run_without_rows_ends_with_the_earlier_bookmark_and_version(
     calendar: Calendar, visits: Callable[..., Output], caplog: pytest.LogCaptureFixture
 ) -> None:
     first = interrupted(calendar, visits)
@@ -340,7 +336,7 @@ def test_a_resumed_run_without_rows_ends_with_the_bookmark_and_version_of_the_ro
     assert "no records were returned" not in caplog.text
 
 
-def test_records_without_the_replication_key_before_the_interruption_count(
+def test_records_without_replication_key_before_the_interruption_count(
     calendar: Calendar, visits: Callable[..., Output], caplog: pytest.LogCaptureFixture
 ) -> None:
     calendar.visits[0]["updated_at"] = None
@@ -350,7 +346,7 @@ def test_records_without_the_replication_key_before_the_interruption_count(
     assert "visits: 1 of 18 records have no updated_at" in caplog.text
 
 
-def test_a_parent_whose_own_reading_gives_the_ids_is_read_whole_so_that_no_child_is_missing(
+def test_parent_that_provides_the_ids_is_read_in_full(
     calendar: Calendar, visits: Callable[..., Output], vendor: Host
 ) -> None:
     first = interrupted(calendar, visits)
@@ -363,7 +359,7 @@ def test_a_parent_whose_own_reading_gives_the_ids_is_read_whole_so_that_no_child
     assert place(second)[KEY] is None
 
 
-def test_a_parent_that_is_listed_apart_goes_on_and_no_child_is_missing(
+def test_parent_read_separately_resumes_and_no_child_is_missing(
     calendar: Calendar, visits: Callable[..., Output]
 ) -> None:
     settings = {"start_date": "2026-02-02"}  # narrows the visits, not the parents of guests
@@ -385,7 +381,7 @@ def test_children_are_not_kept_in_the_state(run: Callable[..., Output], shop: An
 BOOKMARK = {"replication_key": "updated_at", "replication_key_value": "2026-06-02T00:00:00Z", "version": 3}
 
 
-def test_a_full_refresh_that_failed_is_due_until_a_run_has_read_everything(
+def test_failed_full_refresh_is_due_until_a_run_has_read_everything(
     calendar: Calendar, visits: Callable[..., Output]
 ) -> None:
     # A full refresh is a run without a state; what it writes is merged into the state of the runs before.
@@ -398,7 +394,7 @@ def test_a_full_refresh_that_failed_is_due_until_a_run_has_read_everything(
     assert third.of("ACTIVATE_VERSION") == []
 
 
-def test_what_failed_before_its_first_slice_was_read_is_due_too(
+def test_full_read_that_failed_before_its_first_slice_is_due_too(
     calendar: Calendar, visits: Callable[..., Output], vendor: Host
 ) -> None:
     vendor.answer = lambda asked: Answer({}, 422)
@@ -410,13 +406,13 @@ def test_what_failed_before_its_first_slice_was_read_is_due_too(
     assert len(second.of("ACTIVATE_VERSION")) == 1
 
 
-def test_what_changed_is_not_read_by_slices(calendar: Calendar, visits: Callable[..., Output]) -> None:
+def test_incremental_reads_are_not_sliced(calendar: Calendar, visits: Callable[..., Output]) -> None:
     second = visits(state={"bookmarks": {"visits": dict(BOOKMARK)}})
     assert second.ids()["visits"] == ["62", "63"]
     assert versions(second) == {3}
 
 
-def test_stream_maps_go_on_too(calendar: Calendar, visits: Callable[..., Output]) -> None:
+def test_stream_maps_resume_too(calendar: Calendar, visits: Callable[..., Output]) -> None:
     settings = {"stream_maps": {"visits": {"id": "id", "updated_at": "updated_at", "__else__": None}}}
     first = interrupted(calendar, visits, **settings)
     assert place(first)[KEY][1:] == NAMES[:4]
@@ -443,7 +439,7 @@ def test_batches_hold_every_record_and_keep_no_slices(
     assert place(second)[KEY] is None
 
 
-def test_a_trial_and_a_call_for_records_leave_nothing_out_and_the_list_alone(
+def test_connection_test_and_get_records_ignore_the_list(
     calendar: Calendar, visits: Callable[..., Output], make_tap: Callable[..., Any]
 ) -> None:
     first = interrupted(calendar, visits)
@@ -454,7 +450,7 @@ def test_a_trial_and_a_call_for_records_leave_nothing_out_and_the_list_alone(
     assert tap.state["bookmarks"]["visits"][KEY] == kept
 
 
-def test_months_go_on_too(run: Callable[..., Output], shop: Any, vendor: Host) -> None:
+def test_months_resume_too(run: Callable[..., Output], shop: Any, vendor: Host) -> None:
     dates = {"start_date": "2021-01-01", "end_date": "2021-06-30"}
     shop.before = lambda asked: Answer({}, 422) if asked.query.get("from") == "2021-04-01" else None
     first = run("sales", fails=[], **dates)
@@ -474,7 +470,7 @@ def test_months_go_on_too(run: Callable[..., Output], shop: Any, vendor: Host) -
     assert second.state["bookmarks"]["sales"]["replication_key_value"] == "2021-06-01T00:00:00Z"
 
 
-def test_a_default_window_that_moves_on_with_the_year_starts_over(
+def test_default_window_that_moved_with_the_year_starts_over(
     run: Callable[..., Output], shop: Any, vendor: Host
 ) -> None:
     shop.before = lambda asked: Answer({}, 422) if asked.query.get("from") == "2024-01-01" else None
@@ -488,7 +484,7 @@ def test_a_default_window_that_moves_on_with_the_year_starts_over(
     assert second.state["bookmarks"]["sales"]["window_start"] == "2022-01-01T00:00:00Z"
 
 
-def test_slices_of_what_changed_are_not_kept(run: Callable[..., Output], shop: Any) -> None:
+def test_slices_of_incremental_reads_are_not_kept(run: Callable[..., Output], shop: Any) -> None:
     shop.before = lambda asked: Answer({}, 422) if asked.query.get("from") == "2021-04-01" else None
     before = {"replication_key": "month", "replication_key_value": "2021-02-01T00:00:00Z", "version": 3}
     state = {"bookmarks": {"sales": dict(before)}}

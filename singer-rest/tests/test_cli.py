@@ -75,7 +75,7 @@ def cli(
         ({"stream_maps": {"kinds": {"id": "no such"}}}, "The stream maps cannot be applied."),
     ],
 )
-def test_settings_that_cannot_work(cli: Callable[..., Any], config: Any, sentence: str) -> None:
+def test_invalid_settings(cli: Callable[..., Any], config: Any, sentence: str) -> None:
     code, out, log = cli(config=config)
     errors = [line for line in log.splitlines() if "ERROR" in line]
     assert code == 1
@@ -89,7 +89,7 @@ def test_settings_that_cannot_work(cli: Callable[..., Any], config: Any, sentenc
 
 @pytest.mark.parametrize("option", ["state", "catalog"])
 @pytest.mark.parametrize("content", ["{not json", "[]", '"text"', ""])
-def test_state_and_catalog_files_that_cannot_be_read(cli: Callable[..., Any], option: str, content: str) -> None:
+def test_invalid_state_and_catalog_files(cli: Callable[..., Any], option: str, content: str) -> None:
     code, out, log = cli(**{option: content})
     assert (code, out) == (1, "")
     assert f"The file given with --{option} is not a JSON object." in log
@@ -97,13 +97,13 @@ def test_state_and_catalog_files_that_cannot_be_read(cli: Callable[..., Any], op
 
 
 @pytest.mark.parametrize("content", [{"streams": 5}, {"streams": [{}]}])
-def test_a_catalog_that_is_none(cli: Callable[..., Any], content: Any) -> None:
+def test_invalid_catalog(cli: Callable[..., Any], content: Any) -> None:
     code, out, log = cli(catalog=content)
     assert (code, out) == (1, "")
     assert "The file given with --catalog is not a Singer catalog." in log
 
 
-def test_a_setting_in_the_environment_of_another_type(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variable_of_another_type(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAP_PETS_MAX_CONCURRENCY", "many")
     code, _, log = cli("--config=ENV")
     assert code == 1
@@ -112,7 +112,7 @@ def test_a_setting_in_the_environment_of_another_type(cli: Callable[..., Any], m
 
 
 @pytest.mark.parametrize("value", ["1.5", "1e2", "null", ""])
-def test_a_whole_number_in_the_environment_that_is_none(
+def test_environment_variable_that_is_not_an_integer(
     cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setenv("TAP_PETS_MAX_CONCURRENCY", value)
@@ -121,16 +121,14 @@ def test_a_whole_number_in_the_environment_that_is_none(
     assert "Set `max_concurrency` (TAP_PETS_MAX_CONCURRENCY in the environment) to a value of type integer." in log
 
 
-def test_a_setting_that_the_environment_has_though_it_is_not_read(
-    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_environment_variable_that_is_not_read(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAP_PETS_KEY", "k3y")
     code, _, log = cli(config={"key": ""})
     assert code == 1
     assert "Set `key`: TAP_PETS_KEY is set in the environment, but is read only with --config=ENV." in log
 
 
-def test_a_setting_without_a_value_has_its_default(cli: Callable[..., Any]) -> None:
+def test_null_setting_has_its_default(cli: Callable[..., Any]) -> None:
     code, out, _ = cli(config={"max_concurrency": None, "request_timeout": None, "optional_streams": None})
     assert code == 0
     assert '"RECORD"' in out
@@ -145,24 +143,20 @@ def test_a_setting_without_a_value_has_its_default(cli: Callable[..., Any]) -> N
         ("colour", "See all settings with `tap-pets --about`."),
     ],
 )
-def test_a_setting_that_there_is_none_of_is_named_without_its_value(
-    cli: Callable[..., Any], setting: str, advice: str
-) -> None:
+def test_unknown_setting_is_named_without_its_value(cli: Callable[..., Any], setting: str, advice: str) -> None:
     code, _, log = cli(config={setting: "2019-07-01"})
     assert code == 0
     assert log.count(f"There is no setting `{setting}`; it has no effect. {advice}") == 1
     assert "2019-07-01" not in log
 
 
-def test_what_the_sdk_and_meltano_set_is_known(cli: Callable[..., Any]) -> None:
+def test_settings_of_the_sdk_and_meltano_are_known(cli: Callable[..., Any]) -> None:
     settings = {"stream_maps": {}, "stream_map_config": {}, "flattening_enabled": False, "faker_config": {}}
     _, _, log = cli(config={**settings, "batch_config": None, "_select": ["*.*"]})
     assert "There is no setting" not in log
 
 
-def test_a_variable_of_the_environment_that_is_no_setting_is_named(
-    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unknown_environment_variable_is_named(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAP_PETS_START_DAT", "2019-07-01")
     monkeypatch.setenv("TAP_PETS__LOAD_SCHEMA", "pets")
     assert "There is no setting" not in cli()[2]
@@ -171,33 +165,33 @@ def test_a_variable_of_the_environment_that_is_no_setting_is_named(
     assert log.count("There is no setting") == 1
 
 
-def test_another_taps_state(cli: Callable[..., Any]) -> None:
+def test_state_of_another_tap(cli: Callable[..., Any]) -> None:
     code, _, log = cli(state={"bookmarks": {"dogs": {"replication_key_value": "rex"}}})
     assert code == 1
     assert "belong to another tap" in log
     assert "rex" not in log
 
 
-def test_a_catalog_that_selects_nothing(cli: Callable[..., Any]) -> None:
+def test_catalog_that_selects_nothing(cli: Callable[..., Any]) -> None:
     code, out, log = cli(catalog={"streams": []})
     assert (code, out) == (1, "")
     assert "No stream is selected" in log
 
 
-def test_a_missing_config_file(cli: Callable[..., Any]) -> None:
+def test_missing_config_file(cli: Callable[..., Any]) -> None:
     code, _, log = cli("--config", "/nowhere/config.json")
     assert code == 1
     assert "--config cannot be read" in log
 
 
-def test_a_host_that_cannot_be_reached(cli: Callable[..., Any]) -> None:
+def test_unreachable_host(cli: Callable[..., Any]) -> None:
     code, _, log = cli(config={"api_url": "http://127.0.0.1:9"})
     assert code == 1
     assert "gave no answer in 3 tries (the connection broke)" in log
     assert "127.0.0.1" not in log
 
 
-def test_what_nobody_foresaw_tells_kind_and_place_but_not_its_text(
+def test_unexpected_error_is_reported_with_type_and_location_but_without_its_text(
     cli: Callable[..., Any], shop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def parse(*_: object) -> None:
@@ -219,7 +213,7 @@ def test_discovery_needs_neither_credentials_nor_network(cli: Callable[..., Any]
     assert vendor.asked == []
 
 
-def test_a_trial_says_what_is_wrong(cli: Callable[..., Any], shop: Any) -> None:
+def test_connection_test_reports_errors(cli: Callable[..., Any], shop: Any) -> None:
     shop.before = lambda asked: Answer({}, 418)
     code, _, log = cli("--test")
     assert code == 1
@@ -235,14 +229,12 @@ def test_about_marks_secrets(cli: Callable[..., Any]) -> None:
     assert settings["password"]["secret"]
 
 
-def test_an_error_of_ours_is_its_own_sentence() -> None:
+def test_tap_error_is_its_own_message() -> None:
     assert "KeyError" in explain(KeyError("x"))
     assert "'x'" not in explain(KeyError("x"))
 
 
-def test_a_stream_that_fails_lets_the_others_run_on_and_is_named_at_the_end_with_exit_code_1(
-    cli: Callable[..., Any], shop: Any
-) -> None:
+def test_failed_stream_does_not_stop_others_and_is_named_with_exit_code_1(cli: Callable[..., Any], shop: Any) -> None:
     shop.refusals["/kinds"] = Answer({}, 418)
     code, out, log = cli(config={"end_date": "2026-03-31"})
     assert code == 1

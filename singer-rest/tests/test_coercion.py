@@ -78,7 +78,7 @@ def coerced(schema: dict[str, Any], value: Any) -> Any:
         ),
     ],
 )
-def test_what_loses_nothing_is_coerced(schema: dict[str, Any], value: Any, found: Any) -> None:
+def test_lossless_values_are_coerced(schema: dict[str, Any], value: Any, found: Any) -> None:
     result = coerced(schema, value)
     assert (result, result.__class__) == (found, found.__class__)
 
@@ -126,11 +126,11 @@ def test_what_loses_nothing_is_coerced(schema: dict[str, Any], value: Any, found
         ({"anyOf": [INTEGER, DATE]}, "soon"),
     ],
 )
-def test_what_a_column_cannot_hold_is_told_apart(schema: dict[str, Any], value: Any) -> None:
+def test_values_that_a_column_cannot_hold_are_detected(schema: dict[str, Any], value: Any) -> None:
     assert coerced(schema, value) is NOT_COERCIBLE
 
 
-def test_a_value_that_fits_is_handed_on_itself_and_one_that_does_not_is_not_changed() -> None:
+def test_fitting_value_is_returned_itself_and_others_are_not_changed() -> None:
     fits = {"id": "1", "pets": ["x"], "new": {"deep": [1]}}
     assert coerced(PERSON, fits) is fits
     other = {"id": 1, "pets": [2], "age": "old"}
@@ -138,7 +138,7 @@ def test_a_value_that_fits_is_handed_on_itself_and_one_that_does_not_is_not_chan
     assert other == {"id": 1, "pets": [2], "age": "old"}
 
 
-def test_numbers_that_a_reader_of_json_would_change_are_text_in_extra() -> None:
+def test_numbers_that_json_parsers_would_change_are_text_in_extra() -> None:
     kept = as_extra(
         {"big": 2**63, "all": [Decimal("1E+999"), float("inf"), -(2**63)], "exact": Decimal("1.10"), "is": True}
     )
@@ -154,7 +154,5 @@ def test_numbers_that_a_reader_of_json_would_change_are_text_in_extra() -> None:
     ("schema", "value", "found"),
     [(INTEGER, "3", 3), (INTEGER, "three", "three"), (DATE, "2026-01-02 00:00", "2026-01-02"), (NUMBER, None, None)],
 )
-def test_outside_of_columns_what_cannot_be_converted_stays_as_it_is(
-    schema: dict[str, Any], value: object, found: object
-) -> None:
+def test_values_outside_of_columns_stay_as_they_are(schema: dict[str, Any], value: object, found: object) -> None:
     assert coercer(schema)(value) == found

@@ -39,7 +39,7 @@ class Failing:
 
 
 @WORKERS
-def test_a_parent_that_is_not_found_once_is_asked_for_again_at_the_end(
+def test_parent_not_found_once_is_requested_again_at_the_end(
     run: Callable[..., Output], shop: Any, vendor: Host, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.before = Failing("/owners/2/pets", NOT_FOUND)
@@ -51,7 +51,7 @@ def test_a_parent_that_is_not_found_once_is_asked_for_again_at_the_end(
 
 
 @WORKERS
-def test_a_parent_that_is_listed_is_not_gone_however_often_it_is_not_found(
+def test_listed_parent_is_not_deleted_however_often_it_is_not_found(
     run: Callable[..., Output], shop: Any, vendor: Host, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.refusals["/owners/2/pets"] = NOT_FOUND
@@ -66,7 +66,7 @@ def test_a_parent_that_is_listed_is_not_gone_however_often_it_is_not_found(
 
 
 @WORKERS
-def test_a_parent_that_is_not_listed_any_more_is_gone(
+def test_parent_no_longer_listed_is_deleted(
     run: Callable[..., Output], shop: Any, vendor: Host, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     def leaves(asked: Asked) -> Answer | None:
@@ -86,7 +86,7 @@ def test_a_parent_that_is_not_listed_any_more_is_gone(
 @pytest.mark.parametrize(
     "list_of_parents", [Answer({"data": []}), Answer({"data": [None]}), Answer({}, 403), NOT_FOUND]
 )
-def test_a_list_of_parents_that_cannot_be_read_proves_nothing(
+def test_unreadable_list_of_parents_proves_nothing(
     run: Callable[..., Output], shop: Any, list_of_parents: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(asked: Asked) -> Answer | None:
@@ -101,7 +101,7 @@ def test_a_list_of_parents_that_cannot_be_read_proves_nothing(
     assert "not found, even on a second request" in caplog.text
 
 
-def test_a_parent_of_a_batch_is_asked_for_again_alone(
+def test_parent_of_a_batch_is_requested_again_alone(
     run: Callable[..., Output], shop: Any, make_tap: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pets = type(make_tap().streams["pets"])
@@ -126,7 +126,7 @@ def test_a_parent_of_a_batch_is_asked_for_again_alone(
     assert activated(output) == {"owners", "pets"}
 
 
-def test_the_bookmark_of_children_stays_where_one_may_lack_some(
+def test_bookmark_of_children_stays_if_a_parent_may_lack_some(
     run: Callable[..., Output],
     shop: Any,
     make_tap: Any,
@@ -154,7 +154,7 @@ def listed(*rows: str, total: int | None) -> Answer:
 
 
 @WORKERS
-def test_a_list_with_fewer_records_than_it_tells_of_is_asked_for_again(
+def test_list_with_fewer_records_than_reported_is_requested_again(
     run: Callable[..., Output], shop: Any, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.before = Failing("/kinds", listed("cat", total=3))
@@ -165,7 +165,7 @@ def test_a_list_with_fewer_records_than_it_tells_of_is_asked_for_again(
 
 
 @WORKERS
-def test_one_that_stays_short_keeps_its_rows_and_says_so(
+def test_list_that_stays_short_keeps_its_rows_and_warns(
     run: Callable[..., Output], shop: Any, vendor: Host, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.refusals["/kinds"] = listed("cat", total=3)
@@ -177,7 +177,7 @@ def test_one_that_stays_short_keeps_its_rows_and_says_so(
 
 
 @pytest.mark.parametrize("total", [0, 1, 2, None])
-def test_a_total_that_is_too_small_or_none_holds_nothing_up(
+def test_total_that_is_too_small_or_missing_has_no_effect(
     run: Callable[..., Output], shop: Any, vendor: Host, total: int | None
 ) -> None:
     shop.refusals["/kinds"] = listed("cat", "dog", total=total)
@@ -185,7 +185,7 @@ def test_a_total_that_is_too_small_or_none_holds_nothing_up(
     assert times(vendor, "/kinds") == 1
 
 
-def test_what_a_first_read_may_lack_is_read_whole_by_the_next_run(run: Callable[..., Output], shop: Any) -> None:
+def test_next_run_reads_in_full_what_a_first_read_may_lack(run: Callable[..., Output], shop: Any) -> None:
     rows = shop.data["/owners"]
     shop.refusals["/owners"] = Answer({"data": rows[:1], "total": 3})
     first = run("owners", start_date=None)
@@ -196,7 +196,7 @@ def test_what_a_first_read_may_lack_is_read_whole_by_the_next_run(run: Callable[
     assert activated(second) == {"owners"}
 
 
-def test_only_the_slice_that_is_short_is_asked_for_again(
+def test_only_the_short_slice_is_requested_again(
     run: Callable[..., Output], make_tap: Any, monkeypatch: pytest.MonkeyPatch, vendor: Host
 ) -> None:
     monkeypatch.setattr(type(make_tap().streams["kinds"]), "slices", ParamValues("kind", *"abcd"))
@@ -205,7 +205,7 @@ def test_only_the_slice_that_is_short_is_asked_for_again(
     assert sorted(query["kind"] for query in vendor.queries("/kinds")) == ["a", "b", "b", "c", "d"]
 
 
-def test_rows_without_a_key_are_not_asked_for_twice(
+def test_rows_without_a_key_are_not_requested_twice(
     run: Callable[..., Output], make_tap: Any, monkeypatch: pytest.MonkeyPatch, shop: Any, vendor: Host
 ) -> None:
     monkeypatch.setattr(type(make_tap().streams["kinds"]), "primary_keys", ())
@@ -218,7 +218,7 @@ def test_rows_without_a_key_are_not_asked_for_twice(
 
 @pytest.mark.parametrize("streams", [("pets",), ("owners", "pets")])
 @pytest.mark.parametrize("owner", [{"id": None}, {}])
-def test_children_of_a_parent_without_an_id_may_be_there(
+def test_children_of_a_parent_without_an_id_may_exist(
     run: Callable[..., Output],
     shop: Any,
     streams: tuple[str, ...],
@@ -233,7 +233,7 @@ def test_children_of_a_parent_without_an_id_may_be_there(
 
 
 @pytest.mark.parametrize("streams", [("pets",), ("owners", "pets")])
-def test_children_of_parents_that_did_not_come_may_be_there(
+def test_children_of_missing_parents_may_exist(
     run: Callable[..., Output], shop: Any, streams: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.refusals["/owners"] = Answer({"data": shop.data["/owners"][:2], "total": 3})
@@ -244,7 +244,7 @@ def test_children_of_parents_that_did_not_come_may_be_there(
 
 
 @pytest.mark.parametrize("status", [402, 410, 412, 428])
-def test_what_is_not_booked_or_switched_off_is_skipped_by_name(
+def test_unbooked_or_disabled_endpoint_is_skipped_by_name(
     run: Callable[..., Output], shop: Any, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.refusals["/kinds"] = Answer({}, status)
@@ -255,7 +255,7 @@ def test_what_is_not_booked_or_switched_off_is_skipped_by_name(
 
 
 @pytest.mark.parametrize("status", [402, 412, 428])
-def test_one_parent_whose_children_are_not_booked_holds_up_no_other(
+def test_one_parent_with_unbooked_children_does_not_stop_the_others(
     run: Callable[..., Output], shop: Any, status: int
 ) -> None:
     shop.refusals["/owners/2/pets"] = Answer({}, status)
@@ -264,7 +264,7 @@ def test_one_parent_whose_children_are_not_booked_holds_up_no_other(
     assert activated(output) == {"owners"}
 
 
-def test_an_empty_answer_is_no_records(run: Callable[..., Output], shop: Any) -> None:
+def test_empty_answer_means_no_records(run: Callable[..., Output], shop: Any) -> None:
     shop.refusals["/kinds"] = shop.refusals["/owners/2/pets"] = Answer(b"", 204)
     output = run("kinds", "owners", "pets", start_date=None)
     assert output.ids() == {"owners": ["1", "2", "3"], "pets": ["1a", "1b", "3a", "3b"]}
@@ -272,7 +272,7 @@ def test_an_empty_answer_is_no_records(run: Callable[..., Output], shop: Any) ->
 
 
 @WORKERS
-def test_an_empty_answer_among_others_is_requested_again(
+def test_empty_answer_among_others_is_requested_again(
     run: Callable[..., Output], shop: Any, vendor: Host, workers: int
 ) -> None:
     def empty_once(asked: Asked) -> Answer | None:
@@ -293,7 +293,7 @@ def test_empty_answers_that_are_the_rule_are_not_requested_again(
     assert times(vendor, "/owners/2/pets") == 1
 
 
-def test_a_short_list_is_not_cut_and_a_long_one_is_asked_for_once_first(
+def test_short_list_is_not_sliced_and_a_long_one_is_probed_once(
     run: Callable[..., Output], shop: Any, vendor: Host
 ) -> None:
     options = {"optional_streams": ["visits"], "start_date": None, "end_date": None}

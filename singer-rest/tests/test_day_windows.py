@@ -26,7 +26,7 @@ def bounds(since: datetime | None = None, until: datetime | None = None) -> list
     return [(*part.params.values(), part.name) for part in slices if part]
 
 
-def test_days_adjoin_and_the_last_one_ends_as_the_run_begins() -> None:
+def test_days_are_adjacent_and_the_last_one_ends_when_the_run_begins() -> None:
     assert bounds() == [
         ("2026-02-08T00:00:00", "2026-02-09T00:00:00", "2026-02-08/2026-02-08"),
         ("2026-02-09T00:00:00", "2026-02-10T00:00:00", "2026-02-09/2026-02-09"),
@@ -34,7 +34,7 @@ def test_days_adjoin_and_the_last_one_ends_as_the_run_begins() -> None:
     ]
 
 
-def test_the_first_one_begins_with_the_moment_that_is_wanted_in_whole_seconds() -> None:
+def test_first_window_starts_at_the_lower_bound_in_whole_seconds() -> None:
     assert bounds(NOW.replace(day=9, hour=23)) == [
         ("2026-02-09T23:30:00", "2026-02-10T00:00:00", "2026-02-09/2026-02-09"),
         ("2026-02-10T00:00:00", "2026-02-10T08:30:01", None),
@@ -43,12 +43,12 @@ def test_the_first_one_begins_with_the_moment_that_is_wanted_in_whole_seconds() 
 
 
 @pytest.mark.parametrize(("until", "last"), [(9, "2026-02-10T00:00:00"), (10, "2026-02-10T08:30:01"), (28, None)])
-def test_the_last_day_is_read_whole_but_nothing_that_is_still_to_come(until: int, last: str | None) -> None:
+def test_last_day_is_read_completely_but_nothing_in_the_future(until: int, last: str | None) -> None:
     end = datetime(2026, 2, until, tzinfo=timezone.utc)
     assert bounds(None, end)[-1][1] == last or bounds()[-1][1]
 
 
-def test_windows_of_days_may_begin_so_many_days_ago() -> None:
+def test_day_windows_can_start_a_number_of_days_ago() -> None:
     windows = DateWindows("from", "to", days=31, days_back=30).plan(Window(None, None, NOW), None)
     asked = [tuple(part.params.values()) for part in windows if part]
     assert (asked[0][0], asked[-1][1]) == ("2026-01-11", "2026-02-10")
@@ -71,7 +71,7 @@ def place(output: Output) -> dict[str, Any]:
     return place
 
 
-def test_the_next_run_reads_on_from_where_this_one_began(strolls: Callable[..., Output], vendor: Host) -> None:
+def test_next_run_continues_where_this_one_began(strolls: Callable[..., Output], vendor: Host) -> None:
     first = strolls(NOW)
     assert place(first)["replication_key_value"] == "2026-02-10T08:30:00.000005Z"
     assert not first.of("ACTIVATE_VERSION")
@@ -83,7 +83,7 @@ def test_the_next_run_reads_on_from_where_this_one_began(strolls: Callable[..., 
     ]
 
 
-def test_the_bookmark_is_no_later_than_what_was_read(strolls: Callable[..., Output]) -> None:
+def test_bookmark_is_no_later_than_what_was_read(strolls: Callable[..., Output]) -> None:
     assert place(strolls(NOW, end_date="2026-02-08"))["replication_key_value"] == "2026-02-08T00:00:00Z"
     assert place(strolls(NOW, end_date="2026-03-08"))["replication_key_value"] == "2026-02-10T08:30:00.000005Z"
 
@@ -92,9 +92,7 @@ def until_the_ninth(asked: Asked) -> Answer:
     return Answer({"data": [{"id": asked.query["after"]}]}, 422 if asked.query["after"] > "2026-02-09T12" else 200)
 
 
-def test_a_read_that_is_interrupted_goes_on_the_next_day_where_it_began(
-    strolls: Callable[..., Output], vendor: Host
-) -> None:
+def test_interrupted_read_resumes_the_next_day_where_it_began(strolls: Callable[..., Output], vendor: Host) -> None:
     answer, vendor.answer = vendor.answer, until_the_ninth
     first = strolls(NOW, fails=[])
     assert place(first)[KEY][1:] == ["2026-02-07/2026-02-09"]
@@ -105,7 +103,7 @@ def test_a_read_that_is_interrupted_goes_on_the_next_day_where_it_began(
     assert place(second)["replication_key_value"] == "2026-02-10T08:30:00.000005Z"
 
 
-def test_a_start_of_the_users_own_that_is_gone_is_no_default(strolls: Callable[..., Output], vendor: Host) -> None:
+def test_removed_start_date_does_not_become_the_default(strolls: Callable[..., Output], vendor: Host) -> None:
     answer, vendor.answer = vendor.answer, until_the_ninth
     first = strolls(NOW, start_date="2025-12-01", fails=[])
     vendor.answer = answer

@@ -46,13 +46,13 @@ class PaintTap(RestTap):
         ("schema", "the JSON Schema of its records"),
     ],
 )
-def test_a_stream_without_an_attribute_is_refused(attribute: str, meaning: str) -> None:
+def test_stream_without_an_attribute_is_refused(attribute: str, meaning: str) -> None:
     declared = {name: value for name, value in STREAM.items() if name != attribute}
     with pytest.raises(TypeError, match=f"^colours: set `{attribute}` to {meaning}\\.$"):
         type("Colours", (RestStream,), declared)
 
 
-def test_a_base_class_without_a_name_needs_none() -> None:
+def test_base_class_without_a_name_needs_none() -> None:
     type("Base", (RestStream,), {})
 
 
@@ -64,7 +64,7 @@ def test_a_stream_inherits_what_it_does_not_declare() -> None:
 @pytest.mark.parametrize(
     "slices", [None, SingleSlice(), PerParent("paints", "shop_id"), PerParent("paints", "paint_id", param="paint")]
 )
-def test_a_placeholder_that_no_slice_fills_is_refused(slices: Slices | None) -> None:
+def test_placeholder_that_no_slice_fills_is_refused(slices: Slices | None) -> None:
     with pytest.raises(TypeError, match=r"^colours: set `slices` to ones that fill the placeholder \{paint_id\} of"):
         stream(path="/paints/{paint_id}/colours", slices=slices)
 
@@ -72,7 +72,7 @@ def test_a_placeholder_that_no_slice_fills_is_refused(slices: Slices | None) -> 
 @pytest.mark.parametrize(
     "slices", [PerParent("paints", "paint_id"), Product(PerParent("paints", "paint_id"), SingleSlice())]
 )
-def test_a_placeholder_that_slices_fill_is_fine(slices: Slices) -> None:
+def test_placeholder_that_slices_fill_is_accepted(slices: Slices) -> None:
     stream(path="/paints/{paint_id}/colours", slices=slices)
 
 
@@ -84,14 +84,14 @@ def test_a_placeholder_that_slices_fill_is_fine(slices: Slices) -> None:
         ("authenticator", "what adds the credentials to requests, such as an ApiKey"),
     ],
 )
-def test_a_tap_without_an_attribute_is_refused(attribute: str, meaning: str) -> None:
+def test_tap_without_an_attribute_is_refused(attribute: str, meaning: str) -> None:
     declared = {"name": "tap-paint", "stream_types": (), "credentials": (), "authenticator": ApiKey("k")}
     del declared[attribute]
     with pytest.raises(TypeError, match=f"^tap-paint: set `{attribute}` to {meaning}"):
         type("TapPaint", (RestTap,), declared)
 
 
-def test_a_parent_that_is_no_stream_of_the_tap_is_refused() -> None:
+def test_parent_that_is_not_a_stream_of_the_tap_is_refused() -> None:
     colours = stream(slices=PerParent("paints", "paint_id"), path="/paints/{paint_id}/colours")
     with pytest.raises(TypeError, match=r"^colours: `slices` name the parent paints, which is none of the tap's"):
         type("TapPaint", (PaintTap,), {"stream_types": (colours,)})
@@ -99,14 +99,14 @@ def test_a_parent_that_is_no_stream_of_the_tap_is_refused() -> None:
     type("TapPaint", (PaintTap,), {"stream_types": (colours, paints)})
 
 
-def test_so_it_is_where_the_streams_depend_on_a_setting() -> None:
+def test_unknown_parent_is_refused_if_streams_depend_on_a_setting() -> None:
     colours = stream(slices=PerParent("paints", "paint_id"), path="/paints/{paint_id}/colours")
     tap = type("TapPaint", (PaintTap,), {"stream_types": property(lambda _: (colours,))})
     with pytest.raises(TypeError, match=r"^colours: `slices` name the parent paints"):
         tap(config={})
 
 
-def test_so_it_is_where_the_slices_do() -> None:
+def test_unknown_parent_is_refused_if_slices_are_a_property() -> None:
     colours = stream(slices=property(lambda _: PerParent("paints", "paint_id")), path="/paints/{paint_id}/colours")
     tap = type("TapPaint", (PaintTap,), {"stream_types": (colours,)})
     with pytest.raises(RunError, match=r"^colours: `slices` name the parent paints"):

@@ -75,7 +75,7 @@ PLACES: dict[str, Callable[[BaseException], Callable[[pytest.MonkeyPatch], None]
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("error", [RuntimeError("x"), MemoryError(), SystemExit(0), Odd()], ids=repr)
-def test_what_fails_ends_the_run_with_an_error(
+def test_unexpected_errors_fail_the_run(
     place: str,
     error: BaseException,
     monkeypatch: pytest.MonkeyPatch,
@@ -91,7 +91,7 @@ def test_what_fails_ends_the_run_with_an_error(
 
 
 @pytest.mark.parametrize("workers", [1, 8])
-def test_what_ends_a_worker_is_told_with_its_place_and_ends_the_others(
+def test_error_of_a_worker_is_reported_with_its_location_and_ends_the_others(
     monkeypatch: pytest.MonkeyPatch, make_tap: Callable[..., Any], workers: int
 ) -> None:
     monkeypatch.setattr(StreamFetch, "finish", failing(Odd("a value")))
@@ -115,7 +115,7 @@ def threads_of(most: int) -> SimpleNamespace:
     return SimpleNamespace(Thread=Thread, Condition=threading.Condition)
 
 
-def test_a_system_that_lets_no_thread_start_is_a_sentence(
+def test_run_fails_if_the_system_starts_no_thread(
     monkeypatch: pytest.MonkeyPatch, make_tap: Callable[..., Any]
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.scheduler.threading", threads_of(0))
@@ -123,7 +123,7 @@ def test_a_system_that_lets_no_thread_start_is_a_sentence(
         ended(make_tap("kinds").sync_all)
 
 
-def test_a_system_that_lets_few_threads_start_is_read_with_those(
+def test_run_continues_with_fewer_threads(
     monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.scheduler.threading", threads_of(2))
@@ -131,7 +131,7 @@ def test_a_system_that_lets_few_threads_start_is_read_with_those(
     assert "can start only 2 of 8 threads" in caplog.text
 
 
-def test_workers_that_are_gone_without_a_word_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silently_ended_workers_are_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("singer_rest.fetch.scheduler.CHECK_SECONDS", 0.01)
     monkeypatch.setattr(Scheduler, "_work", lambda self: None)
     scheduler = Scheduler(2, RateLimiter({}))
@@ -142,7 +142,7 @@ def test_workers_that_are_gone_without_a_word_are_noticed(monkeypatch: pytest.Mo
     scheduler.close()
 
 
-def test_a_plan_that_never_tells_its_next_slice_is_not_waited_for(
+def test_plan_that_never_returns_its_next_slice_fails(
     make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Months, "plan", lambda *_: repeat(None))
@@ -162,7 +162,7 @@ LIMITS = {
 
 @pytest.mark.parametrize("headers", LIMITS.values(), ids=LIMITS)
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_limit_that_does_not_end_ends_its_stream_and_no_other(
+def test_rate_limit_that_never_ends_fails_its_stream_only(
     run: Callable[..., Any], shop: Any, headers: dict[str, str], status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.before = lambda asked: Answer({}, status, headers) if asked.query.get("cursor") == "2" else None
@@ -181,9 +181,7 @@ def test_a_limit_that_does_not_end_ends_its_stream_and_no_other(
         assert "`max_wait`" in said[0]
 
 
-def test_what_a_day_would_be_waited_for_is_said_in_hours(
-    run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_long_wait_is_reported_in_hours(run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture) -> None:
     shop.refusals["/kinds"] = Answer({}, 429, {"Retry-After": "86400"})
     fails: list[Exception] = []
     ended(lambda: run("kinds", fails=fails))
@@ -193,7 +191,7 @@ def test_what_a_day_would_be_waited_for_is_said_in_hours(
     ) in caplog.text
 
 
-def test_pauses_between_good_answers_are_kept_to_and_end_nothing(run: Callable[..., Any], shop: Any) -> None:
+def test_pauses_between_good_answers_are_respected_and_fail_nothing(run: Callable[..., Any], shop: Any) -> None:
     used_up = {"RateLimit-Remaining": "0", "RateLimit-Reset": "0.1"}
 
     def answer(asked: Asked) -> Answer | None:
@@ -208,7 +206,7 @@ def test_pauses_between_good_answers_are_kept_to_and_end_nothing(run: Callable[.
 
 @pytest.mark.parametrize("field", ["name", "deep"])
 @pytest.mark.parametrize("levels", [110, 340, 700, 990, 2000])
-def test_a_record_that_is_nested_deep_arrives_with_its_depth_as_text(
+def test_deeply_nested_record_is_emitted_with_its_depth_as_text(
     run: Callable[..., Any], shop: Any, levels: int, field: str
 ) -> None:
     deep = b'{"a": ' * levels + b"1" + b"}" * levels
@@ -221,7 +219,7 @@ def test_a_record_that_is_nested_deep_arrives_with_its_depth_as_text(
     assert depth + str(inner).count("a") == levels
 
 
-def test_values_that_are_nested_without_end_are_said_and_end_their_stream(
+def test_endlessly_nested_values_fail_their_stream(
     run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.refusals["/kinds"] = Answer(b"[" * 100_000)

@@ -39,7 +39,7 @@ def read(
 
 @KEYS
 @pytest.mark.parametrize("length", [1, 2, 3])
-def test_links_that_lead_in_a_circle_end_the_stream_by_its_name(
+def test_circular_links_fail_the_stream_by_name(
     read: Any, vendor: Host, length: int, keys: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -55,7 +55,7 @@ def test_links_that_lead_in_a_circle_end_the_stream_by_its_name(
 
 @KEYS
 @pytest.mark.parametrize("length", [1, 2, 5])
-def test_pages_that_come_in_a_circle_end_the_stream_though_each_link_is_new(
+def test_circular_pages_behind_new_links_fail_the_stream(
     read: Any, vendor: Host, length: int, keys: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     numbers = count(1)
@@ -71,7 +71,7 @@ def test_pages_that_come_in_a_circle_end_the_stream_though_each_link_is_new(
     assert output.of("ACTIVATE_VERSION") == []
 
 
-def test_empty_pages_without_end_end_the_stream(read: Any, vendor: Host, caplog: pytest.LogCaptureFixture) -> None:
+def test_endless_empty_pages_fail_the_stream(read: Any, vendor: Host, caplog: pytest.LogCaptureFixture) -> None:
     numbers = count(1)
     _, fails = read(lambda _: Answer({"data": [], "next": f"cursor-{next(numbers)}"}), "id")
     assert fails
@@ -79,7 +79,7 @@ def test_empty_pages_without_end_end_the_stream(read: Any, vendor: Host, caplog:
     assert len(vendor.asked) < 50
 
 
-def test_empty_pages_among_others_are_no_circle(read: Any) -> None:
+def test_empty_pages_among_others_are_not_a_loop(read: Any) -> None:
     def answer(asked: Asked) -> Answer:
         number = int(asked.query.get("cursor", 0))
         rows = [] if number % 3 else [{"id": str(number)}]

@@ -37,7 +37,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def test_a_burst_goes_at_once_and_the_next_request_waits_its_share(clock: Clock) -> None:
+def test_burst_is_sent_at_once_and_the_next_request_waits(clock: Clock) -> None:
     rate_limiter = RateLimiter({"/a": RateLimit(10)}, clock=clock)
     assert [rate_limiter.acquire("/a") for _ in range(10)] == [0.0] * 10
     assert rate_limiter.acquire("/a") == pytest.approx(0.1)
@@ -46,7 +46,7 @@ def test_a_burst_goes_at_once_and_the_next_request_waits_its_share(clock: Clock)
     assert rate_limiter.acquire("/a") > 0
 
 
-def test_endpoints_have_limits_of_their_own(clock: Clock) -> None:
+def test_endpoints_have_their_own_limits(clock: Clock) -> None:
     rate_limiter = RateLimiter({"/a": RateLimit(1), "": RateLimit(2)}, clock=clock)
     assert rate_limiter.acquire("/a") == 0.0
     assert rate_limiter.acquire("/a") > 0
@@ -55,12 +55,12 @@ def test_endpoints_have_limits_of_their_own(clock: Clock) -> None:
     assert rate_limiter.acquire("/c") == 0.0
 
 
-def test_an_endpoint_without_a_limit_is_not_held_back(clock: Clock) -> None:
+def test_endpoint_without_a_limit_is_not_delayed(clock: Clock) -> None:
     rate_limiter = RateLimiter({}, clock=clock)
     assert {rate_limiter.acquire("/a") for _ in range(1000)} == {0.0}
 
 
-def test_the_users_cap_counts_all_endpoints(clock: Clock) -> None:
+def test_users_limit_counts_all_endpoints(clock: Clock) -> None:
     rate_limiter = RateLimiter({"": RateLimit(100)}, RateLimit(60, 60, burst=1), clock=clock)
     assert rate_limiter.acquire("/a") == 0.0
     assert rate_limiter.acquire("/b") == pytest.approx(1.0)
@@ -68,7 +68,7 @@ def test_the_users_cap_counts_all_endpoints(clock: Clock) -> None:
     assert rate_limiter.acquire("/b") == 0.0
 
 
-def test_a_shared_limit_counts_all_endpoints_that_its_pattern_matches(clock: Clock) -> None:
+def test_shared_limit_counts_all_endpoints_that_match_its_pattern(clock: Clock) -> None:
     rate_limiter = RateLimiter(
         {"/v1/*": RateLimit(3, 60, burst=3, shared=True), "/v1/b": RateLimit(1), "": RateLimit(100)}, clock=clock
     )
@@ -79,14 +79,14 @@ def test_a_shared_limit_counts_all_endpoints_that_its_pattern_matches(clock: Clo
     assert rate_limiter.acquire("/v2/a") == 0.0
 
 
-def test_a_refused_take_costs_nothing(clock: Clock) -> None:
+def test_delayed_acquire_takes_no_token(clock: Clock) -> None:
     rate_limiter = RateLimiter({"/slow": RateLimit(1), "/fast": RateLimit(100)}, RateLimit(2, 1, burst=2), clock=clock)
     assert rate_limiter.acquire("/slow") == 0.0
     assert [rate_limiter.acquire("/slow") > 0 for _ in range(50)] == [True] * 50
     assert rate_limiter.acquire("/fast") == 0.0
 
 
-def test_headers_teach_rate_burst_and_what_is_left(clock: Clock) -> None:
+def test_headers_set_rate_burst_and_remaining_requests(clock: Clock) -> None:
     rate_limiter = RateLimiter({"": RateLimit(1)}, clock=clock)
     rate_limiter.acquire("/a")
     headers = {"x-ratelimit-replenish-rate": "30", "x-ratelimit-burst-capacity": "100", "x-ratelimit-remaining": "99"}
@@ -97,7 +97,7 @@ def test_headers_teach_rate_burst_and_what_is_left(clock: Clock) -> None:
     assert rate_limiter.acquire("/a") == pytest.approx(1 / 30)
 
 
-def test_ratelimit_headers_teach_what_is_left_and_when_there_is_more(clock: Clock) -> None:
+def test_ratelimit_headers_set_remaining_requests_and_reset(clock: Clock) -> None:
     rate_limiter = RateLimiter({"": RateLimit(10)}, clock=clock)
     rate_limiter.update("/a", {"RateLimit-Remaining": "2", "RateLimit-Reset": "30"})
     assert [rate_limiter.acquire("/a") > 0 for _ in range(3)] == [False, False, True]
@@ -122,7 +122,7 @@ def test_no_minute_holds_more_than_the_hourly_limit_allows_it(clock: Clock, per_
     assert sent <= per_minute
 
 
-def test_a_request_may_cost_more_than_one_of_the_gateways_tokens(clock: Clock) -> None:
+def test_request_may_cost_several_of_the_gateways_tokens(clock: Clock) -> None:
     rate_limiter = RateLimiter({"": RateLimit(100)}, clock=clock)
     rate_limiter.acquire("/a")
     headers = {"x-ratelimit-replenish-rate": "30", "x-ratelimit-requested-tokens": "60", "x-ratelimit-remaining": "0"}
@@ -130,14 +130,14 @@ def test_a_request_may_cost_more_than_one_of_the_gateways_tokens(clock: Clock) -
     assert rate_limiter.acquire("/a") == pytest.approx(2.0)
 
 
-def test_what_is_left_is_believed_where_somebody_else_uses_the_credential(clock: Clock) -> None:
+def test_remaining_requests_are_trusted_if_another_client_uses_the_credential(clock: Clock) -> None:
     rate_limiter = RateLimiter({"": RateLimit(10)}, clock=clock)
     rate_limiter.acquire("/a")
     rate_limiter.update("/a", {"x-ratelimit-remaining": "0"})
     assert rate_limiter.acquire("/a") == pytest.approx(0.1)
 
 
-def test_endpoints_without_a_limit_of_their_own_teach_the_one_that_they_share(clock: Clock) -> None:
+def test_endpoints_without_own_limit_teach_the_shared_one(clock: Clock) -> None:
     rate_limiter = RateLimiter({"*": RateLimit(10, shared=True), "/own": RateLimit(100)}, clock=clock)
     rate_limiter.update("/a", {"RateLimit-Remaining": "2", "RateLimit-Reset": "30"})
     assert [rate_limiter.acquire(path) > 0 for path in ("/a", "/b", "/c")] == [False, False, True]
@@ -150,7 +150,7 @@ def test_endpoints_without_a_limit_of_their_own_teach_the_one_that_they_share(cl
     assert rate_limiter.acquire("/a") == 0.0
 
 
-def test_a_pause_stops_all_that_share_a_limit_and_have_none_of_their_own(clock: Clock) -> None:
+def test_pause_stops_endpoints_that_share_a_limit_and_have_none_of_their_own(clock: Clock) -> None:
     rate_limiter = RateLimiter({"/v1/*": RateLimit(10, shared=True), "/v1/own": RateLimit(100)}, clock=clock)
     rate_limiter.pause("/v1/own", 3)
     assert rate_limiter.acquire("/v1/own") == pytest.approx(3)
@@ -164,7 +164,7 @@ def test_a_pause_stops_all_that_share_a_limit_and_have_none_of_their_own(clock: 
     assert rate_limiter.acquire("/v1/b") == 0.0
 
 
-def test_a_pause_stops_everything_to_that_endpoint_until_it_ends(clock: Clock) -> None:
+def test_pause_stops_all_requests_to_that_endpoint(clock: Clock) -> None:
     rate_limiter = RateLimiter({"": RateLimit(100)}, clock=clock)
     rate_limiter.pause("/a", 7)
     rate_limiter.pause("/a", 3)
@@ -174,7 +174,7 @@ def test_a_pause_stops_everything_to_that_endpoint_until_it_ends(clock: Clock) -
     assert rate_limiter.acquire("/a") == 0.0
 
 
-def test_after_a_pause_nothing_that_gathered_before_goes_at_once(clock: Clock) -> None:
+def test_tokens_gathered_before_a_pause_are_lost(clock: Clock) -> None:
     rate_limiter = RateLimiter({"": RateLimit(10, burst=100)}, clock=clock)
     rate_limiter.pause("/a", 5)
     clock.now += 5
@@ -182,7 +182,7 @@ def test_after_a_pause_nothing_that_gathered_before_goes_at_once(clock: Clock) -
     assert rate_limiter.acquire("/a") == pytest.approx(0.1)
 
 
-def test_headers_that_are_no_numbers_teach_nothing(clock: Clock) -> None:
+def test_non_numeric_headers_are_ignored(clock: Clock) -> None:
     rate_limiter = RateLimiter({"": RateLimit(1)}, clock=clock)
     rate_limiter.update("/a", {"x-ratelimit-replenish-rate": "many", "x-ratelimit-remaining": ""})
     assert rate_limiter.acquire("/a") == 0.0
@@ -196,7 +196,7 @@ LIMIT_HEADERS = (
 
 
 @pytest.mark.parametrize("value", [*ABSURD, "1e-300", "-0", "1e9", "0.0001"])
-def test_no_value_of_a_header_raises_or_holds_a_request_back_for_long(clock: Clock, value: str) -> None:
+def test_no_header_value_raises_or_delays_a_request_for_long(clock: Clock, value: str) -> None:
     for changed in LIMIT_HEADERS:
         for others in ("0", "1", "50", value):
             rate_limiter = RateLimiter({"": RateLimit(1)}, clock=clock)
@@ -206,7 +206,7 @@ def test_no_value_of_a_header_raises_or_holds_a_request_back_for_long(clock: Clo
             assert all(0 <= wait <= MAX_WAIT for wait in waits)
 
 
-def test_a_reset_beyond_the_longest_wait_is_no_pause(clock: Clock) -> None:
+def test_reset_beyond_max_wait_is_not_a_pause(clock: Clock) -> None:
     rate_limiter = RateLimiter({"": RateLimit(10)}, clock=clock, max_wait=60)
     rate_limiter.update("/a", {"RateLimit-Remaining": "0", "RateLimit-Reset": "61"})
     assert rate_limiter.pause_left("/a") == 0
@@ -245,13 +245,11 @@ def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> 
         *[(value, None) for value in ABSURD],
     ],
 )
-def test_a_limit_is_reset_after_seconds_or_at_a_timestamp(value: str, seconds: float | None) -> None:
+def test_limit_resets_after_seconds_or_at_a_timestamp(value: str, seconds: float | None) -> None:
     assert reset_after({"RateLimit-Reset": value}, lambda: 1795323600.0) == seconds
 
 
-def test_a_limit_that_is_reset_at_a_moment_holds_up_nothing_for_longer(
-    clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_reset_at_a_timestamp_delays_nothing_for_longer(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     rate_limiter = RateLimiter({"*": RateLimit(100, shared=True)}, clock=clock)
     for endpoint in ("/a", "/b"):
@@ -266,7 +264,7 @@ def test_a_limit_that_is_reset_at_a_moment_holds_up_nothing_for_longer(
     assert len(caplog.records) == 1
 
 
-def test_without_the_header_nothing_was_asked() -> None:
+def test_no_header_means_no_wait() -> None:
     assert retry_after({}) is None
 
 

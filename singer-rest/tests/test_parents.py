@@ -52,7 +52,7 @@ def batches(make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, shop:
 
 
 @pytest.mark.parametrize("workers", [1, 8])
-def test_a_batch_with_a_parent_that_is_gone_is_asked_for_in_halves(
+def test_batch_with_a_deleted_parent_is_requested_in_halves(
     run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], workers: int, caplog: Any
 ) -> None:
     owners(shop, "1", "2", "3", "4", "5")
@@ -67,7 +67,7 @@ def test_a_batch_with_a_parent_that_is_gone_is_asked_for_in_halves(
     assert output.of("ACTIVATE_VERSION", "pets") == []
 
 
-def test_a_list_that_answers_for_no_batch_may_not_be_read(
+def test_list_that_answers_for_no_batch_lacks_permission(
     run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], caplog: Any
 ) -> None:
     owners(shop, "1", "2", "3", "4", "5")
@@ -77,7 +77,7 @@ def test_a_list_that_answers_for_no_batch_may_not_be_read(
     assert output.of("SCHEMA", "pets") == []
 
 
-def test_a_list_that_answers_for_none_of_many_parents_is_not_asked_for_all(
+def test_list_that_answers_for_none_of_many_parents_is_not_requested_for_all(
     run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], caplog: Any
 ) -> None:
     ids = [str(number) for number in range(1000)]
@@ -88,7 +88,7 @@ def test_a_list_that_answers_for_none_of_many_parents_is_not_asked_for_all(
     assert len(answer.asked) < 1000
 
 
-def test_a_parent_that_is_gone_is_counted_once_whatever_it_was_asked_for(
+def test_deleted_parent_is_counted_once_however_it_was_requested(
     run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, vendor: Host, caplog: Any
 ) -> None:
     pets = type(make_tap().streams["pets"])
@@ -108,7 +108,7 @@ def test_a_parent_that_is_gone_is_counted_once_whatever_it_was_asked_for(
 
 
 @pytest.mark.parametrize("workers", [1, 8])
-def test_a_parent_that_may_not_be_read_holds_up_no_other_and_nothing_is_taken_for_gone(
+def test_forbidden_parent_does_not_stop_others_and_no_row_is_deleted(
     run: Callable[..., Output], shop: Any, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.refusals["/owners/2/pets"] = Answer({}, 403)
@@ -125,7 +125,7 @@ def test_a_parent_that_may_not_be_read_holds_up_no_other_and_nothing_is_taken_fo
 
 
 @pytest.mark.parametrize("mode", ["skip", "fail"])
-def test_where_every_parent_is_refused_the_permission_is_missing(
+def test_missing_permission_if_every_parent_is_refused(
     run: Callable[..., Output], shop: Any, mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.refusals = {f"/owners/{owner}/pets": Answer({}, 403 if owner > 1 else 404) for owner in (1, 2, 3)}
@@ -142,7 +142,7 @@ def test_where_every_parent_is_refused_the_permission_is_missing(
 @pytest.mark.parametrize(
     ("status", "why"), [(401, "status 401 from /pets"), (403, "the vendor refused access to all of the 3 owners")]
 )
-def test_what_is_refused_for_several_parents_together_or_without_a_credential_is_a_missing_permission(
+def test_refusal_of_several_parents_or_without_credential_is_a_missing_permission(
     run: Callable[..., Output],
     shop: Any,
     batches: Callable[..., Batched],
@@ -161,7 +161,7 @@ def test_what_is_refused_for_several_parents_together_or_without_a_credential_is
 @pytest.mark.parametrize(
     ("status", "word"), [(403, "the credential may not read 1 of the owners"), (400, "1 of the owners were skipped")]
 )
-def test_one_refused_parent_of_a_batch_costs_the_others_nothing(
+def test_one_refused_parent_of_a_batch_does_not_affect_the_others(
     run: Callable[..., Output],
     shop: Any,
     batches: Callable[..., Batched],
@@ -183,7 +183,7 @@ def test_one_refused_parent_of_a_batch_costs_the_others_nothing(
 
 @pytest.mark.parametrize("workers", [1, 8])
 @pytest.mark.parametrize("status", [400, 422])
-def test_a_parent_whose_request_is_refused_is_passed_over_and_the_next_run_reads_from_the_same_bookmark(
+def test_rejected_parent_is_skipped_and_the_next_run_starts_from_the_same_bookmark(
     run: Callable[..., Output],
     shop: Any,
     vendor: Host,
@@ -217,7 +217,7 @@ def test_a_parent_whose_request_is_refused_is_passed_over_and_the_next_run_reads
 
 @pytest.mark.parametrize("workers", [1, 8])
 @pytest.mark.parametrize("status", [400, 422])
-def test_where_every_parent_is_refused_as_a_wrong_request_the_stream_fails_soon(
+def test_stream_fails_soon_if_every_parent_is_rejected(
     run: Callable[..., Output],
     vendor: Host,
     shop: Any,
@@ -240,7 +240,7 @@ def test_where_every_parent_is_refused_as_a_wrong_request_the_stream_fails_soon(
 @pytest.mark.parametrize("workers", [1, 8])
 @pytest.mark.parametrize("status", [400, 403])
 @pytest.mark.parametrize("refused", [1, 40])
-def test_parents_that_are_refused_first_hold_up_none_of_those_after_them(
+def test_refused_first_parents_do_not_stop_those_after_them(
     run: Callable[..., Output], shop: Any, status: int, refused: int, workers: int
 ) -> None:
     ids = [str(number) for number in range(60)]
@@ -253,7 +253,7 @@ def test_parents_that_are_refused_first_hold_up_none_of_those_after_them(
 
 
 @pytest.mark.parametrize("workers", [1, 8])
-def test_many_parents_that_are_refused_and_none_that_is_not_are_enough(
+def test_many_refused_parents_and_no_other_are_enough(
     run: Callable[..., Output], vendor: Host, shop: Any, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     owners(shop, *(str(number) for number in range(2000)))
@@ -266,7 +266,7 @@ def test_many_parents_that_are_refused_and_none_that_is_not_are_enough(
     assert sum(asked.path.endswith("/pets") for asked in vendor.asked) == 15
 
 
-def test_an_answer_that_says_nothing_is_an_empty_list_but_nothing_is_taken_for_gone(
+def test_inconclusive_answer_is_an_empty_list_but_no_row_is_deleted(
     run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.before = lambda asked: Answer({"data": [None]}) if asked.query.get("from") == "2026-02-01" else None
@@ -276,7 +276,7 @@ def test_an_answer_that_says_nothing_is_an_empty_list_but_nothing_is_taken_for_g
     assert "sales: 1 lists have fewer records than the vendor reports" in caplog.text
 
 
-def test_a_slice_that_says_nothing_is_read_again_where_the_read_was_interrupted(
+def test_inconclusive_slice_is_read_again_after_an_interruption(
     run: Callable[..., Output], vendor: Host, shop: Any
 ) -> None:
     def before(asked: Asked) -> Answer | None:

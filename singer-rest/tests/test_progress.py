@@ -35,13 +35,13 @@ def line(clock: Clock, seconds: float, share: float | None, rows: int = 120_000)
     return progress.line(rows, 1300, lambda: share)
 
 
-def test_where_the_total_is_known_the_line_says_the_share_done_and_the_time_left(clock: Clock) -> None:
+def test_line_has_percentage_and_time_left_if_the_total_is_known(clock: Clock) -> None:
     assert line(clock, 60, 0.35) == (
         "attendance_periods: 120000 rows in 1300 requests so far, 2000 rows/s, 35 % done, about 2 min left"
     )
 
 
-def test_where_the_total_is_not_known_the_line_says_nothing_of_it(clock: Clock) -> None:
+def test_line_has_neither_if_the_total_is_unknown(clock: Clock) -> None:
     assert line(clock, 60, None) == "attendance_periods: 120000 rows in 1300 requests so far, 2000 rows/s"
 
 
@@ -57,13 +57,13 @@ def test_where_the_total_is_not_known_the_line_says_nothing_of_it(clock: Clock) 
         (60, 1.0, "100 % done"),
     ],
 )
-def test_the_time_left_is_rough(clock: Clock, seconds: float, share: float, left: str) -> None:
+def test_time_left_is_rounded(clock: Clock, seconds: float, share: float, left: str) -> None:
     said = line(clock, seconds, share)
     assert said
     assert said.endswith(f"rows/s, {left}")
 
 
-def test_a_line_is_due_every_ten_seconds(clock: Clock) -> None:
+def test_line_is_due_every_ten_seconds(clock: Clock) -> None:
     progress = Progress("kinds", clock)
     due = []
     for _ in range(25):
@@ -74,7 +74,7 @@ def test_a_line_is_due_every_ten_seconds(clock: Clock) -> None:
     assert due == [1010, 1020]
 
 
-def test_the_share_is_not_asked_for_before_a_line_is_due(clock: Clock) -> None:
+def test_fraction_is_not_computed_before_a_line_is_due(clock: Clock) -> None:
     def never() -> float:
         raise AssertionError
 
@@ -102,7 +102,7 @@ def lines(
     return lines
 
 
-def test_the_share_of_slices_is_known_from_the_first_on(lines: Callable[..., list[str]]) -> None:
+def test_fraction_of_slices_is_known_from_the_first_on(lines: Callable[..., list[str]]) -> None:
     assert lines("sales", start_date="2021-01-01", end_date="2021-04-30") == [
         "25 % done",
         "50 % done",
@@ -111,7 +111,7 @@ def test_the_share_of_slices_is_known_from_the_first_on(lines: Callable[..., lis
     ]
 
 
-def test_of_a_read_that_goes_on_the_share_is_that_of_the_rest(lines: Callable[..., list[str]], shop: Any) -> None:
+def test_fraction_of_a_resumed_read_is_that_of_the_rest(lines: Callable[..., list[str]], shop: Any) -> None:
     config_fingerprint = {
         "start_date": "2021-01-01T00:00:00Z",
         "end_date": "2021-04-30T00:00:00Z",
@@ -130,9 +130,7 @@ def test_of_a_read_that_goes_on_the_share_is_that_of_the_rest(lines: Callable[..
     assert lines("sales", state=state, start_date="2021-01-01", end_date="2021-04-30") == ["50 % done", "100 % done"]
 
 
-def test_where_the_plan_has_nothing_left_as_it_is_counted_all_is_done(
-    lines: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fraction_is_one_if_no_slice_is_left(lines: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     plan, planned = Months.plan, list[bool]()
 
     def left(self: Months, *args: Any) -> Iterator[Slice | None]:
@@ -143,7 +141,7 @@ def test_where_the_plan_has_nothing_left_as_it_is_counted_all_is_done(
     assert lines("sales", start_date="2021-03-01", end_date="2021-04-30") == ["100 % done", "100 % done"]
 
 
-def test_the_share_of_children_is_that_of_their_parents(lines: Callable[..., list[str]], shop: Any) -> None:
+def test_fraction_of_children_is_that_of_their_parents(lines: Callable[..., list[str]], shop: Any) -> None:
     shop.data["/owners"].append({"id": "4", "updated_at": "2026-01-04T00:00:00Z"})
     shop.data["/owners/4/pets"] = []
     shares = ["25 % done", "50 % done", "75 % done", "100 % done"]
@@ -151,16 +149,14 @@ def test_the_share_of_children_is_that_of_their_parents(lines: Callable[..., lis
     assert lines("pets", "owners", start_date=None) == shares
 
 
-def test_the_share_of_children_is_not_known_where_the_list_of_their_parents_broke(
+def test_fraction_of_children_is_unknown_if_the_list_of_parents_failed(
     lines: Callable[..., list[str]], shop: Any
 ) -> None:
     shop.before = lambda asked: Answer({}, 418) if asked.path == "/owners" and "cursor" in asked.query else None
     assert lines("pets", fails=[]) == ["", ""]
 
 
-def test_the_share_of_one_slice_is_known_where_its_pages_are_counted(
-    lines: Callable[..., list[str]], shop: Any
-) -> None:
+def test_fraction_of_one_slice_is_known_if_its_pages_are_counted(lines: Callable[..., list[str]], shop: Any) -> None:
     def counted(asked: Any) -> Answer:
         rows = [{"id": asked.query.get("cursor", "0")}]
         return Answer({"data": rows, "all": ["1", "2", "3"]} if "cursor" not in asked.query else {"data": rows})
@@ -169,11 +165,11 @@ def test_the_share_of_one_slice_is_known_where_its_pages_are_counted(
     assert lines("kinds") == ["25 % done", "50 % done", "75 % done", "100 % done"]
 
 
-def test_the_share_of_one_slice_is_not_known_where_each_page_tells_of_the_next(lines: Callable[..., list[str]]) -> None:
+def test_fraction_of_one_slice_is_unknown_if_pages_are_linked(lines: Callable[..., list[str]]) -> None:
     assert lines("kinds") == ["", "100 % done"]
 
 
-def test_a_line_holds_nothing_of_the_records(
+def test_line_contains_nothing_of_the_records(
     lines: Callable[..., list[str]], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.data["/kinds"] = [{"id": "Jane", "name": "Doe"}]

@@ -34,7 +34,7 @@ def shape() -> RecordConformer:
     return RecordConformer(SCHEMA, ("id",))
 
 
-def test_fields_that_no_schema_lists_are_kept_in_extra_and_named(shape: RecordConformer) -> None:
+def test_unlisted_fields_are_kept_in_extra_and_named(shape: RecordConformer) -> None:
     record = shape.conform({"id": "1", "shoe_size": 44, "nested": {"a": [1]}})
     assert record == {"id": "1", "_extra": {"nested": {"a": [1]}, "shoe_size": 44}}
     assert shape.unlisted == {"shoe_size", "nested"}
@@ -69,7 +69,7 @@ def test_timestamps_are_utc_with_z(shape: RecordConformer, sent: object, emitted
 @pytest.mark.parametrize(
     "sent", ["last Tuesday", 5, True, ["2026-11-22"], "2023-02-29T05:00:00Z", "0001-01-01T00:00:00+05:00"]
 )
-def test_what_is_no_timestamp_is_kept_in_extra_and_named(shape: RecordConformer, sent: object) -> None:
+def test_invalid_timestamps_are_kept_in_extra_and_named(shape: RecordConformer, sent: object) -> None:
     assert shape.conform({"id": "1", "updated_at": sent}) == {
         "id": "1",
         "updated_at": None,
@@ -78,7 +78,7 @@ def test_what_is_no_timestamp_is_kept_in_extra_and_named(shape: RecordConformer,
     assert shape.misfits == {"updated_at"}
 
 
-def test_what_its_column_cannot_hold_is_kept_under_its_name_and_the_column_is_empty(shape: RecordConformer) -> None:
+def test_misfit_is_kept_under_its_name_and_the_column_is_null(shape: RecordConformer) -> None:
     nested = {"a": {"b": 2**64}}
     record = shape.conform({"id": {"n": 1}, "count": 2**64, "tags": [nested], "price": "NaN", "new": 1})
     assert record == {
@@ -98,12 +98,12 @@ def test_what_its_column_cannot_hold_is_kept_under_its_name_and_the_column_is_em
     assert shape.keyless == 1
 
 
-def test_a_field_that_the_vendor_calls_extra_is_kept_in_extra(shape: RecordConformer) -> None:
+def test_vendor_field_named_extra_is_kept_in_extra(shape: RecordConformer) -> None:
     record = shape.conform({"id": "1", "_extra": {"mine": 1}, "_sdc_deleted_at": "never", "new": 2})
     assert record == {"id": "1", "_extra": {"_extra": {"mine": 1}, "_sdc_deleted_at": "never", "new": 2}}
 
 
-def test_nothing_is_kept_of_what_is_not_selected() -> None:
+def test_deselected_fields_are_not_kept() -> None:
     mask = SelectionMask({("properties", "count"): False, ("properties", "tags", "properties", "b"): False})
     shape = RecordConformer(SCHEMA, ("id",), mask=mask)
     record = shape.conform({"id": "1", "count": "many", "tags": {"a": 1, "b": 2}})
@@ -111,7 +111,7 @@ def test_nothing_is_kept_of_what_is_not_selected() -> None:
     assert shape.misfits == {"tags"}
 
 
-def test_keys_beyond_a_bound_are_not_remembered(shape: RecordConformer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_beyond_the_limit_are_not_tracked(shape: RecordConformer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("singer_rest.singer.records.MAX_TRACKED_KEYS", 2)
     for identity in ("1", "2", "3", "3", "1"):
         shape.conform({"id": identity})
@@ -132,7 +132,7 @@ def test_repeated_keys_are_counted_within_a_slice_only(shape: RecordConformer) -
     assert shape.repeated == 2
 
 
-def test_without_keys_nothing_repeats() -> None:
+def test_without_keys_no_record_repeats() -> None:
     shape = RecordConformer(SCHEMA, ())
     shape.conform({"id": "1"})
     shape.conform({"id": "1"})
@@ -148,18 +148,18 @@ BODIES = [
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_a_body_goes_out_with_every_digit_and_character_that_came_in(body: bytes) -> None:
+def test_body_keeps_every_digit_and_character(body: bytes) -> None:
     decoded = Reply(200, {}, body, NOW).json()
     assert json.loads(encode(decoded), parse_float=Decimal) == json.loads(body, parse_float=Decimal)
 
 
-def test_a_body_that_is_no_json_is_an_error() -> None:
+def test_body_that_is_not_json_is_an_error() -> None:
     for body in (b"<html>", b'{"a":', b"", b"\xff\xfe{}"):
         with pytest.raises(ValueError):  # noqa: PT011 - the kind is the contract, the text is never shown
             Reply(200, {}, body, NOW).json()
 
 
-def test_what_is_no_number_in_a_body_stays_as_its_text() -> None:
+def test_non_numbers_in_a_body_stay_text() -> None:
     body = b'{"a":NaN,"b":[-Infinity,1e999,1180591620717411303424]}'
     assert Reply(200, {}, body, NOW).json() == {"a": "NaN", "b": ["-Infinity", Decimal("1e999"), 2**70]}
 
@@ -168,7 +168,7 @@ def nested(depth: int, inner: str) -> str:
     return '{"a":[' * depth + inner + "]}" * depth
 
 
-def test_a_body_that_is_nested_too_deep_is_read_and_written_with_its_depth_as_text() -> None:
+def test_too_deeply_nested_body_keeps_its_depth_as_text() -> None:
     inner = nested(1000, '"}]\\u00fc\\ud800"')
     found = Reply(200, {}, f'[{{"id":1,"deep":{inner},"name":"n"}}]'.encode(), NOW).json()
     assert (found[0]["id"], found[0]["name"]) == (1, "n")
@@ -178,7 +178,7 @@ def test_a_body_that_is_nested_too_deep_is_read_and_written_with_its_depth_as_te
     assert text == nested(951, '"}]\\u00fc\\ud800"')
 
 
-def test_a_record_that_is_nested_too_deep_is_written_with_its_depth_as_text(shape: RecordConformer) -> None:
+def test_too_deeply_nested_record_keeps_its_depth_as_text(shape: RecordConformer) -> None:
     value: Any = "\ud800"
     for _ in range(2000):
         value = {"a": [value, {"password": "s"}]}
@@ -189,7 +189,7 @@ def test_a_record_that_is_nested_too_deep_is_written_with_its_depth_as_text(shap
 
 
 @pytest.mark.parametrize("version", [None, 1795323600000])
-def test_a_page_at_once_gives_the_bytes_of_one_message_each(version: int | None) -> None:
+def test_page_is_encoded_like_single_messages(version: int | None) -> None:
     records = [{"id": "1", "n": Decimal("1.10"), "m": None}, {"id": "ü", "list": [1, {"a": True}]}]
     writer = MessageWriter()
     messages = [RecordMessage("persons", record, version=version, time_extracted=NOW) for record in records]
@@ -198,13 +198,13 @@ def test_a_page_at_once_gives_the_bytes_of_one_message_each(version: int | None)
     assert b"".join(map(writer.format_message, messages)) == single
 
 
-def test_a_page_with_half_a_surrogate_pair_can_be_written() -> None:
+def test_page_with_a_lone_surrogate_can_be_written() -> None:
     exact = Decimal("12345678901234567.89")
     line = record_lines("persons", [{"id": "\ud800", "n": exact}], None, NOW)
     assert json.loads(line, parse_float=Decimal)["record"] == {"id": "\ud800", "n": exact}
 
 
-def test_names_of_fields_stand_on_one_line_of_a_log_at_no_great_length() -> None:
+def test_field_names_in_a_log_line_are_short_and_on_one_line() -> None:
     assert field_names({"b", "a"}) == "a, b"
     assert field_names({"a\nERROR", "\x1b[31m", "größe"}) == "\\x1b[31m, a\\nERROR, größe"
     assert field_names({"x" * 5000}) == "x" * 100 + "..."

@@ -29,7 +29,7 @@ def bookmark(value: str | None, **more: Any) -> dict[str, Any]:
     return {"replication_key": "updated_at", "replication_key_value": value, **more}
 
 
-def test_a_first_run_reads_everything_under_a_new_version() -> None:
+def test_first_run_reads_everything_under_a_new_version() -> None:
     first = replication({})
     assert (first.whole, first.since, first.version) == (True, None, VERSION)
 
@@ -41,7 +41,7 @@ def done(run: Replication, start: datetime | None = None, end: datetime | None =
     return activates
 
 
-def test_the_bookmark_is_the_latest_key_in_one_format_whatever_the_records_order() -> None:
+def test_bookmark_is_the_latest_key_in_one_format_in_any_order() -> None:
     state: dict[str, Any] = {}
     run = replication(state)
     run.observe([{"updated_at": text} for text in ("2026-11-02T01:00:00+02:00", "2026-11-01T23:30:00.5Z")])
@@ -50,7 +50,7 @@ def test_the_bookmark_is_the_latest_key_in_one_format_whatever_the_records_order
     assert state == bookmark("2026-11-01T23:30:00.500000Z", version=VERSION, window_start=None, window_end=None)
 
 
-def test_the_bookmark_does_not_move_back_where_the_newest_row_is_gone() -> None:
+def test_bookmark_does_not_move_back_if_the_newest_row_is_deleted() -> None:
     state = bookmark("2026-11-01T00:00:00Z", version=7)
     run = replication(state)
     run.observe([{"updated_at": "2026-10-31T23:57:00Z"}])
@@ -58,19 +58,19 @@ def test_the_bookmark_does_not_move_back_where_the_newest_row_is_gone() -> None:
     assert state["replication_key_value"] == "2026-11-01T00:00:00Z"
 
 
-def test_a_run_that_does_not_finish_leaves_the_state_alone() -> None:
+def test_unfinished_run_leaves_the_state() -> None:
     state = bookmark("2026-11-01T00:00:00Z", version=1)
     before = dict(state)
     replication(state).observe([{"updated_at": "2026-11-20T00:00:00Z"}])
     assert state == before
 
 
-def test_the_next_run_looks_back_and_keeps_the_version() -> None:
+def test_next_run_looks_back_and_keeps_the_version() -> None:
     run = replication(bookmark("2026-11-01T00:00:00Z", version=7))
     assert (run.whole, run.since, run.version) == (False, datetime(2026, 10, 31, 23, 55, tzinfo=timezone.utc), 7)
 
 
-def test_the_bookmark_never_passes_the_runs_own_start() -> None:
+def test_bookmark_never_passes_the_start_of_the_run() -> None:
     state: dict[str, Any] = {}
     run = replication(state)
     run.observe([{"updated_at": "2026-11-22T05:00:07Z"}])
@@ -78,28 +78,28 @@ def test_the_bookmark_never_passes_the_runs_own_start() -> None:
     assert state["replication_key_value"] == "2026-11-22T05:00:00Z"
 
 
-def test_a_run_without_records_keeps_the_bookmark() -> None:
+def test_run_without_records_keeps_the_bookmark() -> None:
     state = bookmark("2026-11-01T00:00:00Z", version=7)
     assert not done(replication(state))
     assert state["replication_key_value"] == "2026-11-01T00:00:00Z"
 
 
-def test_a_start_date_after_the_bookmark_wins() -> None:
+def test_start_date_after_the_bookmark_takes_precedence() -> None:
     start = NOW - timedelta(days=1)
     assert replication(bookmark("2026-11-01T00:00:00Z"), start_date=start).since == start
 
 
-def test_looking_back_does_not_reach_before_the_start_date() -> None:
+def test_lookback_does_not_reach_before_the_start_date() -> None:
     start = datetime(2026, 11, 1, tzinfo=timezone.utc)
     assert replication(bookmark("2026-11-01T00:01:00Z"), start_date=start).since == start
 
 
-def test_looking_back_by_months_knows_their_lengths() -> None:
+def test_lookback_by_months_respects_their_lengths() -> None:
     run = replication(bookmark("2026-05-31T00:00:00Z"), lookback=pendulum.duration(months=3))
     assert run.since == datetime(2026, 2, 28, tzinfo=timezone.utc)
 
 
-def test_records_without_the_key_set_the_bookmark_to_null_so_that_the_next_run_reads_everything() -> None:
+def test_records_without_the_key_set_the_bookmark_to_null() -> None:
     state = bookmark("2026-11-01T00:00:00Z", version=7)
     run = replication(state)
     run.observe([{"id": "1"}, {"id": "2", "updated_at": "2026-11-02T00:00:00Z"}])
@@ -110,12 +110,12 @@ def test_records_without_the_key_set_the_bookmark_to_null_so_that_the_next_run_r
     assert replication(state).whole
 
 
-def test_a_bookmark_of_another_key_is_not_used() -> None:
+def test_bookmark_of_another_key_is_not_used() -> None:
     assert replication({"replication_key": "created_at", "replication_key_value": "2026-11-01T00:00:00Z"}).whole
 
 
 @pytest.mark.parametrize("value", [None, "", "yesterday", 5, ["2026"]])
-def test_a_record_whose_key_is_no_date_counts_as_one_without(value: Any) -> None:
+def test_record_with_an_invalid_key_counts_as_one_without(value: Any) -> None:
     run = replication({})
     run.observe([{"updated_at": value}])
     assert run.keyless_rows == 1
@@ -123,13 +123,13 @@ def test_a_record_whose_key_is_no_date_counts_as_one_without(value: Any) -> None
 
 @pytest.mark.parametrize("key", ["replication_key_value", "window_start", "window_end", "version"])
 @pytest.mark.parametrize("value", ["yesterday", ["2026"], -5])
-def test_a_state_that_cannot_be_read_is_a_sentence_without_its_value(key: str, value: Any) -> None:
+def test_invalid_state_is_reported_without_its_value(key: str, value: Any) -> None:
     with pytest.raises(RunError, match=f"state's `{key}` of persons cannot be read") as error:
         replication({"replication_key": "updated_at", key: value})
     assert str(value) not in str(error.value)
 
 
-def test_a_full_table_is_read_whole_each_time_under_a_higher_version() -> None:
+def test_full_table_is_read_completely_each_time_under_a_higher_version() -> None:
     state: dict[str, Any] = {"version": VERSION + 5, "window_start": None}
     run = replication(state, key=None)
     run.observe([{"id": "1"}])
@@ -138,7 +138,7 @@ def test_a_full_table_is_read_whole_each_time_under_a_higher_version() -> None:
     assert state == {"version": VERSION + 6, "window_start": None, "window_end": None}
 
 
-def test_a_full_read_that_returns_nothing_activates_no_version() -> None:
+def test_full_read_that_returns_nothing_activates_no_version() -> None:
     assert not done(replication({"version": 1, "window_start": None}, key=None))
 
 
@@ -158,7 +158,7 @@ def year(number: int) -> datetime:
         (year(2021), year(2024), False),
     ],
 )
-def test_a_read_that_reaches_less_far_than_the_table_activates_no_version(
+def test_read_that_covers_less_than_the_table_activates_no_version(
     start: datetime | None,
     end: datetime | None,
     covers: bool,  # noqa: FBT001
@@ -171,7 +171,7 @@ def test_a_read_that_reaches_less_far_than_the_table_activates_no_version(
     assert (state["window_start"] == old["window_start"]) == (not covers or start == year(2021))
 
 
-def test_a_table_without_ends_is_covered_by_a_read_without_ends_only() -> None:
+def test_unbounded_table_is_covered_only_by_an_unbounded_read() -> None:
     for start, end, covers in ((None, None, True), (year(2021), None, False), (None, year(2027), False)):
         state: dict[str, Any] = {"version": 1, "window_start": None, "window_end": None}
         run = replication(state, key=None)
@@ -180,13 +180,13 @@ def test_a_table_without_ends_is_covered_by_a_read_without_ends_only() -> None:
         assert state["window_start"] is None
 
 
-def test_what_the_table_reaches_back_to_is_known_but_does_not_narrow_anything() -> None:
+def test_window_of_the_table_is_known_but_limits_nothing() -> None:
     run = replication({"version": 1, "window_start": "2019-01-01T00:00:00Z"}, key=None)
     assert run.table_since == year(2019)
     assert run.since is None
 
 
-def test_records_without_versions_leave_the_version_alone() -> None:
+def test_records_without_versions_leave_the_version() -> None:
     state: dict[str, Any] = {}
     run = replication(state)
     run.observe([{"updated_at": "2026-11-01T00:00:00Z"}])
@@ -195,7 +195,7 @@ def test_records_without_versions_leave_the_version_alone() -> None:
 
 
 @pytest.mark.parametrize(("ahead", "whole"), [(timedelta(minutes=4), False), (timedelta(days=400), True)])
-def test_a_bookmark_ahead_of_the_clock_is_not_believed(ahead: timedelta, whole: bool) -> None:  # noqa: FBT001
+def test_bookmark_in_the_future_is_ignored(ahead: timedelta, whole: bool) -> None:  # noqa: FBT001
     state = bookmark((NOW + ahead).isoformat(), version=7)
     run = replication(state)
     assert (run.whole, run.bookmark_is_ahead) == (whole, whole)

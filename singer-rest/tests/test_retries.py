@@ -47,19 +47,19 @@ def waited(
 
 
 @pytest.mark.parametrize("seconds", [901, 86_400, 31_000_000])
-def test_a_wait_beyond_the_longest_is_not_begun(policy: RetryPolicy, seconds: float) -> None:
+def test_wait_beyond_max_wait_is_not_started(policy: RetryPolicy, seconds: float) -> None:
     with pytest.raises(
         RetriesExhausted, match=rf"asks to wait {duration_text(seconds)}, longer than `max_wait` allows \(15 minutes\)"
     ):
         policy.delay(Attempts(), asking(seconds), 0.1, 8)
 
 
-def test_a_wait_within_it_is_kept_to_exactly(policy: RetryPolicy) -> None:
+def test_wait_within_max_wait_is_kept_exactly(policy: RetryPolicy) -> None:
     assert policy.delay(Attempts(), asking(899.5), 0.1, 8) == 899.5
 
 
 @pytest.mark.parametrize("retry", [TOO_MANY, asking(0), asking(0.01), asking(1), asking(100), asking(600)])
-def test_a_limit_that_holds_lets_one_request_wait_for_no_longer_however_it_asks(
+def test_persistent_limit_delays_a_request_for_max_wait_at_most(
     policy: RetryPolicy, clock: Clock, retry: RetryableError
 ) -> None:
     seconds, end = waited(policy, clock, retry, took=0.05)
@@ -69,7 +69,7 @@ def test_a_limit_that_holds_lets_one_request_wait_for_no_longer_however_it_asks(
     assert end.advice == "Run again later, or raise `max_wait`"
 
 
-def test_a_limit_that_asks_for_nothing_is_not_asked_a_thousand_times(policy: RetryPolicy, clock: Clock) -> None:
+def test_limit_that_asks_for_no_wait_does_not_cause_a_thousand_requests(policy: RetryPolicy, clock: Clock) -> None:
     attempts = Attempts()
     with pytest.raises(RetriesExhausted):
         while True:
@@ -77,14 +77,14 @@ def test_a_limit_that_asks_for_nothing_is_not_asked_a_thousand_times(policy: Ret
     assert attempts.sent < 100
 
 
-def test_what_a_limit_costs_is_counted_from_its_begin_and_ends_with_it(policy: RetryPolicy, clock: Clock) -> None:
+def test_wait_of_a_limit_is_counted_from_its_start_and_ends_with_it(policy: RetryPolicy, clock: Clock) -> None:
     attempts = Attempts()
     for _ in range(3):
         clock.now += policy.delay(attempts, asking(600), 0.1, 8)
         policy.delay(attempts, BROKE, 0.1, 8)  # it was let through
 
 
-def test_a_limit_does_not_use_up_the_attempts(policy: RetryPolicy) -> None:
+def test_limit_does_not_use_up_the_attempts(policy: RetryPolicy) -> None:
     attempts = Attempts()
     for _ in range(50):
         policy.delay(attempts, asking(1), 0.1, 2)
@@ -93,7 +93,7 @@ def test_a_limit_does_not_use_up_the_attempts(policy: RetryPolicy) -> None:
         policy.delay(attempts, BROKE, 0.1, 2)
 
 
-def test_a_host_that_is_down_and_asks_to_wait_has_its_attempts(policy: RetryPolicy) -> None:
+def test_host_that_is_down_and_asks_to_wait_has_its_attempts(policy: RetryPolicy) -> None:
     attempts, down = Attempts(), RetryableError("status 503", after=1)
     assert policy.delay(attempts, down, 0.1, 2) == 1
     with pytest.raises(RetriesExhausted, match="2 tries"):
@@ -101,16 +101,14 @@ def test_a_host_that_is_down_and_asks_to_wait_has_its_attempts(policy: RetryPoli
 
 
 @pytest.mark.parametrize("took", [1, 60, 300, 1500, 3600])
-def test_silence_is_waited_for_half_an_hour_whatever_the_time_outs(
-    policy: RetryPolicy, clock: Clock, took: float
-) -> None:
+def test_request_stays_unanswered_for_half_an_hour_at_most(policy: RetryPolicy, clock: Clock, took: float) -> None:
     seconds, end = waited(policy, clock, RetryableError("no answer in time", slow=True), took)
     assert seconds < MAX_UNANSWERED_SECONDS + took
     assert "gave no answer in 30 minutes, the maximum for one request" in str(end)
     assert end.advice == "Run again later"
 
 
-def test_a_pause_before_a_request_counts_as_what_holds_it_back(policy: RetryPolicy, clock: Clock) -> None:
+def test_pause_before_a_request_counts_as_rate_limited(policy: RetryPolicy, clock: Clock) -> None:
     attempts = Attempts()
     policy.delayed_by_limit(attempts, 600)
     clock.now += 600

@@ -84,7 +84,7 @@ IN_ORDER = [f"{number}-{page}" for number in range(SLICES) for page in range(PAG
 
 
 @pytest.mark.parametrize("workers", [1, 2, 8, 32])
-def test_pages_come_in_order_however_many_workers_and_however_late(run: Callable[..., Scheduler], workers: int) -> None:
+def test_pages_are_yielded_in_order_for_any_number_of_workers(run: Callable[..., Scheduler], workers: int) -> None:
     scheduler = run(workers)
     noise = random.Random(workers)
     vendors = [Vendor(lambda number, page: time.sleep(noise.random() / 200)) for _ in range(3)]
@@ -95,7 +95,7 @@ def test_pages_come_in_order_however_many_workers_and_however_late(run: Callable
     assert [sorted(vendor.asked) for vendor in vendors] == [sorted(set(vendor.asked)) for vendor in vendors]
 
 
-def test_slices_and_streams_are_under_way_together(run: Callable[..., Scheduler]) -> None:
+def test_slices_and_streams_are_fetched_concurrently(run: Callable[..., Scheduler]) -> None:
     together = threading.Barrier(6, timeout=10)  # breaks, and fails the reading, unless six requests meet
     first, second = Vendor(lambda *_: together.wait(), pages=1), Vendor(lambda *_: together.wait(), pages=1)
     scheduler = run(6)
@@ -105,7 +105,7 @@ def test_slices_and_streams_are_under_way_together(run: Callable[..., Scheduler]
     assert [len(ids(scheduler, reading)) for reading in readings] == [3, 3]
 
 
-def test_one_worker_asks_in_the_order_of_the_records(run: Callable[..., Scheduler]) -> None:
+def test_one_worker_requests_in_the_order_of_the_records(run: Callable[..., Scheduler]) -> None:
     vendor = Vendor()
     scheduler = run(1)
     reading = vendor.reading()
@@ -115,7 +115,7 @@ def test_one_worker_asks_in_the_order_of_the_records(run: Callable[..., Schedule
 
 
 @pytest.mark.parametrize("workers", [1, 2, 8])
-def test_pages_whose_number_is_known_are_under_way_together_and_come_in_order(
+def test_pages_of_known_number_are_fetched_concurrently_and_yielded_in_order(
     run: Callable[..., Scheduler], workers: int
 ) -> None:
     noise = random.Random(workers)
@@ -137,7 +137,7 @@ def test_pages_whose_number_is_known_are_under_way_together_and_come_in_order(
 
 
 @pytest.mark.parametrize("counted", [False, True])
-def test_the_last_page_of_a_slice_is_told_and_none_where_a_page_is_missing(
+def test_last_page_of_a_slice_is_marked_unless_a_page_is_missing(
     run: Callable[..., Scheduler],
     counted: bool,  # noqa: FBT001
 ) -> None:
@@ -167,7 +167,7 @@ def test_the_last_page_of_a_slice_is_told_and_none_where_a_page_is_missing(
 
 
 @pytest.mark.parametrize(("pages_held", "bytes_held"), [(1, 10**9), (10**9, 1)])
-def test_a_full_budget_lets_only_the_wanted_page_through(
+def test_full_budget_admits_only_the_awaited_page(
     run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch, pages_held: int, bytes_held: int
 ) -> None:
     monkeypatch.setattr(module, "PAGES_HELD", pages_held)
@@ -187,7 +187,7 @@ def test_a_full_budget_lets_only_the_wanted_page_through(
     assert ids(scheduler, readings[1]) == IN_ORDER
 
 
-def test_a_large_page_under_way_takes_its_room_before_it_is_there(run: Callable[..., Scheduler]) -> None:
+def test_large_page_in_flight_uses_budget_before_it_arrives(run: Callable[..., Scheduler]) -> None:
     under_way, may_come = threading.Event(), threading.Event()
 
     def act(_: int, page: int) -> None:
@@ -212,9 +212,7 @@ def test_a_large_page_under_way_takes_its_room_before_it_is_there(run: Callable[
 
 
 @pytest.mark.parametrize("workers", [1, 8])
-def test_before_an_error_every_page_is_handed_on_and_beyond_it_none(
-    run: Callable[..., Scheduler], workers: int
-) -> None:
+def test_pages_before_an_error_are_yielded_and_none_after_it(run: Callable[..., Scheduler], workers: int) -> None:
     def act(number: int, page: int) -> None:
         if (number, page) == (5, 1):
             raise TapError("broken")
@@ -233,7 +231,7 @@ def test_before_an_error_every_page_is_handed_on_and_beyond_it_none(
     assert ids(scheduler, sound) == IN_ORDER
 
 
-def test_a_page_that_does_not_come_is_asked_for_again(run: Callable[..., Scheduler]) -> None:
+def test_failed_page_is_requested_again(run: Callable[..., Scheduler]) -> None:
     noise = random.Random(1)
 
     def act(number: int, page: int) -> None:
@@ -247,7 +245,7 @@ def test_a_page_that_does_not_come_is_asked_for_again(run: Callable[..., Schedul
     assert reading.requests > len(IN_ORDER)
 
 
-def test_tries_are_bounded_and_the_error_says_what_happened(run: Callable[..., Scheduler]) -> None:
+def test_attempts_are_limited_and_the_error_says_what_happened(run: Callable[..., Scheduler]) -> None:
     def act(number: int, page: int) -> None:
         raise RetryableError("status 503")
 
@@ -280,7 +278,7 @@ def until_unanswered(scheduler: Scheduler, reading: StreamFetch) -> tuple[list[s
 
 
 @pytest.mark.parametrize("workers", [1, 2, 32])
-def test_a_slice_that_is_never_answered_holds_up_no_other_and_fails_the_reading_at_its_end(
+def test_unanswered_slice_does_not_stop_others_and_fails_the_stream_at_its_end(
     run: Callable[..., Scheduler], workers: int
 ) -> None:
     vendor = Vendor(failing((0, 0), (4, 1), (5, 2)))
@@ -295,7 +293,7 @@ def test_a_slice_that_is_never_answered_holds_up_no_other_and_fails_the_reading_
 
 
 @pytest.mark.parametrize("workers", [1, 32])
-def test_a_vendor_that_fails_slice_after_slice_ends_the_reading(run: Callable[..., Scheduler], workers: int) -> None:
+def test_stream_fails_after_several_failed_slices_in_a_row(run: Callable[..., Scheduler], workers: int) -> None:
     slices = 60
     vendor = Vendor(failing(*((number, 0) for number in range(2, slices))))
     scheduler = run(workers)
@@ -306,7 +304,7 @@ def test_a_vendor_that_fails_slice_after_slice_ends_the_reading(run: Callable[..
     assert "The same happened for 2 more slices." in said
 
 
-def test_many_slices_here_and_there_that_are_never_answered_end_the_reading(run: Callable[..., Scheduler]) -> None:
+def test_stream_fails_after_many_scattered_unanswered_slices(run: Callable[..., Scheduler]) -> None:
     vendor = Vendor(failing(*((number, 0) for number in range(0, 60, 2))), pages=1)
     scheduler = run(8)
     reading = vendor.reading(vendor.slices(60))
@@ -316,7 +314,7 @@ def test_many_slices_here_and_there_that_are_never_answered_end_the_reading(run:
     assert "The same happened for 19 more slices." in said
 
 
-def test_pages_of_a_slice_that_are_under_way_when_it_ends_early_are_held_no_more(
+def test_pages_in_flight_of_a_skipped_slice_are_discarded(
     run: Callable[..., Scheduler],
 ) -> None:
     class Counted(Vendor):
@@ -335,7 +333,7 @@ def test_pages_of_a_slice_that_are_under_way_when_it_ends_early_are_held_no_more
     assert (scheduler._pages_held, scheduler._bytes_held) == (0, 0)
 
 
-def test_a_host_that_never_answered_is_given_up_sooner() -> None:
+def test_host_that_never_answered_gets_fewer_attempts() -> None:
     vendor = Vendor(lambda *_: (_ for _ in ()).throw(RetryableError("the connection broke")))
     scheduler = Scheduler(1, RateLimiter({}), answered=lambda: False, first_delay=0.001)
     reading = vendor.reading(vendor.slices(1))
@@ -345,7 +343,7 @@ def test_a_host_that_never_answered_is_given_up_sooner() -> None:
     scheduler.close()
 
 
-def test_too_many_requests_stops_every_worker_of_that_endpoint(run: Callable[..., Scheduler]) -> None:
+def test_too_many_requests_pauses_every_worker_of_that_endpoint(run: Callable[..., Scheduler]) -> None:
     throttled_at: list[float] = []
     times: list[float] = []
     lock = threading.Lock()
@@ -368,7 +366,7 @@ def test_too_many_requests_stops_every_worker_of_that_endpoint(run: Callable[...
     assert sum(throttled_at[0] < at < throttled_at[0] + 0.25 for at in times) <= 3
 
 
-def test_silence_is_waited_for_so_long_in_all_tries_and_each_may_take_what_is_left(
+def test_total_time_without_an_answer_is_limited_over_all_attempts(
     run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for where in (
@@ -394,7 +392,7 @@ def test_silence_is_waited_for_so_long_in_all_tries_and_each_may_take_what_is_le
     assert left[1] <= 0.1
 
 
-def test_pauses_that_do_not_end_hold_a_request_back_no_longer_than_they_may() -> None:
+def test_endless_pauses_delay_a_request_for_max_wait_at_most() -> None:
     class Closed(RateLimiter):
         def acquire(self, endpoint: str) -> float:  # noqa: ARG002
             return 0.01
@@ -411,7 +409,7 @@ def test_pauses_that_do_not_end_hold_a_request_back_no_longer_than_they_may() ->
     scheduler.close()
 
 
-def test_a_link_that_leads_back_ends_the_stream_after_its_pages(run: Callable[..., Scheduler]) -> None:
+def test_circular_link_fails_the_stream_after_its_pages(run: Callable[..., Scheduler]) -> None:
     vendor = Vendor(pages=10**6)
     fetch = vendor.fetch
 
@@ -432,7 +430,7 @@ def test_a_link_that_leads_back_ends_the_stream_after_its_pages(run: Callable[..
     assert seen == ["0-0", "0-1", "0-2"]
 
 
-def test_slices_that_are_not_known_yet_are_asked_for_later(run: Callable[..., Scheduler]) -> None:
+def test_unknown_slices_are_requested_later(run: Callable[..., Scheduler]) -> None:
     known: list[int] = []
     complete = False
 
@@ -458,16 +456,14 @@ def test_slices_that_are_not_known_yet_are_asked_for_later(run: Callable[..., Sc
     assert ids(scheduler, reading) == [f"{number}-0" for number in range(5)]
 
 
-def test_no_slices_give_no_pages(run: Callable[..., Scheduler]) -> None:
+def test_no_slices_yield_no_pages(run: Callable[..., Scheduler]) -> None:
     scheduler = run(2)
     reading = Vendor().reading(iter(()))
     scheduler.add(reading)
     assert ids(scheduler, reading) == []
 
 
-def test_a_reading_left_in_the_middle_holds_nothing_up(
-    run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_abandoned_stream_does_not_block_others(run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAGES_HELD", 2)
     scheduler = run(4)
     left, other = Vendor().reading(), Vendor().reading()
@@ -486,7 +482,7 @@ def test_closing_ends_the_workers() -> None:
     assert not any(thread.is_alive() for thread in scheduler._threads)
 
 
-def test_streams_ahead_cannot_slow_down_the_one_that_is_handed_on(
+def test_prefetched_streams_do_not_slow_down_the_current_one(
     run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PAGES_HELD", 8)
@@ -513,7 +509,7 @@ def test_streams_ahead_cannot_slow_down_the_one_that_is_handed_on(
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_a_retry_of_the_wanted_page_wakes_the_workers_of_a_full_budget(
+def test_retry_of_the_awaited_page_wakes_the_workers_of_a_full_budget(
     run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     monkeypatch.setattr(module, "PAGES_HELD", 3)
@@ -531,7 +527,7 @@ def test_a_retry_of_the_wanted_page_wakes_the_workers_of_a_full_budget(
     assert ids(scheduler, reading) == IN_ORDER
 
 
-def test_a_request_that_cannot_be_made_fails_its_stream(run: Callable[..., Scheduler]) -> None:
+def test_error_while_building_a_request_fails_its_stream(run: Callable[..., Scheduler]) -> None:
     def first(part: Slice) -> Request:
         if part.columns["number"] == 2:
             raise OverflowError
@@ -548,7 +544,7 @@ def test_a_request_that_cannot_be_made_fails_its_stream(run: Callable[..., Sched
     assert seen == ["0-0", "1-0"]
 
 
-def test_throttled_tries_do_not_use_up_the_others(
+def test_throttled_attempts_do_not_use_up_the_others(
     run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = [module.MAX_ATTEMPTS + 4]
@@ -578,7 +574,7 @@ class Stuck:
         time.sleep(timeout)
 
 
-def test_closing_waits_once_for_all_requests_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_waits_once_for_all_requests_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CLOSING_SECONDS", 0.05)
     scheduler = Scheduler(1, RateLimiter({}))
     waits: list[float] = []
@@ -588,7 +584,7 @@ def test_closing_waits_once_for_all_requests_under_way(monkeypatch: pytest.Monke
     assert sum(waits) <= module.CLOSING_SECONDS
 
 
-def test_a_reading_that_does_not_read_ahead_has_one_request_under_way_when_its_turn_comes(
+def test_stream_without_prefetching_sends_one_request_at_a_time(
     run: Callable[..., Scheduler],
 ) -> None:
     under_way: list[int] = []
@@ -615,7 +611,7 @@ def test_a_reading_that_does_not_read_ahead_has_one_request_under_way_when_its_t
     assert slow.asked == [(number, page) for number in range(SLICES) for page in range(PAGES)]
 
 
-def test_a_reading_that_does_not_read_ahead_repeats_what_did_not_work(run: Callable[..., Scheduler]) -> None:
+def test_stream_without_prefetching_retries(run: Callable[..., Scheduler]) -> None:
     failed: list[int] = []
 
     def act(number: int, page: int) -> None:

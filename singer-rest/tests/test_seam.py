@@ -30,7 +30,7 @@ REPLACED: dict[Callable[..., object], str] = {
 
 
 @pytest.mark.parametrize("function", REPLACED, ids=lambda function: function.__qualname__)
-def test_the_sdk_still_does_what_the_replacement_stands_for(function: Callable[..., object]) -> None:
+def test_sdk_still_behaves_as_the_overrides_assume(function: Callable[..., object]) -> None:
     source = inspect.getsource(function)
     assert hashlib.sha256(source.encode()).hexdigest()[:16] == REPLACED[function], (
         f"{function.__qualname__} has changed in the SDK: compare it with singer_rest/singer/sdk.py, then note its new "

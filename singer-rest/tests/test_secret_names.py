@@ -23,12 +23,12 @@ LOOK_ALIKES = """
 
 
 @pytest.mark.parametrize("name", SECRETS.split())
-def test_a_secret_is_known_by_its_name(name: str) -> None:
+def test_secret_is_recognized_by_its_name(name: str) -> None:
     assert is_secret(name)
 
 
 @pytest.mark.parametrize("name", LOOK_ALIKES.split())
-def test_what_only_looks_like_a_secret_stays(name: str) -> None:
+def test_similar_names_are_kept(name: str) -> None:
     assert not is_secret(name)
 
 
@@ -53,7 +53,7 @@ def shape() -> RecordConformer:
     )
 
 
-def test_no_secret_leaves_at_any_depth_listed_or_not() -> None:
+def test_no_secret_is_emitted_at_any_depth_listed_or_not() -> None:
     fitter = shape()
     record = fitter.conform(
         {
@@ -75,17 +75,17 @@ def test_no_secret_leaves_at_any_depth_listed_or_not() -> None:
     assert fitter.unlisted == {"new"}
 
 
-def test_nor_does_one_in_a_value_that_its_column_cannot_hold() -> None:
+def test_no_secret_is_emitted_in_misfits() -> None:
     record = shape().conform({"id": "1", "list": {"token": "s", "x": 1}, "challenge": {"password": "s"}})
     assert record == {"id": "1", "list": None, "challenge": None, "_extra": {"list": {"x": 1}, "challenge": {}}}
 
 
-def test_what_a_stream_allows_and_what_the_customer_named_stays() -> None:
+def test_look_alikes_and_free_names_are_kept() -> None:
     record = {"id": "1", "challenge": "to grow", "cells": {"Token": "t", "inner": {"password": "p"}}}
     assert shape().conform(dict(record)) == record
 
 
-def test_a_schema_lists_no_secret_and_has_extra_at_its_end() -> None:
+def test_schema_lists_no_secret_and_ends_with_extra() -> None:
     properties = completed(SCHEMA, ["challenge"], ["cells"])["properties"]
     assert list(properties) == ["id", "list", "any", "cells", "challenge", "_extra"]
     assert list(properties["list"]["items"]["properties"]) == ["name"]

@@ -29,9 +29,7 @@ class Counting(RateLimiter):
         return 0.0
 
 
-def test_one_pacer_gives_leave_for_every_request_of_all_streams_and_workers(
-    make_tap: Callable[..., Any], vendor: Host
-) -> None:
+def test_one_rate_limiter_serves_all_streams_and_workers(make_tap: Callable[..., Any], vendor: Host) -> None:
     tap = make_tap()
     tap.rate_limiter = rate_limiter = Counting()
     with captured():
@@ -40,7 +38,7 @@ def test_one_pacer_gives_leave_for_every_request_of_all_streams_and_workers(
     assert rate_limiter.taken.total() == len(vendor.asked)
 
 
-def test_the_pacer_starts_from_the_vendors_documented_limits_and_the_users_cap(make_tap: Callable[..., Any]) -> None:
+def test_rate_limiter_starts_with_documented_limits_and_the_users(make_tap: Callable[..., Any]) -> None:
     tap = make_tap(requests_per_minute=30)
     tap.rates = {"/kinds": RateLimit(7)}
     assert tap.rate_limiter._endpoint("/kinds", 0).per_second == 7
@@ -48,7 +46,7 @@ def test_the_pacer_starts_from_the_vendors_documented_limits_and_the_users_cap(m
 
 
 @pytest.mark.parametrize("workers", [1, 8])
-def test_one_authenticator_gives_one_token_to_all_streams_and_workers(
+def test_one_authenticator_serves_all_streams_and_workers(
     make_tap: Callable[..., Any], vendor: Host, workers: int
 ) -> None:
     tap = make_tap(max_concurrency=workers)
@@ -58,7 +56,7 @@ def test_one_authenticator_gives_one_token_to_all_streams_and_workers(
     assert {asked.headers["Authorization"] for asked in vendor.asked} == {"Bearer token-1"}
 
 
-def test_missing_permissions_renew_the_token_once_in_a_run(
+def test_missing_permissions_renew_the_token_once_per_run(
     make_tap: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.before = lambda asked: None if asked.path == "/owners" else Answer({}, 401)
@@ -69,7 +67,7 @@ def test_missing_permissions_renew_the_token_once_in_a_run(
     assert sorted(tap.skipped) == ["kinds", "pets", "sales"]
 
 
-def test_a_token_reaches_neither_state_nor_output_nor_logs_nor_catalog_nor_exception(
+def test_token_is_in_no_state_output_log_catalog_or_exception(
     make_tap: Callable[..., Any], vendor: Host, shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     def before(asked: Asked) -> Answer | None:

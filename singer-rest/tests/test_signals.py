@@ -52,7 +52,7 @@ def waiting(pipe: IO[bytes]) -> int:
 
 
 @pytest.mark.parametrize(("number", "unbuffered"), [(signal.SIGINT, "1"), (signal.SIGTERM, "")])
-def test_a_signal_in_the_middle_of_a_write_leaves_whole_lines(
+def test_signal_during_a_write_leaves_whole_lines(
     tap: Callable[..., subprocess.Popen[bytes]],
     number: signal.Signals,
     unbuffered: str,
@@ -74,9 +74,7 @@ def test_a_signal_in_the_middle_of_a_write_leaves_whole_lines(
 
 
 @pytest.mark.parametrize("args", [(), ("--discover",)])
-def test_a_loader_that_is_gone_gets_a_sentence(
-    tap: Callable[..., subprocess.Popen[bytes]], args: tuple[str, ...]
-) -> None:
+def test_closed_pipe_is_reported(tap: Callable[..., subprocess.Popen[bytes]], args: tuple[str, ...]) -> None:
     process = tap(*args)
     assert process.stdout is not None
     process.stdout.close()

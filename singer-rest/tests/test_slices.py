@@ -29,16 +29,16 @@ def window(since: datetime | None = None, until: datetime | None = None) -> Wind
     return Window(since, until, NOW)
 
 
-def test_a_whole_stream_is_one_slice() -> None:
+def test_single_slice_is_the_whole_stream() -> None:
     assert list(SingleSlice().plan(window(), None)) == [Slice()]
 
 
-def test_a_required_parameter_gives_a_slice_per_value() -> None:
+def test_required_parameter_has_a_slice_per_value() -> None:
     slices = ParamValues("type", "department", "team").plan(window(), None)
     assert [part.params for part in slices if part] == [{"type": "department"}, {"type": "team"}]
 
 
-def test_months_are_whole_and_named_by_their_first_day() -> None:
+def test_months_are_complete_and_named_by_their_first_day() -> None:
     months = Months("from", "to").plan(window(datetime(2024, 1, 31, 12, tzinfo=timezone.utc)), None)
     first, second = next(months), next(months)
     assert first == Slice(
@@ -49,7 +49,7 @@ def test_months_are_whole_and_named_by_their_first_day() -> None:
     )
 
 
-def test_months_without_a_start_reach_back_five_years_to_january_and_end_with_the_current_one() -> None:
+def test_months_default_to_january_five_years_ago_up_to_now() -> None:
     months = [part.columns["month"] for part in Months("from", "to").plan(window(), None) if part]
     assert months[0] == "2021-01-01"
     assert months[-1] == "2026-11-01"
@@ -66,7 +66,7 @@ def days(slices: DateWindows, window: Window) -> list[tuple[Any, Any]]:
     return [(part.params["from"], part.params["to"]) for part in slices.plan(window, None) if part]
 
 
-def test_date_windows_hold_each_day_once() -> None:
+def test_date_windows_contain_each_day_once() -> None:
     since, until = datetime(2026, 2, 10, 23, tzinfo=timezone.utc), datetime(2026, 3, 20, 1, tzinfo=timezone.utc)
     found = days(DateWindows("from", "to", days=15), window(since, until))
     assert found[0][0] == "2026-02-10"
@@ -76,7 +76,7 @@ def test_date_windows_hold_each_day_once() -> None:
     assert {(last - first).days + 1 for first, last in ends[1:-1]} == {15}
 
 
-def test_date_windows_are_cut_at_the_same_days_whatever_the_first_one_is() -> None:
+def test_date_windows_have_the_same_bounds_for_any_start() -> None:
     windows = DateWindows("from", "to", days=15)
     ends = [datetime(2026, 10, 1, tzinfo=timezone.utc), datetime(2026, 12, 24, tzinfo=timezone.utc)]
     cuts = [
@@ -90,7 +90,7 @@ def test_date_windows_are_cut_at_the_same_days_whatever_the_first_one_is() -> No
     assert cuts[4] < cuts[0]
 
 
-def test_date_windows_without_a_start_or_an_end_have_their_own() -> None:
+def test_date_windows_have_default_bounds() -> None:
     found = days(DateWindows("from", "to", days=90, years_back=2, years_ahead=1), window())
     assert (found[0][0], found[-1][1]) == ("2024-01-01", "2027-11-22")
     assert days(DateWindows("from", "to", days=90), window())[-1][1] == "2026-11-22"
@@ -98,7 +98,7 @@ def test_date_windows_without_a_start_or_an_end_have_their_own() -> None:
     assert days(DateWindows("from", "to", days=90), table)[0][0] == "2019-03-01"
 
 
-def test_date_windows_that_are_over_have_a_name() -> None:
+def test_finished_date_windows_have_a_name() -> None:
     since, until = datetime(2026, 11, 20, tzinfo=timezone.utc), datetime(2026, 11, 24, tzinfo=timezone.utc)
     names = [part.name for part in DateWindows("from", "to", days=1).plan(window(since, until), None) if part]
     assert names == ["2026-11-20/2026-11-20", "2026-11-21/2026-11-21", None, None, None]
@@ -113,7 +113,7 @@ class Parents:
         self.error: Exception | None = None
 
 
-def test_children_come_as_their_parents_become_known() -> None:
+def test_children_are_planned_as_their_parents_become_known() -> None:
     listing = Parents()
     slices = PerParent("persons", "person_id").plan(window(), listing)
     assert next(slices) is None
@@ -125,7 +125,7 @@ def test_children_come_as_their_parents_become_known() -> None:
     assert next(slices, "end") == "end"
 
 
-def test_what_ends_the_parents_listing_ends_the_children_after_those_known() -> None:
+def test_error_of_the_parents_list_follows_the_known_children() -> None:
     listing = Parents(("1", {}))
     listing.error = OSError("gone")
     listing.complete = True
@@ -135,24 +135,24 @@ def test_what_ends_the_parents_listing_ends_the_children_after_those_known() -> 
         next(children)
 
 
-def test_an_id_is_quoted_in_the_path_and_stays_as_it_is_in_the_column() -> None:
+def test_id_is_quoted_in_the_path_but_not_in_the_column() -> None:
     part = next(PerParent("persons", "person_id").plan(window(), Parents(("a/b?x=1", {}))))
     assert part == Slice(path={"person_id": "a%2Fb%3Fx%3D1"}, columns={"person_id": "a/b?x=1"})
 
 
-def test_an_id_may_go_into_the_query() -> None:
+def test_id_can_be_a_query_parameter() -> None:
     part = next(PerParent("persons", "owner_id", param="owner_id").plan(window(), Parents(("a/b", {}))))
     assert part == Slice(params={"owner_id": "a/b"}, columns={"owner_id": "a/b"})
 
 
-def test_only_parents_that_have_children_are_walked() -> None:
+def test_only_parents_that_have_children_are_used() -> None:
     listing = Parents(("1", {"all": True}), ("2", {"all": False}))
     listing.complete = True
     children = PerParent("projects", "project_id", where=lambda record: not record["all"])
     assert [part.columns for part in children.plan(window(), listing) if part] == [{"project_id": "2"}]
 
 
-def test_only_parents_that_changed_are_walked_and_tell_when() -> None:
+def test_only_changed_parents_are_used_and_set_the_replication_key() -> None:
     days = [("1", "2026-01-01T00:00:00Z"), ("2", "2026-01-03T00:00:00Z"), ("3", None)]
     listing = Parents(*((number, {"absence_updated_at": day}) for number, day in days))
     listing.complete = True
@@ -165,14 +165,14 @@ def test_only_parents_that_changed_are_walked_and_tell_when() -> None:
     assert len(list(children.plan(window(), listing))) == 3
 
 
-def test_the_default_first_month_does_not_move_on_from_the_tables_own() -> None:
+def test_default_first_month_does_not_move_past_the_tables() -> None:
     table = Window(None, None, NOW, table_since=datetime(2019, 1, 1, tzinfo=timezone.utc))
     assert Months("from", "to").start(table) == datetime(2019, 1, 1, tzinfo=timezone.utc)
     later = Window(None, None, NOW, table_since=datetime(2024, 1, 1, tzinfo=timezone.utc))
     assert Months("from", "to").start(later) == datetime(2021, 1, 1, tzinfo=timezone.utc)
 
 
-def test_a_list_spread_over_months_has_no_gaps_and_no_ends() -> None:
+def test_monthly_backfill_has_no_gaps_and_no_bounds() -> None:
     parts = [part.params for part in MonthlyBackfill("from", "to").plan(window(), None) if part]
     assert parts[0] == {"to": "2021-01-01T00:00:00"}
     assert parts[1] == {"from": "2021-01-01T00:00:00", "to": "2021-02-01T00:00:00"}
@@ -180,12 +180,12 @@ def test_a_list_spread_over_months_has_no_gaps_and_no_ends() -> None:
     assert all(earlier["to"] == later["from"] for earlier, later in itertools.pairwise(parts))
 
 
-def test_what_changed_is_read_in_one_piece() -> None:
+def test_incremental_reads_are_one_slice() -> None:
     changed = Window(NOW, None, NOW, whole=False)
     assert list(MonthlyBackfill("from", "to").plan(changed, None)) == [Slice()]
 
 
-def test_slices_of_time_are_named_by_both_bounds_unless_they_are_not_over_yet() -> None:
+def test_finished_time_slices_are_named_by_both_bounds() -> None:
     since = datetime(2026, 10, 15, tzinfo=timezone.utc)
     months = Months("from", "to").plan(window(since, datetime(2026, 12, 1, tzinfo=timezone.utc)), None)
     assert [part.name for part in months if part] == ["2026-10-01/2026-10-31", None, None]
@@ -194,7 +194,7 @@ def test_slices_of_time_are_named_by_both_bounds_unless_they_are_not_over_yet() 
     assert spread[-3:] == ["2026-10-01/2026-11-01", None, None]  # November, and all that comes after
 
 
-def test_a_slice_keeps_its_name_in_later_runs_and_another_window_gives_other_names() -> None:
+def test_slice_keeps_its_name_in_later_runs_and_other_windows_have_other_names() -> None:
     def names(slices: Slices, now: datetime) -> set[str | None]:
         return {part.name for part in slices.plan(Window(None, None, now), None) if part} - {None}
 
@@ -213,7 +213,7 @@ def test_slices_by_value_or_parent_have_no_name() -> None:
     assert [part.name for part in parts if part] == [None, None]
 
 
-def test_a_sweep_gives_a_slice_per_set_of_parameters() -> None:
+def test_param_sets_have_a_slice_per_set() -> None:
     sweep = ParamSets({"kind": "cat", "ages[]": ["1", "2"]}, {"kind": "dog"})
     assert list(sweep.plan(window(), None)) == [
         Slice({"kind": "cat", "ages[]": ["1", "2"]}),
@@ -221,7 +221,7 @@ def test_a_sweep_gives_a_slice_per_set_of_parameters() -> None:
     ]
 
 
-def test_a_sweep_may_tell_its_parameters_or_other_columns() -> None:
+def test_param_sets_can_add_their_parameters_or_other_columns() -> None:
     told = ParamSets({"kind": "cat"}, {"kind": "dog"}, columns=True).plan(window(), None)
     assert [part.columns for part in told if part] == [{"kind": "cat"}, {"kind": "dog"}]
     others = ParamSets({}, {"archived": "true"}, columns=[{"is_archived": False}, {"is_archived": True}])
@@ -237,7 +237,7 @@ def batched(batches: Slices, listing: Parents) -> list[Any]:
     return [part.params["ids[]"] for part in batches.plan(window(), listing) if part]
 
 
-def test_batches_come_as_soon_as_they_are_full_and_the_last_one_at_the_end() -> None:
+def test_batches_are_planned_when_full_and_the_last_one_at_the_end() -> None:
     listing = Parents(("1", {}))
     slices = ParentBatches("posts", "ids[]", size=2).plan(window(), listing)
     assert next(slices) is None
@@ -255,7 +255,7 @@ def test_no_parents_give_no_batch() -> None:
     assert batched(ParentBatches("posts", "ids[]", size=2), listing) == []
 
 
-def test_batches_of_another_key_hold_each_value_once_and_leave_out_parents_without() -> None:
+def test_batches_by_key_contain_each_value_once_and_skip_parents_without() -> None:
     keys = [7, None, 8, 7, 9]
     listing = Parents(*((str(number), {"author_id": key}) for number, key in enumerate(keys)))
     listing.complete = True
@@ -264,7 +264,7 @@ def test_batches_of_another_key_hold_each_value_once_and_leave_out_parents_witho
     assert batched(batches, listing) == [("7", "8"), ("9",)]
 
 
-def test_one_parent_at_a_time_may_be_told() -> None:
+def test_batches_of_one_can_add_a_column() -> None:
     listing = Parents(("1", {}), ("2", {}))
     slices = ParentBatches("posts", "ids[]", size=1, column="post_id").plan(window(), listing)
     assert next(slices) == Slice(params={"ids[]": ("1",)}, columns={"post_id": "1"})
@@ -272,7 +272,7 @@ def test_one_parent_at_a_time_may_be_told() -> None:
         ParentBatches("posts", "ids[]", size=2, column="post_id")
 
 
-def test_what_ends_the_parents_listing_ends_the_batches_after_those_that_are_full() -> None:
+def test_error_of_the_parents_list_follows_the_full_batches() -> None:
     listing = Parents(("1", {}), ("2", {}), ("3", {}))
     listing.error, listing.complete = OSError("gone"), True
     slices = ParentBatches("posts", "ids[]", size=2).plan(window(), listing)
@@ -281,7 +281,7 @@ def test_what_ends_the_parents_listing_ends_the_batches_after_those_that_are_ful
         next(slices)
 
 
-def test_each_slice_is_cut_once_more() -> None:
+def test_product_combines_each_slice() -> None:
     since = datetime(2026, 1, 1, tzinfo=timezone.utc)
     until = datetime(2026, 2, 1, tzinfo=timezone.utc)
     each = Product(ParamValues("type", "team", "office", column="type"), Months("from", "to"))
@@ -298,7 +298,7 @@ def test_each_slice_is_cut_once_more() -> None:
 
 
 @pytest.mark.parametrize("inside", [False, True])
-def test_parents_may_be_cut_once_more_or_be_what_others_are_cut_into(inside: bool) -> None:  # noqa: FBT001
+def test_product_can_have_parents_on_either_side(inside: bool) -> None:  # noqa: FBT001
     listing = Parents(("1", {}))
     children, values = PerParent("owners", "owner_id", where=lambda record: True), ParamValues("type", "team", "office")
     each = Product(values, children) if inside else Product(children, values)
@@ -314,6 +314,6 @@ def test_parents_may_be_cut_once_more_or_be_what_others_are_cut_into(inside: boo
     assert list(slices) == ([office] if inside else [])
 
 
-def test_only_one_way_may_walk_parents() -> None:
+def test_product_refuses_two_parents() -> None:
     with pytest.raises(ValueError, match="only one"):
         Product(PerParent("owners", "owner_id"), ParentBatches("posts", "ids[]", size=1))

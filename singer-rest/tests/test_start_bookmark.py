@@ -79,7 +79,7 @@ def test_the_first_run_reads_everything_and_the_next_one_what_changed_since_it_b
     assert "have no" not in caplog.text
 
 
-def test_a_run_that_nothing_comes_of_leaves_the_bookmark(treats: Callable[..., Output], bowl: Bowl) -> None:
+def test_run_without_records_leaves_the_bookmark(treats: Callable[..., Output], bowl: Bowl) -> None:
     rows, bowl.changed = bowl.changed, {}
     empty = treats(FIRST)
     assert "replication_key_value" not in place(empty)
@@ -89,7 +89,7 @@ def test_a_run_that_nothing_comes_of_leaves_the_bookmark(treats: Callable[..., O
     assert place(treats(THIRD, first.state))["replication_key_value"] == "2026-02-12T08:00:00Z"
 
 
-def test_a_run_that_fails_leaves_the_bookmark(treats: Callable[..., Output], bowl: Bowl) -> None:
+def test_failed_run_leaves_the_bookmark(treats: Callable[..., Output], bowl: Bowl) -> None:
     first = treats(FIRST)
     bowl.broken = "2026-02-10T07:55:00Z"
     assert treats(SECOND, first.state, fails=[]).of("STATE") == []
@@ -98,7 +98,7 @@ def test_a_run_that_fails_leaves_the_bookmark(treats: Callable[..., Output], bow
     assert treats(THIRD, first.state).ids()["treats"] == ["2"]
 
 
-def test_a_read_that_goes_on_ends_with_the_start_of_its_first_run(
+def test_resumed_read_ends_with_the_start_of_its_first_run(
     treats: Callable[..., Output], bowl: Bowl, vendor: Host
 ) -> None:
     bowl.broken = "2026-02-01T00:00:00"
@@ -111,7 +111,7 @@ def test_a_read_that_goes_on_ends_with_the_start_of_its_first_run(
     assert second.of("ACTIVATE_VERSION")[0]["version"] == int(FIRST.timestamp() * 1000)
 
 
-def test_the_catalog_says_incremental_and_no_message_names_a_key(
+def test_catalog_says_incremental_and_no_message_names_a_key(
     make_tap: Callable[..., Any], treats: Callable[..., Output], bowl: Bowl
 ) -> None:
     (entry,) = [stream for stream in make_tap(**OPTIONS).catalog_dict["streams"] if stream["tap_stream_id"] == "treats"]

@@ -57,7 +57,7 @@ def versions(output: Output, kind: str = "RECORD", stream: str = "owners") -> li
 
 @pytest.mark.usefixtures("heedless")
 @pytest.mark.parametrize("workers", [1, 8])
-def test_a_filter_that_is_passed_over_makes_the_run_read_everything(
+def test_ignored_filter_causes_a_full_read(
     run: Callable[..., Output], vendor: Host, caplog: pytest.LogCaptureFixture, workers: int
 ) -> None:
     output = run("owners", state=state(owners=BOOKMARK), max_concurrency=workers, **OPTIONS)
@@ -77,7 +77,7 @@ def test_a_filter_that_is_passed_over_makes_the_run_read_everything(
 
 
 @pytest.mark.usefixtures("heedless")
-def test_the_next_run_asks_for_what_changed_and_checks_it_again(
+def test_next_run_filters_and_verifies_again(
     run: Callable[..., Output], vendor: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = run("owners", state=state(owners=BOOKMARK), **OPTIONS)
@@ -90,7 +90,7 @@ def test_the_next_run_asks_for_what_changed_and_checks_it_again(
 
 
 @pytest.mark.usefixtures("heedless")
-def test_what_was_handed_on_before_it_shows_comes_again(run: Callable[..., Output], shop: Any) -> None:
+def test_records_emitted_before_the_fallback_are_repeated(run: Callable[..., Output], shop: Any) -> None:
     for row, day in zip(shop.data["/owners"], ("03", "04", "01"), strict=True):
         row["updated_at"] = f"2026-01-{day}T00:00:00Z"
     output = run("owners", state=state(owners=BOOKMARK), **OPTIONS)
@@ -98,13 +98,13 @@ def test_what_was_handed_on_before_it_shows_comes_again(run: Callable[..., Outpu
     assert output.state["bookmarks"]["owners"]["replication_key_value"] == "2026-01-04T00:00:00Z"
 
 
-def test_a_filter_that_is_heeded_is_left_alone(run: Callable[..., Output], caplog: pytest.LogCaptureFixture) -> None:
+def test_honoured_filter_is_kept(run: Callable[..., Output], caplog: pytest.LogCaptureFixture) -> None:
     assert versions(run("owners", state=state(owners=BOOKMARK), **OPTIONS)) == [("3", 7)]
     assert warnings(caplog) == []
 
 
 @pytest.mark.usefixtures("heedless")
-def test_a_first_read_from_a_start_date_on_is_not_checked(
+def test_first_read_with_a_start_date_is_not_verified(
     run: Callable[..., Output], caplog: pytest.LogCaptureFixture
 ) -> None:
     output = run("owners", **{**OPTIONS, "start_date": "2026-01-03"})
@@ -113,14 +113,14 @@ def test_a_first_read_from_a_start_date_on_is_not_checked(
 
 
 @pytest.mark.usefixtures("heedless")
-def test_only_streams_that_declare_it_are_checked(
+def test_only_streams_that_declare_it_are_verified(
     run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(make_tap().streams["owners"]), "verify_filter", False)
     assert versions(run("owners", state=state(owners=BOOKMARK), **OPTIONS)) == [("1", 7), ("2", 7), ("3", 7)]
 
 
-def test_what_is_asked_for_is_as_early_as_its_text_can_mean() -> None:
+def test_filter_timestamp_is_the_earliest_that_its_text_can_mean() -> None:
     since = datetime(2026, 1, 3, 12, 30, 15, 700, tzinfo=timezone.utc)
     second = datetime(2026, 1, 3, 12, 30, 15, tzinfo=timezone.utc)
     assert ChangedSince("a").earliest(since) == second
@@ -136,7 +136,7 @@ def slow(asked: Asked) -> Answer | None:
     return Answer({}, 504) if "changed_after" in asked.query else None
 
 
-def test_changes_that_do_not_come_in_time_make_the_run_read_everything(
+def test_filter_that_times_out_causes_a_full_read(
     run: Callable[..., Output], shop: Any, vendor: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.before = slow
@@ -163,7 +163,7 @@ def test_what_changed_is_asked_for_twice_where_it_takes_too_long_and_its_first_s
     assert has_fallback == ["a", "a"]
 
 
-def test_slices_after_the_first_are_asked_for_together_once_it_is_answered(
+def test_later_slices_are_requested_together_after_the_first_answer(
     run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, vendor: Host
 ) -> None:
     monkeypatch.setattr(type(make_tap().streams["owners"]), "slices", ParamValues("kind", *"abcdefgh"))
@@ -180,9 +180,7 @@ def test_slices_after_the_first_are_asked_for_together_once_it_is_answered(
     assert vendor.asked[1].at - vendor.asked[0].at > 0.09
 
 
-def test_a_list_that_tells_no_changes_is_read_whole_where_they_do_not_come_in_time(
-    run: Callable[..., Output], vendor: Host
-) -> None:
+def test_full_read_uses_no_filter_after_a_time_out(run: Callable[..., Output], vendor: Host) -> None:
     vendor.answer = lambda asked: slow(asked) or Answer({"data": [{"id": "1"}]})
     place = {"replication_key_value": "2026-01-03T00:00:00Z", "version": 7}
     output = run("treats", state=state(treats=place), optional_streams=["treats"], **OPTIONS)
@@ -225,7 +223,7 @@ def test_a_filter_whose_answer_is_of_no_use_makes_the_run_read_everything(
     assert asked == (4 if answer.cut else 3)
 
 
-def test_a_filter_that_fails_in_passing_is_asked_again_and_heeded(
+def test_transient_failure_of_a_filter_is_retried(
     run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.scheduler.MAX_ATTEMPTS", 8)
@@ -235,7 +233,7 @@ def test_a_filter_that_fails_in_passing_is_asked_again_and_heeded(
     assert warnings(caplog) == []
 
 
-def test_a_later_page_that_fails_is_no_word_on_the_filter_either(
+def test_failure_of_a_later_page_does_not_concern_the_filter(
     run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.data["/owners"] = [{"id": id_, "updated_at": "2026-01-05T00:00:00Z"} for id_ in "1234"]
@@ -247,9 +245,7 @@ def test_a_later_page_that_fails_is_no_word_on_the_filter_either(
     assert "falling back" not in caplog.text
 
 
-def test_a_host_that_fails_altogether_fails_the_stream_and_leaves_its_bookmark(
-    run: Callable[..., Output], shop: Any
-) -> None:
+def test_host_that_always_fails_fails_the_stream_and_leaves_its_bookmark(run: Callable[..., Output], shop: Any) -> None:
     shop.before = lambda asked: Answer({}, 500) if asked.path == "/owners" else None
     fails: list[Exception] = []
     output = run("owners", "kinds", state=state(owners=BOOKMARK), fails=fails, **OPTIONS)
@@ -257,7 +253,7 @@ def test_a_host_that_fails_altogether_fails_the_stream_and_leaves_its_bookmark(
     assert output.state["bookmarks"]["owners"] == BOOKMARK
 
 
-def test_everything_that_does_not_come_in_time_fails_as_usual(
+def test_full_read_that_times_out_fails(
     run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.before = lambda asked: Answer({}, 504) if asked.path == "/owners" else None
@@ -271,7 +267,7 @@ def test_everything_that_does_not_come_in_time_fails_as_usual(
 
 @pytest.mark.usefixtures("heedless")
 @pytest.mark.parametrize("workers", [1, 2, 8])
-def test_children_walk_the_parents_that_changed_and_miss_none(
+def test_children_read_the_changed_parents_and_miss_none(
     run: Callable[..., Output],
     make_tap: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -293,7 +289,7 @@ def test_children_walk_the_parents_that_changed_and_miss_none(
         assert not vendor.paths().get("/owners/1/pets")
 
 
-def test_children_do_not_fail_where_the_changes_of_their_parent_do_not_come_in_time(
+def test_children_do_not_fail_if_the_filter_of_their_parent_times_out(
     run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, shop: Any
 ) -> None:
     pets = type(make_tap().streams["pets"])
@@ -322,7 +318,7 @@ def heedless_visits(broken: str | None = None) -> Callable[[Asked], Answer]:
 VISITS = {**BOOKMARK, "replication_key_value": "2026-02-05T00:00:00Z"}
 
 
-def test_everything_is_read_by_the_slices_of_a_whole_read(run: Callable[..., Output], vendor: Host) -> None:
+def test_fallback_uses_the_slices_of_a_full_read(run: Callable[..., Output], vendor: Host) -> None:
     vendor.answer = heedless_visits()
     output = run("visits", state=state(visits=VISITS), optional_streams=["visits"], max_concurrency=1, **OPTIONS)
     assert [(query.get("changed_after"), query.get("after")) for query in vendor.queries("/visits")] == [
@@ -335,9 +331,7 @@ def test_everything_is_read_by_the_slices_of_a_whole_read(run: Callable[..., Out
     assert len(output.of("ACTIVATE_VERSION")) == 1
 
 
-def test_a_read_of_everything_that_is_interrupted_goes_on_in_the_next_run(
-    run: Callable[..., Output], vendor: Host
-) -> None:
+def test_interrupted_fallback_resumes_in_the_next_run(run: Callable[..., Output], vendor: Host) -> None:
     vendor.answer = heedless_visits("2026-02")
     first = run("visits", state=state(visits=VISITS), optional_streams=["visits"], fails=[], **OPTIONS)
     place = first.state["bookmarks"]["visits"]
@@ -352,14 +346,14 @@ def test_a_read_of_everything_that_is_interrupted_goes_on_in_the_next_run(
 
 
 @pytest.mark.usefixtures("heedless")
-def test_a_second_read_that_fails_leaves_bookmark_and_version(run: Callable[..., Output], shop: Any) -> None:
+def test_failed_fallback_leaves_bookmark_and_version(run: Callable[..., Output], shop: Any) -> None:
     shop.before = lambda asked: Answer({}, 422) if "cursor" in asked.query and asked.path == "/owners" else None
     output = run("owners", "kinds", state=state(owners=BOOKMARK), fails=[], **OPTIONS)
     assert output.state["bookmarks"]["owners"] == BOOKMARK
 
 
 @pytest.mark.usefixtures("heedless")
-def test_a_second_read_ends_with_what_it_read_and_counts_nothing_twice(
+def test_fallback_ends_with_its_own_counts(
     run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.data["/owners"] = [{"id": "4"}, {"id": "5"}, {"id": "1", "updated_at": "2026-01-01T00:00:00Z"}]
@@ -381,7 +375,7 @@ def test_a_filter_that_is_refused_makes_the_run_read_everything(
     assert warning.startswith("owners: the vendor refused the incremental filter; falling back to a full read")
 
 
-def test_what_is_refused_without_the_filter_or_with_another_status_fails_as_usual(
+def test_rejection_without_the_filter_or_with_another_status_fails(
     run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     for refusal in (
@@ -396,7 +390,7 @@ def test_what_is_refused_without_the_filter_or_with_another_status_fails_as_usua
     assert "owners: /owners refused the request with status 422" in caplog.text
 
 
-def test_a_later_page_of_what_changed_that_is_refused_is_no_word_on_the_filter(
+def test_rejection_of_a_later_page_does_not_concern_the_filter(
     run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.data["/owners"] = [{"id": id_, "updated_at": "2026-01-05T00:00:00Z"} for id_ in "1234"]
@@ -406,7 +400,7 @@ def test_a_later_page_of_what_changed_that_is_refused_is_no_word_on_the_filter(
 
 
 @pytest.mark.usefixtures("heedless")
-def test_a_trial_is_content_with_what_comes(
+def test_connection_test_does_not_fall_back(
     make_tap: Callable[..., Any], vendor: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     tap = make_tap("owners", state=state(owners=BOOKMARK), **OPTIONS)

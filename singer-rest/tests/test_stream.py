@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_the_refusal_of_a_public_stream_names_no_permission(
+def test_message_for_a_public_stream_names_no_permission(
     make_tap: Callable[..., Any], shop: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.refusals["/kinds"] = Answer({}, 403)
@@ -23,12 +23,12 @@ def test_the_refusal_of_a_public_stream_names_no_permission(
     assert "kinds: the vendor refuses access although it needs no permission (status 403 from /kinds)." in caplog.text
 
 
-def test_a_public_endpoint_that_is_switched_off_names_no_permission() -> None:
+def test_message_for_a_disabled_public_endpoint_names_no_permission() -> None:
     sentence = no_access_reason(Meaning.NOT_BOOKED, None, 410, "/kinds")
     assert sentence.endswith("switched it off (status 410 from /kinds).")
 
 
-def test_another_read_fits_its_records_anew(make_tap: Callable[..., Any], shop: Any) -> None:
+def test_full_read_after_a_reset_uses_a_new_conformer(make_tap: Callable[..., Any], shop: Any) -> None:
     stream = make_tap("kinds").streams["kinds"]
     conformer = stream.conformer
     stream.reset_read()

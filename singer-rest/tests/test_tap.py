@@ -27,7 +27,7 @@ ALL = {
 }
 
 
-def test_everything_arrives_parents_first_then_by_name(run: Callable[..., Any]) -> None:
+def test_streams_are_emitted_parents_first_then_by_name(run: Callable[..., Any]) -> None:
     output = run(start_date="2026-01-01")
     assert output.ids() == ALL
     assert [message["stream"] for message in output.of("SCHEMA")] == ["owners", "kinds", "pets", "sales"]
@@ -35,7 +35,7 @@ def test_everything_arrives_parents_first_then_by_name(run: Callable[..., Any]) 
     assert [record["month"] for record in output.records("sales")] == ["2026-01-01", "2026-02-01", "2026-03-01"]
 
 
-def test_the_messages_of_a_stream_stand_in_the_order_that_loaders_need(run: Callable[..., Any]) -> None:
+def test_messages_of_a_stream_are_in_the_order_that_loaders_need(run: Callable[..., Any]) -> None:
     output = run("kinds")
     kinds = [message["type"] for message in output.messages]
     assert kinds == ["SCHEMA", "RECORD", "RECORD", "RECORD", "ACTIVATE_VERSION", "STATE"]
@@ -44,23 +44,21 @@ def test_the_messages_of_a_stream_stand_in_the_order_that_loaders_need(run: Call
 
 
 @pytest.mark.parametrize("workers", [2, 8])
-def test_the_output_is_the_same_for_every_concurrency(run: Callable[..., Any], workers: int) -> None:
+def test_output_is_the_same_for_every_concurrency(run: Callable[..., Any], workers: int) -> None:
     def plain(output: Any) -> list[Any]:
         return [(message["type"], message.get("stream"), message.get("record")) for message in output.messages]
 
     assert plain(run(max_concurrency=workers)) == plain(run(max_concurrency=1))
 
 
-def test_requests_are_under_way_together_but_not_more_than_allowed(
-    run: Callable[..., Any], vendor: Host, shop: Any
-) -> None:
+def test_requests_are_concurrent_up_to_the_limit(run: Callable[..., Any], vendor: Host, shop: Any) -> None:
     real = shop.answer
     vendor.answer = lambda asked: Answer(**{**vars(real(asked)), "delay": 0.3})
     run("sales", max_concurrency=3)
     assert vendor.most_at_once == 3
 
 
-def test_long_streams_tell_how_far_they_are(
+def test_long_streams_log_progress(
     run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -70,7 +68,7 @@ def test_long_streams_tell_how_far_they_are(
     assert "so far" in caplog.text
 
 
-def test_children_cost_one_schema_and_one_state_entry(run: Callable[..., Any], shop: Any) -> None:
+def test_children_have_one_schema_and_one_state_entry(run: Callable[..., Any], shop: Any) -> None:
     shop.data["/owners"] = [{"id": str(number), "updated_at": "2026-01-02T00:00:00Z"} for number in range(500)]
     shop.data |= {f"/owners/{number}/pets": [{"id": f"p{number}"}] for number in range(500)}
     output = run("owners", "pets")
@@ -81,7 +79,7 @@ def test_children_cost_one_schema_and_one_state_entry(run: Callable[..., Any], s
 
 
 @pytest.mark.parametrize("workers", [1, 8])
-def test_children_may_be_asked_for_in_batches(
+def test_children_can_be_requested_in_batches(
     make_tap: Callable[..., Any], vendor: Host, shop: Any, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     shop.data["/pets"] = [{"id": "1a"}]
@@ -95,19 +93,17 @@ def test_children_may_be_asked_for_in_batches(
     assert output.ids()["pets"] == ["1a", "1a"]
 
 
-def test_an_unselected_parent_is_listed_for_its_ids_only(run: Callable[..., Any], vendor: Host) -> None:
+def test_unselected_parent_is_read_for_its_ids_only(run: Callable[..., Any], vendor: Host) -> None:
     assert run("pets", start_date=None).ids() == {"pets": ALL["pets"]}
     assert vendor.paths()["/owners"] == 2
 
 
-def test_a_selected_parent_is_read_once(run: Callable[..., Any], vendor: Host) -> None:
+def test_selected_parent_is_read_once(run: Callable[..., Any], vendor: Host) -> None:
     run("owners", "pets", start_date=None)
     assert vendor.paths()["/owners"] == 2
 
 
-def test_a_parent_narrowed_by_its_bookmark_is_listed_once_more_for_all_its_children(
-    run: Callable[..., Any], vendor: Host
-) -> None:
+def test_incremental_parent_is_read_once_more_for_all_its_children(run: Callable[..., Any], vendor: Host) -> None:
     state = {
         "bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-03T00:00:00Z"}}
     }
@@ -116,9 +112,7 @@ def test_a_parent_narrowed_by_its_bookmark_is_listed_once_more_for_all_its_child
     assert [query.get("changed_after") for query in vendor.queries("/owners")].count(None) == 2  # a page, its next one
 
 
-def test_the_filter_is_strict_so_a_second_is_subtracted_beside_the_look_back(
-    run: Callable[..., Any], vendor: Host
-) -> None:
+def test_strict_filter_subtracts_a_second_beside_the_lookback(run: Callable[..., Any], vendor: Host) -> None:
     state = {
         "bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-02T00:00:00Z"}}
     }
@@ -126,7 +120,7 @@ def test_the_filter_is_strict_so_a_second_is_subtracted_beside_the_look_back(
     assert vendor.queries("/owners")[0]["changed_after"] == "2026-01-01T23:54:59Z"
 
 
-def test_a_second_run_asks_for_what_changed_and_carries_the_version_on(run: Callable[..., Any], vendor: Host) -> None:
+def test_second_run_reads_changes_and_keeps_the_version(run: Callable[..., Any], vendor: Host) -> None:
     first = run()
     vendor.asked.clear()
     second = run(state=first.state)
@@ -137,7 +131,7 @@ def test_a_second_run_asks_for_what_changed_and_carries_the_version_on(run: Call
     assert second.state["bookmarks"]["owners"] == first.state["bookmarks"]["owners"]
 
 
-def test_a_failure_ends_its_stream_alone_and_leaves_its_bookmark(run: Callable[..., Any], shop: Any) -> None:
+def test_failure_ends_only_its_stream_and_leaves_its_bookmark(run: Callable[..., Any], shop: Any) -> None:
     state = {
         "bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-01T00:00:00Z"}}
     }
@@ -162,7 +156,7 @@ def test_children_fail_with_their_parent(run: Callable[..., Any], shop: Any) -> 
     assert "2 of 3 streams failed: owners, pets" in str(fails[0])
 
 
-def test_a_parent_that_breaks_where_its_records_are_taken_fails_its_children_too(
+def test_parent_that_fails_while_emitting_fails_its_children_too(
     run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
@@ -176,7 +170,7 @@ def test_a_parent_that_breaks_where_its_records_are_taken_fails_its_children_too
 
 
 @pytest.mark.parametrize("workers", [1, 2, 8])
-def test_children_of_a_parent_that_fails_are_the_same_for_every_concurrency(
+def test_children_of_a_failed_parent_are_the_same_for_every_concurrency(
     run: Callable[..., Any], shop: Any, workers: int
 ) -> None:
     shop.before = lambda asked: Answer({}, 418) if asked.path == "/owners" and "cursor" in asked.query else None
@@ -185,7 +179,7 @@ def test_children_of_a_parent_that_fails_are_the_same_for_every_concurrency(
     assert output.state == {"bookmarks": {"owners": {"full_read_due": True}, "pets": {}}}
 
 
-def test_a_stdout_that_takes_no_more_ends_the_run_and_no_bookmark_moves(
+def test_unwritable_stdout_ends_the_run_and_moves_no_bookmark(
     make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tap = make_tap()
@@ -197,7 +191,7 @@ def test_a_stdout_that_takes_no_more_ends_the_run_and_no_bookmark_moves(
         sys.stdout.close()
 
 
-def test_no_access_after_empty_pages_is_a_failure_too(run: Callable[..., Any], shop: Any) -> None:
+def test_missing_access_after_empty_pages_is_a_failure_too(run: Callable[..., Any], shop: Any) -> None:
     shop.data |= {f"/owners/{owner}/pets": [] for owner in (1, 2)}
     shop.refusals["/owners/3/pets"] = Answer({}, 401)
     fails: list[Exception] = []
@@ -205,7 +199,7 @@ def test_no_access_after_empty_pages_is_a_failure_too(run: Callable[..., Any], s
     assert "1 of 2 streams failed: pets" in str(fails[0])
 
 
-def test_children_of_a_parent_without_access_name_themselves(
+def test_children_of_a_forbidden_parent_name_themselves(
     run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.refusals["/owners"] = Answer({}, 403)
@@ -216,7 +210,9 @@ def test_children_of_a_parent_without_access_name_themselves(
     )
 
 
-def test_limits_are_learned_from_refusals_too(run: Callable[..., Any], shop: Any, make_tap: Callable[..., Any]) -> None:
+def test_rate_limits_are_learned_from_refusals_too(
+    run: Callable[..., Any], shop: Any, make_tap: Callable[..., Any]
+) -> None:
     throttled = Answer({}, 429, {"Retry-After": "0", "x-ratelimit-replenish-rate": "7"})
     seen: list[str] = []
     shop.before = lambda asked: None if seen or seen.append(asked.path) else throttled  # type: ignore[func-returns-value]
@@ -226,7 +222,7 @@ def test_limits_are_learned_from_refusals_too(run: Callable[..., Any], shop: Any
     assert tap.rate_limiter._endpoints["/kinds"].per_second == 7
 
 
-def test_no_access_skips_the_stream_with_one_warning_that_names_the_permission(
+def test_missing_access_skips_the_stream_with_one_warning_that_names_the_permission(
     run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.refusals["/sales"] = Answer({"error": "for Jane Doe only"}, 403)
@@ -239,14 +235,14 @@ def test_no_access_skips_the_stream_with_one_warning_that_names_the_permission(
     assert "Jane" not in caplog.text
 
 
-def test_no_access_fails_where_the_user_wants_it(run: Callable[..., Any], shop: Any) -> None:
+def test_missing_access_fails_if_the_user_chooses_it(run: Callable[..., Any], shop: Any) -> None:
     shop.refusals["/sales"] = Answer({}, 403)
     fails: list[Exception] = []
     run(on_missing_access="fail", fails=fails)
     assert "1 of 4 streams failed: sales" in str(fails[0])
 
 
-def test_no_access_after_records_is_a_failure(run: Callable[..., Any], shop: Any) -> None:
+def test_missing_access_after_records_is_a_failure(run: Callable[..., Any], shop: Any) -> None:
     shop.before = lambda asked: Answer({}, 403) if asked.path == "/kinds" and "cursor" in asked.query else None
     fails: list[Exception] = []
     output = run("kinds", "owners", fails=fails)
@@ -255,19 +251,19 @@ def test_no_access_after_records_is_a_failure(run: Callable[..., Any], shop: Any
     assert "kinds" in str(fails[0])
 
 
-def test_no_access_to_anything_fails(run: Callable[..., Any], shop: Any) -> None:
+def test_missing_access_to_everything_fails(run: Callable[..., Any], shop: Any) -> None:
     shop.before = lambda asked: Answer({}, 403)
     fails: list[Exception] = []
     run(fails=fails)
     assert "Nothing could be read" in str(fails[0])
 
 
-def test_a_401_that_a_new_token_cures_is_no_missing_permission(run: Callable[..., Any], shop: Any) -> None:
+def test_401_solved_by_a_new_token_is_no_missing_permission(run: Callable[..., Any], shop: Any) -> None:
     shop.before = lambda asked: Answer({}, 401) if asked.headers["Authorization"] == "Bearer token-1" else None
     assert run().ids() == ALL
 
 
-def test_a_parent_deleted_meanwhile_has_no_children(run: Callable[..., Any], shop: Any) -> None:
+def test_parent_deleted_in_the_meantime_has_no_children(run: Callable[..., Any], shop: Any) -> None:
     del shop.data["/owners/2/pets"]
     assert run("pets").ids() == {"pets": ["1a", "1b", "3a", "3b"]}
 
@@ -285,7 +281,7 @@ def test_a_parent_deleted_meanwhile_has_no_children(run: Callable[..., Any], sho
     ],
     ids=["500", "429", "429 with seconds", "503 with a date", "half a body", "html", "cut"],
 )
-def test_what_may_pass_is_asked_for_again(run: Callable[..., Any], shop: Any, broken: Answer) -> None:
+def test_transient_errors_are_retried(run: Callable[..., Any], shop: Any, broken: Answer) -> None:
     seen: set[str] = set()
 
     def first_time(asked: Asked) -> Answer | None:
@@ -298,7 +294,7 @@ def test_what_may_pass_is_asked_for_again(run: Callable[..., Any], shop: Any, br
 
 
 @pytest.mark.parametrize("status", [301, 400, 404, 409, 422, 501])
-def test_every_other_refusal_names_stream_path_and_what_to_do_but_no_body_and_no_query(
+def test_other_errors_name_stream_path_and_remedy_but_no_body_and_no_query(
     run: Callable[..., Any], shop: Any, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.refusals["/kinds"] = Answer({"error": "Jane Doe"}, status, {"Location": "/login"})
@@ -314,7 +310,7 @@ def test_every_other_refusal_names_stream_path_and_what_to_do_but_no_body_and_no
     assert "limit" not in caplog.text
 
 
-def test_nothing_selected_is_an_error(make_tap: Callable[..., Any]) -> None:
+def test_empty_selection_is_an_error(make_tap: Callable[..., Any]) -> None:
     with pytest.raises(RunError, match="No stream is selected"):
         make_tap("no such stream").sync_all()
 
@@ -328,16 +324,16 @@ def test_nothing_selected_is_an_error(make_tap: Callable[..., Any]) -> None:
         ({"type": "STATE", "value": {"bookmarks": {}}}, "not a Singer state"),
     ],
 )
-def test_a_state_that_is_not_this_taps_is_an_error(make_tap: Callable[..., Any], state: Any, sentence: str) -> None:
+def test_state_of_another_tap_is_an_error(make_tap: Callable[..., Any], state: Any, sentence: str) -> None:
     with pytest.raises(RunError, match=sentence):
         make_tap(state=state)
 
 
-def test_a_state_with_a_stream_that_is_optional_now_is_still_this_taps(make_tap: Callable[..., Any]) -> None:
+def test_state_with_a_stream_that_became_optional_is_accepted(make_tap: Callable[..., Any]) -> None:
     make_tap(state={"bookmarks": {"quarantines": {"version": 1}}})
 
 
-def test_which_streams_there_are_may_depend_on_a_setting(
+def test_available_streams_may_depend_on_a_setting(
     make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tap = make_tap()
@@ -353,13 +349,13 @@ def test_which_streams_there_are_may_depend_on_a_setting(
         make_tap(state={"bookmarks": {"owners": {"version": 1}}})
 
 
-def test_an_optional_stream_is_offered_where_a_pattern_names_it(make_tap: Callable[..., Any]) -> None:
+def test_optional_stream_is_available_if_a_pattern_matches(make_tap: Callable[..., Any]) -> None:
     assert "quarantines" not in make_tap().streams
     assert "quarantines" in make_tap(optional_streams=["quar*"]).streams
     assert "quarantines" in make_tap(optional_streams=["*"]).streams
 
 
-def test_a_full_read_that_returns_nothing_warns_and_deletes_nothing(
+def test_full_read_that_returns_nothing_warns_and_deletes_nothing(
     run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = run("kinds")
@@ -369,7 +365,7 @@ def test_a_full_read_that_returns_nothing_warns_and_deletes_nothing(
     assert "no records were returned" in caplog.text
 
 
-def test_a_list_that_was_always_empty_is_nothing_to_warn_of(
+def test_list_that_was_always_empty_causes_no_warning(
     run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.data["/kinds"] = []
@@ -380,7 +376,7 @@ def test_a_list_that_was_always_empty_is_nothing_to_warn_of(
     assert "no records were returned" not in caplog.text
 
 
-def test_records_without_the_replication_key_are_read_whole_each_run(
+def test_records_without_the_replication_key_cause_a_full_read_each_run(
     run: Callable[..., Any], shop: Any, vendor: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.data["/owners"] = [{"id": "1"}, {"id": "2"}]
@@ -394,7 +390,7 @@ def test_records_without_the_replication_key_are_read_whole_each_run(
     assert len(second.of("ACTIVATE_VERSION")) == 1
 
 
-def test_unlisted_fields_arrive_and_are_named_once(
+def test_unlisted_fields_are_emitted_and_named_once(
     run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.data["/kinds"] = [{"id": "cat", "legs": 4, "sound": {"en": "meow"}}, {"id": "dog", "legs": 4}]
@@ -402,15 +398,13 @@ def test_unlisted_fields_arrive_and_are_named_once(
     assert caplog.text.count("legs, sound") == 1
 
 
-def test_records_that_come_twice_are_counted(
-    run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_repeated_records_are_counted(run: Callable[..., Any], shop: Any, caplog: pytest.LogCaptureFixture) -> None:
     shop.data["/kinds"] = [{"id": "cat"}, {"id": "dog"}, {"id": "cat"}]
     assert run("kinds").ids() == {"kinds": ["cat", "dog", "cat"]}
     assert "1 records repeat the key" in caplog.text
 
 
-def test_a_full_table_forced_in_the_catalog_is_read_whole(make_tap: Callable[..., Any], vendor: Host) -> None:
+def test_full_table_forced_in_the_catalog_is_read_completely(make_tap: Callable[..., Any], vendor: Host) -> None:
     state = {
         "bookmarks": {"owners": {"replication_key": "updated_at", "replication_key_value": "2026-01-03T00:00:00Z"}}
     }
@@ -420,9 +414,7 @@ def test_a_full_table_forced_in_the_catalog_is_read_whole(make_tap: Callable[...
     assert "changed_after" not in vendor.queries("/owners")[0]
 
 
-def test_an_older_catalog_loses_no_field(
-    make_tap: Callable[..., Any], shop: Any, vendor: Host, capfdbinary: Any
-) -> None:
+def test_older_catalog_loses_no_field(make_tap: Callable[..., Any], shop: Any, vendor: Host, capfdbinary: Any) -> None:
     shop.data["/kinds"] = [{"id": "cat", "price": 5}]
     catalog = make_tap().catalog_dict
     for stream in catalog["streams"]:
@@ -443,7 +435,7 @@ def test_an_older_catalog_loses_no_field(
         (False, None, "are dropped because the catalog does not select `_extra`"),
     ],
 )
-def test_a_catalog_without_extra_gets_it_and_one_that_does_not_select_it_is_heeded_aloud(
+def test_catalog_without_extra_gets_it_and_deselecting_it_is_logged(
     make_tap: Callable[..., Any],
     shop: Any,
     capfdbinary: Any,
@@ -474,7 +466,7 @@ def test_a_catalog_without_extra_gets_it_and_one_that_does_not_select_it_is_heed
 
 
 @pytest.mark.parametrize("selected", [True, False])
-def test_what_the_catalog_selects_and_is_not_on_offer_is_named(
+def test_selected_but_unavailable_streams_are_named(
     make_tap: Callable[..., Any], vendor: Host, capfdbinary: Any, caplog: pytest.LogCaptureFixture, *, selected: bool
 ) -> None:
     catalog = {"streams": [stream for stream in make_tap().catalog_dict["streams"] if stream["stream"] == "kinds"]}
@@ -487,9 +479,7 @@ def test_what_the_catalog_selects_and_is_not_on_offer_is_named(
     assert ("not available any more, or not with these settings: dragons." in caplog.text) is selected
 
 
-def test_a_catalog_without_keys_still_knows_the_parents(
-    make_tap: Callable[..., Any], vendor: Host, capfdbinary: Any
-) -> None:
+def test_catalog_without_keys_still_has_parents(make_tap: Callable[..., Any], vendor: Host, capfdbinary: Any) -> None:
     tap = make_tap("owners", "pets")
     tap.streams["owners"].primary_keys = ()
     tap.sync_all()
@@ -502,13 +492,13 @@ def test_stream_maps_apply(run: Callable[..., Any]) -> None:
     assert {message["version"] for message in output.of("RECORD")} == {output.of("ACTIVATE_VERSION")[0]["version"]}
 
 
-def test_a_filter_of_a_stream_map_does_not_hold_up_the_bookmark(run: Callable[..., Any]) -> None:
+def test_filter_of_a_stream_map_does_not_stop_the_bookmark(run: Callable[..., Any]) -> None:
     output = run("owners", stream_maps={"owners": {"__filter__": "id == '1'"}})
     assert output.ids() == {"owners": ["1"]}
     assert output.state["bookmarks"]["owners"]["replication_key_value"] == "2026-01-03T00:00:00Z"
 
 
-def test_deselected_properties_stay_at_home_and_the_rest_is_the_same(
+def test_deselected_properties_are_dropped_and_the_rest_is_unchanged(
     make_tap: Callable[..., Any], shop: Any, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     shop.data["/owners"] = [{"id": "1", "note": "s", "name": "n", "updated_at": "2026-01-01T00:00:00Z"}]
@@ -549,18 +539,18 @@ def test_batches_hold_every_record(run: Callable[..., Any], tmp_path: Path) -> N
     assert [row["id"] for row in rows] == ALL["kinds"]
 
 
-def test_a_trial_reads_a_record_of_each_stream(make_tap: Callable[..., Any], vendor: Host) -> None:
+def test_connection_test_reads_a_record_of_each_stream(make_tap: Callable[..., Any], vendor: Host) -> None:
     assert make_tap().run_connection_test()
     assert vendor.paths()["/owners"] <= 4
 
 
-def test_a_trial_without_any_permission_fails(make_tap: Callable[..., Any], shop: Any) -> None:
+def test_connection_test_without_any_permission_fails(make_tap: Callable[..., Any], shop: Any) -> None:
     shop.before = lambda asked: Answer({}, 403)
     with pytest.raises(TapError, match="Nothing could be read"):
         make_tap().run_connection_test()
 
 
-def test_a_stream_that_costs_something_is_not_read_by_a_test(
+def test_expensive_stream_is_not_read_by_the_connection_test(
     make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tap = make_tap()
@@ -570,7 +560,7 @@ def test_a_stream_that_costs_something_is_not_read_by_a_test(
     assert set(vendor.paths()) == {"/owners", "/kinds", "/sales"}
 
 
-def test_a_stream_may_remember_what_was_handed_on(
+def test_stream_can_remember_emitted_pages(
     run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def remember(stream: Any, page: Any, state: dict[str, Any]) -> bool:

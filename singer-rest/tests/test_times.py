@@ -22,24 +22,24 @@ MOMENT = datetime(2026, 11, 22, 5, 0, 1, tzinfo=timezone.utc)
         "2026-11-22T05:00:01.0000000Z",
     ],
 )
-def test_moments_are_read_whatever_their_zone_and_without_one_mean_utc(text: str) -> None:
+def test_timestamps_are_parsed_in_any_zone_and_default_to_utc(text: str) -> None:
     assert times.parse(text) == MOMENT
     assert times.parse(text).utcoffset() == timezone.utc.utcoffset(None)
 
 
-def test_a_date_is_its_first_moment() -> None:
+def test_date_is_parsed_as_its_midnight() -> None:
     assert times.parse("2026-11-22") == datetime(2026, 11, 22, tzinfo=timezone.utc)
 
 
 @pytest.mark.parametrize(
     "text", ["", "now", "10:30", "garbage", "2026", "22.11.2026", "2026-13-01", "0001-01-01T00:00+05:00"]
 )
-def test_anything_else_is_refused_without_repeating_it(text: str) -> None:
+def test_other_texts_are_refused_without_repeating_them(text: str) -> None:
     with pytest.raises(ValueError, match="not an ISO 8601 date"):
         times.parse(text)
 
 
-def test_moments_are_written_in_utc_with_z_and_a_fraction_only_where_there_is_one() -> None:
+def test_timestamps_are_formatted_in_utc_with_an_optional_fraction() -> None:
     assert times.text(MOMENT) == "2026-11-22T05:00:01Z"
     assert times.text(MOMENT.replace(microsecond=500)) == "2026-11-22T05:00:01.000500Z"
     assert times.text(times.parse("2026-11-22T06:00:01+01:00")) == "2026-11-22T05:00:01Z"

@@ -63,14 +63,14 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "secrets" / "tap.json"
 
 
-def test_a_run_tomorrow_works_from_the_file_though_the_settings_still_hold_the_first_token(path: Path) -> None:
+def test_next_run_uses_the_file_although_the_settings_have_the_first_token(path: Path) -> None:
     vendor = Vendor()
     assert Tap(path, vendor).token().value == "access-1"
     assert Tap(path, vendor, now=90_000.0).token().value == "access-2"
     assert Tap(path, vendor, configured=None, now=180_000.0).token().value == "access-3"
 
 
-def test_a_token_that_is_still_good_is_used_again_and_nothing_is_spent(path: Path) -> None:
+def test_valid_token_is_reused_and_none_is_exchanged(path: Path) -> None:
     vendor = Vendor()
     Tap(path, vendor).token()
     later = Tap(path, vendor, now=2000.0)
@@ -79,7 +79,7 @@ def test_a_token_that_is_still_good_is_used_again_and_nothing_is_spent(path: Pat
     assert later.token().lifetime == 2600.0
 
 
-def test_a_401_renews_even_a_token_whose_time_is_not_up(path: Path) -> None:
+def test_401_renews_even_an_unexpired_token(path: Path) -> None:
     vendor = Vendor()
     Tap(path, vendor).token()
     tap = Tap(path, vendor)
@@ -88,7 +88,7 @@ def test_a_401_renews_even_a_token_whose_time_is_not_up(path: Path) -> None:
     assert renewed.value == "access-2"
 
 
-def test_a_newly_pasted_token_wins_and_the_old_one_does_not_come_back(path: Path) -> None:
+def test_newly_configured_token_takes_precedence_and_the_old_one_does_not_return(path: Path) -> None:
     old, new = Vendor(), Vendor("pasted-1")
     Tap(path, old).token()
     assert Tap(path, new, configured="pasted-1").token().value == "access-1"
@@ -96,7 +96,7 @@ def test_a_newly_pasted_token_wins_and_the_old_one_does_not_come_back(path: Path
     assert Tap(path, new, configured="pasted-1", now=90_000.0).token().value == "access-2"
 
 
-def test_the_next_token_is_kept_before_the_access_token_is_used(path: Path) -> None:
+def test_next_token_is_saved_before_the_access_token_is_used(path: Path) -> None:
     vendor = Vendor()
     Tap(path, vendor).token()  # and the run crashes before its first page
     assert TokenFile(path).read() == Chain(
@@ -104,7 +104,7 @@ def test_the_next_token_is_kept_before_the_access_token_is_used(path: Path) -> N
     )
 
 
-def test_a_run_killed_between_writing_the_next_token_and_putting_it_in_its_place_loses_nothing(path: Path) -> None:
+def test_run_killed_between_write_and_rename_loses_nothing(path: Path) -> None:
     vendor = Vendor()
     Tap(path, vendor).token()
     Tap(path, vendor, now=90_000.0).token()
@@ -114,14 +114,14 @@ def test_a_run_killed_between_writing_the_next_token_and_putting_it_in_its_place
     assert Tap(path, vendor, now=180_000.0).token().value == "access-3"
 
 
-def test_a_run_killed_before_the_vendor_answered_leaves_the_old_token(path: Path) -> None:
+def test_run_killed_before_the_response_leaves_the_old_token(path: Path) -> None:
     vendor = Vendor()
     Tap(path, vendor).token()
     path.with_name("tap.json.next").write_bytes(b" " * 100)
     assert Tap(path, vendor, now=90_000.0).token().value == "access-2"
 
 
-def test_a_refused_refresh_leaves_the_file_as_it_was(path: Path) -> None:
+def test_rejected_refresh_leaves_the_file(path: Path) -> None:
     Tap(path, Vendor()).token()
     before = path.read_bytes()
     with pytest.raises(RunError, match="Log in again"):
@@ -130,28 +130,28 @@ def test_a_refused_refresh_leaves_the_file_as_it_was(path: Path) -> None:
     assert sorted(file.name for file in path.parent.iterdir() if file.suffix != ".lock") == ["tap.json"]
 
 
-def test_without_any_token_the_error_says_how_to_log_in(path: Path) -> None:
+def test_missing_token_reports_how_to_log_in(path: Path) -> None:
     with pytest.raises(RunError, match="Log in first"):
         Tap(path, Vendor(), configured=None).token()
 
 
-def test_the_file_and_its_folder_are_private(path: Path) -> None:
+def test_file_and_directory_are_private(path: Path) -> None:
     Tap(path, Vendor()).token()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_the_settings_token_itself_is_not_in_the_file(path: Path) -> None:
+def test_configured_token_is_not_in_the_file(path: Path) -> None:
     Tap(path, Vendor()).token()
     assert b"pasted-0" not in path.read_bytes()
 
 
-def test_a_token_does_not_show_itself() -> None:
+def test_token_is_hidden_in_its_repr() -> None:
     assert "secret" not in repr(Grant("secret", 1.0, "secret"))
     assert "secret" not in repr(Chain("", "secret", 0.0, "secret"))
 
 
-def test_a_file_that_cannot_be_read_is_a_sentence_without_its_content(path: Path) -> None:
+def test_unreadable_file_is_reported_without_its_content(path: Path) -> None:
     path.parent.mkdir()
     path.write_text('{"refresh_token": "secret"')
     with pytest.raises(RunError, match="Remove it, and log in again") as error:
@@ -159,7 +159,7 @@ def test_a_file_that_cannot_be_read_is_a_sentence_without_its_content(path: Path
     assert "secret" not in str(error.value)
 
 
-def test_no_token_is_spent_where_its_successor_could_not_be_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_token_is_used_if_its_successor_cannot_be_saved(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -170,7 +170,7 @@ def test_no_token_is_spent_where_its_successor_could_not_be_kept(path: Path, mon
     assert vendor.spent == 0
 
 
-def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+def test_unwritable_directory_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="Set `token_file`"):
         Tap(tmp_path / "file" / "tap.json", Vendor()).token()
@@ -180,7 +180,7 @@ def login(path: Path, grant: Grant, configured: str | None = None, issuer: str =
     return keep_login(TokenFile(path), lambda: grant, configured, issuer, now=lambda: 1000.0)
 
 
-def test_a_login_without_settings_is_used_and_goes_on_as_a_chain(path: Path) -> None:
+def test_login_without_configured_token_is_used_and_continues_as_a_chain(path: Path) -> None:
     vendor = Vendor("login-0")
     login(path, Grant("access-0", 3600.0, "login-0"))
     assert Tap(path, vendor, configured=None).token().value == "access-0"
@@ -188,9 +188,7 @@ def test_a_login_without_settings_is_used_and_goes_on_as_a_chain(path: Path) -> 
 
 
 @pytest.mark.parametrize("given", ["pasted-0", None], ids=["with the settings", "without the settings"])
-def test_a_login_wins_over_the_setting_and_a_token_pasted_later_wins_over_the_login(
-    path: Path, given: str | None
-) -> None:
+def test_login_replaces_the_setting_and_a_later_token_replaces_the_login(path: Path, given: str | None) -> None:
     Tap(path, Vendor()).token()
     login(path, Grant("access-0", 3600.0, "login-0"), configured=given)
     assert Tap(path, Vendor(), configured="pasted-0").token().value == "access-0"
@@ -198,18 +196,18 @@ def test_a_login_wins_over_the_setting_and_a_token_pasted_later_wins_over_the_lo
     assert Tap(path, Vendor("pasted-1"), configured="pasted-1", now=90_000.0).token().value == "access-1"
 
 
-def test_a_token_pasted_after_a_login_that_knew_no_setting_wins(path: Path) -> None:
+def test_token_configured_after_a_login_without_settings_takes_precedence(path: Path) -> None:
     login(path, Grant("access-0", 3600.0, "login-0"))
     assert Tap(path, Vendor("pasted-1"), configured="pasted-1").token().value == "access-1"
 
 
-def test_a_token_that_never_ends_is_kept_and_serves_however_late_it_is(path: Path) -> None:
+def test_token_without_expiry_is_kept_and_used_at_any_time(path: Path) -> None:
     login(path, Grant("company", None))
     token = Tap(path, Vendor(), configured=None, now=1e9).token()
     assert (token.value, token.lifetime) == ("company", float("inf"))
 
 
-def test_a_401_of_a_token_that_nothing_renews_ends_in_the_sentence_not_in_a_request(path: Path) -> None:
+def test_401_of_a_token_that_cannot_be_renewed_fails_without_a_request(path: Path) -> None:
     vendor = Vendor("")
     login(path, Grant("company", None))
     tap = Tap(path, vendor, configured=None)
@@ -218,7 +216,7 @@ def test_a_401_of_a_token_that_nothing_renews_ends_in_the_sentence_not_in_a_requ
     assert vendor.spent == 0
 
 
-def test_a_token_without_a_successor_ends_with_its_time(path: Path) -> None:
+def test_token_without_a_successor_expires(path: Path) -> None:
     vendor = Vendor("")
     login(path, Grant("an-hour", 3600.0))
     assert Tap(path, vendor, configured=None, now=2000.0).token().value == "an-hour"
@@ -227,7 +225,7 @@ def test_a_token_without_a_successor_ends_with_its_time(path: Path) -> None:
     assert vendor.spent == 0
 
 
-def test_a_login_during_a_run_serves_the_run(path: Path) -> None:
+def test_login_during_a_run_is_used_by_the_run(path: Path) -> None:
     login(path, Grant("company", None))
     tap = Tap(path, Vendor(), configured=None)
     old = tap.token()
@@ -237,7 +235,7 @@ def test_a_login_during_a_run_serves_the_run(path: Path) -> None:
     assert renewed.value == "another"
 
 
-def test_a_refresh_that_gives_a_token_without_end_still_keeps_the_refresh_token(path: Path) -> None:
+def test_refresh_with_a_token_without_expiry_keeps_the_refresh_token(path: Path) -> None:
     class Endless(Vendor):
         def exchange(self, refresh_token: str) -> Grant:
             return Grant(super().exchange(refresh_token).access_token, None, self.good)
@@ -251,7 +249,7 @@ def test_a_refresh_that_gives_a_token_without_end_still_keeps_the_refresh_token(
     assert renewed.value == "access-2"
 
 
-def test_a_login_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
+def test_failed_login_leaves_the_file(path: Path) -> None:
     def refused() -> Grant:
         raise RunError("refused")
 
@@ -262,7 +260,7 @@ def test_a_login_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_login_mends_a_file_that_cannot_be_read(path: Path) -> None:
+def test_login_repairs_an_unreadable_file(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("{")
     login(path, Grant("access-0", 3600.0, "login-0"))
@@ -271,7 +269,7 @@ def test_a_login_mends_a_file_that_cannot_be_read(path: Path) -> None:
 
 
 @pytest.mark.parametrize("configured", ["pasted-0", "pasted-1", None])
-def test_tokens_of_one_host_are_not_sent_to_another_nor_lost_to_it(path: Path, configured: str | None) -> None:
+def test_tokens_of_one_host_are_neither_sent_to_another_nor_lost(path: Path, configured: str | None) -> None:
     vendor = Vendor("login-0")
     login(path, Grant("access-0", 3600.0, "login-0"), configured="pasted-0")
     before = path.read_bytes()
@@ -281,7 +279,7 @@ def test_tokens_of_one_host_are_not_sent_to_another_nor_lost_to_it(path: Path, c
     assert path.read_bytes() == before
 
 
-def test_many_taps_at_once_spend_one_token(path: Path) -> None:
+def test_many_concurrent_taps_use_one_token(path: Path) -> None:
     vendor = Vendor()
     values: list[str] = []
     taps = [threading.Thread(target=lambda: values.append(Tap(path, vendor).token().value)) for _ in range(8)]
@@ -304,9 +302,7 @@ class Throttling(Vendor):
         raise RetryableError("too many requests", after=self.seconds, throttled=True)
 
 
-def test_while_one_run_waits_to_ask_again_another_may_renew_the_token_which_is_spent_once(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_run_may_renew_while_one_waits_for_a_retry(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vendor = Vendor()
     values: list[str] = []
 
@@ -319,13 +315,13 @@ def test_while_one_run_waits_to_ask_again_another_may_renew_the_token_which_is_s
     assert vendor.spent == 1
 
 
-def test_a_limit_that_does_not_end_leaves_the_token_and_says_how_long_it_asks_to_wait(path: Path) -> None:
+def test_persistent_limit_keeps_the_token_and_reports_the_wait(path: Path) -> None:
     with pytest.raises(RunError, match=r"issues no token \(it asks to wait 24 hours, longer than `max_wait` allows"):
         ended(lambda: Tap(path, Throttling(86_400)).token())
     assert Tap(path, Vendor()).token().value == "access-1"
 
 
-def test_a_disk_that_fails_after_the_tokens_came_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_failure_after_the_exchange_is_reported(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Failing(Vendor):
         def exchange(self, refresh_token: str) -> Grant:
             grant = super().exchange(refresh_token)
@@ -363,7 +359,7 @@ print(Tap(TokenFile(Path(sys.argv[2])), "pasted-0").token().value)
 """
 
 
-def test_processes_at_once_go_along_one_chain(path: Path) -> None:
+def test_concurrent_processes_share_one_chain(path: Path) -> None:
     path.parent.mkdir()
     command = [sys.executable, "-c", RUN, str(path.with_name("vendor")), str(path)]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
@@ -397,7 +393,7 @@ time.sleep(60)
 """
 
 
-def test_a_run_that_is_stopped_while_tokens_are_on_their_way_keeps_them(path: Path) -> None:
+def test_run_stopped_during_an_exchange_keeps_the_tokens(path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", STOPPED, str(path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     with process.stdout:

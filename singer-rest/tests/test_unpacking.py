@@ -33,7 +33,7 @@ BARE = ZLIB[2:-4]  # without the frame that the standard wants
         (gzip.compress(GZIP, mtime=0), "gzip,gzip", TEXT),
     ],
 )
-def test_a_whole_body_is_unpacked(body: bytes, encoding: str, content: bytes) -> None:
+def test_complete_body_is_decompressed(body: bytes, encoding: str, content: bytes) -> None:
     assert decompress(body, encoding) == content
 
 
@@ -41,14 +41,14 @@ def test_a_whole_body_is_unpacked(body: bytes, encoding: str, content: bytes) ->
     ("body", "encoding"),
     [(GZIP, "gzip"), (ZLIB, "deflate"), (BARE, "deflate"), (gzip.compress(ZLIB, mtime=0), "deflate, gzip")],
 )
-def test_a_body_that_ends_early_is_never_whole_wherever_it_ends(body: bytes, encoding: str) -> None:
+def test_truncated_body_is_detected_at_any_length(body: bytes, encoding: str) -> None:
     for end in range(len(body)):
         with pytest.raises(BrokenBody):
             decompress(body[:end], encoding)
 
 
 @pytest.mark.parametrize("end", [3, 10, len(GZIP) - 1])
-def test_a_further_member_that_ends_early_is_noticed_too(end: int) -> None:
+def test_truncated_further_member_is_detected(end: int) -> None:
     with pytest.raises(BrokenBody):
         decompress(GZIP + GZIP[:end], "gzip")
 
@@ -63,12 +63,12 @@ def test_a_further_member_that_ends_early_is_noticed_too(end: int) -> None:
         (GZIP[:100] + b"\0\0\0\0" + GZIP[104:], "gzip"),
     ],
 )
-def test_a_body_that_was_changed_on_its_way_is_broken(body: bytes, encoding: str) -> None:
+def test_corrupt_body_is_detected(body: bytes, encoding: str) -> None:
     with pytest.raises(BrokenBody):
         decompress(body, encoding)
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, br", "utf-8", ",".join(["gzip"] * 6)])
-def test_another_encoding_is_said_not_guessed(encoding: str) -> None:
+def test_unknown_encoding_is_reported(encoding: str) -> None:
     with pytest.raises(UnknownEncoding):
         decompress(GZIP, encoding)

@@ -27,7 +27,7 @@ def until_march(asked: Asked) -> Answer:
     return Answer({"data": [{"id": asked.query["from"]}]}, 422 if asked.query["to"] > "2026-02-28" else 200)
 
 
-def test_finished_windows_that_adjoin_are_kept_as_one(run: Callable[..., Output], vendor: Host) -> None:
+def test_adjacent_finished_windows_are_merged(run: Callable[..., Output], vendor: Host) -> None:
     vendor.answer = until_march
     first = run("walks", fails=[], window_days=1, **WALKS)
     assert len(first.records("walks")) == len(first.of("STATE")[1:]) == 31 + 28  # after what says that all is due
@@ -35,7 +35,7 @@ def test_finished_windows_that_adjoin_are_kept_as_one(run: Callable[..., Output]
 
 
 @pytest.mark.parametrize("width", [1, 7, 100])
-def test_days_that_are_finished_are_left_out_also_by_windows_of_another_width(
+def test_finished_days_are_skipped_by_windows_of_another_size(
     run: Callable[..., Output], vendor: Host, width: int
 ) -> None:
     vendor.answer = until_march
@@ -50,7 +50,7 @@ def test_days_that_are_finished_are_left_out_also_by_windows_of_another_width(
     assert second.state["bookmarks"]["walks"][KEY] is None
 
 
-def test_what_changed_is_looked_for_in_all_windows(run: Callable[..., Output], vendor: Host) -> None:
+def test_incremental_reads_request_all_windows(run: Callable[..., Output], vendor: Host) -> None:
     vendor.answer = lambda asked: Answer({"data": []})
     bookmark = {"replication_key": "updated_at", "replication_key_value": "2026-03-20T00:00:00Z", "version": 3}
     run("walks", state={"bookmarks": {"walks": bookmark}}, max_concurrency=1, **WALKS)
@@ -109,7 +109,7 @@ def walk(make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("workers", [1, 8])
 @pytest.mark.parametrize("slow", [Answer({}, 504), Answer({}, delay=0.6), Answer({}, stall=0.6)], ids=str)
-def test_windows_that_take_too_long_are_halved_and_nothing_is_lost(
+def test_windows_that_time_out_are_halved_and_nothing_is_lost(
     walk: Callable[..., Output], slow: Answer, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -121,7 +121,7 @@ def test_windows_that_take_too_long_are_halved_and_nothing_is_lost(
     assert not any("2026" in record.getMessage() for record in caplog.records if "too long" in record.getMessage())
 
 
-def test_later_windows_are_asked_for_in_such_parts_at_once(walk: Callable[..., Output]) -> None:
+def test_later_windows_are_split_before_they_are_requested(walk: Callable[..., Output]) -> None:
     meadow = Meadow(8, Answer({}, 504))
     walk(meadow, max_concurrency=1)
     assert [width for width in meadow.widths if width > 8] == [30, 15]
@@ -139,7 +139,7 @@ def test_finished_windows_keep_their_names_however_they_were_read(walk: Callable
     assert len(names) == 4
 
 
-def test_a_day_that_takes_too_long_is_asked_for_again_and_fails_in_the_end(
+def test_day_that_times_out_is_retried_and_fails_in_the_end(
     walk: Callable[..., Output], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("singer_rest.fetch.scheduler.MAX_ATTEMPTS", 3)
@@ -150,7 +150,7 @@ def test_a_day_that_takes_too_long_is_asked_for_again_and_fails_in_the_end(
     assert "walks: /walks gave no answer in 3 tries (status 504)" in caplog.text
 
 
-def test_a_page_in_the_middle_of_a_window_is_not_halved(walk: Callable[..., Output]) -> None:
+def test_page_within_a_window_is_not_halved(walk: Callable[..., Output]) -> None:
     meadow = Meadow(100, Answer({}, 504))
     real, seen = meadow.answer, set()
 
@@ -174,7 +174,7 @@ def test_windows_within_other_slices_are_halved_too(
     assert walk(meadow).ids()["walks"] == [*days_of_winter(), *days_of_winter()]
 
 
-def test_a_list_without_windows_that_takes_too_long_is_only_asked_for_again(
+def test_list_without_windows_that_times_out_is_only_retried(
     run: Callable[..., Output], vendor: Host, shop: Any
 ) -> None:
     answers = [Answer({}, 504), Answer({}, 504)]
@@ -183,7 +183,7 @@ def test_a_list_without_windows_that_takes_too_long_is_only_asked_for_again(
     assert len(vendor.asked) == 4
 
 
-def test_a_stream_may_have_its_own_way_to_ask_for_less(
+def test_stream_may_split_requests_in_its_own_way(
     run: Callable[..., Output], make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def smaller(stream: Any, request: Any, retry: Any) -> list[Any]:
