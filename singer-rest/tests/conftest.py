@@ -1,4 +1,4 @@
-"""A tap of an invented vendor, for a host that answers as a test says."""
+"""A tap of an invented vendor, with a local host that answers as a test says."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ class PetAuthenticator(Authenticator):
 
 
 class PetTap(RestTap):
-    """Pets."""
+    """The tap of the pet shop."""
 
     name = "tap-pets"
     stream_types = (Guests, Kinds, Owners, Pets, Quarantines, Sales, Strolls, Treats, Visits, Walks)
@@ -217,7 +217,7 @@ def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Shop:
-    """The vendor: owners with pets, sales by month, kinds. A test may change what it holds and how it answers."""
+    """The vendor: owners with pets, sales by month, kinds. A test may change its data and its answers."""
 
     def __init__(self) -> None:
         self.data: dict[str, list[dict[str, Any]]] = {
@@ -262,7 +262,7 @@ def vendor(shop: Shop) -> Iterator[Host]:
 
 @pytest.fixture
 def run(vendor: Host) -> Callable[..., Output]:
-    """Run the tap; gives its messages. `fails` takes the error instead of raising it."""
+    """Runs the tap and returns its messages. `fails` receives the error instead of raising it."""
 
     def run(
         *streams: str, state: dict[str, Any] | None = None, fails: list[Exception] | None = None, **config: Any

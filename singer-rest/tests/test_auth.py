@@ -1,4 +1,4 @@
-"""One token for all: renewed before its end, after a 401 only where that can help."""
+"""Authentication: one token for all, renewed before expiry, and after a 401 only if that can help."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from singer_rest.http.token_requests import DEFAULT_LIFETIME, lifetime, until_an
 
 
 class Counting(Authenticator):
-    """Hands out token-1, token-2, ..."""
+    """Issues token-1, token-2, ..."""
 
     def __init__(self, lifetime: float = 3600.0) -> None:
         self.now = 1000.0

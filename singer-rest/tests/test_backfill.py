@@ -1,4 +1,4 @@
-"""A read of everything that is interrupted goes on after its finished slices, and ends as if it had not been."""
+"""Interrupted full reads resume after their finished slices and end as if uninterrupted."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ VERSION = int(FIRST.timestamp() * 1000)
 OPTIONS: dict[str, Any] = {"optional_streams": ["visits", "guests"], "start_date": None, "end_date": None}
 
 NAMES = ["../2026-01-01", *(f"2026-0{month}-01/2026-0{month + 1}-01" for month in range(1, 6))]
-"""The slices that are over on the day of the first run; after them come June, and all after June."""
+"""The slices that have ended on the day of the first run; June and everything after it follow."""
 
 
 def visit(month: int, number: int, **more: Any) -> dict[str, Any]:
-    # Day and time stand in `name`: the schema knows no start of a visit.
+    # Day and time are in `name`: the schema has no start of a visit.
     return {
         "id": f"{month}{number}",
         "name": f"2026-0{month}-0{number}T09:00:00",
@@ -37,7 +37,7 @@ def visit(month: int, number: int, **more: Any) -> dict[str, Any]:
 
 
 class Calendar:
-    """Three visits in each month of January to June 2026, on two pages; that of the month `broken` fails."""
+    """Three visits in each month of January to June 2026, on two pages. The month `broken` fails."""
 
     def __init__(self) -> None:
         self.visits = [visit(month, number) for month in range(1, 7) for number in (1, 2, 3)]
@@ -73,7 +73,7 @@ def calendar(vendor: Host) -> Calendar:
 
 @pytest.fixture
 def visits(run: Callable[..., Output], vendor: Host) -> Callable[..., Output]:
-    """Run the tap over visits, on the second day where there is a state; the host forgets what it was asked before."""
+    """Runs the tap over visits, on the second day if there is a state. The host forgets earlier requests."""
 
     def visits(*streams: str, state: dict[str, Any] | None = None, **options: Any) -> Output:
         vendor.asked.clear()
@@ -86,7 +86,7 @@ def visits(run: Callable[..., Output], vendor: Host) -> Callable[..., Output]:
 def interrupted(
     calendar: Calendar, visits: Callable[..., Output], *streams: str, month: int = 4, **options: Any
 ) -> Output:
-    """The output of a first run whose given month breaks."""
+    """The output of a first run in which a given month fails."""
     calendar.broken = month
     output = visits(*streams, fails=[], **options)
     calendar.broken = None
@@ -111,7 +111,7 @@ def asked_after(vendor: Host) -> set[str | None]:
 
 
 def merged(new: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
-    """Merge states the way Meltano does: objects key by key, all else replaced."""
+    """Merges states as Meltano does: objects by key, anything else is replaced."""
     for key, value in new.items():
         if isinstance(value, dict):
             merged(value, old.setdefault(key, {}))
@@ -272,7 +272,7 @@ def broken_lists() -> list[Any]:
         [good | {"version": -1}, *NAMES],
         [good | {"version": "new"}, *NAMES],
         [good | {"version": None}, *NAMES],  # the stream's records carry one
-        [good | {"version": 6}, *NAMES],  # the table holds a later one, whole
+        [good | {"version": 6}, *NAMES],  # the table has a later, complete one
         [good | {"began": "yesterday"}, *NAMES],
         [good | {"began": "2026-06-20T00:00:00Z"}, *NAMES],  # after this run
         [good | {"latest": "0001-01-01T00:00:00+05:00"}, *NAMES],
@@ -362,7 +362,7 @@ def test_parent_that_provides_the_ids_is_read_in_full(
 def test_parent_read_separately_resumes_and_no_child_is_missing(
     calendar: Calendar, visits: Callable[..., Output]
 ) -> None:
-    settings = {"start_date": "2026-02-02"}  # narrows the visits, not the parents of guests
+    settings = {"start_date": "2026-02-02"}  # limits the visits, not the parents of guests
     first = interrupted(calendar, visits, **settings)
     second = visits("visits", "guests", state=first.state, **settings)
     assert [record["visit_id"] for record in second.records("guests")] == [row["id"] for row in calendar.visits]
@@ -384,7 +384,7 @@ BOOKMARK = {"replication_key": "updated_at", "replication_key_value": "2026-06-0
 def test_failed_full_refresh_is_due_until_a_run_has_read_everything(
     calendar: Calendar, visits: Callable[..., Output]
 ) -> None:
-    # A full refresh is a run without a state; what it writes is merged into the state of the runs before.
+    # A full refresh is a run without a state. Its state is merged into that of the earlier runs.
     kept = merged(interrupted(calendar, visits).state, {"bookmarks": {"visits": dict(BOOKMARK)}})
     second = visits(state=kept)
     assert second.ids()["visits"][0] == "41"

@@ -1,4 +1,4 @@
-"""The command line: bad input gets a sentence that says what to do, exit code 1, and nothing of what was put in."""
+"""The command line: invalid input is reported with what to do and exit code 1, without the input itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def cli(
     tmp_path: Path, vendor: Host, make_tap: Callable[..., Any], capfd: pytest.CaptureFixture[str], caplog: Any
 ) -> Callable[..., tuple[int, str, str]]:
-    """Run the command with files of the given content; gives exit code, output and log."""
+    """Runs the command with files of the given content. Returns exit code, output and log."""
     tap_type = type(make_tap())
 
     def run(*args: str, config: Any = None, **files: Any) -> tuple[int, str, str]:

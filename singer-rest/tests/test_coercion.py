@@ -1,4 +1,4 @@
-"""Values brought to their columns' types: what is coerced, what is kept apart, what stays as it is."""
+"""Coercion of values to their columns' types: what is converted, what is a misfit, what is unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What did not come is asked for again; only what the vendor does not list any more is gone."""
+"""Coverage: missing data is requested again, and only parents that the vendor no longer lists count as deleted."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_parent_no_longer_listed_is_deleted(
     def leaves(asked: Asked) -> Answer | None:
         if asked.path != "/owners/3/pets":
             return None
-        if times(vendor, asked.path) == 2:  # asked for again, once all owners were listed
+        if times(vendor, asked.path) == 2:  # requested again, once all owners were listed
             shop.data["/owners"] = [row for row in shop.data["/owners"] if row["id"] != "3"]  # of the last page
         return NOT_FOUND
 

@@ -1,4 +1,4 @@
-"""A list that answers at most 24 hours, and whose records do not tell when they changed."""
+"""A list that returns at most 24 hours, and whose records have no change timestamp."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_day_windows_can_start_a_number_of_days_ago() -> None:
 
 @pytest.fixture
 def strolls(run: Callable[..., Output], vendor: Host) -> Callable[..., Output]:
-    """Run the tap over strolls: one a day."""
+    """Runs the tap over strolls, one a day."""
     vendor.answer = lambda asked: Answer({"data": [{"id": asked.query["after"]}]})
 
     def strolls(started: datetime, state: dict[str, Any] | None = None, **options: Any) -> Output:

@@ -1,4 +1,4 @@
-"""Whatever goes wrong, wherever: the run ends, and ends with an error."""
+"""Whatever goes wrong, the run ends, and ends with an error."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ STREAMS = ("kinds", "owners", "pets", "sales")
 
 
 class Odd(BaseException):
-    """What no `except Exception` catches."""
+    """An error that no `except Exception` catches."""
 
 
 def failing(error: BaseException, after: int = 0) -> Callable[..., Any]:
-    """A function that fails, after some calls that give nothing."""
+    """Returns a function that fails after some calls that return None."""
     left = [after]
 
     def fail(*_: object, **__: object) -> None:
@@ -39,7 +39,7 @@ def failing(error: BaseException, after: int = 0) -> Callable[..., Any]:
 
 
 def on_call(target: Any, name: str, error: BaseException, number: int = 2) -> Callable[[pytest.MonkeyPatch], None]:
-    """Let a function's call of a number, and all after it, fail."""
+    """Makes a function fail from a given call on."""
     function, fail = getattr(target, name), failing(error, number - 1)
 
     def called(*args: Any, **kwargs: Any) -> Any:
@@ -102,7 +102,7 @@ def test_error_of_a_worker_is_reported_with_its_location_and_ends_the_others(
 
 
 def threads_of(most: int) -> SimpleNamespace:
-    """The threads of a system that lets no more start."""
+    """Simulates a system that can start a limited number of threads."""
     left = [most]
 
     class Thread(threading.Thread):

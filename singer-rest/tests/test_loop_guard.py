@@ -1,4 +1,4 @@
-"""Lists that lead in a circle end, whatever the links are; long ones go on."""
+"""Circular lists fail, whatever their links are; long ones do not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
 def read(
     run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, vendor: Host
 ) -> Callable[..., tuple[Output, list[Exception]]]:
-    """Read a list whose pages answer as told."""
+    """Reads a list with given pages."""
 
     def read(answer: Callable[[Asked], Answer], *keys: str) -> tuple[Output, list[Exception]]:
         monkeypatch.setattr(type(make_tap().streams["kinds"]), "primary_keys", keys)

@@ -1,4 +1,4 @@
-"""Pacing: documented limits, learned limits, pauses, the user's own cap."""
+"""Rate limits: documented ones, learned ones, pauses, and the user's own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ABSURD = (
     *("Mon, 99 Foo 2026 99:99:99 GMT", "Sun, 22 Nov 20266 05:00:10 GMT", "Sun, 22 Nov 2026 05:00:10 +99999999"),
     *("Sun, 22 Nov 2030 05:00:10 GMT", "1, 2", "\u00e9", "\x00", ",", "Mon", "Mon,", ":", "1 2 3 4 5 6"),
 )
-"""Values of a header that ask for no wait that could be meant."""
+"""Header values that ask for an implausible wait."""
 
 
 class Clock:
@@ -93,7 +93,7 @@ def test_headers_set_rate_burst_and_remaining_requests(clock: Clock) -> None:
     rate_limiter.update("/a", headers)
     assert [rate_limiter.acquire("/a") for _ in range(99)] == [0.0] * 99
     assert rate_limiter.acquire("/a") == pytest.approx(1 / 30)
-    rate_limiter.update("/a", headers)  # late, from before the others: nothing is given twice
+    rate_limiter.update("/a", headers)  # an earlier time: nothing is granted twice
     assert rate_limiter.acquire("/a") == pytest.approx(1 / 30)
 
 

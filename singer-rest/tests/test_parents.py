@@ -1,4 +1,4 @@
-"""Children whose parents are gone, or may not be read, while others' arrive; answers that say nothing."""
+"""Children whose parents are deleted or forbidden while others are read; inconclusive answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def owners(shop: Any, *ids: str) -> None:
 
 
 class Batched:
-    """Pets by batches of owners; a batch with one that is gone, or may not be read, answers so as a whole."""
+    """Pets by batches of owners. A batch with a deleted or forbidden owner is refused as a whole."""
 
     status = 404
 

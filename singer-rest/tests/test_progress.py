@@ -1,4 +1,4 @@
-"""The line that says how far a long stream is: nothing that is not known, and nothing of the records."""
+"""The progress line: nothing that is not known, and nothing of the records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Clock:
-    """Seconds that a test moves on."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -85,7 +85,7 @@ def test_fraction_is_not_computed_before_a_line_is_due(clock: Clock) -> None:
 def lines(
     run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> Callable[..., list[str]]:
-    """Run the tap with a line after each page; gives what each says after the rate, without the time left."""
+    """Runs the tap with a line after each page. Returns what each says after the rate, without the time left."""
     monkeypatch.setattr("singer_rest.singer.progress.PROGRESS_SECONDS", 0.0)
     caplog.set_level(logging.INFO)
 

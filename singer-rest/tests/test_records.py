@@ -1,4 +1,4 @@
-"""Records on their way out: nothing is lost, the two ways of writing give the same bytes."""
+"""Records are written without loss, and both ways of writing give the same bytes."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_body_keeps_every_digit_and_character(body: bytes) -> None:
 
 def test_body_that_is_not_json_is_an_error() -> None:
     for body in (b"<html>", b'{"a":', b"", b"\xff\xfe{}"):
-        with pytest.raises(ValueError):  # noqa: PT011 - the kind is the contract, the text is never shown
+        with pytest.raises(ValueError):  # noqa: PT011 - the type is the contract, the text is never shown
             Reply(200, {}, body, NOW).json()
 
 

@@ -1,4 +1,4 @@
-"""Where a stream starts and ends: bookmarks never run ahead of what was read, versions tell what is gone."""
+"""Where a stream starts and ends: bookmarks never pass what was read, versions tell which rows are deleted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_first_run_reads_everything_under_a_new_version() -> None:
 
 
 def done(run: Replication, start: datetime | None = None, end: datetime | None = None) -> bool:
-    """End a read; whether its version is activated."""
+    """Finishes a read. Returns whether its version is activated."""
     activates = run.activates(start, end)
     run.finish(start, end)
     return activates

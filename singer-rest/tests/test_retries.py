@@ -1,4 +1,4 @@
-"""When a request is sent again, and when it is given up."""
+"""When a request is retried, and when it fails."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def asking(seconds: float) -> RetryableError:
 def waited(
     policy: RetryPolicy, clock: Clock, retry: RetryableError, took: float = 0.0
 ) -> tuple[float, RetriesExhausted]:
-    """Fail until it is given up: the seconds that went by, and what is said."""
+    """Fails until no attempt is left. Returns the seconds waited and the error."""
     began, attempts = clock.now, Attempts()
     for _ in range(100_000):
         clock.now += took
@@ -81,7 +81,7 @@ def test_wait_of_a_limit_is_counted_from_its_start_and_ends_with_it(policy: Retr
     attempts = Attempts()
     for _ in range(3):
         clock.now += policy.delay(attempts, asking(600), 0.1, 8)
-        policy.delay(attempts, BROKE, 0.1, 8)  # it was let through
+        policy.delay(attempts, BROKE, 0.1, 8)  # a request succeeded
 
 
 def test_limit_does_not_use_up_the_attempts(policy: RetryPolicy) -> None:

@@ -1,4 +1,4 @@
-"""The scheduler: much under way, everything in order, nothing asked for twice or in vain."""
+"""The scheduler: concurrent requests, pages in order, no request twice or needlessly."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_pages_are_yielded_in_order_for_any_number_of_workers(run: Callable[...,
 
 
 def test_slices_and_streams_are_fetched_concurrently(run: Callable[..., Scheduler]) -> None:
-    together = threading.Barrier(6, timeout=10)  # breaks, and fails the reading, unless six requests meet
+    together = threading.Barrier(6, timeout=10)  # breaks, and fails the stream, unless six requests meet
     first, second = Vendor(lambda *_: together.wait(), pages=1), Vendor(lambda *_: together.wait(), pages=1)
     scheduler = run(6)
     readings = [first.reading(first.slices(3)), second.reading(second.slices(3))]
@@ -181,7 +181,7 @@ def test_full_budget_admits_only_the_awaited_page(
     pages = scheduler.pages(readings[0])
     next(pages)
     time.sleep(0.1)
-    # One page over the budget, and what each of the four workers had begun before it was full.
+    # One page over the budget, and what each of the four workers had started before it was full.
     assert len(wanted.asked) + len(ahead.asked) <= 1 + 1 + 4
     assert [record["id"] for page in pages for record in page.records] == IN_ORDER[1:]
     assert ids(scheduler, readings[1]) == IN_ORDER
@@ -259,7 +259,7 @@ def test_attempts_are_limited_and_the_error_says_what_happened(run: Callable[...
 
 
 def failing(*places: tuple[int, int]) -> Callable[[int, int], None]:
-    """What a vendor does that never answers at these places."""
+    """A vendor that never answers at these positions."""
 
     def act(number: int, page: int) -> None:
         if (number, page) in places:
@@ -269,7 +269,7 @@ def failing(*places: tuple[int, int]) -> Callable[[int, int], None]:
 
 
 def until_unanswered(scheduler: Scheduler, reading: StreamFetch) -> tuple[list[str], str]:
-    """What is handed on, and the sentence that ends it."""
+    """The pages yielded, and the error that ends them."""
     came: list[str] = []
     with pytest.raises(UnansweredError) as error:
         for page in scheduler.pages(reading):
@@ -362,7 +362,7 @@ def test_too_many_requests_pauses_every_worker_of_that_endpoint(run: Callable[..
     reading = Vendor(act).reading()
     scheduler.add(reading)
     assert ids(scheduler, reading) == IN_ORDER
-    # The other three may have been under way; after that nothing until the pause is over.
+    # The other three may have been in flight; after that nothing until the pause ends.
     assert sum(throttled_at[0] < at < throttled_at[0] + 0.25 for at in times) <= 3
 
 
@@ -562,7 +562,7 @@ def test_throttled_attempts_do_not_use_up_the_others(
 
 
 class Stuck:
-    """A thread that does not end."""
+    """A thread that never ends."""
 
     waits: list[float]
 

@@ -1,4 +1,4 @@
-"""The parts of the SDK that `singer_rest.singer.sdk` replaces: a change there has to be read before it is shipped."""
+"""The parts of the SDK that `singer_rest.singer.sdk` replaces: review any change there before a release."""
 
 from __future__ import annotations
 

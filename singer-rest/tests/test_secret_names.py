@@ -1,4 +1,4 @@
-"""Fields that are secrets by their names, those that only look alike, and what becomes of both."""
+"""Fields that are secrets by their names, fields with similar names, and how both are handled."""
 
 from __future__ import annotations
 

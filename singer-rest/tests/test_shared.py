@@ -1,4 +1,4 @@
-"""What all streams and workers of a run share: one pacer, one authenticator, and a token that shows nowhere."""
+"""What all streams and workers of a run share: one rate limiter, one authenticator, and a hidden token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Counting(RateLimiter):
-    """Lets everything go, and counts it."""
+    """Admits everything and counts it."""
 
     def __init__(self) -> None:
         super().__init__({})

@@ -1,4 +1,4 @@
-"""A tap that is stopped, or whose loader is gone: whole lines on stdout, a sentence, the exit code of its kind."""
+"""A tap that is stopped, or whose loader has ended: whole lines on stdout, a message, the right exit code."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ pytestmark = pytest.mark.slow
 COMMAND = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from conftest import PetTap; PetTap.cli()"
 ROWS = 20_000
 PIPE_BYTES = 60_000
-"""So many that a pipe is all but full; the rows are far more."""
+"""Almost fills a pipe; the rows are far more."""
 
 
 @pytest.fixture
 def tap(shop: Any, vendor: Host, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Start the tap as a process of its own, over one long page."""
+    """Starts the tap as a separate process that reads one long page."""
     shop.refusals["/kinds"] = Answer({"data": [{"id": str(row), "name": "x" * 50} for row in range(ROWS)]})
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"api_url": vendor.url, "key": "k", "end_date": "2026-01-31"}))
@@ -47,7 +47,7 @@ def tap(shop: Any, vendor: Host, tmp_path: Path) -> Iterator[Callable[..., subpr
 
 
 def waiting(pipe: IO[bytes]) -> int:
-    """Bytes that stand in a pipe."""
+    """Number of bytes in a pipe."""
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
@@ -61,7 +61,7 @@ def test_signal_during_a_write_leaves_whole_lines(
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     process = tap()
     assert process.stdout is not None
-    while waiting(process.stdout) < PIPE_BYTES:  # then it is in the middle of a write
+    while waiting(process.stdout) < PIPE_BYTES:  # then it is within a write
         time.sleep(0.01)
     process.send_signal(number)
     out, log = process.communicate(timeout=60)

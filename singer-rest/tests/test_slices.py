@@ -1,4 +1,4 @@
-"""How streams are cut."""
+"""How streams are divided into slices."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_finished_date_windows_have_a_name() -> None:
 
 
 class Parents:
-    """A listing as the slices see it."""
+    """A parent index as the slices see it."""
 
     def __init__(self, *parents: tuple[str, dict[str, Any]]) -> None:
         self.parents = list(parents)

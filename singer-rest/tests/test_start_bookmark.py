@@ -1,4 +1,4 @@
-"""A list that can be asked for what changed, but whose records do not tell when: the bookmark is the run's start."""
+"""A list with an incremental filter but without change timestamps: the bookmark is the start of the run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPTIONS: dict[str, Any] = {"optional_streams": ["treats"], "start_date": None, "
 
 
 class Bowl:
-    """Treats, and when they changed; the slice that begins with `broken` fails."""
+    """Treats and when they changed. The slice that begins with `broken` fails."""
 
     def __init__(self) -> None:
         self.changed = {"1": "2026-01-05T00:00:00Z", "2": "2026-01-06T00:00:00Z"}
@@ -45,7 +45,7 @@ def bowl(vendor: Host) -> Bowl:
 
 @pytest.fixture
 def treats(run: Callable[..., Output], bowl: Bowl, vendor: Host) -> Callable[..., Output]:
-    """Run the tap over treats."""
+    """Runs the tap over treats."""
 
     def treats(started: datetime, state: dict[str, Any] | None = None, **options: Any) -> Output:
         vendor.asked.clear()

@@ -1,4 +1,4 @@
-"""Where a vendor passes over the filter for what changed, or takes too long for it, everything is read."""
+"""The fallback to a full read if a vendor ignores, rejects or does not answer the incremental filter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STARTED = datetime(2026, 2, 10, tzinfo=timezone.utc)
 VERSION = int(STARTED.timestamp() * 1000)
 BOOKMARK = {"replication_key": "updated_at", "replication_key_value": "2026-01-03T00:00:00Z", "version": 7}
 OPTIONS: dict[str, Any] = {"start_date": None, "end_date": None, "started": STARTED}
-HEEDLESS = "the vendor ignored the incremental filter; falling back to a full read"
+IGNORED = "the vendor ignored the incremental filter; falling back to a full read"
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +31,8 @@ def checked(monkeypatch: pytest.MonkeyPatch, make_tap: Callable[..., Any], caplo
 
 
 @pytest.fixture
-def heedless(vendor: Host, shop: Any) -> None:
-    """Let the vendor answer everything, whatever it is asked for."""
+def filter_ignored(vendor: Host, shop: Any) -> None:
+    """Makes the vendor ignore the filter."""
     real = shop.answer
 
     def answer(asked: Asked) -> Answer:
@@ -55,7 +55,7 @@ def versions(output: Output, kind: str = "RECORD", stream: str = "owners") -> li
     return [(message.get("record", {}).get("id"), message["version"]) for message in output.of(kind, stream)]
 
 
-@pytest.mark.usefixtures("heedless")
+@pytest.mark.usefixtures("filter_ignored")
 @pytest.mark.parametrize("workers", [1, 8])
 def test_ignored_filter_causes_a_full_read(
     run: Callable[..., Output], vendor: Host, caplog: pytest.LogCaptureFixture, workers: int
@@ -72,11 +72,11 @@ def test_ignored_filter_causes_a_full_read(
         "window_end": None,
     }
     assert len(warnings(caplog)) == 1
-    assert warnings(caplog)[0].startswith(f"owners: {HEEDLESS}.")
+    assert warnings(caplog)[0].startswith(f"owners: {IGNORED}.")
     assert f"owners: 3 rows in {len(vendor.asked)} requests" in caplog.text
 
 
-@pytest.mark.usefixtures("heedless")
+@pytest.mark.usefixtures("filter_ignored")
 def test_next_run_filters_and_verifies_again(
     run: Callable[..., Output], vendor: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -89,7 +89,7 @@ def test_next_run_filters_and_verifies_again(
     assert len(warnings(caplog)) == 1
 
 
-@pytest.mark.usefixtures("heedless")
+@pytest.mark.usefixtures("filter_ignored")
 def test_records_emitted_before_the_fallback_are_repeated(run: Callable[..., Output], shop: Any) -> None:
     for row, day in zip(shop.data["/owners"], ("03", "04", "01"), strict=True):
         row["updated_at"] = f"2026-01-{day}T00:00:00Z"
@@ -103,7 +103,7 @@ def test_honoured_filter_is_kept(run: Callable[..., Output], caplog: pytest.LogC
     assert warnings(caplog) == []
 
 
-@pytest.mark.usefixtures("heedless")
+@pytest.mark.usefixtures("filter_ignored")
 def test_first_read_with_a_start_date_is_not_verified(
     run: Callable[..., Output], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -112,7 +112,7 @@ def test_first_read_with_a_start_date_is_not_verified(
     assert warnings(caplog) == []
 
 
-@pytest.mark.usefixtures("heedless")
+@pytest.mark.usefixtures("filter_ignored")
 def test_only_streams_that_declare_it_are_verified(
     run: Callable[..., Output], make_tap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,7 +265,7 @@ def test_full_read_that_times_out_fails(
         assert "2026-01" not in caplog.text.replace("changes since 2026-01", "")
 
 
-@pytest.mark.usefixtures("heedless")
+@pytest.mark.usefixtures("filter_ignored")
 @pytest.mark.parametrize("workers", [1, 2, 8])
 def test_children_read_the_changed_parents_and_miss_none(
     run: Callable[..., Output],
@@ -300,8 +300,8 @@ def test_children_do_not_fail_if_the_filter_of_their_parent_times_out(
     assert output.ids() == {"owners": ["1", "2", "3"], "pets": ["3a", "3b"]}
 
 
-def heedless_visits(broken: str | None = None) -> Callable[[Asked], Answer]:
-    """A visit a month, in one piece or by months; from the month `broken` on it fails."""
+def filter_ignored_visits(broken: str | None = None) -> Callable[[Asked], Answer]:
+    """One visit per month, unsliced or by months. Fails from the month `broken` on."""
 
     def answer(asked: Asked) -> Answer:
         after, before = asked.query.get("after", ""), asked.query.get("before", "9")
@@ -319,11 +319,11 @@ VISITS = {**BOOKMARK, "replication_key_value": "2026-02-05T00:00:00Z"}
 
 
 def test_fallback_uses_the_slices_of_a_full_read(run: Callable[..., Output], vendor: Host) -> None:
-    vendor.answer = heedless_visits()
+    vendor.answer = filter_ignored_visits()
     output = run("visits", state=state(visits=VISITS), optional_streams=["visits"], max_concurrency=1, **OPTIONS)
     assert [(query.get("changed_after"), query.get("after")) for query in vendor.queries("/visits")] == [
         ("2026-02-04T23:55:00Z", None),
-        (None, None),  # in one piece, which has a second page
+        (None, None),  # unsliced, with a second page
         (None, None),  # all before January
         *((None, f"2026-0{month}-01T00:00:00") for month in (1, 2, 3)),
     ]
@@ -332,12 +332,12 @@ def test_fallback_uses_the_slices_of_a_full_read(run: Callable[..., Output], ven
 
 
 def test_interrupted_fallback_resumes_in_the_next_run(run: Callable[..., Output], vendor: Host) -> None:
-    vendor.answer = heedless_visits("2026-02")
+    vendor.answer = filter_ignored_visits("2026-02")
     first = run("visits", state=state(visits=VISITS), optional_streams=["visits"], fails=[], **OPTIONS)
     place = first.state["bookmarks"]["visits"]
     assert place[KEY][1:] == ["../2026-01-01", "2026-01-01/2026-02-01"]
     assert place == {**VISITS, KEY: place[KEY]}
-    vendor.answer = heedless_visits()
+    vendor.answer = filter_ignored_visits()
     options = {**OPTIONS, "started": STARTED.replace(day=11)}
     second = run("visits", state=first.state, optional_streams=["visits"], **options)
     assert versions(second, "RECORD", "visits") == [("2026-02-05T00:00:00Z", VERSION)]
@@ -345,14 +345,14 @@ def test_interrupted_fallback_resumes_in_the_next_run(run: Callable[..., Output]
     assert second.state["bookmarks"]["visits"][KEY] is None
 
 
-@pytest.mark.usefixtures("heedless")
+@pytest.mark.usefixtures("filter_ignored")
 def test_failed_fallback_leaves_bookmark_and_version(run: Callable[..., Output], shop: Any) -> None:
     shop.before = lambda asked: Answer({}, 422) if "cursor" in asked.query and asked.path == "/owners" else None
     output = run("owners", "kinds", state=state(owners=BOOKMARK), fails=[], **OPTIONS)
     assert output.state["bookmarks"]["owners"] == BOOKMARK
 
 
-@pytest.mark.usefixtures("heedless")
+@pytest.mark.usefixtures("filter_ignored")
 def test_fallback_ends_with_its_own_counts(
     run: Callable[..., Output], shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -399,11 +399,11 @@ def test_rejection_of_a_later_page_does_not_concern_the_filter(
     assert "falling back" not in caplog.text
 
 
-@pytest.mark.usefixtures("heedless")
+@pytest.mark.usefixtures("filter_ignored")
 def test_connection_test_does_not_fall_back(
     make_tap: Callable[..., Any], vendor: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     tap = make_tap("owners", state=state(owners=BOOKMARK), **OPTIONS)
     assert next(iter(tap.streams["owners"].get_records(None)))["id"] == "1"
     assert len(vendor.asked) <= 2
-    assert HEEDLESS not in caplog.text
+    assert IGNORED not in caplog.text

@@ -1,4 +1,4 @@
-"""What a stream's declaration is used for."""
+"""How a stream's declaration is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole tap over a host on loopback: order, isolation, access, state, versions, selection."""
+"""A whole tap with a local host: order, isolation, access, state, versions, selection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moments: what is read, what is refused, how they are written."""
+"""Timestamps: which are parsed, which are refused, how they are formatted."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ def test_timestamps_are_formatted_in_utc_with_an_optional_fraction() -> None:
 
 def test_http_dates() -> None:
     assert times.http_date("Sun, 22 Nov 2026 05:00:01 GMT") == MOMENT
-    with pytest.raises(ValueError):  # noqa: PT011 - the kind is the contract
+    with pytest.raises(ValueError):  # noqa: PT011 - the type is the contract
         times.http_date("tomorrow")

@@ -1,4 +1,4 @@
-"""Refresh tokens that are good for one use: kept, shared, never lost, never shown."""
+"""Rotating refresh tokens: saved, shared, never lost, never shown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Vendor:
-    """Spends each refresh token once; a second use ends the chain."""
+    """Accepts each refresh token once; a second use ends the chain."""
 
     def __init__(self, first: str = "pasted-0") -> None:
         self.good = first
@@ -292,7 +292,7 @@ def test_many_concurrent_taps_use_one_token(path: Path) -> None:
 
 
 class Throttling(Vendor):
-    """One that asks to wait."""
+    """A vendor that asks to wait."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -307,7 +307,7 @@ def test_another_run_may_renew_while_one_waits_for_a_retry(path: Path, monkeypat
     values: list[str] = []
 
     def sleep(seconds: float) -> None:
-        values.append(Tap(path, vendor).token().value)  # it would wait for the lock for ever
+        values.append(Tap(path, vendor).token().value)  # it would wait for the lock forever
 
     monkeypatch.setattr("time.sleep", sleep)
     values.append(ended(lambda: Tap(path, Throttling(60)).token().value))

@@ -1,4 +1,4 @@
-"""Packed bodies: whole ones, and those that end early."""
+"""Compressed bodies: complete and truncated ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from singer_rest.http.unpacking import BrokenBody, UnknownEncoding, decompress
 TEXT = b"".join(b"row %d\n" % number for number in range(300))
 GZIP = gzip.compress(TEXT, mtime=0)
 ZLIB = zlib.compress(TEXT)
-BARE = ZLIB[2:-4]  # without the frame that the standard wants
+BARE = ZLIB[2:-4]  # without the zlib header that the standard requires
 
 
 @pytest.mark.parametrize(

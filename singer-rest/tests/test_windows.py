@@ -1,4 +1,4 @@
-"""A list that is read by windows of days."""
+"""A list that is read by date windows."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ WALKS: dict[str, Any] = {"optional_streams": ["walks"], "start_date": "2026-01-0
 
 
 def until_march(asked: Asked) -> Answer:
-    """A row for each window, but none from March on."""
+    """One row per window, but none from March on."""
     return Answer({"data": [{"id": asked.query["from"]}]}, 422 if asked.query["to"] > "2026-02-28" else 200)
 
 
 def test_adjacent_finished_windows_are_merged(run: Callable[..., Output], vendor: Host) -> None:
     vendor.answer = until_march
     first = run("walks", fails=[], window_days=1, **WALKS)
-    assert len(first.records("walks")) == len(first.of("STATE")[1:]) == 31 + 28  # after what says that all is due
+    assert len(first.records("walks")) == len(first.of("STATE")[1:]) == 31 + 28  # after the full read is marked as due
     assert first.state["bookmarks"]["walks"][KEY][1:] == ["2026-01-01/2026-02-28"]
 
 
@@ -60,7 +60,7 @@ def test_incremental_reads_request_all_windows(run: Callable[..., Output], vendo
 
 
 class Meadow:
-    """A walk each day, two on a page; more than `bearable` days at once take too long."""
+    """One walk per day, two on a page. More than `bearable` days at once time out."""
 
     def __init__(self, bearable: int, slow: Answer) -> None:
         self.bearable = bearable
@@ -90,7 +90,7 @@ def days_of_winter() -> list[str]:
 
 @pytest.fixture
 def walk(make_tap: Callable[..., Any], vendor: Host, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Output]:
-    """Run the tap over walks, whose next pages keep the window."""
+    """Runs the tap over walks whose next pages keep the window."""
 
     def following(stream: Any, body: Any, request: Any) -> Any:
         params = [(name, value) for name, value in request.params if name != "cursor"]

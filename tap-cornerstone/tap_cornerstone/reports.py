@@ -110,7 +110,7 @@ class Attempt:
         return not may_be_truncated and len(self.records) >= (lines or 0)
 
     def add_failure(self, *, counts: bool, timed_out: bool) -> Attempt:
-        """add_failure: Counts one more request without an answer.
+        """Counts one more request without an answer.
 
         Args:
             counts: Whether it may have counted as a download, of which there are few.

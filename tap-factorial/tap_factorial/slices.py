@@ -44,7 +44,7 @@ class ChangedDays(Slices):
         if window.changed_since is None:
             yield from self.windows.plan(window, parents)
             return
-        day, today = (pendulum.instance(moment).date() for moment in (window.changed_since, window.now))
+        day, today = (pendulum.instance(timestamp).date() for timestamp in (window.changed_since, window.now))
         while day <= today:
             yield Slice(params={self.param: day.to_date_string()})
             day = day.add(days=1)

@@ -84,8 +84,8 @@ class Entries:
         for name in ("id", "@odata.id", "@id"):
             address = member(record, name)
             with suppress(ValueError):
-                told = self._key_of(unquote(str(address or "").rpartition("/")[2]))
-                key = {**told, **{part: value for part, value in key.items() if value != address}}
+                address_key = self._key_of(unquote(str(address or "").rpartition("/")[2]))
+                key = {**address_key, **{part: value for part, value in key.items() if value != address}}
         if set(key) != set(self._entity_set.key):
             raise LinkEnded(
                 f"{self._entity_set.name}: a row was deleted, but its key cannot be read. Run with a full refresh."

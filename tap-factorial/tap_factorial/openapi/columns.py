@@ -133,6 +133,6 @@ def joined(old: Json, new: Json) -> Json:
     inner = {**old.get("properties", {}), **new.get("properties", {})}
     if inner:
         parts = [schema.get("properties", {}) for schema in (old, new)]
-        told = {name: [part[name] for part in parts if name in part] for name in inner}
-        found["properties"] = {name: joined(said[0], said[-1]) for name, said in told.items()}
+        schemas = {name: [part[name] for part in parts if name in part] for name in inner}
+        found["properties"] = {name: joined(variants[0], variants[-1]) for name, variants in schemas.items()}
     return found
