@@ -125,10 +125,8 @@ class RestStream(FetchingStream):
     @cached_property
     def backfill(self) -> Backfill:
         """The finished slices of a full read, stored in the state."""
-        moments = {name: self.config.get(name) for name in ("start_date", "end_date")}
-        config_fingerprint = {
-            name: times.text(times.parse(value)) if value else None for name, value in moments.items()
-        }
+        dates = {name: self.config.get(name) for name in ("start_date", "end_date")}
+        config_fingerprint = {name: times.text(times.parse(value)) if value else None for name, value in dates.items()}
         start, _ = self.covered_interval
         config_fingerprint["window_start"] = times.text(start) if start else None
         config_fingerprint["replication_key"] = self._key

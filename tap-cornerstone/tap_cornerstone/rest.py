@@ -73,7 +73,7 @@ class RestList(CornerstoneStream):
         found = self._found_items(body)
         items = [item for item in found if isinstance(item, dict) and not _is_failed(item)]
         if self.pagination.is_repeated(request, found):
-            if self._is_full(found) and told_total(body) != len(found):
+            if self._is_full(found) and find_total(body) != len(found):
                 raise TapError(
                     f"{self.name}: {self.path} answers the same full page whatever its number, so the others cannot "
                     "be read. Report it with this tap's version."
@@ -82,24 +82,24 @@ class RestList(CornerstoneStream):
         if request.note is not None and request.note == _beginning(found):
             return Parsed([])  # after the last page, some lists start over
         inner = [row for item in items for row in self.rows(item)]
-        rows = [self.spelled(row) for row in inner if isinstance(row, dict)]
+        rows = [self.with_column_names(row) for row in inner if isinstance(row, dict)]
         return Parsed(
             rows,
             self._following(body, found, request),
-            total=self.told(body),
+            total=self.reported_total(body),
             item_count=max(len(found), len(inner)),  # the total may count either
             failed_items=len(found) - len(items) + len(inner) - len(rows),
-            maybe_incomplete=not found and TOKENS.is_announced(request) and self._tells_nothing(body),
+            maybe_incomplete=not found and TOKENS.is_announced(request) and self._is_inconclusive(body),
         )
 
-    def _tells_nothing(self, body: Any) -> bool:  # noqa: ANN401 - what the portal sends
+    def _is_inconclusive(self, body: Any) -> bool:  # noqa: ANN401 - what the portal sends
         """Whether a body has neither a list nor a total of zero."""
-        return isinstance(body, dict) and member(body, "data") is None and self.told(body) is None
+        return isinstance(body, dict) and member(body, "data") is None and self.reported_total(body) is None
 
-    def told(self, body: Any) -> int | None:  # noqa: ANN401 - what the portal sends
+    def reported_total(self, body: Any) -> int | None:  # noqa: ANN401 - what the portal sends
         """Returns the number of items in the list, or on this page, according to the portal. None if it is missing."""
         counts = [
-            told_total(body),
+            find_total(body),
             self.total(body),
             count_of(member(body, "count")) if isinstance(body, dict) else None,
         ]
@@ -173,13 +173,13 @@ class RestList(CornerstoneStream):
         return super().classify(reply, request)
 
     @cached_property
-    def _spellings(self) -> Mapping[str, str]:
+    def _columns_by_lower_name(self) -> Mapping[str, str]:
         """The columns by their names in lower case."""
         return {name.lower(): name for name in self.schema["properties"]}
 
-    def spelled(self, row: Record) -> Record:
+    def with_column_names(self, row: Record) -> Record:
         """Renames fields to the spelling of the columns, which differs between APIs and portals."""
-        columns = self._spellings
+        columns = self._columns_by_lower_name
         for name in [name for name in row if columns.get(name.lower(), name) != name]:
             column = columns[name.lower()]
             if row.get(column) is None:
@@ -205,6 +205,6 @@ def _is_failed(item: Record) -> bool:
     return bool(BAD.search(result)) or (is_alone and result.lower() not in GOOD)
 
 
-def told_total(body: Any) -> int | None:  # noqa: ANN401 - what the portal sends
+def find_total(body: Any) -> int | None:  # noqa: ANN401 - what the portal sends
     """Returns the total in a body. None if it has none."""
     return count_of(first_of(body, *TOTALS)) if isinstance(body, dict) else None

@@ -15,7 +15,7 @@ from tap_cornerstone.auth import authenticator
 from tap_cornerstone.client import LOOK_BACK_MINUTES, PORTAL, per_minute
 from tap_cornerstone.odata import links
 from tap_cornerstone.odata.services import OBJECTS, VIEWS, MetadataCache, Service, shipped
-from tap_cornerstone.odata.stream import NO_STAMP, is_stamp, stream_of
+from tap_cornerstone.odata.stream import NO_TIMESTAMP_COLUMN, is_timestamp_column, stream_of
 from tap_cornerstone.streams import STREAMS
 from tap_cornerstone.streams.recruiting import STATUSES
 
@@ -274,11 +274,11 @@ class TapCornerstone(RestTap):
     def _replication_key(self, entity_set: EntitySet) -> str | None:
         """The column that tells when a row was touched. None: there is none, or rows have no key."""
         configured = (self.config.get("replication_keys") or {}).get(entity_set.name)
-        if configured and not (entity_set.key and is_stamp(entity_set, configured)):
-            self.logger.warning("`replication_keys` cannot be used for %s: %s.", entity_set.name, NO_STAMP)
+        if configured and not (entity_set.key and is_timestamp_column(entity_set, configured)):
+            self.logger.warning("`replication_keys` cannot be used for %s: %s.", entity_set.name, NO_TIMESTAMP_COLUMN)
             configured = None
         configured = configured or TOUCHED
-        return configured if entity_set.key and is_stamp(entity_set, configured) else None
+        return configured if entity_set.key and is_timestamp_column(entity_set, configured) else None
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:

@@ -100,13 +100,13 @@ class FactorialStream(RestStream):
         records = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
         if not (isinstance(meta, dict) and isinstance(rows, list) and (records or not rows)):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
-        told = _count(meta.get("total"))
+        total = _count(meta.get("total"))
         # If the total counts something else, a page has at most as many items as its size.
         items = len(rows) if self.row.total == "rows" else PAGE_SIZE
-        parsed = Parsed(records, total=told, item_count=items, failed_items=len(rows) - len(records))
+        parsed = Parsed(records, total=total, item_count=items, failed_items=len(rows) - len(records))
         following = self.next_requests(request, body, rows)
-        told_more = meta.get("has_next_page")
-        is_all = told_more in {False, "false"} or self.row.one_answer or (told == items == len(rows))
+        has_more = meta.get("has_next_page")
+        is_all = has_more in {False, "false"} or self.row.one_answer or (total == items == len(rows))
         size = min(_count(meta.get("limit")) or PAGE_SIZE, PAGE_SIZE)
         if not following and not is_all and rows and len(rows) >= size:
             raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")

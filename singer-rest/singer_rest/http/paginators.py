@@ -78,7 +78,7 @@ class Paginator(ABC):
         return False
 
     def restarted(self, request: Request, status: int) -> Request | None:  # noqa: ARG002
-        """The request that begins the list anew; None if the status does not mean that the request has expired."""
+        """The request that restarts the list. None if the status does not mean that the request has expired."""
         return None
 
 
@@ -94,7 +94,7 @@ class SinglePage(Paginator):
 class PageNumber(Paginator):
     """Pages are requested by their number.
 
-    If the vendor tells how many items there are, all pages are requested at once. A full last page is followed by
+    If the vendor reports how many items there are, all pages are requested at once. A full last page is followed by
     another one, since a total may be too small and a list may grow. Without a total, the list ends with an empty page:
     a vendor may send fewer items than were requested on a page.
 
@@ -165,7 +165,7 @@ class Offset(PageNumber):
 
 @dataclass(frozen=True)
 class CursorParam(Paginator):
-    """Each page tells the cursor of the next one.
+    """Each page has the cursor of the next one.
 
     Args:
         param: The parameter that takes the cursor.
@@ -198,7 +198,7 @@ class CursorParam(Paginator):
 
 @dataclass(frozen=True)
 class PageToken(CursorParam):
-    """Each page tells a token for the next one, which expires; the list is then read from its beginning.
+    """Each page has a token for the next one. If it expires, the list is read from the start.
 
     Args:
         param: The parameter that takes the token.
@@ -206,7 +206,7 @@ class PageToken(CursorParam):
         has_more: Where the body says whether another page follows. None: one follows if there is a token.
         location: Where the token is sent.
         expired: Statuses with which the vendor answers an expired token.
-        max_restarts: How often a list is begun anew.
+        max_restarts: How often a list may be restarted.
     """
 
     expired: frozenset[int] = EXPIRED

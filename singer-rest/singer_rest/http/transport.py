@@ -223,10 +223,10 @@ def _empty(response: requests.Response) -> bytes:
     Raises:
         BrokenBody: If the headers do not say that it is empty. They may have been cut off, too.
     """
-    told = response.headers.get("Content-Length") == "0" or (
+    declared_empty = response.headers.get("Content-Length") == "0" or (
         "Transfer-Encoding" in response.headers and "Content-Encoding" not in response.headers
     )
-    if response.status_code == HTTPStatus.OK and not told:
+    if response.status_code == HTTPStatus.OK and not declared_empty:
         raise BrokenBody("the body ended early")
     return b""
 

@@ -114,8 +114,10 @@ class Document:
             for found in _children(part, "Property")
             if found.get("Name")
         }
-        spelled = {column.lower(): column for column in reversed(columns)}
-        key = (part if part in columns else spelled.get(part.lower(), part) for one in lineage for part in _key(one))
+        by_lower_name = {column.lower(): column for column in reversed(columns)}
+        key = (
+            part if part in columns else by_lower_name.get(part.lower(), part) for one in lineage for part in _key(one)
+        )
         return EntitySet(name, columns, tuple(dict.fromkeys(key)), tracks_changes=tracks)
 
     def _lineage(self, kind: str) -> list[etree._Element]:

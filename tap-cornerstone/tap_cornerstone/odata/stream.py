@@ -37,7 +37,7 @@ GOOD_PAGES = 10
 SLOW_STEP = 8
 """The factor by which pages shrink after a time-out, since each attempt may take as long again."""
 
-MOST_STARTS = 3
+MAX_RESTARTS = 3
 """How often a run starts over after an expired link."""
 
 DELTA = "delta_link"
@@ -45,7 +45,7 @@ SPELLING = "guid_letters"
 TIMESTAMP_FORMATS = {TIMESTAMP: times.text, "Edm.Date": times.date}
 """The types of columns that may hold the time of the last change, and how to format a timestamp for them."""
 
-NO_STAMP = "there is no key, or no filterable column of that name with a date or timestamp"
+NO_TIMESTAMP_COLUMN = "there is no key, or no filterable column of that name with a date or timestamp"
 WITHOUT_DELTA = "reading what changed since the bookmark instead. Deletions show with a full refresh."
 TOO_LARGE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
 UNTRACKED = frozenset(
@@ -89,7 +89,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Told:
+class ListInfo:
     """What a page says about the whole list. Attached to the page.
 
     Args:
@@ -111,14 +111,14 @@ class ODataStream(CornerstoneStream):
     entity_set: ClassVar[EntitySet]
 
     _spelling: Spelling | None = None
-    _starts = 0
-    _told: Told | None = None
+    _restarts = 0
+    _list_info: ListInfo | None = None
 
     @property
     def changed_since(self) -> ChangedSince | None:  # type: ignore[override]
         """The filter on the column with the time of the last change, if there is one."""
         name = self.replication_key or ""
-        if not (self.primary_keys and is_stamp(self.entity_set, name)):
+        if not (self.primary_keys and is_timestamp_column(self.entity_set, name)):
             return None
         return ChangedSince(name, text=TIMESTAMP_FORMATS[self.entity_set.columns[name].type])
 
@@ -129,7 +129,7 @@ class ODataStream(CornerstoneStream):
             self.logger.warning(
                 "%s: the catalog's `replication-key` cannot be used: %s. Falling back to full reads.",
                 self.name,
-                NO_STAMP,
+                NO_TIMESTAMP_COLUMN,
             )
 
     @property
@@ -140,14 +140,14 @@ class ODataStream(CornerstoneStream):
     @property
     def _delta(self) -> str | None:
         """The delta link of the last run, for changes and deletions since then."""
-        return None if self.replication.whole else self._kept(self.stream_state.get(DELTA))
+        return None if self.replication.whole else self._own_link(self.stream_state.get(DELTA))
 
     @property
-    def _place(self) -> str | None:
+    def _saved_position(self) -> str | None:
         """The link at which an earlier run stopped."""
-        return self._kept(self.backfill.position)
+        return self._own_link(self.backfill.position)
 
-    def _kept(self, link: Any) -> str | None:  # noqa: ANN401 - what stands in a state
+    def _own_link(self, link: Any) -> str | None:  # noqa: ANN401 - what stands in a state
         """Returns a link of the state, if it belongs to this portal."""
         try:
             return self._path_of(link) if link and links.is_same(link, self.transport.api_url) else None
@@ -156,23 +156,25 @@ class ODataStream(CornerstoneStream):
 
     @override
     def page_request(self, part: Slice, since: datetime | None) -> Request:
-        link = self._delta or self._place
-        return self._asking(link, LARGEST_PAGE, Pace(LARGEST_PAGE)) if link else self._first(Pace(LARGEST_PAGE))
+        link = self._delta or self._saved_position
+        return (
+            self._request(link, LARGEST_PAGE, Pace(LARGEST_PAGE)) if link else self._first_request(Pace(LARGEST_PAGE))
+        )
 
-    def _first(self, pace: Pace) -> Request:
-        return self._asking(self._beginning(pace), min(FIRST_PAGE, pace.rows), pace)
+    def _first_request(self, pace: Pace) -> Request:
+        return self._request(self._start_path(pace), min(FIRST_PAGE, pace.rows), pace)
 
-    def _beginning(self, pace: Pace) -> str:
+    def _start_path(self, pace: Pace) -> str:
         # Requests with a filter cannot track changes.
         if self.since is None or self.changed_since is None or self._tracks(pace):
             return self.path
-        ((column, moment),) = self.changed_since.params(self.since).items()
-        return f"{self.path}?$filter={quote(f'{column} ge {moment}', safe='')}"
+        ((column, timestamp),) = self.changed_since.params(self.since).items()
+        return f"{self.path}?$filter={quote(f'{column} ge {timestamp}', safe='')}"
 
-    def _asking(self, path: str, size: int, pace: Pace) -> Request:
-        return Request(path, (), self.path, headers=self._preferring(size, pace), expected_rows=size, note=pace)
+    def _request(self, path: str, size: int, pace: Pace) -> Request:
+        return Request(path, (), self.path, headers=self._prefer_header(size, pace), expected_rows=size, note=pace)
 
-    def _preferring(self, size: int, pace: Pace) -> tuple[tuple[str, str], ...]:
+    def _prefer_header(self, size: int, pace: Pace) -> tuple[tuple[str, str], ...]:
         track = "odata.track-changes, " if self._tracks(pace) else ""
         return (("Prefer", f"{track}odata.maxpagesize={size}"),)
 
@@ -187,41 +189,41 @@ class ODataStream(CornerstoneStream):
         records = listed(body.get("value"))
         if records is None and body.get("value", "") is not None:
             raise TapError(f"{self.name}: the answer of {self.path} holds no rows. Check `corpname` or `api_url`.")
-        says_nothing, records = records is None, records or []
+        is_inconclusive, records = records is None, records or []
         entries = [record for record in records if isinstance(record, dict)]
         if entries and self._entries.is_error(entries[-1]):
             raise RetryableError("the portal truncated the page")
         rows = [row for record in entries if (row := self._entries.row(record)) is not None]
-        delta, following = (member(body, f"@odata.{name}link") for name in ("delta", "next"))
-        if len(records) == request.expected_rows and not (delta or following):
-            return self._once_more(request)
+        delta, next_link = (member(body, f"@odata.{name}link") for name in ("delta", "next"))
+        if len(records) == request.expected_rows and not (delta or next_link):
+            return self._retry_in_other_size(request)
         pace = _pace(request).after_good_page()
         return Parsed(
             rows,
-            [self._asking(self._path_of(following), pace.rows, pace)] if following else [],
-            total=self._told_count(body, request),
+            [self._request(self._path_of(next_link), pace.rows, pace)] if next_link else [],
+            total=self._reported_count(body, request),
             item_count=len(records),
             failed_items=len(records) - len(entries),
-            maybe_incomplete=says_nothing,
-            note=Told(self._path_of(delta) if delta else None, pace.tracks),
+            maybe_incomplete=is_inconclusive,
+            note=ListInfo(self._path_of(delta) if delta else None, pace.tracks),
         )
 
     @cached_property
     def _entries(self) -> Entries:
         return Entries(self.entity_set, times.text(self.started))
 
-    def _once_more(self, request: Request) -> Parsed:
+    def _retry_in_other_size(self, request: Request) -> Parsed:
         """Requests a page in another size that is full and has no next link, to see whether it is the last."""
         pace = _pace(request)
         if pace.is_second:
             raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
         rows = LARGEST_PAGE if request.expected_rows < LARGEST_PAGE else LARGEST_PAGE // 2
-        other = self._asking(request.path, rows, replace(pace, is_second=True))
+        other = self._request(request.path, rows, replace(pace, is_second=True))
         return Parsed([], [replace(other, is_first=request.is_first)], item_count=0)
 
-    def _told_count(self, body: Record, request: Request) -> int | None:
+    def _reported_count(self, body: Record, request: Request) -> int | None:
         """Returns the total number of rows, if the portal sends it and the whole list is read."""
-        return count_of(member(body, "@odata.count")) if request.path == self._beginning(_pace(request)) else None
+        return count_of(member(body, "@odata.count")) if request.path == self._start_path(_pace(request)) else None
 
     def _path_of(self, link: Any) -> str:  # noqa: ANN401 - what the portal sends
         try:
@@ -233,10 +235,10 @@ class ODataStream(CornerstoneStream):
     def split_request(self, request: Request, retry: RetryableError) -> Sequence[Request]:
         if is_resting(retry):  # not because of the page size
             return ()
-        other = self._smaller(request, retry.reason, SLOW_STEP if retry.slow else 2)
+        other = self._smaller_request(request, retry.reason, SLOW_STEP if retry.slow else 2)
         return [replace(other, unanswered_seconds=request.unanswered_seconds + retry.took)] if other else ()
 
-    def _smaller(self, request: Request, reason: str, step: int) -> Request | None:
+    def _smaller_request(self, request: Request, reason: str, step: int) -> Request | None:
         """Returns the request for the same page with fewer rows. None if it is the smallest."""
         if request.expected_rows <= SMALLEST_PAGE:
             return None
@@ -244,32 +246,32 @@ class ODataStream(CornerstoneStream):
         # A first page is small anyway, and says nothing about the others.
         pace = replace(pace, rows=size if request.expected_rows >= pace.rows else pace.rows, good=0)
         self.logger.info("%s: %s; asking for pages of %d rows.", self.name, reason, size)
-        return replace(request, headers=self._preferring(size, pace), expected_rows=size, note=pace)
+        return replace(request, headers=self._prefer_header(size, pace), expected_rows=size, note=pace)
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
         status, pace = reply.status, _pace(request)
-        if status in TOO_LARGE and (other := self._smaller(request, f"status {status}", 2)):
+        if status in TOO_LARGE and (other := self._smaller_request(request, f"status {status}", 2)):
             return other
-        is_first = request.path == self._beginning(pace)
+        is_first = request.path == self._start_path(pace)
         if status == HTTPStatus.NO_CONTENT and not (is_first or request.is_first):
             return Meaning.RETRY  # the page before said that this one exists
         if status in LINK_ENDED and not is_first:
             raise LinkEnded(f"{self.name}: a link of the portal has expired (status {status}). Run again later.")
         if status in UNTRACKED and is_first and self._tracks(pace):
-            return self._first(replace(pace, tracks=False))
+            return self._first_request(replace(pace, tracks=False))
         return super().classify(reply, request)
 
     @override
     def recovers_by_full_read(self, error: TapError, *, is_first: bool) -> bool:
-        by_delta, by_place = self._delta is not None, self._place is not None
-        by_filter = not by_place and "?" in self._beginning(Pace(LARGEST_PAGE))
+        by_delta, by_position = self._delta is not None, self._saved_position is not None
+        by_filter = not by_position and "?" in self._start_path(Pace(LARGEST_PAGE))
         # Temporary errors do not invalidate a link: pages are retried before they fail.
-        is_way = isinstance(error, LinkEnded) or (is_first and (by_delta or by_place or by_filter))
-        if not is_way or self._starts == MOST_STARTS:
+        is_recoverable = isinstance(error, LinkEnded) or (is_first and (by_delta or by_position or by_filter))
+        if not is_recoverable or self._restarts == MAX_RESTARTS:
             return False
-        self._starts += 1
-        self._told = self._spelling = None
+        self._restarts += 1
+        self._list_info = self._spelling = None
         if by_delta:
             self.logger.warning(
                 "%s: the delta link of the last run has expired; falling back to a full read, which also detects "
@@ -303,7 +305,7 @@ class ODataStream(CornerstoneStream):
 
     @override
     def remember(self, page: Page, state: dict[str, Any]) -> bool:
-        self._told = page.note
+        self._list_info = page.note
         return False
 
     @override
@@ -319,18 +321,18 @@ class ODataStream(CornerstoneStream):
         super().finish_state(state)
         if self._spelling and self._spelling.known:
             state[SPELLING] = self._spelling.known
-        told = self._told or Told(None, tracks=True)
+        list_info = self._list_info or ListInfo(None, tracks=True)
         if self._delta and self.coverage.may_hold_rows:
             return  # the changes since the old link are incomplete
-        if told.delta:
-            state[DELTA] = f"{self.transport.api_url}{told.delta}"
+        if list_info.delta:
+            state[DELTA] = f"{self.transport.api_url}{list_info.delta}"
             return
         if self._delta:  # it still worked, and may again
             self.logger.warning("%s: the portal sent no new delta link; keeping the old one.", self.name)
             return
         if self.entity_set.tracks_changes and self.replication.whole:
-            what = "sent no delta link" if told.tracks else "does not track its changes"
-            self.logger.warning("%s: the portal %s; %s", self.name, what, WITHOUT_DELTA)
+            reason = "sent no delta link" if list_info.tracks else "does not track its changes"
+            self.logger.warning("%s: the portal %s; %s", self.name, reason, WITHOUT_DELTA)
         if state.get(DELTA):
             state[DELTA] = None  # set to null, not removed: Meltano merges states
 
@@ -339,7 +341,7 @@ def _pace(request: Request) -> Pace:
     return request.note if isinstance(request.note, Pace) else Pace(LARGEST_PAGE)
 
 
-def is_stamp(entity_set: EntitySet, name: str) -> bool:
+def is_timestamp_column(entity_set: EntitySet, name: str) -> bool:
     """Whether a column can hold the time of the last change, and may be used in a filter."""
     column = entity_set.columns.get(name)
     return column is not None and column.type in TIMESTAMP_FORMATS and column.filterable

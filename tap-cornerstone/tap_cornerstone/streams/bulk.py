@@ -37,7 +37,7 @@ from tap_cornerstone.reports import (
     ReportSlice,
     join_names,
 )
-from tap_cornerstone.rest import RestList, first_of, told_total
+from tap_cornerstone.rest import RestList, find_total, first_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +71,7 @@ class BulkJobs(RestList):
 
     @override
     def total(self, body: Any) -> int | None:
-        return told_total(body)
+        return find_total(body)
 
     @override
     def rows(self, item: Record) -> list[Record]:
@@ -122,7 +122,7 @@ class BulkImports(BulkJobs):
         return [self._merge(row, known) if isinstance(row, dict) else None for row in found]
 
     def _merge(self, row: Record, known: Record) -> Record:
-        return self.spelled({**row, "id": first_of(row, "id", "import_id", "importid"), **known})
+        return self.with_column_names({**row, "id": first_of(row, "id", "import_id", "importid"), **known})
 
     @override
     def classify(self, reply: Reply, request: Request) -> Meaning | Request:
