@@ -43,9 +43,7 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
             "start_date",
             th.DateTimeType,
             title="Start date",
-            description=(
-                "Read what changed, or is dated, from this date or date-time on; without a time zone it means UTC."
-            ),
+            description=("Read data changed or dated since this date or date-time, in UTC unless it has a time zone."),
         ),
         th.Property(
             "end_date",
@@ -108,7 +106,7 @@ def common_settings(api_url: str | None, request_timeout: int = 60) -> list[th.P
             th.ArrayType(th.StringType),
             default=[],
             title="Optional streams",
-            description='Streams to offer that are off by default, as glob patterns; `["*"]` offers all.',
+            description='Streams to enable that are off by default, as glob patterns; `["*"]` enables all.',
         ),
     ]
 

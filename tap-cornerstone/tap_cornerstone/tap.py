@@ -120,14 +120,14 @@ class TapCornerstone(RestTap):
             th.StringType,
             secret=True,
             title="Access token",
-            description="An access token as it is, in place of `client_id` and `client_secret`.",
+            description="An access token, instead of `client_id` and `client_secret`.",
         ),
         th.Property(
             "scope",
             th.StringType,
             default="all",
             title="Scope",
-            description="Scopes to ask for, separated by spaces; `all` asks for what the application has.",
+            description="Scopes to request, separated by spaces; `all` for all scopes of the application.",
         ),
         th.Property(
             "objects",
@@ -135,8 +135,8 @@ class TapCornerstone(RestTap):
             default=DEFAULT_OBJECTS,
             title="Objects",
             description=(
-                'Data Exporter objects to offer, as glob patterns; `["*"]` offers all, `[]` none. By default those of '
-                "users, units, training, transcripts and assignments."
+                'Data Exporter objects to make available, as glob patterns; `["*"]` for all, `[]` for none. By default '
+                "those of users, units, training, transcripts and assignments."
             ),
         ),
         th.Property(
@@ -145,8 +145,8 @@ class TapCornerstone(RestTap):
             default=DEFAULT_VIEWS,
             title="Views",
             description=(
-                'Reporting views to offer, as glob patterns; `["*"]` offers all, `[]` none. By default those of custom '
-                "fields."
+                'Reporting views to make available, as glob patterns; `["*"]` for all, `[]` for none. By default '
+                "those of custom fields."
             ),
         ),
         th.Property(
@@ -155,7 +155,7 @@ class TapCornerstone(RestTap):
             default={},
             title="Replication keys",
             description=(
-                "By view: the column that tells when a row changed, where the portal has no `_last_touched_dt_utc`."
+                "By view: the column with the time of the last change, if the portal has no `_last_touched_dt_utc`."
             ),
         ),
         th.Property(
@@ -177,7 +177,7 @@ class TapCornerstone(RestTap):
             th.ArrayType(th.StringType),
             default=STATUSES,
             title="Statuses of applicants",
-            description="Statuses that `job_applicants` is asked for, one after the other: name your portal's own.",
+            description="Statuses that `job_applicants` requests; set them to those of your portal.",
         ),
         *common_settings(api_url=None, request_timeout=300),
     ).to_dict()

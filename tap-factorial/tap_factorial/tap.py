@@ -86,7 +86,7 @@ class TapFactorial(FactorialTap):
             th.StringType,
             default=API_VERSION,
             title="API version",
-            description="The version of the API, such as 2026-10-01, whose lists are offered.",
+            description="The version of the API whose lists are available, such as 2026-10-01.",
         ),
         th.Property(
             "date_window_days",
@@ -100,7 +100,7 @@ class TapFactorial(FactorialTap):
             "integration_uuid",
             th.StringType,
             title="Integration UUID",
-            description="UUID of a marketplace integration of yours; offers its two streams.",
+            description="UUID of your marketplace integration; enables its two streams.",
         ),
         *common_settings(api_url=API_URL),
     ).to_dict()

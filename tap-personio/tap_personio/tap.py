@@ -56,19 +56,19 @@ class TapPersonio(PersonioTap):
             "partner_id",
             th.StringType,
             title="Partner ID",
-            description="Sent as X-Personio-Partner-ID, where Personio gave you one.",
+            description="Sent as X-Personio-Partner-ID, if Personio gave you one.",
         ),
         th.Property(
             "app_id",
             th.StringType,
             title="App ID",
-            description="Sent as X-Personio-App-ID, where Personio gave you one.",
+            description="Sent as X-Personio-App-ID, if Personio gave you one.",
         ),
         th.Property(
             "careers_url",
             th.StringType,
             title="Careers URL",
-            description="Your public career site, such as https://acme.jobs.personio.com; offers `open_positions`.",
+            description="Your public career site, such as https://acme.jobs.personio.com; enables `open_positions`.",
         ),
         th.Property(
             "careers_languages",
@@ -85,7 +85,7 @@ class TapPersonio(PersonioTap):
             th.BooleanType,
             default=False,
             title="Legacy v1 streams",
-            description="Offer the v1 lists that v2 replaces, until Personio switches them off.",
+            description="Enable the v1 lists that v2 replaces, until Personio switches them off.",
         ),
         *common_settings(api_url="https://api.personio.de"),
     ).to_dict()

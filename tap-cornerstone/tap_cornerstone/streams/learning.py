@@ -67,7 +67,7 @@ class Catalog(RestList):
 
 
 class TrainingDetails(RestList):
-    """One row per training, with its sessions where it has some."""
+    """One row per training, with its sessions if it has any."""
 
     name = "training_details"
     path = "/services/api/LO/GetDetails"

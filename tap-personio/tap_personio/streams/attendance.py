@@ -55,7 +55,7 @@ class Projects(PersonioStream):
 class ProjectMembers(PersonioStream):
     """One row per member of a project.
 
-    Only projects with members of their own are asked for them.
+    Only requested for projects with their own members.
     """
 
     name = "project_members"

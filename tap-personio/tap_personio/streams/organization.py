@@ -10,7 +10,7 @@ from tap_personio.client import PersonioStream
 class OrgUnits(PersonioStream):
     """One row per department or team.
 
-    Departments and teams are asked for separately.
+    Departments and teams are requested separately.
     """
 
     name = "org_units"

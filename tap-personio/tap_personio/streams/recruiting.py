@@ -74,7 +74,7 @@ class RecruitingJobs(ChangingStream):
 
 
 class RecruitingStageTransitions(RecruitingStream):
-    """One row per stage that an application came to."""
+    """One row per stage that an application reached."""
 
     name = "recruiting_stage_transitions"
     path = "/v2/recruiting/applications/{application_id}/stage-transitions"
