@@ -6,13 +6,26 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
-from singer_rest import ApiKey, PerParent, Product, RestStream, RestTap, RunError, SingleSlice, Slices, common_settings
+from singer_rest import (
+    ApiKey,
+    PerParent,
+    Product,
+    RestStream,
+    RestTap,
+    RunError,
+    SingleSlice,
+    Slices,
+    TapError,
+    common_settings,
+)
 from singer_rest.testing import synced
+from singer_sdk import SchemaDirectory, StreamSchema
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 SCHEMA = th.PropertiesList(th.Property("id", th.StringType, required=True)).to_dict()
 STREAM = {"name": "colours", "path": "/colours", "permission": None, "primary_keys": ("id",), "schema": SCHEMA}
@@ -50,6 +63,14 @@ def test_stream_without_an_attribute_is_refused(attribute: str, meaning: str) ->
     declared = {name: value for name, value in STREAM.items() if name != attribute}
     with pytest.raises(TypeError, match=f"^colours: set `{attribute}` to {meaning}\\.$"):
         type("Colours", (RestStream,), declared)
+
+
+def test_missing_schema_file_is_named(tmp_path: Path) -> None:
+    class Tap(PaintTap):
+        stream_types = (stream(schema=StreamSchema(SchemaDirectory(tmp_path))),)
+
+    with pytest.raises(TapError, match=r"^colours: its schema cannot be read\. Check colours\.json "):
+        Tap()
 
 
 def test_base_class_without_a_name_needs_none() -> None:

@@ -219,6 +219,7 @@ NEXT = description(
 
 
 def test_a_new_version_brings_lists_and_columns_and_says_what_changed(package: Path) -> None:
+    before = read((package / "lists.toml").read_text())
     lines = learn(package, NEXT)
     assert lines[0].startswith("2027-01-01: 4 lists, ")
     assert "added: employees/employees.shoe_size, integer" in lines
@@ -231,7 +232,7 @@ def test_a_new_version_brings_lists_and_columns_and_says_what_changed(package: P
     assert set(table.rows("2027-01-01")) == {
         "employees/employees", "employees/badges", "weather/forecasts", "weather/stations"
     }  # fmt: skip
-    assert len(table.rows("2026-10-01")) == 169
+    assert table.rows("2026-10-01").keys() == before.rows("2026-10-01").keys()
     badges = table.lists["employees"]["badges"]
     assert (badges.parent, badges.by, badges.at_once) == ("employees/employees", "employee_ids[]", 50)
     assert (badges.send, badges.changed_since, badges.since) == ({"include_lost": True}, "updated_from", "2027-01-01")

@@ -46,7 +46,7 @@ def everything(sandbox: Sandbox) -> dict[str, Any]:
 def test_every_row_and_value_of_every_stream_arrives(run: Callable[..., Any], sandbox: Sandbox) -> None:
     output = run(url(sandbox), discover=True, **everything(sandbox))
     counts = sandbox.counts("personio")
-    assert set(counts) == set(KEYS)
+    assert set(counts) == set(KEYS), f"add to the sandbox or the tap: {sorted(set(counts) ^ set(KEYS))}"
     assert output.counts() == {stream: count for stream, count in counts.items() if count}
     for stream, count in counts.items():
         records = {key_of(stream, record): record for record in output.records(stream)}

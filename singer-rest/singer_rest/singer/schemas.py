@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream, singerlib
+from singer_sdk.exceptions import SchemaNotFoundError
 from singer_sdk.singerlib.catalog import StreamMetadata
 
+from singer_rest.errors import TapError
 from singer_rest.singer.secret_names import is_secret
 
 if TYPE_CHECKING:
@@ -107,6 +109,12 @@ class CompletedSchema:
         if stream is None:
             return self._declared
         find = getattr(self._declared, "__get__", None)
-        found = stream.completed(find(stream, owner) if find else self._declared)
+        try:
+            declared = find(stream, owner) if find else self._declared
+        except SchemaNotFoundError as error:
+            raise TapError(
+                f"{stream.name}: its schema cannot be read. Check {stream.name}.json in the tap's folder schemas."
+            ) from error
+        found = stream.completed(declared)
         vars(stream)["schema"] = found
         return found
