@@ -324,16 +324,16 @@ class RestStream(FetchingStream):
         asked = self.changed_since.earliest(self.since)
         return not any(is_before(self.changed_at(record), asked) for record in page.records)
 
-    def fall_back_to_full(self, what_came: str) -> None:
+    def fall_back_to_full(self, outcome: str) -> None:
         """Falls back to a full read in this run. The next run uses the incremental filter again.
 
         Args:
-            what_came: What the vendor did with the incremental filter.
+            outcome: What the vendor did with the incremental filter.
         """
         self.logger.warning(
             "%s: the vendor %s the incremental filter; falling back to a full read. The next run asks again.",
             self.name,
-            what_came,
+            outcome,
         )
         self._uses_filter = False
         self.reset_read()

@@ -89,7 +89,7 @@ class Source(Protocol):
     def filter_honoured(self, page: Page) -> bool:
         """Whether a page holds nothing older than the incremental filter asks for."""
 
-    def fall_back_to_full(self, what_came: str) -> None:
+    def fall_back_to_full(self, outcome: str) -> None:
         """Fall back to a full read."""
 
     def recovers_by_full_read(self, error: TapError, *, is_first: bool) -> bool:

@@ -223,7 +223,7 @@ class PageToken(CursorParam):
 class NextLink(Paginator):
     """Each page has a link to the next one.
 
-    Only the link's query is used, and it is sent to the endpoint that the page came from: links may be relative, or
+    Only the link's query is used, and it is sent to the endpoint of the page: links may be relative, or
     name a path that does not exist. So they cannot lead the token to another host.
 
     Args:
