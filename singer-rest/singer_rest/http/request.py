@@ -30,7 +30,7 @@ class Request:
         path: The path, with its placeholders filled.
         params: The query parameters, in order. A name may be repeated.
         endpoint: The path with its placeholders. Rate limits and permissions apply to it.
-        total_known: Whether an earlier page stated the number of pages, so that the following ones are requested already.
+        total_known: Whether an earlier page stated the number of pages, so the following ones are requested already.
         previous_page: A hash of the start of the previous page, to detect that the vendor ignores page numbers.
         remaining: The requests to send after its last page: the other parts of a slice that was split.
         is_first: Whether it is the first of a slice, or of a part of one, so that it may be split.
