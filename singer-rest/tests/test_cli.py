@@ -187,7 +187,7 @@ def test_missing_config_file(cli: Callable[..., Any]) -> None:
 def test_unreachable_host(cli: Callable[..., Any]) -> None:
     code, _, log = cli(config={"api_url": "http://127.0.0.1:9"})
     assert code == 1
-    assert "gave no answer in 3 tries (the connection broke)" in log
+    assert "gave no answer in 3 tries (the host cannot be reached; check the addresses in the settings)" in log
     assert "127.0.0.1" not in log
 
 

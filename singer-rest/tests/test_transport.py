@@ -339,7 +339,7 @@ def test_a_request_that_may_take_no_time_is_not_sent_and_one_that_may_take_littl
 
 
 def test_a_host_that_is_not_there() -> None:
-    with pytest.raises(RetryableError, match="the connection broke"):
+    with pytest.raises(RetryableError, match="the host cannot be reached; check the addresses in the settings"):
         transport("http://127.0.0.1:9").send(REQUEST, None)
 
 

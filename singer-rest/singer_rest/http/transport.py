@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import requests
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from singer_rest.errors import RetryableError, RunError, TapError
 from singer_rest.http.connections import Adapter, ending_by
@@ -191,6 +191,9 @@ def _explained(error: Exception, endpoint: str) -> Exception:
         return RetryableError(reason)
     if isinstance(error, ValueError):
         return TapError(f"{endpoint} has an invalid URL. Check the addresses in the settings.")
+    cause = error.args[0] if error.args else None
+    if isinstance(error, requests.ConnectionError) and isinstance(getattr(cause, "reason", None), NewConnectionError):
+        return RetryableError("the host cannot be reached; check the addresses in the settings")
     if isinstance(error, (requests.RequestException, HTTPError)):
         return RetryableError("the connection broke")
     return RunError(
