@@ -36,6 +36,7 @@ TIMEOUTS_PER_ANSWER = 5
 CONNECT_SECONDS = 60.0
 """Maximum number of seconds to wait for a connection. A host may have several addresses."""
 LATE = "no answer in time"
+UNREACHABLE = "the host cannot be reached; check the addresses in the settings"
 INVALID_RESPONSES = (
     (requests.TooManyRedirects, "too many redirects"),
     (
@@ -191,11 +192,11 @@ def _explained(error: Exception, endpoint: str) -> Exception:
         return RetryableError(reason)
     if isinstance(error, ValueError):
         return TapError(f"{endpoint} has an invalid URL. Check the addresses in the settings.")
-    cause = error.args[0] if error.args else None
-    if isinstance(error, requests.ConnectionError) and isinstance(getattr(cause, "reason", None), NewConnectionError):
-        return RetryableError("the host cannot be reached; check the addresses in the settings")
     if isinstance(error, (requests.RequestException, HTTPError)):
-        return RetryableError("the connection broke")
+        # requests wraps an error of urllib3, which holds the one that ended its retries.
+        reason = getattr(error.args[0], "reason", None) if error.args else None
+        is_unreachable = isinstance(reason, NewConnectionError)
+        return RetryableError(UNREACHABLE if is_unreachable else "the connection broke")
     return RunError(
         "The certificates to verify hosts with cannot be read. Check the environment variables "
         "REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE."
