@@ -37,7 +37,7 @@ MAX_RERUNS = 3
 LIMIT = 240.0
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 TARGETS = ("Meltano", "everything", "the tap", "the loader")
-UNEXPECTED_TEXTS = ("unforeseen", "Unexpected error")
+UNEXPECTED_TEXTS = ("Please report it with this line", "Unexpected error")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from faults.processes import ProcessResult
 
 
-UNEXPECTED_TEXTS = ("Traceback (most recent", "unforeseen")
+UNEXPECTED_TEXTS = ("Traceback (most recent", "Please report it with this line")
 """Texts that no log may contain: unhandled errors."""
 
 

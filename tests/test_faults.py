@@ -7,8 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+from singer_rest.errors import explain
 
-from faults import days, killer, markers, mutator, pairs, processes, proxy, report, testbench, verdict
+from faults import (
+    days,
+    killer,
+    markers,
+    meltano_killer,
+    mutator,
+    pairs,
+    pipeline_run,
+    processes,
+    proxy,
+    report,
+    testbench,
+    verdict,
+)
 from faults.faulty_responses import FAULTY_RESPONSES
 from faults.results import Options, Outcome, ResultLog, read_results
 from faults.vendors import VENDORS
@@ -153,3 +167,8 @@ def test_the_report_counts_outcomes(tmp_path: Path) -> None:
     assert "32 fault-injection cases on 2026-11-28, in 50 minutes. **1 failed.**" in page
     assert "| Faulty responses | 2 | 1 | 0 | 1 | 0 | 0 | 0 |" in page
     assert "| Mutated values | 30 | 0 | 30 | 0 | 0 | 0 | 0 |" in page
+
+
+@pytest.mark.parametrize("texts", [pipeline_run.UNEXPECTED_TEXTS, meltano_killer.UNEXPECTED_TEXTS])
+def test_unexpected_errors_are_recognised_by_their_text(texts: tuple[str, ...]) -> None:
+    assert any(text in explain(KeyError("x")) for text in texts)
