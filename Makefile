@@ -12,8 +12,8 @@ export UV_PYTHON_DOWNLOADS := never
 export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
 export MELTANO_CLI_DISABLE_VERSION_CHECK := 1
 
-# Each test goes to the process that is free; those of a group (xdist_group) share a server or tell a story in order.
-TWO_AT_A_TIME := --numprocesses=2 --dist=loadgroup
+# A file stays with one process: some share a server, or depend on the order of their tests.
+TWO_AT_A_TIME := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-oldest lint format build publish bench faults test-faults hub docs clean

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from faults.testbench import TestBench
     from faults.vendors import Vendor
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.slow
 
 SEED = 7
 STREAMS = {

@@ -15,7 +15,7 @@ from tap_personio.testing import KEYS, by_key, differs, key_of
 if TYPE_CHECKING:
     from conftest import Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("meltano-personio")]
+pytestmark = pytest.mark.slow
 
 Tables = dict[str, list[dict[str, Any]]]
 

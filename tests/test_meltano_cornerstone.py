@@ -16,7 +16,7 @@ from tap_cornerstone.testing import key_of
 if TYPE_CHECKING:
     from conftest import Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("meltano-cornerstone")]
+pytestmark = pytest.mark.slow
 
 KEYS = {
     "users_core": ("user_id",),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from singer_rest import RestStream
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sdk-cornerstone")]
+pytestmark = pytest.mark.slow
 
 with socket.create_server(("127.0.0.1", 0)) as _free:
     PORT = _free.getsockname()[1]  # the suite wants the address before its fixtures run

@@ -13,7 +13,7 @@ from tap_personio.tap import TapPersonio
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sdk-personio")]
+pytestmark = pytest.mark.slow
 
 with socket.create_server(("127.0.0.1", 0)) as _free:
     PORT = _free.getsockname()[1]  # the suite wants the address before its fixtures run
