@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from singer_rest.slices.base import Slice
 
 
-__all__ = ["ChangedSince", "RestStream"]
-
-
 class RestStream(FetchingStream):
     """An endpoint of a REST API that returns a list of records.
 
@@ -158,7 +155,7 @@ class RestStream(FetchingStream):
             self.name,
             self.slices,
             self.permission,
-            has_key=bool(self.primary_keys),
+            has_key=self.has_key,
             log_parent_ids=self.log_parent_ids,
             unreadable_advice=self.unreadable_advice,
             all_unreadable=self.all_unreadable,

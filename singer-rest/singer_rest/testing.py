@@ -306,7 +306,7 @@ def synced(tap: RestTap, *streams: str, fails: list[Exception] | None = None) ->
 
 
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?")
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
 
 def differs(row: Mapping[str, Any], record: Mapping[str, Any]) -> set[str]:
@@ -330,4 +330,4 @@ def meaning(value: Any) -> Any:  # noqa: ANN401
     text = text.lower() if isinstance(value, bool) else text
     if NUMBER.fullmatch(text):
         return f"{Decimal(text).normalize():f}"
-    return times.text(times.parse(text)).removesuffix("T00:00:00Z") if MOMENT.fullmatch(text) else text
+    return times.text(times.parse(text)).removesuffix("T00:00:00Z") if TIMESTAMP.fullmatch(text) else text

@@ -26,7 +26,7 @@ SECRETS = {"token", "custom_headers"}
 """Fields of a webhook that are dropped as secrets."""
 
 MIDNIGHT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]00:00(:00)?(\.0+)?(Z|[+-]\d{2}:?\d{2})?")
-MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:.*")
+TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:.*")
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 
 
@@ -131,6 +131,6 @@ def _of_text(value: str) -> Any:  # noqa: ANN401
         return value.startswith("true")
     if day := MIDNIGHT.fullmatch(value):
         return day.group(1)
-    if MOMENT.fullmatch(value):
+    if TIMESTAMP.fullmatch(value):
         return times.parse(value)
     return json.loads(value) if value.startswith("[") else value

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 CELL = {"label", "value", "type", "universal_id"}
 MAX_DIGITS = 18
@@ -28,13 +27,6 @@ def unwrap(value: Any) -> Any:  # noqa: ANN401 - what the API sends
             return unwrap(value["value"])
         value = {name: item for name, item in value.items() if name not in CELL - {"value"}}
     return {name: unwrap(item) for name, item in value.items()}
-
-
-def member(value: Any, *names: str) -> Any:  # noqa: ANN401 - what the API sends
-    """Returns a nested member of an object. None: one of the objects does not exist."""
-    for name in names:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
 
 
 def as_list(value: Any) -> Any:  # noqa: ANN401 - what the API sends

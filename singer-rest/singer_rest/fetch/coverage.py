@@ -136,9 +136,9 @@ class Coverage:
                 self._incomplete.append((page.slice, self._rows_written > 0))
 
     def _count_content(self, page: Page) -> None:
-        if not page.is_no_content:
-            self._with_content += page.meaning is Meaning.RECORDS
-        elif not (self._rows_written or self._is_retry):
+        if page.meaning is Meaning.RECORDS:
+            self._with_content += 1
+        elif page.is_no_content and not (self._rows_written or self._is_retry):
             self._no_content.append(page.slice)
 
     def _count(self, page: Page) -> None:

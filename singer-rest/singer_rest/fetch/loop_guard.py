@@ -13,6 +13,8 @@ MAX_REPEATED_PAGES = 10
 """Maximum number of repeated pages, for records with a key, which should not be repeated at all."""
 MAX_EMPTY_PAGES = 1_000
 """The same for records without a key, and the maximum number of consecutive empty pages."""
+MAX_SAMPLE = 100
+"""Maximum number of records of a page without keys that are hashed, evenly spaced."""
 
 
 def fingerprint(records: list[Record], *, has_key: bool) -> int | None:
@@ -24,7 +26,8 @@ def fingerprint(records: list[Record], *, has_key: bool) -> int | None:
     """
     if not records:
         return None
-    return hash((len(records), repr(records[0]), repr(records[-1])) if has_key else repr(records))
+    sample = records[:1] if has_key else records[:: -(-len(records) // MAX_SAMPLE)]
+    return hash((len(records), repr(sample), repr(records[-1])))
 
 
 class LoopGuard:

@@ -72,7 +72,7 @@ class Sampled:
             if self._remaining and (self._is_spread or self._any_readable)
             else next(self._plan)
         )
-        if part is not None:
+        if part is not None and not self._any_readable:
             self._started += 1
             self._parents += len(parent_ids_of(part, self._ids_param))
         return part

@@ -14,7 +14,12 @@ SENDABLE = re.compile(r"[\x21-\x7e][\x20-\x7e]*", re.ASCII)
 """Valid header values."""
 
 
-def _check_headers(headers: Mapping[str, str], endpoint: str) -> None:
+def check_sendable(headers: Mapping[str, str], endpoint: str) -> None:
+    """Checks the headers of a request.
+
+    Raises:
+        TapError: If a value holds a line break or a character that headers cannot hold.
+    """
     if wrong := [name for name, value in headers.items() if value and not SENDABLE.fullmatch(value)]:
         raise TapError(
             f"{endpoint} cannot be requested: the header {wrong[0]} would hold a line break or a character beyond "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from singer_rest import nesting as deep
+from singer_rest import nesting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,7 +129,7 @@ class Reply:
         try:
             return _decoded(self.body)
         except RecursionError:
-            return _decoded(deep.shallow(self.body.decode(json.detect_encoding(self.body), "surrogatepass")))
+            return _decoded(nesting.shallow(self.body.decode(json.detect_encoding(self.body), "surrogatepass")))
 
 
 def _decoded(body: bytes | str) -> Any:  # noqa: ANN401 - whatever the vendor sent

@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from singer_rest.errors import RetryableError, RunError, TapError
 from singer_rest.http.connections import Adapter, ending_by
-from singer_rest.http.headers import _check_headers
+from singer_rest.http.headers import check_sendable
 from singer_rest.http.rate_limits import MAX_WAIT, RateLimiter, reset_after, retry_after
 from singer_rest.http.request import Reply, Request
 from singer_rest.http.retries import remaining_budget
@@ -127,7 +127,7 @@ class Transport:
         return self._send("POST", path, path, **kwargs)
 
     def _send(self, method: str, path: str, endpoint: str, **kwargs: Any) -> Reply:
-        _check_headers({**self._headers, **kwargs.get("headers", {})}, endpoint)
+        check_sendable({**self._headers, **kwargs.get("headers", {})}, endpoint)
         seconds = min(TIMEOUTS_PER_ANSWER * self._timeout, remaining_budget())
         if seconds <= 0:
             raise RetryableError(LATE, slow=True)

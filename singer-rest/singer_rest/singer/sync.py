@@ -275,14 +275,15 @@ class SyncingTap(CommandTap):
             if any(due):
                 self.state_writer.write_state(self.state)
             fetcher.start()
-            for stream in sorted(selected, key=lambda stream: fetcher.order.index(stream.name)):
+            by_name = {stream.name: stream for stream in selected}
+            for name in fetcher.order:
                 try:
-                    stream.read_and_write()
+                    by_name[name].read_and_write()
                 except RunError:
                     raise
                 except Exception as error:  # noqa: BLE001 - the other streams go on
                     self.logger.error("%s", explain(error))  # noqa: TRY400 - no traceback: it may hold records
-                    failed.append(stream.name)
+                    failed.append(name)
         finally:
             fetcher.close()
             self._fetcher = None

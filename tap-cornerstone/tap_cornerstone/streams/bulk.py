@@ -219,7 +219,7 @@ class BulkImportReports(RestList):
         attempt = here.better(before)
         if not here.is_whole(before, part.lines if isinstance(part, ReportSlice) else None):
             return self._page_or_next(attempt, request, part, Outcome.SHORT)
-        return replace(page, meaning=Meaning.RECORDS, is_no_content=False, note=replace(attempt, outcome=Outcome.READ))
+        return replace(page, meaning=Meaning.RECORDS, note=replace(attempt, outcome=Outcome.READ))
 
     def _page_or_next(self, attempt: Attempt, request: Request, part: Slice, outcome: Outcome) -> Page:
         """Requests a report again, or returns what was received."""

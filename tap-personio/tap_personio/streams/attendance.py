@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import ChangedSince, MonthlyBackfill, PerParent, times
+from singer_rest import ChangedSince, MonthlyBackfill, PerParent, lookup, times
 from typing_extensions import override
 
 from tap_personio.client import ZONE_UNKNOWN, PersonioStream
-from tap_personio.values import member
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 def has_members(project: Mapping[str, Any]) -> bool:
     """Whether a project has its own list of members. Sub-projects and projects open to everybody have none."""
     is_open_to_all = str(project.get("assigned_to_all")).strip().lower() in {"true", "1"}
-    return not is_open_to_all and not member(project, "parent_project", "id")
+    return not is_open_to_all and not lookup(project, "parent_project.id")
 
 
 class AttendancePeriods(PersonioStream):
@@ -67,5 +66,5 @@ class ProjectMembers(PersonioStream):
 
     @override
     def post_process(self, row: Record, context: object = None) -> Record:
-        row["person_id"] = member(row, "person", "id")  # a row has no other fields
+        row["person_id"] = lookup(row, "person.id")  # a row has no other fields
         return row

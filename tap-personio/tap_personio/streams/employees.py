@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import ChangedSince, Offset, Parsed, PerParent, Reply, Request, coercer, is_reserved, times
+from singer_rest import ChangedSince, Offset, Parsed, PerParent, Reply, Request, coercer, is_reserved, lookup, times
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
 from tap_personio import schemas
 from tap_personio.client import ZONE_UNKNOWN
 from tap_personio.v1 import V1Stream
-from tap_personio.values import member, normalizer, unwrap
+from tap_personio.values import normalizer, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +106,7 @@ class AbsenceBalances(V1Stream):
 
 def has_picture(person: Mapping[str, Any]) -> bool:
     """Whether a person has a picture."""
-    return bool(member(person, "profile_picture", "url"))
+    return bool(lookup(person, "profile_picture.url"))
 
 
 class ProfilePictures(V1Stream):

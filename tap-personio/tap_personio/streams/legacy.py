@@ -6,7 +6,18 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from singer_rest import ChangedSince, MonthlyBackfill, Offset, PageNumber, Parsed, PerParent, Request, TapError, times
+from singer_rest import (
+    ChangedSince,
+    MonthlyBackfill,
+    Offset,
+    PageNumber,
+    Parsed,
+    PerParent,
+    Request,
+    TapError,
+    lookup,
+    times,
+)
 from typing_extensions import override
 
 from tap_personio.client import ZONE_UNKNOWN
@@ -148,8 +159,7 @@ class CustomReportRows(LegacyStream):
     def parse(self, body: Any, request: Request) -> Parsed:
         reports = super().parse(body, request)
         rows = [row for report in reports.records for row in report["items"]]
-        metadata = body.get("metadata")
-        current_page = count(metadata.get("current_page")) if isinstance(metadata, dict) else None
+        current_page = count(lookup(body, "metadata.current_page"))
         size = min(count(body.get("limit")) or EMPLOYEES_PER_PAGE, EMPLOYEES_PER_PAGE)
         employees = len({str(row.get("employee_id")) for row in rows})
         parsed = Parsed(rows, total=reports.total, item_count=employees)  # the total counts employees
@@ -163,13 +173,11 @@ class CustomReportRows(LegacyStream):
         page = requested_page if requested_page is not None else current_page or 0
         next_requests = [self._page(request, page + 1)]
         if (requested_page, current_page) == (1, 0):
-            return Parsed(
-                [], next_requests
-            )  # the first page again: its number is 1 in the request and 0 in the response
+            # The first page again: its number is 1 in the request and 0 in the response.
+            return Parsed([], next_requests)
         if (requested_page, current_page) == (2, 3):
-            next_requests.append(
-                self._page(request, 1, counted=True)
-            )  # it was skipped: its number is 1 in the request and 2 in the response
+            # The first page was skipped: its number is 1 in the request and 2 in the response.
+            next_requests.append(self._page(request, 1, counted=True))
         return replace(parsed, next_requests=next_requests)
 
     def _page(self, request: Request, page: int, *, counted: bool = False) -> Request:
