@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import pendulum
 from singer_rest.testing import meaning
 
 from faults import mutated_values, verdict
+from faults.equivalence import canonical, equivalent, finite_number
 from faults.pipeline_run import Mode
 from faults.results import Outcome
 from faults.testbench import TestBench
@@ -96,7 +96,7 @@ class Mutation:
         inner = body
         for name in self.path[:-1]:
             inner = inner[name]
-        value = json.loads(self.text)
+        value = json.loads(self.text, parse_float=Decimal)
         # The loader keeps a lone surrogate as six characters of text.
         inner[self.path[-1]] = SURROGATE.sub(_escaped, value) if isinstance(value, str) else value
         return dict(body)
@@ -115,16 +115,21 @@ class Mutator:
         self.round = round_
         self.mutations: dict[tuple[str, Key], Mutation] = {}
         self._lock = threading.Lock()
+        self._request_fields = bench.vendor.request_fields
         self._chosen: dict[str, Mutation] = {}
+        self._key_values: defaultdict[str, set[str]] = defaultdict(set)
         bodies = bench.bodies(bench.keys)
         known: defaultdict[str, list[Mutation]] = defaultdict(list)
+        nested: set[str] = set()
         for stream, rows in bodies.items():
             expected_rows = bench.vendor.expected_rows(stream, rows)
             for body, row in zip(rows, expected_rows, strict=True) if bench.keys[stream] else ():
                 mutation = Mutation(stream, key_of(bench.keys[stream], row), (), "", body)
+                self._key_values[stream] |= {*canonical(mutation.key)}
+                nested.update(map(_canonical, _nested_objects(body)))
                 known[_canonical(_vendor_fields(body))].append(mutation)
         for text, mutations in known.items():
-            if len(mutations) == 1:  # identical records cannot be told apart
+            if len(mutations) == 1 and text not in nested:  # identical objects cannot be told apart
                 (mutation,) = mutations
                 rng = rng_for(mutation.stream, *mutation.key)
                 if rng.random() < round_.per_stream / len(bodies[mutation.stream]):
@@ -132,9 +137,22 @@ class Mutator:
 
     def _add(self, text: str, mutation: Mutation, key: Sequence[str], rng: random.Random) -> None:
         key_fields = {name for name in mutation.body if name.removeprefix("_") in key} | ({"id"} & mutation.body.keys())
-        paths = [path for path in _paths(_vendor_fields(mutation.body)) if (path[0] in key_fields) == self.round.keys]
-        if paths:
-            self._chosen[text] = replace(mutation, path=rng.choice(paths), text=rng.choice(self.round.choices))
+        paths = [
+            path
+            for path in _paths(_vendor_fields(mutation.body))
+            if (path[0] in key_fields) == self.round.keys
+            and path[0] not in self._request_fields.get(mutation.stream, ())
+        ]
+        if not paths:
+            return
+        chosen = replace(mutation, path=rng.choice(paths), text=rng.choice(self.round.choices))
+        if self.round.keys:
+            # Two records with one key could not be told apart.
+            (value,) = canonical((str(meaning(json.loads(chosen.text, parse_float=Decimal))),))
+            if value in self._key_values[mutation.stream]:
+                return
+            self._key_values[mutation.stream].add(value)
+        self._chosen[text] = chosen
 
     def __call__(self, _request: Request, forward: Callable[[], Response]) -> Iterable[Step] | None:
         """Returns the vendor's response with mutated values."""
@@ -184,6 +202,14 @@ def _canonical(document: Any) -> str:  # noqa: ANN401 - any JSON
 
 def _vendor_fields(body: Row) -> Row:
     return {name: value for name, value in body.items() if not name.startswith("_") or name in VENDOR_FIELDS}
+
+
+def _nested_objects(value: Any) -> Iterable[Row]:  # noqa: ANN401 - any JSON
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, dict):
+            yield inner
+        if isinstance(inner, (dict, list)):
+            yield from _nested_objects(inner)
 
 
 def _paths(value: Any, above: tuple[str, ...] = ()) -> Iterable[tuple[str, ...]]:  # noqa: ANN401 - any JSON
@@ -270,7 +296,7 @@ class MutationAssessment:
     def verdict_of(self, mutation: Mutation) -> tuple[Verdict, str]:
         """What happened to a mutated value, with details."""
         keys, row = self.env.bench.keys[mutation.stream], self._expected_row(mutation)
-        record = self._table(mutation.stream).get(key_of(keys, row)) if row else None
+        record = self._table(mutation.stream).get(canonical(key_of(keys, row))) if row else None
         if record is not None and not self._differs(mutation, row, record):
             extra = record.get("_extra") or {}
             return (Verdict.IN_EXTRA if mutation.path[-1] in extra or mutation.path[0] in extra else Verdict.EXACT), ""
@@ -298,37 +324,54 @@ class MutationAssessment:
         return {
             name
             for name in self.env.bench.vendor.differs(mutation.stream, row, record)
-            if not any(_equivalent(row.get(name), place.get(name)) for place in (record, record.get("_extra") or {}))
+            if not any(equivalent(row.get(name), place.get(name)) for place in (record, record.get("_extra") or {}))
         }
 
     def side_effects(self) -> list[str]:
         """Descriptions of unexpected differences in anything that was not mutated."""
         bench = self.env.bench
-        mutated = {(mutation.stream, mutation.key) for mutation in self.mutations}
-        new = {(stream, key) for stream in bench.keys for key in self._new_keys(stream)}
-        # Which children are requested, and with which ids, depends on their parents' values.
-        changed_parents = {mutation.stream for mutation in self.mutations}
         found = []
         for stream, difference in bench.differences(self.env.database, bench.keys, Mode.FIRST).items():
+            mutated = self._keys_of_mutated(stream)
             for keys in difference.parts():
-                keys[:] = [key for key in keys if (stream, key) not in mutated | new]
-            if bench.parents.get(stream) in changed_parents:
-                difference.missing, difference.deleted = [], []
+                keys[:] = [key for key in keys if canonical(key) not in mutated]
+            if difference.missing or difference.changed:
+                derived = self._derived_from_mutated(stream)
+                for keys in (difference.missing, difference.changed):
+                    keys[:] = [key for key in keys if key not in derived]
             if difference and stream not in self.named:
                 found.append(f"{stream}: {difference}")
         return found + self._widened()
 
-    def _new_keys(self, stream: str) -> set[Key]:
-        """Keys that the mutated records may have."""
+    def _keys_of_mutated(self, stream: str) -> set[Key]:
+        """Keys that a stream's mutated records had or may have now."""
         names = self.env.bench.keys[stream]
-        return {key_of(names, self._expected_row(mutation)) for mutation in self.mutations if mutation.stream == stream}
+        mutations = [mutation for mutation in self.mutations if mutation.stream == stream]
+        changed = {canonical(key_of(names, self._expected_row(mutation))) for mutation in mutations}
+        return changed | {canonical(mutation.key) for mutation in mutations}
+
+    def _derived_from_mutated(self, stream: str, seen: frozenset[str] = frozenset()) -> set[Key]:
+        """Keys of the rows that refer to a mutated record of a stream's parent or of another stream of its endpoint.
+
+        The values of a parent decide whether its children are requested, and how.
+        """
+        bench = self.env.bench
+        endpoint = bench.endpoints.get(stream)
+        sources = {other for other in bench.endpoints if bench.endpoints[other] == endpoint} | {
+            bench.parents.get(stream)
+        }
+        values = {value for one in self.mutations if one.stream in sources - {stream} for value in one.key}
+        for source in bench.keys.keys() & sources - seen - {stream}:
+            values |= {value for key in self._derived_from_mutated(source, seen | {stream}) for value in key}
+        rows = verdict.read_rows(bench.full_reference, stream) if values else []
+        return {key_of(bench.keys[stream], row) for row in rows if values & {*key_of(row, row)}}
 
     def _widened(self) -> list[str]:
         """Columns whose type has been changed by a single value."""
         # Numbers with more digits than a double has are kept as text, because the loader loses none.
         exact_texts: defaultdict[str, set[str]] = defaultdict(set)
         for mutation in self.mutations:
-            number = _number(mutation.text)
+            number = finite_number(mutation.text)
             if number is not None and number != Decimal(float(number)):
                 exact_texts[mutation.stream].add(mutation.path[0])
         expected = verdict.fingerprints(self.env.bench.full_reference)
@@ -345,49 +388,5 @@ class MutationAssessment:
     def _table(self, stream: str) -> dict[Key, Row]:
         if stream not in self._tables:
             rows = verdict.live_rows(verdict.read_rows(self.env.database, stream))
-            self._tables[stream] = {key_of(self.env.bench.keys[stream], row): row for row in rows}
+            self._tables[stream] = {canonical(key_of(self.env.bench.keys[stream], row)): row for row in rows}
         return self._tables[stream]
-
-
-def _equivalent(sent: Any, found: Any) -> bool:  # noqa: ANN401
-    """Whether a value was loaded without loss.
-
-    Numbers and times may be written in any way, empty text is null, 0 and 1 are booleans, an empty object may be an
-    empty list, a single value a list of one, and text may hold JSON.
-    """
-    if isinstance(sent, dict) and isinstance(found, dict):
-        return sent.keys() == found.keys() and all(_equivalent(sent[name], found[name]) for name in sent)
-    if isinstance(found, list):
-        sent = sent if isinstance(sent, list) else [] if sent == {} else [sent]
-        return len(sent) == len(found) and all(map(_equivalent, sent, found))
-    return (
-        (sent == "" and found is None)
-        or (isinstance(found, bool) and str(sent).strip().lower() == str(found).lower())
-        or meaning(sent) == meaning(found)
-        or _number(sent) == _number(found) is not None
-        or _instant(sent) == _instant(found) is not None
-        or _holds_json(found, sent)
-    )
-
-
-def _holds_json(text: Any, value: Any) -> bool:  # noqa: ANN401
-    try:
-        return isinstance(text, str) and meaning(json.loads(text)) == meaning(value)
-    except ValueError:
-        return False
-
-
-def _number(value: Any) -> Decimal | None:  # noqa: ANN401
-    try:
-        number = Decimal(int(value) if isinstance(value, bool) else str(value).strip())
-    except ArithmeticError:
-        return None
-    return number if number.is_finite() else None
-
-
-def _instant(value: Any) -> pendulum.DateTime | None:  # noqa: ANN401
-    try:
-        parsed = pendulum.parse(str(value).strip().upper())
-    except (ValueError, OverflowError):
-        return None
-    return parsed if isinstance(parsed, pendulum.DateTime) else None

@@ -12,7 +12,7 @@ from tap_factorial.table import stream_name, table
 from tap_personio import testing as personio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 Row = dict[str, Any]
 Key = tuple[str, ...]
@@ -37,6 +37,7 @@ class Vendor:
         read_once: Streams whose parts are read once, although the sandbox renders them again from current data.
         timestamp_fields: By stream: the field with the time of the last change, if the catalog names none.
         by_credential: Streams whose rows depend on the credential.
+        request_fields: By stream: fields whose values the tap takes from the request instead.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Vendor:
     read_once: frozenset[str] = frozenset()
     timestamp_fields: Mapping[str, str] = field(default_factory=dict)
     by_credential: frozenset[str] = frozenset()
+    request_fields: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     @property
     def tap(self) -> str:
@@ -114,5 +116,6 @@ CORNERSTONE = Vendor(
     differs=lambda _stream, row, record: differs(row, record),
     read_once=frozenset({"bulk_import_reports"}),
     timestamp_fields={"transcripts": "ModificationDate"},
+    request_fields={"employee_skills": {"employeeId"}},
 )
 VENDORS = {vendor.name: vendor for vendor in (PERSONIO, FACTORIAL, CORNERSTONE)}

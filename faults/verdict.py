@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -228,7 +229,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> list[Row]:
     nested = {name for name, kind in zip(relation.columns, relation.types, strict=True) if str(kind) == "JSON"}
     return [
         {
-            name: json.loads(value) if name in nested and value is not None else value
+            name: json.loads(value, parse_float=Decimal) if name in nested and value is not None else value
             for name, value in zip(relation.columns, row, strict=True)
         }
         for row in relation.fetchall()

@@ -1,0 +1,72 @@
+"""Whether a value was loaded without loss, in whatever form."""
+
+from __future__ import annotations
+
+import json
+from decimal import Context, Decimal
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+from singer_rest.testing import meaning
+
+if TYPE_CHECKING:
+    from faults.vendors import Key
+
+EXACT = Context(prec=1000)
+
+
+def equivalent(sent: Any, found: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Whether a value was loaded without loss.
+
+    Numbers and times may be written in any way, empty text is null, 0 and 1 are booleans, an empty object may be an
+    empty list, a single value a list of one, and text may hold JSON.
+    """
+    if isinstance(sent, dict) and isinstance(found, dict):
+        return sent.keys() == found.keys() and all(equivalent(sent[name], found[name]) for name in sent)
+    if isinstance(found, list):
+        sent = sent if isinstance(sent, list) else [] if sent == {} else [sent]
+        return len(sent) == len(found) and all(map(equivalent, sent, found))
+    return (
+        (sent == "" and found is None)
+        or (isinstance(found, bool) and str(sent).strip().lower() == str(found).lower())
+        or meaning(sent) == meaning(found)
+        or finite_number(sent) == finite_number(found) is not None
+        or _instant(sent) == _instant(found) is not None
+        or _holds_json(found, sent)
+    )
+
+
+def canonical(key: Key) -> Key:
+    """A key in a form that is the same for all forms of its values."""
+    return tuple(map(_canonical, key))
+
+
+def finite_number(value: Any) -> Decimal | None:  # noqa: ANN401
+    """Returns a finite number, from a number, boolean or text. None: the value is none."""
+    try:
+        number = Decimal(int(value) if isinstance(value, bool) else str(value).strip())
+    except ArithmeticError:
+        return None
+    return number if number.is_finite() else None
+
+
+def _canonical(text: str) -> str:
+    if (number := finite_number(text)) is not None:
+        return str(EXACT.normalize(number)) if number else "0"
+    instant = _instant(text)
+    return text if instant is None else instant.in_timezone("UTC").isoformat()
+
+
+def _holds_json(text: Any, value: Any) -> bool:  # noqa: ANN401
+    try:
+        return isinstance(text, str) and meaning(json.loads(text, parse_float=Decimal)) == meaning(value)
+    except ValueError:
+        return False
+
+
+def _instant(value: Any) -> pendulum.DateTime | None:  # noqa: ANN401
+    try:
+        parsed = pendulum.parse(str(value).strip().upper())
+    except (ValueError, OverflowError):
+        return None
+    return parsed if isinstance(parsed, pendulum.DateTime) else None
