@@ -290,7 +290,7 @@ class MutationAssessment:
         bench = self.env.bench
         self.named = verdict.named_streams(bench.keys, self.log, bench.known_warnings)
         self.rejected: defaultdict[str, list[Row]] = defaultdict(list)
-        for row in verdict.read_rows(self.env.database, "_rejected"):
+        for row in verdict.read_rows(self.env.database, "_rejected", exact=True):
             self.rejected[row["stream"]].append(row["record"] if isinstance(row["record"], dict) else {})
 
     def verdict_of(self, mutation: Mutation) -> tuple[Verdict, str]:
@@ -387,6 +387,6 @@ class MutationAssessment:
 
     def _table(self, stream: str) -> dict[Key, Row]:
         if stream not in self._tables:
-            rows = verdict.live_rows(verdict.read_rows(self.env.database, stream))
+            rows = verdict.live_rows(verdict.read_rows(self.env.database, stream, exact=True))
             self._tables[stream] = {canonical(key_of(self.env.bench.keys[stream], row)): row for row in rows}
         return self._tables[stream]

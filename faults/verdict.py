@@ -86,12 +86,18 @@ def describe(differences: Mapping[str, Difference]) -> str:
     return "; ".join(f"{stream}: {difference}" for stream, difference in differences.items())
 
 
-def read_rows(database: Path, stream: str) -> list[Row]:
-    """Reads a table's rows with decoded JSON columns. Empty if there is no table."""
+def read_rows(database: Path, stream: str, *, exact: bool = False) -> list[Row]:
+    """Reads a table's rows with decoded JSON columns. Empty if there is no table.
+
+    Args:
+        database: The DuckDB file.
+        stream: Name of the table.
+        exact: Whether fractions in JSON columns become Decimals instead of floats.
+    """
     if not database.exists():
         return []
     with _open(database) as connection:
-        return _rows(connection, f'"{SCHEMA}"."{stream}"')
+        return _rows(connection, f'"{SCHEMA}"."{stream}"', Decimal if exact else float)
 
 
 def live_rows(rows: Iterable[Row]) -> list[Row]:
@@ -221,7 +227,7 @@ def _same_values(first: Row, second: Row) -> bool:
     return all(key_of([name], first) == key_of([name], second) for name in first.keys() | second.keys())
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> list[Row]:
+def _rows(connection: duckdb.DuckDBPyConnection, table: str, parse_float: type[float | Decimal]) -> list[Row]:
     try:
         relation = connection.sql(f"FROM {table}")
     except duckdb.CatalogException:
@@ -229,7 +235,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> list[Row]:
     nested = {name for name, kind in zip(relation.columns, relation.types, strict=True) if str(kind) == "JSON"}
     return [
         {
-            name: json.loads(value, parse_float=Decimal) if name in nested and value is not None else value
+            name: json.loads(value, parse_float=parse_float) if name in nested and value is not None else value
             for name, value in zip(relation.columns, row, strict=True)
         }
         for row in relation.fetchall()

@@ -29,7 +29,7 @@ from singer_rest.http.transport import Transport
 from singer_rest.settings import check_addresses, common_settings, missing_setting
 from singer_rest.singer.coercion import coercer
 from singer_rest.singer.command import Command
-from singer_rest.singer.scalars import integer
+from singer_rest.singer.scalars import parse_count
 from singer_rest.singer.schemas import is_reserved
 from singer_rest.singer.secret_names import is_secret
 from singer_rest.slices.base import ParentIds, SingleSlice, Slice, Slices, Window
@@ -92,7 +92,6 @@ __all__ = [
     "check_addresses",
     "coercer",
     "common_settings",
-    "integer",
     "is_reserved",
     "is_secret",
     "is_sendable",
@@ -102,6 +101,7 @@ __all__ = [
     "lifetime",
     "lookup",
     "missing_setting",
+    "parse_count",
     "post_for_token",
     "query",
     "times",

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from singer_rest import Slice, Slices, iterate_parents, times
+from singer_rest import Slice, Slices, iterate_parents, parse_count, times
 from typing_extensions import override
 
 if TYPE_CHECKING:
@@ -279,7 +279,7 @@ class Reports(Slices):
 
     def _slices_of(self, import_id: str, row: Mapping[str, Any]) -> Iterator[Slice]:
         for kind, name in LINES.items():
-            lines = _count(row.get(name))
+            lines = parse_count(row.get(name))
             if lines is None:
                 lines = _min_lines(name, row)
             if lines == 0:
@@ -303,14 +303,14 @@ def is_finished(row: Mapping[str, Any]) -> bool:
             return False
         if FINISHED.search(text):
             return True
-    parts = [part for name in COUNTS if (part := _count(row.get(name))) is not None]
-    total = _count(row.get("total_records"))
+    parts = [part for name in COUNTS if (part := parse_count(row.get(name))) is not None]
+    total = parse_count(row.get("total_records"))
     return total is None or len(parts) < len(COUNTS) or sum(parts) >= total
 
 
 def _min_lines(name: str, row: Mapping[str, Any]) -> int | None:
     """The minimum number of lines of a report, from the other counts of its import. None: unknown."""
-    counts = {other: _count(row.get(other)) for other in (*COUNTS, "total_records") if other != name}
+    counts = {other: parse_count(row.get(other)) for other in (*COUNTS, "total_records") if other != name}
     known = [count for count in counts.values() if count is not None]
     if name == "total_records":
         return max(known, default=0) or None  # one line may be counted under more than one name
@@ -318,11 +318,3 @@ def _min_lines(name: str, row: Mapping[str, Any]) -> int | None:
         return None
     total = counts.pop("total_records") or 0
     return max(total - sum(count or 0 for count in counts.values()), 0) or None
-
-
-def _count(value: Any) -> int | None:  # noqa: ANN401 - what the portal sends
-    """Parses a number of lines, which may be text. None: there is none."""
-    try:
-        return int(value)
-    except (ValueError, TypeError, OverflowError):
-        return None

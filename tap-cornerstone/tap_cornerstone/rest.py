@@ -20,13 +20,14 @@ from singer_rest import (
     Request,
     RetryableError,
     TapError,
+    parse_count,
 )
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
 
 from tap_cornerstone import schemas
 from tap_cornerstone.client import NOT_ALLOWED, CornerstoneStream, per_minute
-from tap_cornerstone.odata.links import count_of, member
+from tap_cornerstone.odata.links import member
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,7 +102,7 @@ class RestList(CornerstoneStream):
         counts = [
             find_total(body),
             self.total(body),
-            count_of(member(body, "count")) if isinstance(body, dict) else None,
+            parse_count(member(body, "count")) if isinstance(body, dict) else None,
         ]
         return max((count for count in counts if count is not None), default=None)
 
@@ -207,4 +208,4 @@ def _is_failed(item: Record) -> bool:
 
 def find_total(body: Any) -> int | None:  # noqa: ANN401 - what the portal sends
     """Returns the total in a body. None if it has none."""
-    return count_of(first_of(body, *TOTALS)) if isinstance(body, dict) else None
+    return parse_count(first_of(body, *TOTALS)) if isinstance(body, dict) else None

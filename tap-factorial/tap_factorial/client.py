@@ -21,7 +21,7 @@ from singer_rest import (
     Slice,
     Slices,
     TapError,
-    integer,
+    parse_count,
 )
 from singer_sdk import SchemaDirectory, StreamSchema
 from typing_extensions import override
@@ -100,14 +100,14 @@ class FactorialStream(RestStream):
         records = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
         if not (isinstance(meta, dict) and isinstance(rows, list) and (records or not rows)):
             raise TapError(f"{self.name}: the answer of {self.path} holds no list of records. Check `api_url`.")
-        total = _count(meta.get("total"))
+        total = parse_count(meta.get("total"))
         # If the total counts something else, a page has at most as many items as its size.
         items = len(rows) if self.row.total == "rows" else PAGE_SIZE
         parsed = Parsed(records, total=total, item_count=items, failed_items=len(rows) - len(records))
         following = self.next_requests(request, body, rows)
         has_more = meta.get("has_next_page")
         is_all = has_more in {False, "false"} or self.row.one_answer or (total == items == len(rows))
-        size = min(_count(meta.get("limit")) or PAGE_SIZE, PAGE_SIZE)
+        size = min(parse_count(meta.get("limit")) or PAGE_SIZE, PAGE_SIZE)
         if not following and not is_all and rows and len(rows) >= size:
             raise TapError(f"{self.name}: a full page does not say whether another follows. Run again later.")
         return replace(parsed, next_requests=following)
@@ -137,12 +137,6 @@ class FactorialStream(RestStream):
             if value.__class__ in ID_HOLDERS:
                 row[name] = _with_text_ids(name, value)
         return row
-
-
-def _count(value: Any) -> int | None:  # noqa: ANN401 - whatever the API sent
-    """Parses a number of rows. None if it is not one."""
-    found = None if isinstance(value, bool) or value is None else integer(value)
-    return found if isinstance(found, int) else None
 
 
 def _with_text_ids(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever the API sent

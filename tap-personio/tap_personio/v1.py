@@ -6,11 +6,11 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_rest import Paginator, Parsed, Request, SinglePage, TapError, lookup
+from singer_rest import Paginator, Parsed, Request, SinglePage, TapError, lookup, parse_count
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
-from tap_personio.values import as_list, count, normalizer, unwrap
+from tap_personio.values import as_list, normalizer, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ class V1Stream(PersonioStream):
     @override
     def total(self, body: Any) -> int | None:
         # The number of pages is sometimes wrong, but the number of records is not. It may be text, or missing.
-        return count(lookup(body, "metadata.total_elements"))
+        return parse_count(lookup(body, "metadata.total_elements"))
 
     @override
     def parse(self, body: Any, request: Request) -> Parsed:

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 CELL = {"label", "value", "type", "universal_id"}
-MAX_DIGITS = 18
 BOOLEANS = frozenset({"true", "false"})
 
 
@@ -32,12 +31,6 @@ def unwrap(value: Any) -> Any:  # noqa: ANN401 - what the API sends
 def as_list(value: Any) -> Any:  # noqa: ANN401 - what the API sends
     """Converts an object with numeric keys to a list: PHP writes empty lists and those with gaps so."""
     return list(value.values()) if isinstance(value, dict) and all(map(str.isdecimal, value)) else value
-
-
-def count(value: Any) -> int | None:  # noqa: ANN401 - what the API sends
-    """Parses a count, which may be text. None: it is not one."""
-    text = str(value)
-    return int(text) if text.isdecimal() and len(text) <= MAX_DIGITS else None
 
 
 def normalizer(definition: Mapping[str, Any]) -> Callable[[Any], Any]:

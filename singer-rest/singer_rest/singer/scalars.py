@@ -80,6 +80,12 @@ def integer(value: Any) -> Any:  # noqa: ANN401
     return int(found) if is_whole else NOT_COERCIBLE
 
 
+def parse_count(value: Any) -> int | None:  # noqa: ANN401
+    """Parses a number of items, which may be text. None: it is not one."""
+    found = None if value is None or isinstance(value, bool) else integer(value)
+    return found if isinstance(found, int) else None
+
+
 def boolean(value: Any) -> Any:  # noqa: ANN401
     """Converts 0 and 1 and the texts of booleans."""
     if value.__class__ is bool:

@@ -7,7 +7,6 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from singer_rest import TapError
 
-MAX_DIGITS = 20
 """Maximum number of digits of a number that is text."""
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -15,13 +14,6 @@ DEFAULT_PORTS = {"https": 443, "http": 80}
 def member(body: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - what the portal sends
     """Returns a control member such as ``@odata.nextLink``, in any letter case."""
     return next((value for key, value in body.items() if key.lower() == name), None)
-
-
-def count_of(value: Any) -> int | None:  # noqa: ANN401 - what the portal sends
-    """Parses a number of items, which may be text. None: it is not one."""
-    is_count = isinstance(value, int) and not isinstance(value, bool)
-    is_text = isinstance(value, str) and value.isdecimal() and len(value) < MAX_DIGITS
-    return int(value) if is_count or is_text else None
 
 
 def path_of(link: Any, api_url: str, path: str) -> str:  # noqa: ANN401 - what the portal sends

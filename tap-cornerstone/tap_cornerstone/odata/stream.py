@@ -8,13 +8,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from singer_rest import ChangedSince, Meaning, Parsed, Request, RetryableError, TapError, times
+from singer_rest import ChangedSince, Meaning, Parsed, Request, RetryableError, TapError, parse_count, times
 from typing_extensions import override
 
 from tap_cornerstone.client import CornerstoneStream, is_resting
 from tap_cornerstone.odata import links
 from tap_cornerstone.odata.entries import Entries, LinkEnded, Spelling, listed
-from tap_cornerstone.odata.links import count_of, member
+from tap_cornerstone.odata.links import member
 from tap_cornerstone.odata.types import DELETED_AT, TIMESTAMP, schema_of
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ class ODataStream(CornerstoneStream):
 
     def _reported_count(self, body: Record, request: Request) -> int | None:
         """Returns the total number of rows, if the portal sends it and the whole list is read."""
-        return count_of(member(body, "@odata.count")) if request.path == self._start_path(_pace(request)) else None
+        return parse_count(member(body, "@odata.count")) if request.path == self._start_path(_pace(request)) else None
 
     def _path_of(self, link: Any) -> str:  # noqa: ANN401 - what the portal sends
         try:

@@ -16,13 +16,13 @@ from singer_rest import (
     Request,
     TapError,
     lookup,
+    parse_count,
     times,
 )
 from typing_extensions import override
 
 from tap_personio.client import ZONE_UNKNOWN
 from tap_personio.v1 import V1Stream
-from tap_personio.values import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -159,15 +159,15 @@ class CustomReportRows(LegacyStream):
     def parse(self, body: Any, request: Request) -> Parsed:
         reports = super().parse(body, request)
         rows = [row for report in reports.records for row in report["items"]]
-        current_page = count(lookup(body, "metadata.current_page"))
-        size = min(count(body.get("limit")) or EMPLOYEES_PER_PAGE, EMPLOYEES_PER_PAGE)
+        current_page = parse_count(lookup(body, "metadata.current_page"))
+        size = min(parse_count(body.get("limit")) or EMPLOYEES_PER_PAGE, EMPLOYEES_PER_PAGE)
         employees = len({str(row.get("employee_id")) for row in rows})
         parsed = Parsed(rows, total=reports.total, item_count=employees)  # the total counts employees
         if request.total_known or not rows or employees < size:
             return parsed
         # The number of the first page is not documented: the first response states it, and the second shows whether
         # it is the number to request.
-        requested_page = count(dict(request.params).get("page"))
+        requested_page = parse_count(dict(request.params).get("page"))
         if requested_page is not None and current_page is not None and current_page < requested_page - 1:
             return Parsed([])  # the vendor ignores the page number
         page = requested_page if requested_page is not None else current_page or 0
