@@ -10,7 +10,6 @@ class Clock:
     """The machine's clock, which controls can move forward."""
 
     def __init__(self) -> None:
-        """Start at the present time."""
         self._offset = 0.0
 
     def forward(self, seconds: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -12,13 +12,17 @@ from starlette.routing import Route
 from hr_sandbox.company.changes import ChangeError, Changes
 from hr_sandbox.http.arguments import (
     ControlError,
+    check_choice,
     check_empty,
+    control,
+    find_controls,
     take,
-    take_choice,
+    take_any,
     take_date,
     take_flag,
     take_optional_text,
     take_text,
+    with_default,
 )
 from hr_sandbox.http.faults import Fault, Faults
 
@@ -41,7 +45,6 @@ class Controls:
     def __init__(
         self, company: Company, vendors: Mapping[str, Vendor], faults: Faults, log: Log, sites: Sequence[str]
     ) -> None:
-        """Control these vendors. Faults apply to all sites."""
         self._company = company
         self._vendors = vendors
         self._sites = sites
@@ -51,166 +54,125 @@ class Controls:
 
     def routes(self) -> list[Route]:
         """Return the routes below `/_control`."""
-        posts: dict[str, Callable[[Json], Json]] = {
-            "hire": self.hire,
-            "terminate": self.terminate,
-            "edit": self.edit,
-            "delete": self.delete,
-            "revoke": self.revoke,
-            "grant": self.grant,
-            "expire-tokens": self.expire_tokens,
-            "allow-list": self.allow_list,
-            "links": self.links,
-            "mode": self.mode,
-            "fault": self.fault,
-            "duplicate": self.duplicate,
-        }
-        gets: dict[str, Callable[[Json], Json]] = {
-            "counts": self.counts,
-            "requests": self.requests,
-            "permissions": self.permissions,
-        }
-        deletes: dict[str, Callable[[Json], Json]] = {
-            "requests": self.clear_requests,
-            "fault": self.clear_faults,
-        }
+        controls = {(method, f"/{path}"): control for (method, path), control in find_controls(self).items()}
+        for name, vendor in self._vendors.items():
+            controls |= {("POST", f"/{name}/{path}"): control for path, control in vendor.controls().items()}
         return [
             Route("/records", _handler(self.records), methods=["GET"]),
             *(
-                Route(f"/{name}", _handler(_without_root(control)), methods=[method])
-                for method, table in (("POST", posts), ("GET", gets), ("DELETE", deletes))
-                for name, control in table.items()
-            ),
-            *(
-                Route(f"/{vendor.name}/{name}", _handler(_without_root(control)), methods=["POST"])
-                for vendor in self._vendors.values()
-                for name, control in vendor.controls().items()
+                Route(path, _handler(_without_root(control)), methods=[method])
+                for (method, path), control in controls.items()
             ),
         ]
 
-    def hire(self, body: Json) -> Json:
-        """Hire a person. Takes a `start_date` and any fields of the person."""
-        start = take_date(body, "start_date")
-        return _changed(self._changes.hire(start, **body))
+    @control("hire", open_ended=True, start_date=take_date)
+    def hire(self, fields: Json, start_date: date | None) -> Json:
+        """Hire a person, with any fields of the person."""
+        return _changed(self._changes.hire(start_date, **fields))
 
-    def terminate(self, body: Json) -> Json:
+    @control("terminate", person_id=take_optional_text, date=take_date)
+    def terminate(self, person_id: str | None, date: date | None) -> Json:
         """End a person's employment."""
-        person_id, day = take_optional_text(body, "person_id"), take_date(body, "date")
-        check_empty(body)
-        return _changed(self._changes.terminate(person_id, day))
+        return _changed(self._changes.terminate(person_id, date))
 
-    def edit(self, body: Json) -> Json:
+    @control("edit", kind=take_text, id=take_text, field=take_text, value=take)
+    def edit(self, kind: str, key: str, field: str, value: Any) -> Json:  # noqa: ANN401  what JSON holds
         """Change one field of a record."""
-        kind, key, field = (take_text(body, name) for name in ("kind", "id", "field"))
-        value = take(body, "value")
-        check_empty(body)
         return _changed(self._changes.edit(kind, key, field, value))
 
-    def delete(self, body: Json) -> Json:
+    @control("delete", kind=take_text, id=take_text)
+    def delete(self, kind: str, key: str) -> Json:
         """Delete a record."""
-        kind, key = (take_text(body, name) for name in ("kind", "id"))
-        check_empty(body)
         return _changed(self._changes.delete(kind, key))
 
-    def revoke(self, body: Json) -> Json:
+    @control("revoke", vendor=take_text, permission=take_optional_text, endpoint=take_optional_text, status=take_any)
+    def revoke(self, vendor: str, permission: str | None, endpoint: str | None, status: int | None) -> Json:
         """Revoke a permission or an endpoint of a vendor."""
-        vendor = self._vendor(body)
-        permission, endpoint = take_optional_text(body, "permission"), take_optional_text(body, "endpoint")
-        status = take(body, "status", None)
-        check_empty(body)
-        return vendor.revoke(permission=permission, endpoint=endpoint, status=status)
+        return self._vendor(vendor).access.revoke(permission, endpoint, status)
 
-    def grant(self, body: Json) -> Json:
+    @control("grant", vendor=take_text, permission=take_optional_text, endpoint=take_optional_text)
+    def grant(self, vendor: str, permission: str | None, endpoint: str | None) -> Json:
         """Grant a permission or an endpoint of a vendor again."""
-        vendor = self._vendor(body)
-        permission, endpoint = take_optional_text(body, "permission"), take_optional_text(body, "endpoint")
-        check_empty(body)
-        return vendor.grant(permission=permission, endpoint=endpoint)
+        return self._vendor(vendor).access.grant(permission, endpoint)
 
-    def expire_tokens(self, body: Json) -> Json:
+    @control("expire-tokens", vendor=with_default(take_text))
+    def expire_tokens(self, vendor: str | None) -> Json:
         """Expire all tokens of one vendor or of all vendors."""
-        chosen = [self._vendor(body)] if "vendor" in body else list(self._vendors.values())
-        check_empty(body)
-        return {vendor.name: vendor.expire_tokens() for vendor in chosen}
+        return {row.name: {"expired": row.tokens.expire()} for row in self._chosen(vendor)}
 
-    def allow_list(self, body: Json) -> Json:
+    @control("allow-list", vendor=take_text, attribute=take_text, allowed=take_flag)
+    def allow(self, vendor: str, attribute: str, *, allowed: bool) -> Json:
         """Show or hide an attribute of a vendor's records."""
-        vendor = self._vendor(body)
-        attribute, allowed = take_text(body, "attribute"), take_flag(body, "allowed")
-        check_empty(body)
-        return vendor.allow(attribute, allowed=allowed)
+        return self._vendor(vendor).allow(attribute, allowed=allowed)
 
-    def links(self, body: Json) -> Json:
+    @control("links", vendor=take_text, path=take_text, style=take_text)
+    def set_links(self, vendor: str, path: str, style: str) -> Json:
         """Set how the pagination links of a vendor's endpoint look."""
-        vendor = self._vendor(body)
-        path, style = (take_text(body, name) for name in ("path", "style"))
-        check_empty(body)
-        return vendor.set_links(path, style)
+        return self._vendor(vendor).set_links(path, style)
 
-    def mode(self, body: Json) -> Json:
+    @control("mode", vendor=take_text, path=take_text, mode=take_text, id=take_optional_text)
+    def set_mode(self, vendor: str, path: str, mode: str, key: str | None) -> Json:
         """Set how a vendor's endpoint responds."""
-        vendor = self._vendor(body)
-        path, mode, key = take_text(body, "path"), take_text(body, "mode"), take_optional_text(body, "id")
-        check_empty(body)
-        return vendor.set_mode(path, mode, key)
+        return self._vendor(vendor).set_mode(path, mode, key)
 
-    def fault(self, body: Json) -> Json:
+    @control("fault", open_ended=True)
+    def add_fault(self, members: Json) -> Json:
         """Make requests fail."""
-        fault = Fault.from_json(body)
+        fault = Fault.from_json(members)
         prefixes = tuple(f"/{name}/" for name in self._sites)
         if not fault.path.startswith(prefixes):
             raise ControlError(f"A fault's path begins with {' or '.join(prefixes)}.")
         return {"fault": self._faults.add(fault)}
 
+    @control("fault", "DELETE", open_ended=True)
     def clear_faults(self, _query: Json) -> Json:
         """Remove all pending faults."""
         return {"cleared": self._faults.clear()}
 
-    def duplicate(self, body: Json) -> Json:
+    @control("duplicate", vendor=take_text, stream=take_text, id=take_optional_text)
+    def duplicate(self, vendor: str, stream: str, key: str | None) -> Json:
         """Serve a record of a vendor's stream on two pages."""
-        vendor = self._vendor(body)
-        stream, key = take_text(body, "stream"), take_optional_text(body, "id")
-        check_empty(body)
-        return vendor.duplicate(stream, key)
+        return self._vendor(vendor).duplicate(stream, key)
 
-    def counts(self, query: Json) -> Json:
+    @control("counts", "GET", start_date=take_date, end_date=take_date, vendor=with_default(take_text))
+    def count(self, start_date: date | None, end_date: date | None, vendor: str | None) -> Json:
         """Return how many rows a full read of each stream yields."""
-        first, last = self._window(query)
-        vendors = [self._vendor(query)] if "vendor" in query else self._vendors.values()
-        check_empty(query)
         return {
-            vendor.name: {stream: vendor.count(stream, first, last) for stream in vendor.streams} for vendor in vendors
+            row.name: {stream: row.count(stream, start_date, end_date) for stream in row.streams}
+            for row in self._chosen(vendor)
         }
 
     def records(self, query: Json, root: str) -> Json:
         """Return the rows of one stream, with all permissions. Links in them point to this root."""
-        first, last = self._window(query)
-        vendor = self._vendor(query)
-        stream = take_choice(query, "stream", vendor.streams)
+        first, last = take_date(query, "start_date"), take_date(query, "end_date")
+        vendor = self._vendor(take_text(query, "vendor"))
+        stream = check_choice("stream", take_text(query, "stream"), vendor.streams)
         check_empty(query)
         return {"records": vendor.records(stream, first, last, f"{root}/{vendor.name}")}
 
+    @control("requests", "GET", open_ended=True)
     def requests(self, _query: Json) -> Json:
         """Return the log of requests."""
         return {"requests": list(self._log.entries)}
 
+    @control("requests", "DELETE", open_ended=True)
     def clear_requests(self, _query: Json) -> Json:
         """Clear the log of requests."""
         count = len(self._log.entries)
         self._log.entries.clear()
         return {"cleared": count}
 
+    @control("permissions", "GET", open_ended=True)
     def permissions(self, _query: Json) -> Json:
         """Return the permissions and settings of all vendors."""
         return {name: vendor.permissions() for name, vendor in self._vendors.items()}
 
-    @staticmethod
-    def _window(query: Json) -> tuple[date | None, date | None]:
-        """Read the window of dates from the query."""
-        return take_date(query, "start_date"), take_date(query, "end_date")
+    def _chosen(self, vendor: str | None) -> list[Vendor]:
+        """Return one vendor, or all of them."""
+        return list(self._vendors.values()) if vendor is None else [self._vendor(vendor)]
 
-    def _vendor(self, body: Json) -> Vendor:
-        return self._vendors[take_choice(body, "vendor", self._vendors)]
+    def _vendor(self, name: str) -> Vendor:
+        return self._vendors[check_choice("vendor", name, self._vendors)]
 
 
 def _changed(changes: list[Change]) -> Json:

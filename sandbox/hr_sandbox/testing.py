@@ -27,7 +27,6 @@ class Sandbox:
     """
 
     def __init__(self, url: str) -> None:
-        """Use the sandbox at this address."""
         self.url = url
 
     def control(self, path: str, /, *, method: str | None = None, **body: Any) -> Any:  # noqa: ANN401  JSON

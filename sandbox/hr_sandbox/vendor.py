@@ -35,7 +35,6 @@ class Vendor(ABC):
     tokens: Expirable
 
     def __init__(self, company: Company) -> None:
-        """Serve this company."""
         self.company = company
 
     @abstractmethod
@@ -74,18 +73,6 @@ class Vendor(ABC):
     @abstractmethod
     def permissions(self) -> Json:
         """Return what is granted and revoked, and how endpoints are set to respond."""
-
-    def revoke(self, *, permission: str | None, endpoint: str | None, status: int | None) -> Json:
-        """Revoke a permission or one endpoint."""
-        return self.access.revoke(permission, endpoint, status)
-
-    def grant(self, *, permission: str | None, endpoint: str | None) -> Json:
-        """Grant a permission or one endpoint again."""
-        return self.access.grant(permission, endpoint)
-
-    def expire_tokens(self) -> Json:
-        """Expire all access tokens."""
-        return {"expired": self.tokens.expire()}
 
     @abstractmethod
     def allow(self, attribute: str, *, allowed: bool) -> Json:

@@ -58,7 +58,7 @@ def test_tokens_expire(make_cornerstone: Any) -> None:
     assert api.get("nothing_core")[0] == 401
     api.headers["authorization"] = f"Bearer {api.token()}"
     assert api.get("users_core")[0] == 200
-    assert api.vendor.expire_tokens() == {"expired": 2}
+    assert api.vendor.tokens.expire() == 2
     assert api.get("users_core")[0] == 401
 
 
@@ -83,19 +83,19 @@ def test_scopes_of_a_token(make_cornerstone: Any) -> None:
 
 def test_scopes_are_revoked_and_granted(make_cornerstone: Any) -> None:
     api = make_cornerstone()
-    api.vendor.revoke(permission="vw_rpt_user:read", endpoint=None, status=None)
-    api.vendor.revoke(permission=None, endpoint="vw_rpt_ou", status=403)
-    api.vendor.revoke(permission=None, endpoint="ou_types", status=404)
+    api.vendor.access.revoke(permission="vw_rpt_user:read", endpoint=None, status=None)
+    api.vendor.access.revoke(permission=None, endpoint="vw_rpt_ou", status=403)
+    api.vendor.access.revoke(permission=None, endpoint="ou_types", status=404)
     assert (api.get("vw_rpt_user")[0], api.get("vw_rpt_ou")[0]) == (401, 403)
     assert api.get("/services/api/x/organizations/v1/types")[0] == 404
     assert api.get("vw_rpt_user_base")[0] == 200
     assert json.loads(api.sign_in(scope="vw_rpt_user:read").body)["error"] == "invalid_scope"
     assert "vw_rpt_user:read" in api.vendor.permissions()["revoked"]
-    assert api.vendor.grant(permission="vw_rpt_user:read", endpoint=None)["changed"]
+    assert api.vendor.access.grant(permission="vw_rpt_user:read", endpoint=None)["changed"]
     assert api.get("vw_rpt_user")[0] == 200
     for given in ({"permission": "x"}, {"endpoint": "x"}, {}, {"permission": "vw_rpt_ou:read", "status": 500}):
         with pytest.raises(ControlError):
-            api.vendor.revoke(**{"permission": None, "endpoint": None, "status": None, **given})
+            api.vendor.access.revoke(**{"permission": None, "endpoint": None, "status": None, **given})
 
 
 def test_each_view_has_its_own_limit(make_cornerstone: Any) -> None:

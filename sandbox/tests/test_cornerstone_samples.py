@@ -65,7 +65,7 @@ def test_unauthorized_requests(make_cornerstone: Any) -> None:
     ours = again(api, theirs, authorization="Bearer none")
     assert (ours.status, shape(json.loads(ours.body))) == (401, shape(theirs["response"]["body"]))
     assert json.loads(ours.body)["error"]["message"] == theirs["response"]["body"]["error"]["message"]
-    api.vendor.revoke(permission="vw_rpt_user:read", endpoint=None, status=403)
+    api.vendor.access.revoke(permission="vw_rpt_user:read", endpoint=None, status=403)
     ours, theirs = again(api, sample("reporting_403")), sample("reporting_403")
     assert (ours.status, shape(json.loads(ours.body))) == (403, shape(theirs["response"]["body"]))
     api.controls["throttling"]({"on": True, "stream": "vw_rpt_user", "per_minute": 0})

@@ -106,7 +106,7 @@ def test_a_company_token_does_not_expire(make_factorial: Any) -> None:
         "/api/2026-10-01/resources/api_public/credentials", authorization=f"Bearer {body['access_token']}"
     )
     assert b'"employee_id":null' in answer.body
-    api.vendor.expire_tokens()
+    api.vendor.tokens.expire()
     assert status_of(api, body["access_token"]) == 401
 
 
@@ -184,20 +184,20 @@ def test_logins_by_a_control(make_factorial: Any) -> None:
 )
 def test_a_module_that_is_not_booked(make_factorial: Any, form: str, status: int, kind: str, body: bytes) -> None:
     api = make_factorial()
-    api.vendor.revoke(permission="posts", endpoint=None, status=None)
+    api.vendor.access.revoke(permission="posts", endpoint=None, status=None)
     api.controls["refusal"]({"module": "posts", "form": form})
     answer = api.request("/api/2026-10-01/resources/posts/groups", **{"x-api-key": "sandbox-api-key"})
     assert (answer.status, answer.headers.get("content-type")) == (status, kind)
     assert body is None or answer.body == body
     assert api.get("employees/employees")[0] == 200
-    api.vendor.grant(permission="posts", endpoint=None)
+    api.vendor.access.grant(permission="posts", endpoint=None)
     assert api.get("posts/groups")[0] == 200
 
 
 @pytest.mark.parametrize("status", [402, 404, 410, 428])
 def test_a_resource_is_not_booked_or_does_not_exist(make_factorial: Any, status: int) -> None:
     api = make_factorial()
-    api.vendor.revoke(permission=None, endpoint="posts/groups", status=status)
+    api.vendor.access.revoke(permission=None, endpoint="posts/groups", status=status)
     api.controls["refusal"]({"module": "posts", "form": "json"})
     given, body = api.get("posts/groups")
     assert given == status
@@ -209,7 +209,7 @@ def test_a_resource_is_not_booked_or_does_not_exist(make_factorial: Any, status:
 def test_one_resource_can_be_revoked(make_factorial: Any) -> None:
     api = make_factorial()
     for path in ("finance/accounts", "/api/{version}/resources/finance/accounts"):
-        api.vendor.revoke(permission=None, endpoint=path, status=404)
+        api.vendor.access.revoke(permission=None, endpoint=path, status=404)
         assert api.get("finance/accounts")[0] == 404
         assert api.get("finance/tax_types")[0] == 200
         assert api.vendor.permissions()["revoked"] == {"finance/accounts": 404}
@@ -220,7 +220,7 @@ def test_one_resource_can_be_revoked(make_factorial: Any) -> None:
         ("finance", "finance/accounts"),
     ):
         with pytest.raises(ControlError):
-            api.vendor.revoke(permission=permission, endpoint=endpoint, status=None)
+            api.vendor.access.revoke(permission=permission, endpoint=endpoint, status=None)
 
 
 def test_a_hidden_attribute_is_null(make_factorial: Any) -> None:

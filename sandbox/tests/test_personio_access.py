@@ -22,18 +22,18 @@ DEFAULTS = {
 def test_the_default_status_of_a_missing_permission(make_api: Any, path: str) -> None:
     api = make_api()
     permission = next(row.permission for row in ENDPOINTS if row.path == path)
-    api.vendor.revoke(permission=permission, endpoint=None, status=None)
+    api.vendor.access.revoke(permission=permission, endpoint=None, status=None)
     status, body, _ = api.get(path, {"type": "team"} if path == "/v2/org-units" else {})
     assert status == DEFAULTS[path]
     assert body["errors"][0]["title"] == TITLES[status]
-    api.vendor.grant(permission=permission, endpoint=None)
+    api.vendor.access.grant(permission=permission, endpoint=None)
     assert api.get(path, {"type": "team"} if path == "/v2/org-units" else {})[0] == 200
 
 
 @pytest.mark.parametrize("status", sorted(TITLES))
 def test_the_chosen_status_of_a_missing_permission(make_api: Any, status: int) -> None:
     api = make_api()
-    api.vendor.revoke(permission=None, endpoint="/v2/absence-types", status=status)
+    api.vendor.access.revoke(permission=None, endpoint="/v2/absence-types", status=status)
     answered, body, _ = api.get("/v2/absence-types")
     assert (answered, body["errors"][0]["title"]) == (status, TITLES[status])
     assert api.get("/v2/absence-periods")[0] == 200
@@ -41,7 +41,7 @@ def test_the_chosen_status_of_a_missing_permission(make_api: Any, status: int) -
 
 def test_a_revoked_permission_is_not_a_scope(make_api: Any) -> None:
     api = make_api()
-    api.vendor.revoke(permission="personio:persons:read", endpoint=None, status=None)
+    api.vendor.access.revoke(permission="personio:persons:read", endpoint=None, status=None)
     form = {"grant_type": "client_credentials", "client_id": "sandbox-client", "client_secret": "sandbox-secret"}
     _, body, _ = api.post("/v2/auth/token", form)
     assert "personio:persons:read" not in body["scope"]
@@ -65,10 +65,10 @@ def test_invalid_settings(make_api: Any) -> None:
     vendor: Any = make_api().vendor
     wrong: Any
     for wrong in (
-        lambda: vendor.revoke(permission="personio:all:read", endpoint=None, status=None),
-        lambda: vendor.revoke(permission=None, endpoint="/v2/nothing", status=None),
-        lambda: vendor.revoke(permission=None, endpoint=None, status=None),
-        lambda: vendor.revoke(permission="personio:persons:read", endpoint=None, status=500),
+        lambda: vendor.access.revoke(permission="personio:all:read", endpoint=None, status=None),
+        lambda: vendor.access.revoke(permission=None, endpoint="/v2/nothing", status=None),
+        lambda: vendor.access.revoke(permission=None, endpoint=None, status=None),
+        lambda: vendor.access.revoke(permission="personio:persons:read", endpoint=None, status=500),
         lambda: vendor.allow("persons.id", allowed=False),
         lambda: vendor.allow("persons.shoe_size", allowed=False),
         lambda: vendor.allow("things.id", allowed=False),
@@ -84,7 +84,7 @@ def test_invalid_settings(make_api: Any) -> None:
 @pytest.mark.parametrize("status", [402, 410, 412, 428])
 def test_modules_that_are_not_booked_have_their_own_status(make_api: Any, status: int) -> None:
     api = make_api()
-    api.vendor.revoke(permission=None, endpoint="/v2/legal-entities", status=status)
+    api.vendor.access.revoke(permission=None, endpoint="/v2/legal-entities", status=status)
     answered, body, _ = api.get("/v2/legal-entities")
     assert (answered, bool(body["errors"][0]["title"])) == (status, True)
     assert api.get("/v2/cost-centers")[0] == 200

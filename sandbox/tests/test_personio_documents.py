@@ -150,7 +150,7 @@ def test_events_of_changes(make_api: Any) -> None:
 def test_missing_permissions(make_api: Any, path: str, status: int) -> None:
     api = make_api(employees=12)
     permission = next(row.permission for row in ENDPOINTS if row.path == path)
-    api.vendor.revoke(permission=permission, endpoint=None, status=None)
+    api.vendor.access.revoke(permission=permission, endpoint=None, status=None)
     answered, body, _ = api.get(path, {"owner_id": "9603"} if path == DOCUMENTS else {})
     assert answered == status
     if status == 400:

@@ -26,7 +26,7 @@ def test_jobs_and_their_salary_bands(make_api: Any) -> None:
     assert any(row["level"] is None for row in jobs)
     for row in jobs:
         assert {bands[key]["job"]["id"] for key in row["salary_band_ids"]} <= {row["id"]}
-    api.vendor.revoke(permission="personio:salary-bands:read", endpoint=None, status=None)
+    api.vendor.access.revoke(permission="personio:salary-bands:read", endpoint=None, status=None)
     assert api.get("/v2/salary-bands")[0] == 403
     assert {tuple(row["salary_band_ids"]) for row in api.read_all("/v2/jobs")} == {()}
     assert api.get(f"/v2/jobs/{jobs[0]['id']}")[1]["salary_band_ids"] == []

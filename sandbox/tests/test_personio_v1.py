@@ -142,7 +142,7 @@ def test_permissions_and_attributes(make_api: Any) -> None:
     api = make_api(employees=12)
     assert api.get("/v1/nothing")[0] == 404
     assert api.post(PEOPLE, {})[0] == 405
-    api.vendor.revoke(permission="absences:read", endpoint=None, status=None)
+    api.vendor.access.revoke(permission="absences:read", endpoint=None, status=None)
     person = next(iter(api.company.people)).id
     assert api.get(f"{PEOPLE}/{person}/absences/balance")[0] == 403
     assert "absences:read" not in api.post_json("/v1/auth", CLIENT)[1]["data"]["scope"]

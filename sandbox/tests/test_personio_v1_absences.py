@@ -231,6 +231,6 @@ def test_missing_rows(api: Any) -> None:
 
 def test_the_permission(make_api: Any) -> None:
     api = make_api(employees=12)
-    api.vendor.revoke(permission="absences:read", endpoint=None, status=None)
+    api.vendor.access.revoke(permission="absences:read", endpoint=None, status=None)
     for path in (TYPES, DAYS, f"{DAYS}/1", HOURS):
         assert api.get(path)[0] == 403

@@ -152,7 +152,7 @@ def test_errors_are_lists(make_api: Any) -> None:
     assert problem(api.get(f"{PATH}/reports/nothing")) == (404, 404)
     for wrong in ({"page": "0"}, {"limit": "0"}, {"limit": "201"}, {"locale": "xx"}, {"offset": "1"}):
         assert problem(api.get(f"{PATH}/reports/{key}", wrong)) == (400, 400)
-    api.vendor.revoke(permission="custom-reports:read", endpoint=None, status=None)
+    api.vendor.access.revoke(permission="custom-reports:read", endpoint=None, status=None)
     for path in ("reports", f"reports/{key}", "columns"):
         status, body, _ = api.get(f"{PATH}/{path}")  # authorization errors have the usual format
         assert (status, body["success"], body["error"]["code"]) == (403, False, 403)

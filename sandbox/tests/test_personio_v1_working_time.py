@@ -174,11 +174,11 @@ def test_projects_are_not_paged(api: Any) -> None:
 
 def test_the_permission(make_api: Any) -> None:
     api = make_api(employees=12)
-    api.vendor.revoke(permission="attendances:read", endpoint=None, status=None)
+    api.vendor.access.revoke(permission="attendances:read", endpoint=None, status=None)
     for path, query in ((PATH, ALL), (f"{PATH}/projects", {})):
         status, body, _ = api.get(path, query)
         assert (status, body["error"]["code"]) == (403, 403)
-    api.vendor.grant(permission="attendances:read", endpoint=None)
-    api.vendor.revoke(permission=None, endpoint=PATH, status=401)
+    api.vendor.access.grant(permission="attendances:read", endpoint=None)
+    api.vendor.access.revoke(permission=None, endpoint=PATH, status=401)
     assert api.get(PATH, ALL)[0] == 401
     assert api.get(f"{PATH}/projects")[0] == 200

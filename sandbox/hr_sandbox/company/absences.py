@@ -30,7 +30,6 @@ class Absences(Generator):
     """Generates the absences of persons."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Generate absences for this company."""
         super().__init__(company, rng)
         self._types = list(company.absence_types)
         self._shares = [share for *_, share in seed_data.ABSENCE_TYPES]

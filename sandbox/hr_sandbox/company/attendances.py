@@ -27,7 +27,6 @@ class Attendances(Generator):
     """Generates the working time of current employees."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Generate working time for this company."""
         super().__init__(company, rng)
         self._open: dict[int, list[Project]] = {}
         for project in company.projects:

@@ -32,7 +32,6 @@ class Careers(Generator):
     """Generates the employments of persons, in the order in which they are hired."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Generate employments for this company."""
         super().__init__(company, rng)
         self._jobs: dict[str, list[Job]] = {}
         for job in company.jobs:

@@ -51,7 +51,6 @@ class Changes:
     """Changes records of a company. Timestamps are the clock's."""
 
     def __init__(self, company: Company, now: Callable[[], datetime] = clock.now) -> None:
-        """Change this company."""
         self.company = company
         self._now = now
         self._rng = SeededRandom(f"changes/{company.seed}", company.today)

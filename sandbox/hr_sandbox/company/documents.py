@@ -30,7 +30,6 @@ class Documents(Generator):
     """Generates the documents of a company that has persons."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Generate documents for this company."""
         super().__init__(company, rng)
         for name, *_ in seed_data.DOCUMENTS:
             company.document_categories.add(DocumentCategory(company.document_categories.next_id(), name))

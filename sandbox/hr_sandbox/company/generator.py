@@ -13,6 +13,5 @@ class Generator:
     """Generates one kind of records for a company."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Generate records for this company, with these random choices."""
         self.company = company
         self.rng = rng

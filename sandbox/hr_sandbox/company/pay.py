@@ -21,7 +21,6 @@ class Pay(Generator):
     """Generates the compensations of persons."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Generate compensations for this company."""
         super().__init__(company, rng)
         self._types = {row.category: row.id for row in company.compensation_types}
 

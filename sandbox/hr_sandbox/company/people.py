@@ -27,7 +27,6 @@ class People(Generator):
     """Generates the persons of a company."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Generate persons for this company."""
         super().__init__(company, rng)
         self._offices = list(company.offices)
         shares = {plan.city: plan.share for plan in seed_data.OFFICES}

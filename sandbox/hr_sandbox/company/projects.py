@@ -21,7 +21,6 @@ class Projects(Generator):
     """Generates the projects of a company that has persons."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Generate projects for this company."""
         super().__init__(company, rng)
         self._cost_centers = [row.id for row in company.cost_centers]
 

@@ -27,7 +27,6 @@ class Recruiting(Generator):
     """Generates the openings and applications of a company that has persons."""
 
     def __init__(self, company: Company, rng: SeededRandom) -> None:
-        """Generate recruiting for this company."""
         super().__init__(company, rng)
         self._first = company.today - timedelta(365 * YEARS_BACK)
 

@@ -32,7 +32,6 @@ class Tokens(TokenStore):
     """The tokens of one application."""
 
     def __init__(self, client: tuple[str, str], lifetime: float, access: Access, clock: Clock) -> None:
-        """Accept the credential of this application."""
         super().__init__(lifetime, clock.seconds)
         self._client = client
         self._access = access

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.cornerstone.snapshot import CULTURES, uuid
 from hr_sandbox.cornerstone.timestamps import DAY, MINUTE, truncate
+from hr_sandbox.data_files import read_data
 from hr_sandbox.stable_random import stable_number
 
 if TYPE_CHECKING:
@@ -17,31 +18,9 @@ if TYPE_CHECKING:
 NULL_PERCENT = 18  # percent
 DAYS_BACK = 900
 USERS = ("user_id", "_by", "approver_id", "owner_id", "assignor_id", "_mgr_id", "remover_id", "exemptor_id")
-TEXTS = (
-    "Optik",
-    "Région Centre",
-    "Łódź",
-    "現場",
-    "Onboarding",
-    "Sécurité",
-    'Plan "B"',
-    "first line\nsecond line",
-    "100 % ✓",
-    "",
-    "O'Brien",
-    "<b>bold</b> & more",
-)
-CHOICES_BY_NAME: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("currency_symbol", ("€", "zł", "¥")),
-    ("currency", ("EUR", "EUR", "PLN", "JPY")),
-    ("country", ("DE", "PL", "FR", "GB", "JP")),
-    ("timezone", ("Europe/Berlin", "Europe/Warsaw", "Asia/Tokyo")),
-    ("language", ("en-US", "de-DE", "ja-JP")),
-    ("city", ("München", "Łódź", "Orléans", "大阪")),
-    ("gender", ("M", "F", "U")),
-    ("_unit", ("day", "week", "month")),
-    ("status", ("DONE", "ACTV", "Open", "Closed")),
-)
+_DATA = read_data(__package__, "fake_values.toml")
+TEXTS: tuple[str, ...] = _DATA["texts"]
+CHOICES_BY_NAME: dict[str, tuple[str, ...]] = _DATA["choices"]
 FORMATS_BY_NAME: tuple[tuple[str, Callable[[int], str]], ...] = (
     ("email", lambda number: f"mail{number % 9999}@nordlicht.example"),
     ("phone", lambda number: f"+49 {600_000_000 + number % 99_999_999}"),
@@ -58,7 +37,6 @@ class FakeValues:
     """Generates values. References point to existing users and trainings."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        """Refer to the rows of this snapshot."""
         self._seed = snapshot.company.seed
         self._users = [row.id for row in snapshot.people]
         self._trainings = [row.object_id for row in snapshot.trainings]
@@ -105,7 +83,7 @@ class FakeValues:
 
 def _text(_: FakeValues, column: Column, number: int) -> str:
     name = column.name
-    for part, texts in CHOICES_BY_NAME:
+    for part, texts in CHOICES_BY_NAME.items():
         if part in name:
             return texts[number % len(texts)]
     for part, form in FORMATS_BY_NAME:

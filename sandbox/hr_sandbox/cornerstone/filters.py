@@ -62,7 +62,6 @@ class FilterParser:
     """Parses one condition."""
 
     def __init__(self, text: str, columns: dict[str, Column], indexed: Iterable[str]) -> None:
-        """Split the text into tokens."""
         self._columns = columns
         self._indexed = frozenset(indexed)
         self._tokens: list[tuple[str, str]] = []

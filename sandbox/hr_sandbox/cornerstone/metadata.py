@@ -37,7 +37,6 @@ class Metadata:
     """Generates `$metadata` and caches it until the portal changes."""
 
     def __init__(self, portal: Portal) -> None:
-        """Describe this portal."""
         self._portal = portal
         self.etags = False
         self._made: dict[str, tuple[int, bytes]] = {}

@@ -38,7 +38,6 @@ class OData:
     """
 
     def __init__(self, store: Store, links: Links) -> None:
-        """Read this store."""
         self.store = store
         self.links = links
         self.renderer = Renderer(store)

@@ -102,7 +102,6 @@ class Portal:
     """The portal's current columns and settings."""
 
     def __init__(self, company: Company) -> None:
-        """Create a field for each custom attribute of the company, and some others."""
         self.version = 0
         self.fields: list[CustomField] = []
         self.hidden: dict[str, set[str]] = {}

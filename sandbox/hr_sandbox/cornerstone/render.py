@@ -35,7 +35,6 @@ class Renderer:
     """
 
     def __init__(self, store: Store) -> None:
-        """Render the rows of this store."""
         self._store = store
         self.long_texts = False
 

@@ -91,7 +91,6 @@ class Snapshot:
     """The company and its learning data at present."""
 
     def __init__(self, company: Company) -> None:
-        """Derive the data from this company."""
         self.company = company
         self.latest = to_ticks(company.today) - MINUTE
 

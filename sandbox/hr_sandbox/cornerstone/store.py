@@ -47,7 +47,6 @@ class Store:
     """The rows of all tables."""
 
     def __init__(self, company: Company, portal: Portal, clock: Clock) -> None:
-        """Serve this company. Rows are built on first use."""
         self.company = company
         self.portal = portal
         self.clock = clock

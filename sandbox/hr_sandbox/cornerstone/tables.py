@@ -1,4 +1,4 @@
-"""The views and objects with their columns, read from the files that `describe` writes."""
+"""The views and objects with their columns, read from the files in `described`."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from hr_sandbox.cornerstone.rest import ROUTES, Rest, route_of
 from hr_sandbox.cornerstone.store import Store
 from hr_sandbox.cornerstone.tables import DEFAULT_THROTTLE, METADATA_SCOPES, ROOTS, entity_sets
 from hr_sandbox.cornerstone.throttle import Throttle
-from hr_sandbox.http.arguments import ControlError, check_choice
+from hr_sandbox.http.arguments import ControlError, check_choice, find_controls
 from hr_sandbox.http.messages import ApiError
 from hr_sandbox.vendor import Vendor
 
@@ -58,7 +58,6 @@ class Cornerstone(Vendor):
     streams = (*entity_sets(), *Rest.streams)
 
     def __init__(self, company: Company, options: Options) -> None:
-        """Serve the company to the application in the options."""
         super().__init__(company)
         clock, portal = Clock(), Portal(company)
         self.access = Access({row.scope for row in ROUTES}, Rest.streams)
@@ -199,7 +198,7 @@ class Cornerstone(Vendor):
             failures=self.failures,
             metadata=self._metadata,
         )
-        return controls.routes()
+        return {path: control for (_, path), control in find_controls(controls).items()}
 
     def count(self, stream: str, first: date | None, last: date | None) -> int:
         """Return how many rows a full read of a stream yields, in a window of dates if one is given."""

@@ -45,7 +45,6 @@ class Access(AccessControl):
     default_label = "the default of the module"
 
     def __init__(self) -> None:
-        """Book everything."""
         super().__init__(sorted({row.module for row in resources().values()}), resources())
         self.forms: dict[str, str] = {}
         self.hidden: dict[str, set[str]] = {}

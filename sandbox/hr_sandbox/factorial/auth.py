@@ -74,7 +74,6 @@ class Tokens:
         lifetime: float,
         scopes: frozenset[str],
     ) -> None:
-        """Accept this application and this API key."""
         self._client = client
         self._api_key = api_key
         self._lifetime = lifetime

@@ -37,7 +37,6 @@ class Bulk:
     """Shifts that are spread evenly over the days since 1 January five years back."""
 
     def __init__(self, company: Company) -> None:
-        """Start with no shifts."""
         self._company = company
         self._people: list[int] = []
         self.rows = 0

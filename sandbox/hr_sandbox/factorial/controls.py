@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from datetime import date, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.factorial.access import resource_of, stream_of
 from hr_sandbox.factorial.ids import CLUSTER
 from hr_sandbox.factorial.query import parse_timestamp
-from hr_sandbox.http.arguments import ControlError, check_choice, check_empty, take_flag, take_seconds, take_text
+from hr_sandbox.http.arguments import (
+    ControlError,
+    check_choice,
+    control,
+    take_any,
+    take_flag,
+    take_seconds,
+    take_text,
+    with_default,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,25 +51,12 @@ class FactorialControls:
     """Changes rows, and how they are served."""
 
     def __init__(self, endpoints: Endpoints, access: Access, tokens: Tokens) -> None:
-        """Control these parts of the vendor."""
         self._endpoints = endpoints
         self._access = access
         self._tokens = tokens
 
-    def routes(self) -> dict[str, Callable[[Json], Json]]:
-        """Return the controls by name."""
-        return {
-            "shifts": self.shifts,
-            "edit": self.edit,
-            "delete": self.delete,
-            "ignore": self.ignore,
-            "refusal": self.refusal,
-            "clock": self.clock,
-            "login": self.login,
-            "revoke-tokens": self.revoke_tokens,
-        }
-
-    def shifts(self, body: Json) -> Json:
+    @control("shifts", open_ended=True)
+    def set_shifts(self, body: Json) -> Json:
         """Set how many shifts are generated, and how slow they are."""
         modes, bulk = self._endpoints.modes, self._endpoints.store.bulk
         for name, value in body.items():
@@ -75,74 +71,74 @@ class FactorialControls:
             setattr(modes, name, value)
         return {"rows": bulk.rows, **{name: getattr(modes, name) for name in SHIFTS if name != "rows"}}
 
-    def edit(self, body: Json) -> Json:
+    @control("edit", stream=take_text, id=take_text, field=take_text, value=take_any)
+    def edit(self, stream: str, key: str, field: str, value: Any) -> Json:  # noqa: ANN401  what JSON holds
         """Change one field of any row. Its timestamp becomes the present."""
-        resource, key = self._row(body)
-        name, value = take_text(body, "field"), body.pop("value", None)
-        check_empty(body)
-        field = resource.fields.get(name)
-        if field is None or name == resource.key:
-            raise ControlError(f"There is no field {name} that can be changed.")
-        if field.type == "id" and isinstance(value, str):
+        resource, row_key = self._find(stream, key)
+        declared = resource.fields.get(field)
+        if declared is None or field == resource.key:
+            raise ControlError(f"There is no field {field} that can be changed.")
+        if declared.type == "id" and isinstance(value, str):
             value = _key(value, numbered=True)
-        if field.form in PARSERS and isinstance(value, str):
+        if declared.form in PARSERS and isinstance(value, str):
             try:
-                value = PARSERS[field.form](value)
+                value = PARSERS[declared.form](value)
             except ValueError as error:
-                raise ControlError(f"The field {name} cannot be {value!r}.") from error
-        self._endpoints.store.edit(resource, key, {name: value})
-        return {"changed": [{"action": "updated", "kind": resource.stream, "id": _shown(key)}]}
+                raise ControlError(f"The field {field} cannot be {value!r}.") from error
+        self._endpoints.store.edit(resource, row_key, {field: value})
+        return _changed("updated", resource, row_key)
 
-    def delete(self, body: Json) -> Json:
+    @control("delete", stream=take_text, id=take_text)
+    def delete(self, stream: str, key: str) -> Json:
         """Delete a row."""
-        resource, key = self._row(body)
-        check_empty(body)
-        self._endpoints.store.delete(resource, key)
-        return {"changed": [{"action": "deleted", "kind": resource.stream, "id": _shown(key)}]}
+        resource, row_key = self._find(stream, key)
+        self._endpoints.store.delete(resource, row_key)
+        return _changed("deleted", resource, row_key)
 
-    def _row(self, body: Json) -> tuple[Resource, Key]:
-        resource, text = stream_of(take_text(body, "stream")), take_text(body, "id")
-        numbered = resource.key is not None and resource.fields[resource.key].type == "id"
-        key = _key(text, numbered=numbered)
+    def _find(self, stream: str, text: str) -> tuple[Resource, Key]:
+        """Return the resource of a stream, and the key of one of its rows."""
+        resource = stream_of(stream)
+        key = _key(text, numbered=resource.key is not None and resource.fields[resource.key].type == "id")
         store = self._endpoints.store
         in_bulk = resource.name == "attendance/shifts" and isinstance(key, int) and store.bulk.find(key)
         if in_bulk or store.find(resource.name, key) is None:
             raise ControlError(f"The stream {resource.stream} has no record {text}.")
         return resource, key
 
-    def ignore(self, body: Json) -> Json:
+    @control("ignore", endpoint=take_text, parameter=take_text, ignored=with_default(take_flag, default=True))
+    def ignore(self, endpoint: str, parameter: str, *, ignored: bool) -> Json:
         """Make an endpoint ignore a parameter, or support it again."""
-        resource, name = resource_of(take_text(body, "endpoint")), take_text(body, "parameter")
-        ignored = take_flag(body, "ignored", default=True)
-        check_empty(body)
-        check_choice("parameter", name, resource.parameters)
+        resource = resource_of(endpoint)
+        check_choice("parameter", parameter, resource.parameters)
         names = self._endpoints.modes.ignored.setdefault(resource.name, set())
-        (names.add if ignored else names.discard)(name)
+        (names.add if ignored else names.discard)(parameter)
         return {"endpoint": resource.name, "ignored": sorted(names)}
 
-    def refusal(self, body: Json) -> Json:
+    @control("refusal", module=take_text, form=take_text)
+    def set_refusal(self, module: str, form: str) -> Json:
         """Set how a module responds if it is not booked."""
-        module, form = take_text(body, "module"), take_text(body, "form")
-        check_empty(body)
         return self._access.set_form(module, form)
 
-    def clock(self, body: Json) -> Json:
+    @control("clock", seconds=take_seconds)
+    def move_clock(self, seconds: float | None) -> Json:
         """Move the clock of tokens forward."""
-        seconds = take_seconds(body, "seconds")
-        check_empty(body)
         self._tokens.clock.forward(seconds or 0)
         return {"now": int(self._tokens.clock.seconds())}
 
-    def login(self, body: Json) -> Json:
+    @control("login", company=with_default(take_flag, default=False))
+    def log_in(self, *, company: bool) -> Json:
         """Return the tokens of a new login, of a user or of the company."""
-        company = take_flag(body, "company", default=False)
-        check_empty(body)
         return self._tokens.login(company=company)
 
-    def revoke_tokens(self, body: Json) -> Json:
+    @control("revoke-tokens")
+    def revoke_tokens(self) -> Json:
         """Revoke all logins, so that nothing can be refreshed."""
-        check_empty(body)
         return {"revoked": self._tokens.revoke()}
+
+
+def _changed(action: str, resource: Resource, key: Key) -> Json:
+    shown = str(CLUSTER + key) if isinstance(key, int) else key
+    return {"changed": [{"action": action, "kind": resource.stream, "id": shown}]}
 
 
 def _key(text: str, *, numbered: bool) -> Key:
@@ -152,7 +148,3 @@ def _key(text: str, *, numbered: bool) -> Key:
         return int(text) - CLUSTER
     except ValueError as error:
         raise ControlError(f"There is no record {text}.") from error
-
-
-def _shown(key: Key) -> str:
-    return str(CLUSTER + key) if isinstance(key, int) else key

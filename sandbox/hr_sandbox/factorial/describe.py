@@ -29,7 +29,6 @@ class Document:
     """The description of one version."""
 
     def __init__(self, document: Json) -> None:
-        """Read a document."""
         self.version: str = document["info"]["version"]
         self._schemas: Json = document["components"]["schemas"]
         self.endpoints: dict[str, Json] = {}

@@ -85,7 +85,6 @@ class Endpoints:
     """The list endpoints."""
 
     def __init__(self, store: Store, access: Access) -> None:
-        """Serve the rows of this store."""
         self.store = store
         self.modes = Modes()
         self._access = access

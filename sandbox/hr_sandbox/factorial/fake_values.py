@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
+from hr_sandbox.data_files import read_data
 from hr_sandbox.factorial.id_pools import REFERENCES
 from hr_sandbox.factorial.ids import to_api_id
 from hr_sandbox.stable_random import stable_chance, stable_choice, stable_number
@@ -19,59 +20,14 @@ Row = dict[str, Any]
 
 NULL_PERCENT, RARE_NULL_PERCENT, UNDOCUMENTED_PERCENT = 18, 3, 2  # percent
 DAYS_BACK = 900
-NAMES = (
-    "Optik",
-    "Région Centre",
-    "Łódź",
-    "現場",
-    "Q3 review",
-    "Onboarding",
-    "Sécurité",
-    "Allgemein",
-    'Plan "B"',
-    "Лабораторія",
-)
-SENTENCES = (
-    "Bitte bis Freitag",
-    "first line\nsecond line",
-    "à vérifier",
-    "確認済み",
-    "See attachment; done",
-    "100 % ✓",
-)
+_DATA = read_data(__package__, "fake_values.toml")
+NAMES: tuple[str, ...] = _DATA["names"]
 # By a part of the field's name. The first match is used.
-CHOICES_BY_NAME: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("currency", ("EUR", "EUR", "PLN", "GBP", "JPY")),
-    ("country", ("de", "pl", "fr", "gb", "jp")),
-    ("nationality", ("de", "pl", "fr", "ua", "jp")),
-    ("color", ("#07A2AD", "#F5C06C", "#9AB5FF")),
-    ("timezone", ("Europe/Berlin", "Europe/Warsaw", "Asia/Tokyo")),
-    ("gender", ("female", "male", "other")),
-    ("frequency", ("week", "month", "year")),
-    ("week_days", ("monday,tuesday,wednesday,thursday,friday", "monday,wednesday")),
-    ("weekday", ("monday", "tuesday", "wednesday", "thursday", "friday")),
-    ("content_type", ("application/pdf", "image/png")),
-    ("extension", ("pdf", "png")),
-    ("filename", ("scan.pdf", "Übersicht.pdf", "図面.png")),
-    ("path", ("/files/1", "/files/2")),
-    ("city", ("München", "Łódź", "Orléans", "大阪")),
-    ("state", ("BY", "NW", "")),
-    ("unit", ("days", "hours")),
-    ("recurrence", ("monthly", "yearly", "once")),
-    ("periodicity", ("yearly", "monthly")),
-    ("planning_tool", ("shift_management", "work_schedule", "contract_hours")),
-    ("identifier_type", ("passport", "dni", "nie")),
-    ("status", ("active", "pending", "done", "")),
-    ("observations", SENTENCES),
-    ("description", SENTENCES),
-    ("reason", SENTENCES),
-    ("content", SENTENCES),
-    ("notes", SENTENCES),
-    ("text", SENTENCES),
-    ("name", NAMES),
-    ("title", NAMES),
-    ("label", NAMES),
-)
+CHOICES_BY_NAME: dict[str, tuple[str, ...]] = {
+    **_DATA["choices"],
+    **dict.fromkeys(_DATA["fields_with_sentences"], _DATA["sentences"]),
+    **dict.fromkeys(_DATA["fields_with_names"], NAMES),
+}
 FORMATS_BY_NAME: tuple[tuple[str, Callable[[int], str]], ...] = (
     ("email", lambda number: f"mail{number % 9999}@nordlicht.example"),
     ("url", lambda number: f"https://files.example/{number:x}?name=a%20b"),
@@ -98,10 +54,9 @@ EMPTY: dict[str, Callable[[], Any]] = {"objects": list, "object": dict}
 
 
 class FakeValues:
-    """Fills the rows of one resource."""
+    """Fills the rows of one resource. No timestamp is later than `latest`."""
 
     def __init__(self, resource: Resource, pools: Pools, seed: int, latest: datetime) -> None:
-        """Fill rows of this resource. No timestamp is later than `latest`."""
         self._resource = resource
         self._pools = pools
         self._words = f"{seed}/{resource.name}"
@@ -165,7 +120,7 @@ class FakeValues:
         number = stable_number(words)
         if kind in NUMBERS:
             return NUMBERS[kind](number, name)
-        for part, texts in CHOICES_BY_NAME:
+        for part, texts in CHOICES_BY_NAME.items():
             if part in name:
                 return stable_choice(texts, words)
         for part, form in FORMATS_BY_NAME:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from hr_sandbox.data_files import read_data
 from hr_sandbox.factorial.date_filters import BOUNDS
 from hr_sandbox.factorial.errors import invalid_parameter
 from hr_sandbox.factorial.ids import to_api_id
@@ -16,43 +17,9 @@ if TYPE_CHECKING:
     from hr_sandbox.factorial.query import Query
 
 Test = Callable[["Row"], bool]
+_DATA = read_data(__package__, "resources.toml")
 # Parameters whose names differ from the field's, by resource or in general.
-FIELD_NAMES = {
-    "account_ids[]": "account_id",
-    "banking/transactions/account_ids[]": "bank_account_id",
-    "ats/candidates/job_posting_ids[]": "ats_job_posting_ids",
-    "card_ids[]": "expenses_card_id",
-    "company_ids[]": "company_id",
-    "companies_ids[]": "company_id",
-    "compensation_id": "contracts_compensation_id",
-    "contract_template_id": "contracts_contract_template_id",
-    "contracts/contract_version_histories/contract_version_ids[]": "contracts_contract_version_id",
-    "custom_fields/values/employee_ids[]": "_employee_id",
-    "custom_fields/values/identifiers[]": "custom_field_identifier",
-    "custom_fields/values/instance_id": "valuable_id",
-    "custom_fields/values/slug": "custom_field_identifier",
-    "employees_ids[]": "employee_id",
-    "finance/categories/category_level": "_level",
-    "finance/categories/statuses[]": "_status",
-    "finance/categories/type": "_type",
-    "finance_account_ids[]": "account_id",
-    "groups[]": "posts_group_id",
-    "integrations/sync_runs/marketplace_integration_uuid": "integration_uuid",
-    "job_catalog/node_attributes/attribute_types[]": "type",
-    "job_catalog/node_attributes/node_uuid": "_node_uuid",
-    "job_catalog/tree_nodes/ancestor_uuids[]": "ancestor_uuid",
-    "job_catalog/tree_nodes/node_type": "type",
-    "legal_entities_ids[]": "legal_entity_id",
-    "marketplace/installation_settings/company_id": "_company_id",
-    "marketplace/installation_settings/integration_id": "_integration_uuid",
-    "marketplace/installation_settings/integration_uuid": "_integration_uuid",
-    "only_states[]": "state",
-    "project_management/exportable_expenses/project_ids[]": "_project_id",
-    "source[]": "source_id",
-    "task_status": "status",
-    "tasks/tasks/assignee_id": "assignee_ids",
-    "timeoff/french_leave_day_counts/employee_ids[]": "_employee_id",
-}
+FIELD_NAMES: dict[str, str] = _DATA["field_names"]
 ALL = "all"
 APPROVED = "timeoff/leaves/approved"  # only has an effect together with another parameter
 NAMES = ("name", "title", "full_name", "label", "legal_name", "label_text")
@@ -76,21 +43,9 @@ TRUE_ONLY: dict[str, Test] = {
     "timeoff/allowances/by_overtime": lambda row: row["source_units"] == "overtime_units",
 }
 # Resources that require one of these groups of parameters.
-ONE_OF = {
-    "attendance/worked_times": (("start_on", "end_on"), ("ids[]",)),
-    "compensations/additional_compensations": (
-        ("ids[]",),
-        ("contract_version_ids[]",),
-        ("employee_ids[]",),
-        ("payroll_concept_ids[]",),
-    ),
-    "timeoff/french_leave_day_counts": (("leave_ids[]",), ("from", "to")),
-}
+ONE_OF: dict[str, tuple[tuple[str, ...], ...]] = _DATA["one_of"]
 # The maximum number of values of a parameter.
-AT_MOST = {
-    "performance/target_managers": ("performance_review_process_ids[]", 1),
-    "timeoff/allowance_stats": ("employee_ids[]", 25),
-}
+AT_MOST: dict[str, tuple[str, int]] = _DATA["at_most"]
 CONTACT_TYPE, VENDOR = "contact_type", "vendor"
 VIEWS = ("by_trash_bin", "by_pending_assignment")
 

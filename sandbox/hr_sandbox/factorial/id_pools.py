@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hr_sandbox.data_files import read_data
 from hr_sandbox.factorial.tables import resources
 from hr_sandbox.stable_random import stable_number
 
@@ -15,84 +16,10 @@ COMPANY = 1
 ACCESS = 40_000  # added to a person's id for the id of their access
 WORKER = 100_000  # a project worker's id is the project's id times this plus the person's
 MIN_SIZE, SIZE_RANGE = 3, 24
-# The sizes of generated resources where they matter: empty, more than a page, or as many as in reality.
-SIZES = {
-    "banking/bank_accounts": 6,
-    "banking/transactions": 340,
-    "banking/card_payments": 120,
-    "bookkeepers_management/incidences": 130,
-    "compensations/concepts": 30,
-    "compensations/cycles": 5,
-    "compensations/employees_compensations": 260,
-    "compensations/payroll_results": 205,
-    "expenses/expenses": 230,
-    "expenses/expensables": 230,
-    "finance/accounts": 160,
-    "finance/journal_entries": 150,
-    "finance/journal_lines": 420,
-    "finance/tax_types": 4,
-    "holidays/company_holidays": 60,
-    "marketplace/installation_settings": 1,
-    "payroll_integrations_base/codes": 110,
-    "posts/comments": 101,
-    "procurement/po_field_values": 100,
-    "project_management/expense_records": 140,
-    "project_management/planned_records": 45,
-    "shift_management/shifts": 320,
-    "teams/teams": 0,
-    "trainings/session_access_memberships": 130,
-    "trainings/session_attendances": 130,
-    "trainings/training_memberships": 210,
-    # Modules that the company does not use.
-    "custom_resources/resources": 0,
-    "custom_resources/schemas": 0,
-    "custom_resources/values": 0,
-    "processes/processes": 0,
-    "time_settings/split_custom_time_range_categories": 0,
-}
+_DATA = read_data(__package__, "resources.toml")
+SIZES: dict[str, int] = _DATA["sizes"]
 # What references point to if the vendor does not say.
-REFERENCES = {
-    "access_id": "access",
-    "assignee_ids": "employees/employees",
-    "approver_id": "employees/employees",
-    "ats_conversation_id": "conversations",
-    "author_id": "employees/employees",
-    "category_id": "finance/categories",
-    "category_ids": "trainings/categories",
-    "client_id": "finance/contacts",
-    "contract_id": "contracts/contracts",
-    "contracts_taxonomy_id": "contracts/taxonomies",
-    "cycle_id": "compensations/cycles",
-    "default_work_area_id": "locations/work_areas",
-    "leave_type_ids": "timeoff/leave_types",
-    "location_ids": "locations/locations",
-    "members": "employees/employees",
-    "owner_id": "employees/employees",
-    "parent_category_id": "finance/categories",
-    "payroll_concept_id": "compensations/concepts",
-    "payroll_policy_id": "compensations/concepts",
-    "po_template_version_id": "procurement/po_template_versions",
-    "process_id": "performance/review_processes",
-    "requester_employee_id": "employees/employees",
-    "review_evaluation_id": "performance/review_evaluations",
-    "review_process_id": "performance/review_processes",
-    "it_asset_model_id": "it_management/it_asset_models",
-    "review_process_target_id": "performance/review_process_targets",
-    "reviewer_access_id": "access",
-    "manager_access_id": "access",
-    "session_access_membership_id": "trainings/session_access_memberships",
-    "source_id": "ats/candidate_sources",
-    "target_access_id": "access",
-    "target_id": "performance/review_process_targets",
-    "training_class_id": "trainings/training_classes",
-    "team_ids": "teams/teams",
-    "time_settings_break_configuration_id": "time_settings/break_configurations",
-    "type_id": "procurement/types",
-    "work_schedule_schedule_id": "work_schedule/schedules",
-    "legal_entity_ids": "companies/legal_entities",
-    "cost_center_ids": "finance/cost_centers",
-    "syncable_state_id": "integrations/syncable_states",
-}
+REFERENCES: dict[str, str] = _DATA["references"]
 
 
 def size_of(resource: str) -> int:
@@ -119,7 +46,6 @@ class Pools:
     """The existing ids by resource."""
 
     def __init__(self, company: Company) -> None:
-        """Collect the ids of the company."""
         people = [row.id for row in company.people]
         parts = [row for row in company.projects if row.parent_id]
         self._pools: dict[str, list[int] | list[str]] = {

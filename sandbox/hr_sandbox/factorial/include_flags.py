@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from hr_sandbox.data_files import read_data
 from hr_sandbox.stable_random import stable_chance
 
 if TYPE_CHECKING:
@@ -52,35 +53,11 @@ HIDDEN_ROWS: dict[str, tuple[tuple[str, bool, Predicate], ...]] = {
     "timeoff/french_leave_day_counts": (("include_deleted", True, _is("_deleted", value=True)),),
     "timeoff/leaves": (("include_deleted_leaves", True, _has("deleted_at")),),
 }
-COSTS = ("fixed_cost_cents", "labor_cost_cents", "spending_cost_cents", "total_cost_cents")
 RANGE = ("time_range_category_id", "time_range_category_name")
-# Empty fields: the flag, the fields, and their values without it.
+# Empty fields by resource: the flag, the fields, and their values without the flag.
 EMPTY: dict[str, tuple[tuple[str, tuple[str, ...], Any], ...]] = {
-    "attendance/overtime_requests": (
-        ("include_approval_flow", ("approver", "is_editable", "approver_id", "approver_full_name"), None),
-    ),
-    "expenses/expenses": (("include_attachments", ("files",), []),),
-    "expenses/mileages": (("include_attachments", ("files",), []),),
-    "job_catalog/tree_nodes": (("include_full_path", ("full_path_to_root",), None),),
-    "project_management/projects": (
-        ("include_costs", COSTS, 0),
-        ("include_inputed_minutes", ("inputed_minutes",), 0),
-    ),
-    "project_management/project_workers": (
-        ("include_cost", ("spending_cost_cents",), 0),
-        ("include_labor_cost", ("labor_cost_cents", "company_labor_cost_cents"), 0),
-        ("include_inputed_minutes", ("inputed_minutes",), 0),
-    ),
-    "project_management/subprojects": (
-        ("include_cost", ("labor_cost_cents",), 0),
-        ("include_inputed_minutes", ("inputed_minutes",), 0),
-    ),
-    "timeoff/leaves": (
-        ("include_leave_type", ("leave_type_name",), None),
-        ("include_duration", ("duration_attributes",), None),
-        ("include_duration_by_day", ("duration_by_day_attributes",), None),
-    ),
-    "work_schedule/schedules": (("with_employee_ids", ("employee_ids",), []), ("with_periods", ("periods",), [])),
+    name: tuple((row["flag"], row["fields"], row.get("value")) for row in rows)
+    for name, rows in read_data(__package__, "resources.toml")["empty_fields"].items()
 }
 SOURCES = ("direct", "source_team_ids", "parent_team_ids")
 MEMBERSHIPS, WORKED = "teams/memberships", "attendance/worked_times"

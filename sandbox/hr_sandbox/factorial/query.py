@@ -34,7 +34,6 @@ class Query:
     def __init__(
         self, resource: Resource, version: str, pairs: Iterable[tuple[str, str]], ignored: frozenset[str] = frozenset()
     ) -> None:
-        """Parse the parameters. Those in `ignored` are treated as unknown."""
         self.resource = resource
         self.version = version
         self._values: dict[str, list[str]] = {}

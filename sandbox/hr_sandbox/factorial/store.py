@@ -38,7 +38,6 @@ class Store:
     """The rows of all resources."""
 
     def __init__(self, company: Company) -> None:
-        """Serve this company. Rows are built on first use."""
         self.company = company
         self.bulk = Bulk(company)
         self._pools = Pools(company)

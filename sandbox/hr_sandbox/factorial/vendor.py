@@ -17,7 +17,7 @@ from hr_sandbox.factorial.ids import CLUSTER
 from hr_sandbox.factorial.render import render_rows
 from hr_sandbox.factorial.store import SHIFTS, STATS, Store
 from hr_sandbox.factorial.tables import newest, resources
-from hr_sandbox.http.arguments import ControlError, check_choice
+from hr_sandbox.http.arguments import ControlError, check_choice, find_controls
 from hr_sandbox.http.limits import Buckets, Rate
 from hr_sandbox.http.messages import ApiError, json_response
 from hr_sandbox.vendor import YEARS_BACK, Vendor
@@ -51,7 +51,6 @@ class Factorial(Vendor):
     streams = tuple(row.stream for row in newest().values())
 
     def __init__(self, company: Company, options: Options) -> None:
-        """Serve the company to the credentials in the options."""
         super().__init__(company)
         self.access = Access()
         self.endpoints = Endpoints(Store(company), self.access)
@@ -177,7 +176,8 @@ class Factorial(Vendor):
 
     def controls(self) -> dict[str, Callable[[Json], Json]]:
         """Return the controls that only this vendor has, by name."""
-        return FactorialControls(self.endpoints, self.access, self.tokens).routes()
+        controls = FactorialControls(self.endpoints, self.access, self.tokens)
+        return {path: control for (_, path), control in find_controls(controls).items()}
 
     def count(self, stream: str, first: date | None, last: date | None) -> int:
         """Return how many rows a full read of a stream yields, in a window of dates if one is given."""

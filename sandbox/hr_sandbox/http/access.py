@@ -25,7 +25,6 @@ class AccessControl:
     default_label = "the default of the endpoint"
 
     def __init__(self, permissions: Iterable[str], endpoints: Iterable[str]) -> None:
-        """Grant all permissions and endpoints."""
         self.permissions: Sequence[str] = tuple(permissions)
         self._endpoints = tuple(endpoints)
         self.denied: dict[str, int | None] = {}

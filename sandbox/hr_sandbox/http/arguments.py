@@ -1,6 +1,6 @@
-"""Reads and checks the arguments of a control: the members of its JSON body, or its query parameters.
+"""Declares controls, and reads and checks their arguments: the members of a JSON body, or query parameters.
 
-Each function removes what it reads, so that `check_empty` can reject arguments that the control does not know.
+Each function that reads an argument removes it, so that arguments that the control does not know can be rejected.
 """
 
 from __future__ import annotations
@@ -9,23 +9,57 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from hr_sandbox.http.messages import Json
 
+    Control = Callable[[Json], Json]
+
 YEARS = range(1900, 2201)
-_REQUIRED: Any = object()
+PARAMETERS = {"id": "key", "type": "type_"}  # parameters of methods for arguments with the names of Python's built-ins
 
 
 class ControlError(ValueError):
     """A control cannot do what was requested; the message is one sentence."""
 
 
-def take(arguments: Json, name: str, default: Any = _REQUIRED) -> Any:  # noqa: ANN401  what JSON holds
+def control(
+    path: str, method: str = "POST", /, *, open_ended: bool = False, **readers: Callable[[Json, str], Any]
+) -> Callable[[Callable[..., Json]], Callable[..., Json]]:
+    """Declare a method as a control.
+
+    Args:
+        path: its path below those of the other controls.
+        method: its HTTP method.
+        open_ended: whether it takes other arguments too. It then receives all that is not read as one object.
+        readers: its arguments, each with the function that reads it.
+    """
+
+    def declare(handle: Callable[..., Json]) -> Callable[..., Json]:
+        def read_and_handle(self: object, arguments: Json) -> Json:
+            values = {PARAMETERS.get(name, name): read(arguments, name) for name, read in readers.items()}
+            if open_ended:
+                return handle(self, arguments, **values)
+            check_empty(arguments)
+            return handle(self, **values)
+
+        read_and_handle.declared = (method, path)  # type: ignore[attr-defined]
+        return read_and_handle
+
+    return declare
+
+
+def find_controls(owner: object) -> dict[tuple[str, str], Control]:
+    """Return the controls that an object's class declares, by method and path."""
+    methods = [name for name, value in vars(type(owner)).items() if hasattr(value, "declared")]
+    return {getattr(owner, name).declared: getattr(owner, name) for name in methods}
+
+
+def take(arguments: Json, name: str) -> Any:  # noqa: ANN401  what JSON holds
     """Return any value."""
-    if name not in arguments and default is _REQUIRED:
+    if name not in arguments:
         raise ControlError(f"The argument {name} is required.")
-    return arguments.pop(name, default)
+    return arguments.pop(name)
 
 
 def take_text(arguments: Json, name: str) -> str:
@@ -44,25 +78,34 @@ def take_optional_text(arguments: Json, name: str) -> str | None:
     return take_text(arguments, name)
 
 
-def take_choice(arguments: Json, name: str, choices: Iterable[str]) -> str:
-    """Return one of these texts."""
-    return check_choice(name, take_text(arguments, name), choices)
-
-
-def take_flag(arguments: Json, name: str, default: Any = _REQUIRED) -> bool:  # noqa: ANN401  a flag, or no default
+def take_flag(arguments: Json, name: str) -> bool:
     """Return a boolean."""
-    value = take(arguments, name, default)
+    value = take(arguments, name)
     if not isinstance(value, bool):
         raise ControlError(f"The argument {name} must be true or false.")
     return value
 
 
-def take_count(arguments: Json, name: str, default: Any, most: int) -> int:  # noqa: ANN401  checked like any value
-    """Return an integer from 0 to a maximum."""
-    value = arguments.pop(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
-        raise ControlError(f"The argument {name} must be an integer between 0 and {most}.")
-    return value
+def take_count(most: int) -> Callable[[Json, str], int]:
+    """Return a reader for an integer from 0 to a maximum."""
+
+    def read(arguments: Json, name: str) -> int:
+        value = take(arguments, name)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+            raise ControlError(f"The argument {name} must be an integer between 0 and {most}.")
+        return value
+
+    return read
+
+
+def with_default(read: Callable[[Json, str], Any], default: Any = None) -> Callable[[Json, str], Any]:  # noqa: ANN401
+    """Return a reader for an argument that may be absent."""
+    return lambda arguments, name: read(arguments, name) if name in arguments else default
+
+
+def take_any(arguments: Json, name: str) -> Any:  # noqa: ANN401  what JSON holds
+    """Return any value, or None if the argument is absent."""
+    return arguments.pop(name, None)
 
 
 def take_seconds(arguments: Json, name: str) -> float | None:

@@ -47,7 +47,6 @@ class Schedule(Generic[S]):
     """Faults that controls have requested and that have not happened yet."""
 
     def __init__(self) -> None:
-        """Start with no faults."""
         self._pending: list[S] = []
 
     def add(self, fault: S) -> Json:
@@ -143,7 +142,6 @@ class Faults(Schedule[Fault]):
     """The faults of all vendors: those that controls requested, and random ones."""
 
     def __init__(self, rate: float, seed: int) -> None:
-        """Draw random faults at this rate; the same seed draws the same ones."""
         super().__init__()
         self._rate = rate
         self._random = random.Random(f"faults/{seed}")  # noqa: S311  no cryptography

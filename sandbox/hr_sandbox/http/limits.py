@@ -61,7 +61,6 @@ class TokenLimit:
     """A limit per minute. When it is exceeded, one request per second is allowed for the next minute."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """Allow this many requests per minute."""
         self._per_minute = per_minute
         self._clock = clock
         self._times: list[float] = []

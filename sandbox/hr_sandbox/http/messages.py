@@ -62,7 +62,6 @@ class ApiError(Exception):
     """Ends the handling of a request with an error response."""
 
     def __init__(self, response: Response) -> None:
-        """End with this response."""
         super().__init__(response.status)
         self.response = response
 

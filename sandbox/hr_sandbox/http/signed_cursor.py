@@ -16,7 +16,6 @@ class SignedCursors:
     """Encodes and decodes cursors."""
 
     def __init__(self, secret: bytes | None = None) -> None:
-        """Sign with this secret, or with a random one."""
         self._secret = secret or token_bytes(32)
 
     def encode(self, payload: Payload) -> str:

@@ -111,7 +111,6 @@ class Careers:
     name = "personio-careers"
 
     def __init__(self, company: Company, modes: Modes) -> None:
-        """Publish the openings of this company; each language has its own mode."""
         self.company = company
         self._modes = modes
 

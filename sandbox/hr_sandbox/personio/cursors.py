@@ -36,7 +36,6 @@ class Cursors:
     """Encodes and decodes positions."""
 
     def __init__(self, secret: str) -> None:
-        """Sign with this secret."""
         self._signed = SignedCursors(secret.encode())
 
     def write(self, position: Position) -> str:

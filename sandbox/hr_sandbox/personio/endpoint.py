@@ -211,7 +211,6 @@ class ResultCache:
     """Keeps the filtered rows of recent requests, so that the next page need not filter again."""
 
     def __init__(self) -> None:
-        """Start with an empty cache."""
         self._rows: OrderedDict[tuple[object, ...], Rows] = OrderedDict()
 
     def rows(

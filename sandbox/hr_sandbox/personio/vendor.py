@@ -67,7 +67,6 @@ class Personio(Vendor):
     streams = (*(row.stream for row in ENDPOINTS if isinstance(row, ListEndpoint)), *DERIVED)
 
     def __init__(self, company: Company, options: Options) -> None:
-        """Serve the company to the credential in the options."""
         super().__init__(company)
         self.access = Access(ENDPOINTS, {row.path: row.permission for row in ROUTES})
         client = (options.client_id, options.client_secret)

@@ -16,7 +16,6 @@ class Company:
     """All records, and a version that increases with every change."""
 
     def __init__(self, name: str, domain: str, seed: int, today: date) -> None:
-        """Create a company without records."""
         self.name = name
         self.domain = domain
         self.seed = seed

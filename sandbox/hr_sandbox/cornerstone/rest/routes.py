@@ -39,7 +39,6 @@ class Rest:
     streams = tuple(STREAMS)
 
     def __init__(self, store: Store) -> None:
-        """Read this store."""
         self.context = Context(store)
 
     def handle(self, route: Route, parts: dict[str, str], request: Request) -> Response:
