@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest import ParentBatches, RateLimit, RunError, TapError
-from singer_rest.testing import Answer, Output, captured, written
+from singer_rest.testing import Answer, Output, captured, synced, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -490,6 +490,12 @@ def test_stream_maps_apply(run: Callable[..., Any]) -> None:
     output = run("kinds", stream_maps={"kinds": {"id": "id", "double": "id + id", "__else__": None}})
     assert output.records("kinds")[0] == {"id": "cat", "double": "catcat"}
     assert {message["version"] for message in output.of("RECORD")} == {output.of("ACTIVATE_VERSION")[0]["version"]}
+
+
+def test_maps_are_created_for_the_streams_that_are_read(make_tap: Callable[..., Any]) -> None:
+    tap = make_tap()
+    synced(tap, "kinds")
+    assert list(tap.mapper.stream_maps) == ["kinds"]
 
 
 def test_filter_of_a_stream_map_does_not_stop_the_bookmark(run: Callable[..., Any]) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.conform import TypeConformanceLevel
-from singer_sdk.plugin_base import JSONSchemaValidator
+from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase
+from singer_sdk.singerlib import Catalog
 
 from singer_rest.settings import sentence, unknown_settings, wrong_variables
 from singer_rest.singer.messages import MessageWriter
@@ -21,6 +22,8 @@ from singer_rest.singer.sync import SyncedStream, SyncingTap
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
+
+    from singer_sdk.mapper import StreamMap
 
     from singer_rest.aliases import Record
 
@@ -32,6 +35,17 @@ class SdkStream(SyncedStream):
     """A stream as the SDK sees it, synced as `RestStream` declares it."""
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # the values come from JSON
+
+    @property
+    def stream_maps(self) -> list[StreamMap]:
+        """The stream's maps, created when it is read: most streams of a large tap are not selected."""
+        mapper = self._tap.mapper
+        if self.name not in mapper.stream_maps:
+            given = self._tap_input_catalog and self._tap_input_catalog.get_stream(self.tap_stream_id)
+            mapper.register_raw_streams_from_catalog(
+                Catalog([(self.tap_stream_id, given or self._singer_catalog_entry)])
+            )
+        return super().stream_maps
 
     def get_records(self, context: object) -> Iterable[Record]:  # noqa: ARG002
         """Yields single records for other callers. The sync itself writes whole pages."""
@@ -76,10 +90,12 @@ class SdkTap(SyncingTap):
             raise ConfigValidationError("The environment is invalid", errors=errors) from None
 
     def setup_mapper(self) -> None:
-        """Creates the stream maps from the catalog that the streams have completed."""
-        if self.input_catalog is not None:
-            _ = self.streams
-        super().setup_mapper()
+        """Creates the stream maps that the settings have, from the catalog that the streams have completed."""
+        _ = self.streams
+        if self.config.get("stream_maps"):
+            super().setup_mapper()  # invalid ones are an error before anything is read
+        else:
+            PluginBase.setup_mapper(self)
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         # The SDK's messages quote the value; the validator also fills in defaults.
