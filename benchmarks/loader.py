@@ -1,6 +1,6 @@
 """Measures the speed and memory use of target-duckdb, compared with the published target-duckdb 0.8.0.
 
-    python benchmarks/loader.py [--rows 1000000] [--repeat 3] [--large] [--alone] [--case new --case wide ...]
+    python -m benchmarks.loader [--rows 1000000] [--repeat 3] [--large] [--alone] [--case new --case wide ...]
 
 Everything runs on one core. Every case is run `--repeat` times and the best and slowest times are printed. `--large`
 adds a case with ten times as many rows. `--alone` skips the published loader, which is installed into its own folder.
@@ -12,23 +12,22 @@ import argparse
 import datetime as dt
 import json
 import os
-import subprocess
 import sys
-import time
-import venv
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from benchmarks.cases import PUBLISHED
+from benchmarks.commands import HOME, set_up
+from benchmarks.usage import Usage, measure
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-FOLDER = Path(__file__).parent.parent / "output" / "benchmark"
+FOLDER = HOME / "loader"
 OURS = [sys.executable, "-m", "target_duckdb"]
-#: It loses rows with later versions of DuckDB. The wheels require Python 3.12 or older.
-PUBLISHED = ("target-duckdb==0.8.0", "duckdb==1.0.0")
 STREAMS, ROWS_PER_STREAM = 169, 100
 REPEATS = 1000
 _DAY = dt.datetime(2024, 1, 1)  # noqa: DTZ001 - written with a Z below
@@ -184,44 +183,14 @@ def write(case: str, rows: int) -> tuple[Path, int]:
 # Runs
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run of a loader.
-
-    Args:
-        seconds: Duration.
-        cpu: CPU seconds.
-        peak: Peak memory in MB.
-    """
-
-    seconds: float
-    cpu: float
-    peak: float
-
-
-def load(command: list[str], messages: Path, database: Path) -> Run:
+def load(command: list[str], messages: Path, database: Path) -> Usage:
     """Runs a loader on a file of messages."""
     config = FOLDER / "config.json"
     config.write_text(json.dumps({"path": str(database), "default_target_schema": "main"}))
-    with messages.open("rb") as source, (FOLDER / "log").open("wb") as log:
-        started = time.monotonic()
-        process = subprocess.Popen([*command, "--config", config], stdin=source, stdout=subprocess.DEVNULL, stderr=log)
-        _, status, usage = os.wait4(process.pid, 0)
-        elapsed = time.monotonic() - started
-    if status:
+    run = measure([[*command, "--config", str(config)]], FOLDER / "log", source=messages)
+    if not run.succeeded:
         sys.exit(f"{command[0]} failed, see {FOLDER / 'log'}.")
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes per unit of ru_maxrss
-    return Run(elapsed, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
-
-
-def published() -> list[str]:
-    """Installs the published loader. Returns its command."""
-    home = FOLDER / "published"
-    command = home / "bin" / "target-duckdb"
-    if not command.exists():
-        venv.create(home, with_pip=True, clear=True)
-        subprocess.run([str(home / "bin" / "pip"), "install", "--quiet", *PUBLISHED], check=True)
-    return [str(command)]
+    return run
 
 
 def remove(database: Path) -> None:
@@ -253,9 +222,14 @@ def same_rows(one: Path, other: Path) -> bool:
 # Results
 
 
-def print_best(case: str, loader: str, runs: list[Run], rows: int, start: float = 0.0) -> Run:
+def print_best(case: str, loader: str, runs: list[Usage], rows: int, start: float = 0.0) -> Usage:
     """Prints the best of some runs and returns it."""
-    best = Run(min(run.seconds for run in runs), min(run.cpu for run in runs), max(run.peak for run in runs))
+    best = replace(
+        runs[0],
+        seconds=min(run.seconds for run in runs),
+        cpu=min(run.cpu for run in runs),
+        peak=max(run.peak for run in runs),
+    )
     slowest = max(run.seconds for run in runs)
     net = f"{rows / (best.cpu - start):>12,.0f}" if 0 < start < best.cpu / 2 else f"{'':>12}"
     print(
@@ -271,7 +245,7 @@ def compare(rows: int, repeat: int, loaders: dict[str, list[str]]) -> bool:
     path, count = write("new", rows)
     empty = FOLDER / "empty.jsonl"
     empty.write_text(json.dumps(schema("attendances", PROPERTIES)) + "\n")
-    runs: dict[tuple[str, str], list[Run]] = {}
+    runs: dict[tuple[str, str], list[Usage]] = {}
     for _ in range(repeat):
         for name, command in loaders.items():
             database = FOLDER / f"{name}.duckdb"
@@ -307,7 +281,11 @@ def main() -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     print(f"One core; the best of {options.repeat}.")
     cases = options.case or [case for case in CASES if case != "large" or options.large]
-    loaders = {"ours": OURS} | ({} if options.alone else {"published": published()})
+    loaders = {"ours": OURS}
+    if not options.alone:
+        if failed := set_up([PUBLISHED]):
+            sys.exit(failed[PUBLISHED])
+        loaders["published"] = [str(HOME / "envs" / "published" / "bin" / "target-duckdb")]
     print(f"{'':<21}{'seconds':>8}{'slowest':>9}{'rows/s':>10}{'CPU s':>8}{'rows/CPU s':>12}{'net':>12}{'MB':>6}")
     same = True
     for case in cases:
@@ -322,8 +300,7 @@ def main() -> None:
             runs.append(load(OURS, path, database))
         print_best(case, "ours", runs, count)
     for path in FOLDER.iterdir():
-        if path.name != "published":
-            path.unlink()
+        path.unlink()
     print("CPU s: CPU seconds; net: rows per CPU second without the start of the process; MB: peak memory")
     sys.exit(not same)
 

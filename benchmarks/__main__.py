@@ -1,0 +1,43 @@
+"""Runs all benchmarks and writes `docs/performance.md`.
+
+    python -m benchmarks [--quick] [--rows 1000000] [--repeat 3] [--report]
+
+It goes on where an earlier run was interrupted; remove `output/bench/*.jsonl` to measure anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks import runner
+from benchmarks.cases import plan
+from benchmarks.commands import HOME
+from benchmarks.report import Report
+
+
+def main() -> None:
+    """Runs the benchmarks."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--rows", type=int, help="rows of the large cases (1,000,000, or 50,000 with --quick)")
+    arguments.add_argument("--repeat", type=int, help="runs of the fast peers, whose median counts (3, or 1)")
+    arguments.add_argument("--quick", action="store_true", help="a few minutes, for a look")
+    arguments.add_argument("--report", action="store_true", help="only write the page from the results so far")
+    options = arguments.parse_args()
+    chosen = plan(
+        options.rows or (50_000 if options.quick else 1_000_000),
+        options.repeat or (1 if options.quick else 3),
+        quick=options.quick,
+    )
+    file = HOME / ("quick.jsonl" if options.quick else "runs.jsonl")
+    # A quick run says little, and must not replace the page.
+    page = HOME / "performance.md" if options.quick else Path("docs/performance.md")
+    is_same = True if options.report else runner.run(chosen, file)
+    Report(chosen, runner.read(file), page).write()
+    print(f"{page} is written.")
+    sys.exit(not is_same)
+
+
+if __name__ == "__main__":
+    main()

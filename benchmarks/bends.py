@@ -1,0 +1,104 @@
+"""Says where each curve bends, and why."""
+
+from __future__ import annotations
+
+import textwrap
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from benchmarks.cases import OURS, PEERS, TUNED, Case, short
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.summary import Summaries
+
+FLAT = 0.9
+"""A point is past the bend if the next one takes more than this share of its time."""
+WIDTH = 128
+
+
+def paragraph(text: str) -> str:
+    """Wraps a paragraph of the page."""
+    return textwrap.fill(" ".join(text.split()), WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def rows(cases: Sequence[Case], summaries: Summaries) -> str:
+    """Explains the curve over rows."""
+    found = summaries.measured(cases)
+    if len(found) < 2:  # noqa: PLR2004 - a line
+        return ""
+    (few, first), (many, last) = found[0], found[-1]
+    slope = (last.median("seconds") - first.median("seconds")) / (many.rows - few.rows)
+    if slope <= 0:
+        return "The largest run took no longer than the smallest: the start of the processes is all that shows."
+    start = max(first.median("seconds") - slope * few.rows, 0)
+    return paragraph(
+        f"""Our line is flat at first: the start of the processes and the requests for months without rows take
+        {start:.1f} s, whatever the number of rows. It bends at about {short(round(start / slope / 1000) * 1000)} rows,
+        where the rows take as long as that; beyond, the time grows in proportion to them, by {slope * 1e6:.1f}
+        s a million. Memory goes from {first.median("peak"):.0f} to {last.median("peak"):.0f} MB and then stays,
+        since pages in flight and batches are bounded."""
+    )
+
+
+def in_flight(cases: Sequence[Case], summaries: Summaries) -> str:
+    """Explains the curve over requests in flight."""
+    found = summaries.measured(cases)
+    if len(found) < 2:  # noqa: PLR2004 - a line
+        return ""
+    bend, bent = next(
+        (one for one, after in pairwise(found) if after[1].median("seconds") > FLAT * one[1].median("seconds")),
+        found[-1],
+    )
+    _, serial = found[0]
+    requests = serial.served("requests")
+    waiting = requests * bend.latency_ms / 1_000
+    return paragraph(
+        f"""One request at a time waits {waiting:.0f} s for {requests:,.0f} answers of {bend.latency_ms:g} ms; twice as
+        many in flight halve that. The line bends at {bend.in_flight}: there the waiting is down to {
+            waiting / bend.in_flight:.1f} s, and what remains is CPU time ({bent.median("cpu"):.1f} s, shared by the two
+        processes of tap and loader). More requests in flight do not help. The default of `max_concurrency` is
+        8."""
+    )
+
+
+def latency(cases: Sequence[Case], summaries: Summaries) -> str:
+    """Explains the curve over latencies."""
+    found = summaries.measured(cases)
+    if len(found) < 2:  # noqa: PLR2004 - a line
+        return ""
+    (_, first), (slow, last) = found[0], found[-1]
+    waiting = last.served("requests") * slow.latency_ms / 1_000 / slow.in_flight
+    return paragraph(
+        f"""With {slow.in_flight} requests in flight, {last.served("requests"):,.0f} answers of {slow.latency_ms:g} ms
+        can arrive within {waiting:.1f} s. As long as that is less than the CPU time of the tap, latency costs
+        little, since it works on one page while others are on their way; beyond, the line rises with the
+        latency. Here it is {last.median("seconds"):.1f} s, against {first.median("seconds"):.1f} s without
+        latency."""
+    )
+
+
+LIMITS = """The server accepts a number of requests per second, and as many at once (a token bucket), states that in
+headers as Personio does, and answers the others with 429. The ideal is (requests - burst) / limit, from the
+first request for a page to the last. The tap asks for more pages than the pipeline, which is told the months
+that hold rows."""
+
+
+def limits(cases: Sequence[Case], summaries: Summaries) -> str:
+    """Compares runs under a rate limit with the ideal: the burst at once, then one request at a time."""
+    rows = []
+    for case in cases:
+        title = case.title
+        for peer in (OURS, TUNED):
+            for _, summary in summaries.measured([case], peer):
+                requests, rejected = summary.served("pages"), summary.served("rejected")
+                taken = summary.served("last_page") - summary.served("first_page")
+                ideal = (requests - rejected - case.limit) / case.limit
+                rows.append(
+                    f"| {title} | {PEERS[peer]} | {requests:,.0f} | {rejected:,.0f} | {taken:.1f} | {ideal:.1f} | "
+                    f"{taken / ideal - 1:+.1%} |"
+                )
+                title = ""
+    head = ["| | peer | requests | 429 | s | ideal s | over |", "|---|---|--:|--:|--:|--:|--:|"]
+    return "\n".join([paragraph(LIMITS), "", *head, *rows]) if rows else ""

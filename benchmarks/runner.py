@@ -1,0 +1,140 @@
+"""Runs the cases, peers in turn, and appends each result to a file, so that an interrupted run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.cases import PEERS
+from benchmarks.commands import HOME, Commands, set_up
+from benchmarks.datasets import DATASETS
+from benchmarks.usage import measure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from benchmarks.cases import Case, Plan
+
+DATA = HOME / "data"
+Result = dict[str, Any]
+
+
+def read(path: Path) -> list[Result]:
+    """Returns all results so far."""
+    return [json.loads(text) for text in path.read_text().splitlines()] if path.exists() else []
+
+
+def append(path: Path, result: Result) -> None:
+    """Appends a result to a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(json.dumps(result) + "\n")
+
+
+@contextmanager
+def serving(case: Case) -> Iterator[str]:
+    """Runs the server of a case. Yields its URL."""
+    options = [case.dataset, str(case.rows), f"--latency-ms={case.latency_ms:g}", f"--limit={case.limit:g}"]
+    command = [sys.executable, "-m", "benchmarks.server", *options, f"--folder={DATA}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None  # noqa: S101 - a pipe
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.terminate()
+
+
+def stats(url: str) -> Result:
+    """Returns what the server counted since the last time."""
+    with urllib.request.urlopen(f"{url}/-/stats") as reply:  # noqa: S310 - our own server
+        counted: Result = json.load(reply)
+    return counted
+
+
+def run(plan: Plan, file: Path) -> bool:
+    """Runs what is missing in a file of results. Returns whether all peers that ran loaded the same rows."""
+    failed = set_up(dict.fromkeys(peer for case in plan.cases for peer in case.peers))
+    append(HOME / "peers.jsonl", {"unavailable": failed, "machine": machine()})
+    is_same = True
+    for case in plan.cases:
+        done = [result["peer"] for result in read(file) if result["case"] == case.key]
+        left = {peer: plan.repeats_of(case, peer) - done.count(peer) for peer in case.peers if peer not in failed}
+        if max(left.values()) <= 0:
+            continue
+        folder = HOME / "run"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        with serving(case) as url:
+            commands = Commands(case, url, folder)
+            for turn in range(max(left.values())):
+                for peer in (peer for peer, runs in left.items() if turn < runs):
+                    result = run_one(case, peer, commands)
+                    is_same &= result["same"] is not False
+                    append(file, result)
+                    print(line(case, result), flush=True)
+    shutil.rmtree(HOME / "run", ignore_errors=True)
+    return is_same
+
+
+def run_one(case: Case, peer: str, commands: Commands) -> Result:
+    """Runs one peer, into a new database, or into one that holds the rows already."""
+    database = commands.database(peer)
+    shutil.rmtree(commands.folder / peer, ignore_errors=True)  # dlt's own state
+    for path in (database, database.with_name(f"{database.name}.wal")):
+        path.unlink(missing_ok=True)
+    log, pipe = commands.folder / f"{peer}.log", commands.of(peer)
+    if case.again:
+        measure(pipe, log, environment=commands.environment)
+    stats(commands.url)
+    usage = measure(pipe, log, environment=commands.environment)
+    served = stats(commands.url)
+    shutil.rmtree(commands.folder / "batches", ignore_errors=True)
+    comparison: Result | None = None
+    if usage.succeeded:
+        records = DATASETS[case.dataset].path(DATA, case.rows)
+        command = [sys.executable, "-m", "benchmarks.compare", case.dataset, str(database), str(records)]
+        process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        comparison = json.loads(process.stdout)
+    return {
+        "case": case.key,
+        "peer": peer,
+        **asdict(usage),
+        "server": served,
+        "comparison": comparison,
+        "same": not any(comparison["only"]) if comparison else None,
+        "error": None if usage.succeeded else _last_line(log),
+        "at": time.time(),
+    }
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1][:200] if lines else "no message"
+
+
+def line(case: Case, result: Result) -> str:
+    """Returns a result as a line of text."""
+    outcome = {True: "same rows", False: "DIFFERENT ROWS", None: f"FAILED: {result['error']}"}[result["same"]]
+    if result["comparison"] and result["comparison"]["missing"]:
+        outcome += f", without {', '.join(result['comparison']['missing'])}"
+    served = result["server"]
+    return (
+        f"{case.title:<70}{PEERS[result['peer']]:<46}{result['seconds']:>8.1f} s{result['cpu']:>8.1f} CPU s"
+        f"{result['peak']:>7.0f} MB{served['requests']:>7} requests, server {served['cpu'] / result['seconds']:>4.0%}  "
+        f"{outcome}"
+    )
+
+
+def machine() -> dict[str, Any]:
+    """Describes the machine."""
+    return {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}

@@ -1,0 +1,155 @@
+"""The server of the benchmarks answers as the taps expect, so that they read all of its records."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from benchmarks import commands, runner
+from benchmarks.cases import OURS, TUNED, Case, plan
+from benchmarks.chart import Chart, ticks
+from benchmarks.compare import compare
+from benchmarks.datasets import DATASETS
+from benchmarks.report import Report
+from benchmarks.usage import measure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+ROWS = 731
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(runner, "DATA", tmp_path / "data")
+    monkeypatch.setattr(commands, "HOME", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_tap_and_loader_load_all_rows_of_the_server(dataset: str, home: Path) -> None:
+    case = Case(dataset, ROWS)
+    folder = home / "run"
+    folder.mkdir()
+    with runner.serving(case) as url:
+        result = runner.run_one(case, OURS, commands.Commands(case, url, folder))
+    assert result["error"] is None
+    assert result["comparison"] == {
+        "rows": [ROWS, ROWS],
+        "only": [0, 0],
+        "columns": len(DATASETS[dataset].columns),
+        "missing": [],
+    }
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_records_are_those_of_the_days_asked_for(dataset: str, tmp_path: Path) -> None:
+    rows = DATASETS[dataset].build(tmp_path, ROWS)
+    records = json.loads(b"[" + bytes(rows.slice(0, ROWS)) + b"]")
+    assert len(records) == ROWS
+    assert records == json.loads(DATASETS[dataset].path(tmp_path, ROWS).read_bytes())
+    assert rows.from_day("1970-01-01") == 0
+    assert rows.after_day("2035-01-01") == ROWS
+    first, last = rows.from_day("2026-02-01"), rows.after_day("2026-02-28")
+    assert 0 < last - first < ROWS
+    assert rows.from_day("2026-03-01T00:00:00") == last
+    if dataset == "attendances":
+        days = [record["attributes"]["date"] for record in records]
+        assert all("2026-02-01" <= day <= "2026-02-28" for day in days[first:last])
+        assert days[first - 1] < "2026-02-01"
+        assert days[last] > "2026-02-28"
+
+
+def test_a_changed_value_and_a_lost_row_are_found(tmp_path: Path) -> None:
+    import duckdb  # noqa: PLC0415
+
+    dataset = DATASETS["attendance_periods"]
+    dataset.build(tmp_path, ROWS)
+    records, database = str(dataset.path(tmp_path, ROWS)), str(tmp_path / "loaded.duckdb")
+    with duckdb.connect(database) as connection:
+        connection.execute("CREATE SCHEMA hr")
+        connection.execute(f"CREATE TABLE hr.attendance_periods AS FROM read_json('{records}')")
+    assert compare("attendance_periods", database, records)["only"] == [0, 0]
+    with duckdb.connect(database) as connection:
+        connection.execute("UPDATE hr.attendance_periods SET comment = 'other' WHERE rowid = 3")
+        connection.execute("DELETE FROM hr.attendance_periods WHERE rowid = 5")
+        connection.execute("ALTER TABLE hr.attendance_periods DROP COLUMN is_holiday")
+    found = compare("attendance_periods", database, records)
+    assert found["rows"] == [ROWS - 1, ROWS]
+    assert found["only"] == [1, 2]
+    assert found["missing"] == ["is_holiday"]
+
+
+def test_usage_counts_all_processes_of_a_pipe(tmp_path: Path) -> None:
+    writes = [sys.executable, "-c", "import sys; sys.stdout.write('x' * 1_000_000)"]
+    reads = [sys.executable, "-c", "import sys; sys.exit(len(sys.stdin.read()) != 1_000_000)"]
+    assert measure([writes, reads], tmp_path / "log").codes == (0, 0)
+    assert measure([reads], tmp_path / "log").codes == (1,)
+    loops = [sys.executable, "-c", "while True: pass"]
+    assert not measure([loops], tmp_path / "log", timeout=0.2).succeeded
+
+
+def test_a_limit_is_kept_and_counted(home: Path) -> None:
+    assert home
+    with runner.serving(Case("attendances", ROWS, limit=2)) as url:
+        target = f"{url}/v1/company/attendances?start_date=1970-01-01&end_date=2035-01-01&limit=200&offset=0"
+        with pytest.raises(HTTPError, match="429") as error:
+            for _ in range(500):
+                with urlopen(target) as reply:  # noqa: S310 - our own server
+                    assert len(json.load(reply)["data"]) == 200
+        error.value.close()
+        counted = runner.stats(url)
+    assert counted["rejected"] == 1
+    assert counted["pages"] == counted["requests"] >= 3
+
+
+def result(case: Case, peer: str, seconds: float) -> dict[str, Any]:
+    served = {"requests": 75, "pages": 74, "rejected": 0, "cpu": 0.1, "first_page": 0.0, "last_page": 7.0}
+    compared = {"rows": [case.rows] * 2, "only": [0, 0], "columns": 1, "missing": []}
+    run = {"seconds": seconds, "cpu": 1.0, "peak": 100.0, "server": served, "comparison": compared}
+    return {"case": case.key, "peer": peer, **run, "same": True, "error": None}
+
+
+def test_the_page_is_written_from_what_there_is(tmp_path: Path) -> None:
+    page = tmp_path / "docs" / "performance.md"
+    chosen = plan(10_000, 3)
+    Report(chosen, [], page).write()
+    assert "## Into DuckDB" in page.read_text()
+    results = [
+        result(case, peer, seconds)
+        for case in chosen.cases
+        for peer, seconds in ((OURS, 2.0), (OURS, 4.0), (OURS, 3.0), (TUNED, 6.0))
+    ]
+    results.append({**result(chosen.table[3], "published", 9.0), "error": "it broke"})
+    Report(chosen, results, page).write()
+    text = page.read_text()
+    assert "| 10k attendances, 0 ms, append | tap and target-duckdb | 3.0 |" in text
+    assert "|  | dlt, tuned by hand | 6.0 | 2.0 |" in text
+    assert "failed: it broke" in text
+    assert sorted(path.name for path in (tmp_path / "docs" / "performance").iterdir()) == [
+        "in_flight.svg",
+        "latency_ms.svg",
+        "rows.svg",
+    ]
+
+
+def test_equal_cases_are_run_once() -> None:
+    chosen = plan(1_000_000, 3)
+    keys = [str(case.key) for case in chosen.cases]
+    assert len(keys) == len(set(keys))
+    assert {str(case.key) for case in (*chosen.rows, *chosen.latency, *chosen.in_flight)} <= set(keys)
+
+
+def test_ticks_are_round_and_cover_the_values() -> None:
+    assert ticks(47) == [0, 10, 20, 30, 40, 50]
+    assert ticks(250, 0.3) == [0.1, 1, 10, 100, 1000]
+    svg = Chart("a < b", "x", "y", {"one": [(1, 2.0), (10, 3.0)]}, log_x=True).svg()
+    assert "a &lt; b" in svg
+    assert "polyline" in svg
