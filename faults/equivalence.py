@@ -19,15 +19,19 @@ def equivalent(sent: Any, found: Any) -> bool:  # noqa: ANN401 - any JSON
     """Whether a value was loaded without loss.
 
     Numbers and times may be written in any way, empty text is null, 0 and 1 are booleans, an empty object may be an
-    empty list, a single value a list of one, and text may hold JSON.
+    empty list and the reverse, a single value a list of one, a labelled value its value, and text may hold JSON.
     """
+    if isinstance(sent, dict) and sent.keys() == {"label", "value"} and equivalent(sent["value"], found):
+        return True
     if isinstance(sent, dict) and isinstance(found, dict):
         return sent.keys() == found.keys() and all(equivalent(sent[name], found[name]) for name in sent)
     if isinstance(found, list):
-        sent = sent if isinstance(sent, list) else [] if sent == {} else [sent]
+        if not isinstance(sent, list):
+            sent = [] if sent == {} else [sent.strip() if isinstance(sent, str) else sent]
         return len(sent) == len(found) and all(map(equivalent, sent, found))
     return (
         (sent == "" and found is None)
+        or (sent == [] and found == {})
         or (isinstance(found, bool) and str(sent).strip().lower() == str(found).lower())
         or meaning(sent) == meaning(found)
         or finite_number(sent) == finite_number(found) is not None

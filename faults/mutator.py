@@ -115,7 +115,7 @@ class Mutator:
         self.round = round_
         self.mutations: dict[tuple[str, Key], Mutation] = {}
         self._lock = threading.Lock()
-        self._request_fields = bench.vendor.request_fields
+        self._unmutated = bench.vendor.unmutated
         self._chosen: dict[str, Mutation] = {}
         self._key_values: defaultdict[str, set[str]] = defaultdict(set)
         bodies = bench.bodies(bench.keys)
@@ -140,8 +140,7 @@ class Mutator:
         paths = [
             path
             for path in _paths(_vendor_fields(mutation.body))
-            if (path[0] in key_fields) == self.round.keys
-            and path[0] not in self._request_fields.get(mutation.stream, ())
+            if (path[0] in key_fields) == self.round.keys and path[0] not in self._unmutated.get(mutation.stream, ())
         ]
         if not paths:
             return

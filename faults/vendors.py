@@ -37,7 +37,7 @@ class Vendor:
         read_once: Streams whose parts are read once, although the sandbox renders them again from current data.
         timestamp_fields: By stream: the field with the time of the last change, if the catalog names none.
         by_credential: Streams whose rows depend on the credential.
-        request_fields: By stream: fields whose values the tap takes from the request instead.
+        unmutated: By stream: fields that the mutator leaves: the tap takes them from the request, or makes a key of them.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Vendor:
     read_once: frozenset[str] = frozenset()
     timestamp_fields: Mapping[str, str] = field(default_factory=dict)
     by_credential: frozenset[str] = frozenset()
-    request_fields: Mapping[str, Collection[str]] = field(default_factory=dict)
+    unmutated: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     @property
     def tap(self) -> str:
@@ -97,6 +97,7 @@ PERSONIO = Vendor(
     everything={"optional_streams": ["*"], "legacy_v1_streams": True, "careers_url": "{url}/personio-careers"},
     expected_rows=_personio,
     differs=personio.differs,
+    unmutated={"project_members": {"person"}},
 )
 PARENT_STREAMS = {stream_name(row.parent) for rows in table().lists.values() for row in rows.values() if row.parent}
 FACTORIAL = Vendor(
@@ -116,6 +117,6 @@ CORNERSTONE = Vendor(
     differs=lambda _stream, row, record: differs(row, record),
     read_once=frozenset({"bulk_import_reports"}),
     timestamp_fields={"transcripts": "ModificationDate"},
-    request_fields={"employee_skills": {"employeeId"}},
+    unmutated={"employee_skills": {"employeeId"}},
 )
 VENDORS = {vendor.name: vendor for vendor in (PERSONIO, FACTORIAL, CORNERSTONE)}

@@ -120,13 +120,13 @@ def _meaning(value: Any) -> Any:  # noqa: ANN401
         texts = all(isinstance(item, str) for item in value)
         value = ",".join(value) if texts else [_meaning(item) for item in value]
     elif isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
-        value = float(value)
+        value = Decimal(str(value))
     return None if value in ("", [], {}) else value
 
 
 def _of_text(value: str) -> Any:  # noqa: ANN401
     if NUMBER.fullmatch(value):
-        return float(value)
+        return Decimal(value)
     if value.rstrip(",") in {"true", "false"}:  # the vendor has published one with a comma
         return value.startswith("true")
     if day := MIDNIGHT.fullmatch(value):
