@@ -37,7 +37,8 @@ class Vendor:
         read_once: Streams whose parts are read once, although the sandbox renders them again from current data.
         timestamp_fields: By stream: the field with the time of the last change, if the catalog names none.
         by_credential: Streams whose rows depend on the credential.
-        unmutated: By stream: fields that the mutator leaves: the tap takes them from the request, or makes a key of them.
+        unmutated: By stream: fields that the mutator leaves: the tap takes them from the request, or makes a key of
+            them.
     """
 
     name: str
