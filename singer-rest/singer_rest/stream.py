@@ -97,8 +97,6 @@ class RestStream(FetchingStream):
         super().__init_subclass__(**kwargs)
         check_stream(cls, RestStream)
 
-    _slice: Slice | None = None
-
     @property
     def slices(self) -> Slices:
         """How the stream is divided. A class attribute, or a property if it depends on a setting."""
@@ -348,7 +346,6 @@ class RestStream(FetchingStream):
 
     def reset_read(self) -> None:
         """Discards what has been read so far, before a full read. Called by the main thread."""
-        self._slice = None
         self.replication.read_whole()
         for cached in ("conformer", "backfill", "coverage"):
             vars(self).pop(cached, None)
@@ -358,12 +355,15 @@ class RestStream(FetchingStream):
         return None
 
     def prepared_records(self, page: Page) -> Iterable[Record]:
-        """Yields the page's records as they are emitted: with the slice's columns, fitted to the schema."""
-        if page.slice is not self._slice:
-            self._slice = page.slice
-            self.conformer.start_slice()
+        """Yields the page's records as they are emitted: with the slice's columns, fitted to the schema.
+
+        Pages of other slices may come in between. What has to be known of the slice's earlier ones is in `page.memory`.
+        """
+        self.conformer.start_page(page.memory)
         for record in page.records:
             record.update(page.slice.columns)
             processed = self.post_process(record)
             if processed is not None:
                 yield self.conformer.conform(processed)
+        if page.ends_slice:
+            self.conformer.end_slice()

@@ -172,7 +172,7 @@ class RestTap(SdkTap):
         fetcher = self.fetcher_for([stream], connection_test=False)
         fetcher.start()
         try:
-            return [record for page in fetcher.pages(stream.name) for record in page.records]
+            return [record for page in fetcher.arrived(fetcher.pages(stream.name)) for record in page.records]
         finally:
             fetcher.close()
 

@@ -56,7 +56,7 @@ def test_listed_parent_is_not_deleted_however_often_it_is_not_found(
 ) -> None:
     shop.refusals["/owners/2/pets"] = NOT_FOUND
     output = run("owners", "pets", max_concurrency=workers, start_date=None)
-    assert output.ids()["pets"] == ["1a", "1b", "3a", "3b"]
+    assert sorted(output.ids()["pets"]) == ["1a", "1b", "3a", "3b"]
     assert activated(output) == {"owners"}
     assert times(vendor, "/owners/2/pets") == 2
     assert (
@@ -78,7 +78,7 @@ def test_parent_no_longer_listed_is_deleted(
 
     shop.before = leaves
     output = run("owners", "pets", max_concurrency=workers, start_date=None)
-    assert output.ids()["pets"] == ["1a", "1b", "2a", "2b"]
+    assert sorted(output.ids()["pets"]) == ["1a", "1b", "2a", "2b"]
     assert activated(output) == {"owners", "pets"}
     assert "pets: 1 of the owners were deleted while the stream was read." in caplog.text
 
@@ -238,7 +238,7 @@ def test_children_of_missing_parents_may_exist(
 ) -> None:
     shop.refusals["/owners"] = Answer({"data": shop.data["/owners"][:2], "total": 3})
     output = run(*streams, start_date=None)
-    assert output.ids()["pets"] == ["1a", "1b", "2a", "2b"]
+    assert sorted(output.ids()["pets"]) == ["1a", "1b", "2a", "2b"]
     assert activated(output) == set()
     assert "pets: some of the owners may be missing from the vendor's list" in caplog.text
 
@@ -260,14 +260,15 @@ def test_one_parent_with_unbooked_children_does_not_stop_the_others(
 ) -> None:
     shop.refusals["/owners/2/pets"] = Answer({}, status)
     output = run("owners", "pets", start_date=None)
-    assert output.ids()["pets"] == ["1a", "1b", "3a", "3b"]
+    assert sorted(output.ids()["pets"]) == ["1a", "1b", "3a", "3b"]
     assert activated(output) == {"owners"}
 
 
 def test_empty_answer_means_no_records(run: Callable[..., Output], shop: Any) -> None:
     shop.refusals["/kinds"] = shop.refusals["/owners/2/pets"] = Answer(b"", 204)
     output = run("kinds", "owners", "pets", start_date=None)
-    assert output.ids() == {"owners": ["1", "2", "3"], "pets": ["1a", "1b", "3a", "3b"]}
+    assert output.ids()["owners"] == ["1", "2", "3"]
+    assert sorted(output.ids()["pets"]) == ["1a", "1b", "3a", "3b"]
     assert activated(output) == {"owners", "pets"}
 
 

@@ -112,7 +112,7 @@ def threads_of(most: int) -> SimpleNamespace:
                 raise RuntimeError("can't start new thread")
             super().start()
 
-    return SimpleNamespace(Thread=Thread, Condition=threading.Condition)
+    return SimpleNamespace(Thread=Thread, Condition=threading.Condition, RLock=threading.RLock)
 
 
 def test_run_fails_if_the_system_starts_no_thread(
@@ -138,7 +138,7 @@ def test_silently_ended_workers_are_detected(monkeypatch: pytest.MonkeyPatch) ->
     reading = StreamFetch("kinds", iter((None,)), failing(TapError("x")), failing(TapError("x")), "/kinds")
     scheduler.add(reading)
     with pytest.raises(RunError, match="A worker ended without an error"):
-        ended(lambda: list(scheduler.pages(reading)))
+        ended(lambda: list(scheduler.arrived(scheduler.pages(reading))))
     scheduler.close()
 
 

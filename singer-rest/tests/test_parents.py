@@ -58,7 +58,7 @@ def test_batch_with_a_deleted_parent_is_requested_in_halves(
     owners(shop, "1", "2", "3", "4", "5")
     answer = batches("2")
     output = run("pets", max_concurrency=workers, **OPTIONS)
-    assert output.ids()["pets"] == ["p1", "p3", "p4", "p5"]
+    assert sorted(output.ids()["pets"]) == ["p1", "p3", "p4", "p5"]
     assert sorted(answer.asked) == [["1"], ["1", "2"], ["1", "2", "3", "4"], ["2"], ["2"], ["3", "4"], ["5"]]
     assert (
         "pets: 1 of the owners were not found, even on a second request, although the vendor still lists them"
@@ -113,7 +113,7 @@ def test_forbidden_parent_does_not_stop_others_and_no_row_is_deleted(
 ) -> None:
     shop.refusals["/owners/2/pets"] = Answer({}, 403)
     output = run("owners", "pets", max_concurrency=workers, **OPTIONS)
-    assert output.ids()["pets"] == ["1a", "1b", "3a", "3b"]
+    assert sorted(output.ids()["pets"]) == ["1a", "1b", "3a", "3b"]
     assert {message["stream"] for message in output.of("ACTIVATE_VERSION")} == {"owners"}
     remark = "the credential may not read 1 of the owners, so no row is marked as deleted"
     assert f"pets: {remark} in this run." in caplog.text
@@ -271,7 +271,7 @@ def test_inconclusive_answer_is_an_empty_list_but_no_row_is_deleted(
 ) -> None:
     shop.before = lambda asked: Answer({"data": [None]}) if asked.query.get("from") == "2026-02-01" else None
     output = run("sales", start_date="2026-01-01", end_date="2026-03-31")
-    assert [record["month"] for record in output.records("sales")] == ["2026-01-01", "2026-03-01"]
+    assert sorted(record["month"] for record in output.records("sales")) == ["2026-01-01", "2026-03-01"]
     assert output.of("ACTIVATE_VERSION") == []
     assert "sales: 1 lists have fewer records than the vendor reports" in caplog.text
 

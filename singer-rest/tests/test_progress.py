@@ -145,8 +145,10 @@ def test_fraction_of_children_is_that_of_their_parents(lines: Callable[..., list
     shop.data["/owners"].append({"id": "4", "updated_at": "2026-01-04T00:00:00Z"})
     shop.data["/owners/4/pets"] = []
     shares = ["25 % done", "50 % done", "75 % done", "100 % done"]
-    assert lines("pets") == shares
-    assert lines("pets", "owners", start_date=None) == shares
+    for found in (lines("pets"), lines("pets", "owners", start_date=None)):
+        known = [share for share in found if share]  # not before all parents are known
+        assert len(found) == len(shares)
+        assert known == shares[-len(known) :]
 
 
 def test_fraction_of_children_is_unknown_if_the_list_of_parents_failed(

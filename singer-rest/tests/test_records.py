@@ -123,13 +123,34 @@ def test_a_local_time_stays_local(shape: RecordConformer) -> None:
 
 
 def test_repeated_keys_are_counted_within_a_slice_only(shape: RecordConformer) -> None:
+    one: dict[str, Any] = {}
+    other: dict[str, Any] = {}
+    shape.start_page(one)
     for identity in ("1", "2", "1", 1, None, None):
         shape.conform({"id": identity})
     assert shape.repeated == 2
     assert shape.keyless == 2
-    shape.start_slice()
+    shape.start_page(other)
     shape.conform({"id": "1"})
     assert shape.repeated == 2
+    shape.start_page(one)
+    shape.conform({"id": "1"})
+    assert shape.repeated == 3
+
+
+def test_keys_of_all_slices_under_way_are_limited(shape: RecordConformer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("singer_rest.singer.records.MAX_TRACKED_KEYS", 3)
+    slices: list[dict[str, Any]] = [{}, {}]
+    for memory in slices:
+        shape.start_page(memory)
+        for identity in ("1", "2"):
+            shape.conform({"id": identity})
+    assert not shape.tracks_all_keys
+    shape.end_slice()
+    shape.start_page({})
+    shape.conform({"id": "3"})
+    shape.conform({"id": "3"})
+    assert shape.repeated == 1
 
 
 def test_without_keys_no_record_repeats() -> None:

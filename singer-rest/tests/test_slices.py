@@ -172,12 +172,30 @@ def test_default_first_month_does_not_move_past_the_tables() -> None:
     assert Months("from", "to").start(later) == datetime(2021, 1, 1, tzinfo=timezone.utc)
 
 
-def test_monthly_backfill_has_no_gaps_and_no_bounds() -> None:
-    parts = [part.params for part in MonthlyBackfill("from", "to").plan(window(), None) if part]
-    assert parts[0] == {"to": "2021-01-01T00:00:00"}
-    assert parts[1] == {"from": "2021-01-01T00:00:00", "to": "2021-02-01T00:00:00"}
-    assert parts[-1] == {"from": "2026-12-01T00:00:00"}
-    assert all(earlier["to"] == later["from"] for earlier, later in itertools.pairwise(parts))
+def leaves(part: Slice) -> list[Slice]:
+    """The smallest parts of a slice."""
+    return [leaf for inner in part.parts for leaf in leaves(inner)] or [part]
+
+
+def backfill(slices: MonthlyBackfill, window: Window) -> Slice:
+    (whole,) = slices.plan(window, None)
+    assert whole
+    return whole
+
+
+def test_monthly_backfill_is_one_slice_of_years_and_months_without_gaps_and_bounds() -> None:
+    whole = backfill(MonthlyBackfill("from", "to"), window())
+    assert (whole.params, whole.name) == ({}, None)
+    years = [part.params for part in whole.parts]
+    assert years[0] == {"to": "2021-01-01T00:00:00"}
+    assert years[1] == {"from": "2021-01-01T00:00:00", "to": "2022-01-01T00:00:00"}
+    assert years[-1] == {"from": "2026-01-01T00:00:00"}
+    months = [part.params for part in leaves(whole)]
+    assert months[0] == {"to": "2021-01-01T00:00:00"}
+    assert months[1] == {"from": "2021-01-01T00:00:00", "to": "2021-02-01T00:00:00"}
+    assert months[-1] == {"from": "2026-12-01T00:00:00"}
+    for parts in (years, months):
+        assert all(earlier["to"] == later["from"] for earlier, later in itertools.pairwise(parts))
 
 
 def test_incremental_reads_are_one_slice() -> None:
@@ -189,14 +207,16 @@ def test_finished_time_slices_are_named_by_both_bounds() -> None:
     since = datetime(2026, 10, 15, tzinfo=timezone.utc)
     months = Months("from", "to").plan(window(since, datetime(2026, 12, 1, tzinfo=timezone.utc)), None)
     assert [part.name for part in months if part] == ["2026-10-01/2026-10-31", None, None]
-    spread = [part.name for part in MonthlyBackfill("from", "to", years_back=0).plan(window(), None) if part]
+    spread = [part.name for part in leaves(backfill(MonthlyBackfill("from", "to", years_back=0), window()))]
     assert spread[:2] == ["../2026-01-01", "2026-01-01/2026-02-01"]
     assert spread[-3:] == ["2026-10-01/2026-11-01", None, None]  # November, and all that comes after
 
 
 def test_slice_keeps_its_name_in_later_runs_and_other_windows_have_other_names() -> None:
     def names(slices: Slices, now: datetime) -> set[str | None]:
-        return {part.name for part in slices.plan(Window(None, None, now), None) if part} - {None}
+        return {leaf.name for part in slices.plan(Window(None, None, now), None) if part for leaf in leaves(part)} - {
+            None
+        }
 
     later = NOW + timedelta(days=70)
     assert names(MonthlyBackfill("from", "to"), NOW) - names(MonthlyBackfill("from", "to"), later) == {

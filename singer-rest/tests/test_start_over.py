@@ -301,14 +301,14 @@ def test_children_do_not_fail_if_the_filter_of_their_parent_times_out(
 
 
 def filter_ignored_visits(broken: str | None = None) -> Callable[[Asked], Answer]:
-    """One visit per month, unsliced or by months. Fails from the month `broken` on."""
+    """One visit per month, unsliced, this year or by months. Fails from the month `broken` on."""
 
     def answer(asked: Asked) -> Answer:
         after, before = asked.query.get("after", ""), asked.query.get("before", "9")
         if broken and after[:7] >= broken:
             return Answer({}, 422)
         rows = [f"2026-0{month}-05T00:00:00Z" for month in (1, 2)]
-        in_one_piece = not {"after", "before", "changed_after"} & asked.query.keys()
+        in_one_piece = not {"before", "changed_after"} & asked.query.keys() and after <= "2026-01-01T00:00:00"
         data = [{"id": row, "updated_at": row} for row in rows if after <= row < before]
         return Answer({"data": data, "next": "more" if in_one_piece else None})
 
@@ -325,9 +325,9 @@ def test_fallback_uses_the_slices_of_a_full_read(run: Callable[..., Output], ven
         ("2026-02-04T23:55:00Z", None),
         (None, None),  # unsliced, with a second page
         (None, None),  # all before January
-        *((None, f"2026-0{month}-01T00:00:00") for month in (1, 2, 3)),
+        *((None, f"2026-0{month}-01T00:00:00") for month in (1, 1, 2, 3)),  # this year, with a second page, by month
     ]
-    assert output.ids()["visits"] == ["2026-01-05T00:00:00Z", "2026-02-05T00:00:00Z"]
+    assert sorted(output.ids()["visits"]) == ["2026-01-05T00:00:00Z", "2026-02-05T00:00:00Z"]
     assert len(output.of("ACTIVATE_VERSION")) == 1
 
 

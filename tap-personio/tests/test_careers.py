@@ -59,8 +59,9 @@ def test_open_positions_are_read_in_each_language_without_a_token_even_where_the
     vendor = personio(unasked)
     output = run(vendor.url, "open_positions", careers_url=f"{moved.url}/xml")
     records = output.records("open_positions")
-    assert [record["language"] for record in records] == list(LANGUAGES)
-    assert records[0] == {
+    assert sorted(record["language"] for record in records) == sorted(LANGUAGES)
+    (german,) = (record for record in records if record["language"] == "de")
+    assert german == {
         "id": 410,
         "language": "de",
         "office": "Köln",

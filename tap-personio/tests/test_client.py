@@ -79,7 +79,8 @@ def test_org_units_are_read_in_two_passes_with_their_chain(run: Callable[..., An
 def test_compensations_walk_whole_months_and_keep_ids_that_come_again(run: Callable[..., Any], personio: Any) -> None:
     vendor = personio(lambda asked: Answer({"_data": [{"id": "c1", "amount": {"value": 4000.5}}]}))
     output = run(vendor.url, "compensations", start_date="2026-01-15", end_date="2026-03-02")
-    assert [record["month"] for record in output.records("compensations")] == ["2026-01-01", "2026-02-01", "2026-03-01"]
+    months = sorted(record["month"] for record in output.records("compensations"))
+    assert months == ["2026-01-01", "2026-02-01", "2026-03-01"]
     windows = {(query["start_date"], query["end_date"]) for query in vendor.queries("/v2/compensations")}
     assert windows == {("2026-01-01", "2026-01-31"), ("2026-02-01", "2026-02-28"), ("2026-03-01", "2026-03-31")}
 
@@ -266,7 +267,7 @@ def test_a_person_who_is_gone_by_then_has_no_employments_and_it_is_said(
     run: Callable[..., Any], personio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     output = run(personio(people("2")).url, "employments")
-    assert [record["id"] for record in output.records("employments")] == ["e1", "e3"]
+    assert sorted(record["id"] for record in output.records("employments")) == ["e1", "e3"]
     assert (
         "1 of the persons were not found, even on a second request, although the vendor still lists them" in caplog.text
     )

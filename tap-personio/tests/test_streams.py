@@ -104,23 +104,27 @@ def test_a_first_read_that_is_interrupted_goes_on_with_the_months_that_are_missi
 
     def answer(asked: Asked) -> Answer:
         first = asked.query.get(after, "")
-        refused = Answer({}, 422) if first in broken else None
-        return refused or long(asked) or Answer({"_data": [{"id": first}]})
+        if first in broken:
+            return Answer({}, 422)
+        covers_a_year = first[5:10] == "01-01" and "-01-01" in asked.query.get("start.date_time.lte", "")
+        return long(Asked("GET", "", {}, {}, b"") if covers_a_year else asked) or Answer({"_data": [{"id": first}]})
 
     vendor = personio(answer)
     fails: list[Exception] = []
     first = run(vendor.url, stream, fails=fails)
     assert f"1 of 1 streams failed: {stream}" in str(fails[0])
     there = set(first.ids()[stream])
-    assert max(there) < month
+    assert month not in there
     assert "replication_key_value" not in first.state["bookmarks"][stream]
 
     broken.clear()
     vendor.asked.clear()
     second = run(vendor.url, stream, state=first.state)
     asked_for = {query.get(after, "") for query in vendor.queries(f"/v2/{stream.replace('_', '-')}")}
-    assert min(asked_for) == month
-    assert set(second.ids()[stream]) == asked_for
+    kept = first.state["bookmarks"][stream]["finished_slices"][1:]
+    assert month in asked_for
+    assert not any(name.startswith(first_day[:10]) for name in kept for first_day in asked_for if first_day)
+    assert set(second.ids()[stream]) | there >= asked_for
     versions = {message["version"] for output in (first, second) for message in output.of("RECORD")}
     assert versions == {message["version"] for message in second.of("ACTIVATE_VERSION")}
     assert second.state["bookmarks"][stream]["finished_slices"] is None
@@ -161,8 +165,14 @@ def test_rows_of_the_same_day_of_an_absence_are_numbered_over_its_pages(run: Cal
         return {"date": day, "effective_duration": {"unit": "HOUR", "value": value}}
 
     output = run(personio(answer).url, "absence_period_breakdowns", optional_streams=["*"])
-    rows = [tuple(row[name] for name in ("date", "number")) for row in output.records("absence_period_breakdowns")]
-    assert rows == [("2026-04-01", 1), ("2026-04-02", 1), ("2026-04-02", 2), ("2026-04-03", 1)] * 2
+    for absence in ("1", "2"):  # both are read at the same time
+        own = [row for row in output.records("absence_period_breakdowns") if row["absence_period_id"] == absence]
+        assert [(row["date"], row["number"]) for row in own] == [
+            ("2026-04-01", 1),
+            ("2026-04-02", 1),
+            ("2026-04-02", 2),
+            ("2026-04-03", 1),
+        ]
 
 
 def test_breakdowns_are_off_until_they_are_named(run: Callable[..., Any], personio: Any) -> None:
@@ -177,7 +187,7 @@ def test_breakdowns_are_read_of_absences_that_changed(run: Callable[..., Any], p
     vendor = personio(lists(absence_periods=absences, **bodies))
     options = {"optional_streams": ["*_breakdowns"]}
     first = run(vendor.url, "absence_period_breakdowns", **options)
-    assert [record["date"] for record in first.records("absence_period_breakdowns")] == [
+    assert sorted(record["date"] for record in first.records("absence_period_breakdowns")) == [
         "2026-04-01",
         "2026-04-02",
         "2026-04-03",
@@ -352,7 +362,7 @@ def test_rows_of_reports_are_numbered_and_named_by_column_and_a_cursor_goes_alon
         return Answer(report([cells("Ada", 1.5), cells("Bob", 2)], "2" if asked.path.endswith("r") else None))
 
     vendor = personio(answer)
-    rows = run(vendor.url, "report_rows").records("report_rows")
+    rows = sorted(run(vendor.url, "report_rows").records("report_rows"), key=lambda row: row["report_id"])
     assert [(row["report_id"], row["row_number"]) for row in rows] == [
         ("r", 1),
         ("r", 2),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -473,11 +475,17 @@ def test_attendances_are_read_by_whole_days_from_1970_on_and_each_day_once(
 ) -> None:
     def answer(asked: Asked) -> Answer:
         is_all = asked.query.get("start_date") == "1970-01-01" and not asked.query["end_date"].endswith("-12-31")
-        return v1([attendance(number) for number in range(200 if is_all else 0)])
+        total = {"metadata": {"total_elements": rows}} if is_all else {}
+        return v1([attendance(number) for number in range(200 if is_all else 0)], **total)
 
     def attendance(number: int) -> dict[str, Any]:
         return {"id": number, "type": "AttendancePeriod", "attributes": {"updated_at": "2026-03-01T10:00:00Z"}}
 
+    rows = 400
+    vendor = personio(answer)
+    run(vendor.url, "attendances", legacy_v1_streams=True)
+    assert {query["start_date"] for query in vendor.queries("/v1/company/attendances")} == {"1970-01-01"}
+    rows = 20_000
     vendor = personio(answer)
     run(vendor.url, "attendances", legacy_v1_streams=True)
     first, *queries = vendor.queries("/v1/company/attendances")
@@ -486,7 +494,10 @@ def test_attendances_are_read_by_whole_days_from_1970_on_and_each_day_once(
     assert queries[0]["start_date"] == "1970-01-01"
     assert queries[0]["end_date"].endswith("-12-31")
     assert queries[1]["start_date"].endswith("-01-01")
-    assert queries[1]["end_date"].endswith("-01-31")
+    assert queries[1]["end_date"].endswith("-12-31")
+    for earlier, later in itertools.pairwise(queries):
+        last_day, next_day = date.fromisoformat(earlier["end_date"]), date.fromisoformat(later["start_date"])
+        assert next_day.toordinal() - last_day.toordinal() == 1
     assert all(query["includePending"] == "true" for query in [first, *queries])
     vendor = personio(lists())
     run(

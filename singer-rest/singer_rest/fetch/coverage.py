@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from singer_rest.errors import NoAccess, TapError
 from singer_rest.fetch.answers import Meaning, forbidden_reason
+from singer_rest.slices.base import Slice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from singer_rest.fetch.page import Page
-    from singer_rest.slices.base import Slice, Slices
+    from singer_rest.slices.base import Slices
 
 MANY_REFUSED = 15
 """Number of forbidden or rejected parents, with none readable, after which the others are not requested."""
@@ -50,8 +51,37 @@ class _ListCount:
         return max(self.received - self.total, 0) if self.total and self.counts_records else None
 
 
+@dataclass
+class _SliceCount:
+    """The counts of one slice.
+
+    Args:
+        slice: The slice.
+        list: Those of the list that is being read. A slice can consist of several.
+        rows: Number of records.
+        repeated: Number of records that repeat the key of an earlier one.
+        surplus: Number of items received beyond the reported totals. None: there is no total of records.
+        is_incomplete: Whether records may be missing.
+        is_unread: Whether its parent was not found or refused, or the vendor cannot return it.
+    """
+
+    slice: Slice
+    list: _ListCount = field(default_factory=_ListCount)
+    rows: int = 0
+    repeated: int = 0
+    surplus: int | None = None
+    is_incomplete: bool = False
+    is_unread: bool = False
+
+    def close_list(self) -> None:
+        """Adds the counts of a list that has been read."""
+        self.is_incomplete = self.is_incomplete or self.list.is_short
+        if (surplus := self.list.surplus) is not None:
+            self.surplus = (self.surplus or 0) + surplus
+
+
 class Coverage:
-    """Tracks the coverage of one read of a stream, page by page, in the order in which pages are yielded.
+    """Tracks the coverage of one read of a stream, page by page. Pages of a slice come in order, slices in any.
 
     Answers that may lack records are requested once more after the rest has been read: parents that were not found or
     refused while others were read, and lists with fewer items than the vendor reports. What is still missing then is
@@ -87,11 +117,10 @@ class Coverage:
         self._unreadable_advice = unreadable_advice
         self._all_unreadable = all_unreadable
         self._is_retry = False
-        self._slice: Slice | None = None
-        self._list = _ListCount()
-        self._rows_written = self._repeated = 0
-        self._surplus: int | None = None
-        self._is_incomplete = self._parent_missing = False
+        self._open: dict[int, _SliceCount] = {}
+        """The slices that are being read, by identity: equal ones may be read twice."""
+        self._current = _SliceCount(Slice())
+        """The slice of the last page."""
         self._incomplete: list[tuple[Slice, bool]] = []
         self._not_found: dict[str, list[Slice]] = {}
         self._gone: set[str] = set()
@@ -109,71 +138,62 @@ class Coverage:
         """Records a page's outcome."""
         if page.is_placeholder or page.needs_slicing:
             return
-        if page.slice is not self._slice:
-            self._slice, self._list, self._rows_written = page.slice, _ListCount(), 0
-            self._repeated, self._surplus = 0, None
-            self._is_incomplete = self._parent_missing = False
+        count = self._current = self._open.setdefault(id(page.slice), _SliceCount(page.slice))
         if page.meaning is Meaning.PARENT_GONE:
             # A parent can be requested more than once: for other days or in another view.
             self._not_found.setdefault(self._parent_of(page), []).append(self._single_parent_slice(page))
-            self._parent_missing = True
+            count.is_unread = True
         elif page.meaning is Meaning.PARENT_FORBIDDEN:
             self._forbidden.setdefault(self._parent_of(page), []).append(self._single_parent_slice(page))
         elif page.meaning is Meaning.PARENT_REFUSED:
             self._refused.setdefault(self._parent_of(page), []).append(self._single_parent_slice(page))
             self._refusal_reason = self._refusal_reason or page.why
-            self._parent_missing = True
+            count.is_unread = True
         elif page.meaning is Meaning.UNREADABLE:
             self._unreadable.append(_slice_name(page.slice))
-            self._parent_missing = True
+            count.is_unread = True
         else:
             self._read_any = True
-            self._count(page)
+            self._count(page, count)
         if page.ends_slice:
-            self._count_content(page)
-            self._close_list()
-            if self._is_incomplete:
-                self._incomplete.append((page.slice, self._rows_written > 0))
+            del self._open[id(page.slice)]
+            self._count_content(page, count)
+            count.close_list()
+            if count.is_incomplete:
+                self._incomplete.append((page.slice, count.rows > 0))
 
-    def _count_content(self, page: Page) -> None:
+    def _count_content(self, page: Page, count: _SliceCount) -> None:
         if page.meaning is Meaning.RECORDS:
             self._with_content += 1
-        elif page.is_no_content and not (self._rows_written or self._is_retry):
+        elif page.is_no_content and not (count.rows or self._is_retry):
             self._no_content.append(page.slice)
 
-    def _count(self, page: Page) -> None:
+    def _count(self, page: Page, count: _SliceCount) -> None:
         """Compares the number of items received for a list with the total that the vendor reports."""
         if page.is_first:
-            if page.restarts <= self._list.restarts:  # pages of a restarted list do not count
-                self._close_list()
-            self._list = _ListCount(restarts=page.restarts)
-        self._list.total = max(self._list.total, page.total or 0)
-        self._list.received += page.item_count
-        self._list.counts_records &= page.item_count == len(page.records)
-        self._rows_written += len(page.records)
+            if page.restarts <= count.list.restarts:  # pages of a restarted list do not count
+                count.close_list()
+            count.list = _ListCount(restarts=page.restarts)
+        count.list.total = max(count.list.total, page.total or 0)
+        count.list.received += page.item_count
+        count.list.counts_records &= page.item_count == len(page.records)
+        count.rows += len(page.records)
         self._failed += page.failed_items
         self._read_records = self._read_records or bool(page.records) or (page.is_first and not page.failed_items)
         # The vendor cannot return an item that failed twice.
-        self._is_incomplete = (
-            self._is_incomplete or page.maybe_incomplete or (page.failed_items > 0 and not self._is_retry)
-        )
-
-    def _close_list(self) -> None:
-        self._is_incomplete = self._is_incomplete or self._list.is_short
-        if (surplus := self._list.surplus) is not None:
-            self._surplus = (self._surplus or 0) + surplus
+        may_retry = page.failed_items > 0 and not self._is_retry
+        count.is_incomplete = count.is_incomplete or page.maybe_incomplete or may_retry
 
     def add_repeated(self, page: Page, repeated: int) -> None:
-        """Records how many of a page's records repeat the key of an earlier one in the slice.
+        """Records how many of the last page's records repeat the key of an earlier one in the slice.
 
         If the list has no more items than the vendor reports, each repeated record replaces one that is missing.
         """
-        if page.slice is not self._slice:
-            return
-        self._repeated += repeated
-        is_short = self._surplus is not None and self._repeated > self._surplus
-        if page.ends_slice and is_short and not self._is_incomplete:
-            self._is_incomplete = True
+        count = self._current
+        count.repeated += repeated
+        is_short = count.surplus is not None and count.repeated > count.surplus
+        if page.ends_slice and is_short and not count.is_incomplete:
+            count.is_incomplete = True
             self._incomplete.append((page.slice, True))
 
     def _parent_of(self, page: Page) -> str:
@@ -186,14 +206,15 @@ class Coverage:
         return replace(page.slice)
 
     def is_read(self, part: Slice) -> bool:
-        """Whether all answers for the current slice were complete."""
-        return part is not self._slice or not (self._is_incomplete or self._parent_missing)
+        """Whether all answers for the slice of the last page were complete."""
+        return part is not self._current.slice or not (self._current.is_incomplete or self._current.is_unread)
 
     def slices_to_retry(self) -> list[Slice]:
         """The slices to request again after the rest has been read. Whatever they lack then is missing."""
         if self._is_retry or (self._not_found and self._nothing_read and self._enough_tried):
             return []
-        self._is_retry, self._slice = True, None
+        self._is_retry = True
+        self._open.clear()
         retries = [part for slices in self._not_found.values() for part in slices]
         self._not_found.clear()
         if self._read_any:  # if nothing was read, the permission is missing or the request is invalid

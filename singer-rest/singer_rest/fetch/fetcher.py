@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from singer_rest.errors import FilterRefused, NoAccess, RunError, TapError, TimedOutError, UnansweredError, explain
 from singer_rest.fetch.coverage import Coverage, parent_ids_of
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from singer_rest.fetch.scheduler import Scheduler
     from singer_rest.fetch.source import Source
     from singer_rest.slices.base import Slice
+
+
+T = TypeVar("T")
+Read: TypeAlias = "tuple[str, Iterator[object]]"
+"""The name of a stream and its read, which yields None while it waits for pages."""
 
 
 class Fetcher:
@@ -62,16 +67,18 @@ class Fetcher:
             for stream in self.streams
         }
         self._slice_counts: dict[str, int] = {}
-        self._needs_slicing: dict[str, bool] = {}
-        """Whether a stream's list needs slicing, for those whose list was first requested in one piece."""
 
     @property
     def order(self) -> list[str]:
         """The names of the streams, parents before their children."""
         return [stream.name for stream in self.streams]
 
-    def start(self) -> None:
-        """Starts the workers and reads the ids that no selected stream provides."""
+    def start(self) -> list[Read]:
+        """Starts the requests.
+
+        Returns:
+            The reads of the ids that no selected stream provides, for `read_all`.
+        """
         id_fetches = [
             (
                 parent,
@@ -83,19 +90,43 @@ class Fetcher:
         ]
         for _, stream_fetch in [*id_fetches, *self._fetches.values()]:
             self._scheduler.add(stream_fetch)
-        for parent, stream_fetch in id_fetches:
-            # An error is stored in the index and raised when the children are read.
-            parent_index = self._parent_indexes[parent.name]
-            parent_index.coverage = parent.new_coverage()
-            tracked = self._track_coverage(parent, self._scheduler.pages(stream_fetch), parent_index.coverage)
-            with suppress(Exception), closing(self._index_parents(parent, tracked)) as pages:
-                for _ in pages:
-                    if self._connection_test:
-                        parent_index.complete = True
-                        break
+        return [(parent.name, self._read_ids(parent, stream_fetch)) for parent, stream_fetch in id_fetches]
 
-    def pages(self, name: str) -> Iterator[Page]:
-        """Yields a stream's pages in order.
+    def _read_ids(self, parent: Source, stream_fetch: StreamFetch) -> Generator[Page | None]:
+        # An error is stored in the index and raised when the children are read.
+        parent_index = self._parent_indexes[parent.name]
+        parent_index.coverage = parent.new_coverage()
+        tracked = self._track_coverage(parent, self._scheduler.pages(stream_fetch), parent_index.coverage)
+        with suppress(Exception), closing(self._index_parents(parent, tracked)) as pages:
+            for page in pages:
+                if page and self._connection_test:
+                    parent_index.complete = True
+                    break
+                yield page
+
+    def read_all(self, reads: Iterable[Read]) -> None:
+        """Advances reads as their pages arrive, until all of them have ended.
+
+        Args:
+            reads: The reads of the streams, and those that `start` returned.
+        """
+        waiting: dict[str, list[Iterator[object]]] = {}
+        for name, read in reads:
+            waiting.setdefault(name, []).append(read)
+        due: Iterable[str] = list(waiting)
+        while waiting:
+            for name in due:
+                waiting[name] = [read for read in waiting[name] if _has_to_wait(read)]
+                if not waiting[name]:
+                    del waiting[name]
+            due = self._scheduler.wait() if waiting else set()
+
+    def arrived(self, read: Iterable[T | None]) -> Iterator[T]:
+        """Yields what a single read yields, and waits for its pages."""
+        return self._scheduler.arrived(read)
+
+    def pages(self, name: str) -> Iterator[Page | None]:
+        """Yields a stream's pages: in order within a slice, and None while there is no page to yield.
 
         Raises:
             Exception: Why the read ended early. The pages before it have been yielded.
@@ -117,8 +148,9 @@ class Fetcher:
         if not stream_fetch.slices_done or (parent_index and (parent_index.error or not parent_index.complete)):
             return None
         if name not in self._slice_counts:
-            self._slice_counts[name] = sum(1 for _ in self._plan(stream, probe=False)) + (name in self._needs_slicing)
-        slices = max(self._slice_counts[name], 1)  # finished slices are not in the plan, which may be empty
+            self._slice_counts[name] = sum(1 for _ in self._plan(stream))
+        # Finished slices are not in the plan, which may be empty. Long slices are replaced by their parts.
+        slices = max(self._slice_counts[name] + stream_fetch.parts_added, 1)
         return min(stream_fetch.slices_done / slices, 1.0)
 
     def close(self) -> None:
@@ -170,23 +202,12 @@ class Fetcher:
         gives_ids = stream.name in self._parent_indexes and stream not in self._fetched_for_ids
         return not (self._connection_test or gives_ids or stream.writes_batches)
 
-    def _plan(self, stream: Source, *, probe: bool = True) -> Iterator[Slice | None]:
+    def _plan(self, stream: Source) -> Iterator[Slice | None]:
         """The slices of a stream that this run reads."""
         if not self._is_read(stream):
             return iter(())
         window = stream.window(stream.slices_start)
-        plan = stream.backfill.unfinished(self._slices_of(stream, window))
-        probe_slice = (
-            None if self._connection_test or stream.backfill.finished or not probe else stream.slices.probe(window)
-        )
-        return self._plan_after_probe(stream.name, probe_slice, plan) if probe_slice else plan
-
-    def _plan_after_probe(self, name: str, probe_slice: Slice, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:
-        yield probe_slice
-        while name not in self._needs_slicing:
-            yield None
-        if self._needs_slicing[name]:
-            yield from plan
+        return stream.backfill.unfinished(self._slices_of(stream, window))
 
     def _is_read(self, stream: Source) -> bool:
         return stream.in_connection_test or not self._connection_test
@@ -208,6 +229,7 @@ class Fetcher:
         *,
         has_fallback: bool = False,
         is_second: bool = False,
+        reader: str | None = None,
     ) -> StreamFetch:
         sampled = None
         parent = stream.slices.parent
@@ -224,18 +246,19 @@ class Fetcher:
             prefetches=stream.prefetches,
             has_key=stream.has_key,
             on_result=sampled.add_result if sampled else None,
+            reader=reader,
         )
 
-    def _verify_filter(self, stream: Source, stream_fetch: StreamFetch) -> Generator[Page]:
+    def _verify_filter(self, stream: Source, stream_fetch: StreamFetch) -> Generator[Page | None]:
         """Yields the pages of a read, and those of a full read if the vendor does not honour the incremental filter."""
         can_fall_back_to_full, is_first = self._can_fall_back(stream), True
         try:
             with closing(self._scheduler.pages(stream_fetch)) as pages:
                 for page in pages:
-                    if can_fall_back_to_full and not stream.filter_honoured(page):
+                    if page and can_fall_back_to_full and not stream.filter_honoured(page):
                         outcome = "ignored"
                         break
-                    is_first = is_first and page.is_placeholder
+                    is_first = is_first and (page is None or page.is_placeholder)
                     yield page
                 else:
                     return
@@ -260,55 +283,63 @@ class Fetcher:
         full_fetch = self._stream_fetch(stream, stream.since, self._plan(stream))
         full_fetch.requests = first_fetch.requests
         self._slice_counts.pop(stream.name, None)
-        self._needs_slicing.pop(stream.name, None)
         self._fetches[stream.name] = stream, full_fetch
         self._scheduler.add(full_fetch)
         return full_fetch
 
     def _track_coverage(
-        self, stream: Source, pages: Iterator[Page], own_coverage: Coverage | None = None
-    ) -> Generator[Page]:
+        self,
+        stream: Source,
+        pages: Iterator[Page | None],
+        own_coverage: Coverage | None = None,
+        reader: str | None = None,
+    ) -> Generator[Page | None]:
         """Yields the pages of a read, then those of the slices to retry.
 
         Args:
             stream: The stream.
             pages: The pages.
             own_coverage: The coverage of a separate read. None: the stream's.
+            reader: The stream that the pages are read for. None: this one.
         """
         for page in pages:
-            (own_coverage or stream.coverage).add_page(page)
-            if page.slice.is_probe and not page.is_placeholder:
-                self._needs_slicing[stream.name] = page.needs_slicing
-                self._scheduler.wake()
+            if page:
+                (own_coverage or stream.coverage).add_page(page)
             yield page
         if self._connection_test:
             return
         coverage = own_coverage or stream.coverage  # only now: the stream may have been restarted
         if retries := coverage.slices_to_retry():
-            stream_fetch = self._stream_fetch(stream, stream.since, iter(retries), is_second=True)
+            stream_fetch = self._stream_fetch(stream, stream.since, iter(retries), is_second=True, reader=reader)
             self._scheduler.add(stream_fetch)
             for page in self._scheduler.pages(stream_fetch):
-                coverage.add_page(page)
+                if page:
+                    coverage.add_page(page)
                 yield page
             if not own_coverage:
                 self._fetches[stream.name][1].requests += stream_fetch.requests
         if coverage.not_found:
-            coverage.confirm_gone(self._listed_parent_ids(stream))
+            coverage.confirm_gone((yield from self._listed_parent_ids(stream)))
         if parent_index := self._parent_indexes.get(stream.slices.parent or ""):
             coverage.add_parents(parent_index.coverage or parent_index.parent.coverage, parent_index.without_id)
 
-    def _listed_parent_ids(self, stream: Source) -> set[str] | None:
-        """The ids of the parents that the vendor lists now, as requests use them. None: not known."""
+    def _listed_parent_ids(self, stream: Source) -> Generator[None, None, set[str] | None]:
+        """Returns the ids of the parents that the vendor lists now, as requests use them. None: not known."""
         parent_index = self._parent_indexes[stream.slices.parent or ""]
         parent = parent_index.parent
         if parent.slices.parent:  # would take a request for each of the grandparents
             return None
         current_parents, coverage = ParentIndex(parent, parent_index.children), parent.new_coverage()
-        stream_fetch = self._stream_fetch(parent, None, self._slices_of(parent, parent.window(None)))
+        plan = self._slices_of(parent, parent.window(None))
+        stream_fetch = self._stream_fetch(parent, None, plan, reader=stream.name)
         self._scheduler.add(stream_fetch)
         try:
-            for page in self._track_coverage(parent, self._scheduler.pages(stream_fetch), coverage):
-                current_parents.add(page.records)
+            pages = self._scheduler.pages(stream_fetch)
+            for page in self._track_coverage(parent, pages, coverage, stream.name):
+                if page:
+                    current_parents.add(page.records)
+                else:
+                    yield None
         except RunError:
             raise
         except TapError:
@@ -317,16 +348,17 @@ class Fetcher:
             return None
         current_parents.finish()
         window = Window(None if stream.slices.changed else stream.started, None, stream.started)
-        plan = stream.slices.plan(window, current_parents)
-        return {parent for part in plan if part for parent in parent_ids_of(part, stream.slices.ids_param)}
+        child_slices = stream.slices.plan(window, current_parents)
+        return {parent for part in child_slices if part for parent in parent_ids_of(part, stream.slices.ids_param)}
 
-    def _index_parents(self, stream: Source, pages: Iterator[Page]) -> Generator[Page]:
+    def _index_parents(self, stream: Source, pages: Iterator[Page | None]) -> Generator[Page | None]:
         parent_index = self._parent_indexes[stream.name]
         error: Exception | None = TapError(f"{stream.name} was not read completely")
         try:
             for page in pages:
-                parent_index.add(page.records)
-                self._scheduler.wake()
+                if page:
+                    parent_index.add(page.records)
+                    self._scheduler.wake()
                 yield page
             error = None
         except Exception as raised:
@@ -336,6 +368,11 @@ class Fetcher:
             if not parent_index.complete:
                 parent_index.finish(error)
             self._scheduler.wake()
+
+
+def _has_to_wait(read: Iterator[object]) -> bool:
+    """Advances a read until it waits for a page. False: it has ended."""
+    return any(progress is None for progress in read)
 
 
 def _describe_filter_failure(error: UnansweredError | FilterRefused) -> str:

@@ -1,4 +1,4 @@
-"""Schedules page requests of several slices and streams concurrently and yields pages in order."""
+"""Schedules page requests of several slices and streams concurrently and yields pages as they arrive."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import logging
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from singer_rest.errors import RetryableError, RunError, TapError, TimedOutError, UnansweredError, explain
+from singer_rest.fetch.stream_fetch import SLICES_PER_WORKER, Budget
 from singer_rest.http.rate_limits import LONG_WAIT, MAX_WAIT
 from singer_rest.http.retries import (
     FIRST_DELAY,
@@ -20,19 +21,22 @@ from singer_rest.http.retries import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from singer_rest.fetch.page import Page
-    from singer_rest.fetch.stream_fetch import Position, StreamFetch, Task
+    from singer_rest.fetch.stream_fetch import StreamFetch, Task
     from singer_rest.http.rate_limits import RateLimiter
 
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 PAGES_HELD = 512
 BYTES_HELD = 16 * 1024 * 1024
-"""Limits of what may wait for the main thread or be in flight. Beyond them only the page that the main thread waits
-for is requested. Bytes are those of the bodies; decoded they take about five times as much.
+"""Limits of what may wait for the main thread or be in flight. Beyond them only one page is requested at a time, and
+only while the main thread has none to take. Bytes are those of the bodies; decoded they take about five times as much.
 """
+SHARE_AHEAD = 0.5
+"""The share of them that streams may use of which no page has been asked for yet."""
 
 MAX_ATTEMPTS_SLOW = 2
 """With a fallback: each attempt may take as long as the time-out."""
@@ -46,7 +50,7 @@ CHECK_SECONDS = 5.0
 
 
 class Scheduler:
-    """Runs page requests in worker threads and yields the pages in order in the calling thread.
+    """Runs page requests in worker threads and yields the pages in the calling thread.
 
     Args:
         workers: Number of concurrent requests.
@@ -70,11 +74,13 @@ class Scheduler:
         self._rate_limiter = rate_limiter
         self._host_answered = answered
         self._retries = RetryPolicy(first_delay, max_wait)
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._tasks = threading.Condition(self._lock)
+        """Notified when workers may find a task."""
+        self._results = threading.Condition(self._lock)
+        """Notified when the main thread may find a page."""
         self._fetches: list[StreamFetch] = []
-        self._awaited: tuple[StreamFetch, Position] | None = None
-        self._pages_held = 0
-        self._bytes_held = 0
+        self._budget = Budget()
         self._stopped = False
         self._worker_error: BaseException | None = None
         self._threads = self._start_threads(workers)
@@ -99,84 +105,87 @@ class Scheduler:
 
     def add(self, stream_fetch: StreamFetch) -> None:
         """Queues a stream for fetching."""
-        with self._changed:
+        stream_fetch.budget = self._budget
+        stream_fetch.max_open = SLICES_PER_WORKER * len(self._threads) if stream_fetch.prefetches else 1
+        with self._lock:
             self._fetches.append(stream_fetch)
-            self._changed.notify_all()
+            self._tasks.notify_all()
 
-    def pages(self, stream_fetch: StreamFetch) -> Generator[Page]:
-        """Yields a stream's pages, slice after slice. Skips slices without an answer and raises their error at the end.
+    def pages(self, stream_fetch: StreamFetch) -> Generator[Page | None]:
+        """Yields a stream's pages: in order within a slice, and None while there is no page to yield.
+
+        Slices without an answer are skipped, and their error is raised at the end.
 
         Raises:
             Exception: Why the read ended early. The pages before it have been yielded.
             RunError: If a worker failed.
         """
-        position = (0, 0)
+        stream_fetch.is_read = True
         try:
             while True:
-                try:
-                    page = self._wait(stream_fetch, position)
-                except UnansweredError as error:
-                    position = self._after_failure(stream_fetch, position, error)
-                    continue
-                if page is None:
-                    break
+                with self._lock:
+                    self._check_workers()
+                    was_full, was_awaited = self._is_full(SHARE_AHEAD), stream_fetch.is_awaited
+                    page = stream_fetch.take()
+                    stream_fetch.is_awaited = page is None
+                    has_opened = stream_fetch.look_ahead()
+                    if page is None and stream_fetch.is_over:
+                        break
+                    if was_full or has_opened or not (page or was_awaited):
+                        self._tasks.notify_all()
                 yield page
-                with self._changed:
-                    position = stream_fetch.after(position)
-            if stream_fetch.failures:
-                raise _combined_error(stream_fetch)
+            stream_fetch.raise_error()
         finally:
-            with self._changed:
+            with self._lock:
                 self._fetches.remove(stream_fetch)
-                for page in stream_fetch.abandon():
-                    self._count_held(-1, page)
-                self._changed.notify_all()
+                stream_fetch.abandon()
+                self._tasks.notify_all()
 
-    def _after_failure(self, stream_fetch: StreamFetch, position: Position, error: UnansweredError) -> Position:
-        with self._guarded():
-            skipped = stream_fetch.skip_slice(position, error)
-            for page in skipped[1] if skipped else ():
-                self._count_held(-1, page)
-            self._changed.notify_all()
-        if skipped is None:
-            raise _combined_error(stream_fetch)
-        return skipped[0]
+    def wait(self) -> set[str]:
+        """Waits until a stream that is awaited has a page, or has ended. Returns the readers of such streams.
+
+        Raises:
+            RunError: If a worker failed.
+        """
+        with self._lock:
+            while True:
+                self._check_workers()
+                awaited = [stream_fetch for stream_fetch in self._fetches if stream_fetch.is_awaited]
+                opened = [stream_fetch.look_ahead() for stream_fetch in awaited]
+                if any(opened):
+                    self._tasks.notify_all()
+                if readers := {fetch.reader for fetch in awaited if fetch.has_page or fetch.is_over}:
+                    return readers
+                if all(stream_fetch.is_idle for stream_fetch in self._fetches):
+                    # Only the main thread can make more slices known, and it has nothing left to do but to wait.
+                    for stream_fetch in awaited:
+                        stream_fetch.fail(_stuck_error(stream_fetch))
+                    continue
+                self._results.wait(CHECK_SECONDS)
+
+    def arrived(self, read: Iterable[T | None]) -> Generator[T]:
+        """Yields what a single read yields, and waits for its pages instead of yielding None."""
+        for progress in read:
+            if progress is None:
+                self.wait()
+            else:
+                yield progress
 
     def wake(self) -> None:
         """Wakes the workers because new slices may be known."""
-        with self._changed:
-            self._changed.notify_all()
+        with self._lock:
+            self._tasks.notify_all()
 
     def close(self) -> None:
         """Starts no further requests and abandons those in flight."""
-        with self._changed:
+        with self._lock:
+            if self._stopped:
+                return
             self._stopped = True
-            self._changed.notify_all()
+            self._tasks.notify_all()
         deadline = time.monotonic() + CLOSING_SECONDS
         for thread in self._threads:
             thread.join(timeout=max(0.0, deadline - time.monotonic()))
-
-    def _wait(self, stream_fetch: StreamFetch, position: Position) -> Page | None:
-        with self._changed:
-            self._awaited = (stream_fetch, position)
-            self._changed.notify_all()
-            self._check_workers()
-            while (result := stream_fetch.take(position)) is None:
-                if stream_fetch.last_slice is not None and position[0] > stream_fetch.last_slice:
-                    return None
-                if stream_fetch.is_idle:  # only the thread that waits here can make more slices known
-                    raise TapError(
-                        f"{stream_fetch.name}: no request is left, but the stream has not ended. Please report it "
-                        "with this tap's version."
-                    )
-                self._changed.wait(CHECK_SECONDS)
-                self._check_workers()
-            if isinstance(result, Exception):
-                raise result
-            if isinstance(result, BaseException):
-                raise RunError(explain(result))
-            self._count_held(-1, result)
-            return result
 
     def _check_workers(self) -> None:
         """Raises the error of a failed worker, whose tasks would never finish."""
@@ -188,26 +197,24 @@ class Scheduler:
     @contextmanager
     def _guarded(self) -> Iterator[None]:
         """Holds the lock. An error inside ends the run before other threads see inconsistent data."""
-        with self._changed:
+        with self._lock:
             try:
                 yield
             except BaseException as error:
                 self._worker_error = self._worker_error or error
-                self._changed.notify_all()
+                self._tasks.notify_all()
+                self._results.notify_all()
                 raise
-
-    def _count_held(self, sign: int, page: Page) -> None:
-        self._pages_held += sign
-        self._bytes_held += sign * page.size
 
     def _work(self) -> None:
         try:
             while (found := self._next_task()) is not None:
                 self._run_task(*found)
         except BaseException as error:  # noqa: BLE001 - the main thread raises it
-            with self._changed:
+            with self._lock:
                 self._worker_error = self._worker_error or error
-                self._changed.notify_all()
+                self._tasks.notify_all()
+                self._results.notify_all()
 
     def _run_task(self, stream_fetch: StreamFetch, task: Task) -> None:
         started = time.monotonic()
@@ -225,58 +232,60 @@ class Scheduler:
                 f"{stream_fetch.name}: {task.request.endpoint} answered with values that are nested too deeply. "
                 "Report it to the vendor."
             )
-        except Exception as raised:  # noqa: BLE001 - raised when this page is yielded
+        except Exception as raised:  # noqa: BLE001 - raised when this stream ends
             result = raised
         with self._guarded():
-            self._bytes_held -= task.expected
-            if (
-                stream_fetch in self._fetches
-                and stream_fetch.finish(task, result)
-                and not isinstance(result, Exception)
-            ):
-                self._count_held(+1, result)
-            self._changed.notify_all()
+            stream_fetch.finish(task, result)
+            self._tasks.notify_all()
+            self._results.notify_all()
 
     def _next_task(self) -> tuple[StreamFetch, Task] | None:
         """Waits for a task that may run. None: the scheduler is closed."""
         with self._guarded():
             while not self._stopped and not self._worker_error:
                 min_wait = CHECK_SECONDS
-                awaited, position = self._awaited or (None, None)
-                # First the stream that the main thread waits for, then the others in turn: each endpoint has its limit.
-                for stream_fetch in sorted(self._fetches, key=lambda stream_fetch: stream_fetch is not awaited):
-                    is_full = not stream_fetch.prefetches or self._is_full(is_ahead=stream_fetch is not awaited)
-                    if is_full and stream_fetch is not awaited:
+                is_closed = self._is_full() and not self._is_starving
+                for stream_fetch in self._fetches:  # in turn, since each endpoint has its limit
+                    # Streams that nobody takes pages of yet cannot slow down the others.
+                    is_full = self._is_full(1.0 if stream_fetch.is_read else SHARE_AHEAD)
+                    needs_waiting = is_full or not stream_fetch.prefetches
+                    if is_closed or (needs_waiting and not stream_fetch.is_starving):
                         continue
-                    task, seconds = stream_fetch.ready(time.monotonic(), only=position if is_full else None)
+                    task, seconds = stream_fetch.ready(time.monotonic(), next_only=is_full)
                     if task:
                         seconds = self._rate_limiter.acquire(stream_fetch.endpoint)
                         if not seconds:
                             stream_fetch.start(task)
-                            self._bytes_held += task.expected
                             self._fetches.remove(stream_fetch)
                             self._fetches.append(stream_fetch)
                             return stream_fetch, task
-                        if stream_fetch is awaited and task.position == position:
+                        if stream_fetch.is_awaited:
                             self._check_pause(stream_fetch, task)
                     min_wait = min(min_wait, seconds)
-                self._changed.wait(min_wait)
+                self._tasks.wait(min_wait)
             return None
+
+    @property
+    def _is_starving(self) -> bool:
+        """Whether the main thread waits, and no page is under way that it could take."""
+        awaited = [stream_fetch for stream_fetch in self._fetches if stream_fetch.is_awaited]
+        return all(stream_fetch.is_starving for stream_fetch in awaited)
+
+    def _is_full(self, share: float = 1.0) -> bool:
+        return self._budget.pages >= PAGES_HELD * share or self._budget.size >= BYTES_HELD * share
 
     def _check_pause(self, stream_fetch: StreamFetch, task: Task) -> None:
         """Fails an awaited page if the vendor's rate limit would delay it for too long."""
         if not (pause := self._rate_limiter.pause_left(stream_fetch.endpoint)):
+            if not task.attempts.sent:  # it waits for its turn only
+                task.attempts.limited_since = None
             return
         try:
             self._retries.delayed_by_limit(task.attempts, pause)
         except RetriesExhausted as exhausted:
             stream_fetch.drop(task, _exhausted_error(stream_fetch, task, exhausted))
-            self._changed.notify_all()
-
-    def _is_full(self, *, is_ahead: bool) -> bool:
-        # Other streams get half, so that they cannot slow down the one being yielded.
-        share = 0.5 if is_ahead else 1.0
-        return self._pages_held >= PAGES_HELD * share or self._bytes_held >= BYTES_HELD * share
+            self._tasks.notify_all()
+            self._results.notify_all()
 
     def _retry_later(
         self, stream_fetch: StreamFetch, task: Task, retry: RetryableError, elapsed: float
@@ -305,10 +314,10 @@ class Scheduler:
         if retry.throttled or retry.after is not None:
             self._rate_limiter.pause(stream_fetch.endpoint, delay)
         with self._guarded():
-            self._bytes_held -= task.expected
             task.not_before = time.monotonic() + delay
             stream_fetch.requeue(task)
-            self._changed.notify_all()
+            self._tasks.notify_all()
+            self._results.notify_all()
         return None
 
 
@@ -322,7 +331,8 @@ def _exhausted_error(
     )
 
 
-def _combined_error(stream_fetch: StreamFetch) -> UnansweredError:
-    """The error of a stream that got no answer for some slices."""
-    first, *others = stream_fetch.failures
-    return type(first)(f"{first} The same happened for {len(others)} more slices.") if others else first
+def _stuck_error(stream_fetch: StreamFetch) -> TapError:
+    return TapError(
+        f"{stream_fetch.name}: no request is left, but the stream has not ended. Please report it with this tap's "
+        "version."
+    )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from bisect import insort
+from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from singer_rest.errors import TapError, UnansweredError
+from singer_rest.errors import RunError, TapError, UnansweredError, explain
 from singer_rest.fetch.loop_guard import LoopGuard
 from singer_rest.http.retries import Attempts
 
@@ -18,27 +18,89 @@ if TYPE_CHECKING:
     from singer_rest.http.request import Request
     from singer_rest.slices.base import Slice
 
+SLICES_PER_WORKER = 2
+"""Number of slices of a stream that are read concurrently, per worker."""
+WAITING_FACTOR = 4
+"""How many times more while they wait for a retry."""
 MAX_FAILED_IN_A_ROW = 3
 MAX_FAILED = 20
 """Number of consecutive slices without an answer after which the stream fails: the vendor or the network is down."""
 
-Position = tuple[int, int]
-"""Number of the slice, and of the page within it. Pages are yielded in this order."""
+
+@dataclass
+class Budget:
+    """What has been fetched, or is being fetched, but has not been yielded. Shared by all streams.
+
+    Args:
+        pages: Number of pages.
+        size: Bytes of their bodies. Decoded they take about five times as much.
+    """
+
+    pages: int = 0
+    size: int = 0
+
+    def count(self, page: Page, sign: int = 1) -> None:
+        """Adds a page, or removes it if the sign is -1."""
+        self.pages += sign
+        self.size += sign * page.size
 
 
-@dataclass(order=True)
+@dataclass(eq=False)
+class OpenSlice:
+    """A slice that is being read. Its pages are yielded in order, whatever other slices do.
+
+    Args:
+        slice: The slice.
+        loop_guard: Detects endless lists in it.
+        pages: Number of pages known so far.
+        yielded: Number of pages made available in order.
+        taken: Number of pages that the main thread has taken.
+        is_counted: Whether its number of pages is known from its first page.
+        arrived: Pages that arrived before an earlier one, by number.
+        error: Why it ends early. Its pages before that are read.
+        memory: What its stream remembers of it from page to page.
+    """
+
+    slice: Slice
+    loop_guard: LoopGuard
+    pages: int = 1
+    yielded: int = 0
+    taken: int = 0
+    is_counted: bool = False
+    arrived: dict[int, Page] = field(default_factory=dict)
+    error: Exception | None = None
+    memory: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
 class Task:
-    """One page to request."""
+    """One page to request.
 
-    position: Position
-    request: Request = field(compare=False)
-    slice: Slice = field(compare=False)
-    loop_guard: LoopGuard = field(compare=False)
-    """Detects endless lists in its slice."""
-    attempts: Attempts = field(default_factory=Attempts, compare=False)
-    not_before: float = field(default=0.0, compare=False)
-    expected: int = field(default=0, compare=False)
-    """Estimated size of its page in bytes, from the page before it. 0: unknown."""
+    Args:
+        open_slice: The slice that it belongs to.
+        number: The number of the page in the slice.
+        request: The request.
+        attempts: The attempts so far.
+        not_before: When it may be sent, by the monotonic clock.
+        expected: Estimated size of its page in bytes, from the page before it. 0: unknown.
+    """
+
+    open_slice: OpenSlice
+    number: int
+    request: Request
+    attempts: Attempts = field(default_factory=Attempts)
+    not_before: float = 0.0
+    expected: int = 0
+
+    @property
+    def slice(self) -> Slice:
+        """The slice that the page belongs to."""
+        return self.open_slice.slice
+
+    @property
+    def is_next(self) -> bool:
+        """Whether its page can be yielded as soon as it arrives."""
+        return self.number == self.open_slice.yielded
 
 
 class StreamFetch:
@@ -46,7 +108,7 @@ class StreamFetch:
 
     Args:
         name: Name of the stream, for messages.
-        slices: The slices in order. A None in between means that the next one is not known yet.
+        slices: The slices. A None in between means that the next one is not known yet.
         first_request: Returns the request for a slice's first page.
         fetch: Sends a request and returns the page. Runs in a worker thread.
         endpoint: The endpoint that rate limits apply to.
@@ -55,6 +117,7 @@ class StreamFetch:
         prefetches: Whether pages are requested before the main thread waits for them.
         has_key: Whether its records have a key.
         on_result: Called with each page or error.
+        reader: The stream whose read takes the pages. None: this one.
     """
 
     def __init__(
@@ -69,8 +132,10 @@ class StreamFetch:
         prefetches: bool = True,
         has_key: bool = True,
         on_result: Callable[[Page | Exception], None] | None = None,
+        reader: str | None = None,
     ) -> None:
         self.name = name
+        self.reader = reader or name
         self.endpoint = endpoint
         self.has_fallback = has_fallback
         self.prefetches = prefetches
@@ -78,187 +143,266 @@ class StreamFetch:
         self._on_result = on_result
         self.fetch = fetch
         self.requests = 0
-        self.last_slice: int | None = None
-        self.slices_done = 0.0
-        """Number of slices yielded, with the yielded fraction of a slice whose number of pages is known."""
+        self.budget = Budget()
+        self.max_open = SLICES_PER_WORKER
+        """Number of slices that are read concurrently. More if all of those wait for a retry."""
+        self.is_read = False
+        """Whether the main thread takes its pages."""
+        self.is_awaited = False
+        """Whether the main thread waits for a page."""
         self._slices = slices
         self._first_request = first_request
-        self._slices_opened = 0
+        self._parts: deque[Slice] = deque()
+        """Slices that replace one that is too long."""
+        self.parts_added = 0
+        self._is_planned = False
+        self._slices_opened = self._slices_taken = 0
         self._has_result = False
-        self._queue: list[Task] = []
-        self._results: dict[Position, Page | BaseException] = {}
-        self._failed_at: Position | None = None
-        self.failures: list[UnansweredError] = []
+        self._open: set[OpenSlice] = set()
+        self._queue: deque[Task] = deque()
+        self._in_flight: set[Task] = set()
+        self._pages: deque[tuple[OpenSlice, Page]] = deque()
+        self._begun: set[OpenSlice] = set()
+        """Slices of which some pages have been taken."""
+        self._error: BaseException | None = None
+        self._failures: list[UnansweredError] = []
         """Errors that ended single slices while the others went on."""
         self._failed_in_a_row = 0
-        self._ended_at: dict[int, int] = {}
-        """The pages that ended slices early, by the number of the slice."""
-        self._pages: dict[int, int] = {}
-        self._with_known_pages: set[int] = set()
         self._row_bytes = 0.0
-        self._in_flight = 0
 
     @property
     def is_idle(self) -> bool:
         """Whether no task is queued or in flight."""
         return not (self._queue or self._in_flight)
 
-    def ready(self, now: float, only: Position | None = None) -> tuple[Task | None, float]:
-        """The first task (or the one at a position) that may run now; it stays queued. If none, the seconds to wait."""
+    @property
+    def has_page(self) -> bool:
+        """Whether a page can be yielded."""
+        return bool(self._pages)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no further page comes."""
+        return self.is_idle and self._is_planned and not (self._pages or self._parts)
+
+    @property
+    def is_starving(self) -> bool:
+        """Whether the main thread waits for a page and none is under way that it could take."""
+        if not self.prefetches:  # one request at a time
+            return self.is_awaited and not self._pages and not self._in_flight
+        return self.is_awaited and not self._pages and not any(task.is_next for task in self._in_flight)
+
+    @property
+    def slices_done(self) -> float:
+        """Number of slices taken, with the fraction of those that are being taken and have a known number of pages."""
+        counted = (opened for opened in self._begun if opened.is_counted and not opened.error)
+        return self._slices_taken + sum(opened.taken / opened.pages for opened in counted)
+
+    def ready(self, now: float, *, next_only: bool = False) -> tuple[Task | None, float]:
+        """The first task that may run now; it stays queued. If there is none, the seconds to wait.
+
+        Args:
+            now: The time by the monotonic clock.
+            next_only: Whether only pages are requested that can be yielded as soon as they arrive.
+        """
+        if len(self._open) < self.max_open and not (next_only and self._queue):
+            self._open_slice()
         min_wait = math.inf
         for task in self._queue:
-            if only in {None, task.position}:
-                if task.not_before <= now:
-                    return task, 0.0
-                min_wait = min(min_wait, task.not_before - now)
-        if only is None and self._open_slice():
+            if next_only and not task.is_next:
+                continue
+            if task.not_before <= now:
+                return task, 0.0
+            min_wait = min(min_wait, task.not_before - now)
+        # All of them wait for a retry. If that is so for many, the vendor is down.
+        if not next_only and len(self._open) < WAITING_FACTOR * self.max_open and self._open_slice():
             return self._queue[-1], 0.0
         return None, min_wait
+
+    def look_ahead(self) -> bool:
+        """Opens the next slice if no page is queued, in flight or available. Returns whether there is one."""
+        return self.is_idle and not self._pages and self._open_slice()
 
     def start(self, task: Task) -> None:
         """Takes a task off the queue to run it."""
         self._queue.remove(task)
+        self._in_flight.add(task)
         task.expected = int(self._row_bytes * task.request.expected_rows)
+        self.budget.size += task.expected
         self.requests += 1
-        self._in_flight += 1
 
     def requeue(self, task: Task) -> None:
-        """Queues a failed task again."""
-        self._in_flight -= 1
-        insort(self._queue, task)
+        """Queues a failed task again, before the others, since pages may wait for it."""
+        self._land(task)
+        if self._is_wanted(task):
+            self._queue.appendleft(task)
 
     def drop(self, task: Task, error: TapError) -> None:
         """Takes a task off the queue that will not run, and stores the error."""
         self._queue.remove(task)
         self._store(task, error)
 
-    def finish(self, task: Task, result: Page | Exception) -> bool:
-        """Stores the result of a task and queues the pages after it. After an error nothing more is queued.
+    def finish(self, task: Task, result: Page | Exception) -> None:
+        """Stores the result of a task and queues the pages after it."""
+        self._land(task)
+        if self._is_wanted(task):
+            self._store(task, result)
 
-        Returns:
-            Whether the result was stored.
-        """
-        self._in_flight -= 1
-        return self._store(task, result)
+    def _land(self, task: Task) -> None:
+        self._in_flight.discard(task)
+        self.budget.size -= task.expected
 
-    def _store(self, task: Task, result: Page | Exception) -> bool:
-        number, page = task.position
-        if (self._failed_at and task.position > self._failed_at) or page > self._ended_at.get(number, page):
-            return False
+    def _is_wanted(self, task: Task) -> bool:
+        return task.open_slice in self._open and task.number < task.open_slice.pages
+
+    def _store(self, task: Task, result: Page | Exception) -> None:
         self._has_result = True
-        self._results[task.position] = result
         if self._on_result:
             self._on_result(result)
-        if isinstance(result, UnansweredError) and not self.has_fallback:
-            self._ended_at[number] = page
-            self._queue = [other for other in self._queue if other.position[0] != number or other < task]
-        elif isinstance(result, Exception):
-            self._fail(task.position)
+        opened = task.open_slice
+        if isinstance(result, Exception):
+            self._end_at(task.number, opened, result)
         else:
+            self.budget.count(result)
+            opened.arrived[task.number] = result
             if result.size:  # placeholders have no size
                 self._row_bytes = result.size / task.request.expected_rows
+            if result.needs_slicing:
+                self._parts.extend(opened.slice.parts)
+                self.parts_added += len(opened.slice.parts)
             self._queue_following(task, result)
-        return True
+        self._yield_arrived(opened)
 
     def _queue_following(self, task: Task, page: Page) -> None:
-        number, _ = task.position
+        opened, guard = task.open_slice, task.open_slice.loop_guard
         if len(page.next_requests) > 1:  # only a single next page can start a loop
-            self._with_known_pages.add(number)
-        elif page.next_requests and not page.is_placeholder and task.loop_guard.is_looping(page):
-            self._fail_looping(number, "the vendor sends the same pages over and over")
+            opened.is_counted = True
+        elif page.next_requests and not page.is_placeholder and guard.is_looping(page):
+            self._end_at(opened.pages, opened, self._endless("the vendor sends the same pages over and over"))
             return
         for request in page.next_requests:
             if request.is_first:
-                task.loop_guard.reset_read()
-            if task.loop_guard.is_repeated_request(request):
-                self._fail_looping(number, "the link to the next page leads back to a page already read")
+                guard.reset_read()
+            if guard.is_repeated_request(request):
+                reason = "the link to the next page leads back to a page already read"
+                self._end_at(opened.pages, opened, self._endless(reason))
                 return
             attempts = Attempts(unanswered_seconds=request.unanswered_seconds)
-            insort(self._queue, Task((number, self._pages[number]), request, task.slice, task.loop_guard, attempts))
-            self._pages[number] += 1
+            self._queue.append(Task(opened, opened.pages, request, attempts))
+            opened.pages += 1
 
-    def _fail_looping(self, number: int, reason: str) -> None:
-        """Fails a list that would never end."""
-        position = number, self._pages[number]
-        self._pages[number] += 1
-        self._fail(position)
-        self._results[position] = TapError(
-            f"{self.name}: {reason}, so the list never ends. Run again later; "
-            "if it happens again, report it to the vendor."
+    def _endless(self, reason: str) -> TapError:
+        return TapError(
+            f"{self.name}: {reason}, so the list never ends. Run again later; if it happens again, report it to the "
+            "vendor."
         )
 
-    def after(self, position: Position) -> Position:
-        """The position after one whose page has been yielded: the next page of its slice, or the next slice."""
-        number, page = position
-        if page + 1 < self._pages[number]:
-            return number, page + 1
-        self._failed_in_a_row = 0
-        return self._start_next_slice(number)
+    def _end_at(self, number: int, opened: OpenSlice, error: Exception) -> None:
+        """Ends a slice with an error before one of its pages. If others may still be read, they are."""
+        if self.has_fallback or isinstance(error, RunError):
+            self.fail(error)
+            return
+        if not isinstance(error, UnansweredError):
+            self._end_plan(error)
+        opened.error, opened.pages = error, number
+        self._queue = deque(task for task in self._queue if self._is_wanted(task))
+        for late in [late for late in opened.arrived if late >= number]:
+            self.budget.count(opened.arrived.pop(late), -1)
 
-    def skip_slice(self, position: Position, error: UnansweredError) -> tuple[Position, list[Page]] | None:
-        """Skips the rest of a slice that got no answer, so that the other slices go on.
-
-        Returns:
-            The position of the next slice and the pages that are discarded. None: too many slices failed.
-        """
-        number, _ = position
-        self.failures.append(error)
-        self._failed_in_a_row += 1
-        if number not in self._ended_at or self._failed_in_a_row >= MAX_FAILED_IN_A_ROW:
-            return None
-        if len(self.failures) >= MAX_FAILED:
-            return None
-        unused = [self._results.pop(place) for place in list(self._results) if place[0] == number]
-        return self._start_next_slice(number), [page for page in unused if not isinstance(page, BaseException)]
-
-    def _start_next_slice(self, number: int) -> Position:
-        del self._pages[number]
-        self._with_known_pages.discard(number)
-        return number + 1, 0
-
-    def take(self, position: Position) -> Page | BaseException | None:
-        """Removes and returns the result at a position. None: not there yet, or past `last_slice`."""
-        if position[0] == self._slices_opened:
-            self._open_slice()
-        result = self._results.pop(position, None)
-        if result is not None and not isinstance(result, BaseException):
-            number, page = position
-            pages = self._pages[number]
-            result.ends_slice = page + 1 == pages
-            if result.ends_slice or number in self._with_known_pages:
-                self.slices_done = number + (page + 1) / pages
-        return result
-
-    def abandon(self) -> list[Page]:
-        """Discards all tasks and results. Returns the pages that were not yielded."""
-        self._fail((-1, 0))
-        unused = [page for page in self._results.values() if not isinstance(page, BaseException)]
-        self._results.clear()
-        return unused
-
-    def _fail(self, position: Position) -> None:
-        self._failed_at = min(position, self._failed_at or position)
-        self.last_slice = self._failed_at[0]
-        self._queue = [task for task in self._queue if task.position < position]
+    def _yield_arrived(self, opened: OpenSlice) -> None:
+        """Makes the pages of a slice available that have arrived in order."""
+        while (page := opened.arrived.pop(opened.yielded, None)) is not None:
+            opened.yielded += 1
+            page.ends_slice = opened.yielded == opened.pages and opened.error is None
+            page.memory = opened.memory
+            self._pages.append((opened, page))
+        if opened.yielded < opened.pages or opened not in self._open:
+            return
+        self._open.remove(opened)
+        if opened.error is None:
+            self._failed_in_a_row = 0
+        elif isinstance(opened.error, UnansweredError):
+            self._failures.append(opened.error)
+            self._failed_in_a_row += 1
+            if self._failed_in_a_row >= MAX_FAILED_IN_A_ROW or len(self._failures) >= MAX_FAILED:
+                self._discard_open()
 
     def _open_slice(self) -> bool:
-        if self.last_slice is not None or (self.has_fallback and self._slices_opened and not self._has_result):
+        if self.has_fallback and self._slices_opened and not self._has_result:
+            return False
+        if self._is_planned and not self._parts:
             return False
         try:
-            part = next(self._slices)
+            part = self._parts.popleft() if self._parts else next(self._slices)
             request = self._first_request(part) if part else None
         except StopIteration:
-            self.last_slice = self._slices_opened - 1
+            self._is_planned = True
             return False
-        except BaseException as error:  # raised when this slice is yielded
-            self._fail((self._slices_opened, 0))
-            self._results[self._slices_opened, 0] = error
+        except BaseException as error:  # raised once the open slices have been read
+            self._end_plan(error)
             if not isinstance(error, Exception):
                 raise
             return False
         if part is None or request is None:
             return False
-        self._queue.append(Task((self._slices_opened, 0), request, part, LoopGuard(request, has_key=self._has_key)))
-        self._pages[self._slices_opened] = 1
+        opened = OpenSlice(part, LoopGuard(request, has_key=self._has_key))
+        self._open.add(opened)
+        self._queue.append(Task(opened, 0, request))
         self._slices_opened += 1
         return True
+
+    def take(self) -> Page | None:
+        """Removes and returns the next page. None: there is none yet."""
+        if not self._pages:
+            return None
+        opened, page = self._pages.popleft()
+        self.budget.count(page, -1)
+        opened.taken += 1
+        if page.ends_slice:
+            self._begun.discard(opened)
+            self._slices_taken += 1
+        else:
+            self._begun.add(opened)
+        return page
+
+    def fail(self, error: BaseException) -> None:
+        """Ends the read with an error, after the pages that are available."""
+        self._end_plan(error)
+        self._discard_open()
+
+    def abandon(self) -> None:
+        """Discards all tasks and pages."""
+        self.fail(TapError(f"{self.name}: the read was abandoned"))
+        while self.take():
+            pass
+
+    def _end_plan(self, error: BaseException) -> None:
+        """Opens no further slices. The error is raised at the end."""
+        self._error = self._error or error
+        self._is_planned = True
+        self._parts.clear()
+
+    def _discard_open(self) -> None:
+        self._is_planned = True
+        self._parts.clear()
+        self._queue.clear()
+        for opened in self._open:
+            for page in opened.arrived.values():
+                self.budget.count(page, -1)
+            opened.arrived.clear()
+        self._open.clear()
+
+    def raise_error(self) -> None:
+        """Raises why the read ended early, if it did.
+
+        Raises:
+            Exception: The error.
+            RunError: If it is none that a stream may cause.
+        """
+        if self._error and not isinstance(self._error, Exception):
+            raise RunError(explain(self._error))
+        if self._error:
+            raise self._error
+        if self._failures:
+            first, *others = self._failures
+            raise type(first)(f"{first} The same happened for {len(others)} more slices.") if others else first

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from singer_rest.aliases import Record
 
 MAX_TRACKED_KEYS = 200_000
-"""Maximum number of keys of a slice that are remembered to detect repeated records: some 20 MB. Beyond it, repeats are
-left to the loader's upsert.
+"""Maximum number of keys of the slices under way that are remembered to detect repeated records: some 20 MB. Beyond it,
+repeats are left to the loader's upsert.
 """
 
 
@@ -62,6 +62,7 @@ class RecordConformer:
         self.keyless = 0
         self.tracks_all_keys = True
         self._seen_keys: set[int] = set()
+        self._keys_held = 0
 
     @property
     def secrets(self) -> Collection[str]:
@@ -71,8 +72,17 @@ class RecordConformer:
     def _coercion(self, name: str) -> Coercion:
         return self._unchecked if name in self._free_names else self._checked
 
-    def start_slice(self) -> None:
-        """Forgets the keys of the previous slice: records may repeat in another slice."""
+    def start_page(self, memory: dict[str, Any]) -> None:
+        """Continues a slice: a record may repeat in another slice, but not within one.
+
+        Args:
+            memory: What is remembered of the slice's earlier pages.
+        """
+        self._seen_keys = memory.setdefault("seen_keys", set())
+
+    def end_slice(self) -> None:
+        """Forgets the keys of the slice."""
+        self._keys_held -= len(self._seen_keys)
         self._seen_keys.clear()
 
     def conform(self, record: Record) -> Record:
@@ -125,7 +135,8 @@ class RecordConformer:
             key = hash(encode(values))
         if key in self._seen_keys:
             self.repeated += 1
-        elif len(self._seen_keys) < MAX_TRACKED_KEYS:
+        elif self._keys_held < MAX_TRACKED_KEYS:
             self._seen_keys.add(key)
+            self._keys_held += 1
         else:
             self.tracks_all_keys = False

@@ -57,7 +57,8 @@ class SdkStream(SyncedStream):
         Raises:
             TapError: If the read was not complete. The state is unchanged.
         """
-        self.read_and_write()
+        fetcher = self._tap.fetcher_of(self)
+        fetcher.read_all([(self.name, self.steps(fetcher))])
 
     def _sync_records(
         self,

@@ -1,7 +1,7 @@
 """The sync loop: turns the pages of a run's streams into SCHEMA, RECORD, ACTIVATE_VERSION and STATE messages.
 
-Streams are fetched concurrently, and a failure ends only its own stream. A stream's bookmark is written only after a
-complete read, and ACTIVATE_VERSION follows its last record.
+Streams are read together, page by page as the pages arrive, and a failure ends only its own stream. A stream's bookmark
+is written only after a complete read, and ACTIVATE_VERSION follows its last record.
 """
 
 from __future__ import annotations
@@ -104,8 +104,13 @@ class SyncedStream(CompletedStream):
     def prepared_records(self, page: Page) -> Iterable[Record]:
         """The page's records as they are emitted."""
 
-    def read_and_write(self) -> None:
+    def steps(self, fetcher: Fetcher) -> Generator[bool | None]:
         """Reads the stream and writes its messages: SCHEMA, RECORDs, ACTIVATE_VERSION, STATE.
+
+        Yields after each page, and None while it waits for one.
+
+        Args:
+            fetcher: The fetcher of the stream.
 
         Raises:
             TapError: If the read was not complete. The state is unchanged.
@@ -124,8 +129,8 @@ class SyncedStream(CompletedStream):
                 self._write_schema_message()
                 self._sync_batches(batch_config)
             else:
-                for _ in self.sync_records():
-                    pass
+                for records in self._read_pages(fetcher, write_messages=True):
+                    yield records if records is None else any(False for _ in records)
             self._tap.state_writer.write_state(self.tap_state)
         except NoAccess as error:
             if self._pages or self.config.get("on_missing_access") == "fail":
@@ -148,10 +153,18 @@ class SyncedStream(CompletedStream):
             write_messages: Whether to write the messages, too.
         """
         fetcher = self._tap.fetcher_of(self)
+        for records in fetcher.arrived(self._read_pages(fetcher, write_messages=write_messages)):
+            yield from records
+
+    def _read_pages(self, fetcher: Fetcher, *, write_messages: bool) -> Generator[Iterator[Record] | None]:
+        """Yields the records of each page, which have to be iterated over, and None while it waits for one."""
         schema_due = write_messages
         progress = Progress(self.name)
         try:
             for page in fetcher.pages(self.name):
+                if page is None:
+                    yield None
+                    continue
                 if page.is_placeholder or page.needs_slicing:
                     continue
                 if page.meaning in OF_PARENT:
@@ -161,7 +174,7 @@ class SyncedStream(CompletedStream):
                     self._write_schema_message()
                     schema_due = False
                 self._pages += 1
-                yield from self._emit(page, write_messages=write_messages)
+                yield self._emit(page, write_messages=write_messages)
                 if self._save_progress(page):
                     self._tap.state_writer.write_state(self.tap_state)
                 requests = fetcher.requests(self.name)
@@ -274,25 +287,35 @@ class SyncingTap(CommandTap):
             due = [stream.replication.mark_full_read_due() for stream in selected]
             if any(due):
                 self.state_writer.write_state(self.state)
-            fetcher.start()
+            id_reads = fetcher.start()
             by_name = {stream.name: stream for stream in selected}
-            for name in fetcher.order:
-                try:
-                    by_name[name].read_and_write()
-                except RunError:
-                    raise
-                except Exception as error:  # noqa: BLE001 - the other streams go on
-                    self.logger.error("%s", explain(error))  # noqa: TRY400 - no traceback: it may hold records
-                    failed.append(name)
+            reads = [(name, self._steps(by_name[name], fetcher, failed)) for name in fetcher.order]
+            if any(stream.get_batch_config(self.config) for stream in selected):  # the SDK writes one after the other
+                fetcher.read_all(id_reads)
+                for read in reads:
+                    fetcher.read_all([read])
+            else:
+                fetcher.read_all([*id_reads, *reads])
         finally:
             fetcher.close()
             self._fetcher = None
         if failed:
+            failed.sort(key=fetcher.order.index)
             raise TapError(
                 f"{len(failed)} of {len(selected)} streams failed: {', '.join(failed)}. Their bookmarks are unchanged: "
                 "the next run reads what is missing."
             )
         self.fail_where_all_is_skipped(len(selected))
+
+    def _steps(self, stream: SyncedStream, fetcher: Fetcher, failed: list[str]) -> Iterator[bool | None]:
+        """Reads a stream. If it fails, the others go on."""
+        try:
+            yield from stream.steps(fetcher)
+        except RunError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the other streams go on
+            self.logger.error("%s", explain(error))  # noqa: TRY400 - no traceback: it may hold records
+            failed.append(stream.name)
 
     def _warn_of_unavailable(self) -> None:
         entries = self.input_catalog.items() if self.input_catalog else ()
@@ -310,7 +333,7 @@ class SyncingTap(CommandTap):
         if self._fetcher:
             return self._fetcher
         fetcher = self.fetcher_for([stream], connection_test=True)
-        fetcher.start()
+        fetcher.read_all(fetcher.start())
         return fetcher
 
     def release(self, fetcher: Fetcher) -> None:

@@ -23,14 +23,14 @@ class Slice:
         columns: Column values that are added to each record of this part.
         name: Identifies the part in later runs, which need not read it again: its first and last timestamp or date.
             None: it is read again, because it has not ended yet or such slices may be too many for the state.
-        is_probe: Whether it is the whole list, whose first page shows whether slicing is needed.
+        parts: Slices that together hold the same records. They are read instead if the first page shows a long list.
     """
 
     params: Params = field(default_factory=dict)
     path: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
-    is_probe: bool = False
+    parts: tuple[Slice, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,17 +82,10 @@ class Slices(ABC):
 
     @abstractmethod
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
-        """Yields the slices of a window, in the order in which their records are yielded.
+        """Yields the slices of a window. They are read concurrently, and their records come in any order.
 
         A None in between means that the next slice is not known yet; the caller asks again later.
         """
-
-    def probe(self, window: Window) -> Slice | None:  # noqa: ARG002
-        """The whole list as one slice, requested first: the slices are read only if it has a second page.
-
-        None: the slices are read from the start.
-        """
-        return None
 
     def start(self, window: Window) -> datetime | None:  # noqa: ARG002
         """The earliest timestamp that the slices of a window cover. None: unbounded."""

@@ -153,7 +153,7 @@ class DayWindows(Slices):
 
 
 class MonthlyBackfill(Slices):
-    """One slice per month of the years with many records, one for all before and one for all after.
+    """The whole list as one slice. If it is long, one slice per year, and if that is still long, one per month.
 
     Together they hold the whole list, but are fetched concurrently. A record of the very timestamp that separates two
     slices is in both. Incremental reads are small and not sliced.
@@ -172,22 +172,27 @@ class MonthlyBackfill(Slices):
         self.years_back = years_back
         self.days = days
 
-    def probe(self, window: Window) -> Slice | None:
-        """The whole list, for full reads: most companies' lists need no slicing."""
-        return replace(self._slice(None, None, pendulum.instance(window.now)), is_probe=True) if window.whole else None
-
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:  # noqa: ARG002
-        """Yields the slices, oldest first."""
-        end = pendulum.instance(window.now)
-        month: pendulum.DateTime | None = None
-        if window.whole:
-            month = pendulum.datetime(end.year - self.years_back, 1, 1)
-            yield self._slice(None, month, end)
-        while month and month <= end:
-            next_start = month.add(months=1)
-            yield self._slice(month, next_start, end)
-            month = next_start
-        yield self._slice(month, None, end)
+        """Yields the slice."""
+        now = pendulum.instance(window.now)
+        whole = self._slice(None, None, now)
+        yield replace(whole, parts=tuple(self._years(now))) if window.whole else whole
+
+    def _years(self, now: pendulum.DateTime) -> Iterator[Slice]:
+        """The time before the first year, each year, and the current one with all that follows."""
+        starts = [pendulum.datetime(now.year - back, 1, 1) for back in range(self.years_back, -1, -1)]
+        yield self._slice(None, starts[0], now)
+        for start, end in zip(starts, [*starts[1:], None], strict=True):
+            yield replace(self._slice(start, end, now), parts=tuple(self._months(start, end, now)))
+
+    def _months(
+        self, start: pendulum.DateTime, end: pendulum.DateTime | None, now: pendulum.DateTime
+    ) -> Iterator[Slice]:
+        last = end or now.start_of("month").add(months=1)
+        while start < last:
+            yield self._slice(start, start := start.add(months=1), now)
+        if end is None:
+            yield self._slice(start, None, now)
 
     def _slice(self, first: pendulum.DateTime | None, last: pendulum.DateTime | None, now: pendulum.DateTime) -> Slice:
         # A slice that has not ended yet has no name: later runs must read records added to it.

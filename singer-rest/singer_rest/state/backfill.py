@@ -70,14 +70,21 @@ class Backfill:
             )
 
     def unfinished(self, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:
-        """Skips the slices that an earlier run finished."""
-        return (part for part in plan if part is None or part.name is None or not self._is_finished(part.name))
+        """Skips the slices that an earlier run finished. One of which it finished parts is replaced by the others."""
+        for part in plan:
+            if part is None or not self._is_begun(part):
+                yield part
+            elif not self._is_finished(part.name):
+                yield from self.unfinished(iter(part.parts))
+
+    def _is_begun(self, part: Slice) -> bool:
+        return self._is_finished(part.name) or any(self._is_begun(inner) for inner in part.parts)
 
     def mark_finished(self, part: Slice) -> bool:
         """Records a finished slice in the state. Returns whether to write a STATE message."""
         if self._names is None or part.name is None:
             return False
-        _append(self._names, part.name)
+        _add(self._names, part.name)
         self._state[KEY] = [msgspec.to_builtins(self._replication.checkpoint(self._config_fingerprint)), *self._names]
         return True
 
@@ -103,7 +110,9 @@ class Backfill:
             (name.removeprefix(POSITION_PREFIX) for name in self.finished if name.startswith(POSITION_PREFIX)), None
         )
 
-    def _is_finished(self, name: str) -> bool:
+    def _is_finished(self, name: str | None) -> bool:
+        if name is None or not self.finished:
+            return False
         if name in self.finished:
             return True
         # Windows may have had another size: each day lies in exactly one.
@@ -123,10 +132,18 @@ def _days(name: str) -> Days | None:
         return None
 
 
-def _append(names: list[str], name: str) -> None:
-    """Records a finished slice, merged with the previous one if adjacent: single days would be too many."""
-    before, days = _days(names[-1]) if names else None, _days(name)
-    if before and days and before[1] + timedelta(days=1) == days[0]:
-        names[-1] = f"{before[0]}/{days[1]}"
-    else:
-        names.append(name)
+def _add(names: list[str], name: str) -> None:
+    """Records a finished slice, merged with adjacent ones: single days would be too many."""
+    days = _days(name)
+    if days:
+        for other in [*names]:
+            known = _days(other)
+            if known and (_follows(known, days) or _follows(days, known)):
+                names.remove(other)
+                days = min(days[0], known[0]), max(days[1], known[1])
+        name = f"{days[0]}/{days[1]}"
+    names.append(name)
+
+
+def _follows(earlier: Days, later: Days) -> bool:
+    return earlier[1] + timedelta(days=1) == later[0]

@@ -50,15 +50,12 @@ class AbsencePeriodBreakdowns(PersonioStream):
     page_size = 28
     optional = True  # one request per absence, ten per second
 
-    _numbers: Counter[str]
-
     @override
     def prepared_records(self, page: Page) -> Iterable[Record]:
         # According to the vendor there is one entry per day; two of one day were seen, and rows have no id.
-        if page.slice is not self._slice:
-            self._numbers = Counter()
+        numbers: Counter[str] = page.memory.setdefault("numbers", Counter())
         for row in page.records:
             day = str(row.get("date"))
-            self._numbers[day] += 1
-            row["number"] = self._numbers[day]
+            numbers[day] += 1
+            row["number"] = numbers[day]
         return super().prepared_records(page)

@@ -24,7 +24,7 @@ def has_members(project: Mapping[str, Any]) -> bool:
 class AttendancePeriods(PersonioStream):
     """One row per stretch of work or break.
 
-    A first read of more than one page goes by month.
+    A long first read goes by year or month.
     """
 
     name = "attendance_periods"

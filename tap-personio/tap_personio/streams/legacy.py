@@ -43,7 +43,7 @@ class LegacyStream(V1Stream):
 class Attendances(LegacyStream):
     """One row per attendance.
 
-    In v2: `attendance_periods`. A first read of more than one page goes by month.
+    In v2: `attendance_periods`. A long first read goes by year or month.
     """
 
     name = "attendances"

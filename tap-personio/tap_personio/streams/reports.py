@@ -88,16 +88,12 @@ class ReportRows(PersonioStream):
 
     @override
     def prepared_records(self, page: Page) -> Iterable[Record]:
-        if page.slice is not self._slice:
-            self._rows, self._columns = 0, []
-        for record in page.records:
-            self._rows += 1
-            self._columns = record.pop("columns") or self._columns  # not every page has them
-            record |= {"row_number": self._rows, "values": _by_column(record.pop("cells"), self._columns)}
+        rows, columns = page.memory.get("rows", 0), page.memory.get("columns", [])
+        for number, record in enumerate(page.records, rows + 1):
+            columns = record.pop("columns") or columns  # not every page has them
+            record |= {"row_number": number, "values": _by_column(record.pop("cells"), columns)}
+        page.memory |= {"rows": rows + len(page.records), "columns": columns}
         return super().prepared_records(page)
-
-    _rows = 0
-    _columns: list[Any]
 
 
 def _by_column(cells: list[Any], columns: list[Any]) -> Record:
