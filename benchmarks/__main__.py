@@ -2,16 +2,17 @@
 
     python -m benchmarks [--quick] [--rows 1000000] [--repeat 3] [--report]
 
-It goes on where an earlier run was interrupted; remove `output/bench/*.jsonl` to measure anew.
+It goes on where an earlier run was interrupted; remove `output/bench/*.json*` to measure anew.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
-from benchmarks import runner
+from benchmarks import runner, start
 from benchmarks.cases import plan
 from benchmarks.commands import HOME
 from benchmarks.report import Report
@@ -33,8 +34,13 @@ def main() -> None:
     file = HOME / ("quick.jsonl" if options.quick else "runs.jsonl")
     # A quick run says little, and must not replace the page.
     page = HOME / "performance.md" if options.quick else Path("docs/performance.md")
-    is_same = True if options.report else runner.run(chosen, file)
-    Report(chosen, runner.read(file), page).write()
+    starts = file.with_name(f"{file.stem}-start.json")
+    is_same = True
+    if not options.report:
+        start.run(starts, chosen.repeats)
+        is_same = runner.run(chosen, file)
+    begin = json.loads(starts.read_text()) if starts.exists() else {}
+    Report(chosen, runner.read(file), begin, page).write()
     print(f"{page} is written.")
     sys.exit(not is_same)
 

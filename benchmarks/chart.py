@@ -62,10 +62,10 @@ class Chart:
             path = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
             parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>')
             parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{color}"/>' for x, y in spots]
-            top = TOP + 14 + place * 16
+            beginning = WIDTH - RIGHT - 180 * (len(self.lines) - place)
             parts += [
-                f'<rect x="{WIDTH - RIGHT - 200}" y="{top - 9}" width="10" height="10" fill="{color}"/>',
-                _text(WIDTH - RIGHT - 184, top, name, "start"),
+                f'<rect x="{beginning}" y="27" width="10" height="10" fill="{color}"/>',
+                _text(beginning + 16, 36, name, "start"),
             ]
         return "\n".join([*parts, "</svg>", ""])
 

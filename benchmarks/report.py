@@ -6,7 +6,7 @@ import json
 import textwrap
 from typing import TYPE_CHECKING
 
-from benchmarks import bends
+from benchmarks import bends, start
 from benchmarks.cases import DEFAULT, OURS, PEERS, PUBLISHED, REST_API, TUNED, Case, Plan, short
 from benchmarks.chart import Chart
 from benchmarks.commands import HOME, version_of
@@ -46,12 +46,14 @@ class Report:
     Args:
         plan: What was to be measured.
         results: What was.
+        begin: The results of `benchmarks.start`.
         page: The file; the charts go to the folder of its name.
     """
 
-    def __init__(self, plan: Plan, results: Sequence[dict[str, Any]], page: Path) -> None:
+    def __init__(self, plan: Plan, results: Sequence[dict[str, Any]], begin: dict[str, Any], page: Path) -> None:
         self._plan = plan
         self._summaries = Summaries(results)
+        self._begin = begin
         self._page = page
         self._charts = page.with_suffix("")
 
@@ -69,7 +71,7 @@ class Report:
             self._curve(plan.latency, "latency_ms", "Latency", "milliseconds a request")
             + bends.latency(plan.latency, summaries),
             "## Under a rate limit\n\n" + bends.limits(plan.limits, summaries),
-            *(path.read_text() for path in (HOME / "start.md",) if path.exists()),
+            start.section(self._begin),
             "## Differences found\n\n" + self._differences(),
         ]
         self._page.write_text("\n\n".join(section.strip() for section in sections if section.strip()) + "\n")

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from benchmarks import commands, runner
+from benchmarks import commands, runner, start
 from benchmarks.cases import OURS, TUNED, Case, plan
 from benchmarks.chart import Chart, ticks
 from benchmarks.compare import compare
@@ -120,7 +120,7 @@ def result(case: Case, peer: str, seconds: float) -> dict[str, Any]:
 def test_the_page_is_written_from_what_there_is(tmp_path: Path) -> None:
     page = tmp_path / "docs" / "performance.md"
     chosen = plan(10_000, 3)
-    Report(chosen, [], page).write()
+    Report(chosen, [], {}, page).write()
     assert "## Into DuckDB" in page.read_text()
     results = [
         result(case, peer, seconds)
@@ -128,11 +128,19 @@ def test_the_page_is_written_from_what_there_is(tmp_path: Path) -> None:
         for peer, seconds in ((OURS, 2.0), (OURS, 4.0), (OURS, 3.0), (TUNED, 6.0))
     ]
     results.append({**result(chosen.table[3], "published", 9.0), "error": "it broke"})
-    Report(chosen, results, page).write()
+    begin = {
+        "discovery": {start.SDK: {"seconds": 1.0, "cpu": 0.5}, "tap-x --discover": {"seconds": 1.1, "cpu": 0.6}},
+        "first_request": {"tap": 1.0, "meltano": 3.5},
+        "requests": {"tap-x": {"streams": 3, "incremental": 2, "first": 9, "second": 4, "most": [["/a", 3]]}},
+    }
+    Report(chosen, results, begin, page).write()
     text = page.read_text()
     assert "| 10k attendances, 0 ms, append | tap and target-duckdb | 3.0 |" in text
     assert "|  | dlt, tuned by hand | 6.0 | 2.0 |" in text
     assert "failed: it broke" in text
+    assert "| `tap-x --discover` | 1.10 | 1.10 | 0.60 | 1.20 |" in text
+    assert "2.5 s are Meltano's own" in text
+    assert "| tap-x | 3 | 2 | 9 | 4 | `/a` 3 |" in text
     assert sorted(path.name for path in (tmp_path / "docs" / "performance").iterdir()) == [
         "in_flight.svg",
         "latency_ms.svg",
