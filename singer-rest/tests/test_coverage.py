@@ -285,6 +285,20 @@ def test_empty_answer_among_others_is_requested_again(
     assert activated(output) == {"owners", "pets"}
 
 
+@pytest.mark.parametrize(("empty_answers", "ids"), [(1, ["1", "2"]), (2, [])])
+def test_empty_answer_in_place_of_a_whole_list_is_believed_the_second_time(
+    run: Callable[..., Output], shop: Any, vendor: Host, empty_answers: int, ids: list[str]
+) -> None:
+    def empty(asked: Asked) -> Answer | None:
+        return Answer(b"", 204) if times(vendor, asked.path) <= empty_answers else None
+
+    shop.before = empty
+    shop.data["/visits"] = [{"id": number, "updated_at": "2026-01-05T00:00:00Z"} for number in ("1", "2")]
+    output = run("visits", optional_streams=["visits"], start_date=None, end_date=None)
+    assert output.ids().get("visits", []) == ids
+    assert times(vendor, "/visits") == 2
+
+
 def test_empty_answers_that_are_the_rule_are_not_requested_again(
     run: Callable[..., Output], shop: Any, vendor: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,8 @@ MANY_PARENTS = 100
 """The same if some were not found: some vendors answer "not found" for parents that have no children."""
 MAX_NO_CONTENT = 100
 """Up to this many slices without a body are requested again, however few others have one."""
+FEW_NO_CONTENT = 3
+"""The same if none has one: requesting a short list again is cheap."""
 MOST_NAMED = 20
 """Maximum number of slices named in a message."""
 
@@ -222,7 +224,8 @@ class Coverage:
                 retries += [part for slices in refusals.values() for part in slices]
                 refusals.clear()
         # A vendor that usually sends a body may send none by mistake; if few slices have one, none is the rule.
-        if self._with_content and len(self._no_content) <= max(self._with_content, MAX_NO_CONTENT):
+        few = max(self._with_content, MAX_NO_CONTENT) if self._with_content else FEW_NO_CONTENT
+        if len(self._no_content) <= few:
             retries += [replace(part) for part in self._no_content]
         # Without a key, records emitted again would be duplicates.
         retries += [replace(part) for part, has_records in self._incomplete if self._has_key or not has_records]
