@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pendulum
+from singer_sdk import Stream
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from singer_rest import times
@@ -26,7 +27,7 @@ from singer_rest.state.backfill import Backfill
 from singer_rest.state.replication import Replication
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from singer_rest.aliases import Params, Record
@@ -354,16 +355,23 @@ class RestStream(FetchingStream):
         """Returns where a later run may continue a list without slices after a page. None if it may not."""
         return None
 
-    def prepared_records(self, page: Page) -> Iterable[Record]:
-        """Yields the page's records as they are emitted: with the slice's columns, fitted to the schema.
+    def prepared_records(self, page: Page) -> list[Record]:
+        """Returns the page's records as they are emitted: with the slice's columns, fitted to the schema.
 
         Pages of other slices may come in between. What has to be known of the slice's earlier ones is in `page.memory`.
         """
         self.conformer.start_page(page.memory)
-        for record in page.records:
-            record.update(page.slice.columns)
-            processed = self.post_process(record)
-            if processed is not None:
-                yield self.conformer.conform(processed)
+        if page.slice.columns:
+            for record in page.records:
+                record.update(page.slice.columns)
+        records = self.conformer.conform_page(self.process(page.records))
         if page.ends_slice:
             self.conformer.end_slice()
+        return records
+
+    def process(self, records: list[Record]) -> list[Record]:
+        """Returns a page's records, changed or left out as the stream needs it: by default by `post_process`."""
+        if type(self).post_process is Stream.post_process:
+            return records
+        processed = (self.post_process(record) for record in records)
+        return [record for record in processed if record is not None]

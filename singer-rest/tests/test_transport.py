@@ -175,7 +175,7 @@ def test_a_connection_that_takes_too_long_does_not_get_better_by_asking_for_less
     def late(*_: object, **__: object) -> None:
         raise requests.ConnectTimeout
 
-    monkeypatch.setattr("requests.Session.request", late)
+    monkeypatch.setattr("requests.adapters.HTTPAdapter.send", late)
     with pytest.raises(RetryableError, match="no answer in time") as raised:
         transport("http://127.0.0.1:9").send(REQUEST, None)
     assert not raised.value.slow
@@ -252,7 +252,7 @@ def test_two_lengths_of_one_answer_are_no_fault_of_the_settings(monkeypatch: pyt
     def contradictory(*_: object, **__: object) -> None:  # urllib3 leaves the socket of a real one to be collected
         raise requests.exceptions.InvalidHeader
 
-    monkeypatch.setattr("requests.Session.request", contradictory)
+    monkeypatch.setattr("requests.adapters.HTTPAdapter.send", contradictory)
     with pytest.raises(RetryableError, match="the response headers contradict each other"):
         transport("http://127.0.0.1:9").send(REQUEST, None)
 

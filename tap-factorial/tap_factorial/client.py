@@ -31,7 +31,7 @@ from tap_factorial.openapi.columns import is_id
 from tap_factorial.slices import slices_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from singer_rest import Page, Record
@@ -125,7 +125,7 @@ class FactorialStream(RestStream):
         return super().classify(reply, request)
 
     @override
-    def prepared_records(self, page: Page) -> Iterable[Record]:
+    def prepared_records(self, page: Page) -> list[Record]:
         self._tap.check_answered_as(self.path.partition("/resources/")[2], page.records)
         return super().prepared_records(page)
 

@@ -10,7 +10,7 @@ from singer_rest import Paginator, Parsed, Request, SinglePage, TapError, lookup
 from typing_extensions import override
 
 from tap_personio.client import PersonioStream
-from tap_personio.values import as_list, normalizer, unwrap
+from tap_personio.values import NORMAL, as_list, normalizer, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,9 +62,15 @@ class V1Stream(PersonioStream):
         return {name: normalizer(definition) for name, definition in self.effective_schema["properties"].items()}
 
     @override
-    def post_process(self, row: Record, context: object = None) -> Record:
+    def process(self, records: list[Record]) -> list[Record]:
         normalizers = self._normalizers
-        for name, value in row.items():
-            if name in normalizers:
-                row[name] = normalizers[name](value)
-        return row
+        for row in records:
+            values = row.values()
+            if "" in values or [] in values:
+                row.update({name: normalizers[name](value) for name, value in row.items() if name in normalizers})
+        for name, normalize in normalizers.items():
+            if kind := NORMAL.get(normalize):
+                for row in records:
+                    if name in row and row[name].__class__ is not kind:
+                        row[name] = normalize(row[name])
+        return records

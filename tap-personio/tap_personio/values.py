@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 CELL = {"label", "value", "type", "universal_id"}
+CONTAINERS = frozenset({dict, list})
 BOOLEANS = frozenset({"true", "false"})
 
 
@@ -18,14 +19,20 @@ def unwrap(value: Any) -> Any:  # noqa: ANN401 - what the API sends
         return [unwrap(item) for item in value]
     if not isinstance(value, dict):
         return value
-    if isinstance(value.get("attributes"), dict):
-        others = {name: item for name, item in value.items() if name not in {"type", "attributes"}}
-        value = {**others, **value["attributes"]}
+    found = {**value}
+    attributes = value.get("attributes")
+    if isinstance(attributes, dict):
+        del found["attributes"]
+        found.pop("type", None)
+        found.update(attributes)
     elif "label" in value and "value" in value:
         if value.keys() <= CELL:
             return unwrap(value["value"])
-        value = {name: item for name, item in value.items() if name not in CELL - {"value"}}
-    return {name: unwrap(item) for name, item in value.items()}
+        found = {name: item for name, item in value.items() if name not in CELL - {"value"}}
+    for name, item in found.items():
+        if item.__class__ in CONTAINERS:
+            found[name] = unwrap(item)
+    return found
 
 
 def as_list(value: Any) -> Any:  # noqa: ANN401 - what the API sends
@@ -37,20 +44,21 @@ def normalizer(definition: Mapping[str, Any]) -> Callable[[Any], Any]:
     """Returns what brings the forms of a value that only v1 has to those that `singer_rest` converts."""
     kinds = definition.get("type") or ()
     kind = kinds if isinstance(kinds, str) else next((name for name in kinds if name != "null"), "")
-    return _NORMALIZERS.get(kind, _without_empty)
+    return _NORMALIZERS.get(kind, without_empty)
 
 
 def _unchanged(value: Any) -> Any:  # noqa: ANN401
     return value
 
 
-def _without_empty(value: Any) -> Any:  # noqa: ANN401
+def without_empty(value: Any) -> Any:  # noqa: ANN401
+    """Returns a value, or None if it is one that the API sends for none."""
     return None if value in ("", []) else value
 
 
 def _boolean(value: Any) -> Any:  # noqa: ANN401
     word = value.strip(" ,") if isinstance(value, str) else ""
-    return word if word.lower() in BOOLEANS else _without_empty(value)
+    return word if word.lower() in BOOLEANS else without_empty(value)
 
 
 def _list(value: Any) -> Any:  # noqa: ANN401
@@ -65,4 +73,6 @@ def _list(value: Any) -> Any:  # noqa: ANN401
     return items if isinstance(items, list) else [item.strip() for item in value.split(",") if item.strip()]
 
 
+NORMAL: dict[Callable[[Any], Any], type] = {_boolean: bool, _list: list}
+"""Types of values that these normalizers leave as they are."""
 _NORMALIZERS: dict[str, Callable[[Any], Any]] = {"": _unchanged, "boolean": _boolean, "array": _list}

@@ -14,7 +14,7 @@ import requests
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from singer_rest.errors import RetryableError, RunError, TapError
-from singer_rest.http.connections import Adapter, ending_by
+from singer_rest.http.connections import HostSession, ending_by
 from singer_rest.http.headers import check_sendable
 from singer_rest.http.rate_limits import MAX_WAIT, RateLimiter, reset_after, retry_after
 from singer_rest.http.request import Reply, Request
@@ -35,6 +35,8 @@ TIMEOUTS_PER_ANSWER = 5
 """Time-outs until a whole response must have arrived, since each part of it may arrive in time for ever."""
 CONNECT_SECONDS = 60.0
 """Maximum number of seconds to wait for a connection. A host may have several addresses."""
+SIMPLE = {"params", "data", "headers"}
+"""What most requests consist of."""
 LATE = "no answer in time"
 UNREACHABLE = "the host cannot be reached; check the addresses in the settings"
 INVALID_RESPONSES = (
@@ -150,33 +152,21 @@ class Transport:
     def _answer(
         self, method: str, path: str, endpoint: str, timeout: float, kwargs: dict[str, Any]
     ) -> requests.Response:
+        session, url, timeouts = self._session(), self.api_url + path, (min(timeout, CONNECT_SECONDS), timeout)
         try:
             # A redirect could send the token to another host, or lead to a login page.
-            return self._session().request(
-                method,
-                self.api_url + path,
-                timeout=(min(timeout, CONNECT_SECONDS), timeout),
-                allow_redirects=self._public,
-                stream=True,
-                **kwargs,
-            )
+            if kwargs.keys() == SIMPLE and not self._public:
+                return session.send_to_host(method, url, timeout=timeouts, **kwargs)
+            return session.request(method, url, timeout=timeouts, allow_redirects=self._public, stream=True, **kwargs)
         except (requests.RequestException, HTTPError, ValueError, OSError) as error:
             raise _explained(error, endpoint) from None
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
+    def _session(self) -> HostSession:
+        session: HostSession | None = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = requests.Session()
-            session.headers.update({**self._headers, "Accept-Encoding": ", ".join(ENCODINGS)})
-            for scheme in ("http://", "https://"):
-                session.mount(scheme, Adapter())
-            # A .netrc must not replace the header with the token.
-            session.auth = _keep_headers
+            session = HostSession({**self._headers, "Accept-Encoding": ", ".join(ENCODINGS)})
+            self._local.session = session
         return session
-
-
-def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _explained(error: Exception, endpoint: str) -> Exception:

@@ -53,6 +53,10 @@ class Coercion:
             elif len(self._public_names) < MAX_CACHED_NAMES:
                 self._public_names.add(name)
 
+    def is_public(self, name: str) -> bool:
+        """Whether a field of this name is kept."""
+        return not self._checks_names or name in self._public_names or not is_secret(name)
+
     def clean(self, value: Any) -> Any:  # noqa: ANN401 - whatever the vendor sent
         """Removes secrets from a value, at any depth."""
         if value.__class__ not in CONTAINERS or not self._checks_names:

@@ -16,7 +16,7 @@ from singer_sdk.plugin_base import SingerCommand
 from singer_sdk.singerlib import Catalog
 
 from singer_rest.errors import RunError, explain, output_sentence
-from singer_rest.singer.memory import share_heaps
+from singer_rest.singer.memory import collect_rarely, share_heaps
 
 
 class Command(SingerCommand):
@@ -25,6 +25,7 @@ class Command(SingerCommand):
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Runs the command."""
         share_heaps()
+        collect_rarely()
         try:
             return super().main(*args, **kwargs)
         except SystemExit as exit_:

@@ -16,7 +16,7 @@ from singer_rest import nesting
 from singer_rest.errors import RunError, output_sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from singer_sdk.singerlib.encoding.simple import Message
@@ -40,12 +40,19 @@ def encode(value: object) -> bytes:
         return nesting.shallow(nesting.dump(value, encode)).encode()
 
 
-def record_lines(stream: str, records: Iterable[Record], version: int | None, extracted: datetime | None) -> bytes:
+def record_lines(stream: str, records: Sequence[Record], version: int | None, extracted: datetime | None) -> bytes:
     """Encodes the RECORD lines of a page. The bytes equal those of single messages."""
+    if not records:
+        return b""
     head = b'{"type":"RECORD","stream":' + encode(stream) + b',"record":'
     tail = b',"version":' + encode(version) if version is not None else b""
     tail += b',"time_extracted":' + encode(extracted) if extracted is not None else b""
-    return b"".join(head + encode(record) + tail + b"}\n" for record in records)
+    tail += b"}\n"
+    try:
+        lines = _encoder.encode_lines(records)
+    except (UnicodeEncodeError, RecursionError):
+        lines = b"".join(encode(record) + b"\n" for record in records)
+    return head + lines[:-1].replace(b"\n", tail + head) + tail  # JSON holds no line breaks of its own
 
 
 class MessageWriter(GenericSingerWriter[bytes, "Message"]):

@@ -9,6 +9,7 @@ from singer_sdk.singerlib import SelectionMask
 
 from singer_rest.singer.coercion import Coercion, plain_type
 from singer_rest.singer.messages import encode
+from singer_rest.singer.page_fit import PageFit
 from singer_rest.singer.scalars import NOT_COERCIBLE, as_extra
 from singer_rest.singer.schemas import EXTRA
 
@@ -52,6 +53,7 @@ class RecordConformer:
         self._free_names = free_names
         self._plain_types = {name: plain_type(part) for name, part in properties.items()}
         self._coercers = {name: self._coercion(name).of(part) for name, part in properties.items()}
+        self._pages = PageFit(properties, self._coercers, lambda column, name: self._coercion(column).is_public(name))
         self._keys = keys
         self._mask = mask or SelectionMask()
         self.keeps_extra = self._mask["properties", EXTRA]
@@ -84,6 +86,14 @@ class RecordConformer:
         """Forgets the keys of the slice."""
         self._keys_held -= len(self._seen_keys)
         self._seen_keys.clear()
+
+    def conform_page(self, records: list[Record]) -> list[Record]:
+        """Fits the records of a page to the schema and checks their keys, with the result of `conform` for each."""
+        if not self._pages.fit(records):
+            return [self.conform(record) for record in records]
+        if self._keys:
+            self._check_keys(records)
+        return records
 
     def conform(self, record: Record) -> Record:
         """Fits a record to the schema and checks its key."""
@@ -123,6 +133,20 @@ class RecordConformer:
             pop_deselected_record_properties(value, {}, self._mask, place)
         extra[name] = as_extra(self._coercion(name).clean(value))
         self.misfits.add(name)
+
+    def _check_keys(self, records: list[Record]) -> None:
+        columns = [[record.get(name) for record in records] for name in self._keys]
+        try:
+            keys = {*map(hash, zip(*columns, strict=True))}
+        except TypeError:
+            keys = set()
+        is_tracked = self._keys_held + len(keys) <= MAX_TRACKED_KEYS and self._seen_keys.isdisjoint(keys)
+        if is_tracked and len(keys) == len(records) and not any(None in column for column in columns):
+            self._seen_keys |= keys
+            self._keys_held += len(keys)
+            return
+        for record in records:
+            self._check_key(record)
 
     def _check_key(self, record: Record) -> None:
         values = tuple([record.get(name) for name in self._keys])

@@ -22,7 +22,7 @@ from singer_rest.singer.schemas import CompletedStream
 from singer_rest.singer.warnings import field_names, stream_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from datetime import datetime
 
     from singer_rest.aliases import Record
@@ -101,7 +101,7 @@ class SyncedStream(CompletedStream):
         """Records in the stream's state what else the next run has to know after a complete read."""
 
     @abstractmethod
-    def prepared_records(self, page: Page) -> Iterable[Record]:
+    def prepared_records(self, page: Page) -> list[Record]:
         """The page's records as they are emitted."""
 
     def steps(self, fetcher: Fetcher) -> Generator[bool | None]:
@@ -198,7 +198,7 @@ class SyncedStream(CompletedStream):
 
     def _emit(self, page: Page, *, write_messages: bool) -> Iterator[Record]:
         repeated = self.conformer.repeated
-        records = list(self.prepared_records(page))
+        records = self.prepared_records(page)
         self.coverage.add_repeated(page, self.conformer.repeated - repeated)
         self.replication.observe(records)
         if write_messages and self._writes_whole_pages:

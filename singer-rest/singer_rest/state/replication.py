@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import pendulum
 
 from singer_rest import times
@@ -12,11 +14,13 @@ from singer_rest.state import checkpoint
 from singer_rest.state.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
+    from collections.abc import Sequence
 
     from singer_rest.aliases import Record
 
+
+LONGEST = len("2026-11-22T05:00:00.123456Z")
+_TIMESTAMPS = list[Annotated[datetime, msgspec.Meta(tz=True)]]
 
 FULL_READ_DUE = "full_read_due"
 """State key: the next run has to read everything."""
@@ -157,18 +161,24 @@ class Replication:
         """Whether a full read returned nothing although an earlier one returned records."""
         return self.whole and not self.total_rows and self._old_version is not None
 
-    def observe(self, records: Iterable[Record]) -> None:
+    def observe(self, records: Sequence[Record]) -> None:
         """Records the replication keys of the records."""
+        self.rows += len(records)
+        if not self._key:
+            return
+        # Deleted records have no other fields than the key.
+        records = [record for record in records if record.get("_sdc_deleted_at") is None]
+        latest = _latest_of([record.get(self._key) for record in records])
+        if latest is not None:
+            self._latest = max(self._latest or latest, latest)
+            return
         for record in records:
-            self.rows += 1
-            if self._key and record.get("_sdc_deleted_at") is None:  # deleted records have no other fields than the key
-                try:
-                    timestamp = times.parse(record.get(self._key) or "")
-                except (ValueError, AttributeError):
-                    self.keyless_rows += 1
-                    continue
-                if self._latest is None or timestamp > self._latest:
-                    self._latest = timestamp
+            try:
+                timestamp = times.parse(record.get(self._key) or "")
+            except (ValueError, AttributeError):
+                self.keyless_rows += 1
+                continue
+            self._latest = max(self._latest or timestamp, timestamp)
 
     def activates(self, start: datetime | None, end: datetime | None) -> bool:
         """Whether the table now holds only records of this version.
@@ -248,3 +258,14 @@ class Replication:
         return RunError(
             f"The state's `{key}` of {self._stream} cannot be read. Run with another state, or with a full refresh."
         )
+
+
+def _latest_of(values: list[Any]) -> datetime | None:
+    """Returns the latest of a page's timestamps, if all are in UTC. None: they have to be read one by one."""
+    try:
+        latest = max(msgspec.convert(values, _TIMESTAMPS))
+    except ValueError:  # also if there are none
+        return None
+    # msgspec rounds further digits, and converts no timestamp to UTC.
+    is_exact = max(map(len, values)) <= LONGEST and "".join(values).count("Z") == len(values)
+    return latest if is_exact else None

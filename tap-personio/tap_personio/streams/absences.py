@@ -11,8 +11,6 @@ from typing_extensions import override
 from tap_personio.client import PersonioStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from singer_rest import Page, Record
 
 
@@ -51,7 +49,7 @@ class AbsencePeriodBreakdowns(PersonioStream):
     optional = True  # one request per absence, ten per second
 
     @override
-    def prepared_records(self, page: Page) -> Iterable[Record]:
+    def prepared_records(self, page: Page) -> list[Record]:
         # According to the vendor there is one entry per day; two of one day were seen, and rows have no id.
         numbers: Counter[str] = page.memory.setdefault("numbers", Counter())
         for row in page.records:

@@ -25,8 +25,6 @@ from tap_personio.client import ZONE_UNKNOWN
 from tap_personio.v1 import V1Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from singer_rest import Page, Record
 
 
@@ -185,7 +183,7 @@ class CustomReportRows(LegacyStream):
         return Request(request.path, params, request.endpoint, counted)
 
     @override
-    def prepared_records(self, page: Page) -> Iterable[Record]:
+    def prepared_records(self, page: Page) -> list[Record]:
         # All rows of an employee are on one page.
         numbers: dict[str, int] = {}
         for row in page.records:

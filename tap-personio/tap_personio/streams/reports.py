@@ -12,8 +12,6 @@ from typing_extensions import override
 from tap_personio.client import CURSOR_ALONE, PersonioStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from singer_rest import Page, Record
 
 
@@ -87,7 +85,7 @@ class ReportRows(PersonioStream):
         return Meaning.UNREADABLE if is_unreadable else meaning
 
     @override
-    def prepared_records(self, page: Page) -> Iterable[Record]:
+    def prepared_records(self, page: Page) -> list[Record]:
         rows, columns = page.memory.get("rows", 0), page.memory.get("columns", [])
         for number, record in enumerate(page.records, rows + 1):
             columns = record.pop("columns") or columns  # not every page has them

@@ -1,0 +1,165 @@
+"""Fits whole pages of records to a schema: what is done for a page, and not for each of its values.
+
+Most values need no change. Whether a page holds only such values is checked at once, by converting it to structs made
+from the schema. A column of other values is coerced on its own: timestamps always, other columns from the first page on
+in which the check fails because of them. Any page that does not fit even so is left to `RecordConformer.conform`, which
+fits record by record, keeps what the schema does not list, and gives the same result for a page that fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any
+
+import msgspec
+
+from singer_rest.aliases import Record
+from singer_rest.singer.coercion import Coercer, plain_type
+from singer_rest.singer.row_types import FLAT, MAX_NUMBER, NUMBER, PASSED_ON, is_free_object, list_of, row_type, struct
+from singer_rest.singer.scalars import NOT_COERCIBLE, local_time, timestamp
+
+Records = Sequence[Record]
+
+_UTC = list[Annotated[datetime, msgspec.Meta(tz=True)] | None]
+_LOCAL = list[Annotated[datetime, msgspec.Meta(tz=False)] | None]
+UTC_LENGTHS = frozenset({len("2026-11-22T05:00:00Z"), len("2026-11-22T05:00:00.123456Z")})
+"""A timestamp of another length has an offset from UTC."""
+LONGEST_IN_UTC = len("2026-11-22T05:00:00.123456+00:00")
+"""Further digits are to be cut, which msgspec rounds."""
+
+
+class PageFit:
+    """Fits pages to a schema.
+
+    Args:
+        properties: The schemas of the columns.
+        coercers: The columns' coercers.
+        is_public: Whether an object in a column may have a field of a name.
+    """
+
+    def __init__(
+        self,
+        properties: Mapping[str, Mapping[str, Any]],
+        coercers: Mapping[str, Coercer],
+        is_public: Callable[[str, str], bool],
+    ) -> None:
+        self._plain_types = {name: plain_type(part) for name, part in properties.items()}
+        self._coercers = coercers
+        self._is_public = is_public
+        self._free = {name for name, part in properties.items() if is_free_object(part)}
+        self._types = {name: row_type(part, partial(is_public, name)) for name, part in properties.items()}
+        self._loose: dict[str, Callable[[str, Records], bool]] = {}
+        """The columns that are coerced on their own, with what does it."""
+        for name in [name for name, kind in self._types.items() if kind is None]:
+            self._loosen(name)
+        self._rows = self._row_list()
+
+    def fit(self, records: Records) -> bool:
+        """Fits the records of a page in place.
+
+        Returns:
+            Whether they fit. If not, some of their values may have been coerced.
+        """
+        if not all(coerce(name, records) for name, coerce in self._loose.items()):
+            return False
+        while not self._is_fitting(records):
+            # No name is left to loosen if a field is not listed.
+            misfits = [name for name, kind in self._types.items() if not _converts(_column(name, records), kind)]
+            if not misfits:
+                return False
+            for name in misfits:
+                self._loosen(name)
+            self._rows = self._row_list()
+            if not all(self._loose[name](name, records) for name in misfits):
+                return False
+        return True
+
+    def _is_fitting(self, records: Records) -> bool:
+        try:
+            msgspec.convert(records, self._rows, builtin_types=PASSED_ON)
+        except (ValueError, RecursionError):  # also if a text holds half a character
+            return False
+        return all(_in_range(_column(name, records)) for name in self._numbers)
+
+    def _row_list(self) -> Any:  # noqa: ANN401 - a type
+        self._numbers = [name for name, kind in self._types.items() if kind == NUMBER]
+        row = struct("Row", {**self._types, **dict.fromkeys(self._loose, Any)})
+        return list[row]  # type: ignore[valid-type]
+
+    def _loosen(self, name: str) -> None:
+        del self._types[name]
+        coercer = self._coercers[name]
+        if coercer is timestamp:
+            self._loose[name] = self._coerce_timestamps
+        elif coercer is local_time:
+            self._loose[name] = self._coerce_local_times
+        elif name in self._free:
+            self._loose[name] = self._coerce_free_objects
+        else:
+            self._loose[name] = self._coerce
+
+    def _coerce(self, name: str, records: Records) -> bool:
+        """Coerces a column as `RecordConformer.conform` does. Returns whether all values were coercible."""
+        plain, coercer = self._plain_types[name], self._coercers[name]
+        for record in records:
+            value = record.get(name)
+            if value is None or value.__class__ is plain:
+                continue
+            coerced = coercer(value)
+            if coerced is NOT_COERCIBLE:
+                return False
+            if coerced is not value:
+                record[name] = coerced
+        return True
+
+    def _coerce_timestamps(self, name: str, records: Records) -> bool:
+        values = _column(name, records)
+        try:
+            texts = msgspec.to_builtins(msgspec.convert(values, _UTC))
+        except ValueError:
+            return self._coerce(name, records)
+        if not {*map(len, filter(None, texts))} <= UTC_LENGTHS:
+            return self._coerce(name, records)
+        if texts == values:
+            return True
+        for record, value, text in zip(records, values, texts, strict=True):
+            if value != text:
+                is_exact = value[-6:] == "+00:00" and len(value) <= LONGEST_IN_UTC
+                record[name] = text if is_exact else timestamp(value)
+        return True
+
+    def _coerce_local_times(self, name: str, records: Records) -> bool:
+        values = _column(name, records)
+        try:
+            if msgspec.to_builtins(msgspec.convert(values, _LOCAL)) == values:
+                return True
+        except ValueError:
+            pass
+        return self._coerce(name, records)
+
+    def _coerce_free_objects(self, name: str, records: Records) -> bool:
+        """Leaves objects as they are if none has an inner one, and none of their names is a secret's."""
+        values = _column(name, records)
+        if not _converts(values, FLAT):
+            return self._coerce(name, records)
+        names: set[str] = set().union(*filter(None, values))
+        return all(self._is_public(name, inner) for inner in names) or self._coerce(name, records)
+
+
+def _column(name: str, records: Records) -> list[Any]:
+    return [record.get(name) for record in records]
+
+
+def _converts(values: list[Any], kind: Any) -> bool:  # noqa: ANN401 - a type
+    try:
+        msgspec.convert(values, list_of(kind), builtin_types=PASSED_ON)
+    except (ValueError, RecursionError):  # also if a text holds half a character
+        return False
+    return kind != NUMBER or _in_range(values)
+
+
+def _in_range(numbers: list[Any]) -> bool:
+    found = [number for number in numbers if number is not None]
+    return not found or (min(found) > -MAX_NUMBER and max(found) < MAX_NUMBER)
