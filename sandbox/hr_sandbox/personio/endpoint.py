@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from hr_sandbox.company.model import key_of
+from hr_sandbox.company.model import Record, key_of
 from hr_sandbox.http.limits import Rate
 from hr_sandbox.http.messages import ApiError
 from hr_sandbox.personio.cursors import CursorError, Position
@@ -31,6 +31,7 @@ ALL = 1_000_000_000  # the page size of endpoints that do not page
 DEFAULT_RATE = Rate(50, 100)
 PLAIN_LINKS = Links()
 
+R = TypeVar("R", bound=Record)
 Values = dict[str, Any]  # path parameters and parsed filters
 Rows = list[Any]  # records of the company; only the endpoint's own functions know their type
 
@@ -46,20 +47,23 @@ class RenderContext:
     mode: str = NORMAL
 
 
-def find_by_id(table: Callable[[Company], Table[Any]]) -> Callable[[Company, Values], Any]:
-    """Return a function that finds a table's record by the id in the path."""
-    return lambda company, values: table(company).find(values["id"])
+def find_or_fail(table: Table[R], key: str) -> R:
+    """Return the record with this id, or fail with 404."""
+    row = table.find(key)
+    if row is None:
+        raise ApiError(problem(404))
+    return row
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """The declaration of one path.
 
     Attributes:
         path: with its parameters in braces.
         stream: the stream whose records it returns.
-        permission: the required scope.
         render: turns a record into its body, or into a row of cells.
+        permission: the required scope.
         forbidden_status: the status if the permission is missing.
         rate: its rate limit.
         filters: its query parameters except `limit` and `cursor`.
@@ -67,8 +71,9 @@ class Endpoint:
 
     path: str
     stream: str
-    permission: str
     render: Callable[[Any, RenderContext], Any]
+    permission: str
+    _: KW_ONLY
     forbidden_status: int = 404
     rate: Rate = DEFAULT_RATE
     filters: tuple[Filter, ...] = ()
@@ -115,7 +120,9 @@ class ListEndpoint(Endpoint):
     """An endpoint that returns records in pages.
 
     Attributes:
-        rows: returns all records in order, before the filters apply. May reject combinations of values.
+        table: the company's table with its records, if these can also be read by `<path>/{id}`.
+        rows: returns all records in order, before the filters apply; by default those of the table. May reject
+            combinations of values.
         default_limit: the page size if the request has no `limit`.
         max_limit: the largest page size.
         limit_status: the status for an invalid page size.
@@ -126,12 +133,14 @@ class ListEndpoint(Endpoint):
         extra_body: returns further members of the body; its `_meta` is merged.
         slices: returns the parameter values of all requests that read the endpoint in full, for a window of dates.
         extra_fields: returns the values that only the path or query contains, for the controls.
-        find: returns a record by the values of `<path>/{id}`, or None; without it there is no such path.
+        find: returns a record by the values of `<path>/{id}`, or None; by default by its id in the table. Without a
+            table there is no such path.
         item_filters: the query parameters of `<path>/{id}`.
         item_render: renders the record of `<path>/{id}`, if it differs from those of the list.
     """
 
-    rows: Callable[[Company, Values], Sequence[Any]]
+    table: str = ""
+    rows: Callable[[Company, Values], Sequence[Any]] | None = None
     default_limit: int = 100
     max_limit: int = 100
     limit_status: int = 400
@@ -148,17 +157,17 @@ class ListEndpoint(Endpoint):
 
     def with_item(self) -> tuple[Endpoint, ...]:
         """Return this endpoint and, if it has one, the endpoint of its single records."""
-        if self.find is None:
+        if not (self.find or self.table):
             return (self,)
         item = ItemEndpoint(
-            path=f"{self.path}/{{id}}",
-            stream=self.stream,
-            permission=self.permission,
-            render=self.item_render or self.render,
+            f"{self.path}/{{id}}",
+            self.stream,
+            self.item_render or self.render,
+            self.permission,
             forbidden_status=self.forbidden_status,
             rate=self.rate,
             filters=self.item_filters,
-            find=self.find,
+            find=self.find or (lambda company, values: getattr(company, self.table).find(values["id"])),
         )
         return self, item
 
@@ -198,7 +207,7 @@ class ListEndpoint(Endpoint):
     def select(self, company: Company, values: Values) -> Rows:
         """Return all rows that match the filters, in order."""
         tests = [(row.accepts, values[row.name]) for row in self.filters if row.accepts and row.name in values]
-        rows = self.rows(company, values)
+        rows = self.rows(company, values) if self.rows else getattr(company, self.table)
         return [row for row in rows if all(accepts(row, wanted) for accepts, wanted in tests)]
 
     def read_all(self, company: Company, first: date, last: date) -> Iterator[tuple[Values, Rows]]:

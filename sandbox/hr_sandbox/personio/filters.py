@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import operator
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 MAX_DIGITS = 18
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z", re.ASCII)
@@ -134,31 +135,37 @@ def boolean(text: str) -> bool:
     return one_of("true", "false")(text) == "true"
 
 
-def any_of(name: str, value: Callable[[Any], str]) -> Filter:
+Getter = str | Callable[[Any], Any] | None  # a field, by default the one with the parameter's name, or a function
+
+
+def _getter(name: str, value: Getter) -> Callable[[Any], Any]:
+    return value if callable(value) else operator.attrgetter(value or name)
+
+
+def any_of(name: str, value: Getter = None) -> Filter:
     """Match rows whose value is in a comma-separated list."""
-    return Filter(name, comma_list, lambda row, wanted: value(row) in wanted)
+    get = _getter(name, value)
+    return Filter(name, comma_list, lambda row, wanted: str(get(row)) in wanted)
 
 
-def equals(name: str, value: Callable[[Any], Any], parse: Callable[[str], Any] = text_value) -> Filter:
+def equals(name: str, value: Getter = None, parse: Callable[[str], Any] = text_value) -> Filter:
     """Match rows that have this value."""
-    return Filter(name, parse, lambda row, wanted: value(row) == wanted)
+    get = _getter(name, value)
+    return Filter(name, parse, lambda row, wanted: get(row) == wanted)
 
 
 def comparisons(
     name: str,
-    value: Callable[[Any], Any],
+    value: Getter,
     operators: Iterable[str],
     parse: Callable[[str], Any] = timestamp,
     title: str | None = None,
 ) -> tuple[Filter, ...]:
     """Return one filter per operator: `""` for equal, gt, lt, gte, lte. Null matches none."""
+    get = _getter(name, value)
 
     def accepts(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-        def accept(row: Any, wanted: Any) -> bool:  # noqa: ANN401  any record
-            held = value(row)
-            return held is not None and compare(held, wanted)
-
-        return accept
+        return lambda row, wanted: (held := get(row)) is not None and compare(held, wanted)
 
     return tuple(
         Filter(f"{name}.{mark}" if mark else name, parse, accepts(_OPERATORS[mark]), title=title) for mark in operators

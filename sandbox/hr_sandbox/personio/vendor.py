@@ -35,8 +35,7 @@ from hr_sandbox.personio.links import STYLES
 from hr_sandbox.personio.modes import NO_CONTENT, REPORT_MODES, Modes
 from hr_sandbox.personio.v1 import V1
 from hr_sandbox.personio.v1.api import MODES, ROUTES
-from hr_sandbox.personio.v1.employees import attributes_of
-from hr_sandbox.personio.v1.people import STREAM
+from hr_sandbox.personio.v1.employees import STREAM, describe_attributes
 from hr_sandbox.vendor import Vendor
 
 if TYPE_CHECKING:
@@ -262,7 +261,7 @@ class Personio(Vendor):
         for stream in self._list_endpoints:
             body: Json = next(self._bodies(stream, day, day, ""), {})
             known[stream] = {name for name in body if name not in {"id", CELLS} and not name.startswith("_")}
-        attributes = {row["key"] for row in attributes_of(self.company)}
+        attributes = {row["key"] for row in describe_attributes(self.company)}
         known[STREAM] = attributes - {"id"}
         known["persons"] |= {f"{CUSTOM}.{row.id}" for row in self.company.attributes}
         return self.access.allow(attribute, known, allowed=allowed)

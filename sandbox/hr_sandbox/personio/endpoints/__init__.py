@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.personio.endpoints import documents, people, recruiting, structure, working_time
+from hr_sandbox.personio.endpoints import absences, documents, people, recruiting, structure, working_time
 
 if TYPE_CHECKING:
     from hr_sandbox.personio.endpoint import Endpoint
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
     endpoint
-    for module in (people, structure, working_time, recruiting, documents)
+    for module in (people, absences, structure, working_time, recruiting, documents)
     for declared in module.ENDPOINTS
     for endpoint in declared.with_item()
 )

@@ -1,271 +1,135 @@
-"""Persons, employments, absences, pay and org units."""
+"""Persons and their employments."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
-from hr_sandbox.company.absences import days_of
-from hr_sandbox.company.dates import months_after
-from hr_sandbox.company.model import AbsenceDay
 from hr_sandbox.http.limits import Rate
-from hr_sandbox.http.messages import ApiError
-from hr_sandbox.personio.endpoint import ListEndpoint, Values, find_by_id
-from hr_sandbox.personio.errors import invalid_value, problem
-from hr_sandbox.personio.filters import (
-    Filter,
-    any_of,
-    boolean,
-    comma_list,
-    comparisons,
-    day,
-    equals,
-    local_time,
-    one_of,
-)
+from hr_sandbox.personio.endpoint import ListEndpoint, RenderContext, Values, find_or_fail
+from hr_sandbox.personio.filters import Filter, any_of, comparisons, equals, one_of
 from hr_sandbox.personio.links import Links
-from hr_sandbox.personio.render import people as render
+from hr_sandbox.personio.render import picture_url, refer_to, render_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
 
-    from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Absence, Compensation, Employment, Person, Table
-
-PERSONS = "personio:persons:read"
-ABSENCES = "personio:absences:read"
-COMPENSATIONS = "personio:compensations:read"
-ORG_UNITS = "personio:org-units:read"
-
-PERSONS_RATE = Rate(30, 100)
-ABSENCES_RATE = Rate(10, 10)
-
-LONG_HOURS = 1.5
-AFTER_BREAK = 10_000_000  # larger than any day's id
+    from hr_sandbox.company import Company, model
+    from hr_sandbox.http.messages import Json
 
 STRICT = ("", "gt", "lt")
-INCLUSIVE = ("gte", "lte")
+_ENDPOINT = partial(
+    ListEndpoint,
+    permission="personio:persons:read",
+    forbidden_status=401,
+    rate=Rate(30, 100),
+    default_limit=10,
+    max_limit=50,
+)
 
 
-def _persons(company: Company, values: Values) -> list[Person]:
+def _find_persons(company: Company, values: Values) -> list[model.Person]:
     status = values.get("status")
-    return [row for row in company.people if status is None or render.person_status(company, row) == status]
+    return [row for row in company.people if status is None or _get_status(company, row) == status]
 
 
-def _absences(company: Company, values: Values) -> list[Absence]:
-    wanted = values.get("absence_type.id")
-    kinds = {row.id for row in company.absence_types if wanted is None or row.uuid in wanted}
-    return [row for row in company.absences if row.type_id in kinds]
+def _get_status(company: Company, row: model.Person) -> str:
+    """Return the status: active if the latest employment is active, on leave or not started yet."""
+    latest = company.latest_employment(row.id)
+    if latest is None:
+        return "UNSPECIFIED"
+    return "INACTIVE" if latest.status == "INACTIVE" else "ACTIVE"
 
 
-def _employments(company: Company, values: Values) -> list[Employment]:
+def _render_person(row: model.Person, context: RenderContext) -> Json:
+    """Render a person. Employments are ids only."""
+    company, root = context.company, context.root
+    return {
+        **render_fields(
+            row, "email", "created_at", "updated_at", "first_name", "last_name", "preferred_name", "gender"
+        ),
+        "id": str(row.id),
+        "profile_picture": {"url": picture_url(row, root)} if row.has_picture else None,
+        "status": _get_status(company, row),
+        "custom_attributes": list(_render_attributes(row, company)),
+        "employments": [{"id": employment.uuid} for employment in reversed(company.employments.of(row.id))],
+        "_meta": {"links": {"employments": {"href": f"{root}/v2/persons/{row.id}/employments"}}},
+    }
+
+
+def _render_attributes(row: model.Person, company: Company) -> Iterator[Json]:
+    for definition in company.attributes:
+        if definition.id in row.attributes:
+            names = [name for name in ("global_id", "label") if getattr(definition, name)]
+            yield {**render_fields(definition, "id", "type", *names), "value": row.attributes[definition.id]}
+
+
+def _find_employments(company: Company, values: Values) -> list[model.Employment]:
     """Return the employments of an existing person, newest first."""
-    if company.people.find(values["person_id"]) is None:
-        raise ApiError(problem(404))
-    rows = company.employments.of(int(values["person_id"]))
+    rows = company.employments.of(find_or_fail(company.people, values["person_id"]).id)
     return sorted(rows, key=lambda row: (row.start_date, row.id), reverse=True)
 
 
-def _employment(company: Company, values: Values) -> Employment | None:
+def _find_employment(company: Company, values: Values) -> model.Employment | None:
     row = company.employments.find(values["id"])
     return row if row and str(row.person_id) == values["person_id"] else None
 
 
-def _ends_after(row: Absence, timestamp: Any) -> bool:  # noqa: ANN401  what a filter parsed
-    return row.ends_at is None or row.ends_at > timestamp
+def _render_employment(row: model.Employment, context: RenderContext) -> Json:
+    company, end = context.company, row.termination
+    units = [("team", row.team_id), ("department", row.department_id)]
+    links = {"person": {"href": f"{context.root}/v2/persons/{row.person_id}"}}
+    if row.supervisor_id is not None:
+        links["supervisor"] = {"href": f"{context.root}/v2/persons/{row.supervisor_id}"}
+    return {
+        **render_fields(row, "status", "weekly_working_hours", "full_time_weekly_working_hours", "type", id="uuid"),
+        **render_fields(row, "probation_end_date", "contract_end_date", "created_at", "updated_at"),
+        **render_fields(row, employment_start_date="start_date", employment_end_date="end_date"),
+        "position": {"title": row.title},
+        "supervisor": refer_to(row.supervisor_id),
+        "office": refer_to(row.office_id),
+        "legal_entity": refer_to(row.legal_entity_id),
+        "job": None if row.job_id is None else refer_to(company.jobs[row.job_id].uuid),
+        "sub_company": refer_to(row.legal_entity_id),
+        "org_units": [{"type": kind, "id": str(number)} for kind, number in units if number is not None],
+        "cost_centers": [
+            {"id": company.cost_centers[number].uuid, "weight": weight} for number, weight in row.cost_centers
+        ],
+        "person": refer_to(row.person_id),
+        "termination": end and _render_termination(end),
+        "_meta": {"links": links},
+    }
 
 
-def _breakdowns(company: Company, values: Values) -> list[AbsenceDay]:
-    """Return the days of an existing absence. A day has two rows if the hours span a break."""
-    row = company.absences.find(values["id"])
-    if row is None:
-        raise ApiError(problem(404))
-    if row.start_half is not None or row.id % 3:
-        return list(days_of(row, company.today))
-    parts = []
-    for part in days_of(row, company.today):
-        if part.amount < LONG_HOURS:
-            parts.append(part)
-            continue
-        before = round(part.amount / 2, 2)
-        parts.append(AbsenceDay(part.id, part.day, before))
-        parts.append(AbsenceDay(part.id + AFTER_BREAK, part.day, round(part.amount - before, 2)))
-    return parts
+def _render_termination(row: model.Termination) -> Json:
+    dates = {"termination_date": "ends_on", "last_working_date": "last_working_day", "terminated_at": "decided_on"}
+    return render_fields(row, "type", "reason", **dates)
 
-
-# The date filters ask which absences overlap a window, whichever end a filter is named after: an absence
-# passes `gte` if it has not ended by then, and `lte` if it has begun by then.
-_OVERLAPS = tuple(
-    Filter(f"{end}.date_time.{mark}", local_time, accepts)
-    for end in ("starts_from", "ends_at")
-    for mark, accepts in (("gte", _ends_after), ("lte", lambda row, timestamp: row.starts_at <= timestamp))
-)
-
-
-def window(company: Company, values: Values) -> tuple[date, date]:
-    """Return the window of compensations: at most a month, by default the current one."""
-    first, last = values.get("start_date"), values.get("end_date")
-    if first is None and last is None:
-        month = months_after(company.today, 0)
-        return month, months_after(month, 1) - timedelta(1)
-    if first is None or last is None:
-        raise invalid_value("start_date" if first is None else "end_date")
-    if last < first or last >= _month_later(first):
-        raise invalid_value("end_date")
-    return first, last
-
-
-def _month_later(first: date) -> date:
-    """Return the same day of the next month, or the first day after it if that month is too short."""
-    following = months_after(first, 1)
-    last = months_after(first, 2) - timedelta(1)
-    return min(following + timedelta(first.day - 1), last + timedelta(1))
-
-
-def _compensations(company: Company, values: Values) -> list[Compensation]:
-    """Return the compensations in effect in the window, without those of zero."""
-    first, last = window(company, values)
-    return [row for row in company.compensations if row.amount and row.in_effect(first, last)]
-
-
-def _months(_company: Company, first: date, last: date) -> Iterator[Values]:
-    """Yield the months of a window of dates, cut at its ends."""
-    month = months_after(first, 0)
-    while month <= last:
-        end = min(months_after(month, 1) - timedelta(1), last)
-        yield {"start_date": max(month, first), "end_date": end}
-        month = months_after(month, 1)
-
-
-def _units(company: Company, values: Values) -> Table[Any]:
-    return company.departments if values["type"] == "department" else company.teams
-
-
-def _org_units(company: Company, values: Values) -> list[Any]:
-    sort = values.get("sort", "id")
-    name = sort.removeprefix("-")
-    return sorted(_units(company, values), key=lambda row: (getattr(row, name), row.id), reverse=sort.startswith("-"))
-
-
-_UNIT_TYPE = Filter("type", one_of("department", "team"), required=True)
-_PARENTS = Filter("include_parent_chain", boolean)
 
 ENDPOINTS: tuple[ListEndpoint, ...] = (
-    ListEndpoint(
-        path="/v2/persons",
-        stream="persons",
-        permission=PERSONS,
-        forbidden_status=401,
-        rate=PERSONS_RATE,
-        rows=_persons,
-        render=render.person,
-        default_limit=10,
-        max_limit=50,
+    _ENDPOINT(
+        "/v2/persons",
+        "persons",
+        _render_person,
+        rows=_find_persons,
         filters=(
-            any_of("id", lambda row: str(row.id)),
-            any_of("email", lambda row: str(row.email)),
-            equals("first_name", lambda row: str(row.first_name)),
-            equals("last_name", lambda row: str(row.last_name)),
-            equals("preferred_name", lambda row: str(row.preferred_name)),
-            *comparisons("created_at", lambda row: row.created_at, STRICT),
-            *comparisons("updated_at", lambda row: row.updated_at, STRICT),
+            any_of("id"),
+            any_of("email"),
+            *(equals(name) for name in ("first_name", "last_name", "preferred_name")),
+            *comparisons("created_at", "created_at", STRICT),
+            *comparisons("updated_at", "updated_at", STRICT),
             Filter("status", one_of("ACTIVE", "INACTIVE")),
         ),
-        find=find_by_id(lambda company: company.people),
+        table="people",
     ),
-    ListEndpoint(
-        path="/v2/persons/{person_id}/employments",
-        stream="employments",
-        permission=PERSONS,
-        forbidden_status=401,
-        rate=PERSONS_RATE,
-        rows=_employments,
-        render=render.employment,
-        default_limit=10,
-        max_limit=50,
+    _ENDPOINT(
+        "/v2/persons/{person_id}/employments",
+        "employments",
+        _render_employment,
+        rows=_find_employments,
         links=Links(path="/v2/employments"),  # a path that does not exist
         slices=lambda company, *_: [{"person_id": str(row.id)} for row in company.people],
-        filters=(
-            any_of("id", lambda row: str(row.uuid)),
-            *comparisons("updated_at", lambda row: row.updated_at, STRICT),
-        ),
-        find=_employment,
-    ),
-    ListEndpoint(
-        path="/v2/absence-types",
-        stream="absence_types",
-        permission=ABSENCES,
-        rows=lambda company, _: list(company.absence_types),
-        render=render.absence_type,
-        links=Links(last_page="none"),
-        find=find_by_id(lambda company: company.absence_types),
-    ),
-    ListEndpoint(
-        path="/v2/absence-periods",
-        stream="absence_periods",
-        permission=ABSENCES,
-        rate=ABSENCES_RATE,
-        rows=_absences,
-        render=render.absence_period,
-        links=Links(carries_query=True),
-        filters=(
-            any_of("id", lambda row: str(row.uuid)),
-            Filter("absence_type.id", comma_list),
-            any_of("person.id", lambda row: str(row.person_id)),
-            *_OVERLAPS,
-            *comparisons("updated_at", lambda row: row.updated_at, INCLUSIVE),
-        ),
-        find=find_by_id(lambda company: company.absences),
-    ),
-    ListEndpoint(
-        path="/v2/absence-periods/{id}/breakdowns",
-        stream="absence_period_breakdowns",
-        permission=ABSENCES,
-        rate=ABSENCES_RATE,
-        rows=_breakdowns,
-        render=render.breakdown,
-        default_limit=28,
-        max_limit=28,
-        slices=lambda company, *_: [{"id": row.uuid} for row in company.absences],
-        extra_fields=lambda values, row: {"_absence_period_id": values["id"], "_number": 1 + (row.id > AFTER_BREAK)},
-    ),
-    ListEndpoint(
-        path="/v2/compensations",
-        stream="compensations",
-        permission=COMPENSATIONS,
-        rows=_compensations,
-        render=render.compensation,
-        links=Links(carries_query=True, last_page="null"),
-        slices=_months,
-        extra_fields=lambda values, _: {"_month": months_after(values["start_date"], 0).isoformat()},
-        filters=(
-            Filter("start_date", day),
-            Filter("end_date", day),
-            any_of("person.id", lambda row: str(row.person_id)),
-            any_of("legal_entity.id", lambda row: str(row.legal_entity_id)),
-        ),
-    ),
-    ListEndpoint(
-        path="/v2/compensations/types",
-        stream="compensation_types",
-        permission=COMPENSATIONS,
-        rows=lambda company, _: list(company.compensation_types),
-        render=render.compensation_type,
-        links=Links(last_page="null"),
-    ),
-    ListEndpoint(
-        path="/v2/org-units",
-        stream="org_units",
-        permission=ORG_UNITS,
-        rows=_org_units,
-        render=render.org_unit,
-        default_limit=20,
-        links=Links(carries_query=True),
-        slices=lambda *_: [{"type": "department"}, {"type": "team"}],
-        filters=(_UNIT_TYPE, _PARENTS, Filter("sort", one_of("name", "-name", "id", "-id"))),
-        find=lambda company, values: _units(company, values).find(values["id"]),
-        item_filters=(_UNIT_TYPE, _PARENTS),
-        item_render=render.org_unit_by_id,
+        filters=(any_of("id", "uuid"), *comparisons("updated_at", "updated_at", STRICT)),
+        find=_find_employment,
     ),
 )

@@ -1,103 +1,179 @@
-"""Cost centers, workplaces, legal entities, jobs and salary bands."""
+"""Org units, cost centers, workplaces, legal entities, jobs and salary bands."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.company.model import key_of
-from hr_sandbox.personio.endpoint import ListEndpoint, Values, find_by_id
-from hr_sandbox.personio.filters import Filter, any_of, number_list, one_of
+from hr_sandbox.company.model import Team, key_of
+from hr_sandbox.company.seed_data import FAMILIES
+from hr_sandbox.personio.endpoint import ListEndpoint, RenderContext, Values
+from hr_sandbox.personio.filters import Filter, any_of, boolean, number_list, one_of
 from hr_sandbox.personio.links import Links
-from hr_sandbox.personio.render import structure as render
+from hr_sandbox.personio.render import refer_to, render_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Table
+    from hr_sandbox.company import Company, model
+    from hr_sandbox.http.messages import Json
 
-COST_CENTERS = "personio:cost-centers:read"
-WORKPLACES = "personio:workplaces:read"
-LEGAL_ENTITIES = "personio:legal-entities:read"
-JOBS = "personio:jobs:read"
+    Unit = model.Department | Team
 
+SALARY_BANDS = "personio:salary-bands:read"
+MANAGERS = 11  # the lowest grade with management responsibility
+
+_ENDPOINT = partial(ListEndpoint, default_limit=50)
+_REPEATED = Links(carries_query=True)
+_UNIT_TYPE = Filter("type", one_of("department", "team"), required=True)
+_PARENTS = Filter("include_parent_chain", boolean)
 _ID = any_of("id", key_of)
-_NAMED = (
-    _ID,
-    any_of("name", lambda row: str(row.name)),
-    Filter("sort", one_of("id", "-id", "name", "-name")),
-)
+_NAMED = (_ID, any_of("name"), Filter("sort", one_of("id", "-id", "name", "-name")))
 
 
-def _sorted(table: Callable[[Company], Table[Any]]) -> Callable[[Company, Values], list[Any]]:
-    def rows(company: Company, values: Values) -> list[Any]:
+def _get_units(company: Company, values: Values) -> model.Table[Any]:
+    return company.departments if values["type"] == "department" else company.teams
+
+
+def _sort_units(company: Company, values: Values) -> list[Any]:
+    sort = values.get("sort", "id")
+    name = sort.removeprefix("-")
+    rows = _get_units(company, values)
+    return sorted(rows, key=lambda row: (getattr(row, name), row.id), reverse=sort.startswith("-"))
+
+
+def _render_unit(row: Unit, context: RenderContext, shown: tuple[str, ...] = ()) -> Json:
+    """Render a department or team. Its parents, if requested, are ids only in lists, and have more fields otherwise."""
+    kind = context.values["type"]
+    body: Json = {
+        **render_fields(row, "name", "description", "abbreviation"),
+        "id": str(row.id),
+        "type": kind,
+        "parent_id": None if row.parent_id is None else str(row.parent_id),
+    }
+    if context.values.get("include_parent_chain"):
+        body["parent_chain"] = [
+            {"id": str(parent.id), "type": kind, **render_fields(parent, *shown)}
+            for parent in _find_parents(row, context.company)
+        ]
+    return body
+
+
+def _find_parents(row: Unit, company: Company) -> Iterator[Unit]:
+    table: model.Table[Any] = company.teams if isinstance(row, Team) else company.departments
+    seen = {row.id}
+    while row.parent_id is not None and row.parent_id not in seen and row.parent_id in table:
+        row = table[row.parent_id]
+        seen.add(row.id)
+        yield row
+
+
+def _sort(table: str) -> Callable[[Company, Values], list[Any]]:
+    def sort_rows(company: Company, values: Values) -> list[Any]:
         sort = values.get("sort", "")
         keys: dict[str, Callable[[Any], Any]] = {
             "": lambda row: row.id,
             "id": lambda row: getattr(row, "uuid", row.id),
             "name": lambda row: (row.name, row.id),
         }
-        return sorted(table(company), key=keys[sort.removeprefix("-")], reverse=sort.startswith("-"))
+        return sorted(getattr(company, table), key=keys[sort.removeprefix("-")], reverse=sort.startswith("-"))
 
-    return rows
+    return sort_rows
+
+
+def _render_workplace(row: model.Office, _context: RenderContext) -> Json:
+    """Render a workplace, which employments call an office."""
+    address = {"city": row.city, "country": row.country}
+    return {"id": str(row.id), "address": address, **render_fields(row, "name", timezone_id="timezone")}
+
+
+def _render_legal_entity(row: model.LegalEntity, _context: RenderContext) -> Json:
+    return {"id": str(row.id), **render_fields(row, "name", "country", "currency", "created_at")}
+
+
+def _render_job(row: model.Job, context: RenderContext) -> Json:
+    """Render a job. Salary bands require their own permission."""
+    shown = context.permissions is None or SALARY_BANDS in context.permissions
+    bands = context.company.salary_bands.of(row.id) if shown else []
+    return {
+        **render_fields(row, "name", id="uuid", global_grade="grade"),
+        "job_family": FAMILIES[row.family][0],
+        "level": None if row.grade is None else f"L{row.grade - 7}",
+        "job_track": None if row.grade is None else ("MANAGER" if row.grade >= MANAGERS else "PROFESSIONAL"),
+        "salary_band_ids": [band.uuid for band in bands],
+    }
+
+
+def _render_salary_band(row: model.SalaryBand, context: RenderContext) -> Json:
+    return {
+        **render_fields(row, "name", "currency", "minimum", "maximum", id="uuid"),
+        "job": refer_to(context.company.jobs[row.job_id].uuid),
+        "interval": "YEARLY",
+    }
 
 
 ENDPOINTS: tuple[ListEndpoint, ...] = (
     ListEndpoint(
-        path="/v2/cost-centers",
-        stream="cost_centers",
-        permission=COST_CENTERS,
-        forbidden_status=403,
-        rows=_sorted(lambda company: company.cost_centers),
-        render=render.cost_center,
-        default_limit=50,
-        filters=_NAMED,
-    ),
-    ListEndpoint(
-        path="/v2/workplaces",
-        stream="workplaces",
-        permission=WORKPLACES,
-        rows=_sorted(lambda company: company.offices),
-        render=render.workplace,
-        default_limit=50,
-        filters=_NAMED,
-    ),
-    ListEndpoint(
-        path="/v2/legal-entities",
-        stream="legal_entities",
-        permission=LEGAL_ENTITIES,
-        rows=lambda company, _: sorted(company.legal_entities, key=lambda row: row.created_at, reverse=True),
-        render=render.legal_entity,
+        "/v2/org-units",
+        "org_units",
+        _render_unit,
+        "personio:org-units:read",
+        rows=_sort_units,
         default_limit=20,
-        links=Links(carries_query=True),
-        filters=(
-            Filter("id", number_list, lambda row, wanted: row.id in wanted),
-            any_of("country", lambda row: str(row.country)),
-        ),
-        find=find_by_id(lambda company: company.legal_entities),
+        links=_REPEATED,
+        slices=lambda *_: [{"type": "department"}, {"type": "team"}],
+        filters=(_UNIT_TYPE, _PARENTS, Filter("sort", one_of("name", "-name", "id", "-id"))),
+        find=lambda company, values: _get_units(company, values).find(values["id"]),
+        item_filters=(_UNIT_TYPE, _PARENTS),
+        item_render=lambda row, context: _render_unit(row, context, ("name", "description", "abbreviation")),
     ),
-    ListEndpoint(
-        path="/v2/jobs",
-        stream="jobs",
-        permission=JOBS,
+    _ENDPOINT(
+        "/v2/cost-centers",
+        "cost_centers",
+        lambda row, _: render_fields(row, "name", id="uuid"),
+        "personio:cost-centers:read",
         forbidden_status=403,
-        rows=_sorted(lambda company: company.jobs),
-        render=render.job,
-        default_limit=50,
-        links=Links(carries_query=True),
+        rows=_sort("cost_centers"),
         filters=_NAMED,
-        find=find_by_id(lambda company: company.jobs),
+    ),
+    _ENDPOINT(
+        "/v2/workplaces",
+        "workplaces",
+        _render_workplace,
+        "personio:workplaces:read",
+        rows=_sort("offices"),
+        filters=_NAMED,
     ),
     ListEndpoint(
-        path="/v2/salary-bands",
-        stream="salary_bands",
-        permission=render.SALARY_BANDS,
+        "/v2/legal-entities",
+        "legal_entities",
+        _render_legal_entity,
+        "personio:legal-entities:read",
+        rows=lambda company, _: sorted(company.legal_entities, key=lambda row: row.created_at, reverse=True),
+        default_limit=20,
+        links=_REPEATED,
+        filters=(Filter("id", number_list, lambda row, wanted: row.id in wanted), any_of("country")),
+        table="legal_entities",
+    ),
+    _ENDPOINT(
+        "/v2/jobs",
+        "jobs",
+        _render_job,
+        "personio:jobs:read",
         forbidden_status=403,
-        rows=lambda company, _: list(company.salary_bands),
-        render=render.salary_band,
-        default_limit=50,
-        links=Links(carries_query=True),
+        rows=_sort("jobs"),
+        links=_REPEATED,
+        filters=_NAMED,
+        table="jobs",
+    ),
+    _ENDPOINT(
+        "/v2/salary-bands",
+        "salary_bands",
+        _render_salary_band,
+        SALARY_BANDS,
+        forbidden_status=403,
+        links=_REPEATED,
         filters=(_ID,),
-        find=find_by_id(lambda company: company.salary_bands),
+        table="salary_bands",
     ),
 )

@@ -3,48 +3,45 @@
 from __future__ import annotations
 
 from datetime import UTC
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.http.messages import ApiError
-from hr_sandbox.personio.endpoint import ListEndpoint, Values, find_by_id
-from hr_sandbox.personio.errors import problem
-from hr_sandbox.personio.filters import (
-    Filter,
-    any_of,
-    boolean,
-    comparisons,
-    day,
-    equals,
-    one_of,
-    plain_time,
-    subset_of,
-)
+from hr_sandbox.personio.endpoint import ListEndpoint, RenderContext, Values, find_or_fail
+from hr_sandbox.personio.filters import Filter, any_of, boolean, comparisons, day, equals, one_of, plain_time, subset_of
 from hr_sandbox.personio.links import Links
-from hr_sandbox.personio.render import working_time as render
+from hr_sandbox.personio.render import format_date, refer_to, render_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Attendance, Person, Project
+    from hr_sandbox.company import Company, model
+    from hr_sandbox.http.messages import Json
 
-ATTENDANCES = "personio:attendances:read"
 STATES = ("PENDING", "CONFIRMED", "REJECTED", "EXPIRED")
+INCLUDED = ("tracked_minutes", "sub_projects_tracked_minutes", "sub_projects_count", "tracked_periods_count")
 INCLUSIVE = ("gte", "lte")
 REFUSED_TIME = "Invalid request content"
 
-_ORDERS: dict[str, Callable[[Attendance], Any]] = {
+_ENDPOINT = partial(ListEndpoint, permission="personio:attendances:read", limit_status=422)
+
+
+def _get_approval(row: model.Attendance) -> str:
+    """Return the state of an attendance. Requests that were not answered in time have expired."""
+    return "EXPIRED" if row.approval == "REJECTED" and row.id % 2 else row.approval
+
+
+_ORDERS: dict[str, Callable[[model.Attendance], Any]] = {
     "person.id": lambda row: row.person_id,
     "start.date_time": lambda row: row.starts_at,
     # Running periods have no end and sort last.
     "end.date_time": lambda row: (row.ends_at is None, row.ends_at or row.starts_at),
     "updated_at": lambda row: row.updated_at,
-    "status": render.approval,
+    "status": _get_approval,
 }
 
 
-def _attendances(company: Company, values: Values) -> list[Attendance]:
+def _sort_attendances(company: Company, values: Values) -> list[model.Attendance]:
     sort = values.get("sort")
     if sort is None:
         return list(company.attendances)
@@ -52,79 +49,122 @@ def _attendances(company: Company, values: Values) -> list[Attendance]:
     return sorted(company.attendances, key=lambda row: (order(row), row.id), reverse=sort.startswith("-"))
 
 
-def _utc(text: str) -> datetime:
+def _parse_utc(text: str) -> datetime:
     """Parse a UTC timestamp, which must be written without a zone."""
     return plain_time(text).replace(tzinfo=UTC)
 
 
-def _projects(company: Company, values: Values) -> list[Project]:
+def _render_attendance(row: model.Attendance, _context: RenderContext) -> Json:
+    """Render work or a break. Times are local to the office and have no zone."""
+    return {
+        **render_fields(row, "type", "comment", "created_at", "updated_at", id="uuid", attribution_date="day"),
+        **render_fields(row, is_auto_generated="automatic", is_on_time_off="on_time_off"),
+        "person": refer_to(row.person_id),
+        "approval": {"status": _get_approval(row)},
+        "start": {"date_time": format_date(row.starts_at)},
+        "end": {"date_time": format_date(row.ends_at)} if row.ends_at else None,
+        "project": refer_to(row.project_id),
+        "is_holiday": False,
+    }
+
+
+def _find_projects(company: Company, values: Values) -> list[model.Project]:
     top = values.get("top_level_only", False)
     return [row for row in company.projects if not (top and row.parent_id)]
 
 
-def _members(company: Company, values: Values) -> list[Person]:
+def _find_members(company: Company, values: Values) -> list[model.Person]:
     """Return the members of an existing project. Subprojects and projects that are open to all have none."""
-    row = company.projects.find(values["id"])
-    if row is None:
-        raise ApiError(problem(404))
-    return [company.people[number] for number in row.member_ids]
+    return [company.people[number] for number in find_or_fail(company.projects, values["id"]).member_ids]
 
 
-_INCLUDE = Filter("include", subset_of(*render.INCLUDED), status=422)
+def _render_project(row: model.Project, context: RenderContext) -> Json:
+    """Render a project with the requested sums."""
+    center = context.company.cost_centers[row.cost_center_id].uuid if row.cost_center_id else None
+    body: Json = {
+        **render_fields(row, "name", "description", "billable", "status", "created_at", "updated_at"),
+        **render_fields(row, project_code="code", client_name="client", project_type="type", assigned_to_all="for_all"),
+        "id": str(row.id),
+        "cost_center": refer_to(center),
+        "parent_project": refer_to(row.parent_id),
+        "start": {"date": format_date(row.starts_on)} if row.starts_on else None,
+        "end": {"date": format_date(row.ends_on)} if row.ends_on else None,
+    }
+    if "include" in context.values:
+        sums = _sum_up(row, context.company)
+        body |= {name: sums[name] for name in INCLUDED if name in context.values["include"]}
+    return body
+
+
+def _sum_up(row: model.Project, company: Company) -> dict[str, int]:
+    tracked = _sum_by_project(company, company.version)
+    parts = [other.id for other in company.projects if other.parent_id == row.id]
+    minutes, periods = tracked.get(row.id, (0, 0))
+    sub_minutes = sum(tracked.get(number, (0, 0))[0] for number in parts)
+    return dict(zip(INCLUDED, (minutes, sub_minutes, len(parts), periods), strict=True))
+
+
+@lru_cache(maxsize=2)
+def _sum_by_project(company: Company, _version: int) -> dict[int, tuple[int, int]]:
+    """Return minutes and periods by project, cached per version of the company."""
+    sums: dict[int, tuple[int, int]] = {}
+    for row in company.attendances:
+        if row.project_id is not None and row.ends_at is not None:
+            minutes, periods = sums.get(row.project_id, (0, 0))
+            worked = int((row.ends_at - row.starts_at).total_seconds()) // 60
+            sums[row.project_id] = (minutes + worked, periods + 1)
+    return sums
+
+
+_INCLUDE = Filter("include", subset_of(*INCLUDED), status=422)
 
 ENDPOINTS: tuple[ListEndpoint, ...] = (
-    ListEndpoint(
-        path="/v2/attendance-periods",
-        stream="attendance_periods",
-        permission=ATTENDANCES,
-        rows=_attendances,
-        render=render.attendance,
-        limit_status=422,
+    _ENDPOINT(
+        "/v2/attendance-periods",
+        "attendance_periods",
+        _render_attendance,
+        rows=_sort_attendances,
         links=Links(host=""),
         filters=(
-            any_of("id", lambda row: str(row.uuid)),
-            any_of("person.id", lambda row: str(row.person_id)),
-            any_of("project.id", lambda row: str(row.project_id)),
-            equals("status", render.approval, one_of(*STATES)),
-            *comparisons("start.date_time", lambda row: row.starts_at, INCLUSIVE, plain_time, REFUSED_TIME),
-            *comparisons("end.date_time", lambda row: row.ends_at, INCLUSIVE, plain_time, REFUSED_TIME),
-            *comparisons("attribution_date", lambda row: row.day, INCLUSIVE, day),
-            *comparisons("updated_at", lambda row: row.updated_at, INCLUSIVE, _utc, REFUSED_TIME),
+            any_of("id", "uuid"),
+            any_of("person.id", "person_id"),
+            any_of("project.id", "project_id"),
+            equals("status", _get_approval, one_of(*STATES)),
+            *comparisons("start.date_time", "starts_at", INCLUSIVE, plain_time, REFUSED_TIME),
+            *comparisons("end.date_time", "ends_at", INCLUSIVE, plain_time, REFUSED_TIME),
+            *comparisons("attribution_date", "day", INCLUSIVE, day),
+            *comparisons("updated_at", "updated_at", INCLUSIVE, _parse_utc, REFUSED_TIME),
             Filter("sort", one_of(*_ORDERS, *(f"-{name}" for name in _ORDERS))),
         ),
-        find=find_by_id(lambda company: company.attendances),
+        table="attendances",
     ),
-    ListEndpoint(
-        path="/v2/projects",
-        stream="projects",
-        permission=ATTENDANCES,
-        rows=_projects,
-        render=render.project,
+    _ENDPOINT(
+        "/v2/projects",
+        "projects",
+        _render_project,
+        rows=_find_projects,
         default_limit=200,
         max_limit=200,
-        limit_status=422,
         links=Links(carries_query=True),
         filters=(
-            any_of("id", lambda row: str(row.id)),
-            any_of("name", lambda row: str(row.name)),
-            any_of("project_code", lambda row: str(row.code)),
-            any_of("parent_project.id", lambda row: str(row.parent_id)),
-            equals("status", lambda row: str(row.status), one_of("ACTIVE", "ARCHIVED")),
+            any_of("id"),
+            any_of("name"),
+            any_of("project_code", "code"),
+            any_of("parent_project.id", "parent_id"),
+            equals("status", "status", one_of("ACTIVE", "ARCHIVED")),
             Filter("top_level_only", boolean),
             _INCLUDE,
         ),
-        find=find_by_id(lambda company: company.projects),
+        table="projects",
         item_filters=(_INCLUDE,),
     ),
-    ListEndpoint(
-        path="/v2/projects/{id}/members",
-        stream="project_members",
-        permission=ATTENDANCES,
-        rows=_members,
-        render=render.member,
+    _ENDPOINT(
+        "/v2/projects/{id}/members",
+        "project_members",
+        lambda row, _: {"person": refer_to(row.id)},
+        rows=_find_members,
         default_limit=200,
         max_limit=200,
-        limit_status=422,
         slices=lambda company, *_: [{"id": str(row.id)} for row in company.projects],
         extra_fields=lambda values, row: {"_project_id": values["id"], "_person_id": str(row.id)},
     ),

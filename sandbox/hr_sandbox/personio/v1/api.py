@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
 from hr_sandbox.http.messages import Response, json_response
-from hr_sandbox.personio.v1 import absence_periods, people, reports, time_offs, working_time
+from hr_sandbox.http.routing import match_path
+from hr_sandbox.personio.v1 import absences, employees, reports, working_time
 from hr_sandbox.personio.v1.errors import StatusError, error_response, invalid_parameter
-from hr_sandbox.personio.v1.parameters import read
-from hr_sandbox.personio.v1.permissions import PERMISSIONS
-from hr_sandbox.personio.v1.route import Call
+from hr_sandbox.personio.v1.route import PERMISSIONS, Call
 
 if TYPE_CHECKING:
     from hr_sandbox.company import Company
@@ -25,7 +24,7 @@ AUTH_PATH = "/v1/auth"
 TOTAL_RATE = Rate(2000, 120_000, 60)  # 2000 per minute, all at once if need be
 TOKENS_PER_MINUTE = 150
 NO_EXPIRY = "no-expiry"  # a token response without `expires_in`
-ROUTES = (*people.ROUTES, *working_time.ROUTES, *time_offs.ROUTES, *absence_periods.ROUTES, *reports.ROUTES)
+ROUTES = (*employees.ROUTES, *working_time.ROUTES, *absences.ROUTES, *reports.ROUTES)
 MODES = {AUTH_PATH: (NO_EXPIRY,), **{row.path: row.modes for row in ROUTES if row.modes}}
 
 
@@ -106,7 +105,7 @@ class V1:
             raise StatusError(401)
         if (denied := self._access.denied_status(route.path, route.permission, 403)) is not None:
             raise StatusError(denied)
-        query = read(route.parameters, request.query)
+        query = route.parse(request.query)
         mode = self._modes.of(route.path)
         body = route.handle(Call(self._company, request.root, match, query, mode))
         return body if isinstance(body, Response) else json_response(self._allowed(route, body))
@@ -121,7 +120,7 @@ class V1:
 
 
 def _route(path: str) -> tuple[Route, dict[str, str]] | None:
-    return next(((row, match) for row in ROUTES if (match := row.match(path)) is not None), None)
+    return next(((row, match) for row in ROUTES if (match := match_path(row.path, path)) is not None), None)
 
 
 def _json(request: Request) -> Json:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Absence, AbsenceType
+    from hr_sandbox.company.model import AbsenceType
     from hr_sandbox.http.messages import Json
 
-When = TypeVar("When", bound=date)
 BERLIN = ZoneInfo("Europe/Berlin")  # the account's zone
 UNITS = {"DAILY": "day", "HOURLY": "hour"}
 CERTIFICATE = {"status": "not-required"}
@@ -19,25 +18,19 @@ CERTIFICATE = {"status": "not-required"}
 CATEGORIES = {"PARENTAL_LEAVE": "maternity_parental_leave", "OVERTIME": "other"}
 
 
-def stamp(timestamp: datetime) -> str:
+def format_timestamp(timestamp: datetime) -> str:
     """Format a timestamp with a zone offset without a colon."""
     return timestamp.astimezone(BERLIN).strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
-def midnight(day: date) -> str:
+def format_midnight(day: date) -> str:
     """Format a date as midnight in the same format."""
-    return stamp(datetime.combine(day, time(), BERLIN))
+    return format_timestamp(datetime.combine(day, time(), BERLIN))
 
 
 def category(row: AbsenceType) -> str:
     """Return the category of an absence type."""
     return CATEGORIES.get(row.category, row.category.lower())
-
-
-def of_unit(unit: str, company: Company) -> list[Absence]:
-    """Return the absences in days or in hours."""
-    kinds = {row.id for row in company.absence_types if row.unit == unit}
-    return [row for row in company.absences if row.type_id in kinds]
 
 
 def short_employee(person_id: int, company: Company) -> Json:
@@ -56,8 +49,3 @@ def short_employee(person_id: int, company: Company) -> Json:
             for key, label, value, kind in parts
         },
     }
-
-
-def within(timestamp: When, first: When | None, last: When | None) -> bool:
-    """Return whether a date or timestamp is in a range with inclusive, optional ends."""
-    return (first is None or timestamp >= first) and (last is None or timestamp <= last)

@@ -6,12 +6,29 @@ A person's id determines the format, so that it stays the same.
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.personio.render.people import picture_url
+from hr_sandbox.data_files import read_data
+from hr_sandbox.http.limits import Rate
+from hr_sandbox.http.messages import Response
+from hr_sandbox.personio.filters import text_value
+from hr_sandbox.personio.render import picture_url
 from hr_sandbox.personio.v1.common import BERLIN, category
+from hr_sandbox.personio.v1.errors import StatusError
+from hr_sandbox.personio.v1.route import (
+    ABSENCES,
+    EMPLOYEES,
+    Call,
+    Parameter,
+    Route,
+    page_from_record,
+    paging,
+    parse_since,
+    succeed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,45 +37,20 @@ if TYPE_CHECKING:
     from hr_sandbox.company.model import AttributeDefinition, Employment, Person
     from hr_sandbox.http.messages import Json
 
+PATH = "/v1/company/employees"
+STREAM = "employees"
+RATE = Rate(5, 15)  # 300 per minute
+ATTRIBUTES = "attributes[]"
+# Records that changed this long before `updated_since` are returned too.
+OVERLAP = timedelta(minutes=45)
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 NOTHING: tuple[Any, ...] = (None, "", [])
 ENTITLEMENT = 30
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 # Key -> label and type. Some labels are renamed and translated by administrators.
-STANDARD: dict[str, tuple[str, str]] = {
-    "id": ("ID", "integer"),
-    "first_name": ("First name", "standard"),
-    "last_name": ("Nachname", "standard"),
-    "preferred_name": ("Name (preferred)", "standard"),
-    "email": ("Email", "standard"),
-    "gender": ("Geschlecht", "standard"),
-    "status": ("Status", "standard"),
-    "position": ("Position", "standard"),
-    "supervisor": ("Supervisor", "standard"),
-    "employment_type": ("Employment type", "standard"),
-    "weekly_working_hours": ("Wochenstunden", "standard"),
-    "hire_date": ("Hire date", "date"),
-    "contract_end_date": ("Contract ends", "date"),
-    "termination_date": ("Termination date", "date"),
-    "termination_type": ("Termination type", "standard"),
-    "termination_reason": ("Termination reason", "standard"),
-    "probation_period_end": ("Probation period end", "date"),
-    "created_at": ("created_at", "date"),
-    "last_modified_at": ("Last modified", "date"),
-    "subcompany": ("Gesellschaft", "standard"),
-    "office": ("Office", "standard"),
-    "department": ("Abteilung", "standard"),
-    "cost_centers": ("Cost center", "standard"),
-    "holiday_calendar": ("Public holidays", "standard"),
-    "absence_entitlement": ("Absence entitlement", "standard"),
-    "work_schedule": ("Arbeitszeitmodell", "standard"),
-    "fix_salary": ("Fix salary", "decimal"),
-    "fix_salary_interval": ("Salary interval", "standard"),
-    "hourly_salary": ("Hourly salary", "decimal"),
-    "vacation_day_balance": ("Vacation day balance", "decimal"),
-    "last_working_day": ("Last day of work", "date"),
-    "profile_picture": ("Profile Picture", "standard"),
-    "team": ("Team", "standard"),
-}
+STANDARD: dict[str, tuple[str, str]] = read_data(__package__, "employee_attributes.json")
 MONEY = ("fix_salary", "hourly_salary")
 TYPES = {
     "string": "standard",
@@ -79,7 +71,7 @@ def dynamic_key(definition: AttributeDefinition) -> str:
     return f"dynamic_{NUMBERS[definition.id]}" if definition.id in NUMBERS else definition.id
 
 
-def attributes_of(company: Company) -> list[Json]:
+def describe_attributes(company: Company) -> list[Json]:
     """Return the definitions of all attributes."""
     rows: list[Json] = [
         {"key": key, "label": label, "type": kind, "universal_id": key, "options": []}
@@ -103,11 +95,11 @@ def modified_at(company: Company, row: Person) -> datetime:
     return max(row.updated_at, latest)
 
 
-def employee(row: Person, company: Company, root: str) -> Json:
+def render_employee(row: Person, company: Company, root: str) -> Json:
     """Render a person with all attributes."""
     attributes: Json = {}
-    currency = _currency(row, company)
-    for key, value in _standard(row, company, root):
+    currency = _get_currency(row, company)
+    for key, value in _list_standard_values(row, company, root):
         label, kind = STANDARD[key]
         attributes[key] = {"label": label, "value": value, "type": kind, "universal_id": key}
         if key in MONEY:
@@ -115,14 +107,14 @@ def employee(row: Person, company: Company, root: str) -> Json:
     for definition in company.attributes:
         attributes[dynamic_key(definition)] = {
             "label": definition.label or "Feld",
-            "value": _dynamic(definition.type, row.attributes.get(definition.id), row.id),
+            "value": _format_attribute(definition.type, row.attributes.get(definition.id), row.id),
             "universal_id": UNIVERSAL.get(definition.id, definition.global_id),
             "type": TYPES[definition.type],
         }
     return {"type": "Employee", "attributes": attributes}
 
 
-def _standard(row: Person, company: Company, root: str) -> Iterator[tuple[str, Any]]:
+def _list_standard_values(row: Person, company: Company, root: str) -> Iterator[tuple[str, Any]]:
     latest = company.latest_employment(row.id)
     yield "id", row.id
     yield "first_name", row.first_name
@@ -133,14 +125,14 @@ def _standard(row: Person, company: Company, root: str) -> Iterator[tuple[str, A
     yield "created_at", row.created_at.astimezone(BERLIN).isoformat()
     yield "last_modified_at", modified_at(company, row).astimezone(BERLIN).isoformat()
     yield "profile_picture", picture_url(row, root) if row.has_picture else None
-    yield "vacation_day_balance", balances(row, company)[0]["balance"]
-    yield "absence_entitlement", [_entitlement(company)]
-    yield from _pay(row, company)
+    yield "vacation_day_balance", compute_balances(row, company)[0]["balance"]
+    yield "absence_entitlement", [_render_entitlement(company)]
+    yield from _list_pay(row, company)
     if latest:
-        yield from _employment(latest, company)
+        yield from _list_employment_values(latest, company)
 
 
-def _employment(row: Employment, company: Company) -> Iterator[tuple[str, Any]]:
+def _list_employment_values(row: Employment, company: Company) -> Iterator[tuple[str, Any]]:
     number = row.person_id
     first = company.employments.of(number)[0]
     ended = row.termination
@@ -148,46 +140,49 @@ def _employment(row: Employment, company: Company) -> Iterator[tuple[str, Any]]:
     yield "position", row.title
     yield "employment_type", row.type.lower()
     yield "weekly_working_hours", f"{row.weekly_working_hours:g}"
-    yield "hire_date", _date(first.start_date, number)
-    yield "contract_end_date", _date(row.contract_end_date, number)
-    yield "probation_period_end", _date(row.probation_end_date, number)
-    yield "termination_date", _date(ended.ends_on if ended else None, number)
+    yield "hire_date", _format_date(first.start_date, number)
+    yield "contract_end_date", _format_date(row.contract_end_date, number)
+    yield "probation_period_end", _format_date(row.probation_end_date, number)
+    yield "termination_date", _format_date(ended.ends_on if ended else None, number)
     yield "termination_type", ended and ended.type.lower()
     yield "termination_reason", ended and ended.reason
-    yield "last_working_day", _date(ended.last_working_day if ended else None, number)
-    boss = {"type": "Employee", "attributes": {"id": _integer("ID", "id", row.supervisor_id)}}
+    yield "last_working_day", _format_date(ended.last_working_day if ended else None, number)
+    boss = {"type": "Employee", "attributes": {"id": _render_integer("ID", "id", row.supervisor_id)}}
     yield "supervisor", boss if row.supervisor_id else NOTHING[number % 3]
-    yield "subcompany", _object("Subcompany", row.legal_entity_id, company.legal_entities[row.legal_entity_id].name)
+    yield (
+        "subcompany",
+        _wrap("Subcompany", row.legal_entity_id, company.legal_entities[row.legal_entity_id].name),
+    )
     office = company.offices[row.office_id]
-    yield "office", _object("Office", office.id, office.name)
-    yield "department", _object("Department", row.department_id, company.departments[row.department_id].name)
+    yield "office", _wrap("Office", office.id, office.name)
+    yield "department", _wrap("Department", row.department_id, company.departments[row.department_id].name)
     team = company.teams[row.team_id] if row.team_id else None
-    yield "team", _object("Team", team.id, team.name) if team else NOTHING[number % 3]
+    yield "team", _wrap("Team", team.id, team.name) if team else NOTHING[number % 3]
     centers = [(company.cost_centers[center], weight) for center, weight in row.cost_centers]
-    yield "cost_centers", [_object("CostCenter", center.id, center.name, percentage=w) for center, w in centers]
-    calendar = _object("HolidayCalendar", office.legal_entity_id, f"Feiertage {office.country}", country=office.country)
+    yield "cost_centers", [_wrap("CostCenter", center.id, center.name, percentage=w) for center, w in centers]
+    calendar = _wrap("HolidayCalendar", office.legal_entity_id, f"Feiertage {office.country}", country=office.country)
     calendar["attributes"]["state"] = office.city if office.country == "DE" else None
     yield "holiday_calendar", calendar
-    yield "work_schedule", _schedule(row)
+    yield "work_schedule", _render_schedule(row)
 
 
-def _integer(label: str, key: str, value: int | None) -> Json:
+def _render_integer(label: str, key: str, value: int | None) -> Json:
     return {"label": label, "value": value, "type": "integer", "universal_id": key}
 
 
-def _object(kind: str, number: int, name: str, **more: Any) -> Json:
+def _wrap(kind: str, number: int, name: str, **more: Any) -> Json:
     return {"type": kind, "attributes": {"id": number, "name": name, **more}}
 
 
-def _schedule(row: Employment) -> Json:
+def _render_schedule(row: Employment) -> Json:
     minutes = int(row.weekly_working_hours * 60) // 5
     worked = f"{minutes // 60:02}:{minutes % 60:02}"
     hours = {day: worked if index < 5 else "00:00" for index, day in enumerate(DAYS)}  # noqa: PLR2004  five days
     number = int(row.weekly_working_hours * 10)
-    return _object("WorkSchedule", number, f"{row.weekly_working_hours:g} h (mon-fri)", valid_from=None, **hours)
+    return _wrap("WorkSchedule", number, f"{row.weekly_working_hours:g} h (mon-fri)", valid_from=None, **hours)
 
 
-def _pay(row: Person, company: Company) -> Iterator[tuple[str, Any]]:
+def _list_pay(row: Person, company: Company) -> Iterator[tuple[str, Any]]:
     today = company.today
     kinds = {kind.id: kind.category for kind in company.compensation_types}
     now = {kinds[pay.type_id]: pay for pay in company.compensations.of(row.id) if pay.in_effect(today, today)}
@@ -197,12 +192,12 @@ def _pay(row: Person, company: Company) -> Iterator[tuple[str, Any]]:
     yield "hourly_salary", hourly.amount if hourly else 0
 
 
-def _currency(row: Person, company: Company) -> str:
+def _get_currency(row: Person, company: Company) -> str:
     latest = company.latest_employment(row.id)
     return company.legal_entities[latest.legal_entity_id].currency if latest else "EUR"
 
 
-def _date(value: date | None, number: int) -> str | None:
+def _format_date(value: date | None, number: int) -> str | None:
     """Format a date in one of the formats that accounts have."""
     if value is None:
         return None
@@ -211,7 +206,7 @@ def _date(value: date | None, number: int) -> str | None:
     return (spaced, joined, f"{joined[:-3]}{joined[-2:]}", joined[:19])[number % 4]
 
 
-def _dynamic(kind: str, value: Any, number: int) -> Any:  # noqa: ANN401  any attribute
+def _format_attribute(kind: str, value: Any, number: int) -> Any:  # noqa: ANN401  any attribute
     if kind == "string_list":
         if not value:
             return ""
@@ -225,12 +220,12 @@ def _dynamic(kind: str, value: Any, number: int) -> Any:  # noqa: ANN401  any at
     return value
 
 
-def _entitlement(company: Company) -> Json:
+def _render_entitlement(company: Company) -> Json:
     vacation = next(iter(company.absence_types))
-    return _object("TimeOffType", vacation.id, vacation.name, category=category(vacation), entitlement=ENTITLEMENT)
+    return _wrap("TimeOffType", vacation.id, vacation.name, category=category(vacation), entitlement=ENTITLEMENT)
 
 
-def balances(row: Person, company: Company) -> list[Json]:
+def compute_balances(row: Person, company: Company) -> list[Json]:
     """Return a person's remaining days off this year, with and without planned absences."""
     year = company.today.year
     midnight = datetime(year, company.today.month, company.today.day, tzinfo=UTC).replace(tzinfo=None)
@@ -239,7 +234,7 @@ def balances(row: Person, company: Company) -> list[Json]:
         if kind.unit == "HOURLY":
             continue
         days = [
-            (absence.starts_at, _length(absence.starts_at, absence.ends_at or midnight + timedelta(1)))
+            (absence.starts_at, _count_workdays(absence.starts_at, absence.ends_at or midnight + timedelta(1)))
             for absence in company.absences.of(row.id)
             if absence.type_id == kind.id and absence.starts_at.year == year and absence.approval != "REJECTED"
         ]
@@ -257,7 +252,55 @@ def balances(row: Person, company: Company) -> list[Json]:
     return shown
 
 
-def _length(start: datetime, end: datetime) -> float:
+def _count_workdays(start: datetime, end: datetime) -> float:
     """Return the working days between two timestamps."""
     first, last = start.date().toordinal(), end.date().toordinal()
     return float(sum(date.fromordinal(day).weekday() < 5 for day in range(first, last)))  # noqa: PLR2004
+
+
+def _select_attributes(body: Json, chosen: tuple[str, ...]) -> Json:
+    if chosen:
+        body["attributes"] = {key: value for key, value in body["attributes"].items() if key in {"id", *chosen}}
+    return body
+
+
+def _list_employees(call: Call) -> Json:
+    company, query = call.company, call.query
+    rows = list(company.people)
+    if query["updated_since"]:
+        rows = [row for row in rows if modified_at(company, row) + OVERLAP >= query["updated_since"]]
+    elif query["email"]:
+        rows = [row for row in rows if row.email == query["email"]]
+    page, metadata = page_from_record(rows, call)
+    data = [_select_attributes(render_employee(row, company, call.root), query[ATTRIBUTES]) for row in page]
+    return succeed(data, metadata=metadata, offset=query["offset"], limit=query["limit"])
+
+
+def _get_employee(call: Call) -> Json:
+    return succeed(render_employee(call.find_person(), call.company, call.root))
+
+
+def _get_picture(call: Call) -> Response:
+    if not call.find_person().has_picture:
+        raise StatusError(404)
+    return Response(200, PICTURE, {"content-type": "image/png"})
+
+
+_PARAMETERS = (
+    *paging(50, 100),
+    Parameter("email", text_value),
+    Parameter(ATTRIBUTES, text_value),
+    Parameter("updated_since", parse_since),
+)
+ROUTES = (
+    Route(PATH, EMPLOYEES, _list_employees, _PARAMETERS, RATE, STREAM),
+    Route(f"{PATH}/attributes", EMPLOYEES, lambda call: succeed(describe_attributes(call.company))),
+    Route(f"{PATH}/{{id}}", EMPLOYEES, _get_employee, rate=RATE, stream=STREAM),
+    Route(
+        f"{PATH}/{{id}}/absences/balance",
+        ABSENCES,
+        lambda call: succeed(compute_balances(call.find_person(), call.company)),
+    ),
+    Route(f"{PATH}/{{id}}/profile-picture", EMPLOYEES, _get_picture),
+    Route(f"{PATH}/{{id}}/profile-picture/{{width}}", EMPLOYEES, _get_picture),
+)

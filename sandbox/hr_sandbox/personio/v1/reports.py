@@ -2,33 +2,113 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.clock import rfc3339
-from hr_sandbox.company.custom_reports import columns_of
+from hr_sandbox.company.custom_cells import Away, Centers, Entity, Minutes, Span, Word
+from hr_sandbox.company.custom_reports import HISTORY, columns_of
 from hr_sandbox.company.custom_rows import rows_of
+from hr_sandbox.company.reports import Money
 from hr_sandbox.personio.filters import one_of, text_value
-from hr_sandbox.personio.v1 import cells
+from hr_sandbox.personio.render import render_fields
 from hr_sandbox.personio.v1.errors import StatusError, report_error
-from hr_sandbox.personio.v1.pages import metadata
-from hr_sandbox.personio.v1.parameters import MAX_PAGE_SIZE, Parameter, number
-from hr_sandbox.personio.v1.permissions import DOCUMENTS, REPORTS
-from hr_sandbox.personio.v1.route import Call, Route
+from hr_sandbox.personio.v1.route import (
+    DOCUMENTS,
+    MAX_PAGE_SIZE,
+    REPORTS,
+    Call,
+    Parameter,
+    Route,
+    describe_page,
+    number,
+    succeed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
+    from hr_sandbox.company.custom_cells import Cell
+    from hr_sandbox.company.custom_rows import CustomRow
     from hr_sandbox.company.model import CustomReport
     from hr_sandbox.http.messages import Json
 
 PATH = "/v1/company/custom-reports"
 PER_PAGE = 10
 NOT_FOUND = "There is no such report"
+LOCALES = ("en", "de")
+SYMBOLS = {"EUR": "€", "PLN": "zł", "GBP": "£", "JPY": "¥"}
 
 
-def categories(company: Company) -> list[Json]:
+def render_item(row: CustomRow, company: Company, kind: str, locale: str = LOCALES[0]) -> Json:
+    """Render a row. Reports about changes use other names for cells."""
+    columns = columns_of(company)
+    cells = [_render_cell(part, columns[part.column][1], row.person_id, locale) for part in row.cells]
+    return {"employee_id": row.person_id, "historical_attributes" if kind == HISTORY else "attributes": cells}
+
+
+def translate(value: Word, locale: str) -> str:
+    """Translate a word."""
+    return value.german if locale == "de" else value.english
+
+
+def _render_cell(cell: Cell, kind: str, person_id: int, locale: str) -> Json:
+    body = {
+        "attribute_id": cell.column,
+        "data_type": kind,
+        **_render_value(cell.value, kind, locale),
+        "employee_id": person_id,
+    }
+    if cell.since:
+        body["effective_date"] = cell.since.isoformat()
+    return body
+
+
+def _render_value(value: Any, kind: str, locale: str) -> Json:  # noqa: ANN401, PLR0911  many types of values
+    match value:
+        case Word():
+            return {"value": translate(value, locale)}
+        case Entity():
+            return {"entity_id": str(value.number), "value": value.name}
+        case Centers():
+            return {
+                "cost_centers": [
+                    {"cost_center_id": str(row.number), "value": row.name, "weight": f"{share:g}%"}
+                    for row, share in value.shares
+                ]
+            }
+        case Minutes():
+            return {"duration": value.value}
+        case Money():
+            return {"amount": f"{value.amount:.2f}", "currency_symbol": SYMBOLS.get(value.currency, value.currency)}
+        case Away():
+            return {
+                "start_date": value.first.isoformat(),
+                "end_date": value.last.isoformat(),
+                "duration_days": f"{value.days:g}",
+                "duration_hours": f"{value.hours:g}",
+            }
+        case Span():
+            return {
+                "start_date": value.first.isoformat(),
+                "end_date": value.last.isoformat() if value.last else None,
+                "half_day_at_start": value.half_start,
+                "half_day_at_end": value.half_end,
+            }
+    return _EMPTY_CELL.get(kind, {"value": value})
+
+
+# The cell of an empty value.
+_EMPTY_CELL: dict[str, Json] = {
+    "ENTITY": {"entity_id": None, "value": None},
+    "COST_CENTER": {"cost_centers": []},
+    "DURATION": {"duration": None},
+    "SALARY": {"amount": None, "currency_symbol": None},
+}
+
+
+def render_categories(company: Company) -> list[Json]:
     """Render the document categories."""
     return [
         {"id": row.id, "type": "DocumentCategory", "attributes": {"name": row.name}}
@@ -36,49 +116,39 @@ def categories(company: Company) -> list[Json]:
     ]
 
 
-def report(row: CustomReport) -> Json:
+def render_report(row: CustomReport) -> Json:
     """Render a report's metadata."""
+    first, last = row.author
     return {
         "type": "Report",
         "attributes": {
-            "id": row.uuid,
-            "name": row.name,
-            "description": row.description,
-            "author_first_name": row.author[0],
-            "author_last_name": row.author[1],
-            "type": row.type,
-            "status": row.status,
-            "start_date": row.starts_on.isoformat(),
-            "end_date": row.ends_on.isoformat(),
-            "created_at": rfc3339(row.created_at),
-            "updated_at": rfc3339(row.updated_at),
-            "data_refreshed_at": rfc3339(row.refreshed_at),
+            **render_fields(row, "name", "description", "type", "status", "created_at", "updated_at", id="uuid"),
+            **render_fields(row, start_date="starts_on", end_date="ends_on", data_refreshed_at="refreshed_at"),
+            "author_first_name": first,
+            "author_last_name": last,
             "columns": list(row.columns),
-            "filters": [
-                {"column": column, "comparison": comparison, "value": value}
-                for column, comparison, value in row.filters
-            ],
+            "filters": [dict(zip(("column", "comparison", "value"), part, strict=True)) for part in row.filters],
             "period_type": row.period,
         },
     }
 
 
-def items(company: Company) -> Iterator[Json]:
+def render_all_items(company: Company) -> Iterator[Json]:
     """Return the rows of all reports, with the values that only their paths contain."""
     for found in company.custom_reports:
         for row in rows_of(found, company):
-            yield {"_report_id": found.uuid, "_row_number": row.id, **cells.item(row, company, found.type)}
+            yield {"_report_id": found.uuid, "_row_number": row.id, **render_item(row, company, found.type)}
 
 
-def columns(company: Company, locale: str = cells.LOCALES[0]) -> list[Json]:
+def describe_columns(company: Company, locale: str = LOCALES[0]) -> list[Json]:
     """Return the labels of all columns."""
     return [
-        {"attribute_id": key, "human_readable": cells.word(label, locale), "data_type": kind}
+        {"attribute_id": key, "human_readable": translate(label, locale), "data_type": kind}
         for key, (label, kind) in columns_of(company).items()
     ]
 
 
-def _ids(text: str) -> frozenset[str]:
+def _parse_ids(text: str) -> frozenset[str]:
     """Parse comma-separated values with optional blanks."""
     values = frozenset(part.strip() for part in text.split(","))
     if "" in values:
@@ -86,10 +156,10 @@ def _ids(text: str) -> frozenset[str]:
     return values
 
 
-def _whole(data: list[Json] | Json, count: int) -> Json:
+def _succeed_at_once(data: list[Json] | Json, count: int) -> Json:
     """Return a complete list in the frame of a page."""
     limit = max(count, PER_PAGE)
-    return {"success": True, "metadata": metadata(count, 0, limit), "offset": 0, "limit": limit, "data": data}
+    return succeed(data, metadata=describe_page(count, 0, limit), offset=0, limit=limit)
 
 
 def _find(key: str, company: Company) -> CustomReport:
@@ -99,85 +169,66 @@ def _find(key: str, company: Company) -> CustomReport:
     return row
 
 
-def _reports(call: Call) -> Json:
+def _list_reports(call: Call) -> Json:
     wanted, status = call.query["report_ids"], call.query["status"]
     rows = [
-        report(row)
+        render_report(row)
         for row in call.company.custom_reports
         if (wanted is None or row.uuid in wanted) and status in {None, row.status}
     ]
-    return _whole(rows, len(rows))
+    return _succeed_at_once(rows, len(rows))
 
 
-def _items(call: Call) -> Json:
+def _get_report(call: Call) -> Json:
     """Render a report with the rows of some persons. All rows of a person are on one page."""
     found = _find(call.path["id"], call.company)
     page, limit, locale = (call.query[name] for name in ("page", "limit", "locale"))
     people = [list(rows) for _, rows in groupby(rows_of(found, call.company), lambda row: row.person_id)]
-    body = report(found)
+    body = render_report(found)
     body["attributes"]["items"] = [
-        cells.item(row, call.company, found.type, locale)
+        render_item(row, call.company, found.type, locale)
         for rows in people[(page - 1) * limit : page * limit]
         for row in rows
     ]
-    return {
-        "success": True,
-        "metadata": metadata(len(people), page - 1, limit),
-        "offset": (page - 1) * limit,
-        "limit": limit,
-        "data": [body],
-    }
+    return succeed([body], metadata=describe_page(len(people), page - 1, limit), offset=(page - 1) * limit, limit=limit)
 
 
-def _columns(call: Call) -> Json:
+def _list_columns(call: Call) -> Json:
     wanted, key = call.query["columns"], call.query["report_id"]
     of_report = None if key is None else _find(key, call.company).columns
     rows = [
         row
-        for row in columns(call.company, call.query["locale"])
+        for row in describe_columns(call.company, call.query["locale"])
         if (wanted is None or row["attribute_id"] in wanted) and (of_report is None or row["attribute_id"] in of_report)
     ]
-    return _whole({"type": "Column", "attributes": rows}, len(rows))
+    return _succeed_at_once({"type": "Column", "attributes": rows}, len(rows))
 
 
-_LOCALE = Parameter("locale", one_of(*cells.LOCALES), cells.LOCALES[0])
+_LOCALE = Parameter("locale", one_of(*LOCALES), LOCALES[0])
 
+_REPORTS = partial(Route, permission=REPORTS, fail=report_error)
 ROUTES = (
-    Route(
-        path="/v1/company/document-categories",
-        permission=DOCUMENTS,
-        handle=lambda call: {"success": True, "data": categories(call.company)},
-    ),
-    Route(
-        path=f"{PATH}/reports",
-        permission=REPORTS,
-        handle=_reports,
+    Route("/v1/company/document-categories", DOCUMENTS, lambda call: succeed(render_categories(call.company))),
+    _REPORTS(
+        f"{PATH}/reports",
+        handle=_list_reports,
         parameters=(
-            Parameter("report_ids", _ids),
+            Parameter("report_ids", _parse_ids),
             Parameter("status", one_of("up_to_date", "updating", "update_failed")),
         ),
-        fail=report_error,
     ),
-    Route(
-        path=f"{PATH}/reports/{{id}}",
-        permission=REPORTS,
-        handle=_items,
+    _REPORTS(
+        f"{PATH}/reports/{{id}}",
+        handle=_get_report,
         parameters=(
             _LOCALE,
             Parameter("page", number(1, 10**9), 1),
             Parameter("limit", number(1, MAX_PAGE_SIZE), PER_PAGE),
         ),
-        fail=report_error,
     ),
-    Route(
-        path=f"{PATH}/columns",
-        permission=REPORTS,
-        handle=_columns,
-        parameters=(
-            Parameter("columns", _ids),
-            _LOCALE,
-            Parameter("report_id", text_value),
-        ),
-        fail=report_error,
+    _REPORTS(
+        f"{PATH}/columns",
+        handle=_list_columns,
+        parameters=(Parameter("columns", _parse_ids), _LOCALE, Parameter("report_id", text_value)),
     ),
 )

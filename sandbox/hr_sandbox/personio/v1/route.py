@@ -1,22 +1,37 @@
-"""Declarations of the endpoints of v1."""
+"""Declares the endpoints of v1: their parameters, which are parsed strictly, and their pages."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, date, datetime, time
+from math import ceil
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from hr_sandbox.http.routing import match_path
+from hr_sandbox.personio.filters import day, text_value, whole_number
 from hr_sandbox.personio.modes import NORMAL
-from hr_sandbox.personio.v1.errors import StatusError, error_response
+from hr_sandbox.personio.v1.errors import StatusError, error_response, invalid_parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Person
     from hr_sandbox.http.limits import Rate
     from hr_sandbox.http.messages import Json, Response
-    from hr_sandbox.personio.v1.parameters import Parameter
+
+When = TypeVar("When", bound=date)
+EMPLOYEES, ABSENCES, ATTENDANCES = "employees:read", "absences:read", "attendances:read"
+DOCUMENTS, REPORTS = "documents:read", "custom-reports:read"
+PERMISSIONS = (EMPLOYEES, ABSENCES, ATTENDANCES, DOCUMENTS, REPORTS)
+
+REPEATABLE = "[]"
+MAX_PAGE_SIZE = 200
+NONE, TEXT, ZERO = "no-metadata", "text-metadata", "zero-pages"
+MODES = (NONE, TEXT, ZERO)  # of the metadata
+_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+_DATE_OR_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
+_TIMESTAMP_WITH_ZONE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +52,7 @@ class Call:
     query: dict[str, Any]
     mode: str = NORMAL
 
-    def person(self) -> Person:
+    def find_person(self) -> Person:
         """Return the person in the path, or fail with 404."""
         row = self.company.people.find(self.path["id"])
         if row is None:
@@ -45,14 +60,44 @@ class Call:
         return row
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter. Those whose names end with brackets may be repeated.
+
+    Attributes:
+        name: its name in the query.
+        parse: parses the text; raises ValueError if the API rejects it.
+        default: the value without it.
+        required: whether requests without it are rejected.
+    """
+
+    name: str
+    parse: Callable[[str], Any]
+    default: Any = None
+    required: bool = False
+
+    def read(self, texts: list[str]) -> Any:  # noqa: ANN401  depends on the parser
+        """Parse the values."""
+        many = self.name.endswith(REPEATABLE)
+        if (self.required and not texts) or (len(texts) > 1 and not many):
+            raise invalid_parameter(self.name)
+        try:
+            values = tuple(map(self.parse, texts))
+        except ValueError as error:
+            raise invalid_parameter(self.name) from error
+        if many:
+            return values
+        return values[0] if values else self.default
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """The declaration of one path.
 
     Attributes:
         path: with its parameters in braces.
         permission: the required permission.
-        response: returns the body or a complete response.
+        handle: returns the body or a complete response.
         parameters: its query parameters.
         rate: its own rate limit, besides that of v1 as a whole.
         stream: the stream whose allow-listed attributes apply.
@@ -69,6 +114,118 @@ class Route:
     fail: Callable[[int, str | None, int | None], Response] = error_response
     modes: tuple[str, ...] = ()
 
-    def match(self, path: str) -> dict[str, str] | None:
-        """Return the values of the path's parameters, or None if the path does not match."""
-        return match_path(self.path, path)
+    def parse(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+        """Parse the parameters of a query. Rejects unknown ones."""
+        given: dict[str, list[str]] = {}
+        for name, text in pairs:
+            given.setdefault(name, []).append(text)
+        values = {row.name: row.read(given.pop(row.name, [])) for row in self.parameters}
+        for name in given:
+            raise invalid_parameter(name)
+        return values
+
+
+# Parameters
+
+
+def number(least: int, most: int) -> Callable[[str], int]:
+    """Return a parser for an integer in a range."""
+
+    def parse(text: str) -> int:
+        if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
+            raise ValueError(text)
+        return int(text)
+
+    return parse
+
+
+def parse_since(text: str) -> datetime:
+    """Parse a date or timestamp, with or without a zone. A date means its beginning."""
+    if not _DATE_OR_TIMESTAMP.fullmatch(text):
+        raise ValueError(text)
+    value = datetime.fromisoformat(text)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def parse_until(text: str) -> datetime:
+    """Parse the same; a date means its end."""
+    value = parse_since(text)
+    return value if "T" in text else datetime.combine(value.date(), time.max, UTC)
+
+
+def parse_timestamp(text: str) -> datetime:
+    """Parse a timestamp with a zone and optional fractions of a second."""
+    if not _TIMESTAMP_WITH_ZONE.fullmatch(text):
+        raise ValueError(text)
+    return datetime.fromisoformat(text)
+
+
+def paging(default: int = MAX_PAGE_SIZE, largest: int = MAX_PAGE_SIZE) -> tuple[Parameter, ...]:
+    """Return the parameters `limit` and `offset`."""
+    return Parameter("limit", number(1, largest), default), Parameter("offset", number(0, 10**9), 0)
+
+
+def window(*, required: bool = False) -> tuple[Parameter, ...]:
+    """Return the parameters for the first and last day."""
+    return Parameter("start_date", day, required=required), Parameter("end_date", day, required=required)
+
+
+def ids(name: str) -> Parameter:
+    """Return a repeatable parameter for opaque ids."""
+    return Parameter(f"{name}{REPEATABLE}", text_value)
+
+
+PEOPLE = Parameter(f"employees{REPEATABLE}", whole_number)
+
+
+def check_order(first: date | None, last: date | None) -> None:
+    """Reject a window whose end is before its beginning."""
+    if first and last and last < first:
+        raise invalid_parameter("end_date")
+
+
+def is_within(timestamp: When, first: When | None, last: When | None) -> bool:
+    """Return whether a date or timestamp is in a range with inclusive, optional ends."""
+    return (first is None or timestamp >= first) and (last is None or timestamp <= last)
+
+
+# Pages
+
+
+def succeed(data: object, **frame: object) -> Json:
+    """Return a body with data, and the members beside them."""
+    return {"success": True, **frame, "data": data}
+
+
+def describe_page(total: int, current: int, limit: int) -> Json:
+    """Return the metadata of a page."""
+    return {"total_elements": total, "current_page": current, "total_pages": ceil(total / limit)}
+
+
+def page_from_record(rows: Sequence[Any], call: Call) -> tuple[Sequence[Any], Json]:
+    """Return a page whose offset is a record, and its metadata. Pages are counted from 0."""
+    limit, offset = call.query["limit"], call.query["offset"]
+    return rows[offset : offset + limit], describe_page(len(rows), offset // limit, limit)
+
+
+def page_by_number(rows: Sequence[Any], call: Call, *, first_only: bool = False) -> tuple[Sequence[Any], Json]:
+    """Return a page whose offset is a page number, and the frame around its rows. 0 and 1 are both the first page.
+
+    Args:
+        rows: all rows.
+        call: the request, with offset, limit and mode.
+        first_only: whether later pages have no metadata in the normal mode.
+    """
+    limit, page = call.query["limit"], max(call.query["offset"], 1)
+    meta = describe_page(len(rows), page, limit)
+    if call.mode == TEXT:
+        meta = {name: str(value) for name, value in meta.items()}
+    elif call.mode == ZERO:
+        meta |= {"current_page": 1, "total_pages": 0}
+    silent = call.mode == NONE or (call.mode == NORMAL and first_only and page > 1)
+    return rows[(page - 1) * limit : page * limit], {**({} if silent else {"metadata": meta}), **repeat_paging(call)}
+
+
+def repeat_paging(call: Call) -> Json:
+    """Return the requested offset and limit, as texts."""
+    return {name: str(call.query[name]) for name in ("offset", "limit")}

@@ -7,12 +7,24 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox import clock
 from hr_sandbox.personio.filters import boolean
-from hr_sandbox.personio.v1.common import stamp, within
+from hr_sandbox.personio.v1.common import format_timestamp
 from hr_sandbox.personio.v1.errors import StatusError, invalid_parameter
-from hr_sandbox.personio.v1.pages import echo, from_record
-from hr_sandbox.personio.v1.parameters import EMPLOYEES, Parameter, check_order, paging, since, until, window
-from hr_sandbox.personio.v1.permissions import ATTENDANCES
-from hr_sandbox.personio.v1.route import Call, Route
+from hr_sandbox.personio.v1.route import (
+    ATTENDANCES,
+    PEOPLE,
+    Call,
+    Parameter,
+    Route,
+    check_order,
+    is_within,
+    page_from_record,
+    paging,
+    parse_since,
+    parse_until,
+    repeat_paging,
+    succeed,
+    window,
+)
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -28,7 +40,7 @@ FIRST_YEAR, YEARS_AHEAD = 1970, 10
 
 
 def work_periods(company: Company, first: date | None, last: date | None) -> list[Attendance]:
-    """Return the work_periods of work that begin in a window. Breaks are not records."""
+    """Return the periods of work that begin in a window. Breaks are not records."""
     return [
         row
         for row in company.attendances
@@ -38,10 +50,10 @@ def work_periods(company: Company, first: date | None, last: date | None) -> lis
     ]
 
 
-def attendance(row: Attendance, company: Company) -> Json:
+def render_attendance(row: Attendance, company: Company) -> Json:
     """Render a stretch of work. The end of a night shift is before its start, because it is a time of the next day."""
     project = company.projects[row.project_id] if row.project_id else None
-    lengths = [pause.ends_at - pause.starts_at for pause in _breaks(row, company) if pause.ends_at]
+    lengths = [pause.ends_at - pause.starts_at for pause in _find_breaks(row, company) if pause.ends_at]
     return {
         "id": row.id,
         "type": "AttendancePeriod",
@@ -51,48 +63,51 @@ def attendance(row: Attendance, company: Company) -> Json:
             "date": row.starts_at.date().isoformat(),
             "start_time": f"{row.starts_at:%H:%M}",
             "end_time": f"{row.ends_at:%H:%M}" if row.ends_at else None,
-            "updated_at": _updated_at(row, company).isoformat(),
-            "status": _status(row),
+            "updated_at": _find_last_update(row, company).isoformat(),
+            "status": _get_status(row),
             "break": sum(int(length.total_seconds()) // 60 for length in lengths),
             "comment": row.comment,
             "is_holiday": False,
             "is_on_time_off": row.on_time_off,
-            "project": _of_attendance(project) if project else None,
+            "project": _render_short_project(project) if project else None,
         },
     }
 
 
-def project(row: Project) -> Json:
+def render_project(row: Project) -> Json:
     """Render a project."""
-    body = _of_attendance(row)
-    body["attributes"] |= {"created_at": stamp(row.created_at), "updated_at": stamp(row.updated_at)}
+    body = _render_short_project(row)
+    body["attributes"] |= {
+        "created_at": format_timestamp(row.created_at),
+        "updated_at": format_timestamp(row.updated_at),
+    }
     return body
 
 
-def _of_attendance(row: Project) -> Json:
+def _render_short_project(row: Project) -> Json:
     return {"id": row.id, "type": "Project", "attributes": {"name": row.name, "active": row.status == "ACTIVE"}}
 
 
-def _status(row: Attendance) -> str:
+def _get_status(row: Attendance) -> str:
     """Return the status. A running period is pending."""
     return row.approval.lower() if row.ends_at else PENDING
 
 
-def _updated_at(row: Attendance, company: Company) -> datetime:
+def _find_last_update(row: Attendance, company: Company) -> datetime:
     """Return the last change of a stretch of work or of a break within it."""
-    return max(other.updated_at for other in (row, *_breaks(row, company)))
+    return max(other.updated_at for other in (row, *_find_breaks(row, company)))
 
 
-def _breaks(row: Attendance, company: Company) -> list[Attendance]:
+def _find_breaks(row: Attendance, company: Company) -> list[Attendance]:
     return [
         pause
-        for pause in _breaks_by_day(company, company.version).get((row.person_id, row.day), ())
+        for pause in _group_breaks(company, company.version).get((row.person_id, row.day), ())
         if pause.starts_at >= row.starts_at and (row.ends_at is None or (pause.ends_at or row.ends_at) <= row.ends_at)
     ]
 
 
 @lru_cache(maxsize=2)
-def _breaks_by_day(company: Company, _version: int) -> dict[tuple[int, date], list[Attendance]]:
+def _group_breaks(company: Company, _version: int) -> dict[tuple[int, date], list[Attendance]]:
     """Return breaks by person and day, cached per version of the company."""
     found: dict[tuple[int, date], list[Attendance]] = {}
     for row in company.attendances:
@@ -109,43 +124,36 @@ def _check_window(first: date, last: date, today: date) -> None:
         raise invalid_parameter("end_date")
 
 
-def _attendances(call: Call) -> Json:
+def _list_attendances(call: Call) -> Json:
     company, query = call.company, call.query
     # A company whose `today` is in the past is still changed at the present time.
     _check_window(query["start_date"], query["end_date"], max(company.today, clock.now().date()))
-    people = query[EMPLOYEES.name]
+    people = query[PEOPLE.name]
     rows = [
         row
         for row in work_periods(company, query["start_date"], query["end_date"])
         if (not people or row.person_id in people)
-        and (query["includePending"] or _status(row) == CONFIRMED)
-        and within(_updated_at(row, company), query["updated_from"], query["updated_to"])
+        and (query["includePending"] or _get_status(row) == CONFIRMED)
+        and is_within(_find_last_update(row, company), query["updated_from"], query["updated_to"])
     ]
     if call.mode == REFUSE_NIGHTS and any(row.ends_at and row.ends_at.date() > row.starts_at.date() for row in rows):
         raise StatusError(422)
-    page, said = from_record(rows, call)
-    data = [attendance(row, company) for row in page]
-    return {"success": True, "metadata": said, **echo(call), "data": data}
+    page, metadata = page_from_record(rows, call)
+    data = [render_attendance(row, company) for row in page]
+    return succeed(data, metadata=metadata, **repeat_paging(call))
 
 
+_PARAMETERS = (
+    *window(required=True),
+    Parameter("updated_from", parse_since),
+    Parameter("updated_to", parse_until),
+    Parameter("includePending", boolean, default=False),
+    PEOPLE,
+    *paging(),
+)
 ROUTES = (
+    Route(PATH, ATTENDANCES, _list_attendances, _PARAMETERS, modes=(REFUSE_NIGHTS,)),
     Route(
-        path=PATH,
-        permission=ATTENDANCES,
-        handle=_attendances,
-        parameters=(
-            *window(required=True),
-            Parameter("updated_from", since),
-            Parameter("updated_to", until),
-            Parameter("includePending", boolean, default=False),
-            EMPLOYEES,
-            *paging(),
-        ),
-        modes=(REFUSE_NIGHTS,),
-    ),
-    Route(
-        path=f"{PATH}/projects",
-        permission=ATTENDANCES,
-        handle=lambda call: {"success": True, "data": [project(row) for row in call.company.projects]},
+        f"{PATH}/projects", ATTENDANCES, lambda call: succeed([render_project(row) for row in call.company.projects])
     ),
 )

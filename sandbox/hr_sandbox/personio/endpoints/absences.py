@@ -1,0 +1,198 @@
+"""Absences and compensations."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.company.absences import days_of
+from hr_sandbox.company.dates import months_after
+from hr_sandbox.company.model import AbsenceDay
+from hr_sandbox.http.limits import Rate
+from hr_sandbox.personio.endpoint import DEFAULT_RATE, ListEndpoint, RenderContext, Values, find_or_fail
+from hr_sandbox.personio.errors import invalid_value
+from hr_sandbox.personio.filters import Filter, any_of, comma_list, comparisons, day, local_time
+from hr_sandbox.personio.links import Links
+from hr_sandbox.personio.render import format_date, refer_to, render_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date, datetime
+
+    from hr_sandbox.company import Company, model
+    from hr_sandbox.http.messages import Json
+
+LONG_HOURS = 1.5
+AFTER_BREAK = 10_000_000  # larger than any day's id
+
+_ABSENCES = partial(ListEndpoint, permission="personio:absences:read", rate=Rate(10, 10))
+_PAY = partial(ListEndpoint, permission="personio:compensations:read")
+
+
+def _find_absences(company: Company, values: Values) -> list[model.Absence]:
+    wanted = values.get("absence_type.id")
+    kinds = {row.id for row in company.absence_types if wanted is None or row.uuid in wanted}
+    return [row for row in company.absences if row.type_id in kinds]
+
+
+def _ends_after(row: model.Absence, timestamp: Any) -> bool:  # noqa: ANN401  what a filter parsed
+    return row.ends_at is None or row.ends_at > timestamp
+
+
+# The date filters ask which absences overlap a window, whichever end a filter is named after: an absence
+# passes `gte` if it has not ended by then, and `lte` if it has begun by then.
+_OVERLAPS = tuple(
+    Filter(f"{end}.date_time.{mark}", local_time, accepts)
+    for end in ("starts_from", "ends_at")
+    for mark, accepts in (("gte", _ends_after), ("lte", lambda row, timestamp: row.starts_at <= timestamp))
+)
+
+
+def _render_absence_period(row: model.Absence, context: RenderContext) -> Json:
+    """Render an absence. Times are local to the office and have no zone."""
+    return {
+        **render_fields(row, "comment", "created_at", "updated_at", id="uuid", timezone_id="timezone"),
+        "person": refer_to(row.person_id),
+        "absence_type": refer_to(context.company.absence_types[row.type_id].uuid),
+        "starts_from": _render_end(row.starts_at, row.start_half),
+        "ends_at": row.ends_at and _render_end(row.ends_at, row.end_half),
+        "approval": {"status": row.approval},
+    }
+
+
+def _render_end(value: datetime, half: str | None) -> Json:
+    return {"date_time": format_date(value), "type": half}
+
+
+def _find_breakdowns(company: Company, values: Values) -> list[AbsenceDay]:
+    """Return the days of an existing absence. A day has two rows if the hours span a break."""
+    row = find_or_fail(company.absences, values["id"])
+    if row.start_half is not None or row.id % 3:
+        return list(days_of(row, company.today))
+    parts = []
+    for part in days_of(row, company.today):
+        if part.amount < LONG_HOURS:
+            parts.append(part)
+            continue
+        before = round(part.amount / 2, 2)
+        parts.append(AbsenceDay(part.id, part.day, before))
+        parts.append(AbsenceDay(part.id + AFTER_BREAK, part.day, round(part.amount - before, 2)))
+    return parts
+
+
+def _render_breakdown(row: AbsenceDay, context: RenderContext) -> Json:
+    """Render one day of an absence. Only the path names the absence."""
+    absence = context.company.absences.find(context.values["id"])
+    unit = "HOUR" if absence and absence.start_half is None else "DAY"
+    return {"date": format_date(row.day), "effective_duration": {"unit": unit, "value": row.amount}}
+
+
+def _find_compensations(company: Company, values: Values) -> list[model.Compensation]:
+    """Return the compensations in effect in the window, without those of zero."""
+    first, last = _read_window(company, values)
+    return [row for row in company.compensations if row.amount and row.in_effect(first, last)]
+
+
+def _read_window(company: Company, values: Values) -> tuple[date, date]:
+    """Return the window of compensations: at most a month, by default the current one."""
+    first, last = values.get("start_date"), values.get("end_date")
+    if first is None and last is None:
+        month = months_after(company.today, 0)
+        return month, months_after(month, 1) - timedelta(1)
+    if first is None or last is None:
+        raise invalid_value("start_date" if first is None else "end_date")
+    if last < first or last >= _one_month_after(first):
+        raise invalid_value("end_date")
+    return first, last
+
+
+def _one_month_after(first: date) -> date:
+    """Return the same day of the next month, or the first day after it if that month is too short."""
+    following = months_after(first, 1)
+    last = months_after(first, 2) - timedelta(1)
+    return min(following + timedelta(first.day - 1), last + timedelta(1))
+
+
+def _split_by_month(_company: Company, first: date, last: date) -> Iterator[Values]:
+    """Yield the months of a window of dates, cut at its ends."""
+    month = months_after(first, 0)
+    while month <= last:
+        end = min(months_after(month, 1) - timedelta(1), last)
+        yield {"start_date": max(month, first), "end_date": end}
+        month = months_after(month, 1)
+
+
+def _render_type(row: model.CompensationType, _context: RenderContext) -> Json:
+    return render_fields(row, "name", "category", id="uuid")
+
+
+def _render_compensation(row: model.Compensation, context: RenderContext) -> Json:
+    """Render a compensation, which has the same body in each month."""
+    return {
+        **render_fields(row, "interval", "effective_from", id="uuid"),
+        **render_fields(row, "weekly_working_hours", "full_time_weekly_working_hours"),
+        "person": refer_to(row.person_id),
+        "type": _render_type(context.company.compensation_types[row.type_id], context),
+        "amount": {"value": row.amount, "currency": row.currency},
+        "legal_entity": refer_to(row.legal_entity_id),
+    }
+
+
+ENDPOINTS: tuple[ListEndpoint, ...] = (
+    _ABSENCES(
+        "/v2/absence-types",
+        "absence_types",
+        lambda row, _: render_fields(row, "name", "category", "unit", id="uuid"),
+        rate=DEFAULT_RATE,
+        links=Links(last_page="none"),
+        table="absence_types",
+    ),
+    _ABSENCES(
+        "/v2/absence-periods",
+        "absence_periods",
+        _render_absence_period,
+        rows=_find_absences,
+        links=Links(carries_query=True),
+        filters=(
+            any_of("id", "uuid"),
+            Filter("absence_type.id", comma_list),
+            any_of("person.id", "person_id"),
+            *_OVERLAPS,
+            *comparisons("updated_at", "updated_at", ("gte", "lte")),
+        ),
+        table="absences",
+    ),
+    _ABSENCES(
+        "/v2/absence-periods/{id}/breakdowns",
+        "absence_period_breakdowns",
+        _render_breakdown,
+        rows=_find_breakdowns,
+        default_limit=28,
+        max_limit=28,
+        slices=lambda company, *_: [{"id": row.uuid} for row in company.absences],
+        extra_fields=lambda values, row: {"_absence_period_id": values["id"], "_number": 1 + (row.id > AFTER_BREAK)},
+    ),
+    _PAY(
+        "/v2/compensations",
+        "compensations",
+        _render_compensation,
+        rows=_find_compensations,
+        links=Links(carries_query=True, last_page="null"),
+        slices=_split_by_month,
+        extra_fields=lambda values, _: {"_month": months_after(values["start_date"], 0).isoformat()},
+        filters=(
+            Filter("start_date", day),
+            Filter("end_date", day),
+            any_of("person.id", "person_id"),
+            any_of("legal_entity.id", "legal_entity_id"),
+        ),
+    ),
+    _PAY(
+        "/v2/compensations/types",
+        "compensation_types",
+        _render_type,
+        rows=lambda company, _: list(company.compensation_types),
+        links=Links(last_page="null"),
+    ),
+)

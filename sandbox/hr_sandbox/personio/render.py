@@ -1,0 +1,35 @@
+"""Formats the parts that many bodies of v2 share."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from hr_sandbox.clock import rfc3339
+from hr_sandbox.http.render import pick_fields
+
+if TYPE_CHECKING:
+    from hr_sandbox.company.model import Person
+    from hr_sandbox.http.messages import Json
+
+
+def format_date(value: Any) -> Any:  # noqa: ANN401  any field of a record
+    """Format a UTC timestamp with Z, and a date or local time without a zone. Other values stay as they are."""
+    if isinstance(value, datetime) and value.tzinfo:
+        return rfc3339(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def render_fields(record: object, *names: str, **renamed: str) -> Json:
+    """Return fields of a record with formatted dates: under their own names, or as `member="field"`."""
+    return {member: format_date(value) for member, value in pick_fields(record, *names, **renamed).items()}
+
+
+def refer_to(key: object | None) -> Json | None:
+    """Return a reference to a record by its id, or None."""
+    return None if key is None else {"id": str(key)}
+
+
+def picture_url(row: Person, root: str) -> str:
+    """Return the URL of a person's picture, if there is one."""
+    return f"{root}/v1/company/employees/{row.id}/profile-picture"

@@ -1,1 +1,0 @@
-"""Renders the company's records as Personio does."""
