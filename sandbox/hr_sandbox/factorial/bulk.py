@@ -6,7 +6,7 @@ import json
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.rows.common import COMPANY_COLUMN
+from hr_sandbox.factorial.id_pools import COMPANY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,7 +71,7 @@ class Bulk:
         end = start + timedelta(minutes=minutes)
         stamp = end.replace(tzinfo=UTC)
         return {
-            **COMPANY_COLUMN,
+            "company_id": COMPANY,
             "id": FIRST + place,
             "employee_id": self._people[place % len(self._people)],
             "date": day,

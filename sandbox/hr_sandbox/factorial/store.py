@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hr_sandbox import clock
 from hr_sandbox.factorial.bulk import Bulk
 from hr_sandbox.factorial.fake_values import FakeValues, Row
-from hr_sandbox.factorial.id_pools import Pools, keys_of
+from hr_sandbox.factorial.id_pools import COMPANY, Pools, keys_of
 from hr_sandbox.factorial.rows import BUILDERS
 from hr_sandbox.factorial.rows.time_off import stats
 from hr_sandbox.factorial.tables import resources
@@ -110,6 +110,8 @@ class Store:
         known: Iterable[Row] = build(self.company) if build else _generated(resource)
         rows = {}
         for row in known:
+            if build:
+                row.setdefault("company_id", COMPANY)
             key = row_key(resource, row)
             rows[key] = fake_values.fill(row, key)
         self._stamp_changes(resource, rows)

@@ -20,6 +20,7 @@ from hr_sandbox.factorial.tables import newest, resources
 from hr_sandbox.http.arguments import ControlError, check_choice, find_controls
 from hr_sandbox.http.limits import Buckets, Rate
 from hr_sandbox.http.messages import ApiError, json_response
+from hr_sandbox.http.render import pick_fields
 from hr_sandbox.vendor import YEARS_BACK, Vendor
 
 if TYPE_CHECKING:
@@ -149,11 +150,7 @@ class Factorial(Vendor):
             row = {
                 **row,
                 "id": "access-1",
-                "email": person.email,
-                "login_email": person.email,
-                "first_name": person.first_name,
-                "last_name": person.last_name,
-                "employee_id": person.id,
+                **pick_fields(person, "email", "first_name", "last_name", login_email="email", employee_id="id"),
                 "role": "admin",
             }
         meta = {

@@ -12,6 +12,7 @@ from hr_sandbox.cornerstone.rows.common import login, ref
 from hr_sandbox.cornerstone.rows.units import groups, places, units_by_id
 from hr_sandbox.cornerstone.snapshot import uuid
 from hr_sandbox.http.messages import json_response
+from hr_sandbox.http.render import pick_fields
 from hr_sandbox.stable_random import stable_choice, stable_number
 
 if TYPE_CHECKING:
@@ -64,16 +65,13 @@ def employee(context: Context, person: Person, named: str = "externalId") -> Jso
     ous = [as_unit(units[number]) for kind, number in places(context.snapshot, person.id) if kind not in CUSTOM]
     country = context.company.offices[job.office_id].country if job else None
     return {
-        "id": person.id,
+        **pick_fields(person, "id", firstName="first_name", lastName="last_name", primaryEmail="email"),
         named: ref(person),
         "userName": login(person),
         "guid": uuid("user", person.id),
-        "firstName": person.first_name,
-        "lastName": person.last_name,
         "middleName": None,
         "prefix": None,
         "suffix": None,
-        "primaryEmail": person.email,
         "personalEmail": None,
         "homePhone": None,
         "mobilePhone": None,
@@ -96,10 +94,8 @@ def employee(context: Context, person: Person, named: str = "externalId") -> Jso
         "settings": {"displayLanguage": stable_choice(("English (US)", "Deutsch"), "lang", person.id), "timeZone": ""},
         "manager": manager
         and {
-            "id": manager.id,
+            **pick_fields(manager, "id", firstName="first_name", lastName="last_name"),
             named: ref(manager),
-            "firstName": manager.first_name,
-            "lastName": manager.last_name,
         },
         "ous": ous,
         "employeeMetaData": {

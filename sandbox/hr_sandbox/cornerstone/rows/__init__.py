@@ -1,6 +1,10 @@
 """Rows with data of the company, by view and object."""
 
-from hr_sandbox.cornerstone.rows import learning, other, people, units
-from hr_sandbox.cornerstone.rows.common import Builder
+from importlib import import_module
 
-BUILDERS: dict[str, Builder] = {**people.BUILDERS, **units.BUILDERS, **learning.BUILDERS, **other.BUILDERS}
+from hr_sandbox.cornerstone.rows.common import builds as BUILDERS  # noqa: N812  complete after the imports below
+
+__all__ = ["BUILDERS"]
+
+for _name in ("learning", "other", "people", "units"):
+    import_module(f"{__package__}.{_name}")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.cornerstone.timestamps import to_ticks
+from hr_sandbox.http.table import Builders
 
 if TYPE_CHECKING:
     from datetime import date
 
     from hr_sandbox.company.model import Person
-    from hr_sandbox.cornerstone.snapshot import Snapshot
 
 Row = dict[str, Any]
-Builder = Callable[["Snapshot"], Iterator[Row]]
+builds = Builders()
 ACTIVE, INACTIVE = 1, 2
 SYSTEM_USERS = ((-6005, "CSOD", "Support"), (-7, "System", "User"))
 

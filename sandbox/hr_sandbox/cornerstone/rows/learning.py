@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hr_sandbox.cornerstone.rows.common import builds
 from hr_sandbox.cornerstone.snapshot import ASSIGNMENTS, COMPLETED, CULTURES, STATUSES, TRAINING_TYPES
 from hr_sandbox.cornerstone.timestamps import DAY
+from hr_sandbox.http.render import pick_fields
 from hr_sandbox.stable_random import stable_chance, stable_choice, stable_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hr_sandbox.cornerstone.rows.common import Builder, Row
+    from hr_sandbox.cornerstone.rows.common import Row
     from hr_sandbox.cornerstone.snapshot import Snapshot, Transcript
 
 NAMES = dict(STATUSES)
@@ -21,25 +23,19 @@ PASSED = 60
 PROXY = 700  # added to an assignment's id in the table of its users
 
 
+@builds("training_core", "vw_rpt_training")
 def trainings(snapshot: Snapshot) -> Iterator[Row]:
     """Yield all trainings."""
     for row in snapshot.trainings:
         starts = row.created + 30 * DAY if row.parent_id else None
         yield {
-            "object_id": row.object_id,
-            "lo_object_id": row.object_id,
-            "lo_object_type": row.type,
-            "object_type": row.type,
+            **pick_fields(row, "object_id", lo_object_id="object_id", lo_object_type="type", object_type="type"),
+            **pick_fields(row, lo_title="title", lo_hours="hours", lo_price="price", lo_create_dt="created"),
+            **pick_fields(row, lo_modified_dt="modified", related_lo_id="parent_id"),
             "lo_type": TYPE_NAMES[row.type],
-            "lo_title": row.title,
             "lo_active": "Y" if row.active else "N",
             "lo_status_type": "ACTV" if row.active else "IN",
-            "lo_hours": row.hours,
-            "lo_price": row.price,
-            "lo_create_dt": row.created,
-            "lo_modified_dt": row.modified,
             "lo_root_id": row.parent_id or row.object_id,
-            "related_lo_id": row.parent_id,
             "lo_version": stable_choice(("1.0", "2.0", "", None), "version", row.index),
             "lo_start_dt": starts,
             "lo_end_dt": starts and starts + 3 * HOURS,
@@ -50,6 +46,7 @@ def trainings(snapshot: Snapshot) -> Iterator[Row]:
         }
 
 
+@builds("training_local_core")
 def local_trainings(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the titles of trainings in one to three languages. Some have the culture 0."""
     for row in snapshot.trainings:
@@ -64,12 +61,14 @@ def local_trainings(snapshot: Snapshot) -> Iterator[Row]:
             }
 
 
+@builds("training_type_core")
 def training_types(_snapshot: Snapshot) -> Iterator[Row]:
     """Yield the types of trainings. Their codes are padded with blanks."""
     for code, number, title, _ in TRAINING_TYPES:
         yield {"object_type": f"{code:4}", "object_type_id": number, "description": title}
 
 
+@builds("training_type_local_core")
 def local_training_types(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the titles of the types."""
     for row in training_types(snapshot):
@@ -77,12 +76,14 @@ def local_training_types(snapshot: Snapshot) -> Iterator[Row]:
             yield {**row, "culture_id": culture, "description": f"{row['description']} ({name})"}
 
 
+@builds("training_cf_core", "vw_rpt_training_cf")
 def training_fields(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the custom fields of trainings."""
     for row in snapshot.trainings:
         yield {"object_id": row.object_id, "train_cf_object_id": row.object_id}
 
 
+@builds("curriculum_structure_core", "vw_rpt_training_curricula")
 def curricula(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the content of curricula."""
     parts = [row for row in snapshot.trainings if row.type != "CURR"]
@@ -102,6 +103,7 @@ def curricula(snapshot: Snapshot) -> Iterator[Row]:
             }
 
 
+@builds("training_ilt_session_core")
 def sessions(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the sessions of events."""
     for row in snapshot.trainings:
@@ -115,6 +117,7 @@ def sessions(snapshot: Snapshot) -> Iterator[Row]:
             }
 
 
+@builds("transcript_core", "vw_rpt_transcript")
 def transcripts(snapshot: Snapshot) -> Iterator[Row]:
     """Yield all transcripts."""
     for row in snapshot.transcripts:
@@ -124,22 +127,16 @@ def transcripts(snapshot: Snapshot) -> Iterator[Row]:
 def transcript(row: Transcript) -> Row:
     """Return the row of a transcript."""
     return {
-        "transc_user_id": row.user_id,
+        **pick_fields(row, "reg_num", transc_user_id="user_id", user_lo_status_id="status_id"),
+        **pick_fields(row, is_latest_reg_num="latest", user_lo_create_dt="created", user_lo_reg_dt="created"),
+        **pick_fields(row, user_lo_start_dt="started", user_lo_comp_dt="completed"),
+        **pick_fields(row, user_lo_last_modified_dt="modified", user_lo_last_access_dt="started"),
+        **pick_fields(row, user_lo_score="score"),
         "transc_object_id": row.training.object_id,
-        "reg_num": row.reg_num,
-        "user_lo_status_id": row.status_id,
         "user_lo_status": NAMES[row.status_id],
-        "is_latest_reg_num": row.latest,
         "is_latest_version_on_transcript": True,
         "is_assigned": row.assignment_id is not None,
         "is_removed": False,
-        "user_lo_create_dt": row.created,
-        "user_lo_reg_dt": row.created,
-        "user_lo_start_dt": row.started,
-        "user_lo_comp_dt": row.completed,
-        "user_lo_last_modified_dt": row.modified,
-        "user_lo_last_access_dt": row.started,
-        "user_lo_score": row.score,
         "user_lo_pass": None if row.score is None else row.score > PASSED,
         "user_lo_pct_complete": 100.0
         if row.status_id == COMPLETED
@@ -147,6 +144,7 @@ def transcript(row: Transcript) -> Row:
     }
 
 
+@builds("transcript_cf_core", "vw_rpt_transcript_cf")
 def transcript_fields(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the custom fields of transcripts, once per training and person."""
     for row in snapshot.transcripts:
@@ -160,6 +158,7 @@ def transcript_fields(snapshot: Snapshot) -> Iterator[Row]:
             }
 
 
+@builds("training_assignment_core")
 def assignments(snapshot: Snapshot) -> Iterator[Row]:
     """Yield all assignments."""
     for number in range(1, ASSIGNMENTS + 1):
@@ -171,6 +170,7 @@ def assignments(snapshot: Snapshot) -> Iterator[Row]:
         }
 
 
+@builds("training_assignment_user_core")
 def assigned_users(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the users of each assignment."""
     seen = sorted({(row.assignment_id, row.user_id) for row in snapshot.transcripts if row.assignment_id})
@@ -179,39 +179,14 @@ def assigned_users(snapshot: Snapshot) -> Iterator[Row]:
         yield {"proxy_id": PROXY + number, "user_id": user_id, "is_dynamic_removed": gone}
 
 
+@builds("transcript_assignment_core", "transcript_src_assignment_core")
 def sources(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the assignment of each transcript."""
     for row in snapshot.transcripts:
         if row.assignment_id:
             yield {
-                "user_id": row.user_id,
+                **pick_fields(row, "user_id", "reg_num", "assignment_id", create_dt="created", modify_dt="modified"),
                 "object_id": row.training.object_id,
                 "original_object_id": row.training.object_id,
-                "reg_num": row.reg_num,
                 "proxy_id": PROXY + row.assignment_id,
-                "assignment_id": row.assignment_id,
-                "create_dt": row.created,
-                "modify_dt": row.modified,
             }
-
-
-BUILDERS: dict[str, Builder] = {
-    "curriculum_structure_core": curricula,
-    "training_assignment_core": assignments,
-    "training_assignment_user_core": assigned_users,
-    "training_cf_core": training_fields,
-    "training_core": trainings,
-    "training_ilt_session_core": sessions,
-    "training_local_core": local_trainings,
-    "training_type_core": training_types,
-    "training_type_local_core": local_training_types,
-    "transcript_assignment_core": sources,
-    "transcript_cf_core": transcript_fields,
-    "transcript_core": transcripts,
-    "transcript_src_assignment_core": sources,
-    "vw_rpt_training": trainings,
-    "vw_rpt_training_cf": training_fields,
-    "vw_rpt_training_curricula": curricula,
-    "vw_rpt_transcript": transcripts,
-    "vw_rpt_transcript_cf": transcript_fields,
-}

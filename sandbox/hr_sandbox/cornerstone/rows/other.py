@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.rows.common import when
+from hr_sandbox.cornerstone.rows.common import builds, when
 from hr_sandbox.cornerstone.snapshot import CULTURES, STATUSES
 from hr_sandbox.cornerstone.timestamps import DAY
 from hr_sandbox.stable_random import stable_chance, stable_choice, stable_number
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company.model import Application
-    from hr_sandbox.cornerstone.rows.common import Builder, Row
+    from hr_sandbox.cornerstone.rows.common import Row
     from hr_sandbox.cornerstone.snapshot import Snapshot
 
 # The vendor's names of the stages of an application.
@@ -35,18 +35,21 @@ def applicant_status(row: Application) -> str:
     return STEPS.get(row.transitions[-1].stage.kind, NEW) if row.transitions else NEW
 
 
+@builds("culture_core", "vw_rpt_culture")
 def cultures(_snapshot: Snapshot) -> Iterator[Row]:
     """Yield the portal's languages."""
     for number, name, title in CULTURES:
         yield {"culture_id": number, "culture_name": name, "title": title}
 
 
+@builds("vw_rpt_transcript_status")
 def statuses(_snapshot: Snapshot) -> Iterator[Row]:
     """Yield the statuses of transcripts."""
     for number, name in STATUSES:
         yield {"status_id": number, "status": name}
 
 
+@builds("transcript_status_local_core")
 def local_statuses(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the titles of the statuses."""
     for row in statuses(snapshot):
@@ -54,6 +57,7 @@ def local_statuses(snapshot: Snapshot) -> Iterator[Row]:
             yield {**row, "culture_id": culture, "status_name": f"{row['status']} ({name})"}
 
 
+@builds("user_type_local_core")
 def user_types(_snapshot: Snapshot) -> Iterator[Row]:
     """Yield the types of users."""
     for number, name in ((1, "Employee"), (2, "Contractor")):
@@ -61,6 +65,7 @@ def user_types(_snapshot: Snapshot) -> Iterator[Row]:
             yield {"user_type_id": number, "culture_id": culture, "user_type": name, "is_default": culture == 1}
 
 
+@builds("vw_rpt_recruiting")
 def requisitions(snapshot: Snapshot) -> Iterator[Row]:
     """Yield open and closed requisitions."""
     for row in snapshot.company.openings:
@@ -74,6 +79,7 @@ def requisitions(snapshot: Snapshot) -> Iterator[Row]:
         }
 
 
+@builds("vw_rpt_applicant")
 def applicants(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the applicant of each application."""
     for row in snapshot.company.applications:
@@ -87,6 +93,7 @@ def applicants(snapshot: Snapshot) -> Iterator[Row]:
         }
 
 
+@builds("training_purchase_core", "vw_rpt_transaction")
 def purchases(snapshot: Snapshot) -> Iterator[Row]:
     """Yield payments and refunds for trainings."""
     for row in snapshot.transcripts:
@@ -108,16 +115,3 @@ def purchases(snapshot: Snapshot) -> Iterator[Row]:
                 "currency_code": stable_choice(("EUR", "EUR", "PLN", "JPY"), "currency", row.user_id),
                 "is_refund": back,
             }
-
-
-BUILDERS: dict[str, Builder] = {
-    "culture_core": cultures,
-    "training_purchase_core": purchases,
-    "transcript_status_local_core": local_statuses,
-    "user_type_local_core": user_types,
-    "vw_rpt_applicant": applicants,
-    "vw_rpt_culture": cultures,
-    "vw_rpt_recruiting": requisitions,
-    "vw_rpt_transaction": purchases,
-    "vw_rpt_transcript_status": statuses,
-}

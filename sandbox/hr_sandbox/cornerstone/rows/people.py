@@ -6,15 +6,16 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.portal import CENTER, DIVISION, ENTITY, GRADE, LOCATION, POSITION, TEAM
-from hr_sandbox.cornerstone.rows.common import ACTIVE, INACTIVE, SYSTEM_USERS, full, login, ref, when
+from hr_sandbox.cornerstone.rows.common import ACTIVE, INACTIVE, SYSTEM_USERS, builds, full, login, ref, when
 from hr_sandbox.cornerstone.rows.units import places, units_by_id
 from hr_sandbox.cornerstone.snapshot import uuid
+from hr_sandbox.http.render import pick_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company.model import Person
-    from hr_sandbox.cornerstone.rows.common import Builder, Row
+    from hr_sandbox.cornerstone.rows.common import Row
     from hr_sandbox.cornerstone.snapshot import Snapshot
 
 GENDERS = {"male": "M", "female": "F"}
@@ -29,6 +30,7 @@ COLUMNS_OF = {
 }
 
 
+@builds("users_core", "vw_rpt_user_base")
 def users(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the users of the object."""
     for number, first, last in SYSTEM_USERS:
@@ -59,15 +61,12 @@ def _user(snapshot: Snapshot, person: Person) -> Row:
     manager = job and job.supervisor_id
     born = person.attributes.get("birthday")
     return {
-        "user_id": person.id,
+        **pick_fields(person, user_id="id", user_name_first="first_name", user_name_last="last_name"),
+        **pick_fields(person, user_email="email", user_has_photo="has_picture"),
         "user_ref": ref(person),
         "user_login": login(person),
         "user_guid": uuid("user", person.id),
-        "user_name_first": person.first_name,
-        "user_name_last": person.last_name,
-        "user_email": person.email,
         "user_gender": GENDERS.get(person.gender.lower(), "U"),
-        "user_has_photo": person.has_picture,
         "user_status_id": ACTIVE if active else INACTIVE,
         "user_absent": bool(job and job.status == "LEAVE"),
         "user_mgr_id": manager,
@@ -84,6 +83,7 @@ def _user(snapshot: Snapshot, person: Person) -> Row:
     }
 
 
+@builds("vw_rpt_user")
 def wide_users(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the users of the view, with their managers and units."""
     people, units = snapshot.company.people, units_by_id(snapshot)
@@ -119,6 +119,7 @@ def wide_users(snapshot: Snapshot) -> Iterator[Row]:
         yield row
 
 
+@builds("users_cf_core", "vw_rpt_user_cf")
 def user_fields(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the custom fields of users."""
     for row in users(snapshot):
@@ -129,12 +130,3 @@ def user_fields(snapshot: Snapshot) -> Iterator[Row]:
             "user_cf_user_id": number,
             "_attributes": {} if person is None else dict(person.attributes),
         }
-
-
-BUILDERS: dict[str, Builder] = {
-    "users_core": users,
-    "users_cf_core": user_fields,
-    "vw_rpt_user": wide_users,
-    "vw_rpt_user_base": users,
-    "vw_rpt_user_cf": user_fields,
-}

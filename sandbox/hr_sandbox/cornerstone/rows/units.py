@@ -17,14 +17,14 @@ from hr_sandbox.cornerstone.portal import (
     TEAM,
     UNIT_TYPES,
 )
-from hr_sandbox.cornerstone.rows.common import SYSTEM_USERS
+from hr_sandbox.cornerstone.rows.common import SYSTEM_USERS, builds
 from hr_sandbox.cornerstone.snapshot import CULTURES
 from hr_sandbox.stable_random import stable_chance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hr_sandbox.cornerstone.rows.common import Builder, Row
+    from hr_sandbox.cornerstone.rows.common import Row
     from hr_sandbox.cornerstone.snapshot import Snapshot
 
 FIRST = {row.id: row.first for row in UNIT_TYPES}
@@ -33,6 +33,7 @@ SYSTEM_UNIT = -10_010
 MEMBER = 2  # the status of a membership
 
 
+@builds("ou_cf_core", "ou_core", "vw_rpt_ou", "vw_rpt_ou_cf", "vw_rpt_ou_cf2")
 def units(snapshot: Snapshot) -> Iterator[Row]:
     """Return all units including groups."""
     company = snapshot.company
@@ -96,6 +97,7 @@ def places(snapshot: Snapshot, person_id: int) -> Iterator[tuple[int, int]]:
             yield kind, FIRST[kind] + number
 
 
+@builds("user_groups_core", "vw_rpt_user_groups")
 def groups(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the members of groups."""
     managers = {row.supervisor_id for row in snapshot.employments.values()}
@@ -115,6 +117,7 @@ def _member(user_id: int, kind: int, ou_id: int) -> Row:
     return {**both, "ou_type_id": kind, "status_id": MEMBER, "group__ou_id": ou_id}
 
 
+@builds("user_ou_core", "vw_rpt_user_ou")
 def memberships(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the members of units and groups."""
     for person in snapshot.people:
@@ -123,6 +126,7 @@ def memberships(snapshot: Snapshot) -> Iterator[Row]:
     yield from groups(snapshot)
 
 
+@builds("ou_hierarchy_core")
 def hierarchy(snapshot: Snapshot) -> Iterator[Row]:
     """Yield each unit with all of its ancestors and itself."""
     found = units_by_id(snapshot)
@@ -140,12 +144,14 @@ def hierarchy(snapshot: Snapshot) -> Iterator[Row]:
             }
 
 
+@builds("ou_type_core", "vw_rpt_ou_type")
 def types(_snapshot: Snapshot) -> Iterator[Row]:
     """Yield the types of units, including custom ones."""
     for row in UNIT_TYPES:
         yield {"type_id": row.id, "title": row.title, "is_custom": row.custom}
 
 
+@builds("ou_type_local_core")
 def local_types(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the titles of the types in each language."""
     for row in types(snapshot):
@@ -153,6 +159,7 @@ def local_types(snapshot: Snapshot) -> Iterator[Row]:
             yield {**row, "culture_id": culture, "title": f"{row['title']} ({name})", "is_default": culture == 1}
 
 
+@builds("ou_local_core")
 def local_units(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the titles of units in two languages."""
     for row in units(snapshot):
@@ -166,6 +173,7 @@ def local_units(snapshot: Snapshot) -> Iterator[Row]:
             }
 
 
+@builds("user_ou_pivoted_core", "vw_rpt_user_ou_info")
 def pivoted(snapshot: Snapshot) -> Iterator[Row]:
     """Yield a row per user with a column per type of unit."""
     for person in snapshot.people:
@@ -174,23 +182,3 @@ def pivoted(snapshot: Snapshot) -> Iterator[Row]:
         for pattern in PIVOT_TABLES.values():
             row |= {pattern.format(kind.id): mine.get(kind.id) for kind in UNIT_TYPES}
         yield row
-
-
-BUILDERS: dict[str, Builder] = {
-    "ou_cf_core": units,
-    "ou_core": units,
-    "ou_hierarchy_core": hierarchy,
-    "ou_local_core": local_units,
-    "ou_type_core": types,
-    "ou_type_local_core": local_types,
-    "user_groups_core": groups,
-    "user_ou_core": memberships,
-    "user_ou_pivoted_core": pivoted,
-    "vw_rpt_ou": units,
-    "vw_rpt_ou_cf": units,
-    "vw_rpt_ou_cf2": units,
-    "vw_rpt_ou_type": types,
-    "vw_rpt_user_groups": groups,
-    "vw_rpt_user_ou": memberships,
-    "vw_rpt_user_ou_info": pivoted,
-}

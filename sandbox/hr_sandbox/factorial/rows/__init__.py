@@ -1,26 +1,10 @@
 """Rows with data of the company. Missing fields are generated."""
 
-from hr_sandbox.factorial.rows import (
-    attendance,
-    contracts,
-    documents,
-    hiring,
-    pay,
-    people,
-    projects,
-    structure,
-    time_off,
-)
-from hr_sandbox.factorial.rows.common import Builder
+from importlib import import_module
 
-BUILDERS: dict[str, Builder] = {
-    **attendance.BUILDERS,
-    **contracts.BUILDERS,
-    **hiring.BUILDERS,
-    **documents.BUILDERS,
-    **pay.BUILDERS,
-    **people.BUILDERS,
-    **projects.BUILDERS,
-    **structure.BUILDERS,
-    **time_off.BUILDERS,
-}
+from hr_sandbox.factorial.rows.common import builds as BUILDERS  # noqa: N812  complete after the imports below
+
+__all__ = ["BUILDERS"]
+
+for _name in ("attendance", "contracts", "documents", "hiring", "pay", "people", "projects", "structure", "time_off"):
+    import_module(f"{__package__}.{_name}")

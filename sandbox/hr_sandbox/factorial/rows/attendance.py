@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.company.dates import SATURDAY
 from hr_sandbox.factorial.ids import to_api_id
-from hr_sandbox.factorial.rows.common import COMPANY_COLUMN, latest
+from hr_sandbox.factorial.rows.common import builds, latest
+from hr_sandbox.http.render import pick_fields
 from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Attendance
-    from hr_sandbox.factorial.rows.common import Builder, Row
+    from hr_sandbox.factorial.rows.common import Row
 
 PLACES = ("office", "work_from_home", "business_trip", None)
 AHEAD = 14  # days with estimated times
@@ -24,6 +25,7 @@ ANY_DAY = "2000-01-01"  # the date of values that are only a time
 WEEKS = 6  # weeks that were reviewed
 
 
+@builds("attendance/shifts")
 def shifts(company: Company) -> Iterator[Row]:
     """Yield all shifts. Times are local to the workplace and have no zone."""
     places = {row.person_id: row.office_id for row in company.employments}
@@ -36,39 +38,31 @@ def _shift(row: Attendance, place: int | None) -> Row:
     work = row.type == "WORK"
     length = row.ends_at - row.starts_at if row.ends_at else timedelta()
     return {
-        **COMPANY_COLUMN,
-        "id": row.id,
-        "employee_id": row.person_id,
-        "date": row.day,
-        "reference_date": row.day,
+        **pick_fields(row, "id", "created_at", "updated_at", employee_id="person_id", date="day"),
+        **pick_fields(row, reference_date="day", observations="comment"),
         "clock_in": row.starts_at.time(),
         "clock_out": row.ends_at.time() if row.ends_at else None,
         "clock_in_with_seconds": f"{row.starts_at:%H:%M}:{number % 60:02}",
         "minutes": int(length.total_seconds()) // 60,
         "in_source": "automatic" if row.automatic else "desktop",
         "out_source": None if row.ends_at is None else ("automatic" if row.automatic else "mobile"),
-        "observations": row.comment,
         "location_type": PLACES[number % 4],
         "half_day": None if number % 50 else "beginning_of_day",
         "workable": work,
         "workplace_id": place,
         "time_settings_break_configuration_id": None if work else 1 + number % 3,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
         **dict.fromkeys(("in_location_latitude", "out_location_latitude"), 48 + number % 900 / 1000),
         **dict.fromkeys(("in_location_longitude", "out_location_longitude"), 11 + number % 800 / 1000),
     }
 
 
+@builds("attendance/open_shifts")
 def open_shifts(company: Company) -> Iterator[Row]:
     """Yield shifts that are still open."""
     for row in company.attendances:
         if row.ends_at is None:
             yield {
-                "id": row.id,
-                "employee_id": row.person_id,
-                "date": row.day,
-                "reference_date": row.day,
+                **pick_fields(row, "id", employee_id="person_id", date="day", reference_date="day"),
                 "clock_in": f"{ANY_DAY}T{row.starts_at.time().isoformat()}.000Z",
                 "clock_out": None,
                 "status": "opened",
@@ -76,6 +70,7 @@ def open_shifts(company: Company) -> Iterator[Row]:
             }
 
 
+@builds("attendance/worked_times")
 def worked_times(company: Company) -> Iterator[Row]:
     """Yield one row per person and day with working time."""
     minutes: dict[tuple[int, date], int] = {}
@@ -87,7 +82,6 @@ def worked_times(company: Company) -> Iterator[Row]:
             )
     for (person_id, day), total in minutes.items():
         yield {
-            **COMPANY_COLUMN,
             "id": f"{to_api_id(person_id)}_{day}",
             "employee_id": person_id,
             "date": day,
@@ -119,6 +113,7 @@ def _block(person_id: int, day: date, minutes: int) -> Row:
     }
 
 
+@builds("attendance/estimated_times")
 def estimated_times(company: Company) -> Iterator[Row]:
     """Yield the planned time of each active person, up to two weeks ahead."""
     first = min((row.day for row in company.attendances), default=company.today)
@@ -130,7 +125,6 @@ def estimated_times(company: Company) -> Iterator[Row]:
         while day <= last:
             expected = daily if day.weekday() < SATURDAY else 0
             yield {
-                **COMPANY_COLUMN,
                 "id": f"{to_api_id(person_id)}_{day}",
                 "employee_id": person_id,
                 "date": day,
@@ -147,6 +141,7 @@ def estimated_times(company: Company) -> Iterator[Row]:
             day += timedelta(1)
 
 
+@builds("attendance/reviews")
 def reviews(company: Company) -> Iterator[Row]:
     """Yield the weekly reviews by managers."""
     monday = company.today - timedelta(company.today.weekday())
@@ -156,12 +151,3 @@ def reviews(company: Company) -> Iterator[Row]:
         for person_id in people:
             if not stable_chance(30, "review", person_id, index):
                 yield {"id": person_id * 100_000 + day.toordinal() % 100_000, "employee_id": person_id, "date": day}
-
-
-BUILDERS: dict[str, Builder] = {
-    "attendance/shifts": shifts,
-    "attendance/open_shifts": open_shifts,
-    "attendance/worked_times": worked_times,
-    "attendance/estimated_times": estimated_times,
-    "attendance/reviews": reviews,
-}

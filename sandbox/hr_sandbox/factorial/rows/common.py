@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.factorial.id_pools import COMPANY
+from hr_sandbox.http.table import Builders
 
 if TYPE_CHECKING:
     from datetime import date
@@ -15,9 +14,8 @@ if TYPE_CHECKING:
     from hr_sandbox.company.model import Absence, Employment
 
 Row = dict[str, Any]
-Builder = Callable[["Company"], Iterable[Row]]
 ZERO_DECIMAL_CURRENCIES = frozenset({"JPY"})  # currencies without a minor unit
-COMPANY_COLUMN = {"company_id": COMPANY}
+builds = Builders()
 
 
 def latest(company: Company) -> dict[int, Employment]:

@@ -7,8 +7,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hr_sandbox.factorial.id_pools import keys_of
-from hr_sandbox.factorial.rows.common import COMPANY_COLUMN, cents, minor
+from hr_sandbox.factorial.rows.common import builds, cents, minor
 from hr_sandbox.factorial.tables import resources
+from hr_sandbox.http.render import pick_fields
 from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Compensation, Employment
-    from hr_sandbox.factorial.rows.common import Builder, Row
+    from hr_sandbox.factorial.rows.common import Row
 
 RAISES = 100_000  # added to the id of a compensation for the id of its contract version
 FULL_TIME = 40
@@ -34,19 +35,17 @@ LOCAL = tuple(
 PERIODS = 4  # ids per contract for its periods
 
 
+@builds("contracts/contracts")
 def contracts(company: Company) -> Iterator[Row]:
     """Yield one contract per employment."""
     for row in company.employments:
         yield {
-            **COMPANY_COLUMN,
-            "id": row.id,
-            "employee_id": row.person_id,
-            "starts_on": row.start_date,
-            "ends_on": row.end_date,
-            "updated_at": row.updated_at,
+            **pick_fields(row, "id", "updated_at", employee_id="person_id", starts_on="start_date"),
+            **pick_fields(row, ends_on="end_date"),
         }
 
 
+@builds("contracts/contract_versions")
 def versions(company: Company) -> Iterator[Row]:
     """Yield a version for the beginning of each contract and for each raise."""
     for row in company.employments:
@@ -78,20 +77,16 @@ def _version(company: Company, row: Employment, pay: Compensation | None, number
     share = row.weekly_working_hours / row.full_time_weekly_working_hours
     created = row.created_at if number == row.id else max(begun, row.created_at)
     return {
-        **COMPANY_COLUMN,
         **_abroad(country, number),
         "id": number,
-        "employee_id": row.person_id,
-        "contracts_contract_id": row.id,
+        **pick_fields(row, employee_id="person_id", contracts_contract_id="id", starts_on="start_date"),
+        **pick_fields(row, job_title="title", job_catalog_level_id="job_id"),
+        **pick_fields(row, trial_period_ends_on="probation_end_date"),
         "effective_on": since,
-        "starts_on": row.start_date,
         "ends_on": row.contract_end_date or row.end_date,
         "country": country,
-        "job_title": row.title,
-        "job_catalog_level_id": row.job_id,
         "job_catalog_tree_node_uuid": LEVEL.format(row.job_id) if row.job_id else None,
         "has_trial_period": row.probation_end_date is not None,
-        "trial_period_ends_on": row.probation_end_date,
         "salary_amount": minor(pay.amount, pay.currency) if pay else None,
         "salary_currency": pay.currency if pay else None,
         "salary_frequency": (pay.interval or "HOURLY").lower() if pay else None,
@@ -116,6 +111,7 @@ def _abroad(country: str, number: int) -> Row:
     return found
 
 
+@builds("contracts/reference_contracts")
 def reference_contracts(company: Company) -> Iterator[Row]:
     """Yield the current version of each person: else the next one, else the last one."""
     today = company.today
@@ -130,6 +126,7 @@ def reference_contracts(company: Company) -> Iterator[Row]:
         yield (holding or ahead[:1] or past)[-1]
 
 
+@builds("contracts/contract_version_histories")
 def histories(company: Company) -> Iterator[Row]:
     """Yield each version when it was created and when it was updated."""
     for row in versions(company):
@@ -149,6 +146,7 @@ def histories(company: Company) -> Iterator[Row]:
             yield {**same, "id": number, "action_type": "update", **stamps}
 
 
+@builds("contracts/contract_version_meta_data")
 def meta_data(company: Company) -> Iterator[Row]:
     """Yield the origin of each version."""
     for row in versions(company):
@@ -156,6 +154,7 @@ def meta_data(company: Company) -> Iterator[Row]:
         yield {"contract_version_id": row["id"], "action_type": action}
 
 
+@builds("contracts/contract_activity_periods")
 def activity_periods(company: Company) -> Iterator[Row]:
     """Yield one active period per contract. Some contain a pause."""
     for row in company.employments:
@@ -174,13 +173,3 @@ def activity_periods(company: Company) -> Iterator[Row]:
                 "activity_period_starts_on": first,
                 "activity_period_ends_on": until,
             }
-
-
-BUILDERS: dict[str, Builder] = {
-    "contracts/contracts": contracts,
-    "contracts/contract_versions": versions,
-    "contracts/reference_contracts": reference_contracts,
-    "contracts/contract_version_histories": histories,
-    "contracts/contract_version_meta_data": meta_data,
-    "contracts/contract_activity_periods": activity_periods,
-}

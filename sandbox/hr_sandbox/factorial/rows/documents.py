@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hr_sandbox.factorial.id_pools import COMPANY
-from hr_sandbox.factorial.rows.common import COMPANY_COLUMN
+from hr_sandbox.factorial.rows.common import builds
 from hr_sandbox.factorial.versions import NEWEST
+from hr_sandbox.http.render import pick_fields
 from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
-    from hr_sandbox.factorial.rows.common import Builder, Row
+    from hr_sandbox.factorial.rows.common import Row
 
 SIGNATURES = {"SIGNED": "completed", "REQUESTED": "pending_mfa"}
 TRASHED, UNASSIGNED = 5, 4  # percent
@@ -29,19 +30,16 @@ KINDS = (
 )
 
 
+@builds("documents/documents")
 def documents(company: Company) -> Iterator[Row]:
     """Yield documents. Some are in the trash, and some are not assigned yet."""
     for row in company.documents:
         trashed = stable_chance(TRASHED, "trash", row.id)
         pending = not trashed and stable_chance(UNASSIGNED, "whose", row.id)
         yield {
-            **COMPANY_COLUMN,
-            "id": row.id,
-            "filename": row.name,
+            **pick_fields(row, "id", "created_at", filename="name", content_type="media_type", file_size="size"),
+            **pick_fields(row, folder_id="category_id", updated_at="created_at"),
             "extension": row.name.rpartition(".")[2],
-            "content_type": row.media_type,
-            "file_size": row.size,
-            "folder_id": row.category_id,
             "employee_id": None if pending else row.owner_id,
             "public": False,
             "space": "employee_my_documents",
@@ -50,19 +48,17 @@ def documents(company: Company) -> Iterator[Row]:
             "is_pending_assignment": pending,
             "signature_status": SIGNATURES.get(row.signature or ""),
             "signees": [row.owner_id] if row.signature else [],
-            "created_at": row.created_at,
-            "updated_at": row.created_at,
             "deleted_at": row.created_at if trashed else None,
             "_by_trash_bin": trashed,
             "_by_pending_assignment": pending,
         }
 
 
+@builds("documents/folders")
 def folders(company: Company) -> Iterator[Row]:
     """Yield one folder per document category."""
     for row in company.document_categories:
         yield {
-            **COMPANY_COLUMN,
             "id": row.id,
             "name": row.name,
             "active": True,
@@ -71,11 +67,11 @@ def folders(company: Company) -> Iterator[Row]:
         }
 
 
+@builds("api_public/credentials")
 def credentials(company: Company) -> Iterator[Row]:
     """Yield the credentials of the company's key."""
     user = ("email", "login_email", "full_name", "first_name", "last_name", "role", "employee_id")
     yield {
-        **COMPANY_COLUMN,
         "id": "access-0",
         **dict.fromkeys(user),
         "gdpr_tos": True,
@@ -91,6 +87,7 @@ def credentials(company: Company) -> Iterator[Row]:
     }
 
 
+@builds("api_public/webhook_subscriptions")
 def subscriptions(company: Company) -> Iterator[Row]:
     """Yield one subscription per kind of event. Each contains its secret."""
     for row in company.webhooks:
@@ -109,11 +106,3 @@ def subscriptions(company: Company) -> Iterator[Row]:
                     for part in (stable_number("challenge", company.seed, number), stable_number("more", number))
                 ),
             }
-
-
-BUILDERS: dict[str, Builder] = {
-    "documents/documents": documents,
-    "documents/folders": folders,
-    "api_public/credentials": credentials,
-    "api_public/webhook_subscriptions": subscriptions,
-}

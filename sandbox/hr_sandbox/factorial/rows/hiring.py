@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hr_sandbox.factorial.id_pools import keys_of
-from hr_sandbox.factorial.rows.common import COMPANY_COLUMN
+from hr_sandbox.factorial.rows.common import builds
+from hr_sandbox.http.render import pick_fields
 from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Application, Opening, Stage
-    from hr_sandbox.factorial.rows.common import Builder, Row
+    from hr_sandbox.factorial.rows.common import Row
 
 PHASES = 100  # ids per posting for its phases
 KINDS = {"SCREENING": "screening", "INTERVIEW": "interview", "ASSESSMENT": "assessment", "OFFER": "offer"}
@@ -22,20 +23,16 @@ ENDED = frozenset({HIRED, "REJECTED", "WITHDRAWN"})
 SOURCES = "ats/candidate_sources"
 
 
+@builds("ats/job_postings")
 def job_postings(company: Company) -> Iterator[Row]:
     """Yield all job postings, including closed ones."""
     for row in company.openings:
         office = company.offices.find(str(row.office_id))
         yield {
-            **COMPANY_COLUMN,
-            "id": row.id,
-            "title": row.name,
+            **pick_fields(row, "id", "created_at", title="name", location_id="office_id", _updated_at="updated_at"),
             "status": "published" if row.published else "archived",
             "schedule_type": "part_time" if "part" in row.schedule.lower() else "full_time",
-            "location_id": row.office_id,
             "legal_entity_id": office.legal_entity_id if office else None,
-            "created_at": row.created_at,
-            "_updated_at": row.updated_at,
         }
 
 
@@ -53,6 +50,7 @@ def _phase(company: Company, opening: Opening, stage: Stage) -> int:
     return opening.id * PHASES + (len(names) - 1 if stage.kind == HIRED else place)
 
 
+@builds("ats/application_phases")
 def phases(company: Company) -> Iterator[Row]:
     """Yield the phases of each posting with the number of applications."""
     inside: dict[int, list[Application]] = {}
@@ -78,6 +76,7 @@ def phases(company: Company) -> Iterator[Row]:
             }
 
 
+@builds("ats/candidates")
 def candidates(company: Company) -> Iterator[Row]:
     """Yield all candidates."""
     applied: dict[int, list[Application]] = {}
@@ -86,24 +85,18 @@ def candidates(company: Company) -> Iterator[Row]:
     sources = keys_of(SOURCES)
     for row in company.candidates:
         yield {
-            **COMPANY_COLUMN,
-            "id": row.id,
-            "first_name": row.first_name,
-            "last_name": row.last_name,
+            **pick_fields(row, "id", "first_name", "last_name", "email", "created_at", "updated_at"),
+            **pick_fields(row, phone_number="phone", personal_url="profile"),
             "full_name": f"{row.first_name} {row.last_name}",
-            "email": row.email,
-            "phone_number": row.phone,
-            "personal_url": row.profile,
             "gender": row.gender.lower() if row.gender else "unanswered",
             "talent_pool": stable_chance(10, "pool", row.id),
             "ats_job_posting_ids": [application.opening_id for application in applied.get(row.id, ())],
             "source_id": sources[stable_number("source", row.id) % len(sources)],
             "medium": applied[row.id][0].channel if row.id in applied else None,
-            "created_at": row.created_at,
-            "updated_at": row.updated_at,
         }
 
 
+@builds("ats/applications")
 def applications(company: Company) -> Iterator[Row]:
     """Yield all applications with their last phase."""
     reasons = keys_of("ats/rejection_reasons")
@@ -115,24 +108,12 @@ def applications(company: Company) -> Iterator[Row]:
         end = row.transitions[-1].stage.kind
         reached = [step.stage for step in row.transitions if step.stage.kind not in ENDED - {HIRED}]
         yield {
-            **COMPANY_COLUMN,
-            "id": row.id,
-            "ats_job_posting_id": row.opening_id,
-            "ats_candidate_id": row.candidate_id,
+            **pick_fields(row, "id", "created_at", ats_job_posting_id="opening_id", ats_candidate_id="candidate_id"),
+            **pick_fields(row, medium="channel"),
             "ats_application_phase_id": _phase(company, opening, reached[-1]),
             "qualified": end not in {"REJECTED", "WITHDRAWN"},
             "ats_rejection_reason_id": reasons[row.id % len(reasons)] if end == "REJECTED" else None,
             "employee_id": people.get(candidate.email),
             "phone": candidate.phone,
-            "medium": row.channel,
             "source_id": sources[stable_number("source", row.candidate_id) % len(sources)],
-            "created_at": row.created_at,
         }
-
-
-BUILDERS: dict[str, Builder] = {
-    "ats/job_postings": job_postings,
-    "ats/application_phases": phases,
-    "ats/candidates": candidates,
-    "ats/applications": applications,
-}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.company.seeded_random import ascii_name
 from hr_sandbox.factorial.id_pools import ACCESS
-from hr_sandbox.factorial.rows.common import COMPANY_COLUMN, latest
+from hr_sandbox.factorial.rows.common import builds, latest
+from hr_sandbox.http.render import pick_fields
 from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Employment, Person
-    from hr_sandbox.factorial.rows.common import Builder, Row
+    from hr_sandbox.factorial.rows.common import Row
 
 GENDERS = {"FEMALE": "female", "MALE": "male", "DIVERSE": "other"}
 REASONS = {"EMPLOYEE": "voluntary", "FIRED": "dismissal", "CONTRACT_EXPIRED": "end_of_contract", "RETIREMENT": "others"}
@@ -30,6 +31,7 @@ KINDS = {
 }
 
 
+@builds("employees/employees")
 def employees(company: Company) -> Iterator[Row]:
     """Yield all employees, including former ones."""
     current = latest(company)
@@ -47,16 +49,11 @@ def _employee(company: Company, person: Person, job: Employment | None) -> Row:
     born = date.fromisoformat(birthday) if isinstance(birthday, str) else None
     name = ascii_name(person.first_name) or "private"
     return {
-        **COMPANY_COLUMN,
-        "id": person.id,
+        **pick_fields(person, "id", "first_name", "last_name", "preferred_name", "email", "created_at"),
+        **pick_fields(person, login_email="email"),
         "access_id": person.id + ACCESS,
-        "first_name": person.first_name,
-        "last_name": person.last_name,
         "full_name": f"{person.first_name} {person.last_name}",
-        "preferred_name": person.preferred_name,
         "gender": GENDERS.get(person.gender),
-        "email": person.email,
-        "login_email": person.email,
         "personal_email": f"{name}.{person.id}@mail.example" if stable_number(person.id, "mail") % 4 else None,
         "birthday_on": born,
         "age_number": (company.today - born).days * 100 // 36525 if born else None,
@@ -75,11 +72,11 @@ def _employee(company: Company, person: Person, job: Employment | None) -> Row:
         # Documented as false for former employees, but also true for some active ones.
         "active": not gone and not stable_chance(3, "active", person.id),
         "attendable": not stable_chance(5, "attendable", person.id),
-        "created_at": person.created_at,
         "updated_at": max(person.updated_at, job.updated_at) if job else person.updated_at,
     }
 
 
+@builds("teams/teams")
 def teams(company: Company) -> Iterator[Row]:
     """Yield teams with their current and former members."""
     members: dict[int, list[int]] = {}
@@ -89,24 +86,20 @@ def teams(company: Company) -> Iterator[Row]:
     for team in company.teams:
         people = sorted(members.get(team.id, ()))
         yield {
-            **COMPANY_COLUMN,
-            "id": team.id,
-            "name": team.name,
-            "description": team.description,
+            **pick_fields(team, "id", "name", "description", parent_team_id="parent_id"),
             "employee_ids": people,
             "lead_ids": people[:1],
             "depth": 1 if team.parent_id else 0,
-            "parent_team_id": team.parent_id,
         }
 
 
+@builds("teams/memberships")
 def memberships(company: Company) -> Iterator[Row]:
     """Yield the members of teams."""
     leads = {team["id"]: team["lead_ids"] for team in teams(company)}
     for row in latest(company).values():
         if row.team_id is not None:
             yield {
-                **COMPANY_COLUMN,
                 "id": row.person_id * MEMBERSHIP + row.team_id,
                 "employee_id": row.person_id,
                 "team_id": row.team_id,
@@ -118,6 +111,7 @@ def memberships(company: Company) -> Iterator[Row]:
             }
 
 
+@builds("custom_fields/fields")
 def fields(company: Company) -> Iterator[Row]:
     """Yield the custom fields."""
     for index, row in enumerate(company.attributes):
@@ -125,12 +119,14 @@ def fields(company: Company) -> Iterator[Row]:
         yield {"id": 700 + index, "label_text": label, "field_type": KINDS[row.type], "slug": row.id, "position": index}
 
 
+@builds("custom_fields/resource_fields")
 def resource_fields(company: Company) -> Iterator[Row]:
     """Yield the custom fields of employees."""
     for index, _ in enumerate(company.attributes):
         yield {"id": 800 + index, "field_id": 700 + index}
 
 
+@builds("custom_fields/values")
 def values(company: Company) -> Iterator[Row]:
     """Yield the values of custom fields."""
     places = {row.id: (index, row) for index, row in enumerate(company.attributes)}
@@ -141,7 +137,7 @@ def values(company: Company) -> Iterator[Row]:
             yield {
                 "id": person.id * 100 + index,
                 "custom_field_identifier": row.id,
-                "valuable_id": person.id,
+                **pick_fields(person, "updated_at", valuable_id="id", _employee_id="id"),
                 "valuable_type": "Employee",
                 "field_id": 700 + index,
                 "label": row.label or "",
@@ -150,17 +146,17 @@ def values(company: Company) -> Iterator[Row]:
                 "long_text_value": None,
                 "single_choice_value": None,
                 "cents_value": round(value * 100) if row.type == "double" and isinstance(value, float) else None,
-                "updated_at": person.updated_at,
-                "_employee_id": person.id,
             }
 
 
+@builds("payroll/family_situations")
 def family_situations(company: Company) -> Iterator[Row]:
     """Yield one family situation per employee."""
     for person in company.people:
         yield {"id": person.id + 50_000, "employee_id": person.id}
 
 
+@builds("payroll_employees/german_employee_data")
 def german_data(company: Company) -> Iterator[Row]:
     """Yield payroll data of employees in Germany."""
     german = {row.id for row in company.legal_entities if row.country == "DE"}
@@ -169,6 +165,7 @@ def german_data(company: Company) -> Iterator[Row]:
             yield {"id": row.person_id + 60_000, "employee_id": row.person_id}
 
 
+@builds("payroll_employees/identifiers")
 def identifiers(company: Company) -> Iterator[Row]:
     """Yield identifiers. A few are foreign, of employees who work abroad."""
     for row in latest(company).values():
@@ -176,16 +173,3 @@ def identifiers(company: Company) -> Iterator[Row]:
         country = "de" if where == "DE" else ("it", "pt", None)[row.person_id % 3]
         if country:
             yield {"id": row.person_id + 70_000, "employee_id": row.person_id, "country": country}
-
-
-BUILDERS: dict[str, Builder] = {
-    "employees/employees": employees,
-    "teams/teams": teams,
-    "teams/memberships": memberships,
-    "custom_fields/fields": fields,
-    "custom_fields/resource_fields": resource_fields,
-    "custom_fields/values": values,
-    "payroll/family_situations": family_situations,
-    "payroll_employees/german_employee_data": german_data,
-    "payroll_employees/identifiers": identifiers,
-}

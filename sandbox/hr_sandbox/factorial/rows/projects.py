@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.factorial.id_pools import COMPANY, WORKER, keys_of
 from hr_sandbox.factorial.ids import to_api_id
+from hr_sandbox.factorial.rows.common import builds
+from hr_sandbox.http.render import pick_fields
 from hr_sandbox.stable_random import stable_number
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Attendance, Project, Record
-    from hr_sandbox.factorial.rows.common import Builder, Row
+    from hr_sandbox.factorial.rows.common import Row
 
 RATE = 45  # labour cost in cents per minute
 CLIENTS = "finance/contacts"
@@ -49,6 +51,7 @@ def _status(row: Project) -> str:
     return "active" if row.status == "ACTIVE" else "closed"
 
 
+@builds("project_management/projects")
 def projects(company: Company) -> Iterator[Row]:
     """Yield projects with their costs so far."""
     minutes: dict[int, int] = {}
@@ -64,25 +67,20 @@ def projects(company: Company) -> Iterator[Row]:
                 stable_number("s", row.id) % 90_000,
             )
             yield {
-                "id": row.id,
-                "name": row.name,
+                **pick_fields(row, "id", "name", "code", "description", is_billable="billable"),
+                **pick_fields(row, start_date="starts_on", due_date="ends_on", _updated_at="updated_at"),
                 "status": _status(row),
                 "employees_assignment": "company" if row.for_all else "manual",
-                "is_billable": row.billable,
-                "code": row.code,
-                "description": row.description,
-                "start_date": row.starts_on,
-                "due_date": row.ends_on,
                 "inputed_minutes": minutes.get(row.id, 0),
                 "fixed_cost_cents": fixed,
                 "labor_cost_cents": labour,
                 "spending_cost_cents": used,
                 "total_cost_cents": fixed + labour + used,
                 "client_id": clients[stable_number("client", row.client) % len(clients)] if row.client else None,
-                "_updated_at": row.updated_at,
             }
 
 
+@builds("project_management/subprojects")
 def subprojects(company: Company) -> Iterator[Row]:
     """Yield subprojects."""
     minutes: dict[int, int] = {}
@@ -91,21 +89,16 @@ def subprojects(company: Company) -> Iterator[Row]:
     for row in company.projects:
         if row.parent_id is not None:
             yield {
-                "id": row.id,
-                "name": row.name,
-                "project_id": row.parent_id,
+                **pick_fields(row, "id", "name", "description", "code", project_id="parent_id"),
+                **pick_fields(row, start_date="starts_on", due_date="ends_on", is_billable="billable"),
+                **pick_fields(row, _updated_at="updated_at"),
                 "status": _status(row),
                 "inputed_minutes": minutes.get(row.id, 0),
                 "labor_cost_cents": minutes.get(row.id, 0) * RATE,
-                "description": row.description,
-                "code": row.code,
-                "start_date": row.starts_on,
-                "due_date": row.ends_on,
-                "is_billable": row.billable,
-                "_updated_at": row.updated_at,
             }
 
 
+@builds("project_management/project_workers")
 def workers(company: Company) -> Iterator[Row]:
     """Yield members of projects, and everyone who recorded time on an open project."""
     minutes: dict[tuple[int, int], int] = {}
@@ -128,28 +121,26 @@ def workers(company: Company) -> Iterator[Row]:
         }
 
 
+@builds("project_management/time_records")
 def time_records(company: Company) -> Iterator[Row]:
     """Yield one record per shift on a project."""
     for row in _booked(company):
         number = row.project_id or 0
         whole = _whole(company, number)
         yield {
-            "id": row.id,
+            **pick_fields(row, "id", employee_id="person_id", attendance_shift_id="id", date="day"),
+            **pick_fields(row, observations="comment", _updated_at="updated_at"),
             "project_worker_id": whole.id * WORKER + row.person_id,
-            "employee_id": row.person_id,
             "project_id": whole.id,
             "subproject_id": number if number != whole.id else None,
-            "attendance_shift_id": row.id,
             "project_task_id": None,
-            "date": row.day,
             "imputed_minutes": _length(row),
             "clock_in": f"{row.starts_at.isoformat()}.000Z",
             "clock_out": f"{row.ends_at.isoformat()}.000Z" if row.ends_at else None,
-            "observations": row.comment,
-            "_updated_at": row.updated_at,
         }
 
 
+@builds("project_management/imputable_projects")
 def imputable(company: Company) -> Iterator[Row]:
     """Yield projects on which time can be recorded."""
     for row in company.projects:
@@ -158,6 +149,7 @@ def imputable(company: Company) -> Iterator[Row]:
             yield {**names, "start_date": row.starts_on, "due_date": row.ends_on}
 
 
+@builds("project_management/exportable_expenses")
 def exportable(company: Company) -> Iterator[Row]:
     """Yield expenses in export format: without ids, and with texts only."""
     people = list(company.people)
@@ -182,6 +174,7 @@ def exportable(company: Company) -> Iterator[Row]:
                 }
 
 
+@builds("project_management/expense_records")
 def expense_records(company: Company) -> Iterator[Row]:
     """Yield the expenses of workers."""
     for key in keys_of("project_management/expense_records"):
@@ -189,6 +182,7 @@ def expense_records(company: Company) -> Iterator[Row]:
         yield {"id": key, "effective_on": day, "_updated_at": datetime.combine(day, time(12), UTC)}
 
 
+@builds("marketplace/installation_settings")
 def installation(company: Company) -> Iterator[Row]:
     """Yield the settings of the one integration."""
     yield {
@@ -211,13 +205,3 @@ def _codes(rows: Iterable[Record], letter: str) -> list[Row]:
 
 
 INTEGRATION = "7c1f6c2e-5a0b-4c43-9a57-2f4f3f1d9a10"
-BUILDERS: dict[str, Builder] = {
-    "project_management/projects": projects,
-    "project_management/subprojects": subprojects,
-    "project_management/project_workers": workers,
-    "project_management/time_records": time_records,
-    "project_management/imputable_projects": imputable,
-    "project_management/exportable_expenses": exportable,
-    "project_management/expense_records": expense_records,
-    "marketplace/installation_settings": installation,
-}

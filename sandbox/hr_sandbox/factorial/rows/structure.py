@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.factorial.id_pools import keys_of
 from hr_sandbox.factorial.ids import to_api_id
-from hr_sandbox.factorial.rows.common import COMPANY_COLUMN, cents, latest
+from hr_sandbox.factorial.rows.common import builds, cents, latest
 from hr_sandbox.factorial.rows.projects import INTEGRATION
+from hr_sandbox.http.render import pick_fields
 from hr_sandbox.stable_random import stable_choice, stable_number
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Job
-    from hr_sandbox.factorial.rows.common import Builder, Row
+    from hr_sandbox.factorial.rows.common import Row
 
 ROOT = "jobcatalog_treeroot-1"
 SHARE = 10_000  # a membership's id is the employment's id and the cost center's id
@@ -26,34 +27,30 @@ VENDOR, CLIENT = "vendor", "client"
 STATUSES = ("enabled", "enabled", "disabled", "deleted")
 
 
+@builds("companies/legal_entities")
 def legal_entities(company: Company) -> Iterator[Row]:
     """Yield legal entities."""
     for row in company.legal_entities:
         yield {
-            **COMPANY_COLUMN,
-            "id": row.id,
-            "legal_name": row.name,
+            **pick_fields(row, "id", "currency", legal_name="name"),
             "country": row.country.lower(),
-            "currency": row.currency,
             "siret": "73282932000074" if row.country == "FR" else None,
         }
 
 
+@builds("locations/locations")
 def locations(company: Company) -> Iterator[Row]:
     """Yield offices."""
     for index, row in enumerate(company.offices):
         yield {
-            **COMPANY_COLUMN,
-            "id": row.id,
-            "name": row.name,
+            **pick_fields(row, "id", "name", "timezone", "city"),
             "main": index == 0,
-            "timezone": row.timezone,
             "country": row.country.lower(),
-            "city": row.city,
             "siret": "73282932000074" if row.country == "FR" else None,
         }
 
 
+@builds("finance/cost_centers")
 def cost_centers(company: Company) -> Iterator[Row]:
     """Yield cost centers."""
     current: dict[int, int] = {}
@@ -67,7 +64,6 @@ def cost_centers(company: Company) -> Iterator[Row]:
             ever.setdefault(number, set()).add(job.person_id)
     for row in company.cost_centers:
         yield {
-            **COMPANY_COLUMN,
             "id": row.id,
             "name": row.name,
             "active_employees_count": current.get(row.id, 0),
@@ -77,25 +73,25 @@ def cost_centers(company: Company) -> Iterator[Row]:
         }
 
 
+@builds("finance/cost_center_memberships")
 def cost_center_memberships(company: Company) -> Iterator[Row]:
     """Yield the cost centers of employees, with start dates."""
     for row in company.employments:
         for number, share in row.cost_centers:
             yield {
                 "id": row.id * SHARE + number,
-                "employee_id": row.person_id,
+                **pick_fields(row, "start_date", "end_date", employee_id="person_id"),
                 "cost_center_id": number,
-                "start_date": row.start_date,
-                "end_date": row.end_date,
                 "percentage": share,
                 "_active": row.end_date is None or row.end_date >= company.today,
             }
 
 
+@builds("job_catalog/roles")
 def roles(company: Company) -> Iterator[Row]:
     """Yield job families."""
     for number, family in _families(company).items():
-        yield {**COMPANY_COLUMN, "id": number, "name": family, "archived": False}
+        yield {"id": number, "name": family, "archived": False}
 
 
 def _families(company: Company) -> dict[int, str]:
@@ -103,21 +99,21 @@ def _families(company: Company) -> dict[int, str]:
     return {200 + stable_number("family", family) % 100_000: family for family in families}
 
 
+@builds("job_catalog/levels")
 def levels(company: Company) -> Iterator[Row]:
     """Yield one level per job."""
     numbers = {family: number for number, family in _families(company).items()}
     for index, row in enumerate(company.jobs):
         yield {
-            "id": row.id,
+            **pick_fields(row, "id", "name", role_name="family"),
             "role_id": numbers[row.family],
-            "role_name": row.family,
-            "name": row.name,
             "order": index,
             "archived": False,
             "is_default": row.grade is None,
         }
 
 
+@builds("job_catalog/tree_nodes")
 def tree_nodes(company: Company) -> Iterator[Row]:
     """Yield the same as a tree: root, functions, families, roles, levels."""
     stamp = datetime.combine(company.today, time(), UTC).replace(month=1, day=1)
@@ -139,6 +135,7 @@ def tree_nodes(company: Company) -> Iterator[Row]:
                 yield {**same, **row, "job_catalog_title": job.name, "full_path_to_root": trail}
 
 
+@builds("job_catalog/node_attributes")
 def node_attributes(company: Company) -> Iterator[Row]:
     """Yield the attributes of a level: a salary range, a competency, a device."""
     for job in company.jobs:
@@ -159,18 +156,21 @@ def _attributes(job: Job) -> Iterator[tuple[str, Row]]:
     yield "competency", {"name": job.family, "description": job.name, "level": level}
 
 
+@builds(CODES)
 def codes(_company: Company) -> Iterator[Row]:
     """Yield the codes of payroll programs. Some programs have none."""
     for key in keys_of(CODES):
         yield {"id": key, "integration": stable_choice(INTEGRATIONS, "integration", key)}
 
 
+@builds("finance/contacts")
 def contacts(_company: Company) -> Iterator[Row]:
     """Yield suppliers and clients. Rows do not contain which one they are."""
     for index, key in enumerate(keys_of("finance/contacts")):
         yield {"id": key, "_contact_type": CLIENT if index % 3 == 0 else VENDOR}
 
 
+@builds("finance/categories")
 def categories(_company: Company) -> Iterator[Row]:
     """Yield expense categories with subcategories."""
     keys = keys_of("finance/categories")
@@ -187,32 +187,16 @@ def categories(_company: Company) -> Iterator[Row]:
         }
 
 
+@builds("integrations/sync_runs")
 def sync_runs(company: Company) -> Iterator[Row]:
     """Yield the nightly runs of the one integration."""
     keys = keys_of("integrations/sync_runs")
     for index, key in enumerate(keys):
         begun = datetime.combine(company.today - timedelta(len(keys) - index), time(3), UTC)
         yield {
-            **COMPANY_COLUMN,
             "id": key,
             "integration_uuid": INTEGRATION,
             "started_at": begun,
             "finished_at": begun + timedelta(minutes=index) if index % 5 else None,
             "_created_at": begun,
         }
-
-
-BUILDERS: dict[str, Builder] = {
-    "companies/legal_entities": legal_entities,
-    "locations/locations": locations,
-    "finance/cost_centers": cost_centers,
-    "finance/cost_center_memberships": cost_center_memberships,
-    "finance/contacts": contacts,
-    "finance/categories": categories,
-    "job_catalog/roles": roles,
-    "job_catalog/levels": levels,
-    "job_catalog/tree_nodes": tree_nodes,
-    "job_catalog/node_attributes": node_attributes,
-    CODES: codes,
-    "integrations/sync_runs": sync_runs,
-}

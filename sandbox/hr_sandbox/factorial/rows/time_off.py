@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from hr_sandbox.company.absences import days_of
 from hr_sandbox.factorial.id_pools import COMPANY, keys_of
 from hr_sandbox.factorial.ids import to_api_id
-from hr_sandbox.factorial.rows.common import COMPANY_COLUMN, cents, last_day_away, latest
+from hr_sandbox.factorial.rows.common import builds, cents, last_day_away, latest
+from hr_sandbox.http.render import pick_fields
 from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import AbsenceDay
-    from hr_sandbox.factorial.rows.common import Builder, Row
+    from hr_sandbox.factorial.rows.common import Row
 
 APPROVED = {"APPROVED": True, "REJECTED": False}
 HALVES = {"FIRST_HALF": "beginning_of_day", "SECOND_HALF": "end_of_day"}
@@ -26,6 +27,7 @@ HOURS = 8
 FRENCH = "FR"
 
 
+@builds("timeoff/leaves")
 def leaves(company: Company) -> Iterator[Row]:
     """Yield all leaves. Some rejected ones have been deleted."""
     kinds = {row.id: row for row in company.absence_types}
@@ -38,23 +40,18 @@ def leaves(company: Company) -> Iterator[Row]:
         amount = sum(day.amount for day in days)
         one_half = not hourly and row.start_half == row.end_half
         yield {
-            **COMPANY_COLUMN,
-            "id": row.id,
-            "employee_id": row.person_id,
+            **pick_fields(row, "id", "created_at", "updated_at", employee_id="person_id", description="comment"),
+            **pick_fields(row, leave_type_id="type_id"),
             "employee_full_name": f"{person.first_name} {person.last_name}",
             "start_on": row.starts_at.date(),
             "finish_on": last,
             "half_day": HALVES.get(row.start_half or "") if one_half else None,
             "days_taken": amount / HOURS if hourly else amount,
-            "description": row.comment,
             "reason": None,
-            "leave_type_id": row.type_id,
             "leave_type_name": kinds[row.type_id].name,
             "approved": APPROVED.get(row.approval),
             "start_time": f"{row.starts_at:%H:%M}" if hourly else None,
             "hours_amount_in_cents": cents(amount) if hourly else None,
-            "created_at": row.created_at,
-            "updated_at": row.updated_at,
             "deleted_at": row.updated_at if deleted else None,
             "duration_attributes": {
                 "days": amount / HOURS if hourly else amount,
@@ -74,14 +71,12 @@ def _by_day(days: list[AbsenceDay], *, hourly: bool) -> Row:
     }
 
 
+@builds("timeoff/leave_types")
 def leave_types(company: Company) -> Iterator[Row]:
     """Yield leave types."""
     for row in company.absence_types:
         yield {
-            **COMPANY_COLUMN,
-            "id": row.id,
-            "name": row.name,
-            "translated_name": row.name,
+            **pick_fields(row, "id", "name", translated_name="name"),
             "identifier": IDENTIFIERS.get(row.category, "custom"),
             "half_days_units_enabled": row.unit == "DAILY",
             "payable": not row.category.startswith("UNPAID"),
@@ -89,19 +84,19 @@ def leave_types(company: Company) -> Iterator[Row]:
         }
 
 
+@builds("timeoff/policy_assignments")
 def policy_assignments(company: Company) -> Iterator[Row]:
     """Yield the policy of each employee, from the first day."""
     keys = keys_of("timeoff/policies")
     for row in company.employments:
         policy = keys[row.legal_entity_id % len(keys)]
         yield {
-            "id": row.id,
-            "employee_id": row.person_id,
+            **pick_fields(row, "id", employee_id="person_id", effective_at="start_date"),
             "timeoff_policy_id": policy,
-            "effective_at": row.start_date,
         }
 
 
+@builds("timeoff/policy_timelines")
 def policy_timelines(company: Company) -> Iterator[Row]:
     """Yield the policies of a person over time: one row per person, with the person's own id."""
     names = {key: f"Policy {index + 1}" for index, key in enumerate(keys_of("timeoff/policies"))}
@@ -119,6 +114,7 @@ def policy_timelines(company: Company) -> Iterator[Row]:
         yield {"id": person.id, "employee_id": person.id, "items": items.get(person.id, [])}
 
 
+@builds("timeoff/allowance_incidences")
 def incidences(company: Company) -> Iterator[Row]:
     """Yield corrections of balances. Timestamps are seconds since 1970."""
     keys = keys_of(ALLOWANCES[0])
@@ -134,6 +130,7 @@ def incidences(company: Company) -> Iterator[Row]:
             }
 
 
+@builds("timeoff/allowance_stats")
 def stats(company: Company, on: date | None = None) -> Iterator[Row]:
     """Yield the balances of active employees on a day, two rows per employee."""
     on = on or company.today
@@ -191,6 +188,7 @@ def _stat(person_id: int, allowance: int, on: date, used: float) -> Row:
     }
 
 
+@builds("timeoff/french_leave_day_counts")
 def french_counts(company: Company) -> Iterator[Row]:
     """Yield the days that leaves in France count."""
     french = {row.id for row in company.legal_entities if row.country == FRENCH}
@@ -208,6 +206,7 @@ def french_counts(company: Company) -> Iterator[Row]:
             }
 
 
+@builds("employee_updates/absences")
 def updates(company: Company) -> Iterator[Row]:
     """Yield recent leaves for bookkeepers."""
     since = company.today - timedelta(120)
@@ -223,20 +222,8 @@ def updates(company: Company) -> Iterator[Row]:
             }
 
 
+@builds("timeoff/blocked_periods")
 def blocked(_company: Company) -> Iterator[Row]:
     """Yield periods in which leave is not allowed."""
     for key in keys_of("timeoff/blocked_periods"):
         yield {"id": key, "company_id": COMPANY}
-
-
-BUILDERS: dict[str, Builder] = {
-    "timeoff/leaves": leaves,
-    "timeoff/leave_types": leave_types,
-    "timeoff/policy_assignments": policy_assignments,
-    "timeoff/policy_timelines": policy_timelines,
-    "timeoff/allowance_incidences": incidences,
-    "timeoff/allowance_stats": stats,
-    "timeoff/french_leave_day_counts": french_counts,
-    "timeoff/blocked_periods": blocked,
-    "employee_updates/absences": updates,
-}

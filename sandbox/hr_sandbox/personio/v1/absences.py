@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from hr_sandbox.company.absences import days_of
+from hr_sandbox.http.render import pick_fields
 from hr_sandbox.personio.filters import day
 from hr_sandbox.personio.v1.common import (
     BERLIN,
@@ -148,7 +149,7 @@ def render_absence_period(row: Absence, company: Company) -> Json:
     return {
         "type": "AbsencePeriod",
         "attributes": {
-            "id": row.uuid,
+            **pick_fields(row, "comment", id="uuid", created_by="person_id"),
             "measurement_unit": UNITS[kind.unit],
             "effective_duration": sum(part["effective_duration"] for part in days),
             "employee": short_employee(row.person_id, company),
@@ -161,10 +162,8 @@ def render_absence_period(row: Absence, company: Company) -> Json:
             "end": row.ends_at and _format_local(row.ends_at, row),
             "half_day_start": False,
             "half_day_end": False,
-            "comment": row.comment,
             "origin": ORIGINS[row.id % len(ORIGINS)],
             "status": row.approval.lower(),
-            "created_by": row.person_id,
             "created_at": created,
             "updated_at": _format_milliseconds(_add_milliseconds(row.updated_at, row, company)),
             "approved_at": created if row.approval == "APPROVED" else None,

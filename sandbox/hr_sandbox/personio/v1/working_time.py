@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hr_sandbox import clock
+from hr_sandbox.http.render import pick_fields
 from hr_sandbox.personio.filters import boolean
 from hr_sandbox.personio.v1.common import format_timestamp
 from hr_sandbox.personio.v1.errors import StatusError, invalid_parameter
@@ -58,17 +59,14 @@ def render_attendance(row: Attendance, company: Company) -> Json:
         "id": row.id,
         "type": "AttendancePeriod",
         "attributes": {
-            "id_v2": row.uuid,
-            "employee": row.person_id,
+            **pick_fields(row, "comment", id_v2="uuid", employee="person_id", is_on_time_off="on_time_off"),
             "date": row.starts_at.date().isoformat(),
             "start_time": f"{row.starts_at:%H:%M}",
             "end_time": f"{row.ends_at:%H:%M}" if row.ends_at else None,
             "updated_at": _find_last_update(row, company).isoformat(),
             "status": _get_status(row),
             "break": sum(int(length.total_seconds()) // 60 for length in lengths),
-            "comment": row.comment,
             "is_holiday": False,
-            "is_on_time_off": row.on_time_off,
             "project": _render_short_project(project) if project else None,
         },
     }
