@@ -27,7 +27,7 @@ from hr_sandbox.cornerstone.odata import OData
 from hr_sandbox.cornerstone.portal import Portal
 from hr_sandbox.cornerstone.query import preferences
 from hr_sandbox.cornerstone.response_faults import ResponseFaults
-from hr_sandbox.cornerstone.rest import ROUTES, Rest, route_of
+from hr_sandbox.cornerstone.rest import ROUTES, Rest
 from hr_sandbox.cornerstone.store import Store
 from hr_sandbox.cornerstone.tables import DEFAULT_THROTTLE, METADATA_SCOPES, ROOTS, entity_sets
 from hr_sandbox.cornerstone.throttle import Throttle
@@ -90,7 +90,7 @@ class Cornerstone(Vendor):
             if path.startswith(f"{root}/"):
                 found = NAME.fullmatch(path.removeprefix(f"{root}/"))
                 return entity_sets()[found[1]].path if found and found[1] in entity_sets() else path
-        route = route_of(path)
+        route = ROUTES.find(path)
         return route[0].path if route else None
 
     def _dispatch(self, request: Request) -> Response:
@@ -103,7 +103,7 @@ class Cornerstone(Vendor):
         for service, root in ROOTS.items():
             if path == root or path.startswith(f"{root}/"):
                 return self._odata(service, path[len(root) + 1 :], request)
-        found = route_of(path)
+        found = ROUTES.find(path)
         if found is None:
             raise ApiError(error_response(NOT_FOUND))
         route, parts = found
@@ -111,7 +111,7 @@ class Cornerstone(Vendor):
         headers = self._count_request(route.limited or route.path, route.stream, route.per_minute, build_error)
         try:
             response = self._authorize(request, route.scope, route.stream, build_error)
-            response = response or self.rest.handle(route, parts, request)
+            response = response or route.handle(self.rest.context, parts, request)
         except ApiError as error:
             response = error.response
         else:

@@ -1,18 +1,40 @@
-"""Paths with parameters in braces, such as `/v2/persons/{id}`."""
+"""Finds the declaration of a path. Paths have parameters in braces, such as `/v2/persons/{id}`."""
 
 from __future__ import annotations
 
 import re
-from functools import cache
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
-@cache
-def path_pattern(template: str) -> re.Pattern[str]:
-    """Compile a path template. Each parameter is a named group that matches one segment."""
-    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(template)))
+class Declared(Protocol):
+    """The declaration of an endpoint."""
+
+    @property
+    def path(self) -> str:
+        """Its path, with parameters in braces."""
 
 
-def match_path(template: str, path: str) -> dict[str, str] | None:
-    """Return the values of a template's parameters in a path, or None if the path does not match."""
-    found = path_pattern(template).fullmatch(path)
-    return None if found is None else found.groupdict()
+R = TypeVar("R", bound=Declared)
+
+
+class Router(Generic[R]):
+    """Declared endpoints. The first one whose path matches handles a request."""
+
+    def __init__(self, routes: Iterable[R]) -> None:
+        # Each parameter is a named group that matches one segment.
+        self._routes = [
+            (row, re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(row.path)))) for row in routes
+        ]
+
+    def __iter__(self) -> Iterator[R]:
+        return (row for row, _ in self._routes)
+
+    def find(self, path: str) -> tuple[R, dict[str, str]] | None:
+        """Return the endpoint of a path with the values of the path's parameters, or None."""
+        for row, pattern in self._routes:
+            if found := pattern.fullmatch(path):
+                return row, found.groupdict()
+        return None

@@ -9,7 +9,6 @@ from hr_sandbox.company.model import key_of
 from hr_sandbox.http.arguments import ControlError, check_choice
 from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
 from hr_sandbox.http.messages import ApiError, Response, json_response
-from hr_sandbox.http.routing import match_path
 from hr_sandbox.personio.access import CUSTOM, Access
 from hr_sandbox.personio.auth import REVOKE_PATH, TOKEN_PATH, Tokens
 from hr_sandbox.personio.careers import Careers
@@ -102,15 +101,15 @@ class Personio(Vendor):
             return self._v1.error(status, request.path)
         response = problem(status)
         if status == TOO_MANY:
-            endpoint = self._route(request.path)[0]
+            endpoint = (ENDPOINTS.find(request.path) or (None,))[0]
             rate = self._limit or (endpoint.rate if endpoint else DEFAULT_RATE)
             response.headers.update(_rate_headers(rate, 0))
         return response
 
     def template(self, path: str) -> str | None:
         """Return the declared path that a request's path matches, or None."""
-        endpoint = self._route(path)[0]
-        return endpoint.path if endpoint else self._v1.template(path)
+        found = ENDPOINTS.find(path)
+        return found[0].path if found else self._v1.template(path)
 
     def _authenticate(self, request: Request) -> Response:
         if request.method != "POST":
@@ -124,7 +123,7 @@ class Personio(Vendor):
 
     def _dispatch(self, request: Request) -> Response:
         """Check rate, path, method, headers, token and permission, then call the endpoint."""
-        endpoint, path_values = self._route(request.path)
+        endpoint, path_values = ENDPOINTS.find(request.path) or (None, {})
         token = self.tokens.check(request)
         # As in a gateway, every request counts against the rate, and every response reports it.
         key = SHARED_BUCKET if self._limit else ("anonymous" if token is None else "token", endpoint and endpoint.path)
@@ -153,13 +152,6 @@ class Personio(Vendor):
             response = error.response
         response.headers.update(_rate_headers(rate, remaining))
         return response
-
-    def _route(self, path: str) -> tuple[Endpoint | None, Values]:
-        # Paths are tried in the order of their declarations.
-        for endpoint in ENDPOINTS:
-            if (values := match_path(endpoint.path, path)) is not None:
-                return endpoint, dict(values)
-        return None, {}
 
     @staticmethod
     def _check_headers(request: Request) -> Response | None:

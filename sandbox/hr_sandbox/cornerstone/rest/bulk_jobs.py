@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.errors import GONE, JSON_TYPE
+from hr_sandbox.cornerstone.errors import GONE, NOT_FOUND
 from hr_sandbox.cornerstone.rest.route import BULK, Context, Route, Streams
 from hr_sandbox.cornerstone.rows.common import ref
 from hr_sandbox.cornerstone.snapshot import uuid
-from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.http.messages import Response
 from hr_sandbox.stable_random import stable_choice, stable_number
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ KINDS = {"report": (SUCCESS, WARNING, ERROR), "warnings": (WARNING,), "errors": 
 HEADER = ("User ID", "Status", "Message")
 
 
-def lines(context: Context, import_id: str) -> list[Json]:
+def list_lines(context: Context, import_id: str) -> list[Json]:
     """Return the result of each line of an import."""
     people = context.snapshot.people
     found = []
@@ -41,29 +42,29 @@ def lines(context: Context, import_id: str) -> list[Json]:
     return found
 
 
-def jobs(context: Context) -> list[Json]:
+def list_jobs(context: Context) -> list[Json]:
     """Return the jobs of the last 30 days, latest first."""
     version = context.company.version
     if version not in context.jobs:
-        context.jobs = {version: _made(context)}
+        context.jobs = {version: _generate_jobs(context)}
     return context.jobs[version]
 
 
-def _made(context: Context) -> list[Json]:
+def _generate_jobs(context: Context) -> list[Json]:
     latest = datetime.combine(context.company.today, time(), UTC) - timedelta(hours=1)
     return [
-        _job(context, index, latest - timedelta(hours=HOURS * index))
+        _generate_job(context, index, latest - timedelta(hours=HOURS * index))
         for index in range(min(TOTAL_JOBS, KEPT_DAYS * 24 // HOURS))
     ]
 
 
-def _job(context: Context, index: int, timestamp: datetime) -> Json:
+def _generate_job(context: Context, index: int, timestamp: datetime) -> Json:
     # Names depend on timestamps, so that the jobs are the same on another day.
     name = f"{timestamp:%Y%m%d%H}"
     imports = []
     for place, (label, kind) in enumerate(LOADS[: 1 + stable_number("imports", name) % len(LOADS)]):
         import_id = uuid("import", name, place)
-        statuses = [row["Status"] for row in lines(context, import_id)]
+        statuses = [row["Status"] for row in list_lines(context, import_id)]
         imports.append(
             {
                 "id": import_id,
@@ -85,79 +86,75 @@ def _job(context: Context, index: int, timestamp: datetime) -> Json:
     }
 
 
-def _jobs(context: Context, call: Call) -> Response:
-    first, last = (call.day(name, call.given.get(name)) for name in DATES[:2])
-    number, size = call.number("page_number", 1), call.number("page_size", MAX_PAGE_SIZE, MAX_PAGE_SIZE)
+def _list_recent_jobs(call: Call) -> Json:
+    first, last = (call.parse_day(name, call.given.get(name)) for name in PARAMETERS[:2])
+    number = call.parse_number("page_number", 1)
+    size = call.parse_number("page_size", MAX_PAGE_SIZE, MAX_PAGE_SIZE)
     since, until = f"{first or ''}", f"{last or '9999'}"
-    rows = [row for row in jobs(context) if since <= row["created_date"][:10] <= until]
+    rows = [row for row in list_jobs(call.context) if since <= row["created_date"][:10] <= until]
     page = rows[(number - 1) * size : number * size]
-    body = {"jobs": page, "page_number": number, "page_size": size, "total_count": len(rows)}
-    return json_response(body, media_type=JSON_TYPE)
+    return {"jobs": page, "page_number": number, "page_size": size, "total_count": len(rows)}
 
 
-def _job_by_id(context: Context, call: Call) -> Response:
-    return json_response(call.find(jobs(context), "job_id"), media_type=JSON_TYPE)
+def _download_report(kind: str) -> Callable[[Call], Response]:
+    """Return a handler for one kind of report."""
 
-
-def _report(kind: str) -> Callable[[Context, Call], Response]:
-    def handle(context: Context, call: Call) -> Response:
-        import_id = call.parts["import_id"]
-        if not any(row["id"] == import_id for job in jobs(context) for row in job["imports"]):
-            raise call.not_found()
-        read = context.downloads.get((import_id, kind), 0) + 1
-        if read > DOWNLOADS:
-            return call.route.error_builder(call.request)(GONE, "Report download limit reached.")
-        context.downloads[import_id, kind] = read
+    def handle(call: Call) -> Response:
+        import_id, downloads = call.parts["import_id"], call.context.downloads
+        if not any(row["id"] == import_id for job in list_jobs(call.context) for row in job["imports"]):
+            raise call.fail(NOT_FOUND)
+        count = downloads.get((import_id, kind), 0) + 1
+        if count > DOWNLOADS:
+            raise call.fail(GONE, "Report download limit reached.")
+        downloads[import_id, kind] = count
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(HEADER)
-        writer.writerows(row.values() for row in lines(context, import_id) if row["Status"] in KINDS[kind])
+        rows = list_lines(call.context, import_id)
+        writer.writerows(row.values() for row in rows if row["Status"] in KINDS[kind])
         return Response(200, text.getvalue().encode(), {"content-type": "text/csv"})
 
     return handle
 
 
 PERMISSIONS: list[Json] = [{"type": kind, "permission": f"Bulk API - {label}"} for label, kind in LOADS]
-
-
-def _permissions(_context: Context, _call: Call) -> Response:
-    return json_response({"permissions": PERMISSIONS}, media_type=JSON_TYPE)
-
-
-def _specification(_context: Context, _call: Call) -> Response:
-    return json_response({"load_types": [kind for _, kind in LOADS]}, media_type=JSON_TYPE)
-
-
-DATES = ("job_create_from_date", "job_create_to_date", "page_number", "page_size")
+SPECIFICATION: Json = {"load_types": [kind for _, kind in LOADS]}
+PARAMETERS = ("job_create_from_date", "job_create_to_date", "page_number", "page_size")
+_ROUTE = partial(Route, family=BULK, per_minute=JOB_RATE)
 ROUTES = (
-    Route(f"{ROOT}/jobs", "bulk_jobs", SCOPE, _jobs, DATES, BULK, JOB_RATE, "jobs"),
-    Route(f"{ROOT}/jobs/{{job_id}}", "bulk_imports", SCOPE, _job_by_id, (), BULK, JOB_RATE, "job"),
+    _ROUTE(f"{ROOT}/jobs", "bulk_jobs", SCOPE, _list_recent_jobs, PARAMETERS, limited="jobs"),
+    _ROUTE(
+        f"{ROOT}/jobs/{{job_id}}",
+        "bulk_imports",
+        SCOPE,
+        lambda call: call.find(list_jobs(call.context), "job_id"),
+        limited="job",
+    ),
     *(
         Route(
             f"{ROOT}/imports/{{import_id}}/{kind}",
             "bulk_import_reports",
             SCOPE,
-            _report(kind),
-            (),
-            BULK,
-            REPORT_RATE,
-            "reports",
+            _download_report(kind),
+            family=BULK,
+            per_minute=REPORT_RATE,
+            limited="reports",
         )
         for kind in KINDS
     ),
-    Route(f"{ROOT}/permissions", "bulk_permissions", PERMISSION_SCOPE, _permissions, (), BULK, JOB_RATE),
-    Route(f"{ROOT}/specification", "bulk_specification", PERMISSION_SCOPE, _specification, (), BULK, JOB_RATE),
+    _ROUTE(f"{ROOT}/permissions", "bulk_permissions", PERMISSION_SCOPE, lambda _: {"permissions": PERMISSIONS}),
+    _ROUTE(f"{ROOT}/specification", "bulk_specification", PERMISSION_SCOPE, lambda _: SPECIFICATION),
 )
 STREAMS: Streams = {
-    "bulk_jobs": lambda context, *_: jobs(context),
+    "bulk_jobs": lambda context, *_: list_jobs(context),
     "bulk_imports": lambda context, *_: [
-        {"_job_id": job["id"], **row} for job in jobs(context) for row in job["imports"]
+        {"_job_id": job["id"], **row} for job in list_jobs(context) for row in job["imports"]
     ],
     "bulk_import_reports": lambda context, *_: [
         {"_import_id": row["id"], "_row_number": number, **line}
-        for job in jobs(context)
+        for job in list_jobs(context)
         for row in job["imports"]
-        for number, line in enumerate(lines(context, row["id"]), 1)
+        for number, line in enumerate(list_lines(context, row["id"]), 1)
     ],
     "bulk_permissions": lambda *_: PERMISSIONS,
 }

@@ -7,12 +7,11 @@ from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.errors import TOO_MANY, format_time
+from hr_sandbox.cornerstone.errors import NOT_FOUND, TOO_MANY, format_time
 from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, Streams, older_response
 from hr_sandbox.cornerstone.rows.common import login, ref
 from hr_sandbox.cornerstone.rows.learning import NAMES, TYPE_NAMES
 from hr_sandbox.cornerstone.timestamps import DAY, parse_timestamp, to_datetime, to_ticks
-from hr_sandbox.http.messages import ApiError
 from hr_sandbox.stable_random import stable_number
 
 if TYPE_CHECKING:
@@ -33,11 +32,11 @@ TOPIC_OF_ALL = "Compliance"
 HOURS, HOUR = 8, DAY // 24
 
 
-def _when(ticks: int | None) -> str | None:
+def _format_ticks(ticks: int | None) -> str | None:
     return None if ticks is None else format_time(to_datetime(ticks))
 
 
-def transcript(row: Transcript, named: str = LOID) -> Json:
+def render_transcript(row: Transcript, named: str = LOID) -> Json:
     """Render a transcript.
 
     Args:
@@ -52,10 +51,10 @@ def transcript(row: Transcript, named: str = LOID) -> Json:
         "Type": TYPE_NAMES[training.type],
         "LoType": training.type,
         "Status": NAMES[row.status_id],
-        "RegistrationDate": _when(row.created),
-        "StartDate": _when(row.started),
-        "CompletionDate": _when(row.completed),
-        "ModificationDate": _when(row.modified),
+        "RegistrationDate": _format_ticks(row.created),
+        "StartDate": _format_ticks(row.started),
+        "CompletionDate": _format_ticks(row.completed),
+        "ModificationDate": _format_ticks(row.modified),
         "Score": row.score,
         "IsRequired": row.assignment_id is not None,
         "TotalTime": f"{stable_number('total time', row.user_id, training.index) % 300 // 60:02}:00",
@@ -64,13 +63,13 @@ def transcript(row: Transcript, named: str = LOID) -> Json:
         "LoProviderId": training.index % len(PROVIDERS) or None,
         "LaunchUrl": f"https://portal.example/Evaluations/EvalLaunch.aspx?loid={training.object_id}",
         "Subjects": [TOPIC_OF_ALL] if training.index % 4 == 0 else [],
-        "Parts": [{"PartName": "1", "StartDateTime": _when(training.created)}] if is_session else None,
-        "StartDateTime": _when(training.created) if is_session else None,
-        "EndDateTime": _when(training.created + HOURS * HOUR) if is_session else None,
+        "Parts": [{"PartName": "1", "StartDateTime": _format_ticks(training.created)}] if is_session else None,
+        "StartDateTime": _format_ticks(training.created) if is_session else None,
+        "EndDateTime": _format_ticks(training.created + HOURS * HOUR) if is_session else None,
     }
 
 
-def changed(context: Context, first: int, end: int) -> list[Json]:
+def list_changed(context: Context, first: int, end: int) -> list[Json]:
     """Return what active users changed in a range of timestamps (end exclusive)."""
     named = LO_ID if context.modes.get("transcripts") == LO_ID else LOID
     rows = [row for row in context.snapshot.transcripts if row.latest and first <= row.modified < end]
@@ -83,13 +82,14 @@ def changed(context: Context, first: int, end: int) -> list[Json]:
                 "UserName": login(person),
                 "FirstName": person.first_name,
                 "LastName": person.last_name,
-                "Transcripts": [transcript(row, named) for row in taken],
+                "Transcripts": [render_transcript(row, named) for row in taken],
             }
             found.append({"TranscriptItem": item})
     return found
 
 
-def _search(context: Context, call: Call) -> Response:
+def _search_transcripts(call: Call) -> Response:
+    context = call.context
     given = {name: call.given[name.lower()] for name in (FROM, UNTIL) if name.lower() in call.given}
     now = to_ticks(context.store.clock.now())
     first, end = now - DAY, now
@@ -103,16 +103,16 @@ def _search(context: Context, call: Call) -> Response:
         first, end = (bound or 0 for bound in bounds)
     if not 0 <= end - first <= DAY:
         raise call.bad_request(UNTIL, "the window is 24 hours at most")
-    rows = changed(context, first, end)
+    rows = list_changed(context, first, end)
     return older_response(call, call.page(rows, "pageNumber", PAGE_SIZE), len(rows))
 
 
-def catalog(context: Context) -> list[Training]:
+def list_catalog(context: Context) -> list[Training]:
     """Return all active trainings."""
     return [row for row in context.snapshot.trainings if row.active]
 
 
-def _entry(row: Training) -> Json:
+def _render_entry(row: Training) -> Json:
     return {
         "ObjectId": row.object_id,
         "Title": row.title,
@@ -121,15 +121,16 @@ def _entry(row: Training) -> Json:
         "Provider": PROVIDERS[row.index % len(PROVIDERS)],
         "Price": {"Amount": row.price, "Currency": "EUR"},
         "Customfields": [{"Name": "Cost centre", "Value": str(row.index % 9)}] if row.index % 3 == 0 else [],
-        "CreateDate": _when(row.created),
+        "CreateDate": _format_ticks(row.created),
         "DeepLinkURL": f"https://portal.example/DeepLink/?module=lodetails&lo={row.object_id}",
     }
 
 
-def _catalog(context: Context, call: Call) -> Response:
+def _search_catalog(call: Call) -> Response:
+    context = call.context
     if time.monotonic() < context.busy_until:
-        raise ApiError(call.route.error_builder(call.request)(TOO_MANY))
-    rows = [_entry(row) for row in catalog(context)]
+        raise call.fail(TOO_MANY)
+    rows = [_render_entry(row) for row in list_catalog(context)]
     response = older_response(call, call.page(rows, "pageNumber", PAGE_SIZE), len(rows))
     response.seconds = SEARCH_SECONDS
     # A client that waits for the response is always late enough.
@@ -137,28 +138,18 @@ def _catalog(context: Context, call: Call) -> Response:
     return response
 
 
-def details(row: Training) -> Json:
+def render_details(row: Training) -> Json:
     """Render a training."""
     return {
-        **_entry(row),
+        **_render_entry(row),
         "Active": row.active,
-        "ModifiedDate": _when(row.modified),
+        "ModifiedDate": _format_ticks(row.modified),
         "ParentObjectId": row.parent_id,
         "AvailableLanguages": ["en-US", "de-DE"],
     }
 
 
-def _details(context: Context, call: Call) -> Response:
-    wanted = call.given.get("objectid")
-    if not wanted:
-        raise call.bad_request("ObjectID", "is needed")
-    for row in context.snapshot.trainings:
-        if row.object_id == wanted.lower():
-            return older_response(call, [{"trainingItem": details(row)}])
-    raise call.not_found()
-
-
-def roster(context: Context, session: Training) -> list[Json]:
+def list_participants(context: Context, session: Training) -> list[Json]:
     """Return the participants of a session."""
     return [
         {
@@ -166,43 +157,55 @@ def roster(context: Context, session: Training) -> list[Json]:
             "UserId": ref(context.company.people[row.user_id]),
             "Status": NAMES[row.status_id],
             "Score": row.score,
-            "RegistrationDate": _when(row.created),
+            "RegistrationDate": _format_ticks(row.created),
         }
         for row in context.snapshot.transcripts
         if row.training.object_id == session.object_id and row.latest
     ]
 
 
-def _roster(context: Context, call: Call) -> Response:
-    wanted = call.given.get("sessionloid")
+def _find_training(call: Call, name: str) -> Training:
+    """Return the training with the id in a required parameter, or fail with 404."""
+    wanted = call.given.get(name.lower())
     if not wanted:
-        raise call.bad_request("sessionLOID", "is needed")
-    for row in context.snapshot.trainings:
-        if row.object_id == wanted.lower() and row.parent_id:
-            return older_response(call, roster(context, row))
-    raise call.not_found()
+        raise call.bad_request(name, "is needed")
+    for row in call.context.snapshot.trainings:
+        if row.object_id == wanted.lower():
+            return row
+    raise call.fail(NOT_FOUND)
+
+
+def _get_details(call: Call) -> Response:
+    return older_response(call, [{"trainingItem": render_details(_find_training(call, "ObjectID"))}])
+
+
+def _get_roster(call: Call) -> Response:
+    session = _find_training(call, "sessionLOID")
+    if not session.parent_id:
+        raise call.fail(NOT_FOUND)
+    return older_response(call, list_participants(call.context, session))
 
 
 ROUTES = (
-    Route(SEARCH, "transcripts", "transcript:read", _search, (FROM, UNTIL, "pageNumber"), OLD),
-    Route(CATALOG, "catalog", "training:read", _catalog, ("pageNumber",), OLD),
-    Route(DETAILS, "training_details", "training:read", _details, ("ObjectID", "ActorID"), OLD),
-    Route(ROSTER, "session_roster", "sessionroster:read", _roster, ("sessionLOID",), OLD),
+    Route(SEARCH, "transcripts", "transcript:read", _search_transcripts, (FROM, UNTIL, "pageNumber"), OLD),
+    Route(CATALOG, "catalog", "training:read", _search_catalog, ("pageNumber",), OLD),
+    Route(DETAILS, "training_details", "training:read", _get_details, ("ObjectID", "ActorID"), OLD),
+    Route(ROSTER, "session_roster", "sessionroster:read", _get_roster, ("sessionLOID",), OLD),
 )
 
 
-def _transcripts(context: Context, first: date, last: date) -> list[Json]:
+def _list_transcripts(context: Context, first: date, last: date) -> list[Json]:
     end = to_ticks(last + timedelta(1))
-    items = [row["TranscriptItem"] for row in changed(context, to_ticks(first), end)]
+    items = [row["TranscriptItem"] for row in list_changed(context, to_ticks(first), end)]
     return [{"_UserId": item["UserId"], **row} for item in items for row in item["Transcripts"]]
 
 
 STREAMS: Streams = {
-    "transcripts": _transcripts,
-    "catalog": lambda context, *_: [_entry(row) for row in catalog(context)],
-    "training_details": lambda context, *_: [details(row) for row in catalog(context)],
+    "transcripts": _list_transcripts,
+    "catalog": lambda context, *_: [_render_entry(row) for row in list_catalog(context)],
+    "training_details": lambda context, *_: [render_details(row) for row in list_catalog(context)],
     "session_roster": lambda context, *_: [
-        seat for row in catalog(context) if row.parent_id for seat in roster(context, row)
+        seat for row in list_catalog(context) if row.parent_id for seat in list_participants(context, row)
     ],
 }
 MODES = {"transcripts": (LO_ID,)}

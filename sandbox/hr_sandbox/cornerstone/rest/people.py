@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.errors import JSON_TYPE
+from hr_sandbox.cornerstone.errors import JSON_TYPE, NOT_FOUND
 from hr_sandbox.cornerstone.portal import UNIT_TYPES
-from hr_sandbox.cornerstone.rest.route import Context, Route, Streams, newer_response, token_page
+from hr_sandbox.cornerstone.rest.route import Context, Route, Streams, token_page
 from hr_sandbox.cornerstone.rows.common import login, ref
 from hr_sandbox.cornerstone.rows.units import groups, places, units_by_id
 from hr_sandbox.cornerstone.snapshot import uuid
@@ -34,12 +35,12 @@ STATUSES = ((1, "Regular"), (2, "Part time"), (3, "On leave"))
 REASONS = ((1, "Voluntary"), (2, "Involuntary"), (3, "Retirement"), (4, "End of contract"))
 
 
-def written(timestamp: datetime) -> str:
+def format_local(timestamp: datetime) -> str:
     """Format a timestamp without a zone."""
     return timestamp.replace(tzinfo=None).isoformat()
 
 
-def _midnight(day: date | None) -> str | None:
+def _format_midnight(day: date | None) -> str | None:
     return None if day is None else f"{day}T00:00:00"
 
 
@@ -48,7 +49,7 @@ def is_active(context: Context, person: Person) -> bool:
     return context.snapshot.is_active(person.id)
 
 
-def employee(context: Context, person: Person, named: str = "externalId") -> Json:
+def render_employee(context: Context, person: Person, named: str = "externalId") -> Json:
     """Render an employee.
 
     Args:
@@ -62,7 +63,7 @@ def employee(context: Context, person: Person, named: str = "externalId") -> Jso
     above = job and job.supervisor_id
     manager = people[above] if above and above in people else None
     units = units_by_id(context.snapshot)
-    ous = [as_unit(units[number]) for kind, number in places(context.snapshot, person.id) if kind not in CUSTOM]
+    ous = [render_unit(units[number]) for kind, number in places(context.snapshot, person.id) if kind not in CUSTOM]
     country = context.company.offices[job.office_id].country if job else None
     return {
         **pick_fields(person, "id", firstName="first_name", lastName="last_name", primaryEmail="email"),
@@ -86,8 +87,8 @@ def employee(context: Context, person: Person, named: str = "externalId") -> Jso
             "zipCode": None,
         },
         "workerStatus": {
-            "lastHireDate": _midnight(job.start_date if job else None),
-            "originalHireDate": _midnight(min((row.start_date for row in stints), default=None)),
+            "lastHireDate": _format_midnight(job.start_date if job else None),
+            "originalHireDate": _format_midnight(min((row.start_date for row in stints), default=None)),
             "active": is_active(context, person),
             "absent": bool(job and job.status == "LEAVE"),
         },
@@ -99,27 +100,27 @@ def employee(context: Context, person: Person, named: str = "externalId") -> Jso
         },
         "ous": ous,
         "employeeMetaData": {
-            "createdDate": written(person.created_at),
-            "modifiedDate": written(person.updated_at),
+            "createdDate": format_local(person.created_at),
+            "modifiedDate": format_local(person.updated_at),
         },
     }
 
 
-def as_unit(row: Json) -> Json:
-    """Render a unit inside an employee."""
+def render_unit(row: Json) -> Json:
+    """Render a unit that an employee belongs to."""
     return {"id": row["ou_id"], "ouId": row["ref"] or "", "name": row["title"], "type": TITLES[row["type_id"]]}
 
 
-def groups_of(context: Context) -> dict[int, list[Json]]:
+def group_memberships(context: Context) -> dict[int, list[Json]]:
     """Return the groups by user."""
     units, found = units_by_id(context.snapshot), dict[int, list["Json"]]()
     for row in groups(context.snapshot):
         if row["user_id"] > 0:
-            found.setdefault(row["user_id"], []).append(as_unit(units[row["ou_id"]]))
+            found.setdefault(row["user_id"], []).append(render_unit(units[row["ou_id"]]))
     return found
 
 
-def fields_of(context: Context, person: Person) -> list[Json]:
+def list_custom_fields(context: Context, person: Person) -> list[Json]:
     """Return a person's custom fields: texts, or lists of choices."""
     found: list[Json] = []
     for row in context.store.portal.fields:
@@ -137,7 +138,7 @@ def fields_of(context: Context, person: Person) -> list[Json]:
     return found
 
 
-def status_of(context: Context, person: Person) -> Json:
+def render_status(context: Context, person: Person) -> Json:
     """Render the employment status."""
     job = context.snapshot.employments.get(person.id)
     part = bool(job and job.weekly_working_hours < job.full_time_weekly_working_hours)
@@ -148,13 +149,14 @@ def status_of(context: Context, person: Person) -> Json:
         "id": person.id,
         "userType": {"id": 1 + (person.id % 11 == 0), "title": "Employee"},
         "employmentStatus": {"id": number, "title": dict(STATUSES)[number]},
-        "effectiveDate": _midnight(job.start_date if job else None),
-        "terminationDate": _midnight(job.end_date if job and ended else None),
+        "effectiveDate": _format_midnight(job.start_date if job else None),
+        "terminationDate": _format_midnight(job.end_date if job and ended else None),
         "terminationReason": reason and {"id": reason[0], "title": reason[1]},
     }
 
 
-def _tests(call: Call) -> Iterator[Callable[[Json], bool]]:
+def _read_filters(call: Call) -> Iterator[Callable[[Json], bool]]:
+    """Yield a test of rendered employees for each filter in the query."""
     given = call.given
     for name in ("externalId", "userName", "guid", "firstName", "lastName"):
         if name in given:
@@ -166,86 +168,79 @@ def _tests(call: Call) -> Iterator[Callable[[Json], bool]]:
         yield lambda row: str(row["id"]) in numbers
     for name in ("modifiedDate", "createdDate"):
         if name in given:
-            if not TIMESTAMP.fullmatch(given[name]):
-                raise call.bad_request(name, "must be a date such as 2024-01-31T00:00:00")
-            yield lambda row, name=name: row["employeeMetaData"][name] >= given[name].rstrip("Z")  # type: ignore[misc]
+            since = read_since(call, name)
+            yield lambda row, name=name, since=since: row["employeeMetaData"][name] >= since  # type: ignore[misc]
     if "status" in given:
         if given["status"].lower() not in {"active", "inactive"}:
             raise call.bad_request("status", "must be active or inactive")
         yield lambda row: row["workerStatus"]["active"] == (given["status"].lower() == "active")
 
 
-def _list(context: Context, call: Call) -> Response:
-    size, tests = call.number("pageSize", PAGE_SIZE, PAGE_SIZE), list(_tests(call))
-    rows = [employee(context, person) for person in context.snapshot.people]
+def read_since(call: Call, name: str) -> str:
+    """Return a parameter with a local timestamp, without a zone."""
+    if not TIMESTAMP.fullmatch(call.given[name]):
+        raise call.bad_request(name, "must be a date such as 2024-01-31T00:00:00")
+    return call.given[name].rstrip("Z")
+
+
+def _list_employees(call: Call) -> Response:
+    size, tests = call.parse_number("pageSize", PAGE_SIZE, PAGE_SIZE), list(_read_filters(call))
+    rows = [render_employee(call.context, person) for person in call.context.snapshot.people]
     rows = sorted((row for row in rows if all(test(row) for test in tests)), key=lambda row: int(row["id"]))
-    mode = context.modes.get("employees")
+    mode = call.context.modes.get("employees")
     if mode == BARE:
         return json_response(rows, media_type=JSON_TYPE)
-    return token_page(context, call, rows, size, "nextPageToken" if mode == CAMEL else "nextpagetoken")
+    return token_page(call, rows, size, "nextPageToken" if mode == CAMEL else "nextpagetoken")
 
 
-def _one(context: Context, call: Call) -> Response:
-    return json_response(employee(context, call.person(context)), media_type=JSON_TYPE)
+def _get_status_on_day(call: Call) -> Json:
+    """Return the employment status on a day that is not before it began."""
+    day = call.parse_day("asOfDate", call.parts["asOfDate"])
+    row = render_status(call.context, call.find_person())
+    if row["effectiveDate"] is None or row["effectiveDate"] > _format_midnight(day):
+        raise call.fail(NOT_FOUND)
+    return row
 
 
-def _groups(context: Context, call: Call) -> Response:
-    return newer_response(context, groups_of(context).get(call.person(context).id, []))
-
-
-def _fields(context: Context, call: Call) -> Response:
-    return newer_response(context, fields_of(context, call.person(context)))
-
-
-def _status(context: Context, call: Call) -> Response:
-    return json_response(status_of(context, call.person(context)), media_type=JSON_TYPE)
-
-
-def _as_of(context: Context, call: Call) -> Response:
-    day = call.day("asOfDate", call.parts["asOfDate"])
-    row = status_of(context, call.person(context))
-    if row["effectiveDate"] is None or row["effectiveDate"] > _midnight(day):
-        raise call.not_found()
-    return json_response(row, media_type=JSON_TYPE)
-
-
-def _titled(rows: Iterable[tuple[int, str]]) -> list[Json]:
+def _render_titles(rows: Iterable[tuple[int, str]]) -> list[Json]:
     return [{"id": number, "title": title} for number, title in rows]
 
 
-def _named(rows: Iterable[tuple[int, str]]) -> Callable[[Context, Call], Response]:
-    return lambda context, _call: newer_response(context, _titled(rows))
-
-
 LOOK_UPS = ("ids", "userName", "externalId", "guid", "lastName", "firstName", "modifiedDate", "createdDate", "status")
+_ONE = partial(Route, per_minute=SINGLE_RATE)
+_STATUS = f"{V2}/{{id}}/employment-status"
 ROUTES = (
-    Route(V2, "employees", SCOPE, _list, ("pageSize", "nextPageToken", *LOOK_UPS), per_minute=BULK_RATE),
-    Route(f"{V2}/termination-reasons", "termination_reasons", SCOPE, _named(REASONS), per_minute=SINGLE_RATE),
-    Route(f"{V2}/employment-status", "employment_statuses", SCOPE, _named(STATUSES), per_minute=SINGLE_RATE),
-    Route(f"{V2}/{{id}}", "employees", SCOPE, _one, per_minute=SINGLE_RATE),
-    Route(f"{V2}/{{id}}/groups", "employee_groups", GROUP_SCOPE, _groups, per_minute=SINGLE_RATE),
-    Route(f"{V2}/{{id}}/customfields", "employee_custom_fields", SCOPE, _fields, per_minute=SINGLE_RATE),
-    Route(f"{V2}/{{id}}/employment-status", "employee_employment_status", SCOPE, _status, per_minute=SINGLE_RATE),
-    Route(
-        f"{V2}/{{id}}/employment-status/effective-date/{{asOfDate}}",
-        "employee_employment_status",
-        SCOPE,
-        _as_of,
-        per_minute=SINGLE_RATE,
+    Route(V2, "employees", SCOPE, _list_employees, ("pageSize", "nextPageToken", *LOOK_UPS), per_minute=BULK_RATE),
+    _ONE(f"{V2}/termination-reasons", "termination_reasons", SCOPE, lambda _: _render_titles(REASONS)),
+    _ONE(f"{V2}/employment-status", "employment_statuses", SCOPE, lambda _: _render_titles(STATUSES)),
+    _ONE(f"{V2}/{{id}}", "employees", SCOPE, lambda call: render_employee(call.context, call.find_person())),
+    _ONE(
+        f"{V2}/{{id}}/groups",
+        "employee_groups",
+        GROUP_SCOPE,
+        lambda call: group_memberships(call.context).get(call.find_person().id, []),
     ),
+    _ONE(
+        f"{V2}/{{id}}/customfields",
+        "employee_custom_fields",
+        SCOPE,
+        lambda call: list_custom_fields(call.context, call.find_person()),
+    ),
+    _ONE(_STATUS, "employee_employment_status", SCOPE, lambda call: render_status(call.context, call.find_person())),
+    _ONE(f"{_STATUS}/effective-date/{{asOfDate}}", "employee_employment_status", SCOPE, _get_status_on_day),
 )
 STREAMS: Streams = {
-    "employees": lambda context, *_: [employee(context, person) for person in context.snapshot.people],
+    "employees": lambda context, *_: [render_employee(context, person) for person in context.snapshot.people],
     "employee_groups": lambda context, *_: [
-        {"_employee_id": number, **row} for number, rows in sorted(groups_of(context).items()) for row in rows
+        {"_employee_id": number, **row} for number, rows in sorted(group_memberships(context).items()) for row in rows
     ],
     "employee_custom_fields": lambda context, *_: [
-        {"_employee_id": who.id, **row} for who in context.snapshot.people for row in fields_of(context, who)
+        {"_employee_id": who.id, **row} for who in context.snapshot.people for row in list_custom_fields(context, who)
     ],
     "employee_employment_status": lambda context, *_: [
-        {"_employee_id": who.id, **status_of(context, who)} for who in context.snapshot.people
+        {"_employee_id": who.id, **render_status(context, who)} for who in context.snapshot.people
     ],
-    "termination_reasons": lambda *_: _titled(REASONS),
-    "employment_statuses": lambda *_: _titled(STATUSES),
+    "termination_reasons": lambda *_: _render_titles(REASONS),
+    "employment_statuses": lambda *_: _render_titles(STATUSES),
 }
 MODES = {"employees": (BARE, CAMEL)}

@@ -2,44 +2,45 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.errors import BAD_REQUEST, JSON_TYPE, validation_error
+from hr_sandbox.cornerstone.errors import BAD_REQUEST, NOT_FOUND, validation_error
 from hr_sandbox.cornerstone.rest.people import (
     CUSTOM,
     GROUP_SCOPE,
     PAGE_SIZE,
     SCOPE,
-    TIMESTAMP,
-    as_unit,
-    employee,
-    fields_of,
-    groups_of,
+    format_local,
+    group_memberships,
     is_active,
-    status_of,
-    written,
+    list_custom_fields,
+    read_since,
+    render_employee,
+    render_status,
+    render_unit,
 )
 from hr_sandbox.cornerstone.rest.route import Context, Route
 from hr_sandbox.cornerstone.rows.common import ref
 from hr_sandbox.cornerstone.rows.units import places, units_by_id
 from hr_sandbox.cornerstone.snapshot import uuid
-from hr_sandbox.http.messages import ApiError, json_response
+from hr_sandbox.http.messages import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.company.model import Person
     from hr_sandbox.cornerstone.rest.route import Call
-    from hr_sandbox.http.messages import Json, Response
+    from hr_sandbox.http.messages import Json
 
 V1 = "/services/api/x/users/v1/employees"
 
 
-def employee_v1(context: Context, person: Person, *, whole: bool) -> Json:
+def render_employee_v1(context: Context, person: Person, *, whole: bool) -> Json:
     """Render an employee of version 1. Lists have neither groups nor fields."""
-    row = employee(context, person, "userId")
+    row = render_employee(context, person, "userId")
     units = units_by_id(context.snapshot)
-    custom = [as_unit(units[number]) for kind, number in places(context.snapshot, person.id) if kind in CUSTOM]
+    custom = [render_unit(units[number]) for kind, number in places(context.snapshot, person.id) if kind in CUSTOM]
     meta = row.pop("employeeMetaData")
     row["settings"]["trainingApprovals"] = 1
     return {
@@ -47,21 +48,23 @@ def employee_v1(context: Context, person: Person, *, whole: bool) -> Json:
         "approver": row["manager"],
         "relations": None,
         "selfRegistrationGroup": None,
-        "groups": groups_of(context).get(person.id, []) if whole else None,
+        "groups": group_memberships(context).get(person.id, []) if whole else None,
         "customOus": custom or None,
-        "customFields": fields_of(context, person) if whole else None,
+        "customFields": list_custom_fields(context, person) if whole else None,
         "employeeMetaData": meta,
     }
 
 
-def _framed(context: Context, data: object) -> Response:
+def _succeed(context: Context, data: object) -> Json:
     timestamp = f"{context.store.clock.now().replace(tzinfo=None).isoformat()}.6474578Z"
-    return json_response({"status": "Success", "timestamp": timestamp, "data": data}, media_type=JSON_TYPE)
+    return {"status": "Success", "timestamp": timestamp, "data": data}
 
 
-def _v1(member: str, make: Callable[[Context, Person], Json]) -> Callable[[Context, Call], Response]:
-    def handle(context: Context, call: Call) -> Response:
-        size, number = PAGE_SIZE, call.number("pagenumber", 1)
+def _list_members(member: str, render: Callable[[Context, Person], Json]) -> Callable[[Call], Json]:
+    """Return a handler that lists something of all persons in pages."""
+
+    def handle(call: Call) -> Json:
+        context, size, number = call.context, PAGE_SIZE, call.parse_number("pagenumber", 1)
         if (text := call.given.get("pagesize")) is not None:
             if not (text.isascii() and text.isdigit() and 0 < int(text) <= PAGE_SIZE):
                 raise ApiError(
@@ -73,50 +76,43 @@ def _v1(member: str, make: Callable[[Context, Person], Json]) -> Callable[[Conte
             people = [row for row in people if is_active(context, row)]
         for name, field in (("lastmodified", "updated_at"), ("createdate", "created_at")):
             if name in call.given:
-                if not TIMESTAMP.fullmatch(call.given[name]):
-                    raise call.bad_request(name, "must be a date such as 2024-01-31T00:00:00")
-                since = call.given[name].rstrip("Z")
-                people = [row for row in people if written(getattr(row, field)) >= since]
-        page = people[(number - 1) * size : number * size]
-        rows = [make(context, row) for row in page]
-        return _framed(
-            context, {member: rows, "size": len(rows), "start": (number - 1) * size + 1, "total": len(people)}
-        )
+                since = read_since(call, name)
+                people = [row for row in people if format_local(getattr(row, field)) >= since]
+        start = (number - 1) * size
+        rows = [render(context, row) for row in people[start : start + size]]
+        return _succeed(context, {member: rows, "size": len(rows), "start": start + 1, "total": len(people)})
 
     return handle
 
 
-def _one_v1(context: Context, call: Call) -> Response:
-    text = call.parts["id"]
+def _render_fields(context: Context, person: Person) -> Json:
+    return {"id": person.id, "customFields": list_custom_fields(context, person)}
+
+
+def _render_groups(context: Context, person: Person) -> Json:
+    return {"id": person.id, "groups": group_memberships(context).get(person.id, [])}
+
+
+def _get_employee(call: Call) -> Json:
+    text, context = call.parts["id"], call.context
     for person in context.snapshot.people:
         if text in {str(person.id), f"userid-{ref(person)}", f"guid-{uuid('user', person.id)}"}:
-            return _framed(context, employee_v1(context, person, whole=True))
-    raise call.not_found()
+            return _succeed(context, render_employee_v1(context, person, whole=True))
+    raise call.fail(NOT_FOUND)
 
 
-def _fields_v1(context: Context, call: Call) -> Response:
-    person = call.person(context)
-    return _framed(context, {"id": person.id, "customFields": fields_of(context, person)})
-
-
-V1_PARAMETERS = ("pagenumber", "pagesize", "lastmodified", "createdate", "includeInactive")
+_LIST = partial(Route, parameters=("pagenumber", "pagesize", "lastmodified", "createdate", "includeInactive"))
+_render_short = partial(render_employee_v1, whole=False)
 ROUTES = (
-    Route(V1, "employees_v1", SCOPE, _v1("employees", lambda *who: employee_v1(*who, whole=False)), V1_PARAMETERS),
+    _LIST(V1, "employees_v1", SCOPE, _list_members("employees", _render_short)),
+    _LIST(f"{V1}/customfields", "custom_fields_v1", SCOPE, _list_members("userCustomFields", _render_fields)),
+    _LIST(f"{V1}/employmentstatus", "employment_status_v1", SCOPE, _list_members("employmentStatus", render_status)),
+    _LIST(f"{V1}/groups", "groups_v1", GROUP_SCOPE, _list_members("groups", _render_groups)),
+    Route(f"{V1}/{{id}}", "employees_v1", SCOPE, _get_employee),
     Route(
-        f"{V1}/customfields",
+        f"{V1}/{{id}}/customfields",
         "custom_fields_v1",
         SCOPE,
-        _v1("userCustomFields", lambda context, who: {"id": who.id, "customFields": fields_of(context, who)}),
-        V1_PARAMETERS,
+        lambda call: _succeed(call.context, _render_fields(call.context, call.find_person())),
     ),
-    Route(f"{V1}/employmentstatus", "employment_status_v1", SCOPE, _v1("employmentStatus", status_of), V1_PARAMETERS),
-    Route(
-        f"{V1}/groups",
-        "groups_v1",
-        GROUP_SCOPE,
-        _v1("groups", lambda context, who: {"id": who.id, "groups": groups_of(context).get(who.id, [])}),
-        V1_PARAMETERS,
-    ),
-    Route(f"{V1}/{{id}}", "employees_v1", SCOPE, _one_v1),
-    Route(f"{V1}/{{id}}/customfields", "custom_fields_v1", SCOPE, _fields_v1),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -26,7 +27,7 @@ SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 LIST = "list"
 
 
-def requisition(context: Context, row: Opening) -> Json:
+def render_requisition(context: Context, row: Opening) -> Json:
     """Render a requisition. Two members have the vendor's misspelled names."""
     people = context.company.people
     manager = people[row.recruiter_ids[0]] if row.recruiter_ids and row.recruiter_ids[0] in people else None
@@ -48,25 +49,25 @@ def requisition(context: Context, row: Opening) -> Json:
         "EmploymentStatus": row.schedule,
         "CareerSites": [],
         "JobResponsibilities": None,
-        "CreateDateLocal": _local(row.created_at),
+        "CreateDateLocal": _format_local(row.created_at),
         "LastModificationDate": format_time(row.updated_at),
     }
 
 
-def _local(timestamp: datetime) -> str:
+def _format_local(timestamp: datetime) -> str:
     return f"{timestamp.astimezone(PORTAL_ZONE):%Y-%m-%dT%H:%M:%S}"
 
 
-def _requisitions(context: Context, call: Call) -> Response:
-    given = call.given
-    first, last = call.day("FromDate", given.get("fromdate")), call.day("ToDate", given.get("todate"))
+def _list_requisitions(call: Call) -> Response:
+    given, context = call.given, call.context
+    first, last = call.parse_day("FromDate", given.get("fromdate")), call.parse_day("ToDate", given.get("todate"))
     since = given.get("lastmodifiedsince")
     if since is not None and not SECONDS.fullmatch(since):
         raise call.bad_request("lastModifiedSince", "must be such as 2024-01-31T00:00:00")
     statuses = given["statuses"].split(",") if "statuses" in given else None
     rows = []
     for opening in context.company.openings:
-        row = requisition(context, opening)
+        row = render_requisition(context, opening)
         created = opening.created_at.astimezone(PORTAL_ZONE).date()
         changed = opening.updated_at.replace(tzinfo=None).isoformat()
         if (
@@ -85,7 +86,7 @@ def _requisitions(context: Context, call: Call) -> Response:
     return older_response(call, page[0] if alone else page, len(rows))
 
 
-def applicant(context: Context, row: Application) -> Json:
+def render_applicant(context: Context, row: Application) -> Json:
     """Render an application."""
     who = context.company.candidates[row.candidate_id]
     moved = row.transitions[-1].entered_at if row.transitions else row.created_at
@@ -106,41 +107,41 @@ def applicant(context: Context, row: Application) -> Json:
     }
 
 
-def _applicants(context: Context, call: Call) -> Response:
+def _list_applicants(call: Call) -> Response:
+    context = call.context
     status = call.given.get("currentstatus")
     if not status:
         raise call.bad_request("CurrentStatus", "is needed")
-    since = call.day("StatusDate", call.given.get("statusdate"))
-    rows = [applicant(context, row) for row in context.company.applications]
+    since = call.parse_day("StatusDate", call.given.get("statusdate"))
+    rows = [render_applicant(context, row) for row in context.company.applications]
     rows = [row for row in rows if row["Status"] == status and (since is None or row["StatusDate"] >= f"{since}")]
     return older_response(call, call.page(rows, "page", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE), len(rows))
 
 
 FILTERS = ("Title", "ReqId", "FromDate", "ToDate", "lastModifiedSince", "DivisionId", "LocationId", "Statuses")
 PAGES = ("page", "pageSize")
+_ROUTE = partial(Route, family=OLD)
 ROUTES = (
-    Route(
+    _ROUTE(
         f"{ROOT}/JobRequisitionDetails",
         "job_requisitions",
         "jobrequisition:read",
-        _requisitions,
+        _list_requisitions,
         (*FILTERS, "Language", *PAGES),
-        OLD,
     ),
-    Route(
+    _ROUTE(
         f"{ROOT}/JobApplicant",
         "job_applicants",
         "jobapplicant:read",
-        _applicants,
+        _list_applicants,
         ("CurrentStatus", "StatusDate", *PAGES),
-        OLD,
     ),
 )
 STREAMS: Streams = {
-    "job_requisitions": lambda context, *_: [requisition(context, row) for row in context.company.openings],
+    "job_requisitions": lambda context, *_: [render_requisition(context, row) for row in context.company.openings],
     "job_applicants": lambda context, *_: [
         {"_CurrentStatus": row["Status"], **row}
-        for row in (applicant(context, row) for row in context.company.applications)
+        for row in (render_applicant(context, row) for row in context.company.applications)
     ],
 }
 MODES = {"job_requisitions": (LIST,)}

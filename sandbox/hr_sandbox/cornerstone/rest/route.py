@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
 from hr_sandbox.cornerstone.errors import (
     BAD_REQUEST,
@@ -17,8 +18,7 @@ from hr_sandbox.cornerstone.errors import (
     format_time,
     validation_error,
 )
-from hr_sandbox.http.messages import ApiError, Response, json_response
-from hr_sandbox.http.routing import match_path
+from hr_sandbox.http.messages import ApiError, Json, Response, json_response
 from hr_sandbox.http.signed_cursor import SignedCursors
 
 if TYPE_CHECKING:
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from hr_sandbox.company.model import Person
     from hr_sandbox.cornerstone.snapshot import Snapshot
     from hr_sandbox.cornerstone.store import Store
-    from hr_sandbox.http.messages import Json, Request
+    from hr_sandbox.http.messages import Request
 
 # The rows of a full read of each stream, in a window of dates.
 Streams = dict[str, Callable[["Context", date, date], "Sequence[Json]"]]
-Handler = Callable[["Context", "Call"], Response]
+# Handles a call. An object is the whole body; rows are the data of a response of the newer services.
+Handler = Callable[["Call"], Response | Json | list[Json]]
 
 NEW, OLD, BULK = "new", "old", "bulk"
 DEFAULT_RATE = 417  # requests per minute
@@ -81,22 +82,23 @@ class Call:
         given: the query parameters; the names are in lower case for older services.
     """
 
+    context: Context
     route: Route
     request: Request
     parts: dict[str, str]
     given: dict[str, str]
 
+    def fail(self, status: int, text: str | None = None) -> ApiError:
+        """Return an error in the format of the route."""
+        return ApiError(self.route.error_builder(self.request)(status, text))
+
     def bad_request(self, name: str, sentence: str) -> ApiError:
         """A parameter is invalid."""
         if self.route.family == NEW:
             return ApiError(validation_error(BAD_REQUEST, {name: sentence}))
-        return ApiError(self.route.error_builder(self.request)(BAD_REQUEST, f"{name}: {sentence}"))
+        return self.fail(BAD_REQUEST, f"{name}: {sentence}")
 
-    def not_found(self) -> ApiError:
-        """The record does not exist."""
-        return ApiError(self.route.error_builder(self.request)(NOT_FOUND))
-
-    def day(self, name: str, text: str | None) -> date | None:
+    def parse_day(self, name: str, text: str | None) -> date | None:
         """Parse a date."""
         if text is None:
             return None
@@ -105,34 +107,33 @@ class Call:
         except ValueError as error:
             raise self.bad_request(name, "must be a date such as 2024-01-31") from error
 
-    def page(self, rows: list[Json], name: str, usual: int, most: int | None = None) -> list[Json]:
-        """Return the requested page of rows. The parameter with this name is its number."""
-        number, size = self.number(name, 1), self.number("pageSize", usual, most) if most else usual
-        return rows[(number - 1) * size : number * size]
-
-    def person(self, context: Context) -> Person:
-        """Return the person with the id in the path, or fail with 404."""
-        text, people = self.parts["id"], context.company.people
-        if not (text.isascii() and text.isdigit()) or int(text) not in people:
-            raise self.not_found()
-        return people[int(text)]
-
-    def find(self, rows: Iterable[Json], parameter: str) -> Json:
-        """Return the row with the id in the path, or fail with 404."""
-        for row in rows:
-            if str(row["id"]) == self.parts[parameter]:
-                return row
-        raise self.not_found()
-
-    def number(self, name: str, usual: int, most: int | None = None) -> int:
+    def parse_number(self, name: str, usual: int, most: int | None = None) -> int:
         """Parse a positive integer."""
-        key = name.lower() if self.route.family == OLD else name
-        text = self.given.get(key)
+        text = self.given.get(name.lower() if self.route.family == OLD else name)
         if text is None:
             return usual
         if not (text.isascii() and text.isdigit() and int(text)) or (most and int(text) > most):
             raise self.bad_request(name, f"must be between 1 and {most}" if most else "must be 1 or more")
         return int(text)
+
+    def page(self, rows: list[Json], name: str, usual: int, most: int | None = None) -> list[Json]:
+        """Return the requested page of rows. The parameter with this name is its number."""
+        number, size = self.parse_number(name, 1), self.parse_number("pageSize", usual, most) if most else usual
+        return rows[(number - 1) * size : number * size]
+
+    def find_person(self) -> Person:
+        """Return the person with the id in the path, or fail with 404."""
+        text, people = self.parts["id"], self.context.company.people
+        if not (text.isascii() and text.isdigit()) or int(text) not in people:
+            raise self.fail(NOT_FOUND)
+        return people[int(text)]
+
+    def find(self, rows: Iterable[Json], parameter: str = "id") -> Json:
+        """Return the row with the id in the path, or fail with 404."""
+        for row in rows:
+            if str(row["id"]) == self.parts[parameter]:
+                return row
+        raise self.fail(NOT_FOUND)
 
 
 @dataclass(frozen=True)
@@ -159,10 +160,6 @@ class Route:
     per_minute: int = DEFAULT_RATE
     limited: str = ""
 
-    def match(self, path: str) -> dict[str, str] | None:
-        """Return the values of the path's parameters, or None if the path does not match."""
-        return match_path(self.path, path)
-
     def error_builder(self, request: Request) -> Callable[..., Response]:
         """Return a function that builds errors in the family's format."""
         if self.family == BULK:
@@ -173,18 +170,21 @@ class Route:
             {"status": str(status), "timestamp": format_time(), "message": text}, status
         )
 
-    def call(self, parts: dict[str, str], request: Request) -> Call:
-        """Parse a request. Rejects unknown and repeated parameters."""
+    def handle(self, context: Context, parts: dict[str, str], request: Request) -> Response:
+        """Handle an authorized request. Rejects unknown and repeated parameters."""
         fold: Callable[[str], str] = str.lower if self.family == OLD else str
         given = {fold(name): text for name, text in request.query}
-        call = Call(self, request, parts, given)
+        call = Call(context, self, request, parts, given)
         known = {fold(name) for name in self.parameters}
         for name in given:
             if name not in known:
                 raise call.bad_request(name or "query", "is not a parameter")
         if len(given) != len(request.query):
             raise call.bad_request("query", "a parameter is repeated")
-        return call
+        answer = self.handler(call)
+        if isinstance(answer, list):
+            return newer_response(context, answer)
+        return answer if isinstance(answer, Response) else json_response(answer, media_type=JSON_TYPE)
 
 
 def wants_json(request: Request) -> bool:
@@ -194,32 +194,27 @@ def wants_json(request: Request) -> bool:
 
 def as_xml(members: Json, status: int = 200) -> Response:
     """Return an XML response of the older services."""
-    inner = "".join(_element(name, value) for name, value in members.items())
+    inner = "".join(_write_element(name, value) for name, value in members.items())
     body = f"{XML_HEAD}{inner}{XML_TAIL}"
     return Response(status, body.encode(), {"content-type": XML_TYPE})
 
 
-def _element(name: str, value: Any) -> str:  # noqa: ANN401  any JSON
+def _write_element(name: str, value: Any) -> str:  # noqa: ANN401  any JSON
     if value is None:
         return f'<{name} i:nil="true"/>'
     if isinstance(value, dict | list) and not value:
         return f"<{name}/>"
     if isinstance(value, dict):
-        return f"<{name}>{''.join(_element(inner, part) for inner, part in value.items())}</{name}>"
+        return f"<{name}>{''.join(_write_element(inner, part) for inner, part in value.items())}</{name}>"
     if isinstance(value, list):
-        return f"<{name}>{''.join(_element('item', part) for part in value)}</{name}>"
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-        text = text.replace(sign, entity)
-    return f"<{name}>{text}</{name}>"
+        return f"<{name}>{''.join(_write_element('item', part) for part in value)}</{name}>"
+    return f"<{name}>{escape(str(value).lower() if isinstance(value, bool) else str(value))}</{name}>"
 
 
 def older_response(call: Call, data: Any, total: int | None = None) -> Response:  # noqa: ANN401  any JSON
     """Return a response of the older services."""
-    body: Json = {"status": "200", "timestamp": format_time()}
-    if total is not None:
-        body["totalRecords"] = total
-    body["data"] = data
+    counted = {} if total is None else {"totalRecords": total}
+    body: Json = {"status": "200", "timestamp": format_time(), **counted, "data": data}
     return json_response(body, media_type=JSON_TYPE) if wants_json(call.request) else as_xml(body)
 
 
@@ -229,28 +224,23 @@ def newer_response(context: Context, rows: list[Json], **more: object) -> Respon
     return json_response({"timestamp": timestamp, **more, "count": len(rows), "data": rows}, media_type=JSON_TYPE)
 
 
-def token_page(context: Context, call: Call, rows: list[Json], size: int, member: str) -> Response:
+def token_page(call: Call, rows: list[Json], size: int, member: str = "nextPageToken") -> Response:
     """Return a page of rows ordered by id, with a token for the next page that is valid for five minutes."""
-    after, filters = -1, sorted(item for item in call.given.items() if item[0] not in {"nextPageToken", "pageSize"})
+    cursors, now = call.context.cursors, call.context.store.clock.seconds()
+    filters = sorted([*item] for item in call.given.items() if item[0] not in {"nextPageToken", "pageSize"})
+    asked = {"path": call.request.path, "size": size, "filters": filters}
+    after = -1
     if (text := call.given.get("nextPageToken")) is not None:
         marked = text.startswith(PAGE_MARK)
-        state = context.cursors.decode(text.removeprefix(PAGE_MARK).translate(FROM_TEXT)) if marked else None
-        asked = {"path": call.request.path, "size": size, "filters": [list(item) for item in filters]}
+        state = cursors.decode(text.removeprefix(PAGE_MARK).translate(FROM_TEXT)) if marked else None
         if state is None or any(state[name] != value for name, value in asked.items()):
             raise call.bad_request("nextPageToken", "is not valid")
-        if state["at"] + TOKEN_SECONDS <= context.store.clock.seconds():
+        if state["at"] + TOKEN_SECONDS <= now:
             raise call.bad_request("nextPageToken", "has expired")
         after = state["after"]
     page = [row for row in rows if row["id"] > after][: size + 1]
     token = None
     if len(page) > size:
         page.pop()
-        state = {
-            "path": call.request.path,
-            "size": size,
-            "filters": filters,
-            "after": page[-1]["id"],
-            "at": context.store.clock.seconds(),
-        }
-        token = PAGE_MARK + context.cursors.encode(state).translate(TO_TEXT)
-    return newer_response(context, page, **{member: token})
+        token = PAGE_MARK + cursors.encode({**asked, "after": page[-1]["id"], "at": now}).translate(TO_TEXT)
+    return newer_response(call.context, page, **{member: token})

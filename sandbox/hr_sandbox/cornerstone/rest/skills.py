@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.errors import JSON_TYPE
-from hr_sandbox.cornerstone.rest.route import Context, Handler, Route, Streams, newer_response
+from hr_sandbox.cornerstone.rest.route import Context, Handler, Route, Streams
 from hr_sandbox.cornerstone.snapshot import TOPICS
-from hr_sandbox.http.messages import json_response
 from hr_sandbox.stable_random import stable_choice, stable_number
 
 if TYPE_CHECKING:
     from hr_sandbox.cornerstone.rest.route import Call
-    from hr_sandbox.http.messages import Json, Response
+    from hr_sandbox.http.messages import Json
 
 ROOT, SCOPE, RATE, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = "/services/api/x/skills/v1", "skill:read", 100, 50, 100
 FIRST_SKILL, FIRST_CATEGORY = 3_000, 40
@@ -34,12 +33,12 @@ SKILLS: list[Json] = [
 ]
 
 
-def categories_of(skill: Json) -> list[Json]:
+def find_categories(skill: Json) -> list[Json]:
     """Return the categories of a skill."""
     return [stable_choice(CATEGORIES, "category", skill["id"])]
 
 
-def held(context: Context, person_id: int) -> list[Json]:
+def list_held_skills(context: Context, person_id: int) -> list[Json]:
     """Return the skills of a person."""
     seed = context.company.seed
     many = stable_number(seed, "skills", person_id) % 5
@@ -55,46 +54,41 @@ def held(context: Context, person_id: int) -> list[Json]:
     ]
 
 
-def _held(context: Context, call: Call) -> Response:
-    return newer_response(context, held(context, call.person(context).id))
+def _list_pages(rows: list[Json]) -> Handler:
+    return lambda call: call.page(rows, "page", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
 
 
-def _page_of(rows: list[Json]) -> Handler:
-    return lambda context, call: newer_response(context, call.page(rows, "page", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE))
+def _list_subcategories(call: Call) -> list[Json]:
+    number = call.find(CATEGORIES)["id"]
+    return [row for row in CATEGORIES if row["parentId"] == number]
 
 
-def _one_of(rows: list[Json]) -> Handler:
-    return lambda _context, call: json_response(call.find(rows, "id"), media_type=JSON_TYPE)
-
-
-def _children(context: Context, call: Call) -> Response:
-    number = call.find(CATEGORIES, "id")["id"]
-    return newer_response(context, [row for row in CATEGORIES if row["parentId"] == number])
-
-
-PAGES = ("page", "pageSize")
+_LIST = partial(Route, scope=SCOPE, parameters=("page", "pageSize"), per_minute=RATE)
+_ROUTE = partial(Route, scope=SCOPE, per_minute=RATE)
 ROUTES = (
-    Route(f"{ROOT}/skills", "skills", SCOPE, _page_of(SKILLS), PAGES, per_minute=RATE),
-    Route(f"{ROOT}/skills/{{id}}", "skills", SCOPE, _one_of(SKILLS), per_minute=RATE),
-    Route(
+    _LIST(f"{ROOT}/skills", "skills", handler=_list_pages(SKILLS)),
+    _ROUTE(f"{ROOT}/skills/{{id}}", "skills", handler=lambda call: call.find(SKILLS)),
+    _ROUTE(
         f"{ROOT}/skills/{{id}}/categories",
         "skill_category_links",
-        SCOPE,
-        lambda context, call: newer_response(context, categories_of(call.find(SKILLS, "id"))),
-        per_minute=RATE,
+        handler=lambda call: find_categories(call.find(SKILLS)),
     ),
-    Route(f"{ROOT}/skill-categories", "skill_categories", SCOPE, _page_of(CATEGORIES), PAGES, per_minute=RATE),
-    Route(f"{ROOT}/skill-categories/{{id}}", "skill_categories", SCOPE, _one_of(CATEGORIES), per_minute=RATE),
-    Route(f"{ROOT}/skill-categories/{{id}}/children", "skill_categories", SCOPE, _children, per_minute=RATE),
-    Route(f"{ROOT}/employees/{{id}}/skills", "employee_skills", SCOPE, _held, per_minute=RATE),
+    _LIST(f"{ROOT}/skill-categories", "skill_categories", handler=_list_pages(CATEGORIES)),
+    _ROUTE(f"{ROOT}/skill-categories/{{id}}", "skill_categories", handler=lambda call: call.find(CATEGORIES)),
+    _ROUTE(f"{ROOT}/skill-categories/{{id}}/children", "skill_categories", handler=_list_subcategories),
+    _ROUTE(
+        f"{ROOT}/employees/{{id}}/skills",
+        "employee_skills",
+        handler=lambda call: list_held_skills(call.context, call.find_person().id),
+    ),
 )
 STREAMS: Streams = {
     "skills": lambda *_: SKILLS,
     "skill_categories": lambda *_: CATEGORIES,
     "skill_category_links": lambda *_: [
-        {"_skill_id": skill["id"], **row} for skill in SKILLS for row in categories_of(skill)
+        {"_skill_id": skill["id"], **row} for skill in SKILLS for row in find_categories(skill)
     ],
     "employee_skills": lambda context, *_: [
-        row for person in context.snapshot.people for row in held(context, person.id)
+        row for person in context.snapshot.people for row in list_held_skills(context, person.id)
     ],
 }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.errors import JSON_TYPE
 from hr_sandbox.cornerstone.portal import GROUP, UNIT_TYPES
-from hr_sandbox.cornerstone.rest.route import Context, Route, Streams, newer_response, token_page
+from hr_sandbox.cornerstone.rest.route import Context, Route, Streams, token_page
 from hr_sandbox.cornerstone.rows.units import units
-from hr_sandbox.http.messages import json_response
 from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ TYPES: list[Json] = [
 ]
 
 
-def all_units(context: Context) -> list[Json]:
+def render_units(context: Context) -> list[Json]:
     """Return all units except the vendor's own."""
     found = [
         {
@@ -51,9 +50,9 @@ def all_units(context: Context) -> list[Json]:
     return sorted(found, key=lambda row: int(row["id"]))
 
 
-def _list(context: Context, call: Call) -> Response:
-    size, given = call.number("pageSize", PAGE_SIZE, PAGE_SIZE), call.given
-    rows = all_units(context)
+def _list_units(call: Call) -> Response:
+    size, given = call.parse_number("pageSize", PAGE_SIZE, PAGE_SIZE), call.given
+    rows = render_units(call.context)
     inactive = given.get("includeInactive", "false").lower()
     if inactive not in {"true", "false"}:
         raise call.bad_request("includeInactive", "must be true or false")
@@ -65,14 +64,10 @@ def _list(context: Context, call: Call) -> Response:
         rows = [row for row in rows if str(row["typeId"]) == given["typeId"]]
     if "externalId" in given:
         rows = [row for row in rows if row["externalId"] == given["externalId"]]
-    return token_page(context, call, rows, size, "nextPageToken")
+    return token_page(call, rows, size)
 
 
-def _one(context: Context, call: Call) -> Response:
-    return json_response(call.find(all_units(context), "ouId"), media_type=JSON_TYPE)
-
-
-def names(row: Json) -> list[Json]:
+def render_names(row: Json) -> list[Json]:
     """Return the names of a unit in the languages that it was translated to."""
     many = stable_number("languages", row["id"]) % (len(LANGUAGES) + 1)
     return [
@@ -81,34 +76,25 @@ def names(row: Json) -> list[Json]:
     ]
 
 
-def _names(context: Context, call: Call) -> Response:
-    return newer_response(context, names(call.find(all_units(context), "ouId")))
+def _find_unit(call: Call) -> Json:
+    return call.find(render_units(call.context), "ouId")
 
 
-def _specification(_context: Context, _call: Call) -> Response:
-    body = {"fields": [{"name": name, "required": name in {"name", "typeId"}} for name in ("name", "typeId")]}
-    return json_response(body, media_type=JSON_TYPE)
-
-
+SPECIFICATION: Json = {"fields": [{"name": name, "required": True} for name in ("name", "typeId")]}
 FILTERS = ("typeId", "externalId", "includeInactive")
+_ROUTE = partial(Route, per_minute=RATE)
 ROUTES = (
-    Route(
-        f"{ROOT}/ous", "organizational_units", SCOPE, _list, ("pageSize", "nextPageToken", *FILTERS), per_minute=RATE
+    _ROUTE(f"{ROOT}/ous", "organizational_units", SCOPE, _list_units, ("pageSize", "nextPageToken", *FILTERS)),
+    _ROUTE(f"{ROOT}/ous/{{ouId}}", "organizational_units", SCOPE, _find_unit),
+    _ROUTE(
+        f"{ROOT}/ous/{{ouId}}/localizations", "ou_localizations", SCOPE, lambda call: render_names(_find_unit(call))
     ),
-    Route(f"{ROOT}/ous/{{ouId}}", "organizational_units", SCOPE, _one, per_minute=RATE),
-    Route(f"{ROOT}/ous/{{ouId}}/localizations", "ou_localizations", SCOPE, _names, per_minute=RATE),
-    Route(f"{ROOT}/types", "ou_types", TYPE_SCOPE, lambda context, _: newer_response(context, TYPES), per_minute=RATE),
-    Route(
-        f"{ROOT}/types/{{id}}",
-        "ou_types",
-        TYPE_SCOPE,
-        lambda _, call: json_response(call.find(TYPES, "id"), media_type=JSON_TYPE),
-        per_minute=RATE,
-    ),
-    Route(f"{ROOT}/specifications", "ou_specifications", SCOPE, _specification, per_minute=SPECIFICATION_RATE),
+    _ROUTE(f"{ROOT}/types", "ou_types", TYPE_SCOPE, lambda _: TYPES),
+    _ROUTE(f"{ROOT}/types/{{id}}", "ou_types", TYPE_SCOPE, lambda call: call.find(TYPES)),
+    Route(f"{ROOT}/specifications", "ou_specifications", SCOPE, lambda _: SPECIFICATION, per_minute=SPECIFICATION_RATE),
 )
 STREAMS: Streams = {
-    "organizational_units": lambda context, *_: all_units(context),
+    "organizational_units": lambda context, *_: render_units(context),
     "ou_types": lambda *_: TYPES,
-    "ou_localizations": lambda context, *_: [name for row in all_units(context) for name in names(row)],
+    "ou_localizations": lambda context, *_: [name for row in render_units(context) for name in render_names(row)],
 }

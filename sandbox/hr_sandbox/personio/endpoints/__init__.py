@@ -1,15 +1,16 @@
-"""The endpoints of v2. The first declaration whose path matches a request handles it."""
+"""The endpoints of v2."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hr_sandbox.http.routing import Router
 from hr_sandbox.personio.endpoints import absences, documents, people, recruiting, structure, working_time
 
 if TYPE_CHECKING:
     from hr_sandbox.personio.endpoint import Endpoint
 
-ENDPOINTS: tuple[Endpoint, ...] = tuple(
+ENDPOINTS: Router[Endpoint] = Router(
     endpoint
     for module in (people, absences, structure, working_time, recruiting, documents)
     for declared in module.ENDPOINTS

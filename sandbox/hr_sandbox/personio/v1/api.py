@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
 from hr_sandbox.http.messages import Response, json_response
-from hr_sandbox.http.routing import match_path
+from hr_sandbox.http.routing import Router
 from hr_sandbox.personio.v1 import absences, employees, reports, working_time
 from hr_sandbox.personio.v1.errors import StatusError, error_response, invalid_parameter
 from hr_sandbox.personio.v1.route import PERMISSIONS, Call
@@ -24,7 +24,7 @@ AUTH_PATH = "/v1/auth"
 TOTAL_RATE = Rate(2000, 120_000, 60)  # 2000 per minute, all at once if need be
 TOKENS_PER_MINUTE = 150
 NO_EXPIRY = "no-expiry"  # a token response without `expires_in`
-ROUTES = (*employees.ROUTES, *working_time.ROUTES, *absences.ROUTES, *reports.ROUTES)
+ROUTES = Router((*employees.ROUTES, *working_time.ROUTES, *absences.ROUTES, *reports.ROUTES))
 MODES = {AUTH_PATH: (NO_EXPIRY,), **{row.path: row.modes for row in ROUTES if row.modes}}
 
 
@@ -52,18 +52,18 @@ class V1:
     @staticmethod
     def template(path: str) -> str | None:
         """Return the declared path that a request's path matches, or None."""
-        found = _route(path)
+        found = ROUTES.find(path)
         return found[0].path if found else None
 
     @staticmethod
     def error(status: int, path: str) -> Response:
         """Return a failure of the service in the format of the path."""
-        found = _route(path)
+        found = ROUTES.find(path)
         return found[0].fail(status, None, None) if found else error_response(status)
 
     def handle(self, request: Request) -> Response:
         """Handle a request."""
-        found = _route(request.path)
+        found = ROUTES.find(request.path)
         fail = found[0].fail if found else error_response
         try:
             if not self._buckets.take("all", self._limit or TOTAL_RATE)[0]:
@@ -117,10 +117,6 @@ class V1:
             for row in rows if isinstance(rows, list) else [rows]:
                 self._access.visible(route.stream, row["attributes"])
         return body
-
-
-def _route(path: str) -> tuple[Route, dict[str, str]] | None:
-    return next(((row, match) for row in ROUTES if (match := match_path(row.path, path)) is not None), None)
 
 
 def _json(request: Request) -> Json:
