@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from hr_sandbox.cornerstone.tables import EXPORTER, REPORTING, TOUCHED, of_service
-from hr_sandbox.factorial.tables import newest, resources
-from hr_sandbox.factorial.versions import LIVE
+from hr_sandbox.factorial.tables import LIVE, newest, resources
 from tap_cornerstone.streams import STREAMS as CORNERSTONE_REST
 from tap_cornerstone.tap import TapCornerstone
 from tap_factorial.table import Row, stream_name, table

@@ -6,15 +6,14 @@ from abc import ABC, abstractmethod
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company.dates import months_after
+from hr_sandbox.company.generator import months_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.company import Company
-    from hr_sandbox.http.access import AccessControl
+    from hr_sandbox.http.access import AccessControl, Expirable
     from hr_sandbox.http.messages import Json, Request, Response
-    from hr_sandbox.http.tokens import Expirable
 
 YEARS_BACK = 5
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hr_sandbox.company import Company, build_company
 from hr_sandbox.company.absences import extend_over_days
-from hr_sandbox.company.seeded_random import SeededRandom
+from hr_sandbox.company.generator import SeededRandom
 
 TODAY = date(2026, 6, 17)
 

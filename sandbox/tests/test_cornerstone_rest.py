@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from hr_sandbox.cornerstone.rest import Rest
-from hr_sandbox.cornerstone.rows.other import APPLICANT_STATUSES
+from hr_sandbox.cornerstone.rows.learning import APPLICANT_STATUSES
 
 V1, V2 = "/services/api/x/users/v1/employees", "/services/api/x/users/v2/employees"
 UNITS, SKILLS = "/services/api/x/organizations/v1", "/services/api/x/skills/v1"

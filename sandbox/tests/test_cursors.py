@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hr_sandbox.personio.cursors import CursorError, Cursors, Position
+from hr_sandbox.personio.pages import CursorError, Cursors, Position
 
 POSITION = Position("/v2/persons", {"updated_at.gt": "2024-01-01T00:00:00Z"}, 50, 100, "9603")
 

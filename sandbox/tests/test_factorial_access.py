@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hr_sandbox.factorial.auth import WEEK
+from hr_sandbox.factorial.access import WEEK
 from hr_sandbox.http.arguments import ControlError
 
 BACK = "http://127.0.0.1:9999/callback?kept=1"

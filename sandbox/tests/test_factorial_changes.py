@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 import requests
-from hr_sandbox.factorial.date_filters import BOUNDS
-from hr_sandbox.factorial.ids import to_api_id
-from hr_sandbox.factorial.tables import newest
+from hr_sandbox.factorial.filters import BOUNDS
+from hr_sandbox.factorial.tables import newest, to_api_id
 from hr_sandbox.http.arguments import ControlError
 
 EVERYBODY = {"only_active": "false"}

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hr_sandbox.factorial.date_filters import BOUNDS
 from hr_sandbox.factorial.describe import describe, write
-from hr_sandbox.factorial.filters import FIELD_NAMES, ONE_OF, TRUE_ONLY
-from hr_sandbox.factorial.id_pools import REFERENCES, SIZES
-from hr_sandbox.factorial.include_flags import EMPTY, HIDDEN_ROWS
+from hr_sandbox.factorial.fake_values import REFERENCES, SIZES
+from hr_sandbox.factorial.filters import BOUNDS, EMPTY, FIELD_NAMES, HIDDEN_ROWS, ONE_OF, TRUE_ONLY
 from hr_sandbox.factorial.rows import BUILDERS
-from hr_sandbox.factorial.tables import newest, resources
-from hr_sandbox.factorial.versions import LIVE
+from hr_sandbox.factorial.tables import LIVE, newest, resources
 
 PATH = "/api/{}/resources/rooms/desks"
 

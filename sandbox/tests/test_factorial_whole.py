@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hr_sandbox.factorial.tables import newest
-from hr_sandbox.factorial.versions import LIVE
+from hr_sandbox.factorial.tables import LIVE, newest
 
 WINDOW = [("start_on", "2021-01-01"), ("end_on", "2027-06-17")]
 INTEGRATION = "7c1f6c2e-5a0b-4c43-9a57-2f4f3f1d9a10"

@@ -6,14 +6,13 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
-from hr_sandbox.company.dates import SATURDAY, workday
-from hr_sandbox.company.generator import Generator
+from hr_sandbox.company.generator import SATURDAY, Generator, workday
 from hr_sandbox.company.model import Absence, AbsenceDay, AbsenceType, Company, Employment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hr_sandbox.company.seeded_random import SeededRandom
+    from hr_sandbox.company.generator import SeededRandom
 
 PER_YEAR = 2.5
 PLANNED_DAYS = 365

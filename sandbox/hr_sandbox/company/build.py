@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
 from hr_sandbox.company.absences import Absences, extend_over_days
-from hr_sandbox.company.attendances import Attendances
-from hr_sandbox.company.careers import Careers
 from hr_sandbox.company.custom_reports import CustomReports
-from hr_sandbox.company.documents import Documents
+from hr_sandbox.company.documents import Documents, Reports, Webhooks
+from hr_sandbox.company.generator import SeededRandom
 from hr_sandbox.company.model import (
     AbsenceType,
     AttributeDefinition,
@@ -25,12 +24,9 @@ from hr_sandbox.company.model import (
     Team,
 )
 from hr_sandbox.company.pay import Pay
-from hr_sandbox.company.people import People
-from hr_sandbox.company.projects import Projects
+from hr_sandbox.company.people import Careers, People
 from hr_sandbox.company.recruiting import Recruiting
-from hr_sandbox.company.reports import Reports
-from hr_sandbox.company.seeded_random import SeededRandom
-from hr_sandbox.company.webhooks import Webhooks
+from hr_sandbox.company.working_time import Attendances, Projects
 
 if TYPE_CHECKING:
     from datetime import date

@@ -7,14 +7,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox import clock
-from hr_sandbox.company.careers import Careers
+from hr_sandbox.company.documents import NAMES, Webhooks
+from hr_sandbox.company.generator import SeededRandom
 from hr_sandbox.company.model import Application, Company, Person, Table, Termination, Transition, key_of
 from hr_sandbox.company.pay import Pay
-from hr_sandbox.company.people import People
+from hr_sandbox.company.people import Careers, People
 from hr_sandbox.company.recruiting import FINAL_STAGES
 from hr_sandbox.company.references import is_referenced, owned_by, referenced_table
-from hr_sandbox.company.seeded_random import SeededRandom
-from hr_sandbox.company.webhooks import NAMES, Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company.dates import months_after
-from hr_sandbox.company.generator import Generator
+from hr_sandbox.company.generator import Generator, months_after
 from hr_sandbox.company.model import Company, Compensation, Employment
 from hr_sandbox.company.seed_data import RATES
 
 if TYPE_CHECKING:
-    from hr_sandbox.company.seeded_random import SeededRandom
+    from hr_sandbox.company.generator import SeededRandom
 
 HOURS_PER_YEAR = 2080
 DAY = timedelta(1)

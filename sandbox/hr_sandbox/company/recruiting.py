@@ -6,13 +6,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
-from hr_sandbox.company.generator import Generator
+from hr_sandbox.company.generator import Generator, ascii_name
 from hr_sandbox.company.model import Application, Candidate, Category, Company, Opening, Stage, Transition
-from hr_sandbox.company.seeded_random import ascii_name
 
 if TYPE_CHECKING:
+    from hr_sandbox.company.generator import SeededRandom
     from hr_sandbox.company.model import Employment, Person
-    from hr_sandbox.company.seeded_random import SeededRandom
 
 YEARS_BACK = 2
 MAX_CANDIDATES = 3000

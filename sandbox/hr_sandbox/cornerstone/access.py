@@ -1,14 +1,22 @@
-"""What the application may read: a scope for each view, object and REST family."""
+"""What the application may read: a scope for each view, object and REST family; and its tokens."""
 
 from __future__ import annotations
 
+import json
+import secrets
 from typing import TYPE_CHECKING
 
+from hr_sandbox.cornerstone.errors import JSON_TYPE
 from hr_sandbox.cornerstone.tables import METADATA_SCOPES, entity_sets
-from hr_sandbox.http.access import AccessControl
+from hr_sandbox.http.access import AccessControl, TokenStore, same_secrets
+from hr_sandbox.http.arguments import check_choice
+from hr_sandbox.http.messages import Response, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from hr_sandbox.clock import Clock
+    from hr_sandbox.http.messages import Json, Request
 
 UNAUTHORIZED = 401
 
@@ -52,3 +60,65 @@ class Access(AccessControl):
             if target in self.denied:
                 return self.denied[target]
         return None if scopes is None or scope in scopes else UNAUTHORIZED
+
+
+TOKEN_PATH = "/services/api/oauth2/token"  # noqa: S105  a path
+MEMBERS = ("clientId", "clientSecret", "grantType", "scope")
+ALL = "all"
+EXPIRIES = ("number", "text", "absent")
+DESCRIPTIONS = {
+    "invalid_request": "the request is malformed",
+    "invalid_client": "client credentials are invalid",
+    "unsupported_grant_type": "grant type is not supported",
+    "invalid_scope": "scope is unknown or not granted",
+}
+
+
+class Tokens(TokenStore):
+    """The tokens of one application."""
+
+    def __init__(self, client: tuple[str, str], lifetime: float, access: Access, clock: Clock) -> None:
+        super().__init__(lifetime, clock.seconds)
+        self._client = client
+        self._access = access
+        self._expiry = EXPIRIES[0]
+
+    def issue(self, request: Request) -> Response:
+        """Handle a token request."""
+        media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+        try:
+            given = json.loads(request.body) if media_type == "application/json" and not request.query else None
+        except ValueError:
+            given = None
+        if not isinstance(given, dict) or not all(isinstance(given.get(name), str) for name in MEMBERS):
+            return _refused("invalid_request")
+        if set(given) != set(MEMBERS):
+            return _refused("invalid_request")
+        if not same_secrets((given["clientId"], given["clientSecret"]), self._client):
+            return _refused("invalid_client")
+        if given["grantType"] != "client_credentials":
+            return _refused("unsupported_grant_type")
+        scopes = frozenset(given["scope"].split())
+        everything = scopes == {ALL}
+        if not scopes or not (everything or self._access.may(scopes)):
+            return _refused("invalid_scope")
+        name = self.add(f"ZWRnZQ:{secrets.token_hex(16)}", None if everything else scopes)
+        forms: dict[str, dict[str, object]] = {
+            "number": {"expires_in": int(self.lifetime)},
+            "text": {"expires_in": str(int(self.lifetime))},
+            "absent": {},
+        }
+        return json_response(
+            {"access_token": name, **forms[self._expiry], "token_type": "Bearer", "scope": given["scope"]},
+            media_type=JSON_TYPE,
+            cache_control="no-store",
+        )
+
+    def set_expiry(self, form: str) -> Json:
+        """Set how token responses state the lifetime."""
+        self._expiry = check_choice("form", form, EXPIRIES)
+        return {"expires_in": form}
+
+
+def _refused(problem: str) -> Response:
+    return json_response({"error": problem, "error_description": DESCRIPTIONS[problem]}, 400, JSON_TYPE)

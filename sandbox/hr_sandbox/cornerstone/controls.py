@@ -22,7 +22,7 @@ from hr_sandbox.http.arguments import (
 )
 
 if TYPE_CHECKING:
-    from hr_sandbox.cornerstone.auth import Tokens
+    from hr_sandbox.cornerstone.access import Tokens
     from hr_sandbox.cornerstone.metadata import Metadata
     from hr_sandbox.cornerstone.odata import OData
     from hr_sandbox.cornerstone.response_faults import ResponseFaults

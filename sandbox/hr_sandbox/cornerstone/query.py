@@ -1,19 +1,247 @@
-"""Parses the query options and preferences of OData requests."""
+"""Parses the query options and preferences of OData requests. Supports of filters only what the guides mention."""
 
 from __future__ import annotations
 
+import operator
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.cornerstone.errors import NOT_ACCEPTABLE, bad_request, error_response
-from hr_sandbox.cornerstone.filters import Condition, FilterParser
-from hr_sandbox.cornerstone.tables import EXPORTER
+from hr_sandbox.cornerstone.tables import EXPORTER, TOUCHED
+from hr_sandbox.cornerstone.timestamps import parse_timestamp
 from hr_sandbox.http.messages import ApiError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from hr_sandbox.cornerstone.tables import Column
+
+    Getter = Callable[[Column], Any]
+    Test = Callable[[Getter], bool]
     from hr_sandbox.cornerstone.tables import Column, EntitySet
     from hr_sandbox.http.messages import Request
+
+TOKENS = re.compile(
+    r"\s*(?:(?P<timestamp>\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?)"
+    r"|(?P<guid>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
+    r"|(?P<number>-?\d+(?:\.\d+)?)(?![\w.])|(?P<text>'(?:[^']|'')*')"
+    r"|(?P<name>[A-Za-z_]\w*(?:\.\w+)?)|(?P<sign>[(),]))"
+)
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "lt": operator.lt,
+    "le": operator.le,
+}
+KINDS = {
+    "Edm.String": "text",
+    "Edm.Boolean": "boolean",
+    "Edm.DateTimeOffset": "timestamp",
+    "Edm.Guid": "guid",
+}
+UNORDERED = frozenset({"boolean", "guid"})
+END = ("end", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A parsed condition.
+
+    Attributes:
+        test: whether a row matches.
+        bounds: comparisons of the last-touched timestamp, all of which must hold.
+        only: whether the bounds are equivalent to the condition.
+    """
+
+    test: Test
+    bounds: tuple[tuple[str, int], ...] = ()
+    only: bool = False
+
+
+class FilterParser:
+    """Parses one condition."""
+
+    def __init__(self, text: str, columns: dict[str, Column], indexed: Iterable[str]) -> None:
+        self._columns = columns
+        self._indexed = frozenset(indexed)
+        self._tokens: list[tuple[str, str]] = []
+        place = 0
+        while text[place:].strip():
+            found = TOKENS.match(text, place)
+            if found is None:
+                raise bad_request(f"Syntax error at position {place} in the filter.")
+            self._tokens.append((str(found.lastgroup), found[str(found.lastgroup)]))
+            place = found.end()
+        self._tokens.reverse()
+
+    def read(self) -> Condition:
+        """Parse the whole condition."""
+        part = self._any()
+        if self._tokens:
+            raise bad_request(f"Syntax error at {self._tokens[-1][1]} in the filter.")
+        return part
+
+    def _peek(self) -> tuple[str, str]:
+        return self._tokens[-1] if self._tokens else END
+
+    def _take(self, *wanted: str) -> str:
+        kind, text = self._tokens.pop() if self._tokens else END
+        if wanted and text not in wanted and kind not in wanted:
+            raise bad_request(f"Syntax error at {text or 'the end'} in the filter.")
+        return text
+
+    def _any(self) -> Condition:
+        parts = [self._all()]
+        while self._peek() == ("name", "or"):
+            self._take()
+            parts.append(self._all())
+        if len(parts) == 1:
+            return parts[0]
+        tests = [part.test for part in parts]
+        return Condition(lambda get: any(test(get) for test in tests))
+
+    def _all(self) -> Condition:
+        parts = [self._one()]
+        while self._peek() == ("name", "and"):
+            self._take()
+            parts.append(self._one())
+        if len(parts) == 1:
+            return parts[0]
+        tests = [part.test for part in parts]
+        bounds = tuple(bound for part in parts for bound in part.bounds)
+        return Condition(lambda get: all(test(get) for test in tests), bounds, all(part.only for part in parts))
+
+    def _one(self) -> Condition:
+        if self._peek() == ("name", "not"):
+            self._take()
+            inner = self._one().test
+            return Condition(lambda get: not inner(get))
+        if self._peek() == ("sign", "("):
+            self._take()
+            part = self._any()
+            self._take(")")
+            return part
+        if self._peek()[1] in {"startswith", "contains"}:
+            return self._called()
+        return self._compared()
+
+    def _called(self) -> Condition:
+        name = self._take()
+        self._take("(")
+        column = self._column()
+        self._take(",")
+        kind, text = self._literal()
+        self._take(")")
+        if kind != "text" or column.type != "Edm.String":
+            raise bad_request(f"The function {name} takes texts.")
+        if name == "contains":
+            return Condition(lambda get: text in (get(column) or ""))
+        return Condition(lambda get: (get(column) or "").startswith(text))
+
+    def _compared(self) -> Condition:
+        column = self._column()
+        sign = self._take("name")
+        if sign == "in":
+            self._take("(")
+            values = [self._fitting(column, self._literal(), sign)]
+            while self._peek() == ("sign", ","):
+                self._take()
+                values.append(self._fitting(column, self._literal(), sign))
+            self._take(")")
+            return Condition(lambda get: _generated(get(column)) in values)
+        if sign not in COMPARE:
+            raise bad_request(f"There is no operator {sign}.")
+        value = self._fitting(column, self._literal(), sign)
+        compare = COMPARE[sign]
+
+        def test(get: Getter) -> bool:
+            held = _generated(get(column))
+            if held is None or value is None:
+                return (held is value) == (sign == "eq") if sign in {"eq", "ne"} else False
+            return compare(held, value)
+
+        bound = column.name == TOUCHED and sign not in {"ne", "eq"} and value is not None
+        return Condition(test, ((sign, value),) if bound else (), bound)
+
+    def _column(self) -> Column:
+        name = self._take("name")
+        if name not in self._columns:
+            raise bad_request(f"Could not find a property named '{name}'.")
+        if name not in self._indexed:
+            raise bad_request(f"Filtering by '{name}' is not allowed: it is not in an index.")
+        return self._columns[name]
+
+    def _literal(self) -> tuple[str, Any]:
+        kind, text = self._peek()
+        self._take("timestamp", "guid", "number", "text", "name")
+        if kind == "name":
+            return self._named(text)
+        if kind == "text":
+            return kind, text[1:-1].replace("''", "'").rstrip()
+        if kind == "number":
+            return kind, float(text) if "." in text else int(text)
+        return kind, text.lower() if kind == "guid" else _timestamp(text, bare_days=False)
+
+    def _named(self, text: str) -> tuple[str, Any]:
+        if text in {"true", "false"}:
+            return "boolean", text == "true"
+        if text == "null":
+            return "null", None
+        if text != "cast":
+            raise bad_request(f"Syntax error at {text} in the filter.")
+        self._take("(")
+        inner = self._take("text")[1:-1]
+        self._take(",")
+        wanted = self._take("name")
+        self._take(")")
+        if wanted == "Edm.DateTimeOffset":
+            return "timestamp", _timestamp(inner, bare_days=True)
+        if wanted == "Edm.Guid" and re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", inner):
+            return "guid", inner.lower()
+        raise bad_request(f"Cannot cast to {wanted}.")
+
+    @staticmethod
+    def _fitting(column: Column, literal: tuple[str, Any], sign: str) -> Any:  # noqa: ANN401  any literal
+        """Return the literal's value if it can be compared with the column."""
+        kind, value = literal
+        wanted = KINDS.get(column.type, "number")
+        if kind == "null" and sign in {"eq", "ne"}:
+            return None
+        if kind != wanted or (sign not in {"eq", "ne", "in"} and wanted in UNORDERED):
+            raise bad_request(
+                f"A value of the kind {kind} cannot be compared with '{column.name}' ({column.type}) by {sign}."
+            )
+        return value
+
+
+def _timestamp(text: str, *, bare_days: bool) -> int:
+    ticks = parse_timestamp(text, bare_days=bare_days)
+    if ticks is None:
+        raise bad_request(f"'{text}' is not a timestamp with a zone.")
+    return ticks
+
+
+def _generated(value: Any) -> Any:  # noqa: ANN401  any of OData
+    """Return a value as databases compare it: trailing blanks are ignored."""
+    return value.rstrip() if isinstance(value, str) else value
+
+
+def span(bounds: Iterable[tuple[str, int]]) -> tuple[int | None, int | None]:
+    """Return the range of timestamps that the bounds allow: the first one, and the first one after it."""
+    first: int | None = None
+    end: int | None = None
+    for sign, ticks in bounds:
+        if sign in {"ge", "gt"}:
+            low = ticks + (sign == "gt")
+            first = low if first is None else max(first, low)
+        else:
+            high = ticks + (sign == "le")
+            end = high if end is None else min(end, high)
+    return first, end
+
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 1_000, 10_000
 PAGE_SIZE_PREFERENCE, TRACK_CHANGES = "odata.maxpagesize", "odata.track-changes"

@@ -7,8 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.clock import Clock
-from hr_sandbox.cornerstone.access import Access
-from hr_sandbox.cornerstone.auth import TOKEN_PATH, Tokens
+from hr_sandbox.cornerstone.access import TOKEN_PATH, Access, Tokens
 from hr_sandbox.cornerstone.controls import CornerstoneControls
 from hr_sandbox.cornerstone.errors import (
     ERROR_PAGE,
@@ -21,13 +20,13 @@ from hr_sandbox.cornerstone.errors import (
     html,
     redirect,
 )
-from hr_sandbox.cornerstone.links import STYLES, Links
 from hr_sandbox.cornerstone.metadata import Metadata, service_document
 from hr_sandbox.cornerstone.odata import OData
 from hr_sandbox.cornerstone.portal import Portal
 from hr_sandbox.cornerstone.query import preferences
 from hr_sandbox.cornerstone.response_faults import ResponseFaults
 from hr_sandbox.cornerstone.rest import ROUTES, Rest
+from hr_sandbox.cornerstone.selection import STYLES, Links
 from hr_sandbox.cornerstone.store import Store
 from hr_sandbox.cornerstone.tables import DEFAULT_THROTTLE, METADATA_SCOPES, ROOTS, entity_sets
 from hr_sandbox.cornerstone.throttle import Throttle

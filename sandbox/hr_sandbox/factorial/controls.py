@@ -6,8 +6,8 @@ from datetime import date, time
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.factorial.access import resource_of, stream_of
-from hr_sandbox.factorial.ids import CLUSTER
 from hr_sandbox.factorial.query import parse_timestamp
+from hr_sandbox.factorial.tables import CLUSTER
 from hr_sandbox.http.arguments import (
     ControlError,
     check_choice,
@@ -22,8 +22,7 @@ from hr_sandbox.http.arguments import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hr_sandbox.factorial.access import Access
-    from hr_sandbox.factorial.auth import Tokens
+    from hr_sandbox.factorial.access import Access, Tokens
     from hr_sandbox.factorial.endpoint import Endpoints
     from hr_sandbox.factorial.store import Key
     from hr_sandbox.factorial.tables import Resource

@@ -1,29 +1,88 @@
-"""Handles requests to list endpoints, and full reads for the controls."""
+"""Handles requests to list endpoints, renders their rows in one version of the API, and reads them in full."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from datetime import date, datetime, time, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.company.dates import SATURDAY
-from hr_sandbox.factorial import filters, pages
-from hr_sandbox.factorial.date_filters import date_tests
+from hr_sandbox.company.generator import SATURDAY
+from hr_sandbox.factorial import filters
 from hr_sandbox.factorial.errors import html_error
-from hr_sandbox.factorial.ids import to_api_id
-from hr_sandbox.factorial.include_flags import MEMBERSHIPS, SOURCES, visible, without_unrequested
-from hr_sandbox.factorial.query import Query
-from hr_sandbox.factorial.render import render_rows
+from hr_sandbox.factorial.filters import MEMBERSHIPS, SOURCES, date_tests, visible, without_unrequested
+from hr_sandbox.factorial.query import Paging, Query, paging, slice_page, unpaged_meta
 from hr_sandbox.factorial.store import SHIFTS, STATS, Store, row_key
+from hr_sandbox.factorial.tables import CLUSTER, TEXT_IDS, resources, to_api_id
 from hr_sandbox.http.arguments import ControlError
 from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.stable_random import stable_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from hr_sandbox.factorial.access import Access
     from hr_sandbox.factorial.fake_values import Row
     from hr_sandbox.factorial.tables import Resource
+
+FORMS = ("{}.000Z", "{}.000Z", "{}.000+00:00", "{}Z")
+SECONDS = 19  # the length of a timestamp without a fraction
+TIMES = ("_at", "_on", "date")  # suffixes of fields with dates and times
+
+
+@cache
+def _names(name: str, version: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the fields of a version, those that are ids, and those that are dates or times."""
+    fields = [field for field in resources()[name].fields.values() if version in field.span]
+    return (
+        tuple(field.name for field in fields),
+        tuple(field.name for field in fields if field.type in {"id", "ids"}),
+        tuple(field.name for field in fields if field.form or field.name.endswith(TIMES)),
+    )
+
+
+@cache
+def _formatter(module: str) -> Callable[[Any], Any]:
+    """Return the function that formats dates and times for a module."""
+    form = FORMS[stable_number("moments", module) % len(FORMS)]
+
+    def format_value(value: Any) -> Any:  # noqa: ANN401  any JSON
+        if isinstance(value, datetime):
+            return form.format(value.isoformat()[:SECONDS])
+        if isinstance(value, time):
+            return value.isoformat("minutes")
+        return value.isoformat() if isinstance(value, date) else value
+
+    return format_value
+
+
+def _id(value: Any) -> Any:  # noqa: ANN401  an integer, several, or any other value
+    if isinstance(value, int):
+        return CLUSTER + value
+    return [_id(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _text_id(value: Any) -> Any:  # noqa: ANN401  an integer, several, or any other value
+    if isinstance(value, int):
+        return str(CLUSTER + value)
+    return [_text_id(inner) for inner in value] if isinstance(value, list) else value
+
+
+def render_rows(resource: Resource, rows: Iterable[Row], version: str, hidden: frozenset[str]) -> list[Row]:
+    """Render rows. Hidden attributes are null."""
+    names, ids, times = _names(resource.name, version)
+    key, format_value = _id if version < TEXT_IDS else _text_id, _formatter(resource.module)
+    found = []
+    for row in rows:
+        body = {name: row[name] for name in names}
+        for name in ids:
+            body[name] = key(body[name])
+        for name in times:
+            body[name] = format_value(body[name])
+        body.update((name, None) for name in hidden if name in body)
+        found.append(body)
+    return found
+
 
 FRENCH_COUNTS = "timeoff/french_leave_day_counts"
 # The field with the date of a row, for resources that are read in windows.
@@ -100,17 +159,17 @@ class Endpoints:
             return self._shifts(query)
         key = resource.key
         numbered = resource.name == STATS or (key is not None and resource.fields[key].type == "id")
-        asked = pages.paging(given, numbered=numbered)
+        asked = paging(given, numbered=numbered)
         rows = self._select(query)
         if resource.name in self.modes.unpaged:
-            return self._body(query, rows, pages.unpaged_meta(len(rows)))
+            return self._body(query, rows, unpaged_meta(len(rows)))
         if resource.name == STATS:
             people = sorted({row["employee_id"] for row in rows})
             # `page` has no effect here.
-            part, meta = pages.slice_page(people, pages.Paging(asked.limit, asked.after, asked.before, None))
+            part, meta = slice_page(people, Paging(asked.limit, asked.after, asked.before, None))
             chosen = set(people[part])
             return self._body(query, [row for row in rows if row["employee_id"] in chosen], meta)
-        part, meta = pages.slice_page([row_key(resource, row) for row in rows], asked)
+        part, meta = slice_page([row_key(resource, row) for row in rows], asked)
         return self._body(query, rows[part], meta)
 
     def _body(self, query: Query, rows: Sequence[Row], meta: Row) -> Response:
@@ -174,10 +233,10 @@ class Endpoints:
         bulk = self.store.bulk
         if tests or not places or SHIFTS in self.modes.unusual:
             rows += [row for row in bulk.rows_at(places) if all(test(row) for test in tests)]
-            return self._body(query, rows, pages.unpaged_meta(len(rows)))
+            return self._body(query, rows, unpaged_meta(len(rows)))
         parts = [json_response(row).body.decode() for row in self._render(query, rows)]
         parts += bulk.texts(places, lambda some: self._render(query, some))
-        meta = json_response(pages.unpaged_meta(len(parts)))
+        meta = json_response(unpaged_meta(len(parts)))
         body = f'{{"data":[{",".join(parts)}],"meta":{meta.body.decode()}}}'
         return Response(200, body.encode(), meta.headers)
 

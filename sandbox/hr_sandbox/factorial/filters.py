@@ -1,23 +1,175 @@
-"""The rows that match a request: filters, views, and required parameters."""
+"""The rows that match a request: filters, bounds of dates, flags, views, and required parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.data_files import read_data
-from hr_sandbox.factorial.date_filters import BOUNDS
 from hr_sandbox.factorial.errors import invalid_parameter
-from hr_sandbox.factorial.ids import to_api_id
-from hr_sandbox.factorial.tables import resources
+from hr_sandbox.factorial.fake_values import day_of
+from hr_sandbox.factorial.tables import resources, to_api_id
+from hr_sandbox.stable_random import stable_chance
 
 if TYPE_CHECKING:
     from hr_sandbox.factorial.fake_values import Row
     from hr_sandbox.factorial.query import Query
 
 Test = Callable[["Row"], bool]
+EXPENSES = "expenses/"
 _DATA = read_data(__package__, "resources.toml")
+# By resource and parameter: the operator and the field.
+BOUNDS: dict[str, dict[str, tuple[str, str]]] = _DATA["bounds"]
+# Fields that are null while a period is open.
+OPEN_ENDED = frozenset({"timeoff/leaves/finish_on", "timeoff/french_leave_day_counts/_finish_on"})
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    ">=": lambda held, bound: bool(held >= bound),
+    "<=": lambda held, bound: bool(held <= bound),
+    ">": lambda held, bound: bool(held > bound),
+    "<": lambda held, bound: bool(held < bound),
+    "==": lambda held, bound: bool(held == bound),
+}
+
+
+def date_tests(query: Query, *, or_later: bool = False) -> list[Test]:
+    """Return the tests for the date parameters of a query.
+
+    Args:
+        query: the query.
+        or_later: whether `updated_at` of shifts includes later days.
+    """
+    bounds = BOUNDS.get(query.resource.name, {})
+    given = {name: bounds[name] for name in query.names if name in bounds}
+    if query.resource.name.startswith(EXPENSES) and len({"from", "to"} & given.keys()) == 1:
+        given = {name: bound for name, bound in given.items() if name not in {"from", "to"}}
+        for name in ("from", "to"):
+            query.timestamp(name)
+    tests = []
+    for name, (operator, field) in given.items():
+        if operator == "any":
+            query.day(name)  # must be a date, but has no documented effect
+            continue
+        if operator == "within":
+            tests.append(_cover(field, query.day(name)))
+            continue
+        by_day = operator.startswith("day")
+        sign = operator.removeprefix("day")
+        if or_later and sign == "==":
+            sign = ">="
+        bound = query.day(name) if by_day else query.timestamp(name)
+        tests.append(_compare(field, COMPARE[sign], bound, f"{query.resource.name}/{field}" in OPEN_ENDED))
+    return tests
+
+
+def _cover(fields: str, day: date | None) -> Test:
+    first, _, last = fields.partition("/")
+    return lambda row: (
+        day is not None and (row[first] is None or row[first] <= day) and (row[last] is None or row[last] >= day)
+    )
+
+
+def _compare(field: str, compare: Callable[[Any, Any], bool], bound: date | datetime | None, open_ended: bool) -> Test:  # noqa: FBT001  private
+    by_day = not isinstance(bound, datetime)
+
+    def test(row: Row) -> bool:
+        held = row.get(field)
+        if held is None:
+            return open_ended
+        return compare(day_of(held) if by_day else held, bound)
+
+    return test
+
+
+Predicate = Callable[["Row"], bool]
+
+
+def _some(percent: float, *words: str) -> Predicate:
+    return lambda row: stable_chance(percent, *words, row["id"])
+
+
+def _has(field: str) -> Predicate:
+    return lambda row: row[field] is not None
+
+
+def _is(field: str, value: object) -> Predicate:
+    return lambda row: bool(row[field] == value)
+
+
+HIDDEN = _some(20, "hidden")
+ARCHIVED = _has("archived_at")
+# Hidden rows: the flag, the value that includes them, and which rows.
+HIDDEN_ROWS: dict[str, tuple[tuple[str, bool, Predicate], ...]] = {
+    "attendance/worked_times": (("include_non_attendable_employees", True, _is("_attendable", value=False)),),
+    "compensations/cycles": (("include_archived", True, ARCHIVED), ("include_hidden", True, HIDDEN)),
+    "compensations/payroll_runs": (("include_hidden", True, HIDDEN),),
+    "employees/employees": (
+        ("only_active", False, lambda row: bool(row["terminated_on"] and not row["is_terminating"])),
+    ),
+    "expenses/expensables": (
+        ("include_grouped", True, _has("group_id")),
+        ("include_manual_drafts", True, _is("status", "draft")),
+    ),
+    "expenses/expenses": (("include_manual_drafts", True, _is("status", "draft")),),
+    "expenses/mileages": (("include_manual_drafts", True, _is("status", "draft")),),
+    "finance/budget_options": (
+        ("include_inactive", True, _some(20, "inactive")),
+        ("include_archived", True, _some(20, "archived")),
+    ),
+    "finance/cost_center_memberships": (("only_active", False, _is("_active", value=False)),),
+    "locations/work_areas": (("only_non_archived", False, ARCHIVED),),
+    "shift_management/shifts": (("only_published", False, lambda row: row["state"] != "published"),),
+    "timeoff/french_leave_day_counts": (("include_deleted", True, _is("_deleted", value=True)),),
+    "timeoff/leaves": (("include_deleted_leaves", True, _has("deleted_at")),),
+}
+RANGE = ("time_range_category_id", "time_range_category_name")
+# Empty fields by resource: the flag, the fields, and their values without the flag.
+EMPTY: dict[str, tuple[tuple[str, tuple[str, ...], Any], ...]] = {
+    name: tuple((row["flag"], row["fields"], row.get("value")) for row in rows)
+    for name, rows in _DATA["empty_fields"].items()
+}
+SOURCES = ("direct", "source_team_ids", "parent_team_ids")
+MEMBERSHIPS, WORKED = "teams/memberships", "attendance/worked_times"
+
+
+def visible(query: Query) -> list[Predicate]:
+    """Return the tests for rows that are visible without further flags."""
+    hiding = [
+        hidden
+        for flag, shown, hidden in HIDDEN_ROWS.get(query.resource.name, ())
+        # If the version does not have the flag, nothing is hidden.
+        if query.flag(flag) is not shown and query.version in query.resource.parameters[flag].span
+    ]
+    if query.resource.name == WORKED and len(query.many("employee_ids[]")) == 1:
+        hiding = []  # for a single employee everything is visible
+    return [lambda row, hidden=hidden: not hidden(row) for hidden in hiding]  # type: ignore[misc]
+
+
+def without_unrequested(query: Query, rows: list[Row]) -> list[Row]:
+    """Remove the fields that were not requested."""
+    name = query.resource.name
+    without = {
+        field: value for flag, fields, value in EMPTY.get(name, ()) if query.flag(flag) is not True for field in fields
+    }
+    if name == MEMBERSHIPS and not _attributed(query):
+        without = dict.fromkeys(SOURCES)
+    rows = [{**row, **without} for row in rows] if without else rows
+    if name == WORKED and query.flag("include_time_range_category") is not True:
+        return [{**row, "worked_time_blocks": _without_range(row["worked_time_blocks"])} for row in rows]
+    return rows
+
+
+def _attributed(query: Query) -> bool:
+    """Return whether the source of memberships was requested, which requires a single employee and no teams."""
+    alone = len(query.many("employee_ids[]")) == 1 and "team_ids[]" not in query
+    return alone and query.flag("with_source_attribution") is True
+
+
+def _without_range(blocks: list[Row]) -> list[Row]:
+    return [{**block, **dict.fromkeys(RANGE)} for block in blocks]
+
+
 # Parameters whose names differ from the field's, by resource or in general.
 FIELD_NAMES: dict[str, str] = _DATA["field_names"]
 ALL = "all"
@@ -70,11 +222,11 @@ def check_required(query: Query) -> None:
 
 def tests(query: Query) -> list[Test]:
     """Return the tests for the parameters of a query and for views."""
-    found = [test for name in query.names if (test := _test(query, name))]
-    return [*found, *_views(query)]
+    found = [test for name in query.names if (test := _test_parameter(query, name))]
+    return [*found, *_test_views(query)]
 
 
-def _test(query: Query, name: str) -> Test | None:
+def _test_parameter(query: Query, name: str) -> Test | None:
     """Return the test for a parameter, or None if it has no effect."""
     place = f"{query.resource.name}/{name}"
     if place in TRUE_ONLY:
@@ -86,11 +238,11 @@ def _test(query: Query, name: str) -> Test | None:
         return lambda row: str(to_api_id(row["id"])) not in without
     field = _field(query.resource.name, name)
     if field is None:
-        return _search(query, name) if name in SEARCHES else None
-    return _equal(query, name, field)
+        return _test_search(query, name) if name in SEARCHES else None
+    return _test_equality(query, name, field)
 
 
-def _equal(query: Query, name: str, field: str) -> Test | None:
+def _test_equality(query: Query, name: str, field: str) -> Test | None:
     if query.resource.parameters[name].type == "boolean":
         wanted = query.flag(name)
         return lambda row: row.get(field) is wanted
@@ -126,7 +278,7 @@ def _field(resource: str, name: str) -> str | None:
     return None
 
 
-def _search(query: Query, name: str) -> Test | None:
+def _test_search(query: Query, name: str) -> Test | None:
     wanted = (query.one(name) or "").lower()
     fields = [field for field in NAMES if field in query.resource.fields]
     if not fields:
@@ -136,7 +288,7 @@ def _search(query: Query, name: str) -> Test | None:
     return lambda row: any(wanted in str(row[field] or "").lower() for field in fields)
 
 
-def _views(query: Query) -> list[Test]:
+def _test_views(query: Query) -> list[Test]:
     """Return the tests for resources with several views. Rows do not show which view they belong to."""
     parameters = query.resource.parameters
     if query.resource.name == "finance/contacts":
@@ -149,11 +301,11 @@ def _views(query: Query) -> list[Test]:
         archived = query.flag("archived") or False
         return [lambda row: row["_archived"] is archived]
     if query.resource.name == "timeoff/leaves":
-        return _approval(query)
+        return _test_approval(query)
     return []
 
 
-def _approval(query: Query) -> list[Test]:
+def _test_approval(query: Query) -> list[Test]:
     approved, pending = query.flag("approved"), query.flag("include_pending")
     if approved is None and not pending:
         return []

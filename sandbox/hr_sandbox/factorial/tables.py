@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from hr_sandbox.factorial.versions import LIVE, NEWEST
+LIVE = ("2026-01-01", "2026-04-01", "2026-07-01", "2026-10-01")
+OLDEST, NEWEST = LIVE[0], LIVE[-1]
+RETIRED = frozenset({"2024-10-01", "2025-01-01", "2025-04-01", "2025-07-01", "2025-10-01"})
+TEXT_IDS = "2026-07-01"  # the first version with ids as texts
+
+
+def find_served_version(asked: str) -> str | None:
+    """Return the version that serves a request, or None if there never was such a version."""
+    if asked in LIVE:
+        return asked
+    return OLDEST if asked in RETIRED else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +152,36 @@ def resources() -> dict[str, Resource]:
 def newest() -> dict[str, Resource]:
     """Return the resources of the newest version by name."""
     return {name: row for name, row in resources().items() if NEWEST in row.span}
+
+
+CLUSTER = 18_446_744_073_709_550  # the first id of the vendor's first cluster, beyond 2^53
+
+
+def to_api_id(number: int) -> int:
+    """Return the id of a record in the API."""
+    return CLUSTER + number
+
+
+def format_id(number: int, version: str) -> int | str:
+    """The number as a version shows it."""
+    return to_api_id(number) if version < TEXT_IDS else str(to_api_id(number))
+
+
+def cursor(key: str) -> str:
+    """Return the cursor of a row."""
+    return base64.b64encode(key.encode()).decode()
+
+
+def key_of(text: str) -> str:
+    """Return the id in a cursor.
+
+    Raises:
+        ValueError: the text is not a cursor, for example an id that was not encoded.
+    """
+    try:
+        key = base64.b64decode(text, validate=True).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise ValueError(text) from error
+    if not key.isprintable() or not key:
+        raise ValueError(text)
+    return key

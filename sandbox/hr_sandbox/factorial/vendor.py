@@ -7,27 +7,22 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial import versions
-from hr_sandbox.factorial.access import Access, path_of, resource_of, stream_of
-from hr_sandbox.factorial.auth import AUTHORIZE_PATH, TOKEN_PATH, Tokens
+from hr_sandbox.factorial.access import AUTHORIZE_PATH, TOKEN_PATH, Access, Tokens, path_of, resource_of, stream_of
 from hr_sandbox.factorial.controls import FactorialControls
-from hr_sandbox.factorial.endpoint import UNUSUAL_MODES, Endpoints
+from hr_sandbox.factorial.endpoint import UNUSUAL_MODES, Endpoints, render_rows
 from hr_sandbox.factorial.errors import error_response, html_error, not_found, unauthorized
-from hr_sandbox.factorial.ids import CLUSTER
-from hr_sandbox.factorial.render import render_rows
 from hr_sandbox.factorial.store import SHIFTS, STATS, Store
-from hr_sandbox.factorial.tables import newest, resources
+from hr_sandbox.factorial.tables import CLUSTER, NEWEST, find_served_version, newest, resources
 from hr_sandbox.http.arguments import ControlError, check_choice, find_controls
 from hr_sandbox.http.limits import Buckets, Rate
-from hr_sandbox.http.messages import ApiError, json_response
-from hr_sandbox.http.render import pick_fields
+from hr_sandbox.http.messages import ApiError, json_response, pick_fields
 from hr_sandbox.vendor import YEARS_BACK, Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.company import Company
-    from hr_sandbox.factorial.auth import Bearer
+    from hr_sandbox.factorial.access import Bearer
     from hr_sandbox.factorial.fake_values import Row
     from hr_sandbox.factorial.tables import Resource
     from hr_sandbox.http.messages import Json, Request, Response
@@ -118,7 +113,7 @@ class Factorial(Vendor):
     def _route(path: str) -> tuple[Resource, str, str | None]:
         """Return the resource, the version, and the id of a single record."""
         found = PATH.fullmatch(path)
-        version = versions.served(found[1]) if found else None
+        version = find_served_version(found[1]) if found else None
         resource = resources().get(found[2]) if found else None
         if found is None or version is None or resource is None or version not in resource.span:
             raise ApiError(html_error(NOT_FOUND))
@@ -183,7 +178,7 @@ class Factorial(Vendor):
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
         """Return the rows of a full read of a stream, with all permissions, in the newest version."""
         del root
-        return self.endpoints.records(stream_of(stream), versions.NEWEST, *self.window(first, last))
+        return self.endpoints.records(stream_of(stream), NEWEST, *self.window(first, last))
 
     def permissions(self) -> Json:
         """Return the booked modules, and how endpoints are set to respond."""

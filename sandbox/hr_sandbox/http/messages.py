@@ -76,3 +76,9 @@ def json_response(value: Any, status: int = 200, media_type: str = "application/
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     return Response(status, body, {"content-type": media_type, **named})
+
+
+def pick_fields(record: object, *names: str, **renamed: str) -> Json:
+    """Return fields of a record as members of a body: under their own names, or as `member="field"`."""
+    fields = {**dict(zip(names, names, strict=True)), **renamed}
+    return {member: getattr(record, field) for member, field in fields.items()}

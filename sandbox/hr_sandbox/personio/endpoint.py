@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hr_sandbox.company.model import Record, key_of
 from hr_sandbox.http.limits import Rate
 from hr_sandbox.http.messages import ApiError
-from hr_sandbox.personio.cursors import CursorError, Position
 from hr_sandbox.personio.errors import invalid_parameter, invalid_value, problem
-from hr_sandbox.personio.links import Links
 from hr_sandbox.personio.modes import NORMAL
+from hr_sandbox.personio.pages import CursorError, Links, Position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from hr_sandbox.company import Company
     from hr_sandbox.company.model import Table
     from hr_sandbox.http.messages import Json
-    from hr_sandbox.personio.cursors import Cursors
     from hr_sandbox.personio.filters import Filter
+    from hr_sandbox.personio.pages import Cursors
 
 MAX_CACHED_RESULTS = 32
 MAX_DIGITS = 9

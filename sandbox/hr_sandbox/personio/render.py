@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.clock import rfc3339
-from hr_sandbox.http.render import pick_fields
+from hr_sandbox.http.messages import pick_fields
 
 if TYPE_CHECKING:
     from hr_sandbox.company.model import Person

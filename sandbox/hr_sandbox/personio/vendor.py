@@ -9,10 +9,8 @@ from hr_sandbox.company.model import key_of
 from hr_sandbox.http.arguments import ControlError, check_choice
 from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
 from hr_sandbox.http.messages import ApiError, Response, json_response
-from hr_sandbox.personio.access import CUSTOM, Access
-from hr_sandbox.personio.auth import REVOKE_PATH, TOKEN_PATH, Tokens
+from hr_sandbox.personio.access import CUSTOM, REVOKE_PATH, TOKEN_PATH, Access, Tokens
 from hr_sandbox.personio.careers import Careers
-from hr_sandbox.personio.cursors import Cursors, Position
 from hr_sandbox.personio.derived import DERIVED
 from hr_sandbox.personio.endpoint import (
     DEFAULT_RATE,
@@ -30,8 +28,8 @@ from hr_sandbox.personio.errors import (
     problem,
     unreadable_report,
 )
-from hr_sandbox.personio.links import STYLES
 from hr_sandbox.personio.modes import NO_CONTENT, REPORT_MODES, Modes
+from hr_sandbox.personio.pages import STYLES, Cursors, Position
 from hr_sandbox.personio.v1 import V1
 from hr_sandbox.personio.v1.api import MODES, ROUTES
 from hr_sandbox.personio.v1.employees import STREAM, describe_attributes

@@ -1,18 +1,26 @@
 """The records of the company, which each vendor renders in its own format."""
 
-from hr_sandbox.company.model.company import Company
+from hr_sandbox.company.model.company import Company, Record, Table, key_of
 from hr_sandbox.company.model.documents import (
+    Application,
+    Candidate,
+    Category,
     CustomReport,
     Delivery,
     Document,
     DocumentCategory,
     Event,
+    Opening,
     Report,
+    Stage,
+    Transition,
     Webhook,
 )
 from hr_sandbox.company.model.people import (
     Absence,
+    AbsenceDay,
     AbsenceType,
+    Attendance,
     AttributeDefinition,
     AttributeValue,
     Compensation,
@@ -24,13 +32,11 @@ from hr_sandbox.company.model.people import (
     LegalEntity,
     Office,
     Person,
+    Project,
     SalaryBand,
     Team,
     Termination,
 )
-from hr_sandbox.company.model.recruiting import Application, Candidate, Category, Opening, Stage, Transition
-from hr_sandbox.company.model.table import Record, Table, key_of
-from hr_sandbox.company.model.work import AbsenceDay, Attendance, Project
 
 __all__ = [
     "Absence",

@@ -1,4 +1,4 @@
-"""Persons, where they work and what they are paid.
+"""Persons, where they work and when, and what they are paid.
 
 A record has an `id` (a number, unique per kind) and, where vendors use opaque ids, also a `uuid`.
 Timestamps are UTC to the second. Absences are in the office's local time, without a zone.
@@ -222,3 +222,57 @@ class Compensation:
     def in_effect(self, first: date, last: date) -> bool:
         """Return whether it is in effect on any day of the window (inclusive)."""
         return self.effective_from <= last and (self.effective_to is None or self.effective_to >= first)
+
+
+@dataclass(slots=True)
+class Project:
+    """A project. Its end is exclusive.
+
+    A project has members, or everyone may record time on it. Subprojects have the members of their parent.
+    """
+
+    id: int
+    name: str
+    code: str | None
+    description: str | None
+    client: str | None
+    type: str
+    billable: bool
+    for_all: bool
+    cost_center_id: int | None
+    parent_id: int | None
+    status: str
+    starts_on: date | None
+    ends_on: date | None
+    created_at: datetime
+    updated_at: datetime
+    member_ids: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Attendance:
+    """Work or a break, in the office's local time without a zone. The end is None while it is running."""
+
+    id: int
+    uuid: str
+    person_id: int
+    type: str
+    starts_at: datetime
+    ends_at: datetime | None
+    day: date
+    comment: str | None
+    project_id: int | None
+    approval: str
+    automatic: bool
+    on_time_off: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(slots=True)
+class AbsenceDay:
+    """The part of an absence on one day. Its number is that of the day."""
+
+    id: int
+    day: date
+    amount: float

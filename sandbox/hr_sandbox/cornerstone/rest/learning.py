@@ -1,18 +1,20 @@
-"""Transcripts by modification date, the catalog, training details and session rosters."""
+"""Transcripts by modification date, the catalog, training details, session rosters, and skills."""
 
 from __future__ import annotations
 
 import time
 from datetime import timedelta
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.errors import NOT_FOUND, TOO_MANY, format_time
-from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, Streams, older_response
+from hr_sandbox.cornerstone.rest.route import OLD, Context, Handler, Route, Streams, older_response
 from hr_sandbox.cornerstone.rows.common import login, ref
 from hr_sandbox.cornerstone.rows.learning import NAMES, TYPE_NAMES
+from hr_sandbox.cornerstone.snapshot import TOPICS
 from hr_sandbox.cornerstone.timestamps import DAY, parse_timestamp, to_datetime, to_ticks
-from hr_sandbox.stable_random import stable_number
+from hr_sandbox.stable_random import stable_choice, stable_number
 
 if TYPE_CHECKING:
     from datetime import date
@@ -186,26 +188,99 @@ def _get_roster(call: Call) -> Response:
     return older_response(call, list_participants(call.context, session))
 
 
-ROUTES = (
-    Route(SEARCH, "transcripts", "transcript:read", _search_transcripts, (FROM, UNTIL, "pageNumber"), OLD),
-    Route(CATALOG, "catalog", "training:read", _search_catalog, ("pageNumber",), OLD),
-    Route(DETAILS, "training_details", "training:read", _get_details, ("ObjectID", "ActorID"), OLD),
-    Route(ROSTER, "session_roster", "sessionroster:read", _get_roster, ("sessionLOID",), OLD),
-)
-
-
 def _list_transcripts(context: Context, first: date, last: date) -> list[Json]:
     end = to_ticks(last + timedelta(1))
     items = [row["TranscriptItem"] for row in list_changed(context, to_ticks(first), end)]
     return [{"_UserId": item["UserId"], **row} for item in items for row in item["Transcripts"]]
 
 
+SKILL_PATH, SKILL_RATE, MAX_PAGE_SIZE = "/services/api/x/skills/v1", 100, 100
+FIRST_SKILL, FIRST_CATEGORY = 3_000, 40
+CATEGORIES: list[Json] = [
+    {"id": FIRST_CATEGORY + index, "name": name, "parentId": parent and FIRST_CATEGORY + parent}
+    for index, (name, parent) in enumerate(
+        (("Alle", None), ("Technik", None), ("Optik", 1), ("Sprachen", None), ("日本語", 3), ("Führung", None))
+    )
+]
+SKILLS: list[Json] = [
+    {
+        "id": FIRST_SKILL + index,
+        "name": f"{TOPICS[index % len(TOPICS)]} {index // len(TOPICS) + 1}",
+        "description": None if index % 3 else "",
+        "source": "custom" if index % 4 else "library",
+        "active": index % 17 != 0,
+    }
+    for index in range(130)
+]
+
+
+def find_categories(skill: Json) -> list[Json]:
+    """Return the categories of a skill."""
+    return [stable_choice(CATEGORIES, "category", skill["id"])]
+
+
+def list_held_skills(context: Context, person_id: int) -> list[Json]:
+    """Return the skills of a person."""
+    seed = context.company.seed
+    many = stable_number(seed, "skills", person_id) % 5
+    chosen = sorted({stable_number(seed, "skill", person_id, place) % len(SKILLS) for place in range(many)})
+    return [
+        {
+            "employeeId": person_id,
+            "skillId": SKILLS[index]["id"],
+            "name": SKILLS[index]["name"],
+            "level": 1 + stable_number(person_id, index) % 5,
+        }
+        for index in chosen
+    ]
+
+
+def _list_pages(rows: list[Json]) -> Handler:
+    return lambda call: call.page(rows, "page", PAGE_SIZE, MAX_PAGE_SIZE)
+
+
+def _list_subcategories(call: Call) -> list[Json]:
+    number = call.find(CATEGORIES)["id"]
+    return [row for row in CATEGORIES if row["parentId"] == number]
+
+
+_LIST = partial(Route, scope="skill:read", parameters=("page", "pageSize"), per_minute=SKILL_RATE)
+_ROUTE = partial(Route, scope="skill:read", per_minute=SKILL_RATE)
+ROUTES = (
+    Route(SEARCH, "transcripts", "transcript:read", _search_transcripts, (FROM, UNTIL, "pageNumber"), OLD),
+    Route(CATALOG, "catalog", "training:read", _search_catalog, ("pageNumber",), OLD),
+    Route(DETAILS, "training_details", "training:read", _get_details, ("ObjectID", "ActorID"), OLD),
+    Route(ROSTER, "session_roster", "sessionroster:read", _get_roster, ("sessionLOID",), OLD),
+    _LIST(f"{SKILL_PATH}/skills", "skills", handler=_list_pages(SKILLS)),
+    _ROUTE(f"{SKILL_PATH}/skills/{{id}}", "skills", handler=lambda call: call.find(SKILLS)),
+    _ROUTE(
+        f"{SKILL_PATH}/skills/{{id}}/categories",
+        "skill_category_links",
+        handler=lambda call: find_categories(call.find(SKILLS)),
+    ),
+    _LIST(f"{SKILL_PATH}/skill-categories", "skill_categories", handler=_list_pages(CATEGORIES)),
+    _ROUTE(f"{SKILL_PATH}/skill-categories/{{id}}", "skill_categories", handler=lambda call: call.find(CATEGORIES)),
+    _ROUTE(f"{SKILL_PATH}/skill-categories/{{id}}/children", "skill_categories", handler=_list_subcategories),
+    _ROUTE(
+        f"{SKILL_PATH}/employees/{{id}}/skills",
+        "employee_skills",
+        handler=lambda call: list_held_skills(call.context, call.find_person().id),
+    ),
+)
 STREAMS: Streams = {
     "transcripts": _list_transcripts,
     "catalog": lambda context, *_: [_render_entry(row) for row in list_catalog(context)],
     "training_details": lambda context, *_: [render_details(row) for row in list_catalog(context)],
     "session_roster": lambda context, *_: [
         seat for row in list_catalog(context) if row.parent_id for seat in list_participants(context, row)
+    ],
+    "skills": lambda *_: SKILLS,
+    "skill_categories": lambda *_: CATEGORIES,
+    "skill_category_links": lambda *_: [
+        {"_skill_id": skill["id"], **row} for skill in SKILLS for row in find_categories(skill)
+    ],
+    "employee_skills": lambda context, *_: [
+        row for person in context.snapshot.people for row in list_held_skills(context, person.id)
     ],
 }
 MODES = {"transcripts": (LO_ID,)}

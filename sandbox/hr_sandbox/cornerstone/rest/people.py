@@ -1,4 +1,4 @@
-"""Employees of version 2 and their child resources."""
+"""Employees with their child resources: version 2, and the lists by page number of version 1."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.errors import JSON_TYPE, NOT_FOUND
+from hr_sandbox.cornerstone.errors import BAD_REQUEST, JSON_TYPE, NOT_FOUND, validation_error
 from hr_sandbox.cornerstone.portal import UNIT_TYPES
 from hr_sandbox.cornerstone.rest.route import Context, Route, Streams, token_page
 from hr_sandbox.cornerstone.rows.common import login, ref
-from hr_sandbox.cornerstone.rows.units import groups, places, units_by_id
+from hr_sandbox.cornerstone.rows.people import groups, places, units_by_id
 from hr_sandbox.cornerstone.snapshot import uuid
-from hr_sandbox.http.messages import json_response
-from hr_sandbox.http.render import pick_fields
+from hr_sandbox.http.messages import ApiError, json_response, pick_fields
 from hr_sandbox.stable_random import stable_choice, stable_number
 
 if TYPE_CHECKING:
@@ -207,27 +206,111 @@ def _render_titles(rows: Iterable[tuple[int, str]]) -> list[Json]:
 
 
 LOOK_UPS = ("ids", "userName", "externalId", "guid", "lastName", "firstName", "modifiedDate", "createdDate", "status")
-_ONE = partial(Route, per_minute=SINGLE_RATE)
+_V2 = partial(Route, per_minute=SINGLE_RATE)
 _STATUS = f"{V2}/{{id}}/employment-status"
-ROUTES = (
+V2_ROUTES = (
     Route(V2, "employees", SCOPE, _list_employees, ("pageSize", "nextPageToken", *LOOK_UPS), per_minute=BULK_RATE),
-    _ONE(f"{V2}/termination-reasons", "termination_reasons", SCOPE, lambda _: _render_titles(REASONS)),
-    _ONE(f"{V2}/employment-status", "employment_statuses", SCOPE, lambda _: _render_titles(STATUSES)),
-    _ONE(f"{V2}/{{id}}", "employees", SCOPE, lambda call: render_employee(call.context, call.find_person())),
-    _ONE(
+    _V2(f"{V2}/termination-reasons", "termination_reasons", SCOPE, lambda _: _render_titles(REASONS)),
+    _V2(f"{V2}/employment-status", "employment_statuses", SCOPE, lambda _: _render_titles(STATUSES)),
+    _V2(f"{V2}/{{id}}", "employees", SCOPE, lambda call: render_employee(call.context, call.find_person())),
+    _V2(
         f"{V2}/{{id}}/groups",
         "employee_groups",
         GROUP_SCOPE,
         lambda call: group_memberships(call.context).get(call.find_person().id, []),
     ),
-    _ONE(
+    _V2(
         f"{V2}/{{id}}/customfields",
         "employee_custom_fields",
         SCOPE,
         lambda call: list_custom_fields(call.context, call.find_person()),
     ),
-    _ONE(_STATUS, "employee_employment_status", SCOPE, lambda call: render_status(call.context, call.find_person())),
-    _ONE(f"{_STATUS}/effective-date/{{asOfDate}}", "employee_employment_status", SCOPE, _get_status_on_day),
+    _V2(_STATUS, "employee_employment_status", SCOPE, lambda call: render_status(call.context, call.find_person())),
+    _V2(f"{_STATUS}/effective-date/{{asOfDate}}", "employee_employment_status", SCOPE, _get_status_on_day),
+)
+V1 = "/services/api/x/users/v1/employees"
+
+
+def render_employee_v1(context: Context, person: Person, *, whole: bool) -> Json:
+    """Render an employee of version 1. Lists have neither groups nor fields."""
+    row = render_employee(context, person, "userId")
+    units = units_by_id(context.snapshot)
+    custom = [render_unit(units[number]) for kind, number in places(context.snapshot, person.id) if kind in CUSTOM]
+    meta = row.pop("employeeMetaData")
+    row["settings"]["trainingApprovals"] = 1
+    return {
+        **row,
+        "approver": row["manager"],
+        "relations": None,
+        "selfRegistrationGroup": None,
+        "groups": group_memberships(context).get(person.id, []) if whole else None,
+        "customOus": custom or None,
+        "customFields": list_custom_fields(context, person) if whole else None,
+        "employeeMetaData": meta,
+    }
+
+
+def _succeed(context: Context, data: object) -> Json:
+    timestamp = f"{context.store.clock.now().replace(tzinfo=None).isoformat()}.6474578Z"
+    return {"status": "Success", "timestamp": timestamp, "data": data}
+
+
+def _list_members(member: str, render: Callable[[Context, Person], Json]) -> Callable[[Call], Json]:
+    """Return a handler that lists something of all persons in pages."""
+
+    def handle(call: Call) -> Json:
+        context, size, number = call.context, PAGE_SIZE, call.parse_number("pagenumber", 1)
+        if (text := call.given.get("pagesize")) is not None:
+            if not (text.isascii() and text.isdigit() and 0 < int(text) <= PAGE_SIZE):
+                raise ApiError(
+                    validation_error(BAD_REQUEST, {"pageSize": f"Page size must be between 1 and {PAGE_SIZE}"})
+                )
+            size = int(text)
+        people = context.snapshot.people
+        if call.given.get("includeInactive", "false").lower() != "true":
+            people = [row for row in people if is_active(context, row)]
+        for name, field in (("lastmodified", "updated_at"), ("createdate", "created_at")):
+            if name in call.given:
+                since = read_since(call, name)
+                people = [row for row in people if format_local(getattr(row, field)) >= since]
+        start = (number - 1) * size
+        rows = [render(context, row) for row in people[start : start + size]]
+        return _succeed(context, {member: rows, "size": len(rows), "start": start + 1, "total": len(people)})
+
+    return handle
+
+
+def _render_fields(context: Context, person: Person) -> Json:
+    return {"id": person.id, "customFields": list_custom_fields(context, person)}
+
+
+def _render_groups(context: Context, person: Person) -> Json:
+    return {"id": person.id, "groups": group_memberships(context).get(person.id, [])}
+
+
+def _get_employee(call: Call) -> Json:
+    text, context = call.parts["id"], call.context
+    for person in context.snapshot.people:
+        if text in {str(person.id), f"userid-{ref(person)}", f"guid-{uuid('user', person.id)}"}:
+            return _succeed(context, render_employee_v1(context, person, whole=True))
+    raise call.fail(NOT_FOUND)
+
+
+_V1_LIST = partial(Route, parameters=("pagenumber", "pagesize", "lastmodified", "createdate", "includeInactive"))
+_render_short = partial(render_employee_v1, whole=False)
+ROUTES = (
+    *V2_ROUTES,
+    _V1_LIST(V1, "employees_v1", SCOPE, _list_members("employees", _render_short)),
+    _V1_LIST(f"{V1}/customfields", "custom_fields_v1", SCOPE, _list_members("userCustomFields", _render_fields)),
+    _V1_LIST(f"{V1}/employmentstatus", "employment_status_v1", SCOPE, _list_members("employmentStatus", render_status)),
+    _V1_LIST(f"{V1}/groups", "groups_v1", GROUP_SCOPE, _list_members("groups", _render_groups)),
+    Route(f"{V1}/{{id}}", "employees_v1", SCOPE, _get_employee),
+    Route(
+        f"{V1}/{{id}}/customfields",
+        "custom_fields_v1",
+        SCOPE,
+        lambda call: _succeed(call.context, _render_fields(call.context, call.find_person())),
+    ),
 )
 STREAMS: Streams = {
     "employees": lambda context, *_: [render_employee(context, person) for person in context.snapshot.people],

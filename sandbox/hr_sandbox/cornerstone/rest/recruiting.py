@@ -11,8 +11,8 @@ from hr_sandbox.cornerstone.errors import format_time
 from hr_sandbox.cornerstone.portal import DIVISION, LOCATION
 from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, Streams, older_response
 from hr_sandbox.cornerstone.rows.common import full, ref
-from hr_sandbox.cornerstone.rows.other import applicant_status
-from hr_sandbox.cornerstone.rows.units import FIRST
+from hr_sandbox.cornerstone.rows.learning import applicant_status
+from hr_sandbox.cornerstone.rows.people import FIRST
 
 if TYPE_CHECKING:
     from datetime import datetime

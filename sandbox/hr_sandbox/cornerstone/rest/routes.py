@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.rest import bulk_jobs, learning, people, people_v1, recruiting, skills, units
+from hr_sandbox.cornerstone.rest import bulk_jobs, learning, people, recruiting, units
 from hr_sandbox.cornerstone.rest.route import Context, Streams
 from hr_sandbox.http.arguments import check_choice
 from hr_sandbox.http.routing import Router
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from hr_sandbox.cornerstone.store import Store
     from hr_sandbox.http.messages import Json
 
-FAMILIES = (people, units, learning, skills, recruiting, bulk_jobs)
-ROUTES = Router((*(route for family in FAMILIES for route in family.ROUTES), *people_v1.ROUTES))
+FAMILIES = (people, units, learning, recruiting, bulk_jobs)
+ROUTES = Router(route for family in FAMILIES for route in family.ROUTES)
 STREAMS: Streams = {name: records for family in FAMILIES for name, records in family.STREAMS.items()}
 NORMAL = "normal"
 MODES: dict[str, tuple[str, ...]] = {**people.MODES, **learning.MODES, **recruiting.MODES}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.portal import GROUP, UNIT_TYPES
 from hr_sandbox.cornerstone.rest.route import Context, Route, Streams, token_page
-from hr_sandbox.cornerstone.rows.units import units
+from hr_sandbox.cornerstone.rows.people import units
 from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:

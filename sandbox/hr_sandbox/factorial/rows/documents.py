@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.id_pools import COMPANY
+from hr_sandbox.factorial.fake_values import COMPANY
 from hr_sandbox.factorial.rows.common import builds
-from hr_sandbox.factorial.versions import NEWEST
-from hr_sandbox.http.render import pick_fields
+from hr_sandbox.factorial.tables import NEWEST
+from hr_sandbox.http.messages import pick_fields
 from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company.seeded_random import ascii_name
-from hr_sandbox.factorial.id_pools import ACCESS
+from hr_sandbox.company.generator import ascii_name
+from hr_sandbox.factorial.fake_values import ACCESS
 from hr_sandbox.factorial.rows.common import builds, latest
-from hr_sandbox.http.render import pick_fields
+from hr_sandbox.http.messages import pick_fields
 from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:

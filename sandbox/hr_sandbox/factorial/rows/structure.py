@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.id_pools import keys_of
-from hr_sandbox.factorial.ids import to_api_id
+from hr_sandbox.factorial.fake_values import keys_of
 from hr_sandbox.factorial.rows.common import builds, cents, latest
-from hr_sandbox.factorial.rows.projects import INTEGRATION
-from hr_sandbox.http.render import pick_fields
+from hr_sandbox.factorial.rows.working_time import INTEGRATION
+from hr_sandbox.factorial.tables import to_api_id
+from hr_sandbox.http.messages import pick_fields
 from hr_sandbox.stable_random import stable_choice, stable_number
 
 if TYPE_CHECKING:

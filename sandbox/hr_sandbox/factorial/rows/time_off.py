@@ -6,10 +6,10 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company.absences import days_of
-from hr_sandbox.factorial.id_pools import COMPANY, keys_of
-from hr_sandbox.factorial.ids import to_api_id
+from hr_sandbox.factorial.fake_values import COMPANY, keys_of
 from hr_sandbox.factorial.rows.common import builds, cents, last_day_away, latest
-from hr_sandbox.http.render import pick_fields
+from hr_sandbox.factorial.tables import to_api_id
+from hr_sandbox.http.messages import pick_fields
 from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.company.absences import days_of
-from hr_sandbox.company.dates import months_after
+from hr_sandbox.company.generator import months_after
 from hr_sandbox.company.model import AbsenceDay
 from hr_sandbox.http.limits import Rate
 from hr_sandbox.personio.endpoint import DEFAULT_RATE, ListEndpoint, RenderContext, Values, find_or_fail
 from hr_sandbox.personio.errors import invalid_value
 from hr_sandbox.personio.filters import Filter, any_of, comma_list, comparisons, day, local_time
-from hr_sandbox.personio.links import Links
+from hr_sandbox.personio.pages import Links
 from hr_sandbox.personio.render import format_date, refer_to, render_fields
 
 if TYPE_CHECKING:

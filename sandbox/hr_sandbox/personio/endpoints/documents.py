@@ -6,8 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.company.reports import ATTRIBUTES, Money, Option, rows_of
-from hr_sandbox.company.webhooks import DAYS
+from hr_sandbox.company.documents import ATTRIBUTES, DAYS, Money, Option, rows_of
 from hr_sandbox.http.messages import ApiError
 from hr_sandbox.personio.endpoint import ALL, ListEndpoint, RenderContext, Values, find_or_fail
 from hr_sandbox.personio.errors import problem
@@ -23,7 +22,7 @@ from hr_sandbox.personio.filters import (
     text_value,
     whole_number,
 )
-from hr_sandbox.personio.links import Links
+from hr_sandbox.personio.pages import Links
 from hr_sandbox.personio.render import refer_to, render_fields
 from hr_sandbox.stable_random import stable_number
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.company import Company, model
-    from hr_sandbox.company.reports import Attribute, ReportRow
+    from hr_sandbox.company.documents import Attribute, ReportRow
     from hr_sandbox.http.messages import Json
 
 GROUPED = "Unsupported nested type: null"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hr_sandbox.http.limits import Rate
 from hr_sandbox.personio.endpoint import ListEndpoint, RenderContext, Values, find_or_fail
 from hr_sandbox.personio.filters import Filter, any_of, comparisons, equals, one_of
-from hr_sandbox.personio.links import Links
+from hr_sandbox.personio.pages import Links
 from hr_sandbox.personio.render import picture_url, refer_to, render_fields
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from hr_sandbox.personio import modes
 from hr_sandbox.personio.endpoint import ListEndpoint, RenderContext, Values, find_or_fail
 from hr_sandbox.personio.errors import invalid_value
 from hr_sandbox.personio.filters import Filter, comparisons, equals, text_value
-from hr_sandbox.personio.links import Links
+from hr_sandbox.personio.pages import Links
 from hr_sandbox.personio.render import refer_to, render_fields
 
 if TYPE_CHECKING:

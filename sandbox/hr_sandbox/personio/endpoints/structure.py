@@ -9,7 +9,7 @@ from hr_sandbox.company.model import Team, key_of
 from hr_sandbox.company.seed_data import FAMILIES
 from hr_sandbox.personio.endpoint import ListEndpoint, RenderContext, Values
 from hr_sandbox.personio.filters import Filter, any_of, boolean, number_list, one_of
-from hr_sandbox.personio.links import Links
+from hr_sandbox.personio.pages import Links
 from hr_sandbox.personio.render import refer_to, render_fields
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.personio.endpoint import ListEndpoint, RenderContext, Values, find_or_fail
 from hr_sandbox.personio.filters import Filter, any_of, boolean, comparisons, day, equals, one_of, plain_time, subset_of
-from hr_sandbox.personio.links import Links
+from hr_sandbox.personio.pages import Links
 from hr_sandbox.personio.render import format_date, refer_to, render_fields
 
 if TYPE_CHECKING:

@@ -7,31 +7,29 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from hr_sandbox.company.absences import days_of
-from hr_sandbox.http.render import pick_fields
+from hr_sandbox.http.messages import pick_fields
 from hr_sandbox.personio.filters import day
-from hr_sandbox.personio.v1.common import (
-    BERLIN,
-    CERTIFICATE,
-    UNITS,
-    category,
-    format_midnight,
-    format_timestamp,
-    short_employee,
-)
-from hr_sandbox.personio.v1.errors import StatusError
 from hr_sandbox.personio.v1.route import (
     ABSENCES,
+    BERLIN,
+    CERTIFICATE,
     MODES,
     PEOPLE,
+    UNITS,
     Call,
     Parameter,
     Route,
+    StatusError,
+    category,
     check_order,
+    format_midnight,
+    format_timestamp,
     ids,
     is_within,
     page_by_number,
     paging,
     parse_timestamp,
+    short_employee,
     succeed,
     window,
 )

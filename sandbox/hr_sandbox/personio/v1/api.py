@@ -9,14 +9,12 @@ from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
 from hr_sandbox.http.messages import Response, json_response
 from hr_sandbox.http.routing import Router
 from hr_sandbox.personio.v1 import absences, employees, reports, working_time
-from hr_sandbox.personio.v1.errors import StatusError, error_response, invalid_parameter
-from hr_sandbox.personio.v1.route import PERMISSIONS, Call
+from hr_sandbox.personio.v1.route import PERMISSIONS, Call, StatusError, error_response, invalid_parameter
 
 if TYPE_CHECKING:
     from hr_sandbox.company import Company
     from hr_sandbox.http.messages import Json, Request
-    from hr_sandbox.personio.access import Access
-    from hr_sandbox.personio.auth import Tokens
+    from hr_sandbox.personio.access import Access, Tokens
     from hr_sandbox.personio.modes import Modes
     from hr_sandbox.personio.v1.route import Route
 

@@ -16,14 +16,15 @@ from hr_sandbox.http.limits import Rate
 from hr_sandbox.http.messages import Response
 from hr_sandbox.personio.filters import text_value
 from hr_sandbox.personio.render import picture_url
-from hr_sandbox.personio.v1.common import BERLIN, category
-from hr_sandbox.personio.v1.errors import StatusError
 from hr_sandbox.personio.v1.route import (
     ABSENCES,
+    BERLIN,
     EMPLOYEES,
     Call,
     Parameter,
     Route,
+    StatusError,
+    category,
     page_from_record,
     paging,
     parse_since,

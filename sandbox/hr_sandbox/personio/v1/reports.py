@@ -6,13 +6,10 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.company.custom_cells import Away, Centers, Entity, Minutes, Span, Word
-from hr_sandbox.company.custom_reports import HISTORY, columns_of
-from hr_sandbox.company.custom_rows import rows_of
-from hr_sandbox.company.reports import Money
+from hr_sandbox.company.custom_reports import HISTORY, Away, Centers, Entity, Minutes, Span, Word, columns_of, rows_of
+from hr_sandbox.company.documents import Money
 from hr_sandbox.personio.filters import one_of, text_value
 from hr_sandbox.personio.render import render_fields
-from hr_sandbox.personio.v1.errors import StatusError, report_error
 from hr_sandbox.personio.v1.route import (
     DOCUMENTS,
     MAX_PAGE_SIZE,
@@ -20,8 +17,10 @@ from hr_sandbox.personio.v1.route import (
     Call,
     Parameter,
     Route,
+    StatusError,
     describe_page,
     number,
+    report_error,
     succeed,
 )
 
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.custom_cells import Cell
-    from hr_sandbox.company.custom_rows import CustomRow
+    from hr_sandbox.company.custom_reports import Cell, CustomRow
     from hr_sandbox.company.model import CustomReport
     from hr_sandbox.http.messages import Json
 

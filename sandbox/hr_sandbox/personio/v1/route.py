@@ -1,4 +1,4 @@
-"""Declares the endpoints of v1: their parameters, which are parsed strictly, and their pages."""
+"""Declares the endpoints of v1: their parameters, which are parsed strictly, their pages, formats and errors."""
 
 from __future__ import annotations
 
@@ -7,18 +7,76 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from math import ceil
 from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo
 
+from hr_sandbox import clock
+from hr_sandbox.http.messages import Response, json_response
 from hr_sandbox.personio.filters import day, text_value, whole_number
 from hr_sandbox.personio.modes import NORMAL
-from hr_sandbox.personio.v1.errors import StatusError, error_response, invalid_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Person
+    from hr_sandbox.company.model import AbsenceType, Person
     from hr_sandbox.http.limits import Rate
-    from hr_sandbox.http.messages import Json, Response
+    from hr_sandbox.http.messages import Json
+
+_MESSAGES = {
+    400: "The request is not valid",
+    401: "Authorization is not provided",
+    403: "Provided authorization is not valid",
+    404: "Es ist ein Problem aufgetreten",
+    405: "The method is not allowed",
+    422: "The request cannot be processed",
+    429: "Too many requests",
+}
+_AUTHORIZATION_STATUSES = frozenset({401, 403, 405, 429})  # raised before a service handles the request
+
+
+class StatusError(Exception):
+    """Ends the handling of a request. Its route determines the format of the response."""
+
+    def __init__(self, status: int, message: str | None = None, code: int | None = None) -> None:
+        """Fail with this status.
+
+        Args:
+            status: the status of the response.
+            message: a message other than the status' default.
+            code: a code other than the status.
+        """
+        super().__init__(status, message, code)
+        self.status = status
+        self.message = message
+        self.code = code
+
+
+def invalid_parameter(name: str) -> StatusError:
+    """A parameter is unknown or has an invalid value. The code is not the status."""
+    return StatusError(400, f"The parameter {name} is not valid", 0)
+
+
+def error_response(status: int, message: str | None = None, code: int | None = None) -> Response:
+    """Return an error response. The default code is the status."""
+    text = message or _text(status)
+    return json_response(
+        {"success": False, "error": {"code": status if code is None else code, "message": text}}, status
+    )
+
+
+def report_error(status: int, message: str | None = None, code: int | None = None) -> Response:
+    """Return an error of custom reports: a list with one problem. Authorization errors have the usual body."""
+    if status in _AUTHORIZATION_STATUSES:
+        return error_response(status, message, code)
+    details = message or _text(status)
+    problem = {"title": _text(status), "details": details, "type": "reports", "_meta": []}
+    body = [{"status": status, "trace_id": "", "timestamp": clock.rfc3339(clock.now()), "errors": [problem]}]
+    return json_response(body, status)
+
+
+def _text(status: int) -> str:
+    return _MESSAGES.get(status, "Something went wrong")
+
 
 When = TypeVar("When", bound=date)
 EMPLOYEES, ABSENCES, ATTENDANCES = "employees:read", "absences:read", "attendances:read"
@@ -229,3 +287,43 @@ def page_by_number(rows: Sequence[Any], call: Call, *, first_only: bool = False)
 def repeat_paging(call: Call) -> Json:
     """Return the requested offset and limit, as texts."""
     return {name: str(call.query[name]) for name in ("offset", "limit")}
+
+
+BERLIN = ZoneInfo("Europe/Berlin")  # the account's zone
+UNITS = {"DAILY": "day", "HOURLY": "hour"}
+CERTIFICATE = {"status": "not-required"}
+# v1 has fewer categories than v2, with other names.
+CATEGORIES = {"PARENTAL_LEAVE": "maternity_parental_leave", "OVERTIME": "other"}
+
+
+def format_timestamp(timestamp: datetime) -> str:
+    """Format a timestamp with a zone offset without a colon."""
+    return timestamp.astimezone(BERLIN).strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
+def format_midnight(day: date) -> str:
+    """Format a date as midnight in the same format."""
+    return format_timestamp(datetime.combine(day, time(), BERLIN))
+
+
+def category(row: AbsenceType) -> str:
+    """Return the category of an absence type."""
+    return CATEGORIES.get(row.category, row.category.lower())
+
+
+def short_employee(person_id: int, company: Company) -> Json:
+    """Render a person inside another record."""
+    row = company.people[person_id]
+    parts = (
+        ("id", "id", row.id, "integer"),
+        ("first_name", "First name", row.first_name, "standard"),
+        ("last_name", "Last name", row.last_name, "standard"),
+        ("email", "Email", row.email, "standard"),
+    )
+    return {
+        "type": "Employee",
+        "attributes": {
+            key: {"label": label, "value": value, "type": kind, "universal_id": key}
+            for key, label, value, kind in parts
+        },
+    }

@@ -6,17 +6,18 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hr_sandbox import clock
-from hr_sandbox.http.render import pick_fields
+from hr_sandbox.http.messages import pick_fields
 from hr_sandbox.personio.filters import boolean
-from hr_sandbox.personio.v1.common import format_timestamp
-from hr_sandbox.personio.v1.errors import StatusError, invalid_parameter
 from hr_sandbox.personio.v1.route import (
     ATTENDANCES,
     PEOPLE,
     Call,
     Parameter,
     Route,
+    StatusError,
     check_order,
+    format_timestamp,
+    invalid_parameter,
     is_within,
     page_from_record,
     paging,
