@@ -4,42 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hr_sandbox.data_files import read_data
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company.model import Company, Table
 
+_DATA = read_data(__package__, "references.json")
 # By kind, the tables and fields that refer to it. A referenced record cannot be deleted.
-REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
-    "absence_type": (("absences", "type_id"),),
-    "compensation_type": (("compensations", "type_id"),),
-    "department": (
-        ("employments", "department_id"),
-        ("departments", "parent_id"),
-        ("teams", "department_id"),
-        ("openings", "department_id"),
-    ),
-    "team": (("employments", "team_id"), ("teams", "parent_id")),
-    "legal_entity": (
-        ("offices", "legal_entity_id"),
-        ("employments", "legal_entity_id"),
-        ("compensations", "legal_entity_id"),
-    ),
-    "office": (("employments", "office_id"), ("openings", "office_id")),
-    "job": (("employments", "job_id"), ("openings", "job_id"), ("salary_bands", "job_id")),
-    "cost_center": (("projects", "cost_center_id"),),
-    "project": (("projects", "parent_id"), ("attendances", "project_id")),
-    "recruiting_category": (("openings", "category_id"),),
-    "recruiting_job": (("applications", "opening_id"),),
-    "document_category": (("documents", "category_id"),),
-}
+REFERENCES: dict[str, tuple[tuple[str, str], ...]] = _DATA["references"]
 
 # By kind, the tables whose records are deleted with it.
-OWNED = {
-    "person": ("employments", "absences", "compensations", "attendances", "documents"),
-    "recruiting_candidate": ("applications",),
-    "webhook": ("events", "deliveries"),
-}
+OWNED: dict[str, tuple[str, ...]] = _DATA["owned"]
 
 
 def is_referenced(company: Company, kind: str, number: int) -> bool:

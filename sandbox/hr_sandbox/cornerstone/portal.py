@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.tables import Column, entity_sets
+from hr_sandbox.data_files import read_data
 from hr_sandbox.http.arguments import ControlError, check_choice
 
 if TYPE_CHECKING:
@@ -13,38 +14,13 @@ if TYPE_CHECKING:
     from hr_sandbox.cornerstone.tables import EntitySet
     from hr_sandbox.http.messages import Json
 
+PORTAL_DATA = read_data(__package__, "portal.json")
 # Tables with one column per custom field, and the kind of these fields.
-CUSTOM_FIELD_TABLES = {
-    "users_cf_core": "user",
-    "ou_cf_core": "ou",
-    "training_cf_core": "training",
-    "transcript_cf_core": "transcript",
-    "vw_rpt_user_cf": "user",
-    "vw_rpt_ou_cf": "ou",
-    "vw_rpt_ou_cf2": "ou",
-    "vw_rpt_training_cf": "training",
-    "vw_rpt_transcript_cf": "transcript",
-}
+CUSTOM_FIELD_TABLES: dict[str, str] = PORTAL_DATA["custom_field_tables"]
 PIVOT_TABLES = {"user_ou_pivoted_core": "ou_type_{}_ou_id", "vw_rpt_user_ou_info": "user_ou_id{}"}
-TYPES = {
-    "text": ("Edm.String", "nvarchar(500)"),
-    "number": ("Edm.Decimal", "decimal(19,4)"),
-    "int": ("Edm.Int32", "int"),
-    "date": ("Edm.DateTimeOffset", "datetime(0)"),
-    "boolean": ("Edm.Boolean", "bit"),
-    "dropdown": ("Edm.Int32", "int"),
-    "branched": ("Edm.String", "nvarchar(100)"),
-}
+TYPES: dict[str, tuple[str, str]] = PORTAL_DATA["custom_field_types"]
 ATTRIBUTE_TYPES = {"int": "int", "double": "number", "date": "date", "boolean": "boolean"}
-OTHER_FIELDS = (
-    ("ou", "Kostenstellenleiter:in", "text"),
-    ("ou", "Headcount", "number"),
-    ("training", "Anbieter (intern)", "dropdown"),
-    ("training", "Gültig bis", "date"),
-    ("training", "Sprache / 言語", "text"),
-    ("transcript", "Nachweis geprüft", "boolean"),
-    ("transcript", "Commentaire", "text"),
-)
+OTHER_FIELDS: tuple[tuple[str, str, str], ...] = PORTAL_DATA["custom_fields"]
 TRACKED = frozenset({"training_assignment_user_core", "user_groups_core", "user_ou_core", "users_cf_core"})
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from hr_sandbox.cornerstone.portal import PORTAL_DATA
 from hr_sandbox.cornerstone.timestamps import DAY, MINUTE, to_ticks
 from hr_sandbox.stable_random import stable_chance, stable_choice, stable_number
 
@@ -16,42 +17,11 @@ if TYPE_CHECKING:
 TRAININGS, PER_PERSON, ASSIGNMENTS = 120, 8, 14
 DAYS_BACK = 700
 # Code, id, title and share of each training type.
-TRAINING_TYPES = (
-    ("ONLN", 1, "Online Class", 40),
-    ("MATL", 2, "Material", 12),
-    ("VID", 3, "Video", 12),
-    ("EVNT", 4, "Event", 8),
-    ("SESS", 5, "Session", 14),
-    ("CURR", 6, "Curriculum", 8),
-    ("TEST", 7, "Test", 3),
-    ("AS", 8, "Assessment", 2),
-    ("EC", 9, "External Content", 1),
-)
-TOPICS = (
-    "Laserschutz",
-    "Brandschutz",
-    "Anti-Bribery",
-    "Sécurité incendie",
-    "BHP dla nowych",
-    "安全衛生",
-    "Git for Opticians",
-    "Führung kompakt",
-    "GDPR/DSGVO",
-    'Excel "Advanced"',
-    "Clean Room",
-    "Sea Survival",
-)
-STATUSES = (
-    (1, "Pending Approval"),
-    (2, "Approved"),
-    (4, "Registered"),
-    (8, "In Progress"),
-    (16, "Completed"),
-    (64, "Past Due"),
-    (65_540, "In Progress / Past Due"),
-)
+TRAINING_TYPES: tuple[tuple[str, int, str, int], ...] = PORTAL_DATA["training_types"]
+TOPICS: tuple[str, ...] = PORTAL_DATA["topics"]
+STATUSES: tuple[tuple[int, str], ...] = PORTAL_DATA["statuses"]
 COMPLETED = 16
-CULTURES = ((1, "en-US", "English (US)"), (2, "de-DE", "Deutsch"), (3, "fr-FR", "Français"), (4, "ja-JP", "日本語"))
+CULTURES: tuple[tuple[int, str, str], ...] = PORTAL_DATA["cultures"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.cornerstone.bulk import Bulk
 from hr_sandbox.cornerstone.fake_values import FakeValues
-from hr_sandbox.cornerstone.portal import CUSTOM_FIELD_TABLES
+from hr_sandbox.cornerstone.portal import CUSTOM_FIELD_TABLES, PORTAL_DATA
 from hr_sandbox.cornerstone.rows import BUILDERS
 from hr_sandbox.cornerstone.snapshot import Snapshot, uuid
 from hr_sandbox.cornerstone.tables import TOUCHED, entity_sets
@@ -28,18 +28,8 @@ KEY, MOVED = "_key", "_moved"
 # A full re-index touched most rows at the same time.
 REINDEX_DAYS, REINDEX_PERCENT = 40, 64
 MIN_SIZE, SIZE_RANGE = 3, 24
-SIZES = {
-    "training_part_attendance_core": 1_100,
-    "vw_rpt_transcript_modifications": 1_400,
-    "vw_rpt_user_ou_history": 1_050,
-    # Modules that the portal does not use.
-    "compensation_type_local_core": 0,
-    "scorm_session": 0,
-    "vw_rpt_compensation": 0,
-    "vw_rpt_nasd": 0,
-    "vw_rpt_onboarding": 0,
-    "vw_rpt_transcript_sf182_request": 0,
-}
+# How many rows generated tables have, where it matters; none in modules that the portal does not use.
+SIZES: dict[str, int] = PORTAL_DATA["sizes"]
 IDENTICAL_ONE_IN = 5  # one in this many tables without a key has two identical rows
 
 

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
+from http.client import responses
+
 from hr_sandbox.http.messages import ApiError, Response, json_response
 from hr_sandbox.stable_random import stable_number
 
 BAD_REQUEST, UNAUTHORIZED, PAYMENT_REQUIRED, FORBIDDEN, NOT_FOUND, UNPROCESSABLE = 400, 401, 402, 403, 404, 422
-TITLES = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    402: "Payment Required",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    410: "Gone",
-    428: "Precondition Required",
-    429: "Too Many Requests",
-    500: "Internal Server Error",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Gateway Timeout",
-}
 # Of the ten error codes, those that list endpoints use.
 CODES = {
     400: "malformed_request",
@@ -39,7 +26,7 @@ FORMS = (JSON, HTML, EMPTY, NULL, PAYMENT)
 
 def html_error(status: int) -> Response:
     """Return the HTML error page of a gateway."""
-    title = f"{status} {TITLES.get(status, 'Error')}"
+    title = f"{status} {responses.get(status, 'Error')}"
     body = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
     return Response(status, body.encode(), {"content-type": "text/html; charset=utf-8"})
 
@@ -51,7 +38,7 @@ def unauthorized() -> Response:
 
 def error_with_code(status: int, message: str | None = None, name: str | None = None) -> Response:
     """Return an error in the documented format: a code, a message, and the parameter."""
-    code, message = CODES.get(status, "unknown_error"), message or TITLES.get(status, "Error")
+    code, message = CODES.get(status, "unknown_error"), message or responses.get(status, "Error")
     return json_response({"errors": [{"code": code, "message": message, "field": name}]}, status)
 
 

@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from hr_sandbox import clock
+from hr_sandbox.data_files import read_data
 from hr_sandbox.http.messages import ApiError, Response, json_response
 from hr_sandbox.personio.modes import GONE, NO_ELEMENT, NOT_FOUND
 
@@ -16,30 +17,14 @@ REFERENCE = "https://developer.personio.de/reference/errors"
 PROBLEM = "application/problem+json"
 
 # status -> (title, detail, code)
-_TEXTS = {
-    400: ("Bad request", "A request parameter is not valid.", "bad_request"),
-    401: ("Unauthorized Request", "The request is not authorized.", "unauthorized"),
-    402: ("Payment required", "The company has not booked this.", "payment_required"),
-    403: ("Forbidden", "The credential has no access to this resource.", "forbidden"),
-    404: ("Resource not found", "No resource has this id.", "resource_not_found"),
-    405: ("Method not allowed", "The endpoint does not know this method.", "method_not_allowed"),
-    410: ("Gone", "The endpoint was switched off.", "gone"),
-    412: ("Precondition failed", "A precondition of the request does not hold.", "precondition_failed"),
-    422: ("Unprocessable entity", "A request parameter cannot be processed.", "unprocessable_entity"),
-    428: ("Precondition required", "A precondition of the request is missing.", "precondition_required"),
-    429: ("Too many requests", "The rate limit is used up.", "too_many_requests"),
-    500: ("Internal Server Error", "The request could not be processed.", "internal_server_error"),
-    502: ("Bad Gateway", "The request could not be processed.", "bad_gateway"),
-    503: ("Service Unavailable", "The server cannot respond for now.", "service_unavailable"),
-    504: ("Gateway Timeout", "The request could not be processed in time.", "gateway_timeout"),
-}
+_TEXTS: dict[str, tuple[str, str, str]] = read_data(__package__, "errors.json")
 
 FILTER_ENCODING = "A filter is not encoded as it must be."
 
 
 def problem(status: int, detail: str | None = None, title: str | None = None, **headers: str) -> Response:
     """Return an error response with the status' default title and detail, unless others are given."""
-    usual_title, usual_detail, code = _TEXTS.get(status, ("Error", "The request failed.", "error"))
+    usual_title, usual_detail, code = _TEXTS.get(str(status), ("Error", "The request failed.", "error"))
     body = {
         "personio_trace_id": str(uuid.uuid4()),
         "timestamp": clock.now().isoformat(),
