@@ -46,15 +46,9 @@ def ascii_name(name: str) -> str:
 
 
 class SeededRandom:
-    """A random generator for the company's data."""
+    """Random choices for the company's data: the same seed gives the same ones. No timestamp is later than `latest`."""
 
     def __init__(self, seed: object, today: date) -> None:
-        """Create the generator.
-
-        Args:
-            seed: the same seed gives the same choices.
-            today: no timestamp is later than the beginning of this day.
-        """
         self.random = random.Random(str(seed))
         self.today = today
         self._names: dict[str, faker.Generator] = {}

@@ -22,18 +22,12 @@ UNAUTHORIZED = 401
 
 
 class Access(AccessControl):
-    """The scopes of the application. Endpoints have the names of their streams."""
+    """The scopes of the application, for tables and for REST families. Endpoints are named like streams."""
 
     statuses = (UNAUTHORIZED, 403, 404)
     default_status = UNAUTHORIZED
 
     def __init__(self, scopes: Iterable[str], endpoints: Iterable[str]) -> None:
-        """Grant everything.
-
-        Args:
-            scopes: those of the REST families.
-            endpoints: their streams.
-        """
         tables = entity_sets().values()
         super().__init__(
             sorted({*METADATA_SCOPES.values(), *(row.scope for row in tables), *scopes}),

@@ -26,14 +26,9 @@ KEY = "_key"
 
 
 class Bulk:
-    """The generated users and their transcripts."""
+    """The generated users, and their transcripts of the present trainings."""
 
     def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
-        """Start with no rows.
-
-        Args:
-            snapshot: returns the trainings as they are now.
-        """
         self._snapshot = snapshot
         self.users = 0
         self.transcripts = 0

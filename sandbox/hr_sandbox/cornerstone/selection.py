@@ -89,17 +89,9 @@ Position = list[Any]
 
 
 class Selection:
-    """The matching rows: those of the company, the generated ones, then duplicates."""
+    """The matching rows: those of the company, the generated ones, then the duplicates."""
 
     def __init__(self, store: Store, table: EntitySet, query: Query, duplicates: Sequence[Row] = ()) -> None:
-        """Select the rows.
-
-        Args:
-            store: the rows.
-            table: the requested table.
-            query: the parsed query.
-            duplicates: rows to repeat at the end.
-        """
         self._bulk = store.bulk
         self._table = table
         part = query.condition

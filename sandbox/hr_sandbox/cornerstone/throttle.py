@@ -11,15 +11,9 @@ MINUTE, MINUTES = 60, 60
 
 
 class Throttle:
-    """Counts requests in windows that begin with the first request."""
+    """Counts requests in windows that begin with the first one. `everywhere` is one limit per minute for all requests."""
 
     def __init__(self, clock: Clock, everywhere: int | None) -> None:
-        """Start with no requests.
-
-        Args:
-            clock: the vendor's clock.
-            everywhere: one limit per minute for all requests, instead of the vendor's own.
-        """
         self._clock = clock
         self._everywhere = everywhere
         self.on = True

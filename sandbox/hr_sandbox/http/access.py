@@ -48,15 +48,9 @@ class Expirable(Protocol):
 
 
 class TokenStore:
-    """The access tokens of one credential."""
+    """The access tokens of one credential, each valid for `lifetime` seconds of the clock."""
 
     def __init__(self, lifetime: float, clock: Callable[[], float]) -> None:
-        """Start without tokens.
-
-        Args:
-            lifetime: seconds that a token is valid.
-            clock: returns the time in seconds.
-        """
         self.lifetime = lifetime
         self._clock = clock
         self._tokens: dict[str, Token] = {}

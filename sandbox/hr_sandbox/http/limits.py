@@ -30,14 +30,9 @@ class Rate:
 
 
 class Buckets:
-    """The token buckets of a vendor, created on first use."""
+    """The token buckets of a vendor, created on first use. The clock is monotonic and counts seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start with no buckets.
-
-        Args:
-            clock: a monotonic clock in seconds.
-        """
         self._clock = clock
         self._levels: dict[Hashable, tuple[float, float]] = {}
 

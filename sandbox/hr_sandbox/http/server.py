@@ -42,16 +42,7 @@ class Server(uvicorn.Server):
     """Serves the application on one port."""
 
     def __init__(self, app: ASGIApp, options: Options, on_ready: Callable[[str], None]) -> None:
-        """Open the port.
-
-        Args:
-            app: what to serve.
-            options: where to listen.
-            on_ready: called with the address as soon as requests are answered.
-
-        Raises:
-            OptionError: the address cannot be listened on.
-        """
+        """Open the port, or raise OptionError. `on_ready` gets the address as soon as requests are answered."""
         try:
             family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
             self._socket = socket.create_server((options.host, options.port), family=family, backlog=BACKLOG)

@@ -51,17 +51,9 @@ class Log:
 
 
 class VendorApp:
-    """Serves a site as an ASGI application under its prefix."""
+    """Serves a site as an ASGI application under its prefix, with `latency` seconds of delay."""
 
     def __init__(self, vendor: Site, faults: Faults, log: Log, latency: float) -> None:
-        """Serve a site.
-
-        Args:
-            vendor: the site.
-            faults: the faults to inject.
-            log: where requests are recorded.
-            latency: seconds to delay of every response.
-        """
         self._vendor = vendor
         self._faults = faults
         self._log = log

@@ -23,7 +23,7 @@ REVOKE_PATH = "/v2/auth/revoke"
 
 
 class Tokens(TokenStore):
-    """The tokens of one credential."""
+    """The tokens of one credential (client id and secret). `granted` returns the permissions that it has now."""
 
     def __init__(
         self,
@@ -32,14 +32,6 @@ class Tokens(TokenStore):
         granted: Callable[[], tuple[str, ...]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Accept this credential.
-
-        Args:
-            client: its id and secret.
-            lifetime: seconds that a token is valid.
-            granted: returns the permissions that the credential has now.
-            clock: a monotonic clock in seconds.
-        """
         super().__init__(lifetime, clock)
         self._client = client
         self._granted = granted
@@ -106,17 +98,11 @@ CUSTOM = "custom_attributes"
 
 
 class Access(AccessControl):
-    """The permissions of the credential."""
+    """The permissions of the credential. Tokens of v2 do not name those of v1, which are given by path."""
 
     statuses = (400, 401, 402, 403, 404, 410, 412, 428)
 
     def __init__(self, endpoints: Iterable[Endpoint], v1: Mapping[str, str]) -> None:
-        """Grant everything that these endpoints require.
-
-        Args:
-            endpoints: the endpoints of v2.
-            v1: the paths of v1 with their permissions, which tokens of v2 do not name.
-        """
         endpoints = tuple(endpoints)
         scopes = sorted({endpoint.permission for endpoint in endpoints})
         super().__init__(

@@ -38,15 +38,9 @@ FEED_MODES = (MISSING, ROBOTS, PAGE, MOVED, CONTROL, ENTITIES, DEEP)
 
 
 class Modes:
-    """The mode of each endpoint."""
+    """The mode of each endpoint. `others` has the paths with other modes than the lists of v2."""
 
     def __init__(self, lists: Iterable[str], others: Mapping[str, tuple[str, ...]]) -> None:
-        """Start with every endpoint in its normal mode.
-
-        Args:
-            lists: paths of the list endpoints of v2.
-            others: more paths, with the modes that each has besides the normal one.
-        """
         self._known: dict[str, tuple[str, ...]] = dict.fromkeys(lists, (NORMAL, NO_CONTENT))
         for path in RECRUITING:
             self._known[path] += TIMESTAMP_MODES

@@ -94,12 +94,10 @@ def curricula(snapshot: Snapshot) -> Iterator[Row]:
         for place in range(2 + stable_number("parts", curriculum.index) % 5):
             child = parts[(curriculum.index * 7 + place * 11) % len(parts)]
             yield {
-                "curriculum_object_id": curriculum.object_id,
-                "object_id": child.object_id,
-                "parent_object_id": curriculum.object_id,
+                **pick_fields(curriculum, curriculum_object_id="object_id", parent_object_id="object_id"),
+                **pick_fields(curriculum, curriculum_section_object_id="object_id"),
+                **pick_fields(child, "object_id", curriculum_child_object_id="object_id"),
                 "display_seq": place + 1,
-                "curriculum_child_object_id": child.object_id,
-                "curriculum_section_object_id": curriculum.object_id,
                 "curriculum_version": "1.0",
             }
 
@@ -111,8 +109,7 @@ def sessions(snapshot: Snapshot) -> Iterator[Row]:
         if row.parent_id:
             starts = row.created + 30 * DAY
             yield {
-                "object_id": row.object_id,
-                "event_object_id": row.parent_id,
+                **pick_fields(row, "object_id", event_object_id="parent_id"),
                 "start_dt": starts,
                 "end_dt": starts + 3 * HOURS,
             }
@@ -248,10 +245,9 @@ def requisitions(snapshot: Snapshot) -> Iterator[Row]:
     for row in snapshot.company.openings:
         yield {
             "_key": (row.id,),
-            "ats_req_id": row.id,
+            **pick_fields(row, ats_req_id="id", ats_req_title="name"),
             "ats_req_status": "Open" if row.published else "Draft",
             "ats_req_ref": f"req{row.id}",
-            "ats_req_title": row.name,
             "ats_req_create_dt": when(row.created_at),
         }
 
@@ -262,8 +258,7 @@ def applicants(snapshot: Snapshot) -> Iterator[Row]:
     for row in snapshot.company.applications:
         yield {
             "_key": (row.id,),
-            "job_applicant_id": row.id,
-            "job_requisition_id": row.opening_id,
+            **pick_fields(row, job_applicant_id="id", job_requisition_id="opening_id"),
             "applicant_status": applicant_status(row),
             "applicant_email": snapshot.company.candidates[row.candidate_id].email,
             "applied_dt": when(row.applied_on),

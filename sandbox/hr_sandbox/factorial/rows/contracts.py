@@ -167,8 +167,7 @@ def activity_periods(company: Company) -> Iterator[Row]:
             until = last - timedelta(1) if last and index < len(days) - 2 else last
             yield {
                 "id": row.id * PERIODS + index,
-                "contract_id": row.id,
-                "employee_id": row.person_id,
+                **pick_fields(row, contract_id="id", employee_id="person_id"),
                 "type": "inactivity" if index == 1 else "activity",
                 "activity_period_starts_on": first,
                 "activity_period_ends_on": until,

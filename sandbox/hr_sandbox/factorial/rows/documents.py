@@ -59,8 +59,7 @@ def folders(company: Company) -> Iterator[Row]:
     """Yield one folder per document category."""
     for row in company.document_categories:
         yield {
-            "id": row.id,
-            "name": row.name,
+            **pick_fields(row, "id", "name"),
             "active": True,
             "space": "employee_my_documents",
             "parent_folder_id": None,
@@ -75,10 +74,9 @@ def credentials(company: Company) -> Iterator[Row]:
         "id": "access-0",
         **dict.fromkeys(user),
         "gdpr_tos": True,
-        "legal_name": company.name,
+        **pick_fields(company, "name", legal_name="name"),
         "locale": "de",
         "logo": None,
-        "name": company.name,
         "onboarded_on": min(row.created_at for row in company.legal_entities).date(),
         "subscription_plan": "business",
         "tin": "DE811907980",
@@ -97,10 +95,9 @@ def subscriptions(company: Company) -> Iterator[Row]:
                 "id": number,
                 "company_id": COMPANY,
                 "type": kind,
-                "target_url": row.url,
+                **pick_fields(row, "name", target_url="url"),
                 "enabled": row.status == "ENABLED",
                 "api_version": NEWEST,
-                "name": row.name,
                 "challenge": "".join(
                     f"{part:08x}"
                     for part in (stable_number("challenge", company.seed, number), stable_number("more", number))

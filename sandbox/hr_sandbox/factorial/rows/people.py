@@ -101,8 +101,7 @@ def memberships(company: Company) -> Iterator[Row]:
         if row.team_id is not None:
             yield {
                 "id": row.person_id * MEMBERSHIP + row.team_id,
-                "employee_id": row.person_id,
-                "team_id": row.team_id,
+                **pick_fields(row, "team_id", employee_id="person_id"),
                 "lead": row.person_id in leads[row.team_id],
                 # For a single employee, these fields contain the source of the membership.
                 "direct": True,

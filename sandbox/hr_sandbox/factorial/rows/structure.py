@@ -64,8 +64,7 @@ def cost_centers(company: Company) -> Iterator[Row]:
             ever.setdefault(number, set()).add(job.person_id)
     for row in company.cost_centers:
         yield {
-            "id": row.id,
-            "name": row.name,
+            **pick_fields(row, "id", "name"),
             "active_employees_count": current.get(row.id, 0),
             "historical_employees_count": len(ever.get(row.id, ())),
             "status": "active",

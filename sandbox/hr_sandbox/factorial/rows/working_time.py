@@ -299,13 +299,12 @@ def exportable(company: Company) -> Iterator[Row]:
                     "employee_name": f"{person.first_name} {person.last_name}",
                     "preferred_name": person.preferred_name,
                     "date": company.today - timedelta(number % 500),
-                    "project_name": project.name,
+                    **pick_fields(project, project_name="name", _project_id="id"),
                     "subproject_name": None,
                     "amount": f"{number % 50_000 / 100:.2f}",
                     "currency": "EUR",
                     "expense_status": "approved" if number % 5 else "",
                     "expense_link": f"https://app.example/expenses/{number}",
-                    "_project_id": project.id,
                     "_key": f"{project.id}/{index}",
                 }
 

@@ -27,18 +27,9 @@ MODES = {AUTH_PATH: (NO_EXPIRY,), **{row.path: row.modes for row in ROUTES if ro
 
 
 class V1:
-    """The API v1."""
+    """The API v1. Tokens of v2 are valid here too; `limit` replaces the vendor's own rate."""
 
     def __init__(self, company: Company, tokens: Tokens, access: Access, limit: Rate | None, modes: Modes) -> None:
-        """Serve the company.
-
-        Args:
-            company: what is served.
-            tokens: the tokens of v2, which are valid here too.
-            access: the permissions of the credential.
-            limit: a rate that replaces the vendor's own.
-            modes: how each endpoint responds.
-        """
         self._company = company
         self._tokens = tokens
         self._access = access

@@ -35,16 +35,9 @@ _AUTHORIZATION_STATUSES = frozenset({401, 403, 405, 429})  # raised before a ser
 
 
 class StatusError(Exception):
-    """Ends the handling of a request. Its route determines the format of the response."""
+    """Ends the handling of a request, with a message and a code other than the status' own if they are given."""
 
     def __init__(self, status: int, message: str | None = None, code: int | None = None) -> None:
-        """Fail with this status.
-
-        Args:
-            status: the status of the response.
-            message: a message other than the status' default.
-            code: a code other than the status.
-        """
         super().__init__(status, message, code)
         self.status = status
         self.message = message
