@@ -40,10 +40,10 @@ def make_app(options: Options) -> Starlette:
             Mount("/_control", routes=controls.routes()),
             *(Mount(f"/{name}", VendorApp(site, faults, log, latency)) for name, site in sites.items()),
         ],
-        exception_handlers={404: _not_found, 405: _not_found},
+        exception_handlers={404: _respond_not_found, 405: _respond_not_found},
     )
 
 
-async def _not_found(request: Request, _error: Exception) -> JSONResponse:
+async def _respond_not_found(request: Request, _error: Exception) -> JSONResponse:
     sentence = f"The sandbox serves nothing for {request.method} {request.url.path}."
     return JSONResponse({"error": sentence}, 404)

@@ -25,7 +25,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USAGE_ERROR, f"hr-sandbox: {message.rstrip('.')}.\n")
 
 
-def _date(text: str) -> date:
+def _parse_date(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--allow-remote", action="store_true", help="allow a --host that other machines can reach")
     add("--employees", type=int, default=defaults.employees, help="number of persons, including former ones")
     add("--seed", type=int, default=defaults.seed, help="the seed of the generated company")
-    add("--today", type=_date, default=defaults.today, help="the date that its dates are relative to")
+    add("--today", type=_parse_date, default=defaults.today, help="the date that its dates are relative to")
     add("--latency-ms", type=float, default=defaults.latency_ms, help="delay of every response")
     add("--requests-per-minute", type=int, help="one limit instead of the vendors' own limits")
     add("--token-ttl", type=float, default=defaults.token_ttl, help="lifetime of tokens in seconds")

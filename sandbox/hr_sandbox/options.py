@@ -17,7 +17,7 @@ class OptionError(ValueError):
     """An option has an invalid value; the message is one sentence for the user."""
 
 
-def _today() -> date:
+def _current_date() -> date:
     return datetime.now(UTC).date()
 
 
@@ -29,7 +29,7 @@ class Options:
     port: int = 0
     employees: int = 250
     seed: int = 7
-    today: date = field(default_factory=_today)
+    today: date = field(default_factory=_current_date)
     latency_ms: float = 0
     requests_per_minute: int | None = None
     token_ttl: float = 86_400
@@ -57,8 +57,8 @@ class Options:
                 1 <= self.token_ttl <= MAX_TTL
             ),
             f"--fault-rate must be between 0 and 1, not {self.fault_rate:g}": 0 <= self.fault_rate <= 1,
-            f"--today must be between {FIRST_TODAY} and the present day, {_today()}, not {self.today}": (
-                FIRST_TODAY <= self.today <= _today()
+            f"--today must be between {FIRST_TODAY} and the present day, {_current_date()}, not {self.today}": (
+                FIRST_TODAY <= self.today <= _current_date()
             ),
             "--client-id and --client-secret must not be empty": bool(self.client_id and self.client_secret),
             "--api-key must not be empty": bool(self.api_key),

@@ -35,13 +35,13 @@ class Absences(Generator):
         self._leave = next(row for row in self._types if row.category == "PARENTAL_LEAVE")
         self._vacation = self._types[0]
 
-    def history(self, employments: list[Employment]) -> None:
+    def generate(self, employments: list[Employment]) -> None:
         """Generate a person's absences, from the first employment to next year's plans."""
         for employment in employments:
             if employment.type == "INTERNAL":
-                self._during(employment)
+                self._generate_during(employment)
 
-    def _during(self, employment: Employment) -> None:
+    def _generate_during(self, employment: Employment) -> None:
         rng, today = self.rng, self.company.today
         horizon = today + timedelta(PLANNED_DAYS)
         last = min(employment.end_date or horizon, horizon)
@@ -51,45 +51,45 @@ class Absences(Generator):
             pace = PER_YEAR if day < today else PER_YEAR / 2
             day = workday(day + timedelta(1 + int(rng.random.expovariate(pace / 365))))
             if leave_from and day >= leave_from - timedelta(1):
-                self._long_leave(employment, workday(leave_from))
+                self._add_long_leave(employment, workday(leave_from))
                 return
             if day >= last:
                 return
             kind = rng.weighted_choice(self._types, self._shares) if day <= today else self._vacation
             limit = min(last, leave_from - timedelta(1)) if leave_from else last
             if kind.unit == "HOURLY":
-                self._hours(employment, kind, day)
+                self._add_hours(employment, kind, day)
             else:
-                day = self._days(employment, kind, day, limit)
+                day = self._add_days(employment, kind, day, limit)
 
-    def _long_leave(self, employment: Employment, first: date) -> None:
+    def _add_long_leave(self, employment: Employment, first: date) -> None:
         """Add the leave that the employment's status refers to. Some have no end yet."""
         end = None if self.rng.chance(0.5) else self.company.today + timedelta(self.rng.integer(20, 300))
         if end and employment.end_date:
             end = min(end, employment.end_date)
-        until = self._at(end + timedelta(1)) if end else None
-        self._add(employment, self._leave, self._at(first), until, (FIRST, SECOND if until else None))
+        until = self._start_of(end + timedelta(1)) if end else None
+        self._add(employment, self._leave, self._start_of(first), until, (FIRST, SECOND if until else None))
 
-    def _days(self, employment: Employment, kind: AbsenceType, first: date, last: date) -> date:
+    def _add_days(self, employment: Employment, kind: AbsenceType, first: date, last: date) -> date:
         rng, today = self.rng, self.company.today
         recent = 0 <= (today - first).days < ILL_NOW_DAYS and employment.end_date is None
         if recent and kind.category == ILLNESS:
-            self._add(employment, kind, self._at(first), None, (FIRST, None))
+            self._add(employment, kind, self._start_of(first), None, (FIRST, None))
             return last
         final = min(first + timedelta(rng.weighted_choice((0, 1, 2, 4, 6, 13), (30, 15, 15, 15, 15, 10))), last)
         halves = (FIRST, SECOND)
         if rng.chance(0.12):
             halves = rng.choice(((SECOND, SECOND), (FIRST, FIRST))) if first == final else (SECOND, SECOND)
-        self._add(employment, kind, self._at(first), self._at(final + timedelta(1)), halves)
+        self._add(employment, kind, self._start_of(first), self._start_of(final + timedelta(1)), halves)
         return final + timedelta(1)
 
-    def _hours(self, employment: Employment, kind: AbsenceType, day: date) -> None:
+    def _add_hours(self, employment: Employment, kind: AbsenceType, day: date) -> None:
         start = datetime.combine(day, time(self.rng.integer(8, 14), self.rng.choice((0, 15, 30))))
         end = start + timedelta(minutes=self.rng.choice((45, 60, 90, 120, 240)))
         self._add(employment, kind, start, end, (None, None))
 
     @staticmethod
-    def _at(day: date) -> datetime:
+    def _start_of(day: date) -> datetime:
         return datetime.combine(day, MIDNIGHT)
 
     def _add(
@@ -146,7 +146,7 @@ def days_of(row: Absence, today: date) -> Iterator[AbsenceDay]:
     """Return the days of an absence. Weekends count zero, and an open absence lasts until today."""
     first = row.starts_at.date()
     if row.start_half is None:
-        yield from _hours_of(row.starts_at, row.ends_at or row.starts_at)
+        yield from _split_hours(row.starts_at, row.ends_at or row.starts_at)
         return
     last = (row.ends_at.date() if row.ends_at else max(today, first) + timedelta(1)) - timedelta(1)
     for number in range(first.toordinal(), last.toordinal() + 1):
@@ -157,7 +157,7 @@ def days_of(row: Absence, today: date) -> Iterator[AbsenceDay]:
         yield AbsenceDay(number, day, amount)
 
 
-def _hours_of(start: datetime, end: datetime) -> Iterator[AbsenceDay]:
+def _split_hours(start: datetime, end: datetime) -> Iterator[AbsenceDay]:
     """Return the hours of each day: the usual working time if there are several days, and none on weekends."""
     first, last = start.date(), end.date()
     for number in range(first.toordinal(), last.toordinal() + 1):

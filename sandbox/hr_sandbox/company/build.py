@@ -47,42 +47,42 @@ def build_company(employees: int, seed: int, today: date) -> Company:
     """
     company = Company(seed_data.NAME, seed_data.DOMAIN, seed, today)
     rng = SeededRandom(f"{seed}/{today}/{employees}", today)
-    _structure(company, rng, employees)
+    _add_structure(company, rng, employees)
     people, careers = People(company, rng), Careers(company, rng)
     pay, absences = Pay(company, rng), Absences(company, rng)
     for hired_on in people.hiring_days(employees):
         person, office = people.hire(hired_on)
         employments = careers.start(person, office, hired_on)
-        pay.history(employments)
-        absences.history(employments)
+        pay.generate(employments)
+        absences.generate(employments)
     people.bulk_imports()
     # Each part has its own generator, so that changing one part leaves the others unchanged.
-    _salary_bands(company, _rng(company, "bands"))
-    extend_over_days(company, _rng(company, "hours"))
-    Projects(company, _rng(company, "projects")).make()
-    Attendances(company, _rng(company, "attendances")).make()
-    Recruiting(company, _rng(company, "recruiting")).make()
-    Documents(company, _rng(company, "documents")).make()
-    Reports(company, _rng(company, "reports")).make()
-    CustomReports(company, _rng(company, "custom reports")).make()
-    Webhooks(company, _rng(company, "webhooks")).make()
+    _add_salary_bands(company, _make_random(company, "bands"))
+    extend_over_days(company, _make_random(company, "hours"))
+    Projects(company, _make_random(company, "projects")).make()
+    Attendances(company, _make_random(company, "attendances")).make()
+    Recruiting(company, _make_random(company, "recruiting")).make()
+    Documents(company, _make_random(company, "documents")).make()
+    Reports(company, _make_random(company, "reports")).make()
+    CustomReports(company, _make_random(company, "custom reports")).make()
+    Webhooks(company, _make_random(company, "webhooks")).make()
     return company
 
 
-def _rng(company: Company, part: str) -> SeededRandom:
+def _make_random(company: Company, part: str) -> SeededRandom:
     return SeededRandom(f"{part}/{company.seed}/{company.today}/{len(company.people)}", company.today)
 
 
-def _structure(company: Company, rng: SeededRandom, employees: int) -> None:
-    _places(company)
+def _add_structure(company: Company, rng: SeededRandom, employees: int) -> None:
+    _add_places(company)
     for name in seed_data.COST_CENTERS:
         company.cost_centers.add(CostCenter(company.cost_centers.next_id(3), rng.uuid(), name))
     for family, (_, _, _, jobs) in seed_data.FAMILIES.items():
         for name, pay in jobs:
             grade = None if family == "production" else 4 + pay // 10_000
             company.jobs.add(Job(company.jobs.next_id(), rng.uuid(), name, family, pay, grade))
-    _departments(company)
-    _teams(company, employees)
+    _add_departments(company)
+    _add_teams(company, employees)
     for name, category, unit, _ in seed_data.ABSENCE_TYPES:
         number = company.absence_types.next_id()
         company.absence_types.add(AbsenceType(number, rng.uuid(), name, category, unit))
@@ -92,7 +92,7 @@ def _structure(company: Company, rng: SeededRandom, employees: int) -> None:
     company.attributes = [AttributeDefinition(*row) for row in seed_data.ATTRIBUTES]
 
 
-def _salary_bands(company: Company, rng: SeededRandom) -> None:
+def _add_salary_bands(company: Company, rng: SeededRandom) -> None:
     for job in company.jobs:
         if job.grade is None:
             continue
@@ -111,7 +111,7 @@ def _salary_bands(company: Company, rng: SeededRandom) -> None:
             )
 
 
-def _places(company: Company) -> None:
+def _add_places(company: Company) -> None:
     entities: dict[str, LegalEntity] = {}
     for plan in seed_data.OFFICES:
         if plan.entity not in entities:
@@ -137,7 +137,7 @@ def _places(company: Company) -> None:
         )
 
 
-def _departments(company: Company) -> None:
+def _add_departments(company: Company) -> None:
     def add(name: str, abbreviation: str | None, parent_id: int | None, family: str) -> Department:
         about = f"{name} @ {company.name}" if abbreviation else None
         number = company.departments.next_id()
@@ -152,7 +152,7 @@ def _departments(company: Company) -> None:
         add(name, abbreviation, of_family[family].id, family)
 
 
-def _teams(company: Company, employees: int) -> None:
+def _add_teams(company: Company, employees: int) -> None:
     def add(name: str, parent_id: int | None, department: Department) -> Team:
         number = company.teams.next_id()
         about = None if parent_id else f"Team {name}"

@@ -78,7 +78,7 @@ class Changes:
         if "email" not in parsed:
             person.email = people.email(person)
         employment = careers.join(person, office, start)
-        Pay(self.company, self._rng).history([employment])
+        Pay(self.company, self._rng).generate([employment])
         for row in (person, employment):
             row.created_at = row.updated_at = self._now()
         rows: list[tuple[str, Record]] = [("person", person), ("employment", employment)]
@@ -88,7 +88,7 @@ class Changes:
     def terminate(self, person_id: str | None = None, day: date | None = None) -> list[Change]:
         """End an employment and its pay, and remove later absences and working time."""
         day = day or self.company.today
-        employment = self._employment_to_end(person_id, day)
+        employment = self._find_open_employment(person_id, day)
         employment.end_date = day
         if day < self.company.today:
             employment.status = "INACTIVE"
@@ -104,7 +104,7 @@ class Changes:
 
     def edit(self, kind: str, key: str, field: str, value: Any) -> list[Change]:  # noqa: ANN401  any field
         """Set a field of a record. Changing an employment does not update the person's timestamp."""
-        table = self._table(kind)
+        table = self._find_table(kind)
         row = self._find(table, key)
         if isinstance(row, Person) and field.startswith(ATTRIBUTES):
             self._edit_attribute(row, field.removeprefix(ATTRIBUTES), value)
@@ -121,7 +121,7 @@ class Changes:
 
     def delete(self, kind: str, key: str) -> list[Change]:
         """Delete a record and the records that it owns. Fails if other records refer to it."""
-        table = self._table(kind)
+        table = self._find_table(kind)
         row = self._find(table, key)
         if is_referenced(self.company, kind, row.id):
             raise ChangeError(f"The {kind} {key} is referenced by other records.")
@@ -159,7 +159,7 @@ class Changes:
             row.updated_at = self._now()
         return [_change("updated", kind, row) for kind, row in touched]
 
-    def _employment_to_end(self, person_id: str | None, day: date) -> Employment:
+    def _find_open_employment(self, person_id: str | None, day: date) -> Employment:
         company = self.company
         if person_id is None:
             supervisors = {row.supervisor_id for row in company.employments}
@@ -199,27 +199,27 @@ class Changes:
 
     def _check_reference(self, table: Table[Any], row: Any, field: str, number: int) -> None:  # noqa: ANN401  any record
         """Reject references to records that do not exist, and cycles."""
-        others = self._others(table, field)
+        others = self._find_referenced_table(table, field)
         if others is None:
             raise ChangeError(f"The field {field} of a record of the kind {table.kind} cannot be changed.")
         if number not in others:
             raise ChangeError(f"The field {field} cannot be {number}: there is no such {others.kind}.")
-        above = {"parent_id": self._parents(table), "supervisor_id": self._supervisors}.get(field)
+        above = {"parent_id": self._parent_finder(table), "supervisor_id": self._list_supervisors}.get(field)
         lowest = row.person_id if field == "supervisor_id" else row.id
-        if above and lowest in _all_above(number, above):
+        if above and lowest in _find_ancestors(number, above):
             raise ChangeError(f"The field {field} cannot be {number}: that would be a cycle.")
 
-    def _others(self, table: Table[Any], field: str) -> Table[Any] | None:
+    def _find_referenced_table(self, table: Table[Any], field: str) -> Table[Any] | None:
         """Return the table that a field refers to, or None."""
         return self.company.people if field == "supervisor_id" else referenced_table(self.company, table, field)
 
-    def _supervisors(self, person_id: int) -> list[int]:
+    def _list_supervisors(self, person_id: int) -> list[int]:
         """Return the supervisors of all employments of a person."""
         stints = self.company.employments.of(person_id)
         return [row.supervisor_id for row in stints if row.supervisor_id is not None]
 
     @staticmethod
-    def _parents(table: Table[Any]) -> Callable[[int], list[int]]:
+    def _parent_finder(table: Table[Any]) -> Callable[[int], list[int]]:
         return lambda number: [] if table[number].parent_id is None else [table[number].parent_id]
 
     def _edit_attribute(self, row: Person, name: str, value: Any) -> None:  # noqa: ANN401  any attribute
@@ -243,7 +243,7 @@ class Changes:
         timestamp = max(self._now(), row.transitions[-1].entered_at + timedelta(seconds=1))
         row.transitions.append(Transition(len(row.transitions) + 1, timestamp, stages[value]))
 
-    def _table(self, kind: str) -> Table[Any]:
+    def _find_table(self, kind: str) -> Table[Any]:
         if kind not in self._tables:
             raise ChangeError(f"There is no kind {kind}; choose from {', '.join(self._tables)}.")
         return self._tables[kind]
@@ -276,7 +276,7 @@ class Changes:
         return changes
 
 
-def _all_above(number: int, above: Callable[[int], list[int]]) -> set[int]:
+def _find_ancestors(number: int, above: Callable[[int], list[int]]) -> set[int]:
     """Return this record's number and those of all its ancestors."""
     found: set[int] = set()
     ahead = [number]
@@ -303,7 +303,7 @@ def _fits(kind: str, value: object) -> bool:
     return whole or (kind == "double" and isinstance(value, float))
 
 
-def _instance(*kinds: type) -> Callable[[Any], Any]:
+def _parse_instance(*kinds: type) -> Callable[[Any], Any]:
     def parse(value: Any) -> Any:  # noqa: ANN401  what JSON holds
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             raise TypeError(value)
@@ -312,26 +312,26 @@ def _instance(*kinds: type) -> Callable[[Any], Any]:
     return parse
 
 
-def _utc(value: str) -> datetime:
+def _parse_utc(value: str) -> datetime:
     return datetime.fromisoformat(value).astimezone(UTC).replace(microsecond=0)
 
 
-def _date_or_local(value: str) -> datetime:
+def _parse_local(value: str) -> datetime:
     return datetime.fromisoformat(value).replace(tzinfo=None)
 
 
 # By the declared types of the records' fields.
 PARSERS: dict[str, Callable[[Any], Any]] = {
-    "str": _instance(str),
-    "int": _instance(int),
-    "float": _instance(int, float),
-    "bool": _instance(bool),
+    "str": _parse_instance(str),
+    "int": _parse_instance(int),
+    "float": _parse_instance(int, float),
+    "bool": _parse_instance(bool),
     "date": date.fromisoformat,
-    "datetime": _utc,
+    "datetime": _parse_utc,
 }
 NULLABLE: dict[str, Callable[[Any], Any]] = {
-    "str | None": _instance(str),
-    "int | None": _instance(int),
+    "str | None": _parse_instance(str),
+    "int | None": _parse_instance(int),
     "date | None": date.fromisoformat,
-    "datetime | None": _date_or_local,
+    "datetime | None": _parse_local,
 }

@@ -181,38 +181,38 @@ class CustomRow:
 
 def rows_of(report: CustomReport, company: Company) -> list[CustomRow]:
     """Return the rows of a report as of now. The rows of a person are adjacent."""
-    make = {TIMEFRAME: _timeframe, HISTORY: _history}.get(report.type, _point)
+    make = {TIMEFRAME: _list_absences, HISTORY: _list_changes}.get(report.type, _list_today)
     rows: list[CustomRow] = []
     for person in company.people:
-        if all(_passes(person, company, *part) for part in report.filters):
+        if all(_matches_filter(person, company, *part) for part in report.filters):
             rows += [
                 CustomRow(len(rows) + at, person.id, cells) for at, cells in enumerate(make(report, company, person), 1)
             ]
     return rows
 
 
-def _passes(person: Person, company: Company, column: str, comparison: str, value: str) -> bool:
+def _matches_filter(person: Person, company: Company, column: str, comparison: str, value: str) -> bool:
     latest = company.latest_employment(person.id)
     return (column, comparison) == (OFFICE, "eq") and latest is not None and str(latest.office_id) == value
 
 
-def _point(report: CustomReport, company: Company, person: Person) -> Iterator[tuple[Cell, ...]]:
+def _list_today(report: CustomReport, company: Company, person: Person) -> Iterator[tuple[Cell, ...]]:
     latest = company.latest_employment(person.id)
-    yield tuple(Cell(column, _value(column, company, person, latest)) for column in report.columns)
+    yield tuple(Cell(column, _find_value(column, company, person, latest)) for column in report.columns)
 
 
-def _timeframe(report: CustomReport, company: Company, person: Person) -> Iterator[tuple[Cell, ...]]:
+def _list_absences(report: CustomReport, company: Company, person: Person) -> Iterator[tuple[Cell, ...]]:
     """Return one row per absence, or one row without an absence."""
     first, last = report.starts_on, report.ends_on
     latest = company.latest_employment(person.id)
     plain = [column for column in report.columns if not column.startswith(AWAY)]
-    begin = tuple(Cell(column, _value(column, company, person, latest)) for column in plain)
+    begin = tuple(Cell(column, _find_value(column, company, person, latest)) for column in plain)
     for column in [column for column in report.columns if column.startswith(AWAY)]:
         kind = int(column.removeprefix(AWAY).removesuffix(PERIODS))
         if kind not in company.absence_types:  # deleted since
             continue
         if column.endswith(PERIODS):
-            spans = [_span(row) for row in _away(company, person, kind, first, last)]
+            spans = [_make_span(row) for row in _away(company, person, kind, first, last)]
             yield from ((*begin, Cell(column, span)) for span in spans)
             if not spans:
                 yield begin
@@ -220,12 +220,12 @@ def _timeframe(report: CustomReport, company: Company, person: Person) -> Iterat
             begin = (*begin, Cell(column, _sum(company, person, kind, first, last)))
 
 
-def _history(report: CustomReport, company: Company, person: Person) -> Iterator[tuple[Cell, ...]]:
+def _list_changes(report: CustomReport, company: Company, person: Person) -> Iterator[tuple[Cell, ...]]:
     """Return one row with all changes, oldest first, or none if there are no changes."""
     found = []
     for stint in company.employments.of(person.id):
         named = [column for column in report.columns if column != "fix_salary"]
-        found += [Cell(column, _value(column, company, person, stint), stint.start_date) for column in named]
+        found += [Cell(column, _find_value(column, company, person, stint), stint.start_date) for column in named]
     if "fix_salary" in report.columns:
         kinds = {row.id for row in company.compensation_types if row.category == "FIXED_SALARY"}
         found += [
@@ -248,7 +248,7 @@ _OF_STINT: dict[str, Callable[[Company, Any], Any]] = {
 }
 
 
-def _value(column: str, company: Company, person: Person, stint: Employment | None) -> Any:  # noqa: ANN401  any cell
+def _find_value(column: str, company: Company, person: Person, stint: Employment | None) -> Any:  # noqa: ANN401  any cell
     if column in _OF_STINT:
         return _OF_STINT[column](company, stint) if stint else None
     if column == "fix_salary":
@@ -278,7 +278,7 @@ def _sum(company: Company, person: Person, kind: int, first: date, last: date) -
     return Away(first, last, 0 if hourly else amount, amount if hourly else 0)
 
 
-def _span(row: Absence) -> Span:
+def _make_span(row: Absence) -> Span:
     if row.start_half is None:
         return Span(row.starts_at.date(), row.ends_at.date() if row.ends_at else None, half_start=False, half_end=False)
     last = (row.ends_at - timedelta(1)).date() if row.ends_at else None

@@ -115,32 +115,32 @@ class ReportRow:
     values: tuple[Any, ...]
 
 
-def _department(company: Company, person: Any) -> Option | None:  # noqa: ANN401  a person
+def _find_department(company: Company, person: Any) -> Option | None:  # noqa: ANN401  a person
     latest = company.latest_employment(person.id)
     return Option(str(latest.department_id), company.departments[latest.department_id].name) if latest else None
 
 
-def _hired_on(company: Company, person: Any) -> date | None:  # noqa: ANN401  a person
+def _find_hire_date(company: Company, person: Any) -> date | None:  # noqa: ANN401  a person
     first = next(iter(company.employments.of(person.id)), None)
     return first.start_date if first else None
 
 
-def _hours(company: Company, person: Any) -> float | None:  # noqa: ANN401  a person
+def _find_hours(company: Company, person: Any) -> float | None:  # noqa: ANN401  a person
     latest = company.latest_employment(person.id)
     return latest.weekly_working_hours if latest else None
 
 
-def _part_time(company: Company, person: Any) -> float | None:  # noqa: ANN401  a person
+def _find_part_time(company: Company, person: Any) -> float | None:  # noqa: ANN401  a person
     latest = company.latest_employment(person.id)
     return round(100 * latest.weekly_working_hours / latest.full_time_weekly_working_hours, 1) if latest else None
 
 
-def _kind(company: Company, absence: Any) -> Option:  # noqa: ANN401  an absence
+def _find_absence_type(company: Company, absence: Any) -> Option:  # noqa: ANN401  an absence
     row = company.absence_types[absence.type_id]
     return Option(row.uuid, row.name)
 
 
-def _languages(_company: Company, person: Any) -> list[Option]:  # noqa: ANN401  a person
+def _list_languages(_company: Company, person: Any) -> list[Option]:  # noqa: ANN401  a person
     return [Option(name.lower(), name) for name in person.attributes.get("dynamic_30001", ())]
 
 
@@ -149,16 +149,18 @@ ATTRIBUTES = {
     for row in (
         Attribute("person.id", "ID", "ID", "numeric", "people", lambda _, row: row.id),
         Attribute("person.last_name", "Last name", "Nachname", "string", "people", lambda _, row: row.last_name),
-        Attribute("person.hire_date", "Hire date", "Eintrittsdatum", "date", "people", _hired_on),
-        Attribute("person.department", "Department", "Abteilung", "options", "people", _department),
-        Attribute("person.weekly_hours", "Weekly hours", "Wochenstunden", "numeric", "people", _hours),
-        Attribute("person.part_time", "Share of full time", "Beschäftigungsgrad", "percentage", "people", _part_time),
-        Attribute("person.languages", "Languages", "Sprachen", "options", "people", _languages),
+        Attribute("person.hire_date", "Hire date", "Eintrittsdatum", "date", "people", _find_hire_date),
+        Attribute("person.department", "Department", "Abteilung", "options", "people", _find_department),
+        Attribute("person.weekly_hours", "Weekly hours", "Wochenstunden", "numeric", "people", _find_hours),
+        Attribute(
+            "person.part_time", "Share of full time", "Beschäftigungsgrad", "percentage", "people", _find_part_time
+        ),
+        Attribute("person.languages", "Languages", "Sprachen", "options", "people", _list_languages),
         Attribute("pay.person_id", "ID", "ID", "numeric", "pay", lambda _, row: row.person_id),
         Attribute("pay.amount", "Amount", "Betrag", "monetary", "pay", lambda _, row: Money(row.amount, row.currency)),
         Attribute("pay.since", "Effective from", "Gültig ab", "date", "pay", lambda _, row: row.effective_from),
         Attribute("absence.person_id", "ID", "ID", "numeric", "absences", lambda _, row: row.person_id),
-        Attribute("absence.type", "Absence type", "Abwesenheitsart", "options", "absences", _kind),
+        Attribute("absence.type", "Absence type", "Abwesenheitsart", "options", "absences", _find_absence_type),
         Attribute("absence.start", "Start", "Beginn", "date", "absences", lambda _, row: row.starts_at.date()),
         Attribute("absence.comment", "Comment", "Kommentar", "string", "absences", lambda _, row: row.comment),
     )
@@ -230,7 +232,7 @@ class Webhooks(Generator):
             number = company.webhooks.next_id()
             row = Webhook(number, rng.uuid(), name, url, status, names, created_at, rng.later(created_at, 0.5))
             company.webhooks.add(row)
-        self.send(sorted(self._history()))
+        self.send(sorted(self._list_past_events()))
 
     def send(self, events: Iterable[EventData]) -> None:
         """Send events to all enabled webhooks that subscribe to them."""
@@ -238,9 +240,9 @@ class Webhooks(Generator):
         for timestamp, name, subject in events:
             for webhook in listening:
                 if name in webhook.names:
-                    self._event(webhook, timestamp, name, subject)
+                    self._add_event(webhook, timestamp, name, subject)
 
-    def _history(self) -> Iterator[EventData]:
+    def _list_past_events(self) -> Iterator[EventData]:
         """Return events that match the timestamps of records, and deletions of records that no longer exist."""
         company, rng = self.company, self.rng
         since = datetime.combine(company.today - timedelta(DAYS), time(), UTC)
@@ -264,7 +266,7 @@ class Webhooks(Generator):
                 day = company.today - timedelta(rng.integer(1, DAYS - 1))
                 yield rng.timestamp(day), NAMES[kind, "deleted"], rng.uuid()
 
-    def _event(self, webhook: Webhook, timestamp: datetime, name: str, subject: str) -> None:
+    def _add_event(self, webhook: Webhook, timestamp: datetime, name: str, subject: str) -> None:
         company, rng = self.company, self.rng
         number = company.events.next_id()
         event = company.events.add(Event(number, rng.uuid(), webhook.id, name, subject, timestamp))

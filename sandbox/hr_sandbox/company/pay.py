@@ -23,17 +23,17 @@ class Pay(Generator):
         super().__init__(company, rng)
         self._types = {row.category: row.id for row in company.compensation_types}
 
-    def history(self, employments: list[Employment]) -> None:
+    def generate(self, employments: list[Employment]) -> None:
         """Generate all compensations of a person."""
         for employment in employments:
-            self._salary(employment)
+            self._add_salary(employment)
             if employment.type == "INTERNAL":
-                self._bonuses(employment)
+                self._add_bonuses(employment)
                 if self.rng.chance(0.15) and "RECURRING" in self._types:
-                    amount = self._money(employment, 600) / 12
+                    amount = self._convert(employment, 600) / 12
                     self._add(employment, "RECURRING", round(amount, 2), "MONTHLY", (employment.start_date, None))
 
-    def _salary(self, employment: Employment) -> None:
+    def _add_salary(self, employment: Employment) -> None:
         rng = self.rng
         hourly = employment.type == "EXTERNAL" or employment.job_id is None
         base = self.company.jobs[employment.job_id].pay if employment.job_id else 52_000
@@ -41,15 +41,15 @@ class Pay(Generator):
         yearly = base * rng.integer(85, 130) / 100 * (1 if hourly else share)
         interval = None if hourly else rng.weighted_choice(("MONTHLY", "YEARLY"), (70, 30))
         divisor = {None: HOURS_PER_YEAR, "MONTHLY": 12, "YEARLY": 1}[interval]
-        days = [employment.start_date, *self._raises(employment)]
+        days = [employment.start_date, *self._draw_raises(employment)]
         for start, following in zip(days, [*days[1:], None], strict=True):
-            amount = self._money(employment, yearly) / divisor
+            amount = self._convert(employment, yearly) / divisor
             amount = round(amount, 2) if hourly or rng.chance(0.3) else round(amount)
             end = following - DAY if following else employment.end_date
             self._add(employment, "HOURLY" if hourly else "FIXED_SALARY", amount, interval, (start, end))
             yearly *= 1 + rng.integer(10, 70) / 1000
 
-    def _raises(self, employment: Employment) -> list[date]:
+    def _draw_raises(self, employment: Employment) -> list[date]:
         """Return the dates of raises: most on the first of a month, a few within a month."""
         rng = self.rng
         last = min(employment.end_date or self.company.today, self.company.today + timedelta(60))
@@ -62,16 +62,16 @@ class Pay(Generator):
             month = months_after(month, rng.integer(9, 24))
         return days
 
-    def _bonuses(self, employment: Employment) -> None:
+    def _add_bonuses(self, employment: Employment) -> None:
         for year in range(employment.start_date.year + 1, self.company.today.year + 1):
             payday = date(year, 3, 1)
             last = min(employment.end_date or self.company.today, self.company.today)
             if employment.start_date <= payday <= last and self.rng.chance(0.3):
-                amount = round(self._money(employment, self.rng.integer(8, 60) * 100), 2)
+                amount = round(self._convert(employment, self.rng.integer(8, 60) * 100), 2)
                 last_day = months_after(payday, 1) - DAY
                 self._add(employment, "ONE_TIME", amount, None, (payday, last_day))
 
-    def _money(self, employment: Employment, euros: float) -> float:
+    def _convert(self, employment: Employment, euros: float) -> float:
         return euros * RATES[self.company.legal_entities[employment.legal_entity_id].currency]
 
     def _add(

@@ -70,7 +70,7 @@ class People(Generator):
             has_picture=rng.chance(0.8),
             created_at=created_at,
             updated_at=rng.later(created_at, 0.85),
-            attributes=self._attributes(office, first_day),
+            attributes=self._draw_attributes(office, first_day),
         )
         person.email = self.email(person)
         return self.company.people.add(person), office
@@ -80,7 +80,7 @@ class People(Generator):
         name = ".".join(filter(None, (ascii_name(person.first_name), ascii_name(person.last_name)))) or "mail"
         return f"{name}.{person.id}@{self.company.domain}"
 
-    def _attributes(self, office: Office, first_day: date) -> dict[str, AttributeValue]:
+    def _draw_attributes(self, office: Office, first_day: date) -> dict[str, AttributeValue]:
         rng = self.rng
         values: dict[str, AttributeValue | None] = {
             "city": office.city if rng.chance(0.9) else None,
@@ -88,17 +88,17 @@ class People(Generator):
             "dynamic_12399": rng.choice(("A-1", "B-7", "Ü-3")) if rng.chance(0.4) else None,
             "dynamic_20417": rng.integer(0, 3) if rng.chance(0.7) else None,
             "dynamic_20418": rng.integer(0, 900) / 10 if rng.chance(0.6) else None,
-            "dynamic_20502": self._iso(first_day, 0, 2000) if rng.chance(0.3) else None,
+            "dynamic_20502": self._draw_date(first_day, 0, 2000) if rng.chance(0.3) else None,
             "dynamic_20777": rng.chance(0.5) if rng.chance(0.8) else None,
             "dynamic_30001": sorted({rng.choice(LANGUAGES) for _ in range(rng.integer(0, 3))})
             if rng.chance(0.7)
             else None,
             "dynamic_9f3c1a.77": rng.choice(SHIRTS) if rng.chance(0.5) else None,
-            "birthday": self._iso(first_day, -23000, -7000) if rng.chance(0.95) else None,
+            "birthday": self._draw_date(first_day, -23000, -7000) if rng.chance(0.95) else None,
         }
         return {name: value for name, value in values.items() if value is not None}
 
-    def _iso(self, day: date, low: int, high: int) -> str:
+    def _draw_date(self, day: date, low: int, high: int) -> str:
         return (day + timedelta(self.rng.integer(low, high))).isoformat()
 
     def bulk_imports(self) -> None:
@@ -161,11 +161,11 @@ class Careers(Generator):
             stints: list[Stint] = [(first_day, None)]
         elif position == SEASONAL_HELPER:
             family = "marketing"
-            stints = list(self._seasons(first_day))
+            stints = list(self._split_into_seasons(first_day))
         else:
-            stints = list(self._stints(first_day))
+            stints = list(self._draw_stints(first_day))
         return [
-            self._employment(person, office, family, stint, following=following, external=external)
+            self._add_employment(person, office, family, stint, following=following, external=external)
             for stint, following in zip(stints, [*stints[1:], None], strict=True)
         ]
 
@@ -173,17 +173,17 @@ class Careers(Generator):
         """Generate one open employment for a person who is hired by a control."""
         family = self.rng.choice([row for row in seed_data.FAMILIES if row in self._jobs and row in self._departments])
         heads = [row.person_id for row in self.company.employments if row.supervisor_id is None]
-        heads.sort(key=lambda head: not self._employed(head, first_day))
+        heads.sort(key=lambda head: not self._is_employed(head, first_day))
         self._leads = {"management": heads} if heads else {}
-        return self._employment(person, office, family, (first_day, None), following=None, external=False)
+        return self._add_employment(person, office, family, (first_day, None), following=None, external=False)
 
-    def _seasons(self, first_day: date) -> Iterator[Stint]:
+    def _split_into_seasons(self, first_day: date) -> Iterator[Stint]:
         every = (self.company.today - first_day).days // SEASONS
         for index in range(SEASONS if every > MAX_FAIR_DAYS else 1):
             day = first_day + timedelta(index * every)
             yield day, day + timedelta(self.rng.integer(4, MAX_FAIR_DAYS) - 1)
 
-    def _stints(self, first_day: date) -> Iterator[Stint]:
+    def _draw_stints(self, first_day: date) -> Iterator[Stint]:
         """Return the first and last day of each employment. The next one follows directly or after a break."""
         rng, today = self.rng, self.company.today
         start = first_day
@@ -199,7 +199,7 @@ class Careers(Generator):
                 return
             start = workday(end + timedelta(gap + 1)) if gap else end + timedelta(1)
 
-    def _employment(
+    def _add_employment(
         self,
         person: Person,
         office: Office,
@@ -228,33 +228,33 @@ class Careers(Generator):
             full_time_weekly_working_hours=full,
             start_date=start,
             end_date=end,
-            probation_end_date=self._probation_end(start, end) if rng.chance(0.8) else None,
-            contract_end_date=self._contract_end(start, end) if rng.chance(0.1) else None,
-            supervisor_id=None if first else self._supervisor(family, person.id, start),
+            probation_end_date=self._find_probation_end(start, end) if rng.chance(0.8) else None,
+            contract_end_date=self._find_contract_end(start, end) if rng.chance(0.1) else None,
+            supervisor_id=None if first else self._choose_supervisor(family, person.id, start),
             office_id=office.id,
             legal_entity_id=office.legal_entity_id,
             department_id=department.id,
             team_id=rng.choice(teams).id if teams and rng.chance(0.85) else None,
             job_id=None if external else job.id,
-            cost_centers=self._split(),
-            termination=self._termination(start, end, following),
+            cost_centers=self._draw_cost_centers(),
+            termination=self._draw_termination(start, end, following),
             created_at=created_at,
             updated_at=rng.later(created_at, 0.6),
         )
-        row.status = self._status(row)
-        row.updated_at = self._last_update(row)
+        row.status = self._draw_status(row)
+        row.updated_at = self._find_last_update(row)
         company.employments.add(row)
         if first or (end is None and not external and rng.chance(0.15)):
             self._leads.setdefault("management" if first else family, []).append(person.id)
         return row
 
     @staticmethod
-    def _probation_end(start: date, end: date | None) -> date | None:
+    def _find_probation_end(start: date, end: date | None) -> date | None:
         """Return the end of the probation period, or None if the employment is shorter."""
         day = start + timedelta(PROBATION_DAYS)
         return day if end is None or day <= end else None
 
-    def _contract_end(self, start: date, end: date | None) -> date:
+    def _find_contract_end(self, start: date, end: date | None) -> date:
         """Return the end of the contract. A fixed-term contract is renewed until the employment ends."""
         if end is not None:
             return end
@@ -264,7 +264,7 @@ class Careers(Generator):
         return day
 
     @staticmethod
-    def _last_update(row: Employment) -> datetime:
+    def _find_last_update(row: Employment) -> datetime:
         """Return the last update: not before the termination was entered or the employment became inactive."""
         days = [row.termination.decided_on] if row.termination else []
         if row.status == "INACTIVE" and row.end_date:
@@ -273,7 +273,7 @@ class Careers(Generator):
         timestamps = [datetime.combine(day, row.created_at.timetz()) for day in days]
         return max([row.updated_at, *timestamps])
 
-    def _status(self, row: Employment) -> str:
+    def _draw_status(self, row: Employment) -> str:
         today = self.company.today
         if row.start_date > today:
             return "ONBOARDING"
@@ -282,28 +282,28 @@ class Careers(Generator):
         settled = row.supervisor_id is not None and (today - row.start_date).days > SHORTEST
         return "LEAVE" if settled and row.type == "INTERNAL" and self.rng.chance(0.04) else "ACTIVE"
 
-    def _supervisor(self, family: str, person_id: int, day: date) -> int:
+    def _choose_supervisor(self, family: str, person_id: int, day: date) -> int:
         """Return a person who was hired earlier, so that there is no cycle, and who is employed on the day."""
         head = self._leads["management"][0]
         leads = self._leads.get(family, [])
         open_leads = [lead for lead in leads[-8:] if lead != person_id and self._reports.get(lead, 0) < SPAN]
-        present = [lead for lead in open_leads if self._employed(lead, day)]
+        present = [lead for lead in open_leads if self._is_employed(lead, day)]
         lead = self.rng.choice(present or [head]) if open_leads else head
         self._reports[lead] = self._reports.get(lead, 0) + 1
         return lead
 
-    def _employed(self, person_id: int, day: date) -> bool:
+    def _is_employed(self, person_id: int, day: date) -> bool:
         stints = self.company.employments.of(person_id)
         return any(row.start_date <= day and (row.end_date is None or day <= row.end_date) for row in stints)
 
-    def _split(self) -> list[tuple[int, float]]:
+    def _draw_cost_centers(self) -> list[tuple[int, float]]:
         first, second = self.rng.choice(self._cost_centers), self.rng.choice(self._cost_centers)
         if first == second or self.rng.chance(0.85):
             return [(first, 100)]
         weight = self.rng.choice((50, 60, 62.5, 80))
         return [(first, weight), (second, 100 - weight)]
 
-    def _termination(self, start: date, end: date | None, following: Stint | None) -> Termination | None:
+    def _draw_termination(self, start: date, end: date | None, following: Stint | None) -> Termination | None:
         if end is None or (following and following[0] == end + timedelta(1)):
             return None
         kind, reason = self.rng.choice(seed_data.TERMINATIONS)

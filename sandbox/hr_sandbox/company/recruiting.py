@@ -31,15 +31,15 @@ class Recruiting(Generator):
 
     def make(self) -> None:
         """Generate all records."""
-        self._categories()
-        self._openings(4 + len(self.company.people) // 12)
-        hired = [row for row in self.company.people if self._start(row) > self._first and self.rng.chance(0.6)]
+        self._add_categories()
+        self._add_openings(4 + len(self.company.people) // 12)
+        hired = [row for row in self.company.people if self._find_start(row) > self._first and self.rng.chance(0.6)]
         for person in hired[-MAX_CANDIDATES // 4 :]:
-            self._hired(person)
+            self._add_hired(person)
         for _ in range(min(len(self.company.people) * 3 // 4, MAX_CANDIDATES)):
-            self._other()
+            self._add_rejected()
 
-    def _categories(self) -> None:
+    def _add_categories(self) -> None:
         number = 300
         for name, own in seed_data.RECRUITING:
             stages = []
@@ -48,7 +48,7 @@ class Recruiting(Generator):
                 stages.append(Stage(number, stage, "CUSTOM", kind))
             self.company.categories.add(Category(self.company.categories.next_id(), name, tuple(stages)))
 
-    def _openings(self, count: int) -> None:
+    def _add_openings(self, count: int) -> None:
         rng, company = self.rng, self.company
         jobs, offices, departments = list(company.jobs), list(company.offices), list(company.departments)
         people = [row.person_id for row in company.employments if row.status == "ACTIVE"]
@@ -74,11 +74,11 @@ class Recruiting(Generator):
                 )
             )
 
-    def _start(self, person: Person) -> date:
+    def _find_start(self, person: Person) -> date:
         first: Employment | None = next(iter(self.company.employments.of(person.id)), None)
         return first.start_date if first else date.min
 
-    def _hired(self, person: Person) -> None:
+    def _add_hired(self, person: Person) -> None:
         """Add an application for each hired person if there was a suitable opening."""
         rng = self.rng
         job = self.company.employments.of(person.id)[0].job_id
@@ -86,10 +86,10 @@ class Recruiting(Generator):
         fitting = [row for row in self.company.openings if row.job_id == job and row.created_at.date() < until]
         if fitting:
             opening = rng.choice(fitting)
-            candidate = self._candidate(person.first_name, person.last_name, person.gender, opening, until)
+            candidate = self._add_candidate(person.first_name, person.last_name, person.gender, opening, until)
             self._apply(candidate, opening, "ACCEPTED", until)
 
-    def _other(self) -> None:
+    def _add_rejected(self) -> None:
         rng = self.rng
         openings = list(self.company.openings)
         opening = rng.choice(openings)
@@ -98,7 +98,7 @@ class Recruiting(Generator):
         first_name = names.first_name_male() if male else names.first_name_female()
         last_name = names.last_name_male() if male else names.last_name_female()
         gender = rng.weighted_choice(("MALE" if male else "FEMALE", None), (70, 30))
-        candidate = self._candidate(first_name, last_name, gender, opening, self.company.today - timedelta(2))
+        candidate = self._add_candidate(first_name, last_name, gender, opening, self.company.today - timedelta(2))
         end = rng.weighted_choice((None, "REJECTED", "WITHDRAWN"), (30, 58, 12) if opening.published else (0, 80, 20))
         self._apply(candidate, opening, end, self.company.today)
         if rng.chance(0.15):
@@ -106,7 +106,7 @@ class Recruiting(Generator):
             if later:
                 self._apply(candidate, rng.choice(later), "REJECTED", self.company.today)
 
-    def _candidate(
+    def _add_candidate(
         self, first_name: str, last_name: str, gender: str | None, opening: Opening, until: date
     ) -> Candidate:
         rng, company = self.rng, self.company

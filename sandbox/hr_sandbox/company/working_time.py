@@ -29,18 +29,18 @@ class Projects(Generator):
     def make(self) -> None:
         """Generate all projects, each before its subprojects."""
         for number, (name, parts) in enumerate(PROJECTS):
-            project = self._project(name, None, number)
+            project = self._add_project(name, None, number)
             if not project.for_all:
-                project.member_ids = self._members()
+                project.member_ids = self._draw_members()
             for index, part in enumerate(parts):
-                self._project(f"{name}: {part}", project, index)
+                self._add_project(f"{name}: {part}", project, index)
 
-    def _project(self, name: str, parent: Project | None, number: int) -> Project:
+    def _add_project(self, name: str, parent: Project | None, number: int) -> Project:
         rng, today = self.rng, self.company.today
         internal = parent is None and number % 4 == 3  # noqa: PLR2004  every fourth one
         start = parent.starts_on if parent else today - timedelta(rng.integer(200, 1500))
         old = parent.status == "ARCHIVED" if parent else rng.chance(OLD_SHARE) and number > 0
-        end = self._end(start or today, old=old)
+        end = self._draw_end(start or today, old=old)
         created_at = rng.timestamp((start or today) - timedelta(rng.integer(1, 20)))
         return self.company.projects.add(
             Project(
@@ -62,13 +62,13 @@ class Projects(Generator):
             )
         )
 
-    def _end(self, start: date, *, old: bool) -> date | None:
+    def _draw_end(self, start: date, *, old: bool) -> date | None:
         today = self.company.today
         if old:
             return min(start + timedelta(self.rng.integer(90, 400)), today)
         return None if self.rng.chance(0.5) else today + timedelta(self.rng.integer(10, 500))
 
-    def _members(self) -> list[int]:
+    def _draw_members(self) -> list[int]:
         people = [row.id for row in self.company.people if self.rng.chance(MEMBER_SHARE)]
         return people[:MAX_MEMBERS]
 
@@ -94,9 +94,9 @@ class Attendances(Generator):
     def make(self) -> None:
         """Generate the working time of all persons."""
         working = [row for row in self.company.employments if row.status == "ACTIVE"]
-        days = self._days(len(working))
+        days = self._list_working_days(len(working))
         for employment in working:
-            self._of(employment, days)
+            self._add_days(employment, days)
 
     def _let_book(self, project: Project) -> None:
         if project.status != "ACTIVE":
@@ -106,7 +106,7 @@ class Attendances(Generator):
         for number in people:
             self._open.setdefault(number, []).append(project)
 
-    def _days(self, people: int) -> list[date]:
+    def _list_working_days(self, people: int) -> list[date]:
         """Return the last working days before today, oldest first."""
         count = max(MIN_DAYS, min(WORKING_DAYS, MAX_PERSON_DAYS // max(people, 1)))
         days: list[date] = []
@@ -117,9 +117,9 @@ class Attendances(Generator):
                 days.append(day)
         return days[::-1]
 
-    def _of(self, employment: Employment, days: list[date]) -> None:
+    def _add_days(self, employment: Employment, days: list[date]) -> None:
         rng = self.rng
-        away = self._away(employment.person_id, days[0])
+        away = self._find_days_away(employment.person_id, days[0])
         nightly = rng.chance(0.04)
         mode = rng.weighted_choice(("whole", "halves", "plain"), (50, 25, 25))
         share = employment.weekly_working_hours / 40
@@ -134,14 +134,14 @@ class Attendances(Generator):
             minutes = int(share * 480) + rng.integer(-6, 12) * 5
             start = datetime.combine(day, time(22) if nightly else time(7 + rng.integer(0, 2), rng.choice((0, 15, 30))))
             forgotten = day == days[-1] and rng.chance(0.08)
-            parts = self._so_far(self._parts(start, minutes, mode))
+            parts = self._cut_at_today(self._split_day(start, minutes, mode))
             if forgotten:
                 kind, begin, _ = parts[-1] if mode == "halves" else parts[0]
                 parts = [*parts[:-1], (kind, begin, None)] if mode == "halves" else [(kind, begin, None)]
             self._add(employment, day, parts, on_time_off=day in away)
 
     @staticmethod
-    def _parts(start: datetime, minutes: int, mode: str) -> Iterator[Part]:
+    def _split_day(start: datetime, minutes: int, mode: str) -> Iterator[Part]:
         """Split a day into work and breaks. Breaks are within the work or between two periods of work."""
         pause = 30 if minutes > 360 else 0  # noqa: PLR2004  no break is required before six hours
         middle = start + timedelta(minutes=minutes // 2 // 5 * 5)
@@ -156,14 +156,14 @@ class Attendances(Generator):
             yield "BREAK", middle, middle + timedelta(minutes=pause)
             yield "WORK", middle + timedelta(minutes=pause), end
 
-    def _so_far(self, parts: Iterator[Part]) -> list[Part]:
+    def _cut_at_today(self, parts: Iterator[Part]) -> list[Part]:
         """Return what began before today, without an end if that is still ahead."""
         midnight = datetime.combine(self.company.today, time())
         return [
             (kind, start, end if end and end <= midnight else None) for kind, start, end in parts if start < midnight
         ]
 
-    def _away(self, person_id: int, since: date) -> set[date]:
+    def _find_days_away(self, person_id: int, since: date) -> set[date]:
         """Return the days on which a person is absent all day."""
         today, away = self.company.today, set()
         for row in self.company.absences.of(person_id):

@@ -85,17 +85,17 @@ class Tokens(TokenStore):
         except ValueError:
             given = None
         if not isinstance(given, dict) or not all(isinstance(given.get(name), str) for name in MEMBERS):
-            return _refused("invalid_request")
+            return _refuse("invalid_request")
         if set(given) != set(MEMBERS):
-            return _refused("invalid_request")
+            return _refuse("invalid_request")
         if not same_secrets((given["clientId"], given["clientSecret"]), self._client):
-            return _refused("invalid_client")
+            return _refuse("invalid_client")
         if given["grantType"] != "client_credentials":
-            return _refused("unsupported_grant_type")
+            return _refuse("unsupported_grant_type")
         scopes = frozenset(given["scope"].split())
         everything = scopes == {ALL}
         if not scopes or not (everything or self._access.may(scopes)):
-            return _refused("invalid_scope")
+            return _refuse("invalid_scope")
         name = self.add(f"ZWRnZQ:{secrets.token_hex(16)}", None if everything else scopes)
         forms: dict[str, dict[str, object]] = {
             "number": {"expires_in": int(self.lifetime)},
@@ -114,5 +114,5 @@ class Tokens(TokenStore):
         return {"expires_in": form}
 
 
-def _refused(problem: str) -> Response:
+def _refuse(problem: str) -> Response:
     return json_response({"error": problem, "error_description": DESCRIPTIONS[problem]}, 400, JSON_TYPE)

@@ -54,9 +54,9 @@ class Bulk:
 
     def row(self, table: str, place: int) -> Row:
         """Return the row at an index."""
-        return self._user(place) if table in USERS else self._transcript(table, place)
+        return self._make_user(place) if table in USERS else self._make_transcript(table, place)
 
-    def _user(self, place: int) -> Row:
+    def _make_user(self, place: int) -> Row:
         number = FIRST + place
         return {
             KEY: (number,),
@@ -72,7 +72,7 @@ class Bulk:
             TOUCHED: self.stamp("users_core", place),
         }
 
-    def _transcript(self, table: str, place: int) -> Row:
+    def _make_transcript(self, table: str, place: int) -> Row:
         turn, user = divmod(place, self.users)
         again, training = divmod(turn, len(self._trainings))
         stamp = self.stamp(table, place)

@@ -63,22 +63,22 @@ class CornerstoneControls:
         column = self._store.portal.columns(table).get(field)
         if column is None or field in {*table.key, TOUCHED}:
             raise ControlError(f"There is no field {field} that can be changed.")
-        self._store.edit(table.name, row_key, {field: _parsed(column, value)}, ago=seconds_ago)
-        return _changed("updated", table, key)
+        self._store.edit(table.name, row_key, {field: _parse(column, value)}, ago=seconds_ago)
+        return _report_change("updated", table, key)
 
     @control("delete", stream=take_text, id=take_any)
     def delete(self, stream: str, key: Any) -> Json:  # noqa: ANN401  what JSON holds
         """Delete a row from one table only."""
         table, row_key = self._find(stream, key)
         self._store.delete(table.name, row_key)
-        return _changed("deleted", table, key)
+        return _report_change("deleted", table, key)
 
     @control("touch", stream=take_text, id=take_any, seconds_ago=SECONDS_AGO)
     def touch(self, stream: str, key: Any, seconds_ago: int) -> Json:  # noqa: ANN401  what JSON holds
         """Update a row's timestamp and move it to the end, without another change."""
         table, row_key = self._find(stream, key)
         self._store.edit(table.name, row_key, {}, ago=seconds_ago)
-        return _changed("touched", table, key)
+        return _report_change("touched", table, key)
 
     @control(
         "bulk",
@@ -168,7 +168,7 @@ class CornerstoneControls:
     )
     def set_short_pages(self, stream: str, rows: int, *, empty: bool) -> Json:
         """Serve pages with fewer rows than requested, optionally with an empty first page."""
-        table = _table(stream)
+        table = _find_table(stream)
         if not rows:
             raise ControlError("The argument rows must be at least 1.")
         self._odata.short[table.name] = (rows, empty)
@@ -197,7 +197,7 @@ class CornerstoneControls:
     @control("tracking", stream=take_text, tracked=take_flag)
     def set_tracking(self, stream: str, *, tracked: bool) -> Json:
         """Set whether an object tracks changes."""
-        table = _table(stream)
+        table = _find_table(stream)
         if table.service != EXPORTER:
             raise ControlError("Views cannot track changes.")
         self._store.portal.track(table.name, tracked=tracked)
@@ -205,7 +205,7 @@ class CornerstoneControls:
 
     def _find(self, stream: str, text: object) -> tuple[EntitySet, Key]:
         """Return the table and the key of a row. The text has the parts of the key, separated by commas."""
-        table, parts = _table(stream), str(text).split(",")
+        table, parts = _find_table(stream), str(text).split(",")
         rows = self._store.rows(table.name)
         found = next((row["_key"] for row in rows if [str(part) for part in row["_key"]] == parts), None)
         if found is None:
@@ -213,13 +213,13 @@ class CornerstoneControls:
         return table, found
 
 
-def _table(name: str) -> EntitySet:
+def _find_table(name: str) -> EntitySet:
     if name not in entity_sets():
         raise ControlError(f"There is no view or object {name}.")
     return entity_sets()[name]
 
 
-def _parsed(column: Column, value: Any) -> Any:  # noqa: ANN401  what JSON holds
+def _parse(column: Column, value: Any) -> Any:  # noqa: ANN401  what JSON holds
     kinds: tuple[type, ...] = {
         "Edm.Boolean": (bool,),
         "Edm.Decimal": (int, float),
@@ -234,5 +234,5 @@ def _parsed(column: Column, value: Any) -> Any:  # noqa: ANN401  what JSON holds
     return value
 
 
-def _changed(action: str, table: EntitySet, key: object) -> Json:
+def _report_change(action: str, table: EntitySet, key: object) -> Json:
     return {"changed": [{"action": action, "kind": table.name, "id": str(key)}]}

@@ -55,7 +55,7 @@ class FakeValues:
         if not required and number % 1000 < NULL_PERCENT * 10:
             return None
         number = number // 7 + number % 7
-        maker = MAKERS.get(column.type, _text)
+        maker = MAKERS.get(column.type, _make_text)
         return maker(self, column, number)
 
     def guid(self, column: Column, number: int) -> str:
@@ -81,7 +81,7 @@ class FakeValues:
         return truncate(ticks, column.native)
 
 
-def _text(_: FakeValues, column: Column, number: int) -> str:
+def _make_text(_: FakeValues, column: Column, number: int) -> str:
     name = column.name
     for part, texts in CHOICES_BY_NAME.items():
         if part in name:
@@ -92,7 +92,7 @@ def _text(_: FakeValues, column: Column, number: int) -> str:
     return TEXTS[number % len(TEXTS)]
 
 
-def _decimal(_: FakeValues, column: Column, number: int) -> float:
+def _make_decimal(_: FakeValues, column: Column, number: int) -> float:
     return number % 900_000 / 100 if "(19" in column.native else number % 4000 / 40
 
 
@@ -100,10 +100,10 @@ MAKERS: dict[str, Callable[[FakeValues, Column, int], Any]] = {
     "Edm.Boolean": lambda _, __, number: number % 3 != 0,
     "Edm.Byte": lambda _, __, number: number % 3,
     "Edm.DateTimeOffset": FakeValues.timestamp,
-    "Edm.Decimal": _decimal,
+    "Edm.Decimal": _make_decimal,
     "Edm.Double": lambda _, __, number: number % 10_000 / 64,
     "Edm.Guid": FakeValues.guid,
     "Edm.Int32": FakeValues.integer,
     "Edm.Int64": lambda _, __, number: number % 5000 + (number % 50 == 0) * 9_007_199_254_740_993,
-    "Edm.String": _text,
+    "Edm.String": _make_text,
 }

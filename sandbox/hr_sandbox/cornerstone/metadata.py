@@ -62,18 +62,18 @@ class Metadata:
 
     def _write(self, service: str) -> str:
         tables, namespace = of_service(service), NAMESPACES[service]
-        types = "\n".join(self._type(table) for table in tables)
+        types = "\n".join(self._write_type(table) for table in tables)
         sets = "".join(f'<EntitySet Name="{row.name}" EntityType="{namespace}.{row.name}"/>' for row in tables)
         text = (
             f'{HEAD}<Schema Namespace="{namespace}" xmlns="{EDM}">\n{types}\n'
             f'<EntityContainer Name="Container">{sets}</EntityContainer></Schema>\n'
         )
         if service == EXPORTER:
-            notes = "\n".join(self._annotations(table, namespace) for table in tables)
+            notes = "\n".join(self._annotate_table(table, namespace) for table in tables)
             text += f'<Schema Namespace="ExtendedMetadata" xmlns="{EDM}">\n{notes}\n</Schema>\n'
         return text + TAIL
 
-    def _type(self, table: EntitySet) -> str:
+    def _write_type(self, table: EntitySet) -> str:
         lines = [f'<EntityType Name="{table.name}">']
         if table.key:
             lines.append("<Key>" + "".join(f'<PropertyRef Name="{name}"/>' for name in table.key) + "</Key>")
@@ -82,14 +82,14 @@ class Metadata:
             lines.append(f'<Property Name="{name}" Type="{column.type}"{required}/>')
         return "\n".join([*lines, "</EntityType>"])
 
-    def _annotations(self, table: EntitySet, namespace: str) -> str:
+    def _annotate_table(self, table: EntitySet, namespace: str) -> str:
         """Return the annotations of an object and its columns."""
         tracked = str(table.name in self._portal.tracked).lower()
         own = str("_cf_core" in table.name).lower()
         heading = table.name.removesuffix("_core").replace("_", " ").title()
         about = (
-            _annotation("ObjectPublicName", table.name),
-            _annotation("ObjectHeading", heading),
+            _write_annotation("ObjectPublicName", table.name),
+            _write_annotation("ObjectHeading", heading),
             f'<Annotation Term="ExtendedMetadata.ObjectSupportsChangeTracking" Bool="{tracked}"/>',
             f'<Annotation Term="ExtendedMetadata.ObjectIsUserDefined" Bool="{own}"/>',
         )
@@ -98,18 +98,21 @@ class Metadata:
         return "\n".join(
             [
                 f'<Annotations Target="{target}">{"".join(about)}</Annotations>',
-                *(f'<Annotations Target="{target}/{row.name}">{_about(table, row)}</Annotations>' for row in columns),
+                *(
+                    f'<Annotations Target="{target}/{row.name}">{_annotate_column(table, row)}</Annotations>'
+                    for row in columns
+                ),
             ]
         )
 
 
-def _annotation(term: str, text: str) -> str:
+def _write_annotation(term: str, text: str) -> str:
     return f'<Annotation Term="ExtendedMetadata.{term}" String={quoteattr(text)}/>'
 
 
-def _about(table: EntitySet, column: Column) -> str:
+def _annotate_column(table: EntitySet, column: Column) -> str:
     indexed = str(column.name in table.indexed).lower()
     required = column.name in table.key or column.name.startswith("_")
-    declared = _annotation("FieldOuroborosTypeDeclaration", column.native + ("" if required else "?"))
-    heading = _annotation("FieldHeading", column.label) if column.label else ""
+    declared = _write_annotation("FieldOuroborosTypeDeclaration", column.native + ("" if required else "?"))
+    heading = _write_annotation("FieldHeading", column.label) if column.label else ""
     return f'<Annotation Term="ExtendedMetadata.FieldIsFilteringAllowed" Bool="{indexed}"/>{declared}{heading}'

@@ -48,7 +48,9 @@ class Renderer:
 
     def body(self, table: EntitySet, columns: Iterable[Column], row: Row) -> Row:
         """Render one row."""
-        return {column.name: self._cell(table, column, self._store.value(table, row, column)) for column in columns}
+        return {
+            column.name: self._render_cell(table, column, self._store.value(table, row, column)) for column in columns
+        }
 
     def texts(self, table: EntitySet, columns: Iterable[Column], rows: Iterable[Row]) -> Iterator[str]:
         """Render rows as JSON."""
@@ -68,18 +70,18 @@ class Renderer:
             if not fixed:
                 filled.append(column)
         pattern = "{" + ",".join(parts) + "}"
-        writers = [(column.name, self._writer(table, column)) for column in filled]
+        writers = [(column.name, self._make_writer(table, column)) for column in filled]
         for place in places:
             row = bulk.row(table.name, place)
             yield pattern % tuple([write(row[name]) for name, write in writers])
 
-    def _writer(self, table: EntitySet, column: Column) -> Callable[[Any], str]:
+    def _make_writer(self, table: EntitySet, column: Column) -> Callable[[Any], str]:
         """Return a function that formats the column's values. Integers take a fast path."""
         if column.type == "Edm.Int32":
             return str
-        return lambda value: to_json(self._cell(table, column, coerce(column, value)))
+        return lambda value: to_json(self._render_cell(table, column, coerce(column, value)))
 
-    def _cell(self, table: EntitySet, column: Column, value: Any) -> Any:  # noqa: ANN401  any JSON
+    def _render_cell(self, table: EntitySet, column: Column, value: Any) -> Any:  # noqa: ANN401  any JSON
         if value is None:
             return None
         if column.type == "Edm.DateTimeOffset":
@@ -114,25 +116,25 @@ class OData:
         check_accept(request)
         prefer = preferences(request)
         if table.service == EXPORTER and any(name == DELTA_TOKEN for name, _ in request.query):
-            return self._changes(table, request, prefer)
+            return self._start_changes(table, request, prefer)
         query = parse_query(table, self.store.portal.columns(table), request)
         start_state = self.links.open("next", query.token, table.name) if query.token is not None else {}
         if start_state and start_state["options"] != fingerprint(query.options):
             raise bad_request("The token belongs to another query.")
         if "until" in start_state:
-            return self._changed(table, request, prefer, start_state)
+            return self._page_of_changes(table, request, prefer, start_state)
         if not start_state and prefer.track:
             if table.service != EXPORTER or table.name not in self.store.portal.tracked:
                 return not_implemented()
             if query.options:
                 raise bad_request("Changes are tracked of whole objects only.")
             start_state = {"track": self.store.sequence(table.name)}
-        return self._page(table, request, prefer, query, start_state)
+        return self._page_of_rows(table, request, prefer, query, start_state)
 
-    def _page(
+    def _page_of_rows(
         self, table: EntitySet, request: Request, prefer: Preferences, query: Query, start_state: dict[str, Any]
     ) -> Response:
-        found = self._selection(table, query)
+        found = self._select(table, query)
         start = found.after(start_state["after"]) if "after" in start_state else query.skip
         left = start_state.get("left", query.top)
         most, empty = self.short.get(table.name, (prefer.size, False))
@@ -157,28 +159,28 @@ class OData:
             state = {"table": table.name, "after": after, "left": left, "options": fingerprint(query.options), **track}
             tail = self.links.next_link(table, request.root, query.options, self.links.token("next", state))
         elif track:
-            tail = self._delta_link(table, track["track"])
+            tail = self._make_delta_link(table, track["track"])
         count = {"@odata.count": len(found)} if query.count else {}
-        response = self._response(table, request, texts, count, tail)
+        response = self._respond(table, request, texts, count, tail)
         if track:
             response.headers["preference-applied"] = TRACK_CHANGES
         return response
 
-    def _selection(self, table: EntitySet, query: Query) -> Selection:
+    def _select(self, table: EntitySet, query: Query) -> Selection:
         """Return the rows that match a query. The result is cached for the next page."""
         state = (table.name, query.options, self.store.portal.version, self.store.bulk.size(table.name))
-        rows, duplicates = self.store.rows(table.name), self._duplicates(table)
+        rows, duplicates = self.store.rows(table.name), self._find_duplicates(table)
         kept = self._kept
         if kept is None or kept[0] != state or kept[1] is not rows or kept[2].duplicates != duplicates:
             self._kept = kept = (state, rows, Selection(self.store, table, query, duplicates))
         return kept[2]
 
-    def _duplicates(self, table: EntitySet) -> list[Row]:
+    def _find_duplicates(self, table: EntitySet) -> list[Row]:
         key = self.duplicates.get(table.name)
         row = None if key is None else self.store.find(table.name, key)
         return [] if row is None else [row]
 
-    def _response(
+    def _respond(
         self,
         table: EntitySet,
         request: Request,
@@ -189,18 +191,18 @@ class OData:
         context: str = "",
     ) -> Response:
         """Build the body around the rows."""
-        named = {"@odata.context": f"{_context(table, request)}{context}", **head}
+        named = {"@odata.context": f"{_context_url(table, request)}{context}", **head}
         end = f",{to_json(tail)[1:-1]}" if tail else ""
         body = f'{to_json(named)[:-1]},"value":[{",".join(texts)}]{end}}}'
         return Response(200, body.encode(), {"content-type": JSON_TYPE, **ODATA})
 
     # Changes
 
-    def _delta_link(self, table: EntitySet, number: int) -> dict[str, str]:
+    def _make_delta_link(self, table: EntitySet, number: int) -> dict[str, str]:
         token = self.links.token("delta", {"table": table.name, "track": number})
         return {"@odata.deltaLink": f"{table.name}?{DELTA_TOKEN}={token}"}
 
-    def _changes(self, table: EntitySet, request: Request, prefer: Preferences) -> Response:
+    def _start_changes(self, table: EntitySet, request: Request, prefer: Preferences) -> Response:
         """Return the first page of changes since a delta link was issued."""
         if len(request.query) != 1:
             raise bad_request(f"Nothing else is asked for with {DELTA_TOKEN}.")
@@ -208,9 +210,11 @@ class OData:
         if table.name not in self.store.portal.tracked:
             return not_implemented()
         state = {"track": since, "until": self.store.sequence(table.name), "place": 0}
-        return self._changed(table, request, prefer, state)
+        return self._page_of_changes(table, request, prefer, state)
 
-    def _changed(self, table: EntitySet, request: Request, prefer: Preferences, state: dict[str, Any]) -> Response:
+    def _page_of_changes(
+        self, table: EntitySet, request: Request, prefer: Preferences, state: dict[str, Any]
+    ) -> Response:
         """Return a page of changes."""
         changes = self.store.changes(table.name, state["track"], state["until"])
         start, end = state["place"], min(state["place"] + prefer.size, len(changes))
@@ -221,7 +225,7 @@ class OData:
             if not deleted and key in rows:
                 texts.append(to_json(self.renderer.body(table, columns, rows[key])))
             else:
-                texts.append(to_json(self._deleted_row(table, request, key)))
+                texts.append(to_json(self._render_deleted_row(table, request, key)))
         if end < len(changes):
             named = {
                 "table": table.name,
@@ -232,16 +236,16 @@ class OData:
             }
             tail = self.links.next_link(table, request.root, (), self.links.token("next", named))
         else:
-            tail = self._delta_link(table, state["until"])
-        return self._response(table, request, texts, {}, tail, context="/$delta")
+            tail = self._make_delta_link(table, state["until"])
+        return self._respond(table, request, texts, {}, tail, context="/$delta")
 
-    def _deleted_row(self, table: EntitySet, request: Request, key: Key) -> dict[str, Any]:
+    def _render_deleted_row(self, table: EntitySet, request: Request, key: Key) -> dict[str, Any]:
         """Return a deleted row in the selected shape."""
         named = dict(zip(table.key, key, strict=True))
-        parts = (f"{name}={_literal(value)}" for name, value in named.items())
+        parts = (f"{name}={_format_key(value)}" for name, value in named.items())
         address = f"{table.name}({','.join(parts)})"
         if self.shape == SHAPES[0]:
-            context = f"{_context(table, request)}/$deletedEntity"
+            context = f"{_context_url(table, request)}/$deletedEntity"
             return {"@odata.context": context, "id": address, "reason": "deleted"}
         removed = {"@removed": {"reason": "deleted"}}
         return {**removed, **named} if self.shape == SHAPES[1] else {**removed, "@odata.id": address}
@@ -258,7 +262,7 @@ class OData:
             raise ApiError(error_response(NOT_FOUND))
         columns = self.store.portal.columns(table).values()
         body = {
-            "@odata.context": f"{_context(table, request)}/$entity",
+            "@odata.context": f"{_context_url(table, request)}/$entity",
             **self.renderer.body(table, columns, row),
         }
         return Response(200, to_json(body).encode(), {"content-type": JSON_TYPE, **ODATA})
@@ -271,24 +275,24 @@ class OData:
         for name, part in zip(table.key, parts, strict=True):
             if part is None:
                 return None
-            given[part[1] or name] = _value(part[2])
+            given[part[1] or name] = _parse_key(part[2])
         key = tuple(given.get(name) for name in table.key)
         return self.store.find(table.name, key) or (
             self.store.bulk.find(table.name, key) if self.store.bulk.size(table.name) else None
         )
 
 
-def _context(table: EntitySet, request: Request) -> str:
+def _context_url(table: EntitySet, request: Request) -> str:
     return f"{request.root}{ROOTS[table.service]}/$metadata#{table.name}"
 
 
-def _literal(value: object) -> str:
+def _format_key(value: object) -> str:
     """Format a key's value for a URL: texts in quotes, numbers and GUIDs without."""
     guid = isinstance(value, str) and re.fullmatch(r"[0-9a-f-]{36}", value)
     return str(value) if guid or not isinstance(value, str) else "'{}'".format(value.replace("'", "''"))
 
 
-def _value(text: str) -> int | str:
+def _parse_key(text: str) -> int | str:
     if text.startswith("'"):
         return text[1:-1].replace("''", "'")
     return text.lower() if re.fullmatch(r"[0-9a-fA-F-]{36}", text) else int(text)

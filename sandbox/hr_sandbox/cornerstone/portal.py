@@ -104,12 +104,12 @@ class Portal:
 
     def columns(self, table: EntitySet) -> dict[str, Column]:
         """Return all visible columns of a table."""
-        found = {**table.columns, **{row.name: row for row in self._own(table.name)}}
+        found = {**table.columns, **{row.name: row for row in self._custom_columns(table.name)}}
         for name in self.hidden.get(table.name, ()):
             found.pop(name, None)
         return found
 
-    def _own(self, name: str) -> list[Column]:
+    def _custom_columns(self, name: str) -> list[Column]:
         if kind := CUSTOM_FIELD_TABLES.get(name):
             return [row.column(name) for row in self.fields if row.kind == kind]
         if pattern := PIVOT_TABLES.get(name):
@@ -123,7 +123,7 @@ class Portal:
         """Show or hide a column."""
         table = entity_sets()[name]
         hidden = self.hidden.setdefault(name, set())
-        known = {*table.columns, *(row.name for row in self._own(name))}
+        known = {*table.columns, *(row.name for row in self._custom_columns(name))}
         if column not in known or column in table.key:
             raise ControlError(f"There is no column {name}.{column} that can be hidden.")
         (hidden.discard if visible else hidden.add)(column)

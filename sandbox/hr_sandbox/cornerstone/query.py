@@ -79,7 +79,7 @@ class FilterParser:
 
     def read(self) -> Condition:
         """Parse the whole condition."""
-        part = self._any()
+        part = self._read_any()
         if self._tokens:
             raise bad_request(f"Syntax error at {self._tokens[-1][1]} in the filter.")
         return part
@@ -93,47 +93,47 @@ class FilterParser:
             raise bad_request(f"Syntax error at {text or 'the end'} in the filter.")
         return text
 
-    def _any(self) -> Condition:
-        parts = [self._all()]
+    def _read_any(self) -> Condition:
+        parts = [self._read_all()]
         while self._peek() == ("name", "or"):
             self._take()
-            parts.append(self._all())
+            parts.append(self._read_all())
         if len(parts) == 1:
             return parts[0]
         tests = [part.test for part in parts]
         return Condition(lambda get: any(test(get) for test in tests))
 
-    def _all(self) -> Condition:
-        parts = [self._one()]
+    def _read_all(self) -> Condition:
+        parts = [self._read_one()]
         while self._peek() == ("name", "and"):
             self._take()
-            parts.append(self._one())
+            parts.append(self._read_one())
         if len(parts) == 1:
             return parts[0]
         tests = [part.test for part in parts]
         bounds = tuple(bound for part in parts for bound in part.bounds)
         return Condition(lambda get: all(test(get) for test in tests), bounds, all(part.only for part in parts))
 
-    def _one(self) -> Condition:
+    def _read_one(self) -> Condition:
         if self._peek() == ("name", "not"):
             self._take()
-            inner = self._one().test
+            inner = self._read_one().test
             return Condition(lambda get: not inner(get))
         if self._peek() == ("sign", "("):
             self._take()
-            part = self._any()
+            part = self._read_any()
             self._take(")")
             return part
         if self._peek()[1] in {"startswith", "contains"}:
-            return self._called()
-        return self._compared()
+            return self._read_function()
+        return self._read_comparison()
 
-    def _called(self) -> Condition:
+    def _read_function(self) -> Condition:
         name = self._take()
         self._take("(")
-        column = self._column()
+        column = self._read_column()
         self._take(",")
-        kind, text = self._literal()
+        kind, text = self._read_literal()
         self._take(")")
         if kind != "text" or column.type != "Edm.String":
             raise bad_request(f"The function {name} takes texts.")
@@ -141,24 +141,24 @@ class FilterParser:
             return Condition(lambda get: text in (get(column) or ""))
         return Condition(lambda get: (get(column) or "").startswith(text))
 
-    def _compared(self) -> Condition:
-        column = self._column()
+    def _read_comparison(self) -> Condition:
+        column = self._read_column()
         sign = self._take("name")
         if sign == "in":
             self._take("(")
-            values = [self._fitting(column, self._literal(), sign)]
+            values = [self._check_literal(column, self._read_literal(), sign)]
             while self._peek() == ("sign", ","):
                 self._take()
-                values.append(self._fitting(column, self._literal(), sign))
+                values.append(self._check_literal(column, self._read_literal(), sign))
             self._take(")")
-            return Condition(lambda get: _generated(get(column)) in values)
+            return Condition(lambda get: _strip_blanks(get(column)) in values)
         if sign not in COMPARE:
             raise bad_request(f"There is no operator {sign}.")
-        value = self._fitting(column, self._literal(), sign)
+        value = self._check_literal(column, self._read_literal(), sign)
         compare = COMPARE[sign]
 
         def test(get: Getter) -> bool:
-            held = _generated(get(column))
+            held = _strip_blanks(get(column))
             if held is None or value is None:
                 return (held is value) == (sign == "eq") if sign in {"eq", "ne"} else False
             return compare(held, value)
@@ -166,7 +166,7 @@ class FilterParser:
         bound = column.name == TOUCHED and sign not in {"ne", "eq"} and value is not None
         return Condition(test, ((sign, value),) if bound else (), bound)
 
-    def _column(self) -> Column:
+    def _read_column(self) -> Column:
         name = self._take("name")
         if name not in self._columns:
             raise bad_request(f"Could not find a property named '{name}'.")
@@ -174,18 +174,18 @@ class FilterParser:
             raise bad_request(f"Filtering by '{name}' is not allowed: it is not in an index.")
         return self._columns[name]
 
-    def _literal(self) -> tuple[str, Any]:
+    def _read_literal(self) -> tuple[str, Any]:
         kind, text = self._peek()
         self._take("timestamp", "guid", "number", "text", "name")
         if kind == "name":
-            return self._named(text)
+            return self._read_named_literal(text)
         if kind == "text":
             return kind, text[1:-1].replace("''", "'").rstrip()
         if kind == "number":
             return kind, float(text) if "." in text else int(text)
-        return kind, text.lower() if kind == "guid" else _timestamp(text, bare_days=False)
+        return kind, text.lower() if kind == "guid" else _parse_timestamp(text, bare_days=False)
 
-    def _named(self, text: str) -> tuple[str, Any]:
+    def _read_named_literal(self, text: str) -> tuple[str, Any]:
         if text in {"true", "false"}:
             return "boolean", text == "true"
         if text == "null":
@@ -198,13 +198,13 @@ class FilterParser:
         wanted = self._take("name")
         self._take(")")
         if wanted == "Edm.DateTimeOffset":
-            return "timestamp", _timestamp(inner, bare_days=True)
+            return "timestamp", _parse_timestamp(inner, bare_days=True)
         if wanted == "Edm.Guid" and re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", inner):
             return "guid", inner.lower()
         raise bad_request(f"Cannot cast to {wanted}.")
 
     @staticmethod
-    def _fitting(column: Column, literal: tuple[str, Any], sign: str) -> Any:  # noqa: ANN401  any literal
+    def _check_literal(column: Column, literal: tuple[str, Any], sign: str) -> Any:  # noqa: ANN401  any literal
         """Return the literal's value if it can be compared with the column."""
         kind, value = literal
         wanted = KINDS.get(column.type, "number")
@@ -217,14 +217,14 @@ class FilterParser:
         return value
 
 
-def _timestamp(text: str, *, bare_days: bool) -> int:
+def _parse_timestamp(text: str, *, bare_days: bool) -> int:
     ticks = parse_timestamp(text, bare_days=bare_days)
     if ticks is None:
         raise bad_request(f"'{text}' is not a timestamp with a zone.")
     return ticks
 
 
-def _generated(value: Any) -> Any:  # noqa: ANN401  any of OData
+def _strip_blanks(value: Any) -> Any:  # noqa: ANN401  any of OData
     """Return a value as databases compare it: trailing blanks are ignored."""
     return value.rstrip() if isinstance(value, str) else value
 
@@ -318,17 +318,17 @@ def parse_query(table: EntitySet, columns: dict[str, Column], request: Request) 
     condition = FilterParser(given["$filter"], columns, table.indexed).read() if "$filter" in given else None
     return Query(
         options=tuple((name, text) for name, text in request.query if name != SKIP_TOKEN),
-        columns=_selected(columns, given.get("$select")),
+        columns=_parse_select(columns, given.get("$select")),
         condition=condition,
-        top=_whole(given, "$top"),
-        skip=_whole(given, "$skip") or 0,
+        top=_parse_count(given, "$top"),
+        skip=_parse_count(given, "$skip") or 0,
         count=counted == "true",
-        order=_order(columns, given.get("$orderby")),
+        order=_parse_order(columns, given.get("$orderby")),
         token=given.get(SKIP_TOKEN),
     )
 
 
-def _whole(given: dict[str, str], name: str) -> int | None:
+def _parse_count(given: dict[str, str], name: str) -> int | None:
     text = given.get(name)
     if text is None:
         return None
@@ -337,7 +337,7 @@ def _whole(given: dict[str, str], name: str) -> int | None:
     return int(text)
 
 
-def _selected(columns: dict[str, Column], text: str | None) -> tuple[Column, ...]:
+def _parse_select(columns: dict[str, Column], text: str | None) -> tuple[Column, ...]:
     if text is None or text.strip() == "*":
         return tuple(columns.values())
     names = [name.strip() for name in text.split(",")]
@@ -347,7 +347,7 @@ def _selected(columns: dict[str, Column], text: str | None) -> tuple[Column, ...
     return tuple(columns[name] for name in dict.fromkeys(names))
 
 
-def _order(columns: dict[str, Column], text: str | None) -> tuple[tuple[Column, bool], ...]:
+def _parse_order(columns: dict[str, Column], text: str | None) -> tuple[tuple[Column, bool], ...]:
     found = []
     for part in text.split(",") if text is not None else ():
         match = ORDER.fullmatch(part.strip())

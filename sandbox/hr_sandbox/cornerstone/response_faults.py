@@ -51,7 +51,7 @@ def _cut(text: str) -> tuple[str, bool]:
     return (text[: place + 1], True) if place >= 0 else (text[:begin], False)
 
 
-def _ending(tail: str, comma: str) -> Callable[[Response, Request], Response]:
+def _end_with(tail: str, comma: str) -> Callable[[Response, Request], Response]:
     def end(response: Response, _request: Request) -> Response:
         text, some = _cut(response.body.decode())
         body = f"{text}{comma if some else ''}{tail}"
@@ -60,15 +60,15 @@ def _ending(tail: str, comma: str) -> Callable[[Response, Request], Response]:
     return end
 
 
-def _truncated(response: Response, _request: Request) -> Response:
+def _truncate(response: Response, _request: Request) -> Response:
     return replace(response, body=response.body[: len(response.body) * 2 // 3])
 
 
-def _only_error(response: Response, _request: Request) -> Response:
+def _replace_with_error(response: Response, _request: Request) -> Response:
     return replace(response, body=ERROR.encode())
 
 
-def _changed(change: Callable[[list[Any]], list[Any]]) -> Callable[[Response, Request], Response]:
+def _change_rows(change: Callable[[list[Any]], list[Any]]) -> Callable[[Response, Request], Response]:
     """Return a function that changes the rows but not the counts around them."""
 
     def change_rows(response: Response, _request: Request) -> Response:
@@ -82,28 +82,28 @@ def _changed(change: Callable[[list[Any]], list[Any]]) -> Callable[[Response, Re
     return change_rows
 
 
-def _truncated_gzip(response: Response, _request: Request) -> Response:
+def _truncate_gzip(response: Response, _request: Request) -> Response:
     """Return a truncated gzip body with a matching content length."""
     packed = gzip.compress(response.body)
     headers = {**response.headers, "content-encoding": "gzip"}
     return replace(response, body=packed[: len(packed) * 2 // 3], headers=headers)
 
 
-def _without_last_line(response: Response, _request: Request) -> Response:
+def _drop_last_line(response: Response, _request: Request) -> Response:
     lines = response.body.splitlines(keepends=True)
     return replace(response, body=b"".join(lines[:-1]))
 
 
-def _with_stray_byte(response: Response, _request: Request) -> Response:
+def _append_stray_byte(response: Response, _request: Request) -> Response:
     """Append a Latin-1 byte to the last line."""
     return replace(response, body=response.body.rstrip(b"\n") + INVALID_BYTE + b"\n")
 
 
 FORMS: dict[str, Callable[[Response, Request], Response]] = {
-    "error": _ending(ERROR, ","),
-    "html": _ending(HTML_ERROR, ""),
-    "cut": _truncated,
-    "only-error": _only_error,
+    "error": _end_with(ERROR, ","),
+    "html": _end_with(HTML_ERROR, ""),
+    "cut": _truncate,
+    "only-error": _replace_with_error,
     "page": lambda _, __: html(LOGIN),
     "login": lambda _, request: redirect(request, LOGIN_PAGE),
     "json-500": lambda _, __: error_response(500),
@@ -113,24 +113,24 @@ FORMS: dict[str, Callable[[Response, Request], Response]] = {
     "slow": lambda response, _: response,
     "no-content": lambda _, __: Response(204),
     "nothing": lambda response, _: Response(200, b"", dict(response.headers)),
-    "short": _changed(lambda rows: rows[:-1]),
-    "failed-item": _changed(lambda rows: [dict(FAILED), *rows[1:]] if rows else rows),
-    "gzip-cut": _truncated_gzip,
-    "line-cut": _without_last_line,
-    "stray-byte": _with_stray_byte,
+    "short": _change_rows(lambda rows: rows[:-1]),
+    "failed-item": _change_rows(lambda rows: [dict(FAILED), *rows[1:]] if rows else rows),
+    "gzip-cut": _truncate_gzip,
+    "line-cut": _drop_last_line,
+    "stray-byte": _append_stray_byte,
 }
 # Validates each member of the control.
 KINDS: dict[str, Callable[[Any], bool]] = {
     "stream": lambda value: isinstance(value, str),
     "form": lambda value: value in FORMS,
-    "times": lambda value: value is None or (_number(value) and isinstance(value, int) and value > 0),
-    "after": lambda value: _number(value) and isinstance(value, int),
-    "above": lambda value: _number(value) and isinstance(value, int),
-    "seconds": lambda value: _number(value) and value <= MAX_SECONDS,
+    "times": lambda value: value is None or (_is_number(value) and isinstance(value, int) and value > 0),
+    "after": lambda value: _is_number(value) and isinstance(value, int),
+    "above": lambda value: _is_number(value) and isinstance(value, int),
+    "seconds": lambda value: _is_number(value) and value <= MAX_SECONDS,
 }
 
 
-def _number(value: object) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 

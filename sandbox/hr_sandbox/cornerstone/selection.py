@@ -103,14 +103,14 @@ class Selection:
         self.duplicates = [row for row in duplicates if matches(row)]
         if query.order:
             for column, down in reversed(query.order):
-                self.rows.sort(key=lambda row: _sortable(store.value(table, row, column)), reverse=down)
+                self.rows.sort(key=lambda row: _sort_key(store.value(table, row, column)), reverse=down)
         self.places: Sequence[int] = range(0)
         if size := self._bulk.size(table.name):
             if query.order:
                 raise ApiError(error_response(SERVER_ERROR, "The execution timed out."))
-            self.places = self._matching(query, size, matches)
+            self.places = self._find_generated(query, size, matches)
 
-    def _matching(self, query: Query, size: int, matches: Any) -> Sequence[int]:  # noqa: ANN401  tests a row
+    def _find_generated(self, query: Query, size: int, matches: Any) -> Sequence[int]:  # noqa: ANN401  tests a row
         if query.condition is None:
             return range(size)
         name = self._table.name
@@ -159,5 +159,5 @@ class Selection:
         return self.rows[start:end], places, self.duplicates[max(start - whole, 0) : max(end - whole, 0)]
 
 
-def _sortable(value: Any) -> tuple[bool, Any]:  # noqa: ANN401  any of OData
+def _sort_key(value: Any) -> tuple[bool, Any]:  # noqa: ANN401  any of OData
     return value is not None, 0 if value is None else value

@@ -92,7 +92,7 @@ class Snapshot:
             object_id = uuid(*words)
             if code == "EVNT":
                 events.append(object_id)
-            created = self._ago(DAYS_BACK + 300, *words, "created")
+            created = self._draw_past_time(DAYS_BACK + 300, *words, "created")
             found.append(
                 Training(
                     index=index,
@@ -103,7 +103,7 @@ class Snapshot:
                     hours=stable_number(*words, "hours") % 64 / 4,
                     price=stable_number(*words, "price") % 40_000 / 100 if stable_chance(30, *words, "paid") else 0.0,
                     created=created,
-                    modified=self._between(created, *words, "modified"),
+                    modified=self._draw_later_time(created, *words, "modified"),
                     parent_id=events[index % len(events)] if code == "SESS" else None,
                 )
             )
@@ -112,19 +112,19 @@ class Snapshot:
     @cached_property
     def transcripts(self) -> list[Transcript]:
         """All transcripts, ordered by person."""
-        return [row for person in self.people for row in self._of(person)]
+        return [row for person in self.people for row in self._make_transcripts(person)]
 
-    def _of(self, person: Person) -> list[Transcript]:
+    def _make_transcripts(self, person: Person) -> list[Transcript]:
         found: list[Transcript] = []
         seed, number = self.company.seed, person.id
         many = stable_number(seed, "many", number) % (2 * PER_PERSON + 1)
         chosen = sorted({stable_number(seed, number, place) % TRAININGS for place in range(many)})
         for index in chosen:
             times = 2 if stable_chance(6, seed, number, index, "again") else 1
-            found += [self._transcript_row(number, index, turn + 1, latest=turn == times - 1) for turn in range(times)]
+            found += [self._make_transcript(number, index, turn + 1, latest=turn == times - 1) for turn in range(times)]
         return found
 
-    def _transcript_row(self, number: int, index: int, reg_num: int, *, latest: bool) -> Transcript:
+    def _make_transcript(self, number: int, index: int, reg_num: int, *, latest: bool) -> Transcript:
         words = (self.company.seed, number, index, reg_num)
         status = (
             stable_choice((COMPLETED, COMPLETED, COMPLETED, *(row[0] for row in STATUSES)), *words, "status")
@@ -132,8 +132,8 @@ class Snapshot:
             else COMPLETED
         )
         # Many were modified in the last month.
-        created = self._ago(25 if stable_chance(20, *words, "recent") else DAYS_BACK, *words, "created")
-        modified = self._between(created, *words, "modified")
+        created = self._draw_past_time(25 if stable_chance(20, *words, "recent") else DAYS_BACK, *words, "created")
+        modified = self._draw_later_time(created, *words, "modified")
         modified -= modified % MINUTE
         state_ = status in {8, COMPLETED, 65_540}
         return Transcript(
@@ -150,12 +150,12 @@ class Snapshot:
             assignment_id=1 + index % ASSIGNMENTS if stable_chance(40, *words, "assigned") else None,
         )
 
-    def _ago(self, days: int, *words: object) -> int:
+    def _draw_past_time(self, days: int, *words: object) -> int:
         return (
             self.latest - stable_number(*words) % (days * 1440) * MINUTE - stable_number(*words, "s") % 60 * 10_000_000
         )
 
-    def _between(self, timestamp: int, *words: object) -> int:
+    def _draw_later_time(self, timestamp: int, *words: object) -> int:
         return timestamp + stable_number(*words) % max((self.latest - timestamp) // MINUTE, 1) * MINUTE
 
 

@@ -85,12 +85,12 @@ class Store:
         name = column.name
         if name in row:
             return coerce(column, row[name])
-        if "_attributes" in row and name in self._attributes(table):
-            return coerce(column, _attribute(row["_attributes"].get(self._attributes(table)[name])))
+        if "_attributes" in row and name in self._custom_attributes(table):
+            return coerce(column, _convert_attribute(row["_attributes"].get(self._custom_attributes(table)[name])))
         cached = self.fake_values.value(table.name, column, row.get("_like", row[KEY]), required=name in table.key)
         return coerce(column, cached)
 
-    def _attributes(self, table: EntitySet) -> dict[str, str]:
+    def _custom_attributes(self, table: EntitySet) -> dict[str, str]:
         """Return the custom fields of the company by column name."""
         kind = CUSTOM_FIELD_TABLES[table.name]
         rows = (row for row in self.portal.fields if row.kind == kind and row.attribute)
@@ -140,11 +140,11 @@ class Store:
     def _build(self, table: EntitySet) -> list[Row]:
         name = table.name
         build: Callable[[Snapshot], Iterator[Row]] | None = BUILDERS.get(name)
-        known = build(self.snapshot) if build else self._generated(table)
+        known = build(self.snapshot) if build else self._generate_keys(table)
         rows: dict[Key, Row] = {}
         for number, row in enumerate(known):
             if KEY not in row:
-                row[KEY] = tuple(row[part] for part in table.key) if table.key else _key_without(row, number)
+                row[KEY] = tuple(row[part] for part in table.key) if table.key else _make_key(row, number)
             rows[row[KEY]] = row
         if build:
             self._record_changes(name, rows)
@@ -158,7 +158,7 @@ class Store:
             number, stamp = stamps.get(key, (0, None))
             full = {**row, **patches.get(key, {}), MOVED: number}
             if touched:
-                full[TOUCHED] = stamp or self._stamp(name, key)
+                full[TOUCHED] = stamp or self._draw_stamp(name, key)
             found.append(full)
         found.sort(key=lambda row: (row[MOVED], row[KEY]))
         return found
@@ -175,7 +175,7 @@ class Store:
         for key in before.keys() - rows.keys():
             self._log_change(name, key, next(self._changes), deleted=True)
 
-    def _stamp(self, name: str, key: Key) -> int:
+    def _draw_stamp(self, name: str, key: Key) -> int:
         number = stable_number(self.company.seed, "touched", name, key)
         reread = self.snapshot.latest - REINDEX_DAYS * DAY + 5_666_666
         if number % 100 < REINDEX_PERCENT:
@@ -183,7 +183,7 @@ class Store:
         # No row is older than the re-index.
         return reread + number % (REINDEX_DAYS * 1440 - 1) * MINUTE + number % 9_999_999
 
-    def _generated(self, table: EntitySet) -> Iterator[Row]:
+    def _generate_keys(self, table: EntitySet) -> Iterator[Row]:
         """Yield rows that consist only of a key."""
         size = SIZES.get(table.name, MIN_SIZE + stable_number("size", table.name) % SIZE_RANGE)
         first = 100 + stable_number("first", table.name) % 9_000
@@ -207,7 +207,7 @@ class Store:
             yield key
 
 
-def _key_without(row: Row, number: int) -> Key:
+def _make_key(row: Row, number: int) -> Key:
     """Return an internal key for a row of a table without one: the ids in it, or its index."""
     parts = tuple(row[name] for name in ("user_id", "ou_id", "type_id", "culture_id") if name in row)
     if parts:
@@ -217,7 +217,7 @@ def _key_without(row: Row, number: int) -> Key:
     return (number,)
 
 
-def _attribute(value: object) -> object:
+def _convert_attribute(value: object) -> object:
     """Convert the value of a custom field."""
     return "; ".join(map(str, value)) if isinstance(value, list) else value
 

@@ -11,7 +11,7 @@ MINUTE, MINUTES = 60, 60
 
 
 class Throttle:
-    """Counts requests in windows that begin with the first one. `everywhere` is one limit per minute for all requests."""
+    """Counts requests in windows that begin with the first one. `everywhere` is one limit per minute for all."""
 
     def __init__(self, clock: Clock, everywhere: int | None) -> None:
         self._clock = clock
@@ -40,11 +40,11 @@ class Throttle:
         if self.shared and self._everywhere:
             resource, per_minute = self.shared, self._everywhere
         if not self.on:
-            return True, _headers(per_minute * MINUTES, per_minute * MINUTES)
+            return True, _make_headers(per_minute * MINUTES, per_minute * MINUTES)
         used = self._count(resource, MINUTE)
         in_hour = self._count(resource, MINUTE * MINUTES)
         enough = used <= per_minute and in_hour <= per_minute * MINUTES
-        return enough, _headers(per_minute * MINUTES, per_minute * MINUTES - in_hour if enough else 0)
+        return enough, _make_headers(per_minute * MINUTES, per_minute * MINUTES - in_hour if enough else 0)
 
     def _count(self, resource: str, seconds: int) -> int:
         timestamp = self._clock.seconds()
@@ -59,7 +59,7 @@ class Throttle:
         self._windows.clear()
 
 
-def _headers(limit: int, remaining: int) -> dict[str, str]:
+def _make_headers(limit: int, remaining: int) -> dict[str, str]:
     return {
         "x-csod-throttling-rate-limit-urilevel": str(limit),
         "x-csod-requests-remaining-urilevel": str(max(remaining, 0)),

@@ -96,12 +96,12 @@ class Cornerstone(Vendor):
         """Dispatch a request: tokens, HTML pages, OData, then REST."""
         path = request.path
         if path == TOKEN_PATH:
-            return self._token(request)
+            return self._handle_token_request(request)
         if path.startswith("/phnx/"):
             return html(LOGIN)
         for service, root in ROOTS.items():
             if path == root or path.startswith(f"{root}/"):
-                return self._odata(service, path[len(root) + 1 :], request)
+                return self._handle_odata(service, path[len(root) + 1 :], request)
         found = ROUTES.find(path)
         if found is None:
             raise ApiError(error_response(NOT_FOUND))
@@ -118,7 +118,7 @@ class Cornerstone(Vendor):
         response.headers |= headers
         return response
 
-    def _token(self, request: Request) -> Response:
+    def _handle_token_request(self, request: Request) -> Response:
         headers = self._count_request(path, path, 0, error_response) if (path := self.throttle.shared) else {}
         response = self.tokens.issue(request) if request.method == "POST" else error_response(NOT_ALLOWED)
         response.headers |= headers
@@ -146,7 +146,7 @@ class Cornerstone(Vendor):
         status = self.access.refusal(scope, endpoint, token.scopes)
         return None if status is None else build_error(status)
 
-    def _odata(self, service: str, rest: str, request: Request) -> Response:
+    def _handle_odata(self, service: str, rest: str, request: Request) -> Response:
         """Handle a request to an OData service: a document or a table."""
         if "&" in rest:
             return redirect(request, ERROR_PAGE)
@@ -156,9 +156,9 @@ class Cornerstone(Vendor):
         headers = self._count_request(resource, resource, table.throttle if table else DEFAULT_THROTTLE, error_response)
         try:
             if rest in {"", METADATA}:
-                response = self._authorize(request, METADATA_SCOPES[service], rest, error_response) or self._document(
-                    service, rest, request
-                )
+                response = self._authorize(
+                    request, METADATA_SCOPES[service], rest, error_response
+                ) or self._handle_document(service, rest, request)
             elif table is None or found is None or table.service != service:
                 response = error_response(NOT_FOUND if self.tokens.check(request) else UNAUTHORIZED)
             elif refused := self._authorize(request, table.scope, table.name, error_response):
@@ -173,7 +173,7 @@ class Cornerstone(Vendor):
         response.headers |= headers
         return response
 
-    def _document(self, service: str, rest: str, request: Request) -> Response:
+    def _handle_document(self, service: str, rest: str, request: Request) -> Response:
         if request.query:
             raise ApiError(error_response(400, "This document has no options."))
         if not rest:

@@ -123,40 +123,40 @@ class Tokens:
         given = dict(request.form)
         client = (given.get("client_id", ""), given.get("client_secret", ""))
         if not given.get("grant_type"):
-            return _refused("invalid_request")
+            return _refuse("invalid_request")
         if not same_secrets(client, self._client):
-            return _refused("invalid_client")
+            return _refuse("invalid_client")
         if given["grant_type"] == "authorization_code":
             return self._exchange(given)
         if given["grant_type"] == "refresh_token":
             return self._refresh(given)
-        return _refused("unsupported_grant_type")
+        return _refuse("unsupported_grant_type")
 
     def _exchange(self, given: dict[str, str]) -> Response:
         if not given.get("code") or not given.get("redirect_uri"):
-            return _refused("invalid_request")
+            return _refuse("invalid_request")
         code = self._codes.pop(given["code"], None)
         if code is None or code.ends <= self.clock.seconds() or code.redirect_uri != given["redirect_uri"]:
-            return _refused("invalid_grant")
+            return _refuse("invalid_grant")
         self._logins.append(code.login)
         return self._grant(code.login)
 
     def _refresh(self, given: dict[str, str]) -> Response:
         name = given.get("refresh_token")
         if not name:
-            return _refused("invalid_request")
+            return _refuse("invalid_request")
         for login in self._logins:
             if name in login.used:
                 # A refresh token that is used twice was stolen: revoke the whole login.
                 login.refresh = None
                 login.tokens.clear()
-                return _refused("invalid_grant")
+                return _refuse("invalid_grant")
             if login.refresh and login.refresh[0] == name:
                 if login.refresh[1] + WEEK <= self.clock.seconds():
-                    return _refused("invalid_grant")
+                    return _refuse("invalid_grant")
                 login.used.add(name)
                 return self._grant(login)
-        return _refused("invalid_grant")
+        return _refuse("invalid_grant")
 
     def _grant(self, login: Login) -> Response:
         name, now = secrets.token_hex(32), self.clock.seconds()
@@ -204,7 +204,7 @@ def _redirect(target: str, members: dict[str, str], given: dict[str, str]) -> Re
     return Response(302, b"", {"location": f"{target}{sign}{urlencode({**members, **state})}"})
 
 
-def _refused(problem: str) -> Response:
+def _refuse(problem: str) -> Response:
     status = 401 if problem in UNAUTHORIZED else 400
     return json_response(
         {"error": problem, "error_description": DESCRIPTIONS[problem]}, status, cache_control="no-store"

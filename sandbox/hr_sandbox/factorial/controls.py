@@ -78,26 +78,26 @@ class FactorialControls:
         if declared is None or field == resource.key:
             raise ControlError(f"There is no field {field} that can be changed.")
         if declared.type == "id" and isinstance(value, str):
-            value = _key(value, numbered=True)
+            value = _parse_key(value, numbered=True)
         if declared.form in PARSERS and isinstance(value, str):
             try:
                 value = PARSERS[declared.form](value)
             except ValueError as error:
                 raise ControlError(f"The field {field} cannot be {value!r}.") from error
         self._endpoints.store.edit(resource, row_key, {field: value})
-        return _changed("updated", resource, row_key)
+        return _report_change("updated", resource, row_key)
 
     @control("delete", stream=take_text, id=take_text)
     def delete(self, stream: str, key: str) -> Json:
         """Delete a row."""
         resource, row_key = self._find(stream, key)
         self._endpoints.store.delete(resource, row_key)
-        return _changed("deleted", resource, row_key)
+        return _report_change("deleted", resource, row_key)
 
     def _find(self, stream: str, text: str) -> tuple[Resource, Key]:
         """Return the resource of a stream, and the key of one of its rows."""
         resource = stream_of(stream)
-        key = _key(text, numbered=resource.key is not None and resource.fields[resource.key].type == "id")
+        key = _parse_key(text, numbered=resource.key is not None and resource.fields[resource.key].type == "id")
         store = self._endpoints.store
         in_bulk = resource.name == "attendance/shifts" and isinstance(key, int) and store.bulk.find(key)
         if in_bulk or store.find(resource.name, key) is None:
@@ -135,12 +135,12 @@ class FactorialControls:
         return {"revoked": self._tokens.revoke()}
 
 
-def _changed(action: str, resource: Resource, key: Key) -> Json:
+def _report_change(action: str, resource: Resource, key: Key) -> Json:
     shown = str(CLUSTER + key) if isinstance(key, int) else key
     return {"changed": [{"action": action, "kind": resource.stream, "id": shown}]}
 
 
-def _key(text: str, *, numbered: bool) -> Key:
+def _parse_key(text: str, *, numbered: bool) -> Key:
     if not numbered:
         return text
     try:

@@ -46,7 +46,7 @@ class Document:
         """Return the types of a resource's fields."""
         response = self.endpoints[resource]["responses"]["200"]["content"]["application/json"]["schema"]
         item = self._resolve(self._resolve(response)["properties"]["data"]["items"])
-        return {name: self._type(schema) for name, schema in item["properties"].items()}
+        return {name: self._read_type(schema) for name, schema in item["properties"].items()}
 
     def parameters(self, resource: str) -> dict[str, Json]:
         """Return the types and values of a resource's parameters."""
@@ -64,7 +64,7 @@ class Document:
             schema = self._schemas[schema["$ref"].rpartition("/")[2]]
         return schema
 
-    def _type(self, schema: Json) -> str:
+    def _read_type(self, schema: Json) -> str:
         schema = self._resolve(schema)
         kind: str = schema.get("type", "string")
         if kind == "array":
@@ -77,7 +77,7 @@ def _is_id(name: str) -> bool:
     return name == "id" or name.endswith(("_id", "_ids"))
 
 
-def _kind(name: str, types: dict[str, str]) -> str:
+def _join_types(name: str, types: dict[str, str]) -> str:
     """Return the type of a field from its types in all versions. Ids were once integers, except for new ones."""
     kinds = list(types.values())
     was_number = kinds[0] in {"integer", "integer[]"} and (kinds[-1] in {"string", "string[]"} or _is_id(name))
@@ -89,16 +89,16 @@ def _kind(name: str, types: dict[str, str]) -> str:
     return f"{PLAIN[inner]}s" if many else PLAIN[inner]
 
 
-def _shape(schema: Json) -> Any:  # noqa: ANN401  a tree of names and types
+def _describe_shape(schema: Json) -> Any:  # noqa: ANN401  a tree of names and types
     """Return a nested value: an object of names, a list with one element, or a type."""
     if schema.get("type") == "object" or "properties" in schema:
-        return {name: _shape(inner) for name, inner in schema.get("properties", {}).items()}
+        return {name: _describe_shape(inner) for name, inner in schema.get("properties", {}).items()}
     if schema.get("type") == "array":
-        return [_shape(schema.get("items", {}))]
+        return [_describe_shape(schema.get("items", {}))]
     return "|".join(map(str, schema["enum"])) if "enum" in schema else PLAIN.get(schema.get("type", ""), "number")
 
 
-def _field(name: str, kind: str, hint: Json) -> Json:
+def _describe_field(name: str, kind: str, hint: Json) -> Json:
     row: Json = {"type": kind}
     hinted_format = str(hint.get("format_hint", "")).removesuffix(" (by name)")
     by_name = next((form for end, form in BY_NAME if name.endswith(end)), None)
@@ -112,11 +112,11 @@ def _field(name: str, kind: str, hint: Json) -> Json:
     if hint.get("in_spec_required"):
         row["always"] = True
     if "json_schema" in hint:
-        row["shape"] = _shape(hint["json_schema"])
+        row["shape"] = _describe_shape(hint["json_schema"])
     return row
 
 
-def _span(present: list[str], versions: list[str]) -> Json:
+def _describe_span(present: list[str], versions: list[str]) -> Json:
     """Return the first version and the first one after the last, if these are not the defaults."""
     span = {} if present[0] == versions[0] else {"since": present[0]}
     last = versions.index(present[-1])
@@ -135,22 +135,22 @@ def describe(documents: list[Json], hints: list[Json]) -> dict[str, dict[str, Js
             present_in = {FIRST: present_in[versions[1]], **present_in}
         hint = hinted.get(resource, {})
         details = hint.get("fields_detail", {})
-        fields = _over({version: row.fields(resource) for version, row in present_in.items()})
-        parameters = _over({version: row.parameters(resource) for version, row in present_in.items()})
+        fields = _collect_versions({version: row.fields(resource) for version, row in present_in.items()})
+        parameters = _collect_versions({version: row.parameters(resource) for version, row in present_in.items()})
         needed = [row["name"] for row in hint.get("required_params", ()) if row["really_required"].startswith("yes")]
         tables[resource.partition("/")[0]][resource] = {
-            **_span(list(present_in), versions),
+            **_describe_span(list(present_in), versions),
             "single": any(resource in row.single for row in present_in.values()),
             **({"scope": scope} if (scope := hint.get("oauth_scope_documented")) else {}),
             **({"needs": needed} if needed else {}),
             "parameters": {
-                name: {**list(kinds.values())[-1], **_within(kinds, present_in, versions)}
+                name: {**list(kinds.values())[-1], **_describe_part_span(kinds, present_in, versions)}
                 for name, kinds in parameters.items()
             },
             "fields": {
                 name: {
-                    **_field(name, _kind(name, types), details.get(name, {})),
-                    **_within(types, present_in, versions),
+                    **_describe_field(name, _join_types(name, types), details.get(name, {})),
+                    **_describe_part_span(types, present_in, versions),
                 }
                 for name, types in fields.items()
             },
@@ -158,7 +158,7 @@ def describe(documents: list[Json], hints: list[Json]) -> dict[str, dict[str, Js
     return tables
 
 
-def _over(present_in: dict[str, Json]) -> dict[str, Json]:
+def _collect_versions(present_in: dict[str, Json]) -> dict[str, Json]:
     """Return what each version says about each name, in the order of the newest version."""
     found: dict[str, Json] = {}
     for version in reversed(present_in):
@@ -167,10 +167,10 @@ def _over(present_in: dict[str, Json]) -> dict[str, Json]:
     return found
 
 
-def _within(values: dict[str, Any], present_in: dict[str, Any], versions: list[str]) -> Json:
+def _describe_part_span(values: dict[str, Any], present_in: dict[str, Any], versions: list[str]) -> Json:
     """Return the versions of a part of a resource, if they differ from those of the resource."""
-    span = _span(list(values), versions)
-    whole = _span(list(present_in), versions)
+    span = _describe_span(list(values), versions)
+    whole = _describe_span(list(present_in), versions)
     return {key: value for key, value in span.items() if whole.get(key) != value}
 
 

@@ -31,7 +31,7 @@ TIMES = ("_at", "_on", "date")  # suffixes of fields with dates and times
 
 
 @cache
-def _names(name: str, version: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+def _field_names(name: str, version: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Return the fields of a version, those that are ids, and those that are dates or times."""
     fields = [field for field in resources()[name].fields.values() if version in field.span]
     return (
@@ -42,7 +42,7 @@ def _names(name: str, version: str) -> tuple[tuple[str, ...], tuple[str, ...], t
 
 
 @cache
-def _formatter(module: str) -> Callable[[Any], Any]:
+def _make_formatter(module: str) -> Callable[[Any], Any]:
     """Return the function that formats dates and times for a module."""
     form = FORMS[stable_number("moments", module) % len(FORMS)]
 
@@ -56,22 +56,22 @@ def _formatter(module: str) -> Callable[[Any], Any]:
     return format_value
 
 
-def _id(value: Any) -> Any:  # noqa: ANN401  an integer, several, or any other value
+def _add_cluster(value: Any) -> Any:  # noqa: ANN401  an integer, several, or any other value
     if isinstance(value, int):
         return CLUSTER + value
-    return [_id(inner) for inner in value] if isinstance(value, list) else value
+    return [_add_cluster(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _text_id(value: Any) -> Any:  # noqa: ANN401  an integer, several, or any other value
+def _add_cluster_as_text(value: Any) -> Any:  # noqa: ANN401  an integer, several, or any other value
     if isinstance(value, int):
         return str(CLUSTER + value)
-    return [_text_id(inner) for inner in value] if isinstance(value, list) else value
+    return [_add_cluster_as_text(inner) for inner in value] if isinstance(value, list) else value
 
 
 def render_rows(resource: Resource, rows: Iterable[Row], version: str, hidden: frozenset[str]) -> list[Row]:
     """Render rows. Hidden attributes are null."""
-    names, ids, times = _names(resource.name, version)
-    key, format_value = _id if version < TEXT_IDS else _text_id, _formatter(resource.module)
+    names, ids, times = _field_names(resource.name, version)
+    key, format_value = _add_cluster if version < TEXT_IDS else _add_cluster_as_text, _make_formatter(resource.module)
     found = []
     for row in rows:
         body = {name: row[name] for name in names}
@@ -156,23 +156,23 @@ class Endpoints:
             return json_response({"errors": None})
         given = dict(pairs)
         if resource.name == SHIFTS:
-            return self._shifts(query)
+            return self._handle_shifts(query)
         key = resource.key
         numbered = resource.name == STATS or (key is not None and resource.fields[key].type == "id")
         asked = paging(given, numbered=numbered)
         rows = self._select(query)
         if resource.name in self.modes.unpaged:
-            return self._body(query, rows, unpaged_meta(len(rows)))
+            return self._respond(query, rows, unpaged_meta(len(rows)))
         if resource.name == STATS:
             people = sorted({row["employee_id"] for row in rows})
             # `page` has no effect here.
             part, meta = slice_page(people, Paging(asked.limit, asked.after, asked.before, None))
             chosen = set(people[part])
-            return self._body(query, [row for row in rows if row["employee_id"] in chosen], meta)
+            return self._respond(query, [row for row in rows if row["employee_id"] in chosen], meta)
         part, meta = slice_page([row_key(resource, row) for row in rows], asked)
-        return self._body(query, rows[part], meta)
+        return self._respond(query, rows[part], meta)
 
-    def _body(self, query: Query, rows: Sequence[Row], meta: Row) -> Response:
+    def _respond(self, query: Query, rows: Sequence[Row], meta: Row) -> Response:
         return json_response(
             {"data": self._apply_mode(query.resource, self._render(query, list(rows)), meta), "meta": meta}
         )
@@ -201,10 +201,10 @@ class Endpoints:
         if tests:
             rows = [row for row in rows if all(test(row) for test in tests)]
         if name == FRENCH_COUNTS and "from" in query:
-            rows = [_within(row, query.day("from"), query.day("to")) for row in rows]
+            rows = [_count_inside(row, query.day("from"), query.day("to")) for row in rows]
         return rows
 
-    def _shifts(self, query: Query) -> Response:
+    def _handle_shifts(self, query: Query) -> Response:
         """Return all shifts at once, regardless of the limit. A wide window takes longer than clients wait."""
         modes, bulk = self.modes, self.store.bulk
         first, last = query.day("start_on"), query.day("end_on")
@@ -233,7 +233,7 @@ class Endpoints:
         bulk = self.store.bulk
         if tests or not places or SHIFTS in self.modes.unusual:
             rows += [row for row in bulk.rows_at(places) if all(test(row) for test in tests)]
-            return self._body(query, rows, unpaged_meta(len(rows)))
+            return self._respond(query, rows, unpaged_meta(len(rows)))
         parts = [json_response(row).body.decode() for row in self._render(query, rows)]
         parts += bulk.texts(places, lambda some: self._render(query, some))
         meta = json_response(unpaged_meta(len(parts)))
@@ -259,7 +259,7 @@ class Endpoints:
         kept = [*rows, *bulk.rows_at(places)]
         # The source of a membership is only returned for a single employee.
         found = render_rows(resource, kept, version, frozenset(SOURCES if resource.name == MEMBERSHIPS else ()))
-        return [{**_extra_fields(row), **body} for row, body in zip(kept, found, strict=True)]
+        return [{**_list_extra_fields(row), **body} for row, body in zip(kept, found, strict=True)]
 
     @staticmethod
     def _in_window(resource: Resource, rows: list[Row], first: date, last: date) -> Iterable[Row]:
@@ -267,11 +267,11 @@ class Endpoints:
         return rows if day is None else (row for row in rows if row[day] and first <= row[day] <= last)
 
 
-def _extra_fields(row: Row) -> Row:
+def _list_extra_fields(row: Row) -> Row:
     return {name: str(to_api_id(row[name])) if name in EXTRA_IDS else row[name] for name in EXTRA_FIELDS if name in row}
 
 
-def _within(row: Row, first: date | None, last: date | None) -> Row:
+def _count_inside(row: Row, first: date | None, last: date | None) -> Row:
     """Count the working days of a leave that are inside a window."""
     begin, end = row["_start_on"], row["_finish_on"]
     if first is None or last is None or (begin >= first and end is not None and end <= last):

@@ -141,38 +141,38 @@ class FakeValues:
         """Return the row with all fields. Known values are kept."""
         key = known[self._resource.key or ""] if key is None else key
         words = f"{self._words}/{key}"
-        created = self._created(known, words)
+        created = self._draw_creation(known, words)
         row = {
-            name: known[name] if name in known else self._value(field, words, created)
+            name: known[name] if name in known else self._make_value(field, words, created)
             for name, field in self._resource.fields.items()
         }
         row.update((name, value) for name, value in known.items() if name.startswith("_"))
         return row
 
-    def _created(self, known: Row, words: str) -> datetime:
+    def _draw_creation(self, known: Row, words: str) -> datetime:
         given = known.get("created_at")
         if isinstance(given, datetime):
             return given
         return self._latest - timedelta(seconds=stable_number(words, "created") % (DAYS_BACK * 86_400))
 
-    def _value(self, field: Field, words: str, created: datetime) -> Any:  # noqa: ANN401  any JSON
+    def _make_value(self, field: Field, words: str, created: datetime) -> Any:  # noqa: ANN401  any JSON
         words = f"{words}/{field.name}"
         steady = field.name in {"created_at", "updated_at", "id"} or (field.always and field.type == "id")
         if not steady and stable_chance(RARE_NULL_PERCENT if field.always else NULL_PERCENT, words, "null"):
             return None
         if field.unreliable:
-            return _wrong_type(field, stable_number(words))
+            return _make_wrong_type(field, stable_number(words))
         if field.form:
-            return self._when(field, words, created)
+            return self._draw_time(field, words, created)
         if field.shape is not None and field.type in {"object", "objects"}:
-            return self._nested(field.shape, field.name, words)
-        return self._plain(field, words)
+            return self._make_nested_value(field.shape, field.name, words)
+        return self._make_plain_value(field, words)
 
-    def _plain(self, field: Field, words: str) -> Any:  # noqa: ANN401  any JSON
+    def _make_plain_value(self, field: Field, words: str) -> Any:  # noqa: ANN401  any JSON
         kind = field.type
         refers = kind == "text" and field.name.endswith("_id") and (field.refers or field.name in REFERENCES)
         if kind in {"id", "ids"} or refers:
-            return self._reference(field, words)
+            return self._draw_reference(field, words)
         if kind == "text" and field.choices:
             return (
                 stable_choice(UNDOCUMENTED_VALUES, words)
@@ -181,15 +181,15 @@ class FakeValues:
             )
         if kind == "texts":
             return [stable_choice(NAMES, words, index) for index in range(stable_number(words) % 3)]
-        return EMPTY[kind]() if kind in EMPTY else self._scalar(kind, field.name, words)
+        return EMPTY[kind]() if kind in EMPTY else self._make_scalar(kind, field.name, words)
 
-    def _reference(self, field: Field, words: str) -> Any:  # noqa: ANN401  an id, or a list of ids
+    def _draw_reference(self, field: Field, words: str) -> Any:  # noqa: ANN401  an id, or a list of ids
         pool = self._pools.of(field)
         if field.type != "ids":
             return stable_choice(pool, words) if pool else None
         return sorted({stable_choice(pool, words, index) for index in range(stable_number(words) % 4)}) if pool else []
 
-    def _scalar(self, kind: str, name: str, words: str) -> Any:  # noqa: ANN401  a text, number or boolean
+    def _make_scalar(self, kind: str, name: str, words: str) -> Any:  # noqa: ANN401  a text, number or boolean
         if "|" in kind:
             return stable_choice(kind.split("|"), words)
         number = stable_number(words)
@@ -205,7 +205,7 @@ class FakeValues:
             return (self._latest.date() - timedelta(number % DAYS_BACK)).isoformat()
         return f"{name} {number % 1000}"
 
-    def _when(self, field: Field, words: str, created: datetime) -> Any:  # noqa: ANN401  depends on the format
+    def _draw_time(self, field: Field, words: str, created: datetime) -> Any:  # noqa: ANN401  depends on the format
         number, name = stable_number(words), field.name
         span = int((self._latest - created).total_seconds())
         timestamp = created
@@ -225,20 +225,20 @@ class FakeValues:
             return time(7 + number % 12, number % 4 * 15)
         return timestamp.date()
 
-    def _nested(self, shape: Any, name: str, words: str) -> Any:  # noqa: ANN401  any JSON
+    def _make_nested_value(self, shape: Any, name: str, words: str) -> Any:  # noqa: ANN401  any JSON
         if isinstance(shape, dict):
-            return {inner: self._nested(part, inner, f"{words}/{inner}") for inner, part in shape.items()}
+            return {inner: self._make_nested_value(part, inner, f"{words}/{inner}") for inner, part in shape.items()}
         if isinstance(shape, list):
             return [
-                self._nested(shape[0], name, f"{words}/{index}")
+                self._make_nested_value(shape[0], name, f"{words}/{index}")
                 for index in range(stable_number(words, "many") % 3 + 1)
             ]
         if name == "id" or name.endswith("_id"):
             return str(to_api_id(stable_number(words) % 5000))
-        return self._scalar(shape, name, words)
+        return self._make_scalar(shape, name, words)
 
 
-def _integer(number: int, name: str) -> int:
+def _make_integer(number: int, name: str) -> int:
     """Return an integer that fits the field's name."""
     if "cents" in name or "amount" in name:
         return number % 900_000
@@ -248,7 +248,7 @@ def _integer(number: int, name: str) -> int:
     return number % 60 + 1
 
 
-def _wrong_type(field: Field, number: int) -> Any:  # noqa: ANN401  any type but the documented one
+def _make_wrong_type(field: Field, number: int) -> Any:  # noqa: ANN401  any type but the documented one
     """Return a value that contradicts the vendor's own description: lists, numbers, decimals as texts."""
     if field.choices:
         return list(field.choices[: number % (len(field.choices) + 1)])
@@ -264,7 +264,7 @@ def day_of(value: object) -> date | None:
 
 NUMBERS: dict[str, Callable[[int, str], Any]] = {
     "boolean": lambda number, _: number % 3 != 0,
-    "integer": _integer,
+    "integer": _make_integer,
     "integers": lambda number, _: [1, 2, 3, 4, 5][: number % 5 + 1],
     "number": lambda number, _: number % 4000 / 40,
 }

@@ -85,43 +85,43 @@ def _compare(field: str, compare: Callable[[Any, Any], bool], bound: date | date
 Predicate = Callable[["Row"], bool]
 
 
-def _some(percent: float, *words: str) -> Predicate:
+def _happens_to(percent: float, *words: str) -> Predicate:
     return lambda row: stable_chance(percent, *words, row["id"])
 
 
-def _has(field: str) -> Predicate:
+def _is_set(field: str) -> Predicate:
     return lambda row: row[field] is not None
 
 
-def _is(field: str, value: object) -> Predicate:
+def _is_equal(field: str, value: object) -> Predicate:
     return lambda row: bool(row[field] == value)
 
 
-HIDDEN = _some(20, "hidden")
-ARCHIVED = _has("archived_at")
+HIDDEN = _happens_to(20, "hidden")
+ARCHIVED = _is_set("archived_at")
 # Hidden rows: the flag, the value that includes them, and which rows.
 HIDDEN_ROWS: dict[str, tuple[tuple[str, bool, Predicate], ...]] = {
-    "attendance/worked_times": (("include_non_attendable_employees", True, _is("_attendable", value=False)),),
+    "attendance/worked_times": (("include_non_attendable_employees", True, _is_equal("_attendable", value=False)),),
     "compensations/cycles": (("include_archived", True, ARCHIVED), ("include_hidden", True, HIDDEN)),
     "compensations/payroll_runs": (("include_hidden", True, HIDDEN),),
     "employees/employees": (
         ("only_active", False, lambda row: bool(row["terminated_on"] and not row["is_terminating"])),
     ),
     "expenses/expensables": (
-        ("include_grouped", True, _has("group_id")),
-        ("include_manual_drafts", True, _is("status", "draft")),
+        ("include_grouped", True, _is_set("group_id")),
+        ("include_manual_drafts", True, _is_equal("status", "draft")),
     ),
-    "expenses/expenses": (("include_manual_drafts", True, _is("status", "draft")),),
-    "expenses/mileages": (("include_manual_drafts", True, _is("status", "draft")),),
+    "expenses/expenses": (("include_manual_drafts", True, _is_equal("status", "draft")),),
+    "expenses/mileages": (("include_manual_drafts", True, _is_equal("status", "draft")),),
     "finance/budget_options": (
-        ("include_inactive", True, _some(20, "inactive")),
-        ("include_archived", True, _some(20, "archived")),
+        ("include_inactive", True, _happens_to(20, "inactive")),
+        ("include_archived", True, _happens_to(20, "archived")),
     ),
-    "finance/cost_center_memberships": (("only_active", False, _is("_active", value=False)),),
+    "finance/cost_center_memberships": (("only_active", False, _is_equal("_active", value=False)),),
     "locations/work_areas": (("only_non_archived", False, ARCHIVED),),
     "shift_management/shifts": (("only_published", False, lambda row: row["state"] != "published"),),
-    "timeoff/french_leave_day_counts": (("include_deleted", True, _is("_deleted", value=True)),),
-    "timeoff/leaves": (("include_deleted_leaves", True, _has("deleted_at")),),
+    "timeoff/french_leave_day_counts": (("include_deleted", True, _is_equal("_deleted", value=True)),),
+    "timeoff/leaves": (("include_deleted_leaves", True, _is_set("deleted_at")),),
 }
 RANGE = ("time_range_category_id", "time_range_category_name")
 # Empty fields by resource: the flag, the fields, and their values without the flag.
@@ -152,21 +152,21 @@ def without_unrequested(query: Query, rows: list[Row]) -> list[Row]:
     without = {
         field: value for flag, fields, value in EMPTY.get(name, ()) if query.flag(flag) is not True for field in fields
     }
-    if name == MEMBERSHIPS and not _attributed(query):
+    if name == MEMBERSHIPS and not _wants_sources(query):
         without = dict.fromkeys(SOURCES)
     rows = [{**row, **without} for row in rows] if without else rows
     if name == WORKED and query.flag("include_time_range_category") is not True:
-        return [{**row, "worked_time_blocks": _without_range(row["worked_time_blocks"])} for row in rows]
+        return [{**row, "worked_time_blocks": _hide_range(row["worked_time_blocks"])} for row in rows]
     return rows
 
 
-def _attributed(query: Query) -> bool:
+def _wants_sources(query: Query) -> bool:
     """Return whether the source of memberships was requested, which requires a single employee and no teams."""
     alone = len(query.many("employee_ids[]")) == 1 and "team_ids[]" not in query
     return alone and query.flag("with_source_attribution") is True
 
 
-def _without_range(blocks: list[Row]) -> list[Row]:
+def _hide_range(blocks: list[Row]) -> list[Row]:
     return [{**block, **dict.fromkeys(RANGE)} for block in blocks]
 
 
@@ -236,7 +236,7 @@ def _test_parameter(query: Query, name: str) -> Test | None:
     if name in EXCLUDING:
         without = set(query.many(name))
         return lambda row: str(to_api_id(row["id"])) not in without
-    field = _field(query.resource.name, name)
+    field = _find_field(query.resource.name, name)
     if field is None:
         return _test_search(query, name) if name in SEARCHES else None
     return _test_equality(query, name, field)
@@ -250,10 +250,10 @@ def _test_equality(query: Query, name: str, field: str) -> Test | None:
     if ALL in texts:
         return None
     numbers = _is_number(query.resource.name, field)
-    return lambda row: not texts.isdisjoint(_texts(row.get(field), numbers=numbers))
+    return lambda row: not texts.isdisjoint(_list_texts(row.get(field), numbers=numbers))
 
 
-def _texts(held: Any, *, numbers: bool) -> list[str]:  # noqa: ANN401  any field
+def _list_texts(held: Any, *, numbers: bool) -> list[str]:  # noqa: ANN401  any field
     values = held if isinstance(held, list) else [held]
     return [str(to_api_id(value)) if numbers and isinstance(value, int) else str(value) for value in values]
 
@@ -265,7 +265,7 @@ def _is_number(resource: str, field: str) -> bool:
 
 
 @cache
-def _field(resource: str, name: str) -> str | None:
+def _find_field(resource: str, name: str) -> str | None:
     """Return the field that a parameter refers to, or None."""
     for called in (f"{resource}/{name}", name):
         if called in FIELD_NAMES:

@@ -122,11 +122,13 @@ def paging(given: dict[str, str], *, numbered: bool) -> Paging:
         given: the last value of each parameter.
         numbered: whether keys are integers.
     """
-    limit = min(_count(given, LIMIT) or MAX_PAGE_SIZE, MAX_PAGE_SIZE)
-    return Paging(limit, _key(given, AFTER, numbered), _key(given, BEFORE, numbered), _count(given, PAGE))
+    limit = min(_parse_count(given, LIMIT) or MAX_PAGE_SIZE, MAX_PAGE_SIZE)
+    return Paging(
+        limit, _parse_key(given, AFTER, numbered), _parse_key(given, BEFORE, numbered), _parse_count(given, PAGE)
+    )
 
 
-def _count(given: dict[str, str], name: str) -> int | None:
+def _parse_count(given: dict[str, str], name: str) -> int | None:
     text = given.get(name)
     if text is None:
         return None
@@ -135,7 +137,7 @@ def _count(given: dict[str, str], name: str) -> int | None:
     return int(text)
 
 
-def _key(given: dict[str, str], name: str, numbered: bool) -> Key | None:  # noqa: FBT001  private
+def _parse_key(given: dict[str, str], name: str, numbered: bool) -> Key | None:  # noqa: FBT001  private
     text = given.get(name)
     if text is None:
         return None
@@ -153,7 +155,7 @@ def cursor_key(key: Key) -> str:
 
 def slice_page(keys: Sequence[Key], asked: Paging) -> tuple[slice, Row]:
     """Return the slice of the page, and its `meta`."""
-    start, end = _place(keys, asked)
+    start, end = _find_bounds(keys, asked)
     whole = not start and end == len(keys)
     meta: dict[str, Any] = {
         "has_next_page": end < len(keys),
@@ -167,7 +169,7 @@ def slice_page(keys: Sequence[Key], asked: Paging) -> tuple[slice, Row]:
     return slice(start, end), meta
 
 
-def _place(keys: Sequence[Key], asked: Paging) -> tuple[int, int]:
+def _find_bounds(keys: Sequence[Key], asked: Paging) -> tuple[int, int]:
     if asked.before is not None:
         end = bisect_left(keys, asked.before)
         return max(end - asked.limit, 0), end

@@ -186,7 +186,7 @@ class Store:
         if cached is None or cached[0] != version:
             resource, build = resources()[name], BUILDERS.get(name)
             deleted = self._deleted.get(name, set())
-            known: Iterable[Row] = build(self.company) if build else _generated(resource)
+            known: Iterable[Row] = build(self.company) if build else _generate_keys(resource)
             rows = [row for row in known if row_key(resource, row) not in deleted]
             self._rows_to_count[name] = cached = (version, rows)
         return cached[1]
@@ -207,7 +207,7 @@ class Store:
 
     def edit(self, resource: Resource, key: Key, changes: Row) -> None:
         """Change a row and update its timestamp."""
-        self._stamps.setdefault(resource.name, {})[key] = dict.fromkeys(TOUCHED, _now(resource))
+        self._stamps.setdefault(resource.name, {})[key] = dict.fromkeys(TOUCHED, _present_time(resource))
         self._patches.setdefault(resource.name, {}).setdefault(key, {}).update(changes)
         self._changes += 1
 
@@ -225,7 +225,7 @@ class Store:
     def _build(self, resource: Resource) -> list[Row]:
         fake_values = self._fake_values(resource)
         build = BUILDERS.get(resource.name)
-        known: Iterable[Row] = build(self.company) if build else _generated(resource)
+        known: Iterable[Row] = build(self.company) if build else _generate_keys(resource)
         rows = {}
         for row in known:
             if build:
@@ -253,7 +253,7 @@ class Store:
         self._source[resource.name] = rows
         if before is None:
             return
-        now = _now(resource)
+        now = _present_time(resource)
         stamps = self._stamps.setdefault(resource.name, {})
         touched = [name for name in TOUCHED if name in resource.fields or any(name in row for row in rows.values())]
         for key, row in rows.items():
@@ -269,12 +269,12 @@ class Store:
             tombstones.update({key: before[key] for key in before.keys() - rows.keys()})
 
 
-def _now(resource: Resource) -> Any:  # noqa: ANN401  a timestamp, or seconds
+def _present_time(resource: Resource) -> Any:  # noqa: ANN401  a timestamp, or seconds
     """Return the present time in the format of the resource's timestamps."""
     field, now = resource.fields.get("updated_at"), clock.now()
     return int(now.timestamp()) if field and field.form == "epoch" else now
 
 
-def _generated(resource: Resource) -> Iterable[Row]:
+def _generate_keys(resource: Resource) -> Iterable[Row]:
     for index, key in enumerate(keys_of(resource.name)):
         yield {resource.key: key} if resource.key else {"_key": f"{index}"}

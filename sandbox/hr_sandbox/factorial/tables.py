@@ -104,11 +104,11 @@ class Resource:
         return next((name for name in ("id", "uuid", "contract_version_id", "leave_id") if name in self.fields), None)
 
 
-def _span(row: dict[str, Any]) -> Span:
+def _read_span(row: dict[str, Any]) -> Span:
     return Span(row.get("since", LIVE[0]), row.get("until", "9999"))
 
 
-def _field(name: str, row: dict[str, Any]) -> Field:
+def _read_field(name: str, row: dict[str, Any]) -> Field:
     return Field(
         name=name,
         type=row["type"],
@@ -118,22 +118,22 @@ def _field(name: str, row: dict[str, Any]) -> Field:
         always=row.get("always", False),
         unreliable=row.get("unreliable", False),
         shape=row.get("shape"),
-        span=_span(row),
+        span=_read_span(row),
     )
 
 
-def _resource(name: str, row: dict[str, Any]) -> Resource:
+def _read_resource(name: str, row: dict[str, Any]) -> Resource:
     return Resource(
         name=name,
         single=row["single"],
         scope=row.get("scope"),
         needs=tuple(row.get("needs", ())),
-        fields={field: _field(field, inner) for field, inner in row["fields"].items()},
+        fields={field: _read_field(field, inner) for field, inner in row["fields"].items()},
         parameters={
-            parameter: Parameter(parameter, inner["type"], tuple(inner.get("of", ())), _span(inner))
+            parameter: Parameter(parameter, inner["type"], tuple(inner.get("of", ())), _read_span(inner))
             for parameter, inner in row["parameters"].items()
         },
-        span=_span(row),
+        span=_read_span(row),
     )
 
 
@@ -144,7 +144,7 @@ def resources() -> dict[str, Resource]:
     for file in sorted(files(__package__).joinpath("described").iterdir(), key=lambda row: row.name):
         if file.name.endswith(".json"):
             for name, row in json.loads(file.read_text(encoding="utf-8")).items():
-                found[name] = _resource(name, row)
+                found[name] = _read_resource(name, row)
     return found
 
 

@@ -105,8 +105,8 @@ class Factorial(Vendor):
         if (refused := self.access.refusal(resource, bearer)) is not None:
             return refused
         if resource.name == CREDENTIALS:
-            return self._credentials(resource, version, bearer)
-        found = self._single(resource, version, key) if key else None
+            return self._handle_credentials(resource, version, bearer)
+        found = self._handle_single(resource, version, key) if key else None
         return found or self.endpoints.handle(resource, version, request.query)
 
     @staticmethod
@@ -121,7 +121,7 @@ class Factorial(Vendor):
             raise ApiError(html_error(NOT_FOUND))
         return resource, version, found[3]
 
-    def _single(self, resource: Resource, version: str, text: str) -> Response:
+    def _handle_single(self, resource: Resource, version: str, text: str) -> Response:
         numbered = resource.fields[resource.key or ""].type == "id"
         if numbered and not (text.isascii() and text.isdigit()):
             raise not_found()
@@ -132,12 +132,12 @@ class Factorial(Vendor):
         )
         if row is None:
             raise not_found()
-        return json_response(render_rows(resource, [row], version, self._hidden(resource))[0])
+        return json_response(render_rows(resource, [row], version, self._hidden_fields(resource))[0])
 
-    def _hidden(self, resource: Resource) -> frozenset[str]:
+    def _hidden_fields(self, resource: Resource) -> frozenset[str]:
         return frozenset(self.access.hidden.get(resource.name, ()))
 
-    def _credentials(self, resource: Resource, version: str, bearer: Bearer) -> Response:
+    def _handle_credentials(self, resource: Resource, version: str, bearer: Bearer) -> Response:
         """Return the company, and for a user's token the user too."""
         row: Row = self.endpoints.store.rows(CREDENTIALS)[0]
         if not bearer.company:
@@ -156,7 +156,9 @@ class Factorial(Vendor):
             "limit": 100,
             "total": 1,
         }
-        return json_response({"data": render_rows(resource, [row], version, self._hidden(resource)), "meta": meta})
+        return json_response(
+            {"data": render_rows(resource, [row], version, self._hidden_fields(resource)), "meta": meta}
+        )
 
     # Controls
 

@@ -99,7 +99,7 @@ class AccessControl:
 
     def revoke(self, permission: str | None, endpoint: str | None, status: int | None) -> Json:
         """Revoke a permission or one endpoint."""
-        target = self._target(permission, endpoint)
+        target = self._check_target(permission, endpoint)
         if status is not None and status not in self.statuses:
             known = ", ".join(map(str, self.statuses))
             raise ControlError(f"The status of a missing permission is one of {known}.")
@@ -108,7 +108,7 @@ class AccessControl:
 
     def grant(self, permission: str | None, endpoint: str | None) -> Json:
         """Grant a permission or one endpoint again."""
-        target = self._target(permission, endpoint)
+        target = self._check_target(permission, endpoint)
         changed = target in self.denied
         self.denied.pop(target, None)
         return {"granted": target, "changed": changed}
@@ -117,7 +117,7 @@ class AccessControl:
         """Return the name under which an endpoint is known; vendors accept shorter or longer ones too."""
         return endpoint
 
-    def _target(self, permission: str | None, endpoint: str | None) -> str:
+    def _check_target(self, permission: str | None, endpoint: str | None) -> str:
         if permission is not None and endpoint is None:
             return check_choice("permission", permission, self.permissions)
         if endpoint is not None and permission is None:

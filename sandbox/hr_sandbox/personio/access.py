@@ -38,10 +38,10 @@ class Tokens(TokenStore):
 
     def issue(self, request: Request) -> Response:
         """Handle a token request."""
-        fields = _form(request, (*REQUIRED, "scope"), REQUIRED)
+        fields = _read_form(request, (*REQUIRED, "scope"), REQUIRED)
         if fields["grant_type"] != "client_credentials":
             return oauth_error("unsupported_grant_type", "This grant type is not supported.", "grant_type")
-        if not self._known(fields["client_id"], fields["client_secret"]):
+        if not self._is_known(fields["client_id"], fields["client_secret"]):
             return oauth_error("invalid_client", "The client is not known.", "client_authentication_failed")
         granted = self._granted()
         scopes = fields["scope"].split() if "scope" in fields else granted
@@ -57,25 +57,25 @@ class Tokens(TokenStore):
 
     def sign_in(self, client_id: str, client_secret: str, more: tuple[str, ...]) -> str | None:
         """Return a v1 token with all permissions of v2 and some more, or None for wrong credentials."""
-        if not self._known(client_id, client_secret):
+        if not self._is_known(client_id, client_secret):
             return None
         return self.add(
             ".".join(secrets.token_urlsafe(part) for part in (27, 96, 32)), frozenset((*self._granted(), *more))
         )
 
-    def _known(self, client_id: str, client_secret: str) -> bool:
+    def _is_known(self, client_id: str, client_secret: str) -> bool:
         return same_secrets((client_id, client_secret), self._client)
 
     def revoke(self, request: Request) -> Response:
         """Handle a request to revoke a token."""
-        name = _form(request, ("token",), ("token",))["token"]
+        name = _read_form(request, ("token",), ("token",))["token"]
         if self.find(name) is None:
             return problem(401)
         del self._tokens[name]
         return Response(200)
 
 
-def _form(request: Request, known: tuple[str, ...], required: tuple[str, ...]) -> dict[str, str]:
+def _read_form(request: Request, known: tuple[str, ...], required: tuple[str, ...]) -> dict[str, str]:
     """Return the form's fields. Rejects a query string and missing, unknown or repeated fields."""
     pairs = request.form
     fields = dict(pairs)

@@ -81,17 +81,17 @@ def positions(company: Company) -> list[Json]:
     return shown
 
 
-def _element(name: str, value: object) -> str:
+def _write_element(name: str, value: object) -> str:
     if isinstance(value, list):
-        return f"<{name}>{''.join(_item(row) for row in value)}</{name}>"
+        return f"<{name}>{''.join(_write_item(row) for row in value)}</{name}>"
     if isinstance(value, dict):
-        return f"<{name}>{''.join(_element(*part) for part in value.items())}</{name}>"
+        return f"<{name}>{''.join(_write_element(*part) for part in value.items())}</{name}>"
     return f"<{name}>{escape(str(value))}</{name}>"
 
 
-def _item(row: Json | str) -> str:
+def _write_item(row: Json | str) -> str:
     if isinstance(row, str):
-        return _element("office", row)
+        return _write_element("office", row)
     return (
         f"<jobDescription><name>{escape(row['name'])}</name><value><![CDATA[{row['value']}]]></value></jobDescription>"
     )
@@ -123,9 +123,9 @@ class Careers:
             return self.error(400, request)
         mode = self._modes.of(CAREERS, query["language"])
         if mode in {MISSING, ROBOTS, PAGE, MOVED}:
-            return self._page(mode, request)
+            return self._replace_page(mode, request)
         body = "".join(
-            f"<position>{''.join(_element(name, value) for name, value in row.items())}</position>"
+            f"<position>{''.join(_write_element(name, value) for name, value in row.items())}</position>"
             for row in positions(self.company)
         )
         if mode != NORMAL:
@@ -133,7 +133,7 @@ class Careers:
         text = f'<?xml version="1.0" encoding="UTF-8"?>\n<workzag-jobs>{body}</workzag-jobs>\n'
         return Response(200, text.encode(), {"content-type": "application/xml; charset=utf-8"})
 
-    def _page(self, mode: str, request: Request) -> Response:
+    def _replace_page(self, mode: str, request: Request) -> Response:
         """Return the HTML page that replaces the feed."""
         if mode == MOVED:
             return Response(307, b"", {"location": f"{request.root}{ELSEWHERE}"})

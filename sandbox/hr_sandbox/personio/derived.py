@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 Window = tuple["date | None", "date | None"]
 
 
-def _pictures(company: Company, root: str) -> Iterator[Json]:
+def _list_pictures(company: Company, root: str) -> Iterator[Json]:
     """Yield the persons with a picture, and its URL."""
     return ({"person_id": str(row.id), "url": picture_url(row, root)} for row in company.people if row.has_picture)
 
 
-def _employees(company: Company, root: str) -> Iterator[Json]:
+def _list_employees(company: Company, root: str) -> Iterator[Json]:
     return (employees.render_employee(row, company, root) for row in company.people)
 
 
-def _balances(company: Company) -> Iterator[Json]:
+def _list_balances(company: Company) -> Iterator[Json]:
     return (
         {"_employee_id": row.id, **body} for row in company.people for body in employees.compute_balances(row, company)
     )
@@ -35,10 +35,10 @@ def _balances(company: Company) -> Iterator[Json]:
 
 # Without a window all rows are returned. Streams without dates ignore it.
 DERIVED: dict[str, Callable[[Company, str, Window], list[Json]]] = {
-    "profile_pictures": lambda company, root, _: list(_pictures(company, root)),
-    "employees": lambda company, root, _: list(_employees(company, root)),
+    "profile_pictures": lambda company, root, _: list(_list_pictures(company, root)),
+    "employees": lambda company, root, _: list(_list_employees(company, root)),
     "employee_attributes": lambda company, *_: employees.describe_attributes(company),
-    "absence_balances": lambda company, *_: list(_balances(company)),
+    "absence_balances": lambda company, *_: list(_list_balances(company)),
     "document_categories": lambda company, *_: reports.render_categories(company),
     "attendances": lambda company, _, window: [
         working_time.render_attendance(row, company) for row in working_time.work_periods(company, *window)

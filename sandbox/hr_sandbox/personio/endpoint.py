@@ -175,7 +175,7 @@ class ListEndpoint(Endpoint):
         if not self.paged and not raw.keys().isdisjoint(("limit", "cursor")):
             raise invalid_parameter("limit")
         asked = raw.pop("limit", None)
-        limit = self.default_limit if asked is None else self._limit(asked)
+        limit = self.default_limit if asked is None else self._parse_limit(asked)
         cursor = raw.pop("cursor", None)
         if cursor is None:
             return Position(path, raw, limit, 0, "")
@@ -192,7 +192,7 @@ class ListEndpoint(Endpoint):
             raise invalid_value("limit", self.limit_status)
         return position
 
-    def _limit(self, text: str) -> int:
+    def _parse_limit(self, text: str) -> int:
         negative = self.accepts_any_limit and text.startswith("-")
         digits = text[negative:]
         if not (digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS):

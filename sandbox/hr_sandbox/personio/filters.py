@@ -50,14 +50,14 @@ def timestamp(text: str) -> datetime:
     """Parse an RFC 3339 timestamp with Z. Rejects other zones."""
     if not _TIMESTAMP.fullmatch(text):
         raise ValueError(text)
-    return _timestamp(text)
+    return _parse_timestamp(text)
 
 
 def local_time(text: str) -> datetime:
     """Parse a local date and time. A trailing Z is accepted and ignored."""
     if not _LOCAL.fullmatch(text):
         raise ValueError(text)
-    return _timestamp(text.rstrip("Z") + "Z").replace(tzinfo=None)
+    return _parse_timestamp(text.rstrip("Z") + "Z").replace(tzinfo=None)
 
 
 def plain_time(text: str) -> datetime:
@@ -67,7 +67,7 @@ def plain_time(text: str) -> datetime:
     return local_time(text)
 
 
-def _timestamp(text: str) -> datetime:
+def _parse_timestamp(text: str) -> datetime:
     whole, _, fraction = text.rstrip("Z").partition(".")
     timestamp = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
     return timestamp + timedelta(microseconds=int(fraction.ljust(6, "0")[:6])) if fraction else timestamp
@@ -138,19 +138,19 @@ def boolean(text: str) -> bool:
 Getter = str | Callable[[Any], Any] | None  # a field, by default the one with the parameter's name, or a function
 
 
-def _getter(name: str, value: Getter) -> Callable[[Any], Any]:
+def _make_getter(name: str, value: Getter) -> Callable[[Any], Any]:
     return value if callable(value) else operator.attrgetter(value or name)
 
 
 def any_of(name: str, value: Getter = None) -> Filter:
     """Match rows whose value is in a comma-separated list."""
-    get = _getter(name, value)
+    get = _make_getter(name, value)
     return Filter(name, comma_list, lambda row, wanted: str(get(row)) in wanted)
 
 
 def equals(name: str, value: Getter = None, parse: Callable[[str], Any] = text_value) -> Filter:
     """Match rows that have this value."""
-    get = _getter(name, value)
+    get = _make_getter(name, value)
     return Filter(name, parse, lambda row, wanted: get(row) == wanted)
 
 
@@ -162,7 +162,7 @@ def comparisons(
     title: str | None = None,
 ) -> tuple[Filter, ...]:
     """Return one filter per operator: `""` for equal, gt, lt, gte, lte. Null matches none."""
-    get = _getter(name, value)
+    get = _make_getter(name, value)
 
     def accepts(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
         return lambda row, wanted: (held := get(row)) is not None and compare(held, wanted)

@@ -142,7 +142,7 @@ class Personio(Vendor):
                 response = permission_error(status, request.path)
             else:
                 response = json_response(
-                    self._body(
+                    self._make_body(
                         endpoint, request, path_values, (token.scopes or frozenset()) - self.access.denied.keys()
                     )
                 )
@@ -161,18 +161,20 @@ class Personio(Vendor):
                 return problem(400, f"The header {name} must be in UPPER_SNAKE_CASE.")
         return None
 
-    def _body(self, endpoint: Endpoint, request: Request, path_values: Values, permissions: frozenset[str]) -> Json:
+    def _make_body(
+        self, endpoint: Endpoint, request: Request, path_values: Values, permissions: frozenset[str]
+    ) -> Json:
         raw = dict(request.query)
         if len(raw) != len(request.query):
             raise invalid_parameter("a parameter is repeated")
         if isinstance(endpoint, ListEndpoint):
-            return self._page(endpoint, request, raw, path_values, permissions)
+            return self._make_page(endpoint, request, raw, path_values, permissions)
         assert isinstance(endpoint, ItemEndpoint)  # noqa: S101  there are only two types
         context = RenderContext(self.company, request.root, permissions=permissions, mode=self.modes.of(endpoint.path))
         body = endpoint.body(context, raw, path_values)
         return self.access.visible(endpoint.stream, body)
 
-    def _page(
+    def _make_page(
         self,
         endpoint: ListEndpoint,
         request: Request,
@@ -195,7 +197,7 @@ class Personio(Vendor):
         links = endpoint.links.with_style(self._styles.get(endpoint.path, "normal"), endpoint.path)
         following = None
         if start + position.limit < len(rows):
-            following = self._cursors.write(position if links.repeats else _after(position, start, page))
+            following = self._cursors.write(position if links.repeats else _position_after(position, start, page))
         query = {**position.query, "limit": str(position.limit)}
         meta = links.meta(root=request.root, path=request.path, query=query, this=cursor, following=following)
         context = RenderContext(self.company, request.root, values, permissions, mode)
@@ -220,9 +222,9 @@ class Personio(Vendor):
 
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
         """Return the rows of a full read of a stream, with all permissions and attributes."""
-        return list(self._bodies(stream, first, last, root))
+        return list(self._list_bodies(stream, first, last, root))
 
-    def _bodies(self, stream: str, first: date | None, last: date | None, root: str) -> Iterator[Json]:
+    def _list_bodies(self, stream: str, first: date | None, last: date | None, root: str) -> Iterator[Json]:
         if stream in DERIVED:
             yield from DERIVED[stream](self.company, root, (first, last))
             return
@@ -249,7 +251,7 @@ class Personio(Vendor):
         day = self.company.today
         known = {}
         for stream in self._list_endpoints:
-            body: Json = next(self._bodies(stream, day, day, ""), {})
+            body: Json = next(self._list_bodies(stream, day, day, ""), {})
             known[stream] = {name for name in body if name not in {"id", CELLS} and not name.startswith("_")}
         attributes = {row["key"] for row in describe_attributes(self.company)}
         known[STREAM] = attributes - {"id"}
@@ -282,7 +284,7 @@ class Personio(Vendor):
         return {"stream": stream, "id": chosen}
 
 
-def _after(position: Position, start: int, page: Rows) -> Position:
+def _position_after(position: Position, start: int, page: Rows) -> Position:
     """Return the position after a page."""
     offset = start + len(page)
     return Position(position.path, position.query, position.limit, offset, key_of(page[-1]))

@@ -49,15 +49,15 @@ def contracts(company: Company) -> Iterator[Row]:
 def versions(company: Company) -> Iterator[Row]:
     """Yield a version for the beginning of each contract and for each raise."""
     for row in company.employments:
-        pay = _pay(company, row)
+        pay = _find_pay(company, row)
         first = pay[0] if pay and pay[0].effective_from <= row.start_date else None
-        yield _version(company, row, first, row.id)
+        yield _make_version(company, row, first, row.id)
         for raised in pay:
             if raised is not first:
-                yield _version(company, row, raised, raised.id + RAISES)
+                yield _make_version(company, row, raised, raised.id + RAISES)
 
 
-def _pay(company: Company, row: Employment) -> list[Compensation]:
+def _find_pay(company: Company, row: Employment) -> list[Compensation]:
     kinds = {kind.id for kind in company.compensation_types if kind.category in BASE}
     end = row.end_date or date.max
     return sorted(
@@ -70,14 +70,14 @@ def _pay(company: Company, row: Employment) -> list[Compensation]:
     )
 
 
-def _version(company: Company, row: Employment, pay: Compensation | None, number: int) -> Row:
+def _make_version(company: Company, row: Employment, pay: Compensation | None, number: int) -> Row:
     since = max(pay.effective_from, row.start_date) if pay else row.start_date
     begun = min(datetime.combine(since, time(8), UTC), datetime.combine(company.today, time(), UTC) - timedelta(1))
     country = company.legal_entities[row.legal_entity_id].country.lower()
     share = row.weekly_working_hours / row.full_time_weekly_working_hours
     created = row.created_at if number == row.id else max(begun, row.created_at)
     return {
-        **_abroad(country, number),
+        **_make_country_fields(country, number),
         "id": number,
         **pick_fields(row, employee_id="person_id", contracts_contract_id="id", starts_on="start_date"),
         **pick_fields(row, job_title="title", job_catalog_level_id="job_id"),
@@ -99,7 +99,7 @@ def _version(company: Company, row: Employment, pay: Compensation | None, number
     }
 
 
-def _abroad(country: str, number: int) -> Row:
+def _make_country_fields(country: str, number: int) -> Row:
     """Return the fields that only apply to one country, as null for the others."""
     found: Row = dict.fromkeys(LOCAL)
     if country in TYPES:

@@ -36,16 +36,16 @@ def job_postings(company: Company) -> Iterator[Row]:
         }
 
 
-def _stages(company: Company, opening: Opening) -> list[tuple[str, str]]:
+def _list_stages(company: Company, opening: Opening) -> list[tuple[str, str]]:
     """Return the name and kind of each phase."""
     own = company.categories[opening.category_id].stages
     middle = [(stage.name or "", KINDS.get(stage.kind, "normal")) for stage in own]
     return [("New", "initial"), *middle, ("Hired", "hired")]
 
 
-def _phase(company: Company, opening: Opening, stage: Stage) -> int:
+def _find_phase(company: Company, opening: Opening, stage: Stage) -> int:
     """Return the id of the phase of a stage."""
-    names = [name for name, _ in _stages(company, opening)]
+    names = [name for name, _ in _list_stages(company, opening)]
     place = names.index(stage.name) if stage.name in names else 0
     return opening.id * PHASES + (len(names) - 1 if stage.kind == HIRED else place)
 
@@ -57,10 +57,10 @@ def phases(company: Company) -> Iterator[Row]:
     for row in company.applications:
         opening = company.openings[row.opening_id]
         reached = [step.stage for step in row.transitions if step.stage.kind not in ENDED - {HIRED}]
-        inside.setdefault(_phase(company, opening, reached[-1]), []).append(row)
+        inside.setdefault(_find_phase(company, opening, reached[-1]), []).append(row)
     hiring = keys_of("ats/hiring_stages")
     for opening in company.openings:
-        for index, (name, kind) in enumerate(_stages(company, opening)):
+        for index, (name, kind) in enumerate(_list_stages(company, opening)):
             number = opening.id * PHASES + index
             there = inside.get(number, [])
             yield {
@@ -110,7 +110,7 @@ def applications(company: Company) -> Iterator[Row]:
         yield {
             **pick_fields(row, "id", "created_at", ats_job_posting_id="opening_id", ats_candidate_id="candidate_id"),
             **pick_fields(row, medium="channel"),
-            "ats_application_phase_id": _phase(company, opening, reached[-1]),
+            "ats_application_phase_id": _find_phase(company, opening, reached[-1]),
             "qualified": end not in {"REJECTED", "WITHDRAWN"},
             "ats_rejection_reason_id": reasons[row.id % len(reasons)] if end == "REJECTED" else None,
             "employee_id": people.get(candidate.email),

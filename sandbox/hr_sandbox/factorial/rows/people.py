@@ -37,10 +37,10 @@ def employees(company: Company) -> Iterator[Row]:
     current = latest(company)
     managers = {row.supervisor_id for row in current.values()}
     for person in company.people:
-        yield {**_employee(company, person, current.get(person.id)), "_manages": person.id in managers}
+        yield {**_make_employee(company, person, current.get(person.id)), "_manages": person.id in managers}
 
 
-def _employee(company: Company, person: Person, job: Employment | None) -> Row:
+def _make_employee(company: Company, person: Person, job: Employment | None) -> Row:
     ended = job.end_date if job else None
     end = job.termination if job else None
     gone = ended is not None and ended < company.today

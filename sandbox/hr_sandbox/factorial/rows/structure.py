@@ -89,11 +89,11 @@ def cost_center_memberships(company: Company) -> Iterator[Row]:
 @builds("job_catalog/roles")
 def roles(company: Company) -> Iterator[Row]:
     """Yield job families."""
-    for number, family in _families(company).items():
+    for number, family in _number_families(company).items():
         yield {"id": number, "name": family, "archived": False}
 
 
-def _families(company: Company) -> dict[int, str]:
+def _number_families(company: Company) -> dict[int, str]:
     families = sorted({row.family for row in company.jobs})
     return {200 + stable_number("family", family) % 100_000: family for family in families}
 
@@ -101,7 +101,7 @@ def _families(company: Company) -> dict[int, str]:
 @builds("job_catalog/levels")
 def levels(company: Company) -> Iterator[Row]:
     """Yield one level per job."""
-    numbers = {family: number for number, family in _families(company).items()}
+    numbers = {family: number for number, family in _number_families(company).items()}
     for index, row in enumerate(company.jobs):
         yield {
             **pick_fields(row, "id", "name", role_name="family"),
@@ -120,7 +120,7 @@ def tree_nodes(company: Company) -> Iterator[Row]:
     path = [{"uuid": ROOT, "name": company.name}]
     root = {"uuid": ROOT, "type": "jobcatalog_treeroot", "ancestor_uuid": None, "name": company.name}
     yield {**same, **root, "full_path_to_root": []}
-    for number, family in _families(company).items():
+    for number, family in _number_families(company).items():
         above, trail = ROOT, path
         for kind in ("function", "family", "role"):
             uuid = f"jobcatalog_tree{kind}-{number}"
@@ -142,12 +142,12 @@ def node_attributes(company: Company) -> Iterator[Row]:
         values = dict.fromkeys(
             ("value_competency", "value_it_management_asset", "value_salary_range", "value_working_conditions")
         )
-        for index, (kind, value) in enumerate(_attributes(job)):
+        for index, (kind, value) in enumerate(_list_attributes(job)):
             named = {"value_salary_range": value} if kind == "salary_range" else {"value_competency": value}
             yield {**shared, **values, **named, "id": job.id * 10 + index, "type": kind}
 
 
-def _attributes(job: Job) -> Iterator[tuple[str, Row]]:
+def _list_attributes(job: Job) -> Iterator[tuple[str, Row]]:
     if job.grade is not None:
         amounts = {"min": cents(job.pay * 0.8), "max": cents(job.pay * 1.35), "gross": cents(job.pay)}
         yield "salary_range", {"currency": "EUR", "periodicity": "yearly", **amounts, "workplaces": []}

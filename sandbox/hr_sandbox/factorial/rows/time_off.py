@@ -57,11 +57,11 @@ def leaves(company: Company) -> Iterator[Row]:
                 "days": amount / HOURS if hourly else amount,
                 "hours": amount if hourly else amount * HOURS,
             },
-            "duration_by_day_attributes": _by_day(days, hourly=hourly),
+            "duration_by_day_attributes": _split_by_day(days, hourly=hourly),
         }
 
 
-def _by_day(days: list[AbsenceDay], *, hourly: bool) -> Row:
+def _split_by_day(days: list[AbsenceDay], *, hourly: bool) -> Row:
     used = {day.day.isoformat(): day.amount for day in days}
     hours = used if hourly else {day: amount * HOURS for day, amount in used.items()}
     in_days = {day: amount / HOURS for day, amount in used.items()} if hourly else used
@@ -147,10 +147,10 @@ def stats(company: Company, on: date | None = None) -> Iterator[Row]:
             if day.day <= on
         )
         for index, key in enumerate(allowances):
-            yield _stat(person_id, key, on, used if index == 0 else 0.0)
+            yield _make_balance(person_id, key, on, used if index == 0 else 0.0)
 
 
-def _stat(person_id: int, allowance: int, on: date, used: float) -> Row:
+def _make_balance(person_id: int, allowance: int, on: date, used: float) -> Row:
     carried = stable_number("carried", person_id, allowance) % 11 / 2
     total = 25 + carried
     cycle = {

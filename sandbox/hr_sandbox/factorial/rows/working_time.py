@@ -31,10 +31,10 @@ def shifts(company: Company) -> Iterator[Row]:
     """Yield all shifts. Times are local to the workplace and have no zone."""
     places = {row.person_id: row.office_id for row in company.employments}
     for row in company.attendances:
-        yield _shift(row, places.get(row.person_id))
+        yield _make_shift(row, places.get(row.person_id))
 
 
-def _shift(row: Attendance, place: int | None) -> Row:
+def _make_shift(row: Attendance, place: int | None) -> Row:
     number = stable_number("shift", row.id)
     work = row.type == "WORK"
     length = row.ends_at - row.starts_at if row.ends_at else timedelta()
@@ -92,12 +92,12 @@ def worked_times(company: Company) -> Iterator[Row]:
             "minutes": total,
             "time_unit": "minute",
             "day_type": DAYS[max(day.weekday() - SATURDAY + 1, 0)],
-            "worked_time_blocks": [_block(person_id, day, total)],
+            "worked_time_blocks": [_make_block(person_id, day, total)],
             "_attendable": not stable_chance(5, "attendable", person_id),
         }
 
 
-def _block(person_id: int, day: date, minutes: int) -> Row:
+def _make_block(person_id: int, day: date, minutes: int) -> Row:
     return {
         "minutes": minutes,
         "time_type": "regular",
@@ -158,32 +158,32 @@ RATE = 45  # labour cost in cents per minute
 CLIENTS = "finance/contacts"
 
 
-def _minutes(company: Company) -> dict[tuple[int, int], int]:
+def _sum_minutes(company: Company) -> dict[tuple[int, int], int]:
     """Return minutes of work by project or subproject, and by person."""
     found: dict[tuple[int, int], int] = {}
-    for row in _booked(company):
+    for row in _list_booked_work(company):
         key = (row.project_id or 0, row.person_id)
-        found[key] = found.get(key, 0) + _length(row)
+        found[key] = found.get(key, 0) + _count_minutes(row)
     return found
 
 
-def _booked(company: Company) -> Iterator[Attendance]:
+def _list_booked_work(company: Company) -> Iterator[Attendance]:
     for row in company.attendances:
         if row.project_id and row.project_id in company.projects and row.ends_at and row.type == "WORK":
             yield row
 
 
-def _length(row: Attendance) -> int:
+def _count_minutes(row: Attendance) -> int:
     return int((row.ends_at - row.starts_at).total_seconds()) // 60 if row.ends_at else 0
 
 
-def _whole(company: Company, number: int) -> Project:
+def _find_main_project(company: Company, number: int) -> Project:
     """Return the project of a subproject, or the project itself."""
     row = company.projects[number]
     return company.projects[row.parent_id] if row.parent_id else row
 
 
-def _status(row: Project) -> str:
+def _convert_status(row: Project) -> str:
     return "active" if row.status == "ACTIVE" else "closed"
 
 
@@ -191,8 +191,8 @@ def _status(row: Project) -> str:
 def projects(company: Company) -> Iterator[Row]:
     """Yield projects with their costs so far."""
     minutes: dict[int, int] = {}
-    for (number, _), count in _minutes(company).items():
-        whole = _whole(company, number).id
+    for (number, _), count in _sum_minutes(company).items():
+        whole = _find_main_project(company, number).id
         minutes[whole] = minutes.get(whole, 0) + count
     clients = keys_of(CLIENTS)
     for row in company.projects:
@@ -205,7 +205,7 @@ def projects(company: Company) -> Iterator[Row]:
             yield {
                 **pick_fields(row, "id", "name", "code", "description", is_billable="billable"),
                 **pick_fields(row, start_date="starts_on", due_date="ends_on", _updated_at="updated_at"),
-                "status": _status(row),
+                "status": _convert_status(row),
                 "employees_assignment": "company" if row.for_all else "manual",
                 "inputed_minutes": minutes.get(row.id, 0),
                 "fixed_cost_cents": fixed,
@@ -220,7 +220,7 @@ def projects(company: Company) -> Iterator[Row]:
 def subprojects(company: Company) -> Iterator[Row]:
     """Yield subprojects."""
     minutes: dict[int, int] = {}
-    for (number, _), count in _minutes(company).items():
+    for (number, _), count in _sum_minutes(company).items():
         minutes[number] = minutes.get(number, 0) + count
     for row in company.projects:
         if row.parent_id is not None:
@@ -228,7 +228,7 @@ def subprojects(company: Company) -> Iterator[Row]:
                 **pick_fields(row, "id", "name", "description", "code", project_id="parent_id"),
                 **pick_fields(row, start_date="starts_on", due_date="ends_on", is_billable="billable"),
                 **pick_fields(row, _updated_at="updated_at"),
-                "status": _status(row),
+                "status": _convert_status(row),
                 "inputed_minutes": minutes.get(row.id, 0),
                 "labor_cost_cents": minutes.get(row.id, 0) * RATE,
             }
@@ -238,8 +238,8 @@ def subprojects(company: Company) -> Iterator[Row]:
 def workers(company: Company) -> Iterator[Row]:
     """Yield members of projects, and everyone who recorded time on an open project."""
     minutes: dict[tuple[int, int], int] = {}
-    for (number, person_id), count in _minutes(company).items():
-        key = (_whole(company, number).id, person_id)
+    for (number, person_id), count in _sum_minutes(company).items():
+        key = (_find_main_project(company, number).id, person_id)
         minutes[key] = minutes.get(key, 0) + count
     members = {(row.id, person_id) for row in company.projects for person_id in row.member_ids}
     for project_id, person_id in sorted(members | set(minutes)):
@@ -260,9 +260,9 @@ def workers(company: Company) -> Iterator[Row]:
 @builds("project_management/time_records")
 def time_records(company: Company) -> Iterator[Row]:
     """Yield one record per shift on a project."""
-    for row in _booked(company):
+    for row in _list_booked_work(company):
         number = row.project_id or 0
-        whole = _whole(company, number)
+        whole = _find_main_project(company, number)
         yield {
             **pick_fields(row, "id", employee_id="person_id", attendance_shift_id="id", date="day"),
             **pick_fields(row, observations="comment", _updated_at="updated_at"),
@@ -270,7 +270,7 @@ def time_records(company: Company) -> Iterator[Row]:
             "project_id": whole.id,
             "subproject_id": number if number != whole.id else None,
             "project_task_id": None,
-            "imputed_minutes": _length(row),
+            "imputed_minutes": _count_minutes(row),
             "clock_in": f"{row.starts_at.isoformat()}.000Z",
             "clock_out": f"{row.ends_at.isoformat()}.000Z" if row.ends_at else None,
         }
@@ -321,12 +321,12 @@ def expense_records(company: Company) -> Iterator[Row]:
 def installation(company: Company) -> Iterator[Row]:
     """Yield the settings of the one integration."""
     yield {
-        "leave_types": [{**row, "forfait_jours": False} for row in _codes(company.absence_types, "L")],
+        "leave_types": [{**row, "forfait_jours": False} for row in _number_codes(company.absence_types, "L")],
         "timeoff_allowance_code": [
             {"id": str(to_api_id(int(key))), "value": f"A{key}"} for key in keys_of("timeoff/allowances")[:2]
         ],
-        "legal_entities": _codes(company.legal_entities, "E"),
-        "locations": _codes(company.offices, "O"),
+        "legal_entities": _number_codes(company.legal_entities, "E"),
+        "locations": _number_codes(company.offices, "O"),
         "company_code": "4711",
         "consultant_id": "29098",
         "_company_id": COMPANY,
@@ -335,7 +335,7 @@ def installation(company: Company) -> Iterator[Row]:
     }
 
 
-def _codes(rows: Iterable[Record], letter: str) -> list[Row]:
+def _number_codes(rows: Iterable[Record], letter: str) -> list[Row]:
     return [{"id": str(to_api_id(row.id)), "value": f"{letter}{row.id}"} for row in rows]
 
 

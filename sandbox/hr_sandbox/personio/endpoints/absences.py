@@ -102,12 +102,12 @@ def _read_window(company: Company, values: Values) -> tuple[date, date]:
         return month, months_after(month, 1) - timedelta(1)
     if first is None or last is None:
         raise invalid_value("start_date" if first is None else "end_date")
-    if last < first or last >= _one_month_after(first):
+    if last < first or last >= _add_month(first):
         raise invalid_value("end_date")
     return first, last
 
 
-def _one_month_after(first: date) -> date:
+def _add_month(first: date) -> date:
     """Return the same day of the next month, or the first day after it if that month is too short."""
     following = months_after(first, 1)
     last = months_after(first, 2) - timedelta(1)

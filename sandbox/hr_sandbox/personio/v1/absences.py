@@ -77,7 +77,7 @@ def render_time_off(row: Absence, company: Company) -> Json:
             "id_v2": row.uuid,
             "status": row.approval.lower(),
             "start_date": format_midnight(row.starts_at.date()),
-            "end_date": format_midnight(_last_day(row)) if row.ends_at else None,
+            "end_date": format_midnight(_find_last_day(row)) if row.ends_at else None,
             "days_count": int(days) if days.is_integer() else days,
             "half_day_start": int(row.start_half == SECOND_HALF),
             "half_day_end": int(row.end_half == FIRST_HALF),
@@ -96,11 +96,11 @@ def time_offs_inside(company: Company, first: date | None, last: date | None) ->
         row
         for row in absences_of_unit("DAILY", company)
         if (first is None or row.starts_at.date() >= first)
-        and (last is None or (row.ends_at is not None and _last_day(row) <= last))
+        and (last is None or (row.ends_at is not None and _find_last_day(row) <= last))
     ]
 
 
-def _last_day(row: Absence) -> date:
+def _find_last_day(row: Absence) -> date:
     """Return the last day of an absence in days that has an end."""
     return ((row.ends_at or row.starts_at) - timedelta(1)).date()
 

@@ -72,7 +72,7 @@ class V1:
             raise StatusError(429)
         if request.query:  # credentials in a URL end up in logs
             raise StatusError(403)
-        fields = dict(request.form) or _json(request)
+        fields = dict(request.form) or _read_json(request)
         client = (fields.get("client_id"), fields.get("client_secret"))
         if not all(isinstance(part, str) and part for part in client) or set(fields) - {"client_id", "client_secret"}:
             raise invalid_parameter("client_id")
@@ -97,9 +97,9 @@ class V1:
         query = route.parse(request.query)
         mode = self._modes.of(route.path)
         body = route.handle(Call(self._company, request.root, match, query, mode))
-        return body if isinstance(body, Response) else json_response(self._allowed(route, body))
+        return body if isinstance(body, Response) else json_response(self._hide_attributes(route, body))
 
-    def _allowed(self, route: Route, body: Json) -> Json:
+    def _hide_attributes(self, route: Route, body: Json) -> Json:
         """Remove the attributes of employees that are not allow-listed."""
         rows: Any = body["data"]
         if route.stream:
@@ -108,7 +108,7 @@ class V1:
         return body
 
 
-def _json(request: Request) -> Json:
+def _read_json(request: Request) -> Json:
     try:
         fields = json.loads(request.body or b"{}")
     except ValueError as error:

@@ -51,7 +51,7 @@ def invalid_parameter(name: str) -> StatusError:
 
 def error_response(status: int, message: str | None = None, code: int | None = None) -> Response:
     """Return an error response. The default code is the status."""
-    text = message or _text(status)
+    text = message or _default_message(status)
     return json_response(
         {"success": False, "error": {"code": status if code is None else code, "message": text}}, status
     )
@@ -61,13 +61,13 @@ def report_error(status: int, message: str | None = None, code: int | None = Non
     """Return an error of custom reports: a list with one problem. Authorization errors have the usual body."""
     if status in _AUTHORIZATION_STATUSES:
         return error_response(status, message, code)
-    details = message or _text(status)
-    problem = {"title": _text(status), "details": details, "type": "reports", "_meta": []}
+    details = message or _default_message(status)
+    problem = {"title": _default_message(status), "details": details, "type": "reports", "_meta": []}
     body = [{"status": status, "trace_id": "", "timestamp": clock.rfc3339(clock.now()), "errors": [problem]}]
     return json_response(body, status)
 
 
-def _text(status: int) -> str:
+def _default_message(status: int) -> str:
     return _MESSAGES.get(status, "Something went wrong")
 
 
