@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from hr_sandbox.cornerstone.tables import EXPORTER, REPORTING, TOUCHED, of_service
-from hr_sandbox.factorial.tables import LIVE, newest, resources
+from hr_sandbox.cornerstone.tables import EXPORTER, REPORTING, TOUCHED, list_entity_sets
+from hr_sandbox.factorial.tables import LIVE, load_newest, load_resources
 from tap_cornerstone.streams import STREAMS as CORNERSTONE_REST
 from tap_cornerstone.tap import TapCornerstone
 from tap_factorial.table import Row, stream_name, table
@@ -77,15 +77,15 @@ def parts() -> dict[str, str]:
 
 def _sandbox_counts() -> dict[str, str]:
     """The sandbox's counts."""
-    views, objects = of_service(REPORTING), of_service(EXPORTER)
+    views, objects = list_entity_sets(REPORTING), list_entity_sets(EXPORTER)
     counts = {
-        "factorial.singles": sum(resource.single for resource in newest().values()),
-        "factorial.needs": sum(bool(resource.needs) for resource in newest().values()),
+        "factorial.singles": sum(resource.single for resource in load_newest().values()),
+        "factorial.needs": sum(bool(resource.needs) for resource in load_newest().values()),
         "cornerstone.views": len(views),
         "cornerstone.objects": len(objects),
         "cornerstone.views_key": sum(bool(view.key) for view in views),
         "cornerstone.views_stamp": sum(TOUCHED in view.columns for view in views),
-    } | {f"factorial.{version}": sum(version in row.span for row in resources().values()) for version in LIVE}
+    } | {f"factorial.{version}": sum(version in row.span for row in load_resources().values()) for version in LIVE}
     return {f"sandbox.{name}": str(count) for name, count in counts.items()}
 
 

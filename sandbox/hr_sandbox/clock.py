@@ -25,11 +25,11 @@ class Clock:
         return datetime.fromtimestamp(int(self.seconds()), UTC)
 
 
-def now() -> datetime:
+def read_clock() -> datetime:
     """Return the machine's time in UTC, without fractions of a second."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def rfc3339(timestamp: datetime) -> str:
+def format_rfc3339(timestamp: datetime) -> str:
     """Format a UTC timestamp to the second, with Z."""
     return f"{timestamp.replace(tzinfo=None).isoformat()}Z"

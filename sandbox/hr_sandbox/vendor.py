@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company.generator import months_after
+from hr_sandbox.company.generator import first_of_month_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,7 @@ class Vendor(ABC):
     def window(self, first: date | None, last: date | None) -> tuple[date, date]:
         """Return the window, by default from 1 January five years back to the end of the current month."""
         today = self.company.today
-        return first or date(today.year - YEARS_BACK, 1, 1), last or months_after(today, 1) - timedelta(1)
+        return first or date(today.year - YEARS_BACK, 1, 1), last or first_of_month_after(today, 1) - timedelta(1)
 
     @abstractmethod
     def count(self, stream: str, first: date | None, last: date | None) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from hr_sandbox.cornerstone.tables import entity_sets
+from hr_sandbox.cornerstone.tables import load_entity_sets
 from hr_sandbox.http.arguments import ControlError
 
 OBJECTS, VIEWS = "/services/api/x/dataexporter/api/objects", "/services/api/x/odata/api/views"
@@ -37,9 +37,9 @@ def read(api: Any, root: str) -> tuple[dict[str, Any], dict[str, dict[str, str]]
 
 def test_rows_have_the_documented_columns(cornerstone: Any) -> None:
     types = read(cornerstone, OBJECTS)[0] | read(cornerstone, VIEWS)[0]
-    assert types.keys() == entity_sets().keys()
+    assert types.keys() == load_entity_sets().keys()
     for name, (key, columns) in types.items():
-        assert tuple(key) == entity_sets()[name].key
+        assert tuple(key) == load_entity_sets()[name].key
         for row in cornerstone.vendor.records(name, None, None, "")[:3]:
             assert list(row) == list(columns)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hr_sandbox.cornerstone.tables import EXPORTER, REPORTING, TOUCHED, entity_sets, of_service
+from hr_sandbox.cornerstone.tables import EXPORTER, REPORTING, TOUCHED, list_entity_sets, load_entity_sets
 from hr_sandbox.cornerstone.timestamps import format_timestamp, parse_timestamp
 
 OBJECTS, VIEWS = "/services/api/x/dataexporter/api/objects", "/services/api/x/odata/api/views"
@@ -13,12 +13,12 @@ SKIP, TOP, FILTER, COUNT, ORDER, SELECT = "$skip", "$top", "$filter", "$count", 
 
 
 def test_all_known_tables_are_served() -> None:
-    assert (len(of_service(REPORTING)), len(of_service(EXPORTER))) == (235, 140)
+    assert (len(list_entity_sets(REPORTING)), len(list_entity_sets(EXPORTER))) == (235, 140)
 
 
 @pytest.mark.parametrize("service", [REPORTING, EXPORTER])
 def test_every_table_is_read_in_full(cornerstone: Any, service: str) -> None:
-    for table in of_service(service):
+    for table in list_entity_sets(service):
         rows = cornerstone.rows(table.name, prefer="odata.maxpagesize=900")
         assert len(rows) == cornerstone.vendor.count(table.name, None, None)
         assert rows == cornerstone.vendor.records(table.name, None, None, ""), table.name
@@ -27,10 +27,10 @@ def test_every_table_is_read_in_full(cornerstone: Any, service: str) -> None:
 
 
 def test_some_tables_are_empty_some_have_pages_and_some_have_identical_rows(cornerstone: Any) -> None:
-    counts = {name: cornerstone.vendor.count(name, None, None) for name in entity_sets()}
+    counts = {name: cornerstone.vendor.count(name, None, None) for name in load_entity_sets()}
     assert counts["vw_rpt_nasd"] == 0
     assert sum(count > 1000 for count in counts.values()) >= 5
-    keyless = [table.name for table in of_service(REPORTING) if not table.key]
+    keyless = [table.name for table in list_entity_sets(REPORTING) if not table.key]
     alike = 0
     for name in keyless:
         rows = cornerstone.rows(name, prefer="odata.maxpagesize=10000")
@@ -55,7 +55,7 @@ def test_values_have_the_types_of_their_columns(cornerstone: Any) -> None:
         "Edm.Guid": str,
         "Edm.DateTimeOffset": str,
     }
-    for table in entity_sets().values():
+    for table in load_entity_sets().values():
         for row in cornerstone.vendor.records(table.name, None, None, "")[:20]:
             for name, column in table.columns.items():
                 value = row[name]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 from hr_sandbox.factorial.filters import BOUNDS
-from hr_sandbox.factorial.tables import newest, to_api_id
+from hr_sandbox.factorial.tables import load_newest, to_api_id
 from hr_sandbox.http.arguments import ControlError
 
 EVERYBODY = {"only_active": "false"}
@@ -24,7 +24,7 @@ def since(name: str, operators: tuple[str, ...] = (">=", ">", "day>=")) -> str |
     return next((parameter for parameter, (sign, field) in rows if field in stamps and sign in operators), None)
 
 
-INCREMENTAL = [name for name in newest() if since(name)]
+INCREMENTAL = [name for name in load_newest() if since(name)]
 
 
 def test_twenty_one_resources_filter_by_change_and_shifts_by_day() -> None:
@@ -32,17 +32,17 @@ def test_twenty_one_resources_filter_by_change_and_shifts_by_day() -> None:
     assert BOUNDS["attendance/shifts"]["updated_at"][0] == "day=="
 
 
-@pytest.mark.parametrize("name", [name for name in INCREMENTAL if not newest()[name].needs])
+@pytest.mark.parametrize("name", [name for name in INCREMENTAL if not load_newest()[name].needs])
 def test_filters_by_change(make_factorial: Any, name: str) -> None:
     api = make_factorial(employees=20)
     query = [("only_active", "false"), ("include_manual_drafts", "true")]
     parameter, rows = since(name), api.rows(name, query)
     key = rows[-1]["id"]
-    kinds = newest()[name].fields.values()
+    kinds = load_newest()[name].fields.values()
     field = next(row.name for row in kinds if row.type in {"text", "boolean"} and not row.form and row.name != "id")
     assert api.rows(name, [*query, (parameter, "2999-01-01")]) == []
     assert len(api.rows(name, [*query, (parameter, ANY_DAY)])) == len(rows)
-    api.controls["edit"]({"stream": newest()[name].stream, "id": key, "field": field, "value": None})
+    api.controls["edit"]({"stream": load_newest()[name].stream, "id": key, "field": field, "value": None})
     found = api.rows(name, [*query, (parameter, "2026-06-18")])
     assert [(row["id"], row[field]) for row in found] == [(key, None)]
 
@@ -157,7 +157,7 @@ def test_hiring_adds_rows_and_changes_no_others(make_factorial: Any) -> None:
                 row[resource.key] if resource.key else place: row
                 for place, row in enumerate(api.vendor.records(resource.stream, None, None, ""))
             }
-            for name, resource in newest().items()
+            for name, resource in load_newest().items()
         }
 
     before = snapshot()
@@ -241,7 +241,7 @@ def test_a_million_shifts(make_factorial: Any) -> None:
     assert seen == [{**row, "created_at": None, "clock_in": None, "employee_id": None} for row in body["data"]]
     for name in ("created_at", "clock_in", "employee_id"):
         api.vendor.allow(f"attendance_shifts.{name}", allowed=True)
-    assert set(row) == set(newest()["attendance/shifts"].fields)
+    assert set(row) == set(load_newest()["attendance/shifts"].fields)
     touched = api.get("attendance/shifts", {"updated_at": "2021-02-01"})[1]["data"]
     assert {row["id"] for row in touched} == {row["id"] for row in body["data"]}
 

@@ -6,7 +6,7 @@ import base64
 from typing import Any
 
 import pytest
-from hr_sandbox.factorial.tables import newest
+from hr_sandbox.factorial.tables import load_newest
 
 EVERYBODY = {"only_active": "false"}
 
@@ -162,13 +162,13 @@ def test_invalid_values(factorial: Any, value: str) -> None:
 
 def test_required_parameters(factorial: Any) -> None:
     shapes = set()
-    for name, resource in newest().items():
+    for name, resource in load_newest().items():
         if resource.needs:
             status, body = factorial.get(name)
             assert status in {400, 422}, name
             shapes.add((next(iter(body)), type(next(iter(body.values()))).__name__))
     assert len(shapes) == 4
-    assert sum(bool(resource.needs) for resource in newest().values()) == 18
+    assert sum(bool(resource.needs) for resource in load_newest().values()) == 18
     bounded = ("attendance/worked_times", "compensations/additional_compensations", "timeoff/french_leave_day_counts")
     for name in bounded:
         assert factorial.get(name)[0] in {400, 422}
@@ -282,7 +282,7 @@ def test_undocumented_values(factorial: Any) -> None:
         for name in ("timeoff/leaves", "ats/candidates", "contracts/contract_versions")
     }
     assert len(forms) > 1
-    kinds = newest()["expenses/expensables"].fields["status"].choices
+    kinds = load_newest()["expenses/expensables"].fields["status"].choices
     states = {row["status"] for name in ("expenses/expensables", "expenses/expenses") for row in factorial.rows(name)}
     assert states - set(kinds)
 

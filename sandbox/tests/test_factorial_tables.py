@@ -9,7 +9,7 @@ from hr_sandbox.factorial.describe import describe, write
 from hr_sandbox.factorial.fake_values import REFERENCES, SIZES
 from hr_sandbox.factorial.filters import BOUNDS, EMPTY, FIELD_NAMES, HIDDEN_ROWS, ONE_OF, TRUE_ONLY
 from hr_sandbox.factorial.rows import BUILDERS
-from hr_sandbox.factorial.tables import LIVE, newest, resources
+from hr_sandbox.factorial.tables import LIVE, load_newest, load_resources
 
 PATH = "/api/{}/resources/rooms/desks"
 
@@ -31,14 +31,14 @@ def document(version: str, fields: dict[str, Any], *parameters: dict[str, Any]) 
 
 
 def test_the_number_of_resources_of_each_version() -> None:
-    counts = [sum(version in row.span for row in resources().values()) for version in LIVE]
+    counts = [sum(version in row.span for row in load_resources().values()) for version in LIVE]
     assert counts == [147, 148, 148, 169]
-    assert sum(row.single for row in newest().values()) == 147
-    assert sum(len(row.fields) for row in newest().values()) > 2000
+    assert sum(row.single for row in load_newest().values()) == 147
+    assert sum(len(row.fields) for row in load_newest().values()) > 2000
 
 
 def test_the_tables_refer_to_existing_resources() -> None:
-    known = resources()
+    known = load_resources()
     for name in (*SIZES, *BUILDERS, *BOUNDS, *ONE_OF, *EMPTY, *HIDDEN_ROWS):
         assert name in known
     for name, rows in BOUNDS.items():

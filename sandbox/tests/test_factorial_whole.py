@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hr_sandbox.factorial.tables import LIVE, newest
+from hr_sandbox.factorial.tables import LIVE, load_newest
 
 WINDOW = [("start_on", "2021-01-01"), ("end_on", "2027-06-17")]
 INTEGRATION = "7c1f6c2e-5a0b-4c43-9a57-2f4f3f1d9a10"
@@ -105,7 +105,7 @@ def passes(api: Any, name: str) -> list[list[tuple[str, str]]]:
     if name in OF_COMPANY:
         shared += [("company_id", api.rows("api_public/credentials")[0]["company_id"])]
     if name == CODES:
-        return [[("integrations[]", value)] for value in newest()[name].parameters["integrations[]"].choices]
+        return [[("integrations[]", value)] for value in load_newest()[name].parameters["integrations[]"].choices]
     if name == "documents/documents":
         return [[("by_trash_bin", trash), ("by_pending_assignment", pending)] for trash, pending in VIEWS]
     if name in SWEEPS:
@@ -123,7 +123,7 @@ def read(api: Any, name: str) -> list[Any]:
     return [row for query in passes(api, name) for row in api.rows(name, query)]
 
 
-@pytest.mark.parametrize("name", newest())
+@pytest.mark.parametrize("name", load_newest())
 def test_a_full_read_returns_what_the_controls_report(factorial: Any, name: str) -> None:
     stream = name.replace("/", "_")
     rows = read(factorial, name)
@@ -131,7 +131,7 @@ def test_a_full_read_returns_what_the_controls_report(factorial: Any, name: str)
     rendered = [{key: value for key, value in row.items() if not key.startswith("_")} for row in records]
     assert len(rows) == len(rendered) == factorial.vendor.count(stream, None, None)
     assert sorted(map(repr, rows)) == sorted(map(repr, rendered))
-    if key := newest()[name].key:
+    if key := load_newest()[name].key:
         keys = [row[key] for row in rows]
         assert None not in keys
         assert len(set(keys)) == len(keys)
@@ -139,14 +139,14 @@ def test_a_full_read_returns_what_the_controls_report(factorial: Any, name: str)
 
 def test_most_resources_have_rows_many_have_pages_and_some_are_empty(factorial: Any) -> None:
     counts = {stream: factorial.vendor.count(stream, None, None) for stream in factorial.vendor.streams}
-    assert len(counts) == len(newest())
+    assert len(counts) == len(load_newest())
     assert 3 <= sum(not count for count in counts.values()) <= 8
     assert sum(count > 100 for count in counts.values()) > 30
 
 
 @pytest.mark.parametrize("version", LIVE)
 def test_bodies_have_the_fields_of_the_version(factorial: Any, version: str) -> None:
-    for name, resource in newest().items():
+    for name, resource in load_newest().items():
         if version in resource.span and name not in PARENTS and name not in SWEEPS and not resource.needs:
             query = passes(factorial, name)[0]
             fields = {field.name for field in resource.fields.values() if version in field.span}

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from hr_sandbox.http.limits import Buckets, TokenLimit
 from hr_sandbox.http.messages import Request
-from hr_sandbox.personio.careers import LANGUAGES, positions
+from hr_sandbox.personio.careers import LANGUAGES, list_positions
 
 ROOT = "http://127.0.0.1:1/personio"
 PEOPLE = "/v1/company/employees"
@@ -195,7 +195,7 @@ def test_open_positions(api: Any, language: str) -> None:
     assert answer.headers["content-type"].startswith("application/xml")
     root = ET.fromstring(answer.body)  # noqa: S314  written by the sandbox
     assert root.tag == "workzag-jobs"
-    truth = positions(api.company)
+    truth = list_positions(api.company)
     assert [int(node.findtext("id") or 0) for node in root] == [row["id"] for row in truth] != []
     assert len(LANGUAGES) * len(truth) == api.vendor.count("open_positions", api.company.today, api.company.today)
     texts = root.findall("position/jobDescriptions/jobDescription/value")
@@ -211,7 +211,7 @@ def test_errors_of_the_career_site(api: Any) -> None:
 
 def test_feeds_with_salaries(make_api: Any) -> None:
     api = make_api(employees=130)
-    shown = {name for row in positions(api.company) for name in row}
+    shown = {name for row in list_positions(api.company) for name in row}
     assert {"workplaceType", "additionalOffices"} <= shown
     root = ET.fromstring(api.vendor.careers.handle(FEED).body)  # noqa: S314  written by the sandbox
     assert len(root.findall("position/additionalOffices")) > len(root.findall("position/salaryInformation/min")) > 0

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
-from hr_sandbox.company.generator import SATURDAY, Generator, workday
+from hr_sandbox.company.generator import SATURDAY, Generator, next_workday
 from hr_sandbox.company.model import Absence, AbsenceDay, AbsenceType, Company, Employment
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ class Absences(Generator):
         day = employment.start_date
         while True:
             pace = PER_YEAR if day < today else PER_YEAR / 2
-            day = workday(day + timedelta(1 + int(rng.random.expovariate(pace / 365))))
+            day = next_workday(day + timedelta(1 + int(rng.random.expovariate(pace / 365))))
             if leave_from and day >= leave_from - timedelta(1):
-                self._add_long_leave(employment, workday(leave_from))
+                self._add_long_leave(employment, next_workday(leave_from))
                 return
             if day >= last:
                 return
@@ -130,7 +130,7 @@ def extend_over_days(company: Company, rng: SeededRandom) -> None:
     for row in company.absences:
         if row.type_id not in hourly or not rng.chance(SEVERAL_SHARE):
             continue
-        day = workday(row.starts_at.date() + timedelta(rng.integer(1, 2)))
+        day = next_workday(row.starts_at.date() + timedelta(rng.integer(1, 2)))
         end = datetime.combine(day, time(rng.integer(10, 12), rng.choice((0, 30))))
         others = [other for other in company.absences.of(row.person_id) if other is not row]
         free = all(other.starts_at >= end or (other.ends_at or end) <= row.starts_at for other in others)
@@ -142,7 +142,7 @@ def extend_over_days(company: Company, rng: SeededRandom) -> None:
             row.ends_at = end
 
 
-def days_of(row: Absence, today: date) -> Iterator[AbsenceDay]:
+def split_into_days(row: Absence, today: date) -> Iterator[AbsenceDay]:
     """Return the days of an absence. Weekends count zero, and an open absence lasts until today."""
     first = row.starts_at.date()
     if row.start_half is None:

@@ -13,7 +13,7 @@ from hr_sandbox.company.model import Application, Company, Person, Table, Termin
 from hr_sandbox.company.pay import Pay
 from hr_sandbox.company.people import Careers, People
 from hr_sandbox.company.recruiting import FINAL_STAGES
-from hr_sandbox.company.references import is_referenced, owned_by, referenced_table
+from hr_sandbox.company.references import find_owned, find_referenced_table, is_referenced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ class Change:
 class Changes:
     """Changes records of a company. Timestamps are the clock's."""
 
-    def __init__(self, company: Company, now: Callable[[], datetime] = clock.now) -> None:
+    def __init__(self, company: Company, now: Callable[[], datetime] = clock.read_clock) -> None:
         self.company = company
         self._now = now
         self._rng = SeededRandom(f"changes/{company.seed}", company.today)
@@ -126,7 +126,7 @@ class Changes:
         if is_referenced(self.company, kind, row.id):
             raise ChangeError(f"The {kind} {key} is referenced by other records.")
         changes = [_change("deleted", kind, row)]
-        for child in owned_by(self.company, kind, row.id):
+        for child in find_owned(self.company, kind, row.id):
             changes += self._remove(*child)
         if kind == "person":
             changes += self._remove_references(row.id)
@@ -211,7 +211,7 @@ class Changes:
 
     def _find_referenced_table(self, table: Table[Any], field: str) -> Table[Any] | None:
         """Return the table that a field refers to, or None."""
-        return self.company.people if field == "supervisor_id" else referenced_table(self.company, table, field)
+        return self.company.people if field == "supervisor_id" else find_referenced_table(self.company, table, field)
 
     def _list_supervisors(self, person_id: int) -> list[int]:
         """Return the supervisors of all employments of a person."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hr_sandbox.company.absences import days_of
+from hr_sandbox.company.absences import split_into_days
 from hr_sandbox.company.documents import Money
 from hr_sandbox.company.generator import Generator
 from hr_sandbox.company.model import Company, CustomReport
@@ -88,7 +88,7 @@ FIXED_COLUMNS: dict[str, tuple[Word, str]] = {
 _PEOPLE = ("first_name", "last_name", "status", "department", "cost_center", "weekly_working_hours", "fix_salary")
 
 
-def columns_of(company: Company) -> dict[str, tuple[Word, str]]:
+def list_columns(company: Company) -> dict[str, tuple[Word, str]]:
     """Return all possible columns: those of persons, custom attributes, and absences."""
     own = {row.id: (row.label or "Feld", "TEXT") for row in company.attributes if row.type == "string"}
     found = dict(FIXED_COLUMNS)
@@ -179,7 +179,7 @@ class CustomRow:
     cells: tuple[Cell, ...]
 
 
-def rows_of(report: CustomReport, company: Company) -> list[CustomRow]:
+def list_rows(report: CustomReport, company: Company) -> list[CustomRow]:
     """Return the rows of a report as of now. The rows of a person are adjacent."""
     make = {TIMEFRAME: _list_absences, HISTORY: _list_changes}.get(report.type, _list_today)
     rows: list[CustomRow] = []
@@ -274,7 +274,9 @@ def _away(company: Company, person: Person, kind: int, first: date, last: date) 
 def _sum(company: Company, person: Person, kind: int, first: date, last: date) -> Away:
     hourly = company.absence_types[kind].unit == "HOURLY"
     rows = _away(company, person, kind, first, last)
-    amount = sum(part.amount for row in rows for part in days_of(row, company.today) if first <= part.day <= last)
+    amount = sum(
+        part.amount for row in rows for part in split_into_days(row, company.today) if first <= part.day <= last
+    )
     return Away(first, last, 0 if hourly else amount, amount if hourly else 0)
 
 

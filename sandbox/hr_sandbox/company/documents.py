@@ -192,7 +192,7 @@ class Reports(Generator):
             table.add(Report(table.next_id(), rng.uuid(), *plan, created_at, rng.later(created_at, 0.5)))
 
 
-def rows_of(report: Report, company: Company) -> list[ReportRow]:
+def list_report_rows(report: Report, company: Company) -> list[ReportRow]:
     """Return the rows of a report as of now."""
     today = company.today
     rows: dict[str, Callable[[], list[Any]]] = {

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 SATURDAY = 5
 
 
-def months_after(day: date, months: int) -> date:
+def first_of_month_after(day: date, months: int) -> date:
     """Return the first day of the month that is this many months after the day's own."""
     index = day.year * 12 + day.month - 1 + months
     return date(index // 12, index % 12 + 1, 1)
 
 
-def workday(day: date) -> date:
+def next_workday(day: date) -> date:
     """Return the day, or the Monday after it on a weekend."""
     return day + timedelta(7 - day.weekday()) if day.weekday() >= SATURDAY else day
 
@@ -38,7 +38,7 @@ def workday(day: date) -> date:
 WITHOUT_BASE_LETTER = {0xDF: "ss", 0x142: "l", 0x141: "L", 0xF8: "o", 0x131: "i"}
 
 
-def ascii_name(name: str) -> str:
+def to_ascii(name: str) -> str:
     """Return a name as it is used in an email address; empty for non-Latin scripts."""
     plain = name.translate(WITHOUT_BASE_LETTER)
     plain = unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company.generator import Generator, months_after
+from hr_sandbox.company.generator import Generator, first_of_month_after
 from hr_sandbox.company.model import Company, Compensation, Employment
 from hr_sandbox.company.seed_data import RATES
 
@@ -54,12 +54,12 @@ class Pay(Generator):
         rng = self.rng
         last = min(employment.end_date or self.company.today, self.company.today + timedelta(60))
         days = []
-        month = months_after(employment.start_date, rng.integer(9, 20))
+        month = first_of_month_after(employment.start_date, rng.integer(9, 20))
         while month < last:
             day = month + timedelta(rng.integer(5, 24)) if rng.chance(0.12) else month
             if day < last:
                 days.append(day)
-            month = months_after(month, rng.integer(9, 24))
+            month = first_of_month_after(month, rng.integer(9, 24))
         return days
 
     def _add_bonuses(self, employment: Employment) -> None:
@@ -68,7 +68,7 @@ class Pay(Generator):
             last = min(employment.end_date or self.company.today, self.company.today)
             if employment.start_date <= payday <= last and self.rng.chance(0.3):
                 amount = round(self._convert(employment, self.rng.integer(8, 60) * 100), 2)
-                last_day = months_after(payday, 1) - DAY
+                last_day = first_of_month_after(payday, 1) - DAY
                 self._add(employment, "ONE_TIME", amount, None, (payday, last_day))
 
     def _convert(self, employment: Employment, euros: float) -> float:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
-from hr_sandbox.company.generator import Generator, ascii_name, workday
+from hr_sandbox.company.generator import Generator, next_workday, to_ascii
 from hr_sandbox.company.model import (
     AttributeValue,
     Company,
@@ -48,7 +48,7 @@ class People(Generator):
         planned = int(count * ONBOARDING_SHARE)
         days = [first + timedelta(int(span * self.rng.random.random() ** 0.75)) for _ in range(count - planned)]
         days += [today + timedelta(self.rng.integer(3, 80)) for _ in range(planned)]
-        return [workday(day) for day in sorted(days)]
+        return [next_workday(day) for day in sorted(days)]
 
     def hire(self, first_day: date) -> tuple[Person, Office]:
         """Generate a person who starts on this day. Returns the person and the office."""
@@ -77,7 +77,7 @@ class People(Generator):
 
     def email(self, person: Person) -> str:
         """Return a unique address. It contains the number, because names repeat."""
-        name = ".".join(filter(None, (ascii_name(person.first_name), ascii_name(person.last_name)))) or "mail"
+        name = ".".join(filter(None, (to_ascii(person.first_name), to_ascii(person.last_name)))) or "mail"
         return f"{name}.{person.id}@{self.company.domain}"
 
     def _draw_attributes(self, office: Office, first_day: date) -> dict[str, AttributeValue]:
@@ -197,7 +197,7 @@ class Careers(Generator):
             gap = rng.weighted_choice((0, None, rng.integer(100, 700)), (45, 38, 17))
             if gap is None or end + timedelta(gap + 1) >= today:
                 return
-            start = workday(end + timedelta(gap + 1)) if gap else end + timedelta(1)
+            start = next_workday(end + timedelta(gap + 1)) if gap else end + timedelta(1)
 
     def _add_employment(
         self,

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
-from hr_sandbox.company.generator import Generator, ascii_name
+from hr_sandbox.company.generator import Generator, to_ascii
 from hr_sandbox.company.model import Application, Candidate, Category, Company, Opening, Stage, Transition
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Recruiting(Generator):
     ) -> Candidate:
         rng, company = self.rng, self.company
         number = company.candidates.next_id(rng.integer(1, 5))
-        name = ".".join(filter(None, (ascii_name(first_name), ascii_name(last_name)))) or "mail"
+        name = ".".join(filter(None, (to_ascii(first_name), to_ascii(last_name)))) or "mail"
         created_at = rng.timestamp(rng.day(opening.created_at.date() + timedelta(1), until))
         return company.candidates.add(
             Candidate(

@@ -28,7 +28,7 @@ def is_referenced(company: Company, kind: str, number: int) -> bool:
     )
 
 
-def referenced_table(company: Company, table: Table[Any], field: str) -> Table[Any] | None:
+def find_referenced_table(company: Company, table: Table[Any], field: str) -> Table[Any] | None:
     """Return the table that a field refers to, or None."""
     tables = {other.kind: other for other in company.tables()}
     for kind, users in REFERENCES.items():
@@ -37,7 +37,7 @@ def referenced_table(company: Company, table: Table[Any], field: str) -> Table[A
     return None
 
 
-def owned_by(company: Company, kind: str, number: int) -> Iterator[tuple[Table[Any], list[Any]]]:
+def find_owned(company: Company, kind: str, number: int) -> Iterator[tuple[Table[Any], list[Any]]]:
     """Yield the tables with the records that this one owns."""
     for name in OWNED.get(kind, ()):
         table: Table[Any] = getattr(company, name)

@@ -7,10 +7,10 @@ import secrets
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.errors import JSON_TYPE
-from hr_sandbox.cornerstone.tables import METADATA_SCOPES, entity_sets
-from hr_sandbox.http.access import AccessControl, TokenStore, same_secrets
+from hr_sandbox.cornerstone.tables import METADATA_SCOPES, load_entity_sets
+from hr_sandbox.http.access import AccessControl, TokenStore, compare_secrets
 from hr_sandbox.http.arguments import check_choice
-from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.http.messages import Response, make_json_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +28,7 @@ class Access(AccessControl):
     default_status = UNAUTHORIZED
 
     def __init__(self, scopes: Iterable[str], endpoints: Iterable[str]) -> None:
-        tables = entity_sets().values()
+        tables = load_entity_sets().values()
         super().__init__(
             sorted({*METADATA_SCOPES.values(), *(row.scope for row in tables), *scopes}),
             (*(row.name for row in tables), *endpoints),
@@ -88,7 +88,7 @@ class Tokens(TokenStore):
             return _refuse("invalid_request")
         if set(given) != set(MEMBERS):
             return _refuse("invalid_request")
-        if not same_secrets((given["clientId"], given["clientSecret"]), self._client):
+        if not compare_secrets((given["clientId"], given["clientSecret"]), self._client):
             return _refuse("invalid_client")
         if given["grantType"] != "client_credentials":
             return _refuse("unsupported_grant_type")
@@ -102,7 +102,7 @@ class Tokens(TokenStore):
             "text": {"expires_in": str(int(self.lifetime))},
             "absent": {},
         }
-        return json_response(
+        return make_json_response(
             {"access_token": name, **forms[self._expiry], "token_type": "Bearer", "scope": given["scope"]},
             media_type=JSON_TYPE,
             cache_control="no-store",
@@ -115,4 +115,4 @@ class Tokens(TokenStore):
 
 
 def _refuse(problem: str) -> Response:
-    return json_response({"error": problem, "error_description": DESCRIPTIONS[problem]}, 400, JSON_TYPE)
+    return make_json_response({"error": problem, "error_description": DESCRIPTIONS[problem]}, 400, JSON_TYPE)

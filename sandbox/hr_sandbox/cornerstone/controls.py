@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hr_sandbox.cornerstone.bulk import TRANSCRIPTS, USERS
 from hr_sandbox.cornerstone.odata import SHAPES
 from hr_sandbox.cornerstone.query import MAX_PAGE_SIZE
-from hr_sandbox.cornerstone.tables import EXPORTER, TOUCHED, entity_sets
+from hr_sandbox.cornerstone.tables import EXPORTER, TOUCHED, load_entity_sets
 from hr_sandbox.cornerstone.timestamps import parse_timestamp
 from hr_sandbox.http.arguments import (
     ControlError,
@@ -54,7 +54,7 @@ class CornerstoneControls:
     ) -> None:
         self._odata, self._store, self._rest, self._tokens = odata, odata.store, rest, tokens
         self._throttle, self._failures, self._metadata = throttle, failures, metadata
-        self._streams = frozenset((*entity_sets(), *rest.streams))
+        self._streams = frozenset((*load_entity_sets(), *rest.streams))
 
     @control("edit", stream=take_text, id=take_any, field=take_text, value=take_any, seconds_ago=SECONDS_AGO)
     def edit(self, stream: str, key: Any, field: str, value: Any, seconds_ago: int) -> Json:  # noqa: ANN401
@@ -214,9 +214,9 @@ class CornerstoneControls:
 
 
 def _find_table(name: str) -> EntitySet:
-    if name not in entity_sets():
+    if name not in load_entity_sets():
         raise ControlError(f"There is no view or object {name}.")
-    return entity_sets()[name]
+    return load_entity_sets()[name]
 
 
 def _parse(column: Column, value: Any) -> Any:  # noqa: ANN401  what JSON holds

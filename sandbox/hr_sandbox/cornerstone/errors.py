@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING
 
-from hr_sandbox.http.messages import ApiError, Response, json_response
+from hr_sandbox.http.messages import ApiError, Response, make_json_response
 
 if TYPE_CHECKING:
     from hr_sandbox.http.messages import Request
@@ -40,49 +40,49 @@ def format_time(timestamp: datetime | None = None) -> str:
     return (timestamp or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S+0000")
 
 
-def number() -> str:
+def next_error_id() -> str:
     """Return a unique id for an error."""
     return f"00000000-0000-4000-8000-{next(_NUMBERS):012x}"
 
 
-def error_response(status: int, description: str | None = None) -> Response:
+def make_error(status: int, description: str | None = None) -> Response:
     """Return an error of the OData services and the older services."""
     error = {
-        "errorId": number(),
+        "errorId": next_error_id(),
         "message": MESSAGES.get(status, "Error"),
         "code": str(status),
         "description": description,
         "details": None,
     }
-    return json_response({"status": str(status), "timeStamp": format_time(), "error": error}, status, JSON_TYPE)
+    return make_json_response({"status": str(status), "timeStamp": format_time(), "error": error}, status, JSON_TYPE)
 
 
-def bad_request(description: str) -> ApiError:
+def make_bad_request(description: str) -> ApiError:
     """A query is invalid."""
-    return ApiError(error_response(BAD_REQUEST, description))
+    return ApiError(make_error(BAD_REQUEST, description))
 
 
-def not_implemented() -> Response:
+def make_not_implemented() -> Response:
     """Return the error for an object that does not track changes."""
     body = {"error": {"code": str(NOT_IMPLEMENTED), "message": "Not Implemented"}}
-    return json_response(body, NOT_IMPLEMENTED, JSON_TYPE)
+    return make_json_response(body, NOT_IMPLEMENTED, JSON_TYPE)
 
 
-def validation_error(status: int, problems: dict[str, str]) -> Response:
+def make_validation_error(status: int, problems: dict[str, str]) -> Response:
     """Return an error of the newer services, with a message per parameter."""
     body = {
         "status": "Failed",
         "pageInfo": None,
         "timestamp": f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}0Z",
-        "correlationId": number(),
+        "correlationId": next_error_id(),
         "error": [{"field": name, "message": text} for name, text in problems.items()],
     }
-    return json_response(body, status, JSON_TYPE)
+    return make_json_response(body, status, JSON_TYPE)
 
 
-def bulk_error(status: int, message: str) -> Response:
+def make_bulk_error(status: int, message: str) -> Response:
     """Return an error of the bulk service."""
-    return json_response({"error": {"code": str(status), "message": message}}, status, JSON_TYPE)
+    return make_json_response({"error": {"code": str(status), "message": message}}, status, JSON_TYPE)
 
 
 def redirect(request: Request, page: str) -> Response:
@@ -91,6 +91,6 @@ def redirect(request: Request, page: str) -> Response:
     return Response(302, body, {"content-type": "text/html", "location": f"{request.root}{page}"})
 
 
-def html(body: str, status: int = 200) -> Response:
+def make_page(body: str, status: int = 200) -> Response:
     """Return an HTML page."""
     return Response(status, body.encode(), {"content-type": "text/html; charset=utf-8"})

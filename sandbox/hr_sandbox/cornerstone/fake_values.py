@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.cornerstone.snapshot import CULTURES, uuid
+from hr_sandbox.cornerstone.snapshot import CULTURES, stable_uuid
 from hr_sandbox.cornerstone.timestamps import DAY, MINUTE, truncate
 from hr_sandbox.data_files import read_data
 from hr_sandbox.stable_random import stable_number
@@ -62,7 +62,7 @@ class FakeValues:
         """Return the id of a training, or a random GUID."""
         if "object_id" in column.name or column.name.endswith("lo_id"):
             return self._trainings[number % len(self._trainings)]
-        return uuid(column.name, number % 50)
+        return stable_uuid(column.name, number % 50)
 
     def integer(self, column: Column, number: int) -> int:
         """Return the id of a user or a language, or a small integer."""

@@ -6,8 +6,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
-from hr_sandbox.cornerstone.tables import EXPORTER, NAMESPACES, ROOTS, of_service
-from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.cornerstone.tables import EXPORTER, NAMESPACES, ROOTS, list_entity_sets
+from hr_sandbox.http.messages import Response, make_json_response
 
 if TYPE_CHECKING:
     from hr_sandbox.cornerstone.portal import Portal
@@ -24,11 +24,11 @@ HEAD = (
 TAIL = "</edmx:DataServices></edmx:Edmx>"
 
 
-def service_document(service: str, root: str) -> Response:
+def make_service_document(service: str, root: str) -> Response:
     """Return the list of all entity sets."""
-    value = [{"name": row.name, "kind": "EntitySet", "url": row.name} for row in of_service(service)]
+    value = [{"name": row.name, "kind": "EntitySet", "url": row.name} for row in list_entity_sets(service)]
     body = {"@odata.context": f"{root}{ROOTS[service]}/$metadata", "value": value}
-    response = json_response(body, media_type=JSON_TYPE)
+    response = make_json_response(body, media_type=JSON_TYPE)
     response.headers |= ODATA
     return response
 
@@ -61,7 +61,7 @@ class Metadata:
         return Response(200, body, headers)
 
     def _write(self, service: str) -> str:
-        tables, namespace = of_service(service), NAMESPACES[service]
+        tables, namespace = list_entity_sets(service), NAMESPACES[service]
         types = "\n".join(self._write_type(table) for table in tables)
         sets = "".join(f'<EntitySet Name="{row.name}" EntityType="{namespace}.{row.name}"/>' for row in tables)
         text = (

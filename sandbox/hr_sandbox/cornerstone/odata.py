@@ -7,10 +7,17 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.cornerstone.errors import NOT_FOUND, bad_request, error_response, not_implemented
+from hr_sandbox.cornerstone.errors import NOT_FOUND, make_bad_request, make_error, make_not_implemented
 from hr_sandbox.cornerstone.metadata import JSON_TYPE, ODATA
-from hr_sandbox.cornerstone.query import DELTA_TOKEN, TRACK_CHANGES, Preferences, check_accept, parse_query, preferences
-from hr_sandbox.cornerstone.selection import Links, Selection, fingerprint
+from hr_sandbox.cornerstone.query import (
+    DELTA_TOKEN,
+    TRACK_CHANGES,
+    Preferences,
+    check_accept,
+    parse_preferences,
+    parse_query,
+)
+from hr_sandbox.cornerstone.selection import Links, Selection, hash_options
 from hr_sandbox.cornerstone.store import KEY, coerce
 from hr_sandbox.cornerstone.tables import EXPORTER, ROOTS
 from hr_sandbox.cornerstone.timestamps import format_timestamp
@@ -114,20 +121,20 @@ class OData:
     def handle(self, table: EntitySet, request: Request) -> Response:
         """Return a page of a table or of its changes."""
         check_accept(request)
-        prefer = preferences(request)
+        prefer = parse_preferences(request)
         if table.service == EXPORTER and any(name == DELTA_TOKEN for name, _ in request.query):
             return self._start_changes(table, request, prefer)
         query = parse_query(table, self.store.portal.columns(table), request)
         start_state = self.links.open("next", query.token, table.name) if query.token is not None else {}
-        if start_state and start_state["options"] != fingerprint(query.options):
-            raise bad_request("The token belongs to another query.")
+        if start_state and start_state["options"] != hash_options(query.options):
+            raise make_bad_request("The token belongs to another query.")
         if "until" in start_state:
             return self._page_of_changes(table, request, prefer, start_state)
         if not start_state and prefer.track:
             if table.service != EXPORTER or table.name not in self.store.portal.tracked:
-                return not_implemented()
+                return make_not_implemented()
             if query.options:
-                raise bad_request("Changes are tracked of whole objects only.")
+                raise make_bad_request("Changes are tracked of whole objects only.")
             start_state = {"track": self.store.sequence(table.name)}
         return self._page_of_rows(table, request, prefer, query, start_state)
 
@@ -156,7 +163,7 @@ class OData:
             after = ["place", end] if placed else found.position(end)
             if self.links.styles.get(table.name) == "repeated" and "after" in start_state:
                 after = start_state["after"]
-            state = {"table": table.name, "after": after, "left": left, "options": fingerprint(query.options), **track}
+            state = {"table": table.name, "after": after, "left": left, "options": hash_options(query.options), **track}
             tail = self.links.next_link(table, request.root, query.options, self.links.token("next", state))
         elif track:
             tail = self._make_delta_link(table, track["track"])
@@ -205,10 +212,10 @@ class OData:
     def _start_changes(self, table: EntitySet, request: Request, prefer: Preferences) -> Response:
         """Return the first page of changes since a delta link was issued."""
         if len(request.query) != 1:
-            raise bad_request(f"Nothing else is asked for with {DELTA_TOKEN}.")
+            raise make_bad_request(f"Nothing else is asked for with {DELTA_TOKEN}.")
         since = self.links.open("delta", request.query[0][1], table.name)["track"]
         if table.name not in self.store.portal.tracked:
-            return not_implemented()
+            return make_not_implemented()
         state = {"track": since, "until": self.store.sequence(table.name), "place": 0}
         return self._page_of_changes(table, request, prefer, state)
 
@@ -229,7 +236,7 @@ class OData:
         if end < len(changes):
             named = {
                 "table": table.name,
-                "options": fingerprint(()),
+                "options": hash_options(()),
                 "track": state["track"],
                 "until": state["until"],
                 "place": end,
@@ -256,10 +263,10 @@ class OData:
         """Return one row by its key, such as `5` or `user_id=5,ou_id=77`."""
         check_accept(request)
         if request.query:
-            raise bad_request("A single row has no options.")
+            raise make_bad_request("A single row has no options.")
         row = self._find(table, key_text)
         if row is None:
-            raise ApiError(error_response(NOT_FOUND))
+            raise ApiError(make_error(NOT_FOUND))
         columns = self.store.portal.columns(table).values()
         body = {
             "@odata.context": f"{_context_url(table, request)}/$entity",

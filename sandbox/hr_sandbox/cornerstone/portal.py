@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.tables import Column, entity_sets
+from hr_sandbox.cornerstone.tables import Column, load_entity_sets
 from hr_sandbox.data_files import read_data
 from hr_sandbox.http.arguments import ControlError, check_choice
 
@@ -121,7 +121,7 @@ class Portal:
 
     def set_visible(self, name: str, column: str, *, visible: bool) -> None:
         """Show or hide a column."""
-        table = entity_sets()[name]
+        table = load_entity_sets()[name]
         hidden = self.hidden.setdefault(name, set())
         known = {*table.columns, *(row.name for row in self._custom_columns(name))}
         if column not in known or column in table.key:

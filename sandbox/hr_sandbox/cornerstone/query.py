@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.cornerstone.errors import NOT_ACCEPTABLE, bad_request, error_response
+from hr_sandbox.cornerstone.errors import NOT_ACCEPTABLE, make_bad_request, make_error
 from hr_sandbox.cornerstone.tables import EXPORTER, TOUCHED
 from hr_sandbox.cornerstone.timestamps import parse_timestamp
 from hr_sandbox.http.messages import ApiError
@@ -72,7 +72,7 @@ class FilterParser:
         while text[place:].strip():
             found = TOKENS.match(text, place)
             if found is None:
-                raise bad_request(f"Syntax error at position {place} in the filter.")
+                raise make_bad_request(f"Syntax error at position {place} in the filter.")
             self._tokens.append((str(found.lastgroup), found[str(found.lastgroup)]))
             place = found.end()
         self._tokens.reverse()
@@ -81,7 +81,7 @@ class FilterParser:
         """Parse the whole condition."""
         part = self._read_any()
         if self._tokens:
-            raise bad_request(f"Syntax error at {self._tokens[-1][1]} in the filter.")
+            raise make_bad_request(f"Syntax error at {self._tokens[-1][1]} in the filter.")
         return part
 
     def _peek(self) -> tuple[str, str]:
@@ -90,7 +90,7 @@ class FilterParser:
     def _take(self, *wanted: str) -> str:
         kind, text = self._tokens.pop() if self._tokens else END
         if wanted and text not in wanted and kind not in wanted:
-            raise bad_request(f"Syntax error at {text or 'the end'} in the filter.")
+            raise make_bad_request(f"Syntax error at {text or 'the end'} in the filter.")
         return text
 
     def _read_any(self) -> Condition:
@@ -136,7 +136,7 @@ class FilterParser:
         kind, text = self._read_literal()
         self._take(")")
         if kind != "text" or column.type != "Edm.String":
-            raise bad_request(f"The function {name} takes texts.")
+            raise make_bad_request(f"The function {name} takes texts.")
         if name == "contains":
             return Condition(lambda get: text in (get(column) or ""))
         return Condition(lambda get: (get(column) or "").startswith(text))
@@ -153,7 +153,7 @@ class FilterParser:
             self._take(")")
             return Condition(lambda get: _strip_blanks(get(column)) in values)
         if sign not in COMPARE:
-            raise bad_request(f"There is no operator {sign}.")
+            raise make_bad_request(f"There is no operator {sign}.")
         value = self._check_literal(column, self._read_literal(), sign)
         compare = COMPARE[sign]
 
@@ -169,9 +169,9 @@ class FilterParser:
     def _read_column(self) -> Column:
         name = self._take("name")
         if name not in self._columns:
-            raise bad_request(f"Could not find a property named '{name}'.")
+            raise make_bad_request(f"Could not find a property named '{name}'.")
         if name not in self._indexed:
-            raise bad_request(f"Filtering by '{name}' is not allowed: it is not in an index.")
+            raise make_bad_request(f"Filtering by '{name}' is not allowed: it is not in an index.")
         return self._columns[name]
 
     def _read_literal(self) -> tuple[str, Any]:
@@ -191,7 +191,7 @@ class FilterParser:
         if text == "null":
             return "null", None
         if text != "cast":
-            raise bad_request(f"Syntax error at {text} in the filter.")
+            raise make_bad_request(f"Syntax error at {text} in the filter.")
         self._take("(")
         inner = self._take("text")[1:-1]
         self._take(",")
@@ -201,7 +201,7 @@ class FilterParser:
             return "timestamp", _parse_timestamp(inner, bare_days=True)
         if wanted == "Edm.Guid" and re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", inner):
             return "guid", inner.lower()
-        raise bad_request(f"Cannot cast to {wanted}.")
+        raise make_bad_request(f"Cannot cast to {wanted}.")
 
     @staticmethod
     def _check_literal(column: Column, literal: tuple[str, Any], sign: str) -> Any:  # noqa: ANN401  any literal
@@ -211,7 +211,7 @@ class FilterParser:
         if kind == "null" and sign in {"eq", "ne"}:
             return None
         if kind != wanted or (sign not in {"eq", "ne", "in"} and wanted in UNORDERED):
-            raise bad_request(
+            raise make_bad_request(
                 f"A value of the kind {kind} cannot be compared with '{column.name}' ({column.type}) by {sign}."
             )
         return value
@@ -220,7 +220,7 @@ class FilterParser:
 def _parse_timestamp(text: str, *, bare_days: bool) -> int:
     ticks = parse_timestamp(text, bare_days=bare_days)
     if ticks is None:
-        raise bad_request(f"'{text}' is not a timestamp with a zone.")
+        raise make_bad_request(f"'{text}' is not a timestamp with a zone.")
     return ticks
 
 
@@ -229,7 +229,7 @@ def _strip_blanks(value: Any) -> Any:  # noqa: ANN401  any of OData
     return value.rstrip() if isinstance(value, str) else value
 
 
-def span(bounds: Iterable[tuple[str, int]]) -> tuple[int | None, int | None]:
+def find_span(bounds: Iterable[tuple[str, int]]) -> tuple[int | None, int | None]:
     """Return the range of timestamps that the bounds allow: the first one, and the first one after it."""
     first: int | None = None
     end: int | None = None
@@ -285,10 +285,10 @@ def check_accept(request: Request) -> None:
     """Reject requests that do not accept JSON."""
     wanted = [part.split(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")]
     if not any(part in JSON_TYPES for part in wanted):
-        raise ApiError(error_response(NOT_ACCEPTABLE, "Only application/json is served."))
+        raise ApiError(make_error(NOT_ACCEPTABLE, "Only application/json is served."))
 
 
-def preferences(request: Request) -> Preferences:
+def parse_preferences(request: Request) -> Preferences:
     """Parse the `Prefer` header. Ignores unknown preferences."""
     size, track = DEFAULT_PAGE_SIZE, False
     for part in request.headers.get("prefer", "").split(","):
@@ -298,7 +298,7 @@ def preferences(request: Request) -> Preferences:
         if name.lower() == PAGE_SIZE_PREFERENCE:
             text = text.strip('"')
             if not (text.isascii() and text.isdigit() and 0 < int(text) <= MAX_PAGE_SIZE):
-                raise bad_request(f"The value of {PAGE_SIZE_PREFERENCE} is between 1 and {MAX_PAGE_SIZE}.")
+                raise make_bad_request(f"The value of {PAGE_SIZE_PREFERENCE} is between 1 and {MAX_PAGE_SIZE}.")
             size = int(text)
     return Preferences(size, track)
 
@@ -307,14 +307,14 @@ def parse_query(table: EntitySet, columns: dict[str, Column], request: Request) 
     """Parse the query options of a request for rows."""
     given = dict(request.query)
     if len(given) != len(request.query):
-        raise bad_request("A query option is repeated.")
+        raise make_bad_request("A query option is repeated.")
     for name in given:
         if name not in OPTIONS:
-            raise bad_request(f"The query option '{name}' is not supported.")
+            raise make_bad_request(f"The query option '{name}' is not supported.")
     if "$skip" in given and table.service == EXPORTER:
-        raise bad_request("The query option '$skip' is not supported.")
+        raise make_bad_request("The query option '$skip' is not supported.")
     if (counted := given.get("$count", "false")) not in {"true", "false"}:
-        raise bad_request("The value of $count is true or false.")
+        raise make_bad_request("The value of $count is true or false.")
     condition = FilterParser(given["$filter"], columns, table.indexed).read() if "$filter" in given else None
     return Query(
         options=tuple((name, text) for name, text in request.query if name != SKIP_TOKEN),
@@ -333,7 +333,7 @@ def _parse_count(given: dict[str, str], name: str) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit()):
-        raise bad_request(f"The value of {name} is a whole number.")
+        raise make_bad_request(f"The value of {name} is a whole number.")
     return int(text)
 
 
@@ -343,7 +343,7 @@ def _parse_select(columns: dict[str, Column], text: str | None) -> tuple[Column,
     names = [name.strip() for name in text.split(",")]
     for name in names:
         if name not in columns:
-            raise bad_request(f"Could not find a property named '{name}'.")
+            raise make_bad_request(f"Could not find a property named '{name}'.")
     return tuple(columns[name] for name in dict.fromkeys(names))
 
 
@@ -352,6 +352,6 @@ def _parse_order(columns: dict[str, Column], text: str | None) -> tuple[tuple[Co
     for part in text.split(",") if text is not None else ():
         match = ORDER.fullmatch(part.strip())
         if match is None or match[1] not in columns:
-            raise bad_request(f"Rows cannot be ordered by '{part.strip()}'.")
+            raise make_bad_request(f"Rows cannot be ordered by '{part.strip()}'.")
         found.append((columns[match[1]], match[2] == "desc"))
     return tuple(found)

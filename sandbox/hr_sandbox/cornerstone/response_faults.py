@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.cornerstone.errors import HTML_ERROR, LOGIN, LOGIN_PAGE, XML_ERROR, error_response, html, redirect
+from hr_sandbox.cornerstone.errors import HTML_ERROR, LOGIN, LOGIN_PAGE, XML_ERROR, make_error, make_page, redirect
 from hr_sandbox.http.arguments import ControlError
 from hr_sandbox.http.faults import Schedule, Scheduled
 from hr_sandbox.http.messages import Response
@@ -104,12 +104,12 @@ FORMS: dict[str, Callable[[Response, Request], Response]] = {
     "html": _end_with(HTML_ERROR, ""),
     "cut": _truncate,
     "only-error": _replace_with_error,
-    "page": lambda _, __: html(LOGIN),
+    "page": lambda _, __: make_page(LOGIN),
     "login": lambda _, request: redirect(request, LOGIN_PAGE),
-    "json-500": lambda _, __: error_response(500),
+    "json-500": lambda _, __: make_error(500),
     "xml-500": lambda _, __: Response(500, XML_ERROR.encode(), {"content-type": "application/xml"}),
-    "html-500": lambda _, __: html(HTML_ERROR, 500),
-    "timeout": lambda _, __: html("<!DOCTYPE html><html><body>Gateway Timeout</body></html>", 504),
+    "html-500": lambda _, __: make_page(HTML_ERROR, 500),
+    "timeout": lambda _, __: make_page("<!DOCTYPE html><html><body>Gateway Timeout</body></html>", 504),
     "slow": lambda response, _: response,
     "no-content": lambda _, __: Response(204),
     "nothing": lambda response, _: Response(200, b"", dict(response.headers)),

@@ -8,8 +8,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from hr_sandbox.cornerstone.errors import GONE, SERVER_ERROR, bad_request, error_response
-from hr_sandbox.cornerstone.query import SKIP_TOKEN, span
+from hr_sandbox.cornerstone.errors import GONE, SERVER_ERROR, make_bad_request, make_error
+from hr_sandbox.cornerstone.query import SKIP_TOKEN, find_span
 from hr_sandbox.cornerstone.store import KEY, MOVED
 from hr_sandbox.cornerstone.tables import ROOTS
 from hr_sandbox.http.messages import ApiError
@@ -54,11 +54,11 @@ class Links:
         """Decode a token. Rejects expired tokens and those of other tables."""
         payload = self._cursors.decode(text)
         if payload is None or payload["kind"] != kind or payload["table"] != table:
-            raise bad_request("The token is not valid.")
+            raise make_bad_request("The token is not valid.")
         life = self.lives[kind]
         older_response = life is not None and payload["at"] + life <= self.clock.seconds()
         if older_response or payload["n"] <= self._ended.get(kind, 0):
-            raise ApiError(error_response(GONE, "The token has expired."))
+            raise ApiError(make_error(GONE, "The token has expired."))
         return payload
 
     def expire(self, kind: str) -> None:
@@ -79,7 +79,7 @@ class Links:
         return {name: f"{base}{table.name}?{query}"}
 
 
-def fingerprint(options: tuple[tuple[str, str], ...]) -> str:
+def hash_options(options: tuple[tuple[str, str], ...]) -> str:
     """Return a hash of the options, which must be the same in every request of a series of pages."""
     return blake2b(repr(sorted(options)).encode(), digest_size=8).hexdigest()
 
@@ -107,14 +107,14 @@ class Selection:
         self.places: Sequence[int] = range(0)
         if size := self._bulk.size(table.name):
             if query.order:
-                raise ApiError(error_response(SERVER_ERROR, "The execution timed out."))
+                raise ApiError(make_error(SERVER_ERROR, "The execution timed out."))
             self.places = self._find_generated(query, size, matches)
 
     def _find_generated(self, query: Query, size: int, matches: Any) -> Sequence[int]:  # noqa: ANN401  tests a row
         if query.condition is None:
             return range(size)
         name = self._table.name
-        first, end = span(query.condition.bounds)
+        first, end = find_span(query.condition.bounds)
         places = range(
             0 if first is None else self._bulk.since(name, first),
             size if end is None else self._bulk.since(name, end),
@@ -122,7 +122,7 @@ class Selection:
         if query.condition.only:
             return places
         if len(places) > MAX_SCANNED_ROWS:
-            raise ApiError(error_response(SERVER_ERROR, "The execution timed out."))
+            raise ApiError(make_error(SERVER_ERROR, "The execution timed out."))
         return [place for place in places if matches(self._bulk.row(name, place))]
 
     def __len__(self) -> int:

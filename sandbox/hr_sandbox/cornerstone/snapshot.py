@@ -89,7 +89,7 @@ class Snapshot:
         for index in range(TRAININGS):
             words = (self.company.seed, "training", index)
             code = kinds[index * len(kinds) // TRAININGS]
-            object_id = uuid(*words)
+            object_id = stable_uuid(*words)
             if code == "EVNT":
                 events.append(object_id)
             created = self._draw_past_time(DAYS_BACK + 300, *words, "created")
@@ -159,7 +159,7 @@ class Snapshot:
         return timestamp + stable_number(*words) % max((self.latest - timestamp) // MINUTE, 1) * MINUTE
 
 
-def uuid(*words: object) -> str:
+def stable_uuid(*words: object) -> str:
     """Return a UUID that is determined by the words."""
     parts = [f"{stable_number(*words, place):08x}" for place in range(4)]
     return f"{parts[0]}-{parts[1][:4]}-4{parts[1][5:]}-a{parts[2][1:4]}-{parts[2][4:]}{parts[3]}"

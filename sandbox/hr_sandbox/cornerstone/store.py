@@ -9,8 +9,8 @@ from hr_sandbox.cornerstone.bulk import Bulk
 from hr_sandbox.cornerstone.fake_values import FakeValues
 from hr_sandbox.cornerstone.portal import CUSTOM_FIELD_TABLES, PORTAL_DATA
 from hr_sandbox.cornerstone.rows import BUILDERS
-from hr_sandbox.cornerstone.snapshot import Snapshot, uuid
-from hr_sandbox.cornerstone.tables import TOUCHED, entity_sets
+from hr_sandbox.cornerstone.snapshot import Snapshot, stable_uuid
+from hr_sandbox.cornerstone.tables import TOUCHED, load_entity_sets
 from hr_sandbox.cornerstone.timestamps import DAY, MINUTE, SECOND, parse_timestamp, to_ticks, truncate
 from hr_sandbox.stable_random import stable_number
 
@@ -73,7 +73,7 @@ class Store:
         version = (self.company.version if name in BUILDERS else 0, self._edited.get(name, 0))
         cached = self._cache.get(name)
         if cached is None or cached[0] != version:
-            self._cache[name] = cached = (version, self._build(entity_sets()[name]))
+            self._cache[name] = cached = (version, self._build(load_entity_sets()[name]))
         return cached[1]
 
     def find(self, name: str, key: Key) -> Row | None:
@@ -201,7 +201,7 @@ class Store:
                 if part == "culture_id":
                     key[part] = 1 + culture
                 elif column.type == "Edm.Guid":
-                    key[part] = uuid(table.name, part, number)
+                    key[part] = stable_uuid(table.name, part, number)
                 else:
                     key[part] = first + number if place == 0 else first % 50 + number // (place + 1)
             yield key

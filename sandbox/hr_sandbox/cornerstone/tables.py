@@ -71,7 +71,7 @@ class EntitySet:
 
 
 @cache
-def entity_sets() -> dict[str, EntitySet]:
+def load_entity_sets() -> dict[str, EntitySet]:
     """Return all views and objects by name."""
     found = {}
     for service in (REPORTING, EXPORTER):
@@ -84,6 +84,6 @@ def entity_sets() -> dict[str, EntitySet]:
     return found
 
 
-def of_service(service: str) -> list[EntitySet]:
+def list_entity_sets(service: str) -> list[EntitySet]:
     """Return all views or all objects."""
-    return [row for row in entity_sets().values() if row.service == service]
+    return [row for row in load_entity_sets().values() if row.service == service]

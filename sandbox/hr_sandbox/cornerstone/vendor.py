@@ -16,19 +16,19 @@ from hr_sandbox.cornerstone.errors import (
     NOT_FOUND,
     TOO_MANY,
     UNAUTHORIZED,
-    error_response,
-    html,
+    make_error,
+    make_page,
     redirect,
 )
-from hr_sandbox.cornerstone.metadata import Metadata, service_document
+from hr_sandbox.cornerstone.metadata import Metadata, make_service_document
 from hr_sandbox.cornerstone.odata import OData
 from hr_sandbox.cornerstone.portal import Portal
-from hr_sandbox.cornerstone.query import preferences
+from hr_sandbox.cornerstone.query import parse_preferences
 from hr_sandbox.cornerstone.response_faults import ResponseFaults
 from hr_sandbox.cornerstone.rest import ROUTES, Rest
 from hr_sandbox.cornerstone.selection import STYLES, Links
 from hr_sandbox.cornerstone.store import Store
-from hr_sandbox.cornerstone.tables import DEFAULT_THROTTLE, METADATA_SCOPES, ROOTS, entity_sets
+from hr_sandbox.cornerstone.tables import DEFAULT_THROTTLE, METADATA_SCOPES, ROOTS, load_entity_sets
 from hr_sandbox.cornerstone.throttle import Throttle
 from hr_sandbox.http.arguments import ControlError, check_choice, find_controls
 from hr_sandbox.http.messages import ApiError
@@ -54,7 +54,7 @@ class Cornerstone(Vendor):
     tokens: Tokens
 
     name = "cornerstone"
-    streams = (*entity_sets(), *Rest.streams)
+    streams = (*load_entity_sets(), *Rest.streams)
 
     def __init__(self, company: Company, options: Options) -> None:
         super().__init__(company)
@@ -81,14 +81,14 @@ class Cornerstone(Vendor):
     def error(self, status: int, request: Request) -> Response:
         """Return a failure of the service."""
         del request
-        return error_response(status)
+        return make_error(status)
 
     def template(self, path: str) -> str | None:
         """Return the declared path that a request's path matches, or None."""
         for root in ROOTS.values():
             if path.startswith(f"{root}/"):
                 found = NAME.fullmatch(path.removeprefix(f"{root}/"))
-                return entity_sets()[found[1]].path if found and found[1] in entity_sets() else path
+                return load_entity_sets()[found[1]].path if found and found[1] in load_entity_sets() else path
         route = ROUTES.find(path)
         return route[0].path if route else None
 
@@ -98,13 +98,13 @@ class Cornerstone(Vendor):
         if path == TOKEN_PATH:
             return self._handle_token_request(request)
         if path.startswith("/phnx/"):
-            return html(LOGIN)
+            return make_page(LOGIN)
         for service, root in ROOTS.items():
             if path == root or path.startswith(f"{root}/"):
                 return self._handle_odata(service, path[len(root) + 1 :], request)
         found = ROUTES.find(path)
         if found is None:
-            raise ApiError(error_response(NOT_FOUND))
+            raise ApiError(make_error(NOT_FOUND))
         route, parts = found
         build_error = route.error_builder(request)
         headers = self._count_request(route.limited or route.path, route.stream, route.per_minute, build_error)
@@ -119,8 +119,8 @@ class Cornerstone(Vendor):
         return response
 
     def _handle_token_request(self, request: Request) -> Response:
-        headers = self._count_request(path, path, 0, error_response) if (path := self.throttle.shared) else {}
-        response = self.tokens.issue(request) if request.method == "POST" else error_response(NOT_ALLOWED)
+        headers = self._count_request(path, path, 0, make_error) if (path := self.throttle.shared) else {}
+        response = self.tokens.issue(request) if request.method == "POST" else make_error(NOT_ALLOWED)
         response.headers |= headers
         return response
 
@@ -151,23 +151,23 @@ class Cornerstone(Vendor):
         if "&" in rest:
             return redirect(request, ERROR_PAGE)
         found = NAME.fullmatch(rest)
-        table = entity_sets().get(found[1]) if found else None
+        table = load_entity_sets().get(found[1]) if found else None
         resource = table.name if table else f"{service}/{METADATA}"
-        headers = self._count_request(resource, resource, table.throttle if table else DEFAULT_THROTTLE, error_response)
+        headers = self._count_request(resource, resource, table.throttle if table else DEFAULT_THROTTLE, make_error)
         try:
             if rest in {"", METADATA}:
                 response = self._authorize(
-                    request, METADATA_SCOPES[service], rest, error_response
+                    request, METADATA_SCOPES[service], rest, make_error
                 ) or self._handle_document(service, rest, request)
             elif table is None or found is None or table.service != service:
-                response = error_response(NOT_FOUND if self.tokens.check(request) else UNAUTHORIZED)
-            elif refused := self._authorize(request, table.scope, table.name, error_response):
+                response = make_error(NOT_FOUND if self.tokens.check(request) else UNAUTHORIZED)
+            elif refused := self._authorize(request, table.scope, table.name, make_error):
                 response = refused
             elif found[2]:
                 response = self.odata.single(table, found[2], request)
             else:
                 response = self.odata.handle(table, request)
-                response = self.failures.apply(table.name, preferences(request).size, response, request)
+                response = self.failures.apply(table.name, parse_preferences(request).size, response, request)
         except ApiError as error:
             response = error.response
         response.headers |= headers
@@ -175,9 +175,9 @@ class Cornerstone(Vendor):
 
     def _handle_document(self, service: str, rest: str, request: Request) -> Response:
         if request.query:
-            raise ApiError(error_response(400, "This document has no options."))
+            raise ApiError(make_error(400, "This document has no options."))
         if not rest:
-            return service_document(service, request.root)
+            return make_service_document(service, request.root)
         return self._metadata.handle(service, request)
 
     # Controls
@@ -202,7 +202,7 @@ class Cornerstone(Vendor):
     def count(self, stream: str, first: date | None, last: date | None) -> int:
         """Return how many rows a full read of a stream yields, in a window of dates if one is given."""
         store = self.odata.store
-        if stream in entity_sets():
+        if stream in load_entity_sets():
             return len(store.rows(stream)) + store.bulk.size(stream)
         return len(self.rest.records(stream, *self.window(first, last)))
 
@@ -210,7 +210,7 @@ class Cornerstone(Vendor):
         """Return the rows of a full read of a stream, with all permissions and attributes."""
         del root
         store = self.odata.store
-        table = entity_sets().get(stream)
+        table = load_entity_sets().get(stream)
         if table is None:
             return self.rest.records(stream, *self.window(first, last))
         size = store.bulk.size(stream)
@@ -235,7 +235,7 @@ class Cornerstone(Vendor):
     def allow(self, attribute: str, *, allowed: bool) -> Json:
         """Show or hide a column, such as `users_core.user_email`."""
         stream, _, name = attribute.partition(".")
-        if stream not in entity_sets():
+        if stream not in load_entity_sets():
             raise ControlError(f"There is no attribute {attribute}.")
         self.odata.store.portal.set_visible(stream, name, visible=allowed)
         return {"attribute": attribute, "allowed": allowed}
@@ -243,7 +243,7 @@ class Cornerstone(Vendor):
     def set_links(self, path: str, style: str) -> Json:
         """Set how the links of a view or object look."""
         name = path.rpartition("/")[2]
-        if name not in entity_sets():
+        if name not in load_entity_sets():
             raise ControlError(f"There is no view or object {path}.")
         self.odata.links.styles[name] = check_choice("link style", style, STYLES)
         return {"path": path, "style": style}
@@ -256,7 +256,7 @@ class Cornerstone(Vendor):
 
     def duplicate(self, stream: str, key: str | None) -> Json:
         """Repeat a row at the end of a view or object."""
-        if stream not in entity_sets():
+        if stream not in load_entity_sets():
             raise ControlError(f"Records of {stream} cannot be on two pages.")
         rows = self.odata.store.rows(stream)
         wanted = rows[0]["_key"] if key is None and rows else None

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from hr_sandbox.clock import Clock
-from hr_sandbox.factorial.errors import FORMS, forbidden, html_error
-from hr_sandbox.factorial.tables import newest, resources
-from hr_sandbox.http.access import AccessControl, bearer_token, same_secrets
+from hr_sandbox.factorial.errors import FORMS, make_forbidden, make_html_error
+from hr_sandbox.factorial.tables import load_newest, load_resources
+from hr_sandbox.http.access import AccessControl, compare_secrets, read_bearer_token
 from hr_sandbox.http.arguments import ControlError, check_choice
-from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.http.messages import Response, make_json_response
 
 if TYPE_CHECKING:
     from hr_sandbox.factorial.tables import Resource
@@ -88,8 +88,8 @@ class Tokens:
     def check(self, request: Request) -> Bearer | None:
         """Return the client, or None if it has no valid key or token."""
         if (key := request.headers.get("x-api-key")) is not None:
-            return Bearer(None, company=True) if same_secrets((key,), (self._api_key,)) else None
-        name = bearer_token(request)
+            return Bearer(None, company=True) if compare_secrets((key,), (self._api_key,)) else None
+        name = read_bearer_token(request)
         for login in self._logins:
             if name in login.tokens:
                 ends = login.tokens[name]
@@ -101,7 +101,7 @@ class Tokens:
         given = dict(request.query)
         target = given.get("redirect_uri", "")
         if given.get("client_id") != self._client[0] or not _can_return(target):
-            return html_error(401)
+            return make_html_error(401)
         scopes = frozenset(given.get("scope", "").split()) - set(DEFAULT_SCOPE.split())
         problem = None
         if given.get("response_type") != "code":
@@ -124,7 +124,7 @@ class Tokens:
         client = (given.get("client_id", ""), given.get("client_secret", ""))
         if not given.get("grant_type"):
             return _refuse("invalid_request")
-        if not same_secrets(client, self._client):
+        if not compare_secrets(client, self._client):
             return _refuse("invalid_client")
         if given["grant_type"] == "authorization_code":
             return self._exchange(given)
@@ -168,7 +168,7 @@ class Tokens:
             login.refresh = (secrets.token_hex(32), now)
             body |= {"expires_in": int(self._lifetime), "refresh_token": login.refresh[0]}
         body |= {"scope": " ".join(sorted(login.scopes)) if login.scopes else DEFAULT_SCOPE, "created_at": int(now)}
-        return json_response(body, cache_control="no-store")
+        return make_json_response(body, cache_control="no-store")
 
     def login(self, *, company: bool) -> dict[str, object]:
         """Log in without a browser. Returns the tokens."""
@@ -206,7 +206,7 @@ def _redirect(target: str, members: dict[str, str], given: dict[str, str]) -> Re
 
 def _refuse(problem: str) -> Response:
     status = 401 if problem in UNAUTHORIZED else 400
-    return json_response(
+    return make_json_response(
         {"error": problem, "error_description": DESCRIPTIONS[problem]}, status, cache_control="no-store"
     )
 
@@ -214,22 +214,22 @@ def _refuse(problem: str) -> Response:
 PREFIX = "/api/{version}/resources/"
 
 
-def path_of(resource: str) -> str:
+def declared_path(resource: str) -> str:
     """Return the declared path of a resource."""
     return f"{PREFIX}{resource}"
 
 
-def resource_of(path: str) -> Resource:
+def find_resource(path: str) -> Resource:
     """Return the resource with this path or name."""
     name = path.removeprefix(PREFIX)
-    if name not in resources():
+    if name not in load_resources():
         raise ControlError(f"There is no endpoint {path}.")
-    return resources()[name]
+    return load_resources()[name]
 
 
-def stream_of(name: str) -> Resource:
+def find_stream(name: str) -> Resource:
     """Return the resource of a stream."""
-    found = next((row for row in newest().values() if row.stream == name), None)
+    found = next((row for row in load_newest().values() if row.stream == name), None)
     if found is None:
         raise ControlError(f"There is no stream {name}.")
     return found
@@ -242,7 +242,7 @@ class Access(AccessControl):
     default_label = "the default of the module"
 
     def __init__(self) -> None:
-        super().__init__(sorted({row.module for row in resources().values()}), resources())
+        super().__init__(sorted({row.module for row in load_resources().values()}), load_resources())
         self.forms: dict[str, str] = {}
         self.hidden: dict[str, set[str]] = {}
 
@@ -250,14 +250,14 @@ class Access(AccessControl):
         """Return the response if a module is not booked or the token lacks the scope, else None."""
         for target in (resource.name, resource.module):
             if target in self.denied:
-                return forbidden(resource.module, self.forms.get(resource.module), self.denied[target])
+                return make_forbidden(resource.module, self.forms.get(resource.module), self.denied[target])
         if bearer.scopes is not None and resource.scope is not None and resource.scope not in bearer.scopes:
-            return forbidden(resource.module, self.forms.get(resource.module), None)
+            return make_forbidden(resource.module, self.forms.get(resource.module), None)
         return None
 
     def endpoint_name(self, endpoint: str) -> str:
         """Return the name of a resource that is given by its path or its name."""
-        return resource_of(endpoint).name
+        return find_resource(endpoint).name
 
     def set_form(self, module: str, form: str) -> Json:
         """Set how a module responds if it is not booked."""
@@ -268,7 +268,7 @@ class Access(AccessControl):
     def allow(self, attribute: str, *, allowed: bool) -> Json:
         """Show an attribute, or set it to null."""
         stream, _, name = attribute.partition(".")
-        resource = stream_of(stream)
+        resource = find_stream(stream)
         if name not in resource.fields or name == resource.key:
             raise ControlError(f"There is no attribute {attribute}.")
         hidden = self.hidden.setdefault(resource.name, set())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, time
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.factorial.access import resource_of, stream_of
+from hr_sandbox.factorial.access import find_resource, find_stream
 from hr_sandbox.factorial.query import parse_timestamp
 from hr_sandbox.factorial.tables import CLUSTER
 from hr_sandbox.http.arguments import (
@@ -96,7 +96,7 @@ class FactorialControls:
 
     def _find(self, stream: str, text: str) -> tuple[Resource, Key]:
         """Return the resource of a stream, and the key of one of its rows."""
-        resource = stream_of(stream)
+        resource = find_stream(stream)
         key = _parse_key(text, numbered=resource.key is not None and resource.fields[resource.key].type == "id")
         store = self._endpoints.store
         in_bulk = resource.name == "attendance/shifts" and isinstance(key, int) and store.bulk.find(key)
@@ -107,7 +107,7 @@ class FactorialControls:
     @control("ignore", endpoint=take_text, parameter=take_text, ignored=with_default(take_flag, default=True))
     def ignore(self, endpoint: str, parameter: str, *, ignored: bool) -> Json:
         """Make an endpoint ignore a parameter, or support it again."""
-        resource = resource_of(endpoint)
+        resource = find_resource(endpoint)
         check_choice("parameter", parameter, resource.parameters)
         names = self._endpoints.modes.ignored.setdefault(resource.name, set())
         (names.add if ignored else names.discard)(parameter)

@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.company.generator import SATURDAY
 from hr_sandbox.factorial import filters
-from hr_sandbox.factorial.errors import html_error
-from hr_sandbox.factorial.filters import MEMBERSHIPS, SOURCES, date_tests, visible, without_unrequested
-from hr_sandbox.factorial.query import Paging, Query, paging, slice_page, unpaged_meta
-from hr_sandbox.factorial.store import SHIFTS, STATS, Store, row_key
-from hr_sandbox.factorial.tables import CLUSTER, TEXT_IDS, resources, to_api_id
+from hr_sandbox.factorial.errors import make_html_error
+from hr_sandbox.factorial.filters import (
+    MEMBERSHIPS,
+    SOURCES,
+    make_date_tests,
+    make_visibility_tests,
+    remove_unrequested,
+)
+from hr_sandbox.factorial.query import Paging, Query, describe_whole, parse_paging, slice_page
+from hr_sandbox.factorial.store import SHIFTS, STATS, Store, find_row_key
+from hr_sandbox.factorial.tables import CLUSTER, TEXT_IDS, load_resources, to_api_id
 from hr_sandbox.http.arguments import ControlError
-from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.http.messages import Response, make_json_response
 from hr_sandbox.stable_random import stable_number
 
 if TYPE_CHECKING:
@@ -33,7 +39,7 @@ TIMES = ("_at", "_on", "date")  # suffixes of fields with dates and times
 @cache
 def _field_names(name: str, version: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Return the fields of a version, those that are ids, and those that are dates or times."""
-    fields = [field for field in resources()[name].fields.values() if version in field.span]
+    fields = [field for field in load_resources()[name].fields.values() if version in field.span]
     return (
         tuple(field.name for field in fields),
         tuple(field.name for field in fields if field.type in {"id", "ids"}),
@@ -153,27 +159,27 @@ class Endpoints:
         query = Query(resource, version, pairs, frozenset(self.modes.ignored.get(resource.name, ())))
         filters.check_required(query)
         if self.modes.unusual.get(resource.name) == NULL_ERRORS:
-            return json_response({"errors": None})
+            return make_json_response({"errors": None})
         given = dict(pairs)
         if resource.name == SHIFTS:
             return self._handle_shifts(query)
         key = resource.key
         numbered = resource.name == STATS or (key is not None and resource.fields[key].type == "id")
-        asked = paging(given, numbered=numbered)
+        asked = parse_paging(given, numbered=numbered)
         rows = self._select(query)
         if resource.name in self.modes.unpaged:
-            return self._respond(query, rows, unpaged_meta(len(rows)))
+            return self._respond(query, rows, describe_whole(len(rows)))
         if resource.name == STATS:
             people = sorted({row["employee_id"] for row in rows})
             # `page` has no effect here.
             part, meta = slice_page(people, Paging(asked.limit, asked.after, asked.before, None))
             chosen = set(people[part])
             return self._respond(query, [row for row in rows if row["employee_id"] in chosen], meta)
-        part, meta = slice_page([row_key(resource, row) for row in rows], asked)
+        part, meta = slice_page([find_row_key(resource, row) for row in rows], asked)
         return self._respond(query, rows[part], meta)
 
     def _respond(self, query: Query, rows: Sequence[Row], meta: Row) -> Response:
-        return json_response(
+        return make_json_response(
             {"data": self._apply_mode(query.resource, self._render(query, list(rows)), meta), "meta": meta}
         )
 
@@ -191,13 +197,13 @@ class Endpoints:
 
     def _render(self, query: Query, rows: list[Row]) -> list[Row]:
         hidden = frozenset(self._access.hidden.get(query.resource.name, ()))
-        return render_rows(query.resource, without_unrequested(query, rows), query.version, hidden)
+        return render_rows(query.resource, remove_unrequested(query, rows), query.version, hidden)
 
     def _select(self, query: Query) -> list[Row]:
         name = query.resource.name
         on = query.day("reference_date") if "reference_date" in query.resource.parameters else None
         rows = self.store.stats(on) if on and name == STATS else self.store.rows(name)
-        tests = [*visible(query), *filters.tests(query), *date_tests(query)]
+        tests = [*make_visibility_tests(query), *filters.make_tests(query), *make_date_tests(query)]
         if tests:
             rows = [row for row in rows if all(test(row) for test in tests)]
         if name == FRENCH_COUNTS and "from" in query:
@@ -213,13 +219,13 @@ class Endpoints:
         if touched is None and not query.many("ids[]"):
             wide = first is None or last is None or (last - first).days >= modes.widest_days
             seconds = modes.stall_seconds if wide else 0.0
-        tests, bounds = filters.tests(query), date_tests(query, or_later=modes.or_later)
+        tests, bounds = filters.make_tests(query), make_date_tests(query, or_later=modes.or_later)
         # A generated shift was last updated on its own day.
         early = max(filter(None, (first, touched)), default=None)
         late = min(filter(None, (last, None if modes.or_later else touched)), default=None)
         places = bulk.between(early, late) if bulk.rows else range(0)
         if len(places) > modes.max_shifts:
-            response = html_error(GATEWAY_TIMEOUT)
+            response = make_html_error(GATEWAY_TIMEOUT)
         else:
             rows = [row for row in self.store.rows(SHIFTS) if all(test(row) for test in (*tests, *bounds))]
             # Generated rows already match the requested dates.
@@ -233,10 +239,10 @@ class Endpoints:
         bulk = self.store.bulk
         if tests or not places or SHIFTS in self.modes.unusual:
             rows += [row for row in bulk.rows_at(places) if all(test(row) for test in tests)]
-            return self._respond(query, rows, unpaged_meta(len(rows)))
-        parts = [json_response(row).body.decode() for row in self._render(query, rows)]
+            return self._respond(query, rows, describe_whole(len(rows)))
+        parts = [make_json_response(row).body.decode() for row in self._render(query, rows)]
         parts += bulk.texts(places, lambda some: self._render(query, some))
-        meta = json_response(unpaged_meta(len(parts)))
+        meta = make_json_response(describe_whole(len(parts)))
         body = f'{{"data":[{",".join(parts)}],"meta":{meta.body.decode()}}}'
         return Response(200, body.encode(), meta.headers)
 

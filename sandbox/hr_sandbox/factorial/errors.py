@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http.client import responses
 
-from hr_sandbox.http.messages import ApiError, Response, json_response
+from hr_sandbox.http.messages import ApiError, Response, make_json_response
 from hr_sandbox.stable_random import stable_number
 
 BAD_REQUEST, UNAUTHORIZED, PAYMENT_REQUIRED, FORBIDDEN, NOT_FOUND, UNPROCESSABLE = 400, 401, 402, 403, 404, 422
@@ -24,58 +24,58 @@ JSON, HTML, EMPTY, NULL, PAYMENT = "json", "html", "empty", "null", "payment"
 FORMS = (JSON, HTML, EMPTY, NULL, PAYMENT)
 
 
-def html_error(status: int) -> Response:
+def make_html_error(status: int) -> Response:
     """Return the HTML error page of a gateway."""
     title = f"{status} {responses.get(status, 'Error')}"
     body = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
     return Response(status, body.encode(), {"content-type": "text/html; charset=utf-8"})
 
 
-def unauthorized() -> Response:
+def make_unauthorized() -> Response:
     """Return the error for a missing or invalid key or token."""
-    return json_response({"errors": None}, UNAUTHORIZED)
+    return make_json_response({"errors": None}, UNAUTHORIZED)
 
 
-def error_with_code(status: int, message: str | None = None, name: str | None = None) -> Response:
+def make_error_with_code(status: int, message: str | None = None, name: str | None = None) -> Response:
     """Return an error in the documented format: a code, a message, and the parameter."""
     code, message = CODES.get(status, "unknown_error"), message or responses.get(status, "Error")
-    return json_response({"errors": [{"code": code, "message": message, "field": name}]}, status)
+    return make_json_response({"errors": [{"code": code, "message": message, "field": name}]}, status)
 
 
-def error_response(status: int) -> Response:
+def make_error(status: int) -> Response:
     """Return a failure of the service."""
     if status == UNAUTHORIZED:
-        return unauthorized()
-    return html_error(status) if status in GATEWAY else error_with_code(status)
+        return make_unauthorized()
+    return make_html_error(status) if status in GATEWAY else make_error_with_code(status)
 
 
-def forbidden(module: str, form: str | None, status: int | None) -> Response:
+def make_forbidden(module: str, form: str | None, status: int | None) -> Response:
     """Return the response of a module that is not booked, or of a missing scope. Each module has its own format."""
     form = form or FORMS[stable_number("forbidden", module) % 3]
     if form == NULL or status == UNAUTHORIZED:
-        return json_response({"errors": None}, status or UNAUTHORIZED)
+        return make_json_response({"errors": None}, status or UNAUTHORIZED)
     status = status or (PAYMENT_REQUIRED if form == PAYMENT else FORBIDDEN)
     if form == HTML:
-        return html_error(status)
-    return Response(status) if form == EMPTY else error_with_code(status)
+        return make_html_error(status)
+    return Response(status) if form == EMPTY else make_error_with_code(status)
 
 
-def invalid_parameter(module: str, name: str, sentence: str) -> ApiError:
+def make_invalid_parameter(module: str, name: str, sentence: str) -> ApiError:
     """A parameter is invalid. Each module has its own format."""
     shapes = (
-        error_with_code(BAD_REQUEST, sentence, name),
-        json_response({"errors": {name: [sentence]}}, UNPROCESSABLE),
-        json_response({"message": f"{name}: {sentence}"}, BAD_REQUEST),
-        json_response({"detail": f"{name}: {sentence}"}, BAD_REQUEST),
+        make_error_with_code(BAD_REQUEST, sentence, name),
+        make_json_response({"errors": {name: [sentence]}}, UNPROCESSABLE),
+        make_json_response({"message": f"{name}: {sentence}"}, BAD_REQUEST),
+        make_json_response({"detail": f"{name}: {sentence}"}, BAD_REQUEST),
     )
     return ApiError(shapes[stable_number("errors", module) % len(shapes)])
 
 
-def invalid_cursor(name: str) -> ApiError:
+def make_invalid_cursor(name: str) -> ApiError:
     """A cursor or page size is invalid."""
-    return ApiError(error_with_code(BAD_REQUEST, "is invalid", name))
+    return ApiError(make_error_with_code(BAD_REQUEST, "is invalid", name))
 
 
-def not_found() -> ApiError:
+def make_not_found() -> ApiError:
     """The record does not exist."""
-    return ApiError(error_with_code(NOT_FOUND, "Record not found"))
+    return ApiError(make_error_with_code(NOT_FOUND, "Record not found"))

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.data_files import read_data
-from hr_sandbox.factorial.tables import resources, to_api_id
+from hr_sandbox.factorial.tables import load_resources, to_api_id
 from hr_sandbox.stable_random import stable_chance, stable_choice, stable_number
 
 if TYPE_CHECKING:
@@ -25,19 +25,19 @@ SIZES: dict[str, int] = _RESOURCES["sizes"]
 REFERENCES: dict[str, str] = _RESOURCES["references"]
 
 
-def size_of(resource: str) -> int:
+def choose_size(resource: str) -> int:
     """Return how many rows a generated resource has."""
     return SIZES.get(resource, MIN_SIZE + stable_number("size", resource) % SIZE_RANGE)
 
 
-def first_of(resource: str) -> int:
+def choose_first_id(resource: str) -> int:
     """Return the id of the first row of a generated resource."""
     return 1000 + stable_number("first", resource) % 90_000
 
 
-def keys_of(resource: str) -> list[int] | list[str]:
+def list_keys(resource: str) -> list[int] | list[str]:
     """Return the ids of a generated resource: integers, or texts if the vendor's are texts."""
-    row, first, size = resources().get(resource), first_of(resource), size_of(resource)
+    row, first, size = load_resources().get(resource), choose_first_id(resource), choose_size(resource)
     if row is not None and row.key is not None and row.fields[row.key].type != "id":
         return sorted(
             f"{stable_number(resource, index):08x}-{index:04x}-4{size:03x}-8000-{first:012x}" for index in range(size)
@@ -87,7 +87,7 @@ class Pools:
         if resource is None:
             return list(range(1, 60))
         if resource not in self._pools:
-            self._pools[resource] = keys_of(resource)
+            self._pools[resource] = list_keys(resource)
         return self._pools[resource]
 
 
@@ -255,7 +255,7 @@ def _make_wrong_type(field: Field, number: int) -> Any:  # noqa: ANN401  any typ
     return number % 32 / 4 if "duration" in field.name else f"{number % 90_000 / 100}"
 
 
-def day_of(value: object) -> date | None:
+def to_date(value: object) -> date | None:
     """Return the date of a date or timestamp."""
     if isinstance(value, datetime):
         return value.date()

@@ -8,9 +8,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.data_files import read_data
-from hr_sandbox.factorial.errors import invalid_parameter
-from hr_sandbox.factorial.fake_values import day_of
-from hr_sandbox.factorial.tables import resources, to_api_id
+from hr_sandbox.factorial.errors import make_invalid_parameter
+from hr_sandbox.factorial.fake_values import to_date
+from hr_sandbox.factorial.tables import load_resources, to_api_id
 from hr_sandbox.stable_random import stable_chance
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def date_tests(query: Query, *, or_later: bool = False) -> list[Test]:
+def make_date_tests(query: Query, *, or_later: bool = False) -> list[Test]:
     """Return the tests for the date parameters of a query.
 
     Args:
@@ -77,7 +77,7 @@ def _compare(field: str, compare: Callable[[Any, Any], bool], bound: date | date
         held = row.get(field)
         if held is None:
             return open_ended
-        return compare(day_of(held) if by_day else held, bound)
+        return compare(to_date(held) if by_day else held, bound)
 
     return test
 
@@ -133,7 +133,7 @@ SOURCES = ("direct", "source_team_ids", "parent_team_ids")
 MEMBERSHIPS, WORKED = "teams/memberships", "attendance/worked_times"
 
 
-def visible(query: Query) -> list[Predicate]:
+def make_visibility_tests(query: Query) -> list[Predicate]:
     """Return the tests for rows that are visible without further flags."""
     hiding = [
         hidden
@@ -146,7 +146,7 @@ def visible(query: Query) -> list[Predicate]:
     return [lambda row, hidden=hidden: not hidden(row) for hidden in hiding]  # type: ignore[misc]
 
 
-def without_unrequested(query: Query, rows: list[Row]) -> list[Row]:
+def remove_unrequested(query: Query, rows: list[Row]) -> list[Row]:
     """Remove the fields that were not requested."""
     name = query.resource.name
     without = {
@@ -208,19 +208,19 @@ def check_required(query: Query) -> None:
     for name in resource.needs:
         known = query.version in resource.parameters[name].span
         if known and not any(query.many(name)):
-            raise invalid_parameter(resource.module, name, "can't be blank")
+            raise make_invalid_parameter(resource.module, name, "can't be blank")
         parameter = resource.parameters[name]
         if known and parameter.choices and not set(query.many(name)) <= set(parameter.choices):
-            raise invalid_parameter(resource.module, name, "is not included in the list")
+            raise make_invalid_parameter(resource.module, name, "is not included in the list")
     groups = ONE_OF.get(resource.name, ())
     if groups and not any(all(any(query.many(name)) for name in group) for group in groups):
-        raise invalid_parameter(resource.module, groups[0][0], "is missing, and nothing else bounds the request")
+        raise make_invalid_parameter(resource.module, groups[0][0], "is missing, and nothing else bounds the request")
     name, most = AT_MOST.get(resource.name, ("", 0))
     if len(query.many(name)) > most:
-        raise invalid_parameter(resource.module, name, f"takes {most} at most")
+        raise make_invalid_parameter(resource.module, name, f"takes {most} at most")
 
 
-def tests(query: Query) -> list[Test]:
+def make_tests(query: Query) -> list[Test]:
     """Return the tests for the parameters of a query and for views."""
     found = [test for name in query.names if (test := _test_parameter(query, name))]
     return [*found, *_test_views(query)]
@@ -260,7 +260,7 @@ def _list_texts(held: Any, *, numbers: bool) -> list[str]:  # noqa: ANN401  any 
 
 @cache
 def _is_number(resource: str, field: str) -> bool:
-    known = resources()[resource].fields.get(field)
+    known = load_resources()[resource].fields.get(field)
     return known.type in {"id", "ids"} if known else field.endswith("_id")
 
 
@@ -270,7 +270,7 @@ def _find_field(resource: str, name: str) -> str | None:
     for called in (f"{resource}/{name}", name):
         if called in FIELD_NAMES:
             return FIELD_NAMES[called]
-    fields = resources()[resource].fields
+    fields = load_resources()[resource].fields
     plain = name.removesuffix("[]")
     for guess in (plain, plain.removesuffix("s"), plain.removesuffix("es"), f"{plain.removesuffix('ies')}y"):
         if guess in fields:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.factorial.errors import invalid_cursor, invalid_parameter
-from hr_sandbox.factorial.tables import CLUSTER, cursor, key_of, to_api_id
+from hr_sandbox.factorial.errors import make_invalid_cursor, make_invalid_parameter
+from hr_sandbox.factorial.tables import CLUSTER, decode_cursor, encode_cursor, to_api_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,9 +52,9 @@ class Query:
     def _check(self, name: str, texts: list[str]) -> None:
         parameter = self.resource.parameters[name]
         if parameter.type == "boolean" and not name.endswith("[]") and texts[-1] not in FLAGS:
-            raise invalid_parameter(self.resource.module, name, "is not a boolean")
+            raise make_invalid_parameter(self.resource.module, name, "is not a boolean")
         if parameter.choices and not name.endswith("[]") and texts[-1] not in parameter.choices:
-            raise invalid_parameter(self.resource.module, name, "is not included in the list")
+            raise make_invalid_parameter(self.resource.module, name, "is not included in the list")
 
     def __contains__(self, name: object) -> bool:
         return name in self._values
@@ -86,7 +86,7 @@ class Query:
         try:
             return parse_timestamp(text)
         except (ValueError, OverflowError) as error:
-            raise invalid_parameter(self.resource.module, name, "is not a valid date") from error
+            raise make_invalid_parameter(self.resource.module, name, "is not a valid date") from error
 
     def day(self, name: str) -> date | None:
         """Return a date, or the UTC date of a timestamp."""
@@ -115,7 +115,7 @@ class Paging:
     number: int | None
 
 
-def paging(given: dict[str, str], *, numbered: bool) -> Paging:
+def parse_paging(given: dict[str, str], *, numbered: bool) -> Paging:
     """Parse the pagination parameters.
 
     Args:
@@ -133,7 +133,7 @@ def _parse_count(given: dict[str, str], name: str) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and int(text)):
-        raise invalid_cursor(name)
+        raise make_invalid_cursor(name)
     return int(text)
 
 
@@ -142,13 +142,13 @@ def _parse_key(given: dict[str, str], name: str, numbered: bool) -> Key | None: 
     if text is None:
         return None
     try:
-        key = key_of(text)
+        key = decode_cursor(text)
         return int(key) - CLUSTER if numbered else key
     except ValueError as error:
-        raise invalid_cursor(name) from error
+        raise make_invalid_cursor(name) from error
 
 
-def cursor_key(key: Key) -> str:
+def format_key(key: Key) -> str:
     """Return the key in a cursor."""
     return str(to_api_id(key)) if isinstance(key, int) else key
 
@@ -161,8 +161,8 @@ def slice_page(keys: Sequence[Key], asked: Paging) -> tuple[slice, Row]:
         "has_next_page": end < len(keys),
         "has_previous_page": start > 0 and bool(keys),
         # A complete result has no cursors.
-        "start_cursor": None if whole or start >= end else cursor(cursor_key(keys[start])),
-        "end_cursor": None if whole or start >= end else cursor(cursor_key(keys[end - 1])),
+        "start_cursor": None if whole or start >= end else encode_cursor(format_key(keys[start])),
+        "end_cursor": None if whole or start >= end else encode_cursor(format_key(keys[end - 1])),
         "limit": asked.limit,
         "total": len(keys),
     }
@@ -180,7 +180,7 @@ def _find_bounds(keys: Sequence[Key], asked: Paging) -> tuple[int, int]:
     return start, min(start + asked.limit, len(keys))
 
 
-def unpaged_meta(total: int) -> Row:
+def describe_whole(total: int) -> Row:
     """Return the `meta` of a resource that does not page."""
     return {
         "has_next_page": False,

@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox import clock
-from hr_sandbox.factorial.fake_values import COMPANY, FakeValues, Pools, Row, keys_of
+from hr_sandbox.factorial.fake_values import COMPANY, FakeValues, Pools, Row, list_keys
 from hr_sandbox.factorial.rows import BUILDERS
-from hr_sandbox.factorial.rows.time_off import stats
-from hr_sandbox.factorial.tables import resources
+from hr_sandbox.factorial.rows.time_off import list_stats
+from hr_sandbox.factorial.tables import load_resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -146,7 +146,7 @@ SHIFTS, STATS = "attendance/shifts", "timeoff/allowance_stats"
 Key = int | str
 
 
-def row_key(resource: Resource, row: Row) -> Key:
+def find_row_key(resource: Resource, row: Row) -> Key:
     """Return the key of a row; for resources without an id, an internal one."""
     key: Key = row[resource.key] if resource.key else row["_key"]
     return key
@@ -174,7 +174,7 @@ class Store:
         version = (self.company.version, self._changes)
         cached = self._cache.get(name)
         if cached is None or (cached[0] != version and (name in BUILDERS or cached[0][1] != version[1])):
-            self._cache[name] = cached = (version, self._build(resources()[name]))
+            self._cache[name] = cached = (version, self._build(load_resources()[name]))
         return cached[1]
 
     def rows_to_count(self, name: str) -> list[Row]:
@@ -184,26 +184,26 @@ class Store:
         version = (self.company.version, self._changes)
         cached = self._rows_to_count.get(name)
         if cached is None or cached[0] != version:
-            resource, build = resources()[name], BUILDERS.get(name)
+            resource, build = load_resources()[name], BUILDERS.get(name)
             deleted = self._deleted.get(name, set())
             known: Iterable[Row] = build(self.company) if build else _generate_keys(resource)
-            rows = [row for row in known if row_key(resource, row) not in deleted]
+            rows = [row for row in known if find_row_key(resource, row) not in deleted]
             self._rows_to_count[name] = cached = (version, rows)
         return cached[1]
 
     def find(self, name: str, key: Key) -> Row | None:
         """Return the row with this key, or None."""
-        resource = resources()[name]
+        resource = load_resources()[name]
         if name == SHIFTS and isinstance(key, int) and (row := self.bulk.find(key)):
             return row
         rows = self.rows(name)
-        index = bisect_left(rows, key, key=lambda row: row_key(resource, row))
-        return rows[index] if index < len(rows) and row_key(resource, rows[index]) == key else None
+        index = bisect_left(rows, key, key=lambda row: find_row_key(resource, row))
+        return rows[index] if index < len(rows) and find_row_key(resource, rows[index]) == key else None
 
     def stats(self, on: date) -> list[Row]:
         """Return the balances of all employees on a day."""
-        fake_values = self._fake_values(resources()[STATS])
-        return sorted((fake_values.fill(row) for row in stats(self.company, on)), key=lambda row: str(row["id"]))
+        fake_values = self._fake_values(load_resources()[STATS])
+        return sorted((fake_values.fill(row) for row in list_stats(self.company, on)), key=lambda row: str(row["id"]))
 
     def edit(self, resource: Resource, key: Key, changes: Row) -> None:
         """Change a row and update its timestamp."""
@@ -214,7 +214,7 @@ class Store:
     def delete(self, resource: Resource, key: Key) -> None:
         """Delete a row. Resources with `deleted_at` keep it."""
         if DELETED in resource.fields:
-            self.edit(resource, key, {DELETED: clock.now(), "_by_trash_bin": True})
+            self.edit(resource, key, {DELETED: clock.read_clock(), "_by_trash_bin": True})
             return
         self._deleted.setdefault(resource.name, set()).add(key)
         self._changes += 1
@@ -230,7 +230,7 @@ class Store:
         for row in known:
             if build:
                 row.setdefault("company_id", COMPANY)
-            key = row_key(resource, row)
+            key = find_row_key(resource, row)
             rows[key] = fake_values.fill(row, key)
         self._stamp_changes(resource, rows)
         rows.update(self._tombstones.get(resource.name, {}))
@@ -271,10 +271,10 @@ class Store:
 
 def _present_time(resource: Resource) -> Any:  # noqa: ANN401  a timestamp, or seconds
     """Return the present time in the format of the resource's timestamps."""
-    field, now = resource.fields.get("updated_at"), clock.now()
+    field, now = resource.fields.get("updated_at"), clock.read_clock()
     return int(now.timestamp()) if field and field.form == "epoch" else now
 
 
 def _generate_keys(resource: Resource) -> Iterable[Row]:
-    for index, key in enumerate(keys_of(resource.name)):
+    for index, key in enumerate(list_keys(resource.name)):
         yield {resource.key: key} if resource.key else {"_key": f"{index}"}

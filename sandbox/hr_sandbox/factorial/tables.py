@@ -138,7 +138,7 @@ def _read_resource(name: str, row: dict[str, Any]) -> Resource:
 
 
 @cache
-def resources() -> dict[str, Resource]:
+def load_resources() -> dict[str, Resource]:
     """Return all resources of all live versions by name."""
     found = {}
     for file in sorted(files(__package__).joinpath("described").iterdir(), key=lambda row: row.name):
@@ -149,9 +149,9 @@ def resources() -> dict[str, Resource]:
 
 
 @cache
-def newest() -> dict[str, Resource]:
+def load_newest() -> dict[str, Resource]:
     """Return the resources of the newest version by name."""
-    return {name: row for name, row in resources().items() if NEWEST in row.span}
+    return {name: row for name, row in load_resources().items() if NEWEST in row.span}
 
 
 CLUSTER = 18_446_744_073_709_550  # the first id of the vendor's first cluster, beyond 2^53
@@ -167,12 +167,12 @@ def format_id(number: int, version: str) -> int | str:
     return to_api_id(number) if version < TEXT_IDS else str(to_api_id(number))
 
 
-def cursor(key: str) -> str:
+def encode_cursor(key: str) -> str:
     """Return the cursor of a row."""
     return base64.b64encode(key.encode()).decode()
 
 
-def key_of(text: str) -> str:
+def decode_cursor(text: str) -> str:
     """Return the id in a cursor.
 
     Raises:

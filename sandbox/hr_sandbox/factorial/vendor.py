@@ -7,15 +7,23 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.access import AUTHORIZE_PATH, TOKEN_PATH, Access, Tokens, path_of, resource_of, stream_of
+from hr_sandbox.factorial.access import (
+    AUTHORIZE_PATH,
+    TOKEN_PATH,
+    Access,
+    Tokens,
+    declared_path,
+    find_resource,
+    find_stream,
+)
 from hr_sandbox.factorial.controls import FactorialControls
 from hr_sandbox.factorial.endpoint import UNUSUAL_MODES, Endpoints, render_rows
-from hr_sandbox.factorial.errors import error_response, html_error, not_found, unauthorized
+from hr_sandbox.factorial.errors import make_error, make_html_error, make_not_found, make_unauthorized
 from hr_sandbox.factorial.store import SHIFTS, STATS, Store
-from hr_sandbox.factorial.tables import CLUSTER, NEWEST, find_served_version, newest, resources
+from hr_sandbox.factorial.tables import CLUSTER, NEWEST, find_served_version, load_newest, load_resources
 from hr_sandbox.http.arguments import ControlError, check_choice, find_controls
 from hr_sandbox.http.limits import Buckets, Rate
-from hr_sandbox.http.messages import ApiError, json_response, pick_fields
+from hr_sandbox.http.messages import ApiError, make_json_response, pick_fields
 from hr_sandbox.vendor import YEARS_BACK, Vendor
 
 if TYPE_CHECKING:
@@ -44,13 +52,13 @@ class Factorial(Vendor):
     tokens: Tokens
 
     name = "factorial"
-    streams = tuple(row.stream for row in newest().values())
+    streams = tuple(row.stream for row in load_newest().values())
 
     def __init__(self, company: Company, options: Options) -> None:
         super().__init__(company)
         self.access = Access()
         self.endpoints = Endpoints(Store(company), self.access)
-        scopes = frozenset(row.scope for row in resources().values() if row.scope)
+        scopes = frozenset(row.scope for row in load_resources().values() if row.scope)
         client = (options.client_id, options.client_secret)
         self.tokens = Tokens(client, options.api_key, min(options.token_ttl, MAX_TOKEN_TTL), scopes)
         self._limit = Rate.per_minute(options.requests_per_minute) if options.requests_per_minute else None
@@ -67,7 +75,7 @@ class Factorial(Vendor):
         if rate:
             enough, remaining = self._buckets.take(self._limit is None, rate)
         try:
-            response = self._dispatch(request) if enough else error_response(TOO_MANY)
+            response = self._dispatch(request) if enough else make_error(TOO_MANY)
         except ApiError as error:
             response = error.response
         if rate and remaining is not None:
@@ -82,26 +90,26 @@ class Factorial(Vendor):
     def error(self, status: int, request: Request) -> Response:
         """Return a failure of the service."""
         del request
-        return error_response(status)
+        return make_error(status)
 
     def template(self, path: str) -> str | None:
         """Return the declared path that a request's path matches, or None."""
         if path in OAUTH_ENDPOINTS:
             return path
         found = PATH.fullmatch(path)
-        if found is None or found[2] not in resources():
+        if found is None or found[2] not in load_resources():
             return None
-        return f"{path_of(found[2])}/{{id}}" if found[3] else path_of(found[2])
+        return f"{declared_path(found[2])}/{{id}}" if found[3] else declared_path(found[2])
 
     def _dispatch(self, request: Request) -> Response:
         """Check path, version, method, key and booking, then call the endpoint."""
         if request.path in OAUTH_ENDPOINTS:
             method, door = OAUTH_ENDPOINTS[request.path]
-            return door(self.tokens, request) if request.method == method else html_error(NOT_ALLOWED)
+            return door(self.tokens, request) if request.method == method else make_html_error(NOT_ALLOWED)
         resource, version, key = self._route(request.path)
         bearer = self.tokens.check(request)
         if request.method != "GET" or bearer is None:
-            return unauthorized() if request.method == "GET" else html_error(NOT_ALLOWED)
+            return make_unauthorized() if request.method == "GET" else make_html_error(NOT_ALLOWED)
         if (refused := self.access.refusal(resource, bearer)) is not None:
             return refused
         if resource.name == CREDENTIALS:
@@ -114,25 +122,25 @@ class Factorial(Vendor):
         """Return the resource, the version, and the id of a single record."""
         found = PATH.fullmatch(path)
         version = find_served_version(found[1]) if found else None
-        resource = resources().get(found[2]) if found else None
+        resource = load_resources().get(found[2]) if found else None
         if found is None or version is None or resource is None or version not in resource.span:
-            raise ApiError(html_error(NOT_FOUND))
+            raise ApiError(make_html_error(NOT_FOUND))
         if found[3] and not resource.single:
-            raise ApiError(html_error(NOT_FOUND))
+            raise ApiError(make_html_error(NOT_FOUND))
         return resource, version, found[3]
 
     def _handle_single(self, resource: Resource, version: str, text: str) -> Response:
         numbered = resource.fields[resource.key or ""].type == "id"
         if numbered and not (text.isascii() and text.isdigit()):
-            raise not_found()
+            raise make_not_found()
         row = (
             None
             if resource.name == STATS
             else self.endpoints.store.find(resource.name, int(text) - CLUSTER if numbered else text)
         )
         if row is None:
-            raise not_found()
-        return json_response(render_rows(resource, [row], version, self._hidden_fields(resource))[0])
+            raise make_not_found()
+        return make_json_response(render_rows(resource, [row], version, self._hidden_fields(resource))[0])
 
     def _hidden_fields(self, resource: Resource) -> frozenset[str]:
         return frozenset(self.access.hidden.get(resource.name, ()))
@@ -156,7 +164,7 @@ class Factorial(Vendor):
             "limit": 100,
             "total": 1,
         }
-        return json_response(
+        return make_json_response(
             {"data": render_rows(resource, [row], version, self._hidden_fields(resource)), "meta": meta}
         )
 
@@ -175,12 +183,12 @@ class Factorial(Vendor):
 
     def count(self, stream: str, first: date | None, last: date | None) -> int:
         """Return how many rows a full read of a stream yields, in a window of dates if one is given."""
-        return self.endpoints.count(stream_of(stream), *self.window(first, last))
+        return self.endpoints.count(find_stream(stream), *self.window(first, last))
 
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
         """Return the rows of a full read of a stream, with all permissions, in the newest version."""
         del root
-        return self.endpoints.records(stream_of(stream), NEWEST, *self.window(first, last))
+        return self.endpoints.records(find_stream(stream), NEWEST, *self.window(first, last))
 
     def permissions(self) -> Json:
         """Return the booked modules, and how endpoints are set to respond."""
@@ -208,7 +216,7 @@ class Factorial(Vendor):
         """Set the mode of an endpoint."""
         if key is not None:
             raise ControlError(f"A mode of {path} applies to all of its records.")
-        resource, modes = resource_of(path), self.endpoints.modes
+        resource, modes = find_resource(path), self.endpoints.modes
         check_choice("mode", mode, (NORMAL, OR_LATER if resource.name == SHIFTS else UNPAGED, *UNUSUAL_MODES))
         if resource.name == SHIFTS:
             modes.or_later = mode == OR_LATER

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 BEARER = "Bearer "
 
 
-def bearer_token(request: Request) -> str | None:
+def read_bearer_token(request: Request) -> str | None:
     """Return the token of the `Authorization` header, or None if there is none."""
     header = request.headers.get("authorization", "")
     return header.removeprefix(BEARER) if header.startswith(BEARER) else None
 
 
-def same_secrets(given: tuple[str, ...], expected: tuple[str, ...]) -> bool:
+def compare_secrets(given: tuple[str, ...], expected: tuple[str, ...]) -> bool:
     """Compare secrets in constant time."""
     return hmac.compare_digest("\n".join(given).encode(), "\n".join(expected).encode())
 
@@ -67,7 +67,7 @@ class TokenStore:
 
     def check(self, request: Request) -> Token | None:
         """Return the token that a request carries if it is valid."""
-        return self.find(bearer_token(request))
+        return self.find(read_bearer_token(request))
 
     def expire(self) -> int:
         """Expire all tokens. Returns how many there were."""

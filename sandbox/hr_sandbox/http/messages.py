@@ -71,7 +71,7 @@ def parse_pairs(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(parse_qsl(text, keep_blank_values=True))
 
 
-def json_response(value: Any, status: int = 200, media_type: str = "application/json", **headers: str) -> Response:  # noqa: ANN401  any JSON
+def make_json_response(value: Any, status: int = 200, media_type: str = "application/json", **headers: str) -> Response:  # noqa: ANN401  any JSON
     """Return a response with a JSON body. Header names may be written with underscores."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     named = {name.replace("_", "-"): text for name, text in headers.items()}

@@ -6,10 +6,10 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
-from hr_sandbox.http.access import AccessControl, TokenStore, same_secrets
+from hr_sandbox.http.access import AccessControl, TokenStore, compare_secrets
 from hr_sandbox.http.arguments import ControlError
-from hr_sandbox.http.messages import ApiError, Request, Response, json_response
-from hr_sandbox.personio.errors import oauth_error, problem
+from hr_sandbox.http.messages import ApiError, Request, Response, make_json_response
+from hr_sandbox.personio.errors import make_oauth_error, make_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -40,20 +40,20 @@ class Tokens(TokenStore):
         """Handle a token request."""
         fields = _read_form(request, (*REQUIRED, "scope"), REQUIRED)
         if fields["grant_type"] != "client_credentials":
-            return oauth_error("unsupported_grant_type", "This grant type is not supported.", "grant_type")
+            return make_oauth_error("unsupported_grant_type", "This grant type is not supported.", "grant_type")
         if not self._is_known(fields["client_id"], fields["client_secret"]):
-            return oauth_error("invalid_client", "The client is not known.", "client_authentication_failed")
+            return make_oauth_error("invalid_client", "The client is not known.", "client_authentication_failed")
         granted = self._granted()
         scopes = fields["scope"].split() if "scope" in fields else granted
         if not scopes or not set(scopes) <= set(granted):
-            return oauth_error("invalid_scope", "A scope is unknown or not granted.", "scope_not_allowed")
+            return make_oauth_error("invalid_scope", "A scope is unknown or not granted.", "scope_not_allowed")
         body = {
             "access_token": self.add(f"papi-{secrets.token_urlsafe(64)}", frozenset(scopes)),
             "expires_in": int(self.lifetime),
             "token_type": "Bearer",
             "scope": " ".join(scopes),
         }
-        return json_response(body, cache_control="no-store")
+        return make_json_response(body, cache_control="no-store")
 
     def sign_in(self, client_id: str, client_secret: str, more: tuple[str, ...]) -> str | None:
         """Return a v1 token with all permissions of v2 and some more, or None for wrong credentials."""
@@ -64,13 +64,13 @@ class Tokens(TokenStore):
         )
 
     def _is_known(self, client_id: str, client_secret: str) -> bool:
-        return same_secrets((client_id, client_secret), self._client)
+        return compare_secrets((client_id, client_secret), self._client)
 
     def revoke(self, request: Request) -> Response:
         """Handle a request to revoke a token."""
         name = _read_form(request, ("token",), ("token",))["token"]
         if self.find(name) is None:
-            return problem(401)
+            return make_problem(401)
         del self._tokens[name]
         return Response(200)
 
@@ -82,7 +82,7 @@ def _read_form(request: Request, known: tuple[str, ...], required: tuple[str, ..
     missing = [name for name in required if not fields.get(name)]
     if missing:
         raise ApiError(
-            oauth_error(
+            make_oauth_error(
                 "invalid_request",
                 "A required parameter is missing.",
                 "required_parameters_missing",
@@ -90,7 +90,7 @@ def _read_form(request: Request, known: tuple[str, ...], required: tuple[str, ..
             )
         )
     if request.query or len(pairs) != len(fields) or not set(fields) <= set(known):
-        raise ApiError(oauth_error("invalid_request", "A parameter is unknown or repeated.", "invalid_parameters"))
+        raise ApiError(make_oauth_error("invalid_request", "A parameter is unknown or repeated.", "invalid_parameters"))
     return fields
 
 

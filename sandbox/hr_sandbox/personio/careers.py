@@ -34,7 +34,7 @@ SYMBOLS = {"EUR": "€", "PLN": "zł", "GBP": "£", "JPY": "¥"}
 EXPERIENCE = {"entry-level": "lt-1", "experienced": "2-5", "executive": "10-15", "student": "lt-1"}
 
 
-def positions(company: Company) -> list[Json]:
+def list_positions(company: Company) -> list[Json]:
     """Return the published positions, ordered by id, as the members of their XML elements."""
     shown = []
     for row in company.openings:
@@ -126,7 +126,7 @@ class Careers:
             return self._replace_page(mode, request)
         body = "".join(
             f"<position>{''.join(_write_element(name, value) for name, value in row.items())}</position>"
-            for row in positions(self.company)
+            for row in list_positions(self.company)
         )
         if mode != NORMAL:
             body = body.replace("<name>", f"<name>{MALFORMED[mode]}", 1)

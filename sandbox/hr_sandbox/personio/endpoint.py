@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hr_sandbox.company.model import Record, key_of
 from hr_sandbox.http.limits import Rate
 from hr_sandbox.http.messages import ApiError
-from hr_sandbox.personio.errors import invalid_parameter, invalid_value, problem
+from hr_sandbox.personio.errors import make_invalid_parameter, make_invalid_value, make_problem
 from hr_sandbox.personio.modes import NORMAL
 from hr_sandbox.personio.pages import CursorError, Links, Position
 
@@ -50,7 +50,7 @@ def find_or_fail(table: Table[R], key: str) -> R:
     """Return the record with this id, or fail with 404."""
     row = table.find(key)
     if row is None:
-        raise ApiError(problem(404))
+        raise ApiError(make_problem(404))
     return row
 
 
@@ -83,14 +83,14 @@ class Endpoint:
         values: Values = {}
         for name, text in raw.items():
             if name not in known:
-                raise invalid_parameter(name)
+                raise make_invalid_parameter(name)
             try:
                 values[name] = known[name].parse(text)
             except ValueError as error:
-                raise invalid_value(name, known[name].status, known[name].title) from error
+                raise make_invalid_value(name, known[name].status, known[name].title) from error
         for row in self.filters:
             if row.required and row.name not in values:
-                raise invalid_value(row.name)
+                raise make_invalid_value(row.name)
         return values
 
 
@@ -109,7 +109,7 @@ class ItemEndpoint(Endpoint):
         values = {**self.parse(raw), **path_values}
         row = self.find(context.company, values)
         if row is None:
-            raise ApiError(problem(404))
+            raise ApiError(make_problem(404))
         body: Json = self.render(row, RenderContext(context.company, context.root, values, context.permissions))
         return body
 
@@ -173,34 +173,34 @@ class ListEndpoint(Endpoint):
     def position(self, path: str, raw: dict[str, str], cursors: Cursors) -> Position:
         """Return the position of the requested page. A cursor includes the filters and the limit."""
         if not self.paged and not raw.keys().isdisjoint(("limit", "cursor")):
-            raise invalid_parameter("limit")
+            raise make_invalid_parameter("limit")
         asked = raw.pop("limit", None)
         limit = self.default_limit if asked is None else self._parse_limit(asked)
         cursor = raw.pop("cursor", None)
         if cursor is None:
             return Position(path, raw, limit, 0, "")
         if self.exclusive_cursor and (raw or asked is not None):
-            raise invalid_parameter("cursor")
+            raise make_invalid_parameter("cursor")
         try:
             position = cursors.read(cursor, path)
         except CursorError as error:
-            raise invalid_value("cursor") from error
+            raise make_invalid_value("cursor") from error
         for name, text in raw.items():
             if position.query.get(name) != text:
-                raise invalid_parameter(name)
+                raise make_invalid_parameter(name)
         if asked is not None and limit != position.limit:
-            raise invalid_value("limit", self.limit_status)
+            raise make_invalid_value("limit", self.limit_status)
         return position
 
     def _parse_limit(self, text: str) -> int:
         negative = self.accepts_any_limit and text.startswith("-")
         digits = text[negative:]
         if not (digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS):
-            raise invalid_value("limit", self.limit_status)
+            raise make_invalid_value("limit", self.limit_status)
         if self.accepts_any_limit and int(text) <= 0:
             return ALL
         if not 1 <= int(text) <= self.max_limit:
-            raise invalid_value("limit", self.limit_status)
+            raise make_invalid_value("limit", self.limit_status)
         return int(text)
 
     def select(self, company: Company, values: Values) -> Rows:

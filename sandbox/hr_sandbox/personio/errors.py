@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox import clock
 from hr_sandbox.data_files import read_data
-from hr_sandbox.http.messages import ApiError, Response, json_response
+from hr_sandbox.http.messages import ApiError, Response, make_json_response
 from hr_sandbox.personio.modes import GONE, NO_ELEMENT, NOT_FOUND
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ _TEXTS: dict[str, tuple[str, str, str]] = read_data(__package__, "errors.json")
 FILTER_ENCODING = "A filter is not encoded as it must be."
 
 
-def problem(status: int, detail: str | None = None, title: str | None = None, **headers: str) -> Response:
+def make_problem(status: int, detail: str | None = None, title: str | None = None, **headers: str) -> Response:
     """Return an error response with the status' default title and detail, unless others are given."""
     usual_title, usual_detail, code = _TEXTS.get(str(status), ("Error", "The request failed.", "error"))
     body = {
         "personio_trace_id": str(uuid.uuid4()),
-        "timestamp": clock.now().isoformat(),
+        "timestamp": clock.read_clock().isoformat(),
         "errors": [
             {
                 "title": title or usual_title,
@@ -36,50 +36,50 @@ def problem(status: int, detail: str | None = None, title: str | None = None, **
             }
         ],
     }
-    return json_response(body, status, PROBLEM, **headers)
+    return make_json_response(body, status, PROBLEM, **headers)
 
 
-def invalid_value(name: str, status: int = 400, title: str | None = None) -> ApiError:
+def make_invalid_value(name: str, status: int = 400, title: str | None = None) -> ApiError:
     """A parameter has an invalid value."""
-    return ApiError(problem(status, f"The value of the parameter {name} is not valid.", title))
+    return ApiError(make_problem(status, f"The value of the parameter {name} is not valid.", title))
 
 
-def invalid_parameter(name: str) -> ApiError:
+def make_invalid_parameter(name: str) -> ApiError:
     """A parameter or operator is unknown, empty or repeated."""
-    return ApiError(problem(400, f"{FILTER_ENCODING[:-1]}: {name}."))
+    return ApiError(make_problem(400, f"{FILTER_ENCODING[:-1]}: {name}."))
 
 
-def endpoint_not_found(path: str) -> Response:
+def make_endpoint_not_found(path: str) -> Response:
     """The path does not exist, or is hidden from this credential."""
-    return problem(404, f"The endpoint with {path} was not found", "Not found")
+    return make_problem(404, f"The endpoint with {path} was not found", "Not found")
 
 
-def unreadable_report(mode: str, key: str) -> Response:
+def make_unreadable_report(mode: str, key: str) -> Response:
     """Return the error of a report that is listed but cannot be read."""
     if mode == NO_ELEMENT:
-        return json_response({"error": {"message": "Array contains no element matching the predicate."}}, 400)
+        return make_json_response({"error": {"message": "Array contains no element matching the predicate."}}, 400)
     if mode == NOT_FOUND:
-        return problem(400, f"Report with {key} not found.", "Bad Request")
-    return problem(404 if mode == GONE else 403)
+        return make_problem(400, f"Report with {key} not found.", "Bad Request")
+    return make_problem(404 if mode == GONE else 403)
 
 
-def permission_error(status: int, path: str) -> Response:
+def make_permission_error(status: int, path: str) -> Response:
     """Return the error for a missing permission."""
     if status == 404:  # noqa: PLR2004  the vendor hides endpoints without permission
-        return endpoint_not_found(path)
+        return make_endpoint_not_found(path)
     if status == 400:  # noqa: PLR2004
-        return problem(400, "The token does not allow this request.", "Unauthorized token")
-    return problem(status)
+        return make_problem(400, "The token does not allow this request.", "Unauthorized token")
+    return make_problem(status)
 
 
-def oauth_error(code: str, description: str, reason: str, meta: Json | None = None, status: int = 400) -> Response:
+def make_oauth_error(code: str, description: str, reason: str, meta: Json | None = None, status: int = 400) -> Response:
     """Return an error of the token endpoints."""
     body = {
-        "timestamp": clock.rfc3339(clock.now()),
+        "timestamp": clock.format_rfc3339(clock.read_clock()),
         "trace_id": str(uuid.uuid4()),
         "error": code,
         "error_description": description,
         "error_uri": f"{REFERENCE}#credentials.oauth2.{code}.{reason}",
         "meta": meta or {},
     }
-    return json_response(body, status, PROBLEM)
+    return make_json_response(body, status, PROBLEM)

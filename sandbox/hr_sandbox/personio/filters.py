@@ -46,25 +46,25 @@ class Filter:
     title: str | None = None
 
 
-def timestamp(text: str) -> datetime:
+def parse_timestamp(text: str) -> datetime:
     """Parse an RFC 3339 timestamp with Z. Rejects other zones."""
     if not _TIMESTAMP.fullmatch(text):
         raise ValueError(text)
     return _parse_timestamp(text)
 
 
-def local_time(text: str) -> datetime:
+def parse_local_time(text: str) -> datetime:
     """Parse a local date and time. A trailing Z is accepted and ignored."""
     if not _LOCAL.fullmatch(text):
         raise ValueError(text)
     return _parse_timestamp(text.rstrip("Z") + "Z").replace(tzinfo=None)
 
 
-def plain_time(text: str) -> datetime:
+def parse_plain_time(text: str) -> datetime:
     """Parse a local date and time. A trailing Z is rejected."""
     if text.endswith("Z"):
         raise ValueError(text)
-    return local_time(text)
+    return parse_local_time(text)
 
 
 def _parse_timestamp(text: str) -> datetime:
@@ -73,21 +73,21 @@ def _parse_timestamp(text: str) -> datetime:
     return timestamp + timedelta(microseconds=int(fraction.ljust(6, "0")[:6])) if fraction else timestamp
 
 
-def day(text: str) -> date:
+def parse_day(text: str) -> date:
     """Parse a date such as 2024-01-31. Rejects years that leave no room for the following months."""
     if not _DATE.fullmatch(text) or text >= "9999":
         raise ValueError(text)
     return date.fromisoformat(text)
 
 
-def text_value(text: str) -> str:
+def parse_text(text: str) -> str:
     """Accept any text that is not blank."""
     if not text.strip():
         raise ValueError(text)
     return text
 
 
-def comma_list(text: str) -> frozenset[str]:
+def parse_list(text: str) -> frozenset[str]:
     """Parse comma-separated values. Rejects empty ones."""
     values = text.split(",")
     if not all(value.strip() for value in values):
@@ -95,23 +95,23 @@ def comma_list(text: str) -> frozenset[str]:
     return frozenset(values)
 
 
-def whole_number(text: str) -> int:
+def parse_whole_number(text: str) -> int:
     """Parse a non-negative integer."""
     if not (text.isascii() and text.isdigit()) or len(text) > MAX_DIGITS:
         raise ValueError(text)
     return int(text)
 
 
-def number_list(text: str) -> frozenset[int]:
+def parse_number_list(text: str) -> frozenset[int]:
     """Parse comma-separated integers."""
-    return frozenset(map(whole_number, comma_list(text)))
+    return frozenset(map(parse_whole_number, parse_list(text)))
 
 
-def subset_of(*choices: str) -> Callable[[str], frozenset[str]]:
+def parser_for_subset(*choices: str) -> Callable[[str], frozenset[str]]:
     """Return a parser for a comma-separated list of these values."""
 
     def parse(text: str) -> frozenset[str]:
-        values = comma_list(text)
+        values = parse_list(text)
         if not values <= set(choices):
             raise ValueError(text)
         return values
@@ -119,7 +119,7 @@ def subset_of(*choices: str) -> Callable[[str], frozenset[str]]:
     return parse
 
 
-def one_of(*choices: str) -> Callable[[str], str]:
+def parser_for_choice(*choices: str) -> Callable[[str], str]:
     """Return a parser that accepts only these values."""
 
     def parse(text: str) -> str:
@@ -130,9 +130,9 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
-def boolean(text: str) -> bool:
+def parse_boolean(text: str) -> bool:
     """Parse `true` or `false`."""
-    return one_of("true", "false")(text) == "true"
+    return parser_for_choice("true", "false")(text) == "true"
 
 
 Getter = str | Callable[[Any], Any] | None  # a field, by default the one with the parameter's name, or a function
@@ -142,23 +142,23 @@ def _make_getter(name: str, value: Getter) -> Callable[[Any], Any]:
     return value if callable(value) else operator.attrgetter(value or name)
 
 
-def any_of(name: str, value: Getter = None) -> Filter:
+def filter_any_of(name: str, value: Getter = None) -> Filter:
     """Match rows whose value is in a comma-separated list."""
     get = _make_getter(name, value)
-    return Filter(name, comma_list, lambda row, wanted: str(get(row)) in wanted)
+    return Filter(name, parse_list, lambda row, wanted: str(get(row)) in wanted)
 
 
-def equals(name: str, value: Getter = None, parse: Callable[[str], Any] = text_value) -> Filter:
+def filter_equal(name: str, value: Getter = None, parse: Callable[[str], Any] = parse_text) -> Filter:
     """Match rows that have this value."""
     get = _make_getter(name, value)
     return Filter(name, parse, lambda row, wanted: get(row) == wanted)
 
 
-def comparisons(
+def filter_comparisons(
     name: str,
     value: Getter,
     operators: Iterable[str],
-    parse: Callable[[str], Any] = timestamp,
+    parse: Callable[[str], Any] = parse_timestamp,
     title: str | None = None,
 ) -> tuple[Filter, ...]:
     """Return one filter per operator: `""` for equal, gt, lt, gte, lte. Null matches none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.clock import rfc3339
+from hr_sandbox.clock import format_rfc3339
 from hr_sandbox.http.messages import pick_fields
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def format_date(value: Any) -> Any:  # noqa: ANN401  any field of a record
     """Format a UTC timestamp with Z, and a date or local time without a zone. Other values stay as they are."""
     if isinstance(value, datetime) and value.tzinfo:
-        return rfc3339(value)
+        return format_rfc3339(value)
     return value.isoformat() if isinstance(value, date) else value
 
 
@@ -30,6 +30,6 @@ def refer_to(key: object | None) -> Json | None:
     return None if key is None else {"id": str(key)}
 
 
-def picture_url(row: Person, root: str) -> str:
+def make_picture_url(row: Person, root: str) -> str:
     """Return the URL of a person's picture, if there is one."""
     return f"{root}/v1/company/employees/{row.id}/profile-picture"

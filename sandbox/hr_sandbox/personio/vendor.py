@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hr_sandbox.company.model import key_of
 from hr_sandbox.http.arguments import ControlError, check_choice
 from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
-from hr_sandbox.http.messages import ApiError, Response, json_response
+from hr_sandbox.http.messages import ApiError, Response, make_json_response
 from hr_sandbox.personio.access import CUSTOM, REVOKE_PATH, TOKEN_PATH, Access, Tokens
 from hr_sandbox.personio.careers import Careers
 from hr_sandbox.personio.derived import DERIVED
@@ -22,11 +22,11 @@ from hr_sandbox.personio.endpoint import (
 )
 from hr_sandbox.personio.endpoints import ENDPOINTS
 from hr_sandbox.personio.errors import (
-    endpoint_not_found,
-    invalid_parameter,
-    permission_error,
-    problem,
-    unreadable_report,
+    make_endpoint_not_found,
+    make_invalid_parameter,
+    make_permission_error,
+    make_problem,
+    make_unreadable_report,
 )
 from hr_sandbox.personio.modes import NO_CONTENT, REPORT_MODES, Modes
 from hr_sandbox.personio.pages import STYLES, Cursors, Position
@@ -97,7 +97,7 @@ class Personio(Vendor):
         """Return a failure of the service. A 429 does not say when to retry."""
         if request.path.startswith(V1_PREFIX):
             return self._v1.error(status, request.path)
-        response = problem(status)
+        response = make_problem(status)
         if status == TOO_MANY:
             endpoint = (ENDPOINTS.find(request.path) or (None,))[0]
             rate = self._limit or (endpoint.rate if endpoint else DEFAULT_RATE)
@@ -111,12 +111,12 @@ class Personio(Vendor):
 
     def _authenticate(self, request: Request) -> Response:
         if request.method != "POST":
-            return problem(405, allow="POST")
+            return make_problem(405, allow="POST")
         if (refused := self._check_headers(request)) is not None:
             return refused
         allowed = self._buckets.take(SHARED_BUCKET, self._limit)[0] if self._limit else self._token_limit.take()
         if not allowed:
-            return problem(TOO_MANY)
+            return make_problem(TOO_MANY)
         return self.tokens.issue(request) if request.path == TOKEN_PATH else self.tokens.revoke(request)
 
     def _dispatch(self, request: Request) -> Response:
@@ -129,19 +129,19 @@ class Personio(Vendor):
         enough, remaining = self._buckets.take(key, rate)
         try:
             if not enough:
-                response = problem(TOO_MANY)
+                response = make_problem(TOO_MANY)
             elif endpoint is None:
-                response = endpoint_not_found(request.path)
+                response = make_endpoint_not_found(request.path)
             elif request.method != "GET":
-                response = problem(405, allow="GET")
+                response = make_problem(405, allow="GET")
             elif (refused := self._check_headers(request)) is not None:
                 response = refused
             elif token is None:
-                response = problem(401)
+                response = make_problem(401)
             elif (status := self.access.refused_status(endpoint, token.scopes or frozenset())) is not None:
-                response = permission_error(status, request.path)
+                response = make_permission_error(status, request.path)
             else:
-                response = json_response(
+                response = make_json_response(
                     self._make_body(
                         endpoint, request, path_values, (token.scopes or frozenset()) - self.access.denied.keys()
                     )
@@ -154,11 +154,11 @@ class Personio(Vendor):
     @staticmethod
     def _check_headers(request: Request) -> Response | None:
         if "origin" in request.headers:  # browsers are refused
-            return problem(403)
+            return make_problem(403)
         for name in PARTNER_HEADERS:
             text = request.headers.get(name)
             if text is not None and not UPPER_SNAKE_CASE.fullmatch(text):
-                return problem(400, f"The header {name} must be in UPPER_SNAKE_CASE.")
+                return make_problem(400, f"The header {name} must be in UPPER_SNAKE_CASE.")
         return None
 
     def _make_body(
@@ -166,7 +166,7 @@ class Personio(Vendor):
     ) -> Json:
         raw = dict(request.query)
         if len(raw) != len(request.query):
-            raise invalid_parameter("a parameter is repeated")
+            raise make_invalid_parameter("a parameter is repeated")
         if isinstance(endpoint, ListEndpoint):
             return self._make_page(endpoint, request, raw, path_values, permissions)
         assert isinstance(endpoint, ItemEndpoint)  # noqa: S101  there are only two types
@@ -184,7 +184,7 @@ class Personio(Vendor):
     ) -> Json:
         mode = self.modes.of(endpoint.path, path_values.get("id"))
         if mode in REPORT_MODES:
-            raise ApiError(unreadable_report(mode, path_values["id"]))
+            raise ApiError(make_unreadable_report(mode, path_values["id"]))
         cursor = raw.get("cursor")
         position = endpoint.position(request.path, raw, self._cursors)
         values = {**endpoint.parse(position.query), **path_values}

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.errors import GONE, NOT_FOUND
 from hr_sandbox.cornerstone.rest.route import BULK, Context, Route, Streams
-from hr_sandbox.cornerstone.rows.common import ref
-from hr_sandbox.cornerstone.snapshot import uuid
+from hr_sandbox.cornerstone.rows.common import make_user_id
+from hr_sandbox.cornerstone.snapshot import stable_uuid
 from hr_sandbox.http.messages import Response
 from hr_sandbox.stable_random import stable_choice, stable_number
 
@@ -38,7 +38,7 @@ def list_lines(context: Context, import_id: str) -> list[Json]:
     for place in range(stable_number("lines", import_id) % 25):
         status = stable_choice((SUCCESS, SUCCESS, SUCCESS, WARNING, ERROR), import_id, place)
         who = people[stable_number("who", import_id, place) % len(people)]
-        found.append(dict(zip(HEADER, (ref(who), status, MESSAGES[status]), strict=True)))
+        found.append(dict(zip(HEADER, (make_user_id(who), status, MESSAGES[status]), strict=True)))
     return found
 
 
@@ -63,7 +63,7 @@ def _generate_job(context: Context, index: int, timestamp: datetime) -> Json:
     name = f"{timestamp:%Y%m%d%H}"
     imports = []
     for place, (label, kind) in enumerate(LOADS[: 1 + stable_number("imports", name) % len(LOADS)]):
-        import_id = uuid("import", name, place)
+        import_id = stable_uuid("import", name, place)
         statuses = [row["Status"] for row in list_lines(context, import_id)]
         imports.append(
             {
@@ -78,7 +78,7 @@ def _generate_job(context: Context, index: int, timestamp: datetime) -> Json:
             }
         )
     return {
-        "id": uuid("job", name),
+        "id": stable_uuid("job", name),
         "label": "Nightly" if timestamp.hour > 18 else f"Delta {index}",  # noqa: PLR2004  the evening
         "status": "COMPLETED",
         "created_date": f"{timestamp.replace(tzinfo=None).isoformat()}Z",

@@ -9,8 +9,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.errors import NOT_FOUND, TOO_MANY, format_time
-from hr_sandbox.cornerstone.rest.route import OLD, Context, Handler, Route, Streams, older_response
-from hr_sandbox.cornerstone.rows.common import login, ref
+from hr_sandbox.cornerstone.rest.route import OLD, Context, Handler, Route, Streams, make_older_response
+from hr_sandbox.cornerstone.rows.common import make_login, make_user_id
 from hr_sandbox.cornerstone.rows.learning import NAMES, TYPE_NAMES
 from hr_sandbox.cornerstone.snapshot import TOPICS
 from hr_sandbox.cornerstone.timestamps import DAY, parse_timestamp, to_datetime, to_ticks
@@ -80,8 +80,8 @@ def list_changed(context: Context, first: int, end: int) -> list[Json]:
         if context.snapshot.is_active(number):
             person = context.company.people[number]
             item = {
-                "UserId": ref(person),
-                "UserName": login(person),
+                "UserId": make_user_id(person),
+                "UserName": make_login(person),
                 "FirstName": person.first_name,
                 "LastName": person.last_name,
                 "Transcripts": [render_transcript(row, named) for row in taken],
@@ -106,7 +106,7 @@ def _search_transcripts(call: Call) -> Response:
     if not 0 <= end - first <= DAY:
         raise call.bad_request(UNTIL, "the window is 24 hours at most")
     rows = list_changed(context, first, end)
-    return older_response(call, call.page(rows, "pageNumber", PAGE_SIZE), len(rows))
+    return make_older_response(call, call.page(rows, "pageNumber", PAGE_SIZE), len(rows))
 
 
 def list_catalog(context: Context) -> list[Training]:
@@ -133,7 +133,7 @@ def _search_catalog(call: Call) -> Response:
     if time.monotonic() < context.busy_until:
         raise call.fail(TOO_MANY)
     rows = [_render_entry(row) for row in list_catalog(context)]
-    response = older_response(call, call.page(rows, "pageNumber", PAGE_SIZE), len(rows))
+    response = make_older_response(call, call.page(rows, "pageNumber", PAGE_SIZE), len(rows))
     response.seconds = SEARCH_SECONDS
     # A client that waits for the response is always late enough.
     context.busy_until = time.monotonic() + SEARCH_SECONDS * 0.9
@@ -156,7 +156,7 @@ def list_participants(context: Context, session: Training) -> list[Json]:
     return [
         {
             "SessionId": session.object_id,
-            "UserId": ref(context.company.people[row.user_id]),
+            "UserId": make_user_id(context.company.people[row.user_id]),
             "Status": NAMES[row.status_id],
             "Score": row.score,
             "RegistrationDate": _format_ticks(row.created),
@@ -178,14 +178,14 @@ def _find_training(call: Call, name: str) -> Training:
 
 
 def _get_details(call: Call) -> Response:
-    return older_response(call, [{"trainingItem": render_details(_find_training(call, "ObjectID"))}])
+    return make_older_response(call, [{"trainingItem": render_details(_find_training(call, "ObjectID"))}])
 
 
 def _get_roster(call: Call) -> Response:
     session = _find_training(call, "sessionLOID")
     if not session.parent_id:
         raise call.fail(NOT_FOUND)
-    return older_response(call, list_participants(call.context, session))
+    return make_older_response(call, list_participants(call.context, session))
 
 
 def _list_transcripts(context: Context, first: date, last: date) -> list[Json]:

@@ -6,13 +6,13 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.errors import BAD_REQUEST, JSON_TYPE, NOT_FOUND, validation_error
+from hr_sandbox.cornerstone.errors import BAD_REQUEST, JSON_TYPE, NOT_FOUND, make_validation_error
 from hr_sandbox.cornerstone.portal import UNIT_TYPES
-from hr_sandbox.cornerstone.rest.route import Context, Route, Streams, token_page
-from hr_sandbox.cornerstone.rows.common import login, ref
-from hr_sandbox.cornerstone.rows.people import groups, places, units_by_id
-from hr_sandbox.cornerstone.snapshot import uuid
-from hr_sandbox.http.messages import ApiError, json_response, pick_fields
+from hr_sandbox.cornerstone.rest.route import Context, Route, Streams, make_token_page
+from hr_sandbox.cornerstone.rows.common import make_login, make_user_id
+from hr_sandbox.cornerstone.rows.people import index_units, list_group_members, list_placements
+from hr_sandbox.cornerstone.snapshot import stable_uuid
+from hr_sandbox.http.messages import ApiError, make_json_response, pick_fields
 from hr_sandbox.stable_random import stable_choice, stable_number
 
 if TYPE_CHECKING:
@@ -61,14 +61,18 @@ def render_employee(context: Context, person: Person, named: str = "externalId")
     people = context.company.people
     above = job and job.supervisor_id
     manager = people[above] if above and above in people else None
-    units = units_by_id(context.snapshot)
-    ous = [render_unit(units[number]) for kind, number in places(context.snapshot, person.id) if kind not in CUSTOM]
+    units = index_units(context.snapshot)
+    ous = [
+        render_unit(units[number])
+        for kind, number in list_placements(context.snapshot, person.id)
+        if kind not in CUSTOM
+    ]
     country = context.company.offices[job.office_id].country if job else None
     return {
         **pick_fields(person, "id", firstName="first_name", lastName="last_name", primaryEmail="email"),
-        named: ref(person),
-        "userName": login(person),
-        "guid": uuid("user", person.id),
+        named: make_user_id(person),
+        "userName": make_login(person),
+        "guid": stable_uuid("user", person.id),
         "middleName": None,
         "prefix": None,
         "suffix": None,
@@ -95,7 +99,7 @@ def render_employee(context: Context, person: Person, named: str = "externalId")
         "manager": manager
         and {
             **pick_fields(manager, "id", firstName="first_name", lastName="last_name"),
-            named: ref(manager),
+            named: make_user_id(manager),
         },
         "ous": ous,
         "employeeMetaData": {
@@ -112,8 +116,8 @@ def render_unit(row: Json) -> Json:
 
 def group_memberships(context: Context) -> dict[int, list[Json]]:
     """Return the groups by user."""
-    units, found = units_by_id(context.snapshot), dict[int, list["Json"]]()
-    for row in groups(context.snapshot):
+    units, found = index_units(context.snapshot), dict[int, list["Json"]]()
+    for row in list_group_members(context.snapshot):
         if row["user_id"] > 0:
             found.setdefault(row["user_id"], []).append(render_unit(units[row["ou_id"]]))
     return found
@@ -188,8 +192,8 @@ def _list_employees(call: Call) -> Response:
     rows = sorted((row for row in rows if all(test(row) for test in tests)), key=lambda row: int(row["id"]))
     mode = call.context.modes.get("employees")
     if mode == BARE:
-        return json_response(rows, media_type=JSON_TYPE)
-    return token_page(call, rows, size, "nextPageToken" if mode == CAMEL else "nextpagetoken")
+        return make_json_response(rows, media_type=JSON_TYPE)
+    return make_token_page(call, rows, size, "nextPageToken" if mode == CAMEL else "nextpagetoken")
 
 
 def _get_status_on_day(call: Call) -> Json:
@@ -234,8 +238,10 @@ V1 = "/services/api/x/users/v1/employees"
 def render_employee_v1(context: Context, person: Person, *, whole: bool) -> Json:
     """Render an employee of version 1. Lists have neither groups nor fields."""
     row = render_employee(context, person, "userId")
-    units = units_by_id(context.snapshot)
-    custom = [render_unit(units[number]) for kind, number in places(context.snapshot, person.id) if kind in CUSTOM]
+    units = index_units(context.snapshot)
+    custom = [
+        render_unit(units[number]) for kind, number in list_placements(context.snapshot, person.id) if kind in CUSTOM
+    ]
     meta = row.pop("employeeMetaData")
     row["settings"]["trainingApprovals"] = 1
     return {
@@ -263,7 +269,7 @@ def _list_members(member: str, render: Callable[[Context, Person], Json]) -> Cal
         if (text := call.given.get("pagesize")) is not None:
             if not (text.isascii() and text.isdigit() and 0 < int(text) <= PAGE_SIZE):
                 raise ApiError(
-                    validation_error(BAD_REQUEST, {"pageSize": f"Page size must be between 1 and {PAGE_SIZE}"})
+                    make_validation_error(BAD_REQUEST, {"pageSize": f"Page size must be between 1 and {PAGE_SIZE}"})
                 )
             size = int(text)
         people = context.snapshot.people
@@ -291,7 +297,7 @@ def _render_groups(context: Context, person: Person) -> Json:
 def _get_employee(call: Call) -> Json:
     text, context = call.parts["id"], call.context
     for person in context.snapshot.people:
-        if text in {str(person.id), f"userid-{ref(person)}", f"guid-{uuid('user', person.id)}"}:
+        if text in {str(person.id), f"userid-{make_user_id(person)}", f"guid-{stable_uuid('user', person.id)}"}:
             return _succeed(context, render_employee_v1(context, person, whole=True))
     raise call.fail(NOT_FOUND)
 

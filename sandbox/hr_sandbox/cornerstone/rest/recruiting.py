@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from hr_sandbox.cornerstone.errors import format_time
 from hr_sandbox.cornerstone.portal import DIVISION, LOCATION
-from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, Streams, older_response
-from hr_sandbox.cornerstone.rows.common import full, ref
-from hr_sandbox.cornerstone.rows.learning import applicant_status
+from hr_sandbox.cornerstone.rest.route import OLD, Context, Route, Streams, make_older_response
+from hr_sandbox.cornerstone.rows.common import full_name, make_user_id
+from hr_sandbox.cornerstone.rows.learning import translate_applicant_status
 from hr_sandbox.cornerstone.rows.people import FIRST
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ def render_requisition(context: Context, row: Opening) -> Json:
         "Status": "Open" if row.published else "Draft",
         "DivisionId": FIRST[DIVISION] + row.department_id,
         "LocationId": FIRST[LOCATION] + row.office_id,
-        "HiringManager": None if manager is None else {"Id": manager.id, "Name": full(manager), "Ref": ref(manager)},
+        "HiringManager": None
+        if manager is None
+        else {"Id": manager.id, "Name": full_name(manager), "Ref": make_user_id(manager)},
         "CanAppy": row.published,
         "ReferalBonus": None if row.id % 3 else "500.00",
         "RangeLow": "",
@@ -83,7 +85,7 @@ def _list_requisitions(call: Call) -> Response:
             rows.append(row)
     page = call.page(rows, "page", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
     alone = len(page) == 1 and context.modes.get("job_requisitions") != LIST
-    return older_response(call, page[0] if alone else page, len(rows))
+    return make_older_response(call, page[0] if alone else page, len(rows))
 
 
 def render_applicant(context: Context, row: Application) -> Json:
@@ -99,7 +101,7 @@ def render_applicant(context: Context, row: Application) -> Json:
         "Email": who.email,
         "Phone": who.phone,
         "Source": row.channel,
-        "Status": applicant_status(row),
+        "Status": translate_applicant_status(row),
         "StatusDate": moved.astimezone(PORTAL_ZONE).date().isoformat(),
         "ApplicationReceivedDateLocal": row.applied_on.isoformat(),
         "AverageRating": None,
@@ -115,7 +117,7 @@ def _list_applicants(call: Call) -> Response:
     since = call.parse_day("StatusDate", call.given.get("statusdate"))
     rows = [render_applicant(context, row) for row in context.company.applications]
     rows = [row for row in rows if row["Status"] == status and (since is None or row["StatusDate"] >= f"{since}")]
-    return older_response(call, call.page(rows, "page", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE), len(rows))
+    return make_older_response(call, call.page(rows, "page", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE), len(rows))
 
 
 FILTERS = ("Title", "ReqId", "FromDate", "ToDate", "lastModifiedSince", "DivisionId", "LocationId", "Statuses")

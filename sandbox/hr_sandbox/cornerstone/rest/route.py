@@ -13,12 +13,12 @@ from hr_sandbox.cornerstone.errors import (
     JSON_TYPE,
     MESSAGES,
     NOT_FOUND,
-    bulk_error,
-    error_response,
     format_time,
-    validation_error,
+    make_bulk_error,
+    make_error,
+    make_validation_error,
 )
-from hr_sandbox.http.messages import ApiError, Json, Response, json_response
+from hr_sandbox.http.messages import ApiError, Json, Response, make_json_response
 from hr_sandbox.http.signed_cursor import SignedCursors
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Call:
     def bad_request(self, name: str, sentence: str) -> ApiError:
         """A parameter is invalid."""
         if self.route.family == NEW:
-            return ApiError(validation_error(BAD_REQUEST, {name: sentence}))
+            return ApiError(make_validation_error(BAD_REQUEST, {name: sentence}))
         return self.fail(BAD_REQUEST, f"{name}: {sentence}")
 
     def parse_day(self, name: str, text: str | None) -> date | None:
@@ -163,9 +163,9 @@ class Route:
     def error_builder(self, request: Request) -> Callable[..., Response]:
         """Return a function that builds errors in the family's format."""
         if self.family == BULK:
-            return lambda status, text=None: bulk_error(status, text or MESSAGES.get(status, "Error"))
+            return lambda status, text=None: make_bulk_error(status, text or MESSAGES.get(status, "Error"))
         if self.family == NEW or wants_json(request):
-            return error_response
+            return make_error
         return lambda status, text=None: as_xml(
             {"status": str(status), "timestamp": format_time(), "message": text}, status
         )
@@ -183,8 +183,8 @@ class Route:
             raise call.bad_request("query", "a parameter is repeated")
         answer = self.handler(call)
         if isinstance(answer, list):
-            return newer_response(context, answer)
-        return answer if isinstance(answer, Response) else json_response(answer, media_type=JSON_TYPE)
+            return make_newer_response(context, answer)
+        return answer if isinstance(answer, Response) else make_json_response(answer, media_type=JSON_TYPE)
 
 
 def wants_json(request: Request) -> bool:
@@ -211,20 +211,20 @@ def _write_element(name: str, value: Any) -> str:  # noqa: ANN401  any JSON
     return f"<{name}>{escape(str(value).lower() if isinstance(value, bool) else str(value))}</{name}>"
 
 
-def older_response(call: Call, data: Any, total: int | None = None) -> Response:  # noqa: ANN401  any JSON
+def make_older_response(call: Call, data: Any, total: int | None = None) -> Response:  # noqa: ANN401  any JSON
     """Return a response of the older services."""
     counted = {} if total is None else {"totalRecords": total}
     body: Json = {"status": "200", "timestamp": format_time(), **counted, "data": data}
-    return json_response(body, media_type=JSON_TYPE) if wants_json(call.request) else as_xml(body)
+    return make_json_response(body, media_type=JSON_TYPE) if wants_json(call.request) else as_xml(body)
 
 
-def newer_response(context: Context, rows: list[Json], **more: object) -> Response:
+def make_newer_response(context: Context, rows: list[Json], **more: object) -> Response:
     """Return a response of the newer services."""
     timestamp = f"{context.store.clock.now().replace(tzinfo=None).isoformat()}.9545447Z"
-    return json_response({"timestamp": timestamp, **more, "count": len(rows), "data": rows}, media_type=JSON_TYPE)
+    return make_json_response({"timestamp": timestamp, **more, "count": len(rows), "data": rows}, media_type=JSON_TYPE)
 
 
-def token_page(call: Call, rows: list[Json], size: int, member: str = "nextPageToken") -> Response:
+def make_token_page(call: Call, rows: list[Json], size: int, member: str = "nextPageToken") -> Response:
     """Return a page of rows ordered by id, with a token for the next page that is valid for five minutes."""
     cursors, now = call.context.cursors, call.context.store.clock.seconds()
     filters = sorted([*item] for item in call.given.items() if item[0] not in {"nextPageToken", "pageSize"})
@@ -243,4 +243,4 @@ def token_page(call: Call, rows: list[Json], size: int, member: str = "nextPageT
     if len(page) > size:
         page.pop()
         token = PAGE_MARK + cursors.encode({**asked, "after": page[-1]["id"], "at": now}).translate(TO_TEXT)
-    return newer_response(call.context, page, **{member: token})
+    return make_newer_response(call.context, page, **{member: token})

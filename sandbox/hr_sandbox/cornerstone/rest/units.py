@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hr_sandbox.cornerstone.portal import GROUP, UNIT_TYPES
-from hr_sandbox.cornerstone.rest.route import Context, Route, Streams, token_page
-from hr_sandbox.cornerstone.rows.people import units
+from hr_sandbox.cornerstone.rest.route import Context, Route, Streams, make_token_page
+from hr_sandbox.cornerstone.rows.people import list_units
 from hr_sandbox.stable_random import stable_chance, stable_number
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def render_units(context: Context) -> list[Json]:
                 if field.kind == "ou"
             ],
         }
-        for row in units(context.snapshot)
+        for row in list_units(context.snapshot)
         if row["type_id"] != GROUP and row["ou_id"] > 0
     ]
     return sorted(found, key=lambda row: int(row["id"]))
@@ -64,7 +64,7 @@ def _list_units(call: Call) -> Response:
         rows = [row for row in rows if str(row["typeId"]) == given["typeId"]]
     if "externalId" in given:
         rows = [row for row in rows if row["externalId"] == given["externalId"]]
-    return token_page(call, rows, size)
+    return make_token_page(call, rows, size)
 
 
 def render_names(row: Json) -> list[Json]:

@@ -18,21 +18,21 @@ ACTIVE, INACTIVE = 1, 2
 SYSTEM_USERS = ((-6005, "CSOD", "Support"), (-7, "System", "User"))
 
 
-def when(day: date | None) -> int | None:
+def to_ticks_or_none(day: date | None) -> int | None:
     """Convert a date or timestamp to ticks."""
     return None if day is None else to_ticks(day)
 
 
-def ref(person: Person) -> str:
+def make_user_id(person: Person) -> str:
     """Return a person's User ID."""
     return f"NLI-{person.id:05}"
 
 
-def login(person: Person) -> str:
+def make_login(person: Person) -> str:
     """Return a person's login name."""
     return f"{person.email.partition('@')[0]}.{person.id}"
 
 
-def full(person: Person | None) -> str | None:
+def full_name(person: Person | None) -> str | None:
     """Return a person's full name."""
     return None if person is None else f"{person.first_name} {person.last_name}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.cornerstone.rows.common import builds, when
+from hr_sandbox.cornerstone.rows.common import builds, to_ticks_or_none
 from hr_sandbox.cornerstone.snapshot import ASSIGNMENTS, COMPLETED, CULTURES, STATUSES, TRAINING_TYPES
 from hr_sandbox.cornerstone.timestamps import DAY
 from hr_sandbox.http.messages import pick_fields
@@ -25,7 +25,7 @@ PROXY = 700  # added to an assignment's id in the table of its users
 
 
 @builds("training_core", "vw_rpt_training")
-def trainings(snapshot: Snapshot) -> Iterator[Row]:
+def list_trainings(snapshot: Snapshot) -> Iterator[Row]:
     """Yield all trainings."""
     for row in snapshot.trainings:
         starts = row.created + 30 * DAY if row.parent_id else None
@@ -48,7 +48,7 @@ def trainings(snapshot: Snapshot) -> Iterator[Row]:
 
 
 @builds("training_local_core")
-def local_trainings(snapshot: Snapshot) -> Iterator[Row]:
+def list_local_trainings(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the titles of trainings in one to three languages. Some have the culture 0."""
     for row in snapshot.trainings:
         cultures = (0,) if row.index % 29 == 0 else range(1, 2 + stable_number("cultures", row.index) % 3)
@@ -63,29 +63,29 @@ def local_trainings(snapshot: Snapshot) -> Iterator[Row]:
 
 
 @builds("training_type_core")
-def training_types(_snapshot: Snapshot) -> Iterator[Row]:
+def list_training_types(_snapshot: Snapshot) -> Iterator[Row]:
     """Yield the types of trainings. Their codes are padded with blanks."""
     for code, number, title, _ in TRAINING_TYPES:
         yield {"object_type": f"{code:4}", "object_type_id": number, "description": title}
 
 
 @builds("training_type_local_core")
-def local_training_types(snapshot: Snapshot) -> Iterator[Row]:
+def list_local_training_types(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the titles of the types."""
-    for row in training_types(snapshot):
+    for row in list_training_types(snapshot):
         for culture, name, _ in CULTURES:
             yield {**row, "culture_id": culture, "description": f"{row['description']} ({name})"}
 
 
 @builds("training_cf_core", "vw_rpt_training_cf")
-def training_fields(snapshot: Snapshot) -> Iterator[Row]:
+def list_training_fields(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the custom fields of trainings."""
     for row in snapshot.trainings:
         yield {"object_id": row.object_id, "train_cf_object_id": row.object_id}
 
 
 @builds("curriculum_structure_core", "vw_rpt_training_curricula")
-def curricula(snapshot: Snapshot) -> Iterator[Row]:
+def list_curricula(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the content of curricula."""
     parts = [row for row in snapshot.trainings if row.type != "CURR"]
     for curriculum in snapshot.trainings:
@@ -103,7 +103,7 @@ def curricula(snapshot: Snapshot) -> Iterator[Row]:
 
 
 @builds("training_ilt_session_core")
-def sessions(snapshot: Snapshot) -> Iterator[Row]:
+def list_sessions(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the sessions of events."""
     for row in snapshot.trainings:
         if row.parent_id:
@@ -116,13 +116,13 @@ def sessions(snapshot: Snapshot) -> Iterator[Row]:
 
 
 @builds("transcript_core", "vw_rpt_transcript")
-def transcripts(snapshot: Snapshot) -> Iterator[Row]:
+def list_transcripts(snapshot: Snapshot) -> Iterator[Row]:
     """Yield all transcripts."""
     for row in snapshot.transcripts:
-        yield transcript(row)
+        yield make_transcript_row(row)
 
 
-def transcript(row: Transcript) -> Row:
+def make_transcript_row(row: Transcript) -> Row:
     """Return the row of a transcript."""
     return {
         **pick_fields(row, "reg_num", transc_user_id="user_id", user_lo_status_id="status_id"),
@@ -143,7 +143,7 @@ def transcript(row: Transcript) -> Row:
 
 
 @builds("transcript_cf_core", "vw_rpt_transcript_cf")
-def transcript_fields(snapshot: Snapshot) -> Iterator[Row]:
+def list_transcript_fields(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the custom fields of transcripts, once per training and person."""
     for row in snapshot.transcripts:
         if row.latest:
@@ -157,7 +157,7 @@ def transcript_fields(snapshot: Snapshot) -> Iterator[Row]:
 
 
 @builds("training_assignment_core")
-def assignments(snapshot: Snapshot) -> Iterator[Row]:
+def list_assignments(snapshot: Snapshot) -> Iterator[Row]:
     """Yield all assignments."""
     for number in range(1, ASSIGNMENTS + 1):
         yield {
@@ -169,7 +169,7 @@ def assignments(snapshot: Snapshot) -> Iterator[Row]:
 
 
 @builds("training_assignment_user_core")
-def assigned_users(snapshot: Snapshot) -> Iterator[Row]:
+def list_assigned_users(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the users of each assignment."""
     seen = sorted({(row.assignment_id, row.user_id) for row in snapshot.transcripts if row.assignment_id})
     for number, user_id in seen:
@@ -178,7 +178,7 @@ def assigned_users(snapshot: Snapshot) -> Iterator[Row]:
 
 
 @builds("transcript_assignment_core", "transcript_src_assignment_core")
-def sources(snapshot: Snapshot) -> Iterator[Row]:
+def list_sources(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the assignment of each transcript."""
     for row in snapshot.transcripts:
         if row.assignment_id:
@@ -204,35 +204,35 @@ NEW = "New Submission"
 APPLICANT_STATUSES = (NEW, *STEPS.values())
 
 
-def applicant_status(row: Application) -> str:
+def translate_applicant_status(row: Application) -> str:
     """Return the status of an application."""
     return STEPS.get(row.transitions[-1].stage.kind, NEW) if row.transitions else NEW
 
 
 @builds("culture_core", "vw_rpt_culture")
-def cultures(_snapshot: Snapshot) -> Iterator[Row]:
+def list_cultures(_snapshot: Snapshot) -> Iterator[Row]:
     """Yield the portal's languages."""
     for number, name, title in CULTURES:
         yield {"culture_id": number, "culture_name": name, "title": title}
 
 
 @builds("vw_rpt_transcript_status")
-def statuses(_snapshot: Snapshot) -> Iterator[Row]:
+def list_statuses(_snapshot: Snapshot) -> Iterator[Row]:
     """Yield the statuses of transcripts."""
     for number, name in STATUSES:
         yield {"status_id": number, "status": name}
 
 
 @builds("transcript_status_local_core")
-def local_statuses(snapshot: Snapshot) -> Iterator[Row]:
+def list_local_statuses(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the titles of the statuses."""
-    for row in statuses(snapshot):
+    for row in list_statuses(snapshot):
         for culture, name, _ in CULTURES:
             yield {**row, "culture_id": culture, "status_name": f"{row['status']} ({name})"}
 
 
 @builds("user_type_local_core")
-def user_types(_snapshot: Snapshot) -> Iterator[Row]:
+def list_user_types(_snapshot: Snapshot) -> Iterator[Row]:
     """Yield the types of users."""
     for number, name in ((1, "Employee"), (2, "Contractor")):
         for culture, _, _ in CULTURES:
@@ -240,7 +240,7 @@ def user_types(_snapshot: Snapshot) -> Iterator[Row]:
 
 
 @builds("vw_rpt_recruiting")
-def requisitions(snapshot: Snapshot) -> Iterator[Row]:
+def list_requisitions(snapshot: Snapshot) -> Iterator[Row]:
     """Yield open and closed requisitions."""
     for row in snapshot.company.openings:
         yield {
@@ -248,25 +248,25 @@ def requisitions(snapshot: Snapshot) -> Iterator[Row]:
             **pick_fields(row, ats_req_id="id", ats_req_title="name"),
             "ats_req_status": "Open" if row.published else "Draft",
             "ats_req_ref": f"req{row.id}",
-            "ats_req_create_dt": when(row.created_at),
+            "ats_req_create_dt": to_ticks_or_none(row.created_at),
         }
 
 
 @builds("vw_rpt_applicant")
-def applicants(snapshot: Snapshot) -> Iterator[Row]:
+def list_applicants(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the applicant of each application."""
     for row in snapshot.company.applications:
         yield {
             "_key": (row.id,),
             **pick_fields(row, job_applicant_id="id", job_requisition_id="opening_id"),
-            "applicant_status": applicant_status(row),
+            "applicant_status": translate_applicant_status(row),
             "applicant_email": snapshot.company.candidates[row.candidate_id].email,
-            "applied_dt": when(row.applied_on),
+            "applied_dt": to_ticks_or_none(row.applied_on),
         }
 
 
 @builds("training_purchase_core", "vw_rpt_transaction")
-def purchases(snapshot: Snapshot) -> Iterator[Row]:
+def list_purchases(snapshot: Snapshot) -> Iterator[Row]:
     """Yield payments and refunds for trainings."""
     for row in snapshot.transcripts:
         if not row.training.price:

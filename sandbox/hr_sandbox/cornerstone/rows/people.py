@@ -18,8 +18,17 @@ from hr_sandbox.cornerstone.portal import (
     TEAM,
     UNIT_TYPES,
 )
-from hr_sandbox.cornerstone.rows.common import ACTIVE, INACTIVE, SYSTEM_USERS, builds, full, login, ref, when
-from hr_sandbox.cornerstone.snapshot import CULTURES, uuid
+from hr_sandbox.cornerstone.rows.common import (
+    ACTIVE,
+    INACTIVE,
+    SYSTEM_USERS,
+    builds,
+    full_name,
+    make_login,
+    make_user_id,
+    to_ticks_or_none,
+)
+from hr_sandbox.cornerstone.snapshot import CULTURES, stable_uuid
 from hr_sandbox.http.messages import pick_fields
 from hr_sandbox.stable_random import stable_chance
 
@@ -37,31 +46,33 @@ MEMBER = 2  # the status of a membership
 
 
 @builds("ou_cf_core", "ou_core", "vw_rpt_ou", "vw_rpt_ou_cf", "vw_rpt_ou_cf2")
-def units(snapshot: Snapshot) -> Iterator[Row]:
+def list_units(snapshot: Snapshot) -> Iterator[Row]:
     """Return all units including groups."""
     company = snapshot.company
-    yield _unit(SYSTEM_UNIT, DIVISION, "System", "SYS", None, active=True)
+    yield _make_unit(SYSTEM_UNIT, DIVISION, "System", "SYS", None, active=True)
     for division in company.departments:
         above = division.parent_id and FIRST[DIVISION] + division.parent_id
-        yield _unit(FIRST[DIVISION] + division.id, DIVISION, division.name, division.abbreviation, above, active=True)
+        yield _make_unit(
+            FIRST[DIVISION] + division.id, DIVISION, division.name, division.abbreviation, above, active=True
+        )
     for job in company.jobs:
-        yield _unit(FIRST[POSITION] + job.id, POSITION, job.name, f"JOB{job.id}", None)
+        yield _make_unit(FIRST[POSITION] + job.id, POSITION, job.name, f"JOB{job.id}", None)
     for grade in sorted({job.grade for job in company.jobs if job.grade}):
-        yield _unit(FIRST[GRADE] + grade, GRADE, f"Grade {grade}", f"G{grade}", None)
+        yield _make_unit(FIRST[GRADE] + grade, GRADE, f"Grade {grade}", f"G{grade}", None)
     for center in company.cost_centers:
-        yield _unit(FIRST[CENTER] + center.id, CENTER, center.name, f"CC{center.id}", None)
+        yield _make_unit(FIRST[CENTER] + center.id, CENTER, center.name, f"CC{center.id}", None)
     for office in company.offices:
-        yield _unit(FIRST[LOCATION] + office.id, LOCATION, office.name, office.city, None)
+        yield _make_unit(FIRST[LOCATION] + office.id, LOCATION, office.name, office.city, None)
     for index, name in enumerate(GROUPS, 1):
-        yield _unit(FIRST[GROUP] + index, GROUP, name, None, None, active=True)
+        yield _make_unit(FIRST[GROUP] + index, GROUP, name, None, None, active=True)
     for team in company.teams:
         above = team.parent_id and FIRST[TEAM] + team.parent_id
-        yield _unit(FIRST[TEAM] + team.id, TEAM, team.name, team.abbreviation, above)
+        yield _make_unit(FIRST[TEAM] + team.id, TEAM, team.name, team.abbreviation, above)
     for entity in company.legal_entities:
-        yield _unit(FIRST[ENTITY] + entity.id, ENTITY, entity.name, entity.country, None, active=True)
+        yield _make_unit(FIRST[ENTITY] + entity.id, ENTITY, entity.name, entity.country, None, active=True)
 
 
-def _unit(
+def _make_unit(
     number: int, kind: int, title: str, ref: str | None, parent: int | None, *, active: bool | None = None
 ) -> Row:
     return {
@@ -75,12 +86,12 @@ def _unit(
 
 
 @lru_cache(2)
-def units_by_id(snapshot: Snapshot) -> dict[int, Row]:
+def index_units(snapshot: Snapshot) -> dict[int, Row]:
     """Return the units by id."""
-    return {row["ou_id"]: row for row in units(snapshot)}
+    return {row["ou_id"]: row for row in list_units(snapshot)}
 
 
-def places(snapshot: Snapshot, person_id: int) -> Iterator[tuple[int, int]]:
+def list_placements(snapshot: Snapshot, person_id: int) -> Iterator[tuple[int, int]]:
     """Return the types and ids of a user's units, without groups."""
     job = snapshot.employments.get(person_id)
     if job is None:
@@ -101,38 +112,38 @@ def places(snapshot: Snapshot, person_id: int) -> Iterator[tuple[int, int]]:
 
 
 @builds("user_groups_core", "vw_rpt_user_groups")
-def groups(snapshot: Snapshot) -> Iterator[Row]:
+def list_group_members(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the members of groups."""
     managers = {row.supervisor_id for row in snapshot.employments.values()}
     for number, _, _ in SYSTEM_USERS:
         for index in (1, 2):
-            yield _member(number, GROUP, FIRST[GROUP] + index)
+            yield _make_member(number, GROUP, FIRST[GROUP] + index)
     for person in snapshot.people:
         chosen = [1] if snapshot.is_active(person.id) else []
         chosen += [2] if person.id in managers else []
         chosen += [index for index in (3, 4) if stable_chance(25, "group", person.id, index)]
         for index in chosen:
-            yield _member(person.id, GROUP, FIRST[GROUP] + index)
+            yield _make_member(person.id, GROUP, FIRST[GROUP] + index)
 
 
-def _member(user_id: int, kind: int, ou_id: int) -> Row:
+def _make_member(user_id: int, kind: int, ou_id: int) -> Row:
     both = {"user_id": user_id, "ou_id": ou_id}
     return {**both, "ou_type_id": kind, "status_id": MEMBER, "group__ou_id": ou_id}
 
 
 @builds("user_ou_core", "vw_rpt_user_ou")
-def memberships(snapshot: Snapshot) -> Iterator[Row]:
+def list_memberships(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the members of units and groups."""
     for person in snapshot.people:
-        for kind, number in places(snapshot, person.id):
-            yield _member(person.id, kind, number)
-    yield from groups(snapshot)
+        for kind, number in list_placements(snapshot, person.id):
+            yield _make_member(person.id, kind, number)
+    yield from list_group_members(snapshot)
 
 
 @builds("ou_hierarchy_core")
-def hierarchy(snapshot: Snapshot) -> Iterator[Row]:
+def list_hierarchy(snapshot: Snapshot) -> Iterator[Row]:
     """Yield each unit with all of its ancestors and itself."""
-    found = units_by_id(snapshot)
+    found = index_units(snapshot)
     for number in found:
         path = [number]
         while (above := found[path[-1]]["parent_id"]) is not None:
@@ -148,24 +159,24 @@ def hierarchy(snapshot: Snapshot) -> Iterator[Row]:
 
 
 @builds("ou_type_core", "vw_rpt_ou_type")
-def types(_snapshot: Snapshot) -> Iterator[Row]:
+def list_types(_snapshot: Snapshot) -> Iterator[Row]:
     """Yield the types of units, including custom ones."""
     for row in UNIT_TYPES:
         yield {"type_id": row.id, "title": row.title, "is_custom": row.custom}
 
 
 @builds("ou_type_local_core")
-def local_types(snapshot: Snapshot) -> Iterator[Row]:
+def list_local_types(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the titles of the types in each language."""
-    for row in types(snapshot):
+    for row in list_types(snapshot):
         for culture, name, _ in CULTURES:
             yield {**row, "culture_id": culture, "title": f"{row['title']} ({name})", "is_default": culture == 1}
 
 
 @builds("ou_local_core")
-def local_units(snapshot: Snapshot) -> Iterator[Row]:
+def list_local_units(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the titles of units in two languages."""
-    for row in units(snapshot):
+    for row in list_units(snapshot):
         for culture in (1, 2):
             yield {
                 "ou_id": row["ou_id"],
@@ -177,10 +188,10 @@ def local_units(snapshot: Snapshot) -> Iterator[Row]:
 
 
 @builds("user_ou_pivoted_core", "vw_rpt_user_ou_info")
-def pivoted(snapshot: Snapshot) -> Iterator[Row]:
+def list_pivoted(snapshot: Snapshot) -> Iterator[Row]:
     """Yield a row per user with a column per type of unit."""
     for person in snapshot.people:
-        mine = dict(places(snapshot, person.id))
+        mine = dict(list_placements(snapshot, person.id))
         row: Row = {"user_id": person.id}
         for pattern in PIVOT_TABLES.values():
             row |= {pattern.format(kind.id): mine.get(kind.id) for kind in UNIT_TYPES}
@@ -200,7 +211,7 @@ COLUMNS_OF = {
 
 
 @builds("users_core", "vw_rpt_user_base")
-def users(snapshot: Snapshot) -> Iterator[Row]:
+def list_users(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the users of the object."""
     for number, first, last in SYSTEM_USERS:
         yield {
@@ -211,7 +222,7 @@ def users(snapshot: Snapshot) -> Iterator[Row]:
             "user_ref": f"csod{-number}",
             "user_email": None,
             "user_status_id": ACTIVE,
-            "user_guid": uuid("user", number),
+            "user_guid": stable_uuid("user", number),
             "user_mgr_id": None,
             "user_appr_id": None,
             "user_hire_dt_last": None,
@@ -219,10 +230,10 @@ def users(snapshot: Snapshot) -> Iterator[Row]:
             "user_termination_dt": None,
         }
     for person in snapshot.people:
-        yield _user(snapshot, person)
+        yield _make_user(snapshot, person)
 
 
-def _user(snapshot: Snapshot, person: Person) -> Row:
+def _make_user(snapshot: Snapshot, person: Person) -> Row:
     job, today = snapshot.employments.get(person.id), snapshot.company.today
     stints = snapshot.company.employments.of(person.id)
     first = min((row.start_date for row in stints), default=None)
@@ -232,20 +243,20 @@ def _user(snapshot: Snapshot, person: Person) -> Row:
     return {
         **pick_fields(person, user_id="id", user_name_first="first_name", user_name_last="last_name"),
         **pick_fields(person, user_email="email", user_has_photo="has_picture"),
-        "user_ref": ref(person),
-        "user_login": login(person),
-        "user_guid": uuid("user", person.id),
+        "user_ref": make_user_id(person),
+        "user_login": make_login(person),
+        "user_guid": stable_uuid("user", person.id),
         "user_gender": GENDERS.get(person.gender.lower(), "U"),
         "user_status_id": ACTIVE if active else INACTIVE,
         "user_absent": bool(job and job.status == "LEAVE"),
         "user_mgr_id": manager,
         "user_appr_id": manager,
         "user_type_id": 1 + (person.id % 11 == 0),
-        "user_create_dt": when(person.created_at),
-        "user_birth_dt": when(date.fromisoformat(born)) if isinstance(born, str) else None,
-        "user_hire_dt_last": when(job.start_date) if job else None,
-        "user_hire_dt_orig": when(first),
-        "user_termination_dt": when(job.end_date) if job and not active else None,
+        "user_create_dt": to_ticks_or_none(person.created_at),
+        "user_birth_dt": to_ticks_or_none(date.fromisoformat(born)) if isinstance(born, str) else None,
+        "user_hire_dt_last": to_ticks_or_none(job.start_date) if job else None,
+        "user_hire_dt_orig": to_ticks_or_none(first),
+        "user_termination_dt": to_ticks_or_none(job.end_date) if job and not active else None,
         "user_tenure_months": (today - first).days // 30 if first and first <= today else 0,
         "user_is_rehired_employee": len(stints) > 1,
         "user_city": person.attributes.get("city"),
@@ -253,26 +264,26 @@ def _user(snapshot: Snapshot, person: Person) -> Row:
 
 
 @builds("vw_rpt_user")
-def wide_users(snapshot: Snapshot) -> Iterator[Row]:
+def list_wide_users(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the users of the view, with their managers and units."""
-    people, units = snapshot.company.people, units_by_id(snapshot)
-    for row in users(snapshot):
+    people, units = snapshot.company.people, index_units(snapshot)
+    for row in list_users(snapshot):
         number = row["user_mgr_id"]
         manager = people[number] if number is not None and number in people else None
         row |= {
             "user_mgr_name_first": manager and manager.first_name,
             "user_mgr_name_last": manager and manager.last_name,
-            "user_mgr_ref": manager and ref(manager),
+            "user_mgr_ref": manager and make_user_id(manager),
             "user_mgr_email": manager and manager.email,
             "user_appr_name_first": manager and manager.first_name,
             "user_appr_name_last": manager and manager.last_name,
-            "user_appr_ref": manager and ref(manager),
+            "user_appr_ref": manager and make_user_id(manager),
             "user_ou_info_user_id": row["user_id"],
             "user_dynamic_relation_user_id": row["user_id"],
-            "user_dynamic_relation_16384": full(manager),
-            "user_dynamic_relation_ref_16384": manager and ref(manager),
+            "user_dynamic_relation_16384": full_name(manager),
+            "user_dynamic_relation_ref_16384": manager and make_user_id(manager),
         }
-        mine = dict(places(snapshot, row["user_id"]))
+        mine = dict(list_placements(snapshot, row["user_id"]))
         for kind, name in COLUMNS_OF.items():
             unit = units.get(mine.get(kind, 0))
             above = units.get(unit["parent_id"]) if unit and unit["parent_id"] else None
@@ -289,9 +300,9 @@ def wide_users(snapshot: Snapshot) -> Iterator[Row]:
 
 
 @builds("users_cf_core", "vw_rpt_user_cf")
-def user_fields(snapshot: Snapshot) -> Iterator[Row]:
+def list_user_fields(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the custom fields of users."""
-    for row in users(snapshot):
+    for row in list_users(snapshot):
         number = row["user_id"]
         person = snapshot.company.people[number] if number > 0 else None
         yield {

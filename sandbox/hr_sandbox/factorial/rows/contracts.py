@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.fake_values import COMPANY, keys_of
-from hr_sandbox.factorial.rows.common import builds, cents, minor
-from hr_sandbox.factorial.tables import resources, to_api_id
+from hr_sandbox.factorial.fake_values import COMPANY, list_keys
+from hr_sandbox.factorial.rows.common import builds, to_cents, to_minor_units
+from hr_sandbox.factorial.tables import load_resources, to_api_id
 from hr_sandbox.http.messages import pick_fields
 from hr_sandbox.stable_random import stable_chance, stable_number
 
@@ -29,14 +29,14 @@ TYPES = {
 }
 LOCAL = tuple(
     name
-    for name in resources()["contracts/contract_versions"].fields
+    for name in load_resources()["contracts/contract_versions"].fields
     if name.startswith(("es_", "fr_", "de_", "pt_", "contracts_es_")) and name != "fr_forfait_jours"
 )
 PERIODS = 4  # ids per contract for its periods
 
 
 @builds("contracts/contracts")
-def contracts(company: Company) -> Iterator[Row]:
+def list_contracts(company: Company) -> Iterator[Row]:
     """Yield one contract per employment."""
     for row in company.employments:
         yield {
@@ -46,7 +46,7 @@ def contracts(company: Company) -> Iterator[Row]:
 
 
 @builds("contracts/contract_versions")
-def versions(company: Company) -> Iterator[Row]:
+def list_versions(company: Company) -> Iterator[Row]:
     """Yield a version for the beginning of each contract and for each raise."""
     for row in company.employments:
         pay = _find_pay(company, row)
@@ -87,13 +87,13 @@ def _make_version(company: Company, row: Employment, pay: Compensation | None, n
         "country": country,
         "job_catalog_tree_node_uuid": LEVEL.format(row.job_id) if row.job_id else None,
         "has_trial_period": row.probation_end_date is not None,
-        "salary_amount": minor(pay.amount, pay.currency) if pay else None,
+        "salary_amount": to_minor_units(pay.amount, pay.currency) if pay else None,
         "salary_currency": pay.currency if pay else None,
         "salary_frequency": (pay.interval or "HOURLY").lower() if pay else None,
         # Hundredths of an hour, contrary to the description.
-        "working_hours": cents(row.weekly_working_hours),
+        "working_hours": to_cents(row.weekly_working_hours),
         "working_hours_frequency": "week",
-        "working_time_percentage_in_cents": cents(share * 100),
+        "working_time_percentage_in_cents": to_cents(share * 100),
         "created_at": created,
         "updated_at": max(created, row.updated_at),
     }
@@ -104,7 +104,7 @@ def _make_country_fields(country: str, number: int) -> Row:
     found: Row = dict.fromkeys(LOCAL)
     if country in TYPES:
         field, kinds = TYPES[country]
-        pool = keys_of(kinds)
+        pool = list_keys(kinds)
         found[field] = pool[number % len(pool)]
     if country == "fr":
         found["fr_coefficient"] = str(150 + number % 9 * 5)
@@ -112,11 +112,11 @@ def _make_country_fields(country: str, number: int) -> Row:
 
 
 @builds("contracts/reference_contracts")
-def reference_contracts(company: Company) -> Iterator[Row]:
+def list_reference_contracts(company: Company) -> Iterator[Row]:
     """Yield the current version of each person: else the next one, else the last one."""
     today = company.today
     of_person: dict[int, list[Row]] = {}
-    for row in versions(company):
+    for row in list_versions(company):
         of_person.setdefault(row["employee_id"], []).append(row)
     for rows in of_person.values():
         rows.sort(key=lambda row: (row["effective_on"], row["id"]))
@@ -127,9 +127,9 @@ def reference_contracts(company: Company) -> Iterator[Row]:
 
 
 @builds("contracts/contract_version_histories")
-def histories(company: Company) -> Iterator[Row]:
+def list_histories(company: Company) -> Iterator[Row]:
     """Yield each version when it was created and when it was updated."""
-    for row in versions(company):
+    for row in list_versions(company):
         same = {
             **row,
             "original_contract_version_id": row["id"],
@@ -147,15 +147,15 @@ def histories(company: Company) -> Iterator[Row]:
 
 
 @builds("contracts/contract_version_meta_data")
-def meta_data(company: Company) -> Iterator[Row]:
+def list_meta_data(company: Company) -> Iterator[Row]:
     """Yield the origin of each version."""
-    for row in versions(company):
+    for row in list_versions(company):
         action = "create" if row["id"] == row["contracts_contract_id"] else "salary_change"
         yield {"contract_version_id": row["id"], "action_type": action}
 
 
 @builds("contracts/contract_activity_periods")
-def activity_periods(company: Company) -> Iterator[Row]:
+def list_activity_periods(company: Company) -> Iterator[Row]:
     """Yield one active period per contract. Some contain a pause."""
     for row in company.employments:
         start, end = row.start_date, row.end_date
@@ -175,7 +175,7 @@ def activity_periods(company: Company) -> Iterator[Row]:
 
 
 @builds("contracts/compensations")
-def compensations(company: Company) -> Iterator[Row]:
+def list_compensations(company: Company) -> Iterator[Row]:
     """Yield additional compensations."""
     kinds = {kind.id: kind for kind in company.compensation_types}
     stints = {row.person_id: row.id for row in company.employments}
@@ -185,7 +185,7 @@ def compensations(company: Company) -> Iterator[Row]:
             yield {
                 **pick_fields(row, "id", "currency", starts_on="effective_from", first_payment_on="effective_from"),
                 "contract_version_id": stints.get(row.person_id),
-                "amount": minor(row.amount, row.currency),
+                "amount": to_minor_units(row.amount, row.currency),
                 "unit": "money",
                 "compensation_type": "fixed",
                 "calculation": "current_period",
@@ -195,7 +195,7 @@ def compensations(company: Company) -> Iterator[Row]:
 
 
 @builds("payroll/supplements")
-def supplements(company: Company) -> Iterator[Row]:
+def list_supplements(company: Company) -> Iterator[Row]:
     """Yield one-time payments."""
     kinds = {kind.id for kind in company.compensation_types if kind.category == "ONE_TIME"}
     for row in company.compensations:
@@ -203,14 +203,14 @@ def supplements(company: Company) -> Iterator[Row]:
             yield {
                 **pick_fields(row, "id", "currency", "legal_entity_id", employee_id="person_id"),
                 **pick_fields(row, contracts_compensation_id="id", effective_on="effective_from"),
-                "amount_in_cents": minor(row.amount, row.currency),
+                "amount_in_cents": to_minor_units(row.amount, row.currency),
                 "unit": "money",
                 "created_at": datetime.combine(row.effective_from, time(7), UTC),
             }
 
 
 @builds("contracts/materialized_templates")
-def templates(company: Company) -> Iterator[Row]:
+def list_templates(company: Company) -> Iterator[Row]:
     """Yield the contract fields of the company, a country or a legal entity."""
     home = str(to_api_id(COMPANY))
     countries = sorted({row.country.lower() for row in company.legal_entities})
@@ -235,7 +235,7 @@ def declare_contract_types(resource: str) -> None:
 
     @builds(resource)
     def build(_company: Company) -> Iterator[Row]:
-        keys = keys_of(resource)
+        keys = list_keys(resource)
         for index, key in enumerate(keys):
             yield {"id": key, "_archived": index >= len(keys) * 2 // 3}
 
@@ -245,7 +245,7 @@ for _country in ("french", "german", "portuguese", "spanish"):
 
 
 @builds("employee_updates/terminations")
-def terminations(company: Company) -> Iterator[Row]:
+def list_terminations(company: Company) -> Iterator[Row]:
     """Yield terminations for bookkeepers."""
     for row in company.employments:
         if row.termination:
@@ -257,7 +257,7 @@ def terminations(company: Company) -> Iterator[Row]:
 
 
 @builds("employee_updates/new_hires")
-def new_hires(company: Company) -> Iterator[Row]:
+def list_new_hires(company: Company) -> Iterator[Row]:
     """Yield the hires of the last two years for bookkeepers."""
     since = company.today - timedelta(730)
     seen: set[int] = set()
@@ -273,5 +273,5 @@ def new_hires(company: Company) -> Iterator[Row]:
                 **pick_fields(row, "start_date", "contract_end_date", "legal_entity_id", job_title="title"),
                 **pick_fields(row, contract_effective_date="start_date", manager_id="supervisor_id"),
                 **pick_fields(row, workplace_id="office_id"),
-                "working_hours": cents(row.weekly_working_hours),
+                "working_hours": to_cents(row.weekly_working_hours),
             }

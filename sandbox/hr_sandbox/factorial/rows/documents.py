@@ -31,7 +31,7 @@ KINDS = (
 
 
 @builds("documents/documents")
-def documents(company: Company) -> Iterator[Row]:
+def list_documents(company: Company) -> Iterator[Row]:
     """Yield documents. Some are in the trash, and some are not assigned yet."""
     for row in company.documents:
         trashed = stable_chance(TRASHED, "trash", row.id)
@@ -55,7 +55,7 @@ def documents(company: Company) -> Iterator[Row]:
 
 
 @builds("documents/folders")
-def folders(company: Company) -> Iterator[Row]:
+def list_folders(company: Company) -> Iterator[Row]:
     """Yield one folder per document category."""
     for row in company.document_categories:
         yield {
@@ -67,7 +67,7 @@ def folders(company: Company) -> Iterator[Row]:
 
 
 @builds("api_public/credentials")
-def credentials(company: Company) -> Iterator[Row]:
+def list_credentials(company: Company) -> Iterator[Row]:
     """Yield the credentials of the company's key."""
     user = ("email", "login_email", "full_name", "first_name", "last_name", "role", "employee_id")
     yield {
@@ -86,7 +86,7 @@ def credentials(company: Company) -> Iterator[Row]:
 
 
 @builds("api_public/webhook_subscriptions")
-def subscriptions(company: Company) -> Iterator[Row]:
+def list_subscriptions(company: Company) -> Iterator[Row]:
     """Yield one subscription per kind of event. Each contains its secret."""
     for row in company.webhooks:
         for index, kind in enumerate(KINDS[: 2 + len(row.names) // 2]):

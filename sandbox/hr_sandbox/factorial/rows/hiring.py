@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.fake_values import keys_of
+from hr_sandbox.factorial.fake_values import list_keys
 from hr_sandbox.factorial.rows.common import builds
 from hr_sandbox.http.messages import pick_fields
 from hr_sandbox.stable_random import stable_chance, stable_number
@@ -24,7 +24,7 @@ SOURCES = "ats/candidate_sources"
 
 
 @builds("ats/job_postings")
-def job_postings(company: Company) -> Iterator[Row]:
+def list_job_postings(company: Company) -> Iterator[Row]:
     """Yield all job postings, including closed ones."""
     for row in company.openings:
         office = company.offices.find(str(row.office_id))
@@ -51,14 +51,14 @@ def _find_phase(company: Company, opening: Opening, stage: Stage) -> int:
 
 
 @builds("ats/application_phases")
-def phases(company: Company) -> Iterator[Row]:
+def list_phases(company: Company) -> Iterator[Row]:
     """Yield the phases of each posting with the number of applications."""
     inside: dict[int, list[Application]] = {}
     for row in company.applications:
         opening = company.openings[row.opening_id]
         reached = [step.stage for step in row.transitions if step.stage.kind not in ENDED - {HIRED}]
         inside.setdefault(_find_phase(company, opening, reached[-1]), []).append(row)
-    hiring = keys_of("ats/hiring_stages")
+    hiring = list_keys("ats/hiring_stages")
     for opening in company.openings:
         for index, (name, kind) in enumerate(_list_stages(company, opening)):
             number = opening.id * PHASES + index
@@ -77,12 +77,12 @@ def phases(company: Company) -> Iterator[Row]:
 
 
 @builds("ats/candidates")
-def candidates(company: Company) -> Iterator[Row]:
+def list_candidates(company: Company) -> Iterator[Row]:
     """Yield all candidates."""
     applied: dict[int, list[Application]] = {}
     for application in company.applications:
         applied.setdefault(application.candidate_id, []).append(application)
-    sources = keys_of(SOURCES)
+    sources = list_keys(SOURCES)
     for row in company.candidates:
         yield {
             **pick_fields(row, "id", "first_name", "last_name", "email", "created_at", "updated_at"),
@@ -97,10 +97,10 @@ def candidates(company: Company) -> Iterator[Row]:
 
 
 @builds("ats/applications")
-def applications(company: Company) -> Iterator[Row]:
+def list_applications(company: Company) -> Iterator[Row]:
     """Yield all applications with their last phase."""
-    reasons = keys_of("ats/rejection_reasons")
-    sources = keys_of(SOURCES)
+    reasons = list_keys("ats/rejection_reasons")
+    sources = list_keys(SOURCES)
     people = {row.email: row.id for row in company.people}
     for row in company.applications:
         opening = company.openings[row.opening_id]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company.generator import ascii_name
+from hr_sandbox.company.generator import to_ascii
 from hr_sandbox.factorial.fake_values import ACCESS
-from hr_sandbox.factorial.rows.common import builds, latest
+from hr_sandbox.factorial.rows.common import builds, find_latest_employments
 from hr_sandbox.http.messages import pick_fields
 from hr_sandbox.stable_random import stable_chance, stable_number
 
@@ -32,9 +32,9 @@ KINDS = {
 
 
 @builds("employees/employees")
-def employees(company: Company) -> Iterator[Row]:
+def list_employees(company: Company) -> Iterator[Row]:
     """Yield all employees, including former ones."""
-    current = latest(company)
+    current = find_latest_employments(company)
     managers = {row.supervisor_id for row in current.values()}
     for person in company.people:
         yield {**_make_employee(company, person, current.get(person.id)), "_manages": person.id in managers}
@@ -47,7 +47,7 @@ def _make_employee(company: Company, person: Person, job: Employment | None) -> 
     office = company.offices.find(str(job.office_id)) if job else None
     birthday = person.attributes.get("birthday")
     born = date.fromisoformat(birthday) if isinstance(birthday, str) else None
-    name = ascii_name(person.first_name) or "private"
+    name = to_ascii(person.first_name) or "private"
     return {
         **pick_fields(person, "id", "first_name", "last_name", "preferred_name", "email", "created_at"),
         **pick_fields(person, login_email="email"),
@@ -77,10 +77,10 @@ def _make_employee(company: Company, person: Person, job: Employment | None) -> 
 
 
 @builds("teams/teams")
-def teams(company: Company) -> Iterator[Row]:
+def list_teams(company: Company) -> Iterator[Row]:
     """Yield teams with their current and former members."""
     members: dict[int, list[int]] = {}
-    for row in latest(company).values():
+    for row in find_latest_employments(company).values():
         if row.team_id is not None:
             members.setdefault(row.team_id, []).append(row.person_id)
     for team in company.teams:
@@ -94,10 +94,10 @@ def teams(company: Company) -> Iterator[Row]:
 
 
 @builds("teams/memberships")
-def memberships(company: Company) -> Iterator[Row]:
+def list_memberships(company: Company) -> Iterator[Row]:
     """Yield the members of teams."""
-    leads = {team["id"]: team["lead_ids"] for team in teams(company)}
-    for row in latest(company).values():
+    leads = {team["id"]: team["lead_ids"] for team in list_teams(company)}
+    for row in find_latest_employments(company).values():
         if row.team_id is not None:
             yield {
                 "id": row.person_id * MEMBERSHIP + row.team_id,
@@ -111,7 +111,7 @@ def memberships(company: Company) -> Iterator[Row]:
 
 
 @builds("custom_fields/fields")
-def fields(company: Company) -> Iterator[Row]:
+def list_fields(company: Company) -> Iterator[Row]:
     """Yield the custom fields."""
     for index, row in enumerate(company.attributes):
         label = row.label or ""
@@ -119,14 +119,14 @@ def fields(company: Company) -> Iterator[Row]:
 
 
 @builds("custom_fields/resource_fields")
-def resource_fields(company: Company) -> Iterator[Row]:
+def list_resource_fields(company: Company) -> Iterator[Row]:
     """Yield the custom fields of employees."""
     for index, _ in enumerate(company.attributes):
         yield {"id": 800 + index, "field_id": 700 + index}
 
 
 @builds("custom_fields/values")
-def values(company: Company) -> Iterator[Row]:
+def list_values(company: Company) -> Iterator[Row]:
     """Yield the values of custom fields."""
     places = {row.id: (index, row) for index, row in enumerate(company.attributes)}
     for person in company.people:
@@ -149,25 +149,25 @@ def values(company: Company) -> Iterator[Row]:
 
 
 @builds("payroll/family_situations")
-def family_situations(company: Company) -> Iterator[Row]:
+def list_family_situations(company: Company) -> Iterator[Row]:
     """Yield one family situation per employee."""
     for person in company.people:
         yield {"id": person.id + 50_000, "employee_id": person.id}
 
 
 @builds("payroll_employees/german_employee_data")
-def german_data(company: Company) -> Iterator[Row]:
+def list_german_data(company: Company) -> Iterator[Row]:
     """Yield payroll data of employees in Germany."""
     german = {row.id for row in company.legal_entities if row.country == "DE"}
-    for row in latest(company).values():
+    for row in find_latest_employments(company).values():
         if row.legal_entity_id in german:
             yield {"id": row.person_id + 60_000, "employee_id": row.person_id}
 
 
 @builds("payroll_employees/identifiers")
-def identifiers(company: Company) -> Iterator[Row]:
+def list_identifiers(company: Company) -> Iterator[Row]:
     """Yield identifiers. A few are foreign, of employees who work abroad."""
-    for row in latest(company).values():
+    for row in find_latest_employments(company).values():
         where = company.legal_entities[row.legal_entity_id].country
         country = "de" if where == "DE" else ("it", "pt", None)[row.person_id % 3]
         if country:

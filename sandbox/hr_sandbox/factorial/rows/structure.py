@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.factorial.fake_values import keys_of
-from hr_sandbox.factorial.rows.common import builds, cents, latest
+from hr_sandbox.factorial.fake_values import list_keys
+from hr_sandbox.factorial.rows.common import builds, find_latest_employments, to_cents
 from hr_sandbox.factorial.rows.working_time import INTEGRATION
 from hr_sandbox.factorial.tables import to_api_id
 from hr_sandbox.http.messages import pick_fields
@@ -28,7 +28,7 @@ STATUSES = ("enabled", "enabled", "disabled", "deleted")
 
 
 @builds("companies/legal_entities")
-def legal_entities(company: Company) -> Iterator[Row]:
+def list_legal_entities(company: Company) -> Iterator[Row]:
     """Yield legal entities."""
     for row in company.legal_entities:
         yield {
@@ -39,7 +39,7 @@ def legal_entities(company: Company) -> Iterator[Row]:
 
 
 @builds("locations/locations")
-def locations(company: Company) -> Iterator[Row]:
+def list_locations(company: Company) -> Iterator[Row]:
     """Yield offices."""
     for index, row in enumerate(company.offices):
         yield {
@@ -51,11 +51,11 @@ def locations(company: Company) -> Iterator[Row]:
 
 
 @builds("finance/cost_centers")
-def cost_centers(company: Company) -> Iterator[Row]:
+def list_cost_centers(company: Company) -> Iterator[Row]:
     """Yield cost centers."""
     current: dict[int, int] = {}
     ever: dict[int, set[int]] = {}
-    for job in latest(company).values():
+    for job in find_latest_employments(company).values():
         if job.end_date is None or job.end_date >= company.today:
             for number, _ in job.cost_centers:
                 current[number] = current.get(number, 0) + 1
@@ -73,7 +73,7 @@ def cost_centers(company: Company) -> Iterator[Row]:
 
 
 @builds("finance/cost_center_memberships")
-def cost_center_memberships(company: Company) -> Iterator[Row]:
+def list_cost_center_memberships(company: Company) -> Iterator[Row]:
     """Yield the cost centers of employees, with start dates."""
     for row in company.employments:
         for number, share in row.cost_centers:
@@ -87,7 +87,7 @@ def cost_center_memberships(company: Company) -> Iterator[Row]:
 
 
 @builds("job_catalog/roles")
-def roles(company: Company) -> Iterator[Row]:
+def list_roles(company: Company) -> Iterator[Row]:
     """Yield job families."""
     for number, family in _number_families(company).items():
         yield {"id": number, "name": family, "archived": False}
@@ -99,7 +99,7 @@ def _number_families(company: Company) -> dict[int, str]:
 
 
 @builds("job_catalog/levels")
-def levels(company: Company) -> Iterator[Row]:
+def list_levels(company: Company) -> Iterator[Row]:
     """Yield one level per job."""
     numbers = {family: number for number, family in _number_families(company).items()}
     for index, row in enumerate(company.jobs):
@@ -113,7 +113,7 @@ def levels(company: Company) -> Iterator[Row]:
 
 
 @builds("job_catalog/tree_nodes")
-def tree_nodes(company: Company) -> Iterator[Row]:
+def list_tree_nodes(company: Company) -> Iterator[Row]:
     """Yield the same as a tree: root, functions, families, roles, levels."""
     stamp = datetime.combine(company.today, time(), UTC).replace(month=1, day=1)
     same = {"created_at": stamp, "updated_at": stamp}
@@ -135,7 +135,7 @@ def tree_nodes(company: Company) -> Iterator[Row]:
 
 
 @builds("job_catalog/node_attributes")
-def node_attributes(company: Company) -> Iterator[Row]:
+def list_node_attributes(company: Company) -> Iterator[Row]:
     """Yield the attributes of a level: a salary range, a competency, a device."""
     for job in company.jobs:
         shared = {"_node_uuid": f"jobcatalog_treelevel-{job.id}", "attribute_id": f"{job.id}"}
@@ -149,30 +149,30 @@ def node_attributes(company: Company) -> Iterator[Row]:
 
 def _list_attributes(job: Job) -> Iterator[tuple[str, Row]]:
     if job.grade is not None:
-        amounts = {"min": cents(job.pay * 0.8), "max": cents(job.pay * 1.35), "gross": cents(job.pay)}
+        amounts = {"min": to_cents(job.pay * 0.8), "max": to_cents(job.pay * 1.35), "gross": to_cents(job.pay)}
         yield "salary_range", {"currency": "EUR", "periodicity": "yearly", **amounts, "workplaces": []}
     level = {"id": str(to_api_id(1 + job.id % 5)), "name": f"L{job.id % 5}", "description": ""}
     yield "competency", {"name": job.family, "description": job.name, "level": level}
 
 
 @builds(CODES)
-def codes(_company: Company) -> Iterator[Row]:
+def list_codes(_company: Company) -> Iterator[Row]:
     """Yield the codes of payroll programs. Some programs have none."""
-    for key in keys_of(CODES):
+    for key in list_keys(CODES):
         yield {"id": key, "integration": stable_choice(INTEGRATIONS, "integration", key)}
 
 
 @builds("finance/contacts")
-def contacts(_company: Company) -> Iterator[Row]:
+def list_contacts(_company: Company) -> Iterator[Row]:
     """Yield suppliers and clients. Rows do not contain which one they are."""
-    for index, key in enumerate(keys_of("finance/contacts")):
+    for index, key in enumerate(list_keys("finance/contacts")):
         yield {"id": key, "_contact_type": CLIENT if index % 3 == 0 else VENDOR}
 
 
 @builds("finance/categories")
-def categories(_company: Company) -> Iterator[Row]:
+def list_categories(_company: Company) -> Iterator[Row]:
     """Yield expense categories with subcategories."""
-    keys = keys_of("finance/categories")
+    keys = list_keys("finance/categories")
     for index, key in enumerate(keys):
         status = STATUSES[index % 4]
         parent = keys[index - 1] if index % 3 == 1 else None
@@ -187,9 +187,9 @@ def categories(_company: Company) -> Iterator[Row]:
 
 
 @builds("integrations/sync_runs")
-def sync_runs(company: Company) -> Iterator[Row]:
+def list_sync_runs(company: Company) -> Iterator[Row]:
     """Yield the nightly runs of the one integration."""
-    keys = keys_of("integrations/sync_runs")
+    keys = list_keys("integrations/sync_runs")
     for index, key in enumerate(keys):
         begun = datetime.combine(company.today - timedelta(len(keys) - index), time(3), UTC)
         yield {

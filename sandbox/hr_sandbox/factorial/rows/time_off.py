@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company.absences import days_of
-from hr_sandbox.factorial.fake_values import COMPANY, keys_of
-from hr_sandbox.factorial.rows.common import builds, cents, last_day_away, latest
+from hr_sandbox.company.absences import split_into_days
+from hr_sandbox.factorial.fake_values import COMPANY, list_keys
+from hr_sandbox.factorial.rows.common import builds, find_last_day_away, find_latest_employments, to_cents
 from hr_sandbox.factorial.tables import to_api_id
 from hr_sandbox.http.messages import pick_fields
 from hr_sandbox.stable_random import stable_chance, stable_number
@@ -28,14 +28,14 @@ FRENCH = "FR"
 
 
 @builds("timeoff/leaves")
-def leaves(company: Company) -> Iterator[Row]:
+def list_leaves(company: Company) -> Iterator[Row]:
     """Yield all leaves. Some rejected ones have been deleted."""
     kinds = {row.id: row for row in company.absence_types}
     for row in company.absences:
         person = company.people[row.person_id]
         deleted = row.approval == "REJECTED" and stable_chance(40, "deleted", row.id)
-        last = last_day_away(row)
-        days = list(days_of(row, company.today))
+        last = find_last_day_away(row)
+        days = list(split_into_days(row, company.today))
         hourly = row.start_half is None
         amount = sum(day.amount for day in days)
         one_half = not hourly and row.start_half == row.end_half
@@ -51,7 +51,7 @@ def leaves(company: Company) -> Iterator[Row]:
             "leave_type_name": kinds[row.type_id].name,
             "approved": APPROVED.get(row.approval),
             "start_time": f"{row.starts_at:%H:%M}" if hourly else None,
-            "hours_amount_in_cents": cents(amount) if hourly else None,
+            "hours_amount_in_cents": to_cents(amount) if hourly else None,
             "deleted_at": row.updated_at if deleted else None,
             "duration_attributes": {
                 "days": amount / HOURS if hourly else amount,
@@ -72,7 +72,7 @@ def _split_by_day(days: list[AbsenceDay], *, hourly: bool) -> Row:
 
 
 @builds("timeoff/leave_types")
-def leave_types(company: Company) -> Iterator[Row]:
+def list_leave_types(company: Company) -> Iterator[Row]:
     """Yield leave types."""
     for row in company.absence_types:
         yield {
@@ -85,9 +85,9 @@ def leave_types(company: Company) -> Iterator[Row]:
 
 
 @builds("timeoff/policy_assignments")
-def policy_assignments(company: Company) -> Iterator[Row]:
+def list_policy_assignments(company: Company) -> Iterator[Row]:
     """Yield the policy of each employee, from the first day."""
-    keys = keys_of("timeoff/policies")
+    keys = list_keys("timeoff/policies")
     for row in company.employments:
         policy = keys[row.legal_entity_id % len(keys)]
         yield {
@@ -97,11 +97,11 @@ def policy_assignments(company: Company) -> Iterator[Row]:
 
 
 @builds("timeoff/policy_timelines")
-def policy_timelines(company: Company) -> Iterator[Row]:
+def list_policy_timelines(company: Company) -> Iterator[Row]:
     """Yield the policies of a person over time: one row per person, with the person's own id."""
-    names = {key: f"Policy {index + 1}" for index, key in enumerate(keys_of("timeoff/policies"))}
+    names = {key: f"Policy {index + 1}" for index, key in enumerate(list_keys("timeoff/policies"))}
     items: dict[int, list[Row]] = {}
-    for row in policy_assignments(company):
+    for row in list_policy_assignments(company):
         assignment = {
             "id": str(to_api_id(row["id"])),
             "timeoff_policy_id": str(to_api_id(row["timeoff_policy_id"])),
@@ -115,9 +115,9 @@ def policy_timelines(company: Company) -> Iterator[Row]:
 
 
 @builds("timeoff/allowance_incidences")
-def incidences(company: Company) -> Iterator[Row]:
+def list_incidences(company: Company) -> Iterator[Row]:
     """Yield corrections of balances. Timestamps are seconds since 1970."""
-    keys = keys_of(ALLOWANCES[0])
+    keys = list_keys(ALLOWANCES[0])
     for person in company.people:
         for index in range(stable_number("incidences", person.id) % 3):
             stamp = int(person.created_at.timestamp()) + index * 1_000_000
@@ -131,19 +131,19 @@ def incidences(company: Company) -> Iterator[Row]:
 
 
 @builds("timeoff/allowance_stats")
-def stats(company: Company, on: date | None = None) -> Iterator[Row]:
+def list_stats(company: Company, on: date | None = None) -> Iterator[Row]:
     """Yield the balances of active employees on a day, two rows per employee."""
     on = on or company.today
-    allowances = [int(key) for key in keys_of(ALLOWANCES[0])][: ALLOWANCES[1]]
+    allowances = [int(key) for key in list_keys(ALLOWANCES[0])][: ALLOWANCES[1]]
     vacation = {row.id for row in company.absence_types if row.category == "PAID_VACATION"}
-    for person_id, job in latest(company).items():
+    for person_id, job in find_latest_employments(company).items():
         if job.end_date is not None and job.end_date < company.today:
             continue
         used = sum(
             day.amount
             for row in company.absences.of(person_id)
             if row.type_id in vacation and row.approval == "APPROVED" and row.starts_at.year == on.year
-            for day in days_of(row, company.today)
+            for day in split_into_days(row, company.today)
             if day.day <= on
         )
         for index, key in enumerate(allowances):
@@ -189,11 +189,11 @@ def _make_balance(person_id: int, allowance: int, on: date, used: float) -> Row:
 
 
 @builds("timeoff/french_leave_day_counts")
-def french_counts(company: Company) -> Iterator[Row]:
+def list_french_counts(company: Company) -> Iterator[Row]:
     """Yield the days that leaves in France count."""
     french = {row.id for row in company.legal_entities if row.country == FRENCH}
     people = {row.person_id for row in company.employments if row.legal_entity_id in french}
-    for row in leaves(company):
+    for row in list_leaves(company):
         if row["employee_id"] in people and row["start_time"] is None:
             yield {
                 "leave_id": row["id"],
@@ -207,10 +207,10 @@ def french_counts(company: Company) -> Iterator[Row]:
 
 
 @builds("employee_updates/absences")
-def updates(company: Company) -> Iterator[Row]:
+def list_updates(company: Company) -> Iterator[Row]:
     """Yield recent leaves for bookkeepers."""
     since = company.today - timedelta(120)
-    for row in leaves(company):
+    for row in list_leaves(company):
         if row["start_on"] >= since and row["approved"]:
             names = ("employee_id", "employee_full_name", "approved", "description", "half_day", "leave_type_id")
             yield {
@@ -223,7 +223,7 @@ def updates(company: Company) -> Iterator[Row]:
 
 
 @builds("timeoff/blocked_periods")
-def blocked(_company: Company) -> Iterator[Row]:
+def list_blocked(_company: Company) -> Iterator[Row]:
     """Yield periods in which leave is not allowed."""
-    for key in keys_of("timeoff/blocked_periods"):
+    for key in list_keys("timeoff/blocked_periods"):
         yield {"id": key, "company_id": COMPANY}

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company.generator import SATURDAY
-from hr_sandbox.factorial.fake_values import COMPANY, WORKER, keys_of
-from hr_sandbox.factorial.rows.common import builds, latest
+from hr_sandbox.factorial.fake_values import COMPANY, WORKER, list_keys
+from hr_sandbox.factorial.rows.common import builds, find_latest_employments
 from hr_sandbox.factorial.tables import to_api_id
 from hr_sandbox.http.messages import pick_fields
 from hr_sandbox.stable_random import stable_chance, stable_number
@@ -27,7 +27,7 @@ WEEKS = 6  # weeks that were reviewed
 
 
 @builds("attendance/shifts")
-def shifts(company: Company) -> Iterator[Row]:
+def list_shifts(company: Company) -> Iterator[Row]:
     """Yield all shifts. Times are local to the workplace and have no zone."""
     places = {row.person_id: row.office_id for row in company.employments}
     for row in company.attendances:
@@ -58,7 +58,7 @@ def _make_shift(row: Attendance, place: int | None) -> Row:
 
 
 @builds("attendance/open_shifts")
-def open_shifts(company: Company) -> Iterator[Row]:
+def list_open_shifts(company: Company) -> Iterator[Row]:
     """Yield shifts that are still open."""
     for row in company.attendances:
         if row.ends_at is None:
@@ -72,7 +72,7 @@ def open_shifts(company: Company) -> Iterator[Row]:
 
 
 @builds("attendance/worked_times")
-def worked_times(company: Company) -> Iterator[Row]:
+def list_worked_times(company: Company) -> Iterator[Row]:
     """Yield one row per person and day with working time."""
     minutes: dict[tuple[int, date], int] = {}
     for row in company.attendances:
@@ -115,10 +115,10 @@ def _make_block(person_id: int, day: date, minutes: int) -> Row:
 
 
 @builds("attendance/estimated_times")
-def estimated_times(company: Company) -> Iterator[Row]:
+def list_estimated_times(company: Company) -> Iterator[Row]:
     """Yield the planned time of each active person, up to two weeks ahead."""
     first = min((row.day for row in company.attendances), default=company.today)
-    for person_id, job in latest(company).items():
+    for person_id, job in find_latest_employments(company).items():
         day, last = max(first, job.start_date), company.today + timedelta(AHEAD)
         if job.end_date:
             last = min(last, job.end_date)
@@ -143,7 +143,7 @@ def estimated_times(company: Company) -> Iterator[Row]:
 
 
 @builds("attendance/reviews")
-def reviews(company: Company) -> Iterator[Row]:
+def list_reviews(company: Company) -> Iterator[Row]:
     """Yield the weekly reviews by managers."""
     monday = company.today - timedelta(company.today.weekday())
     people = sorted({row.person_id for row in company.attendances})
@@ -188,13 +188,13 @@ def _convert_status(row: Project) -> str:
 
 
 @builds("project_management/projects")
-def projects(company: Company) -> Iterator[Row]:
+def list_projects(company: Company) -> Iterator[Row]:
     """Yield projects with their costs so far."""
     minutes: dict[int, int] = {}
     for (number, _), count in _sum_minutes(company).items():
         whole = _find_main_project(company, number).id
         minutes[whole] = minutes.get(whole, 0) + count
-    clients = keys_of(CLIENTS)
+    clients = list_keys(CLIENTS)
     for row in company.projects:
         if row.parent_id is None:
             labour, fixed, used = (
@@ -217,7 +217,7 @@ def projects(company: Company) -> Iterator[Row]:
 
 
 @builds("project_management/subprojects")
-def subprojects(company: Company) -> Iterator[Row]:
+def list_subprojects(company: Company) -> Iterator[Row]:
     """Yield subprojects."""
     minutes: dict[int, int] = {}
     for (number, _), count in _sum_minutes(company).items():
@@ -235,7 +235,7 @@ def subprojects(company: Company) -> Iterator[Row]:
 
 
 @builds("project_management/project_workers")
-def workers(company: Company) -> Iterator[Row]:
+def list_workers(company: Company) -> Iterator[Row]:
     """Yield members of projects, and everyone who recorded time on an open project."""
     minutes: dict[tuple[int, int], int] = {}
     for (number, person_id), count in _sum_minutes(company).items():
@@ -258,7 +258,7 @@ def workers(company: Company) -> Iterator[Row]:
 
 
 @builds("project_management/time_records")
-def time_records(company: Company) -> Iterator[Row]:
+def list_time_records(company: Company) -> Iterator[Row]:
     """Yield one record per shift on a project."""
     for row in _list_booked_work(company):
         number = row.project_id or 0
@@ -277,7 +277,7 @@ def time_records(company: Company) -> Iterator[Row]:
 
 
 @builds("project_management/imputable_projects")
-def imputable(company: Company) -> Iterator[Row]:
+def list_imputable(company: Company) -> Iterator[Row]:
     """Yield projects on which time can be recorded."""
     for row in company.projects:
         if row.parent_id is None and row.status == "ACTIVE":
@@ -286,7 +286,7 @@ def imputable(company: Company) -> Iterator[Row]:
 
 
 @builds("project_management/exportable_expenses")
-def exportable(company: Company) -> Iterator[Row]:
+def list_exportable(company: Company) -> Iterator[Row]:
     """Yield expenses in export format: without ids, and with texts only."""
     people = list(company.people)
     for project in company.projects:
@@ -310,20 +310,20 @@ def exportable(company: Company) -> Iterator[Row]:
 
 
 @builds("project_management/expense_records")
-def expense_records(company: Company) -> Iterator[Row]:
+def list_expense_records(company: Company) -> Iterator[Row]:
     """Yield the expenses of workers."""
-    for key in keys_of("project_management/expense_records"):
+    for key in list_keys("project_management/expense_records"):
         day = company.today - timedelta(1 + stable_number("record", key) % 700)
         yield {"id": key, "effective_on": day, "_updated_at": datetime.combine(day, time(12), UTC)}
 
 
 @builds("marketplace/installation_settings")
-def installation(company: Company) -> Iterator[Row]:
+def list_installation(company: Company) -> Iterator[Row]:
     """Yield the settings of the one integration."""
     yield {
         "leave_types": [{**row, "forfait_jours": False} for row in _number_codes(company.absence_types, "L")],
         "timeoff_allowance_code": [
-            {"id": str(to_api_id(int(key))), "value": f"A{key}"} for key in keys_of("timeoff/allowances")[:2]
+            {"id": str(to_api_id(int(key))), "value": f"A{key}"} for key in list_keys("timeoff/allowances")[:2]
         ],
         "legal_entities": _number_codes(company.legal_entities, "E"),
         "locations": _number_codes(company.offices, "O"),

@@ -6,13 +6,20 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.company.absences import days_of
-from hr_sandbox.company.generator import months_after
+from hr_sandbox.company.absences import split_into_days
+from hr_sandbox.company.generator import first_of_month_after
 from hr_sandbox.company.model import AbsenceDay
 from hr_sandbox.http.limits import Rate
 from hr_sandbox.personio.endpoint import DEFAULT_RATE, ListEndpoint, RenderContext, Values, find_or_fail
-from hr_sandbox.personio.errors import invalid_value
-from hr_sandbox.personio.filters import Filter, any_of, comma_list, comparisons, day, local_time
+from hr_sandbox.personio.errors import make_invalid_value
+from hr_sandbox.personio.filters import (
+    Filter,
+    filter_any_of,
+    filter_comparisons,
+    parse_day,
+    parse_list,
+    parse_local_time,
+)
 from hr_sandbox.personio.pages import Links
 from hr_sandbox.personio.render import format_date, refer_to, render_fields
 
@@ -43,7 +50,7 @@ def _ends_after(row: model.Absence, timestamp: Any) -> bool:  # noqa: ANN401  wh
 # The date filters ask which absences overlap a window, whichever end a filter is named after: an absence
 # passes `gte` if it has not ended by then, and `lte` if it has begun by then.
 _OVERLAPS = tuple(
-    Filter(f"{end}.date_time.{mark}", local_time, accepts)
+    Filter(f"{end}.date_time.{mark}", parse_local_time, accepts)
     for end in ("starts_from", "ends_at")
     for mark, accepts in (("gte", _ends_after), ("lte", lambda row, timestamp: row.starts_at <= timestamp))
 )
@@ -69,9 +76,9 @@ def _find_breakdowns(company: Company, values: Values) -> list[AbsenceDay]:
     """Return the days of an existing absence. A day has two rows if the hours span a break."""
     row = find_or_fail(company.absences, values["id"])
     if row.start_half is not None or row.id % 3:
-        return list(days_of(row, company.today))
+        return list(split_into_days(row, company.today))
     parts = []
-    for part in days_of(row, company.today):
+    for part in split_into_days(row, company.today):
         if part.amount < LONG_HOURS:
             parts.append(part)
             continue
@@ -98,29 +105,29 @@ def _read_window(company: Company, values: Values) -> tuple[date, date]:
     """Return the window of compensations: at most a month, by default the current one."""
     first, last = values.get("start_date"), values.get("end_date")
     if first is None and last is None:
-        month = months_after(company.today, 0)
-        return month, months_after(month, 1) - timedelta(1)
+        month = first_of_month_after(company.today, 0)
+        return month, first_of_month_after(month, 1) - timedelta(1)
     if first is None or last is None:
-        raise invalid_value("start_date" if first is None else "end_date")
+        raise make_invalid_value("start_date" if first is None else "end_date")
     if last < first or last >= _add_month(first):
-        raise invalid_value("end_date")
+        raise make_invalid_value("end_date")
     return first, last
 
 
 def _add_month(first: date) -> date:
     """Return the same day of the next month, or the first day after it if that month is too short."""
-    following = months_after(first, 1)
-    last = months_after(first, 2) - timedelta(1)
+    following = first_of_month_after(first, 1)
+    last = first_of_month_after(first, 2) - timedelta(1)
     return min(following + timedelta(first.day - 1), last + timedelta(1))
 
 
 def _split_by_month(_company: Company, first: date, last: date) -> Iterator[Values]:
     """Yield the months of a window of dates, cut at its ends."""
-    month = months_after(first, 0)
+    month = first_of_month_after(first, 0)
     while month <= last:
-        end = min(months_after(month, 1) - timedelta(1), last)
+        end = min(first_of_month_after(month, 1) - timedelta(1), last)
         yield {"start_date": max(month, first), "end_date": end}
-        month = months_after(month, 1)
+        month = first_of_month_after(month, 1)
 
 
 def _render_type(row: model.CompensationType, _context: RenderContext) -> Json:
@@ -155,11 +162,11 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         rows=_find_absences,
         links=Links(carries_query=True),
         filters=(
-            any_of("id", "uuid"),
-            Filter("absence_type.id", comma_list),
-            any_of("person.id", "person_id"),
+            filter_any_of("id", "uuid"),
+            Filter("absence_type.id", parse_list),
+            filter_any_of("person.id", "person_id"),
             *_OVERLAPS,
-            *comparisons("updated_at", "updated_at", ("gte", "lte")),
+            *filter_comparisons("updated_at", "updated_at", ("gte", "lte")),
         ),
         table="absences",
     ),
@@ -180,12 +187,12 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         rows=_find_compensations,
         links=Links(carries_query=True, last_page="null"),
         slices=_split_by_month,
-        extra_fields=lambda values, _: {"_month": months_after(values["start_date"], 0).isoformat()},
+        extra_fields=lambda values, _: {"_month": first_of_month_after(values["start_date"], 0).isoformat()},
         filters=(
-            Filter("start_date", day),
-            Filter("end_date", day),
-            any_of("person.id", "person_id"),
-            any_of("legal_entity.id", "legal_entity_id"),
+            Filter("start_date", parse_day),
+            Filter("end_date", parse_day),
+            filter_any_of("person.id", "person_id"),
+            filter_any_of("legal_entity.id", "legal_entity_id"),
         ),
     ),
     _PAY(

@@ -6,21 +6,21 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.company.documents import ATTRIBUTES, DAYS, Money, Option, rows_of
+from hr_sandbox.company.documents import ATTRIBUTES, DAYS, Money, Option, list_report_rows
 from hr_sandbox.http.messages import ApiError
 from hr_sandbox.personio.endpoint import ALL, ListEndpoint, RenderContext, Values, find_or_fail
-from hr_sandbox.personio.errors import problem
+from hr_sandbox.personio.errors import make_problem
 from hr_sandbox.personio.filters import (
     Filter,
-    any_of,
-    boolean,
-    comma_list,
-    comparisons,
-    day,
-    equals,
-    one_of,
-    text_value,
-    whole_number,
+    filter_any_of,
+    filter_comparisons,
+    filter_equal,
+    parse_boolean,
+    parse_day,
+    parse_list,
+    parse_text,
+    parse_whole_number,
+    parser_for_choice,
 )
 from hr_sandbox.personio.pages import Links
 from hr_sandbox.personio.render import refer_to, render_fields
@@ -67,10 +67,10 @@ def _find_report_rows(company: Company, values: Values) -> list[ReportRow]:
     """Return the rows of a shared report. Grouped reports are not supported."""
     row = find_or_fail(company.reports, values["id"])
     if not row.shared:
-        raise ApiError(problem(404))
+        raise ApiError(make_problem(404))
     if row.grouped:
-        raise ApiError(problem(400, GROUPED, GROUPED))
-    return rows_of(row, company)
+        raise ApiError(make_problem(400, GROUPED, GROUPED))
+    return list_report_rows(row, company)
 
 
 def _render_report(row: model.Report, _context: RenderContext) -> Json:
@@ -176,9 +176,9 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         max_limit=200,
         slices=lambda company, *_: [{"owner_id": row.id} for row in company.people],
         filters=(
-            Filter("owner_id", whole_number, required=True),
-            equals("category_id", "category_id", whole_number),
-            *comparisons("created_at", lambda row: row.created_at.date(), ("gte", "lt"), day),
+            Filter("owner_id", parse_whole_number, required=True),
+            filter_equal("category_id", "category_id", parse_whole_number),
+            *filter_comparisons("created_at", lambda row: row.created_at.date(), ("gte", "lt"), parse_day),
         ),
     ),
     _REPORTS(
@@ -189,7 +189,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         max_limit=ALL,
         accepts_any_limit=True,
         exclusive_cursor=True,
-        filters=(Filter("name", text_value, lambda row, wanted: wanted.casefold() in row.name.casefold()),),
+        filters=(Filter("name", parse_text, lambda row, wanted: wanted.casefold() in row.name.casefold()),),
     ),
     _REPORTS(
         "/v2/reports/attributes",
@@ -210,15 +210,15 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         extra_body=_render_report_frame,
         slices=lambda company, *_: [{"id": row.uuid} for row in company.reports if row.shared and not row.grouped],
         extra_fields=lambda values, row: {"_report_id": values["id"], "_row_number": row.id},
-        filters=(Filter("locale", one_of(*LOCALES)),),
+        filters=(Filter("locale", parser_for_choice(*LOCALES)),),
     ),
     _WEBHOOKS(
         "/v2/webhooks",
         "webhooks",
         _render_webhook,
         filters=(
-            Filter("enabled_events", comma_list, lambda row, names: not names.isdisjoint(row.names)),
-            equals("status", "status", one_of("ENABLED", "DISABLED")),
+            Filter("enabled_events", parse_list, lambda row, names: not names.isdisjoint(row.names)),
+            filter_equal("status", "status", parser_for_choice("ENABLED", "DISABLED")),
         ),
         table="webhooks",
     ),
@@ -227,7 +227,10 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         "webhook_events",
         _render_event,
         rows=_find_recent("events", "occurred_at"),
-        filters=(*comparisons("occurred_at", "occurred_at", ("gte", "lte")), any_of("event_name", "name")),
+        filters=(
+            *filter_comparisons("occurred_at", "occurred_at", ("gte", "lte")),
+            filter_any_of("event_name", "name"),
+        ),
     ),
     _OF_WEBHOOK(
         "/v2/webhooks/{id}/activity",
@@ -235,10 +238,10 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         _render_delivery,
         rows=_find_recent("deliveries", "completed_at"),
         filters=(
-            *comparisons("completed_at", "completed_at", ("gte", "lte")),
-            any_of("event_name", "name"),
-            equals("is_delivered", "delivered", boolean),
-            equals("redelivery_id", "again_id"),
+            *filter_comparisons("completed_at", "completed_at", ("gte", "lte")),
+            filter_any_of("event_name", "name"),
+            filter_equal("is_delivered", "delivered", parse_boolean),
+            filter_equal("redelivery_id", "again_id"),
         ),
     ),
 )

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.http.limits import Rate
 from hr_sandbox.personio.endpoint import ListEndpoint, RenderContext, Values, find_or_fail
-from hr_sandbox.personio.filters import Filter, any_of, comparisons, equals, one_of
+from hr_sandbox.personio.filters import Filter, filter_any_of, filter_comparisons, filter_equal, parser_for_choice
 from hr_sandbox.personio.pages import Links
-from hr_sandbox.personio.render import picture_url, refer_to, render_fields
+from hr_sandbox.personio.render import make_picture_url, refer_to, render_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def _render_person(row: model.Person, context: RenderContext) -> Json:
             row, "email", "created_at", "updated_at", "first_name", "last_name", "preferred_name", "gender"
         ),
         "id": str(row.id),
-        "profile_picture": {"url": picture_url(row, root)} if row.has_picture else None,
+        "profile_picture": {"url": make_picture_url(row, root)} if row.has_picture else None,
         "status": _get_status(company, row),
         "custom_attributes": list(_render_attributes(row, company)),
         "employments": [{"id": employment.uuid} for employment in reversed(company.employments.of(row.id))],
@@ -113,12 +113,12 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         _render_person,
         rows=_find_persons,
         filters=(
-            any_of("id"),
-            any_of("email"),
-            *(equals(name) for name in ("first_name", "last_name", "preferred_name")),
-            *comparisons("created_at", "created_at", STRICT),
-            *comparisons("updated_at", "updated_at", STRICT),
-            Filter("status", one_of("ACTIVE", "INACTIVE")),
+            filter_any_of("id"),
+            filter_any_of("email"),
+            *(filter_equal(name) for name in ("first_name", "last_name", "preferred_name")),
+            *filter_comparisons("created_at", "created_at", STRICT),
+            *filter_comparisons("updated_at", "updated_at", STRICT),
+            Filter("status", parser_for_choice("ACTIVE", "INACTIVE")),
         ),
         table="people",
     ),
@@ -129,7 +129,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         rows=_find_employments,
         links=Links(path="/v2/employments"),  # a path that does not exist
         slices=lambda company, *_: [{"person_id": str(row.id)} for row in company.people],
-        filters=(any_of("id", "uuid"), *comparisons("updated_at", "updated_at", STRICT)),
+        filters=(filter_any_of("id", "uuid"), *filter_comparisons("updated_at", "updated_at", STRICT)),
         find=_find_employment,
     ),
 )

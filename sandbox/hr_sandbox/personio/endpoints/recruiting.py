@@ -6,11 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from hr_sandbox.clock import rfc3339
+from hr_sandbox.clock import format_rfc3339
 from hr_sandbox.personio import modes
 from hr_sandbox.personio.endpoint import ListEndpoint, RenderContext, Values, find_or_fail
-from hr_sandbox.personio.errors import invalid_value
-from hr_sandbox.personio.filters import Filter, comparisons, equals, text_value
+from hr_sandbox.personio.errors import make_invalid_value
+from hr_sandbox.personio.filters import Filter, filter_comparisons, filter_equal, parse_text
 from hr_sandbox.personio.pages import Links
 from hr_sandbox.personio.render import refer_to, render_fields
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from hr_sandbox.http.messages import Json
 
 _ENDPOINT = partial(ListEndpoint, permission="personio:recruiting:read", max_limit=200)
-_UPDATED = comparisons("updated_at", "updated_at", ("gt", "lt"))
+_UPDATED = filter_comparisons("updated_at", "updated_at", ("gt", "lt"))
 
 
 def _sort_newest_first(table: str) -> Callable[[Company, Values], list[Any]]:
     def sort_rows(company: Company, values: Values) -> list[Any]:
         if {"updated_at.gt", "updated_at.lt"} <= values.keys():
-            raise invalid_value("updated_at.lt")
+            raise make_invalid_value("updated_at.lt")
         return sorted(getattr(company, table), key=lambda row: (row.updated_at, row.id), reverse=True)
 
     return sort_rows
@@ -51,7 +51,7 @@ def _render_timestamp(value: datetime, zone: str | None, context: RenderContext)
     The hour that occurs twice when clocks are set back is written with its offset.
     """
     if zone is None or context.mode in {modes.UTC, modes.PLAIN}:
-        text, zone = rfc3339(value), zone or "UTC"
+        text, zone = format_rfc3339(value), zone or "UTC"
     else:
         local = value.astimezone(ZoneInfo(zone))
         is_twice = local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
@@ -152,7 +152,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         _render_application,
         rows=_find_applications,
         links=Links(carries_query=True),
-        filters=(*_UPDATED, Filter("candidate.email", text_value)),
+        filters=(*_UPDATED, Filter("candidate.email", parse_text)),
         table="applications",
     ),
     _ENDPOINT(
@@ -169,7 +169,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         "recruiting_candidates",
         _render_candidate,
         rows=_sort_newest_first("candidates"),
-        filters=(*_UPDATED, equals("email")),
+        filters=(*_UPDATED, filter_equal("email")),
         table="candidates",
     ),
     _ENDPOINT(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hr_sandbox.company.model import Team, key_of
 from hr_sandbox.company.seed_data import FAMILIES
 from hr_sandbox.personio.endpoint import ListEndpoint, RenderContext, Values
-from hr_sandbox.personio.filters import Filter, any_of, boolean, number_list, one_of
+from hr_sandbox.personio.filters import Filter, filter_any_of, parse_boolean, parse_number_list, parser_for_choice
 from hr_sandbox.personio.pages import Links
 from hr_sandbox.personio.render import refer_to, render_fields
 
@@ -25,10 +25,10 @@ MANAGERS = 11  # the lowest grade with management responsibility
 
 _ENDPOINT = partial(ListEndpoint, default_limit=50)
 _REPEATED = Links(carries_query=True)
-_UNIT_TYPE = Filter("type", one_of("department", "team"), required=True)
-_PARENTS = Filter("include_parent_chain", boolean)
-_ID = any_of("id", key_of)
-_NAMED = (_ID, any_of("name"), Filter("sort", one_of("id", "-id", "name", "-name")))
+_UNIT_TYPE = Filter("type", parser_for_choice("department", "team"), required=True)
+_PARENTS = Filter("include_parent_chain", parse_boolean)
+_ID = filter_any_of("id", key_of)
+_NAMED = (_ID, filter_any_of("name"), Filter("sort", parser_for_choice("id", "-id", "name", "-name")))
 
 
 def _get_units(company: Company, values: Values) -> model.Table[Any]:
@@ -122,7 +122,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         default_limit=20,
         links=_REPEATED,
         slices=lambda *_: [{"type": "department"}, {"type": "team"}],
-        filters=(_UNIT_TYPE, _PARENTS, Filter("sort", one_of("name", "-name", "id", "-id"))),
+        filters=(_UNIT_TYPE, _PARENTS, Filter("sort", parser_for_choice("name", "-name", "id", "-id"))),
         find=lambda company, values: _get_units(company, values).find(values["id"]),
         item_filters=(_UNIT_TYPE, _PARENTS),
         item_render=lambda row, context: _render_unit(row, context, ("name", "description", "abbreviation")),
@@ -152,7 +152,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         rows=lambda company, _: sorted(company.legal_entities, key=lambda row: row.created_at, reverse=True),
         default_limit=20,
         links=_REPEATED,
-        filters=(Filter("id", number_list, lambda row, wanted: row.id in wanted), any_of("country")),
+        filters=(Filter("id", parse_number_list, lambda row, wanted: row.id in wanted), filter_any_of("country")),
         table="legal_entities",
     ),
     _ENDPOINT(

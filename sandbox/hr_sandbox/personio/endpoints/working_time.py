@@ -7,7 +7,17 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.personio.endpoint import ListEndpoint, RenderContext, Values, find_or_fail
-from hr_sandbox.personio.filters import Filter, any_of, boolean, comparisons, day, equals, one_of, plain_time, subset_of
+from hr_sandbox.personio.filters import (
+    Filter,
+    filter_any_of,
+    filter_comparisons,
+    filter_equal,
+    parse_boolean,
+    parse_day,
+    parse_plain_time,
+    parser_for_choice,
+    parser_for_subset,
+)
 from hr_sandbox.personio.pages import Links
 from hr_sandbox.personio.render import format_date, refer_to, render_fields
 
@@ -51,7 +61,7 @@ def _sort_attendances(company: Company, values: Values) -> list[model.Attendance
 
 def _parse_utc(text: str) -> datetime:
     """Parse a UTC timestamp, which must be written without a zone."""
-    return plain_time(text).replace(tzinfo=UTC)
+    return parse_plain_time(text).replace(tzinfo=UTC)
 
 
 def _render_attendance(row: model.Attendance, _context: RenderContext) -> Json:
@@ -116,7 +126,7 @@ def _sum_by_project(company: Company, _version: int) -> dict[int, tuple[int, int
     return sums
 
 
-_INCLUDE = Filter("include", subset_of(*INCLUDED), status=422)
+_INCLUDE = Filter("include", parser_for_subset(*INCLUDED), status=422)
 
 ENDPOINTS: tuple[ListEndpoint, ...] = (
     _ENDPOINT(
@@ -126,15 +136,15 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         rows=_sort_attendances,
         links=Links(host=""),
         filters=(
-            any_of("id", "uuid"),
-            any_of("person.id", "person_id"),
-            any_of("project.id", "project_id"),
-            equals("status", _get_approval, one_of(*STATES)),
-            *comparisons("start.date_time", "starts_at", INCLUSIVE, plain_time, REFUSED_TIME),
-            *comparisons("end.date_time", "ends_at", INCLUSIVE, plain_time, REFUSED_TIME),
-            *comparisons("attribution_date", "day", INCLUSIVE, day),
-            *comparisons("updated_at", "updated_at", INCLUSIVE, _parse_utc, REFUSED_TIME),
-            Filter("sort", one_of(*_ORDERS, *(f"-{name}" for name in _ORDERS))),
+            filter_any_of("id", "uuid"),
+            filter_any_of("person.id", "person_id"),
+            filter_any_of("project.id", "project_id"),
+            filter_equal("status", _get_approval, parser_for_choice(*STATES)),
+            *filter_comparisons("start.date_time", "starts_at", INCLUSIVE, parse_plain_time, REFUSED_TIME),
+            *filter_comparisons("end.date_time", "ends_at", INCLUSIVE, parse_plain_time, REFUSED_TIME),
+            *filter_comparisons("attribution_date", "day", INCLUSIVE, parse_day),
+            *filter_comparisons("updated_at", "updated_at", INCLUSIVE, _parse_utc, REFUSED_TIME),
+            Filter("sort", parser_for_choice(*_ORDERS, *(f"-{name}" for name in _ORDERS))),
         ),
         table="attendances",
     ),
@@ -147,12 +157,12 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         max_limit=200,
         links=Links(carries_query=True),
         filters=(
-            any_of("id"),
-            any_of("name"),
-            any_of("project_code", "code"),
-            any_of("parent_project.id", "parent_id"),
-            equals("status", "status", one_of("ACTIVE", "ARCHIVED")),
-            Filter("top_level_only", boolean),
+            filter_any_of("id"),
+            filter_any_of("name"),
+            filter_any_of("project_code", "code"),
+            filter_any_of("parent_project.id", "parent_id"),
+            filter_equal("status", "status", parser_for_choice("ACTIVE", "ARCHIVED")),
+            Filter("top_level_only", parse_boolean),
             _INCLUDE,
         ),
         table="projects",

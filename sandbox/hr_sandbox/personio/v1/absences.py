@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from hr_sandbox.company.absences import days_of
+from hr_sandbox.company.absences import split_into_days
 from hr_sandbox.http.messages import pick_fields
-from hr_sandbox.personio.filters import day
+from hr_sandbox.personio.filters import parse_day
 from hr_sandbox.personio.v1.route import (
     ABSENCES,
     BERLIN,
@@ -20,18 +20,18 @@ from hr_sandbox.personio.v1.route import (
     Parameter,
     Route,
     StatusError,
-    category,
     check_order,
     format_midnight,
     format_timestamp,
-    ids,
+    ids_parameter,
     is_within,
     page_by_number,
-    paging,
+    paging_parameters,
     parse_timestamp,
-    short_employee,
+    render_short_employee,
     succeed,
-    window,
+    translate_category,
+    window_parameters,
 )
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 PATH = "/v1/company"
 FIRST_HALF, SECOND_HALF = "FIRST_HALF", "SECOND_HALF"
 ORIGINS = ("web", "mobile", "api", "slack", None)
-TYPES, PERIODS = ids("absence_types"), ids("absence_periods")
+TYPES, PERIODS = ids_parameter("absence_types"), ids_parameter("absence_periods")
 MILLISECONDS = 1000
 
 
-def absences_of_unit(unit: str, company: Company) -> list[Absence]:
+def find_absences_of_unit(unit: str, company: Company) -> list[Absence]:
     """Return the absences in days or in hours."""
     kinds = {row.id for row in company.absence_types if row.unit == unit}
     return [row for row in company.absences if row.type_id in kinds]
@@ -64,12 +64,12 @@ def render_time_off_type(row: AbsenceType) -> Json:
 
 
 def _render_short_type(row: AbsenceType) -> Json:
-    return {"type": "TimeOffType", "attributes": {"id": row.id, "name": row.name, "category": category(row)}}
+    return {"type": "TimeOffType", "attributes": {"id": row.id, "name": row.name, "category": translate_category(row)}}
 
 
 def render_time_off(row: Absence, company: Company) -> Json:
     """Render an absence in days. Its end date is the last day of absence."""
-    days = float(sum(part.amount for part in days_of(row, company.today)))
+    days = float(sum(part.amount for part in split_into_days(row, company.today)))
     return {
         "type": "TimeOffPeriod",
         "attributes": {
@@ -82,7 +82,7 @@ def render_time_off(row: Absence, company: Company) -> Json:
             "half_day_start": int(row.start_half == SECOND_HALF),
             "half_day_end": int(row.end_half == FIRST_HALF),
             "time_off_type": _render_short_type(company.absence_types[row.type_id]),
-            "employee": short_employee(row.person_id, company),
+            "employee": render_short_employee(row.person_id, company),
             "certificate": CERTIFICATE,
             "created_at": format_timestamp(row.created_at),
             "updated_at": format_timestamp(row.updated_at),
@@ -90,11 +90,11 @@ def render_time_off(row: Absence, company: Company) -> Json:
     }
 
 
-def time_offs_inside(company: Company, first: date | None, last: date | None) -> list[Absence]:
+def find_time_offs_inside(company: Company, first: date | None, last: date | None) -> list[Absence]:
     """Return the absences in days that lie completely inside a window. Open-ended ones need an open window."""
     return [
         row
-        for row in absences_of_unit("DAILY", company)
+        for row in find_absences_of_unit("DAILY", company)
         if (first is None or row.starts_at.date() >= first)
         and (last is None or (row.ends_at is not None and _find_last_day(row) <= last))
     ]
@@ -112,7 +112,7 @@ def _list_time_offs(call: Call) -> Json:
     people = query[PEOPLE.name]
     rows = [
         row
-        for row in time_offs_inside(company, first, last)
+        for row in find_time_offs_inside(company, first, last)
         if (not people or row.person_id in people)
         # The date as rendered.
         and is_within(row.updated_at.astimezone(BERLIN).date(), query["updated_from"], query["updated_to"])
@@ -122,7 +122,7 @@ def _list_time_offs(call: Call) -> Json:
 
 
 def _get_time_off(call: Call) -> Json:
-    for row in absences_of_unit("DAILY", call.company):
+    for row in find_absences_of_unit("DAILY", call.company):
         if str(row.id) == call.path["id"]:
             return succeed(render_time_off(row, call.company))
     raise StatusError(404)
@@ -141,7 +141,7 @@ def render_absence_period(row: Absence, company: Company) -> Json:
     kind = company.absence_types[row.type_id]
     days = [
         {"date": part.day.isoformat(), "effective_duration": round(part.amount * 60)}
-        for part in days_of(row, company.today)
+        for part in split_into_days(row, company.today)
     ]
     created = _format_milliseconds(_add_milliseconds(row.created_at, row, company))
     return {
@@ -150,7 +150,7 @@ def render_absence_period(row: Absence, company: Company) -> Json:
             **pick_fields(row, "comment", id="uuid", created_by="person_id"),
             "measurement_unit": UNITS[kind.unit],
             "effective_duration": sum(part["effective_duration"] for part in days),
-            "employee": short_employee(row.person_id, company),
+            "employee": render_short_employee(row.person_id, company),
             "absence_type": {
                 "type": "AbsenceType",
                 "attributes": {"id": kind.uuid, "name": kind.name, "time_off_type_id": kind.id},
@@ -170,11 +170,11 @@ def render_absence_period(row: Absence, company: Company) -> Json:
     }
 
 
-def absence_periods_overlapping(company: Company, first: date | None, last: date | None) -> list[Absence]:
+def find_absence_periods_overlapping(company: Company, first: date | None, last: date | None) -> list[Absence]:
     """Return the absences in hours that overlap a window of dates."""
     return [
         row
-        for row in absences_of_unit("HOURLY", company)
+        for row in find_absences_of_unit("HOURLY", company)
         if (last is None or row.starts_at.date() <= last)
         and (first is None or row.ends_at is None or row.ends_at.date() >= first)
     ]
@@ -205,7 +205,7 @@ def _list_absence_periods(call: Call) -> Json:
         raise StatusError(404)
     rows = [
         row
-        for row in absence_periods_overlapping(company, first, last)
+        for row in find_absence_periods_overlapping(company, first, last)
         if (not people or row.person_id in people)
         and (not kinds or company.absence_types[row.type_id].uuid in kinds)
         and (not periods or row.uuid in periods)
@@ -215,18 +215,24 @@ def _list_absence_periods(call: Call) -> Json:
     return succeed([render_absence_period(row, company) for row in page], **frame)
 
 
-_UPDATED_DAYS = Parameter("updated_from", day), Parameter("updated_to", day)
+_UPDATED_DAYS = Parameter("updated_from", parse_day), Parameter("updated_to", parse_day)
 _UPDATED = Parameter("updated_from", parse_timestamp), Parameter("updated_to", parse_timestamp)
 
 ROUTES = (
-    Route(f"{PATH}/time-off-types", ABSENCES, _list_time_off_types, paging()),
-    Route(f"{PATH}/time-offs", ABSENCES, _list_time_offs, (*window(), *_UPDATED_DAYS, PEOPLE, *paging()), modes=MODES),
+    Route(f"{PATH}/time-off-types", ABSENCES, _list_time_off_types, paging_parameters()),
+    Route(
+        f"{PATH}/time-offs",
+        ABSENCES,
+        _list_time_offs,
+        (*window_parameters(), *_UPDATED_DAYS, PEOPLE, *paging_parameters()),
+        modes=MODES,
+    ),
     Route(f"{PATH}/time-offs/{{id}}", ABSENCES, _get_time_off),
     Route(
         f"{PATH}/absence-periods",
         ABSENCES,
         _list_absence_periods,
-        (*window(), *_UPDATED, PEOPLE, TYPES, PERIODS, *paging()),
+        (*window_parameters(), *_UPDATED, PEOPLE, TYPES, PERIODS, *paging_parameters()),
         modes=MODES,
     ),
 )

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
-from hr_sandbox.http.messages import Response, json_response
+from hr_sandbox.http.messages import Response, make_json_response
 from hr_sandbox.http.routing import Router
 from hr_sandbox.personio.v1 import absences, employees, reports, working_time
-from hr_sandbox.personio.v1.route import PERMISSIONS, Call, StatusError, error_response, invalid_parameter
+from hr_sandbox.personio.v1.route import PERMISSIONS, Call, StatusError, make_error, make_invalid_parameter
 
 if TYPE_CHECKING:
     from hr_sandbox.company import Company
@@ -48,12 +48,12 @@ class V1:
     def error(status: int, path: str) -> Response:
         """Return a failure of the service in the format of the path."""
         found = ROUTES.find(path)
-        return found[0].fail(status, None, None) if found else error_response(status)
+        return found[0].fail(status, None, None) if found else make_error(status)
 
     def handle(self, request: Request) -> Response:
         """Handle a request."""
         found = ROUTES.find(request.path)
-        fail = found[0].fail if found else error_response
+        fail = found[0].fail if found else make_error
         try:
             if not self._buckets.take("all", self._limit or TOTAL_RATE)[0]:
                 raise StatusError(429)  # noqa: TRY301  handled below with the others
@@ -75,7 +75,7 @@ class V1:
         fields = dict(request.form) or _read_json(request)
         client = (fields.get("client_id"), fields.get("client_secret"))
         if not all(isinstance(part, str) and part for part in client) or set(fields) - {"client_id", "client_secret"}:
-            raise invalid_parameter("client_id")
+            raise make_invalid_parameter("client_id")
         token = self._tokens.sign_in(str(client[0]), str(client[1]), PERMISSIONS)
         if token is None:
             raise StatusError(403, "Wrong credentials", 0)
@@ -83,7 +83,7 @@ class V1:
         data = {"token": token, "expires_in": int(self._tokens.lifetime), "scope": granted}
         if self._modes.of(AUTH_PATH) == NO_EXPIRY:
             del data["expires_in"]
-        return json_response({"success": True, "data": data})
+        return make_json_response({"success": True, "data": data})
 
     def _dispatch(self, request: Request, route: Route, match: dict[str, str]) -> Response:
         if request.method != "GET":
@@ -97,7 +97,7 @@ class V1:
         query = route.parse(request.query)
         mode = self._modes.of(route.path)
         body = route.handle(Call(self._company, request.root, match, query, mode))
-        return body if isinstance(body, Response) else json_response(self._hide_attributes(route, body))
+        return body if isinstance(body, Response) else make_json_response(self._hide_attributes(route, body))
 
     def _hide_attributes(self, route: Route, body: Json) -> Json:
         """Remove the attributes of employees that are not allow-listed."""
@@ -112,7 +112,7 @@ def _read_json(request: Request) -> Json:
     try:
         fields = json.loads(request.body or b"{}")
     except ValueError as error:
-        raise invalid_parameter("client_id") from error
+        raise make_invalid_parameter("client_id") from error
     if not isinstance(fields, dict):
-        raise invalid_parameter("client_id")
+        raise make_invalid_parameter("client_id")
     return fields

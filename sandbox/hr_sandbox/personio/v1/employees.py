@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from hr_sandbox.data_files import read_data
 from hr_sandbox.http.limits import Rate
 from hr_sandbox.http.messages import Response
-from hr_sandbox.personio.filters import text_value
-from hr_sandbox.personio.render import picture_url
+from hr_sandbox.personio.filters import parse_text
+from hr_sandbox.personio.render import make_picture_url
 from hr_sandbox.personio.v1.route import (
     ABSENCES,
     BERLIN,
@@ -24,11 +24,11 @@ from hr_sandbox.personio.v1.route import (
     Parameter,
     Route,
     StatusError,
-    category,
     page_from_record,
-    paging,
+    paging_parameters,
     parse_since,
     succeed,
+    translate_category,
 )
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ UNIVERSAL = {"birthday": "date_of_birth"}
 OPTIONS = {"boolean": ["Ja", "Nein"], "string_list": ["Deutsch", "English", "français", "polski", "日本語", "Türkçe"]}
 
 
-def dynamic_key(definition: AttributeDefinition) -> str:
+def make_dynamic_key(definition: AttributeDefinition) -> str:
     """Return the key of a custom attribute."""
     return f"dynamic_{NUMBERS[definition.id]}" if definition.id in NUMBERS else definition.id
 
@@ -80,7 +80,7 @@ def describe_attributes(company: Company) -> list[Json]:
     ]
     return rows + [
         {
-            "key": dynamic_key(row),
+            "key": make_dynamic_key(row),
             "label": row.label or "Feld",
             "type": TYPES[row.type],
             "universal_id": UNIVERSAL.get(row.id, row.global_id),
@@ -90,7 +90,7 @@ def describe_attributes(company: Company) -> list[Json]:
     ]
 
 
-def modified_at(company: Company, row: Person) -> datetime:
+def find_last_change(company: Company, row: Person) -> datetime:
     """Return when a person or one of their employments was changed last."""
     latest = max((other.updated_at for other in company.employments.of(row.id)), default=row.updated_at)
     return max(row.updated_at, latest)
@@ -106,7 +106,7 @@ def render_employee(row: Person, company: Company, root: str) -> Json:
         if key in MONEY:
             attributes[key]["currency"] = currency
     for definition in company.attributes:
-        attributes[dynamic_key(definition)] = {
+        attributes[make_dynamic_key(definition)] = {
             "label": definition.label or "Feld",
             "value": _format_attribute(definition.type, row.attributes.get(definition.id), row.id),
             "universal_id": UNIVERSAL.get(definition.id, definition.global_id),
@@ -124,8 +124,8 @@ def _list_standard_values(row: Person, company: Company, root: str) -> Iterator[
     yield "email", row.email
     yield "gender", row.gender.lower()
     yield "created_at", row.created_at.astimezone(BERLIN).isoformat()
-    yield "last_modified_at", modified_at(company, row).astimezone(BERLIN).isoformat()
-    yield "profile_picture", picture_url(row, root) if row.has_picture else None
+    yield "last_modified_at", find_last_change(company, row).astimezone(BERLIN).isoformat()
+    yield "profile_picture", make_picture_url(row, root) if row.has_picture else None
     yield "vacation_day_balance", compute_balances(row, company)[0]["balance"]
     yield "absence_entitlement", [_render_entitlement(company)]
     yield from _list_pay(row, company)
@@ -223,7 +223,9 @@ def _format_attribute(kind: str, value: Any, number: int) -> Any:  # noqa: ANN40
 
 def _render_entitlement(company: Company) -> Json:
     vacation = next(iter(company.absence_types))
-    return _wrap("TimeOffType", vacation.id, vacation.name, category=category(vacation), entitlement=ENTITLEMENT)
+    return _wrap(
+        "TimeOffType", vacation.id, vacation.name, category=translate_category(vacation), entitlement=ENTITLEMENT
+    )
 
 
 def compute_balances(row: Person, company: Company) -> list[Json]:
@@ -245,7 +247,7 @@ def compute_balances(row: Person, company: Company) -> list[Json]:
             {
                 "id": kind.id,
                 "name": kind.name,
-                "category": category(kind),
+                "category": translate_category(kind),
                 "balance": entitled - taken,
                 "available_balance": entitled - sum(length for _, length in days),
             }
@@ -269,7 +271,7 @@ def _list_employees(call: Call) -> Json:
     company, query = call.company, call.query
     rows = list(company.people)
     if query["updated_since"]:
-        rows = [row for row in rows if modified_at(company, row) + OVERLAP >= query["updated_since"]]
+        rows = [row for row in rows if find_last_change(company, row) + OVERLAP >= query["updated_since"]]
     elif query["email"]:
         rows = [row for row in rows if row.email == query["email"]]
     page, metadata = page_from_record(rows, call)
@@ -288,9 +290,9 @@ def _get_picture(call: Call) -> Response:
 
 
 _PARAMETERS = (
-    *paging(50, 100),
-    Parameter("email", text_value),
-    Parameter(ATTRIBUTES, text_value),
+    *paging_parameters(50, 100),
+    Parameter("email", parse_text),
+    Parameter(ATTRIBUTES, parse_text),
     Parameter("updated_since", parse_since),
 )
 ROUTES = (

@@ -6,9 +6,19 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.company.custom_reports import HISTORY, Away, Centers, Entity, Minutes, Span, Word, columns_of, rows_of
+from hr_sandbox.company.custom_reports import (
+    HISTORY,
+    Away,
+    Centers,
+    Entity,
+    Minutes,
+    Span,
+    Word,
+    list_columns,
+    list_rows,
+)
 from hr_sandbox.company.documents import Money
-from hr_sandbox.personio.filters import one_of, text_value
+from hr_sandbox.personio.filters import parse_text, parser_for_choice
 from hr_sandbox.personio.render import render_fields
 from hr_sandbox.personio.v1.route import (
     DOCUMENTS,
@@ -19,8 +29,8 @@ from hr_sandbox.personio.v1.route import (
     Route,
     StatusError,
     describe_page,
-    number,
-    report_error,
+    make_report_error,
+    parser_for_number,
     succeed,
 )
 
@@ -41,7 +51,7 @@ SYMBOLS = {"EUR": "€", "PLN": "zł", "GBP": "£", "JPY": "¥"}
 
 def render_item(row: CustomRow, company: Company, kind: str, locale: str = LOCALES[0]) -> Json:
     """Render a row. Reports about changes use other names for cells."""
-    columns = columns_of(company)
+    columns = list_columns(company)
     cells = [_render_cell(part, columns[part.column][1], row.person_id, locale) for part in row.cells]
     return {"employee_id": row.person_id, "historical_attributes" if kind == HISTORY else "attributes": cells}
 
@@ -134,7 +144,7 @@ def render_report(row: CustomReport) -> Json:
 def render_all_items(company: Company) -> Iterator[Json]:
     """Return the rows of all reports, with the values that only their paths contain."""
     for found in company.custom_reports:
-        for row in rows_of(found, company):
+        for row in list_rows(found, company):
             yield {"_report_id": found.uuid, "_row_number": row.id, **render_item(row, company, found.type)}
 
 
@@ -142,7 +152,7 @@ def describe_columns(company: Company, locale: str = LOCALES[0]) -> list[Json]:
     """Return the labels of all columns."""
     return [
         {"attribute_id": key, "human_readable": translate(label, locale), "data_type": kind}
-        for key, (label, kind) in columns_of(company).items()
+        for key, (label, kind) in list_columns(company).items()
     ]
 
 
@@ -181,7 +191,7 @@ def _get_report(call: Call) -> Json:
     """Render a report with the rows of some persons. All rows of a person are on one page."""
     found = _find(call.path["id"], call.company)
     page, limit, locale = (call.query[name] for name in ("page", "limit", "locale"))
-    people = [list(rows) for _, rows in groupby(rows_of(found, call.company), lambda row: row.person_id)]
+    people = [list(rows) for _, rows in groupby(list_rows(found, call.company), lambda row: row.person_id)]
     body = render_report(found)
     body["attributes"]["items"] = [
         render_item(row, call.company, found.type, locale)
@@ -202,9 +212,9 @@ def _list_columns(call: Call) -> Json:
     return _succeed_at_once({"type": "Column", "attributes": rows}, len(rows))
 
 
-_LOCALE = Parameter("locale", one_of(*LOCALES), LOCALES[0])
+_LOCALE = Parameter("locale", parser_for_choice(*LOCALES), LOCALES[0])
 
-_REPORTS = partial(Route, permission=REPORTS, fail=report_error)
+_REPORTS = partial(Route, permission=REPORTS, fail=make_report_error)
 ROUTES = (
     Route("/v1/company/document-categories", DOCUMENTS, lambda call: succeed(render_categories(call.company))),
     _REPORTS(
@@ -212,7 +222,7 @@ ROUTES = (
         handle=_list_reports,
         parameters=(
             Parameter("report_ids", _parse_ids),
-            Parameter("status", one_of("up_to_date", "updating", "update_failed")),
+            Parameter("status", parser_for_choice("up_to_date", "updating", "update_failed")),
         ),
     ),
     _REPORTS(
@@ -220,13 +230,13 @@ ROUTES = (
         handle=_get_report,
         parameters=(
             _LOCALE,
-            Parameter("page", number(1, 10**9), 1),
-            Parameter("limit", number(1, MAX_PAGE_SIZE), PER_PAGE),
+            Parameter("page", parser_for_number(1, 10**9), 1),
+            Parameter("limit", parser_for_number(1, MAX_PAGE_SIZE), PER_PAGE),
         ),
     ),
     _REPORTS(
         f"{PATH}/columns",
         handle=_list_columns,
-        parameters=(Parameter("columns", _parse_ids), _LOCALE, Parameter("report_id", text_value)),
+        parameters=(Parameter("columns", _parse_ids), _LOCALE, Parameter("report_id", parse_text)),
     ),
 )

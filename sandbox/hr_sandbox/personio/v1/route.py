@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from hr_sandbox import clock
-from hr_sandbox.http.messages import Response, json_response
-from hr_sandbox.personio.filters import day, text_value, whole_number
+from hr_sandbox.http.messages import Response, make_json_response
+from hr_sandbox.personio.filters import parse_day, parse_text, parse_whole_number
 from hr_sandbox.personio.modes import NORMAL
 
 if TYPE_CHECKING:
@@ -44,27 +44,29 @@ class StatusError(Exception):
         self.code = code
 
 
-def invalid_parameter(name: str) -> StatusError:
+def make_invalid_parameter(name: str) -> StatusError:
     """A parameter is unknown or has an invalid value. The code is not the status."""
     return StatusError(400, f"The parameter {name} is not valid", 0)
 
 
-def error_response(status: int, message: str | None = None, code: int | None = None) -> Response:
+def make_error(status: int, message: str | None = None, code: int | None = None) -> Response:
     """Return an error response. The default code is the status."""
     text = message or _default_message(status)
-    return json_response(
+    return make_json_response(
         {"success": False, "error": {"code": status if code is None else code, "message": text}}, status
     )
 
 
-def report_error(status: int, message: str | None = None, code: int | None = None) -> Response:
+def make_report_error(status: int, message: str | None = None, code: int | None = None) -> Response:
     """Return an error of custom reports: a list with one problem. Authorization errors have the usual body."""
     if status in _AUTHORIZATION_STATUSES:
-        return error_response(status, message, code)
+        return make_error(status, message, code)
     details = message or _default_message(status)
     problem = {"title": _default_message(status), "details": details, "type": "reports", "_meta": []}
-    body = [{"status": status, "trace_id": "", "timestamp": clock.rfc3339(clock.now()), "errors": [problem]}]
-    return json_response(body, status)
+    body = [
+        {"status": status, "trace_id": "", "timestamp": clock.format_rfc3339(clock.read_clock()), "errors": [problem]}
+    ]
+    return make_json_response(body, status)
 
 
 def _default_message(status: int) -> str:
@@ -131,11 +133,11 @@ class Parameter:
         """Parse the values."""
         many = self.name.endswith(REPEATABLE)
         if (self.required and not texts) or (len(texts) > 1 and not many):
-            raise invalid_parameter(self.name)
+            raise make_invalid_parameter(self.name)
         try:
             values = tuple(map(self.parse, texts))
         except ValueError as error:
-            raise invalid_parameter(self.name) from error
+            raise make_invalid_parameter(self.name) from error
         if many:
             return values
         return values[0] if values else self.default
@@ -162,7 +164,7 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     rate: Rate | None = None
     stream: str | None = None
-    fail: Callable[[int, str | None, int | None], Response] = error_response
+    fail: Callable[[int, str | None, int | None], Response] = make_error
     modes: tuple[str, ...] = ()
 
     def parse(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -172,14 +174,14 @@ class Route:
             given.setdefault(name, []).append(text)
         values = {row.name: row.read(given.pop(row.name, [])) for row in self.parameters}
         for name in given:
-            raise invalid_parameter(name)
+            raise make_invalid_parameter(name)
         return values
 
 
 # Parameters
 
 
-def number(least: int, most: int) -> Callable[[str], int]:
+def parser_for_number(least: int, most: int) -> Callable[[str], int]:
     """Return a parser for an integer in a range."""
 
     def parse(text: str) -> int:
@@ -211,28 +213,30 @@ def parse_timestamp(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def paging(default: int = MAX_PAGE_SIZE, largest: int = MAX_PAGE_SIZE) -> tuple[Parameter, ...]:
+def paging_parameters(default: int = MAX_PAGE_SIZE, largest: int = MAX_PAGE_SIZE) -> tuple[Parameter, ...]:
     """Return the parameters `limit` and `offset`."""
-    return Parameter("limit", number(1, largest), default), Parameter("offset", number(0, 10**9), 0)
+    return Parameter("limit", parser_for_number(1, largest), default), Parameter(
+        "offset", parser_for_number(0, 10**9), 0
+    )
 
 
-def window(*, required: bool = False) -> tuple[Parameter, ...]:
+def window_parameters(*, required: bool = False) -> tuple[Parameter, ...]:
     """Return the parameters for the first and last day."""
-    return Parameter("start_date", day, required=required), Parameter("end_date", day, required=required)
+    return Parameter("start_date", parse_day, required=required), Parameter("end_date", parse_day, required=required)
 
 
-def ids(name: str) -> Parameter:
+def ids_parameter(name: str) -> Parameter:
     """Return a repeatable parameter for opaque ids."""
-    return Parameter(f"{name}{REPEATABLE}", text_value)
+    return Parameter(f"{name}{REPEATABLE}", parse_text)
 
 
-PEOPLE = Parameter(f"employees{REPEATABLE}", whole_number)
+PEOPLE = Parameter(f"employees{REPEATABLE}", parse_whole_number)
 
 
 def check_order(first: date | None, last: date | None) -> None:
     """Reject a window whose end is before its beginning."""
     if first and last and last < first:
-        raise invalid_parameter("end_date")
+        raise make_invalid_parameter("end_date")
 
 
 def is_within(timestamp: When, first: When | None, last: When | None) -> bool:
@@ -299,12 +303,12 @@ def format_midnight(day: date) -> str:
     return format_timestamp(datetime.combine(day, time(), BERLIN))
 
 
-def category(row: AbsenceType) -> str:
+def translate_category(row: AbsenceType) -> str:
     """Return the category of an absence type."""
     return CATEGORIES.get(row.category, row.category.lower())
 
 
-def short_employee(person_id: int, company: Company) -> Json:
+def render_short_employee(person_id: int, company: Company) -> Json:
     """Render a person inside another record."""
     row = company.people[person_id]
     parts = (

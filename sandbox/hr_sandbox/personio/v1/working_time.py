@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox import clock
 from hr_sandbox.http.messages import pick_fields
-from hr_sandbox.personio.filters import boolean
+from hr_sandbox.personio.filters import parse_boolean
 from hr_sandbox.personio.v1.route import (
     ATTENDANCES,
     PEOPLE,
@@ -17,15 +17,15 @@ from hr_sandbox.personio.v1.route import (
     StatusError,
     check_order,
     format_timestamp,
-    invalid_parameter,
     is_within,
+    make_invalid_parameter,
     page_from_record,
-    paging,
+    paging_parameters,
     parse_since,
     parse_until,
     repeat_paging,
     succeed,
-    window,
+    window_parameters,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ CONFIRMED, PENDING = "confirmed", "pending"
 FIRST_YEAR, YEARS_AHEAD = 1970, 10
 
 
-def work_periods(company: Company, first: date | None, last: date | None) -> list[Attendance]:
+def find_work_periods(company: Company, first: date | None, last: date | None) -> list[Attendance]:
     """Return the periods of work that begin in a window. Breaks are not records."""
     return [
         row
@@ -118,19 +118,19 @@ def _group_breaks(company: Company, _version: int) -> dict[tuple[int, date], lis
 def _check_window(first: date, last: date, today: date) -> None:
     check_order(first, last)
     if first.year < FIRST_YEAR:
-        raise invalid_parameter("start_date")
+        raise make_invalid_parameter("start_date")
     if (last.year - YEARS_AHEAD, last.month, last.day) > (today.year, today.month, today.day):
-        raise invalid_parameter("end_date")
+        raise make_invalid_parameter("end_date")
 
 
 def _list_attendances(call: Call) -> Json:
     company, query = call.company, call.query
     # A company whose `today` is in the past is still changed at the present time.
-    _check_window(query["start_date"], query["end_date"], max(company.today, clock.now().date()))
+    _check_window(query["start_date"], query["end_date"], max(company.today, clock.read_clock().date()))
     people = query[PEOPLE.name]
     rows = [
         row
-        for row in work_periods(company, query["start_date"], query["end_date"])
+        for row in find_work_periods(company, query["start_date"], query["end_date"])
         if (not people or row.person_id in people)
         and (query["includePending"] or _get_status(row) == CONFIRMED)
         and is_within(_find_last_update(row, company), query["updated_from"], query["updated_to"])
@@ -143,12 +143,12 @@ def _list_attendances(call: Call) -> Json:
 
 
 _PARAMETERS = (
-    *window(required=True),
+    *window_parameters(required=True),
     Parameter("updated_from", parse_since),
     Parameter("updated_to", parse_until),
-    Parameter("includePending", boolean, default=False),
+    Parameter("includePending", parse_boolean, default=False),
     PEOPLE,
-    *paging(),
+    *paging_parameters(),
 )
 ROUTES = (
     Route(PATH, ATTENDANCES, _list_attendances, _PARAMETERS, modes=(REFUSE_NIGHTS,)),
