@@ -40,11 +40,7 @@ class Options:
     allow_remote: bool = False
 
     def __post_init__(self) -> None:
-        """Validate the options.
-
-        Raises:
-            OptionError: a value is out of range.
-        """
+        """Validate the options, or raise OptionError."""
         checks = {
             f"--port must be between 0 and {MAX_PORT}, not {self.port}": 0 <= self.port <= MAX_PORT,
             f"--employees must be at least {MIN_EMPLOYEES}, not {self.employees}": self.employees >= MIN_EMPLOYEES,

@@ -62,12 +62,7 @@ class Changes:
         return tuple(self._tables)
 
     def hire(self, start_date: date | None = None, /, **given: Any) -> list[Change]:
-        """Hire a person: adds a person, an employment and a salary.
-
-        Args:
-            start_date: the first day, by default the company's today.
-            given: fields of the person, such as `last_name`.
-        """
+        """Hire a person with these fields from a day, by default today: adds a person, an employment and a salary."""
         start = start_date or self.company.today
         parsed = {name: self._parse(Person, name, value) for name, value in given.items()}
         # Created each time, because offices, jobs and teams may have changed.

@@ -43,13 +43,7 @@ class Access(AccessControl):
         return set(scopes) <= set(self.granted())
 
     def refusal(self, scope: str, endpoint: str, scopes: frozenset[str] | None) -> int | None:
-        """Return the status of the refusal, or None if the endpoint may be read.
-
-        Args:
-            scope: what the endpoint requires.
-            endpoint: the name of its stream.
-            scopes: those of the token; None for all.
-        """
+        """Return the status if an endpoint may not be read with a token's scopes (None for all), else None."""
         for target in (endpoint, scope):
             if target in self.denied:
                 return self.denied[target]

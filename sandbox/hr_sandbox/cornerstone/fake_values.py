@@ -43,14 +43,7 @@ class FakeValues:
         self._latest = snapshot.latest
 
     def value(self, table: str, column: Column, key: object, *, required: bool) -> Any:  # noqa: ANN401  any OData type
-        """Return the value of a column in a row.
-
-        Args:
-            table: the name of the table.
-            column: the column.
-            key: the key of the row.
-            required: whether the value must not be null.
-        """
+        """Return the value of a column in the row with this key. Required values are not null."""
         number = stable_number(self._seed, table, column.name, key)
         if not required and number % 1000 < NULL_PERCENT * 10:
             return None

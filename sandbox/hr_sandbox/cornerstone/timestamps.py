@@ -34,12 +34,7 @@ def format_timestamp(ticks: int, zone: str = "Z") -> str:
 
 
 def parse_timestamp(text: str, *, bare_days: bool = False) -> int | None:
-    """Parse a timestamp. Returns None for any other text.
-
-    Args:
-        text: a timestamp with a zone.
-        bare_days: whether a date alone means its beginning.
-    """
+    """Parse a timestamp with a zone; a bare day may mean its beginning. Returns None for any other text."""
     if bare_days and DAY_ONLY.fullmatch(text):
         text = f"{text}T00:00:00Z"
     found = TIMESTAMP.fullmatch(text)

@@ -34,12 +34,7 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def make_date_tests(query: Query, *, or_later: bool = False) -> list[Test]:
-    """Return the tests for the date parameters of a query.
-
-    Args:
-        query: the query.
-        or_later: whether `updated_at` of shifts includes later days.
-    """
+    """Return the tests for the date parameters of a query; `updated_at` of shifts may include later days."""
     bounds = BOUNDS.get(query.resource.name, {})
     given = {name: bounds[name] for name in query.names if name in bounds}
     if query.resource.name.startswith(EXPENSES) and len({"from", "to"} & given.keys()) == 1:

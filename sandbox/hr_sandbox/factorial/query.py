@@ -22,11 +22,7 @@ DAY_LENGTH = 10
 
 
 def parse_timestamp(text: str) -> datetime:
-    """Parse a UTC timestamp. A date means its beginning, and a time without a zone is UTC.
-
-    Raises:
-        ValueError: the text is neither.
-    """
+    """Parse a UTC timestamp, or raise ValueError. A date means its beginning, a time without a zone is UTC."""
     if len(text) == DAY_LENGTH:
         return datetime.combine(date.fromisoformat(text), time(), UTC)
     timestamp = datetime.fromisoformat(text)
@@ -116,12 +112,7 @@ class Paging:
 
 
 def parse_paging(given: dict[str, str], *, numbered: bool) -> Paging:
-    """Parse the pagination parameters.
-
-    Args:
-        given: the last value of each parameter.
-        numbered: whether keys are integers.
-    """
+    """Parse the pagination parameters. Keys are integers or texts."""
     limit = min(_parse_count(given, LIMIT) or MAX_PAGE_SIZE, MAX_PAGE_SIZE)
     return Paging(
         limit, _parse_key(given, AFTER, numbered), _parse_key(given, BEFORE, numbered), _parse_count(given, PAGE)

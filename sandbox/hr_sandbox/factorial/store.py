@@ -104,12 +104,7 @@ class Bulk:
         }
 
     def texts(self, places: range, render: Callable[[list[Row]], list[Row]]) -> Iterator[str]:
-        """Yield the shifts at these indexes as JSON, formatted with a template.
-
-        Args:
-            places: the indexes.
-            render: renders rows.
-        """
+        """Yield the shifts at these indexes as JSON, formatted with the first one as a template."""
         if not places:
             return
         body = render([self.row(places[0])])[0]

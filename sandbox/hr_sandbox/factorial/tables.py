@@ -173,11 +173,7 @@ def encode_cursor(key: str) -> str:
 
 
 def decode_cursor(text: str) -> str:
-    """Return the id in a cursor.
-
-    Raises:
-        ValueError: the text is not a cursor, for example an id that was not encoded.
-    """
+    """Return the id in a cursor, or raise ValueError for any other text, such as an id that was not encoded."""
     try:
         key = base64.b64decode(text, validate=True).decode("ascii")
     except (binascii.Error, UnicodeDecodeError) as error:

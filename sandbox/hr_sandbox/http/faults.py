@@ -98,11 +98,7 @@ class Fault(Scheduled):
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Fault:
-        """Read a fault from the body of a control request.
-
-        Raises:
-            ControlError: a member is unknown or has an invalid value.
-        """
+        """Read a fault from the body of a control request, or raise ControlError."""
         unknown = set(body) - {row.name for row in fields(cls)}
         if unknown:
             raise ControlError(f"A fault has no member {', '.join(sorted(unknown))}.")

@@ -37,11 +37,7 @@ class Buckets:
         self._levels: dict[Hashable, tuple[float, float]] = {}
 
     def take(self, key: Hashable, rate: Rate) -> tuple[bool, int]:
-        """Take the tokens for one request.
-
-        Returns:
-            Whether there were enough, and how many whole tokens remain.
-        """
+        """Take the tokens for one request. Returns whether there were enough, and how many whole ones remain."""
         timestamp = self._clock()
         level, since = self._levels.get(key, (rate.burst, timestamp))
         level = min(rate.burst, level + (timestamp - since) * rate.replenish)

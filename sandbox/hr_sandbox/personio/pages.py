@@ -48,11 +48,7 @@ class Cursors:
         return PREFIX + self._signed.encode(asdict(position)).rstrip("=")
 
     def read(self, cursor: str, path: str) -> Position:
-        """Return the position of a cursor.
-
-        Raises:
-            CursorError: it was changed, invented, or made for another path.
-        """
+        """Return the position of a cursor, or raise CursorError if it was changed, invented, or made for another path."""
         text = cursor.removeprefix(PREFIX)
         payload = self._signed.decode(text + "=" * (-len(text) % 4)) if cursor.startswith(PREFIX) else None
         if payload is None or payload["path"] != path:
@@ -112,15 +108,7 @@ class Links:
     def meta(
         self, *, root: str, path: str, query: Mapping[str, str], this: str | None, following: str | None
     ) -> dict[str, Any]:
-        """Return the member `_meta` of a page.
-
-        Args:
-            root: the vendor's base URL.
-            path: the requested path.
-            query: the filters and the limit of the first request.
-            this: the cursor of this page; None on the first page.
-            following: the cursor of the next page; None on the last page.
-        """
+        """Return the member `_meta` of a page. `this` is None on the first page, and `following` on the last one."""
         if following is None and self.last_page == "none":
             return {}
         if following is None and self.last_page == "null":

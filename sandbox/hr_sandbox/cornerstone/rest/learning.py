@@ -39,12 +39,7 @@ def _format_ticks(ticks: int | None) -> str | None:
 
 
 def render_transcript(row: Transcript, named: str = LOID) -> Json:
-    """Render a transcript.
-
-    Args:
-        row: the row.
-        named: the name of the training's id.
-    """
+    """Render a transcript. The training's id has this name."""
     training = row.training
     is_session = training.parent_id is not None
     return {

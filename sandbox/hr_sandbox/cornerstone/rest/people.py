@@ -49,13 +49,7 @@ def is_active(context: Context, person: Person) -> bool:
 
 
 def render_employee(context: Context, person: Person, named: str = "externalId") -> Json:
-    """Render an employee.
-
-    Args:
-        context: the data.
-        person: the person.
-        named: the name of the User ID's member.
-    """
+    """Render an employee. The User ID has this name."""
     job = context.snapshot.employments.get(person.id)
     stints = context.company.employments.of(person.id)
     people = context.company.people

@@ -264,12 +264,9 @@ def page_from_record(rows: Sequence[Any], call: Call) -> tuple[Sequence[Any], Js
 
 
 def page_by_number(rows: Sequence[Any], call: Call, *, first_only: bool = False) -> tuple[Sequence[Any], Json]:
-    """Return a page whose offset is a page number, and the frame around its rows. 0 and 1 are both the first page.
+    """Return a page by its number (0 and 1 are both the first), and the frame around its rows.
 
-    Args:
-        rows: all rows.
-        call: the request, with offset, limit and mode.
-        first_only: whether later pages have no metadata in the normal mode.
+    With `first_only`, later pages have no metadata in the normal mode.
     """
     limit, page = call.query["limit"], max(call.query["offset"], 1)
     meta = describe_page(len(rows), page, limit)
