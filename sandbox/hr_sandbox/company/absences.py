@@ -105,22 +105,19 @@ class Absences(Generator):
         known_since = self.company.people[employment.person_id].created_at
         created_at = max(rng.timestamp(min(start.date() - timedelta(lead), today)), known_since)
         pending = start.date() > today and rng.chance(0.3)
-        self.company.absences.add(
-            Absence(
-                id=self.company.absences.next_id(),
-                uuid=rng.uuid(),
-                person_id=employment.person_id,
-                type_id=kind.id,
-                starts_at=start,
-                ends_at=end,
-                start_half=halves[0],
-                end_half=halves[1],
-                timezone=self.company.offices[employment.office_id].timezone,
-                comment=rng.choice(seed_data.COMMENTS),
-                approval="PENDING" if pending else rng.weighted_choice(("APPROVED", "REJECTED"), (95, 5)),
-                created_at=created_at,
-                updated_at=rng.later(created_at, 0.25),
-            )
+        self.company.absences.create(
+            uuid=rng.uuid(),
+            person_id=employment.person_id,
+            type_id=kind.id,
+            starts_at=start,
+            ends_at=end,
+            start_half=halves[0],
+            end_half=halves[1],
+            timezone=self.company.offices[employment.office_id].timezone,
+            comment=rng.choice(seed_data.COMMENTS),
+            approval="PENDING" if pending else rng.weighted_choice(("APPROVED", "REJECTED"), (95, 5)),
+            created_at=created_at,
+            updated_at=rng.later(created_at, 0.25),
         )
 
 

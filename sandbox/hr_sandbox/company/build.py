@@ -11,16 +11,10 @@ from hr_sandbox.company.custom_reports import CustomReports
 from hr_sandbox.company.documents import Documents, Reports, Webhooks
 from hr_sandbox.company.generator import SeededRandom
 from hr_sandbox.company.model import (
-    AbsenceType,
     AttributeDefinition,
     Company,
-    CompensationType,
-    CostCenter,
     Department,
-    Job,
     LegalEntity,
-    Office,
-    SalaryBand,
     Team,
 )
 from hr_sandbox.company.pay import Pay
@@ -76,19 +70,17 @@ def _make_random(company: Company, part: str) -> SeededRandom:
 def _add_structure(company: Company, rng: SeededRandom, employees: int) -> None:
     _add_places(company)
     for name in seed_data.COST_CENTERS:
-        company.cost_centers.add(CostCenter(company.cost_centers.next_id(3), rng.uuid(), name))
+        company.cost_centers.create(rng.uuid(), name, step=3)
     for family, (_, _, _, jobs) in seed_data.FAMILIES.items():
         for name, pay in jobs:
             grade = None if family == "production" else 4 + pay // 10_000
-            company.jobs.add(Job(company.jobs.next_id(), rng.uuid(), name, family, pay, grade))
+            company.jobs.create(rng.uuid(), name, family, pay, grade)
     _add_departments(company)
     _add_teams(company, employees)
     for name, category, unit, _ in seed_data.ABSENCE_TYPES:
-        number = company.absence_types.next_id()
-        company.absence_types.add(AbsenceType(number, rng.uuid(), name, category, unit))
+        company.absence_types.create(rng.uuid(), name, category, unit)
     for name, category in seed_data.COMPENSATION_TYPES:
-        number = company.compensation_types.next_id()
-        company.compensation_types.add(CompensationType(number, rng.uuid(), name, category))
+        company.compensation_types.create(rng.uuid(), name, category)
     company.attributes = [AttributeDefinition(*row) for row in seed_data.ATTRIBUTES]
 
 
@@ -98,16 +90,13 @@ def _add_salary_bands(company: Company, rng: SeededRandom) -> None:
             continue
         for currency in sorted({row.currency for row in company.legal_entities}):
             middle = job.pay * seed_data.RATES[currency]
-            company.salary_bands.add(
-                SalaryBand(
-                    id=company.salary_bands.next_id(),
-                    uuid=rng.uuid(),
-                    name=f"{job.name} {currency}",
-                    job_id=job.id,
-                    currency=currency,
-                    minimum=round(middle * 0.8, -2),
-                    maximum=round(middle * 1.35, -2),
-                )
+            company.salary_bands.create(
+                uuid=rng.uuid(),
+                name=f"{job.name} {currency}",
+                job_id=job.id,
+                currency=currency,
+                minimum=round(middle * 0.8, -2),
+                maximum=round(middle * 1.35, -2),
             )
 
 
@@ -116,32 +105,26 @@ def _add_places(company: Company) -> None:
     for plan in seed_data.OFFICES:
         if plan.entity not in entities:
             founded = company.today - timedelta(365 * seed_data.YEARS + 900 - 150 * len(entities))
-            entity = LegalEntity(
-                id=company.legal_entities.next_id(),
+            entities[plan.entity] = company.legal_entities.create(
                 name=f"{company.name} {plan.entity}",
                 country=plan.country,
                 currency=plan.currency,
                 created_at=datetime.combine(founded, time(9), UTC),
             )
-            entities[plan.entity] = company.legal_entities.add(entity)
-        company.offices.add(
-            Office(
-                id=company.offices.next_id(),
-                name=f"{company.name.split()[0]} {plan.city}",
-                city=plan.city,
-                country=plan.country,
-                timezone=plan.timezone,
-                legal_entity_id=entities[plan.entity].id,
-                locales=plan.locales,
-            )
+        company.offices.create(
+            name=f"{company.name.split()[0]} {plan.city}",
+            city=plan.city,
+            country=plan.country,
+            timezone=plan.timezone,
+            legal_entity_id=entities[plan.entity].id,
+            locales=plan.locales,
         )
 
 
 def _add_departments(company: Company) -> None:
     def add(name: str, abbreviation: str | None, parent_id: int | None, family: str) -> Department:
         about = f"{name} @ {company.name}" if abbreviation else None
-        number = company.departments.next_id()
-        return company.departments.add(Department(number, name, about, abbreviation, parent_id, family))
+        return company.departments.create(name, about, abbreviation, parent_id, family)
 
     root = add(company.name, "NLI", None, "management")
     of_family = {
@@ -154,10 +137,9 @@ def _add_departments(company: Company) -> None:
 
 def _add_teams(company: Company, employees: int) -> None:
     def add(name: str, parent_id: int | None, department: Department) -> Team:
-        number = company.teams.next_id()
         about = None if parent_id else f"Team {name}"
         short = name[:3].upper() if name.isascii() else None
-        return company.teams.add(Team(number, name, about, short, parent_id, department.id))
+        return company.teams.create(name, about, short, parent_id, department.id)
 
     first = {
         name: add(name, None, department)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hr_sandbox.company.absences import split_into_days
 from hr_sandbox.company.documents import Money
 from hr_sandbox.company.generator import Generator
-from hr_sandbox.company.model import Company, CustomReport
+from hr_sandbox.company.model import Company
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Absence, Employment, Person
+    from hr_sandbox.company.model import Absence, CustomReport, Employment, Person
 
 
 class Word(NamedTuple):
@@ -144,21 +144,18 @@ class CustomReports(Generator):
         author = rng.choice(list(self.company.people))
         created_at = rng.timestamp(self.company.today - timedelta(rng.integer(30, 900)))
         updated_at = rng.later(created_at, 0.5)
-        table.add(
-            CustomReport(
-                table.next_id(),
-                rng.uuid(),
-                name,
-                f"{name} ({self.company.name})",
-                (author.first_name, author.last_name),
-                *kind,
-                *days,
-                columns,
-                filters,
-                created_at,
-                updated_at,
-                rng.later(updated_at, 1),
-            )
+        table.create(
+            rng.uuid(),
+            name,
+            f"{name} ({self.company.name})",
+            (author.first_name, author.last_name),
+            *kind,
+            *days,
+            columns,
+            filters,
+            created_at,
+            updated_at,
+            rng.later(updated_at, 1),
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hr_sandbox.company import seed_data
 from hr_sandbox.company.generator import Generator
-from hr_sandbox.company.model import Company, Delivery, Document, DocumentCategory, Event, Report, Webhook, key_of
+from hr_sandbox.company.model import Company, Report, Webhook, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,7 +33,7 @@ class Documents(Generator):
     def __init__(self, company: Company, rng: SeededRandom) -> None:
         super().__init__(company, rng)
         for name, *_ in seed_data.DOCUMENTS:
-            company.document_categories.add(DocumentCategory(company.document_categories.next_id(), name))
+            company.document_categories.create(name)
         self._categories = list(company.document_categories)
 
     def make(self) -> None:
@@ -54,21 +54,18 @@ class Documents(Generator):
         rng = self.rng
         category = self._categories[kind]
         media_type = rng.choice(seed_data.DOCUMENTS[kind][2])
-        self.company.documents.add(
-            Document(
-                id=self.company.documents.next_id(),
-                uuid=rng.uuid(),
-                owner_id=person.id,
-                category_id=category.id,
-                name=f"{category.name} {day:%Y-%m} {person.last_name}.{ENDINGS[media_type]}",
-                day=day if rng.chance(0.8) else None,
-                comment=rng.choice(COMMENTS),
-                media_type=media_type,
-                size=rng.integer(2_000, 4_000_000),
-                scan=rng.weighted_choice(("CLEAN", "PENDING"), (98, 2)),
-                signature=rng.choice(("SIGNED", "REQUESTED", "SIGNED")) if kind == 0 else None,
-                created_at=rng.timestamp(day),
-            )
+        self.company.documents.create(
+            uuid=rng.uuid(),
+            owner_id=person.id,
+            category_id=category.id,
+            name=f"{category.name} {day:%Y-%m} {person.last_name}.{ENDINGS[media_type]}",
+            day=day if rng.chance(0.8) else None,
+            comment=rng.choice(COMMENTS),
+            media_type=media_type,
+            size=rng.integer(2_000, 4_000_000),
+            scan=rng.weighted_choice(("CLEAN", "PENDING"), (98, 2)),
+            signature=rng.choice(("SIGNED", "REQUESTED", "SIGNED")) if kind == 0 else None,
+            created_at=rng.timestamp(day),
         )
 
 
@@ -189,7 +186,7 @@ class Reports(Generator):
         table, rng = self.company.reports, self.rng
         for plan in PLANS:
             created_at = rng.timestamp(self.company.today - timedelta(rng.integer(30, 900)))
-            table.add(Report(table.next_id(), rng.uuid(), *plan, created_at, rng.later(created_at, 0.5)))
+            table.create(rng.uuid(), *plan, created_at, rng.later(created_at, 0.5))
 
 
 def list_report_rows(report: Report, company: Company) -> list[ReportRow]:
@@ -229,9 +226,7 @@ class Webhooks(Generator):
         company, rng = self.company, self.rng
         for name, url, status, names in seed_data.WEBHOOKS:
             created_at = rng.timestamp(company.today - timedelta(rng.integer(100, 600)))
-            number = company.webhooks.next_id()
-            row = Webhook(number, rng.uuid(), name, url, status, names, created_at, rng.later(created_at, 0.5))
-            company.webhooks.add(row)
+            company.webhooks.create(rng.uuid(), name, url, status, names, created_at, rng.later(created_at, 0.5))
         self.send(sorted(self._list_past_events()))
 
     def send(self, events: Iterable[EventData]) -> None:
@@ -268,21 +263,17 @@ class Webhooks(Generator):
 
     def _add_event(self, webhook: Webhook, timestamp: datetime, name: str, subject: str) -> None:
         company, rng = self.company, self.rng
-        number = company.events.next_id()
-        event = company.events.add(Event(number, rng.uuid(), webhook.id, name, subject, timestamp))
+        event = company.events.create(rng.uuid(), webhook.id, name, subject, timestamp)
         attempts = rng.choice(ATTEMPTS)
         completed_at = timestamp + timedelta(seconds=1)
         for index, status in enumerate(attempts):
-            company.deliveries.add(
-                Delivery(
-                    id=company.deliveries.next_id(),
-                    uuid=rng.uuid(),
-                    webhook_id=webhook.id,
-                    event_id=event.uuid,
-                    name=name,
-                    delivered=status == 200,  # noqa: PLR2004  the successful status
-                    status=status,
-                    again_id=rng.uuid() if index else None,
-                    completed_at=completed_at + index * PAUSE,
-                )
+            company.deliveries.create(
+                uuid=rng.uuid(),
+                webhook_id=webhook.id,
+                event_id=event.uuid,
+                name=name,
+                delivered=status == 200,  # noqa: PLR2004  the successful status
+                status=status,
+                again_id=rng.uuid() if index else None,
+                completed_at=completed_at + index * PAUSE,
             )

@@ -6,11 +6,11 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company.generator import Generator, first_of_month_after
-from hr_sandbox.company.model import Company, Compensation, Employment
 from hr_sandbox.company.seed_data import RATES
 
 if TYPE_CHECKING:
     from hr_sandbox.company.generator import SeededRandom
+    from hr_sandbox.company.model import Company, Compensation, Employment
 
 HOURS_PER_YEAR = 2080
 DAY = timedelta(1)
@@ -85,19 +85,16 @@ class Pay(Generator):
         entity = self.company.legal_entities[employment.legal_entity_id]
         start, end = days
         last = min(filter(None, (end, employment.end_date)), default=None)
-        return self.company.compensations.add(
-            Compensation(
-                id=self.company.compensations.next_id(),
-                uuid=self.rng.uuid(),
-                person_id=employment.person_id,
-                type_id=self._types[category],
-                amount=amount,
-                currency=entity.currency,
-                interval=interval,
-                effective_from=start,
-                effective_to=last,
-                legal_entity_id=entity.id,
-                weekly_working_hours=employment.weekly_working_hours,
-                full_time_weekly_working_hours=employment.full_time_weekly_working_hours,
-            )
+        return self.company.compensations.create(
+            uuid=self.rng.uuid(),
+            person_id=employment.person_id,
+            type_id=self._types[category],
+            amount=amount,
+            currency=entity.currency,
+            interval=interval,
+            effective_from=start,
+            effective_to=last,
+            legal_entity_id=entity.id,
+            weekly_working_hours=employment.weekly_working_hours,
+            full_time_weekly_working_hours=employment.full_time_weekly_working_hours,
         )

@@ -60,8 +60,8 @@ class People(Generator):
         first_name = names.first_name_male() if male else names.first_name_female()
         last_name = names.last_name_male() if male else names.last_name_female()
         created_at = rng.timestamp(min(first_day, self.company.today) - timedelta(rng.integer(1, 45)))
-        person = Person(
-            id=self.company.people.next_id(rng.integer(1, 4)),
+        person = self.company.people.create(
+            step=rng.integer(1, 4),
             email="",
             first_name=first_name,
             last_name=last_name,
@@ -73,7 +73,7 @@ class People(Generator):
             attributes=self._draw_attributes(office, first_day),
         )
         person.email = self.email(person)
-        return self.company.people.add(person), office
+        return person, office
 
     def email(self, person: Person) -> str:
         """Return a unique address. It contains the number, because names repeat."""
@@ -217,8 +217,7 @@ class Careers(Generator):
         full = FULL_TIME[office.country]
         created_at = max(rng.timestamp(min(start - timedelta(rng.integer(1, 40)), company.today)), person.created_at)
         first = not self._leads
-        row = Employment(
-            id=company.employments.next_id(),
+        row = company.employments.create(
             uuid=rng.uuid(),
             person_id=person.id,
             title="Geschäftsführerin" if first else job.name,
@@ -243,7 +242,6 @@ class Careers(Generator):
         )
         row.status = self._draw_status(row)
         row.updated_at = self._find_last_update(row)
-        company.employments.add(row)
         if first or (end is None and not external and rng.chance(0.15)):
             self._leads.setdefault("management" if first else family, []).append(person.id)
         return row

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
 from hr_sandbox.company.generator import Generator, to_ascii
-from hr_sandbox.company.model import Application, Candidate, Category, Company, Opening, Stage, Transition
+from hr_sandbox.company.model import Candidate, Company, Opening, Stage, Transition
 
 if TYPE_CHECKING:
     from hr_sandbox.company.generator import SeededRandom
@@ -46,7 +46,7 @@ class Recruiting(Generator):
             for stage, kind in own:
                 number += 1
                 stages.append(Stage(number, stage, "CUSTOM", kind))
-            self.company.categories.add(Category(self.company.categories.next_id(), name, tuple(stages)))
+            self.company.categories.create(name, tuple(stages))
 
     def _add_openings(self, count: int) -> None:
         rng, company = self.rng, self.company
@@ -57,21 +57,19 @@ class Recruiting(Generator):
             job, office = rng.choice(jobs), rng.choice(offices)
             created_at = rng.timestamp(rng.day(self._first - timedelta(60), company.today - timedelta(15)))
             old = (company.today - created_at.date()).days > 240  # noqa: PLR2004  most are filled by then
-            company.openings.add(
-                Opening(
-                    id=company.openings.next_id(rng.integer(1, 40)),
-                    name=f"{job.name} ({rng.choice(('m/w/d', 'all genders', 'h/f', office.city))})",
-                    category_id=categories[OWN_FAMILIES.get(job.family, 0)].id,
-                    department_id=next(row.id for row in departments if row.family == job.family),
-                    office_id=office.id,
-                    job_id=job.id,
-                    recruiter_ids=sorted({rng.choice(people) for _ in range(rng.integer(1, 3))}) if people else [],
-                    published=not old or rng.chance(0.1),
-                    schedule=rng.weighted_choice(("full-time", "part-time"), (85, 15)),
-                    seniority=rng.weighted_choice(SENIORITIES, (30, 55, 5, 10)),
-                    created_at=created_at,
-                    updated_at=rng.later(created_at, 0.7),
-                )
+            company.openings.create(
+                step=rng.integer(1, 40),
+                name=f"{job.name} ({rng.choice(('m/w/d', 'all genders', 'h/f', office.city))})",
+                category_id=categories[OWN_FAMILIES.get(job.family, 0)].id,
+                department_id=next(row.id for row in departments if row.family == job.family),
+                office_id=office.id,
+                job_id=job.id,
+                recruiter_ids=sorted({rng.choice(people) for _ in range(rng.integer(1, 3))}) if people else [],
+                published=not old or rng.chance(0.1),
+                schedule=rng.weighted_choice(("full-time", "part-time"), (85, 15)),
+                seniority=rng.weighted_choice(SENIORITIES, (30, 55, 5, 10)),
+                created_at=created_at,
+                updated_at=rng.later(created_at, 0.7),
             )
 
     def _find_start(self, person: Person) -> date:
@@ -146,16 +144,14 @@ class Recruiting(Generator):
             Transition(index, created_at + timedelta(seconds=offset), stage)
             for index, (stage, offset) in enumerate(zip(way, seconds, strict=True), 1)
         ]
-        company.applications.add(
-            Application(
-                id=company.applications.next_id(rng.integer(1, 6)),
-                candidate_id=candidate.id,
-                opening_id=opening.id,
-                applied_on=created_at.date(),
-                channel=rng.choice(seed_data.CHANNELS),
-                anonymized=end == "REJECTED" and rng.chance(0.05),
-                created_at=created_at,
-                updated_at=rng.later(transitions[-1].entered_at, 0.3),
-                transitions=transitions,
-            )
+        company.applications.create(
+            step=rng.integer(1, 6),
+            candidate_id=candidate.id,
+            opening_id=opening.id,
+            applied_on=created_at.date(),
+            channel=rng.choice(seed_data.CHANNELS),
+            anonymized=end == "REJECTED" and rng.chance(0.05),
+            created_at=created_at,
+            updated_at=rng.later(transitions[-1].entered_at, 0.3),
+            transitions=transitions,
         )

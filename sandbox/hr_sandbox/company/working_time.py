@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company.generator import SATURDAY, Generator
-from hr_sandbox.company.model import Attendance, Company, Employment, Project
 from hr_sandbox.company.seed_data import CLIENTS, PROJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company.generator import SeededRandom
+    from hr_sandbox.company.model import Company, Employment, Project
 
 OLD_SHARE = 0.25
 MEMBER_SHARE = 0.12
@@ -42,24 +42,22 @@ class Projects(Generator):
         old = parent.status == "ARCHIVED" if parent else rng.chance(OLD_SHARE) and number > 0
         end = self._draw_end(start or today, old=old)
         created_at = rng.timestamp((start or today) - timedelta(rng.integer(1, 20)))
-        return self.company.projects.add(
-            Project(
-                id=self.company.projects.next_id(rng.integer(1, 9)),
-                name=name,
-                code=None if rng.chance(0.3) else f"P-{today.year % 100}{number:02}{len(self.company.projects):02}",
-                description=None if rng.chance(0.5) else f"{name} @ {self.company.name}",
-                client=None if internal else (parent.client if parent else rng.choice(CLIENTS)),
-                type="INTERNAL" if internal else "CLIENT",
-                billable=not internal,
-                for_all=internal,
-                cost_center_id=rng.choice(self._cost_centers) if rng.chance(0.7) else None,
-                parent_id=parent.id if parent else None,
-                status="ARCHIVED" if old else "ACTIVE",
-                starts_on=None if internal else start,
-                ends_on=None if internal else end,
-                created_at=created_at,
-                updated_at=rng.later(created_at, 0.6),
-            )
+        return self.company.projects.create(
+            step=rng.integer(1, 9),
+            name=name,
+            code=None if rng.chance(0.3) else f"P-{today.year % 100}{number:02}{len(self.company.projects):02}",
+            description=None if rng.chance(0.5) else f"{name} @ {self.company.name}",
+            client=None if internal else (parent.client if parent else rng.choice(CLIENTS)),
+            type="INTERNAL" if internal else "CLIENT",
+            billable=not internal,
+            for_all=internal,
+            cost_center_id=rng.choice(self._cost_centers) if rng.chance(0.7) else None,
+            parent_id=parent.id if parent else None,
+            status="ARCHIVED" if old else "ACTIVE",
+            starts_on=None if internal else start,
+            ends_on=None if internal else end,
+            created_at=created_at,
+            updated_at=rng.later(created_at, 0.6),
         )
 
     def _draw_end(self, start: date, *, old: bool) -> date | None:
@@ -190,21 +188,18 @@ class Attendances(Generator):
             updated_at = min(created_at + timedelta(seconds=rng.integer(60, 500_000)), rng.latest)
         for kind, start, end in parts:
             work = kind == "WORK"
-            company.attendances.add(
-                Attendance(
-                    id=company.attendances.next_id(),
-                    uuid=rng.uuid(),
-                    person_id=employment.person_id,
-                    type=kind,
-                    starts_at=start,
-                    ends_at=end,
-                    day=day,
-                    comment=comment if work else None,
-                    project_id=project.id if work and project else None,
-                    approval=approval,
-                    automatic=automatic,
-                    on_time_off=on_time_off,
-                    created_at=created_at,
-                    updated_at=updated_at,
-                )
+            company.attendances.create(
+                uuid=rng.uuid(),
+                person_id=employment.person_id,
+                type=kind,
+                starts_at=start,
+                ends_at=end,
+                day=day,
+                comment=comment if work else None,
+                project_id=project.id if work and project else None,
+                approval=approval,
+                automatic=automatic,
+                on_time_off=on_time_off,
+                created_at=created_at,
+                updated_at=updated_at,
             )

@@ -48,7 +48,7 @@ class Cursors:
         return PREFIX + self._signed.encode(asdict(position)).rstrip("=")
 
     def read(self, cursor: str, path: str) -> Position:
-        """Return the position of a cursor, or raise CursorError if it was changed, invented, or made for another path."""
+        """Return the position of a cursor, or raise CursorError if it was changed or made for another path."""
         text = cursor.removeprefix(PREFIX)
         payload = self._signed.decode(text + "=" * (-len(text) % 4)) if cursor.startswith(PREFIX) else None
         if payload is None or payload["path"] != path:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from hr_sandbox.company.model import documents, people
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import date
-
-    from hr_sandbox.company.model import documents, people
 
 
 class Record(Protocol):
@@ -31,15 +31,19 @@ def key_of(record: Record) -> str:
 class Table(Generic[R]):
     """Records of one kind ordered by number. They can be found by number, uuid or owner."""
 
-    def __init__(self, kind: str, first_id: int, owner: Callable[[R], int] | None = None) -> None:
+    def __init__(
+        self, kind: str, record: Callable[..., R], first_id: int, owner: Callable[[R], int] | None = None
+    ) -> None:
         """Create an empty table.
 
         Args:
             kind: the kind of record, such as `person`.
+            record: makes a record from its number and its other fields.
             first_id: the number before the first one that `next_id` returns.
             owner: returns the number of a record's owner, for `of`.
         """
         self.kind = kind
+        self._record = record
         self._last_id = first_id
         self._owner = owner
         self._rows: dict[int, R] = {}
@@ -62,6 +66,10 @@ class Table(Generic[R]):
         """Return the next unused number."""
         self._last_id += step
         return self._last_id
+
+    def create(self, *values: Any, step: int = 1, **fields: Any) -> R:
+        """Add a record with the next unused number."""
+        return self.add(self._record(self.next_id(step), *values, **fields))
 
     def add(self, row: R) -> R:
         """Add a record."""
@@ -98,36 +106,36 @@ class Company:
         self.today = today
         self.version = 0
         self.attributes: list[people.AttributeDefinition] = []
-        self.legal_entities: Table[people.LegalEntity] = Table("legal_entity", 170)
-        self.offices: Table[people.Office] = Table("office", 60300)
-        self.cost_centers: Table[people.CostCenter] = Table("cost_center", 20)
-        self.jobs: Table[people.Job] = Table("job", 500)
-        self.salary_bands: Table[people.SalaryBand] = Table("salary_band", 900, lambda row: row.job_id)
+        self.legal_entities = Table("legal_entity", people.LegalEntity, 170)
+        self.offices = Table("office", people.Office, 60300)
+        self.cost_centers = Table("cost_center", people.CostCenter, 20)
+        self.jobs = Table("job", people.Job, 500)
+        self.salary_bands = Table("salary_band", people.SalaryBand, 900, lambda row: row.job_id)
         # Both start with the same number: org unit ids are unique per type only.
-        self.departments: Table[people.Department] = Table("department", 400)
-        self.teams: Table[people.Team] = Table("team", 400)
+        self.departments = Table("department", people.Department, 400)
+        self.teams = Table("team", people.Team, 400)
         # Starts below 10000, so that numbers sort differently as text.
-        self.people: Table[people.Person] = Table("person", 9600)
-        self.employments: Table[people.Employment] = Table("employment", 30000, lambda row: row.person_id)
-        self.absence_types: Table[people.AbsenceType] = Table("absence_type", 80)
-        self.absences: Table[people.Absence] = Table("absence_period", 700000, lambda row: row.person_id)
-        self.compensation_types: Table[people.CompensationType] = Table("compensation_type", 40)
-        self.compensations: Table[people.Compensation] = Table("compensation", 50000, lambda row: row.person_id)
-        self.projects: Table[people.Project] = Table("project", 5100)
-        self.attendances: Table[people.Attendance] = Table("attendance_period", 2_000_000, lambda row: row.person_id)
-        self.categories: Table[documents.Category] = Table("recruiting_category", 60)
-        self.openings: Table[documents.Opening] = Table("recruiting_job", 410_000)
-        self.candidates: Table[documents.Candidate] = Table("recruiting_candidate", 860_000)
-        self.applications: Table[documents.Application] = Table(
-            "recruiting_application", 880_000, lambda row: row.candidate_id
+        self.people = Table("person", people.Person, 9600)
+        self.employments = Table("employment", people.Employment, 30000, lambda row: row.person_id)
+        self.absence_types = Table("absence_type", people.AbsenceType, 80)
+        self.absences = Table("absence_period", people.Absence, 700000, lambda row: row.person_id)
+        self.compensation_types = Table("compensation_type", people.CompensationType, 40)
+        self.compensations = Table("compensation", people.Compensation, 50000, lambda row: row.person_id)
+        self.projects = Table("project", people.Project, 5100)
+        self.attendances = Table("attendance_period", people.Attendance, 2_000_000, lambda row: row.person_id)
+        self.categories = Table("recruiting_category", documents.Category, 60)
+        self.openings = Table("recruiting_job", documents.Opening, 410_000)
+        self.candidates = Table("recruiting_candidate", documents.Candidate, 860_000)
+        self.applications = Table(
+            "recruiting_application", documents.Application, 880_000, lambda row: row.candidate_id
         )
-        self.document_categories: Table[documents.DocumentCategory] = Table("document_category", 30)
-        self.documents: Table[documents.Document] = Table("document", 0, lambda row: row.owner_id)
-        self.reports: Table[documents.Report] = Table("report", 0)
-        self.custom_reports: Table[documents.CustomReport] = Table("custom_report", 0)
-        self.webhooks: Table[documents.Webhook] = Table("webhook", 0)
-        self.events: Table[documents.Event] = Table("webhook_event", 0, lambda row: row.webhook_id)
-        self.deliveries: Table[documents.Delivery] = Table("webhook_activity", 0, lambda row: row.webhook_id)
+        self.document_categories = Table("document_category", documents.DocumentCategory, 30)
+        self.documents = Table("document", documents.Document, 0, lambda row: row.owner_id)
+        self.reports = Table("report", documents.Report, 0)
+        self.custom_reports = Table("custom_report", documents.CustomReport, 0)
+        self.webhooks = Table("webhook", documents.Webhook, 0)
+        self.events = Table("webhook_event", documents.Event, 0, lambda row: row.webhook_id)
+        self.deliveries = Table("webhook_activity", documents.Delivery, 0, lambda row: row.webhook_id)
 
     def tables(self) -> tuple[Table[Any], ...]:
         """Return all tables. Referenced tables come first."""
