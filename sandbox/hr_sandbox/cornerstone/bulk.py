@@ -90,10 +90,6 @@ class Bulk:
             TOUCHED: stamp,
         }
 
-    def varying(self, table: str) -> tuple[str, ...]:
-        """Return the columns whose values differ between rows."""
-        return tuple(name for name in self.row(table, 0) if not name.startswith("_") or name == TOUCHED)
-
     def find(self, table: str, key: tuple[Any, ...]) -> Row | None:
         """Return the row with this key, or None."""
         if table in USERS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,8 @@ from hr_sandbox.cornerstone.selection import Links, Selection, hash_options
 from hr_sandbox.cornerstone.store import KEY, coerce
 from hr_sandbox.cornerstone.tables import EXPORTER, ROOTS
 from hr_sandbox.cornerstone.timestamps import format_timestamp
-from hr_sandbox.http.messages import ApiError, Response
+from hr_sandbox.http.messages import ApiError, Response, to_json
+from hr_sandbox.http.table import RowTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,12 +34,6 @@ if TYPE_CHECKING:
 
 ZONES = {EXPORTER: "+00:00"}
 _written = lru_cache(4096)(format_timestamp)  # many rows share a timestamp
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def to_json(value: Any) -> str:  # noqa: ANN401  any JSON
-    """Encode a value as JSON without whitespace."""
-    return _encode(value)
 
 
 class Renderer:
@@ -68,19 +62,12 @@ class Renderer:
         if not places:
             return
         bulk = self._store.bulk
-        varying = bulk.varying(table.name)
-        parts, filled = [], []
-        first = self.body(table, columns, bulk.row(table.name, places[0]))
-        for column in columns:
-            fixed = column.name not in varying
-            parts.append(f'"{column.name}":' + (to_json(first[column.name]).replace("%", "%%") if fixed else "%s"))
-            if not fixed:
-                filled.append(column)
-        pattern = "{" + ",".join(parts) + "}"
-        writers = [(column.name, self._make_writer(table, column)) for column in filled]
+        first = bulk.row(table.name, places[0])
+        template = RowTemplate(self.body(table, columns, first))
+        writers = {column.name: self._make_writer(table, column) for column in columns if column.name in first}
         for place in places:
             row = bulk.row(table.name, place)
-            yield pattern % tuple([write(row[name]) for name, write in writers])
+            yield template.fill({name: write(row[name]) for name, write in writers.items()})
 
     def _make_writer(self, table: EntitySet, column: Column) -> Callable[[Any], str]:
         """Return a function that formats the column's values. Integers take a fast path."""

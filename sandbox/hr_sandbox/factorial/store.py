@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from hr_sandbox.factorial.fake_values import COMPANY, FakeValues, Pools, Row, li
 from hr_sandbox.factorial.rows import BUILDERS
 from hr_sandbox.factorial.rows.time_off import list_stats
 from hr_sandbox.factorial.tables import load_resources
+from hr_sandbox.http.table import RowTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,18 +20,10 @@ if TYPE_CHECKING:
     from hr_sandbox.factorial.tables import Resource
 
 CLOCKS = tuple(f"{minute // 60:02}:{minute % 60:02}" for minute in range(1440))
-# Members that differ between shifts.
-VARYING = (
-    "id",
-    "employee_id",
-    "date",
-    "reference_date",
-    "clock_in",
-    "clock_out",
-    "clock_in_with_seconds",
-    "minutes",
-    "created_at",
-    "updated_at",
+# Members that are null in all generated shifts.
+UNUSED = (
+    *("observations", "half_day", "workplace_id", "time_settings_break_configuration_id"),
+    *(f"{way}_location_{part}" for way in ("in", "out") for part in ("latitude", "longitude", "accuracy")),
 )
 SECONDS = 19  # the length of a timestamp without a fraction
 FIRST = 10_000_000  # the first id, above those of the company
@@ -87,20 +79,11 @@ class Bulk:
             "minutes": minutes,
             "in_source": "desktop",
             "out_source": "mobile",
-            "observations": None,
             "location_type": "office",
-            "half_day": None,
             "workable": True,
-            "workplace_id": None,
-            "time_settings_break_configuration_id": None,
-            "in_location_latitude": None,
-            "in_location_longitude": None,
-            "in_location_accuracy": None,
-            "out_location_latitude": None,
-            "out_location_longitude": None,
-            "out_location_accuracy": None,
             "created_at": stamp,
             "updated_at": stamp,
+            **dict.fromkeys(UNUSED),
         }
 
     def texts(self, places: range, render: Callable[[list[Row]], list[Row]]) -> Iterator[str]:
@@ -108,30 +91,26 @@ class Bulk:
         if not places:
             return
         body = render([self.row(places[0])])[0]
-        number, timestamp = body["id"], body["created_at"] or body["updated_at"] or ""
-        # Hidden attributes are null in all of them.
-        marks = {name: f"%({name})s" for name in VARYING if body[name] is not None}
-        pattern = json.dumps({**body, **marks}, separators=(",", ":")).replace('"%(minutes)s"', "%(minutes)s")
-        if isinstance(number, int):
-            pattern = pattern.replace('"%(id)s"', "%(id)s").replace('"%(employee_id)s"', "%(employee_id)s")
-        begins = int(number) - FIRST - places[0]  # the offset that the vendor adds to ids
-        ends = timestamp[SECONDS:]
+        template = RowTemplate(body)
+        added = int(body["id"]) - FIRST - places[0]  # the offset that the vendor adds to ids
+        form = str if isinstance(body["id"], int) else '"{}"'.format
+        fraction = (body["created_at"] or body["updated_at"] or "")[SECONDS:]
         for place in places:
             day = (self.first_day + timedelta(place * self._days // self.rows)).isoformat()
             minutes, start = 240 + place % 240, (6 + place % 6) * 60 + place % 60
-            stamp = f"{day}T{CLOCKS[start + minutes]}:00{ends}"
-            yield pattern % {
-                "id": begins + FIRST + place,
-                "employee_id": begins + self._people[place % len(self._people)],
-                "date": day,
-                "reference_date": day,
-                "clock_in": CLOCKS[start],
-                "clock_out": CLOCKS[start + minutes],
-                "clock_in_with_seconds": f"{CLOCKS[start]}:{place % 60:02}",
-                "minutes": minutes,
-                "created_at": stamp,
-                "updated_at": stamp,
-            }
+            clock_in, clock_out = CLOCKS[start], CLOCKS[start + minutes]
+            yield template.fill(
+                {
+                    "id": form(added + FIRST + place),
+                    "employee_id": form(added + self._people[place % len(self._people)]),
+                    "clock_in": f'"{clock_in}"',
+                    "clock_out": f'"{clock_out}"',
+                    "clock_in_with_seconds": f'"{clock_in}:{place % 60:02}"',
+                    "minutes": str(minutes),
+                    **dict.fromkeys(("date", "reference_date"), f'"{day}"'),
+                    **dict.fromkeys(("created_at", "updated_at"), f'"{day}T{clock_out}:00{fraction}"'),
+                }
+            )
 
 
 DELETED = "deleted_at"

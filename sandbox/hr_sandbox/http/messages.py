@@ -71,9 +71,12 @@ def parse_pairs(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(parse_qsl(text, keep_blank_values=True))
 
 
+to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def make_json_response(value: Any, status: int = 200, media_type: str = "application/json", **headers: str) -> Response:  # noqa: ANN401  any JSON
     """Return a response with a JSON body. Header names may be written with underscores."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    body = to_json(value).encode()
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     return Response(status, body, {"content-type": media_type, **named})
 
