@@ -156,7 +156,7 @@ def test_rejected_parameters(api: Any, wrong: dict[str, str | None]) -> None:
 
 
 def test_the_window_ends_ten_years_from_now(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hr_sandbox.clock.now", lambda: datetime(2026, 6, 20, tzinfo=UTC))
+    monkeypatch.setattr("hr_sandbox.clock.read_clock", lambda: datetime(2026, 6, 20, tzinfo=UTC))
     assert api.get(PATH, {**ALL, "end_date": "2036-06-20"})[0] == 200
     assert api.get(PATH, {**ALL, "end_date": "2036-06-21"})[0] == 400
 
