@@ -45,10 +45,10 @@ class Command(Plugin):
         """Removes temporary files."""
 
     def defer_signals(self) -> None:
-        """Defers signals, so that a state is written to standard output once it is committed.
+        """Defers signals, so that a batch is either handed over to its thread or not.
 
         Raises:
-            StoppedError: A signal was received before, during a call that swallowed its exception, such as a query.
+            StoppedError: A signal was received before, during a call that swallowed its exception.
         """
         self.check_signals()
         self._signals_deferred = True

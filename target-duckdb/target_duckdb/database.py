@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -130,6 +131,12 @@ class Database:
         }
         #: Called just before a transaction is committed. An exception rolls it back.
         self.before_commit: Callable[[], None] = lambda: None
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()  # of the next attribute
+        self._interruptible: duckdb.DuckDBPyConnection | None = None
+        # Read once, because it can only be read by changing it, and meanwhile another thread may create files.
+        self._umask = os.umask(0o077)
+        os.umask(self._umask)
         self._remote = _is_remote(path)
         self._is_file = not self._remote and path != IN_MEMORY
         if token and self._remote:
@@ -137,9 +144,12 @@ class Database:
         elif token and any(_is_remote(item.path) for item in self._attach):
             os.environ[_TOKEN_SETTING] = token  # the setting exists only after the MotherDuck extension is loaded
 
-    def stop_waiting(self) -> None:
-        """Stops waiting for a file that another process has open."""
-        self._lock_timeout = 0.0
+    def stop(self) -> None:
+        """Interrupts a transaction in another thread unless it is being committed, and stops waiting for the file."""
+        self._stopped.set()
+        with self._lock:
+            if self._interruptible is not None:
+                self._interruptible.interrupt()
 
     def prepare(self) -> None:
         """Checks the path and creates its folder, before any input is read.
@@ -178,29 +188,33 @@ class Database:
             TargetError: The file is locked for longer than `lock_timeout`, or DuckDB fails.
         """
         committing = False
-        before = os.umask(0o777)
-        os.umask(before | self._umask())
+        os.umask(self._umask | self._missing_permissions())
         try:
             connection = self._open(read_only=False)
             try:
+                self._interruptible = connection
                 self._configure(connection, temp_directory, low_memory=low_memory)
                 connection.begin()
                 yield connection
                 committing = True
-                self.before_commit()
+                with self._lock:
+                    self.before_commit()
+                    self._interruptible = None
                 connection.commit()
             except BaseException:
                 with suppress(duckdb.Error):
                     connection.rollback()
                 raise
             finally:
+                with self._lock:
+                    self._interruptible = None
                 with suppress(duckdb.Error):
                     connection.close()
         except duckdb.Error as error:
             retry_with_more_memory = low_memory and not committing and isinstance(error, duckdb.OutOfMemoryException)
             raise (OutOfMemoryTargetError if retry_with_more_memory else TargetError)(duckdb_message(error)) from None
         finally:
-            os.umask(before)
+            os.umask(self._umask)
 
     def committed_state(self, schema: str, state_id: str) -> str:
         """Reads the state that was committed with the rows in the database.
@@ -253,7 +267,7 @@ class Database:
             raise TargetError("The setting `catalog` must name a database opened by `path` or `attach`.")
         return str(found)
 
-    def _umask(self) -> int:
+    def _missing_permissions(self) -> int:
         """Permissions that new files must not have: those that the database file lacks, or all of group and others."""
         try:
             mode = Path(self.path).stat().st_mode
@@ -271,7 +285,7 @@ class Database:
             except duckdb.Error as error:
                 if not is_lock_error(error):
                     raise
-                if time.monotonic() >= end:
+                if self._stopped.is_set() or time.monotonic() >= end:
                     raise TargetError(
                         "The DuckDB file is still open in another process after `lock_timeout`:"
                         " close it there, or raise that setting."
@@ -279,7 +293,7 @@ class Database:
             if not logged:
                 logger.info("The DuckDB file is open in another process: waiting for it.")
                 logged = True
-            time.sleep(min(pause, max(0.0, end - time.monotonic())))
+            self._stopped.wait(min(pause, max(0.0, end - time.monotonic())))
             pause = min(pause * 2, _MAX_PAUSE)
 
     def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:

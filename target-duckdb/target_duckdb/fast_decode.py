@@ -61,27 +61,32 @@ class RunDecoder:
         )
         self._decode = msgspec.json.Decoder(line).decode_lines
 
-    def decode(self, lines: list[bytes]) -> Run:
-        """Decodes lines whose values all have the expected types.
+    def decode(self, lines: bytes, count: int) -> Run:
+        """Decodes a number of lines whose values all have the expected types.
 
         Raises:
             NOT_FAST_DECODABLE: The lines must be loaded one by one.
         """
         if self._decode is None:
             raise msgspec.ValidationError
-        found = self._decode(b"\n".join(lines))
-        if len(found) != len(lines):  # a message spans two lines, or a line holds two
+        found = self._decode(lines)
+        if len(found) != count:  # a message spans two lines, or a line holds two
             raise msgspec.ValidationError
         records = self._records
         rows = [msgspec.structs.astuple(line.record) for line in found]
         columns: list[Sequence[Any]] = [*zip(*rows, strict=True)]
         del columns[len(records.columns) + 1 :]  # ignored fields
-        if columns[-1].count(None) < len(rows):  # deletion marks
+        if columns[-1].count(None) < count:  # deletion marks
             raise msgspec.ValidationError
+        nulls = "\n".join(["null"] * count)
         for index in records.number_columns:
             columns[index] = _numbers(columns[index])
         for index, spool_format in records.raw_columns:
-            texts = str(b"\n".join(columns[index]), "utf-8").split("\n")  # JSON on one line contains no line break
+            joined = str(b"\n".join(columns[index]), "utf-8")  # JSON on one line contains no line break
+            if joined == nulls:
+                columns[index] = [None] * count
+                continue
+            texts = joined.split("\n")
             columns[index] = (
                 [None if text == "null" else text for text in texts]
                 if spool_format is SpoolFormat.JSON

@@ -64,7 +64,7 @@ class Message(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(Message).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
-_BLOCK_BYTES = 1 << 18
+_BLOCK_BYTES = 1 << 16  # the decoded values of larger blocks do not fit into the processor's cache
 _MAX_NAME_LENGTH = 40  # of an unknown message type in an error
 _UTF_16_INPUT = (
     "The input is UTF-16 text, which some Windows shells write when output is redirected to a file, but Singer messages"
@@ -159,8 +159,9 @@ class MessageReader(GenericSingerReader[bytes]):
 
     #: The number of the last line read, starting at 1.
     line_number = 0
-    #: Loads the first of some RECORD lines of a stream together. Returns how many, 0 if they must be loaded one by one.
-    add_run: Callable[[str, list[bytes]], int] = staticmethod(lambda _stream, _lines: 0)
+    #: Loads the first of some RECORD lines of a stream together, given the stream, the lines and their number.
+    #: Returns how many, 0 if they must be loaded one by one.
+    add_run: Callable[[str, bytes, int], int] = staticmethod(lambda _stream, _lines, _count: 0)
     #: Rejects a line whose record cannot be decoded, given stream and reason. Returns False if the run must end.
     reject_line: Callable[[str, bytes, str], bool] = staticmethod(lambda _stream, _line, _reason: False)
     #: Ends the run if a signal was received.
@@ -197,24 +198,23 @@ class MessageReader(GenericSingerReader[bytes]):
         source = file_input or self.default_input
         counts: Counter[str] = Counter()
         try:
-            for lines in _read_blocks(getattr(source, "buffer", source)):
+            for block in _read_blocks(getattr(source, "buffer", source)):
                 self.check_signals()
-                self._process_block(lines, callbacks, counts)
+                self._process_block(block, callbacks, counts)
         except (Exception, SystemExit):
             self.on_error()
             raise
         return counts
 
-    def _process_block(
-        self, lines: list[bytes], callbacks: dict[str, Callable[[Any], None]], counts: Counter[str]
-    ) -> None:
-        for stream, run in _group_runs(lines):
-            rest = run
-            while stream and rest and (taken := self.add_run(stream, rest)):
+    def _process_block(self, block: bytes, callbacks: dict[str, Callable[[Any], None]], counts: Counter[str]) -> None:
+        for stream, run, count in _group_runs(block):
+            rest, left = run, count
+            while stream and left and (taken := self.add_run(stream, rest, left)):
                 self.line_number += taken
                 counts["RECORD"] += taken
-                rest = rest[taken:]
-            for line in rest:
+                left -= taken
+                rest = rest.split(b"\n", taken)[-1] if left else b""
+            for line in rest.split(b"\n") if left else ():
                 self.line_number += 1
                 self._process_line(line, callbacks, counts)
 
@@ -239,31 +239,41 @@ class MessageReader(GenericSingerReader[bytes]):
         counts[message.type] += 1
 
 
-def _read_blocks(source: IO[Any]) -> Iterator[list[bytes]]:
-    """Yields the available input lines in blocks, without line ends."""
-    parts: list[bytes] = []
+def _read_blocks(source: IO[Any]) -> Iterator[bytes]:
+    """Yields the available input in blocks of whole lines, without the last line end."""
+    parts: list[bytes | memoryview] = []
     # `read1` returns what is available instead of blocking until a slow tap has filled the buffer.
     read = getattr(source, "read1", source.read)
     while data := read(_BLOCK_BYTES):
-        lines = (data.encode() if isinstance(data, str) else data).split(b"\n")
-        parts.append(lines[0])
-        if len(lines) > 1:
-            lines[0] = b"".join(parts)
-            parts = [lines.pop()]
-            yield lines
-    yield [b"".join(parts)]
+        block = data.encode() if isinstance(data, str) else data
+        end = block.rfind(b"\n")
+        if end < 0:
+            parts.append(block)
+            continue
+        yield b"".join([*parts, memoryview(block)[:end]])
+        parts = [block[end + 1 :]]
+    yield b"".join(parts)
 
 
-def _group_runs(lines: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
-    """Groups consecutive RECORD lines of one stream. Yields the stream's name, empty for other lines, and the lines."""
+def _group_runs(block: bytes) -> Iterator[tuple[str, bytes, int]]:
+    """Groups consecutive RECORD lines of one stream.
+
+    Yields the stream's name, empty if the lines must be loaded one by one, the lines and their number.
+    """
+    match = _RECORD_START.match(block)
+    count = block.count(b"\n") + 1
+    if match and count >= _MIN_RUN_LENGTH and block.count(b"\n" + match[0]) == count - 1:
+        yield str(match[1], "utf-8", "replace"), block, count
+        return
+    lines = block.split(b"\n")
     start = 0
-    while start < len(lines):
+    while start < count:
         end = start + 1
         match = _RECORD_START.match(lines[start])
         if match:
             head = match[0]
-            while end < len(lines) and lines[end].startswith(head):
+            while end < count and lines[end].startswith(head):
                 end += 1
         stream = str(match[1], "utf-8", "replace") if match and end - start >= _MIN_RUN_LENGTH else ""
-        yield stream, lines[start:end]
+        yield stream, b"\n".join(lines[start:end]), end - start
         start = end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from collections import Counter
@@ -34,8 +35,14 @@ class RejectedRecords:
         self._directory = directory
         self._file: SpoolFile | None = None
         self._pending: Counter[tuple[str, str]] = Counter()
-        self._committed: Counter[tuple[str, str]] = Counter()
+        self._committed: Counter[tuple[str, str, str]] = Counter()  # by table, stream and reason
         self._table = ""
+
+    def take(self) -> RejectedRecords:
+        """Returns the records that are not committed yet, and keeps none of them."""
+        taken = copy.copy(self)
+        self._file, self._pending = None, Counter()
+        return taken
 
     def __len__(self) -> int:
         return self._pending.total()
@@ -81,20 +88,23 @@ class RejectedRecords:
         if self._file is not None:
             self._file.remove()
             self._file = None
-        self._committed.update(self._pending)
+        for (stream, reason), count in self._pending.items():
+            self._committed[self._table, stream, reason] += count
         self._pending.clear()
 
     def warn(self) -> None:
         """Logs one warning per stream with the number of rejected records and the reasons."""
-        for stream in dict.fromkeys(stream for stream, _ in self._committed):
-            reasons = Counter({reason: count for (name, reason), count in self._committed.items() if name == stream})
+        for table, stream in dict.fromkeys((table, stream) for table, stream, _ in self._committed):
+            reasons = Counter(
+                {reason: count for (*place, reason), count in self._committed.items() if place == [table, stream]}
+            )
             listed = [f"{reason} ({count})" for reason, count in reasons.most_common(_MAX_REASONS)]
             more = len(reasons) - len(listed)
             logger.warning(
                 "Stream '%s': %d of its records could not be loaded and are in the table '%s'. %s%s",
                 stream,
                 reasons.total(),
-                self._table,
+                table,
                 " ".join(listed),
                 f" And {more} other reasons." if more else "",
             )

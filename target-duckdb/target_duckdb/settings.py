@@ -37,9 +37,12 @@ SETTINGS = th.PropertiesList(
     th.Property(
         "batch_size_rows",
         th.IntegerType(minimum=1),
-        default=100_000,
+        default=122_880,
         title="Batch Size Rows",
-        description="The number of rows, of all streams together, after which a batch is committed.",
+        description=(
+            "The number of rows, of all streams together, after which a batch is committed. DuckDB stores rows in"
+            " groups of 122,880: batches of whole groups are committed fastest."
+        ),
     ),
     th.Property(
         "add_metadata_columns",

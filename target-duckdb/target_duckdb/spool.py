@@ -35,6 +35,9 @@ _GLOB = re.compile(r"[*?\[]")  # characters of paths that DuckDB would expand
 #: Bytes that DuckDB's JSON reader allows for one line. Longer lines take more memory.
 MIN_OBJECT_SIZE = 1 << 20
 _CHUNK_BYTES = 1 << 18
+#: Fields that often have the same value in all rows of a line.
+SHARED_FIELDS = frozenset({"received", "version", "extracted", "present", "part"})
+_SHARED = "all_"  # before the name of a field whose value is written once
 
 _encode_lines = msgspec.json.Encoder().encode_lines
 
@@ -90,8 +93,8 @@ class SpoolDirectory:
 class SpoolFile:
     """A file of rows. Each line is a JSON object with a list of values per field, for several rows.
 
-    DuckDB reads this in half the time of one object per row. A field that is null in all rows of a line is left out.
-    The first field must never be null, because its length is the number of rows.
+    A field that is null in all rows of a line is left out. At least one field must be a list that is not, because its
+    length is the number of rows. A value that all rows of a line share may be written once.
 
     Args:
         directory: Where to create the file.
@@ -123,35 +126,37 @@ class SpoolFile:
         if len(self._rows) >= _CHUNK_ROWS or self._rows_bytes >= _CHUNK_BYTES:
             self._end_line()
 
-    def add_columns(self, fields: Iterable[str], columns: Iterable[Sequence[Any]]) -> None:
-        """Adds rows given as columns."""
+    def add_columns(self, fields: Iterable[str], columns: Sequence[Any]) -> None:
+        """Adds rows given as columns: lists of values, or for one of `SHARED_FIELDS` the value of all rows."""
         self._end_line()
         self._add_line(fields, columns)
 
     def _end_line(self) -> None:
         if self._rows:
-            self._add_line(self._fields, zip(*self._rows, strict=True))
+            self._add_line(self._fields, [*zip(*self._rows, strict=True)])
             self._rows.clear()
             self._rows_bytes = 0
 
-    def _add_line(self, fields: Iterable[str], columns: Iterable[Sequence[Any]]) -> None:
+    def _add_line(self, fields: Iterable[str], columns: Sequence[Any]) -> None:
         objects: Iterable[dict[str, Any]]
         if self._wide:
-            names, rows = [*fields], zip(*columns, strict=True)
+            count = max(len(values) for values in columns if isinstance(values, (list, tuple)))
+            lists = [values if isinstance(values, (list, tuple)) else [values] * count for values in columns]
+            names, rows = [*fields], zip(*lists, strict=True)
             objects = ({n: value for n, value in zip(names, row, strict=True) if value is not None} for row in rows)
         else:
-            objects = [
-                {
-                    field: values
-                    for field, values in zip(fields, columns, strict=True)
-                    if values[0] is not None or values.count(None) < len(values)
-                }
-            ]
+            line: dict[str, Any] = {}
+            for field, values in zip(fields, columns, strict=True):
+                if not isinstance(values, (list, tuple)):
+                    line[_SHARED + field] = values
+                elif values[0] is not None or values.count(None) < len(values):
+                    line[field] = values
+            objects = [line]
         for item in objects:
-            line = _encode_lines([item])
-            self.max_line_bytes = max(self.max_line_bytes, len(line))
-            self._lines.append(line)
-            self._lines_bytes += len(line)
+            encoded = _encode_lines([item])
+            self.max_line_bytes = max(self.max_line_bytes, len(encoded))
+            self._lines.append(encoded)
+            self._lines_bytes += len(encoded)
             if self._lines_bytes >= _CHUNK_BYTES:
                 self._write()
 
@@ -167,9 +172,15 @@ class SpoolFile:
             fields: The DuckDB types of the fields to read, by name.
         """
         suffix = "" if self._wide else "[]"
-        types = ", ".join(f"{name}: '{type_}{suffix}'" for name, type_ in fields.items())
+        shared = () if self._wide else tuple(name for name in fields if name in SHARED_FIELDS)
+        types = ", ".join(
+            [f"{name}: '{type_}{suffix}'" for name, type_ in fields.items()]
+            + [f"{_SHARED}{name}: '{fields[name]}'" for name in shared]
+        )
         # DuckDB fills fields that are missing or shorter than others with NULL.
-        rows = ", ".join(name if self._wide else f"unnest({name}) AS {name}" for name in fields)
+        values = {name: name if self._wide else f"unnest({name})" for name in fields}
+        values |= {name: f"coalesce({values[name]}, {_SHARED}{name})" for name in shared}
+        rows = ", ".join(f"{value} AS {name}" for name, value in values.items())
         path = literal(_GLOB.sub(r"[\g<0>]", str(self.path)))
         size = max(MIN_OBJECT_SIZE, self.max_line_bytes + 16)
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import time
@@ -181,30 +182,35 @@ class Stream:
         self.columns = layout.columns
         self._part = None
 
-    def add_run(self, lines: list[bytes]) -> bool:
-        """Adds the records of RECORD lines of this stream together. Returns False if they must be added one by one."""
+    def add_run(self, lines: bytes, count: int) -> bool:
+        """Adds a number of RECORD lines of this stream together. Returns False if they must be added one by one."""
         if self.flatten.max_level:
             return False
         layout = self._layout
         try:
             if layout.run_decoder is None:
                 layout.run_decoder = RunDecoder(self.name, layout.decoder)
-            run = layout.run_decoder.decode(lines)
+            run = layout.run_decoder.decode(lines, count)
         except NOT_FAST_DECODABLE:
             return False
-        if self.separate_versions and len(set(run.versions)) > 1:
+        versions = set(run.versions)
+        if self.separate_versions and len(versions) > 1:
             return False  # each version has its own segment
-        without = run.versions.count(None)
-        if without:
-            self._has_unversioned = True
-        for version in set(run.versions) if without < len(lines) else ():
+        for version in versions:
             self._track_version(version)
-        rows = len(lines)
-        self.loaded_count += rows
+        self.loaded_count += count
         segment, part = self._segment_and_part(run.versions[0])
-        received, nothing = [time.time_ns() // 1000] * rows, [None] * rows
+        received = time.time_ns() // 1000
         segment.file.add_columns(
-            part.fields, [received, run.versions, run.extracted, nothing, [part.number] * rows, *run.columns]
+            part.fields,
+            [
+                received if self.keys else [received] * count,  # a key has as many values as there are rows
+                run.versions if len(versions) > 1 else run.versions[0],
+                run.extracted if len(set(run.extracted)) > 1 else run.extracted[0],
+                None,
+                part.number,
+                *run.columns,
+            ],
         )
         return True
 
@@ -379,10 +385,14 @@ class Stream:
         for segment in self.segments:
             segment.file.flush()
 
+    def take(self) -> Stream:
+        """Returns a copy with the steps, which are then loaded while this stream collects those of the next batch."""
+        taken = copy.copy(self)
+        self.steps, self.has_new_schema = [], False
+        self._segment = self._part = None
+        return taken
+
     def clear(self) -> None:
-        """Removes what was committed."""
+        """Removes the files of what was committed."""
         for segment in self.segments:
             segment.file.remove()
-        self.steps.clear()
-        self._segment = self._part = None
-        self.has_new_schema = False

@@ -21,6 +21,7 @@ from target_duckdb.rejected import RejectedRecords
 from target_duckdb.spool import SpoolDirectory
 from target_duckdb.stream_maps import Route, Router
 from target_duckdb.streams import Stream
+from target_duckdb.worker import Worker
 
 if TYPE_CHECKING:
     from target_duckdb.messages import MessageReader
@@ -42,7 +43,7 @@ class TargetDuckDB(Command):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.database.prepare()
-        self.database.before_commit = self.defer_signals
+        self.database.before_commit = self.check_signals
         method = self.config["load_method"]
         self._loader = Loader(
             self.database,
@@ -67,7 +68,7 @@ class TargetDuckDB(Command):
         self._counted_steps: dict[str, int] = {}  # steps whose columns are counted in _columns, by stream
         self._pending_state: str | None = None
         self._safe_state: str | None = None  # the last state whose rows are all committed
-        self._committing = False
+        self._worker = Worker()  # commits a batch while the next one is read
         self._last_commit = time.monotonic()
 
     # Message handlers. They take structs instead of the SDK's dictionaries.
@@ -155,24 +156,27 @@ class TargetDuckDB(Command):
         if self._rows >= self._batch_rows or self._bytes >= self._batch_bytes:
             self._commit()
 
-    def _add_run(self, name: str, lines: list[bytes]) -> int:
+    def _add_run(self, name: str, lines: bytes, count: int) -> int:
         """Adds the first of some RECORD lines of a stream together. Returns how many, 0 to add them one by one."""
         routes = self._routes.get(name, ())
         if len(routes) != 1 or routes[0].map:
             return 0
+        room = self._batch_rows - self._rows
+        if count > room:  # so that the batch ends exactly when it is full
+            lines = lines[: -len(lines.split(b"\n", room)[-1]) - 1]
+            count = room
         stream = self._stream_for(routes[0])
-        lines = lines[: self._batch_rows - self._rows]
-        size = sum(map(len, lines)) * (_MIXED_SCHEMAS_FACTOR if stream.has_mixed_schemas else 1)
+        size = len(lines) * (_MIXED_SCHEMAS_FACTOR if stream.has_mixed_schemas else 1)
         if self._bytes + size > self._batch_bytes or size > _MAX_RUN_BYTES:
-            return 0  # so that the batch ends exactly when it is full
-        self._track_columns(stream)
-        if not stream.add_run(lines):
             return 0
-        self._rows += len(lines)
+        self._track_columns(stream)
+        if not stream.add_run(lines, count):
+            return 0
+        self._rows += count
         self._bytes += size
         if self._rows >= self._batch_rows:
             self._commit()
-        return len(lines)
+        return count
 
     def _process_state_message(self, message: Message) -> None:  # type: ignore[override]
         if not message.value:
@@ -213,7 +217,12 @@ class TargetDuckDB(Command):
 
     def process_endofpipe(self) -> None:
         """Commits the last batch and logs warnings of rejected records and versions that were not activated."""
-        self._commit()
+        try:
+            self._commit()
+            self._worker.wait()
+        except (Exception, SystemExit):
+            self._save_state()
+            raise
         self._rejected.warn()
         self._router.warn_of_streams(self._routes)
         for stream in self._streams.values():
@@ -245,42 +254,58 @@ class TargetDuckDB(Command):
         self._columns += len(stream.columns)
 
     def _commit(self) -> None:
-        """Commits all rows and the state, then writes the state to standard output."""
-        state, streams = self._pending_state, list(self._streams.values())
-        if (
-            state is None
-            and not self._rejected
-            and not any(stream.has_new_schema or stream.steps for stream in streams)
-        ):
+        """Commits all rows and the state in a thread, which then writes the state to standard output.
+
+        Raises:
+            TargetError: The batch before could not be committed.
+        """
+        self._worker.wait()
+        changed = [stream for stream in self._streams.values() if stream.has_new_schema or stream.steps]
+        if self._pending_state is None and not self._rejected and not changed:
             return
-        self._committing = True
-        self._loader.commit(streams, self._rejected, state, self._spool.path / "duckdb")
-        if state is not None:
-            write_line(state)
-        if rows := self._rows - len(self._rejected):
-            self.logger.info("Committed a batch of %d rows.", rows)
-        self._rejected.clear()
-        for stream in streams:
-            stream.clear()
+        self.defer_signals()
+        streams = [stream.take() for stream in changed]
+        rejected, state = self._rejected.take(), self._pending_state
+        rows = self._rows - len(rejected)
         self._pending_state = self._safe_state = None
-        self._committing = False
         self._rows = self._bytes = self._columns = 0
         self._counted_steps.clear()
         self._last_commit = time.monotonic()
+        self._worker.start(lambda: self._commit_batch(streams, rejected, state, rows))
         self.release_signals()
 
+    def _commit_batch(self, streams: list[Stream], rejected: RejectedRecords, state: str | None, rows: int) -> None:
+        self._loader.commit(streams, rejected, state, self._spool.path / "duckdb")
+        if state is not None:
+            write_line(state)
+        if rows:
+            self.logger.info("Committed a batch of %d rows.", rows)
+        rejected.clear()
+        for stream in streams:
+            stream.clear()
+            self._streams[stream.name].staging_table = stream.staging_table
+
     def _save_state(self) -> None:
-        """Commits and writes the state of the committed rows before the run ends with an error."""
-        self._rejected.warn()
-        state = self._safe_state
+        """Commits and writes the state of the committed rows before the run ends with an error.
+
+        Raises:
+            TargetError: The batch before could not be committed.
+        """
         if self.stopped:
-            self.database.stop_waiting()
+            self._worker.stop(self.database.stop)
+        try:
+            if not self.stopped:
+                self._worker.wait()
+        finally:
+            self._rejected.warn()
+        if self._worker.failed or self._safe_state is None:
+            return
         self.database.before_commit = lambda: None
-        if state is not None and not self._committing:
-            with suppress(TargetError):  # report the error that ended the run, not this one
-                self._loader.commit((), RejectedRecords(self._spool), state, self._spool.path / "duckdb")
-                write_line(state)
+        with suppress(TargetError):  # report the error that ended the run, not this one
+            self._loader.commit((), RejectedRecords(self._spool), self._safe_state, self._spool.path / "duckdb")
+            write_line(self._safe_state)
 
     def close(self) -> None:
         """Removes the spool."""
+        self._worker.stop(self.database.stop)
         self._spool.close()

@@ -52,7 +52,7 @@ def test_about_lists_every_setting() -> None:
         "path": None,
         "filepath": None,
         "default_target_schema": "main",
-        "batch_size_rows": 100_000,
+        "batch_size_rows": 122_880,
         "add_metadata_columns": False,
         "load_method": "upsert",
         "hard_delete": False,

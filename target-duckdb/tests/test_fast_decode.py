@@ -57,7 +57,7 @@ def test_runs_equal_records_loaded_one_by_one(
     fast_path_used = []
     add_run = Stream.add_run
     monkeypatch.setattr(
-        Stream, "add_run", lambda self, lines: fast_path_used.append(add_run(self, lines)) or fast_path_used[-1]
+        Stream, "add_run", lambda self, *run: fast_path_used.append(add_run(self, *run)) or fast_path_used[-1]
     )
     lines = _lines(7, 1000, irregular=irregular)
     together, one_by_one = schema("s", PROPERTIES, ["id"]), schema("s", PROPERTIES, ["id"])

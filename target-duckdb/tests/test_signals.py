@@ -96,12 +96,15 @@ def test_signal_during_a_batch(
     assert code == 128 + number
     logged = [entry.getMessage() for entry in caplog.records if entry.levelname in {"WARNING", "ERROR"}]
     assert logged == [f"Stopped by signal {number:d}: rows that were not committed are not kept."]
-    # A state follows its row, and a batch ends with its second row.
-    assert states == ([0, 2] if state_written else [] if owner is streams.Stream else [0])
+    # A batch ends with its second row. Its thread may commit it before the main thread handles the signal, and the main
+    # thread may have read the state after it.
+    first, second = [[0]], [[0, 2], [0, 2, 3]]
+    maybe_second = first + second if owner in {spool.SpoolFile, load.Loader} else first
+    assert states in (second if state_written else [[]] if owner is streams.Stream else maybe_second)
     assert duck.query("SELECT count(*) FROM duckdb_tables()")[0][0] == (2 if states else 0)
     if states:
         assert duck.state() == [("main", str(states[-1]))]
-        assert duck.query("SELECT count(*) FROM s") == [(states[-1] + 2,)]
+        assert duck.query("SELECT count(*) FROM s") == [(2 if states == [0] else 4,)]
 
 
 def test_signal_after_the_last_commit_is_ignored(
