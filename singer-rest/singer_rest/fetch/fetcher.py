@@ -6,9 +6,9 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from singer_rest.errors import FilterRefused, NoAccess, RunError, TapError, TimedOutError, UnansweredError, explain
+from singer_rest.errors import FilterRefused, NoAccess, RunError, TapError, TimedOutError, UnansweredError
 from singer_rest.fetch.coverage import Coverage, parent_ids_of
-from singer_rest.fetch.parent_index import ParentIndex
+from singer_rest.fetch.parent_index import ParentIndex, parents_first, with_parent_errors
 from singer_rest.fetch.sampled import Sampled
 from singer_rest.fetch.stream_fetch import StreamFetch
 from singer_rest.slices.base import Window
@@ -47,7 +47,7 @@ class Fetcher:
         connection_test: bool = False,
     ) -> None:
         selected = {stream.name: stream for stream in streams}
-        self.streams = _parents_first(selected)
+        self.streams = parents_first(selected)
         self._scheduler = scheduler
         self._connection_test = connection_test
         self._parent_indexes: dict[str, ParentIndex] = {}
@@ -234,7 +234,7 @@ class Fetcher:
         sampled = None
         parent = stream.slices.parent
         if parent and not is_second:  # refused slices are retried without sampling
-            plan_with_errors = _with_parent_errors(stream.name, parent, plan)
+            plan_with_errors = with_parent_errors(stream.name, parent, plan)
             plan = sampled = Sampled(plan_with_errors, stream.new_coverage(), stream.slices.ids_param)
         return StreamFetch(
             stream.name,
@@ -380,31 +380,3 @@ def _describe_filter_failure(error: UnansweredError | FilterRefused) -> str:
     if isinstance(error, FilterRefused):
         return "refused"
     return "gave no answer in time to" if isinstance(error, TimedOutError) else "gave no usable answer to"
-
-
-def _with_parent_errors(name: str, parent: str, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:
-    """Yields a plan; if the parent failed, raises an error that says so for the child."""
-    try:
-        yield from plan
-    except RunError:
-        raise
-    except NoAccess as error:
-        raise NoAccess(f"{name}: its parent stream {parent} could not be read: {error}") from None
-    except Exception as error:  # noqa: BLE001 - any error of the parent ends the child
-        raise TapError(f"{name}: its parent stream {parent} was not read completely. {explain(error)}") from None
-
-
-def _parents_first(streams: Mapping[str, Source]) -> list[Source]:
-    """Orders streams so that ids are known early: parents, after their own parents, then the rest by name."""
-    ordered: dict[str, Source] = {}
-
-    def place(name: str) -> None:
-        if name in streams:
-            place(streams[name].slices.parent or "")
-            ordered.setdefault(name, streams[name])
-
-    for name in sorted(stream.slices.parent for stream in streams.values() if stream.slices.parent):
-        place(name)
-    for name in sorted(streams):
-        place(name)
-    return list(ordered.values())

@@ -1,16 +1,19 @@
-"""Collects the parents whose children are read, while their list is fetched."""
+"""Collects the parents whose children are read, while their list is fetched; orders streams by it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from singer_rest.errors import NoAccess, RunError, TapError, explain
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from singer_rest.aliases import Record
     from singer_rest.fetch.coverage import Coverage
     from singer_rest.fetch.source import Source
+    from singer_rest.slices.base import Slice
 
 
 class ParentIndex:
@@ -65,3 +68,31 @@ class ParentIndex:
         """
         self.error = error
         self.complete = True
+
+
+def with_parent_errors(name: str, parent: str, plan: Iterator[Slice | None]) -> Iterator[Slice | None]:
+    """Yields a plan; if the parent failed, raises an error that says so for the child."""
+    try:
+        yield from plan
+    except RunError:
+        raise
+    except NoAccess as error:
+        raise NoAccess(f"{name}: its parent stream {parent} could not be read: {error}") from None
+    except Exception as error:  # noqa: BLE001 - any error of the parent ends the child
+        raise TapError(f"{name}: its parent stream {parent} was not read completely. {explain(error)}") from None
+
+
+def parents_first(streams: Mapping[str, Source]) -> list[Source]:
+    """Orders streams so that ids are known early: parents, after their own parents, then the rest by name."""
+    ordered: dict[str, Source] = {}
+
+    def place(name: str) -> None:
+        if name in streams:
+            place(streams[name].slices.parent or "")
+            ordered.setdefault(name, streams[name])
+
+    for name in sorted(stream.slices.parent for stream in streams.values() if stream.slices.parent):
+        place(name)
+    for name in sorted(streams):
+        place(name)
+    return list(ordered.values())

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from singer_rest.errors import RetryableError, RunError, TapError, TimedOutError, UnansweredError, explain
-from singer_rest.fetch.stream_fetch import SLICES_PER_WORKER, Budget
+from singer_rest.fetch.stream_fetch import SLICES_PER_WORKER
+from singer_rest.fetch.tasks import Budget
 from singer_rest.http.rate_limits import LONG_WAIT, MAX_WAIT
 from singer_rest.http.retries import (
     FIRST_DELAY,
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
     from singer_rest.fetch.page import Page
-    from singer_rest.fetch.stream_fetch import StreamFetch, Task
+    from singer_rest.fetch.stream_fetch import StreamFetch
+    from singer_rest.fetch.tasks import Task
     from singer_rest.http.rate_limits import RateLimiter
 
 T = TypeVar("T")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from singer_rest.errors import RunError, TapError, UnansweredError, explain
 from singer_rest.fetch.loop_guard import LoopGuard
+from singer_rest.fetch.tasks import Budget, OpenSlice, Task
 from singer_rest.http.retries import Attempts
 
 if TYPE_CHECKING:
@@ -25,82 +25,6 @@ WAITING_FACTOR = 4
 MAX_FAILED_IN_A_ROW = 3
 MAX_FAILED = 20
 """Number of consecutive slices without an answer after which the stream fails: the vendor or the network is down."""
-
-
-@dataclass
-class Budget:
-    """What has been fetched, or is being fetched, but has not been yielded. Shared by all streams.
-
-    Args:
-        pages: Number of pages.
-        size: Bytes of their bodies. Decoded they take about five times as much.
-    """
-
-    pages: int = 0
-    size: int = 0
-
-    def count(self, page: Page, sign: int = 1) -> None:
-        """Adds a page, or removes it if the sign is -1."""
-        self.pages += sign
-        self.size += sign * page.size
-
-
-@dataclass(eq=False)
-class OpenSlice:
-    """A slice that is being read. Its pages are yielded in order, whatever other slices do.
-
-    Args:
-        slice: The slice.
-        loop_guard: Detects endless lists in it.
-        pages: Number of pages known so far.
-        yielded: Number of pages made available in order.
-        taken: Number of pages that the main thread has taken.
-        is_counted: Whether its number of pages is known from its first page.
-        arrived: Pages that arrived before an earlier one, by number.
-        error: Why it ends early. Its pages before that are read.
-        memory: What its stream remembers of it from page to page.
-    """
-
-    slice: Slice
-    loop_guard: LoopGuard
-    pages: int = 1
-    yielded: int = 0
-    taken: int = 0
-    is_counted: bool = False
-    arrived: dict[int, Page] = field(default_factory=dict)
-    error: Exception | None = None
-    memory: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(eq=False)
-class Task:
-    """One page to request.
-
-    Args:
-        open_slice: The slice that it belongs to.
-        number: The number of the page in the slice.
-        request: The request.
-        attempts: The attempts so far.
-        not_before: When it may be sent, by the monotonic clock.
-        expected: Estimated size of its page in bytes, from the page before it. 0: unknown.
-    """
-
-    open_slice: OpenSlice
-    number: int
-    request: Request
-    attempts: Attempts = field(default_factory=Attempts)
-    not_before: float = 0.0
-    expected: int = 0
-
-    @property
-    def slice(self) -> Slice:
-        """The slice that the page belongs to."""
-        return self.open_slice.slice
-
-    @property
-    def is_next(self) -> bool:
-        """Whether its page can be yielded as soon as it arrives."""
-        return self.number == self.open_slice.yielded
 
 
 class StreamFetch:
