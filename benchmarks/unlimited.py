@@ -8,8 +8,13 @@ headers.
 
 from __future__ import annotations
 
-from tap_personio.tap import TapPersonio
+import gc
+
+from tap_personio.__main__ import main
 
 if __name__ == "__main__":
+    gc.disable()  # as `main` does before it imports the tap
+    from tap_personio.tap import TapPersonio
+
     TapPersonio.rates = {}
-    TapPersonio.cli()
+    main()

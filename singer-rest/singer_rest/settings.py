@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -177,6 +176,8 @@ def unknown_settings(
     ]
     sentences = []
     for unknown in unknowns:
+        import difflib  # noqa: PLC0415 - rarely needed
+
         near = difflib.get_close_matches(unknown, [*names, *by_variable], n=1)
         advice = f" Did you mean `{near[0]}`?" if near else f" See all settings with `{name} --about`."
         sentences.append(f"There is no setting `{unknown}`; it has no effect.{advice}")

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-
-from tap_factorial.login import login
 
 
 def main() -> None:
-    """The executable: `tap-factorial login` logs in, anything else runs the tap."""
-    if sys.argv[1:2] == ["login"]:
-        login(sys.argv[2:], prog_name="tap-factorial login")
-    else:
-        from tap_factorial.tap import TapFactorial  # noqa: PLC0415 - a login needs no streams
+    """The executable: `tap-factorial login` logs in, anything else runs the tap.
 
-        TapFactorial.cli()
+    Nothing that the imports create is freed, so looking for garbage among it only takes time.
+    """
+    if sys.argv[1:2] == ["login"]:
+        from tap_factorial.login import login  # noqa: PLC0415 - a run needs no login, and the other way round
+
+        login(sys.argv[2:], prog_name="tap-factorial login")
+        return
+    gc.disable()
+    from tap_factorial.tap import TapFactorial  # noqa: PLC0415
+
+    gc.freeze()
+    gc.enable()
+    TapFactorial.cli()
 
 
 if __name__ == "__main__":

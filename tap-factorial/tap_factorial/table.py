@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
 import msgspec
-import tomlkit
+
+if sys.version_info >= (3, 11):
+    from tomllib import loads as parse_toml
+else:  # takes ten times as long
+    import tomlkit
+
+    def parse_toml(text: str) -> dict[str, Any]:
+        """Parses TOML."""
+        return tomlkit.parse(text).unwrap()
+
 
 Value = bool | str | list[str]
 
@@ -113,7 +123,7 @@ def stream_name(path: str) -> str:
 
 def read(text: str) -> Table:
     """Parses the text of the table."""
-    return msgspec.convert(tomlkit.parse(text).unwrap(), Table)
+    return msgspec.convert(parse_toml(text), Table)
 
 
 @cache

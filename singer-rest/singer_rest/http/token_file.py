@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from singer_rest.errors import RunError
 from singer_rest.http.auth import EXPIRY_MARGIN, Authenticator, Token
@@ -97,6 +96,8 @@ class TokenFile:
         Raises:
             RunError: If the directory is not writable or another process keeps the lock.
         """
+        from filelock import FileLock, Timeout  # noqa: PLC0415 - most runs have no token file
+
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = FileLock(f"{self.path}.lock", mode=0o600)
