@@ -378,6 +378,22 @@ def test_records_without_replication_key_before_the_interruption_count(
     assert re.search(r"visits: 1 of \d+ records have no updated_at", caplog.text)
 
 
+def test_slice_without_a_body_is_not_finished_before_it_was_requested_again(
+    calendar: Calendar, visits: Callable[..., Output], vendor: Host
+) -> None:
+    february = "2026-02-01T00:00:00"
+
+    def answer(asked: Asked) -> Answer:
+        return Answer(b"", 204) if asked.query.get("after") == february else calendar.answer(asked)
+
+    vendor.answer = answer
+    first = interrupted(calendar, visits)
+    assert unfinished_months(first) >= {february, "2026-04-01T00:00:00"}
+    vendor.answer = calendar.answer
+    second = visits(state=first.state)
+    assert ids(first, second) == {row["id"] for row in calendar.visits}
+
+
 def test_parent_that_provides_the_ids_is_read_in_full(
     calendar: Calendar, visits: Callable[..., Output], vendor: Host
 ) -> None:

@@ -64,7 +64,8 @@ class _SliceCount:
         repeated: Number of records that repeat the key of an earlier one.
         surplus: Number of items received beyond the reported totals. None: there is no total of records.
         is_incomplete: Whether records may be missing.
-        is_unread: Whether its parent was not found or refused, or the vendor cannot return it.
+        is_unread: Whether its parent was not found or refused, the vendor cannot return it, or sent no body the first
+            time.
     """
 
     slice: Slice
@@ -169,6 +170,7 @@ class Coverage:
             self._with_content += 1
         elif page.is_no_content and not (count.rows or self._is_retry):
             self._no_content.append(page.slice)
+            count.is_unread = True
 
     def _count(self, page: Page, count: _SliceCount) -> None:
         """Compares the number of items received for a list with the total that the vendor reports."""
