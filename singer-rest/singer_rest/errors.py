@@ -23,6 +23,10 @@ class TimedOutError(UnansweredError):
     """A request got no answer in time, even after retries."""
 
 
+class LimitExceeded(TapError):  # noqa: N818 - the vendor's answer, not a fault
+    """A rate limit delays the stream for longer than `max_wait` allows."""
+
+
 class FilterRefused(TapError):  # noqa: N818 - there may be a fallback
     """The vendor rejected the incremental filter."""
 

@@ -10,14 +10,14 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import pytest
-from singer_rest.errors import RetryableError, TapError, TimedOutError, UnansweredError
+from singer_rest.errors import LimitExceeded, RetryableError, TapError, TimedOutError, UnansweredError
 from singer_rest.fetch import scheduler as module
 from singer_rest.fetch.page import Page
 from singer_rest.fetch.scheduler import Scheduler
 from singer_rest.fetch.stream_fetch import StreamFetch
-from singer_rest.http.rate_limits import RateLimiter
+from singer_rest.http.rate_limits import RateLimit, RateLimiter
 from singer_rest.http.request import Request
-from singer_rest.http.retries import remaining_budget
+from singer_rest.http.retries import RetryPolicy, remaining_budget
 from singer_rest.slices.base import Slice
 from singer_rest.testing import ended
 
@@ -518,6 +518,46 @@ def test_endless_pauses_delay_a_request_for_max_wait_at_most() -> None:
     scheduler.close()
 
 
+def test_limit_that_lasts_too_long_ends_all_slices_at_once(run: Callable[..., Scheduler]) -> None:
+    def throttle(number: int, page: int) -> None:
+        raise RetryableError("status 429", throttled=True, after=10_000)
+
+    vendor, scheduler = Vendor(throttle), run(1)
+    reading = vendor.reading()
+    scheduler.add(reading)
+    with pytest.raises(LimitExceeded, match="asks to wait 3 hours, longer than `max_wait` allows"):
+        ended(lambda: ids(scheduler, reading))
+    assert vendor.asked == [(0, 0)]
+
+
+def test_streams_that_wait_for_their_turn_are_not_failed_by_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0  # by a clock that advances while a request is delayed
+
+    class Hurried(RateLimiter):
+        def acquire(self, endpoint: str) -> float:
+            nonlocal now
+            delay = super().acquire(endpoint)
+            now += 1.0 if delay else 0.0
+            return min(delay, 0.001)
+
+    def policy(first_delay: float, max_wait: float) -> RetryPolicy:
+        return RetryPolicy(first_delay, max_wait, lambda: now)
+
+    monkeypatch.setattr(module, "RetryPolicy", policy)
+    limiter = Hurried({"*": RateLimit(1000, burst=1, shared=True)}, clock=lambda: now)
+    used_up = {"RateLimit-Remaining": "0", "RateLimit-Reset": "30"}
+    vendor = Vendor(lambda *_: limiter.update("/list", used_up), pages=1)
+    scheduler = Scheduler(1, limiter, max_wait=100)
+    readings = [vendor.reading(vendor.slices(1), name=f"list {number}") for number in range(10)]
+    for reading in readings:
+        scheduler.add(reading)
+    pages = [scheduler.pages(reading) for reading in readings]
+    assert [next(read) for read in pages] == [None] * 10
+    assert ended(lambda: sum(len([*scheduler.arrived(read)]) for read in pages)) == 10
+    assert now > 200  # longer than any of them may be delayed
+    scheduler.close()
+
+
 def test_circular_link_fails_the_stream_after_its_pages(run: Callable[..., Scheduler]) -> None:
     vendor = Vendor(pages=10**6)
     fetch = vendor.fetch
@@ -719,6 +759,32 @@ def test_stream_without_prefetching_sends_one_request_at_a_time(
     assert ids(scheduler, shy) == IN_ORDER
     assert set(most) == {1}
     assert slow.asked == [(number, page) for number in range(SLICES) for page in range(PAGES)]
+
+
+def test_stream_without_prefetching_has_its_turn_first(run: Callable[..., Scheduler]) -> None:
+    go, has_begun, turns = threading.Event(), threading.Event(), []
+
+    def reading_of(name: str) -> StreamFetch:
+        def act(number: int, page: int) -> None:
+            turns.append(name)
+            has_begun.set()
+            go.wait(10)
+
+        return Vendor(act, pages=1).reading(Vendor().slices(1), name=name)
+
+    scheduler = run(1)
+    names = ["first", "second", "third", "shy"]
+    readings = [reading_of(name) for name in names]
+    readings[-1].prefetches = False
+    for reading in readings:
+        scheduler.add(reading)
+    reads = [scheduler.pages(reading) for reading in readings]
+    assert [next(read) for read in reads] == [None] * 4
+    assert has_begun.wait(10)
+    go.set()
+    assert [len([*scheduler.arrived(read)]) for read in reads] == [1] * 4
+    assert sorted(turns) == sorted(names)
+    assert turns.index("shy") <= 1  # one request may have been under way before
 
 
 def test_stream_without_prefetching_retries(run: Callable[..., Scheduler]) -> None:

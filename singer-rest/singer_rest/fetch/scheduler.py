@@ -8,7 +8,15 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from singer_rest.errors import RetryableError, RunError, TapError, TimedOutError, UnansweredError, explain
+from singer_rest.errors import (
+    LimitExceeded,
+    RetryableError,
+    RunError,
+    TapError,
+    TimedOutError,
+    UnansweredError,
+    explain,
+)
 from singer_rest.fetch.stream_fetch import SLICES_PER_WORKER
 from singer_rest.fetch.tasks import Budget
 from singer_rest.http.rate_limits import LONG_WAIT, MAX_WAIT
@@ -110,8 +118,16 @@ class Scheduler:
         stream_fetch.budget = self._budget
         stream_fetch.max_open = SLICES_PER_WORKER * len(self._threads) if stream_fetch.prefetches else 1
         with self._lock:
-            self._fetches.append(stream_fetch)
+            self._append(stream_fetch)
             self._tasks.notify_all()
+
+    def _append(self, stream_fetch: StreamFetch) -> None:
+        """Gives a stream its turn after the others, but those that are not prefetched before all that are.
+
+        They have one request at a time, and their links to the next page may expire soon.
+        """
+        self._fetches.append(stream_fetch)
+        self._fetches.sort(key=lambda other: other.prefetches)
 
     def pages(self, stream_fetch: StreamFetch) -> Generator[Page | None]:
         """Yields a stream's pages: in order within a slice, and None while there is no page to yield.
@@ -236,6 +252,8 @@ class Scheduler:
             )
         except Exception as raised:  # noqa: BLE001 - raised when this stream ends
             result = raised
+        if not isinstance(result, LimitExceeded):
+            self._rate_limiter.serve(stream_fetch.endpoint)
         with self._guarded():
             stream_fetch.finish(task, result)
             self._tasks.notify_all()
@@ -259,7 +277,7 @@ class Scheduler:
                         if not seconds:
                             stream_fetch.start(task)
                             self._fetches.remove(stream_fetch)
-                            self._fetches.append(stream_fetch)
+                            self._append(stream_fetch)
                             return stream_fetch, task
                         if stream_fetch.is_awaited:
                             self._check_pause(stream_fetch, task)
@@ -278,9 +296,12 @@ class Scheduler:
 
     def _check_pause(self, stream_fetch: StreamFetch, task: Task) -> None:
         """Fails an awaited page if the vendor's rate limit would delay it for too long."""
-        if not (pause := self._rate_limiter.pause_left(stream_fetch.endpoint)):
-            if not task.attempts.sent:  # it waits for its turn only
-                task.attempts.limited_since = None
+        endpoint = stream_fetch.endpoint
+        pause, served = self._rate_limiter.pause_left(endpoint), self._rate_limiter.served(endpoint)
+        if not task.attempts.sent and (not pause or served != task.served):  # it waits for its turn only
+            task.attempts.limited_since = None
+        task.served = served
+        if not pause:
             return
         try:
             self._retries.delayed_by_limit(task.attempts, pause)
@@ -310,7 +331,7 @@ class Scheduler:
                 if stream_fetch.has_fallback and not may_fall_back
                 else UnansweredError
             )
-            return _exhausted_error(stream_fetch, task, exhausted, TapError if exhausted.limited else error_class)
+            return _exhausted_error(stream_fetch, task, exhausted, LimitExceeded if exhausted.limited else error_class)
         if delay >= LONG_WAIT:
             logger.info("%s: %s; retrying in %.0f s", stream_fetch.name, retry.reason, delay)
         if retry.throttled or retry.after is not None:
@@ -324,7 +345,7 @@ class Scheduler:
 
 
 def _exhausted_error(
-    stream_fetch: StreamFetch, task: Task, exhausted: RetriesExhausted, error_class: type[TapError] = TapError
+    stream_fetch: StreamFetch, task: Task, exhausted: RetriesExhausted, error_class: type[TapError] = LimitExceeded
 ) -> TapError:
     part = f" for {task.slice.name}" if task.slice.name else ""
     return error_class(
