@@ -34,16 +34,6 @@ if TYPE_CHECKING:
     from singer_rest.slices.base import Slice
 
 
-MAX_PAGES_UNSPLIT = 50
-"""Up to this many pages a list is read as a whole, if the vendor reports its total."""
-
-
-def _is_long(parsed: Parsed) -> bool:
-    """Whether a list is worth being read in parts, from its first page."""
-    is_short = parsed.total and parsed.total <= MAX_PAGES_UNSPLIT * len(parsed.records)
-    return bool(parsed.next_requests) and not is_short
-
-
 class FetchingStream(SdkStream):
     """A stream whose pages are fetched by worker threads.
 
@@ -171,8 +161,6 @@ class FetchingStream(SdkStream):
         except ValueError:
             raise RetryableError("the body is not what was promised", broken=True) from None
         parsed = self.parse(body, request)
-        if part.parts and request.is_first and _is_long(parsed):
-            return Page([], (), part, len(reply.body), reply.received, needs_slicing=True)
         return Page(
             parsed.records,
             self._window_splitter.next_requests(request, parsed.next_requests),

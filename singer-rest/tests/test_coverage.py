@@ -308,23 +308,44 @@ def test_empty_answers_that_are_the_rule_are_not_requested_again(
     assert times(vendor, "/owners/2/pets") == 1
 
 
-def test_short_list_is_not_sliced_and_a_long_one_is_probed_once(
-    run: Callable[..., Output], shop: Any, vendor: Host
-) -> None:
-    options = {"optional_streams": ["visits"], "start_date": None, "end_date": None}
-    shop.data["/visits"] = [{"id": str(number), "updated_at": "2026-01-05T00:00:00Z"} for number in (1, 2)]
-    assert run("visits", **options).ids()["visits"] == ["1", "2"]
-    assert vendor.queries("/visits") == [{"limit": "2"}]
+WINDOWS = {"after", "before"}
 
-    vendor.asked.clear()
-    shop.data["/visits"].append({"id": "3", "updated_at": "2026-01-05T00:00:00Z"})
-    shop.before = lambda asked: (
-        listed("1", "2", "3", total=3)
-        if asked.query.get("before", "")[:7] == "2026-01"
-        else (listed(total=0) if asked.query.keys() & {"after", "before"} else None)
+
+def sliced(rows: list[str]) -> Callable[[Asked], Answer | None]:
+    """Answers windows: all rows lie before January, and any other window is empty."""
+    return lambda asked: (
+        listed(*rows, total=len(rows))
+        if asked.query.get("before", "")[:7] == "2026-01" and "after" not in asked.query
+        else (listed(total=0) if asked.query.keys() & WINDOWS else None)
     )
-    assert run("visits", **options).ids()["visits"] == ["1", "2", "3"]
-    first, *others = vendor.queries("/visits")
-    assert first == {"limit": "2"}
-    assert others
-    assert all(query.keys() & {"after", "before"} for query in others)
+
+
+@pytest.mark.parametrize(("count", "whole"), [(0, 1), (2, 1), (3, 2), (8, 4), (9, None)])
+def test_only_a_long_list_is_sliced_and_each_record_is_emitted_once(
+    run: Callable[..., Output], shop: Any, vendor: Host, count: int, whole: int | None
+) -> None:
+    rows = [str(number) for number in range(count)]
+    shop.data["/visits"] = [{"id": row, "updated_at": "2026-01-05T00:00:00Z"} for row in rows]
+    shop.before = sliced(rows)
+    output = run("visits", optional_streams=["visits"], start_date=None, end_date=None)
+    assert output.ids().get("visits", []) == rows
+    windows = [bool(query.keys() & WINDOWS) for query in vendor.queries("/visits")]
+    assert windows == [False] * whole if whole else windows == [False] * 4 + [True] * 2
+
+
+@pytest.mark.parametrize(("total", "whole"), [(100, True), (101, False)])
+def test_list_with_a_known_total_is_sliced_after_its_first_page_or_not_at_all(
+    run: Callable[..., Output], shop: Any, vendor: Host, total: int, *, whole: bool
+) -> None:
+    rows = [str(number) for number in range(total)]
+
+    def counted(asked: Asked) -> Answer | None:
+        start = int(asked.query.get("cursor", 0))
+        page = [{"id": row} for row in rows[start : start + 2]]
+        following = [str(number) for number in range(2, total, 2)] if not start else []
+        return sliced(rows)(asked) or Answer({"data": page, "all": following, "total": total})
+
+    shop.before = counted
+    output = run("visits", optional_streams=["visits"], start_date=None, end_date=None)
+    assert sorted(output.ids()["visits"]) == sorted(rows)
+    assert len(vendor.queries("/visits")) == (total / 2 if whole else 1 + 2)

@@ -38,7 +38,8 @@ class Bowl:
 
 
 @pytest.fixture
-def bowl(vendor: Host) -> Bowl:
+def bowl(vendor: Host, monkeypatch: pytest.MonkeyPatch) -> Bowl:
+    monkeypatch.setattr("singer_rest.fetch.tasks.MAX_PAGES_WHOLE", 1)
     bowl = Bowl()
     vendor.answer = bowl.answer
     return bowl

@@ -34,6 +34,24 @@ def test_adjacent_finished_windows_are_merged(run: Callable[..., Output], vendor
     assert first.state["bookmarks"]["walks"][KEY][1:] == ["2026-01-01/2026-02-28"]
 
 
+def test_window_that_is_finished_last_is_merged_with_those_on_both_sides(
+    run: Callable[..., Output], vendor: Host
+) -> None:
+    others_are_asked = threading.Event()
+
+    def answer(asked: Asked) -> Answer:
+        if asked.query["from"] == "2026-02-10":
+            others_are_asked.wait(10)
+        elif asked.query["to"] == "2026-03-31":
+            others_are_asked.set()
+        return Answer({"data": [{"id": asked.query["from"]}]})
+
+    vendor.answer = answer
+    *_, last, _ = run("walks", window_days=1, max_concurrency=4, **WALKS).of("STATE")
+    assert others_are_asked.is_set()
+    assert last["value"]["bookmarks"]["walks"][KEY][1:] == ["2026-01-01/2026-03-31"]
+
+
 @pytest.mark.parametrize("width", [1, 7, 100])
 def test_finished_days_are_skipped_by_windows_of_another_size(
     run: Callable[..., Output], vendor: Host, width: int

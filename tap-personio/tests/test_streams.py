@@ -71,8 +71,9 @@ def test_attendances_keep_their_local_times_and_open_ends(run: Callable[..., Any
 
 
 def test_attendances_are_read_by_month_at_first_with_all_that_lies_before_and_after_and_in_one_piece_later(
-    run: Callable[..., Any], personio: Any
+    run: Callable[..., Any], personio: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("singer_rest.fetch.tasks.MAX_PAGES_WHOLE", 1)
     vendor = personio(
         lambda asked: long(asked) or Answer({"_data": [{"id": "a", "updated_at": "2026-03-01T00:00:00Z"}]})
     )
@@ -97,8 +98,9 @@ def test_attendances_are_read_by_month_at_first_with_all_that_lies_before_and_af
     ],
 )
 def test_a_first_read_that_is_interrupted_goes_on_with_the_months_that_are_missing(
-    run: Callable[..., Any], personio: Any, stream: str, after: str, time: str
+    run: Callable[..., Any], personio: Any, monkeypatch: pytest.MonkeyPatch, *, stream: str, after: str, time: str
 ) -> None:
+    monkeypatch.setattr("singer_rest.fetch.tasks.MAX_PAGES_WHOLE", 1)
     month = f"{datetime.now(timezone.utc).year - 1}-05-01{time}"
     broken = {month}
 

@@ -139,7 +139,7 @@ class Coverage:
 
     def add_page(self, page: Page) -> None:
         """Records a page's outcome."""
-        if page.is_placeholder or page.needs_slicing:
+        if page.is_placeholder:
             return
         count = self._current = self._open.setdefault(id(page.slice), _SliceCount(page.slice))
         if page.meaning is Meaning.PARENT_GONE:

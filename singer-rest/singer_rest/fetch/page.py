@@ -60,7 +60,6 @@ class Page:
         is_first: Whether it is the first page of a list. A slice can consist of several lists.
         restarts: How often the list was restarted.
         is_placeholder: Whether it stands for a request that was replaced by others and holds no records.
-        needs_slicing: Whether its list is long, so that the parts of its slice are read instead.
         is_no_content: Whether the vendor sent no body at all, which may be a mistake.
         ends_slice: Whether it is the last page of its slice. Set when the page is yielded.
         memory: What its stream remembers of its slice from page to page. Other slices are read at the same time.
@@ -83,7 +82,6 @@ class Page:
     is_first: bool = False
     restarts: int = 0
     is_placeholder: bool = False
-    needs_slicing: bool = False
     is_no_content: bool = False
     ends_slice: bool = False
     memory: dict[str, Any] = field(default_factory=dict)

@@ -191,11 +191,22 @@ class StreamFetch:
             opened.arrived[task.number] = result
             if result.size:  # placeholders have no size
                 self._row_bytes = result.size / task.request.expected_rows
-            if result.needs_slicing:
-                self._parts.extend(opened.slice.parts)
-                self.parts_added += len(opened.slice.parts)
+            is_long = opened.is_held and opened.is_long(result)
+            if is_long:
+                self._read_parts(opened)
+                return
+            opened.is_held = is_long is None
             self._queue_following(task, result)
-        self._yield_arrived(opened)
+        if not opened.is_held:
+            self._yield_arrived(opened)
+
+    def _read_parts(self, opened: OpenSlice) -> None:
+        """Replaces a slice by its parts, and drops its pages."""
+        self._drop(opened)
+        self._open.remove(opened)
+        if not self._error:
+            self._parts.extend(opened.slice.parts)
+            self.parts_added += len(opened.slice.parts) - 1
 
     def _queue_following(self, task: Task, page: Page) -> None:
         opened, guard = task.open_slice, task.open_slice.loop_guard
@@ -228,7 +239,7 @@ class StreamFetch:
             return
         if not isinstance(error, UnansweredError):
             self._end_plan(error)
-        opened.error, opened.pages = error, number
+        opened.error, opened.pages, opened.is_held = error, number, False
         self._queue = deque(task for task in self._queue if self._is_wanted(task))
         for late in [late for late in opened.arrived if late >= number]:
             self.budget.count(opened.arrived.pop(late), -1)
@@ -269,7 +280,7 @@ class StreamFetch:
             return False
         if part is None or request is None:
             return False
-        opened = OpenSlice(part, LoopGuard(request, has_key=self._has_key))
+        opened = OpenSlice(part, LoopGuard(request, has_key=self._has_key), is_held=bool(part.parts))
         self._open.add(opened)
         self._queue.append(Task(opened, 0, request))
         self._slices_opened += 1
@@ -311,10 +322,13 @@ class StreamFetch:
         self._parts.clear()
         self._queue.clear()
         for opened in self._open:
-            for page in opened.arrived.values():
-                self.budget.count(page, -1)
-            opened.arrived.clear()
+            self._drop(opened)
         self._open.clear()
+
+    def _drop(self, opened: OpenSlice) -> None:
+        for page in opened.arrived.values():
+            self.budget.count(page, -1)
+        opened.arrived.clear()
 
     def raise_error(self) -> None:
         """Raises why the read ended early, if it did.

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from singer_rest.slices.base import Slice
 
 
+MAX_PAGES_WHOLE = 4
+"""Up to this many pages a list is read as a whole, even if its slice has parts."""
+MAX_COUNTED_PAGES_WHOLE = 50
+"""The same if the vendor reports its total. Such pages can be requested together."""
+
+
 @dataclass
 class Budget:
     """What has been fetched, or is being fetched, but has not been yielded. Shared by all streams.
@@ -43,6 +49,7 @@ class OpenSlice:
         yielded: Number of pages made available in order.
         taken: Number of pages that the main thread has taken.
         is_counted: Whether its number of pages is known from its first page.
+        is_held: Whether its pages are held until it is known whether its parts are read instead.
         arrived: Pages that arrived before an earlier one, by number.
         error: Why it ends early. Its pages before that are read.
         memory: What its stream remembers of it from page to page.
@@ -54,9 +61,18 @@ class OpenSlice:
     yielded: int = 0
     taken: int = 0
     is_counted: bool = False
+    is_held: bool = False
     arrived: dict[int, Page] = field(default_factory=dict)
     error: Exception | None = None
     memory: dict[str, Any] = field(default_factory=dict)
+
+    def is_long(self, page: Page) -> bool | None:
+        """Whether it has more pages than are read as a whole, as its last page shows. None: not known yet."""
+        if page.total:
+            return page.total > MAX_COUNTED_PAGES_WHOLE * len(page.records)
+        if not page.next_requests:
+            return False
+        return True if len(self.arrived) >= MAX_PAGES_WHOLE else None
 
 
 @dataclass(eq=False)
@@ -89,4 +105,5 @@ class Task:
     @property
     def is_next(self) -> bool:
         """Whether its page can be yielded as soon as it arrives."""
-        return self.number == self.open_slice.yielded
+        opened = self.open_slice
+        return self.number == opened.yielded + (len(opened.arrived) if opened.is_held else 0)

@@ -165,7 +165,7 @@ class SyncedStream(CompletedStream):
                 if page is None:
                     yield None
                     continue
-                if page.is_placeholder or page.needs_slicing:
+                if page.is_placeholder:
                     continue
                 if page.meaning in OF_PARENT:
                     self.coverage.raise_if_no_parent_read()

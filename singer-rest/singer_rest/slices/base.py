@@ -23,7 +23,7 @@ class Slice:
         columns: Column values that are added to each record of this part.
         name: Identifies the part in later runs, which need not read it again: its first and last timestamp or date.
             None: it is read again, because it has not ended yet or such slices may be too many for the state.
-        parts: Slices that together hold the same records. They are read instead if the first page shows a long list.
+        parts: Slices that together hold the same records. They are read instead if the list is long.
     """
 
     params: Params = field(default_factory=dict)
