@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -20,8 +21,10 @@ def main() -> None:
     """Runs the command. Handles signals before the imports, which take a second."""
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
+    gc.disable()  # the imports create no garbage, and looking for it takes time
     from target_duckdb.target import TargetDuckDB  # noqa: PLC0415
 
+    gc.enable()
     TargetDuckDB.cli()
 
 

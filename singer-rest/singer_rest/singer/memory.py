@@ -17,6 +17,7 @@ def collect_rarely() -> None:
     """Makes Python look for unreachable cycles less often, and never among the objects of the start."""
     gc.freeze()
     gc.set_threshold(ALLOCATIONS, *gc.get_threshold()[1:])
+    gc.enable()  # a tap's executable disables it for its imports
 
 
 def share_heaps() -> None:
