@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_rest.state.checkpoint import KEY
-from singer_rest.testing import Answer, Output
+from singer_rest.testing import Answer, Output, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from singer_rest import Page
     from singer_rest.testing import Asked, Host
 
 FIRST = datetime(2026, 6, 10, tzinfo=timezone.utc)
@@ -473,6 +474,23 @@ def test_stream_maps_resume_too(calendar: Calendar, visits: Callable[..., Output
     assert second.records("visits")[0].keys() == {"id", "updated_at"}
     assert ids(first, second) == {row["id"] for row in calendar.visits}
     assert versions(second) == versions(second, "ACTIVATE_VERSION") == {VERSION}
+
+
+@pytest.mark.parametrize("batches", [True, False])
+def test_state_remembers_no_page_whose_records_are_not_in_a_batch_yet(
+    make_tap: Callable[..., Any], shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches: Any
+) -> None:
+    def remember(stream: object, page: Page, state: dict[str, Any]) -> bool:
+        state["seen"] = [record["id"] for record in page.records]
+        return True
+
+    config = {"encoding": {"format": "jsonl"}, "storage": {"root": tmp_path.as_uri()}, "batch_size": 10}
+    tap = make_tap("kinds", "sales", **({"batch_config": config} if batches else {}))
+    monkeypatch.setattr(type(tap.streams["kinds"]), "remember", remember)
+    shop.before = lambda asked: Answer({}, 422) if "cursor" in asked.query else None  # the second page of kinds
+    output = written(tap.sync_all, [])
+    assert ("seen" in output.state["bookmarks"]["kinds"]) is not batches
+    assert (len(output.records("kinds")), output.of("BATCH", "kinds")) == (0 if batches else 2, [])
 
 
 def test_batches_hold_every_record_and_keep_no_slices(

@@ -92,6 +92,8 @@ class SyncedStream(CompletedStream):
     def remember(self, page: Page, state: dict[str, Any]) -> bool:  # noqa: ARG002
         """Records in the stream's state what later runs have to know of an emitted page.
 
+        With BATCH files, which are written later, the state is not kept. `finish_state` has to record it too.
+
         Returns:
             Whether to write a STATE message.
         """
@@ -175,7 +177,7 @@ class SyncedStream(CompletedStream):
                     schema_due = False
                 self._pages += 1
                 yield self._emit(page, write_messages=write_messages)
-                if self._save_progress(page):
+                if self._save_progress(page, self.stream_state if write_messages else {}) and write_messages:
                     self._tap.state_writer.write_state(self.tap_state)
                 requests = fetcher.requests(self.name)
                 if line := progress.line(self._rows_written, requests, lambda: fetcher.fraction_done(self.name)):
@@ -188,9 +190,9 @@ class SyncedStream(CompletedStream):
             self._requests = fetcher.requests(self.name)
             self._tap.release(fetcher)
 
-    def _save_progress(self, page: Page) -> bool:
+    def _save_progress(self, page: Page, state: dict[str, Any]) -> bool:
         """Records a finished page in the state. Returns whether to write a STATE message."""
-        remembered = self.remember(page, self.stream_state)
+        remembered = self.remember(page, state)
         if page.ends_slice:
             return (self.coverage.is_read(page.slice) and self.backfill.mark_finished(page.slice)) or remembered
         position = self.position_after(page)

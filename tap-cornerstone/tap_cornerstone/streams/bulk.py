@@ -247,13 +247,13 @@ class BulkImportReports(RestList):
     @override
     def finish_state(self, state: dict[str, Any]) -> None:
         super().finish_state(state)
-        self.downloads.write(state)
         for sentence in self._sentences():
             self.logger.warning("%s: %s", self.name, sentence)
         if failed := self.downloads.with_outcome(Outcome.FAILED):
             raise TapError(
                 f"{self.name}: {len(failed)} of the reports could not be read. The next run requests them again."
             )
+        self.downloads.write(state)
 
     def _sentences(self) -> Iterator[str]:
         """Yields a sentence for each kind of incomplete reports."""
