@@ -129,14 +129,23 @@ class FactorialStream(RestStream):
         self._tap.check_answered_as(self.path.partition("/resources/")[2], page.records)
         return super().prepared_records(page)
 
+    @cached_property
+    def _typed(self) -> set[str]:
+        """The columns in which a number need not be converted here: it is no id, or the schema makes it text."""
+        properties = self.effective_schema["properties"]
+        return {name for name, part in properties.items() if not is_id(name) or "string" in part.get("type", ())}
+
     @override
-    def post_process(self, row: Record, context: object = None) -> Record:
-        for name in self.row.kept_settings:
-            row[name] = self.config[self.row.setting[name]]
-        for name, value in row.items():
-            if value.__class__ in ID_HOLDERS:
-                row[name] = _with_text_ids(name, value)
-        return row
+    def process(self, records: list[Record]) -> list[Record]:
+        kept = {name: self.config[self.row.setting[name]] for name in self.row.kept_settings}
+        for row in records:
+            row.update(kept)
+            if row.keys() <= self._typed and CONTAINERS.isdisjoint(map(type, row.values())):
+                continue
+            for name, value in row.items():
+                if value.__class__ in ID_HOLDERS:
+                    row[name] = _with_text_ids(name, value)
+        return records
 
 
 def _with_text_ids(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever the API sent

@@ -22,12 +22,12 @@ from singer_rest.singer.scalars import NOT_COERCIBLE, local_time, timestamp
 
 Records = Sequence[Record]
 
-_UTC = list[Annotated[datetime, msgspec.Meta(tz=True)] | None]
-_LOCAL = list[Annotated[datetime, msgspec.Meta(tz=False)] | None]
+UTC_TIMES = list[Annotated[datetime, msgspec.Meta(tz=True)] | None]
+LOCAL_TIMES = list[Annotated[datetime, msgspec.Meta(tz=False)] | None]
 UTC_LENGTHS = frozenset({len("2026-11-22T05:00:00Z"), len("2026-11-22T05:00:00.123456Z")})
 """A timestamp of another length has an offset from UTC."""
-LONGEST_IN_UTC = len("2026-11-22T05:00:00.123456+00:00")
-"""Further digits are to be cut, which msgspec rounds."""
+OFFSET = "+00:00"
+LONGEST = len("2026-11-22T05:00:00.123456")
 
 
 class PageFit:
@@ -116,24 +116,29 @@ class PageFit:
 
     def _coerce_timestamps(self, name: str, records: Records) -> bool:
         values = _column(name, records)
+        found = [value for value in values if value is not None]
+        if not found:
+            return True
         try:
-            texts = msgspec.to_builtins(msgspec.convert(values, _UTC))
-        except ValueError:
+            is_long = max(map(len, found)) > LONGEST + len(OFFSET)
+            texts = msgspec.to_builtins(msgspec.convert([*map(_cut, values)] if is_long else values, UTC_TIMES))
+        except (TypeError, ValueError):
             return self._coerce(name, records)
         if not {*map(len, filter(None, texts))} <= UTC_LENGTHS:
             return self._coerce(name, records)
         if texts == values:
             return True
-        for record, value, text in zip(records, values, texts, strict=True):
-            if value != text:
-                is_exact = value[-6:] == "+00:00" and len(value) <= LONGEST_IN_UTC
-                record[name] = text if is_exact else timestamp(value)
+        if "".join(found).count(OFFSET) < len(found):  # some end with Z and may stay as they are
+            return self._coerce(name, records)
+        for record, text in zip(records, texts, strict=True):
+            if text is not None:
+                record[name] = text
         return True
 
     def _coerce_local_times(self, name: str, records: Records) -> bool:
         values = _column(name, records)
         try:
-            if msgspec.to_builtins(msgspec.convert(values, _LOCAL)) == values:
+            if msgspec.to_builtins(msgspec.convert(values, LOCAL_TIMES)) == values:
                 return True
         except ValueError:
             pass
@@ -146,6 +151,14 @@ class PageFit:
             return self._coerce(name, records)
         names: set[str] = set().union(*filter(None, values))
         return all(self._is_public(name, inner) for inner in names) or self._coerce(name, records)
+
+
+def _cut(value: str | None) -> str | None:
+    """Cuts off the digits beyond microseconds of a timestamp in UTC, which msgspec would round."""
+    if value is None or not value.endswith(OFFSET):
+        return value
+    digits = value[LONGEST : -len(OFFSET)]
+    return f"{value[:LONGEST]}{OFFSET}" if digits.isascii() and digits.isdecimal() else value
 
 
 def _column(name: str, records: Records) -> list[Any]:

@@ -23,6 +23,9 @@ MAX_TRACKED_KEYS = 200_000
 repeats are left to the loader's upsert.
 """
 
+RECORDS_AT_ONCE = 250
+"""Number of records of a large page that are fitted together: so few that the processor's caches hold them."""
+
 
 class RecordConformer:
     """Fits records to a stream's schema.
@@ -89,6 +92,10 @@ class RecordConformer:
 
     def conform_page(self, records: list[Record]) -> list[Record]:
         """Fits the records of a page to the schema and checks their keys, with the result of `conform` for each."""
+        if len(records) > RECORDS_AT_ONCE:
+            starts = range(0, len(records), RECORDS_AT_ONCE)
+            parts = (self.conform_page(records[start : start + RECORDS_AT_ONCE]) for start in starts)
+            return [record for part in parts for record in part]
         if not self._pages.fit(records):
             return [self.conform(record) for record in records]
         if self._keys:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from singer_rest.state.backfill import Backfill
     from singer_rest.state.replication import Replication
 
-RECORDS_PER_WRITE = 1000
+RECORDS_PER_WRITE = 250
 
 
 class SyncedStream(CompletedStream):

@@ -290,18 +290,19 @@ class ODataStream(CornerstoneStream):
         return True
 
     @override
-    def post_process(self, row: Record, context: object = None) -> Record:
+    def process(self, records: list[Record]) -> list[Record]:
         if not self.entity_set.tracks_changes:
-            return row
+            return records
         if self._spelling is None:
             self._spelling = Spelling(None if self.replication.whole else self.stream_state.get(SPELLING))
-        if row.get(DELETED_AT):
-            for name in self.entity_set.key:
-                row[name] = self._spelling.of(name, row[name])
-        else:
-            for name in self.entity_set.key:
-                self._spelling.learn(name, row.get(name))
-        return row
+        for row in records:
+            if row.get(DELETED_AT):
+                for name in self.entity_set.key:
+                    row[name] = self._spelling.of(name, row[name])
+            else:
+                for name in self.entity_set.key:
+                    self._spelling.learn(name, row.get(name))
+        return records
 
     @override
     def remember(self, page: Page, state: dict[str, Any]) -> bool:
