@@ -17,7 +17,7 @@ NOW = datetime(2026, 6, 17, 12, tzinfo=UTC)
 
 @pytest.fixture
 def company() -> Company:
-    return build_company(40, 7, TODAY)
+    return build_company(20, 7, TODAY)
 
 
 @pytest.fixture

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tap_factorial
+from tap_factorial.openapi import __main__ as openapi
 from tap_factorial.openapi.columns import column, joined
 from tap_factorial.openapi.document import Document, DocumentError, load
 from tap_factorial.table import read
@@ -174,16 +177,19 @@ def package(tmp_path: Path) -> Path:
     return copy
 
 
-def run(package: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(package.parent)}
-    return subprocess.run(
-        [sys.executable, "-m", *command],
-        env=environment,
-        cwd=package.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def run(package: Path, *documents: str) -> subprocess.CompletedProcess[str]:
+    """What the command does with a package, in this process."""
+    out, error, code = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as monkeypatch, redirect_stdout(out), redirect_stderr(error):
+        monkeypatch.setattr(openapi, "PACKAGE", package)
+        monkeypatch.setattr(sys, "argv", ["openapi", *documents])
+        monkeypatch.chdir(package.parent)
+        try:
+            openapi.main()
+        except SystemExit as ended:
+            print(ended.code, file=error)
+            code = 1
+    return subprocess.CompletedProcess(documents, code, out.getvalue(), error.getvalue())
 
 
 def learn(package: Path, *documents: dict[str, Any]) -> list[str]:
@@ -191,7 +197,7 @@ def learn(package: Path, *documents: dict[str, Any]) -> list[str]:
     for number, document in enumerate(documents):
         files.append(str(package.parent / f"{number}.json"))
         Path(files[-1]).write_text(json.dumps(document))
-    result = run(package, "tap_factorial.openapi", *files)
+    result = run(package, *files)
     assert result.returncode == 0, result.stderr
     return [line.strip() for line in result.stdout.splitlines()]
 
@@ -359,10 +365,10 @@ def test_nothing_is_written_where_one_document_cannot_be_read_or_a_file_cannot_b
     before = {path: path.read_text() for path in package.rglob("*.[jt]*") if path.is_file()}
     (package.parent / "good.json").write_text(json.dumps(NEXT))
     (package.parent / "bad.json").write_text("{}")
-    assert run(package, "tap_factorial.openapi", "good.json", "bad.json").returncode == 1
+    assert run(package, "good.json", "bad.json").returncode == 1
     assert {path: path.read_text() for path in package.rglob("*.[jt]*") if path.is_file()} == before
     (package / "schemas" / ".weather_stations.json.new").mkdir()
-    result = run(package, "tap_factorial.openapi", "good.json")
+    result = run(package, "good.json")
     assert result.stderr.startswith("The schemas and the table in ")
     assert "cannot be written" in result.stderr
     assert "Traceback" not in result.stderr
@@ -473,9 +479,15 @@ def test_a_new_list_that_is_described_without_pages_comes_in_one_answer(package:
 
 
 def test_what_cannot_be_read_is_a_sentence(package: Path) -> None:
-    result = run(package, "tap_factorial.openapi", "nowhere.json")
+    command = [sys.executable, "-m", "tap_factorial.openapi", "nowhere.json"]
+    environment = {**os.environ, "PYTHONPATH": str(package.parent)}
+    result = subprocess.run(command, env=environment, cwd=package.parent, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr == "nowhere.json cannot be read as JSON. Pass the file or the URL of an OpenAPI document.\n"
+
+
+def test_the_command_changes_the_package_that_it_is_part_of() -> None:
+    assert Path(openapi.__file__).parents[1] == openapi.PACKAGE == PACKAGE
 
 
 def test_the_schemas_are_those_that_the_published_descriptions_give(package: Path) -> None:
@@ -485,7 +497,7 @@ def test_the_schemas_are_those_that_the_published_descriptions_give(package: Pat
         pytest.skip("no folder of the vendor's descriptions stands beside the one that VENDOR_SAMPLES names")
     for path in package.glob("schemas/*.json"):
         path.unlink()
-    result = run(package, "tap_factorial.openapi", *map(str, documents))
+    result = run(package, *map(str, documents))
     assert result.returncode == 0, result.stderr
     assert "look at" not in result.stdout
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hr_sandbox.testing import Sandbox, running
 from singer_rest.testing import Answer, Asked, Host, Output, hosts, shorten_waits, synced
+from singer_sdk.singerlib import Catalog
 from tap_personio.tap import TapPersonio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 CREDENTIALS = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 TOKENS = {
@@ -24,6 +25,14 @@ TOKENS = {
 @pytest.fixture(autouse=True)
 def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     shorten_waits(monkeypatch, TapPersonio)
+
+
+def _catalog(config: dict[str, Any], streams: Collection[str]) -> dict[str, Any]:
+    """The streams to read, or all, as discovered without credentials."""
+    discovered = TapPersonio(config=config, validate_config=False).streams.values()
+    return Catalog(
+        (one.tap_stream_id, one._singer_catalog_entry) for one in discovered if not streams or one.name in streams
+    ).to_dict()
 
 
 @pytest.fixture
@@ -42,7 +51,7 @@ def run() -> Callable[..., Output]:
         **config: Any,
     ) -> Output:
         config = {"api_url": url, **config}
-        catalog = None if discover else TapPersonio(config=config, validate_config=False).catalog_dict
+        catalog = None if discover else _catalog(config, streams)
         tap = TapPersonio(config={**CREDENTIALS, **config}, state=state, catalog=catalog)
         tap.rates = {}  # a host of the test's has no limits; the sandbox tells its own
         return synced(tap, *streams, fails=fails)

@@ -65,3 +65,17 @@ def test_byte_order_mark_and_line_ends(duck: Any, schema: Any, record: Any, ends
 def test_utf_16_input_is_detected(duck: Any, schema: Any, encoding: str) -> None:
     with pytest.raises(TargetError, match=r"^The input is UTF-16 text.*are UTF-8"):
         duck.load(json.dumps(schema("s", {"id": {"type": "integer"}})).encode(encoding))
+
+
+def test_any_json_formatting_of_messages(duck: Any, schema: Any) -> None:
+    duck.load(
+        schema("s", {"id": {"type": ["null", "integer"]}, "é": {"type": ["null", "string"]}}, ["id"]),
+        b'  { "record" : {"\\u00e9":"x",  "id":1}, "time_extracted":"2024-01-01T00:00:00Z",'
+        b' "stream" : "s", "type":"RECORD" }\r\n',
+        b"\n",
+        b"   \r\n",
+        b'{"type":"RECORD","stream":"s","record":{"id":2,"id":3},"something":{"else":[1]}}',
+        b'{"type":"STATE","value":[1.50, "x"] }',
+    )
+    assert duck.query("FROM s ORDER BY 1") == [(1, "x"), (3, None)]
+    assert duck.state() == [("main", '[1.50, "x"]')]

@@ -29,8 +29,8 @@ def _array(items: Any) -> dict[str, Any]:
     return {"type": ["null", "array"], "items": items}
 
 
-def _line(value: str, n: int = 0) -> str:
-    return f'{{"type": "RECORD", "stream": "s", "record": {{"id": {n}, "v": {value}}}}}'
+def _line(value: str, n: int = 0, stream: str = "s") -> str:
+    return f'{{"type": "RECORD", "stream": "{stream}", "record": {{"id": {n}, "v": {value}}}}}'
 
 
 def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -125,47 +125,45 @@ def test_native_values_of_every_type(load: Any) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("item", "fits", "wide_value", "type_", "expected"),
-    [
-        (INTEGER, "5", "9223372036854775808", "HUGEINT", [5, 2**63]),
-        (INTEGER, "5", "1" * 40, "VARCHAR", ["5", "1" * 40]),
-        (INTEGER, "5.0", "1.5", "VARCHAR", ["5", "1.5"]),
-        (INTEGER, "5", '{"a": 1}', "VARCHAR", ["5", '{"a": 1}']),
-        ({**INTEGER, "x-sql-datatype": "TINYINT"}, "5", "128", "HUGEINT", [5, 128]),
-        (NUMBER, "0.5", "12345678901234567.89", "VARCHAR", ["0.5", "12345678901234567.89"]),
-        (NUMBER, "5", "NaN", "DOUBLE", None),
-        (_format("singer.decimal", scale=2), "0.25", "0.125", "VARCHAR", ["0.25", "0.125"]),
-        ({**INTEGER, "maximum": 2**70}, "5.0", '"007"', "VARCHAR", ["5", "007"]),
-        (BOOLEAN, "1", "2", "VARCHAR", ["true", "2"]),
-        (_format("date"), '"2024-01-01T00:00:00Z"', '"2024-02-30"', "VARCHAR", ["2024-01-01", "2024-02-30"]),
-        (_format("time"), '"10:00"', '"24:00"', "VARCHAR", ["10:00:00", "24:00"]),
-        (
-            _format("date-time"),
-            '"20240101T020000.0000001+02:00"',
-            '"2024-01-01T00:00:60Z"',
-            "VARCHAR",
-            ["2024-01-01 00:00:00+00", "2024-01-01T00:00:60Z"],
-        ),
-        (_format("date-time"), '"2024-01-01"', '"soon"', "VARCHAR", ["2024-01-01 00:00:00+00", "soon"]),
-    ],
-)
-def test_scalar_that_does_not_fit_widens_its_field(
-    *,
-    load: Any,
-    caplog: pytest.LogCaptureFixture,
-    item: Any,
-    fits: str,
-    wide_value: str,
-    type_: str,
-    expected: Any,
-) -> None:
-    property_ = _object(a=_array(_object(x=item)))
-    values = [f'{{"a": [{{"x": {value}}}]}}' for value in (fits, wide_value)]
-    found, rows = load(property_, *values, sql="list_transform(v.a, lambda i: i.x)")
-    assert found == f"STRUCT(a STRUCT(x {type_})[])"
-    assert expected is None or [row[0] for row in rows] == expected
-    assert len(_warnings(caplog)) == (0 if expected is None else 1)
+# The cases of a test are streams of the same runs: opening a file takes longer than loading a record.
+WIDENED: list[tuple[dict[str, Any], str, str, str, Any]] = [
+    (INTEGER, "5", "9223372036854775808", "HUGEINT", [5, 2**63]),
+    (INTEGER, "5", "1" * 40, "VARCHAR", ["5", "1" * 40]),
+    (INTEGER, "5.0", "1.5", "VARCHAR", ["5", "1.5"]),
+    (INTEGER, "5", '{"a": 1}', "VARCHAR", ["5", '{"a": 1}']),
+    ({**INTEGER, "x-sql-datatype": "TINYINT"}, "5", "128", "HUGEINT", [5, 128]),
+    (NUMBER, "0.5", "12345678901234567.89", "VARCHAR", ["0.5", "12345678901234567.89"]),
+    (NUMBER, "5", "NaN", "DOUBLE", None),
+    (_format("singer.decimal", scale=2), "0.25", "0.125", "VARCHAR", ["0.25", "0.125"]),
+    ({**INTEGER, "maximum": 2**70}, "5.0", '"007"', "VARCHAR", ["5", "007"]),
+    (BOOLEAN, "1", "2", "VARCHAR", ["true", "2"]),
+    (_format("date"), '"2024-01-01T00:00:00Z"', '"2024-02-30"', "VARCHAR", ["2024-01-01", "2024-02-30"]),
+    (_format("time"), '"10:00"', '"24:00"', "VARCHAR", ["10:00:00", "24:00"]),
+    (
+        _format("date-time"),
+        '"20240101T020000.0000001+02:00"',
+        '"2024-01-01T00:00:60Z"',
+        "VARCHAR",
+        ["2024-01-01 00:00:00+00", "2024-01-01T00:00:60Z"],
+    ),
+    (_format("date-time"), '"2024-01-01"', '"soon"', "VARCHAR", ["2024-01-01 00:00:00+00", "soon"]),
+]
+"""A field's schema, a value that fits, one that does not, the field's type then, and its values."""
+
+
+def test_scalar_that_does_not_fit_widens_its_field(duck: Any, schema: Any, caplog: pytest.LogCaptureFixture) -> None:
+    messages = []
+    for number, (item, *values, _, _) in enumerate(WIDENED):
+        head = schema(f"s{number}", {"id": INTEGER, "v": _object(a=_array(_object(x=item)))}, ["id"])
+        lines = [_line(f'{{"a": [{{"x": {value}}}]}}', n, f"s{number}") for n, value in enumerate(values)]
+        messages += [head, *lines]
+    duck.load(*messages, nested="native")
+    for number, (*_, type_, expected) in enumerate(WIDENED):
+        assert duck.types(f"s{number}")["v"] == f"STRUCT(a STRUCT(x {type_})[])", WIDENED[number]
+        rows = duck.query(f"SELECT list_transform(v.a, lambda i: i.x) FROM s{number} ORDER BY id")
+        assert expected is None or [row[0] for (row,) in rows] == expected, WIDENED[number]
+        warnings = [warning for warning in _warnings(caplog) if f"'s{number}'" in warning]
+        assert len(warnings) == (0 if expected is None else 1), WIDENED[number]
 
 
 @pytest.mark.parametrize(
@@ -215,34 +213,37 @@ def test_json_conversion_keeps_old_rows_exact(load: Any) -> None:
     assert rows[2:] == [None, "[]"]
 
 
-@pytest.mark.parametrize(
-    ("old", "old_value", "new", "new_value", "type_", "values"),
-    [
-        (
-            _object(a=INTEGER), '{"a": 1}', _object(b=STRING, a=INTEGER), '{"b": "x"}',
-            "STRUCT(a BIGINT, b VARCHAR)", [{"a": 1, "b": None}, {"a": None, "b": "x"}],
-        ),
-        (
-            _array(_object(a=_object(x=INTEGER))), '[{"a": {"x": 1}}, null]',
-            _array(_object(a=_object(x=STRING, y=BOOLEAN))), '[{"a": {"x": "z", "y": true}}]',
-            "STRUCT(a STRUCT(x VARCHAR, y BOOLEAN))[]",
-            [[{"a": {"x": "1", "y": None}}, None], [{"a": {"x": "z", "y": True}}]],
-        ),
-        (_array(INTEGER), "[1]", _array({"type": "integer", "maximum": 2**70}), "[2]", "HUGEINT[]", [[1], [2]]),
-        (_array(INTEGER), "[1]", _array(NUMBER), "[0.5]", "VARCHAR[]", [["1"], ["0.5"]]),
-        (_object(a=INTEGER), '{"a": 1}', _object(A=INTEGER), '{"A": 2}', "JSON", ['{"a":1}', '{"A": 2}']),
-        (_object(a={}), '{"a": "x"}', _object(a=STRING), '{"a": "x"}', "STRUCT(a JSON)", [{"a": '"x"'}] * 2),
-        (_object(a=INTEGER), '{"a": 1}', _object(a={}), '{"a": {}}', "STRUCT(a JSON)", [{"a": "1"}, {"a": "{}"}]),
-        (_object(a=_array(INTEGER)), '{"a": [1]}', _object(a={}), '{"a": 1.50}', "JSON", ['{"a":[1]}', '{"a": 1.50}']),
-        (INTEGER, "1", _array(INTEGER), "[1]", "JSON", ["1", "[1]"]),
-        (_array(INTEGER), "[1]", STRING, '"x"', "JSON", ["[1]", '"x"']),
-    ],
-)  # fmt: skip
-def test_changed_nested_types(
-    *, load: Any, old: Any, old_value: str, new: Any, new_value: str, type_: str, values: Any
-) -> None:
-    load(old, old_value)
-    assert load(new, new_value) == (type_, values)
+CHANGED: list[tuple[Any, ...]] = [
+    (
+        _object(a=INTEGER), '{"a": 1}', _object(b=STRING, a=INTEGER), '{"b": "x"}',
+        "STRUCT(a BIGINT, b VARCHAR)", [{"a": 1, "b": None}, {"a": None, "b": "x"}],
+    ),
+    (
+        _array(_object(a=_object(x=INTEGER))), '[{"a": {"x": 1}}, null]',
+        _array(_object(a=_object(x=STRING, y=BOOLEAN))), '[{"a": {"x": "z", "y": true}}]',
+        "STRUCT(a STRUCT(x VARCHAR, y BOOLEAN))[]",
+        [[{"a": {"x": "1", "y": None}}, None], [{"a": {"x": "z", "y": True}}]],
+    ),
+    (_array(INTEGER), "[1]", _array({"type": "integer", "maximum": 2**70}), "[2]", "HUGEINT[]", [[1], [2]]),
+    (_array(INTEGER), "[1]", _array(NUMBER), "[0.5]", "VARCHAR[]", [["1"], ["0.5"]]),
+    (_object(a=INTEGER), '{"a": 1}', _object(A=INTEGER), '{"A": 2}', "JSON", ['{"a":1}', '{"A": 2}']),
+    (_object(a={}), '{"a": "x"}', _object(a=STRING), '{"a": "x"}', "STRUCT(a JSON)", [{"a": '"x"'}] * 2),
+    (_object(a=INTEGER), '{"a": 1}', _object(a={}), '{"a": {}}', "STRUCT(a JSON)", [{"a": "1"}, {"a": "{}"}]),
+    (_object(a=_array(INTEGER)), '{"a": [1]}', _object(a={}), '{"a": 1.50}', "JSON", ['{"a":[1]}', '{"a": 1.50}']),
+    (INTEGER, "1", _array(INTEGER), "[1]", "JSON", ["1", "[1]"]),
+    (_array(INTEGER), "[1]", STRING, '"x"', "JSON", ["[1]", '"x"']),
+]  # fmt: skip
+"""The type and a value before, both after, and the column's type and values then."""
+
+
+def test_changed_nested_types(duck: Any, schema: Any) -> None:
+    for n in (0, 1):
+        runs = [(f"s{number}", case[2 * n], case[2 * n + 1]) for number, case in enumerate(CHANGED)]
+        heads = [schema(stream, {"id": INTEGER, "v": property_}, ["id"]) for stream, property_, _ in runs]
+        duck.load(*heads, *(_line(value, n, stream) for stream, _, value in runs), nested="native")
+    for number, case in enumerate(CHANGED):
+        values = [value for (value,) in duck.query(f"SELECT v FROM s{number} ORDER BY id")]
+        assert (duck.types(f"s{number}")["v"], values) == case[4:], case
 
 
 def test_tables_created_with_the_other_setting(load: Any) -> None:

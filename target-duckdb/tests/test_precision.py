@@ -6,12 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
 from target_duckdb.database import parse_size
 from target_duckdb.streams import RecordDecoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 INTEGER = {"type": "integer"}
 NUMBER = {"type": ["null", "number"]}
@@ -22,81 +26,97 @@ def _format(name: str) -> dict[str, Any]:
     return {"type": "string", "format": name}
 
 
-def _lines(*values: str) -> list[str]:
+def _lines(*values: str, stream: str = "s") -> list[str]:
     """Creates RECORD lines from JSON texts for the property `k`."""
     return [
-        f'{{"type": "RECORD", "stream": "s", "record": {{"k": {value}, "v": "{n}"}}}}' for n, value in enumerate(values)
+        f'{{"type": "RECORD", "stream": "{stream}", "record": {{"k": {value}, "v": "{n}"}}}}'
+        for n, value in enumerate(values)
     ]
 
 
-@pytest.mark.parametrize(
-    ("property_", "forms", "other_values", "text"),
-    [
-        (
-            _format("date-time"),
-            ['"2024-01-01T10:00:00Z"', '"2024-01-01T12:00:00+02:00"'],
-            ['"soon"', '"2024-01-01T10:00:00.1234567Z"'],
-            "2024-01-01 10:00:00+00",
-        ),
-        (_format("date"), ['"2024-01-01"', '"2024-01-01T00:00:00Z"'], ['"2024-01-01T10:00:00Z"'], "2024-01-01"),
-        (_format("time"), ['"10:00"', '"10:00:00"'], ['"10:00:00+01:00"'], "10:00:00"),
-        (
-            {**_format("date-time"), "x-sql-datatype": "TIMESTAMP"},
-            ['"2024-01-01T10:00:00"', '"2024-01-01 10:00"'],
-            ['"2024-01-01T10:00:00Z"'],
-            "2024-01-01 10:00:00",
-        ),
-        ({"type": "number", "multipleOf": 0.01}, ["1.5", "1.50", "1.500"], ['"abc"', "1.125"], "1.5"),
-        (_format("singer.decimal"), ['"10"', '"10.0"', "1e1"], ['"abc"'], "10"),
-        (NUMBER, ["1", "1.0", "1e0", '"1"'], ['"abc"', "9007199254740993"], "1"),
-        (NUMBER, ["0.5", "5e-1", "0.50"], ['"abc"'], "0.5"),
-        (NUMBER, ["1e-7", "0.0000001"], ['"abc"'], "1e-07"),
-        (NUMBER, ["-0.0"], ['"abc"'], "-0.0"),
-        (INTEGER, ["1", "1.0", "1e0", '"1"'], ['"abc"', "1.5"], "1"),
-        ({**INTEGER, "maximum": 2**70}, ["1", "1.0", '"1"'], ['"007"'], "1"),
-        ({"type": "boolean"}, ["true", '"true"', "1", '"1"'], ['"abc"'], "true"),
-        ({**_format("singer.decimal"), "scale": 38}, ['"0.5"', '"5E-1"', "0.500"], ['"7"'], "0.5"),
-    ],
-)
-def test_widened_key_stays_one_row(
-    *, duck: Any, schema: Any, property_: Any, forms: list[str], other_values: list[str], text: str
-) -> None:
-    head = schema("s", {"k": property_, "v": STRING}, ["k"])
-    values = [value for form in forms for value in (form, *other_values, form)]
-    duck.load(head, *_lines(*values), batch_size_rows=2)
-    expected = {text, *(json.loads(value) if value.startswith('"') else value for value in other_values)}
-    for order in (forms[::-1], [*other_values, *forms]):
-        duck.load(head, *_lines(*order))
-        rows = duck.query("SELECT k FROM s")
-        assert len(rows) == len(expected)
-        assert {k for (k,) in rows} == expected
+# The cases of a test are streams of the same runs: opening a file takes longer than loading a record.
+WIDENED: list[tuple[dict[str, Any], list[str], list[str], str]] = [
+    (
+        _format("date-time"),
+        ['"2024-01-01T10:00:00Z"', '"2024-01-01T12:00:00+02:00"'],
+        ['"soon"', '"2024-01-01T10:00:00.1234567Z"'],
+        "2024-01-01 10:00:00+00",
+    ),
+    (_format("date"), ['"2024-01-01"', '"2024-01-01T00:00:00Z"'], ['"2024-01-01T10:00:00Z"'], "2024-01-01"),
+    (_format("time"), ['"10:00"', '"10:00:00"'], ['"10:00:00+01:00"'], "10:00:00"),
+    (
+        {**_format("date-time"), "x-sql-datatype": "TIMESTAMP"},
+        ['"2024-01-01T10:00:00"', '"2024-01-01 10:00"'],
+        ['"2024-01-01T10:00:00Z"'],
+        "2024-01-01 10:00:00",
+    ),
+    ({"type": "number", "multipleOf": 0.01}, ["1.5", "1.50", "1.500"], ['"abc"', "1.125"], "1.5"),
+    (_format("singer.decimal"), ['"10"', '"10.0"', "1e1"], ['"abc"'], "10"),
+    (NUMBER, ["1", "1.0", "1e0", '"1"'], ['"abc"', "9007199254740993"], "1"),
+    (NUMBER, ["0.5", "5e-1", "0.50"], ['"abc"'], "0.5"),
+    (NUMBER, ["1e-7", "0.0000001"], ['"abc"'], "1e-07"),
+    (NUMBER, ["-0.0"], ['"abc"'], "-0.0"),
+    (INTEGER, ["1", "1.0", "1e0", '"1"'], ['"abc"', "1.5"], "1"),
+    ({**INTEGER, "maximum": 2**70}, ["1", "1.0", '"1"'], ['"007"'], "1"),
+    ({"type": "boolean"}, ["true", '"true"', "1", '"1"'], ['"abc"'], "true"),
+    ({**_format("singer.decimal"), "scale": 38}, ['"0.5"', '"5E-1"', "0.500"], ['"7"'], "0.5"),
+]
+"""A key's schema, forms of one value, values that widen its column, and the text of the value then."""
 
 
-@pytest.mark.parametrize(
-    ("schemas", "forms", "type_"),
-    [
-        ([INTEGER, NUMBER], ["7", "7.0", "7E0", '"+7"'], "DOUBLE"),
-        ([INTEGER, _format("singer.decimal")], ["7", "7.0", "7E0", '"7.00"'], "DECIMAL(38,10)"),
-        ([INTEGER, {**_format("singer.decimal"), "scale": 38}], ["7", "7.0", '"7"'], "VARCHAR"),
-        ([INTEGER, {**INTEGER, "maximum": 2**70}, NUMBER], ["7", "7.0", '"7"', "7e0"], "DOUBLE"),
-        ([_format("singer.decimal"), NUMBER], ['"0.5"', "0.50", "5e-1"], "VARCHAR"),
-        ([NUMBER, STRING], ["7", '"7"'], "VARCHAR"),
-        ([{**_format("singer.decimal"), "scale": 2}, STRING], ['"-0.25"', '"-0.25"'], "VARCHAR"),
-        (
-            [_format("date"), _format("date-time"), _format("date")],
-            ['"2024-01-01"', '"2024-01-01T00:00:00Z"', '"20240101"'],
-            "TIMESTAMP WITH TIME ZONE",
-        ),
-    ],
-)
-def test_key_with_changed_schema_stays_one_row(
-    duck: Any, schema: Any, schemas: list[Any], forms: list[str], type_: str
-) -> None:
-    for number, property_ in enumerate(schemas):
-        head = schema("s", {"k": property_, "v": STRING}, ["k"])
-        duck.load(head, *_lines(*(forms[:1] if number < len(schemas) - 1 else forms)))
-    assert duck.types("s")["k"] == type_
-    assert duck.query("SELECT v FROM s") == [(str(len(forms) - 1),)]
+def test_widened_key_stays_one_row(duck: Any, schema: Any) -> None:
+    heads = [schema(f"s{n}", {"k": case[0], "v": STRING}, ["k"]) for n, case in enumerate(WIDENED)]
+
+    def load(values_of: Callable[[list[str], list[str]], list[str]], **settings: int) -> None:
+        lines = [_lines(*values_of(*case[1:3]), stream=f"s{n}") for n, case in enumerate(WIDENED)]
+        by_turns = [line for step in zip_longest(*lines) for line in step if line]
+        duck.load(*heads, *by_turns, **settings)
+
+    # Batches have about two rows of each stream.
+    load(
+        lambda forms, others: [value for form in forms for value in (form, *others, form)],
+        batch_size_rows=2 * len(WIDENED),
+    )
+    for values_of in (lambda forms, _: forms[::-1], lambda forms, others: [*others, *forms]):
+        load(values_of)
+        for n, (_, _, other_values, text) in enumerate(WIDENED):
+            expected = {text, *(json.loads(value) if value.startswith('"') else value for value in other_values)}
+            rows = duck.query(f"SELECT k FROM s{n}")
+            assert len(rows) == len(expected), WIDENED[n]
+            assert {k for (k,) in rows} == expected, WIDENED[n]
+
+
+CHANGED: list[tuple[list[dict[str, Any]], list[str], str]] = [
+    ([INTEGER, NUMBER], ["7", "7.0", "7E0", '"+7"'], "DOUBLE"),
+    ([INTEGER, _format("singer.decimal")], ["7", "7.0", "7E0", '"7.00"'], "DECIMAL(38,10)"),
+    ([INTEGER, {**_format("singer.decimal"), "scale": 38}], ["7", "7.0", '"7"'], "VARCHAR"),
+    ([INTEGER, {**INTEGER, "maximum": 2**70}, NUMBER], ["7", "7.0", '"7"', "7e0"], "DOUBLE"),
+    ([_format("singer.decimal"), NUMBER], ['"0.5"', "0.50", "5e-1"], "VARCHAR"),
+    ([NUMBER, STRING], ["7", '"7"'], "VARCHAR"),
+    ([{**_format("singer.decimal"), "scale": 2}, STRING], ['"-0.25"', '"-0.25"'], "VARCHAR"),
+    (
+        [_format("date"), _format("date-time"), _format("date")],
+        ['"2024-01-01"', '"2024-01-01T00:00:00Z"', '"20240101"'],
+        "TIMESTAMP WITH TIME ZONE",
+    ),
+]
+"""A key's schemas, one per run, forms of one value, and the column's type at the end."""
+
+
+def test_key_with_changed_schema_stays_one_row(duck: Any, schema: Any) -> None:
+    runs = max(len(schemas) for schemas, _, _ in CHANGED)
+    for run in range(runs):
+        messages = []
+        for n, (schemas, forms, _) in enumerate(CHANGED):
+            number = run - runs + len(schemas)
+            if number >= 0:
+                last = number == len(schemas) - 1
+                messages += [schema(f"s{n}", {"k": schemas[number], "v": STRING}, ["k"])]
+                messages += _lines(*(forms if last else forms[:1]), stream=f"s{n}")
+        duck.load(*messages)
+    for n, (_, forms, type_) in enumerate(CHANGED):
+        assert duck.types(f"s{n}")["k"] == type_, CHANGED[n]
+        assert duck.query(f"SELECT v FROM s{n}") == [(str(len(forms) - 1),)], CHANGED[n]
 
 
 @pytest.mark.parametrize(
@@ -135,17 +155,21 @@ def test_numbers_that_a_double_cannot_hold_are_kept_as_text(
     texts = ["9007199254740993", "-9007199254740993", "9223372036854775808", "12345678901234567.89", "1" * 40]
     texts += ["0.1000000000000000055", "1E-400", "1e-999999999999999999999", "1e999999999999999999999"]
     texts += ["1.2345678901234e-320"]
+    messages = []
     for name, text in enumerate(texts):
-        raw = [
+        messages += [schema(str(name), {"id": INTEGER, "v": NUMBER}, [key])]
+        messages += [
             f'{{"type": "RECORD", "stream": "{name}", "record": {{"id": {n}, "v": {v}}}}}'
             for n, v in enumerate(("0.5", text))
         ]
+    for run in range(2):
         caplog.clear()
-        for _ in range(2 if name == 0 else 1):
-            duck.load(schema(str(name), {"id": INTEGER, "v": NUMBER}, [key]), *raw)
-        assert duck.query(f'FROM "{name}" ORDER BY id') == [(0, "0.5"), (1, text)]
-        assert [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"] == [
+        duck.load(*messages)
+        for name, text in enumerate(texts):
+            assert duck.query(f'FROM "{name}" ORDER BY id') == [(0, "0.5"), (1, text)]
+        assert sorted(entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING") == [
             f"Stream '{name}': column 'v' was widened from DOUBLE to VARCHAR to hold all values."
+            for name in range(len(texts) if run == 0 else 0)
         ]
 
 
