@@ -41,7 +41,7 @@ demo: setup ## Load an invented company through Meltano into DuckDB, and show th
 test: setup ## Run all tests
 	$(BIN)/pytest $(TWO_AT_A_TIME)
 
-test-fast: setup ## Run the fast tests of the engine and the taps: not the loader's, the sandbox's, or those marked slow
+test-fast: setup ## Run tests for a minute: without the loader's, the sandbox's, and those marked slow (see CONTRIBUTING.md)
 	$(BIN)/pytest $(TWO_AT_A_TIME) -m 'not slow' singer-rest/tests tap-*/tests tests
 
 # The taps' tests need the sandbox, which requires a newer Python.

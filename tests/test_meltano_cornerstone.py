@@ -1,6 +1,6 @@
 """End-to-end tests of `meltano run tap-cornerstone target-duckdb` against the sandbox.
 
-The tests depend on each other in this order: a first run, a run with changes and deletions, the committed data.
+The tests depend on each other in this order: a first run, a run with changes and deletions, the state, a full refresh.
 """
 
 from __future__ import annotations
@@ -87,9 +87,17 @@ def test_a_second_run_loads_changes_and_deletions(project: Project, story: dict[
     assert tables(project)["user_ou_core"] == story["first"]["user_ou_core"] - 1
 
 
+def test_the_state_contains_delta_links_and_bookmarks(project: Project) -> None:
+    output = project.meltano("state", "get", "sandbox:tap-cornerstone-to-target-duckdb").stdout.splitlines()[-1]
+    bookmarks = json.loads(output)["singer_state"]["bookmarks"]
+    assert "/services/api/x/dataexporter/api/objects/user_ou_core?" in bookmarks["user_ou_core"]["delta_link"]
+    assert bookmarks["users_core"]["replication_key_value"]
+
+
 def test_a_custom_field_becomes_a_column(project: Project) -> None:
     field = project.sandbox.control("cornerstone/custom-field", kind="user", label="Shoe size")
-    result = project.run("--full-refresh", TAP_CORNERSTONE_METADATA_CACHE_HOURS="0")
+    settings = {"TAP_CORNERSTONE_METADATA_CACHE_HOURS": "0", "TAP_CORNERSTONE__SELECT": '["users_cf_core.*"]'}
+    result = project.run("--full-refresh", **settings)
     assert result.returncode == 0, result.stdout
     with duckdb.connect(project.database, read_only=True) as connection:
         columns = connection.sql("FROM test.tap_cornerstone.users_cf_core").columns
@@ -103,10 +111,3 @@ def test_tables_have_typed_columns(project: Project) -> None:
     assert types["_last_touched_dt_utc"] == "TIMESTAMP WITH TIME ZONE"
     assert types["transc_user_id"] == "BIGINT"
     assert types["is_latest_reg_num"] == "BOOLEAN"
-
-
-def test_the_state_contains_delta_links_and_bookmarks(project: Project) -> None:
-    output = project.meltano("state", "get", "sandbox:tap-cornerstone-to-target-duckdb").stdout.splitlines()[-1]
-    bookmarks = json.loads(output)["singer_state"]["bookmarks"]
-    assert "/services/api/x/dataexporter/api/objects/user_ou_core?" in bookmarks["user_ou_core"]["delta_link"]
-    assert bookmarks["users_core"]["replication_key_value"]

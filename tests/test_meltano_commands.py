@@ -1,0 +1,62 @@
+"""Meltano's commands and settings with tap-personio: a selection, the extractor's commands, invalid input.
+
+The first test loads one stream; those with invalid input show that its table stays as it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+pytestmark = pytest.mark.slow
+
+ONE_STREAM = {"TAP_PERSONIO__SELECT": '["org_units.*"]'}
+
+
+@pytest.fixture(scope="module")
+def story() -> dict[str, Any]:
+    """Results of a test that later ones need."""
+    return {}
+
+
+def test_selecting_streams(project: Project, story: dict[str, Any]) -> None:
+    result = project.run(**ONE_STREAM)
+    assert result.returncode == 0, result.stdout
+    paths = [request["path"] for request in project.sandbox.requests()]
+    assert not any(path.endswith("/v2/persons") for path in paths)
+    assert any(path.endswith("/v2/org-units") for path in paths)
+    story["rows"] = project.rows("org_units")
+    assert len(story["rows"]) == project.expected()["org_units"]
+
+
+def test_the_extractor_commands_work(project: Project) -> None:
+    about = project.meltano("invoke", "tap-personio:about")
+    assert "client_secret" in about.stdout
+    discover = project.meltano("invoke", "tap-personio:discover")
+    assert '"tap_stream_id":"persons"' in discover.stdout.replace(" ", "")
+    test = project.meltano("invoke", "tap-personio:test")
+    assert (about.returncode, discover.returncode, test.returncode) == (0, 0, 0), test.stdout
+
+
+# Other invalid settings are covered by the tap's own tests; each one takes a run here.
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({**ONE_STREAM, "TAP_PERSONIO_CLIENT_SECRET": "wr0ng"}, "Check `client_id` and `client_secret`."),
+        ({"TAP_PERSONIO__SELECT": '["!*.*"]'}, "No stream is selected"),
+        ({**ONE_STREAM, "TARGET_DUCKDB_PATH": "/proc/nowhere/x.duckdb"}, "check the setting `path`"),
+    ],
+)
+def test_invalid_input_is_reported_and_changes_nothing(
+    project: Project, story: dict[str, Any], environment: dict[str, str], message: str
+) -> None:
+    result = project.run(**environment)
+    assert result.returncode == 1
+    assert message in result.stdout
+    assert "Traceback" not in result.stdout
+    assert "wr0ng" not in result.stdout
+    assert project.rows("org_units") == story["rows"]
