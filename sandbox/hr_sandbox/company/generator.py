@@ -45,6 +45,11 @@ def to_ascii(name: str) -> str:
     return "".join(letter for letter in plain.lower() if letter.isalnum() or letter == "-")
 
 
+def email_name(first_name: str, last_name: str) -> str:
+    """Return the part of an email address before its number."""
+    return ".".join(filter(None, (to_ascii(first_name), to_ascii(last_name)))) or "mail"
+
+
 class SeededRandom:
     """Random choices for the company's data: the same seed gives the same ones. No timestamp is later than `latest`."""
 
@@ -91,6 +96,13 @@ class SeededRandom:
             return timestamp
         span = int((self.latest - timestamp).total_seconds())
         return timestamp + timedelta(seconds=self.integer(0, max(0, span)))
+
+    def person_name(self, locale: str, *, male: bool) -> tuple[str, str]:
+        """Return a first and a last name."""
+        names = self.names(locale)
+        if male:
+            return names.first_name_male(), names.last_name_male()
+        return names.first_name_female(), names.last_name_female()
 
     def names(self, locale: str) -> Any:  # noqa: ANN401  Faker adds a locale's methods at run time
         """Return the name provider of a locale. Loading all of a locale's providers would take seconds."""

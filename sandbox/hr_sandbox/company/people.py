@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
-from hr_sandbox.company.generator import Generator, next_workday, to_ascii
+from hr_sandbox.company.generator import Generator, email_name, next_workday
 from hr_sandbox.company.model import (
     AttributeValue,
     Company,
@@ -55,10 +55,7 @@ class People(Generator):
         rng = self.rng
         office = rng.weighted_choice(self._offices, self._shares)
         gender = rng.weighted_choice(GENDERS, (47, 47, 3, 3))
-        names = rng.names(rng.choice(office.locales))
-        male = gender == "MALE"
-        first_name = names.first_name_male() if male else names.first_name_female()
-        last_name = names.last_name_male() if male else names.last_name_female()
+        first_name, last_name = rng.person_name(rng.choice(office.locales), male=gender == "MALE")
         created_at = rng.timestamp(min(first_day, self.company.today) - timedelta(rng.integer(1, 45)))
         person = self.company.people.create(
             step=rng.integer(1, 4),
@@ -77,8 +74,7 @@ class People(Generator):
 
     def email(self, person: Person) -> str:
         """Return a unique address. It contains the number, because names repeat."""
-        name = ".".join(filter(None, (to_ascii(person.first_name), to_ascii(person.last_name)))) or "mail"
-        return f"{name}.{person.id}@{self.company.domain}"
+        return f"{email_name(person.first_name, person.last_name)}.{person.id}@{self.company.domain}"
 
     def _draw_attributes(self, office: Office, first_day: date) -> dict[str, AttributeValue]:
         rng = self.rng

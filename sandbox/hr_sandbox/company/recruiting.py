@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
-from hr_sandbox.company.generator import Generator, to_ascii
+from hr_sandbox.company.generator import Generator, email_name
 from hr_sandbox.company.model import Candidate, Company, Opening, Stage, Transition
 
 if TYPE_CHECKING:
@@ -91,10 +91,8 @@ class Recruiting(Generator):
         rng = self.rng
         openings = list(self.company.openings)
         opening = rng.choice(openings)
-        names = rng.names(rng.choice(self.company.offices[opening.office_id].locales))
-        male = rng.chance(0.5)
-        first_name = names.first_name_male() if male else names.first_name_female()
-        last_name = names.last_name_male() if male else names.last_name_female()
+        locale, male = rng.choice(self.company.offices[opening.office_id].locales), rng.chance(0.5)
+        first_name, last_name = rng.person_name(locale, male=male)
         gender = rng.weighted_choice(("MALE" if male else "FEMALE", None), (70, 30))
         candidate = self._add_candidate(first_name, last_name, gender, opening, self.company.today - timedelta(2))
         end = rng.weighted_choice((None, "REJECTED", "WITHDRAWN"), (30, 58, 12) if opening.published else (0, 80, 20))
@@ -109,7 +107,7 @@ class Recruiting(Generator):
     ) -> Candidate:
         rng, company = self.rng, self.company
         number = company.candidates.next_id(rng.integer(1, 5))
-        name = ".".join(filter(None, (to_ascii(first_name), to_ascii(last_name)))) or "mail"
+        name = email_name(first_name, last_name)
         created_at = rng.timestamp(rng.day(opening.created_at.date() + timedelta(1), until))
         return company.candidates.add(
             Candidate(

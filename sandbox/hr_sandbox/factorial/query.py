@@ -176,8 +176,6 @@ def describe_whole(total: int) -> Row:
     return {
         "has_next_page": False,
         "has_previous_page": False,
-        "start_cursor": None,
-        "end_cursor": None,
-        "limit": None,
+        **dict.fromkeys(("start_cursor", "end_cursor", "limit")),
         "total": total,
     }

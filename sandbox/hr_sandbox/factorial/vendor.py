@@ -19,6 +19,7 @@ from hr_sandbox.factorial.access import (
 from hr_sandbox.factorial.controls import FactorialControls
 from hr_sandbox.factorial.endpoint import UNUSUAL_MODES, Endpoints, render_rows
 from hr_sandbox.factorial.errors import make_error, make_html_error, make_not_found, make_unauthorized
+from hr_sandbox.factorial.query import describe_whole
 from hr_sandbox.factorial.store import SHIFTS, STATS, Store
 from hr_sandbox.factorial.tables import CLUSTER, NEWEST, find_served_version, load_newest, load_resources
 from hr_sandbox.http.arguments import ControlError, check_choice, find_controls
@@ -156,14 +157,7 @@ class Factorial(Vendor):
                 **pick_fields(person, "email", "first_name", "last_name", login_email="email", employee_id="id"),
                 "role": "admin",
             }
-        meta = {
-            "has_next_page": False,
-            "has_previous_page": False,
-            "start_cursor": None,
-            "end_cursor": None,
-            "limit": 100,
-            "total": 1,
-        }
+        meta = {**describe_whole(1), "limit": 100}
         return make_json_response(
             {"data": render_rows(resource, [row], version, self._hidden_fields(resource)), "meta": meta}
         )

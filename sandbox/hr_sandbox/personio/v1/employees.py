@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.data_files import read_data
 from hr_sandbox.http.limits import Rate
-from hr_sandbox.http.messages import Response
+from hr_sandbox.http.messages import Response, pick_fields
 from hr_sandbox.personio.filters import parse_text
 from hr_sandbox.personio.render import make_picture_url
 from hr_sandbox.personio.v1.route import (
@@ -117,11 +117,7 @@ def render_employee(row: Person, company: Company, root: str) -> Json:
 
 def _list_standard_values(row: Person, company: Company, root: str) -> Iterator[tuple[str, Any]]:
     latest = company.latest_employment(row.id)
-    yield "id", row.id
-    yield "first_name", row.first_name
-    yield "last_name", row.last_name
-    yield "preferred_name", row.preferred_name
-    yield "email", row.email
+    yield from pick_fields(row, "id", "first_name", "last_name", "preferred_name", "email").items()
     yield "gender", row.gender.lower()
     yield "created_at", row.created_at.astimezone(BERLIN).isoformat()
     yield "last_modified_at", find_last_change(company, row).astimezone(BERLIN).isoformat()
