@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hr_sandbox.company import Company, build_company
 from hr_sandbox.company.changes import ChangeError, Changes
-from hr_sandbox.company.model import key_of
+from hr_sandbox.company.model.company import key_of
 
 TODAY = date(2026, 6, 17)
 NOW = datetime(2026, 6, 17, 12, tzinfo=UTC)

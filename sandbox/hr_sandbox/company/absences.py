@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
 from hr_sandbox.company.generator import SATURDAY, Generator, next_workday
-from hr_sandbox.company.model import Absence, AbsenceDay, AbsenceType, Company, Employment
+from hr_sandbox.company.model.people import Absence, AbsenceDay, AbsenceType, Employment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company.generator import SeededRandom
+    from hr_sandbox.company.model.company import Company
 
 PER_YEAR = 2.5
 PLANNED_DAYS = 365

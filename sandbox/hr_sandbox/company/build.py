@@ -10,13 +10,8 @@ from hr_sandbox.company.absences import Absences, extend_over_days
 from hr_sandbox.company.custom_reports import CustomReports
 from hr_sandbox.company.documents import Documents, Reports, Webhooks
 from hr_sandbox.company.generator import SeededRandom
-from hr_sandbox.company.model import (
-    AttributeDefinition,
-    Company,
-    Department,
-    LegalEntity,
-    Team,
-)
+from hr_sandbox.company.model.company import Company
+from hr_sandbox.company.model.people import AttributeDefinition, Department, LegalEntity, Team
 from hr_sandbox.company.pay import Pay
 from hr_sandbox.company.people import Careers, People
 from hr_sandbox.company.recruiting import Recruiting

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from hr_sandbox import clock
 from hr_sandbox.company.documents import NAMES, Webhooks
 from hr_sandbox.company.generator import SeededRandom
-from hr_sandbox.company.model import Application, Company, Person, Table, Termination, Transition, key_of
+from hr_sandbox.company.model.company import Company, Table, key_of
+from hr_sandbox.company.model.documents import Application, Transition
+from hr_sandbox.company.model.people import Person, Termination
 from hr_sandbox.company.pay import Pay
 from hr_sandbox.company.people import Careers, People
 from hr_sandbox.company.recruiting import FINAL_STAGES
@@ -18,7 +20,8 @@ from hr_sandbox.company.references import find_owned, find_referenced_table, is_
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hr_sandbox.company.model import Employment, Record
+    from hr_sandbox.company.model.company import Record
+    from hr_sandbox.company.model.people import Employment
 
 # Fields that identify records and cannot be changed.
 IMMUTABLE_FIELDS = frozenset({"id", "uuid", "person_id", "owner_id", "candidate_id", "webhook_id"})

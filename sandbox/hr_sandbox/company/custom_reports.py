@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hr_sandbox.company.absences import split_into_days
 from hr_sandbox.company.documents import Money
 from hr_sandbox.company.generator import Generator
-from hr_sandbox.company.model import Company
+from hr_sandbox.company.model.company import Company
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Absence, CustomReport, Employment, Person
+    from hr_sandbox.company.model.documents import CustomReport
+    from hr_sandbox.company.model.people import Absence, Employment, Person
 
 
 class Word(NamedTuple):

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hr_sandbox.company import seed_data
 from hr_sandbox.company.generator import Generator
-from hr_sandbox.company.model import Company, Report, Webhook, key_of
+from hr_sandbox.company.model.company import Company, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from hr_sandbox.company.generator import SeededRandom
-    from hr_sandbox.company.model import Person
+    from hr_sandbox.company.model.documents import Report, Webhook
+    from hr_sandbox.company.model.people import Person
 
 MOST = 6
 COMMENTS = (None, None, None, "unterschrieben zurück", "à vérifier", 'Scan "neu", Seite 1\nund 2')

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     T = TypeVar("T")
-    from hr_sandbox.company.model import Company
+    from hr_sandbox.company.model.company import Company
 
 SATURDAY = 5
 

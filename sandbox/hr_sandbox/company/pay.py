@@ -10,7 +10,8 @@ from hr_sandbox.company.seed_data import RATES
 
 if TYPE_CHECKING:
     from hr_sandbox.company.generator import SeededRandom
-    from hr_sandbox.company.model import Company, Compensation, Employment
+    from hr_sandbox.company.model.company import Company
+    from hr_sandbox.company.model.people import Compensation, Employment
 
 HOURS_PER_YEAR = 2080
 DAY = timedelta(1)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
 from hr_sandbox.company.generator import Generator, email_name, next_workday
-from hr_sandbox.company.model import (
+from hr_sandbox.company.model.people import (
     AttributeValue,
-    Company,
     Department,
     Employment,
     Job,
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company.generator import SeededRandom
+    from hr_sandbox.company.model.company import Company
 
 GENDERS = ("FEMALE", "MALE", "DIVERSE", "UNSPECIFIED")
 LANGUAGES = ("Deutsch", "English", "français", "polski", "日本語", "Türkçe")

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from hr_sandbox.company import seed_data
 from hr_sandbox.company.generator import Generator, email_name
-from hr_sandbox.company.model import Candidate, Company, Opening, Stage, Transition
+from hr_sandbox.company.model.documents import Candidate, Opening, Stage, Transition
 
 if TYPE_CHECKING:
     from hr_sandbox.company.generator import SeededRandom
-    from hr_sandbox.company.model import Employment, Person
+    from hr_sandbox.company.model.company import Company
+    from hr_sandbox.company.model.people import Employment, Person
 
 YEARS_BACK = 2
 MAX_CANDIDATES = 3000

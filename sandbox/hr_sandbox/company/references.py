@@ -9,7 +9,7 @@ from hr_sandbox.data_files import read_data
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hr_sandbox.company.model import Company, Table
+    from hr_sandbox.company.model.company import Company, Table
 
 _DATA = read_data(__package__, "references.json")
 # By kind, the tables and fields that refer to it. A referenced record cannot be deleted.

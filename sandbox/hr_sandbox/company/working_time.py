@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company.generator import SeededRandom
-    from hr_sandbox.company.model import Company, Employment, Project
+    from hr_sandbox.company.model.company import Company
+    from hr_sandbox.company.model.people import Employment, Project
 
 OLD_SHARE = 0.25
 MEMBER_SHARE = 0.12

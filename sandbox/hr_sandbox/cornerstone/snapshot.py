@@ -12,7 +12,7 @@ from hr_sandbox.stable_random import stable_chance, stable_choice, stable_number
 
 if TYPE_CHECKING:
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Employment, Person
+    from hr_sandbox.company.model.people import Employment, Person
 
 TRAININGS, PER_PERSON, ASSIGNMENTS = 120, 8, 14
 DAYS_BACK = 700

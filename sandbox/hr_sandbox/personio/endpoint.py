@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hr_sandbox.company.model import Record, key_of
+from hr_sandbox.company.model.company import Record, key_of
 from hr_sandbox.http.limits import Rate
 from hr_sandbox.http.messages import ApiError
 from hr_sandbox.personio.errors import make_invalid_parameter, make_invalid_value, make_problem
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Table
+    from hr_sandbox.company.model.company import Table
     from hr_sandbox.http.messages import Json
     from hr_sandbox.personio.filters import Filter
     from hr_sandbox.personio.pages import Cursors

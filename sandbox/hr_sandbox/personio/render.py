@@ -9,7 +9,7 @@ from hr_sandbox.clock import format_rfc3339
 from hr_sandbox.http.messages import pick_fields
 
 if TYPE_CHECKING:
-    from hr_sandbox.company.model import Person
+    from hr_sandbox.company.model.people import Person
     from hr_sandbox.http.messages import Json
 
 

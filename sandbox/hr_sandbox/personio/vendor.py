@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hr_sandbox.company.model import key_of
+from hr_sandbox.company.model.company import key_of
 from hr_sandbox.http.arguments import ControlError, check_choice
 from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
 from hr_sandbox.http.messages import ApiError, Response, make_json_response

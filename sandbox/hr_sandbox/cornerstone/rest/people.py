@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import date, datetime
 
-    from hr_sandbox.company.model import Person
+    from hr_sandbox.company.model.people import Person
     from hr_sandbox.cornerstone.rest.route import Call
     from hr_sandbox.http.messages import Json, Response
 

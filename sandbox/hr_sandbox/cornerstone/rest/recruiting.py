@@ -17,7 +17,7 @@ from hr_sandbox.cornerstone.rows.people import FIRST
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from hr_sandbox.company.model import Application, Opening
+    from hr_sandbox.company.model.documents import Application, Opening
     from hr_sandbox.cornerstone.rest.route import Call
     from hr_sandbox.http.messages import Json, Response
 

@@ -23,7 +23,7 @@ from hr_sandbox.http.signed_cursor import SignedCursors
 
 if TYPE_CHECKING:
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Person
+    from hr_sandbox.company.model.people import Person
     from hr_sandbox.cornerstone.snapshot import Snapshot
     from hr_sandbox.cornerstone.store import Store
     from hr_sandbox.http.messages import Request

@@ -10,7 +10,7 @@ from hr_sandbox.http.table import Builders
 if TYPE_CHECKING:
     from datetime import date
 
-    from hr_sandbox.company.model import Person
+    from hr_sandbox.company.model.people import Person
 
 Row = dict[str, Any]
 builds = Builders()

@@ -13,7 +13,7 @@ from hr_sandbox.stable_random import stable_chance, stable_choice, stable_number
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hr_sandbox.company.model import Application
+    from hr_sandbox.company.model.documents import Application
     from hr_sandbox.cornerstone.rows.common import Row
     from hr_sandbox.cornerstone.snapshot import Snapshot, Transcript
 

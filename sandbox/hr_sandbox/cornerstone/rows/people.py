@@ -35,7 +35,7 @@ from hr_sandbox.stable_random import stable_chance
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hr_sandbox.company.model import Person
+    from hr_sandbox.company.model.people import Person
     from hr_sandbox.cornerstone.rows.common import Row
     from hr_sandbox.cornerstone.snapshot import Snapshot
 

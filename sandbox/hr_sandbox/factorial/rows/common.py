@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Absence, Employment
+    from hr_sandbox.company.model.people import Absence, Employment
 
 Row = dict[str, Any]
 ZERO_DECIMAL_CURRENCIES = frozenset({"JPY"})  # currencies without a minor unit

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Compensation, Employment
+    from hr_sandbox.company.model.people import Compensation, Employment
     from hr_sandbox.factorial.rows.common import Row
 
 RAISES = 100_000  # added to the id of a compensation for the id of its contract version

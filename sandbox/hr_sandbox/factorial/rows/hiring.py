@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Application, Opening, Stage
+    from hr_sandbox.company.model.documents import Application, Opening, Stage
     from hr_sandbox.factorial.rows.common import Row
 
 PHASES = 100  # ids per posting for its phases

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Employment, Person
+    from hr_sandbox.company.model.people import Employment, Person
     from hr_sandbox.factorial.rows.common import Row
 
 GENDERS = {"FEMALE": "female", "MALE": "male", "DIVERSE": "other"}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Job
+    from hr_sandbox.company.model.people import Job
     from hr_sandbox.factorial.rows.common import Row
 
 ROOT = "jobcatalog_treeroot-1"

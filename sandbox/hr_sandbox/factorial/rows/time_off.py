@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import AbsenceDay
+    from hr_sandbox.company.model.people import AbsenceDay
     from hr_sandbox.factorial.rows.common import Row
 
 APPROVED = {"APPROVED": True, "REJECTED": False}

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Attendance, Project, Record
+    from hr_sandbox.company.model.company import Record
+    from hr_sandbox.company.model.people import Attendance, Project
     from hr_sandbox.factorial.rows.common import Row
 
 PLACES = ("office", "work_from_home", "business_trip", None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hr_sandbox.company.absences import split_into_days
 from hr_sandbox.company.generator import first_of_month_after
-from hr_sandbox.company.model import AbsenceDay
+from hr_sandbox.company.model.people import AbsenceDay
 from hr_sandbox.http.limits import Rate
 from hr_sandbox.personio.endpoint import DEFAULT_RATE, ListEndpoint, RenderContext, Values, find_or_fail
 from hr_sandbox.personio.errors import make_invalid_value
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date, datetime
 
-    from hr_sandbox.company import Company, model
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.model import people
     from hr_sandbox.http.messages import Json
 
 LONG_HOURS = 1.5
@@ -37,13 +38,13 @@ _ABSENCES = partial(ListEndpoint, permission="personio:absences:read", rate=Rate
 _PAY = partial(ListEndpoint, permission="personio:compensations:read")
 
 
-def _find_absences(company: Company, values: Values) -> list[model.Absence]:
+def _find_absences(company: Company, values: Values) -> list[people.Absence]:
     wanted = values.get("absence_type.id")
     kinds = {row.id for row in company.absence_types if wanted is None or row.uuid in wanted}
     return [row for row in company.absences if row.type_id in kinds]
 
 
-def _ends_after(row: model.Absence, timestamp: Any) -> bool:  # noqa: ANN401  what a filter parsed
+def _ends_after(row: people.Absence, timestamp: Any) -> bool:  # noqa: ANN401  what a filter parsed
     return row.ends_at is None or row.ends_at > timestamp
 
 
@@ -56,7 +57,7 @@ _OVERLAPS = tuple(
 )
 
 
-def _render_absence_period(row: model.Absence, context: RenderContext) -> Json:
+def _render_absence_period(row: people.Absence, context: RenderContext) -> Json:
     """Render an absence. Times are local to the office and have no zone."""
     return {
         **render_fields(row, "comment", "created_at", "updated_at", id="uuid", timezone_id="timezone"),
@@ -95,7 +96,7 @@ def _render_breakdown(row: AbsenceDay, context: RenderContext) -> Json:
     return {"date": format_date(row.day), "effective_duration": {"unit": unit, "value": row.amount}}
 
 
-def _find_compensations(company: Company, values: Values) -> list[model.Compensation]:
+def _find_compensations(company: Company, values: Values) -> list[people.Compensation]:
     """Return the compensations in effect in the window, without those of zero."""
     first, last = _read_window(company, values)
     return [row for row in company.compensations if row.amount and row.in_effect(first, last)]
@@ -130,11 +131,11 @@ def _split_by_month(_company: Company, first: date, last: date) -> Iterator[Valu
         month = first_of_month_after(month, 1)
 
 
-def _render_type(row: model.CompensationType, _context: RenderContext) -> Json:
+def _render_type(row: people.CompensationType, _context: RenderContext) -> Json:
     return render_fields(row, "name", "category", id="uuid")
 
 
-def _render_compensation(row: model.Compensation, context: RenderContext) -> Json:
+def _render_compensation(row: people.Compensation, context: RenderContext) -> Json:
     """Render a compensation, which has the same body in each month."""
     return {
         **render_fields(row, "interval", "effective_from", id="uuid"),

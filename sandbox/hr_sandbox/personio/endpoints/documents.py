@@ -29,8 +29,9 @@ from hr_sandbox.stable_random import stable_number
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hr_sandbox.company import Company, model
+    from hr_sandbox.company import Company
     from hr_sandbox.company.documents import Attribute, ReportRow
+    from hr_sandbox.company.model import documents
     from hr_sandbox.http.messages import Json
 
 GROUPED = "Unsupported nested type: null"
@@ -46,7 +47,7 @@ _OF_WEBHOOK = partial(
 )
 
 
-def _render_document(row: model.Document, _context: RenderContext) -> Json:
+def _render_document(row: documents.Document, _context: RenderContext) -> Json:
     """Render a document's metadata."""
     return {
         **render_fields(
@@ -59,7 +60,7 @@ def _render_document(row: model.Document, _context: RenderContext) -> Json:
     }
 
 
-def _find_shared_reports(company: Company, _values: Values) -> list[model.Report]:
+def _find_shared_reports(company: Company, _values: Values) -> list[documents.Report]:
     return [row for row in company.reports if row.shared]
 
 
@@ -73,7 +74,7 @@ def _find_report_rows(company: Company, values: Values) -> list[ReportRow]:
     return list_report_rows(row, company)
 
 
-def _render_report(row: model.Report, _context: RenderContext) -> Json:
+def _render_report(row: documents.Report, _context: RenderContext) -> Json:
     """Render a report's metadata."""
     return render_fields(row, "name", "created_at", "updated_at", id="uuid")
 
@@ -135,12 +136,12 @@ def _find_recent(table: str, time_field: str) -> Callable[[Company, Values], lis
     return find_rows
 
 
-def _get_secret(row: model.Webhook) -> str:
+def _get_secret(row: documents.Webhook) -> str:
     """Return the secret that is sent to a webhook's address."""
     return f"{stable_number('webhook', row.uuid):08x}{stable_number('secret', row.uuid):08x}"
 
 
-def _render_webhook(row: model.Webhook, _context: RenderContext) -> Json:
+def _render_webhook(row: documents.Webhook, _context: RenderContext) -> Json:
     """Render a webhook with its secrets, which every reader of webhooks can see."""
     return {
         **render_fields(row, "url", "status", "created_at", "updated_at", id="uuid", description="name"),
@@ -151,12 +152,12 @@ def _render_webhook(row: model.Webhook, _context: RenderContext) -> Json:
     }
 
 
-def _render_event(row: model.Event, _context: RenderContext) -> Json:
+def _render_event(row: documents.Event, _context: RenderContext) -> Json:
     """Render an event: the id of the record only."""
     return {**render_fields(row, "occurred_at", id="uuid", event_name="name"), "data": {"id": row.subject}}
 
 
-def _render_delivery(row: model.Delivery, _context: RenderContext) -> Json:
+def _render_delivery(row: documents.Delivery, _context: RenderContext) -> Json:
     """Render a delivery attempt. It has no status if there was no response."""
     return {
         **render_fields(row, "completed_at", id="uuid", event_name="name", is_delivered="delivered"),

@@ -14,7 +14,8 @@ from hr_sandbox.personio.render import make_picture_url, refer_to, render_fields
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hr_sandbox.company import Company, model
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.model import people
     from hr_sandbox.http.messages import Json
 
 STRICT = ("", "gt", "lt")
@@ -28,12 +29,12 @@ _ENDPOINT = partial(
 )
 
 
-def _find_persons(company: Company, values: Values) -> list[model.Person]:
+def _find_persons(company: Company, values: Values) -> list[people.Person]:
     status = values.get("status")
     return [row for row in company.people if status is None or _get_status(company, row) == status]
 
 
-def _get_status(company: Company, row: model.Person) -> str:
+def _get_status(company: Company, row: people.Person) -> str:
     """Return the status: active if the latest employment is active, on leave or not started yet."""
     latest = company.latest_employment(row.id)
     if latest is None:
@@ -41,7 +42,7 @@ def _get_status(company: Company, row: model.Person) -> str:
     return "INACTIVE" if latest.status == "INACTIVE" else "ACTIVE"
 
 
-def _render_person(row: model.Person, context: RenderContext) -> Json:
+def _render_person(row: people.Person, context: RenderContext) -> Json:
     """Render a person. Employments are ids only."""
     company, root = context.company, context.root
     return {
@@ -57,25 +58,25 @@ def _render_person(row: model.Person, context: RenderContext) -> Json:
     }
 
 
-def _render_attributes(row: model.Person, company: Company) -> Iterator[Json]:
+def _render_attributes(row: people.Person, company: Company) -> Iterator[Json]:
     for definition in company.attributes:
         if definition.id in row.attributes:
             names = [name for name in ("global_id", "label") if getattr(definition, name)]
             yield {**render_fields(definition, "id", "type", *names), "value": row.attributes[definition.id]}
 
 
-def _find_employments(company: Company, values: Values) -> list[model.Employment]:
+def _find_employments(company: Company, values: Values) -> list[people.Employment]:
     """Return the employments of an existing person, newest first."""
     rows = company.employments.of(find_or_fail(company.people, values["person_id"]).id)
     return sorted(rows, key=lambda row: (row.start_date, row.id), reverse=True)
 
 
-def _find_employment(company: Company, values: Values) -> model.Employment | None:
+def _find_employment(company: Company, values: Values) -> people.Employment | None:
     row = company.employments.find(values["id"])
     return row if row and str(row.person_id) == values["person_id"] else None
 
 
-def _render_employment(row: model.Employment, context: RenderContext) -> Json:
+def _render_employment(row: people.Employment, context: RenderContext) -> Json:
     company, end = context.company, row.termination
     units = [("team", row.team_id), ("department", row.department_id)]
     links = {"person": {"href": f"{context.root}/v2/persons/{row.person_id}"}}
@@ -101,7 +102,7 @@ def _render_employment(row: model.Employment, context: RenderContext) -> Json:
     }
 
 
-def _render_termination(row: model.Termination) -> Json:
+def _render_termination(row: people.Termination) -> Json:
     dates = {"termination_date": "ends_on", "last_working_date": "last_working_day", "terminated_at": "decided_on"}
     return render_fields(row, "type", "reason", **dates)
 

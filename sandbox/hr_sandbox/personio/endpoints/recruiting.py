@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from hr_sandbox.company import Company, model
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.model import documents
     from hr_sandbox.http.messages import Json
 
 _ENDPOINT = partial(ListEndpoint, permission="personio:recruiting:read", max_limit=200)
@@ -34,13 +35,13 @@ def _sort_newest_first(table: str) -> Callable[[Company, Values], list[Any]]:
     return sort_rows
 
 
-def _find_applications(company: Company, values: Values) -> list[model.Application]:
+def _find_applications(company: Company, values: Values) -> list[documents.Application]:
     wanted = values.get("candidate.email")
     rows = _sort_newest_first("applications")(company, values)
     return [row for row in rows if wanted is None or company.candidates[row.candidate_id].email == wanted]
 
 
-def _find_transitions(company: Company, values: Values) -> list[model.Transition]:
+def _find_transitions(company: Company, values: Values) -> list[documents.Transition]:
     """Return the transitions of an existing application, latest first."""
     return find_or_fail(company.applications, values["id"]).transitions[::-1]
 
@@ -67,16 +68,16 @@ def _render_timestamps(row: Any, zone: str | None, context: RenderContext) -> Js
     return {name: _render_timestamp(getattr(row, name), zone, context) for name in ("created_at", "updated_at")}
 
 
-def _get_zone(row: model.Opening, context: RenderContext) -> str:
+def _get_zone(row: documents.Opening, context: RenderContext) -> str:
     return context.company.offices[row.office_id].timezone
 
 
-def _render_stage(row: model.Stage) -> Json:
+def _render_stage(row: documents.Stage) -> Json:
     """Render a stage. System stages have no id."""
     return {"id": None if row.id is None else str(row.id), **render_fields(row, "name", "type", "kind")}
 
 
-def _render_category(row: model.Category, context: RenderContext) -> Json:
+def _render_category(row: documents.Category, context: RenderContext) -> Json:
     return {
         "id": str(row.id),
         "name": row.name,
@@ -85,7 +86,7 @@ def _render_category(row: model.Category, context: RenderContext) -> Json:
     }
 
 
-def _render_opening(row: model.Opening, context: RenderContext) -> Json:
+def _render_opening(row: documents.Opening, context: RenderContext) -> Json:
     """Render an opening, which Personio calls a job."""
     return {
         **_summarize_opening(row, context),
@@ -95,7 +96,7 @@ def _render_opening(row: model.Opening, context: RenderContext) -> Json:
     }
 
 
-def _summarize_opening(row: model.Opening, context: RenderContext) -> Json:
+def _summarize_opening(row: documents.Opening, context: RenderContext) -> Json:
     department = context.company.departments[row.department_id]
     kind = context.company.categories[row.category_id]
     return {
@@ -106,11 +107,11 @@ def _summarize_opening(row: model.Opening, context: RenderContext) -> Json:
     }
 
 
-def _render_team(row: model.Opening) -> list[Json]:
+def _render_team(row: documents.Opening) -> list[Json]:
     return [{"person": refer_to(number), "role": "RECRUITER"} for number in row.recruiter_ids]
 
 
-def _render_candidate(row: model.Candidate, context: RenderContext) -> Json:
+def _render_candidate(row: documents.Candidate, context: RenderContext) -> Json:
     """Render a candidate. Applications are ids only."""
     return {
         **render_fields(row, "first_name", "last_name", "email", "gender", "phone", "location", "birthday"),
@@ -121,7 +122,7 @@ def _render_candidate(row: model.Candidate, context: RenderContext) -> Json:
     }
 
 
-def _render_application(row: model.Application, context: RenderContext) -> Json:
+def _render_application(row: documents.Application, context: RenderContext) -> Json:
     """Render an application. Anonymized ones have no names."""
     who = context.company.candidates[row.candidate_id]
     job = context.company.openings[row.opening_id]
@@ -138,7 +139,7 @@ def _render_application(row: model.Application, context: RenderContext) -> Json:
     }
 
 
-def _render_transition(row: model.Transition, context: RenderContext) -> Json:
+def _render_transition(row: documents.Transition, context: RenderContext) -> Json:
     """Render a stage transition. It has no id."""
     of = context.company.applications.find(context.values["id"])
     zone = _get_zone(context.company.openings[of.opening_id], context) if of else None

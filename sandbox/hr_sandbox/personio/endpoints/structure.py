@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.company.model import Team, key_of
+from hr_sandbox.company.model.company import key_of
+from hr_sandbox.company.model.people import Team
 from hr_sandbox.company.seed_data import FAMILIES
 from hr_sandbox.personio.endpoint import ListEndpoint, RenderContext, Values
 from hr_sandbox.personio.filters import Filter, filter_any_of, parse_boolean, parse_number_list, parser_for_choice
@@ -15,10 +16,12 @@ from hr_sandbox.personio.render import refer_to, render_fields
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hr_sandbox.company import Company, model
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.model import people
+    from hr_sandbox.company.model.company import Table
     from hr_sandbox.http.messages import Json
 
-    Unit = model.Department | Team
+    Unit = people.Department | Team
 
 SALARY_BANDS = "personio:salary-bands:read"
 MANAGERS = 11  # the lowest grade with management responsibility
@@ -31,7 +34,7 @@ _ID = filter_any_of("id", key_of)
 _NAMED = (_ID, filter_any_of("name"), Filter("sort", parser_for_choice("id", "-id", "name", "-name")))
 
 
-def _get_units(company: Company, values: Values) -> model.Table[Any]:
+def _get_units(company: Company, values: Values) -> Table[Any]:
     return company.departments if values["type"] == "department" else company.teams
 
 
@@ -60,7 +63,7 @@ def _render_unit(row: Unit, context: RenderContext, shown: tuple[str, ...] = ())
 
 
 def _find_parents(row: Unit, company: Company) -> Iterator[Unit]:
-    table: model.Table[Any] = company.teams if isinstance(row, Team) else company.departments
+    table: Table[Any] = company.teams if isinstance(row, Team) else company.departments
     seen = {row.id}
     while row.parent_id is not None and row.parent_id not in seen and row.parent_id in table:
         row = table[row.parent_id]
@@ -81,17 +84,17 @@ def _sort(table: str) -> Callable[[Company, Values], list[Any]]:
     return sort_rows
 
 
-def _render_workplace(row: model.Office, _context: RenderContext) -> Json:
+def _render_workplace(row: people.Office, _context: RenderContext) -> Json:
     """Render a workplace, which employments call an office."""
     address = {"city": row.city, "country": row.country}
     return {"id": str(row.id), "address": address, **render_fields(row, "name", timezone_id="timezone")}
 
 
-def _render_legal_entity(row: model.LegalEntity, _context: RenderContext) -> Json:
+def _render_legal_entity(row: people.LegalEntity, _context: RenderContext) -> Json:
     return {"id": str(row.id), **render_fields(row, "name", "country", "currency", "created_at")}
 
 
-def _render_job(row: model.Job, context: RenderContext) -> Json:
+def _render_job(row: people.Job, context: RenderContext) -> Json:
     """Render a job. Salary bands require their own permission."""
     shown = context.permissions is None or SALARY_BANDS in context.permissions
     bands = context.company.salary_bands.of(row.id) if shown else []
@@ -104,7 +107,7 @@ def _render_job(row: model.Job, context: RenderContext) -> Json:
     }
 
 
-def _render_salary_band(row: model.SalaryBand, context: RenderContext) -> Json:
+def _render_salary_band(row: people.SalaryBand, context: RenderContext) -> Json:
     return {
         **render_fields(row, "name", "currency", "minimum", "maximum", id="uuid"),
         "job": refer_to(context.company.jobs[row.job_id].uuid),

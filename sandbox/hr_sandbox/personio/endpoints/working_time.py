@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from hr_sandbox.company import Company, model
+    from hr_sandbox.company import Company
+    from hr_sandbox.company.model import people
     from hr_sandbox.http.messages import Json
 
 STATES = ("PENDING", "CONFIRMED", "REJECTED", "EXPIRED")
@@ -36,12 +37,12 @@ REFUSED_TIME = "Invalid request content"
 _ENDPOINT = partial(ListEndpoint, permission="personio:attendances:read", limit_status=422)
 
 
-def _get_approval(row: model.Attendance) -> str:
+def _get_approval(row: people.Attendance) -> str:
     """Return the state of an attendance. Requests that were not answered in time have expired."""
     return "EXPIRED" if row.approval == "REJECTED" and row.id % 2 else row.approval
 
 
-_ORDERS: dict[str, Callable[[model.Attendance], Any]] = {
+_ORDERS: dict[str, Callable[[people.Attendance], Any]] = {
     "person.id": lambda row: row.person_id,
     "start.date_time": lambda row: row.starts_at,
     # Running periods have no end and sort last.
@@ -51,7 +52,7 @@ _ORDERS: dict[str, Callable[[model.Attendance], Any]] = {
 }
 
 
-def _sort_attendances(company: Company, values: Values) -> list[model.Attendance]:
+def _sort_attendances(company: Company, values: Values) -> list[people.Attendance]:
     sort = values.get("sort")
     if sort is None:
         return list(company.attendances)
@@ -64,7 +65,7 @@ def _parse_utc(text: str) -> datetime:
     return parse_plain_time(text).replace(tzinfo=UTC)
 
 
-def _render_attendance(row: model.Attendance, _context: RenderContext) -> Json:
+def _render_attendance(row: people.Attendance, _context: RenderContext) -> Json:
     """Render work or a break. Times are local to the office and have no zone."""
     return {
         **render_fields(row, "type", "comment", "created_at", "updated_at", id="uuid", attribution_date="day"),
@@ -78,17 +79,17 @@ def _render_attendance(row: model.Attendance, _context: RenderContext) -> Json:
     }
 
 
-def _find_projects(company: Company, values: Values) -> list[model.Project]:
+def _find_projects(company: Company, values: Values) -> list[people.Project]:
     top = values.get("top_level_only", False)
     return [row for row in company.projects if not (top and row.parent_id)]
 
 
-def _find_members(company: Company, values: Values) -> list[model.Person]:
+def _find_members(company: Company, values: Values) -> list[people.Person]:
     """Return the members of an existing project. Subprojects and projects that are open to all have none."""
     return [company.people[number] for number in find_or_fail(company.projects, values["id"]).member_ids]
 
 
-def _render_project(row: model.Project, context: RenderContext) -> Json:
+def _render_project(row: people.Project, context: RenderContext) -> Json:
     """Render a project with the requested sums."""
     center = context.company.cost_centers[row.cost_center_id].uuid if row.cost_center_id else None
     body: Json = {
@@ -106,7 +107,7 @@ def _render_project(row: model.Project, context: RenderContext) -> Json:
     return body
 
 
-def _sum_up(row: model.Project, company: Company) -> dict[str, int]:
+def _sum_up(row: people.Project, company: Company) -> dict[str, int]:
     tracked = _sum_by_project(company, company.version)
     parts = [other.id for other in company.projects if other.parent_id == row.id]
     minutes, periods = tracked.get(row.id, (0, 0))

@@ -36,7 +36,7 @@ from hr_sandbox.personio.v1.route import (
 
 if TYPE_CHECKING:
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Absence, AbsenceType
+    from hr_sandbox.company.model.people import Absence, AbsenceType
     from hr_sandbox.http.messages import Json
 
 PATH = "/v1/company"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import AttributeDefinition, Employment, Person
+    from hr_sandbox.company.model.people import AttributeDefinition, Employment, Person
     from hr_sandbox.http.messages import Json
 
 PATH = "/v1/company/employees"

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from hr_sandbox.company import Company
     from hr_sandbox.company.custom_reports import Cell, CustomRow
-    from hr_sandbox.company.model import CustomReport
+    from hr_sandbox.company.model.documents import CustomReport
     from hr_sandbox.http.messages import Json
 
 PATH = "/v1/company/custom-reports"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import AbsenceType, Person
+    from hr_sandbox.company.model.people import AbsenceType, Person
     from hr_sandbox.http.limits import Rate
     from hr_sandbox.http.messages import Json
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.model import Attendance, Project
+    from hr_sandbox.company.model.people import Attendance, Project
     from hr_sandbox.http.messages import Json
 
 PATH = "/v1/company/attendances"
