@@ -89,9 +89,6 @@ class Attribute:
     """An attribute that a report can have as a column.
 
     Attributes:
-        id: its id.
-        label: its English name.
-        german: its German name.
         type: string, numeric, options, percentage, monetary or date.
         about: what the rows of its reports are.
         value: returns the value of a row, or None.

@@ -265,8 +265,6 @@ class Query:
 
     Attributes:
         options: the options as they were sent, without the token.
-        columns: the selected columns.
-        condition: the filter.
         order: the columns to sort by, each with whether it is descending.
         token: the position of the page.
     """

@@ -44,7 +44,6 @@ class Response:
     """A vendor's response.
 
     Attributes:
-        status: the HTTP status.
         body: the complete body.
         headers: with names in lower case.
         seconds: how long the response takes.

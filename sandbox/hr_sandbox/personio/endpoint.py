@@ -62,9 +62,7 @@ class Endpoint:
         path: with its parameters in braces.
         stream: the stream whose records it returns.
         render: turns a record into its body, or into a row of cells.
-        permission: the required scope.
         forbidden_status: the status if the permission is missing.
-        rate: its rate limit.
         filters: its query parameters except `limit` and `cursor`.
     """
 

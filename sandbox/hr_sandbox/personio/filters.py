@@ -30,8 +30,6 @@ class Filter:
     """A query parameter.
 
     Attributes:
-        name: its name in the query.
-        parse: parses the text; raises ValueError if the API rejects it.
         accepts: whether a row matches the value; None if the endpoint itself uses the value.
         required: whether requests without it are rejected.
         status: the status for an invalid value.

@@ -23,7 +23,6 @@ class Position:
     """The position of a page.
 
     Attributes:
-        path: the requested path.
         query: its filters, as they were written.
         limit: the page size.
         offset: the number of rows before the page.

@@ -143,11 +143,8 @@ class Route:
     Attributes:
         path: with its parameters in braces.
         stream: the stream whose rows it returns.
-        scope: the required scope.
         handler: handles a call.
-        parameters: its query parameters.
         family: the format of its errors.
-        per_minute: its rate limit.
         limited: the name of a rate limit that several paths share.
     """
 

@@ -92,11 +92,8 @@ class Call:
     """An authorized request.
 
     Attributes:
-        company: what is served.
-        root: the vendor's base URL.
         path: the values of the path's parameters.
         query: the value of every parameter of the route; None or an empty tuple if it was not given.
-        mode: the mode of the route.
     """
 
     company: Company
@@ -118,9 +115,6 @@ class Parameter:
     """A query parameter. Those whose names end with brackets may be repeated.
 
     Attributes:
-        name: its name in the query.
-        parse: parses the text; raises ValueError if the API rejects it.
-        default: the value without it.
         required: whether requests without it are rejected.
     """
 
@@ -149,9 +143,7 @@ class Route:
 
     Attributes:
         path: with its parameters in braces.
-        permission: the required permission.
         handle: returns the body or a complete response.
-        parameters: its query parameters.
         rate: its own rate limit, besides that of v1 as a whole.
         stream: the stream whose allow-listed attributes apply.
         fail: builds its error responses.
