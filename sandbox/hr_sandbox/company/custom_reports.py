@@ -179,7 +179,7 @@ class CustomRow:
 
 def list_rows(report: CustomReport, company: Company) -> list[CustomRow]:
     """Return the rows of a report as of now. The rows of a person are adjacent."""
-    make = {TIMEFRAME: _list_absences, HISTORY: _list_changes}.get(report.type, _list_today)
+    make = {TIMEFRAME: _make_absence_rows, HISTORY: _make_change_rows}.get(report.type, _make_present_rows)
     rows: list[CustomRow] = []
     for person in company.people:
         if all(_matches_filter(person, company, *part) for part in report.filters):
@@ -194,12 +194,12 @@ def _matches_filter(person: Person, company: Company, column: str, comparison: s
     return (column, comparison) == (OFFICE, "eq") and latest is not None and str(latest.office_id) == value
 
 
-def _list_today(report: CustomReport, company: Company, person: Person) -> Iterator[tuple[Cell, ...]]:
+def _make_present_rows(report: CustomReport, company: Company, person: Person) -> Iterator[tuple[Cell, ...]]:
     latest = company.latest_employment(person.id)
     yield tuple(Cell(column, _find_value(column, company, person, latest)) for column in report.columns)
 
 
-def _list_absences(report: CustomReport, company: Company, person: Person) -> Iterator[tuple[Cell, ...]]:
+def _make_absence_rows(report: CustomReport, company: Company, person: Person) -> Iterator[tuple[Cell, ...]]:
     """Return one row per absence, or one row without an absence."""
     first, last = report.starts_on, report.ends_on
     latest = company.latest_employment(person.id)
@@ -218,7 +218,7 @@ def _list_absences(report: CustomReport, company: Company, person: Person) -> It
             begin = (*begin, Cell(column, _sum(company, person, kind, first, last)))
 
 
-def _list_changes(report: CustomReport, company: Company, person: Person) -> Iterator[tuple[Cell, ...]]:
+def _make_change_rows(report: CustomReport, company: Company, person: Person) -> Iterator[tuple[Cell, ...]]:
     """Return one row with all changes, oldest first, or none if there are no changes."""
     found = []
     for stint in company.employments.of(person.id):

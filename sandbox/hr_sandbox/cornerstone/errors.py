@@ -58,7 +58,7 @@ def make_error(status: int, description: str | None = None) -> Response:
 
 
 def make_bad_request(description: str) -> ApiError:
-    """A query is invalid."""
+    """Return the error for an invalid query."""
     return ApiError(make_error(BAD_REQUEST, description))
 
 

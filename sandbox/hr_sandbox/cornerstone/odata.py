@@ -47,23 +47,23 @@ class Renderer:
         self._store = store
         self.long_texts = False
 
-    def body(self, table: EntitySet, columns: Iterable[Column], row: Row) -> Row:
+    def render_row(self, table: EntitySet, columns: Iterable[Column], row: Row) -> Row:
         """Render one row."""
         return {
             column.name: self._render_cell(table, column, self._store.value(table, row, column)) for column in columns
         }
 
-    def texts(self, table: EntitySet, columns: Iterable[Column], rows: Iterable[Row]) -> Iterator[str]:
+    def render_rows(self, table: EntitySet, columns: Iterable[Column], rows: Iterable[Row]) -> Iterator[str]:
         """Render rows as JSON."""
-        return (to_json(self.body(table, columns, row)) for row in rows)
+        return (to_json(self.render_row(table, columns, row)) for row in rows)
 
-    def bulk(self, table: EntitySet, columns: Sequence[Column], places: Sequence[int]) -> Iterator[str]:
+    def render_generated(self, table: EntitySet, columns: Sequence[Column], places: Sequence[int]) -> Iterator[str]:
         """Render generated rows as JSON."""
         if not places:
             return
         bulk = self._store.bulk
         first = bulk.row(table.name, places[0])
-        template = RowTemplate(self.body(table, columns, first))
+        template = RowTemplate(self.render_row(table, columns, first))
         writers = {column.name: self._make_writer(table, column) for column in columns if column.name in first}
         for place in places:
             row = bulk.row(table.name, place)
@@ -112,7 +112,7 @@ class OData:
         if table.service == EXPORTER and any(name == DELTA_TOKEN for name, _ in request.query):
             return self._start_changes(table, request, prefer)
         query = parse_query(table, self.store.portal.columns(table), request)
-        start_state = self.links.open("next", query.token, table.name) if query.token is not None else {}
+        start_state = self.links.open_token("next", query.token, table.name) if query.token is not None else {}
         if start_state and start_state["options"] != hash_options(query.options):
             raise make_bad_request("The token belongs to another query.")
         if "until" in start_state:
@@ -129,7 +129,7 @@ class OData:
         self, table: EntitySet, request: Request, prefer: Preferences, query: Query, start_state: dict[str, Any]
     ) -> Response:
         found = self._select(table, query)
-        start = found.after(start_state["after"]) if "after" in start_state else query.skip
+        start = found.index_after(start_state["after"]) if "after" in start_state else query.skip
         left = start_state.get("left", query.top)
         most, empty = self.short.get(table.name, (prefer.size, False))
         size = 0 if empty and "after" not in start_state else min(most, prefer.size)
@@ -137,9 +137,9 @@ class OData:
         rows, places, duplicates = found.page(start, end)
         columns = query.columns
         texts = [
-            *self.renderer.texts(table, columns, rows),
-            *self.renderer.bulk(table, columns, places),
-            *self.renderer.texts(table, columns, duplicates),
+            *self.renderer.render_rows(table, columns, rows),
+            *self.renderer.render_generated(table, columns, places),
+            *self.renderer.render_rows(table, columns, duplicates),
         ]
         left = None if left is None else left - (end - start)
         tail: dict[str, Any] = {}
@@ -147,11 +147,11 @@ class OData:
         if end < found.end and left != 0:
             # With `$orderby` or `$skip` a position is only an offset.
             placed = bool(query.order or query.skip) or not end
-            after = ["place", end] if placed else found.position(end)
+            after = ["place", end] if placed else found.position_before(end)
             if self.links.styles.get(table.name) == "repeated" and "after" in start_state:
                 after = start_state["after"]
             state = {"table": table.name, "after": after, "left": left, "options": hash_options(query.options), **track}
-            tail = self.links.next_link(table, request.root, query.options, self.links.token("next", state))
+            tail = self.links.make_next_link(table, request.root, query.options, self.links.make_token("next", state))
         elif track:
             tail = self._make_delta_link(table, track["track"])
         count = {"@odata.count": len(found)} if query.count else {}
@@ -193,14 +193,14 @@ class OData:
     # Changes
 
     def _make_delta_link(self, table: EntitySet, number: int) -> dict[str, str]:
-        token = self.links.token("delta", {"table": table.name, "track": number})
+        token = self.links.make_token("delta", {"table": table.name, "track": number})
         return {"@odata.deltaLink": f"{table.name}?{DELTA_TOKEN}={token}"}
 
     def _start_changes(self, table: EntitySet, request: Request, prefer: Preferences) -> Response:
         """Return the first page of changes since a delta link was issued."""
         if len(request.query) != 1:
             raise make_bad_request(f"Nothing else is asked for with {DELTA_TOKEN}.")
-        since = self.links.open("delta", request.query[0][1], table.name)["track"]
+        since = self.links.open_token("delta", request.query[0][1], table.name)["track"]
         if table.name not in self.store.portal.tracked:
             return make_not_implemented()
         state = {"track": since, "until": self.store.sequence(table.name), "place": 0}
@@ -217,7 +217,7 @@ class OData:
         texts = []
         for key, deleted in changes[start:end]:
             if not deleted and key in rows:
-                texts.append(to_json(self.renderer.body(table, columns, rows[key])))
+                texts.append(to_json(self.renderer.render_row(table, columns, rows[key])))
             else:
                 texts.append(to_json(self._render_deleted_row(table, request, key)))
         if end < len(changes):
@@ -228,7 +228,7 @@ class OData:
                 "until": state["until"],
                 "place": end,
             }
-            tail = self.links.next_link(table, request.root, (), self.links.token("next", named))
+            tail = self.links.make_next_link(table, request.root, (), self.links.make_token("next", named))
         else:
             tail = self._make_delta_link(table, state["until"])
         return self._respond(table, request, texts, {}, tail, context="/$delta")
@@ -257,7 +257,7 @@ class OData:
         columns = self.store.portal.columns(table).values()
         body = {
             "@odata.context": f"{_context_url(table, request)}/$entity",
-            **self.renderer.body(table, columns, row),
+            **self.renderer.render_row(table, columns, row),
         }
         return Response(200, to_json(body).encode(), {"content-type": JSON_TYPE, **ODATA})
 

@@ -45,12 +45,12 @@ class Links:
     _ended: dict[str, float] = field(default_factory=dict)
     _number: int = 0
 
-    def token(self, kind: str, payload: Payload) -> str:
+    def make_token(self, kind: str, payload: Payload) -> str:
         """Return a new token of a kind."""
         self._number += 1
         return self._cursors.encode({**payload, "kind": kind, "at": self.clock.seconds(), "n": self._number})
 
-    def open(self, kind: str, text: str, table: str) -> Payload:
+    def open_token(self, kind: str, text: str, table: str) -> Payload:
         """Decode a token. Rejects expired tokens and those of other tables."""
         payload = self._cursors.decode(text)
         if payload is None or payload["kind"] != kind or payload["table"] != table:
@@ -65,7 +65,7 @@ class Links:
         """Expire all links of a kind."""
         self._ended[kind] = self._number
 
-    def next_link(self, table: EntitySet, root: str, options: tuple[tuple[str, str], ...], token: str) -> Payload:
+    def make_next_link(self, table: EntitySet, root: str, options: tuple[tuple[str, str], ...], token: str) -> Payload:
         """Return the member with the link to the next page."""
         style = self.styles.get(table.name, "normal")
         if style == "missing":
@@ -134,7 +134,7 @@ class Selection:
         """The number of rows including duplicates."""
         return len(self) + len(self.duplicates)
 
-    def after(self, position: Position) -> int:
+    def index_after(self, position: Position) -> int:
         """Return the index after a position. A row that was changed since has moved to the end."""
         kind, *where = position
         if kind == "row":
@@ -144,7 +144,7 @@ class Selection:
             return len(self.rows) + bisect_right(self.places, where[0])
         return int(where[0])
 
-    def position(self, index: int) -> Position:
+    def position_before(self, index: int) -> Position:
         """Return the position of the row before an index."""
         place = index - 1 - len(self.rows)
         if place < 0:

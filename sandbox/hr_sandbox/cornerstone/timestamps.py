@@ -50,7 +50,7 @@ def parse_timestamp(text: str, *, bare_days: bool = False) -> int | None:
 
 
 def truncate(ticks: int, native: str) -> int:
-    """Reduce a timestamp to the precision of the column: `datetime(0)` keeps minutes."""
+    """Truncate a timestamp to the precision of the column: `datetime(0)` keeps minutes."""
     if native == "datetime(0)":
         return ticks - ticks % MINUTE
     return ticks - ticks % 10_000 if native == "datetime(3)" else ticks

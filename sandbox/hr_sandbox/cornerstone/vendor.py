@@ -218,7 +218,7 @@ class Cornerstone(Vendor):
             raise ControlError(f"The stream {stream} has more than {MAX_RECORDS} generated rows.")
         columns = tuple(store.portal.columns(table).values())
         rows = [*store.rows(stream), *(store.bulk.row(stream, place) for place in range(size))]
-        return [self.odata.renderer.body(table, columns, row) for row in rows]
+        return [self.odata.renderer.render_row(table, columns, row) for row in rows]
 
     def permissions(self) -> Json:
         """Return the scopes, and how tables are set to respond."""

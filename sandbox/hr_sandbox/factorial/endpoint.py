@@ -201,22 +201,22 @@ class Endpoints:
 
     def _select(self, query: Query) -> list[Row]:
         name = query.resource.name
-        on = query.day("reference_date") if "reference_date" in query.resource.parameters else None
+        on = query.get_day("reference_date") if "reference_date" in query.resource.parameters else None
         rows = self.store.stats(on) if on and name == STATS else self.store.rows(name)
         tests = [*make_visibility_tests(query), *filters.make_tests(query), *make_date_tests(query)]
         if tests:
             rows = [row for row in rows if all(test(row) for test in tests)]
         if name == FRENCH_COUNTS and "from" in query:
-            rows = [_count_inside(row, query.day("from"), query.day("to")) for row in rows]
+            rows = [_count_inside(row, query.get_day("from"), query.get_day("to")) for row in rows]
         return rows
 
     def _handle_shifts(self, query: Query) -> Response:
         """Return all shifts at once, regardless of the limit. A wide window takes longer than clients wait."""
         modes, bulk = self.modes, self.store.bulk
-        first, last = query.day("start_on"), query.day("end_on")
-        touched = query.day("updated_at")
+        first, last = query.get_day("start_on"), query.get_day("end_on")
+        touched = query.get_day("updated_at")
         seconds = 0.0
-        if touched is None and not query.many("ids[]"):
+        if touched is None and not query.get_all("ids[]"):
             wide = first is None or last is None or (last - first).days >= modes.widest_days
             seconds = modes.stall_seconds if wide else 0.0
         tests, bounds = filters.make_tests(query), make_date_tests(query, or_later=modes.or_later)

@@ -61,7 +61,7 @@ def make_forbidden(module: str, form: str | None, status: int | None) -> Respons
 
 
 def make_invalid_parameter(module: str, name: str, sentence: str) -> ApiError:
-    """A parameter is invalid. Each module has its own format."""
+    """Return the error for an invalid parameter. Each module has its own format."""
     shapes = (
         make_error_with_code(BAD_REQUEST, sentence, name),
         make_json_response({"errors": {name: [sentence]}}, UNPROCESSABLE),
@@ -72,10 +72,10 @@ def make_invalid_parameter(module: str, name: str, sentence: str) -> ApiError:
 
 
 def make_invalid_cursor(name: str) -> ApiError:
-    """A cursor or page size is invalid."""
+    """Return the error for an invalid cursor or page size."""
     return ApiError(make_error_with_code(BAD_REQUEST, "is invalid", name))
 
 
 def make_not_found() -> ApiError:
-    """The record does not exist."""
+    """Return the error for a record that does not exist."""
     return ApiError(make_error_with_code(NOT_FOUND, "Record not found"))

@@ -78,11 +78,11 @@ class Pools:
             "attendance/shifts": [row.id for row in company.attendances],
         }
 
-    def of(self, field: Field) -> list[int] | list[str]:
+    def find_for(self, field: Field) -> list[int] | list[str]:
         """Return the ids that a field may contain."""
-        return self.named(field.refers or REFERENCES.get(field.name))
+        return self.find(field.refers or REFERENCES.get(field.name))
 
-    def named(self, resource: str | None) -> list[int] | list[str]:
+    def find(self, resource: str | None) -> list[int] | list[str]:
         """Return the ids of a resource, or arbitrary numbers if it is unknown."""
         if resource is None:
             return list(range(1, 60))
@@ -184,7 +184,7 @@ class FakeValues:
         return EMPTY[kind]() if kind in EMPTY else self._make_scalar(kind, field.name, words)
 
     def _draw_reference(self, field: Field, words: str) -> Any:  # noqa: ANN401  an id, or a list of ids
-        pool = self._pools.of(field)
+        pool = self._pools.find_for(field)
         if field.type != "ids":
             return stable_choice(pool, words) if pool else None
         return sorted({stable_choice(pool, words, index) for index in range(stable_number(words) % 4)}) if pool else []

@@ -40,20 +40,20 @@ def make_date_tests(query: Query, *, or_later: bool = False) -> list[Test]:
     if query.resource.name.startswith(EXPENSES) and len({"from", "to"} & given.keys()) == 1:
         given = {name: bound for name, bound in given.items() if name not in {"from", "to"}}
         for name in ("from", "to"):
-            query.timestamp(name)
+            query.get_timestamp(name)
     tests = []
     for name, (operator, field) in given.items():
         if operator == "any":
-            query.day(name)  # must be a date, but has no documented effect
+            query.get_day(name)  # must be a date, but has no documented effect
             continue
         if operator == "within":
-            tests.append(_cover(field, query.day(name)))
+            tests.append(_cover(field, query.get_day(name)))
             continue
         by_day = operator.startswith("day")
         sign = operator.removeprefix("day")
         if or_later and sign == "==":
             sign = ">="
-        bound = query.day(name) if by_day else query.timestamp(name)
+        bound = query.get_day(name) if by_day else query.get_timestamp(name)
         tests.append(_compare(field, COMPARE[sign], bound, f"{query.resource.name}/{field}" in OPEN_ENDED))
     return tests
 
@@ -134,9 +134,9 @@ def make_visibility_tests(query: Query) -> list[Predicate]:
         hidden
         for flag, shown, hidden in HIDDEN_ROWS.get(query.resource.name, ())
         # If the version does not have the flag, nothing is hidden.
-        if query.flag(flag) is not shown and query.version in query.resource.parameters[flag].span
+        if query.get_flag(flag) is not shown and query.version in query.resource.parameters[flag].span
     ]
-    if query.resource.name == WORKED and len(query.many("employee_ids[]")) == 1:
+    if query.resource.name == WORKED and len(query.get_all("employee_ids[]")) == 1:
         hiding = []  # for a single employee everything is visible
     return [lambda row, hidden=hidden: not hidden(row) for hidden in hiding]  # type: ignore[misc]
 
@@ -145,20 +145,23 @@ def remove_unrequested(query: Query, rows: list[Row]) -> list[Row]:
     """Remove the fields that were not requested."""
     name = query.resource.name
     without = {
-        field: value for flag, fields, value in EMPTY.get(name, ()) if query.flag(flag) is not True for field in fields
+        field: value
+        for flag, fields, value in EMPTY.get(name, ())
+        if query.get_flag(flag) is not True
+        for field in fields
     }
     if name == MEMBERSHIPS and not _wants_sources(query):
         without = dict.fromkeys(SOURCES)
     rows = [{**row, **without} for row in rows] if without else rows
-    if name == WORKED and query.flag("include_time_range_category") is not True:
+    if name == WORKED and query.get_flag("include_time_range_category") is not True:
         return [{**row, "worked_time_blocks": _hide_range(row["worked_time_blocks"])} for row in rows]
     return rows
 
 
 def _wants_sources(query: Query) -> bool:
     """Return whether the source of memberships was requested, which requires a single employee and no teams."""
-    alone = len(query.many("employee_ids[]")) == 1 and "team_ids[]" not in query
-    return alone and query.flag("with_source_attribution") is True
+    alone = len(query.get_all("employee_ids[]")) == 1 and "team_ids[]" not in query
+    return alone and query.get_flag("with_source_attribution") is True
 
 
 def _hide_range(blocks: list[Row]) -> list[Row]:
@@ -202,16 +205,16 @@ def check_required(query: Query) -> None:
     resource = query.resource
     for name in resource.needs:
         known = query.version in resource.parameters[name].span
-        if known and not any(query.many(name)):
+        if known and not any(query.get_all(name)):
             raise make_invalid_parameter(resource.module, name, "can't be blank")
         parameter = resource.parameters[name]
-        if known and parameter.choices and not set(query.many(name)) <= set(parameter.choices):
+        if known and parameter.choices and not set(query.get_all(name)) <= set(parameter.choices):
             raise make_invalid_parameter(resource.module, name, "is not included in the list")
     groups = ONE_OF.get(resource.name, ())
-    if groups and not any(all(any(query.many(name)) for name in group) for group in groups):
+    if groups and not any(all(any(query.get_all(name)) for name in group) for group in groups):
         raise make_invalid_parameter(resource.module, groups[0][0], "is missing, and nothing else bounds the request")
     name, most = AT_MOST.get(resource.name, ("", 0))
-    if len(query.many(name)) > most:
+    if len(query.get_all(name)) > most:
         raise make_invalid_parameter(resource.module, name, f"takes {most} at most")
 
 
@@ -225,11 +228,11 @@ def _test_parameter(query: Query, name: str) -> Test | None:
     """Return the test for a parameter, or None if it has no effect."""
     place = f"{query.resource.name}/{name}"
     if place in TRUE_ONLY:
-        return TRUE_ONLY[place] if query.flag(name) else None
+        return TRUE_ONLY[place] if query.get_flag(name) else None
     if name in BOUNDS.get(query.resource.name, {}) or place == APPROVED:
         return None
     if name in EXCLUDING:
-        without = set(query.many(name))
+        without = set(query.get_all(name))
         return lambda row: str(to_api_id(row["id"])) not in without
     field = _find_field(query.resource.name, name)
     if field is None:
@@ -239,9 +242,9 @@ def _test_parameter(query: Query, name: str) -> Test | None:
 
 def _test_equality(query: Query, name: str, field: str) -> Test | None:
     if query.resource.parameters[name].type == "boolean":
-        wanted = query.flag(name)
+        wanted = query.get_flag(name)
         return lambda row: row.get(field) is wanted
-    texts = {text for text in query.many(name) if text} if name.endswith("[]") else {query.one(name)}
+    texts = {text for text in query.get_all(name) if text} if name.endswith("[]") else {query.get(name)}
     if ALL in texts:
         return None
     numbers = _is_number(query.resource.name, field)
@@ -274,7 +277,7 @@ def _find_field(resource: str, name: str) -> str | None:
 
 
 def _test_search(query: Query, name: str) -> Test | None:
-    wanted = (query.one(name) or "").lower()
+    wanted = (query.get(name) or "").lower()
     fields = [field for field in NAMES if field in query.resource.fields]
     if not fields:
         return None
@@ -287,13 +290,13 @@ def _test_views(query: Query) -> list[Test]:
     """Return the tests for resources with several views. Rows do not show which view they belong to."""
     parameters = query.resource.parameters
     if query.resource.name == "finance/contacts":
-        wanted = query.one(CONTACT_TYPE) or VENDOR
+        wanted = query.get(CONTACT_TYPE) or VENDOR
         return [lambda row: row["_contact_type"] == wanted]
     if query.resource.name == "documents/documents":
-        views = {f"_{name}": query.flag(name) or False for name in VIEWS}
+        views = {f"_{name}": query.get_flag(name) or False for name in VIEWS}
         return [lambda row: all(bool(row.get(name)) is wanted for name, wanted in views.items())]
     if "archived" in parameters and query.resource.name.endswith("_contract_types"):
-        archived = query.flag("archived") or False
+        archived = query.get_flag("archived") or False
         return [lambda row: row["_archived"] is archived]
     if query.resource.name == "timeoff/leaves":
         return _test_approval(query)
@@ -301,7 +304,7 @@ def _test_views(query: Query) -> list[Test]:
 
 
 def _test_approval(query: Query) -> list[Test]:
-    approved, pending = query.flag("approved"), query.flag("include_pending")
+    approved, pending = query.get_flag("approved"), query.get_flag("include_pending")
     if approved is None and not pending:
         return []
     wanted = {value for value, asked in ((approved, approved is not None), (None, pending)) if asked}

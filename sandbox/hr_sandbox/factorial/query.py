@@ -60,23 +60,23 @@ class Query:
         """The names of the given parameters."""
         return tuple(self._values)
 
-    def many(self, name: str) -> list[str]:
+    def get_all(self, name: str) -> list[str]:
         """Return all values of a parameter."""
         return self._values.get(name, [])
 
-    def one(self, name: str) -> str | None:
+    def get(self, name: str) -> str | None:
         """Return the last value of a parameter, or None."""
-        values = self.many(name)
+        values = self.get_all(name)
         return values[-1] if values else None
 
-    def flag(self, name: str) -> bool | None:
+    def get_flag(self, name: str) -> bool | None:
         """Return the value of a flag, or None if it was not given."""
-        text = self.one(name)
+        text = self.get(name)
         return None if text is None else FLAGS.get(text)
 
-    def timestamp(self, name: str) -> datetime | None:
+    def get_timestamp(self, name: str) -> datetime | None:
         """Return a UTC timestamp, or None if it was not given."""
-        text = self.one(name)
+        text = self.get(name)
         if text is None:
             return None
         try:
@@ -84,9 +84,9 @@ class Query:
         except (ValueError, OverflowError) as error:
             raise make_invalid_parameter(self.resource.module, name, "is not a valid date") from error
 
-    def day(self, name: str) -> date | None:
+    def get_day(self, name: str) -> date | None:
         """Return a date, or the UTC date of a timestamp."""
-        timestamp = self.timestamp(name)
+        timestamp = self.get_timestamp(name)
         return timestamp and timestamp.date()
 
 

@@ -163,7 +163,7 @@ def to_api_id(number: int) -> int:
 
 
 def format_id(number: int, version: str) -> int | str:
-    """The number as a version shows it."""
+    """Format an id as a version of the API does: as an integer or as a text."""
     return to_api_id(number) if version < TEXT_IDS else str(to_api_id(number))
 
 

@@ -33,7 +33,7 @@ class Site(Protocol):
         """The first segment of its paths."""
 
     def handle(self, request: Request) -> Response:
-        """Answer a request, with an error response if need be."""
+        """Handle a request. Errors are responses too."""
 
     def error(self, status: int, request: Request) -> Response:
         """Return the site's response for a failure of the service, such as 429 or 503."""

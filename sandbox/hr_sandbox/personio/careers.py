@@ -121,7 +121,7 @@ class Careers:
             return self.error(404, request)
         if query.get("language") not in LANGUAGES or len(request.query) > 1:
             return self.error(400, request)
-        mode = self._modes.of(CAREERS, query["language"])
+        mode = self._modes.find(CAREERS, query["language"])
         if mode in {MISSING, ROBOTS, PAGE, MOVED}:
             return self._replace_page(mode, request)
         body = "".join(

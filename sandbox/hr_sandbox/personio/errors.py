@@ -40,17 +40,17 @@ def make_problem(status: int, detail: str | None = None, title: str | None = Non
 
 
 def make_invalid_value(name: str, status: int = 400, title: str | None = None) -> ApiError:
-    """A parameter has an invalid value."""
+    """Return the error for a parameter with an invalid value."""
     return ApiError(make_problem(status, f"The value of the parameter {name} is not valid.", title))
 
 
 def make_invalid_parameter(name: str) -> ApiError:
-    """A parameter or operator is unknown, empty or repeated."""
+    """Return the error for a parameter or operator that is unknown, empty or repeated."""
     return ApiError(make_problem(400, f"{FILTER_ENCODING[:-1]}: {name}."))
 
 
 def make_endpoint_not_found(path: str) -> Response:
-    """The path does not exist, or is hidden from this credential."""
+    """Return the error for a path that does not exist, or is hidden from this credential."""
     return make_problem(404, f"The endpoint with {path} was not found", "Not found")
 
 

@@ -141,13 +141,13 @@ def _make_getter(name: str, value: Getter) -> Callable[[Any], Any]:
 
 
 def filter_any_of(name: str, value: Getter = None) -> Filter:
-    """Match rows whose value is in a comma-separated list."""
+    """Return a filter for rows whose value is in a comma-separated list."""
     get = _make_getter(name, value)
     return Filter(name, parse_list, lambda row, wanted: str(get(row)) in wanted)
 
 
 def filter_equal(name: str, value: Getter = None, parse: Callable[[str], Any] = parse_text) -> Filter:
-    """Match rows that have this value."""
+    """Return a filter for rows that have exactly the given value."""
     get = _make_getter(name, value)
     return Filter(name, parse, lambda row, wanted: get(row) == wanted)
 

@@ -59,10 +59,10 @@ class Modes:
         self._chosen[path, key] = mode
         return {"path": path, "mode": mode, "id": key}
 
-    def of(self, path: str, key: str | None = None) -> str:
+    def find(self, path: str, key: str | None = None) -> str:
         """Return the mode of an endpoint."""
         return self._chosen.get((path, key)) or self._chosen.get((path, None), NORMAL)
 
-    def chosen(self) -> list[Json]:
+    def list_chosen(self) -> list[Json]:
         """Return all modes that were set."""
         return [{"path": path, "mode": mode, "id": key} for (path, key), mode in self._chosen.items()]

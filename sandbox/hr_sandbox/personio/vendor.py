@@ -170,7 +170,9 @@ class Personio(Vendor):
         if isinstance(endpoint, ListEndpoint):
             return self._make_page(endpoint, request, raw, path_values, permissions)
         assert isinstance(endpoint, ItemEndpoint)  # noqa: S101  there are only two types
-        context = RenderContext(self.company, request.root, permissions=permissions, mode=self.modes.of(endpoint.path))
+        context = RenderContext(
+            self.company, request.root, permissions=permissions, mode=self.modes.find(endpoint.path)
+        )
         body = endpoint.body(context, raw, path_values)
         return self.access.visible(endpoint.stream, body)
 
@@ -182,7 +184,7 @@ class Personio(Vendor):
         path_values: Values,
         permissions: frozenset[str],
     ) -> Json:
-        mode = self.modes.of(endpoint.path, path_values.get("id"))
+        mode = self.modes.find(endpoint.path, path_values.get("id"))
         if mode in REPORT_MODES:
             raise ApiError(make_unreadable_report(mode, path_values["id"]))
         cursor = raw.get("cursor")
@@ -242,7 +244,7 @@ class Personio(Vendor):
             "revoked": self.access.denied,
             "hidden": sorted(self.access.hidden),
             "links": self._styles,
-            "modes": self.modes.chosen(),
+            "modes": self.modes.list_chosen(),
             "duplicates": {stream: sorted(keys) for stream, keys in self._duplicates.items()},
         }
 

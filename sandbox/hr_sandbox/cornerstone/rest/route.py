@@ -93,7 +93,7 @@ class Call:
         return ApiError(self.route.error_builder(self.request)(status, text))
 
     def bad_request(self, name: str, sentence: str) -> ApiError:
-        """A parameter is invalid."""
+        """Return the error for an invalid parameter."""
         if self.route.family == NEW:
             return ApiError(make_validation_error(BAD_REQUEST, {name: sentence}))
         return self.fail(BAD_REQUEST, f"{name}: {sentence}")

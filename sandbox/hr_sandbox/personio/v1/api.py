@@ -81,7 +81,7 @@ class V1:
             raise StatusError(403, "Wrong credentials", 0)
         granted = " ".join(permission for permission in PERMISSIONS if permission not in self._access.denied)
         data = {"token": token, "expires_in": int(self._tokens.lifetime), "scope": granted}
-        if self._modes.of(AUTH_PATH) == NO_EXPIRY:
+        if self._modes.find(AUTH_PATH) == NO_EXPIRY:
             del data["expires_in"]
         return make_json_response({"success": True, "data": data})
 
@@ -95,7 +95,7 @@ class V1:
         if (denied := self._access.denied_status(route.path, route.permission, 403)) is not None:
             raise StatusError(denied)
         query = route.parse(request.query)
-        mode = self._modes.of(route.path)
+        mode = self._modes.find(route.path)
         body = route.handle(Call(self._company, request.root, match, query, mode))
         return body if isinstance(body, Response) else make_json_response(self._hide_attributes(route, body))
 

@@ -45,7 +45,7 @@ class StatusError(Exception):
 
 
 def make_invalid_parameter(name: str) -> StatusError:
-    """A parameter is unknown or has an invalid value. The code is not the status."""
+    """Return the error for a parameter that is unknown or invalid. Its code is not the status."""
     return StatusError(400, f"The parameter {name} is not valid", 0)
 
 
