@@ -45,14 +45,14 @@ class Vendor(ABC):
         """Return the vendor's response for a failure of the service, such as 429 or 503."""
 
     @abstractmethod
-    def template(self, path: str) -> str | None:
+    def find_template(self, path: str) -> str | None:
         """Return the declared path that a request's path matches, or None."""
 
     def controls(self) -> dict[str, Callable[[Json], Json]]:
         """Return the controls that only this vendor has, by name."""
         return {}
 
-    def window(self, first: date | None, last: date | None) -> tuple[date, date]:
+    def complete_window(self, first: date | None, last: date | None) -> tuple[date, date]:
         """Return the window, by default from 1 January five years back to the end of the current month."""
         today = self.company.today
         return first or date(today.year - YEARS_BACK, 1, 1), last or first_of_month_after(today, 1) - timedelta(1)

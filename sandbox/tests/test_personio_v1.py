@@ -148,7 +148,7 @@ def test_permissions_and_attributes(make_api: Any) -> None:
     assert "absences:read" not in api.post_json("/v1/auth", CLIENT)[1]["data"]["scope"]
     api.vendor.allow("employees.last_modified_at", allowed=False)
     assert not any("last_modified_at" in row["attributes"] for row in read_stream(api))
-    assert api.vendor.template(f"{PEOPLE}/{person}/absences/balance") == f"{PEOPLE}/{{id}}/absences/balance"
+    assert api.vendor.find_template(f"{PEOPLE}/{person}/absences/balance") == f"{PEOPLE}/{{id}}/absences/balance"
 
 
 def test_the_documented_limits(make_api: Any) -> None:

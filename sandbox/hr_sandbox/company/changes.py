@@ -74,7 +74,7 @@ class Changes:
         for name, value in parsed.items():
             setattr(person, name, value)
         if "email" not in parsed:
-            person.email = people.email(person)
+            person.email = people.make_email(person)
         employment = careers.join(person, office, start)
         Pay(self.company, self._rng).generate([employment])
         for row in (person, employment):

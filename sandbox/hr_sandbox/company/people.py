@@ -69,10 +69,10 @@ class People(Generator):
             updated_at=rng.later(created_at, 0.85),
             attributes=self._draw_attributes(office, first_day),
         )
-        person.email = self.email(person)
+        person.email = self.make_email(person)
         return person, office
 
-    def email(self, person: Person) -> str:
+    def make_email(self, person: Person) -> str:
         """Return a unique address. It contains the number, because names repeat."""
         return f"{email_name(person.first_name, person.last_name)}.{person.id}@{self.company.domain}"
 

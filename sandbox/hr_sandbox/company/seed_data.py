@@ -33,22 +33,22 @@ COST_CENTERS: tuple[str, ...] = _DATA["cost_centers"]
 FAMILIES: dict[str, tuple[str, str, tuple[str, ...], tuple[tuple[str, int], ...]]] = _DATA["families"]
 # Departments within others: name, abbreviation, family of the parent.
 SUB_DEPARTMENTS: tuple[tuple[str, str | None, str], ...] = _DATA["sub_departments"]
-# With category, unit and share.
+# Absence types: name, category, unit and share.
 ABSENCE_TYPES: tuple[tuple[str, str, str, int], ...] = _DATA["absence_types"]
-# With category.
+# Compensation types: name and category.
 COMPENSATION_TYPES: tuple[Pair, ...] = _DATA["compensation_types"]
-# Id, type, label and global id. As in real accounts, labels are missing, translated and used twice.
+# Custom attributes: id, type, label and global id. As in real accounts, labels are missing, translated and used twice.
 ATTRIBUTES: tuple[tuple[str, str, str | None, str | None], ...] = _DATA["attributes"]
-# Type and reason.
+# Terminations: type and reason.
 TERMINATIONS: tuple[tuple[str, str | None], ...] = _DATA["terminations"]
 COMMENTS: tuple[str | None, ...] = _DATA["comments"]
 CLIENTS: tuple[str, ...] = _DATA["clients"]
-# With subprojects.
+# Projects with their subprojects.
 PROJECTS: tuple[tuple[str, tuple[str, ...]], ...] = _DATA["projects"]
-# With the names and kinds of their stages.
+# Categories of openings, with the names and kinds of their stages.
 RECRUITING: tuple[tuple[str, tuple[Pair, ...]], ...] = _DATA["recruiting"]
 CHANNELS: tuple[str, ...] = _DATA["channels"]
-# With share and media types.
+# Document categories: name, share and media types.
 DOCUMENTS: tuple[tuple[str, int, tuple[str, ...]], ...] = _DATA["documents"]
-# Name, address, status and events.
+# Webhooks: name, address, status and events.
 WEBHOOKS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = _DATA["webhooks"]

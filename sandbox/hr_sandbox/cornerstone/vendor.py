@@ -83,7 +83,7 @@ class Cornerstone(Vendor):
         del request
         return make_error(status)
 
-    def template(self, path: str) -> str | None:
+    def find_template(self, path: str) -> str | None:
         """Return the declared path that a request's path matches, or None."""
         for root in ROOTS.values():
             if path.startswith(f"{root}/"):
@@ -182,7 +182,7 @@ class Cornerstone(Vendor):
 
     # Controls
 
-    def window(self, first: date | None, last: date | None) -> tuple[date, date]:
+    def complete_window(self, first: date | None, last: date | None) -> tuple[date, date]:
         """Return the window, by default the last thirty days."""
         today = self.company.today
         return first or today - timedelta(WINDOW_DAYS), last or today
@@ -204,7 +204,7 @@ class Cornerstone(Vendor):
         store = self.odata.store
         if stream in load_entity_sets():
             return len(store.rows(stream)) + store.bulk.size(stream)
-        return len(self.rest.records(stream, *self.window(first, last)))
+        return len(self.rest.records(stream, *self.complete_window(first, last)))
 
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
         """Return the rows of a full read of a stream, with all permissions and attributes."""
@@ -212,7 +212,7 @@ class Cornerstone(Vendor):
         store = self.odata.store
         table = load_entity_sets().get(stream)
         if table is None:
-            return self.rest.records(stream, *self.window(first, last))
+            return self.rest.records(stream, *self.complete_window(first, last))
         size = store.bulk.size(stream)
         if size > MAX_RECORDS:
             raise ControlError(f"The stream {stream} has more than {MAX_RECORDS} generated rows.")

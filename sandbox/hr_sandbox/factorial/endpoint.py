@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from hr_sandbox.factorial.fake_values import Row
     from hr_sandbox.factorial.tables import Resource
 
-FORMS = ("{}.000Z", "{}.000Z", "{}.000+00:00", "{}Z")
-SECONDS = 19  # the length of a timestamp without a fraction
-TIMES = ("_at", "_on", "date")  # suffixes of fields with dates and times
+TIMESTAMP_FORMATS = ("{}.000Z", "{}.000Z", "{}.000+00:00", "{}Z")
+TIMESTAMP_LENGTH = 19  # the length of a timestamp without a fraction
+TIME_SUFFIXES = ("_at", "_on", "date")  # suffixes of fields with dates and times
 
 
 @cache
@@ -43,18 +43,18 @@ def _field_names(name: str, version: str) -> tuple[tuple[str, ...], tuple[str, .
     return (
         tuple(field.name for field in fields),
         tuple(field.name for field in fields if field.type in {"id", "ids"}),
-        tuple(field.name for field in fields if field.form or field.name.endswith(TIMES)),
+        tuple(field.name for field in fields if field.form or field.name.endswith(TIME_SUFFIXES)),
     )
 
 
 @cache
 def _make_formatter(module: str) -> Callable[[Any], Any]:
     """Return the function that formats dates and times for a module."""
-    form = FORMS[stable_number("moments", module) % len(FORMS)]
+    form = TIMESTAMP_FORMATS[stable_number("moments", module) % len(TIMESTAMP_FORMATS)]
 
     def format_value(value: Any) -> Any:  # noqa: ANN401  any JSON
         if isinstance(value, datetime):
-            return form.format(value.isoformat()[:SECONDS])
+            return form.format(value.isoformat()[:TIMESTAMP_LENGTH])
         if isinstance(value, time):
             return value.isoformat("minutes")
         return value.isoformat() if isinstance(value, date) else value

@@ -25,7 +25,7 @@ UNUSED = (
     *("observations", "half_day", "workplace_id", "time_settings_break_configuration_id"),
     *(f"{way}_location_{part}" for way in ("in", "out") for part in ("latitude", "longitude", "accuracy")),
 )
-SECONDS = 19  # the length of a timestamp without a fraction
+TIMESTAMP_LENGTH = 19  # the length of a timestamp without a fraction
 FIRST = 10_000_000  # the first id, above those of the company
 YEARS = 5
 
@@ -94,7 +94,7 @@ class Bulk:
         template = RowTemplate(body)
         added = int(body["id"]) - FIRST - places[0]  # the offset that the vendor adds to ids
         form = str if isinstance(body["id"], int) else '"{}"'.format
-        fraction = (body["created_at"] or body["updated_at"] or "")[SECONDS:]
+        fraction = (body["created_at"] or body["updated_at"] or "")[TIMESTAMP_LENGTH:]
         for place in places:
             day = (self.first_day + timedelta(place * self._days // self.rows)).isoformat()
             minutes, start = 240 + place % 240, (6 + place % 6) * 60 + place % 60

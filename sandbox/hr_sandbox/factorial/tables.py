@@ -95,7 +95,7 @@ class Resource:
 
     @property
     def stream(self) -> str:
-        """The name as a stream."""
+        """The name of the stream with its rows."""
         return self.name.replace("/", "_")
 
     @property

@@ -93,7 +93,7 @@ class Factorial(Vendor):
         del request
         return make_error(status)
 
-    def template(self, path: str) -> str | None:
+    def find_template(self, path: str) -> str | None:
         """Return the declared path that a request's path matches, or None."""
         if path in OAUTH_ENDPOINTS:
             return path
@@ -164,7 +164,7 @@ class Factorial(Vendor):
 
     # Controls
 
-    def window(self, first: date | None, last: date | None) -> tuple[date, date]:
+    def complete_window(self, first: date | None, last: date | None) -> tuple[date, date]:
         """Return the window, by default from 1 January five years back to a year ahead."""
         today = self.company.today
         ahead = date(today.year + 1, today.month, min(today.day, 28))
@@ -177,12 +177,12 @@ class Factorial(Vendor):
 
     def count(self, stream: str, first: date | None, last: date | None) -> int:
         """Return how many rows a full read of a stream yields, in a window of dates if one is given."""
-        return self.endpoints.count(find_stream(stream), *self.window(first, last))
+        return self.endpoints.count(find_stream(stream), *self.complete_window(first, last))
 
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
         """Return the rows of a full read of a stream, with all permissions, in the newest version."""
         del root
-        return self.endpoints.records(find_stream(stream), NEWEST, *self.window(first, last))
+        return self.endpoints.records(find_stream(stream), NEWEST, *self.complete_window(first, last))
 
     def permissions(self) -> Json:
         """Return the booked modules, and how endpoints are set to respond."""

@@ -38,7 +38,7 @@ class Site(Protocol):
     def error(self, status: int, request: Request) -> Response:
         """Return the site's response for a failure of the service, such as 429 or 503."""
 
-    def template(self, path: str) -> str | None:
+    def find_template(self, path: str) -> str | None:
         """Return the declared path that a request's path matches, or None."""
 
 
@@ -61,10 +61,10 @@ class VendorApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        request = await _read(scope, receive, self._vendor.name)
+        request = await _read_request(scope, receive, self._vendor.name)
         full_path = f"/{self._vendor.name}{request.path}"
-        template = self._vendor.template(request.path)
-        query = _query(request)
+        template = self._vendor.find_template(request.path)
+        query = _collect_query(request)
         self._log.in_flight += 1
         entry: dict[str, Any] = {
             "method": request.method,
@@ -92,11 +92,11 @@ class VendorApp:
         finally:
             self._log.in_flight -= 1
         if response is None:
-            await _break(scope, receive)
+            await _close_connection(scope, receive)
         else:
-            await _send(response, send, whole=not (fault and fault.kind == "truncated"))
+            await _send_response(response, send, whole=not (fault and fault.kind == "truncated"))
             if fault and fault.kind == "truncated":
-                await _break(scope, receive)
+                await _close_connection(scope, receive)
 
     def _respond(self, request: Request, fault: Fault | None) -> Response | None:
         """Return the site's response, changed by a fault if there is one; None to send no response."""
@@ -116,7 +116,7 @@ class VendorApp:
         return response
 
 
-async def _read(scope: Scope, receive: Receive, prefix: str) -> Request:
+async def _read_request(scope: Scope, receive: Receive, prefix: str) -> Request:
     headers = {name.decode("latin-1").lower(): text.decode("latin-1") for name, text in scope["headers"]}
     parts = []
     while True:
@@ -135,7 +135,7 @@ async def _read(scope: Scope, receive: Receive, prefix: str) -> Request:
     )
 
 
-def _query(request: Request) -> dict[str, str | list[str]]:
+def _collect_query(request: Request) -> dict[str, str | list[str]]:
     """Return the query as an object. A repeated parameter has a list of values."""
     query: dict[str, str | list[str]] = {}
     for name, text in request.query:
@@ -147,7 +147,7 @@ def _query(request: Request) -> dict[str, str | list[str]]:
     return query
 
 
-async def _send(response: Response, send: Send, *, whole: bool) -> None:
+async def _send_response(response: Response, send: Send, *, whole: bool) -> None:
     headers = {**response.headers, "content-length": str(len(response.body))}
     raw = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()]
     await send({"type": "http.response.start", "status": response.status, "headers": raw})
@@ -161,7 +161,7 @@ async def _send(response: Response, send: Send, *, whole: bool) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": not whole})
 
 
-async def _break(scope: Scope, receive: Receive) -> None:
+async def _close_connection(scope: Scope, receive: Receive) -> None:
     """Close the connection and wait until it is closed, so that the server sends nothing more."""
     scope["state"][TRANSPORT].close()
     while (await receive())["type"] != "http.disconnect":

@@ -29,7 +29,7 @@ LANGUAGES = ("de", "en", "fr", "es", "nl", "it", "pt", "sv", "fi", "pl", "cs")
 WORKPLACES = ("onsite", "hybrid", "remote")
 PAID_PERCENT = 10  # one in this many positions states its salary
 DEPTH = 2000
-ELSEWHERE = "/not-found"
+MOVED_TO = "/not-found"
 SYMBOLS = {"EUR": "€", "PLN": "zł", "GBP": "£", "JPY": "¥"}
 EXPERIENCE = {"entry-level": "lt-1", "experienced": "2-5", "executive": "10-15", "student": "lt-1"}
 
@@ -105,7 +105,7 @@ MALFORMED = {
 }
 
 
-class Careers:
+class CareerSite:
     """The career site."""
 
     name = "personio-careers"
@@ -136,7 +136,7 @@ class Careers:
     def _replace_page(self, mode: str, request: Request) -> Response:
         """Return the HTML page that replaces the feed."""
         if mode == MOVED:
-            return Response(307, b"", {"location": f"{request.root}{ELSEWHERE}"})
+            return Response(307, b"", {"location": f"{request.root}{MOVED_TO}"})
         response = self.error({MISSING: 404, ROBOTS: 403}.get(mode, 200), request)
         response.body += b"<script>document.title = 'Are you a human?'</script>"
         return response
@@ -146,6 +146,6 @@ class Careers:
         text = f"<!doctype html><title>{status}</title><p>{escape(request.path)}</p>"
         return Response(status, text.encode(), {"content-type": "text/html; charset=utf-8"})
 
-    def template(self, path: str) -> str | None:
+    def find_template(self, path: str) -> str | None:
         """Return the path of the feed, or None for other paths."""
         return path if path == CAREERS else None

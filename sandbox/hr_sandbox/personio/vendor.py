@@ -10,7 +10,7 @@ from hr_sandbox.http.arguments import ControlError, check_choice
 from hr_sandbox.http.limits import Buckets, Rate, TokenLimit
 from hr_sandbox.http.messages import ApiError, Response, make_json_response
 from hr_sandbox.personio.access import CUSTOM, REVOKE_PATH, TOKEN_PATH, Access, Tokens
-from hr_sandbox.personio.careers import Careers
+from hr_sandbox.personio.careers import CareerSite
 from hr_sandbox.personio.derived import DERIVED
 from hr_sandbox.personio.endpoint import (
     DEFAULT_RATE,
@@ -75,7 +75,7 @@ class Personio(Vendor):
         self._styles: dict[str, str] = {}
         self.modes = Modes((row.path for row in ENDPOINTS if isinstance(row, ListEndpoint)), MODES)
         self._v1 = V1(company, self.tokens, self.access, self._limit, self.modes)
-        self.careers = Careers(company, self.modes)
+        self.careers = CareerSite(company, self.modes)
         self._duplicates: dict[str, set[str]] = {}
         self._list_endpoints = {row.stream: row for row in ENDPOINTS if isinstance(row, ListEndpoint)}
 
@@ -104,10 +104,10 @@ class Personio(Vendor):
             response.headers.update(_rate_headers(rate, 0))
         return response
 
-    def template(self, path: str) -> str | None:
+    def find_template(self, path: str) -> str | None:
         """Return the declared path that a request's path matches, or None."""
         found = ENDPOINTS.find(path)
-        return found[0].path if found else self._v1.template(path)
+        return found[0].path if found else self._v1.find_template(path)
 
     def _authenticate(self, request: Request) -> Response:
         if request.method != "POST":
@@ -219,7 +219,8 @@ class Personio(Vendor):
         if stream in DERIVED:
             return len(DERIVED[stream](self.company, "", (first, last)))
         return sum(
-            len(rows) for _, rows in self._list_endpoints[stream].read_all(self.company, *self.window(first, last))
+            len(rows)
+            for _, rows in self._list_endpoints[stream].read_all(self.company, *self.complete_window(first, last))
         )
 
     def records(self, stream: str, first: date | None, last: date | None, root: str) -> list[Json]:
@@ -231,7 +232,7 @@ class Personio(Vendor):
             yield from DERIVED[stream](self.company, root, (first, last))
             return
         endpoint = self._list_endpoints[stream]
-        for values, rows in endpoint.read_all(self.company, *self.window(first, last)):
+        for values, rows in endpoint.read_all(self.company, *self.complete_window(first, last)):
             context = RenderContext(self.company, root, values)
             for row in rows:
                 body = endpoint.render(row, context)

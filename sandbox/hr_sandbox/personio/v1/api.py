@@ -39,7 +39,7 @@ class V1:
         self._modes = modes
 
     @staticmethod
-    def template(path: str) -> str | None:
+    def find_template(path: str) -> str | None:
         """Return the declared path that a request's path matches, or None."""
         found = ROUTES.find(path)
         return found[0].path if found else None
