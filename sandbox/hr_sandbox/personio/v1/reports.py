@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hr_sandbox.company.custom_reports import (
-    HISTORY,
-    Away,
-    Centers,
-    Entity,
-    Minutes,
-    Span,
-    Word,
-    list_columns,
-    list_rows,
-)
-from hr_sandbox.company.documents import Money
 from hr_sandbox.personio.filters import parse_text, parser_for_choice
 from hr_sandbox.personio.render import render_fields
+from hr_sandbox.personio.v1.report_rows import LOCALES, RowRenderer, list_columns
 from hr_sandbox.personio.v1.route import (
     DOCUMENTS,
     MAX_PAGE_SIZE,
@@ -38,82 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.custom_reports import Cell, CustomRow
     from hr_sandbox.company.model.documents import CustomReport
     from hr_sandbox.http.messages import Json
 
 PATH = "/v1/company/custom-reports"
 PER_PAGE = 10
 NOT_FOUND = "There is no such report"
-LOCALES = ("en", "de")
-SYMBOLS = {"EUR": "€", "PLN": "zł", "GBP": "£", "JPY": "¥"}
-
-
-def render_item(row: CustomRow, company: Company, kind: str, locale: str = LOCALES[0]) -> Json:
-    """Render a row. Reports about changes use other names for cells."""
-    columns = list_columns(company)
-    cells = [_render_cell(part, columns[part.column][1], row.person_id, locale) for part in row.cells]
-    return {"employee_id": row.person_id, "historical_attributes" if kind == HISTORY else "attributes": cells}
-
-
-def translate(value: Word, locale: str) -> str:
-    """Translate a word."""
-    return value.german if locale == "de" else value.english
-
-
-def _render_cell(cell: Cell, kind: str, person_id: int, locale: str) -> Json:
-    body = {
-        "attribute_id": cell.column,
-        "data_type": kind,
-        **_render_value(cell.value, kind, locale),
-        "employee_id": person_id,
-    }
-    if cell.since:
-        body["effective_date"] = cell.since.isoformat()
-    return body
-
-
-def _render_value(value: Any, kind: str, locale: str) -> Json:  # noqa: ANN401, PLR0911  many types of values
-    match value:
-        case Word():
-            return {"value": translate(value, locale)}
-        case Entity():
-            return {"entity_id": str(value.number), "value": value.name}
-        case Centers():
-            return {
-                "cost_centers": [
-                    {"cost_center_id": str(row.number), "value": row.name, "weight": f"{share:g}%"}
-                    for row, share in value.shares
-                ]
-            }
-        case Minutes():
-            return {"duration": value.value}
-        case Money():
-            return {"amount": f"{value.amount:.2f}", "currency_symbol": SYMBOLS.get(value.currency, value.currency)}
-        case Away():
-            return {
-                "start_date": value.first.isoformat(),
-                "end_date": value.last.isoformat(),
-                "duration_days": f"{value.days:g}",
-                "duration_hours": f"{value.hours:g}",
-            }
-        case Span():
-            return {
-                "start_date": value.first.isoformat(),
-                "end_date": value.last.isoformat() if value.last else None,
-                "half_day_at_start": value.half_start,
-                "half_day_at_end": value.half_end,
-            }
-    return _EMPTY_CELL.get(kind, {"value": value})
-
-
-# The cell of an empty value.
-_EMPTY_CELL: dict[str, Json] = {
-    "ENTITY": {"entity_id": None, "value": None},
-    "COST_CENTER": {"cost_centers": []},
-    "DURATION": {"duration": None},
-    "SALARY": {"amount": None, "currency_symbol": None},
-}
 
 
 def render_categories(company: Company) -> list[Json]:
@@ -144,15 +63,15 @@ def render_report(row: CustomReport) -> Json:
 def render_all_items(company: Company) -> Iterator[Json]:
     """Return the rows of all reports, with the values that only their paths contain."""
     for found in company.custom_reports:
-        for row in list_rows(found, company):
-            yield {"_report_id": found.uuid, "_row_number": row.id, **render_item(row, company, found.type)}
+        for row in RowRenderer(found, company).render():
+            yield {"_report_id": found.uuid, "_row_number": row.id, **row.body}
 
 
 def describe_columns(company: Company, locale: str = LOCALES[0]) -> list[Json]:
     """Return the labels of all columns."""
     return [
-        {"attribute_id": key, "human_readable": translate(label, locale), "data_type": kind}
-        for key, (label, kind) in list_columns(company).items()
+        {"attribute_id": key, "human_readable": labels[LOCALES.index(locale)], "data_type": kind}
+        for key, (labels, kind) in list_columns(company).items()
     ]
 
 
@@ -191,13 +110,11 @@ def _get_report(call: Call) -> Json:
     """Render a report with the rows of some persons. All rows of a person are on one page."""
     found = _find(call.path["id"], call.company)
     page, limit, locale = (call.query[name] for name in ("page", "limit", "locale"))
-    people = [list(rows) for _, rows in groupby(list_rows(found, call.company), lambda row: row.person_id)]
+    rows = RowRenderer(found, call.company, locale).render()
+    people = [list(own) for _, own in groupby(rows, lambda row: row.person_id)]
     body = render_report(found)
-    body["attributes"]["items"] = [
-        render_item(row, call.company, found.type, locale)
-        for rows in people[(page - 1) * limit : page * limit]
-        for row in rows
-    ]
+    shown = people[(page - 1) * limit : page * limit]
+    body["attributes"]["items"] = [row.body for own in shown for row in own]
     return succeed([body], metadata=describe_page(len(people), page - 1, limit), offset=(page - 1) * limit, limit=limit)
 
 
