@@ -1,15 +1,13 @@
-"""Documents, reports and webhooks."""
+"""Documents and webhooks."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hr_sandbox.company.documents import ATTRIBUTES, DAYS, Money, Option, list_report_rows
-from hr_sandbox.http.messages import ApiError
-from hr_sandbox.personio.endpoint import ALL, ListEndpoint, RenderContext, Values, find_or_fail
-from hr_sandbox.personio.errors import make_problem
+from hr_sandbox.company.documents import DAYS
+from hr_sandbox.personio.endpoint import ListEndpoint, RenderContext, Values, find_or_fail
 from hr_sandbox.personio.filters import (
     Filter,
     filter_any_of,
@@ -18,7 +16,6 @@ from hr_sandbox.personio.filters import (
     parse_boolean,
     parse_day,
     parse_list,
-    parse_text,
     parse_whole_number,
     parser_for_choice,
 )
@@ -30,14 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hr_sandbox.company import Company
-    from hr_sandbox.company.documents import Attribute, ReportRow
     from hr_sandbox.company.model import documents
     from hr_sandbox.http.messages import Json
 
-GROUPED = "Unsupported nested type: null"
-LOCALES = ("en", "de")
-
-_REPORTS = partial(ListEndpoint, permission="personio:reports:read", forbidden_status=400, default_limit=ALL)
 _WEBHOOKS = partial(ListEndpoint, permission="personio:webhooks:read", forbidden_status=403, max_limit=200)
 _OF_WEBHOOK = partial(
     _WEBHOOKS,
@@ -58,71 +50,6 @@ def _render_document(row: documents.Document, _context: RenderContext) -> Json:
         "virus_scan": {"status": row.scan},
         "esignature": None if row.signature is None else {"status": row.signature},
     }
-
-
-def _find_shared_reports(company: Company, _values: Values) -> list[documents.Report]:
-    return [row for row in company.reports if row.shared]
-
-
-def _find_report_rows(company: Company, values: Values) -> list[ReportRow]:
-    """Return the rows of a shared report. Grouped reports are not supported."""
-    row = find_or_fail(company.reports, values["id"])
-    if not row.shared:
-        raise ApiError(make_problem(404))
-    if row.grouped:
-        raise ApiError(make_problem(400, GROUPED, GROUPED))
-    return list_report_rows(row, company)
-
-
-def _render_report(row: documents.Report, _context: RenderContext) -> Json:
-    """Render a report's metadata."""
-    return render_fields(row, "name", "created_at", "updated_at", id="uuid")
-
-
-def _render_report_attribute(row: Attribute, _context: RenderContext) -> Json:
-    """Render an attribute that reports can have as a column."""
-    is_filterable = row.type in {"options", "date"}
-    return {**render_fields(row, "id", name="label"), "type": row.type.upper(), "is_filterable": is_filterable}
-
-
-def _render_report_frame(context: RenderContext) -> Json:
-    """Return the members beside a report's rows: its settings and columns."""
-    row = find_or_fail(context.company.reports, context.values["id"])
-    locale = context.values.get("locale", LOCALES[0])
-    columns = [ATTRIBUTES[name] for name in row.columns]
-    return {
-        "report_config": {"id": row.uuid, "name": row.name, "locale": locale},
-        "_meta": {
-            "links": None,
-            "columns": [
-                {"name": part.id, "display": part.german if locale == "de" else part.label, "type": part.type.upper()}
-                for part in columns
-            ],
-        },
-    }
-
-
-def _render_report_row(row: ReportRow, context: RenderContext) -> list[Json]:
-    """Render a row: cells in the order of the columns, whose members depend on their types."""
-    found = context.company.reports.find(context.values["id"])
-    names = found.columns if found else ()
-    return [_render_cell(ATTRIBUTES[name], value) for name, value in zip(names, row.values, strict=True)]
-
-
-def _render_cell(attribute: Attribute, value: Any) -> Json:  # noqa: ANN401  any value of a report
-    cell: Json = {"attribute_id": attribute.id}
-    if value is None:
-        return cell
-    if isinstance(value, Money):
-        cell["monetary_value"] = {"amount": value.amount, "currency": value.currency}
-    elif attribute.type == "options":
-        options = [value] if isinstance(value, Option) else value
-        cell["options_value"] = {"options": [{"key": row.key, "value": row.label} for row in options]}
-    elif attribute.type in {"percentage", "numeric"}:
-        cell[f"{attribute.type}_value"] = {"number": value}
-    else:
-        cell["string_value"] = {"value": value.isoformat() if isinstance(value, date) else value}
-    return cell
 
 
 def _find_recent(table: str, time_field: str) -> Callable[[Company, Values], list[Any]]:
@@ -181,37 +108,6 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
             filter_equal("category_id", "category_id", parse_whole_number),
             *filter_comparisons("created_at", lambda row: row.created_at.date(), ("gte", "lt"), parse_day),
         ),
-    ),
-    _REPORTS(
-        "/v2/reports",
-        "reports",
-        _render_report,
-        rows=_find_shared_reports,
-        max_limit=ALL,
-        accepts_any_limit=True,
-        exclusive_cursor=True,
-        filters=(Filter("name", parse_text, lambda row, wanted: wanted.casefold() in row.name.casefold()),),
-    ),
-    _REPORTS(
-        "/v2/reports/attributes",
-        "report_attributes",
-        _render_report_attribute,
-        rows=lambda *_: list(ATTRIBUTES.values()),
-        paged=False,
-        links=Links(last_page="none"),
-    ),
-    _REPORTS(
-        "/v2/reports/{id}",
-        "report_rows",
-        _render_report_row,
-        rows=_find_report_rows,
-        max_limit=ALL,
-        exclusive_cursor=True,
-        links=Links(last_page="null"),
-        extra_body=_render_report_frame,
-        slices=lambda company, *_: [{"id": row.uuid} for row in company.reports if row.shared and not row.grouped],
-        extra_fields=lambda values, row: {"_report_id": values["id"], "_row_number": row.id},
-        filters=(Filter("locale", parser_for_choice(*LOCALES)),),
     ),
     _WEBHOOKS(
         "/v2/webhooks",
