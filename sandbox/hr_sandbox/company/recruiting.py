@@ -132,16 +132,16 @@ class Recruiting(Generator):
         day = min(max(candidate.created_at.date(), opening.created_at.date() + timedelta(1)), until)
         created_at = max(rng.timestamp(day), candidate.created_at)
         stages = company.categories[opening.category_id].stages
-        way = [NEW, *stages[: len(stages) if end == "ACCEPTED" else rng.integer(0, len(stages))]]
-        way += [FINAL_STAGES[end]] if end else []
+        passed = [NEW, *stages[: len(stages) if end == "ACCEPTED" else rng.integer(0, len(stages))]]
+        passed += [FINAL_STAGES[end]] if end else []
         latest = min(datetime.combine(until + timedelta(1), time(), UTC), rng.latest)
         span = min(int((latest - created_at).total_seconds()), MAX_DAYS * 86_400)
-        if span <= len(way):
-            way = way[:1]
-        seconds = [0, *sorted(rng.random.sample(range(1, span), len(way) - 1))] if len(way) > 1 else [0]
+        if span <= len(passed):
+            passed = passed[:1]
+        seconds = [0, *sorted(rng.random.sample(range(1, span), len(passed) - 1))] if len(passed) > 1 else [0]
         transitions = [
             Transition(index, created_at + timedelta(seconds=offset), stage)
-            for index, (stage, offset) in enumerate(zip(way, seconds, strict=True), 1)
+            for index, (stage, offset) in enumerate(zip(passed, seconds, strict=True), 1)
         ]
         company.applications.create(
             step=rng.integer(1, 6),

@@ -241,7 +241,7 @@ class Endpoints:
             rows += [row for row in bulk.rows_at(places) if all(test(row) for test in tests)]
             return self._respond(query, rows, describe_whole(len(rows)))
         parts = [make_json_response(row).body.decode() for row in self._render(query, rows)]
-        parts += bulk.texts(places, lambda some: self._render(query, some))
+        parts += bulk.render_texts(places, lambda some: self._render(query, some))
         meta = make_json_response(describe_whole(len(parts)))
         body = f'{{"data":[{",".join(parts)}],"meta":{meta.body.decode()}}}'
         return Response(200, body.encode(), meta.headers)

@@ -86,7 +86,7 @@ class Bulk:
             **dict.fromkeys(UNUSED),
         }
 
-    def texts(self, places: range, render: Callable[[list[Row]], list[Row]]) -> Iterator[str]:
+    def render_texts(self, places: range, render: Callable[[list[Row]], list[Row]]) -> Iterator[str]:
         """Yield the shifts at these indexes as JSON, formatted with the first one as a template."""
         if not places:
             return

@@ -102,10 +102,10 @@ def _download_report(kind: str) -> Callable[[Call], Response]:
     def handle(call: Call) -> Response:
         import_id, downloads = call.parts["import_id"], call.context.downloads
         if not any(row["id"] == import_id for job in list_jobs(call.context) for row in job["imports"]):
-            raise call.fail(NOT_FOUND)
+            raise call.make_error(NOT_FOUND)
         count = downloads.get((import_id, kind), 0) + 1
         if count > DOWNLOADS:
-            raise call.fail(GONE, "Report download limit reached.")
+            raise call.make_error(GONE, "Report download limit reached.")
         downloads[import_id, kind] = count
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")

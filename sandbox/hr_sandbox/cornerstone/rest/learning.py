@@ -39,7 +39,7 @@ def _format_ticks(ticks: int | None) -> str | None:
 
 
 def render_transcript(row: Transcript, named: str = LOID) -> Json:
-    """Render a transcript. The training's id has this name."""
+    """Render a transcript, with the training's id under the name in `named`."""
     training = row.training
     is_session = training.parent_id is not None
     return {
@@ -93,13 +93,13 @@ def _search_transcripts(call: Call) -> Response:
     if given:
         for name in (FROM, UNTIL):
             if name not in given:
-                raise call.bad_request(name, "is needed with the other one")
+                raise call.make_bad_request(name, "is needed with the other one")
         bounds = [parse_timestamp(text if text.endswith("Z") else f"{text}Z") for text in given.values()]
         if None in bounds:
-            raise call.bad_request(FROM, "must be a date such as 2024-01-31T00:00:00")
+            raise call.make_bad_request(FROM, "must be a date such as 2024-01-31T00:00:00")
         first, end = (bound or 0 for bound in bounds)
     if not 0 <= end - first <= DAY:
-        raise call.bad_request(UNTIL, "the window is 24 hours at most")
+        raise call.make_bad_request(UNTIL, "the window is 24 hours at most")
     rows = list_changed(context, first, end)
     return make_older_response(call, call.page(rows, "pageNumber", PAGE_SIZE), len(rows))
 
@@ -126,7 +126,7 @@ def _render_entry(row: Training) -> Json:
 def _search_catalog(call: Call) -> Response:
     context = call.context
     if time.monotonic() < context.busy_until:
-        raise call.fail(TOO_MANY)
+        raise call.make_error(TOO_MANY)
     rows = [_render_entry(row) for row in list_catalog(context)]
     response = make_older_response(call, call.page(rows, "pageNumber", PAGE_SIZE), len(rows))
     response.seconds = SEARCH_SECONDS
@@ -165,11 +165,11 @@ def _find_training(call: Call, name: str) -> Training:
     """Return the training with the id in a required parameter, or fail with 404."""
     wanted = call.given.get(name.lower())
     if not wanted:
-        raise call.bad_request(name, "is needed")
+        raise call.make_bad_request(name, "is needed")
     for row in call.context.snapshot.trainings:
         if row.object_id == wanted.lower():
             return row
-    raise call.fail(NOT_FOUND)
+    raise call.make_error(NOT_FOUND)
 
 
 def _get_details(call: Call) -> Response:
@@ -179,7 +179,7 @@ def _get_details(call: Call) -> Response:
 def _get_roster(call: Call) -> Response:
     session = _find_training(call, "sessionLOID")
     if not session.parent_id:
-        raise call.fail(NOT_FOUND)
+        raise call.make_error(NOT_FOUND)
     return make_older_response(call, list_participants(call.context, session))
 
 

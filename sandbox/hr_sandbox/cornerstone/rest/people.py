@@ -49,7 +49,7 @@ def is_active(context: Context, person: Person) -> bool:
 
 
 def render_employee(context: Context, person: Person, named: str = "externalId") -> Json:
-    """Render an employee. The User ID has this name."""
+    """Render an employee, with the User ID under the name in `named`."""
     job = context.snapshot.employments.get(person.id)
     stints = context.company.employments.of(person.id)
     people = context.company.people
@@ -152,7 +152,7 @@ def _read_filters(call: Call) -> Iterator[Callable[[Json], bool]]:
     if "ids" in given:
         numbers = given["ids"].split(",")
         if not all(part.isascii() and part.isdigit() for part in numbers):
-            raise call.bad_request("ids", "must be numbers with commas between")
+            raise call.make_bad_request("ids", "must be numbers with commas between")
         yield lambda row: str(row["id"]) in numbers
     for name in ("modifiedDate", "createdDate"):
         if name in given:
@@ -160,14 +160,14 @@ def _read_filters(call: Call) -> Iterator[Callable[[Json], bool]]:
             yield lambda row, name=name, since=since: row["employeeMetaData"][name] >= since  # type: ignore[misc]
     if "status" in given:
         if given["status"].lower() not in {"active", "inactive"}:
-            raise call.bad_request("status", "must be active or inactive")
+            raise call.make_bad_request("status", "must be active or inactive")
         yield lambda row: row["workerStatus"]["active"] == (given["status"].lower() == "active")
 
 
 def read_since(call: Call, name: str) -> str:
     """Return a parameter with a local timestamp, without a zone."""
     if not TIMESTAMP.fullmatch(call.given[name]):
-        raise call.bad_request(name, "must be a date such as 2024-01-31T00:00:00")
+        raise call.make_bad_request(name, "must be a date such as 2024-01-31T00:00:00")
     return call.given[name].rstrip("Z")
 
 
@@ -186,7 +186,7 @@ def _get_status_on_day(call: Call) -> Json:
     day = call.parse_day("asOfDate", call.parts["asOfDate"])
     row = render_status(call.context, call.find_person())
     if row["effectiveDate"] is None or row["effectiveDate"] > _format_midnight(day):
-        raise call.fail(NOT_FOUND)
+        raise call.make_error(NOT_FOUND)
     return row
 
 
@@ -284,7 +284,7 @@ def _get_employee(call: Call) -> Json:
     for person in context.snapshot.people:
         if text in {str(person.id), f"userid-{make_user_id(person)}", f"guid-{stable_uuid('user', person.id)}"}:
             return _succeed(context, render_employee_v1(context, person, whole=True))
-    raise call.fail(NOT_FOUND)
+    raise call.make_error(NOT_FOUND)
 
 
 _V1_LIST = partial(Route, parameters=("pagenumber", "pagesize", "lastmodified", "createdate", "includeInactive"))

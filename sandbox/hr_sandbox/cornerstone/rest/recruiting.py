@@ -65,7 +65,7 @@ def _list_requisitions(call: Call) -> Response:
     first, last = call.parse_day("FromDate", given.get("fromdate")), call.parse_day("ToDate", given.get("todate"))
     since = given.get("lastmodifiedsince")
     if since is not None and not SECONDS.fullmatch(since):
-        raise call.bad_request("lastModifiedSince", "must be such as 2024-01-31T00:00:00")
+        raise call.make_bad_request("lastModifiedSince", "must be such as 2024-01-31T00:00:00")
     statuses = given["statuses"].split(",") if "statuses" in given else None
     rows = []
     for opening in context.company.openings:
@@ -113,7 +113,7 @@ def _list_applicants(call: Call) -> Response:
     context = call.context
     status = call.given.get("currentstatus")
     if not status:
-        raise call.bad_request("CurrentStatus", "is needed")
+        raise call.make_bad_request("CurrentStatus", "is needed")
     since = call.parse_day("StatusDate", call.given.get("statusdate"))
     rows = [render_applicant(context, row) for row in context.company.applications]
     rows = [row for row in rows if row["Status"] == status and (since is None or row["StatusDate"] >= f"{since}")]

@@ -88,15 +88,15 @@ class Call:
     parts: dict[str, str]
     given: dict[str, str]
 
-    def fail(self, status: int, text: str | None = None) -> ApiError:
+    def make_error(self, status: int, text: str | None = None) -> ApiError:
         """Return an error in the format of the route."""
         return ApiError(self.route.error_builder(self.request)(status, text))
 
-    def bad_request(self, name: str, sentence: str) -> ApiError:
+    def make_bad_request(self, name: str, sentence: str) -> ApiError:
         """Return the error for an invalid parameter."""
         if self.route.family == NEW:
             return ApiError(make_validation_error(BAD_REQUEST, {name: sentence}))
-        return self.fail(BAD_REQUEST, f"{name}: {sentence}")
+        return self.make_error(BAD_REQUEST, f"{name}: {sentence}")
 
     def parse_day(self, name: str, text: str | None) -> date | None:
         """Parse a date."""
@@ -105,7 +105,7 @@ class Call:
         try:
             return date.fromisoformat(text if len(text) == DAY_LENGTH else "none")
         except ValueError as error:
-            raise self.bad_request(name, "must be a date such as 2024-01-31") from error
+            raise self.make_bad_request(name, "must be a date such as 2024-01-31") from error
 
     def parse_number(self, name: str, usual: int, most: int | None = None) -> int:
         """Parse a positive integer."""
@@ -113,7 +113,7 @@ class Call:
         if text is None:
             return usual
         if not (text.isascii() and text.isdigit() and int(text)) or (most and int(text) > most):
-            raise self.bad_request(name, f"must be between 1 and {most}" if most else "must be 1 or more")
+            raise self.make_bad_request(name, f"must be between 1 and {most}" if most else "must be 1 or more")
         return int(text)
 
     def page(self, rows: list[Json], name: str, usual: int, most: int | None = None) -> list[Json]:
@@ -125,7 +125,7 @@ class Call:
         """Return the person with the id in the path, or fail with 404."""
         text, people = self.parts["id"], self.context.company.people
         if not (text.isascii() and text.isdigit()) or int(text) not in people:
-            raise self.fail(NOT_FOUND)
+            raise self.make_error(NOT_FOUND)
         return people[int(text)]
 
     def find(self, rows: Iterable[Json], parameter: str = "id") -> Json:
@@ -133,7 +133,7 @@ class Call:
         for row in rows:
             if str(row["id"]) == self.parts[parameter]:
                 return row
-        raise self.fail(NOT_FOUND)
+        raise self.make_error(NOT_FOUND)
 
 
 @dataclass(frozen=True)
@@ -175,9 +175,9 @@ class Route:
         known = {fold(name) for name in self.parameters}
         for name in given:
             if name not in known:
-                raise call.bad_request(name or "query", "is not a parameter")
+                raise call.make_bad_request(name or "query", "is not a parameter")
         if len(given) != len(request.query):
-            raise call.bad_request("query", "a parameter is repeated")
+            raise call.make_bad_request("query", "a parameter is repeated")
         answer = self.handler(call)
         if isinstance(answer, list):
             return make_newer_response(context, answer)
@@ -231,9 +231,9 @@ def make_token_page(call: Call, rows: list[Json], size: int, member: str = "next
         marked = text.startswith(PAGE_MARK)
         state = cursors.decode(text.removeprefix(PAGE_MARK).translate(FROM_TEXT)) if marked else None
         if state is None or any(state[name] != value for name, value in asked.items()):
-            raise call.bad_request("nextPageToken", "is not valid")
+            raise call.make_bad_request("nextPageToken", "is not valid")
         if state["at"] + TOKEN_SECONDS <= now:
-            raise call.bad_request("nextPageToken", "has expired")
+            raise call.make_bad_request("nextPageToken", "has expired")
         after = state["after"]
     page = [row for row in rows if row["id"] > after][: size + 1]
     token = None

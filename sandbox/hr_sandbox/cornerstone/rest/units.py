@@ -55,12 +55,12 @@ def _list_units(call: Call) -> Response:
     rows = render_units(call.context)
     inactive = given.get("includeInactive", "false").lower()
     if inactive not in {"true", "false"}:
-        raise call.bad_request("includeInactive", "must be true or false")
+        raise call.make_bad_request("includeInactive", "must be true or false")
     if inactive == "false":
         rows = [row for row in rows if row["active"]]
     if "typeId" in given:
         if given["typeId"] not in {str(row["id"]) for row in TYPES}:
-            raise call.bad_request("typeId", "must be the id of a type")
+            raise call.make_bad_request("typeId", "must be the id of a type")
         rows = [row for row in rows if str(row["typeId"]) == given["typeId"]]
     if "externalId" in given:
         rows = [row for row in rows if row["externalId"] == given["externalId"]]

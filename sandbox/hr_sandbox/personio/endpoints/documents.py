@@ -52,7 +52,7 @@ def _render_document(row: documents.Document, _context: RenderContext) -> Json:
     }
 
 
-def _find_recent(table: str, time_field: str) -> Callable[[Company, Values], list[Any]]:
+def _make_recent_finder(table: str, time_field: str) -> Callable[[Company, Values], list[Any]]:
     """Return a function for the recent records of an existing webhook."""
 
     def find_rows(company: Company, values: Values) -> list[Any]:
@@ -123,7 +123,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         "/v2/webhooks/{id}/events",
         "webhook_events",
         _render_event,
-        rows=_find_recent("events", "occurred_at"),
+        rows=_make_recent_finder("events", "occurred_at"),
         filters=(
             *filter_comparisons("occurred_at", "occurred_at", ("gte", "lte")),
             filter_any_of("event_name", "name"),
@@ -133,7 +133,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         "/v2/webhooks/{id}/activity",
         "webhook_activity",
         _render_delivery,
-        rows=_find_recent("deliveries", "completed_at"),
+        rows=_make_recent_finder("deliveries", "completed_at"),
         filters=(
             *filter_comparisons("completed_at", "completed_at", ("gte", "lte")),
             filter_any_of("event_name", "name"),

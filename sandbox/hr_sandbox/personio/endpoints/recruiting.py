@@ -26,7 +26,7 @@ _ENDPOINT = partial(ListEndpoint, permission="personio:recruiting:read", max_lim
 _UPDATED = filter_comparisons("updated_at", "updated_at", ("gt", "lt"))
 
 
-def _sort_newest_first(table: str) -> Callable[[Company, Values], list[Any]]:
+def _make_newest_first_sorter(table: str) -> Callable[[Company, Values], list[Any]]:
     def sort_rows(company: Company, values: Values) -> list[Any]:
         if {"updated_at.gt", "updated_at.lt"} <= values.keys():
             raise make_invalid_value("updated_at.lt")
@@ -37,7 +37,7 @@ def _sort_newest_first(table: str) -> Callable[[Company, Values], list[Any]]:
 
 def _find_applications(company: Company, values: Values) -> list[documents.Application]:
     wanted = values.get("candidate.email")
-    rows = _sort_newest_first("applications")(company, values)
+    rows = _make_newest_first_sorter("applications")(company, values)
     return [row for row in rows if wanted is None or company.candidates[row.candidate_id].email == wanted]
 
 
@@ -169,7 +169,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         "/v2/recruiting/candidates",
         "recruiting_candidates",
         _render_candidate,
-        rows=_sort_newest_first("candidates"),
+        rows=_make_newest_first_sorter("candidates"),
         filters=(*_UPDATED, filter_equal("email")),
         table="candidates",
     ),
@@ -177,7 +177,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         "/v2/recruiting/jobs",
         "recruiting_jobs",
         _render_opening,
-        rows=_sort_newest_first("openings"),
+        rows=_make_newest_first_sorter("openings"),
         filters=_UPDATED,
         table="openings",
     ),

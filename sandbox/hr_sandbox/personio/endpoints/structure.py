@@ -71,7 +71,7 @@ def _find_parents(row: Unit, company: Company) -> Iterator[Unit]:
         yield row
 
 
-def _sort(table: str) -> Callable[[Company, Values], list[Any]]:
+def _make_sorter(table: str) -> Callable[[Company, Values], list[Any]]:
     def sort_rows(company: Company, values: Values) -> list[Any]:
         sort = values.get("sort", "")
         keys: dict[str, Callable[[Any], Any]] = {
@@ -136,7 +136,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         lambda row, _: render_fields(row, "name", id="uuid"),
         "personio:cost-centers:read",
         forbidden_status=403,
-        rows=_sort("cost_centers"),
+        rows=_make_sorter("cost_centers"),
         filters=_NAMED,
     ),
     _ENDPOINT(
@@ -144,7 +144,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         "workplaces",
         _render_workplace,
         "personio:workplaces:read",
-        rows=_sort("offices"),
+        rows=_make_sorter("offices"),
         filters=_NAMED,
     ),
     ListEndpoint(
@@ -164,7 +164,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         _render_job,
         "personio:jobs:read",
         forbidden_status=403,
-        rows=_sort("jobs"),
+        rows=_make_sorter("jobs"),
         links=_REPEATED,
         filters=_NAMED,
         table="jobs",
