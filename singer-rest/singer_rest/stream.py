@@ -366,7 +366,7 @@ class RestStream(FetchingStream):
                 record.update(page.slice.columns)
         records = self.conformer.conform_page(self.process(page.records))
         if page.ends_slice:
-            self.conformer.end_slice()
+            self.conformer.end_slice(page.memory)
         return records
 
     def process(self, records: list[Record]) -> list[Record]:

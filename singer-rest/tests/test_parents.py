@@ -67,6 +67,24 @@ def test_batch_with_a_deleted_parent_is_requested_in_halves(
     assert output.of("ACTIVATE_VERSION", "pets") == []
 
 
+def test_keys_of_a_batch_that_ends_with_a_deleted_parent_are_forgotten(
+    run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    monkeypatch.setattr("singer_rest.singer.records.MAX_TRACKED_KEYS", 8)
+    owners(shop, *(str(number) for number in range(20)))
+    answer = batches("3", "7", "11", "15")
+
+    def twice(asked: Asked) -> Answer | None:
+        found = answer(asked)
+        if found and found.status == 200 and asked.path == "/pets" and "p16" in str(found.body):
+            found.body["data"] += found.body["data"]
+        return found
+
+    shop.before = twice
+    run("pets", max_concurrency=1, **OPTIONS)
+    assert "pets: 4 records repeat the key of an earlier one" in caplog.text
+
+
 def test_list_that_answers_for_no_batch_lacks_permission(
     run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], caplog: Any
 ) -> None:

@@ -85,10 +85,9 @@ class RecordConformer:
         """
         self._seen_keys = memory.setdefault("seen_keys", set())
 
-    def end_slice(self) -> None:
-        """Forgets the keys of the slice."""
-        self._keys_held -= len(self._seen_keys)
-        self._seen_keys.clear()
+    def end_slice(self, memory: dict[str, Any]) -> None:
+        """Forgets the keys of a slice."""
+        self._keys_held -= len(memory.pop("seen_keys", ()))
 
     def conform_page(self, records: list[Record]) -> list[Record]:
         """Fits the records of a page to the schema and checks their keys, with the result of `conform` for each."""

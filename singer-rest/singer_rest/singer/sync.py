@@ -171,6 +171,8 @@ class SyncedStream(CompletedStream):
                     continue
                 if page.meaning in OF_PARENT:
                     self.coverage.raise_if_no_parent_read()
+                    if page.ends_slice:  # its first parents may have had records
+                        self.conformer.end_slice(page.memory)
                     continue
                 if schema_due:  # no table for a stream that may not be read
                     self._write_schema_message()
