@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from benchmarks import commands, runner, start
+from benchmarks import commands, runner, start, tap_cpu
 from benchmarks.cases import OURS, TUNED, Case, plan
 from benchmarks.chart import Chart, ticks
 from benchmarks.compare import compare
@@ -47,6 +47,14 @@ def test_tap_and_loader_load_all_rows_of_the_server(dataset: str, home: Path) ->
         "columns": len(DATASETS[dataset].columns),
         "missing": [],
     }
+
+
+@pytest.mark.slow
+def test_tap_alone_is_measured(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tap_cpu, "HOME", home)
+    usage = tap_cpu.run("attendance_shifts", ROWS, profiler="")
+    assert usage.succeeded
+    assert usage.cpu > 0
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

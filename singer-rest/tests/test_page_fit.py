@@ -84,6 +84,7 @@ def test_coercible_values_need_no_second_way(name: str, value: object, monkeypat
         ("price", Decimal("-1e309")),
         ("day", "2023-02-29"),
         ("updated_at", "0001-01-01T00:00:00+05:00"),
+        ("updated_at", ["2026-11-22"] * 40),
         ("text", {"a": 1}),
         ("new", 1),
         ("_extra", {}),
