@@ -120,10 +120,10 @@ def _download_report(kind: str) -> Callable[[Call], Response]:
 PERMISSIONS: list[Json] = [{"type": kind, "permission": f"Bulk API - {label}"} for label, kind in LOADS]
 SPECIFICATION: Json = {"load_types": [kind for _, kind in LOADS]}
 PARAMETERS = ("job_create_from_date", "job_create_to_date", "page_number", "page_size")
-_ROUTE = partial(Route, family=BULK, per_minute=JOB_RATE)
+_declare = partial(Route, family=BULK, per_minute=JOB_RATE)
 ROUTES = (
-    _ROUTE(f"{ROOT}/jobs", "bulk_jobs", SCOPE, _list_recent_jobs, PARAMETERS, limited="jobs"),
-    _ROUTE(
+    _declare(f"{ROOT}/jobs", "bulk_jobs", SCOPE, _list_recent_jobs, PARAMETERS, limited="jobs"),
+    _declare(
         f"{ROOT}/jobs/{{job_id}}",
         "bulk_imports",
         SCOPE,
@@ -142,8 +142,8 @@ ROUTES = (
         )
         for kind in KINDS
     ),
-    _ROUTE(f"{ROOT}/permissions", "bulk_permissions", PERMISSION_SCOPE, lambda _: {"permissions": PERMISSIONS}),
-    _ROUTE(f"{ROOT}/specification", "bulk_specification", PERMISSION_SCOPE, lambda _: SPECIFICATION),
+    _declare(f"{ROOT}/permissions", "bulk_permissions", PERMISSION_SCOPE, lambda _: {"permissions": PERMISSIONS}),
+    _declare(f"{ROOT}/specification", "bulk_specification", PERMISSION_SCOPE, lambda _: SPECIFICATION),
 )
 STREAMS: Streams = {
     "bulk_jobs": lambda context, *_: list_jobs(context),

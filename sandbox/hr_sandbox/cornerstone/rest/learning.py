@@ -239,24 +239,24 @@ def _list_subcategories(call: Call) -> list[Json]:
     return [row for row in CATEGORIES if row["parentId"] == number]
 
 
-_LIST = partial(Route, scope="skill:read", parameters=("page", "pageSize"), per_minute=SKILL_RATE)
-_ROUTE = partial(Route, scope="skill:read", per_minute=SKILL_RATE)
+_declare_list = partial(Route, scope="skill:read", parameters=("page", "pageSize"), per_minute=SKILL_RATE)
+_declare = partial(Route, scope="skill:read", per_minute=SKILL_RATE)
 ROUTES = (
     Route(SEARCH, "transcripts", "transcript:read", _search_transcripts, (FROM, UNTIL, "pageNumber"), OLD),
     Route(CATALOG, "catalog", "training:read", _search_catalog, ("pageNumber",), OLD),
     Route(DETAILS, "training_details", "training:read", _get_details, ("ObjectID", "ActorID"), OLD),
     Route(ROSTER, "session_roster", "sessionroster:read", _get_roster, ("sessionLOID",), OLD),
-    _LIST(f"{SKILL_PATH}/skills", "skills", handler=_list_pages(SKILLS)),
-    _ROUTE(f"{SKILL_PATH}/skills/{{id}}", "skills", handler=lambda call: call.find(SKILLS)),
-    _ROUTE(
+    _declare_list(f"{SKILL_PATH}/skills", "skills", handler=_list_pages(SKILLS)),
+    _declare(f"{SKILL_PATH}/skills/{{id}}", "skills", handler=lambda call: call.find(SKILLS)),
+    _declare(
         f"{SKILL_PATH}/skills/{{id}}/categories",
         "skill_category_links",
         handler=lambda call: find_categories(call.find(SKILLS)),
     ),
-    _LIST(f"{SKILL_PATH}/skill-categories", "skill_categories", handler=_list_pages(CATEGORIES)),
-    _ROUTE(f"{SKILL_PATH}/skill-categories/{{id}}", "skill_categories", handler=lambda call: call.find(CATEGORIES)),
-    _ROUTE(f"{SKILL_PATH}/skill-categories/{{id}}/children", "skill_categories", handler=_list_subcategories),
-    _ROUTE(
+    _declare_list(f"{SKILL_PATH}/skill-categories", "skill_categories", handler=_list_pages(CATEGORIES)),
+    _declare(f"{SKILL_PATH}/skill-categories/{{id}}", "skill_categories", handler=lambda call: call.find(CATEGORIES)),
+    _declare(f"{SKILL_PATH}/skill-categories/{{id}}/children", "skill_categories", handler=_list_subcategories),
+    _declare(
         f"{SKILL_PATH}/employees/{{id}}/skills",
         "employee_skills",
         handler=lambda call: list_held_skills(call.context, call.find_person().id),

@@ -195,27 +195,29 @@ def _render_titles(rows: Iterable[tuple[int, str]]) -> list[Json]:
 
 
 LOOK_UPS = ("ids", "userName", "externalId", "guid", "lastName", "firstName", "modifiedDate", "createdDate", "status")
-_V2 = partial(Route, per_minute=SINGLE_RATE)
+_declare_v2 = partial(Route, per_minute=SINGLE_RATE)
 _STATUS = f"{V2}/{{id}}/employment-status"
 V2_ROUTES = (
     Route(V2, "employees", SCOPE, _list_employees, ("pageSize", "nextPageToken", *LOOK_UPS), per_minute=BULK_RATE),
-    _V2(f"{V2}/termination-reasons", "termination_reasons", SCOPE, lambda _: _render_titles(REASONS)),
-    _V2(f"{V2}/employment-status", "employment_statuses", SCOPE, lambda _: _render_titles(STATUSES)),
-    _V2(f"{V2}/{{id}}", "employees", SCOPE, lambda call: render_employee(call.context, call.find_person())),
-    _V2(
+    _declare_v2(f"{V2}/termination-reasons", "termination_reasons", SCOPE, lambda _: _render_titles(REASONS)),
+    _declare_v2(f"{V2}/employment-status", "employment_statuses", SCOPE, lambda _: _render_titles(STATUSES)),
+    _declare_v2(f"{V2}/{{id}}", "employees", SCOPE, lambda call: render_employee(call.context, call.find_person())),
+    _declare_v2(
         f"{V2}/{{id}}/groups",
         "employee_groups",
         GROUP_SCOPE,
         lambda call: group_memberships(call.context).get(call.find_person().id, []),
     ),
-    _V2(
+    _declare_v2(
         f"{V2}/{{id}}/customfields",
         "employee_custom_fields",
         SCOPE,
         lambda call: list_custom_fields(call.context, call.find_person()),
     ),
-    _V2(_STATUS, "employee_employment_status", SCOPE, lambda call: render_status(call.context, call.find_person())),
-    _V2(f"{_STATUS}/effective-date/{{asOfDate}}", "employee_employment_status", SCOPE, _get_status_on_day),
+    _declare_v2(
+        _STATUS, "employee_employment_status", SCOPE, lambda call: render_status(call.context, call.find_person())
+    ),
+    _declare_v2(f"{_STATUS}/effective-date/{{asOfDate}}", "employee_employment_status", SCOPE, _get_status_on_day),
 )
 V1 = "/services/api/x/users/v1/employees"
 
@@ -287,14 +289,20 @@ def _get_employee(call: Call) -> Json:
     raise call.make_error(NOT_FOUND)
 
 
-_V1_LIST = partial(Route, parameters=("pagenumber", "pagesize", "lastmodified", "createdate", "includeInactive"))
+_declare_v1_list = partial(
+    Route, parameters=("pagenumber", "pagesize", "lastmodified", "createdate", "includeInactive")
+)
 _render_short = partial(render_employee_v1, whole=False)
 ROUTES = (
     *V2_ROUTES,
-    _V1_LIST(V1, "employees_v1", SCOPE, _list_members("employees", _render_short)),
-    _V1_LIST(f"{V1}/customfields", "custom_fields_v1", SCOPE, _list_members("userCustomFields", _render_fields)),
-    _V1_LIST(f"{V1}/employmentstatus", "employment_status_v1", SCOPE, _list_members("employmentStatus", render_status)),
-    _V1_LIST(f"{V1}/groups", "groups_v1", GROUP_SCOPE, _list_members("groups", _render_groups)),
+    _declare_v1_list(V1, "employees_v1", SCOPE, _list_members("employees", _render_short)),
+    _declare_v1_list(
+        f"{V1}/customfields", "custom_fields_v1", SCOPE, _list_members("userCustomFields", _render_fields)
+    ),
+    _declare_v1_list(
+        f"{V1}/employmentstatus", "employment_status_v1", SCOPE, _list_members("employmentStatus", render_status)
+    ),
+    _declare_v1_list(f"{V1}/groups", "groups_v1", GROUP_SCOPE, _list_members("groups", _render_groups)),
     Route(f"{V1}/{{id}}", "employees_v1", SCOPE, _get_employee),
     Route(
         f"{V1}/{{id}}/customfields",

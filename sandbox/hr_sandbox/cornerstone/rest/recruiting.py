@@ -122,16 +122,16 @@ def _list_applicants(call: Call) -> Response:
 
 FILTERS = ("Title", "ReqId", "FromDate", "ToDate", "lastModifiedSince", "DivisionId", "LocationId", "Statuses")
 PAGES = ("page", "pageSize")
-_ROUTE = partial(Route, family=OLD)
+_declare = partial(Route, family=OLD)
 ROUTES = (
-    _ROUTE(
+    _declare(
         f"{ROOT}/JobRequisitionDetails",
         "job_requisitions",
         "jobrequisition:read",
         _list_requisitions,
         (*FILTERS, "Language", *PAGES),
     ),
-    _ROUTE(
+    _declare(
         f"{ROOT}/JobApplicant",
         "job_applicants",
         "jobapplicant:read",

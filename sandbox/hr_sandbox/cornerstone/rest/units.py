@@ -82,15 +82,15 @@ def _find_unit(call: Call) -> Json:
 
 SPECIFICATION: Json = {"fields": [{"name": name, "required": True} for name in ("name", "typeId")]}
 FILTERS = ("typeId", "externalId", "includeInactive")
-_ROUTE = partial(Route, per_minute=RATE)
+_declare = partial(Route, per_minute=RATE)
 ROUTES = (
-    _ROUTE(f"{ROOT}/ous", "organizational_units", SCOPE, _list_units, ("pageSize", "nextPageToken", *FILTERS)),
-    _ROUTE(f"{ROOT}/ous/{{ouId}}", "organizational_units", SCOPE, _find_unit),
-    _ROUTE(
+    _declare(f"{ROOT}/ous", "organizational_units", SCOPE, _list_units, ("pageSize", "nextPageToken", *FILTERS)),
+    _declare(f"{ROOT}/ous/{{ouId}}", "organizational_units", SCOPE, _find_unit),
+    _declare(
         f"{ROOT}/ous/{{ouId}}/localizations", "ou_localizations", SCOPE, lambda call: render_names(_find_unit(call))
     ),
-    _ROUTE(f"{ROOT}/types", "ou_types", TYPE_SCOPE, lambda _: TYPES),
-    _ROUTE(f"{ROOT}/types/{{id}}", "ou_types", TYPE_SCOPE, lambda call: call.find(TYPES)),
+    _declare(f"{ROOT}/types", "ou_types", TYPE_SCOPE, lambda _: TYPES),
+    _declare(f"{ROOT}/types/{{id}}", "ou_types", TYPE_SCOPE, lambda call: call.find(TYPES)),
     Route(f"{ROOT}/specifications", "ou_specifications", SCOPE, lambda _: SPECIFICATION, per_minute=SPECIFICATION_RATE),
 )
 STREAMS: Streams = {

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 LONG_HOURS = 1.5
 AFTER_BREAK = 10_000_000  # larger than any day's id
 
-_ABSENCES = partial(ListEndpoint, permission="personio:absences:read", rate=Rate(10, 10))
-_PAY = partial(ListEndpoint, permission="personio:compensations:read")
+_declare_absences = partial(ListEndpoint, permission="personio:absences:read", rate=Rate(10, 10))
+_declare_pay = partial(ListEndpoint, permission="personio:compensations:read")
 
 
 def _find_absences(company: Company, values: Values) -> list[people.Absence]:
@@ -148,7 +148,7 @@ def _render_compensation(row: people.Compensation, context: RenderContext) -> Js
 
 
 ENDPOINTS: tuple[ListEndpoint, ...] = (
-    _ABSENCES(
+    _declare_absences(
         "/v2/absence-types",
         "absence_types",
         lambda row, _: render_fields(row, "name", "category", "unit", id="uuid"),
@@ -156,7 +156,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         links=Links(last_page="none"),
         table="absence_types",
     ),
-    _ABSENCES(
+    _declare_absences(
         "/v2/absence-periods",
         "absence_periods",
         _render_absence_period,
@@ -171,7 +171,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         ),
         table="absences",
     ),
-    _ABSENCES(
+    _declare_absences(
         "/v2/absence-periods/{id}/breakdowns",
         "absence_period_breakdowns",
         _render_breakdown,
@@ -181,7 +181,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         slices=lambda company, *_: [{"id": row.uuid} for row in company.absences],
         extra_fields=lambda values, row: {"_absence_period_id": values["id"], "_number": 1 + (row.id > AFTER_BREAK)},
     ),
-    _PAY(
+    _declare_pay(
         "/v2/compensations",
         "compensations",
         _render_compensation,
@@ -196,7 +196,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
             filter_any_of("legal_entity.id", "legal_entity_id"),
         ),
     ),
-    _PAY(
+    _declare_pay(
         "/v2/compensations/types",
         "compensation_types",
         _render_type,

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from hr_sandbox.company.model import documents
     from hr_sandbox.http.messages import Json
 
-_WEBHOOKS = partial(ListEndpoint, permission="personio:webhooks:read", forbidden_status=403, max_limit=200)
-_OF_WEBHOOK = partial(
-    _WEBHOOKS,
+_declare_webhook = partial(ListEndpoint, permission="personio:webhooks:read", forbidden_status=403, max_limit=200)
+_declare_part_of_webhook = partial(
+    _declare_webhook,
     links=Links(carries_query=True),
     slices=lambda company, *_: [{"id": row.uuid} for row in company.webhooks],
     extra_fields=lambda values, _: {"_webhook_id": values["id"]},
@@ -109,7 +109,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
             *filter_comparisons("created_at", lambda row: row.created_at.date(), ("gte", "lt"), parse_day),
         ),
     ),
-    _WEBHOOKS(
+    _declare_webhook(
         "/v2/webhooks",
         "webhooks",
         _render_webhook,
@@ -119,7 +119,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         ),
         table="webhooks",
     ),
-    _OF_WEBHOOK(
+    _declare_part_of_webhook(
         "/v2/webhooks/{id}/events",
         "webhook_events",
         _render_event,
@@ -129,7 +129,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
             filter_any_of("event_name", "name"),
         ),
     ),
-    _OF_WEBHOOK(
+    _declare_part_of_webhook(
         "/v2/webhooks/{id}/activity",
         "webhook_activity",
         _render_delivery,

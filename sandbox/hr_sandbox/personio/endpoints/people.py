@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hr_sandbox.http.messages import Json
 
 STRICT = ("", "gt", "lt")
-_ENDPOINT = partial(
+_declare = partial(
     ListEndpoint,
     permission="personio:persons:read",
     forbidden_status=401,
@@ -108,7 +108,7 @@ def _render_termination(row: people.Termination) -> Json:
 
 
 ENDPOINTS: tuple[ListEndpoint, ...] = (
-    _ENDPOINT(
+    _declare(
         "/v2/persons",
         "persons",
         _render_person,
@@ -123,7 +123,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         ),
         table="people",
     ),
-    _ENDPOINT(
+    _declare(
         "/v2/persons/{person_id}/employments",
         "employments",
         _render_employment,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hr_sandbox.company.model import documents
     from hr_sandbox.http.messages import Json
 
-_ENDPOINT = partial(ListEndpoint, permission="personio:recruiting:read", max_limit=200)
+_declare = partial(ListEndpoint, permission="personio:recruiting:read", max_limit=200)
 _UPDATED = filter_comparisons("updated_at", "updated_at", ("gt", "lt"))
 
 
@@ -147,7 +147,7 @@ def _render_transition(row: documents.Transition, context: RenderContext) -> Jso
 
 
 ENDPOINTS: tuple[ListEndpoint, ...] = (
-    _ENDPOINT(
+    _declare(
         "/v2/recruiting/applications",
         "recruiting_applications",
         _render_application,
@@ -156,7 +156,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         filters=(*_UPDATED, Filter("candidate.email", parse_text)),
         table="applications",
     ),
-    _ENDPOINT(
+    _declare(
         "/v2/recruiting/applications/{id}/stage-transitions",
         "recruiting_stage_transitions",
         _render_transition,
@@ -165,7 +165,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         slices=lambda company, *_: [{"id": str(row.id)} for row in company.applications],
         extra_fields=lambda values, _: {"_application_id": values["id"]},
     ),
-    _ENDPOINT(
+    _declare(
         "/v2/recruiting/candidates",
         "recruiting_candidates",
         _render_candidate,
@@ -173,7 +173,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         filters=(*_UPDATED, filter_equal("email")),
         table="candidates",
     ),
-    _ENDPOINT(
+    _declare(
         "/v2/recruiting/jobs",
         "recruiting_jobs",
         _render_opening,
@@ -181,7 +181,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         filters=_UPDATED,
         table="openings",
     ),
-    _ENDPOINT(
+    _declare(
         "/v2/recruiting/categories",
         "recruiting_categories",
         _render_category,

@@ -27,7 +27,7 @@ GROUPED = "Unsupported nested type: null"
 LOCALES = ("en", "de")
 DAYS = 365  # of absences
 
-_REPORTS = partial(ListEndpoint, permission="personio:reports:read", forbidden_status=400, default_limit=ALL)
+_declare_report = partial(ListEndpoint, permission="personio:reports:read", forbidden_status=400, default_limit=ALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def _render_frame(context: RenderContext) -> Json:
 
 
 ENDPOINTS: tuple[ListEndpoint, ...] = (
-    _REPORTS(
+    _declare_report(
         "/v2/reports",
         "reports",
         lambda row, _: render_fields(row, "name", "created_at", "updated_at", id="uuid"),
@@ -178,7 +178,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         exclusive_cursor=True,
         filters=(Filter("name", parse_text, lambda row, wanted: wanted.casefold() in row.name.casefold()),),
     ),
-    _REPORTS(
+    _declare_report(
         "/v2/reports/attributes",
         "report_attributes",
         _render_attribute,
@@ -186,7 +186,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         paged=False,
         links=Links(last_page="none"),
     ),
-    _REPORTS(
+    _declare_report(
         "/v2/reports/{id}",
         "report_rows",
         lambda row, _: row.cells,

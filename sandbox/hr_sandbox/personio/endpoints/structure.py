@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SALARY_BANDS = "personio:salary-bands:read"
 MANAGERS = 11  # the lowest grade with management responsibility
 
-_ENDPOINT = partial(ListEndpoint, default_limit=50)
+_declare = partial(ListEndpoint, default_limit=50)
 _REPEATED = Links(carries_query=True)
 _UNIT_TYPE = Filter("type", parser_for_choice("department", "team"), required=True)
 _PARENTS = Filter("include_parent_chain", parse_boolean)
@@ -130,7 +130,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         item_filters=(_UNIT_TYPE, _PARENTS),
         item_render=lambda row, context: _render_unit(row, context, ("name", "description", "abbreviation")),
     ),
-    _ENDPOINT(
+    _declare(
         "/v2/cost-centers",
         "cost_centers",
         lambda row, _: render_fields(row, "name", id="uuid"),
@@ -139,7 +139,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         rows=_make_sorter("cost_centers"),
         filters=_NAMED,
     ),
-    _ENDPOINT(
+    _declare(
         "/v2/workplaces",
         "workplaces",
         _render_workplace,
@@ -158,7 +158,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         filters=(Filter("id", parse_number_list, lambda row, wanted: row.id in wanted), filter_any_of("country")),
         table="legal_entities",
     ),
-    _ENDPOINT(
+    _declare(
         "/v2/jobs",
         "jobs",
         _render_job,
@@ -169,7 +169,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         filters=_NAMED,
         table="jobs",
     ),
-    _ENDPOINT(
+    _declare(
         "/v2/salary-bands",
         "salary_bands",
         _render_salary_band,

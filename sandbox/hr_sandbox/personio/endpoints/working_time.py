@@ -34,7 +34,7 @@ INCLUDED = ("tracked_minutes", "sub_projects_tracked_minutes", "sub_projects_cou
 INCLUSIVE = ("gte", "lte")
 REFUSED_TIME = "Invalid request content"
 
-_ENDPOINT = partial(ListEndpoint, permission="personio:attendances:read", limit_status=422)
+_declare = partial(ListEndpoint, permission="personio:attendances:read", limit_status=422)
 
 
 def _get_approval(row: people.Attendance) -> str:
@@ -130,7 +130,7 @@ def _sum_by_project(company: Company, _version: int) -> dict[int, tuple[int, int
 _INCLUDE = Filter("include", parser_for_subset(*INCLUDED), status=422)
 
 ENDPOINTS: tuple[ListEndpoint, ...] = (
-    _ENDPOINT(
+    _declare(
         "/v2/attendance-periods",
         "attendance_periods",
         _render_attendance,
@@ -149,7 +149,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         ),
         table="attendances",
     ),
-    _ENDPOINT(
+    _declare(
         "/v2/projects",
         "projects",
         _render_project,
@@ -169,7 +169,7 @@ ENDPOINTS: tuple[ListEndpoint, ...] = (
         table="projects",
         item_filters=(_INCLUDE,),
     ),
-    _ENDPOINT(
+    _declare(
         "/v2/projects/{id}/members",
         "project_members",
         lambda row, _: {"person": refer_to(row.id)},

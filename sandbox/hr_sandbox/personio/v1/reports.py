@@ -131,10 +131,10 @@ def _list_columns(call: Call) -> Json:
 
 _LOCALE = Parameter("locale", parser_for_choice(*LOCALES), LOCALES[0])
 
-_REPORTS = partial(Route, permission=REPORTS, fail=make_report_error)
+_declare_report = partial(Route, permission=REPORTS, fail=make_report_error)
 ROUTES = (
     Route("/v1/company/document-categories", DOCUMENTS, lambda call: succeed(render_categories(call.company))),
-    _REPORTS(
+    _declare_report(
         f"{PATH}/reports",
         handle=_list_reports,
         parameters=(
@@ -142,7 +142,7 @@ ROUTES = (
             Parameter("status", parser_for_choice("up_to_date", "updating", "update_failed")),
         ),
     ),
-    _REPORTS(
+    _declare_report(
         f"{PATH}/reports/{{id}}",
         handle=_get_report,
         parameters=(
@@ -151,7 +151,7 @@ ROUTES = (
             Parameter("limit", parser_for_number(1, MAX_PAGE_SIZE), PER_PAGE),
         ),
     ),
-    _REPORTS(
+    _declare_report(
         f"{PATH}/columns",
         handle=_list_columns,
         parameters=(Parameter("columns", _parse_ids), _LOCALE, Parameter("report_id", parse_text)),
