@@ -56,8 +56,8 @@ class Links:
         if payload is None or payload["kind"] != kind or payload["table"] != table:
             raise make_bad_request("The token is not valid.")
         life = self.lives[kind]
-        older_response = life is not None and payload["at"] + life <= self.clock.seconds()
-        if older_response or payload["n"] <= self._ended.get(kind, 0):
+        too_old = life is not None and payload["at"] + life <= self.clock.seconds()
+        if too_old or payload["n"] <= self._ended.get(kind, 0):
             raise ApiError(make_error(GONE, "The token has expired."))
         return payload
 
@@ -102,8 +102,8 @@ class Selection:
         self.rows = [row for row in store.rows(table.name) if matches(row)]
         self.duplicates = [row for row in duplicates if matches(row)]
         if query.order:
-            for column, down in reversed(query.order):
-                self.rows.sort(key=lambda row: _sort_key(store.value(table, row, column)), reverse=down)
+            for column, descending in reversed(query.order):
+                self.rows.sort(key=lambda row: _sort_key(store.value(table, row, column)), reverse=descending)
         self.places: Sequence[int] = range(0)
         if size := self._bulk.size(table.name):
             if query.order:

@@ -135,7 +135,7 @@ class Snapshot:
         created = self._draw_past_time(25 if stable_chance(20, *words, "recent") else DAYS_BACK, *words, "created")
         modified = self._draw_later_time(created, *words, "modified")
         modified -= modified % MINUTE
-        state_ = status in {8, COMPLETED, 65_540}
+        started = status in {8, COMPLETED, 65_540}
         return Transcript(
             user_id=number,
             training=self.trainings[index],
@@ -143,7 +143,7 @@ class Snapshot:
             latest=latest,
             status_id=status,
             created=created,
-            started=min(created + stable_number(*words, "start") % 9 * DAY, modified) if state_ else None,
+            started=min(created + stable_number(*words, "start") % 9 * DAY, modified) if started else None,
             completed=modified if status == COMPLETED else None,
             modified=modified,
             score=stable_number(*words, "score") % 101 if status == COMPLETED else None,

@@ -87,8 +87,8 @@ class Store:
             return coerce(column, row[name])
         if "_attributes" in row and name in self._custom_attributes(table):
             return coerce(column, _convert_attribute(row["_attributes"].get(self._custom_attributes(table)[name])))
-        cached = self.fake_values.value(table.name, column, row.get("_like", row[KEY]), required=name in table.key)
-        return coerce(column, cached)
+        generated = self.fake_values.value(table.name, column, row.get("_like", row[KEY]), required=name in table.key)
+        return coerce(column, generated)
 
     def _custom_attributes(self, table: EntitySet) -> dict[str, str]:
         """Return the custom fields of the company by column name."""

@@ -105,8 +105,8 @@ class Factorial(Vendor):
     def _dispatch(self, request: Request) -> Response:
         """Check path, version, method, key and booking, then call the endpoint."""
         if request.path in OAUTH_ENDPOINTS:
-            method, door = OAUTH_ENDPOINTS[request.path]
-            return door(self.tokens, request) if request.method == method else make_html_error(NOT_ALLOWED)
+            method, handle = OAUTH_ENDPOINTS[request.path]
+            return handle(self.tokens, request) if request.method == method else make_html_error(NOT_ALLOWED)
         resource, version, key = self._route(request.path)
         bearer = self.tokens.check(request)
         if request.method != "GET" or bearer is None:

@@ -147,12 +147,10 @@ def list_transcript_fields(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the custom fields of transcripts, once per training and person."""
     for row in snapshot.transcripts:
         if row.latest:
-            both = row.user_id, row.training.object_id
+            user_id, object_id = row.user_id, row.training.object_id
             yield {
-                "user_id": both[0],
-                "object_id": both[1],
-                "transc_cf_user_id": both[0],
-                "transc_cf_object_id": both[1],
+                **dict.fromkeys(("user_id", "transc_cf_user_id"), user_id),
+                **dict.fromkeys(("object_id", "transc_cf_object_id"), object_id),
             }
 
 
@@ -173,8 +171,8 @@ def list_assigned_users(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the users of each assignment."""
     seen = sorted({(row.assignment_id, row.user_id) for row in snapshot.transcripts if row.assignment_id})
     for number, user_id in seen:
-        gone = stable_chance(5, "removed", number, user_id)
-        yield {"proxy_id": PROXY + number, "user_id": user_id, "is_dynamic_removed": gone}
+        removed = stable_chance(5, "removed", number, user_id)
+        yield {"proxy_id": PROXY + number, "user_id": user_id, "is_dynamic_removed": removed}
 
 
 @builds("transcript_assignment_core", "transcript_src_assignment_core")

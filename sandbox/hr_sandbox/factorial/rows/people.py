@@ -43,7 +43,7 @@ def list_employees(company: Company) -> Iterator[Row]:
 def _make_employee(company: Company, person: Person, job: Employment | None) -> Row:
     ended = job.end_date if job else None
     end = job.termination if job else None
-    gone = ended is not None and ended < company.today
+    has_left = ended is not None and ended < company.today
     office = company.offices.find(str(job.office_id)) if job else None
     birthday = person.attributes.get("birthday")
     born = date.fromisoformat(birthday) if isinstance(birthday, str) else None
@@ -64,13 +64,13 @@ def _make_employee(company: Company, person: Person, job: Employment | None) -> 
         "manager_id": job.supervisor_id if job else None,
         "timeoff_manager_id": job.supervisor_id if job else None,
         "terminated_on": ended,
-        "is_terminating": ended is not None and not gone,
+        "is_terminating": ended is not None and not has_left,
         "termination_reason": end.reason if end else None,
         "termination_reason_type": REASONS.get(end.type, "others") if end else None,
-        "termination_observations": None if not gone else (end.reason if end else None),
+        "termination_observations": None if not has_left else (end.reason if end else None),
         "termination_type_description": end.type.replace("_", " ").capitalize() if end else None,
         # Documented as false for former employees, but also true for some active ones.
-        "active": not gone and not stable_chance(3, "active", person.id),
+        "active": not has_left and not stable_chance(3, "active", person.id),
         "attendable": not stable_chance(5, "attendable", person.id),
         "updated_at": max(person.updated_at, job.updated_at) if job else person.updated_at,
     }
