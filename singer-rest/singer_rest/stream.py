@@ -340,7 +340,7 @@ class RestStream(FetchingStream):
         For streams that continue where an earlier run stopped. Called by the main thread after the read has ended.
 
         Args:
-            error: The error that ended the read. Not a missing permission.
+            error: The error that ended the read. Neither a missing permission nor a rate limit.
             is_first: Whether it occurred before the first page.
         """
         return False

@@ -847,6 +847,16 @@ def test_what_passes_does_not_cost_a_link_of_an_earlier_run(
     assert links == {"deltatoken=one" if kind == "delta" else "$skiptoken=2"}
 
 
+def test_a_limit_that_lasts_too_long_does_not_cost_the_delta_link(things: Any, caplog: Any) -> None:
+    first, _ = things(lambda _: page(row(5), deltaLink="things_core?deltatoken=one"), tracked=True)
+    limited = Answer({}, 429, {"Retry-After": "10000"})
+    second, vendor = things(lambda _: limited, tracked=True, state=first.state, fails=[])
+    assert {asked.query_text for asked in vendor.asked if asked.path == PATH} == {"deltatoken=one"}
+    assert "longer than `max_wait` allows" in caplog.text
+    assert "has expired" not in caplog.text
+    assert second.state == {}
+
+
 def test_a_state_of_views_that_are_not_offered_any_more_is_no_other_taps(run: Any, portal: Start) -> None:
     vendor = portal(serving(lambda _: page({"id": 1})))
     state = {"bookmarks": {"vw_rpt_gone": {"version": 1}}}

@@ -6,7 +6,15 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from singer_rest.errors import FilterRefused, NoAccess, RunError, TapError, TimedOutError, UnansweredError
+from singer_rest.errors import (
+    FilterRefused,
+    LimitExceeded,
+    NoAccess,
+    RunError,
+    TapError,
+    TimedOutError,
+    UnansweredError,
+)
 from singer_rest.fetch.coverage import Coverage, parent_ids_of
 from singer_rest.fetch.parent_index import ParentIndex, parents_first, with_parent_errors
 from singer_rest.fetch.sampled import Sampled
@@ -262,7 +270,7 @@ class Fetcher:
                     yield page
                 else:
                     return
-        except (RunError, NoAccess):
+        except (RunError, NoAccess, LimitExceeded):
             raise
         except TapError as error:
             if can_fall_back_to_full and isinstance(error, (UnansweredError, FilterRefused)):
