@@ -153,6 +153,36 @@ def test_slow_first_stream_does_not_hold_back_the_others(run: Callable[..., Sche
     assert [page.records for page in scheduler.arrived(first)] == [[{"id": "0-0"}]]
 
 
+def test_missing_page_of_a_slice_does_not_fill_the_budget_with_later_ones(
+    run: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAGES_HELD", 50)
+    other_is_read = threading.Event()
+
+    class Counted(Vendor):
+        def fetch(self, asked: Request, part: Slice) -> Page:
+            page = super().fetch(asked, part)
+            if position(asked) == (0, 0):
+                page.next_requests = [request(0, number) for number in range(1, 200)]
+            elif position(asked)[0] == 0:
+                page.next_requests = []
+            return page
+
+    def act(number: int, page: int) -> None:
+        if (number, page) == (0, 1):
+            assert other_is_read.wait(timeout=10)
+
+    vendor, scheduler = Counted(act, pages=100), run(4)
+    reading = vendor.reading(vendor.slices(2))
+    scheduler.add(reading)
+    came = []
+    for page in scheduler.arrived(scheduler.pages(reading)):
+        came.append(page.records[0]["id"])
+        if came[-1] == "1-99":
+            other_is_read.set()
+    assert by_slice(came) == [*(f"0-{page}" for page in range(200)), *(f"1-{page}" for page in range(100))]
+
+
 def test_slices_under_way_are_limited(run: Callable[..., Scheduler]) -> None:
     vendor, scheduler = Vendor(), run(1)
     reading = vendor.reading()

@@ -318,6 +318,18 @@ def test_product_combines_each_slice() -> None:
 
 
 @pytest.mark.parametrize("inside", [False, True])
+def test_parts_of_a_slice_are_kept_within_a_product(inside: bool) -> None:  # noqa: FBT001
+    years, values = MonthlyBackfill("from", "to", years_back=0), ParamValues("type", "team", "office")
+    each = Product(values, years) if inside else Product(years, values)
+    for part, kind in zip(each.plan(window(), None), ("team", "office"), strict=True):
+        assert part
+        assert part.params == {"type": kind}
+        assert [leaf.params for leaf in leaves(part)] == [
+            {**leaf.params, "type": kind} for leaf in leaves(backfill(years, window()))
+        ]
+
+
+@pytest.mark.parametrize("inside", [False, True])
 def test_product_can_have_parents_on_either_side(inside: bool) -> None:  # noqa: FBT001
     listing = Parents(("1", {}))
     children, values = PerParent("owners", "owner_id", where=lambda record: True), ParamValues("type", "team", "office")

@@ -174,6 +174,8 @@ class Scheduler:
                     self._tasks.notify_all()
                 if readers := {fetch.reader for fetch in awaited if fetch.has_page or fetch.is_over}:
                     return readers
+                if not awaited:
+                    raise RunError("No stream waits for a page. Please report it with this tap's version.")
                 if all(stream_fetch.is_idle for stream_fetch in self._fetches):
                     # Only the main thread can make more slices known, and it has nothing left to do but to wait.
                     for stream_fetch in awaited:

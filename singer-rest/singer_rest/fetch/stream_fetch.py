@@ -22,6 +22,8 @@ SLICES_PER_WORKER = 2
 """Number of slices of a stream that are read concurrently, per worker."""
 WAITING_FACTOR = 4
 """How many times more while they wait for a retry."""
+MIN_PAGES_AHEAD = 32
+"""Number of pages of a slice that are requested beyond one that has not arrived, so that the others stay under way."""
 MAX_FAILED_IN_A_ROW = 3
 MAX_FAILED = 20
 """Number of consecutive slices without an answer after which the stream fails: the vendor or the network is down."""
@@ -114,7 +116,7 @@ class StreamFetch:
         """Whether the main thread waits for a page and none is under way that it could take."""
         if not self.prefetches:  # one request at a time
             return self.is_awaited and not self._pages and not self._in_flight
-        return self.is_awaited and not self._pages and not any(task.is_next for task in self._in_flight)
+        return self.is_awaited and not self._pages and not any(not task.pages_ahead for task in self._in_flight)
 
     @property
     def slices_done(self) -> float:
@@ -132,8 +134,9 @@ class StreamFetch:
         if len(self._open) < self.max_open and not (next_only and self._queue):
             self._open_slice()
         min_wait = math.inf
+        ahead = 0 if next_only else max(MIN_PAGES_AHEAD, self.max_open)
         for task in self._queue:
-            if next_only and not task.is_next:
+            if task.pages_ahead > ahead:
                 continue
             if task.not_before <= now:
                 return task, 0.0

@@ -103,7 +103,7 @@ class Task:
         return self.open_slice.slice
 
     @property
-    def is_next(self) -> bool:
-        """Whether its page can be yielded as soon as it arrives."""
+    def pages_ahead(self) -> int:
+        """Number of pages that have to arrive before its page can be yielded, or can show whether the list is long."""
         opened = self.open_slice
-        return self.number == opened.yielded + (len(opened.arrived) if opened.is_held else 0)
+        return self.number - opened.yielded - (len(opened.arrived) if opened.is_held else 0)

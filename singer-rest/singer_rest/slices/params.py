@@ -83,8 +83,16 @@ class Product(Slices):
                 yield None
                 continue
             for inner in self.inner.plan(window, parents):
-                yield inner and Slice(
-                    params={**outer.params, **inner.params},
-                    path={**outer.path, **inner.path},
-                    columns={**outer.columns, **inner.columns},
-                )
+                yield inner and _combined(outer, inner)
+
+
+def _combined(outer: Slice, inner: Slice) -> Slice:
+    return Slice(
+        params={**outer.params, **inner.params},
+        path={**outer.path, **inner.path},
+        columns={**outer.columns, **inner.columns},
+        parts=(
+            *(_combined(part, inner) for part in outer.parts),
+            *(_combined(outer, part) for part in inner.parts if not outer.parts),
+        ),
+    )
