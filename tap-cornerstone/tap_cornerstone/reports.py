@@ -219,17 +219,17 @@ class Downloads:
         """Writes the list to the stream's state, without reports that are no longer listed."""
         for key in self.listed & self._reports.keys():
             self._reports[key].listed = self._today
-        state[KEY] = [
+        state[KEY] = sorted(
             f"{known.listed} {'/'.join(key)}{'' if known.is_read else f' {known.downloads}'}"
             for key, known in self._reports.items()
             if (known.downloads or known.is_read) and self._today - known.listed <= FORGET_AFTER
-        ]
+        )
 
 
 def join_names(names: Sequence[str]) -> str:
     """Joins names for a message."""
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return f"{', '.join(names[:MAX_NAMED])}{more}"
+    return f"{', '.join(sorted(names)[:MAX_NAMED])}{more}"
 
 
 def _read(texts: Any) -> Iterator[tuple[Key, SavedReport]]:  # noqa: ANN401 - whatever the state holds

@@ -114,10 +114,10 @@ def test_a_report_without_anything_is_read_later_where_the_other_counts_say_that
     empty = Answer(b"", headers=FAST)
     vendor = portal(importing(*before, empty, empty, WHOLE, **counts))
     first = run(vendor.url, REPORTS, **ALL)
-    assert noted(first)[-1] == f"i/{kind} 2"
+    assert f"i/{kind} 2" in noted(first)
     second = run(vendor.url, REPORTS, state=first.state, **ALL)
     assert len(second.records(REPORTS)) == 6
-    assert noted(second)[-1] == f"i/{kind}"
+    assert f"i/{kind}" in noted(second)
 
 
 @pytest.mark.parametrize("total", [6, None])

@@ -393,4 +393,4 @@ def parent_ids_of(part: Slice, param: str | None) -> Sequence[str]:
 
 def _join_names(names: Sequence[str]) -> str:
     more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(sorted(names)[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
