@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from benchmarks.cases import Case, Plan
 
 DATA = HOME / "data"
+MAX_FAILURES = 2
 Result = dict[str, Any]
 
 
@@ -45,8 +47,8 @@ def append(path: Path, result: Result) -> None:
 def serving(case: Case) -> Iterator[str]:
     """Runs the server of a case. Yields its URL."""
     options = [case.dataset, str(case.rows), f"--latency-ms={case.latency_ms:g}", f"--limit={case.limit:g}"]
-    command = [sys.executable, "-m", "benchmarks.server", *options, f"--folder={DATA}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "benchmarks.server", *options, f"--folder={DATA}", "--attached"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None  # noqa: S101 - a pipe
             yield f"http://127.0.0.1:{int(process.stdout.readline())}"
@@ -67,7 +69,10 @@ def run(plan: Plan, file: Path) -> bool:
     append(HOME / "peers.jsonl", {"unavailable": failed, "machine": machine()})
     is_same = True
     for case in plan.cases:
-        done = [result["peer"] for result in read(file) if result["case"] == case.key]
+        of_case = [result for result in read(file) if result["case"] == case.key]
+        # What failed is tried again, but not for ever.
+        failures = Counter(result["peer"] for result in of_case if result["error"])
+        done = [result["peer"] for result in of_case if not result["error"] or failures[result["peer"]] >= MAX_FAILURES]
         left = {peer: plan.repeats_of(case, peer) - done.count(peer) for peer in case.peers if peer not in failed}
         if max(left.values()) <= 0:
             continue

@@ -1,6 +1,7 @@
 """Serves the pages of a data set, on one thread and from memory.
 
-    python -m benchmarks.server DATASET ROWS [--latency-ms 0] [--limit REQUESTS_PER_SECOND] [--folder output/bench/data]
+    python -m benchmarks.server DATASET ROWS [--latency-ms 0] [--limit REQUESTS_PER_SECOND] [--attached]
+        [--folder output/bench/data]
 
 It writes its port to the standard output. `GET /-/stats` returns what it counted since the last time.
 """
@@ -10,6 +11,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
+import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -164,6 +168,11 @@ async def serve(api: Api, counts: Counts) -> None:
     await server.serve_forever()
 
 
+def _end_with_input() -> None:
+    sys.stdin.read()
+    os._exit(0)
+
+
 def main() -> None:
     """Runs the server."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -171,10 +180,13 @@ def main() -> None:
     arguments.add_argument("rows", type=int)
     arguments.add_argument("--latency-ms", type=float, default=0)
     arguments.add_argument("--limit", type=float, default=0)
+    arguments.add_argument("--attached", action="store_true", help="end when the standard input does")
     arguments.add_argument("--folder", type=Path, default=Path("output/bench/data"))
     options = arguments.parse_args()
     dataset = DATASETS[options.dataset]
     api = APIS[options.dataset](dataset, dataset.build(options.folder, options.rows))
+    if options.attached:
+        threading.Thread(target=_end_with_input, daemon=True).start()
     asyncio.run(serve(api, Counts(options.latency_ms / 1000, options.limit)))
 
 

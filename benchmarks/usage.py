@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def measure(
 ) -> Usage:
     """Runs a pipe of commands.
 
-    This process must stay small: the peak memory of a child starts with that of its parent.
+    A small process of its own starts them, since the peak memory of a process begins with that of its parent.
 
     Args:
         commands: The commands; each reads what the one before it writes.
@@ -62,9 +63,24 @@ def measure(
         source: A file that the first command reads.
         timeout: Seconds after which all are killed.
     """
+    job = {"commands": commands, "log": str(log), "source": str(source or os.devnull), "timeout": timeout}
+    process = subprocess.run(
+        [sys.executable, "-I", "-S", __file__],
+        input=json.dumps(job),
+        stdout=subprocess.PIPE,
+        env={**os.environ, **(environment or {})},
+        text=True,
+        check=True,
+    )
+    values = json.loads(process.stdout)
+    return Usage(**values | {"codes": tuple(values["codes"])})
+
+
+def run(commands: Sequence[Sequence[str]], log: str, source: str, timeout: float) -> Usage:
+    """Runs a pipe of commands from this process, which has to be small."""
     processes: list[subprocess.Popen[bytes]] = []
     started, began = time.time(), time.monotonic()
-    with log.open("wb") as errors, source.open("rb") if source else open(os.devnull, "rb") as first:  # noqa: PTH123
+    with open(log, "wb") as errors, open(source, "rb") as first:  # noqa: PTH123 - without more imports
         for number, command in enumerate(commands):
             before = processes[-1].stdout if processes else first
             is_last = number == len(commands) - 1
@@ -73,7 +89,6 @@ def measure(
                 stdin=before,
                 stdout=subprocess.DEVNULL if is_last else subprocess.PIPE,
                 stderr=errors,
-                env={**os.environ, **(environment or {})},
             )
             if processes and before:
                 before.close()  # so that a command notices that its reader ended
@@ -102,3 +117,7 @@ def _kill(processes: Sequence[subprocess.Popen[bytes]]) -> None:
         with suppress(OSError):
             if process.returncode is None:
                 process.kill()
+
+
+if __name__ == "__main__":
+    print(json.dumps(vars(run(**json.load(sys.stdin)))))
