@@ -237,6 +237,7 @@ class BulkImportReports(RestList):
     def remember(self, page: Page, state: dict[str, Any]) -> bool:
         if isinstance(page.slice, ReportSlice):
             self.downloads.note(page.slice, page.note, state)
+            super().finish_state(state)  # whose reports they are, even if the stream fails in the end
         if self.downloads.timeouts_in_a_row == MAX_TIMEOUTS_IN_A_ROW:
             raise TapError(
                 f"{self.name}: {MAX_TIMEOUTS_IN_A_ROW} reports in a row timed out, so the others were not requested. "
