@@ -70,7 +70,7 @@ def test_missing_schema_file_is_named(tmp_path: Path) -> None:
         stream_types = (stream(schema=StreamSchema(SchemaDirectory(tmp_path))),)
 
     with pytest.raises(TapError, match=r"^colours: its schema cannot be read\. Check colours\.json "):
-        Tap()
+        _ = Tap().catalog_dict
 
 
 def test_base_class_without_a_name_needs_none() -> None:
