@@ -19,6 +19,7 @@ from singer_rest.fetch.answers import (
     default_meaning,
     no_access_reason,
 )
+from singer_rest.fetch.coverage import parent_ids_of
 from singer_rest.fetch.loop_guard import fingerprint
 from singer_rest.fetch.page import Page, Parsed
 from singer_rest.fetch.window_splitter import WindowSplitter, chain, halve_parents, requested_parents
@@ -195,10 +196,11 @@ class FetchingStream(SdkStream):
     def _page_of_parent(self, meaning: Meaning, reply: Reply, request: Request, part: Slice) -> Page | None:
         """Returns the page if a response is about a parent. None: it is about several that cannot be separated."""
         param = self.slices.ids_param
-        parents = requested_parents(request, param)
+        named = requested_parents(request, param)
+        parents = named or parent_ids_of(part, param)
         if len(parents) > 1:
             # It may apply to only one of them, so the children of the others are requested without it.
-            halves = halve_parents(request, param) if request.is_first else []
+            halves = halve_parents(request, param) if request.is_first and named else []
             return self._placeholder(halves, request, part, reply.received) if halves else None
         return Page(
             [],

@@ -67,6 +67,26 @@ def test_batch_with_a_deleted_parent_is_requested_in_halves(
     assert output.of("ACTIVATE_VERSION", "pets") == []
 
 
+@pytest.mark.parametrize("size", [1, 4])
+def test_later_page_of_a_batch_that_is_not_found_deletes_nothing(
+    run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], vendor: Host, size: int
+) -> None:
+    owners(shop, "1", "2", "3", "4", "5")
+    answer = batches(size=size)
+
+    def paged(asked: Asked) -> Answer | None:
+        if asked.path == "/pets" and "cursor" in asked.query:  # the link names no owner
+            return Answer({}, 404)
+        found = answer(asked)
+        return Answer({**found.body, "next": "2"}) if found and answer.asked[-1][0] == "1" else found
+
+    shop.before = paged
+    output = run("pets", fails=[], **OPTIONS)
+    assert {*output.ids()["pets"]} == {"p1", "p2", "p3", "p4", "p5"}
+    assert output.of("ACTIVATE_VERSION", "pets") == []
+    assert "/pets" not in [query.get("owner_ids[]") for query in vendor.queries("/pets")]
+
+
 def test_keys_of_a_batch_that_ends_with_a_deleted_parent_are_forgotten(
     run: Callable[..., Output], shop: Any, batches: Callable[..., Batched], monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:

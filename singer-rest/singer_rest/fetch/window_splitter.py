@@ -23,13 +23,13 @@ def chain(parts: Sequence[Request]) -> Request:
 
 
 def requested_parents(request: Request, param: str | None) -> list[str]:
-    """The parents whose children a request asks for, as they appear in it.
+    """The parents whose children a request asks for, as they appear in it. A link to a later page may name none.
 
     Args:
         request: The request.
         param: The parameter that takes the parents' ids. None: the path holds the one parent.
     """
-    return [value for name, value in request.params if name == param] or [request.path]
+    return [value for name, value in request.params if name == param] if param else [request.path]
 
 
 def halve_parents(request: Request, param: str | None) -> list[Request]:
