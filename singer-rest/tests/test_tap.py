@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from singer_rest import Page
     from singer_rest.testing import Asked, Host
 
 ALL = {
@@ -77,6 +79,41 @@ def test_a_slow_stream_does_not_hold_back_the_others(run: Callable[..., Any], sh
     assert others_are_written.is_set()
     assert in_any_order(output) == {stream: ALL[stream] for stream in ("kinds", "owners")}
     assert [message["stream"] for message in output.of("SCHEMA")] == ["kinds", "owners"]
+
+
+def test_stream_that_always_has_a_page_does_not_hold_back_the_others(
+    make_tap: Callable[..., Any], shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_come = threading.Event()
+
+    def answer(asked: Asked) -> Answer | None:
+        if asked.path != "/kinds":
+            may_come.wait(10)
+            return None
+        number = int(asked.query.get("cursor", "0"))
+        following = {} if number else {"all": [str(later) for later in range(1, 100)]}
+        return Answer({"data": [{"id": str(number)}], **following})
+
+    def have_arrived() -> bool:
+        with tap._fetcher._scheduler._lock:
+            pages = {fetch.name: len(fetch._pages) for fetch in tap._fetcher._scheduler._fetches}
+        return pages["kinds"] == 98 and pages["owners"] > 0
+
+    def prepared_records(stream: Any, page: Page) -> list[Any]:
+        end = time.monotonic() + 10
+        if page.records[0]["id"] == "1":
+            may_come.set()
+        while page.records[0]["id"] == "1" and not have_arrived() and time.monotonic() < end:
+            time.sleep(0.01)
+        return real(stream, page)  # type: ignore[no-any-return]
+
+    shop.before = answer
+    tap = make_tap("kinds", "owners")
+    real = type(tap.streams["kinds"]).prepared_records
+    monkeypatch.setattr(type(tap.streams["kinds"]), "prepared_records", prepared_records)
+    order = [message["stream"] for message in written(tap.sync_all).of("RECORD")]
+    assert order.count("kinds") == 100
+    assert order.index("owners") < 10
 
 
 def test_requests_are_concurrent_up_to_the_limit(run: Callable[..., Any], vendor: Host, shop: Any) -> None:

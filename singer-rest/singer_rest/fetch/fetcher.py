@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+PAGES_PER_TURN = 4  # of a stream, before it is the turn of another
+_END = object()
 Read: TypeAlias = "tuple[str, Iterator[object]]"
 """The name of a stream and its read, which yields None while it waits for pages."""
 
@@ -113,21 +115,25 @@ class Fetcher:
                 yield page
 
     def read_all(self, reads: Iterable[Read]) -> None:
-        """Advances reads as their pages arrive, until all of them have ended.
+        """Advances reads in turn as their pages arrive, until all of them have ended.
 
         Args:
             reads: The reads of the streams, and those that `start` returned.
         """
-        waiting: dict[str, list[Iterator[object]]] = {}
+        left: dict[str, list[Iterator[object]]] = {}
         for name, read in reads:
-            waiting.setdefault(name, []).append(read)
-        due: Iterable[str] = list(waiting)
-        while waiting:
+            left.setdefault(name, []).append(read)
+        due: Iterable[str] = list(left)
+        while left:
+            unfinished = []
             for name in due:
-                waiting[name] = [read for read in waiting[name] if _has_to_wait(read)]
-                if not waiting[name]:
-                    del waiting[name]
-            due = self._scheduler.wait() if waiting else set()
+                outcomes = [(read, _advance(read)) for read in left[name]]
+                left[name] = [read for read, outcome in outcomes if outcome is not False]
+                if not left[name]:
+                    del left[name]
+                elif any(outcome for _, outcome in outcomes):
+                    unfinished.append(name)
+            due = {*unfinished, *self._scheduler.wait(blocks=not unfinished)} if left else ()
 
     def arrived(self, read: Iterable[T | None]) -> Iterator[T]:
         """Yields what a single read yields, and waits for its pages."""
@@ -378,9 +384,13 @@ class Fetcher:
             self._scheduler.wake()
 
 
-def _has_to_wait(read: Iterator[object]) -> bool:
-    """Advances a read until it waits for a page. False: it has ended."""
-    return any(progress is None for progress in read)
+def _advance(read: Iterator[object]) -> bool | None:
+    """Advances a read by a few pages. None: it waits for the next one. False: it has ended."""
+    for _ in range(PAGES_PER_TURN):
+        progress = next(read, _END)
+        if progress is None or progress is _END:
+            return None if progress is None else False
+    return True
 
 
 def _describe_filter_failure(error: UnansweredError | FilterRefused) -> str:

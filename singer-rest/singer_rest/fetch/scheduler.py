@@ -159,8 +159,11 @@ class Scheduler:
                 stream_fetch.abandon()
                 self._tasks.notify_all()
 
-    def wait(self) -> set[str]:
+    def wait(self, *, blocks: bool = True) -> set[str]:
         """Waits until a stream that is awaited has a page, or has ended. Returns the readers of such streams.
+
+        Args:
+            blocks: Whether to wait if there is none yet.
 
         Raises:
             RunError: If a worker failed.
@@ -174,6 +177,8 @@ class Scheduler:
                     self._tasks.notify_all()
                 if readers := {fetch.reader for fetch in awaited if fetch.has_page or fetch.is_over}:
                     return readers
+                if not blocks:
+                    return set()
                 if not awaited:
                     raise RunError("No stream waits for a page. Please report it with this tap's version.")
                 if all(stream_fetch.is_idle for stream_fetch in self._fetches):
