@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from benchmarks.datasets import Dataset, Rows
+    from benchmarks.datasets import Dataset
+    from benchmarks.rows import Rows
 
 TOKENS = {
     "/v1/auth": b'{"success":true,"data":{"token":"benchmark","expires_in":86400}}',

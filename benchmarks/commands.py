@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.cases import DEFAULT, OURS, PUBLISHED, REST_API, TUNED
-from benchmarks.datasets import DATASETS, DAYS, FIRST_DAY
+from benchmarks.datasets import DATASETS
+from benchmarks.rows import DAYS, FIRST_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

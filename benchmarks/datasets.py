@@ -7,22 +7,20 @@ The records are evenly spread over the days of a year, in order.
 from __future__ import annotations
 
 import json
-import mmap
 from array import array
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from tap_cornerstone.odata.services import shipped
 
+from benchmarks.rows import BEGIN, DAYS, END, FIRST_DAY, SEPARATOR, Rows
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-FIRST_DAY = date(2025, 11, 1)
-DAYS = 365
-BEGIN, SEPARATOR, END = b"[\n", b",\n", b"\n]"  # the last two are equally long
 CHUNK = 10_000
 FIRST_ID = 2_000_000
 NAMES = ("Kundentermin", "Inventur", "Schulung \u00dcberblick", 'a comment of some length, with \\"quotes\\"')
@@ -73,7 +71,7 @@ class Dataset:
         """Returns the records of a size, generated if the folder does not hold them yet."""
         path = self.path(folder, rows)
         positions = path.with_suffix(".positions")
-        if not positions.exists():
+        if not (positions.exists() and self._is_current(path)):
             folder.mkdir(parents=True, exist_ok=True)
             offsets = array("Q", [len(BEGIN)])
             with path.open("wb") as file:
@@ -91,38 +89,11 @@ class Dataset:
             positions.write_bytes(offsets.tobytes())  # last: the files are complete if it exists
         return Rows(path, rows)
 
-
-class Rows:
-    """The generated records of a data set.
-
-    Args:
-        path: The file of the records.
-        count: Their number.
-    """
-
-    def __init__(self, path: Path, count: int) -> None:
-        self.count = count
-        self._positions = array("Q")
-        self._positions.frombytes(path.with_suffix(".positions").read_bytes())
+    def _is_current(self, path: Path) -> bool:
+        """Whether a file begins as it would if it were generated now."""
+        beginning = BEGIN + self.record(0, _DAY_TEXTS[0])
         with path.open("rb") as file:
-            self._records = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-
-    def slice(self, first: int, last: int) -> memoryview:
-        """Returns the JSON of the records from `first` up to and without `last`, separated by commas."""
-        if first >= last:
-            return self._records[:0]
-        return self._records[self._positions[first] : self._positions[last] - len(SEPARATOR)]
-
-    def from_day(self, day: str) -> int:
-        """Returns the number of the first record on or after a date or timestamp, ``YYYY-MM-DD...``."""
-        return self._from((date.fromisoformat(day[:10]) - FIRST_DAY).days)
-
-    def after_day(self, day: str) -> int:
-        """Returns the number of the first record after a date."""
-        return self._from((date.fromisoformat(day[:10]) - FIRST_DAY).days + 1)
-
-    def _from(self, day: int) -> int:
-        return -(-min(max(day, 0), DAYS) * self.count // DAYS)
+            return file.read(len(beginning)) == beginning
 
 
 def _uuid(number: int) -> str:

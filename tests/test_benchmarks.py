@@ -75,6 +75,16 @@ def test_records_are_those_of_the_days_asked_for(dataset: str, tmp_path: Path) -
         assert days[last] > "2026-02-28"
 
 
+def test_records_are_generated_again_if_their_form_has_changed(tmp_path: Path) -> None:
+    dataset = DATASETS["attendances"]
+    dataset.build(tmp_path, ROWS)
+    path = dataset.path(tmp_path, ROWS)
+    current = path.read_bytes()
+    path.write_bytes(b"[\n{}" + current)
+    dataset.build(tmp_path, ROWS)
+    assert path.read_bytes() == current
+
+
 def test_a_changed_value_and_a_lost_row_are_found(tmp_path: Path) -> None:
     import duckdb  # noqa: PLC0415
 
