@@ -82,5 +82,7 @@ def make_json_response(value: Any, status: int = 200, media_type: str = "applica
 
 def pick_fields(record: object, *names: str, **renamed: str) -> Json:
     """Return fields of a record as members of a body: under their own names, or as `member="field"`."""
-    fields = {**dict(zip(names, names, strict=True)), **renamed}
-    return {member: getattr(record, field) for member, field in fields.items()}
+    body = {name: getattr(record, name) for name in names}
+    for member, field_name in renamed.items():
+        body[member] = getattr(record, field_name)
+    return body

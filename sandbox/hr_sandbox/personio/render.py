@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 def format_date(value: Any) -> Any:  # noqa: ANN401  any field of a record
     """Format a UTC timestamp with Z, and a date or local time without a zone. Other values stay as they are."""
-    if isinstance(value, datetime) and value.tzinfo:
-        return format_rfc3339(value)
-    return value.isoformat() if isinstance(value, date) else value
+    if not isinstance(value, date):
+        return value
+    return format_rfc3339(value) if isinstance(value, datetime) and value.tzinfo else value.isoformat()
 
 
 def render_fields(record: object, *names: str, **renamed: str) -> Json:
