@@ -94,15 +94,24 @@ class Sessions(Slices):
 
     @override
     def plan(self, window: Window, parents: ParentIds | None) -> Iterator[Slice | None]:
-        asked: set[str] = set()
-        for known in iterate_parents(self.parent, parents):
-            if known is None:
-                yield None
-                continue
-            for session_id in known[1][SESSIONS]:
-                if session_id.lower() not in asked:
-                    asked.add(session_id.lower())
-                    yield Slice(params={self.ids_param: session_id}, columns={"SessionId": session_id})
+        # Trainings come in any order and may spell an id differently, which is a part of the key: it has to be the same
+        # in each run.
+        spellings: dict[str, str] = {}
+        error: Exception | None = None
+        try:
+            for known in iterate_parents(self.parent, parents):
+                if known is None:
+                    yield None
+                    continue
+                for session_id in known[1][SESSIONS]:
+                    name = session_id.lower()
+                    spellings[name] = min(session_id, spellings.get(name, session_id))
+        except Exception as raised:  # noqa: BLE001 - raised once the known sessions have been read
+            error = raised
+        for session_id in spellings.values():
+            yield Slice(params={self.ids_param: session_id}, columns={"SessionId": session_id})
+        if error:
+            raise error
 
 
 def sessions_of(training: Record) -> Iterator[str]:
