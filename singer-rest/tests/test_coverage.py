@@ -285,6 +285,22 @@ def test_empty_answer_among_others_is_requested_again(
     assert activated(output) == {"owners", "pets"}
 
 
+def test_list_of_all_parents_is_requested_again_without_the_filter_of_the_parents_own_read(
+    run: Callable[..., Output], shop: Any, vendor: Host
+) -> None:
+    def empty_once(asked: Asked) -> Answer | None:
+        if asked.path != "/owners" or "changed_after" in asked.query:
+            return None
+        listings = [query for query in vendor.queries("/owners") if "changed_after" not in query]
+        return Answer(b"", 204) if len(listings) == 1 else None
+
+    shop.before = empty_once
+    bookmark = {"replication_key": "updated_at", "replication_key_value": "2026-01-03T00:00:00Z", "version": 1}
+    output = run("owners", "pets", state={"bookmarks": {"owners": bookmark}}, start_date=None, end_date=None)
+    assert sorted(output.ids()["pets"]) == ["1a", "1b", "2a", "2b", "3a", "3b"]
+    assert activated(output) == {"pets"}
+
+
 @pytest.mark.parametrize(("empty_answers", "ids"), [(1, ["1", "2"]), (2, [])])
 def test_empty_answer_in_place_of_a_whole_list_is_believed_the_second_time(
     run: Callable[..., Output], shop: Any, vendor: Host, empty_answers: int, ids: list[str]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum, auto
 from http import HTTPStatus
 
+from singer_rest.errors import FilterRefused, TimedOutError, UnansweredError
+
 
 class Meaning(Enum):
     """What a response means. A stream's `classify` can also return a replacement request."""
@@ -104,3 +106,10 @@ def forbidden_reason(permission: str | None) -> str:
     if permission is None:
         return "the vendor refuses access although it needs no permission"
     return f"the credential may not read it; it needs {permission}"
+
+
+def filter_failure(error: UnansweredError | FilterRefused) -> str:
+    """What the vendor did with the incremental filter."""
+    if isinstance(error, FilterRefused):
+        return "refused"
+    return "gave no answer in time to" if isinstance(error, TimedOutError) else "gave no usable answer to"

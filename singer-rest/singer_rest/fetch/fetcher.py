@@ -12,9 +12,9 @@ from singer_rest.errors import (
     NoAccess,
     RunError,
     TapError,
-    TimedOutError,
     UnansweredError,
 )
+from singer_rest.fetch.answers import filter_failure
 from singer_rest.fetch.coverage import Coverage, parent_ids_of
 from singer_rest.fetch.parent_index import ParentIndex, parents_first, with_parent_errors
 from singer_rest.fetch.sampled import Sampled
@@ -106,9 +106,10 @@ class Fetcher:
         # An error is stored in the index and raised when the children are read.
         parent_index = self._parent_indexes[parent.name]
         parent_index.coverage = parent.new_coverage()
-        tracked = self._track_coverage(parent, self._scheduler.pages(stream_fetch), parent_index.coverage)
-        with suppress(Exception), closing(self._index_parents(parent, tracked)) as pages:
-            for page in pages:
+        pages = self._scheduler.pages(stream_fetch)
+        tracked = self._track_coverage(parent, pages, parent_index.coverage, parent_index.since)
+        with suppress(Exception), closing(self._index_parents(parent, tracked)) as indexed:
+            for page in indexed:
                 if page and self._connection_test:
                     parent_index.complete = True
                     break
@@ -280,7 +281,7 @@ class Fetcher:
             raise
         except TapError as error:
             if can_fall_back_to_full and isinstance(error, (UnansweredError, FilterRefused)):
-                outcome = _describe_filter_failure(error)
+                outcome = filter_failure(error)
             elif self._connection_test or not stream.recovers_by_full_read(error, is_first=is_first):
                 raise
             else:
@@ -306,6 +307,7 @@ class Fetcher:
         stream: Source,
         pages: Iterator[Page | None],
         own_coverage: Coverage | None = None,
+        own_since: datetime | None = None,
         reader: str | None = None,
     ) -> Generator[Page | None]:
         """Yields the pages of a read, then those of the slices to retry.
@@ -314,6 +316,7 @@ class Fetcher:
             stream: The stream.
             pages: The pages.
             own_coverage: The coverage of a separate read. None: the stream's.
+            own_since: The lower bound of the filter of a separate read.
             reader: The stream that the pages are read for. None: this one.
         """
         for page in pages:
@@ -324,7 +327,8 @@ class Fetcher:
             return
         coverage = own_coverage or stream.coverage  # only now: the stream may have been restarted
         if retries := coverage.slices_to_retry():
-            stream_fetch = self._stream_fetch(stream, stream.since, iter(retries), is_second=True, reader=reader)
+            since = own_since if own_coverage else stream.since
+            stream_fetch = self._stream_fetch(stream, since, iter(retries), is_second=True, reader=reader)
             self._scheduler.add(stream_fetch)
             for page in self._scheduler.pages(stream_fetch):
                 if page:
@@ -349,7 +353,7 @@ class Fetcher:
         self._scheduler.add(stream_fetch)
         try:
             pages = self._scheduler.pages(stream_fetch)
-            for page in self._track_coverage(parent, pages, coverage, stream.name):
+            for page in self._track_coverage(parent, pages, coverage, reader=stream.name):
                 if page:
                     current_parents.add(page.records)
                 else:
@@ -391,10 +395,3 @@ def _advance(read: Iterator[object]) -> bool | None:
         if progress is None or progress is _END:
             return None if progress is None else False
     return True
-
-
-def _describe_filter_failure(error: UnansweredError | FilterRefused) -> str:
-    """What the vendor did with the incremental filter."""
-    if isinstance(error, FilterRefused):
-        return "refused"
-    return "gave no answer in time to" if isinstance(error, TimedOutError) else "gave no usable answer to"
